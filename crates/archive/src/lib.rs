@@ -1,0 +1,1 @@
+//! The read path: verify, cat, ls, inspect

@@ -1,0 +1,1 @@
+//! A borrowed view of one audit.k8s.io/v1 line

@@ -1,0 +1,2 @@
+//! The auditseal command line.
+fn main() {}

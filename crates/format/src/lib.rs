@@ -1,0 +1,1 @@
+//! Sealed batches, seals, object keys and their bytes (format v1)

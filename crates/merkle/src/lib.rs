@@ -1,0 +1,1 @@
+//! Framing of lines into BLAKE3 chunks and the batch root

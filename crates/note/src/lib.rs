@@ -1,0 +1,1 @@
+//! C2SP signed notes, Ed25519 keys and the Signer

@@ -1,0 +1,1 @@
+//! The sans-IO state machine from lines taken to objects stored

@@ -1,0 +1,1 @@
+//! The fsynced local directory: the commit point

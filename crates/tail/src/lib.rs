@@ -1,0 +1,1 @@
+//! Follows a rotated audit log: pure Follower, notify Watcher

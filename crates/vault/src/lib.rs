@@ -1,0 +1,1 @@
+//! Object stores: put once, read, list
