@@ -1,1 +1,32 @@
-//! Sealed batches, seals, object keys and their bytes (format v1)
+#![doc = include_str!("../FORMAT.md")]
+//!
+//! # This crate
+//!
+//! Types ⇄ bytes for the format above. It is the only user of `zstd`, and pure: no files, clocks,
+//! network or randomness.
+
+mod decode;
+mod file;
+mod frame;
+mod key;
+mod object;
+mod origin;
+mod pack;
+pub mod seal;
+mod wrapper;
+
+pub use auditseal_audit::{Date, Time};
+pub use auditseal_merkle::{Hash, Hasher, Root, hash};
+pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
+
+pub use decode::{PayloadDecoder, PayloadError};
+pub use file::{Anchor, FileId, FileName};
+pub use frame::{MAX_SEAL_BLOCK, MAX_WINDOW_LOG, MIN_WINDOW_LOG};
+pub use key::ObjectKey;
+pub use object::{Fault, ObjectSeal, SealError, SealedBatch};
+pub use origin::Origin;
+pub use pack::{Compression, PackError, Packed, Packer, RangeFacts};
+pub use seal::{Kind, MalformedNote, Seal};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,16 @@
-//! Framing of lines into BLAKE3 chunks and the batch root
+//! Hashes, and the root that commits a batch to every byte of its lines.
+//!
+//! BLAKE3 cuts its input into chunks of 1,024 bytes and hashes them into a binary tree. Lines are
+//! framed so that each chunk holds a piece of exactly one line ([`Frame`]); BLAKE3's own tree is
+//! then a Merkle tree over the lines, at the speed of BLAKE3 over contiguous input. The layout is
+//! specified in `crates/format/FORMAT.md`, "Root".
+//!
+//! This crate is the only user of `blake3`, and pure: bytes in, hashes out.
+
+mod frame;
+mod hash;
+mod root;
+
+pub use frame::{FRAME_CAPACITY, FRAME_HEADER, FRAME_SIZE, Frame};
+pub use hash::{Hash, Hasher, ParseHashError, hash};
+pub use root::{ROOT_CONTEXT, Root, RootHasher};

@@ -1,0 +1,176 @@
+//! Blocks → payload, checked against what the seal says, in bounded memory.
+
+use std::fmt;
+
+use auditseal_merkle::{Hasher, RootHasher};
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+
+use crate::frame::{TERMINATOR, sizeless_header};
+use crate::seal::Payload;
+
+/// Bytes decoded at a time: the hasher is fastest with 128 KiB of whole frames.
+const OUTPUT: usize = 128 << 10;
+
+/// Decodes the blocks of one object and checks hash, size and root.
+///
+/// Nothing is trusted before [`PayloadDecoder::finish`] returned; output never exceeds the size
+/// that the seal states, and the window never [`crate::MAX_WINDOW_LOG`].
+pub struct PayloadDecoder {
+    zstd: DCtx<'static>,
+    expected: Payload,
+    blocks: Hasher,
+    root: RootHasher,
+    taken: u64,
+    produced: u64,
+    output: Vec<u8>,
+    ended: bool,
+}
+
+impl fmt::Debug for PayloadDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayloadDecoder").field("produced", &self.produced).finish_non_exhaustive()
+    }
+}
+
+impl PayloadDecoder {
+    /// A decoder for the payload that a seal states.
+    ///
+    /// # Errors
+    /// [`PayloadError::Zstd`] when libzstd refuses the window.
+    pub fn new(expected: &Payload) -> Result<Self, PayloadError> {
+        let mut zstd = DCtx::create();
+        zstd.reset(ResetDirective::SessionOnly).map_err(PayloadError::zstd)?;
+        zstd.set_parameter(DParameter::WindowLogMax(expected.window.into()))
+            .map_err(PayloadError::zstd)?;
+        let mut decoder = Self {
+            zstd,
+            expected: *expected,
+            blocks: Hasher::new(),
+            root: RootHasher::new(),
+            taken: 0,
+            produced: 0,
+            output: Vec::with_capacity(OUTPUT),
+            ended: false,
+        };
+        decoder.feed(&sizeless_header(expected.window), &mut |_| {})?;
+        Ok(decoder)
+    }
+
+    /// Takes the next bytes of the blocks and hands the payload's next bytes to `sink`.
+    ///
+    /// # Errors
+    /// [`PayloadError`]; the decoder is of no use afterwards.
+    pub fn blocks(
+        &mut self,
+        bytes: &[u8],
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<(), PayloadError> {
+        self.taken += bytes.len() as u64;
+        if self.taken > self.expected.blocks_len {
+            return Err(PayloadError::BlocksLength);
+        }
+        self.blocks.update(bytes);
+        self.feed(bytes, &mut sink)
+    }
+
+    fn feed(&mut self, bytes: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), PayloadError> {
+        let mut input = InBuffer::around(bytes);
+        loop {
+            if self.ended && input.pos() < bytes.len() {
+                return Err(PayloadError::EndsEarly);
+            }
+            self.output.clear();
+            let mut output = OutBuffer::around(&mut self.output);
+            let hint =
+                self.zstd.decompress_stream(&mut output, &mut input).map_err(PayloadError::zstd)?;
+            self.ended |= hint == 0;
+            let full = self.output.len() == self.output.capacity();
+            self.produced += self.output.len() as u64;
+            // Checked before anything is done with the bytes: a bomb costs one buffer.
+            if self.produced > self.expected.bytes {
+                return Err(PayloadError::TooLong);
+            }
+            self.root.update(&self.output);
+            sink(&self.output);
+            // A full buffer may mean that more is waiting inside the decoder.
+            if input.pos() == bytes.len() && !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Checks that the blocks are complete and are the ones the seal states.
+    ///
+    /// # Errors
+    /// [`PayloadError`].
+    pub fn finish(&mut self) -> Result<(), PayloadError> {
+        if self.taken != self.expected.blocks_len {
+            return Err(PayloadError::BlocksLength);
+        }
+        if self.blocks.finish() != self.expected.blocks {
+            return Err(PayloadError::BlocksHash);
+        }
+        self.feed(&TERMINATOR, &mut |_| {})?;
+        if !self.ended {
+            return Err(PayloadError::EndsInBlock);
+        }
+        if self.produced != self.expected.bytes {
+            return Err(PayloadError::TooShort);
+        }
+        if self.root.in_line() {
+            return Err(PayloadError::Root);
+        }
+        let root = std::mem::take(&mut self.root).finish();
+        if root == self.expected.root { Ok(()) } else { Err(PayloadError::Root) }
+    }
+}
+
+/// Why blocks aren't the payload that the seal states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadError {
+    /// There are more or fewer bytes of blocks.
+    BlocksLength,
+    /// The blocks' hash is another.
+    BlocksHash,
+    /// libzstd can't decode them.
+    Zstd(&'static str),
+    /// A block inside says that it is the last.
+    EndsEarly,
+    /// The blocks end inside a block.
+    EndsInBlock,
+    /// They decode to more bytes than stated.
+    TooLong,
+    /// They decode to fewer bytes than stated.
+    TooShort,
+    /// Root, lines or chunks are others.
+    Root,
+}
+
+impl PayloadError {
+    fn zstd(code: usize) -> Self {
+        Self::Zstd(zstd::zstd_safe::get_error_name(code))
+    }
+
+    /// Whether the stored bytes aren't the signed ones; otherwise whoever signed made them so.
+    #[must_use]
+    pub fn stored_bytes_differ(self) -> bool {
+        matches!(self, Self::BlocksLength | Self::BlocksHash)
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BlocksLength => "the blocks have another length than signed",
+            Self::BlocksHash => "the blocks' hash isn't the signed one",
+            Self::Zstd(what) => return write!(f, "the blocks don't decode: {what}"),
+            Self::EndsEarly => "a block inside says that it is the last",
+            Self::EndsInBlock => "the blocks end inside a block",
+            Self::TooLong => "the payload is longer than signed",
+            Self::TooShort => "the payload is shorter than signed",
+            Self::Root => "the payload's root isn't the signed one",
+        })
+    }
+}
+
+impl std::error::Error for PayloadError {}

@@ -1,0 +1,76 @@
+//! The seal line: FORMAT.md, "Seal".
+
+use std::borrow::Cow;
+
+/// How every seal begins, up to the note's string.
+pub(crate) const PREFIX: &[u8] = br#"{"kind":"BatchSeal","apiVersion":"auditseal/v1","note":"#;
+const INDEX: &[u8] = br#","index":"#;
+
+/// The parts of a seal line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrapped<'a> {
+    pub(crate) note: String,
+    pub(crate) index: Option<Cow<'a, [u8]>>,
+}
+
+/// Writes a seal line, its `\n` included.
+pub(crate) fn write(note: &str, index: Option<&[u8]>) -> Vec<u8> {
+    let mut line = PREFIX.to_vec();
+    line.push(b'"');
+    for byte in note.bytes() {
+        match byte {
+            b'"' => line.extend(br#"\""#),
+            b'\\' => line.extend(br"\\"),
+            b'\n' => line.extend(br"\n"),
+            other => line.push(other),
+        }
+    }
+    line.push(b'"');
+    if let Some(index) = index {
+        line.extend(INDEX);
+        line.extend(index);
+    }
+    line.extend(b"}\n");
+    line
+}
+
+/// Where the seal line begins in an object's last bytes.
+pub(crate) fn find(tail: &[u8]) -> Option<usize> {
+    memchr::memmem::rfind(tail, PREFIX)
+}
+
+/// Reads a seal line; `None` unless writing the parts gives the same bytes.
+pub(crate) fn parse(line: &[u8]) -> Option<Wrapped<'_>> {
+    let rest = line.strip_prefix(PREFIX)?.strip_prefix(b"\"")?;
+    let (note, rest) = unescape(rest)?;
+    let body = rest.strip_suffix(b"}\n")?;
+    let index = if body.is_empty() { None } else { Some(body.strip_prefix(INDEX)?) };
+    if index.is_some_and(|index| !is_object(index)) {
+        return None;
+    }
+    (write(&note, index) == line).then(|| Wrapped { note, index: index.map(Cow::Borrowed) })
+}
+
+/// Reads a string up to its closing quotation mark.
+fn unescape(text: &[u8]) -> Option<(String, &[u8])> {
+    let mut note = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    loop {
+        match rest.next()? {
+            b'"' => return Some((String::from_utf8(note).ok()?, rest.as_slice())),
+            b'\\' => note.push(match rest.next()? {
+                b'n' => b'\n',
+                other => *other,
+            }),
+            other => note.push(*other),
+        }
+    }
+}
+
+/// Whether `index` is one JSON object without newlines.
+pub(crate) fn is_object(index: &[u8]) -> bool {
+    index.starts_with(b"{")
+        && index.ends_with(b"}")
+        && memchr::memchr2(b'\n', b'\r', index).is_none()
+        && serde_json::from_slice::<serde::de::IgnoredAny>(index).is_ok()
+}

@@ -1,0 +1,227 @@
+//! The root of a batch, computed in one pass over its payload.
+
+use crate::hash::Hash;
+use crate::{FRAME_CAPACITY, FRAME_HEADER, FRAME_SIZE, Frame};
+
+/// BLAKE3 `derive_key` context of the root: no other hash of ours can be mistaken for it.
+pub const ROOT_CONTEXT: &str = "auditseal 2026-11-21 batch root v1";
+
+/// Frames are handed to BLAKE3 128 at a time: it needs many whole chunks per call to use SIMD.
+const BUFFER: usize = 128 * FRAME_SIZE;
+
+/// What a batch's lines hash to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// The root hash.
+    pub hash: Hash,
+    /// Frames, hence BLAKE3 chunks, hashed; 0 for an empty batch.
+    pub chunks: u64,
+    /// Lines hashed.
+    pub lines: u64,
+}
+
+/// Computes a [`Root`] from payload bytes: lines, each ended by `\n`.
+///
+/// A line may have any length; memory is constant (the frame says "last", not how long the line
+/// is, so that its length needn't be known when it begins).
+pub struct RootHasher {
+    inner: blake3::Hasher,
+    buffer: Box<[u8]>,
+    /// Bytes of finished frames in `buffer`; the open frame starts here.
+    filled: usize,
+    /// Bytes of the line in the open frame.
+    used: usize,
+    piece: u32,
+    line: u64,
+    chunks: u64,
+    in_line: bool,
+}
+
+impl Default for RootHasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for RootHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RootHasher").field("lines", &self.line).finish_non_exhaustive()
+    }
+}
+
+impl RootHasher {
+    /// A hasher over no lines.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            inner: blake3::Hasher::new_derive_key(ROOT_CONTEXT),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            filled: 0,
+            used: 0,
+            piece: 0,
+            line: 0,
+            chunks: 0,
+            in_line: false,
+        }
+    }
+
+    /// Takes the next payload bytes, cut anywhere.
+    pub fn update(&mut self, mut payload: &[u8]) {
+        while let Some(at) = memchr::memchr(b'\n', payload) {
+            self.extend(&payload[..at]);
+            self.close_frame(true);
+            payload = &payload[at + 1..];
+        }
+        if !payload.is_empty() {
+            self.extend(payload);
+        }
+    }
+
+    /// Lines ended so far.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.line
+    }
+
+    /// Whether bytes have come after the last `\n`.
+    #[must_use]
+    pub fn in_line(&self) -> bool {
+        self.in_line
+    }
+
+    /// The root of all lines so far.
+    ///
+    /// # Panics
+    /// When the payload doesn't end with `\n`: an open line has no frame yet, and a root that left
+    /// it out would say nothing about it. Ask [`RootHasher::in_line`] first.
+    #[must_use]
+    pub fn finish(mut self) -> Root {
+        assert!(!self.in_line, "payload ends inside a line");
+        self.flush();
+        Root {
+            hash: Hash::new(*self.inner.finalize().as_bytes()),
+            chunks: self.chunks,
+            lines: self.line,
+        }
+    }
+
+    /// Adds bytes of the open line. A full frame is closed only when a byte follows it, for only
+    /// then is it known not to be the line's last.
+    fn extend(&mut self, mut bytes: &[u8]) {
+        self.in_line = true;
+        while !bytes.is_empty() {
+            if self.used == FRAME_CAPACITY {
+                self.close_frame(false);
+            }
+            let n = bytes.len().min(FRAME_CAPACITY - self.used);
+            let at = self.filled + FRAME_HEADER + self.used;
+            self.buffer[at..at + n].copy_from_slice(&bytes[..n]);
+            self.used += n;
+            bytes = &bytes[n..];
+        }
+    }
+
+    fn close_frame(&mut self, last: bool) {
+        let used = u16::try_from(self.used).expect("a frame holds 1,008 bytes");
+        let frame = Frame { line: self.line, piece: self.piece, used, last };
+        let start = self.filled;
+        self.buffer[start..start + FRAME_HEADER].copy_from_slice(&frame.header());
+        self.buffer[start + FRAME_HEADER + self.used..start + FRAME_SIZE].fill(0);
+        self.filled += FRAME_SIZE;
+        self.chunks += 1;
+        self.used = 0;
+        if last {
+            self.line += 1;
+            self.piece = 0;
+            self.in_line = false;
+        } else {
+            self.piece += 1;
+        }
+        if self.filled == BUFFER {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.inner.update(&self.buffer[..self.filled]);
+        self.filled = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The specification, word for word: frames of each line, hashed in one piece.
+    fn specified(lines: &[Vec<u8>]) -> Root {
+        let mut input = Vec::new();
+        for (line, bytes) in lines.iter().enumerate() {
+            let pieces = bytes.len().div_ceil(FRAME_CAPACITY).max(1);
+            for piece in 0..pieces {
+                let part =
+                    &bytes[piece * FRAME_CAPACITY..bytes.len().min((piece + 1) * FRAME_CAPACITY)];
+                input.extend((line as u64).to_le_bytes());
+                input.extend((piece as u32).to_le_bytes());
+                input.extend((part.len() as u16).to_le_bytes());
+                input.extend(u16::from(piece + 1 == pieces).to_le_bytes());
+                input.extend(part);
+                input.resize(input.len().next_multiple_of(FRAME_SIZE), 0);
+            }
+        }
+        Root {
+            hash: Hash::new(blake3::derive_key(ROOT_CONTEXT, &input)),
+            chunks: (input.len() / FRAME_SIZE) as u64,
+            lines: lines.len() as u64,
+        }
+    }
+
+    fn computed(lines: &[Vec<u8>], cut: usize) -> Root {
+        let payload: Vec<u8> =
+            lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect();
+        let mut hasher = RootHasher::new();
+        payload.chunks(cut.max(1)).for_each(|piece| hasher.update(piece));
+        hasher.finish()
+    }
+
+    #[test]
+    fn edges_agree_with_the_specification() {
+        for length in [0, 1, 1007, 1008, 1009, 2015, 2016, 2017, 65_535, 65_537, 300_000] {
+            let lines = vec![vec![b'x'; length], vec![b'y'; 3]];
+            for cut in [1, 7, 1008, 4096, usize::MAX] {
+                assert_eq!(computed(&lines, cut), specified(&lines), "length {length}, cut {cut}");
+            }
+        }
+        assert_eq!(computed(&[], 1), specified(&[]));
+        assert_eq!(computed(&[], 1).chunks, 0);
+        assert_eq!(computed(&[vec![]], 1).chunks, 1, "an empty line has a chunk of its own");
+    }
+
+    #[test]
+    #[should_panic(expected = "inside a line")]
+    fn an_open_line_has_no_root() {
+        let mut hasher = RootHasher::new();
+        hasher.update(b"open");
+        assert!(hasher.in_line());
+        let _ = hasher.finish();
+    }
+
+    proptest! {
+        #[test]
+        fn any_lines_and_any_cuts_agree(
+            lines in prop::collection::vec(
+                prop::collection::vec(any::<u8>().prop_map(|b| if b == b'\n' { 0 } else { b }), 0..3000), 0..300),
+            cut in 1usize..5000,
+        ) {
+            prop_assert_eq!(computed(&lines, cut), specified(&lines));
+        }
+
+        /// Moving the border between two lines, or one byte, changes the root.
+        #[test]
+        fn borders_matter(line in prop::collection::vec(1u8..=9, 2..2500), at in any::<prop::sample::Index>()) {
+            let at = 1 + at.index(line.len() - 1);
+            let split = [line[..at].to_vec(), line[at..].to_vec()];
+            prop_assert_ne!(specified(&split).hash, specified(&[line]).hash);
+        }
+    }
+}
