@@ -24,6 +24,8 @@ pub struct PayloadDecoder {
     produced: u64,
     output: Vec<u8>,
     ended: bool,
+    /// Decoding failed, and only the hash is still of interest.
+    failed: Option<PayloadError>,
 }
 
 impl fmt::Debug for PayloadDecoder {
@@ -51,6 +53,7 @@ impl PayloadDecoder {
             produced: 0,
             output: Vec::with_capacity(OUTPUT),
             ended: false,
+            failed: None,
         };
         decoder.feed(&sizeless_header(expected.window), &mut |_| {})?;
         Ok(decoder)
@@ -58,8 +61,12 @@ impl PayloadDecoder {
 
     /// Takes the next bytes of the blocks and hands the payload's next bytes to `sink`.
     ///
+    /// Blocks that don't decode are hashed to their end all the same: whether they are the signed
+    /// ones tells a changed object from one that was made wrong, and [`PayloadDecoder::finish`]
+    /// says which.
+    ///
     /// # Errors
-    /// [`PayloadError`]; the decoder is of no use afterwards.
+    /// [`PayloadError::BlocksLength`] when there are more of them than stated.
     pub fn blocks(
         &mut self,
         bytes: &[u8],
@@ -70,7 +77,10 @@ impl PayloadDecoder {
             return Err(PayloadError::BlocksLength);
         }
         self.blocks.update(bytes);
-        self.feed(bytes, &mut sink)
+        if self.failed.is_none() {
+            self.failed = self.feed(bytes, &mut sink).err();
+        }
+        Ok(())
     }
 
     fn feed(&mut self, bytes: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), PayloadError> {
@@ -109,6 +119,9 @@ impl PayloadDecoder {
         }
         if self.blocks.finish() != self.expected.blocks {
             return Err(PayloadError::BlocksHash);
+        }
+        if let Some(failed) = self.failed {
+            return Err(failed);
         }
         self.feed(&TERMINATOR, &mut |_| {})?;
         if !self.ended {

@@ -5,6 +5,7 @@ use std::fmt;
 use auditseal_merkle::Hash;
 use auditseal_note::{NoteError, SignedNote, Signer};
 
+use crate::decode::{PayloadDecoder, PayloadError};
 use crate::frame::{BLOCK_HEADER, HEADER, MAX_SEAL_BLOCK, final_block, header};
 use crate::pack::Packed;
 use crate::seal::{MalformedNote, Seal};
@@ -142,6 +143,20 @@ impl ObjectSeal {
         })
     }
 
+    /// Reads and checks a whole object that is at hand: steps 1–6.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn open(object: &[u8]) -> Result<Self, Fault> {
+        let found = Self::read(object)?;
+        found.check_frame(object, object.len() as u64)?;
+        let blocks = &object[HEADER..object.len() - found.line_len - BLOCK_HEADER];
+        let mut decoder = PayloadDecoder::new(&found.seal.payload)?;
+        decoder.blocks(blocks, |_| {})?;
+        decoder.finish()?;
+        Ok(found)
+    }
+
     /// Checks what can be checked without the blocks: step 5 but for their hash.
     ///
     /// `start` holds at least the object's first 14 bytes, `size` is that of the whole object.
@@ -206,3 +221,15 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+impl From<PayloadError> for Fault {
+    /// Other bytes than the signed ones are tampering; signed bytes that aren't the payload they
+    /// should be were malformed by whoever signed them.
+    fn from(error: PayloadError) -> Self {
+        if error.stored_bytes_differ() {
+            Self::Tampered(error.to_string())
+        } else {
+            Self::Malformed(error.to_string())
+        }
+    }
+}

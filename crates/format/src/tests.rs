@@ -67,14 +67,18 @@ fn open(object: &[u8]) -> Result<Vec<u8>, Fault> {
     let blocks = seal.blocks();
     let (start, end) = (blocks.start as usize, blocks.end as usize);
     let mut payload = Vec::new();
-    decoder.blocks(&object[start..end], |bytes| payload.extend_from_slice(bytes)).map_err(tampered)?;
+    decoder
+        .blocks(&object[start..end], |bytes| payload.extend_from_slice(bytes))
+        .map_err(tampered)?;
     decoder.finish().map_err(tampered)?;
     Ok(payload)
 }
 
 #[test]
 fn what_is_sealed_is_what_is_read() {
-    for source in [&b"one\ntwo\r\n"[..], b"\n", b"\xff\xfe\n", &b"x".repeat(300_000), b"one\nno newline"] {
+    for source in
+        [&b"one\ntwo\r\n"[..], b"\n", b"\xff\xfe\n", &b"x".repeat(300_000), b"one\nno newline"]
+    {
         let batch = seal_source(source);
         let mut payload = source.to_vec();
         if !source.ends_with(b"\n") {
@@ -95,7 +99,9 @@ fn an_empty_payload_is_a_frame_too() {
     let mut signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();
     let batch = SealedBatch::seal(draft(&packed, vec![]), packed, None, &mut signer).unwrap();
     assert_eq!(open(&batch.bytes).unwrap(), b"");
-    assert!(zstd::decode_all(batch.bytes.as_slice()).unwrap().starts_with(b"{\"kind\":\"BatchSeal\""));
+    assert!(
+        zstd::decode_all(batch.bytes.as_slice()).unwrap().starts_with(b"{\"kind\":\"BatchSeal\"")
+    );
 }
 
 #[test]

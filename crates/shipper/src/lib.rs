@@ -1,1 +1,19 @@
-//! The sans-IO state machine from lines taken to objects stored
+//! The sans-IO state machine from bytes taken to objects stored.
+//!
+//! [`Shipper::step`] takes what happened and the time, and returns what is to be done; it performs
+//! nothing itself. The order of its actions *is* the commit protocol (FORMAT.md, "Order of
+//! writing"): an object is committed to the spool before its upload begins, uploads go one at a
+//! time and in order, every doubt is read back, and nothing is discarded before it is stored.
+
+mod batch;
+mod files;
+mod shipper;
+mod types;
+mod upload;
+
+pub use shipper::Shipper;
+pub use types::{
+    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Pause, ReadBack, Report, Start,
+    Take,
+};
+pub use upload::Backoff;

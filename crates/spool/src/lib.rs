@@ -1,1 +1,26 @@
-//! The fsynced local directory: the commit point
+//! The fsynced local directory: where a batch becomes history.
+//!
+//! ```text
+//! <state>/lock                                    held by the one process that may write here
+//! <state>/<cluster>,<node>,<source>/              one directory per chain
+//!     000000000017_2026-11-21_e0.jsonl.zst        a committed object; the name holds its key
+//!     finals                                      files that a note of this chain says are final
+//! ```
+//!
+//! There is no head file: the head is the committed object with the highest seq, so the two can't
+//! disagree. An object is written under another name, fsynced, renamed, and its directory fsynced:
+//! what has the final name is whole, whenever the power went.
+
+mod error;
+mod finals;
+mod object_name;
+mod spool;
+mod state;
+
+pub use error::Error;
+pub use finals::Final;
+pub use spool::{Entry, Spool};
+pub use state::StateDir;
+
+#[cfg(test)]
+mod tests;

@@ -137,6 +137,22 @@ pub struct Payload {
     pub times: Option<(Time, Time)>,
 }
 
+impl Payload {
+    /// An empty payload whose hashes are still to be set: [`crate::SealedBatch::seal`] does.
+    #[must_use]
+    pub fn placeholder(nothing: Hash) -> Self {
+        Self {
+            root: Root { hash: nothing, chunks: 0, lines: 0 },
+            bytes: 0,
+            blocks: nothing,
+            blocks_len: 0,
+            window: crate::MIN_WINDOW_LOG,
+            malformed: 0,
+            times: None,
+        }
+    }
+}
+
 /// Boot id and time since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Boot {

@@ -1,0 +1,682 @@
+#!/usr/bin/env python3
+"""A second verifier for auditseal archives, written from FORMAT.md alone.
+
+    verify.py --archive DIR --vkey VKEY|FILE … [--origin C/N/S]… [--head SEQ:HASH] [--now TIME]
+              [--format text|json] [--restore OUT_FILE]
+    verify.py --vectors DIR
+
+It stands in the order of FORMAT.md and shares no code with the Rust crates. § names a heading
+of FORMAT.md. Needs: pip install zstandard blake3 cryptography.
+Exit: 0 complete; 1 findings; 2 it could not be checked.
+"""
+import argparse
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+from datetime import date, datetime, timezone
+from functools import partial
+from types import SimpleNamespace
+
+import blake3
+import zstandard
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+TAIL = 65536  # the final block with its header lies within that many bytes (§ Object)
+SEAL = b'{"kind":"BatchSeal","apiVersion":"auditseal/v1","note":'  # the 55 bytes to search for
+CONTEXT = "auditseal 2026-11-21 batch root v1"  # § Root
+MAX_WINDOW = 1 << 23  # § Reading and verifying, Bounds
+PIECE = 1008
+U32, U64, MAX_SEQ = 2**32 - 1, 2**64 - 1, 999_999_999_999
+MAX_MISSING = 1000  # so many MISSING of one run are told; a hostile key can name seq 10¹²−1
+
+
+class Finding(Exception):
+    """The verdict of the first step that an object fails."""
+
+
+def need(condition, verdict="MALFORMED"):
+    if not condition:
+        raise Finding(verdict)
+
+
+def blake(data):
+    """§ Terminology, Hash."""
+    return blake3.blake3(data).hexdigest()
+
+
+# ---------------- § Object
+def find_seal(fh):
+    """§ Object: the seal line, from the object's last 65,536 bytes; and the object's size."""
+    size = fh.seek(0, os.SEEK_END)
+    fh.seek(max(0, size - TAIL))
+    tail = fh.read(TAIL)
+    at = tail.rfind(SEAL)
+    need(at >= 0, "UNSEALED")
+    line = tail[at:]
+    need(at >= 3 and tail[at - 3 : at] == final_header(line))
+    return line, size
+
+
+def final_header(line):
+    return (1 | len(line) << 3).to_bytes(3, "little")
+
+
+def payload(fh, note, line):
+    """§ Object: the payload in pieces of at most 128 KiB. Walks the blocks (RFC 8878, 3.1.1.2), so that
+    none is the last one and none reaches beyond `blocks`, and gives the decoder one at a time."""
+    decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+    left, todo = note.blocks[1], note.bytes
+    fh.seek(0)
+    try:
+        need(decoder.decompress(fh.read(14)) == b"")
+        while left:
+            header = fh.read(3)
+            value = int.from_bytes(header, "little")
+            last, kind, size = value & 1, value >> 1 & 3, value >> 3
+            need(not last and kind != 3 and size <= 1 << 17)
+            size = 1 if kind == 1 else size  # an RLE block has one byte, whatever it decompresses to
+            left -= 3 + size
+            need(left >= 0)
+            piece = decoder.decompress(header + fh.read(size))
+            todo -= len(piece)
+            need(todo >= 0)
+            if piece:
+                yield piece
+        need(todo == 0)
+        need(decoder.decompress(final_header(line) + line) == line and decoder.eof)
+    except zstandard.ZstdError:
+        raise Finding("MALFORMED") from None
+
+
+# ---------------- § Seal
+SEAL_LINE = re.compile(re.escape(SEAL) + rb'"((?:[^"\\\n]|\\["\\n])*)"(?:,"index":(\{[^\n]*\}))?\}\n')
+
+
+def parse_seal(line):
+    """§ Seal: the note's bytes and the index's (or None). What the expression takes is, byte for
+    byte, what would be rebuilt from the two."""
+    match = SEAL_LINE.fullmatch(line)
+    need(match)
+    raw, index = match.groups()
+    if index is not None:
+        try:
+            json.loads(index.decode("utf-8"), parse_int=len, parse_float=len, parse_constant=lambda _: need(False))
+        except (ValueError, RecursionError):
+            raise Finding("MALFORMED") from None
+    return re.sub(rb"\\(.)", lambda m: b"\n" if m[1] == b"n" else m[1], raw), index
+
+
+# ---------------- § Note
+def pattern(expression, convert=str):
+    compiled = re.compile(expression)
+
+    def parse(value):
+        need(compiled.fullmatch(value))
+        return convert(value)
+
+    return parse
+
+
+def number(limit):
+    def convert(value):
+        need(int(value) <= limit)
+        return int(value)
+
+    return pattern("0|[1-9][0-9]{0,19}", convert)
+
+
+def or_dash(parse):
+    return lambda value: None if value == "-" else parse(value)
+
+
+def parse_time(value):
+    """§ Note, `time`. Kept as text: the order of the text is that of time."""
+    need(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", value))
+    parse_date(value[:10])
+    return value
+
+
+def parse_date(value):
+    try:
+        need(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and date(*map(int, value.split("-"))).year >= 1970)
+    except ValueError:
+        raise Finding("MALFORMED") from None
+    return value
+
+
+def parse_base64(value):
+    try:
+        data = base64.b64decode(value, validate=True)
+    except ValueError:
+        raise Finding("MALFORMED") from None
+    need(base64.b64encode(data).decode() == value)  # canonical
+    return data
+
+
+def parse_vkey(value):
+    """§ Note, `vkey`."""
+    match = re.fullmatch(r"([!-*,-~]{1,128})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{44})", value)
+    need(match)
+    data = parse_base64(match[3])
+    need(len(data) == 33 and data[0] == 1)
+    need(hashlib.sha256(match[1].encode() + b"\n" + data).hexdigest()[:8] == match[2])
+    return value
+
+
+def parse_file(value):
+    """§ Note, `file`."""
+    parts = value.split(":")
+    need(len(parts) == 3)
+    HASH(parts[0]), N(parts[1]), N32(parts[2])
+    return value
+
+
+def escaped(limit):
+    """§ Note, `name`: 1–255 bytes, before escaping."""
+
+    def parse(value):
+        need(re.fullmatch(r"(?:[A-Za-z0-9._-]|%[0-9A-F]{2})+", value))
+        need(all(not re.match(r"[A-Za-z0-9._-]", chr(int(h, 16))) for h in re.findall("%(..)", value)))
+        need(len(re.sub("%..", "x", value)) <= limit)
+        return value
+
+    return parse
+
+
+N, N32, SEQ, WINDOW = number(U64), number(U32), number(MAX_SEQ), number(23)
+HASH = pattern("[0-9a-f]{64}")
+TIME, VKEY, FILE, NAME = parse_time, parse_vkey, parse_file, escaped(255)
+PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
+ORIGIN = pattern(f"{PART}/{PART}/{PART}")
+UUID = pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+WORD = pattern("[a-z0-9-]{1,64}")
+KIND = pattern("genesis|batch|heartbeat|gap|reanchor|final")
+FLAGS = pattern("-|final|unterminated|final,unterminated")
+
+# § Note, the table: keyword, how often at most (None: exactly once), the values.
+TABLE = [
+    ("auditseal/seal/v1", None, []), ("origin", None, [ORIGIN]), ("epoch", None, [N32]), ("seq", None, [SEQ]),
+    ("kind", None, [KIND]), ("prev", None, [or_dash(HASH)]), ("key", None, [VKEY]), ("next", None, [VKEY]),
+    ("root", None, [HASH]), ("chunks", None, [N]), ("lines", None, [N]), ("bytes", None, [N]),
+    ("blocks", None, [HASH, N]), ("window", None, [WINDOW]), ("malformed", None, [N]),
+    ("first", None, [or_dash(TIME)]), ("last", None, [or_dash(TIME)]), ("index", None, [or_dash(HASH)]),
+    ("sealed", None, [TIME]), ("boot", None, [UUID, N]), ("next-by", None, [or_dash(TIME)]),
+    ("cluster-uid", 1, [UUID]), ("machine-id", 1, [pattern("[0-9a-f]{32}")]), ("config", 1, [HASH]),
+    ("counters", 1, [TIME, N, N]), ("reason", 1, [WORD]),
+    ("range", 256, [FILE, N, N, N, FLAGS, HASH, NAME]),
+    ("gap", 64, [or_dash(FILE), or_dash(N), or_dash(N), WORD, or_dash(TIME), or_dash(TIME), or_dash(NAME)]),
+    ("cursor", 128, [FILE, N, HASH, NAME]),
+    ("stored", 64, [pattern("[a-z0-9._-]{1,64}"), SEQ, HASH, or_dash(escaped(1024))]),
+]  # fmt: skip
+
+
+def parse_note(raw):
+    """§ Note: text, an empty line, one signature line. Steps 2 of § Reading and verifying."""
+    try:
+        lines = raw.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise Finding("MALFORMED") from None
+    need(len(lines) > 3 and lines[-1] == "" and lines[-3] == "")
+    note = parse_text(lines[:-3])
+    note.text = raw[: raw.rindex(b"\n\n") + 1]
+    note.hash = blake(note.text)
+    dash, name, signature, *more = lines[-2].split(" ") + [""] * 2
+    need(dash == "\u2014" and lines[-2] == f"{dash} {name} {signature}")
+    signature = parse_base64(signature)
+    key_name, key_id, _ = note.key.split("+", 2)
+    need(len(signature) == 68 and name == key_name and signature[:4].hex() == key_id)
+    note.signature = signature[4:]
+    return note
+
+
+def parse_text(lines):
+    """§ Note: the lines, in the order of the table, and nothing else."""
+    note, at = SimpleNamespace(), 0
+
+    def take(keyword, types):
+        nonlocal at
+        if at == len(lines) or lines[at].split(" ")[0] != keyword:
+            return None
+        values = lines[at].split(" ")[1:]
+        need(len(values) == len(types))
+        at += 1
+        return [parse(value) for parse, value in zip(types, values)]
+
+    for keyword, limit, types in TABLE:
+        found = []
+        while (values := take(keyword, types)) is not None:
+            found.append(values)
+            if keyword == "range":
+                before = take("before", [FILE])
+                holes = []
+                while (hole := take("hole", [N, N])) is not None:
+                    holes.append(hole)
+                found[-1] = make_range(values, before and before[0], holes)
+        need(len(found) == 1 if limit is None else len(found) <= limit)
+        if limit is None:
+            found = (found[0][0] if len(types) == 1 else found[0]) if types else None
+        setattr(note, keyword.replace("-", "_"), found)
+    need(at == len(lines))
+    must_hold(note)
+    return note
+
+
+def must_hold(note):
+    """§ Note, "What must hold in every note"; § Ranges; § Gaps."""
+    need(note.window >= 17)
+    need((note.seq == 0) == (note.kind == "genesis") == (note.prev is None))
+    need(bool(note.range) == (note.kind == "batch") and bool(note.gap) == (note.kind == "gap"))
+    need((note.next_by is None) == (note.kind == "final"))
+    need(note.reason or note.kind != "reanchor")
+    sizes = (note.chunks, note.lines, note.bytes, note.blocks[1])
+    need(all(sizes) or not any(sizes))
+    need(note.chunks >= note.lines and note.bytes >= note.lines and note.malformed <= note.lines)
+    need((note.first is None) == (note.last is None))
+    if note.first is not None:
+        need(note.lines and note.first <= note.last)
+    need(sum(r.lines for r in note.range) == note.lines and sum(r.size for r in note.range) == note.bytes)
+    need(sum(len(r.holes) for r in note.range) <= 1024)
+    for file, start, end, *_ in note.gap:
+        need(file is None or start is not None)
+        need(start is None or end is None or start <= end)
+
+
+def make_range(values, before, holes):
+    """§ Ranges: what must hold in one range."""
+    file, start, end, lines, flags, _anchor, _name = values
+    unterminated = "unterminated" in flags
+    need(start <= end and (start < end or (lines == 0 and flags == "final")) and (lines or not unterminated))
+    at = start
+    for i, (offset, length) in enumerate(holes):
+        need((offset > at if i else offset >= at) and length >= 1 and offset + length <= end)
+        at = offset + length
+    size = end - start - sum(length for _, length in holes) + unterminated
+    return SimpleNamespace(file=file, start=start, end=end, lines=lines, unterminated=unterminated,
+                           before=before, holes=holes, size=size)
+
+
+# ---------------- § Root
+class Root:
+    """§ Root: frames of 1,024 bytes, hashed as they come; no line is held whole."""
+
+    def __init__(self):
+        self.hash = blake3.blake3(derive_key_context=CONTEXT)
+        self.chunks = self.lines = self.piece = 0
+        self.pending = b""
+
+    def frame(self, data, last):
+        self.hash.update(struct.pack("<QIHH", self.lines, self.piece & U32, len(data), last))
+        self.hash.update(data.ljust(PIECE, b"\0"))
+        self.chunks, self.piece = self.chunks + 1, self.piece + 1
+
+    def update(self, data):
+        start = 0
+        while start < len(data):
+            end = data.find(b"\n", start)
+            text = self.pending + data[start : end if end >= 0 else len(data)]
+            full = max(0, (len(text) - 1) // PIECE) * PIECE  # the last piece waits for what follows
+            for at in range(0, full, PIECE):
+                self.frame(text[at : at + PIECE], 0)
+            self.pending = text[full:]
+            if end < 0:
+                return
+            self.frame(self.pending, 1)
+            self.pending, self.piece, self.lines, start = b"", 0, self.lines + 1, end + 1
+
+
+def cut(pieces, sizes):
+    """Cut a stream of bytes at the sizes: pairs of (number of the part, some of its bytes)."""
+    sizes, part, left = iter(sizes), -1, 0
+    for piece in pieces:
+        while piece:
+            while left == 0:
+                part, left = part + 1, next(sizes)
+            yield part, piece[:left]
+            piece, left = piece[left:], max(0, left - len(piece))
+
+
+# ---------------- § Keys of objects
+KEY = re.compile(f"(?:.*/)?cluster=({PART})/node=({PART})/source=({PART})/date=([0-9-]{{10}})/"
+                 r"([0-9]{12})(?:\.e([1-9][0-9]{0,9}))?\.jsonl\.zst", re.DOTALL)  # fmt: skip
+
+
+def parse_key(key):
+    """§ Keys of objects: (origin, date, seq, epoch), or None if the name isn't of the shape."""
+    match = KEY.fullmatch(key)
+    if not match or int(match[6] or 0) > U32:
+        return None
+    try:
+        parse_date(match[4])
+    except Finding:
+        return None
+    return "/".join(match.group(1, 2, 3)), match[4], int(match[5]), int(match[6] or 0)
+
+
+# ---------------- § Reading and verifying
+def check_object(fh, origin):
+    """§ Reading and verifying, steps 1–6: (verdict or None, note or None). The note is there if
+    steps 1–4 passed."""
+    note = None
+    try:
+        line, size = find_seal(fh)  # 1, and the block header of 2
+        raw, index = parse_seal(line)  # 2
+        candidate = parse_note(raw)
+        check_signature(candidate)  # 3
+        need(candidate.origin == origin, "WRONG_ORIGIN")  # 4
+        note = candidate
+        check_stored(fh, size, note, line, index)  # 5
+        check_payload(fh, note, line)  # 6
+    except Finding as finding:
+        return str(finding), note
+    return None, note
+
+
+def check_signature(note):
+    """Step 3."""
+    try:
+        public = Ed25519PublicKey.from_public_bytes(parse_base64(note.key.split("+", 2)[2])[1:])
+        public.verify(note.signature, note.text)
+    except (InvalidSignature, ValueError):
+        raise Finding("BAD_SIGNATURE") from None
+
+
+def check_stored(fh, size, note, line, index):
+    """Step 5."""
+    digest, length = note.blocks
+    fh.seek(0)
+    header = fh.read(14)
+    need(size == 14 + length + 3 + len(line), "TAMPERED")
+    need(header[:6] == b"\x28\xb5\x2f\xfd\xc0" + bytes([(note.window - 10) << 3]), "TAMPERED")
+    need(int.from_bytes(header[6:], "little") == note.bytes + len(line), "TAMPERED")
+    need((None if index is None else blake(index)) == note.index, "TAMPERED")
+    hasher = blake3.blake3()
+    while length:
+        data = fh.read(min(length, 1 << 20))
+        need(data, "TAMPERED")
+        hasher.update(data)
+        length -= len(data)
+    need(hasher.hexdigest() == digest, "TAMPERED")
+
+
+def check_payload(fh, note, line):
+    """Step 6."""
+    root, lines, end = Root(), [0] * len(note.range), [b"\n"] * len(note.range)
+    for part, data in cut(payload(fh, note, line), [r.size for r in note.range]):
+        root.update(data)
+        need(root.chunks <= note.chunks)
+        lines[part] += data.count(b"\n")
+        end[part] = data[-1:]
+    need(lines == [r.lines for r in note.range] and all(e == b"\n" for e in end))
+    need((root.chunks, root.lines, root.hash.hexdigest()) == (note.chunks, note.lines, note.root))
+
+
+def verify(store, trusted, asked=(), head=None, now=None):
+    """§ Reading and verifying: everything. `store` is {key: function that opens the object}."""
+    now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={})
+    origins = {origin: [] for origin in asked}
+    for key in store:
+        parsed = parse_key(key)
+        if parsed is None:
+            result.infos.add(("UNEXPECTED_OBJECT", "-", None))
+            continue
+        with store[key]() as fh:
+            verdict, note = check_object(fh, parsed[0])
+        origins.setdefault(parsed[0], []).append(SimpleNamespace(
+            key=key, date=parsed[1], seq=parsed[2], epoch=parsed[3], verdict=verdict, note=note))
+    for origin, objects in sorted(origins.items()):
+        check_chain(origin, objects, trusted, head, now, result)
+    result.exit = 1 if result.findings else 0 if origins else 2
+    return result
+
+
+def check_chain(origin, objects, trusted, head, now, result):
+    """§ Reading and verifying, the table of verdicts, for one origin."""
+    findings, infos = set(), set()
+
+    def find(verdict, seq):
+        findings.add((verdict, origin, seq))
+
+    notes = {}  # seq -> {hash: note}
+    for o in objects:
+        if o.note:
+            notes.setdefault(o.note.seq, {})[o.note.hash] = o.note
+    right = {o.note.hash for o in objects if o.note and at_its_key(o, notes)}
+    for o in objects:
+        if not o.note and any(n.epoch > o.epoch for n in notes.get(o.seq, {}).values()):
+            infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
+        elif o.verdict:
+            find(o.verdict, o.seq)
+        if o.note and not at_its_key(o, notes):
+            find("REPLAY" if o.note.hash in right else "REORDERED", o.seq)
+    keys, expected = {o.seq for o in objects}, 0
+    for seq in sorted(keys | set(notes)):
+        for missing in range(expected, min(seq + (seq not in keys), expected + MAX_MISSING)):
+            find("MISSING", missing)
+        expected = seq + 1
+    if not objects:
+        find("MISSING", None)
+
+    last, chain, seen = None, [], set()  # the last note that was there; the notes in order; every `next`
+    for seq in sorted(notes):
+        previous = notes.get(seq - 1, {})
+        if len(notes[seq]) > 1:
+            find("FORK", seq)
+        for note in notes[seq].values():
+            before = previous.get(note.prev) or next(iter(previous.values()), None)
+            if before and note.prev != before.hash:
+                find("FORK", seq)
+            if note.kind in ("genesis", "reanchor"):
+                good = note.key in trusted
+            else:
+                good = note.key == before.next if before else note.key in trusted or note.key in seen
+            if not good:
+                find("WRONG_KEY", seq)
+            if last and note.epoch < last.epoch or before and note.epoch > before.epoch and note.kind != "reanchor":
+                find("MALFORMED", seq)
+            if note.kind == "reanchor":
+                infos.add(("REANCHORED", origin, seq))
+            if note.gap:
+                find("SOURCE_GAP", seq)
+        seen.update(n.next for n in notes[seq].values())
+        last = next((n for n in notes[seq].values() if last and n.prev == last.hash), None) or min(
+            notes[seq].values(), key=lambda n: (n.epoch, n.hash))
+        chain.append(last)
+    check_joins(chain, find)
+    if head:
+        if not chain or last.seq < head[0]:
+            find("TRUNCATED", last.seq if chain else None)
+        elif head[0] in notes and set(notes[head[0]]) != {head[1]}:
+            find("FORK", head[0])
+    if last and last.next_by is not None and last.next_by < now:
+        find("SILENT", last.seq)
+    result.findings |= findings
+    result.infos |= infos
+    result.chains[origin] = (chain, objects)
+    if not findings and chain:
+        result.until[origin] = last.sealed
+
+
+def at_its_key(o, notes):
+    """§ Keys of objects: is this object's key the one that its note belongs at?"""
+    before = notes.get(o.note.seq - 1, {})
+    if o.note.prev in before:
+        before = {o.note.prev: before[o.note.prev]}
+    dates = {"1970-01-01"} if o.note.seq == 0 else {n.sealed[:10] for n in before.values()}
+    return (o.seq, o.epoch) == (o.note.seq, o.note.epoch) and (not dates or o.date in dates)
+
+
+def check_joins(chain, find):
+    """§ Ranges, § Gaps: the ranges and gaps of one file join."""
+    ends = {}
+    for note in chain:
+        for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
+            expected = ends.get(file, 0)
+            if start != expected:
+                find("SOURCE_GAP" if start > expected else "REPLAY", note.seq)
+            ends[file] = end if end is not None else U64 + 1
+
+
+# ---------------- § Ranges, "To restore the source"
+def restore(store, chain, objects, out):
+    """Each byte is written where it belongs; the holes stay the NUL bytes that nobody writes there."""
+    order, sizes = [], {}
+    for note in chain:
+        for r in note.range:
+            if r.file not in sizes:
+                order.insert(order.index(r.before) if r.before in order else len(order), r.file)
+            sizes[r.file] = r.end
+    base, total = {}, 0
+    for file in order:
+        base[file], total = total, total + sizes[file]
+    where = {o.note.hash: o.key for o in objects if o.note}
+    for note in chain:
+        segments = []  # (where in the output or None, length)
+        for r in note.range:
+            at = r.start
+            for offset, length in r.holes + [[r.end, 0]]:
+                segments.append((base[r.file] + at, offset - at))
+                at = offset + length
+            segments.append((None, int(r.unterminated)))
+        done = [0] * len(segments)
+        with store[where[note.hash]]() as fh:
+            line, _ = find_seal(fh)
+            for part, data in cut(payload(fh, note, line), [length for _, length in segments]):
+                if segments[part][0] is not None:
+                    out.seek(segments[part][0] + done[part])
+                    out.write(data)
+                    done[part] += len(data)
+    out.truncate(total)
+
+
+# ---------------- command line
+def open_directory(path):
+    """An archive under file://, as the other functions want it: {key: function that opens it}."""
+
+    def fail(error):
+        raise error
+
+    store = {}
+    for folder, _, names in os.walk(path, onerror=fail):
+        for full in (os.path.join(folder, name) for name in names):
+            if not os.path.isfile(full):
+                raise OSError(f"{full}: not a regular file")
+            store[os.path.relpath(full, path).replace(os.sep, "/")] = partial(open, full, "rb")
+    return store
+
+
+def parse_head(value):
+    seq, _, digest = value.partition(":")
+    return SEQ(seq), HASH(digest)
+
+
+def read_vkeys(values):
+    """Each is a vkey, or a file with one vkey a line."""
+    for value in values:
+        try:
+            yield parse_vkey(value)
+        except Finding:
+            with open(value, encoding="utf-8") as fh:
+                yield from (parse_vkey(line.strip()) for line in fh if line.strip() and line[0] != "#")
+
+
+def show(findings):
+    return sorted(f"{verdict} {origin} {'-' if seq is None else seq}" for verdict, origin, seq in findings)
+
+
+def run_archive(args):
+    store = open_directory(args.archive)
+    trusted = set(read_vkeys(args.vkey))
+    result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
+                    args.now and TIME(args.now))  # fmt: skip
+    if args.restore and result.exit == 0:
+        if len(result.chains) != 1:
+            raise OSError("can restore one source at a time")
+        with open(args.restore, "w+b") as out:
+            restore(store, *next(iter(result.chains.values())), out)
+    if args.format == "json":
+        rows = [[{"verdict": v, "origin": o, "seq": s} for v, o, s in sorted(found, key=str)]
+                for found in (result.findings, result.infos)]  # fmt: skip
+        print(json.dumps({"complete": result.exit == 0, "findings": rows[0], "infos": rows[1], "until": result.until}))
+    else:
+        print("\n".join(show(result.findings) + [f"info: {info}" for info in show(result.infos)]
+                        + ([f"COMPLETE until={u} {o}" for o, u in result.until.items()] if result.exit == 0
+                           else ["NOT COMPLETE"])))  # fmt: skip
+    return result.exit
+
+
+def read_vector(text):
+    """testdata/vectors/README.md: a head of `field: value`, then the objects in base64."""
+    head, *objects = re.split(r"^object: ", text, flags=re.MULTILINE)
+    fields = {}
+    for line in head.splitlines():
+        if line.strip():
+            name, _, value = line.partition(": ")
+            fields.setdefault(name, []).append(value)
+    return fields, {o.partition("\n")[0]: base64.b64decode("".join(o.partition("\n")[2].split())) for o in objects}
+
+
+def run_vector(path):
+    with open(path, encoding="utf-8") as fh:
+        fields, objects = read_vector(fh.read())
+    store = {key: partial(io.BytesIO, data) for key, data in objects.items()}
+    head = fields.get("head")
+    result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head and parse_head(head[0]),
+                    fields["now"][0])  # fmt: skip
+    got = {"exit": [str(result.exit)], "finding": show(result.findings), "info": show(result.infos)}
+    if result.exit == 0:
+        got["until"] = sorted(result.until.values())
+        if "restored" in fields:
+            with tempfile.TemporaryFile() as out:
+                restore(store, *next(iter(result.chains.values())), out)
+                out.seek(0)
+                got["restored"] = [blake(out.read())]
+    return [f"{os.path.basename(path)}: {name}: expected {want}, got {got.get(name, [])}"
+            for name in ("exit", "finding", "info", "until", "restored")
+            if (want := sorted(fields.get(name, []))) != got.get(name, [])]  # fmt: skip
+
+
+def run_vectors(folder):
+    paths = sorted(os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".txt"))
+    failed = 0
+    for path in paths:
+        mismatches = run_vector(path)
+        failed += bool(mismatches)
+        print("\n".join(mismatches), end="\n" if mismatches else "")
+    print(f"{len(paths) - failed} passed, {failed} failed")
+    return 1 if failed or not paths else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="verify an auditseal archive")
+    parser.add_argument("--archive", metavar="DIR")
+    parser.add_argument("--vectors", metavar="DIR")
+    parser.add_argument("--vkey", action="append", default=[], metavar="VKEY|FILE")
+    parser.add_argument("--origin", action="append", default=[], metavar="C/N/S")
+    parser.add_argument("--head", metavar="SEQ:HASH")
+    parser.add_argument("--now", metavar="TIME")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--restore", metavar="OUT_FILE")
+    args = parser.parse_args()
+    try:
+        if args.vectors:
+            return run_vectors(args.vectors)
+        if not args.archive or not args.vkey:
+            parser.error("--archive and --vkey, or --vectors")
+        return run_archive(args)
+    except Finding:
+        print("verify.py: a vkey, origin, head or time is not well-formed", file=sys.stderr)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"verify.py: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+//! How far each file has been sealed: the cursors of the next note.
+
+use auditseal_format::seal::{Cursor, Gap, Range};
+
+/// Cursors in the order in which their files were begun.
+///
+/// They follow from the cursors of the note before and this note's own ranges and gaps, so a note
+/// can't say anything else about where to go on than what it took.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    cursors: Vec<Cursor>,
+}
+
+impl Files {
+    pub(crate) fn new(cursors: &[Cursor]) -> Self {
+        Self { cursors: cursors.to_vec() }
+    }
+
+    pub(crate) fn cursors(&self) -> &[Cursor] {
+        &self.cursors
+    }
+
+    pub(crate) fn take(&mut self, range: &Range) {
+        let cursor = Cursor {
+            file: range.file,
+            offset: range.end,
+            anchor: range.anchor,
+            name: range.name.clone(),
+        };
+        self.set(cursor, range.is_final);
+    }
+
+    /// A gap with a known end moves the cursor there, if there is one; without one it closes the
+    /// file: nothing of it can be read any more.
+    pub(crate) fn lose(&mut self, gap: &Gap) {
+        let Some(file) = gap.file else { return };
+        match gap.end {
+            Some(end) => {
+                if let Some(cursor) = self.cursors.iter_mut().find(|cursor| cursor.file == file) {
+                    cursor.offset = end;
+                }
+            }
+            None => self.cursors.retain(|cursor| cursor.file != file),
+        }
+    }
+
+    fn set(&mut self, cursor: Cursor, is_final: bool) {
+        let known = self.cursors.iter().position(|known| known.file == cursor.file);
+        match (known, is_final) {
+            (Some(at), true) => drop(self.cursors.remove(at)),
+            (Some(at), false) => self.cursors[at] = cursor,
+            (None, true) => {}
+            (None, false) => self.cursors.push(cursor),
+        }
+    }
+}

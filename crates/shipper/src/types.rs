@@ -1,0 +1,247 @@
+//! What goes into the shipper and what comes out.
+
+use std::sync::Arc;
+
+use auditseal_format::seal::{Boot, Uuid};
+use auditseal_format::{
+    Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
+};
+
+use crate::upload::Backoff;
+
+/// The clocks, read once per input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The node's wall clock: for the seals only. It may jump.
+    pub wall: Time,
+    /// Boot id and boot clock: for everything that waits.
+    pub boot: Boot,
+}
+
+/// How a chain is kept.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The chain.
+    pub origin: Origin,
+    /// Daemon or one-shot.
+    pub mode: Mode,
+    /// A batch closes when it has at least this many source bytes.
+    pub batch_bytes: u64,
+    /// How often the source is looked at, and how long lines wait at most, nanoseconds.
+    pub window: u64,
+    /// A seal is made at least this often, nanoseconds.
+    pub heartbeat: u64,
+    /// Batches packed at the same time.
+    pub jobs: usize,
+    /// The source isn't read while the spool holds at least this many bytes.
+    pub spool_limit: u64,
+    /// A one-shot gives up when the store has accepted nothing for so long, nanoseconds.
+    pub give_up: Option<u64>,
+    /// Waits between attempts.
+    pub backoff: Backoff,
+    /// uid of the cluster, if known.
+    pub cluster_uid: Option<Uuid>,
+    /// Id of the machine, if known.
+    pub machine_id: Option<[u8; 16]>,
+}
+
+/// Daemon or one-shot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Follows the source until it is stopped.
+    Live,
+    /// Takes everything there is, seals `final` and ends.
+    OneShot,
+}
+
+/// The newest seal of the chain, as far as the next one depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// What its note states.
+    pub seal: Seal,
+    /// Hash of its note.
+    pub hash: Hash,
+}
+
+/// Where a chain goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The newest seal on this node, or in the store when the node has none.
+    pub head: Option<Head>,
+    /// Objects in the spool, oldest first: key, size in bytes and what their notes state.
+    pub spooled: Vec<(ObjectKey, u64, Seal)>,
+    /// A `reanchor` must come first, for this reason; in this epoch.
+    pub reanchor: Option<(&'static str, u32)>,
+}
+
+/// Consecutive bytes of a source file, ready to be read. `C` is whatever reads them.
+#[derive(Debug, Clone)]
+pub struct Take<C> {
+    /// The file.
+    pub file: FileId,
+    /// Its name now.
+    pub name: FileName,
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// The last byte is not a `\n`.
+    pub mid_line: bool,
+    /// The file won't be written to again.
+    pub is_final: bool,
+    /// Anchor at `end`.
+    pub anchor: Anchor,
+    /// The file, begun earlier, that this one stands before.
+    pub before: Option<FileId>,
+    /// Where the bytes come from.
+    pub content: C,
+}
+
+/// Source bytes that are lost, as the follower or the packing found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The file, if its identity was known.
+    pub file: Option<FileId>,
+    /// Its last known name.
+    pub name: Option<FileName>,
+    /// First byte lost, if known.
+    pub start: Option<u64>,
+    /// One past the last byte lost, if known.
+    pub end: Option<u64>,
+    /// Why: a word.
+    pub reason: &'static str,
+}
+
+/// Takes to be packed into one payload.
+#[derive(Debug, Clone)]
+pub struct Job<C> {
+    /// Names the job in [`Input::Packed`].
+    pub ticket: u64,
+    /// In the payload's order.
+    pub takes: Vec<Take<C>>,
+}
+
+/// A job's result.
+#[derive(Debug, Clone)]
+pub struct PackedJob {
+    /// The payload.
+    pub packed: Packed,
+    /// Facts of each take, in order.
+    pub facts: Vec<RangeFacts>,
+    /// Takes that turned out shorter: index, the end that was reached, the anchor there, and why.
+    /// The rest of such a take is sealed as a gap.
+    pub short: Vec<(usize, u64, Anchor, &'static str)>,
+}
+
+/// What an upload's read-back found at its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadBack {
+    /// Our bytes.
+    Same,
+    /// The store says that there is nothing.
+    Absent,
+    /// No answer of the store.
+    Unknown(String),
+    /// Other bytes.
+    Other(Vec<u8>),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<C> {
+    /// Time passed.
+    Wake,
+    /// The source's directory changed: look before the window is over.
+    Changed,
+    /// The source was looked at.
+    Looked {
+        /// What can be taken, in order.
+        takes: Vec<Take<C>>,
+        /// What was lost; it stands behind the takes.
+        losses: Vec<Loss>,
+        /// There is more already.
+        more: bool,
+    },
+    /// A job is done.
+    Packed(u64, Box<PackedJob>),
+    /// The object handed out last is durable on the node.
+    Committed,
+    /// It is not, and why.
+    CommitFailed(String),
+    /// The store accepted the object.
+    Stored,
+    /// Anything else came of the upload.
+    Doubt(String),
+    /// What stands at the key.
+    ReadBack(ReadBack),
+    /// Seal and upload what is there, then end.
+    Stop,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action<C> {
+    /// Look at the source, for about this many bytes.
+    Look(u64),
+    /// Pack a job.
+    Pack(Job<C>),
+    /// Make the object durable on the node. **The point of no return.**
+    Commit(ObjectKey, Arc<SealedBatch>),
+    /// Upload a committed object, create-only.
+    Put(ObjectKey),
+    /// Read an object's key and compare with the committed bytes.
+    ReadBack(ObjectKey),
+    /// Take an object, and what its note says is final, out of the spool.
+    Discard(ObjectKey),
+    /// For logs and metrics.
+    Report(Report),
+    /// Start again from this object, which somebody who holds our key stored in our place: our own
+    /// delayed upload, or our double.
+    Adopt(ObjectKey, Vec<u8>),
+    /// Start again: the key is taken by bytes that are no seal of this chain. The next seal is a
+    /// `reanchor` in this epoch.
+    Pass(ObjectKey, u32),
+    /// The chain has forked: stop, and say so.
+    Fork(ObjectKey, String),
+    /// The store accepts nothing: give up.
+    GiveUp(String),
+    /// Everything is done.
+    Done,
+}
+
+/// What people want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A batch was sealed and is durable on the node.
+    Sealed {
+        /// The seal.
+        seal: Box<Seal>,
+        /// Hash of its note.
+        hash: Hash,
+        /// Size of the object, bytes.
+        size: u64,
+    },
+    /// An object is in the store.
+    Stored(ObjectKey),
+    /// An upload failed and will be tried again.
+    Retry(ObjectKey, Pause),
+    /// The spool couldn't be written and will be tried again.
+    SpoolRetry(Pause),
+    /// The spool is full: the source isn't read until uploads make room.
+    SpoolFull(u64),
+    /// Source bytes were lost; a gap seal says so.
+    Lost(Loss),
+    /// Bytes that are no seal of this chain stand at the next key.
+    Squatter(ObjectKey, String),
+}
+
+/// Why and for how long something waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Nanoseconds.
+    pub nanos: u64,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What went wrong.
+    pub why: String,
+}

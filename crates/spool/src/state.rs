@@ -1,0 +1,71 @@
+//! The state directory and its lock.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use auditseal_format::Origin;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{Error, Spool};
+
+/// The state directory, locked as long as this value lives.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    /// The kernel drops the lock with the descriptor, however the process ends.
+    _lock: File,
+}
+
+impl StateDir {
+    /// Creates the directory (mode 0700) if it isn't there, and locks it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process has it: two writers with one state would both sign
+    /// seals with the same seq.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        create_private(path)?;
+        let lock_path = path.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(Error::io("open lock", &lock_path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(path.to_owned())),
+            Err(errno) => Err(Error::io("lock", &lock_path)(errno.into())),
+        }
+    }
+
+    /// The spool of one chain.
+    ///
+    /// # Errors
+    /// [`Error`] when its directory can't be made or read.
+    pub fn spool(&self, origin: &Origin) -> Result<Spool, Error> {
+        // A comma can't stand in an origin's part, so two origins never share a directory.
+        let name = origin.to_string().replace('/', ",");
+        let path = self.path.join(name);
+        let new = !path.exists();
+        create_private(&path)?;
+        if new {
+            sync_dir(&self.path)?;
+        }
+        Spool::open(path, origin.clone())
+    }
+}
+
+/// Makes a directory that only its owner can read: audit events can hold secrets.
+fn create_private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(Error::io("create directory", path))
+}
+
+/// Makes renames and removals in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync directory", path))
+}

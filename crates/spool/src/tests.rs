@@ -1,0 +1,120 @@
+use auditseal_format::{Date, FileId, FileName, ObjectKey, Origin, hash};
+
+use crate::*;
+
+fn origin() -> Origin {
+    Origin::new("c", "n", "s").unwrap()
+}
+
+fn key(seq: u64) -> ObjectKey {
+    let date = Date::parse(b"2026-11-21").unwrap();
+    ObjectKey { origin: origin(), seq, epoch: (seq > 5).into(), date }
+}
+
+fn a_final(name: &str) -> Final {
+    let file = FileId { hash: hash(name.as_bytes()), base: 3, copy: 1 };
+    Final { file, end: 7, anchor: hash(b"anchor"), name: FileName::new(name.as_bytes()) }
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    for seq in [4, 5, 6] {
+        spool.commit(&key(seq), format!("object {seq}").as_bytes()).unwrap();
+    }
+    spool.discard(&key(4)).unwrap();
+
+    let spool = state.spool(&origin()).unwrap();
+    let entries: Vec<_> = spool.entries().cloned().collect();
+    assert_eq!(entries, [Entry { key: key(5), size: 8 }, Entry { key: key(6), size: 8 }]);
+    assert_eq!(spool.read(&key(6)).unwrap(), b"object 6");
+    assert_eq!(spool.read_tail(&key(6), 3).unwrap(), b"t 6");
+    assert_eq!(spool.read_tail(&key(6), 300).unwrap(), b"object 6");
+    let other = Origin::new("c", "n", "t").unwrap();
+    assert_eq!(state.spool(&other).unwrap().entries().count(), 0);
+}
+
+#[test]
+fn unfinished_and_foreign_files_are_no_objects() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    state.spool(&origin()).unwrap();
+    let chain = dir.path().join("c,n,s");
+    let names = ["000000000001_2026-11-21_e0.jsonl.tmp", "1_2026-11-21_e0.jsonl.zst", "README"];
+    for name in names {
+        std::fs::write(chain.join(name), "x").unwrap();
+    }
+    let spool = state.spool(&origin()).unwrap();
+    assert_eq!(spool.entries().count(), 0);
+    assert!(!chain.join(names[0]).exists(), "an unfinished object is removed");
+    assert!(chain.join(names[2]).exists(), "other people's files are left alone");
+}
+
+#[test]
+fn two_objects_with_one_seq_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    spool.commit(&key(1), b"x").unwrap();
+    let twin = dir.path().join("c,n,s/000000000001_2026-11-22_e0.jsonl.zst");
+    std::fs::write(twin, "y").unwrap();
+    assert!(matches!(state.spool(&origin()), Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn the_lock_is_exclusive_and_goes_with_its_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let error = StateDir::open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::Locked(_)) && error.hint().is_some(), "{error}");
+    drop(state);
+    StateDir::open(dir.path()).unwrap();
+}
+
+#[test]
+fn finals_survive_a_torn_line_and_their_absence_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    assert_eq!(spool.finals().unwrap(), None);
+    spool.replace_finals(&[]).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(vec![]));
+    spool.remember(&[a_final("a"), a_final("b c\n")]).unwrap();
+
+    let path = dir.path().join("c,n,s/finals");
+    let mut text = std::fs::read(&path).unwrap();
+    text.extend(b"torn in the mid");
+    std::fs::write(&path, text).unwrap();
+    spool.remember(&[a_final("d")]).unwrap();
+    let expected = vec![a_final("a"), a_final("b c\n"), a_final("d")];
+    assert_eq!(spool.finals().unwrap(), Some(expected.clone()));
+    spool.replace_finals(&expected[1..]).unwrap();
+    assert_eq!(spool.finals().unwrap().unwrap(), expected[1..]);
+
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(spool.finals().unwrap(), None, "without its header it is as good as lost");
+}
+
+#[test]
+fn discarding_from_a_seq_leaves_what_is_older() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    for seq in 1..=4 {
+        spool.commit(&key(seq), b"x").unwrap();
+    }
+    spool.discard_from(3).unwrap();
+    assert_eq!(spool.entries().map(|entry| entry.key.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(state.spool(&origin()).unwrap().entries().count(), 2);
+}
+
+#[test]
+fn errors_say_what_failed_and_where() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = StateDir::open(&file.join("state")).unwrap_err().to_string();
+    assert!(error.starts_with("create directory ") && error.contains("/file/state: "), "{error}");
+}
