@@ -1,1 +1,29 @@
-//! Object stores: put once, read, list
+//! Object stores: put once, read, list.
+//!
+//! [`open`] turns a URL into a [`Store`]; everything else in auditseal sees only that trait. This
+//! is the one crate that knows about HTTP, TLS, credentials and the clouds' dialects. It makes one
+//! attempt per call: whoever calls owns the retry loop, because only it can read an object back to
+//! settle whether a failed put took effect.
+//!
+//! Three rules hold for every operation, because the other side of the wire isn't trusted:
+//! an answer is bounded in bytes and in time whatever the server says about it; `NotFound` is only
+//! ever the store's own word (a proxy's 404 page is not); and no credential reaches an error text.
+
+mod answer;
+mod backend;
+mod build;
+mod client;
+pub mod conformance;
+pub mod double;
+mod error;
+mod key;
+mod location;
+mod options;
+mod pace;
+mod store;
+mod text;
+mod translate;
+
+pub use error::{Error, Kind, Operation};
+pub use options::{Options, open};
+pub use store::*;

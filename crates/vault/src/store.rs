@@ -65,7 +65,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// As [`Store::get`]; a piece's error ends the stream.
-    async fn stream(&self, key: &str) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, Error>>), Error>;
+    async fn stream(
+        &self,
+        key: &str,
+    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, Error>>), Error>;
 
     /// Lists the objects below `prefix` (whole segments, `""` for all), in no particular order.
     ///

@@ -1,0 +1,83 @@
+//! Who may use what.
+
+use crate::tree::{crates, section};
+
+/// Dependencies that exactly one crate may name: to change one of them, one crate is read.
+const OWNERS: [(&str, &str); 8] = [
+    ("blake3", "merkle"),
+    ("ring", "note"),
+    ("zstd", "format"),
+    ("notify", "tail"),
+    ("flate2", "tail"),
+    ("object_store", "vault"),
+    ("reqwest", "vault"),
+    ("clap", "cli"),
+];
+
+/// The crates that make the program, by level: each may use lower levels, and its own only where
+/// listed in [`SAME_LEVEL`].
+const LEVELS: [(&str, u8); 11] = [
+    ("merkle", 0),
+    ("note", 0),
+    ("audit", 0),
+    ("format", 1),
+    ("shipper", 2),
+    ("tail", 3),
+    ("spool", 3),
+    ("vault", 3),
+    ("archive", 4),
+    ("agent", 4),
+    ("cli", 5),
+];
+
+/// The agent finds a lost head by the read path: one way of walking a chain, not two.
+const SAME_LEVEL: [(&str, &str); 1] = [("agent", "archive")];
+
+/// Crates for tests and benchmarks: nothing that ships may use them.
+const HARNESSES: [&str; 4] = ["e2e", "tidy", "vectors", "bench"];
+
+fn level(name: &str) -> Option<u8> {
+    LEVELS.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
+}
+
+#[test]
+fn every_crate_is_on_the_map() {
+    for name in crates() {
+        let known = level(&name).is_some() || HARNESSES.contains(&name.as_str());
+        assert!(known, "crate {name} has no place in LEVELS or HARNESSES");
+    }
+    for (name, _) in LEVELS {
+        assert!(crates().contains(&name.to_owned()), "crate {name} is gone: take it off the map");
+    }
+}
+
+#[test]
+fn dependencies_point_downwards() {
+    for (name, own) in LEVELS {
+        for dependency in section(name, "dependencies") {
+            let Some(used) = dependency.strip_prefix("auditseal-") else { continue };
+            assert!(!HARNESSES.contains(&used), "{name} ships the harness {used}");
+            let other = level(used).unwrap();
+            let allowed = other < own || SAME_LEVEL.contains(&(name, used));
+            assert!(allowed, "{name} (level {own}) must not use {used} (level {other})");
+        }
+    }
+}
+
+#[test]
+fn one_dependency_has_one_owner() {
+    for (dependency, owner) in OWNERS {
+        for name in crates() {
+            let uses = section(&name, "dependencies").iter().any(|d| d == dependency);
+            assert_eq!(uses, name == owner, "{dependency} belongs to {owner} alone, see {name}");
+        }
+    }
+}
+
+#[test]
+fn verifying_needs_no_watcher_and_no_signing_daemon() {
+    let uses = section("archive", "dependencies");
+    for dependency in ["auditseal-tail", "auditseal-spool", "auditseal-shipper", "auditseal-agent"] {
+        assert!(!uses.iter().any(|d| d == dependency), "archive must not use {dependency}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The project's own rules, as tests: what ARCHITECTURE.md calls an invariant is checked here.
+
+#[cfg(test)]
+mod dependencies;
+#[cfg(test)]
+mod purity;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod tree;

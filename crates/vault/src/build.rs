@@ -1,0 +1,296 @@
+//! From a parsed URL to a client of `object_store`.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::{
+    Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
+};
+
+use crate::backend::{Backend, Dialect};
+use crate::client::{CONNECT_TIMEOUT, Connector};
+use crate::error::{Error, Kind, Operation};
+use crate::location::{Location, Place};
+use crate::options::Options;
+use crate::pace::Pace;
+
+/// Opens what `location` names.
+pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, Error> {
+    let pace = Pace::new(options.timeout);
+    let cloud = || Cloud::new(&location, options, pace);
+    let (store, dialect) = match &location.place {
+        Place::Local(path) => local(&location, path, options)?,
+        Place::S3 { bucket } => (cloud()?.s3(bucket)?, Dialect::SuffixRanges),
+        Place::Gcs { bucket } => (cloud()?.gcs(bucket)?, Dialect::SuffixRanges),
+        Place::Azure { account, container } => {
+            (cloud()?.azure(account.as_deref(), container)?, Dialect::BoundedRanges)
+        }
+    };
+    Ok(Backend::new(store, dialect, location, pace))
+}
+
+fn local(
+    location: &Location,
+    path: &Path,
+    options: &Options,
+) -> Result<(Arc<dyn ObjectStore>, Dialect), Error> {
+    let failed = |kind, why: &str| Error::new(Operation::Open, &location.shown, kind, why);
+    if options.create {
+        create_durably(path).map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
+                _ => Kind::Invalid,
+            };
+            failed(kind, &format!("create the directory: {error}"))
+        })?;
+    }
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(failed(Kind::Invalid, "it isn't a directory")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(failed(Kind::NoBucket, "the directory doesn't exist"));
+        }
+        Err(error) => return Err(failed(Kind::Denied, &error.to_string())),
+    }
+    let store = LocalFileSystem::new_with_prefix(path)
+        .map_err(|error| crate::translate::error(Operation::Open, &location.shown, &error))?
+        .with_fsync(true);
+    Ok((Arc::new(store), Dialect::Directory(path.to_owned())))
+}
+
+/// Creates a directory so that it survives a power cut: each new entry's parent is synced, or the
+/// archive's first objects could vanish together with their directory.
+fn create_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    create_durably(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(parent)?.sync_all(),
+    }
+}
+
+/// What the three clouds' clients have in common.
+struct Cloud<'a> {
+    options: &'a Options,
+    shown: &'a str,
+    client: ClientOptions,
+    pace: Pace,
+}
+
+impl<'a> Cloud<'a> {
+    fn new(location: &'a Location, options: &'a Options, pace: Pace) -> Result<Self, Error> {
+        install_crypto();
+        let mut client = ClientOptions::new()
+            // The guard around the client knows how long each exchange may take.
+            .with_timeout_disabled()
+            .with_connect_timeout(CONNECT_TIMEOUT.min(options.timeout));
+        for certificate in certificates(location, options)? {
+            client = client.with_root_certificate(certificate);
+        }
+        Ok(Self { options, shown: &location.shown, client, pace })
+    }
+
+    fn failed(&self, kind: Kind, why: &str) -> Error {
+        Error::new(Operation::Open, self.shown, kind, why)
+    }
+
+    /// The endpoint: the option's, else the environment's, which the builder has already read.
+    fn endpoint(&self, environment: Option<String>) -> Result<Option<String>, Error> {
+        let Some(endpoint) = self.options.endpoint.clone().or(environment) else {
+            return Ok(None);
+        };
+        let bad = |why: &str| Err(self.failed(Kind::Invalid, &format!("the endpoint {why}")));
+        let Ok(url) = reqwest::Url::parse(&endpoint) else {
+            return bad("isn't a URL: write https://HOST:PORT");
+        };
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return bad("must begin with http:// or https:// and name a host");
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return bad("must not hold credentials: set them in the environment");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return bad("takes no query and no fragment");
+        }
+        Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    /// The client for an endpoint: plain HTTP only for one that says so.
+    fn client_for(&self, endpoint: Option<&str>) -> ClientOptions {
+        self.client.clone().with_allow_http(endpoint.is_some_and(is_plain))
+    }
+
+    fn connector(&self) -> Connector {
+        Connector { pace: self.pace }
+    }
+
+    /// An error of a builder. It may quote the value that it couldn't read, so the values of
+    /// secret variables are taken out.
+    fn refused(&self, error: &object_store::Error) -> Error {
+        let cause = without_secrets(crate::client::innermost(error));
+        let ours = self.failed(Kind::Invalid, &cause);
+        let lower = cause.to_ascii_lowercase();
+        if lower.contains("account must be specified") {
+            ours.with_hint("set AZURE_STORAGE_ACCOUNT_NAME")
+        } else if lower.contains("credential") || lower.contains("key") {
+            ours.with_hint("check the cloud's credential variables in the environment")
+        } else {
+            ours
+        }
+    }
+
+    fn s3(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+        let mut builder = AmazonS3Builder::from_env();
+        let environment = builder
+            .get_config_value(&AmazonS3ConfigKey::S3Endpoint)
+            .or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
+        let endpoint = self.endpoint(environment)?;
+        if let Some(region) = &self.options.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(endpoint) = &endpoint {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
+            if self.options.endpoint.is_some() {
+                builder = builder.with_virtual_hosted_style_request(false);
+            }
+        }
+        builder
+            .with_bucket_name(bucket)
+            // Object Lock refuses a put without a checksum.
+            .with_checksum_algorithm(Checksum::SHA256)
+            // The environment can turn this off, and then nothing would be put once.
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_retry(no_retries())
+            .with_http_connector(self.connector())
+            .build()
+            .map(|store| Arc::new(store) as _)
+            .map_err(|error| self.refused(&error))
+    }
+
+    fn gcs(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+        let mut builder = GoogleCloudStorageBuilder::from_env();
+        let endpoint = self.endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
+        if let Some(endpoint) = &endpoint {
+            // A bearer token over plain HTTP is anyone's who listens; and an emulator wants none.
+            if is_plain(endpoint) || !has_google_credentials(&builder) {
+                let nobody = GcpCredential { bearer: String::new() };
+                builder = GoogleCloudStorageBuilder::new()
+                    .with_credentials(Arc::new(StaticCredentialProvider::new(nobody)))
+                    .with_skip_signature(true);
+            }
+            builder = builder.with_base_url(endpoint);
+        }
+        builder
+            .with_bucket_name(bucket)
+            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_retry(no_retries())
+            .with_http_connector(self.connector())
+            .build()
+            .map(|store| Arc::new(store) as _)
+            .map_err(|error| self.refused(&error))
+    }
+
+    fn azure(&self, account: Option<&str>, container: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+        let mut builder = MicrosoftAzureBuilder::from_env();
+        let endpoint = self.endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
+        if let Some(account) = account {
+            builder = builder.with_account(account);
+        }
+        if let Some(endpoint) = &endpoint {
+            let path = endpoint.splitn(4, '/').nth(3).unwrap_or("");
+            if builder.get_config_value(&AzureConfigKey::AccountName).is_none() && !path.is_empty()
+            {
+                builder = builder.with_account(path);
+            }
+            builder = builder.with_endpoint(endpoint.clone());
+        }
+        builder
+            .with_container_name(container)
+            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_retry(no_retries())
+            .with_http_connector(self.connector())
+            .build()
+            .map(|store| Arc::new(store) as _)
+            .map_err(|error| self.refused(&error))
+    }
+}
+
+fn is_plain(endpoint: &str) -> bool {
+    endpoint.starts_with("http://")
+}
+
+/// Whether the environment offers credentials for Google's cloud, apart from its metadata service.
+fn has_google_credentials(builder: &GoogleCloudStorageBuilder) -> bool {
+    let configured = [
+        GoogleConfigKey::ServiceAccount,
+        GoogleConfigKey::ServiceAccountKey,
+        GoogleConfigKey::ApplicationCredentials,
+        GoogleConfigKey::BearerToken,
+    ];
+    let logged_in = || {
+        let home = std::env::var_os("HOME")?;
+        let file = Path::new(&home).join(".config/gcloud/application_default_credentials.json");
+        file.exists().then_some(())
+    };
+    configured.iter().any(|key| builder.get_config_value(key).is_some()) || logged_in().is_some()
+}
+
+/// One attempt per call: a retry below us would answer `AlreadyExists` to our own first attempt.
+fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+fn certificates(location: &Location, options: &Options) -> Result<Vec<Certificate>, Error> {
+    let Some(path) = &options.ca_certificate else {
+        return Ok(Vec::new());
+    };
+    let failed = |why: &str| {
+        let why = format!("read the CA certificates in {}: {why}", path.display());
+        Error::new(Operation::Open, &location.shown, Kind::Invalid, &why)
+    };
+    let pem = fs::read(path).map_err(|error| failed(&error.to_string()))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(found) if found.is_empty() => Err(failed("no PEM certificate is in it")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(failed(&crate::client::innermost(&error))),
+    }
+}
+
+/// Chooses the implementation of TLS once per process; building a client panics without one.
+fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Failing means that another thread was faster, which is as good.
+        rustls::crypto::ring::default_provider().install_default().ok();
+    }
+}
+
+fn without_secrets(mut text: String) -> String {
+    let secret = |name: &str| {
+        let clouds = ["AWS_", "GOOGLE_", "AZURE_"];
+        let words = ["KEY", "SECRET", "TOKEN", "PASSWORD", "SAS", "SERVICE_ACCOUNT"];
+        clouds.iter().any(|cloud| name.starts_with(cloud))
+            && words.iter().any(|word| name.contains(word))
+    };
+    for (name, value) in std::env::vars_os() {
+        if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+            && secret(name)
+            && value.len() >= 4
+        {
+            text = text.replace(value, "***");
+        }
+    }
+    text
+}

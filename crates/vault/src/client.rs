@@ -1,0 +1,175 @@
+//! The HTTP client under `object_store`: bounds in time and size, and faithful error answers.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+    HttpResponseBody, HttpService, ReqwestConnector,
+};
+
+use crate::answer::{Answer, Failure, What};
+use crate::pace::Pace;
+
+/// What of an error answer is read, bytes.
+const ERROR_LIMIT: u64 = 64 * 1024;
+/// The largest page of a listing, bytes: Azure's 5,000 entries of the longest keys fit.
+const LIST_LIMIT: u64 = 32 * 1024 * 1024;
+
+/// Makes guarded clients.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    pub(crate) pace: Pace,
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let inner = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Guard { inner, pace: self.pace }))
+    }
+}
+
+/// Bounds every exchange, and turns every answer but success into a [`Failure`].
+///
+/// Without it an error answer of any size is buffered whole, one that isn't UTF-8 loses its status,
+/// and the time limit is the same for one byte and for a gigabyte.
+#[derive(Debug)]
+struct Guard {
+    inner: HttpClient,
+    pace: Pace,
+}
+
+#[async_trait]
+impl HttpService for Guard {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let purpose = Purpose::of(&request);
+        let ranged = request.headers().contains_key("range");
+        let failed = |what: What| {
+            let kind = match what {
+                What::Silence(_) | What::NoConnection => HttpErrorKind::Timeout,
+                _ => HttpErrorKind::Unknown,
+            };
+            let for_credentials = purpose == Purpose::Credentials;
+            HttpError::new(kind, Failure { what, for_credentials })
+        };
+        let allowed = self.pace.allows(request.body().content_length() as u64);
+        let response = match tokio::time::timeout(allowed, self.inner.execute(request)).await {
+            Err(_) => return Err(failed(What::Silence(allowed))),
+            Ok(Err(error)) => return Err(failed(transport(&error))),
+            Ok(Ok(response)) => response,
+        };
+        if response.status() == 206 && !ranged {
+            // A part would pass for the whole object, and the whole for damaged.
+            let what = "the server answered with a part where the whole was asked for".to_owned();
+            return Err(failed(What::Transport(what)));
+        }
+        if response.status().is_success() && purpose == Purpose::Object {
+            // The body is the caller's to bound: only it knows how much it wants.
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        if parts.status.is_success() {
+            let (bytes, cut) = self.read(body, LIST_LIMIT).await.map_err(failed)?;
+            if cut {
+                return Err(failed(What::Flood(LIST_LIMIT)));
+            }
+            return Ok(HttpResponse::from_parts(parts, bytes.into()));
+        }
+        let (bytes, _) = self.read(body, ERROR_LIMIT).await.map_err(failed)?;
+        let header = |name: &str| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
+        let answer = Answer::read(
+            parts.status.as_u16(),
+            header("x-ms-error-code"),
+            header("x-amz-bucket-region"),
+            &String::from_utf8_lossy(&bytes),
+        );
+        Err(failed(What::Answer(answer)))
+    }
+}
+
+impl Guard {
+    /// Reads a body up to `limit` bytes; the flag says that there was more.
+    async fn read(&self, body: HttpResponseBody, limit: u64) -> Result<(Bytes, bool), What> {
+        let mut body = body.bytes_stream();
+        let mut patience = self.pace.reader();
+        let mut bytes = BytesMut::new();
+        loop {
+            match patience.next(&mut body).await {
+                Err(slow) => return Err(What::Silence(slow.waited)),
+                Ok(None) => return Ok((bytes.freeze(), false)),
+                Ok(Some(Err(error))) => return Err(transport(&error)),
+                Ok(Some(Ok(piece))) => bytes.extend_from_slice(&piece),
+            }
+            if patience.received() > limit {
+                bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+                return Ok((bytes.freeze(), true));
+            }
+        }
+    }
+}
+
+/// What the HTTP client's error means.
+pub(crate) fn transport(error: &HttpError) -> What {
+    match error.kind() {
+        HttpErrorKind::Timeout => What::NoConnection,
+        _ => What::Transport(innermost(error)),
+    }
+}
+
+/// Time to connect, including name resolution and TLS.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The last two links of an error's chain: the outer ones only say that a request failed.
+pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut outer: Option<String> = None;
+    let mut inner = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let text = source.to_string();
+        if text != inner {
+            outer = Some(std::mem::replace(&mut inner, text));
+        }
+        next = source.source();
+    }
+    match outer {
+        Some(outer) if outer.contains(&inner) => outer,
+        Some(outer) => format!("{outer}: {inner}"),
+        None => inner,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To read an object: the answer may be of any size.
+    Object,
+    /// Everything else that a store does: the answer is small.
+    Control,
+    /// To get credentials from the machine's metadata service.
+    Credentials,
+}
+
+/// The addresses of the clouds' metadata services.
+const METADATA: [&str; 6] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "169.254.170.23",
+    "[fd00:ec2::254]",
+    "metadata.google.internal",
+    "metadata",
+];
+
+impl Purpose {
+    fn of(request: &HttpRequest) -> Self {
+        let uri = request.uri();
+        if uri.host().is_some_and(|host| METADATA.contains(&host)) {
+            return Self::Credentials;
+        }
+        let listing = uri.query().is_some_and(|query| {
+            query.split('&').any(|pair| pair.starts_with("list-type=") || pair == "comp=list")
+        });
+        if request.method() == "GET" && !listing { Self::Object } else { Self::Control }
+    }
+}

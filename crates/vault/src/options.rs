@@ -1,0 +1,61 @@
+//! Opening a store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::build;
+use crate::error::{Error, Kind, Operation};
+use crate::location;
+use crate::store::Store;
+
+/// How to reach a store. What isn't here comes from each cloud's usual environment variables:
+/// credentials above all, which never belong into a URL or an option.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The server to use instead of the cloud's own, as `https://host:port`; `http://` allows plain
+    /// HTTP. Azure-like servers that serve several accounts want the account as its path.
+    pub endpoint: Option<String>,
+    /// A file of PEM certificates to trust beside the system's.
+    pub ca_certificate: Option<PathBuf>,
+    /// The region of an S3 bucket; without it the environment's, else `us-east-1`.
+    pub region: Option<String>,
+    /// The time for an exchange without its bytes; 64 KiB/s are allowed for those on top.
+    pub timeout: Duration,
+    /// Whether to create the directory of a `file://` URL.
+    pub create: bool,
+}
+
+impl Default for Options {
+    /// The cloud's own servers, the system's certificates, 30 seconds, nothing created.
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            ca_certificate: None,
+            region: None,
+            timeout: Duration::from_secs(30),
+            create: false,
+        }
+    }
+}
+
+/// Opens the store at `url`: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` or
+/// `file:///absolute/path`. Nothing is sent yet; only a directory is looked at, or created.
+///
+/// # Errors
+/// `Kind::Invalid` when the URL or an option is wrong, `Kind::NoBucket` when a directory is absent
+/// and isn't to be created.
+pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, Error> {
+    let location = location::parse(url)
+        .map_err(|why| Error::new(Operation::Open, &shown(url), Kind::Invalid, &why))?;
+    let backend = build::backend(location, options)?;
+    Ok(Arc::new(backend))
+}
+
+/// The part of a rejected URL that can't hold a credential.
+fn shown(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => "the store".to_owned(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The same cases on the double, on a directory and, on demand, on a real server.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+
+use auditseal_vault::double::MemoryStore;
+use auditseal_vault::{Kind, Options, conformance, open};
+use bytes::Bytes;
+use futures::TryStreamExt;
+
+fn creating() -> Options {
+    Options { create: true, ..Options::default() }
+}
+
+#[tokio::test]
+async fn the_double_conforms() {
+    conformance::run(&MemoryStore::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_conforms() {
+    let root = tempfile::tempdir().unwrap();
+    let url = format!("file://{}/not/yet there", root.path().display());
+    let missing = open(&url, &Options::default()).unwrap_err();
+    assert_eq!(missing.kind(), Kind::NoBucket, "{missing}");
+    conformance::run(&*open(&url, &creating()).unwrap()).await.unwrap();
+    // What one process wrote, another sees.
+    let again = open(&url.replace(' ', "%20"), &Options::default()).unwrap();
+    assert_eq!(again.get("list/x", 100).await.unwrap().bytes, "list/x");
+}
+
+/// `AUDITSEAL_TEST_ENDPOINT` is the server where it isn't the cloud's own, `AUDITSEAL_TEST_CA` the
+/// file of its CA; credentials come from the cloud's own variables.
+fn real() -> Options {
+    let ca_certificate = std::env::var_os("AUDITSEAL_TEST_CA").map(Into::into);
+    Options {
+        endpoint: std::env::var("AUDITSEAL_TEST_ENDPOINT").ok(),
+        ca_certificate,
+        ..creating()
+    }
+}
+
+/// `AUDITSEAL_TEST_STORE` is the URL of a store under an empty prefix.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_real_server_conforms() {
+    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let store = open(&url, &real()).unwrap();
+    conformance::run(&*store).await.unwrap();
+}
+
+/// As above; the bucket that `AUDITSEAL_TEST_MISSING` names doesn't exist on that server. Nothing is
+/// put: some servers create the bucket for a writer who is its administrator.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_missing_bucket_is_no_missing_object() {
+    let url = std::env::var("AUDITSEAL_TEST_MISSING").expect("AUDITSEAL_TEST_MISSING is a URL");
+    let store = open(&url, &real()).unwrap();
+    let kinds = [
+        store.get("k", 10).await.unwrap_err(),
+        store.tail("k", 10).await.unwrap_err(),
+        store.stream("k").await.map(|_| ()).unwrap_err(),
+        store.list("").try_collect::<Vec<_>>().await.unwrap_err(),
+    ];
+    for error in kinds {
+        assert_eq!(error.kind(), Kind::NoBucket, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_vanished_directory_is_no_empty_archive() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("archive");
+    let store = open(&format!("file://{}", path.display()), &creating()).unwrap();
+    store.put_new("a/b", Bytes::from_static(b"x")).await.unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    let errors = [
+        store.put_new("a/c", Bytes::from_static(b"x")).await.unwrap_err(),
+        store.get("a/b", 10).await.unwrap_err(),
+        store.tail("a/b", 10).await.unwrap_err(),
+        store.list("").try_collect::<Vec<_>>().await.unwrap_err(),
+        store.list("a").try_collect::<Vec<_>>().await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), Kind::NoBucket, "{error}");
+        assert!(error.hint().unwrap().contains("mounted"));
+    }
+    assert!(!path.exists(), "a put must not bring the directory back");
+}
+
+#[tokio::test]
+async fn staged_files_are_not_listed() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("a")).unwrap();
+    fs::write(root.path().join("a/000.zst#1"), "half").unwrap();
+    fs::write(root.path().join("a/001.zst"), "whole").unwrap();
+    let store = open(&format!("file://{}", root.path().display()), &Options::default()).unwrap();
+    let found: Vec<_> = store.list("").try_collect().await.unwrap();
+    assert_eq!(found.iter().map(|info| info.key.as_str()).collect::<Vec<_>>(), ["a/001.zst"]);
+    // A crash's leftover doesn't stand in the way of the next attempt.
+    store.put_new("a/000.zst", Bytes::from_static(b"all")).await.unwrap();
+    assert_eq!(store.get("a/000.zst", 10).await.unwrap().bytes, "all");
+}
+
+#[tokio::test]
+async fn what_isnt_a_directory_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let url = format!("file://{}", path.display());
+        let error = open(&url, &creating()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(error.to_string().starts_with(&format!("open {url}: ")), "{error}");
+    }
+}

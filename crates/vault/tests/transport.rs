@@ -1,0 +1,361 @@
+//! What a server may do to us, played by one on the loopback interface.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use auditseal_vault::{Error, Kind, Options, open};
+use bytes::Bytes;
+use common::{OBJECT, Server, answer, in_child, listed, with_s3_keys, xml_error};
+use futures::TryStreamExt;
+
+const BYTES: Bytes = Bytes::from_static(b"some bytes");
+
+/// The errors of every operation against one server.
+async fn all_errors(server: &Server) -> Vec<Error> {
+    errors_of(server, "s3://bucket/prefix").await
+}
+
+async fn errors_of(server: &Server, url: &str) -> Vec<Error> {
+    let store = server.open(url);
+    vec![
+        store.put_new("k", BYTES).await.unwrap_err(),
+        store.get("k", 100).await.unwrap_err(),
+        store.tail("k", 100).await.unwrap_err(),
+        store.stream("k").await.map(|_| ()).unwrap_err(),
+        listed(&*store, "").await.remove(0).unwrap_err(),
+    ]
+}
+
+#[test]
+fn a_silent_server_times_out() {
+    with_s3_keys("a_silent_server_times_out", async {
+        let server = Server::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
+        let begun = Instant::now();
+        for error in all_errors(&server).await {
+            assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert_eq!(server.requests().len(), 5, "one attempt per call");
+    });
+}
+
+#[test]
+fn a_body_that_stalls_times_out() {
+    with_s3_keys("a_body_that_stalls_times_out", async {
+        let server = Server::new(|_, stream| {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n{OBJECT}\r\nabc");
+            stream.write_all(head.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+        });
+        let store = server.open("s3://bucket");
+        let error = store.get("k", 100).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+        assert!(error.to_string().contains("3 of 50 bytes"), "{error}");
+        let (_, pieces) = store.stream("k").await.unwrap();
+        let error = pieces.try_collect::<Vec<_>>().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Timeout, "{error}");
+    });
+}
+
+#[test]
+fn puts_carry_what_each_store_needs() {
+    with_s3_keys("puts_carry_what_each_store_needs", async {
+        let server = Server::fixed(answer("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v7\r\n", ""));
+        let stored = server.open("s3://bucket/pre").put_new("a=b/c.d", BYTES).await.unwrap();
+        assert_eq!(stored.version.as_deref(), Some("v7"));
+        server.open("gs://bucket/pre").put_new("a=b/c.d", BYTES).await.unwrap();
+        let requests = server.requests();
+        let [s3, gcs] = &requests[..] else { panic!("{requests:?}") };
+        assert_eq!((s3.method.as_str(), s3.target.as_str()), ("PUT", "/bucket/pre/a%3Db/c.d"));
+        assert_eq!(s3.header("if-none-match"), "*");
+        assert!(s3.header("authorization").contains("/us-east-1/s3/"));
+        assert_eq!(s3.header("x-amz-checksum-sha256").len(), 44, "{s3:?}");
+        assert_eq!(gcs.header("x-goog-if-generation-match"), "0");
+        assert_eq!(gcs.header("authorization"), "Bearer", "no token, for plain HTTP gives it away");
+        for request in &requests {
+            assert_eq!(request.body, BYTES);
+            assert_eq!(request.header("content-type"), "application/zstd");
+            assert_eq!(request.header("content-encoding"), "");
+        }
+    });
+}
+
+#[test]
+fn an_azure_account_comes_from_the_endpoint_or_the_environment() {
+    let name = "an_azure_account_comes_from_the_endpoint_or_the_environment";
+    let key = common::secret();
+    in_child(name, &[("AZURE_STORAGE_ACCOUNT_KEY", &key)], async {
+        let server = Server::fixed(answer("201 Created", "ETag: \"e\"\r\n", ""));
+        let endpoint = Some(format!("{}/account", server.endpoint()));
+        let store = open("az://box/pre", &Options { endpoint, ..server.options() }).unwrap();
+        store.put_new("k", BYTES).await.unwrap();
+        let request = server.requests().remove(0);
+        assert_eq!(request.target, "/account/box/pre/k");
+        assert_eq!(request.header("if-none-match"), "*");
+        assert_eq!(request.header("x-ms-blob-content-type"), "application/zstd");
+        assert!(request.header("authorization").starts_with("SharedKey account:"), "{request:?}");
+        let error = open("az://box", &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert_eq!(error.hint(), Some("set AZURE_STORAGE_ACCOUNT_NAME"), "{error}");
+    });
+}
+
+#[test]
+fn the_environment_cannot_turn_off_the_lock() {
+    let name = "the_environment_cannot_turn_off_the_lock";
+    let key = common::secret();
+    let env = [
+        ("AWS_ACCESS_KEY_ID", key.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", key.as_str()),
+        ("AWS_CONDITIONAL_PUT", "disabled"),
+        ("AWS_REGION", "eu-north-1"),
+        ("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true"),
+    ];
+    in_child(name, &env, async {
+        let server = Server::fixed(answer("200 OK", "ETag: \"e\"\r\n", ""));
+        server.open("s3://bucket").put_new("k", BYTES).await.unwrap();
+        let region = Some("ap-south-2".to_owned());
+        let store = open("s3://bucket", &Options { region, ..server.options() }).unwrap();
+        store.put_new("k", BYTES).await.unwrap();
+        let requests = server.requests();
+        assert_eq!(requests[0].header("if-none-match"), "*");
+        assert_eq!(requests[0].target, "/bucket/k");
+        assert!(requests[0].header("authorization").contains("/eu-north-1/s3/"));
+        assert!(requests[1].header("authorization").contains("/ap-south-2/s3/"));
+    });
+}
+
+#[test]
+fn only_the_stores_word_counts_as_absent() {
+    with_s3_keys("only_the_stores_word_counts_as_absent", async {
+        let page =
+            answer("404 Not Found", "", "<html><title>Nothing\nhere</title> NoSuchKey</html>");
+        let cases = [
+            (xml_error("404 Not Found", "NoSuchKey"), Kind::NotFound),
+            (xml_error("404 Not Found", "NoSuchBucket"), Kind::NoBucket),
+            (page, Kind::Unavailable),
+            (answer("404 Not Found", "", ""), Kind::Unavailable),
+            (xml_error("403 Forbidden", "AccessDenied"), Kind::Denied),
+            (xml_error("503 Slow Down", "SlowDown"), Kind::Unavailable),
+            (answer("302 Found", "", ""), Kind::Other),
+        ];
+        for (given, kind) in cases {
+            let server = Server::fixed(given.clone());
+            for url in ["s3://bucket/prefix", "gs://bucket/prefix"] {
+                for error in errors_of(&server, url).await {
+                    assert_eq!(error.kind(), kind, "{given}\n{error}");
+                    let shown = error.to_string();
+                    assert!(shown.contains(url) && !shown.contains(['\n', '<']), "{shown}");
+                }
+            }
+            assert_eq!(server.requests().len(), 10, "one attempt per call");
+        }
+    });
+}
+
+#[test]
+fn a_conflict_is_told_from_a_taken_key() {
+    with_s3_keys("a_conflict_is_told_from_a_taken_key", async {
+        for (status, code, kind) in [
+            ("412 Precondition Failed", "PreconditionFailed", Kind::AlreadyExists),
+            ("409 Conflict", "ConditionalRequestConflict", Kind::Unavailable),
+            ("413 Too Large", "EntityTooLarge", Kind::TooLarge),
+        ] {
+            let server = Server::fixed(xml_error(status, code));
+            let error = server.open("s3://bucket").put_new("k", BYTES).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+    });
+}
+
+#[test]
+fn the_right_region_is_named() {
+    with_s3_keys("the_right_region_is_named", async {
+        let header = "x-amz-bucket-region: eu-west-3\r\n";
+        let server = Server::fixed(answer(
+            "301 Moved",
+            header,
+            "<Error><Code>PermanentRedirect</Code></Error>",
+        ));
+        for error in all_errors(&server).await {
+            assert_eq!(
+                error.hint(),
+                Some("the bucket is in the region eu-west-3: set it"),
+                "{error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_error_that_isnt_text_keeps_its_status() {
+    with_s3_keys("an_error_that_isnt_text_keeps_its_status", async {
+        let mut raw = answer("403 Forbidden", "", "????").into_bytes();
+        let end = raw.len();
+        raw[end - 4..].copy_from_slice(&[0xff, 0xfe, 0x00, 0x1b]);
+        for error in all_errors(&Server::fixed(raw)).await {
+            assert_eq!(error.kind(), Kind::Denied, "{error}");
+        }
+    });
+}
+
+/// A server that writes for as long as it can after `head`, and counts.
+fn flood(head: &'static str) -> (Server, Arc<AtomicU64>) {
+    let written = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&written);
+    let server = Server::new(move |_, stream| {
+        stream.write_all(head.as_bytes()).ok();
+        let block = [b'x'; 65_536];
+        while stream.write_all(&block).is_ok() {
+            count.fetch_add(block.len() as u64, Ordering::Relaxed);
+        }
+    });
+    (server, written)
+}
+
+const MIB: u64 = 1024 * 1024;
+
+#[test]
+fn endless_errors_are_cut() {
+    with_s3_keys("endless_errors_are_cut", async {
+        let (server, written) = flood("HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n");
+        for error in all_errors(&server).await {
+            assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+            assert!(error.to_string().len() < 1000);
+        }
+        // What the kernel's socket buffers take is written, too.
+        let sent = written.load(Ordering::Relaxed);
+        assert!(sent < 80 * MIB, "{sent} bytes went out");
+    });
+}
+
+#[test]
+fn an_endless_listing_is_cut() {
+    with_s3_keys("an_endless_listing_is_cut", async {
+        let (server, _) = flood("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<ListBucketResult>");
+        let entries = listed(&*server.open("s3://bucket"), "").await;
+        assert_eq!(entries.len(), 1);
+        let error = entries[0].as_ref().unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        assert!(error.to_string().contains("exceeds"), "{error}");
+    });
+}
+
+#[test]
+fn the_announced_size_is_checked_before_and_after() {
+    with_s3_keys("the_announced_size_is_checked_before_and_after", async {
+        let (server, written) = flood(
+            "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\nETag: \"e\"\r\nLast-Modified: Wed, 21 Oct 2026 07:28:00 GMT\r\n\r\n",
+        );
+        let store = server.open("s3://bucket");
+        let error = store.get("k", 1000).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::TooLarge, "{error}");
+        assert!(written.load(Ordering::Relaxed) < 20 * MIB);
+        let short = format!("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n{OBJECT}\r\nabc");
+        let error = Server::fixed(short).open("s3://bucket").get("k", 100).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        // No length at all: nothing says when it would end.
+        let open_end = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{OBJECT}\r\nabc");
+        Server::fixed(open_end).open("s3://bucket").get("k", 100).await.unwrap_err();
+    });
+}
+
+#[test]
+fn a_chunked_body_longer_than_announced_is_refused() {
+    with_s3_keys("a_chunked_body_longer_than_announced_is_refused", async {
+        // Both length headers: HTTP says that the chunks count, the announcement says 3.
+        let lie = format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n{OBJECT}\r\n6\r\nabcdef\r\n0\r\n\r\n"
+        );
+        let server = Server::fixed(lie);
+        let error = server.open("s3://bucket").get("k", 100).await.unwrap_err();
+        assert!(matches!(error.kind(), Kind::Unavailable | Kind::Other), "{error}");
+    });
+}
+
+#[test]
+fn whole_objects_instead_of_ranges() {
+    with_s3_keys("whole_objects_instead_of_ranges", async {
+        let (server, written) = flood(
+            "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\nETag: \"e\"\r\nLast-Modified: Wed, 21 Oct 2026 07:28:00 GMT\r\n\r\n",
+        );
+        let error = server.open("s3://bucket").tail("k", 1000).await.unwrap_err();
+        assert!(error.to_string().contains("non-partial"), "{error}");
+        assert!(written.load(Ordering::Relaxed) < 40 * MIB);
+        let small = Server::fixed(answer("200 OK", OBJECT, "whole"));
+        assert_eq!(small.open("s3://bucket").tail("k", 5).await.unwrap().bytes, "whole");
+        let wrong = "Content-Range: bytes 0-4/99\r\n";
+        let wrong = Server::fixed(answer("206 Partial", &format!("{OBJECT}{wrong}"), "wrong"));
+        wrong.open("s3://bucket").tail("k", 5).await.unwrap_err();
+    });
+}
+
+fn page(keys: &[&str], next: Option<&str>) -> String {
+    let entries: String = keys
+        .iter()
+        .map(|key| format!("<Contents><Key>{key}</Key><LastModified>2026-10-21T07:28:00.123Z</LastModified><ETag>\"e\"</ETag><Size>5</Size></Contents>"))
+        .collect();
+    let next = next.map_or(String::new(), |token| {
+        format!("<NextContinuationToken>{token}</NextContinuationToken>")
+    });
+    answer(
+        "200 OK",
+        "",
+        &format!("<?xml version=\"1.0\"?><ListBucketResult>{entries}{next}</ListBucketResult>"),
+    )
+}
+
+#[test]
+fn listings_end_with_their_first_error() {
+    with_s3_keys("listings_end_with_their_first_error", async {
+        let server = Server::new(|request, stream| {
+            let given = if request.target.contains("continuation-token") {
+                xml_error("500 Oops", "InternalError")
+            } else {
+                page(&["pre/a/1", "pre/a/2", "pre/a"], Some("t"))
+            };
+            stream.write_all(given.as_bytes()).unwrap();
+        });
+        let entries = listed(&*server.open("s3://bucket/pre"), "a").await;
+        let keys: Vec<_> = entries.iter().flatten().map(|info| info.key.as_str()).collect();
+        assert_eq!(keys, ["a/1", "a/2"], "the folder's own marker isn't an object");
+        assert_eq!(entries[0].as_ref().unwrap().modified, 1_792_567_680_123_000);
+        assert_eq!(entries.len(), 3);
+        assert_eq!(entries[2].as_ref().unwrap_err().kind(), Kind::Unavailable);
+        assert!(
+            server.requests()[0].target.contains("prefix=pre%2Fa%2F"),
+            "{:?}",
+            server.requests()
+        );
+        let foreign = Server::fixed(page(&["pre/a/1", "other/x", "pre/a/2"], None));
+        let entries = listed(&*foreign.open("s3://bucket/pre"), "a").await;
+        assert_eq!(entries.len(), 2, "{entries:?}");
+        assert!(entries[1].as_ref().unwrap_err().to_string().contains("wasn't asked for"));
+    });
+}
+
+#[test]
+fn nobody_there() {
+    with_s3_keys("nobody_there", async {
+        let closed = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().to_string()
+        };
+        let endpoint = Some(format!("http://{closed}"));
+        let store = open("s3://b", &Options { endpoint, ..Options::default() }).unwrap();
+        let error = store.get("k", 10).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+        let plain = Server::fixed(answer("400 Bad Request", "", "plain HTTP"));
+        let endpoint = Some(format!("https://{}", plain.address));
+        let store = open("s3://b", &Options { endpoint, ..plain.options() }).unwrap();
+        let error = store.get("k", 10).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        assert!(error.hint().unwrap_or("none").contains("http://"), "{error} {:?}", error.hint());
+    });
+}
