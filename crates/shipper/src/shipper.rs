@@ -50,8 +50,12 @@ struct Look {
     stale: bool,
     /// Start of the next window, boot time in nanoseconds.
     tick: u64,
-    /// A look is wanted before that.
+    /// More is known to be there: look again as soon as there is room.
     soon: bool,
+    /// The directory changed: look again, room or not.
+    changed: bool,
+    /// The look under way takes nothing, for want of room; it only holds on to files.
+    holding: bool,
     /// The window is over: the batch closes when this look has brought in what there is.
     closing: bool,
 }
@@ -143,7 +147,7 @@ impl<C: Clone> Shipper<C> {
     /// The boot time, nanoseconds, by which [`Input::Wake`] is wanted if nothing else happens.
     #[must_use]
     pub fn deadline(&self) -> u64 {
-        let look = self.may_look().then_some(if self.look.soon { 0 } else { self.look.tick });
+        let look = self.look_due();
         let commit = self.committing.as_ref().and_then(|committing| committing.retry_at);
         let idle = self.beats().then_some(self.last_seal.saturating_add(self.config.heartbeat));
         let all = [look, commit, idle, self.uploads.deadline()];
@@ -175,7 +179,7 @@ impl<C: Clone> Shipper<C> {
             Input::Stored => self.uploads.accepted(out),
             Input::Doubt(why) => self.uploads.doubt(why, out),
             Input::ReadBack(found) => self.uploads.read_back(found, now.boot.nanos, out),
-            Input::Changed => self.look.soon = true,
+            Input::Changed => self.look.changed = true,
             Input::Stop => self.stop(),
         }
     }
@@ -191,8 +195,9 @@ impl<C: Clone> Shipper<C> {
         self.look.under_way = false;
         let stale = std::mem::take(&mut self.look.stale);
         let ending = self.stopping || self.config.mode == Mode::OneShot;
-        self.drained |= ending && !more && !stale;
-        self.look.soon |= more || ending;
+        let holding = std::mem::take(&mut self.look.holding);
+        self.drained |= ending && !more && !stale && !holding;
+        self.look.soon |= more || ending || holding;
         for take in takes {
             if !self.open.fits(&take) {
                 self.close_batch(out);
@@ -208,7 +213,7 @@ impl<C: Clone> Shipper<C> {
             self.lose(losses, out);
         }
         // Extra looks (a rotation) only hold on to what they found; a window's own look seals it.
-        if self.drained || (self.look.closing && !more) {
+        if self.drained || (self.look.closing && !more && !holding) {
             self.look.closing = false;
             self.close_batch(out);
         }
@@ -238,22 +243,38 @@ impl<C: Clone> Shipper<C> {
             out.push(Action::Report(Report::SpoolFull(self.uploads.bytes())));
         }
         self.spool_full = full;
-        let tick = self.look.tick <= now.boot.nanos;
-        if self.may_look() && (tick || self.look.soon) {
-            self.look.under_way = true;
-            self.look.soon = false;
-            if tick {
-                self.look.closing = true;
-                self.look.tick = now.boot.nanos.saturating_add(self.config.window);
-            }
-            let room = self.config.batch_bytes.saturating_sub(self.open.bytes());
-            out.push(Action::Look(room.max(1)));
+        if self.look_due().is_none_or(|due| due > now.boot.nanos) {
+            return;
         }
+        let room = self.room();
+        self.look.under_way = true;
+        self.look.changed = false;
+        self.look.holding = room == 0;
+        if room > 0 {
+            self.look.soon = false;
+        }
+        if self.look.tick <= now.boot.nanos {
+            self.look.closing = true;
+            self.look.tick = now.boot.nanos.saturating_add(self.config.window);
+        }
+        out.push(Action::Look(room));
     }
 
-    fn may_look(&self) -> bool {
+    /// Bytes that may be taken in now.
+    fn room(&self) -> u64 {
         let busy = self.queue.len() >= self.config.jobs.max(1);
-        !self.look.under_way && !self.drained && !busy && !self.spool_full
+        if busy || self.spool_full {
+            return 0;
+        }
+        self.config.batch_bytes.saturating_sub(self.open.bytes()).max(1)
+    }
+
+    /// When the source is to be looked at, boot time in nanoseconds. Without room too, when its
+    /// directory changed: a new file is opened then, so that deleting it doesn't lose it.
+    fn look_due(&self) -> Option<u64> {
+        let at_once = self.look.changed || (self.look.soon && self.room() > 0);
+        let due = if at_once { 0 } else { self.look.tick };
+        (!self.look.under_way && !self.drained).then_some(due)
     }
 
     fn close_batch(&mut self, out: &mut Vec<Action<C>>) {

@@ -1,0 +1,334 @@
+//! A node and a store in memory, driven by the shipper, with faults at any step.
+#![allow(dead_code, reason = "shared by several test files, each using a part")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use auditseal_format::seal::{Boot, Uuid};
+use auditseal_format::*;
+use auditseal_note::StaticSigner;
+use auditseal_shipper::*;
+
+pub(crate) const SECOND: u64 = 1_000_000_000;
+
+/// What becomes of one step that touches the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It has no effect and is reported as failed.
+    NotDone,
+    /// It takes effect and is reported as failed.
+    DoneButFailed,
+}
+
+/// One source file whose lines are taken as the cursors say.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) source: Vec<u8>,
+    pub(crate) spool: BTreeMap<u64, (ObjectKey, Vec<u8>)>,
+    pub(crate) store: BTreeMap<String, Vec<u8>>,
+    pub(crate) now: u64,
+    /// Boot clock to wall clock.
+    pub(crate) wall: i64,
+    pub(crate) steps: usize,
+    /// Which step goes wrong, how, and whether the process dies right after it.
+    pub(crate) fault: Option<(usize, Fault, bool)>,
+    pub(crate) crashed: bool,
+    pub(crate) reports: Vec<Report>,
+    pub(crate) batch_bytes: u64,
+    pub(crate) mode: Mode,
+    pub(crate) jobs: usize,
+    pub(crate) seed: u8,
+    pub(crate) uploads: usize,
+    pub(crate) discards: Vec<u64>,
+    pub(crate) spool_limit: u64,
+    pub(crate) give_up: Option<u64>,
+    /// The store answers nothing.
+    pub(crate) outage: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Done,
+    Crashed,
+    Forked,
+    Adopt(ObjectKey, Vec<u8>),
+    Pass(ObjectKey, u32),
+    GaveUp,
+    Paused,
+}
+
+impl World {
+    pub(crate) fn new(source: &[u8]) -> Self {
+        Self {
+            source: source.to_vec(),
+            spool: BTreeMap::new(),
+            store: BTreeMap::new(),
+            now: SECOND,
+            wall: 1_795_000_000_000_000,
+            steps: 0,
+            fault: None,
+            crashed: false,
+            reports: vec![],
+            batch_bytes: 40,
+            mode: Mode::OneShot,
+            jobs: 2,
+            seed: 1,
+            uploads: 0,
+            discards: vec![],
+            spool_limit: u64::MAX,
+            give_up: None,
+            outage: false,
+        }
+    }
+
+    pub(crate) fn origin() -> Origin {
+        Origin::new("c", "n", "s").unwrap()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            origin: Self::origin(),
+            mode: self.mode,
+            batch_bytes: self.batch_bytes,
+            window: 5 * SECOND,
+            heartbeat: 60 * SECOND,
+            jobs: self.jobs,
+            spool_limit: self.spool_limit,
+            give_up: self.give_up,
+            backoff: Backoff { first: SECOND / 5, max: 30 * SECOND, seed: 7 },
+            cluster_uid: None,
+            machine_id: None,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Now {
+        let micros = self.wall + i64::try_from(self.now / 1000).unwrap();
+        Now { wall: Time::from_micros(micros), boot: Boot { id: Uuid([1; 16]), nanos: self.now } }
+    }
+
+    /// A shipper that starts from what the spool holds.
+    pub(crate) fn start(&self, reanchor: Option<(&'static str, u32)>) -> Shipper<Arc<Vec<u8>>> {
+        let open = |(key, bytes): &(ObjectKey, Vec<u8>)| {
+            let found = ObjectSeal::open(bytes).unwrap();
+            (key.clone(), bytes.len() as u64, found.seal)
+        };
+        let spooled: Vec<_> = self.spool.values().map(open).collect();
+        let head =
+            spooled.last().map(|(_, _, seal)| Head { hash: seal.hash(), seal: seal.clone() });
+        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let start = Start { head, spooled, reanchor };
+        Shipper::new(self.config(), Compression::default(), Box::new(signer), start, self.clock())
+    }
+
+    fn file(&self) -> FileId {
+        let first = self.source.split(|b| *b == b'\n').next().unwrap_or_default();
+        FileId { hash: hash(first), base: 0, copy: 0 }
+    }
+
+    /// Where the newest spooled note says that reading goes on.
+    pub(crate) fn offset(&self) -> u64 {
+        let Some((_, bytes)) = self.spool.values().last() else { return 0 };
+        let seal = ObjectSeal::open(bytes).unwrap().seal;
+        seal.cursors.first().map_or(0, |cursor| cursor.offset)
+    }
+
+    /// Whole lines from `offset` on, up to about `limit` bytes.
+    fn look(&self, offset: u64, limit: u64) -> (Vec<Take<Arc<Vec<u8>>>>, bool) {
+        let start = usize::try_from(offset).unwrap();
+        let mut end = start;
+        while end < self.source.len() && ((end - start) as u64) < limit {
+            let Some(line) = self.source[end..].iter().position(|b| *b == b'\n') else { break };
+            end += line + 1;
+        }
+        if end == start {
+            return (vec![], false);
+        }
+        let bytes = self.source[start..end].to_vec();
+        let take = Take {
+            file: self.file(),
+            name: FileName::new(b"audit.log"),
+            start: offset,
+            end: end as u64,
+            mid_line: false,
+            is_final: false,
+            anchor: hash(&self.source[end.saturating_sub(4096)..end]),
+            before: None,
+            content: Arc::new(bytes),
+        };
+        (vec![take], end < self.source.len())
+    }
+
+    /// Counts a step; says whether it takes effect, and whether it is reported as done.
+    fn step(&mut self) -> (bool, bool) {
+        self.steps += 1;
+        match self.fault {
+            Some((at, fault, crash)) if at == self.steps => {
+                self.crashed = crash;
+                (fault == Fault::DoneButFailed, false)
+            }
+            _ => (true, true),
+        }
+    }
+
+    /// Runs until the shipper ends, the process crashes, or `until` (boot time) has come.
+    pub(crate) fn run(&mut self, shipper: &mut Shipper<Arc<Vec<u8>>>, until: u64) -> Ended {
+        let mut inputs = VecDeque::from([Input::Wake]);
+        let mut taken = self.offset();
+        loop {
+            let input = inputs.pop_front().unwrap_or_else(|| {
+                self.now = self.now.max(shipper.deadline().min(until));
+                Input::Wake
+            });
+            for action in shipper.step(input, self.clock()) {
+                if let Some(ended) = self.act(action, &mut taken, &mut inputs) {
+                    return ended;
+                }
+                if self.crashed {
+                    self.crashed = false;
+                    return Ended::Crashed;
+                }
+            }
+            if self.now >= until {
+                return Ended::Paused;
+            }
+            self.now += 1000;
+        }
+    }
+
+    fn act(
+        &mut self,
+        action: Action<Arc<Vec<u8>>>,
+        taken: &mut u64,
+        inputs: &mut VecDeque<Input<Arc<Vec<u8>>>>,
+    ) -> Option<Ended> {
+        match action {
+            Action::Look(limit) => {
+                let (takes, more) = self.look(*taken, limit);
+                *taken = takes.last().map_or(*taken, |take| take.end);
+                inputs.push_back(Input::Looked { takes, losses: vec![], more });
+            }
+            Action::Pack(job) => {
+                inputs.push_back(Input::Packed(job.ticket, Box::new(pack(&job))));
+            }
+            Action::Commit(key, sealed) => {
+                let (effect, fine) = self.step();
+                if effect && !self.spool.contains_key(&key.seq) {
+                    self.spool.insert(key.seq, (key, sealed.bytes.clone()));
+                }
+                // Done but reported as failed can't happen without a crash: the spool's own
+                // retry finds the file. The world says "committed" then, as the spool would.
+                let done = fine || effect;
+                inputs.push_back(if done {
+                    Input::Committed
+                } else {
+                    Input::CommitFailed("disk full".into())
+                });
+            }
+            Action::Put(key) => {
+                let (effect, fine) = self.step();
+                self.uploads += 1;
+                let bytes = self.spool[&key.seq].1.clone();
+                let free = !self.store.contains_key(&key.to_string());
+                let answers = !self.outage;
+                if effect && free && answers {
+                    self.store.insert(key.to_string(), bytes);
+                }
+                inputs.push_back(if fine && free && answers {
+                    Input::Stored
+                } else {
+                    Input::Doubt("503".into())
+                });
+            }
+            Action::ReadBack(key) => {
+                let (_, fine) = self.step();
+                let found = match self.store.get(&key.to_string()) {
+                    _ if !fine || self.outage => ReadBack::Unknown("timeout".into()),
+                    None => ReadBack::Absent,
+                    Some(bytes) if *bytes == self.spool[&key.seq].1 => ReadBack::Same,
+                    Some(bytes) => ReadBack::Other(bytes.clone()),
+                };
+                inputs.push_back(Input::ReadBack(found));
+            }
+            Action::Discard(key) => {
+                let (effect, _) = self.step();
+                self.discards.push(key.seq);
+                if effect {
+                    self.spool.remove(&key.seq);
+                }
+            }
+            Action::Report(report) => self.reports.push(report),
+            Action::Adopt(key, bytes) => return Some(Ended::Adopt(key, bytes)),
+            Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
+            Action::Fork(..) => return Some(Ended::Forked),
+            Action::GiveUp(_) => return Some(Ended::GaveUp),
+            Action::Done => return Some(Ended::Done),
+        }
+        None
+    }
+
+    /// Starts and restarts until everything is done, as a service manager would.
+    pub(crate) fn run_to_done(&mut self) {
+        let mut reanchor = None;
+        for _ in 0..20 {
+            let mut shipper = self.start(reanchor.take());
+            match self.run(&mut shipper, u64::MAX) {
+                Ended::Done => return,
+                Ended::Crashed => {}
+                Ended::Adopt(key, bytes) => {
+                    self.spool.split_off(&key.seq);
+                    self.spool.insert(key.seq, (key, bytes));
+                }
+                Ended::Pass(key, epoch) => {
+                    self.spool.split_off(&key.seq);
+                    reanchor = Some(("squatted", epoch));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("never done");
+    }
+
+    /// Checks the chain in the store from its genesis on, and gives all its lines.
+    pub(crate) fn restored(&self) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let mut previous: Option<ObjectSeal> = None;
+        let mut file_end = 0;
+        loop {
+            let next = self.store.iter().find_map(|(key, bytes)| {
+                let found = ObjectSeal::open(bytes).ok()?;
+                let right = found.key_after(previous.as_ref().map(|p| &p.seal)).to_string() == *key;
+                let links = found.seal.prev == previous.as_ref().map(|p| p.hash);
+                (right && links).then_some((found, bytes))
+            });
+            let Some((found, bytes)) = next else { break };
+            for range in &found.seal.ranges {
+                assert_eq!(range.start, file_end, "ranges join");
+                file_end = range.end;
+            }
+            let mut decoder = PayloadDecoder::new(&found.seal.payload).unwrap();
+            let blocks = found.blocks();
+            let (start, end) = (blocks.start as usize, blocks.end as usize);
+            decoder.blocks(&bytes[start..end], |part| lines.extend_from_slice(part)).unwrap();
+            decoder.finish().unwrap();
+            previous = Some(found);
+        }
+        lines
+    }
+}
+
+pub(crate) fn pack(job: &Job<Arc<Vec<u8>>>) -> PackedJob {
+    let mut packer = Packer::new(Compression::default(), 16).unwrap();
+    let facts = job.takes.iter().map(|take| {
+        packer.begin_range(take.start);
+        let length = usize::try_from(take.end - take.start).unwrap();
+        // Takes that were joined keep the last one's bytes: read from the end backwards.
+        packer.source(&take.content[take.content.len() - length..]).unwrap();
+        packer.end_range().unwrap()
+    });
+    let facts = facts.collect();
+    PackedJob { facts, packed: packer.finish().unwrap(), short: vec![] }
+}
+
+pub(crate) fn lines(n: usize) -> Vec<u8> {
+    (0..n).flat_map(|i| format!("{{\"event\":{i}}}\n").into_bytes()).collect()
+}
