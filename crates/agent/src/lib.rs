@@ -1,1 +1,23 @@
-//! The daemon and the backfill: one pipeline
+//! The daemon and the backfill: one pipeline from a source's files to its chain in the store.
+//!
+//! Read `pipeline.rs` first: it is the daemon on one screen.
+
+mod chain;
+mod clock;
+mod error;
+mod hands;
+mod keyfile;
+mod pack;
+mod pipeline;
+mod progress;
+mod settings;
+mod source;
+mod start;
+
+pub use auditseal_shipper::Mode;
+pub use chain::{ChainEnd, Outcome, run};
+pub use clock::{Clock, system_clock};
+pub use error::{Error, ErrorKind};
+pub use keyfile::{keygen, read_signer};
+pub use progress::{Progress, Tally};
+pub use settings::{Settings, SourceSpec};

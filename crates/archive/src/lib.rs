@@ -1,1 +1,36 @@
-//! The read path: verify, cat, ls, inspect
+//! The read path: verify, cat, ls, inspect, and finding the head of a chain.
+//!
+//! [`Chain`] is the judge: pure, it is fed what each object of a chain turned out to be, in the
+//! order of their keys, and says what is wrong. Everything else fetches with bounded memory
+//! ([`verify`], [`cat`], [`ls`], [`inspect`], [`find_head`], [`walk_back`]) or prints.
+//!
+//! Nothing that a store says is believed: sizes in a listing only choose how to fetch, names are
+//! escaped before they are shown, and an error of the store is never taken for an absent object.
+
+mod cat;
+mod chain;
+mod check;
+mod error;
+mod fetch;
+mod finding;
+mod head;
+mod inspect;
+mod listing;
+mod ls;
+mod render;
+mod report;
+mod source;
+mod text;
+mod verify;
+
+pub use cat::{CatError, CatOptions, Restored, cat};
+pub use chain::{Accepted, Chain, ChainReport, Head, Outcome, Place, Rules, Sighting, Trust};
+pub use check::ObjectCheck;
+pub use error::Error;
+pub use finding::{Finding, Severity, Verdict};
+pub use head::{HeadFound, find_head, walk_back};
+pub use inspect::{Check, Fact, Inspection, inspect};
+pub use ls::{Row, ls};
+pub use report::{OriginReport, Report};
+pub use text::escape;
+pub use verify::{Options, Progress, verify};

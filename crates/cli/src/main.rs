@@ -1,2 +1,31 @@
-//! The auditseal command line.
-fn main() {}
+//! The auditseal command line: arguments in, exit code out. What is done is done elsewhere.
+
+mod agent;
+mod args;
+mod failure;
+mod logging;
+mod progress;
+mod read;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(&cli.logging);
+    let done = match cli.command {
+        Command::Keygen(args) => agent::keygen(&args),
+        Command::Pubkey(args) => agent::pubkey(&args),
+        Command::Run(args) => agent::run(args),
+        Command::Backfill(args) => agent::backfill(args),
+        Command::Verify(args) => read::verify(args),
+        Command::Cat(args) => read::cat(args),
+        Command::Ls(args) => read::ls(args),
+        Command::Inspect(args) => read::inspect(args),
+    };
+    done.unwrap_or_else(|failure| failure.show())
+}

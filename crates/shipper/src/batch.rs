@@ -52,7 +52,9 @@ impl<C> OpenBatch<C> {
         }
         self.bytes += take.end - take.start;
         if let Some(last) = self.takes.last_mut().filter(|last| continues(last, &take)) {
-            *last = Take { start: last.start, before: last.before, ..take };
+            let mut parts = std::mem::take(&mut last.parts);
+            parts.extend(take.parts);
+            *last = Take { start: last.start, before: last.before, parts, ..take };
             return;
         }
         self.seal_bytes += weight(&take.name);
@@ -64,8 +66,7 @@ impl<C> OpenBatch<C> {
     }
 }
 
-/// Whether `next` is the same file going on where `last` ended. The later content serves for both:
-/// it is the same file, and the newer descriptor is the one that is held.
+/// Whether `next` is the same file going on where `last` ended: one range, then, in the note.
 fn continues<C>(last: &Take<C>, next: &Take<C>) -> bool {
     last.file == next.file && last.end == next.start && !last.is_final && !last.mid_line
 }

@@ -13,7 +13,7 @@ mod upload;
 
 pub use shipper::Shipper;
 pub use types::{
-    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Pause, ReadBack, Report, Start,
-    Take,
+    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, ReadBack, Report,
+    Start, Take,
 };
 pub use upload::Backoff;

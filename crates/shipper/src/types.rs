@@ -93,7 +93,18 @@ pub struct Take<C> {
     pub anchor: Anchor,
     /// The file, begun earlier, that this one stands before.
     pub before: Option<FileId>,
-    /// Where the bytes come from.
+    /// Where the bytes come from, in order; the last one's end and anchor are the take's.
+    pub parts: Vec<Part<C>>,
+}
+
+/// Where a part of a take's bytes comes from: it begins where the part before ends.
+#[derive(Debug, Clone)]
+pub struct Part<C> {
+    /// One past the part's last byte.
+    pub end: u64,
+    /// Anchor at `end`.
+    pub anchor: Anchor,
+    /// What reads the bytes.
     pub content: C,
 }
 

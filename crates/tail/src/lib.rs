@@ -1,1 +1,29 @@
-//! Follows a rotated audit log: pure Follower, notify Watcher
+//! Follows a rotated audit log, and loses nothing of it without saying so.
+//!
+//! [`Follower`] decides which bytes of which file come next; it is pure. [`fs::Directory`] is the
+//! real disk, [`Watcher`] tells when to look. Who packs a [`Take`] reads its bytes through
+//! [`Content`], once.
+
+mod account;
+mod carrier;
+mod content;
+mod disk;
+mod follower;
+pub mod fs;
+mod gzip;
+mod names;
+mod scan;
+mod types;
+mod unpack;
+mod watcher;
+
+pub use content::{Content, ReadError};
+pub use disk::{Disk, DiskFile, Entry, FileKey, Stat};
+pub use follower::Follower;
+pub use gzip::GzipDamage;
+pub use names::{Family, FamilyError, overlap};
+pub use types::{
+    Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Known, Look, Mode, Problem, Settings,
+    Take,
+};
+pub use watcher::{Wake, Watcher};

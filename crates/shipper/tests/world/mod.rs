@@ -1,5 +1,6 @@
 //! A node and a store in memory, driven by the shipper, with faults at any step.
 #![allow(dead_code, reason = "shared by several test files, each using a part")]
+#![allow(clippy::unwrap_used, reason = "a test's helper fails the test")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -153,7 +154,11 @@ impl World {
             is_final: false,
             anchor: hash(&self.source[end.saturating_sub(4096)..end]),
             before: None,
-            content: Arc::new(bytes),
+            parts: vec![Part {
+                end: end as u64,
+                anchor: hash(&self.source[end.saturating_sub(4096)..end]),
+                content: Arc::new(bytes),
+            }],
         };
         (vec![take], end < self.source.len())
     }
@@ -320,9 +325,9 @@ pub(crate) fn pack(job: &Job<Arc<Vec<u8>>>) -> PackedJob {
     let mut packer = Packer::new(Compression::default(), 16).unwrap();
     let facts = job.takes.iter().map(|take| {
         packer.begin_range(take.start);
-        let length = usize::try_from(take.end - take.start).unwrap();
-        // Takes that were joined keep the last one's bytes: read from the end backwards.
-        packer.source(&take.content[take.content.len() - length..]).unwrap();
+        for part in &take.parts {
+            packer.source(&part.content).unwrap();
+        }
         packer.end_range().unwrap()
     });
     let facts = facts.collect();

@@ -1,0 +1,222 @@
+//! Runs the chains of all sources, and starts one again where the protocol says so.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auditseal_format::{Hash, ObjectKey, Origin};
+use auditseal_note::Signer as _;
+use auditseal_shipper::{Backoff, Config, Mode, Shipper};
+use auditseal_spool::{Spool, StateDir};
+use auditseal_vault::Store;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::clock::{Clock, machine_id};
+use crate::hands::Hands;
+use crate::keyfile::read_signer;
+use crate::pipeline::{self, End};
+use crate::progress::{ChainProgress, Tally};
+use crate::source::{Place, Source, locked, watch as watch_directory};
+use crate::start::{Asking, past, read_seal};
+use crate::{Error, ErrorKind, Progress, Settings};
+
+/// How a chain ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChainEnd {
+    /// Everything is sealed and stored.
+    Done,
+    /// Stopped before everything was stored; what is sealed is in the spool.
+    Interrupted,
+    /// The store accepted nothing for too long; what is sealed is in the spool.
+    GaveUp(String),
+    /// Another writer has this chain: which object stands where ours should.
+    Forked(String, String),
+}
+
+/// What came of one chain.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The chain.
+    pub origin: Origin,
+    /// How it ended.
+    pub end: ChainEnd,
+    /// What was done.
+    pub tally: Tally,
+    /// The newest seal on the node.
+    pub head: Option<(u64, Hash)>,
+}
+
+/// Archives all sources until they are done, or `stop` turns true.
+///
+/// # Errors
+/// [`Error`] when a source, the key, the store's URL or the state directory can't be used. A chain
+/// that ends otherwise says so in its [`Outcome`].
+pub async fn run(
+    settings: Settings,
+    clock: Clock,
+    progress: Arc<Progress>,
+    stop: watch::Receiver<bool>,
+) -> Result<Vec<Outcome>, Error> {
+    let mut places = Vec::new();
+    for spec in &settings.sources {
+        let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
+            .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
+        places.push(Place::find(spec, origin, settings.mode)?);
+    }
+    Place::refuse_overlap(&places)?;
+    read_signer(&settings.key)?;
+    let store = auditseal_vault::open(&settings.store, &settings.store_options)?;
+    let state = StateDir::open(&settings.state)?;
+    let settings = Arc::new(settings);
+    let mut chains = JoinSet::new();
+    for place in places {
+        let chain = Chain {
+            spool: Arc::new(Mutex::new(state.spool(&place.origin)?)),
+            progress: progress.chain(),
+            settings: Arc::clone(&settings),
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            place,
+        };
+        chains.spawn(chain.run(stop.clone()));
+    }
+    let mut outcomes = Vec::new();
+    while let Some(ended) = chains.join_next().await {
+        // One chain that can't go on at all ends the others: whoever watches must see it.
+        outcomes.push(ended.map_err(|e| Error::new(ErrorKind::Other, "run chain", e))??);
+    }
+    outcomes.sort_by(|a, b| a.origin.cmp(&b.origin));
+    Ok(outcomes)
+}
+
+struct Chain {
+    settings: Arc<Settings>,
+    place: Place,
+    spool: Arc<Mutex<Spool>>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    progress: Arc<ChainProgress>,
+}
+
+impl Chain {
+    async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
+        let (grace, mut overdue) = (self.settings.grace, stop.clone());
+        let overdue = async move {
+            if overdue.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(grace).await;
+        };
+        let end = tokio::select! {
+            end = self.run_to_end(stop) => end?,
+            () = overdue => ChainEnd::Interrupted,
+        };
+        let origin = self.place.origin.clone();
+        self.conclude(&end);
+        Ok(Outcome { origin, end, tally: self.progress.tally(), head: self.head()? })
+    }
+
+    async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<ChainEnd, Error> {
+        let bell = Arc::new(Notify::new());
+        if self.settings.mode == Mode::Live {
+            watch_directory(self.place.directory.clone(), &bell);
+        }
+        let config = self.config();
+        let mut pass = None;
+        loop {
+            let signer = read_signer(&self.settings.key)?;
+            let asking = Asking {
+                origin: &self.place.origin,
+                key: signer.key(),
+                machine_id: config.machine_id,
+                store: &self.store,
+                give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
+                backoff: config.backoff,
+            };
+            let mut past = past(&self.spool, &asking).await?;
+            past.start.reanchor = pass.take().or(past.start.reanchor);
+            let mut hands = Hands::new(
+                Source::new(&self.place, past.history, self.settings.mode),
+                Arc::clone(&self.spool),
+                Arc::clone(&self.store),
+                Arc::clone(&self.clock),
+                self.settings.compression,
+                Arc::clone(&self.progress),
+                Arc::clone(&bell),
+            );
+            let (compression, now) = (self.settings.compression, hands.now());
+            let shipper =
+                Shipper::new(config.clone(), compression, Box::new(signer), past.start, now);
+            let end = pipeline::run(shipper, &mut hands, stop.clone()).await;
+            hands.settle().await;
+            match end? {
+                End::Done => return Ok(ChainEnd::Done),
+                End::GaveUp(why) => return Ok(ChainEnd::GaveUp(why)),
+                End::Forked(key, why) => return Ok(ChainEnd::Forked(key.to_string(), why)),
+                End::Adopt(key, object) => self.adopt(&key, &object)?,
+                End::Pass(key, epoch) => {
+                    locked(&self.spool).discard_from(key.seq)?;
+                    pass = Some(("squatted", epoch));
+                }
+            }
+        }
+    }
+
+    /// Takes over an object of our own key that stands where ours should: it is the chain's. The
+    /// lines of ours are still in the source, and go behind it as far as it doesn't hold them.
+    fn adopt(&self, key: &ObjectKey, object: &[u8]) -> Result<(), Error> {
+        warn!(%key, "another process with our key was faster: going on from its object");
+        let mut spool = locked(&self.spool);
+        spool.discard_from(key.seq)?;
+        Ok(spool.commit(key, object)?)
+    }
+
+    fn config(&self) -> Config {
+        let settings = &self.settings;
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let one_shot = settings.mode == Mode::OneShot;
+        Config {
+            origin: self.place.origin.clone(),
+            mode: settings.mode,
+            batch_bytes: settings.batch_bytes,
+            window: nanos(settings.window),
+            heartbeat: nanos(settings.heartbeat),
+            jobs: settings.jobs,
+            spool_limit: settings.spool_limit,
+            give_up: one_shot.then(|| nanos(settings.give_up)),
+            backoff: Backoff {
+                first: 200_000_000,
+                max: 30_000_000_000,
+                // The one place that wants chance: agents that fail together spread out.
+                seed: RandomState::new().build_hasher().finish(),
+            },
+            cluster_uid: None,
+            machine_id: machine_id(),
+        }
+    }
+
+    fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
+        let spool = locked(&self.spool);
+        let Some(entry) = spool.entries().next_back() else { return Ok(None) };
+        let seal = read_seal(&spool, &entry.key)?;
+        Ok(Some((seal.seq, seal.hash())))
+    }
+
+    fn conclude(&self, end: &ChainEnd) {
+        let origin = &self.place.origin;
+        match end {
+            ChainEnd::Done => info!(%origin, "done"),
+            ChainEnd::Interrupted => {
+                let left = locked(&self.spool).entries().count();
+                warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
+            }
+            ChainEnd::GaveUp(why) => error!(%origin, "gave up: {why}"),
+            ChainEnd::Forked(key, why) => {
+                error!(%origin, key, "fork: {why}; nothing more is signed");
+            }
+        }
+    }
+}

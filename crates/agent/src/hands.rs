@@ -1,0 +1,254 @@
+//! Performs what the shipper decides, and brings back what came of it.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch};
+use auditseal_shipper::{Input, Job, Now, ReadBack, Report};
+use auditseal_spool::{Final, Spool};
+use auditseal_tail::fs::OpenFile;
+use auditseal_vault::{Kind, Store};
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::progress::{ChainProgress, add};
+use crate::source::{Looked, Source, locked};
+use crate::{Error, ErrorKind, pack};
+
+/// Where a take's bytes come from.
+pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
+
+/// Longest the loop sleeps: a jump of the boot clock past a deadline must not be slept through.
+const NAP: Duration = Duration::from_secs(60);
+
+/// The IO of one chain.
+pub(crate) struct Hands {
+    pub(crate) source: Arc<Mutex<Source>>,
+    pub(crate) spool: Arc<Mutex<Spool>>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) compression: Compression,
+    pub(crate) progress: Arc<ChainProgress>,
+    /// Rung when the source's directory changes.
+    pub(crate) bell: Arc<Notify>,
+    tasks: JoinSet<Result<Input<Content>, Error>>,
+    /// Sealed since the last look: the source may let go of it.
+    committed: Vec<(FileId, u64)>,
+    stopped: bool,
+}
+
+impl std::fmt::Debug for Hands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hands").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Hands {
+    pub(crate) fn new(
+        source: Source,
+        spool: Arc<Mutex<Spool>>,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        compression: Compression,
+        progress: Arc<ChainProgress>,
+        bell: Arc<Notify>,
+    ) -> Self {
+        Self {
+            source: Arc::new(Mutex::new(source)),
+            spool,
+            store,
+            clock,
+            compression,
+            progress,
+            bell,
+            tasks: JoinSet::new(),
+            committed: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        (self.clock)()
+    }
+
+    pub(crate) fn look(&mut self, limit: u64) {
+        let (source, now) = (Arc::clone(&self.source), self.now());
+        let committed = std::mem::take(&mut self.committed);
+        let progress = Arc::clone(&self.progress);
+        let look = move || {
+            let Looked { input, problems, backlog } =
+                locked(&source).look(&committed, now.boot.nanos, limit)?;
+            progress.backlog_bytes.store(backlog, Ordering::Relaxed);
+            Ok((input, problems))
+        };
+        let done = spawn_blocking(look);
+        self.tasks.spawn(async move {
+            let (input, problems) = joined(done).await?;
+            for problem in problems {
+                warn!("{problem}");
+            }
+            Ok(input)
+        });
+    }
+
+    pub(crate) fn pack(&mut self, job: Job<Content>) {
+        let compression = self.compression;
+        let done = spawn_blocking(move || {
+            let packed = pack::pack(&job, compression)
+                .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
+            Ok((job.ticket, packed))
+        });
+        self.tasks.spawn(async move {
+            let (ticket, packed) = joined(done).await?;
+            Ok(Input::Packed(ticket, Box::new(packed)))
+        });
+    }
+
+    pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
+        let spool = Arc::clone(&self.spool);
+        let done = spawn_blocking(move || Ok(locked(&spool).commit(&key, &sealed.bytes)));
+        self.tasks.spawn(async move {
+            Ok(match joined(done).await? {
+                Ok(()) => Input::Committed,
+                Err(error) => Input::CommitFailed(error.to_string()),
+            })
+        });
+    }
+
+    pub(crate) fn put(&mut self, key: ObjectKey) {
+        let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        self.tasks.spawn(async move {
+            let object = object.await?;
+            Ok(match store.put_new(&key.to_string(), object).await {
+                Ok(_) => Input::Stored,
+                Err(error) => Input::Doubt(error.to_string()),
+            })
+        });
+    }
+
+    /// What stands at the key decides what a failed upload was. Only the store's own word counts:
+    /// a proxy's error page is no answer.
+    pub(crate) fn read_back(&mut self, key: ObjectKey) {
+        let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        self.tasks.spawn(async move {
+            let ours = object.await?;
+            // One byte more than ours is enough to know that it is another object; a foreign one
+            // is fetched in full as far as it can be a seal of ours.
+            let limit = (ours.len() as u64).max(64 << 20);
+            let found = match store.get(&key.to_string(), limit).await {
+                Ok(found) if found.bytes == ours => ReadBack::Same,
+                Ok(found) => ReadBack::Other(found.bytes.to_vec()),
+                Err(error) => match error.kind() {
+                    Kind::NotFound => ReadBack::Absent,
+                    Kind::TooLarge => ReadBack::Other(Vec::new()),
+                    _ => ReadBack::Unknown(error.to_string()),
+                },
+            };
+            Ok(Input::ReadBack(found))
+        });
+    }
+
+    fn read_spooled(&self, key: &ObjectKey) -> impl Future<Output = Result<Bytes, Error>> + use<> {
+        let (spool, key) = (Arc::clone(&self.spool), key.clone());
+        let read = spawn_blocking(move || Ok(locked(&spool).read(&key)?));
+        async move { Ok(Bytes::from(joined(read).await?)) }
+    }
+
+    /// Takes an object out of the spool. What it says is final is remembered first: otherwise a
+    /// crash in between would have those files read again from the start.
+    pub(crate) fn discard(&self, key: &ObjectKey) -> Result<(), Error> {
+        let mut spool = locked(&self.spool);
+        let seal = crate::start::read_seal(&spool, key)?;
+        spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
+        Ok(spool.discard(key)?)
+    }
+
+    pub(crate) fn report(&mut self, report: Report) {
+        let progress = &self.progress;
+        match report {
+            Report::Sealed { seal, size, .. } => {
+                self.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
+                let bytes = seal.ranges.iter().map(|range| range.end - range.start).sum();
+                add(&progress.sealed_bytes, bytes);
+                add(&progress.lines, seal.payload.root.lines);
+                add(&progress.seals, 1);
+                add(&progress.object_bytes, size);
+                let (seq, lines) = (seal.seq, seal.payload.root.lines);
+                info!(origin = %seal.origin, seq, kind = %seal.kind, lines, size, "sealed");
+            }
+            Report::Stored(key) => {
+                add(&progress.stored, 1);
+                info!(%key, "stored");
+            }
+            Report::Retry(key, pause) => {
+                let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
+                warn!(%key, attempt, "upload: {}; next attempt in {seconds:.1} s", pause.why);
+            }
+            Report::SpoolRetry(pause) => {
+                let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
+                error!(attempt, "commit: {}; next attempt in {seconds:.1} s", pause.why);
+            }
+            Report::SpoolFull(bytes) => {
+                warn!(bytes, "spool is full: the source waits until uploads make room");
+            }
+            Report::Lost(loss) => {
+                add(&progress.gaps, 1);
+                let name = loss.name.map(|name| name.to_string()).unwrap_or_default();
+                let (start, end, reason) = (loss.start, loss.end, loss.reason);
+                error!(name, ?start, ?end, reason, "source bytes were lost; a gap seal says so");
+            }
+            Report::Squatter(key, why) => {
+                error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
+            }
+        }
+    }
+
+    /// Waits for the next thing that happens, at most until `deadline` (boot time, nanoseconds).
+    pub(crate) async fn next(
+        &mut self,
+        deadline: u64,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Input<Content>, Error> {
+        let wait = Duration::from_nanos(deadline.saturating_sub(self.now().boot.nanos)).min(NAP);
+        tokio::select! {
+            // First what was asked for: its results free memory and let the chain go on.
+            biased;
+            Some(done) = self.tasks.join_next() => done.unwrap_or_else(|e| Err(crashed(&e))),
+            () = stopped(stop), if !self.stopped => {
+                self.stopped = true;
+                Ok(Input::Stop)
+            }
+            () = self.bell.notified() => Ok(Input::Changed),
+            () = tokio::time::sleep(wait) => Ok(Input::Wake),
+        }
+    }
+
+    /// Waits for what is under way: nothing may still be writing when the chain starts again.
+    pub(crate) async fn settle(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody can say stop any more, which is not a stop.
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    task.await.unwrap_or_else(|e| Err(crashed(&e)))
+}
+
+fn crashed(error: &tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Other, "run task", error)
+}
+
+fn seconds(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64()
+}

@@ -1,0 +1,128 @@
+//! Reading takes and packing them: the one place where source bytes pass through.
+
+use auditseal_format::{Anchor, Compression, PackError, Packer, RangeFacts, hash};
+use auditseal_shipper::{Job, PackedJob, Take};
+use auditseal_tail::ReadError;
+
+use crate::hands::Content;
+
+/// Most NUL runs of a batch that become holes: FORMAT.md allows 1,024, the seal has room for these.
+const MAX_HOLES: usize = 256;
+/// Bytes read at a time.
+const READ: usize = 256 << 10;
+/// Bytes before an offset that its anchor covers.
+const ANCHOR: usize = 4096;
+
+/// How far a take could be read after all.
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    end: u64,
+    anchor: Anchor,
+    why: &'static str,
+}
+
+/// Packs a job.
+///
+/// A take that can't be read any more to its end is packed as far as it can be, and the result
+/// says so; the rest is sealed as a gap. What was read under a file that was replaced meanwhile
+/// is not sealed under its name.
+///
+/// # Errors
+/// [`PackError`]: the compressor failed, or its output doesn't decode to its input.
+pub(crate) fn pack(job: &Job<Content>, compression: Compression) -> Result<PackedJob, PackError> {
+    let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
+    loop {
+        let mut packer = Packer::new(compression, MAX_HOLES)?;
+        match take_all(&mut packer, &job.takes, &short)? {
+            Ok(facts) => {
+                let short = short.into_iter().enumerate().filter_map(|(at, short)| {
+                    short.map(|short| (at, short.end, short.anchor, short.why))
+                });
+                return Ok(PackedJob { packed: packer.finish()?, facts, short: short.collect() });
+            }
+            // From the start again: the payload already holds bytes that don't belong there.
+            // Each round shortens one take, and each can be shortened twice at most.
+            Err((at, found)) => short[at] = Some(found),
+        }
+    }
+}
+
+type Taken = Result<Vec<RangeFacts>, (usize, Short)>;
+
+fn take_all(
+    packer: &mut Packer,
+    takes: &[Take<Content>],
+    short: &[Option<Short>],
+) -> Result<Taken, PackError> {
+    let mut facts = Vec::with_capacity(takes.len());
+    for (at, take) in takes.iter().enumerate() {
+        let limit = short[at].map_or(take.end, |short| short.end);
+        packer.begin_range(take.start);
+        if let Err(found) = read_take(packer, take, limit)? {
+            return Ok(Err((at, found)));
+        }
+        facts.push(packer.end_range()?);
+    }
+    Ok(Ok(facts))
+}
+
+/// Reads a take up to `limit` into the packer, part by part.
+fn read_take(
+    packer: &mut Packer,
+    take: &Take<Content>,
+    limit: u64,
+) -> Result<Result<(), Short>, PackError> {
+    let mut buffer = vec![0; READ];
+    let mut tail = Vec::with_capacity(2 * ANCHOR);
+    let mut at = take.start;
+    for part in &take.parts {
+        let from = at;
+        while at < part.end.min(limit) {
+            let wanted = usize::try_from(part.end.min(limit) - at).unwrap_or(READ).min(READ);
+            match read(&part.content, at, &mut buffer[..wanted]) {
+                Ok(n) => {
+                    packer.source(&buffer[..n])?;
+                    keep_last(&mut tail, &buffer[..n]);
+                    at += n as u64;
+                }
+                Err(why) => return Ok(Err(Short { end: at, anchor: anchor(take, &tail), why })),
+            }
+        }
+        // Asked after reading: a truncation can't be undone, so a yes now covers all that was read.
+        // A part that was cut short has no anchor to ask for; it was whole when it was looked at.
+        let whole = at == part.end && from < at;
+        if whole && !matches!(part.content.holds(part.end, &part.anchor), Ok(true)) {
+            let why = "truncated";
+            return Ok(Err(Short { end: take.start, anchor: anchor(take, &[]), why }));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn read(content: &Content, at: u64, buffer: &mut [u8]) -> Result<usize, &'static str> {
+    match content.read_at(at, buffer) {
+        Ok(0) => Err("truncated"),
+        Ok(n) => Ok(n),
+        Err(ReadError::Gzip(_)) => Err("gzip-damaged"),
+        Err(ReadError::Io(_)) => Err("unreadable"),
+    }
+}
+
+fn keep_last(tail: &mut Vec<u8>, bytes: &[u8]) {
+    tail.extend_from_slice(&bytes[bytes.len().saturating_sub(ANCHOR)..]);
+    tail.drain(..tail.len().saturating_sub(ANCHOR));
+}
+
+/// The anchor behind the last bytes that were read of a take.
+fn anchor(take: &Take<Content>, tail: &[u8]) -> Anchor {
+    let missing = (ANCHOR - tail.len()) as u64;
+    let from = take.start.saturating_sub(missing);
+    let mut bytes = vec![0; usize::try_from(take.start - from).unwrap_or(0)];
+    // What lies before the take may be gone with the rest; the file is closed by a gap then, and
+    // nobody will resume at this anchor.
+    let first = take.parts.first().map(|part| part.content.read_at(from, &mut bytes));
+    let read = first.and_then(Result::ok).unwrap_or(0);
+    bytes.truncate(read);
+    bytes.extend_from_slice(tail);
+    hash(&bytes)
+}

@@ -1,0 +1,98 @@
+//! How far things are, for whoever shows it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::source::locked;
+
+/// The counters of all chains. Shared, and only ever read outside.
+#[derive(Debug, Default)]
+pub struct Progress {
+    chains: Mutex<Vec<Arc<ChainProgress>>>,
+}
+
+impl Progress {
+    pub(crate) fn chain(&self) -> Arc<ChainProgress> {
+        let chain = Arc::new(ChainProgress::new());
+        locked(&self.chains).push(Arc::clone(&chain));
+        chain
+    }
+
+    /// The sum over all chains, now.
+    #[must_use]
+    pub fn total(&self) -> Tally {
+        let chains = locked(&self.chains);
+        chains.iter().map(|chain| chain.tally()).fold(Tally::default(), |sum, one| Tally {
+            sealed_bytes: sum.sealed_bytes + one.sealed_bytes,
+            backlog_bytes: sum.backlog_bytes + one.backlog_bytes,
+            lines: sum.lines + one.lines,
+            seals: sum.seals + one.seals,
+            stored: sum.stored + one.stored,
+            object_bytes: sum.object_bytes + one.object_bytes,
+            gaps: sum.gaps + one.gaps,
+        })
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Source bytes sealed.
+    pub sealed_bytes: u64,
+    /// Source bytes known and not taken yet, as of the last look.
+    pub backlog_bytes: u64,
+    /// Lines sealed.
+    pub lines: u64,
+    /// Seals committed.
+    pub seals: u64,
+    /// Objects stored.
+    pub stored: u64,
+    /// Bytes of objects committed.
+    pub object_bytes: u64,
+    /// Losses found.
+    pub gaps: u64,
+}
+
+/// The counters of one chain.
+#[derive(Debug)]
+pub(crate) struct ChainProgress {
+    pub(crate) sealed_bytes: AtomicU64,
+    pub(crate) backlog_bytes: AtomicU64,
+    pub(crate) lines: AtomicU64,
+    pub(crate) seals: AtomicU64,
+    pub(crate) stored: AtomicU64,
+    pub(crate) object_bytes: AtomicU64,
+    pub(crate) gaps: AtomicU64,
+}
+
+impl ChainProgress {
+    fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            sealed_bytes: zero(),
+            backlog_bytes: zero(),
+            lines: zero(),
+            seals: zero(),
+            stored: zero(),
+            object_bytes: zero(),
+            gaps: zero(),
+        }
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Tally {
+            sealed_bytes: get(&self.sealed_bytes),
+            backlog_bytes: get(&self.backlog_bytes),
+            lines: get(&self.lines),
+            seals: get(&self.seals),
+            stored: get(&self.stored),
+            object_bytes: get(&self.object_bytes),
+            gaps: get(&self.gaps),
+        }
+    }
+}
+
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}

@@ -1,0 +1,190 @@
+//! One source: its files, and the thread that notices when they change.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fs, io, thread};
+
+use auditseal_format::{FileId, FileName, Origin};
+use auditseal_shipper::{Input, Loss, Mode, Part, Take};
+use auditseal_tail::fs::Directory;
+use auditseal_tail::{Disk as _, Family, Follower, History, Look, Problem, Settings, Watcher};
+use tokio::sync::Notify;
+
+use crate::hands::Content;
+use crate::settings::SourceSpec;
+use crate::{Error, ErrorKind};
+
+/// Where a source's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) origin: Origin,
+    /// Canonical, so that two sources in one directory are seen to be.
+    pub(crate) directory: PathBuf,
+    pub(crate) family: Family,
+}
+
+impl Place {
+    /// Finds the directory and the log that a `--source` means.
+    pub(crate) fn find(spec: &SourceSpec, origin: Origin, mode: Mode) -> Result<Self, Error> {
+        let what = format!("open source {}={}", spec.name, spec.path.display());
+        let fail = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Source, &what, why);
+        let is_directory = spec.path.is_dir();
+        let directory = if is_directory { Some(spec.path.as_path()) } else { spec.path.parent() };
+        let directory = match directory {
+            Some(path) if path == Path::new("") => Path::new("."),
+            Some(path) => path,
+            None => return Err(fail(&"it has no directory")),
+        };
+        let directory = fs::canonicalize(directory).map_err(|e| {
+            let error = fail(&e);
+            if e.kind() == io::ErrorKind::NotFound {
+                return error.hint("the directory must exist; kube-apiserver makes the file in it");
+            }
+            error
+        })?;
+        let entries = Directory::new(&directory).list().map_err(|e| fail(&e))?;
+        let family = if is_directory {
+            let names = entries.iter().filter(|entry| entry.regular);
+            let found = Family::among(names.map(|entry| entry.name.as_os_str()))
+                .map_err(|e| fail(&e).hint(e.hint()))?;
+            found.ok_or_else(|| {
+                fail(&"the directory is empty").hint("name the live file, and run waits for it")
+            })?
+        } else {
+            let name = spec.path.file_name().ok_or_else(|| fail(&"it has no file name"))?;
+            Family::of(name).map_err(|e| fail(&e).hint(e.hint()))?
+        };
+        let place = Self { origin, directory, family };
+        if mode == Mode::OneShot && !entries.iter().any(|entry| place.family.has(&entry.name)) {
+            return Err(fail(&"no such file, and no rotated sibling of it"));
+        }
+        Ok(place)
+    }
+
+    /// Refuses two sources that would archive the same files.
+    pub(crate) fn refuse_overlap(places: &[Self]) -> Result<(), Error> {
+        for (at, one) in places.iter().enumerate() {
+            for other in &places[at + 1..] {
+                if one.origin == other.origin {
+                    let what = format!("open source {}", one.origin.source());
+                    return Err(Error::new(ErrorKind::Usage, &what, "two sources have this name"));
+                }
+                let overlap = auditseal_tail::overlap(
+                    (&one.directory, &one.family),
+                    (&other.directory, &other.family),
+                );
+                if overlap {
+                    let (a, b) = (one.origin.source(), other.origin.source());
+                    let what = format!("open sources {a} and {b}");
+                    return Err(Error::new(ErrorKind::Usage, &what, "they name the same files"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The follower of one source, looked through from a blocking thread.
+#[derive(Debug)]
+pub(crate) struct Source {
+    follower: Follower<Directory>,
+    mode: Mode,
+}
+
+impl Source {
+    pub(crate) fn new(place: &Place, history: History, mode: Mode) -> Self {
+        let settings = Settings {
+            mode: match mode {
+                Mode::Live => auditseal_tail::Mode::Follow,
+                Mode::OneShot => auditseal_tail::Mode::Drain,
+            },
+            ..Settings::default()
+        };
+        let disk = Directory::new(&place.directory);
+        Self { follower: Follower::new(place.family.clone(), disk, history, settings), mode }
+    }
+
+    /// Looks once. `committed` is what was sealed since the last look.
+    pub(crate) fn look(
+        &mut self,
+        committed: &[(FileId, u64)],
+        now_nanos: u64,
+        limit: u64,
+    ) -> Result<Looked, Error> {
+        for (file, offset) in committed {
+            self.follower.committed(file, *offset);
+        }
+        let look = self.follower.look(now_nanos / 1_000_000, limit);
+        if let (Mode::OneShot, Some(problem)) = (self.mode, look.problems.first()) {
+            // What can't be read now mustn't be passed over: the next run might not see it again.
+            return Err(describe(problem));
+        }
+        let problems = look.problems.iter().map(|problem| describe(problem).to_string()).collect();
+        Ok(Looked { input: convert(look), problems, backlog: self.follower.backlog().bytes })
+    }
+}
+
+/// What a look found.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) input: Input<Content>,
+    pub(crate) problems: Vec<String>,
+    pub(crate) backlog: u64,
+}
+
+fn describe(problem: &Problem) -> Error {
+    let what = format!("{} source file {}", problem.operation, problem.name.display());
+    let error = Error::new(ErrorKind::Source, what.trim_end(), &problem.error);
+    if problem.error.kind() == io::ErrorKind::PermissionDenied {
+        return error.hint("audit logs are mode 0600: run as root or with CAP_DAC_READ_SEARCH");
+    }
+    error
+}
+
+fn convert(look: Look<auditseal_tail::fs::OpenFile>) -> Input<Content> {
+    let takes = look.takes.into_iter().map(|take| Take {
+        file: take.file,
+        name: name(&take.name),
+        start: take.start,
+        end: take.end,
+        mid_line: take.unterminated,
+        is_final: take.final_,
+        anchor: take.anchor,
+        before: take.before,
+        parts: vec![Part { end: take.end, anchor: take.anchor, content: take.content }],
+    });
+    let losses = look.gaps.into_iter().map(|gap| Loss {
+        file: gap.file,
+        name: Some(name(&gap.name)),
+        start: gap.start,
+        end: gap.end,
+        reason: gap.reason.word(),
+    });
+    Input::Looked { takes: takes.collect(), losses: losses.collect(), more: look.more }
+}
+
+fn name(name: &std::ffi::OsStr) -> FileName {
+    FileName::new(name.as_encoded_bytes())
+}
+
+/// Rings `bell` when the directory changes, until the last other holder of it is gone.
+pub(crate) fn watch(directory: PathBuf, bell: &Arc<Notify>) {
+    let bell = Arc::downgrade(bell);
+    // A thread of its own: the watcher blocks, and a look must not wait for it.
+    let body = move || {
+        let mut watcher = Watcher::new(&directory);
+        while let Some(bell) = bell.upgrade() {
+            if watcher.wait(Duration::from_secs(1)) != auditseal_tail::Wake::Timeout {
+                bell.notify_one();
+            }
+        }
+    };
+    // Without the thread the source is still looked at once a window.
+    drop(thread::Builder::new().name("watch".to_owned()).spawn(body));
+}
+
+/// A value that blocking tasks share with the loop; a panic in one of them ends the process anyway.
+pub(crate) fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}

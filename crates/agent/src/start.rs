@@ -1,0 +1,213 @@
+//! Where a chain goes on: from the spool, or, when the node has lost its state, from the store.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auditseal_archive::{find_head, walk_back};
+use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
+use auditseal_shipper::{Backoff, Head, Start};
+use auditseal_spool::{Final, Spool};
+use auditseal_tail::{History, Known};
+use auditseal_vault::{Kind, Store};
+use futures::StreamExt as _;
+use tracing::warn;
+
+use crate::source::locked;
+use crate::{Error, ErrorKind};
+
+/// Everything a pipeline needs to know about its past.
+#[derive(Debug)]
+pub(crate) struct Past {
+    pub(crate) start: Start,
+    pub(crate) history: History,
+}
+
+/// What the chain's past is asked with.
+pub(crate) struct Asking<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) key: &'a VerifierKey,
+    pub(crate) machine_id: Option<[u8; 16]>,
+    pub(crate) store: &'a Arc<dyn Store>,
+    /// After so long without an answer of the store: give up.
+    pub(crate) give_up: Option<Duration>,
+    pub(crate) backoff: Backoff,
+}
+
+/// What the note of a spooled object states.
+pub(crate) fn read_seal(spool: &Spool, key: &ObjectKey) -> Result<Seal, Error> {
+    Ok(read_object(spool, key)?.seal)
+}
+
+fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
+    let tail = spool.read_tail(key, MAX_SEAL_BLOCK as u64)?;
+    ObjectSeal::read(&tail).map_err(|e| {
+        Error::new(ErrorKind::Other, &format!("read spooled object {key}"), e).hint(
+            "the disk altered it: move the chain's state directory away, \
+             and auditseal goes on from the store",
+        )
+    })
+}
+
+/// Finds out where the chain goes on.
+pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
+    let (spooled, finals) = read_spool(&locked(spool))?;
+    let Some((_, _, newest)) = spooled.last() else { return from_store(spool, asking).await };
+    let head = Head { hash: newest.hash(), seal: newest.clone() };
+    let mut finals = match finals {
+        Some(finals) => finals,
+        // Only this file is lost: no state that decides what is signed, so no reanchor. From the
+        // oldest object here on the spool itself knows; what is older is stored.
+        None => {
+            let oldest = read_object(&locked(spool), &spooled[0].0)?;
+            recall(spool, asking, &oldest, vec![]).await?
+        }
+    };
+    finals.extend(spooled.iter().flat_map(|(_, _, seal)| Final::of(seal)));
+    let history = history(&head.seal, finals);
+    Ok(Past { start: Start { head: Some(head), spooled, reanchor: None }, history })
+}
+
+type Spooled = Vec<(ObjectKey, u64, Seal)>;
+
+fn read_spool(spool: &Spool) -> Result<(Spooled, Option<Vec<Final>>), Error> {
+    let mut spooled = Vec::new();
+    for entry in spool.entries() {
+        spooled.push((entry.key.clone(), entry.size, read_seal(spool, &entry.key)?));
+    }
+    Ok((spooled, spool.finals()?))
+}
+
+/// No object in the spool: a new chain, or the state was lost.
+async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
+    let trusted = std::slice::from_ref(asking.key);
+    let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
+    let Some(found) = patiently(asking, head).await? else {
+        refuse_foreign(asking).await?;
+        locked(spool).replace_finals(&[])?;
+        return Ok(Past { start: Start::default(), history: History::default() });
+    };
+    let head = found.object;
+    let reason = match (head.seal.machine_id, asking.machine_id) {
+        (Some(theirs), Some(ours)) if theirs != ours => "machine-changed",
+        _ => "state-lost",
+    };
+    let (origin, seq) = (asking.origin, head.seal.seq);
+    warn!(%origin, seq, reason, "no state on this node: going on from the store");
+    let newest = Final::of(&head.seal).collect();
+    let finals = recall(spool, asking, &head, newest).await?;
+    let history = history(&head.seal, finals);
+    let reanchor = Some((reason, head.seal.epoch));
+    let head = Head { hash: head.hash, seal: head.seal };
+    Ok(Past { start: Start { head: Some(head), spooled: vec![], reanchor }, history })
+}
+
+/// A chain under our name that another key signed: a wrong key file, most likely. A second chain
+/// beside it would look like a fork for ever, so somebody must decide.
+async fn refuse_foreign(asking: &Asking<'_>) -> Result<(), Error> {
+    let key = ObjectKey::genesis(asking.origin.clone()).to_string();
+    let tail = match asking.store.tail(&key, MAX_SEAL_BLOCK as u64).await {
+        Ok(tail) => tail,
+        Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    match ObjectSeal::read(&tail.bytes) {
+        Ok(found) if found.seal.origin == *asking.origin && found.seal.key != *asking.key => {
+            let what = format!("extend chain {}", asking.origin);
+            let why = format!("the store has it, signed by another key: {}", found.seal.key);
+            Err(Error::new(ErrorKind::Usage, &what, why).hint(
+                "use the key that began the chain, or another --cluster, --node or source name",
+            ))
+        }
+        // Garbage is passed in the next epoch: it must not keep a chain from beginning.
+        _ => Ok(()),
+    }
+}
+
+/// Collects from the chain in the store which files are final before `head`, and keeps the answer.
+async fn recall(
+    spool: &Mutex<Spool>,
+    asking: &Asking<'_>,
+    head: &ObjectSeal,
+    newest: Vec<Final>,
+) -> Result<Vec<Final>, Error> {
+    let walk = || async {
+        let mut finals = newest.clone();
+        finals.reverse();
+        let mut walk = std::pin::pin!(walk_back(Arc::clone(asking.store), head).await?);
+        while let Some(object) = walk.next().await {
+            let mut older: Vec<_> = Final::of(&object?.seal).collect();
+            older.reverse();
+            finals.extend(older);
+        }
+        Ok(finals)
+    };
+    let mut finals = patiently(asking, walk).await?;
+    finals.reverse();
+    locked(spool).replace_finals(&finals)?;
+    Ok(finals)
+}
+
+fn history(head: &Seal, finals: Vec<Final>) -> History {
+    let name = |name: &auditseal_format::FileName| {
+        use std::os::unix::ffi::OsStrExt as _;
+        std::ffi::OsStr::from_bytes(name.as_bytes()).to_owned()
+    };
+    let cursors = head.cursors.iter().map(|cursor| Known {
+        file: cursor.file,
+        offset: cursor.offset,
+        anchor: cursor.anchor,
+        name: name(&cursor.name),
+    });
+    let finals = finals.into_iter().map(|known| Known {
+        file: known.file,
+        offset: known.end,
+        anchor: known.anchor,
+        name: name(&known.name),
+    });
+    History { cursors: cursors.collect(), finals: finals.collect() }
+}
+
+/// Asks the store until it answers: without an answer nothing may be sealed, for a listing that
+/// failed is not an empty bucket.
+async fn patiently<T, F, A>(asking: &Asking<'_>, mut ask: A) -> Result<T, Error>
+where
+    A: FnMut() -> F,
+    F: Future<Output = Result<T, auditseal_archive::Error>>,
+{
+    let mut waited = Duration::ZERO;
+    for attempt in 1.. {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if !may_heal(&error) => return Err(lost(&error)),
+            Err(error) => {
+                let wait = Duration::from_nanos(asking.backoff.wait(attempt));
+                if asking.give_up.is_some_and(|limit| waited + wait > limit) {
+                    return Err(lost(&error));
+                }
+                warn!(attempt, "find the chain's head: {error}; next attempt in {wait:.1?}");
+                tokio::time::sleep(wait).await;
+                waited += wait;
+            }
+        }
+    }
+    unreachable!("attempts don't run out")
+}
+
+/// Whether asking again may help. What is found in the archive stays there; a bucket that isn't
+/// there, or a wrong URL, is for somebody to mend before anything begins.
+fn may_heal(error: &auditseal_archive::Error) -> bool {
+    match error {
+        auditseal_archive::Error::Store(error) => {
+            !matches!(error.kind(), Kind::Invalid | Kind::NoBucket)
+        }
+        _ => false,
+    }
+}
+
+fn lost(error: &auditseal_archive::Error) -> Error {
+    let shown = Error::new(ErrorKind::Store, "find the chain's head", error);
+    match error.hint() {
+        Some(hint) => shown.hint(hint),
+        None => shown,
+    }
+}

@@ -1,0 +1,149 @@
+//! In which order the objects of a chain give back the source's bytes.
+
+use std::collections::HashMap;
+
+use auditseal_format::seal::{Kind, Seal};
+use auditseal_format::{FileId, MAX_SEAL_BLOCK, Time};
+
+use crate::chain::{Accepted, Place};
+use crate::error::Error;
+
+/// A window of `stageTimestamp`s, both ends included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) since: Option<Time>,
+    pub(crate) until: Option<Time>,
+}
+
+impl Window {
+    /// Whether there is no bound.
+    pub(crate) fn is_open(&self) -> bool {
+        self.since.is_none() && self.until.is_none()
+    }
+
+    pub(crate) fn has(&self, time: Time) -> bool {
+        self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
+    }
+
+    /// Whether a batch may have lines inside: its times overlap, or it has none to judge by.
+    fn meets(&self, seal: &Seal) -> bool {
+        let Some((first, last)) = seal.payload.times else {
+            return seal.payload.root.lines > 0 || self.is_open();
+        };
+        self.since.is_none_or(|since| since <= last)
+            && self.until.is_none_or(|until| first <= until)
+    }
+
+    /// Whether each line of a batch is inside, so that none needs to be looked at.
+    pub(crate) fn covers(&self, seal: &Seal) -> bool {
+        self.is_open()
+            || seal.payload.times.is_none_or(|(first, last)| self.has(first) && self.has(last))
+    }
+}
+
+/// A batch to be given out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch {
+    pub(crate) place: Place,
+    /// The most bytes that its object has, as signed.
+    pub(crate) size: u64,
+    /// Half of its note's hash. The object is fetched a second time, and must be the one whose
+    /// place in the chain was proved.
+    pub(crate) print: [u8; 16],
+}
+
+/// Batches that one file's bytes are in, `first` to `last` by their index in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    first: usize,
+    last: usize,
+}
+
+/// The plan: small per batch, and otherwise bounded by files and by how they are interleaved.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    window: Window,
+    batches: Vec<Batch>,
+    runs: HashMap<FileId, Vec<Run>>,
+    /// The files in the source's rotation order.
+    order: Vec<FileId>,
+}
+
+/// Half of a note's hash.
+pub(crate) fn print(hash: &auditseal_format::Hash) -> [u8; 16] {
+    let mut print = [0; 16];
+    print.copy_from_slice(&hash.as_bytes()[..16]);
+    print
+}
+
+impl Plan {
+    pub(crate) fn new(window: Window) -> Self {
+        Self { window, ..Self::default() }
+    }
+
+    /// Takes the chain's next note.
+    pub(crate) fn note(&mut self, note: &Accepted) -> Result<(), Error> {
+        let seal = &note.seal.seal;
+        for gap in &seal.gaps {
+            if let Some(file) = gap.file {
+                self.begin(file, None)?;
+            }
+        }
+        for range in &seal.ranges {
+            self.begin(range.file, range.before)?;
+        }
+        if seal.kind != Kind::Batch || !self.window.meets(seal) {
+            return Ok(());
+        }
+        let at = self.batches.len();
+        let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
+        self.batches.push(Batch { place: note.place, size, print: print(&note.seal.hash) });
+        for range in &seal.ranges {
+            let runs = self.runs.entry(range.file).or_default();
+            match runs.last_mut() {
+                // Nothing but this file came between.
+                Some(run) if run.last + 1 >= at => run.last = at,
+                _ => runs.push(Run { first: at, last: at }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a file its place in the order when the chain first names it.
+    fn begin(&mut self, file: FileId, before: Option<FileId>) -> Result<(), Error> {
+        let known = self.runs.get(&file);
+        // Of a file that began with a gap, the first range still says where it stands.
+        let settled = known.is_some_and(|runs| before.is_none() || !runs.is_empty());
+        if settled {
+            return Ok(());
+        }
+        if known.is_some() {
+            self.order.retain(|other| *other != file);
+        }
+        let at = match before {
+            None => self.order.len(),
+            Some(other) => {
+                let at = self.order.iter().position(|begun| *begun == other);
+                at.ok_or(Error::Order(other))?
+            }
+        };
+        self.order.insert(at, file);
+        self.runs.entry(file).or_default();
+        Ok(())
+    }
+
+    /// Batches that will be fetched, those of several files once for each.
+    pub(crate) fn fetches(&self) -> u64 {
+        let runs = self.runs.values().flatten();
+        runs.map(|run| (run.last - run.first + 1) as u64).sum()
+    }
+
+    /// The batches in the order of the source's bytes, each with the file that it is fetched for.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (FileId, Batch)> {
+        self.order.iter().flat_map(|file| {
+            let runs = self.runs.get(file).into_iter().flatten();
+            let batches = runs.flat_map(|run| &self.batches[run.first..=run.last]);
+            batches.map(|batch| (*file, *batch))
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! Payloads → the source's bytes, written as they are decoded.
+
+use std::io::{self, Write};
+
+use auditseal_audit::LineScanner;
+use auditseal_format::seal::{Hole, Range};
+use auditseal_format::{FileId, ObjectSeal, PayloadDecoder, PayloadError};
+
+use super::plan::Window;
+
+/// NUL bytes written at a time: a hole may be larger than memory.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Why restoring one object ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The output doesn't take more.
+    Write(io::Error),
+    /// The payload isn't what the seal states.
+    Payload(PayloadError),
+}
+
+/// Writes one file's part of one payload, whose blocks come in pieces.
+pub(crate) struct Restore {
+    decoder: PayloadDecoder,
+    parts: Parts,
+    lines: Lines,
+}
+
+/// What is done with the lines of a payload.
+enum Lines {
+    /// All are written, and the holes between them if so wanted.
+    All { holes: bool },
+    /// They are looked at; nothing is written.
+    Look { window: Window, scanner: LineScanner, keep: Keep },
+    /// Those that were found to be inside the window are written.
+    Some { keep: Keep, left: u64, kept: bool },
+}
+
+/// Which lines to keep, as lengths of runs in turn: kept, left out, kept, …
+#[derive(Debug)]
+pub(crate) struct Keep(Vec<u64>);
+
+impl Default for Keep {
+    /// No line yet: a run of none kept.
+    fn default() -> Self {
+        Self(vec![0])
+    }
+}
+
+impl Keep {
+    fn push(&mut self, keep: bool) {
+        // An even number of runs means that the latest is one of lines left out.
+        if (self.0.len() % 2 == 1) != keep {
+            self.0.push(0);
+        }
+        if let Some(run) = self.0.last_mut() {
+            *run += 1;
+        }
+    }
+}
+
+impl Restore {
+    /// Will write all of `file`'s lines, and the holes between them if so wanted.
+    pub(crate) fn all(seal: &ObjectSeal, file: FileId, holes: bool) -> Result<Self, Stop> {
+        Self::new(seal, file, Lines::All { holes })
+    }
+
+    /// Will only look which lines are inside `window`: [`Restore::finish`] says.
+    pub(crate) fn look(seal: &ObjectSeal, file: FileId, window: Window) -> Result<Self, Stop> {
+        let (scanner, keep) = (LineScanner::default(), Keep::default());
+        Self::new(seal, file, Lines::Look { window, scanner, keep })
+    }
+
+    /// Will write `file`'s lines among those to keep, and no holes.
+    pub(crate) fn some(seal: &ObjectSeal, file: FileId, mut keep: Keep) -> Result<Self, Stop> {
+        keep.0.reverse();
+        Self::new(seal, file, Lines::Some { left: keep.0.pop().unwrap_or(0), keep, kept: true })
+    }
+
+    fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Result<Self, Stop> {
+        let decoder = PayloadDecoder::new(&seal.seal.payload).map_err(Stop::Payload)?;
+        Ok(Self { decoder, parts: Parts::new(&seal.seal.ranges, file), lines })
+    }
+
+    /// Takes the next bytes of the blocks.
+    pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Write) -> Result<(), Stop> {
+        let Self { decoder, parts, lines } = self;
+        let mut written = Ok(());
+        let decoded = decoder.blocks(blocks, |payload| {
+            if written.is_ok() {
+                written = lines.take(payload, parts, out);
+            }
+        });
+        written.map_err(Stop::Write)?;
+        decoded.map_err(Stop::Payload)
+    }
+
+    /// Ends the payload; says which lines are inside the window if that was the question.
+    pub(crate) fn finish(mut self, out: &mut impl Write) -> Result<Option<Keep>, Stop> {
+        self.decoder.finish().map_err(Stop::Payload)?;
+        match self.lines {
+            Lines::All { holes: true } => self.parts.end(out).map_err(Stop::Write).map(|()| None),
+            Lines::Look { keep, .. } => Ok(Some(keep)),
+            Lines::All { holes: false } | Lines::Some { .. } => Ok(None),
+        }
+    }
+}
+
+impl Lines {
+    fn take(
+        &mut self,
+        mut payload: &[u8],
+        parts: &mut Parts,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        match self {
+            Self::All { holes } => parts.write(payload, *holes, out),
+            Self::Look { window, scanner, keep } => {
+                while let Some(at) = memchr::memchr(b'\n', payload) {
+                    let time = scanner.end_line(&payload[..at]).stage_timestamp;
+                    keep.push(time.is_none_or(|time| window.has(time)));
+                    payload = &payload[at + 1..];
+                }
+                if !payload.is_empty() {
+                    scanner.extend(payload);
+                }
+                Ok(())
+            }
+            Self::Some { keep, left, kept } => {
+                while !payload.is_empty() {
+                    while *left == 0 && !keep.0.is_empty() {
+                        *left = keep.0.pop().unwrap_or(0);
+                        *kept = !*kept;
+                    }
+                    // As many whole lines as the run has, or all there is of the open one.
+                    let end = nth_line_end(payload, left);
+                    let (run, rest) = payload.split_at(end);
+                    if *kept {
+                        parts.write(run, false, out)?
+                    } else {
+                        parts.skip(run.len() as u64)
+                    }
+                    payload = rest;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where the `left`-th line of `payload` ends, or all of it; counts the lines off.
+fn nth_line_end(payload: &[u8], left: &mut u64) -> usize {
+    for at in memchr::memchr_iter(b'\n', payload) {
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return at + 1;
+        }
+    }
+    payload.len()
+}
+
+/// The ranges of a payload, consumed as its bytes go by.
+struct Parts {
+    /// The next one last.
+    ranges: Vec<Part>,
+}
+
+struct Part {
+    /// Its bytes are to be written.
+    wanted: bool,
+    /// Bytes of the payload still to come.
+    left: u64,
+    /// Offset in the file of the next byte.
+    offset: u64,
+    unterminated: bool,
+    /// The next one last.
+    holes: Vec<Hole>,
+}
+
+impl Parts {
+    fn new(ranges: &[Range], file: FileId) -> Self {
+        let part = |range: &Range| Part {
+            wanted: range.file == file,
+            left: range.payload_bytes().unwrap_or(0),
+            offset: range.start,
+            unterminated: range.unterminated,
+            holes: range.holes.iter().rev().copied().collect(),
+        };
+        Self { ranges: ranges.iter().rev().map(part).collect() }
+    }
+
+    /// Writes the source's bytes of the next bytes of the payload, with or without holes.
+    fn write(&mut self, mut payload: &[u8], holes: bool, out: &mut impl Write) -> io::Result<()> {
+        while !payload.is_empty() {
+            let Some(part) = self.ranges.last_mut() else { return Ok(()) };
+            if part.left == 0 {
+                part.end(holes, out)?;
+                self.ranges.pop();
+                continue;
+            }
+            let here = usize::try_from(part.left).unwrap_or(usize::MAX).min(payload.len());
+            let (bytes, rest) = payload.split_at(here);
+            part.write(bytes, holes, out)?;
+            payload = rest;
+        }
+        Ok(())
+    }
+
+    /// Passes over the next `count` bytes of the payload.
+    fn skip(&mut self, mut count: u64) {
+        while let Some(part) = self.ranges.last_mut()
+            && count > 0
+        {
+            let here = part.left.min(count);
+            part.left -= here;
+            count -= here;
+            if part.left == 0 {
+                self.ranges.pop();
+            }
+        }
+    }
+
+    /// Writes the holes that no byte of the payload follows.
+    fn end(mut self, out: &mut impl Write) -> io::Result<()> {
+        while let Some(mut part) = self.ranges.pop() {
+            part.end(true, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn write(&mut self, mut bytes: &[u8], holes: bool, out: &mut impl Write) -> io::Result<()> {
+        self.left -= bytes.len() as u64;
+        if !self.wanted {
+            return Ok(());
+        }
+        if self.left == 0 && self.unterminated {
+            // The payload's last newline isn't in the source.
+            bytes = &bytes[..bytes.len() - 1];
+        }
+        while holes && !bytes.is_empty() {
+            self.holes_here(out)?;
+            let next =
+                self.holes.last().map_or(u64::MAX, |hole| hole.offset.saturating_sub(self.offset));
+            let until = usize::try_from(next).unwrap_or(usize::MAX).min(bytes.len());
+            let (now, later) = bytes.split_at(until);
+            out.write_all(now)?;
+            self.offset += now.len() as u64;
+            bytes = later;
+        }
+        out.write_all(bytes)
+    }
+
+    fn end(&mut self, holes: bool, out: &mut impl Write) -> io::Result<()> {
+        if self.wanted && holes { self.holes_here(out) } else { Ok(()) }
+    }
+
+    /// Writes the hole at the current offset, if there is one.
+    fn holes_here(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let Some(hole) = self.holes.pop_if(|hole| hole.offset == self.offset) else {
+            return Ok(());
+        };
+        let mut left = hole.length;
+        while left > 0 {
+            let count = left.min(ZEROS.len() as u64);
+            out.write_all(&ZEROS[..usize::try_from(count).unwrap_or(ZEROS.len())])?;
+            left -= count;
+        }
+        self.offset += hole.length;
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! The thread that decodes and writes, fed with blocks that have been checked.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use auditseal_format::{FileId, ObjectSeal};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::plan::Window;
+use super::restore::{Keep, Restore, Stop};
+use crate::chain::Place;
+
+/// What is done with a payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode {
+    /// All of a file's bytes are written.
+    All,
+    /// All of a file's lines are written, without holes.
+    AllLines,
+    /// The lines inside the window are remembered.
+    Look(Window),
+    /// The lines that the latest look remembered are written.
+    Kept,
+}
+
+enum Message {
+    Open(Place, Arc<ObjectSeal>, FileId, Mode),
+    Blocks(Bytes),
+    Close,
+}
+
+/// How writing ended.
+pub(super) struct Ended {
+    /// Bytes written.
+    pub(super) bytes: u64,
+    /// What stopped it, and at which object.
+    pub(super) stopped: Option<(Place, Stop)>,
+}
+
+/// A thread that writes. Each sending method says whether it still takes anything.
+pub(super) struct Writer {
+    messages: mpsc::Sender<Message>,
+    thread: JoinHandle<Ended>,
+}
+
+impl Writer {
+    pub(super) fn start<W: Write + Send + 'static>(out: W) -> Self {
+        // One message: what waits here is memory, up to 32 MiB of it.
+        let (messages, mut inbox) = mpsc::channel(1);
+        let thread = tokio::task::spawn_blocking(move || {
+            let mut out = Counting { out, bytes: 0 };
+            let stopped = write_all(&mut inbox, &mut out);
+            Ended { bytes: out.bytes, stopped }
+        });
+        Self { messages, thread }
+    }
+
+    /// Begins an object.
+    pub(super) async fn open(
+        &mut self,
+        at: Place,
+        seal: &Arc<ObjectSeal>,
+        file: FileId,
+        mode: Mode,
+    ) -> bool {
+        self.messages.send(Message::Open(at, Arc::clone(seal), file, mode)).await.is_ok()
+    }
+
+    /// Hands over the next of its blocks' bytes.
+    pub(super) async fn blocks(&mut self, blocks: Bytes) -> bool {
+        self.messages.send(Message::Blocks(blocks)).await.is_ok()
+    }
+
+    /// Ends it.
+    pub(super) async fn close(&mut self) -> bool {
+        self.messages.send(Message::Close).await.is_ok()
+    }
+
+    /// Waits until everything is written.
+    pub(super) async fn end(self) -> Ended {
+        drop(self.messages);
+        match self.thread.await {
+            Ok(ended) => ended,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+fn write_all(inbox: &mut mpsc::Receiver<Message>, out: &mut impl Write) -> Option<(Place, Stop)> {
+    let mut state = State::default();
+    while let Some(message) = inbox.blocking_recv() {
+        if let Message::Open(place, ..) = &message {
+            state.place = Some(*place);
+        }
+        if let Err(stop) = state.take(message, out) {
+            return state.place.map(|place| (place, stop));
+        }
+    }
+    let flushed = out.flush().map_err(Stop::Write);
+    flushed.err().zip(state.place).map(|(stop, place)| (place, stop))
+}
+
+#[derive(Default)]
+struct State {
+    place: Option<Place>,
+    open: Option<Restore>,
+    keep: Keep,
+}
+
+impl State {
+    fn take(&mut self, message: Message, out: &mut impl Write) -> Result<(), Stop> {
+        match message {
+            Message::Open(_, seal, file, mode) => {
+                self.open = Some(match mode {
+                    Mode::All => Restore::all(&seal, file, true),
+                    Mode::AllLines => Restore::all(&seal, file, false),
+                    Mode::Look(window) => Restore::look(&seal, file, window),
+                    Mode::Kept => Restore::some(&seal, file, std::mem::take(&mut self.keep)),
+                }?);
+            }
+            Message::Blocks(blocks) => {
+                if let Some(open) = &mut self.open {
+                    open.blocks(&blocks, out)?;
+                }
+            }
+            Message::Close => {
+                if let Some(open) = self.open.take() {
+                    self.keep = open.finish(out)?.unwrap_or_default();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Counting<W> {
+    out: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

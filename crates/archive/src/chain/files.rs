@@ -1,0 +1,90 @@
+//! Whether the ranges and gaps of each source file join.
+
+use std::collections::HashMap;
+
+use auditseal_format::FileId;
+use auditseal_format::seal::{Gap, Seal};
+
+use crate::finding::Verdict;
+
+/// How far each file of a chain is accounted for. Grows with the files, not with the batches.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    ends: HashMap<FileId, End>,
+    /// How often notes were absent so far. What happened to a file meanwhile isn't known: that its
+    /// next range starts later is explained by what is missing, and no finding of its own.
+    losses: u32,
+    /// The note before is absent: the next one's cursors say where the files stand.
+    lost: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct End {
+    offset: u64,
+    /// A gap of unknown length closed the file here.
+    closed: bool,
+    /// `losses` when this was learnt.
+    losses: u32,
+}
+
+impl Files {
+    /// Notes are absent between the latest one and the next.
+    pub(super) fn lost_notes(&mut self) {
+        if !self.lost {
+            self.losses += 1;
+        }
+        self.lost = true;
+    }
+
+    /// Takes the ranges and gaps of the next note; says what doesn't join.
+    pub(super) fn note(&mut self, seal: &Seal) -> Vec<(Verdict, String)> {
+        let mut found = Vec::new();
+        for range in &seal.ranges {
+            found.extend(self.join(range.file, range.start, Some(range.end)));
+        }
+        for gap in &seal.gaps {
+            if let (Some(file), Some(start)) = (gap.file, gap.start) {
+                found.extend(self.join(file, start, gap.end));
+            }
+        }
+        if std::mem::take(&mut self.lost) {
+            for cursor in &seal.cursors {
+                let end = End { offset: cursor.offset, closed: false, losses: self.losses };
+                self.ends.insert(cursor.file, end);
+            }
+        }
+        found
+    }
+
+    fn join(&mut self, file: FileId, start: u64, end: Option<u64>) -> Option<(Verdict, String)> {
+        let losses = self.losses;
+        let new = End { offset: end.unwrap_or(start), closed: end.is_none(), losses };
+        // Where the file could have begun in a note that is absent, its start isn't known.
+        let old = self.ends.insert(file, new);
+        let reached = old.map_or(0, |old| old.offset);
+        let certain = old.map_or(losses == 0, |old| old.losses == losses);
+        if start < reached {
+            let detail = format!("bytes {start} to {reached} of file {file} are sealed twice");
+            return Some((Verdict::Replay, detail));
+        }
+        let joins = start == reached && old.is_none_or(|old| !old.closed);
+        (!joins && certain).then(|| {
+            let detail = format!("bytes {reached} to {start} of file {file} are in no note");
+            (Verdict::SourceGap, detail)
+        })
+    }
+}
+
+/// What a gap line says, in words.
+pub(crate) fn lost(gap: &Gap) -> String {
+    let offsets = match (gap.start, gap.end) {
+        (Some(start), Some(end)) => format!("bytes {start} to {end}"),
+        (Some(start), None) => format!("bytes from {start} on"),
+        _ => "an unknown number of bytes".to_owned(),
+    };
+    let file = gap.file.map_or_else(|| "unknown".to_owned(), |file| file.to_string());
+    let name = gap.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let after = gap.after.map_or_else(String::new, |time| format!(", after {time}"));
+    let before = gap.before.map_or_else(String::new, |time| format!(", before {time}"));
+    format!("{offsets} of file {file}{name} were lost{after}{before}: {}", gap.reason)
+}

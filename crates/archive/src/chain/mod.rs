@@ -1,0 +1,352 @@
+//! The verifier of one chain: what its objects are in, findings out.
+//!
+//! Pure: no clock, no store, no randomness; time is an argument. Objects come in the order of
+//! their keys. Of each accepted note it keeps sixteen bytes, of the newest one the facts that the
+//! next is held against; so a chain of a million batches costs a few tens of megabytes at most.
+
+mod files;
+mod group;
+mod keys;
+mod link;
+
+use std::collections::BTreeSet;
+
+use auditseal_format::{Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Time};
+
+use crate::finding::{Findings, Verdict};
+use files::Files;
+pub(crate) use files::lost;
+use group::{Candidate, Group};
+use keys::KnownKeys;
+pub use keys::Trust;
+use link::{Facts, Previous};
+
+/// Where an object stands: its key without the origin. Ordered as a chain is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Place in the chain.
+    pub seq: u64,
+    /// Epoch.
+    pub epoch: u32,
+    /// Date of the note before.
+    pub date: Date,
+}
+
+impl Place {
+    /// The key in a chain.
+    #[must_use]
+    pub fn key(self, origin: &Origin) -> ObjectKey {
+        let Self { seq, epoch, date } = self;
+        ObjectKey { origin: origin.clone(), seq, epoch, date }
+    }
+}
+
+impl From<&ObjectKey> for Place {
+    fn from(key: &ObjectKey) -> Self {
+        Self { seq: key.seq, epoch: key.epoch, date: key.date }
+    }
+}
+
+/// What an object that a listing named turned out to be.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It passed steps 1–3, and this is what steps 5 and 6 say (step 4 is the chain's).
+    Note(Box<ObjectSeal>, Result<(), Fault>),
+    /// It failed one of the steps 1–3.
+    Fault(Fault),
+    /// Listed, but the store says that it is absent.
+    Gone,
+    /// The store gave no answer: nothing is known of it, and nothing is concluded from that.
+    Unreadable,
+}
+
+/// One object of a chain as it was found.
+#[derive(Debug)]
+pub struct Sighting {
+    /// Where it stands.
+    pub place: Place,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The store's own date of it, microseconds since the Unix epoch.
+    pub modified: i64,
+    /// What it is.
+    pub outcome: Outcome,
+}
+
+/// A head known out of band.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its place in the chain.
+    pub seq: u64,
+    /// Hash of its note.
+    pub hash: Hash,
+}
+
+/// What a chain is held against; nothing of it comes from the store.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Whose signatures count.
+    pub trust: Trust,
+    /// A head that the chain must reach.
+    pub head: Option<Head>,
+    /// Places whose source gaps somebody looked at and accepted.
+    pub accept: BTreeSet<u64>,
+    /// How much later than the store's date of an object its seal may say that it was made,
+    /// microseconds; `None` where the store's dates mean nothing.
+    pub skew: Option<i64>,
+}
+
+/// A note that is the chain's at its seq.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Where its object stands.
+    pub place: Place,
+    /// The note.
+    pub seal: Box<ObjectSeal>,
+}
+
+/// Sums over the accepted notes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) seals: u64,
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+    pub(crate) stored_bytes: u64,
+    pub(crate) malformed: u64,
+    pub(crate) times: Option<(Time, Time)>,
+}
+
+/// What a chain came to.
+#[derive(Debug)]
+pub struct ChainReport {
+    pub(crate) findings: Findings,
+    pub(crate) totals: Totals,
+    /// The newest note that is the chain's, and when it was made.
+    pub(crate) newest: Option<(Head, Time)>,
+    /// By when that one promises another.
+    pub(crate) next_by: Option<Time>,
+}
+
+/// An object whose note belongs at another key.
+#[derive(Debug)]
+struct Displaced {
+    place: Place,
+    seq: u64,
+    print: u64,
+    key: keys::Print,
+}
+
+/// The verifier of one chain.
+#[derive(Debug)]
+pub struct Chain {
+    origin: Origin,
+    rules: Rules,
+    findings: Findings,
+    keys: KnownKeys,
+    files: Files,
+    /// The objects at the seq that is being looked at.
+    group: Option<Group>,
+    previous: Option<Previous>,
+    newest: Option<Facts>,
+    /// Seq and fingerprint of each note that stands at its key, in order of seq.
+    notes: Vec<(u64, u64)>,
+    displaced: Vec<Displaced>,
+    totals: Totals,
+}
+
+impl Chain {
+    /// A verifier that has seen no object.
+    #[must_use]
+    pub fn new(origin: Origin, rules: Rules) -> Self {
+        Self {
+            findings: Findings::new(origin.clone()),
+            keys: KnownKeys::new(rules.trust.clone()),
+            origin,
+            rules,
+            files: Files::default(),
+            group: None,
+            previous: None,
+            newest: None,
+            notes: Vec::new(),
+            displaced: Vec::new(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Takes the next object. Once all objects of a seq have been seen, that is with the first of
+    /// a later one, gives the note that is the chain's there.
+    ///
+    /// # Panics
+    /// When objects don't come in the order of their places: the caller sorts the listing.
+    pub fn object(&mut self, sighting: Sighting) -> Option<Accepted> {
+        let seq = sighting.place.seq;
+        let current = self.group.as_ref().map(|group| group.seq);
+        assert!(current.is_none_or(|current| current <= seq), "objects in order of seq");
+        let accepted = if current == Some(seq) { None } else { self.begin(seq) };
+        self.sort_in(sighting);
+        accepted
+    }
+
+    /// Ends the chain at the time `now`; without it, nothing is overdue.
+    pub fn finish(mut self, now: Option<Time>) -> (Option<Accepted>, ChainReport) {
+        let last = self.group.as_ref().map(|group| group.seq);
+        let accepted = self.close();
+        let named = self.displaced.iter().map(|displaced| displaced.seq).max();
+        match (last, named) {
+            (Some(last), Some(named)) if named > last => self.missing(last + 1, named),
+            _ => {}
+        }
+        self.resolve_displaced();
+        self.check_end(now, last.is_none());
+        self.findings.sort();
+        let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
+        let newest = self.newest.map(|newest| (newest.head(), newest.sealed));
+        (accepted, ChainReport { findings: self.findings, totals: self.totals, newest, next_by })
+    }
+
+    /// Closes the seq before and opens `seq`.
+    fn begin(&mut self, seq: u64) -> Option<Accepted> {
+        let next = self.group.as_ref().map_or(0, |group| group.seq + 1);
+        let accepted = self.close();
+        if next < seq {
+            self.missing(next, seq - 1);
+        }
+        self.group = Some(Group::new(seq));
+        accepted
+    }
+
+    /// A key may name any seq up to 10¹²: absent ones are one finding, however many they are.
+    fn missing(&mut self, first: u64, last: u64) {
+        self.files.lost_notes();
+        let detail = match last - first {
+            0 => "no object at the key of this seq".to_owned(),
+            more => format!("no objects at the keys of these {} seqs", more + 1),
+        };
+        let finding = self.findings.of(Verdict::Missing, &detail).at(first).through(last);
+        self.findings.push(finding);
+    }
+
+    /// Whether a place's date is the one that follows from the note before. Where that is absent,
+    /// any date is right.
+    fn right_date(&self, place: Place) -> bool {
+        if place.seq == 0 {
+            return place.date == Date::EPOCH;
+        }
+        self.facts_before(place.seq).is_none_or(|facts| facts.sealed.date() == place.date)
+    }
+
+    /// The note before `seq`, whoever signed it.
+    fn before(&self, seq: u64) -> Option<&Previous> {
+        self.previous.as_ref().filter(|previous| previous.seq + 1 == seq)
+    }
+
+    /// The facts of the note before `seq`, if that note is there and rightly signed.
+    fn facts_before(&self, seq: u64) -> Option<&Facts> {
+        self.before(seq)?.facts.as_ref()
+    }
+
+    fn report(&mut self, verdict: Verdict, place: Place, detail: &str) {
+        let key = place.key(&self.origin).to_string();
+        let finding = self.findings.of(verdict, detail).at(place.seq).key(&key);
+        self.findings.push(finding);
+    }
+
+    /// Makes `candidate` the chain's note at its seq.
+    fn accept(&mut self, candidate: Candidate) -> Accepted {
+        let Candidate { place, seal: object, payload, modified, size } = candidate;
+        let seal = &object.seal;
+        if let Err(fault) = &payload {
+            self.report(fault.into(), place, &fault.to_string());
+        }
+        self.check_link(place, &object);
+        self.check_store_date(place, seal.sealed, modified);
+        if seal.kind == Kind::Reanchor {
+            let reason = seal.reason.as_ref().map_or("-", |reason| reason.as_str());
+            let detail = format!("epoch {}, reason {reason}", seal.epoch);
+            self.report(Verdict::Reanchored, place, &detail);
+        }
+        self.check_source(place, &object);
+        self.keys.follow(seal);
+        self.add_up(&object, size);
+        let facts = Facts::of(&object);
+        let head = facts.head();
+        if self.rules.head.is_some_and(|known| known.seq == head.seq && known.hash != head.hash) {
+            self.report(Verdict::Fork, place, "this isn't the note of the head that is known");
+        }
+        self.newest = Some(facts.clone());
+        self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
+        Accepted { place, seal: object }
+    }
+
+    /// What is known to be lost, and what doesn't join.
+    fn check_source(&mut self, place: Place, object: &ObjectSeal) {
+        let mut found = self.files.note(&object.seal);
+        found.extend(object.seal.gaps.iter().map(|gap| (Verdict::SourceGap, lost(gap))));
+        let accepted = self.rules.accept.contains(&place.seq);
+        let key = place.key(&self.origin).to_string();
+        for (verdict, detail) in found {
+            let finding = self.findings.of(verdict, &detail).at(place.seq).key(&key);
+            let accepted = accepted && verdict == Verdict::SourceGap;
+            self.findings.push(if accepted { finding.accepted() } else { finding });
+        }
+    }
+
+    fn add_up(&mut self, object: &ObjectSeal, size: u64) {
+        let (payload, sum) = (&object.seal.payload, &mut self.totals);
+        sum.seals += 1;
+        // Sizes are the signer's words: a sum must not be what stops the report.
+        sum.lines = sum.lines.saturating_add(payload.root.lines);
+        sum.bytes = sum.bytes.saturating_add(payload.bytes);
+        sum.stored_bytes = sum.stored_bytes.saturating_add(size);
+        sum.malformed = sum.malformed.saturating_add(payload.malformed);
+        sum.times = match (sum.times, payload.times) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Tells copies from what was moved, now that all notes have been seen.
+    fn resolve_displaced(&mut self) {
+        for Displaced { place, seq, print, key } in std::mem::take(&mut self.displaced) {
+            let start = self.notes.partition_point(|note| note.0 < seq);
+            let there = self.notes[start..].iter().take_while(|note| note.0 == seq);
+            let (mut same, mut other) = (false, false);
+            there.for_each(|note| if note.1 == print { same = true } else { other = true });
+            if same {
+                let detail = format!("a copy of the object at seq {seq}");
+                self.report(Verdict::Replay, place, &detail);
+                continue;
+            }
+            let detail = format!("this is the object of seq {seq}, which isn't at its own key");
+            self.report(Verdict::Reordered, place, &detail);
+            if other && self.keys.known(&key) {
+                let detail = format!("another signed note for seq {seq} than the one at its key");
+                self.report(Verdict::Fork, place, &detail);
+            }
+        }
+    }
+
+    /// What only the end of the chain shows.
+    fn check_end(&mut self, now: Option<Time>, empty: bool) {
+        if empty {
+            let finding = self.findings.of(Verdict::Missing, "no object of this chain");
+            return self.findings.push(finding);
+        }
+        let newest = self.newest.as_ref().map(|newest| newest.seq);
+        if let Some(head) = self.rules.head
+            && newest.is_none_or(|newest| newest < head.seq)
+        {
+            let first = newest.map_or(0, |newest| newest + 1);
+            let detail = format!("the chain is known to reach seq {}", head.seq);
+            let finding = self.findings.of(Verdict::Truncated, &detail).at(first).through(head.seq);
+            self.findings.push(finding);
+        }
+        if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
+            && *next_by < now
+        {
+            let detail = format!("another seal was promised by {next_by}, and there is none");
+            let finding = self.findings.of(Verdict::Silent, &detail).at(*seq);
+            self.findings.push(finding);
+        }
+    }
+}

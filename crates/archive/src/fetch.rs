@@ -1,0 +1,172 @@
+//! Fetching objects to look at them, with bounds that the store doesn't set.
+
+use std::sync::Arc;
+
+use auditseal_format::{Fault, MAX_SEAL_BLOCK, ObjectSeal, Origin};
+use auditseal_vault::{Error, Kind};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+
+use crate::chain::{Outcome, Sighting};
+use crate::check::{ObjectCheck, check_whole};
+use crate::listing::Entry;
+use crate::source::{Source, patiently};
+
+/// Objects listed with at most this size are fetched whole.
+const WHOLE: u64 = 4 << 20;
+/// Bytes of a stream that are looked at together: threads are changed for each piece.
+pub(crate) const PIECE: usize = 1 << 20;
+/// What one fetch of an object's end must hold.
+pub(crate) const TAIL: u64 = MAX_SEAL_BLOCK as u64;
+
+/// How much of each object is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Its seal.
+    Seal,
+    /// All its bytes as stored.
+    Stored,
+    /// All its bytes, decompressed.
+    Payload,
+}
+
+/// What came of fetching one object.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) sighting: Sighting,
+    /// The store gave no answer, or only a part of one.
+    pub(crate) error: Option<Error>,
+}
+
+/// Fetches an object and looks at it.
+pub(crate) async fn examine(
+    source: &Source,
+    origin: &Origin,
+    entry: Entry,
+    depth: Depth,
+) -> Examined {
+    let key = entry.place.key(origin).to_string();
+    let mut size = entry.size;
+    let (outcome, error) = match read(source, &key, &mut size, depth).await {
+        Ok((outcome, error)) => (outcome, error),
+        Err(error) if error.kind() == Kind::NotFound => (Outcome::Gone, None),
+        Err(error) => (Outcome::Unreadable, Some(error)),
+    };
+    let sighting = Sighting { place: entry.place, size, modified: entry.modified, outcome };
+    Examined { sighting, error }
+}
+
+/// `size` is the listed one at first, then the one found.
+pub(crate) async fn read(
+    source: &Source,
+    key: &str,
+    size: &mut u64,
+    depth: Depth,
+) -> Result<(Outcome, Option<Error>), Error> {
+    if depth != Depth::Seal && *size <= WHOLE {
+        match source.get(key, WHOLE).await {
+            // The listing said less than there is: read it as what it is.
+            Err(error) if error.kind() == Kind::TooLarge => {}
+            Err(error) => return Err(error),
+            Ok(fetched) => {
+                *size = fetched.bytes.len() as u64;
+                let stored_only = depth == Depth::Stored;
+                let looked = blocking(move || look_at_whole(&fetched.bytes, stored_only)).await;
+                return Ok((looked, None));
+            }
+        }
+    }
+    let tail = source.tail(key, TAIL).await?;
+    *size = tail.info.size;
+    let seal = match ObjectSeal::read(&tail.bytes) {
+        Ok(seal) => seal,
+        Err(fault) => return Ok((Outcome::Fault(fault), None)),
+    };
+    if depth == Depth::Seal {
+        return Ok((Outcome::Note(Box::new(seal), Ok(())), None));
+    }
+    let seal = Arc::new(seal);
+    let checked = patiently(|| stream(source, key, &seal, &tail.bytes, depth)).await;
+    let seal = Box::new(Arc::unwrap_or_clone(seal));
+    Ok(match checked {
+        Ok(verdict) => (Outcome::Note(seal, verdict), None),
+        // The note is true whatever becomes of the rest.
+        Err(error) => (Outcome::Note(seal, Ok(())), Some(error)),
+    })
+}
+
+fn look_at_whole(object: &[u8], stored_only: bool) -> Outcome {
+    match ObjectSeal::read(object) {
+        Err(fault) => Outcome::Fault(fault),
+        Ok(seal) => {
+            let (seal, verdict) = check_whole(seal, object, stored_only);
+            Outcome::Note(Box::new(seal), verdict)
+        }
+    }
+}
+
+/// Checks a large object as it comes.
+async fn stream(
+    source: &Source,
+    key: &str,
+    seal: &Arc<ObjectSeal>,
+    tail: &Bytes,
+    depth: Depth,
+) -> Result<Result<(), Fault>, Error> {
+    let mut check = ObjectCheck::new(Arc::clone(seal), depth == Depth::Stored);
+    let mut pieces = Pieces::new(source.stream(key).await?);
+    while let Some(piece) = pieces.next().await? {
+        check = blocking(move || {
+            check.take(&piece);
+            check
+        })
+        .await;
+        // A store may go on sending for ever.
+        if check.overflows() {
+            break;
+        }
+    }
+    Ok(check.finish(tail))
+}
+
+/// A stream cut into pieces of about [`PIECE`] bytes, however the store cuts it.
+pub(crate) struct Pieces {
+    stream: BoxStream<'static, Result<Bytes, Error>>,
+    rest: Bytes,
+}
+
+impl Pieces {
+    pub(crate) fn new(stream: BoxStream<'static, Result<Bytes, Error>>) -> Self {
+        Self { stream, rest: Bytes::new() }
+    }
+
+    /// The next piece: [`PIECE`] bytes exactly, but for the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut piece = BytesMut::new();
+        loop {
+            let room = PIECE - piece.len();
+            let part = self.rest.split_to(self.rest.len().min(room));
+            if piece.is_empty() && part.len() == PIECE {
+                return Ok(Some(part));
+            }
+            piece.extend_from_slice(&part);
+            if piece.len() == PIECE {
+                return Ok(Some(piece.freeze()));
+            }
+            match self.stream.next().await {
+                Some(next) => self.rest = next?,
+                None => return Ok((!piece.is_empty()).then(|| piece.freeze())),
+            }
+        }
+    }
+}
+
+/// Runs what takes a core for a while where it doesn't hold up others.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // The work isn't cancelled by anybody; it panicked, and so does whoever waited for it.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

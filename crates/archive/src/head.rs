@@ -1,0 +1,156 @@
+//! The head of a chain, and the way back from it: for whoever continues the chain.
+
+use std::sync::Arc;
+
+use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin, VerifierKey};
+use auditseal_vault::Store;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream, Stream};
+
+use crate::chain::Outcome;
+use crate::error::Error;
+use crate::fetch::{Depth, Examined, examine};
+use crate::finding::{Finding, Verdict};
+use crate::listing::{Entry, Listing};
+use crate::source::Source;
+
+/// Seals read ahead.
+const AHEAD: usize = 8;
+
+/// A chain's newest seal, as far as the store shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadFound {
+    /// Where its object stands.
+    pub key: ObjectKey,
+    /// The seal.
+    pub object: ObjectSeal,
+    /// Objects at or above its seq that aren't the chain's notes: their keys can't be used.
+    pub passed: Vec<ObjectKey>,
+}
+
+/// Finds the head of a chain: the rightly signed note of the highest seq that stands at its key.
+/// `None` if the store lists no such note, whatever else it lists.
+///
+/// Never "the newest date": one seal from a clock in 2099 would win.
+///
+/// # Errors
+/// [`Error::Store`] for every answer that the store didn't give: a failed listing is never an
+/// empty one. [`Error::Found`] (`FORK`) for two different signed notes at the highest seq.
+pub async fn find_head(
+    store: Arc<dyn Store>,
+    origin: &Origin,
+    vkeys: &[VerifierKey],
+) -> Result<Option<HeadFound>, Error> {
+    let source = Source::new(store);
+    let entries = newest_first(&source, origin).await?;
+    let mut seals = seals(source, origin.clone(), entries);
+    let mut passed = Vec::new();
+    let mut head: Option<HeadFound> = None;
+    while let Some(examined) = seals.next().await {
+        let place = examined.sighting.place;
+        // All objects at the head's seq are looked at: another note there is a fork.
+        if head.as_ref().is_some_and(|head| place.seq < head.key.seq) {
+            break;
+        }
+        let note = note(examined)?.filter(|object| {
+            let seal = &object.seal;
+            seal.origin == *origin
+                && (seal.seq, seal.epoch) == (place.seq, place.epoch)
+                && vkeys.contains(&seal.key)
+        });
+        match (note, &head) {
+            (None, _) => passed.push(place.key(origin)),
+            (Some(object), None) => {
+                head = Some(HeadFound { key: place.key(origin), object, passed: Vec::new() });
+            }
+            (Some(object), Some(head)) if object.hash == head.object.hash => {
+                passed.push(place.key(origin));
+            }
+            (Some(_), Some(_)) => {
+                let detail = "two different signed notes at the head's seq";
+                return Err(Error::found(origin, place, Verdict::Fork, detail));
+            }
+        }
+    }
+    Ok(head.map(|head| HeadFound { passed, ..head }))
+}
+
+/// The notes before `head`, newest to oldest, each held against the hash that the one after it
+/// names; so what can be trusted of the head can be trusted of them.
+///
+/// Ends with the genesis, or with an error: [`Error::Found`] when a note isn't there.
+pub async fn walk_back(
+    store: Arc<dyn Store>,
+    head: &ObjectSeal,
+) -> Result<impl Stream<Item = Result<ObjectSeal, Error>> + Send + 'static, Error> {
+    let source = Source::new(store);
+    let origin = head.seal.origin.clone();
+    let mut entries = newest_first(&source, &origin).await?;
+    entries.retain(|entry| entry.place.seq < head.seal.seq);
+    let next = head.seal.prev.map(|prev| (head.seal.seq.saturating_sub(1), prev));
+    let walk = Walk { seals: seals(source, origin.clone(), entries), origin, next };
+    Ok(stream::unfold(walk, |mut walk| async move {
+        let item = walk.step().await?;
+        Some((item, walk))
+    }))
+}
+
+struct Walk {
+    seals: BoxStream<'static, Examined>,
+    origin: Origin,
+    /// Seq and hash of the note that comes next.
+    next: Option<(u64, Hash)>,
+}
+
+impl Walk {
+    async fn step(&mut self) -> Option<Result<ObjectSeal, Error>> {
+        let (seq, hash) = self.next.take()?;
+        let mut at = None;
+        while let Some(examined) = self.seals.next().await {
+            let place = examined.sighting.place;
+            if place.seq < seq {
+                break;
+            }
+            at = Some(place).filter(|place| place.seq == seq).or(at);
+            match note(examined) {
+                Err(error) => return Some(Err(error)),
+                Ok(Some(object)) if object.hash == hash && object.seal.origin == self.origin => {
+                    self.next = object.seal.prev.map(|prev| (seq.saturating_sub(1), prev));
+                    return Some(Ok(object));
+                }
+                Ok(_) => {}
+            }
+        }
+        let detail = format!("no object of seq {seq} has the note that the one after it names");
+        let finding = Finding::new(Verdict::Missing, Some(self.origin.clone()), &detail).at(seq);
+        let finding = match at {
+            Some(place) => finding.key(&place.key(&self.origin).to_string()),
+            None => finding,
+        };
+        Some(Err(Error::Found(Box::new(finding))))
+    }
+}
+
+async fn newest_first(source: &Source, origin: &Origin) -> Result<Vec<Entry>, Error> {
+    let mut listing = Listing::read(source, std::slice::from_ref(origin)).await?;
+    let mut entries = listing.chains.remove(origin).unwrap_or_default();
+    entries.reverse();
+    Ok(entries)
+}
+
+fn seals(source: Source, origin: Origin, entries: Vec<Entry>) -> BoxStream<'static, Examined> {
+    let one = move |entry| {
+        let (source, origin) = (source.clone(), origin.clone());
+        async move { examine(&source, &origin, entry, Depth::Seal).await }
+    };
+    stream::iter(entries).map(one).buffered(AHEAD).boxed()
+}
+
+/// The note of an object, if it is one; no answer is an error.
+fn note(examined: Examined) -> Result<Option<ObjectSeal>, Error> {
+    match (examined.sighting.outcome, examined.error) {
+        (_, Some(error)) => Err(Error::Store(error)),
+        (Outcome::Note(seal, _), None) => Ok(Some(*seal)),
+        (Outcome::Fault(_) | Outcome::Gone | Outcome::Unreadable, None) => Ok(None),
+    }
+}

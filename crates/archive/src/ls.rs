@@ -1,0 +1,198 @@
+//! `ls`: a row per object, from its last 64 KiB.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use auditseal_format::seal::Seal;
+use auditseal_format::{ObjectSeal, Origin, Time};
+use auditseal_vault::Store;
+use futures::StreamExt as _;
+use serde::Serialize;
+
+use crate::chain::Outcome;
+use crate::error::Error;
+use crate::fetch::{Depth, examine};
+use crate::finding::Verdict;
+use crate::listing::Listing;
+use crate::render::{displayed, shown};
+use crate::source::Source;
+use crate::text;
+
+/// Objects in flight at a time.
+const CONCURRENCY: usize = 16;
+
+/// One object. The names of its fields are those of the JSON lines.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The chain, by its key.
+    #[serde(serialize_with = "shown")]
+    pub origin: Origin,
+    /// Place in the chain, by its key.
+    pub seq: u64,
+    /// Epoch, by its key.
+    pub epoch: u32,
+    /// What the seal is for.
+    #[serde(serialize_with = "displayed")]
+    pub kind: Option<auditseal_format::Kind>,
+    /// When the note was made.
+    #[serde(serialize_with = "displayed")]
+    pub sealed: Option<Time>,
+    /// Lowest `stageTimestamp`.
+    #[serde(serialize_with = "displayed")]
+    pub first: Option<Time>,
+    /// Highest.
+    #[serde(serialize_with = "displayed")]
+    pub last: Option<Time>,
+    /// Lines.
+    pub lines: Option<u64>,
+    /// Bytes of the lines.
+    pub bytes: Option<u64>,
+    /// Size of the object.
+    pub stored_bytes: u64,
+    /// Root of the payload.
+    #[serde(serialize_with = "displayed")]
+    pub root: Option<auditseal_format::Hash>,
+    /// The object's key.
+    pub key: String,
+    /// Why there is no seal to be read, or why it isn't this key's: `VERDICT: detail`.
+    pub fault: Option<String>,
+}
+
+/// Lists the objects of `origins`, or of all chains, in the order of the chains.
+///
+/// # Errors
+/// [`Error::Store`] when the listing failed, [`Error::Write`] what `each` returns. An object that
+/// can't be read is a row with its fault.
+pub async fn ls(
+    store: Arc<dyn Store>,
+    origins: &[Origin],
+    mut each: impl FnMut(&Row) -> io::Result<()>,
+) -> Result<(), Error> {
+    let source = Source::new(store);
+    let listing = Listing::read(&source, origins).await?;
+    for (origin, entries) in listing.chains {
+        let rows = futures::stream::iter(entries).map(|entry| row(&source, &origin, entry));
+        let mut rows = std::pin::pin!(rows.buffered(CONCURRENCY));
+        while let Some(row) = rows.next().await {
+            each(&row).map_err(Error::Write)?;
+        }
+    }
+    Ok(())
+}
+
+async fn row(source: &Source, origin: &Origin, entry: crate::listing::Entry) -> Row {
+    let key = entry.place.key(origin);
+    let examined = examine(source, origin, entry, Depth::Seal).await;
+    let size = examined.sighting.size;
+    let empty = Row {
+        origin: origin.clone(),
+        seq: key.seq,
+        epoch: key.epoch,
+        kind: None,
+        sealed: None,
+        first: None,
+        last: None,
+        lines: None,
+        bytes: None,
+        stored_bytes: size,
+        root: None,
+        key: key.to_string(),
+        fault: None,
+    };
+    let with_fault = |fault: String| Row { fault: Some(text::escape(&fault)), ..empty.clone() };
+    match (examined.sighting.outcome, examined.error) {
+        (Outcome::Note(seal, _), _) => {
+            Row { fault: misplaced(&seal, &key), ..filled(empty, &seal.seal) }
+        }
+        (Outcome::Fault(fault), _) => with_fault(format!("{}: {fault}", Verdict::from(&fault))),
+        (_, Some(error)) => with_fault(error.to_string()),
+        (Outcome::Gone | Outcome::Unreadable, None) => {
+            with_fault(format!("{}: listed, but gone when it was read", Verdict::Missing))
+        }
+    }
+}
+
+fn filled(row: Row, seal: &Seal) -> Row {
+    let payload = &seal.payload;
+    Row {
+        kind: Some(seal.kind),
+        sealed: Some(seal.sealed),
+        first: payload.times.map(|times| times.0),
+        last: payload.times.map(|times| times.1),
+        lines: Some(payload.root.lines),
+        bytes: Some(payload.bytes),
+        root: Some(payload.root.hash),
+        ..row
+    }
+}
+
+/// What key and note disagree on, as far as one object shows.
+fn misplaced(object: &ObjectSeal, key: &auditseal_format::ObjectKey) -> Option<String> {
+    let seal = &object.seal;
+    if seal.origin != key.origin {
+        Some(format!("{}: this is an object of {}", Verdict::WrongOrigin, seal.origin))
+    } else if (seal.seq, seal.epoch) != (key.seq, key.epoch) {
+        let place = (seal.seq, seal.epoch);
+        Some(format!("{}: this is seq {}, epoch {}", Verdict::Reordered, place.0, place.1))
+    } else {
+        None
+    }
+}
+
+impl Row {
+    /// Writes the table's head.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn text_head(out: &mut impl Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "{:>9} {:<9} {:<19} {:<19} {:<19} {:>7} {:>6} {:>6} ROOT",
+            "SEQ", "KIND", "SEALED (UTC)", "FIRST", "LAST", "LINES", "BYTES", "STORED"
+        )
+    }
+
+    /// Writes the row as a line of the table: 116 columns while seq has at most nine digits.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        let seq = match self.epoch {
+            0 => self.seq.to_string(),
+            epoch => format!("{}.e{epoch}", self.seq),
+        };
+        let Some(kind) = self.kind else {
+            let fault = self.fault.as_deref().unwrap_or("-");
+            return writeln!(out, "{seq:>9} {fault} ({})", self.key);
+        };
+        let second = |time: &Option<Time>| {
+            time.map_or_else(|| "-".to_owned(), |time| time.to_string().chars().take(19).collect())
+        };
+        let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), text::size);
+        let root = self.root.map_or_else(String::new, |root| root.to_string());
+        write!(
+            out,
+            "{seq:>9} {kind:<9} {} {:<19} {:<19} {:>7} {:>6} {:>6} {}",
+            second(&self.sealed),
+            second(&self.first),
+            second(&self.last),
+            self.lines.unwrap_or(0),
+            size(self.bytes),
+            text::size(self.stored_bytes),
+            root.get(..12).unwrap_or("-"),
+        )?;
+        match &self.fault {
+            Some(fault) => writeln!(out, " {fault}"),
+            None => writeln!(out),
+        }
+    }
+
+    /// Writes the row as one line of JSON.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}

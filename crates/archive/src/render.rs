@@ -1,0 +1,99 @@
+//! Reports as text and as JSON.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use crate::chain::Head;
+use crate::finding::Finding;
+use crate::report::{OriginReport, Report};
+
+/// Serialises an optional value as the text it prints, or `null`.
+pub(crate) fn displayed<T: fmt::Display, S: Serializer>(
+    value: &Option<T>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
+
+/// Serialises a value as the text it prints.
+pub(crate) fn shown<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+impl fmt::Display for Head {
+    /// `SEQ:HASH`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl Report {
+    /// Writes the report for people: a line per finding, then one line that says what holds, per
+    /// chain; `info:` lines for what isn't wrong, `error:` for what the store didn't answer, and
+    /// `note:` for what this run couldn't have noticed.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        self.origins.iter().try_for_each(|origin| origin.text(out))?;
+        list(out, "info: ", &self.unexpected, self.unexpected_total)?;
+        if self.origins.is_empty() {
+            writeln!(out, "NOTHING TO VERIFY: the store has no object of ours")?;
+        }
+        self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))
+    }
+
+    /// Writes the report as one JSON document and a newline. Names are those of the fields of
+    /// [`Report`], [`OriginReport`] and [`Finding`], and `exit` the exit code; times are
+    /// `YYYY-MM-DDThh:mm:ss.ffffffZ`, a head is `SEQ:HASH`, what is absent is `null`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            exit: u8,
+            #[serde(flatten)]
+            report: &'a Report,
+        }
+        serde_json::to_writer(&mut *out, &Document { exit: self.exit_code(), report: self })?;
+        out.write_all(b"\n")
+    }
+}
+
+impl OriginReport {
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        list(out, "", &self.findings, self.findings_total)?;
+        list(out, "info: ", &self.information, self.information_total)?;
+        self.errors.iter().try_for_each(|error| writeln!(out, "error: {error}"))?;
+        self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))?;
+        match &self.complete_until {
+            Some(until) => write!(out, "COMPLETE until={until}")?,
+            None => write!(out, "NOT COMPLETE")?,
+        }
+        let Self { origin, seals, lines, bytes, .. } = self;
+        write!(out, " origin={origin} seals={seals} lines={lines} bytes={bytes}")?;
+        for (name, count) in [("findings", self.findings_total), ("unchecked", self.unchecked)] {
+            if count > 0 {
+                write!(out, " {name}={count}")?;
+            }
+        }
+        match &self.head {
+            Some(head) => writeln!(out, " head={head}"),
+            None => writeln!(out, " head=-"),
+        }
+    }
+}
+
+fn list(out: &mut impl Write, before: &str, kept: &[Finding], total: u64) -> io::Result<()> {
+    kept.iter().try_for_each(|finding| writeln!(out, "{before}{finding}"))?;
+    match total - kept.len() as u64 {
+        0 => Ok(()),
+        more => writeln!(out, "{before}… and {more} more of these"),
+    }
+}

@@ -1,0 +1,134 @@
+//! What a verification came to.
+
+use auditseal_format::{Origin, Time};
+use serde::Serialize;
+
+use crate::chain::{ChainReport, Head};
+use crate::finding::{Finding, Findings};
+use crate::render::{displayed, shown};
+
+/// Errors of the store kept per chain.
+const ERRORS_KEPT: usize = 20;
+
+/// One chain's part of a report. The names of its fields are those of the JSON document.
+#[derive(Debug, Clone, Serialize)]
+pub struct OriginReport {
+    /// The chain.
+    #[serde(serialize_with = "shown")]
+    pub origin: Origin,
+    /// When the newest note was made; only if nothing is wrong up to it.
+    #[serde(serialize_with = "displayed")]
+    pub complete_until: Option<Time>,
+    /// The newest note that is the chain's, as `SEQ:HASH`; what to give as head next time.
+    #[serde(serialize_with = "displayed")]
+    pub head: Option<Head>,
+    /// Notes that are the chain's.
+    pub seals: u64,
+    /// Lines in them.
+    pub lines: u64,
+    /// Bytes of these lines.
+    pub bytes: u64,
+    /// Bytes of the objects.
+    pub stored_bytes: u64,
+    /// The lowest `stageTimestamp` that the notes state.
+    #[serde(serialize_with = "displayed")]
+    pub first: Option<Time>,
+    /// The highest.
+    #[serde(serialize_with = "displayed")]
+    pub last: Option<Time>,
+    /// Lines that the writer didn't recognise as audit events.
+    pub malformed: u64,
+    /// How many findings there are; `findings` holds the first 10,000.
+    pub findings_total: u64,
+    /// What is wrong, in order of seq.
+    pub findings: Vec<Finding>,
+    /// How many informations there are; `information` holds the first 10,000.
+    pub information_total: u64,
+    /// What is worth knowing and not wrong.
+    pub information: Vec<Finding>,
+    /// Objects that couldn't be checked because the store gave no answer.
+    pub unchecked: u64,
+    /// The first such errors.
+    pub errors: Vec<String>,
+    /// What this run couldn't have noticed.
+    pub limits: Vec<String>,
+}
+
+impl OriginReport {
+    pub(crate) fn new(
+        origin: Origin,
+        chain: ChainReport,
+        errors: Errors,
+        limits: Vec<String>,
+    ) -> Self {
+        let ChainReport { findings, totals, newest, .. } = chain;
+        let Findings { findings, information, findings_total, information_total, .. } = findings;
+        let complete = findings_total == 0 && errors.count == 0;
+        Self {
+            origin,
+            complete_until: newest.filter(|_| complete).map(|(_, sealed)| sealed),
+            head: newest.map(|(head, _)| head),
+            seals: totals.seals,
+            lines: totals.lines,
+            bytes: totals.bytes,
+            stored_bytes: totals.stored_bytes,
+            first: totals.times.map(|times| times.0),
+            last: totals.times.map(|times| times.1),
+            malformed: totals.malformed,
+            findings_total,
+            findings,
+            information_total,
+            information,
+            unchecked: errors.count,
+            errors: errors.first,
+            limits,
+        }
+    }
+}
+
+/// Errors of the store, counted and the first of them kept.
+#[derive(Debug, Default)]
+pub(crate) struct Errors {
+    pub(crate) count: u64,
+    first: Vec<String>,
+}
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: &auditseal_vault::Error) {
+        self.count += 1;
+        if self.first.len() < ERRORS_KEPT {
+            self.first.push(crate::text::escape(&error.to_string()));
+        }
+    }
+}
+
+/// What a verification came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The chains, in order of their names.
+    pub origins: Vec<OriginReport>,
+    /// How many objects there are that no chain has; `unexpected` holds the first 100.
+    pub unexpected_total: u64,
+    /// Objects that no chain has.
+    pub unexpected: Vec<Finding>,
+    /// What this run couldn't have noticed in the store as a whole.
+    pub limits: Vec<String>,
+}
+
+impl Report {
+    /// 0 if all chains are complete, 1 if anything is wrong, 2 if that couldn't be found out.
+    ///
+    /// What is certainly wrong wins: 1 also if, beside it, something couldn't be checked.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.origins.iter().any(|origin| origin.findings_total > 0) {
+            1
+        } else if self.origins.is_empty()
+            || self.origins.iter().any(|origin| origin.complete_until.is_none())
+        {
+            2
+        } else {
+            0
+        }
+    }
+}

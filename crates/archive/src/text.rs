@@ -1,0 +1,71 @@
+//! Making foreign text fit for a terminal: names and causes come from whoever holds the bucket.
+
+/// Longest text shown, in characters: a line stays a line whatever a name is.
+const LIMIT: usize = 1200;
+
+/// `text` without characters that act on a terminal or on a reader's eye instead of showing; each
+/// becomes its Rust escape. Cut at 1,200 characters.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len().min(LIMIT));
+    for (at, c) in text.chars().enumerate() {
+        if at == LIMIT {
+            shown.push('…');
+            break;
+        }
+        if hides(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Controls, line and paragraph separators, zero-width characters and changes of direction.
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A number of bytes in at most six characters.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut unit = 0;
+    let mut value = bytes as f64;
+    while value >= 999.5 && unit < 6 {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match (unit, ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].get(unit)) {
+        (0, _) | (_, None) => bytes.to_string(),
+        (_, Some(name)) if value < 9.95 => format!("{value:.1}{name}"),
+        (_, Some(name)) => format!("{value:.0}{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_acts_on_a_terminal() {
+        assert_eq!(escape("a\u{1b}[31mb\n\u{202e}c"), "a\\u{1b}[31mb\\u{a}\\u{202e}c");
+        assert_eq!(escape("grün"), "grün");
+        let long = escape(&"ö".repeat(5000));
+        assert_eq!(long.chars().count(), LIMIT + 1);
+        assert!(long.ends_with('…'));
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (bytes, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1.0Ki"),
+            (16 << 20, "16Mi"),
+            (1_048_000, "1.0Mi"),
+            (u64::MAX, "16Ei"),
+        ] {
+            assert_eq!(size(bytes), text);
+            assert!(size(bytes).len() <= 6);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `verify`: every object of every chain, fetched in order and held against the format.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use auditseal_format::{Origin, Time, VerifierKey};
+use auditseal_vault::Store;
+use futures::StreamExt as _;
+
+use crate::chain::{Chain, Head, Rules, Trust};
+use crate::error::Error;
+use crate::fetch::{Depth, examine};
+use crate::listing::{Entry, Listing};
+use crate::report::{Errors, OriginReport, Report};
+use crate::source::Source;
+
+/// What an archive is held against, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Trusted keys, learnt out of band; at least one.
+    pub vkeys: Vec<VerifierKey>,
+    /// The chains to expect. Empty: those that the store lists.
+    pub origins: Vec<Origin>,
+    /// A head known out of band, of the only chain.
+    pub head: Option<Head>,
+    /// Source gaps that somebody looked at and accepted: chain and seq.
+    pub accept: Vec<(Origin, u64)>,
+    /// The time now: a promised seal that isn't there by then is overdue.
+    pub now: Time,
+    /// Compare stored bytes with their signed hash only; don't decompress.
+    pub stored_only: bool,
+    /// Objects in flight at a time. Each takes at most about 16 MiB of memory.
+    pub concurrency: usize,
+    /// How much later than the store's date of an object its seal may say that it was made,
+    /// microseconds; `None` for a store whose dates mean nothing.
+    pub skew: Option<i64>,
+}
+
+impl Options {
+    /// Options with nothing but keys and the time: all chains, all checks, ten minutes of skew.
+    #[must_use]
+    pub fn new(vkeys: Vec<VerifierKey>, now: Time) -> Self {
+        Self {
+            vkeys,
+            origins: Vec::new(),
+            head: None,
+            accept: Vec::new(),
+            now,
+            stored_only: false,
+            concurrency: 16,
+            skew: Some(600_000_000),
+        }
+    }
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Objects looked at.
+    pub objects: u64,
+    /// Objects there are to look at.
+    pub total: u64,
+    /// Bytes of the objects looked at.
+    pub bytes: u64,
+}
+
+/// Verifies an archive.
+///
+/// # Errors
+/// [`Error::NoKeys`], [`Error::HeadOfMany`], and [`Error::Store`] when the listing failed: exit 2
+/// all of them. What the store doesn't answer later on is in the report.
+pub async fn verify(
+    store: Arc<dyn Store>,
+    options: &Options,
+    progress: impl Fn(Progress),
+) -> Result<Report, Error> {
+    if options.vkeys.is_empty() {
+        return Err(Error::NoKeys);
+    }
+    let source = Source::new(store);
+    let mut listing = Listing::read(&source, &options.origins).await?;
+    for origin in &options.origins {
+        listing.chains.entry(origin.clone()).or_default();
+    }
+    if options.head.is_some() && listing.chains.len() != 1 {
+        return Err(Error::HeadOfMany(listing.chains.len()));
+    }
+    let (unexpected, unexpected_total) = (listing.unexpected(), listing.strangers);
+    let total = listing.chains.values().map(|entries| entries.len() as u64).sum();
+    let mut run = Run { source, options, progress, done: Progress { objects: 0, total, bytes: 0 } };
+    let mut origins = Vec::new();
+    for (origin, entries) in listing.chains {
+        origins.push(run.chain(origin, entries).await);
+    }
+    let mut limits = Vec::new();
+    if options.origins.is_empty() {
+        limits.push(
+            "no origin was given: a chain that is absent as a whole isn't noticed".to_owned(),
+        );
+    }
+    Ok(Report { origins, unexpected_total, unexpected, limits })
+}
+
+struct Run<'a, P> {
+    source: Source,
+    options: &'a Options,
+    progress: P,
+    done: Progress,
+}
+
+impl<P: Fn(Progress)> Run<'_, P> {
+    async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
+        let depth = if self.options.stored_only { Depth::Stored } else { Depth::Payload };
+        let mut chain = Chain::new(origin.clone(), self.rules(&origin));
+        let mut errors = Errors::default();
+        let (source, name) = (&self.source, &origin);
+        let objects = futures::stream::iter(entries)
+            .map(|entry| async move { examine(source, name, entry, depth).await });
+        let mut objects = objects.buffered(self.options.concurrency.max(1));
+        while let Some(examined) = objects.next().await {
+            self.done.objects += 1;
+            self.done.bytes = self.done.bytes.saturating_add(examined.sighting.size);
+            if let Some(error) = &examined.error {
+                errors.push(error);
+            }
+            drop(chain.object(examined.sighting));
+            (self.progress)(self.done);
+        }
+        let (_, chain) = chain.finish(Some(self.options.now));
+        let limits = self.limits(&chain);
+        OriginReport::new(origin.clone(), chain, errors, limits)
+    }
+
+    fn rules(&self, origin: &Origin) -> Rules {
+        let accepted = self.options.accept.iter().filter(|(of, _)| of == origin);
+        Rules {
+            trust: Trust::Keys(self.options.vkeys.clone()),
+            head: self.options.head,
+            accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
+            skew: self.options.skew,
+        }
+    }
+
+    fn limits(&self, chain: &crate::chain::ChainReport) -> Vec<String> {
+        let mut limits = Vec::new();
+        if let (None, Some((head, _))) = (self.options.head, &chain.newest) {
+            limits.push(match chain.next_by {
+                Some(next_by) => format!(
+                    "no head was given: seals missing after seq {} are noticed only after next-by={next_by}",
+                    head.seq
+                ),
+                None => format!(
+                    "no head was given: seals missing after seq {}, a final, aren't noticed",
+                    head.seq
+                ),
+            });
+        }
+        if self.options.stored_only {
+            limits.push("only stored bytes were checked, not what they decompress to".to_owned());
+        }
+        limits
+    }
+}

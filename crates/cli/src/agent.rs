@@ -1,0 +1,170 @@
+//! keygen, pubkey, run, backfill.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, Settings, system_clock};
+use auditseal_format::Compression;
+use auditseal_note::Signer as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::args::{Backfill, Keygen, Pubkey, Run, Store, Writer};
+use crate::failure::Failure;
+use crate::progress::Bar;
+use crate::units::show_size;
+
+/// After a stop, uploads may take so long: service managers wait for ten seconds or more.
+const GRACE: Duration = Duration::from_secs(8);
+
+pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
+    say(&auditseal_agent::keygen(&args.out, &args.name)?)
+}
+
+pub(crate) fn pubkey(args: &Pubkey) -> Result<ExitCode, Failure> {
+    say(&auditseal_agent::read_signer(&args.key)?.key().to_string())
+}
+
+fn say(line: &str) -> Result<ExitCode, Failure> {
+    writeln!(std::io::stdout(), "{line}")
+        .map_err(|e| Failure::new(format!("write to standard output: {e}")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
+    let settings = Settings {
+        window: args.window,
+        heartbeat: args.heartbeat,
+        // Beside an apiserver and etcd: one core is enough, and all it may take.
+        jobs: 1,
+        ..settings(args.writer, Mode::Live)
+    };
+    let outcomes = archive(settings, &Arc::new(Progress::default()))?;
+    conclude(&outcomes)
+}
+
+pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let settings = Settings {
+        give_up: args.give_up,
+        jobs: args.jobs.map_or(cores, usize::from),
+        ..settings(args.writer, Mode::OneShot)
+    };
+    let progress = Arc::new(Progress::default());
+    let shown = Arc::clone(&progress);
+    let bar = Bar::bytes(move || {
+        let tally = shown.total();
+        (tally.sealed_bytes, tally.sealed_bytes + tally.backlog_bytes)
+    });
+    let outcomes = archive(settings, &progress)?;
+    drop(bar);
+    for outcome in &outcomes {
+        say(&summary(outcome))?;
+    }
+    conclude(&outcomes)
+}
+
+fn settings(writer: Writer, mode: Mode) -> Settings {
+    Settings {
+        cluster: writer.cluster,
+        node: writer.node,
+        sources: writer.source,
+        store: writer.store.store.clone(),
+        store_options: store_options(&writer.store, true),
+        key: writer.key,
+        state: writer.state,
+        mode,
+        window: Duration::from_secs(5),
+        heartbeat: Duration::from_secs(60),
+        give_up: Duration::from_secs(300),
+        grace: GRACE,
+        spool_limit: writer.spool_limit,
+        jobs: 1,
+        batch_bytes: writer.batch_size,
+        compression: Compression { level: writer.level, ..Compression::default() },
+    }
+}
+
+pub(crate) fn store_options(store: &Store, create: bool) -> auditseal_vault::Options {
+    auditseal_vault::Options {
+        endpoint: store.endpoint.clone(),
+        ca_certificate: store.ca_certificate.clone(),
+        region: store.region.clone(),
+        timeout: store.timeout,
+        create,
+    }
+}
+
+/// Runs the agent until it ends or a signal stops it.
+fn archive(settings: Settings, progress: &Arc<Progress>) -> Result<Vec<Outcome>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(settings.jobs + 2 * settings.sources.len() + 4)
+        .build()
+        .map_err(|e| Failure::new(format!("start runtime: {e}")))?;
+    let outcomes = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let on_signal =
+            |kind| signal(kind).map_err(|e| Failure::new(format!("watch signals: {e}")));
+        let (mut term, mut int) =
+            (on_signal(SignalKind::terminate())?, on_signal(SignalKind::interrupt())?);
+        let agent = auditseal_agent::run(settings, system_clock(), Arc::clone(progress), stopped);
+        tokio::pin!(agent);
+        loop {
+            tokio::select! {
+                outcomes = &mut agent => return Ok(outcomes?),
+                _ = term.recv() => stop.send_replace(true),
+                _ = int.recv() => stop.send_replace(true),
+            };
+        }
+    });
+    // A task that hangs on a dead disk or network must not keep a stopped process alive.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcomes
+}
+
+fn summary(outcome: &Outcome) -> String {
+    let tally = &outcome.tally;
+    let head = outcome
+        .head
+        .map_or_else(|| "nothing sealed".to_owned(), |(seq, hash)| format!("head {seq}:{hash}"));
+    if tally.seals == 0 {
+        return format!("{}: nothing new, nothing uploaded; {head}", outcome.origin);
+    }
+    let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
+    format!(
+        "{}: sealed {} events ({}) in {} objects ({}), uploaded {}{gaps}; {head}",
+        outcome.origin,
+        tally.lines,
+        show_size(tally.sealed_bytes),
+        tally.seals,
+        show_size(tally.object_bytes),
+        tally.stored,
+    )
+}
+
+/// The worst end decides. Stopping early is no failure of a daemon: it goes on at the next start.
+fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
+    for outcome in outcomes {
+        let origin = &outcome.origin;
+        match &outcome.end {
+            ChainEnd::Forked(key, why) => {
+                let hint = "find the other writer (a restored snapshot, a second agent, a stolen key); \
+                            restarting can't help";
+                return Err(Failure::new(format!("extend {origin}: fork at {key}: {why}"))
+                    .hint(Some(hint))
+                    .code(3));
+            }
+            ChainEnd::GaveUp(why) => {
+                let hint = "everything sealed is in the state directory; run it again to go on";
+                return Err(
+                    Failure::new(format!("upload {origin}: gave up: {why}")).hint(Some(hint))
+                );
+            }
+            ChainEnd::Done | ChainEnd::Interrupted => {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

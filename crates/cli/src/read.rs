@@ -1,0 +1,164 @@
+//! verify, cat, ls, inspect.
+
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use auditseal_agent::system_clock;
+use auditseal_archive as archive;
+use auditseal_format::VerifierKey;
+
+use crate::agent::store_options;
+use crate::args::{Cat, Format, Inspect, Ls, Store, Verify};
+use crate::failure::Failure;
+use crate::progress::Bar;
+
+pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
+    let options = archive::Options {
+        origins: args.origin,
+        head: args.head.map(|(seq, hash)| archive::Head { seq, hash }),
+        accept: args.accept,
+        stored_only: args.stored_only,
+        ..archive::Options::new(
+            vkeys(&args.vkey)?,
+            args.at.unwrap_or_else(|| system_clock()().wall),
+        )
+    };
+    let store = open(&args.store)?;
+    let (count, bar) = counter();
+    let report = block_on(archive::verify(store, &options, |progress| count(&progress)))??;
+    drop(bar);
+    let mut out = BufWriter::new(io::stdout());
+    let written = match args.format {
+        Format::Text => report.text(&mut out),
+        Format::Json => report.json(&mut out),
+    };
+    finish(written.and_then(|()| out.flush()))?;
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
+    let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
+    let options = archive::CatOptions {
+        vkeys: keys,
+        since: args.since,
+        until: args.until,
+        strict: args.strict,
+        concurrency: 0,
+    };
+    let store = open(&args.store)?;
+    let out = BufWriter::with_capacity(1 << 18, io::stdout());
+    let done = block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?;
+    let restored = done.map_err(|failed| {
+        let code = if failed.error.is_finding() { 1 } else { 2 };
+        Failure::new(&failed).hint(failed.error.hint()).code(code)
+    })?;
+    for warning in &restored.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
+    let store = open(&args.store)?;
+    let mut out = BufWriter::new(io::stdout());
+    let mut origin = None;
+    let done = block_on(archive::ls(store, &args.origin, |row| match args.format {
+        Format::Json => row.json(&mut out),
+        Format::Text => {
+            if origin.as_ref() != Some(&row.origin) {
+                let gap = if origin.is_some() { "\n" } else { "" };
+                writeln!(out, "{gap}{}", row.origin)?;
+                archive::Row::text_head(&mut out)?;
+                origin = Some(row.origin.clone());
+            }
+            row.text(&mut out)
+        }
+    }))?;
+    match done {
+        Err(archive::Error::Write(error)) => finish(Err(error))?,
+        other => other?,
+    }
+    finish(out.flush())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
+    let store = open(&args.store)?;
+    let inspection = block_on(archive::inspect(store, &args.key))??;
+    let mut out = BufWriter::new(io::stdout());
+    let written = match args.format {
+        Format::Text => inspection.text(&mut out),
+        Format::Json => inspection.json(&mut out),
+    };
+    finish(written.and_then(|()| out.flush()))?;
+    Ok(if inspection.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn open(store: &Store) -> Result<Arc<dyn auditseal_vault::Store>, Failure> {
+    Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
+}
+
+/// Reads trusted keys: each argument is a vkey, or a file with one in each line.
+fn vkeys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> {
+    let mut keys = Vec::new();
+    for argument in arguments {
+        match argument.parse() {
+            Ok(key) => keys.push(key),
+            Err(_) if Path::new(argument).is_file() => keys.extend(key_file(argument)?),
+            Err(error) => {
+                let hint = "give the vkey that `auditseal keygen` or `auditseal pubkey` prints, or a file with it";
+                return Err(Failure::new(format!("read vkey: {error}")).hint(Some(hint)));
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn key_file(path: &str) -> Result<Vec<VerifierKey>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::new(format!("read vkey file {path}: {e}")))?;
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let keys: Result<Vec<_>, _> = lines.map(str::parse).collect();
+    match keys {
+        Ok(keys) if !keys.is_empty() => Ok(keys),
+        Ok(_) => Err(Failure::new(format!("read vkey file {path}: no key in it"))),
+        Err(error) => Err(Failure::new(format!("read vkey file {path}: {error}"))),
+    }
+}
+
+/// A progress bar that counts objects.
+fn counter() -> (impl Fn(&archive::Progress), Bar) {
+    let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let shown = Arc::clone(&done);
+    let bar =
+        Bar::objects(move || (shown.0.load(Ordering::Relaxed), shown.1.load(Ordering::Relaxed)));
+    let count = move |progress: &archive::Progress| {
+        done.0.store(progress.objects, Ordering::Relaxed);
+        done.1.store(progress.total, Ordering::Relaxed);
+    };
+    (count, bar)
+}
+
+/// Whoever reads our output may stop reading: that is no failure.
+fn finish(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(format!("write to standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Fetching waits on one thread; decoding runs on as many as there are cores.
+fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(cores + 2)
+        .build()
+        .map_err(|e| Failure::new(format!("start runtime: {e}")))?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Put what fake-gcs-server lacks in front of it: gcs_xml.py PORT UPSTREAM_PORT.
+
+Google's XML API takes a plain PUT /bucket/object with x-goog-if-generation-match, and answers with ETag and x-goog-generation. The fake
+knows uploads, and their preconditions, by the JSON API only. So a PUT becomes a JSON upload; everything else goes through as it is.
+"""
+
+import http.client
+import http.server
+import json
+import sys
+import urllib.parse
+
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream = 0
+
+    def answer(self):
+        body = self.body()
+        path = urllib.parse.urlsplit(self.path).path
+        if self.command == "PUT" and not path.startswith(("/storage/", "/upload/", "/_internal/")):
+            return self.upload(path, body)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
+        response, data = self.ask(self.command, self.path, body, headers)
+        # A HEAD's length is that of the body that a GET would have had.
+        length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        self.reply(response.status, [(n, v) for n, v in response.getheaders() if n.lower() not in HOP], length, data)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+    def upload(self, path, body):
+        bucket, _, name = path.removeprefix("/").partition("/")
+        query = {"uploadType": "media", "name": urllib.parse.unquote(name)}
+        condition = self.headers.get("x-goog-if-generation-match")
+        if condition is not None:
+            query["ifGenerationMatch"] = condition
+        kind = self.headers.get("Content-Type", "application/octet-stream")
+        response, data = self.ask("POST", f"/upload/storage/v1/b/{bucket}/o?{urllib.parse.urlencode(query)}", body, {"Content-Type": kind})
+        if response.status != 200:
+            return self.reply(response.status, [("Content-Type", "text/plain")], str(len(data)), data)
+        made = json.loads(data)
+        self.reply(200, [("ETag", f'"{made["etag"]}"'), ("x-goog-generation", made["generation"])], "0", b"")
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def ask(self, method, path, body, headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=60)
+        connection.request(method, path, body or None, headers)
+        response = connection.getresponse()
+        data = response.read()
+        connection.close()
+        return response, data
+
+    def reply(self, status, headers, length, data):
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+
+Handler.upstream = int(sys.argv[2])
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Prepare and list the object stores of the e2e runs, independently of auditseal's own clients.
+
+store.py s3    create|list|refuses BUCKET, locked|shadow|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+store.py azure create|list CONTAINER    AZURE_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY
+store.py gcs   create|list BUCKET       GCS_ENDPOINT
+
+`list` prints one line for each version of each object, delete markers too. `refuses` succeeds if a wrong key gets nowhere, `locked` if the
+newest version of the object can't be deleted. `shadow` puts another version over it, `hide` a delete marker.
+"""
+
+import base64
+import email.utils
+import hashlib
+import hmac
+import json
+import os
+import sys
+import urllib.parse
+import urllib.request
+import xml.etree.ElementTree
+
+
+class S3:
+    def __init__(self):
+        self.client = self.connect(os.environ["AWS_SECRET_ACCESS_KEY"])
+
+    @staticmethod
+    def connect(secret):
+        import boto3  # only here: the others do without the packages
+        from botocore.config import Config
+
+        return boto3.client("s3", endpoint_url=os.environ["S3_ENDPOINT"], region_name="us-east-1",
+                            aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key=secret,
+                            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
+
+    def create(self, bucket):
+        self.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        self.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        self.client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
+        lock = self.client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+        if lock.get("Rule") != rule or self.client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            sys.exit(f"the bucket is not locked: {lock}")
+
+    def list(self, bucket):
+        for page in self.client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            for version in page.get("Versions", []):
+                yield version["Key"], version["VersionId"]
+            for marker in page.get("DeleteMarkers", []):
+                yield marker["Key"], "deleted"
+
+    def refuses(self, bucket):
+        self.forbidden(lambda: self.connect("wrong").create_bucket(Bucket=bucket))
+
+    def locked(self, bucket, key):
+        version = self.client.head_object(Bucket=bucket, Key=key)["VersionId"]
+        self.forbidden(lambda: self.client.delete_object(Bucket=bucket, Key=key, VersionId=version))
+
+    def shadow(self, bucket, key):
+        self.client.put_object(Bucket=bucket, Key=key, Body=b"something else\n")
+
+    def hide(self, bucket, key):
+        self.client.delete_object(Bucket=bucket, Key=key)
+
+    @staticmethod
+    def forbidden(call):
+        from botocore.exceptions import ClientError
+
+        try:
+            call()
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 403:
+                return
+            raise
+        sys.exit("it was allowed")
+
+
+class Azure:
+    def __init__(self):
+        self.account = os.environ["AZURE_STORAGE_ACCOUNT_NAME"]
+        self.key = base64.b64decode(os.environ["AZURE_STORAGE_ACCOUNT_KEY"])
+        self.endpoint = os.environ["AZURE_ENDPOINT"]
+
+    def request(self, method, container, **query):
+        headers = {"x-ms-date": email.utils.formatdate(usegmt=True), "x-ms-version": "2021-12-02"}
+        if method == "PUT":
+            headers["Content-Length"] = "0"
+        # Shared Key: verb, eleven standard headers (all empty here), the x-ms ones, the path below the account, the sorted query.
+        # On loopback the account is the first part of the path, so it stands there twice.
+        path = urllib.parse.urlsplit(self.endpoint).path + "/" + container
+        lines = [method] + [""] * 11
+        lines += [f"{name}:{value}" for name, value in sorted(headers.items()) if name.startswith("x-ms-")]
+        lines.append(f"/{self.account}{path}")
+        lines += [f"{name}:{value}" for name, value in sorted(query.items())]
+        digest = hmac.digest(self.key, "\n".join(lines).encode(), hashlib.sha256)
+        headers["Authorization"] = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
+        url = f"{self.endpoint}/{container}?{urllib.parse.urlencode(query)}"
+        request = urllib.request.Request(url, b"" if method == "PUT" else None, headers, method=method)
+        if method == "PUT":  # urllib would add a content type, and that is signed
+            request.add_header("Content-Type", "")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def create(self, container):
+        self.request("PUT", container, restype="container")
+
+    def list(self, container):
+        marker = ""
+        while True:
+            more = {"marker": marker} if marker else {}
+            page = xml.etree.ElementTree.fromstring(self.request("GET", container, restype="container", comp="list", **more))
+            for blob in page.iter("Blob"):
+                yield blob.findtext("Name"), blob.findtext("Properties/Etag")
+            marker = page.findtext("NextMarker")
+            if not marker:
+                return
+
+
+class Gcs:
+    def __init__(self):
+        self.endpoint = os.environ["GCS_ENDPOINT"] + "/storage/v1/b"
+
+    def create(self, bucket):
+        body = json.dumps({"name": bucket, "versioning": {"enabled": True}}).encode()
+        request = urllib.request.Request(self.endpoint + "?project=e2e", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def list(self, bucket):
+        token = ""
+        while True:
+            query = urllib.parse.urlencode({"versions": "true", **({"pageToken": token} if token else {})})
+            with urllib.request.urlopen(f"{self.endpoint}/{bucket}/o?{query}", timeout=30) as answer:
+                page = json.load(answer)
+            for item in page.get("items", []):
+                yield item["name"], item["generation"]
+            token = page.get("nextPageToken")
+            if not token:
+                return
+
+
+def main():
+    kind, verb, *arguments = sys.argv[1:]
+    store = {"s3": S3, "azure": Azure, "gcs": Gcs}[kind]()
+    try:
+        for key, version in sorted(getattr(store, verb)(*arguments) or []):
+            print(key, version)
+    except Exception as error:  # callers ask until it answers: one line each is enough
+        sys.exit(f"store.py {' '.join(sys.argv[1:])}: {error!r}")
+
+
+main()

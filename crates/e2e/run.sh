@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The end-to-end checks against real parts, all on loopback.
+#
+#   run.sh [all|readers|stores|live]     AUDITSEAL=path takes a ready binary, else the release build is made
+#
+# Downloads, builds and runs go to ${AUDITSEAL_E2E_DIR:-target/e2e}; what was built there is used again, runs are deleted unless
+# AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about 15 minutes, most of it the builds, and later ones about 2.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+WORK=$(mktemp -d "$E2E/run.XXXXXX")
+trap 'finish clean' EXIT
+child=
+
+# Each part is a process group of its own. One signal to run.sh then ends all of it, compilers too, and each script still cleans up.
+set -m
+clean() {
+  if [ -n "$child" ]; then
+    kill -TERM -- "-$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
+  fi
+  discard "$WORK"
+}
+
+# part NAME COMMAND…: one that ends badly without a failed check has broken down before it could count
+part() {
+  local name=$1 before begin=$SECONDS
+  shift
+  before=$(failures)
+  printf '== %s\n' "$name"
+  "$@" </dev/null &
+  child=$!
+  if ! wait "$child" && [ "$(failures)" = "$before" ]; then fail "$name did not run to its end"; fi
+  child=
+  printf '== %s: %s s\n' "$name" $((SECONDS - begin))
+}
+
+readers() { "$HERE/readers.sh" --self-test && archive_for_readers && "$HERE/readers.sh" "$WORK/archive" "$lines"; }
+
+archive_for_readers() {
+  read -r lines _ < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log") &&
+    mkdir "$WORK/archive" &&
+    "$AUDITSEAL" keygen --out "$WORK/key" >/dev/null &&
+    "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --store "file://$WORK/archive" \
+      --key "$WORK/key" --state "$WORK/state"
+}
+
+what=${1:-all}
+case $what in all | readers | stores | live) ;; *) die "usage: run.sh [all|readers|stores|live]" ;; esac
+"$HERE/check-tools.sh" || die "install what is missing first"
+need_auditseal
+for name in readers stores live; do
+  case "$what $name" in
+    "all readers" | "readers readers") part readers readers ;;
+    "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
+  esac
+done
+
+passed=$(grep -c '^pass ' "$E2E_RESULTS" || true)
+failed=$(failures)
+[ "$failed" = 0 ] || { printf 'failed checks:\n'; sed -n 's/^fail /  /p' "$E2E_RESULTS"; }
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

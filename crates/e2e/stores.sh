@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# The same log into each kind of store, and back: backfill, verify, cat, and a second backfill that has nothing to do.
+#
+#   stores.sh [file|s3|azure|gcs]…     all without arguments
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+WORK=$(mktemp -d "$E2E/stores.XXXXXX")
+export SEAWEEDFS_DIR=$WORK/seaweedfs AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+ORIGIN=e2e/node-1/kube
+trap 'finish clean' EXIT
+
+clean() {
+  local part
+  for part in seaweedfs azurite gcs; do "$HERE/parts/$part.sh" down; done
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
+  discard "$WORK"
+}
+
+backfill() {
+  "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" --state "$WORK/$1.state" "${@:2}"
+}
+
+read_back() { "$AUDITSEAL" cat --origin "$ORIGIN" --vkey "$vkey" "$@" | sha256sum | cut -d' ' -f1; }
+
+# round NAME STORE_OPTION…: the command in `lister` prints one line for each version of each object.
+round() {
+  local name=$1
+  shift
+  check "$name: backfill" backfill "$name" "$@"
+  "${lister[@]}" >"$WORK/$name.first" || true
+  if [ "$(wc -l <"$WORK/$name.first")" -ge 2 ]; then pass "$name: the objects are there"; else fail "$name: there are no objects"; fi
+  check "$name: verify" "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" "$@"
+  same "$name: cat gives the log back" "$log_hash" "$(read_back "$@" || true)"
+  check "$name: second backfill" backfill "$name" "$@"
+  "${lister[@]}" >"$WORK/$name.second" || true
+  check "$name: it uploaded nothing" diff "$WORK/$name.first" "$WORK/$name.second"
+}
+
+# refused STATUS PATTERN COMMAND…: it ends with STATUS and says PATTERN
+refused() {
+  local want=$1 pattern=$2 status=0 said
+  shift 2
+  said=$("$@" 2>&1) || status=$?
+  printf '%s\n' "$said"
+  [ $status = "$want" ] && grep -q "$pattern" <<<"$said"
+}
+
+# Each runs as a condition, so it chains its steps.
+
+in_file() {
+  lister=(find "$WORK/archive" -type f -name '*.zst' -printf '%P %T@\n')
+  mkdir "$WORK/archive" && round file --store "file://$WORK/archive"
+}
+
+in_s3() {
+  local at newest verify store=("$PY" "$HERE/helpers/store.py" s3)
+  "$HERE/parts/seaweedfs.sh" up && "$HERE/parts/seaweedfs.sh" bucket audit-archive || return 1
+  # shellcheck source=/dev/null
+  . "$SEAWEEDFS_DIR/env"
+  at=(--store s3://audit-archive/deep/prefix --endpoint "$S3_ENDPOINT")
+  lister=("${store[@]}" list audit-archive)
+  round s3 "${at[@]}" || return 1
+
+  # The lock protects the bytes; that they are seen is another matter. Both attacks need no more than the right to put and delete.
+  verify=("$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" "${at[@]}")
+  newest=$("${lister[@]}" | tail -n 1 | cut -d' ' -f1)
+  check "s3: the lock refuses to delete a version" "${store[@]}" locked audit-archive "$newest"
+  "${store[@]}" shadow audit-archive "$newest" || return 1
+  check "s3: verify notices a second version" refused 1 SHADOWED "${verify[@]}"
+  "${store[@]}" hide audit-archive "$newest" || return 1
+  check "s3: verify notices a delete marker" refused 1 HIDDEN "${verify[@]}"
+}
+
+in_azure() {
+  "$HERE/parts/azurite.sh" up && "$HERE/parts/azurite.sh" container audit-archive || return 1
+  # shellcheck source=/dev/null
+  . "$AZURITE_DIR/env"
+  lister=(python3 "$HERE/helpers/store.py" azure list audit-archive)
+  round azure --store az://audit-archive/deep/prefix --endpoint "$AZURE_ENDPOINT"
+}
+
+in_gcs() {
+  "$HERE/parts/gcs.sh" up && "$HERE/parts/gcs.sh" bucket audit-archive || return 1
+  # shellcheck source=/dev/null
+  . "$GCS_DIR/env"
+  lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
+  round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
+}
+
+failed_before=$(failures)
+need_auditseal
+python_env
+read -r _ log_hash < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log")
+vkey=$("$AUDITSEAL" keygen --out "$WORK/key")
+same "keygen: the private key is its owner's alone" 600 "$(stat -c %a "$WORK/key")"
+[ $# -gt 0 ] || set -- file s3 azure gcs
+for kind in "$@"; do
+  # One store that doesn't start is one failure; the others still have their turn.
+  case $kind in
+    file | s3 | azure | gcs) "in_$kind" || fail "$kind: did not run to its end" ;;
+    *) die "usage: stores.sh [file|s3|azure|gcs]…" ;;
+  esac
+done

@@ -1,0 +1,157 @@
+//! What has been taken of one source file.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+
+use crate::types::{Anchor, FileId, GapReason, Known};
+
+/// An offset and the anchor there.
+pub(crate) type Mark = (u64, Anchor);
+
+/// A file that nothing on disk is known to hold any more.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub(crate) reason: GapReason,
+    /// Byte after the last one known to have been there.
+    pub(crate) end: Option<u64>,
+    pub(crate) since: u64,
+    /// Looks in a row that knew all that is on disk, and didn't find it.
+    pub(crate) misses: u8,
+}
+
+/// Bytes the disk refuses.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    pub(crate) at: u64,
+    pub(crate) since: u64,
+    /// No attempt before this time.
+    pub(crate) retry: u64,
+}
+
+/// The running account of one source file.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) file: FileId,
+    pub(crate) name: OsString,
+    /// Place in rotation order; `None` for a file of the history not seen on disk.
+    pub(crate) order: Option<u64>,
+    /// End of what was handed out, and the anchor there.
+    pub(crate) taken: u64,
+    pub(crate) anchor: Anchor,
+    /// What must still be found in the file for it to be the same one: at `taken`, or after the
+    /// first line while nothing is taken (the anchor at 0 would fit any file).
+    pub(crate) proof: Option<Mark>,
+    /// After the first line.
+    pub(crate) head: Option<Mark>,
+    pub(crate) committed: u64,
+    /// Starts of the takes not committed yet.
+    pub(crate) starts: VecDeque<Mark>,
+    /// Where it was final, each time.
+    pub(crate) ends: Vec<Mark>,
+    pub(crate) begun: bool,
+    pub(crate) final_: bool,
+    /// When it became final.
+    pub(crate) final_since: u64,
+    /// The carrier it reads from.
+    pub(crate) carrier: Option<u64>,
+    pub(crate) lost: Option<Lost>,
+    /// No `\n` between `taken` and here.
+    pub(crate) clean: u64,
+    /// The file was cut here, above `taken`: what is before is still good, what was after is lost.
+    pub(crate) cut: Option<u64>,
+    pub(crate) trouble: Option<Trouble>,
+}
+
+impl Account {
+    /// A file of which nothing was taken.
+    pub(crate) fn new(file: FileId, name: OsString, empty: Anchor) -> Self {
+        Self {
+            file,
+            name,
+            order: None,
+            taken: 0,
+            anchor: empty,
+            proof: None,
+            head: None,
+            committed: 0,
+            starts: VecDeque::new(),
+            ends: Vec::new(),
+            begun: false,
+            final_: false,
+            final_since: 0,
+            carrier: None,
+            lost: None,
+            clean: 0,
+            cut: None,
+            trouble: None,
+        }
+    }
+
+    /// A file the notes know.
+    pub(crate) fn known(known: Known) -> Self {
+        let Known { file, offset, anchor, name } = known;
+        Self {
+            taken: offset,
+            committed: offset,
+            clean: offset,
+            proof: Some((offset, anchor)),
+            begun: true,
+            ..Self::new(file, name, anchor)
+        }
+    }
+
+    /// Sets how far it is taken.
+    pub(crate) fn stand_at(&mut self, (offset, anchor): Mark) {
+        self.taken = offset;
+        self.anchor = anchor;
+        self.clean = offset;
+        self.proof = match self.head {
+            Some(head) if offset < head.0 => Some(head),
+            _ => Some((offset, anchor)),
+        };
+    }
+
+    /// It ends here, for now.
+    pub(crate) fn finish(&mut self, now: u64) {
+        self.final_ = true;
+        self.final_since = now;
+        if self.ends.last() != Some(&(self.taken, self.anchor)) {
+            self.ends.push((self.taken, self.anchor));
+        }
+    }
+
+    /// Nothing on disk holds it any more.
+    pub(crate) fn lose(&mut self, reason: GapReason, end: Option<u64>, now: u64) {
+        self.carrier = None;
+        self.lost = Some(Lost { reason, end, since: now, misses: 0 });
+        self.final_ = false;
+        self.cut = None;
+    }
+
+    /// Forgets marks that will not be asked for again.
+    pub(crate) fn commit(&mut self, offset: u64) {
+        self.committed = self.committed.max(offset.min(self.taken));
+        while self.starts.len() > 1 && self.starts[1].0 <= self.committed {
+            self.starts.pop_front();
+        }
+        if self.committed == self.taken {
+            self.starts.clear();
+        }
+        if self.trouble.as_ref().is_some_and(|trouble| self.committed > trouble.at) {
+            self.trouble = None;
+        }
+    }
+
+    /// Goes back to the start of the take that holds `at`, and returns it.
+    pub(crate) fn rewind(&mut self, at: u64) -> u64 {
+        let mut back = (self.taken, self.anchor);
+        while back.0 > at {
+            let Some(start) = self.starts.pop_back() else { break };
+            back = start;
+        }
+        self.ends.retain(|end| end.0 <= back.0);
+        self.stand_at(back);
+        self.final_ = false;
+        back.0
+    }
+}

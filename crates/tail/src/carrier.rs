@@ -1,0 +1,150 @@
+//! An inode that was seen in the directory, and the descriptor that holds it.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::content::Content;
+use crate::disk::{DiskFile, Entry, FileKey};
+use crate::names::{Age, Role};
+use crate::scan::{Head, HeadScan};
+use crate::types::FileId;
+use crate::unpack::Unpack;
+
+/// Whether somebody may still write to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has the live name.
+    Live,
+    /// It has, or had last, a backup's name: with one writer it is closed.
+    Rotated,
+    /// It had the live name and lost it without getting a backup's that we saw. The apiserver
+    /// writes on, without an error, into a live file that was deleted.
+    Deleted,
+}
+
+/// What is known of a carrier's content.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Not identified yet.
+    Unread,
+    /// Identified; which account it belongs to is being found out.
+    Identified(Head),
+    /// An account reads from it.
+    Active(FileId),
+    /// It holds the same bytes as an account that reads from another carrier: a copy made by
+    /// logrotate, or a compressed file whose plain one we still hold.
+    Standby(FileId, Head),
+    /// All of it is accounted for, or will never be readable.
+    Consumed,
+}
+
+/// An open descriptor.
+pub(crate) struct Held<F> {
+    pub(crate) file: Arc<F>,
+    pub(crate) content: Arc<Content<F>>,
+    pub(crate) unpack: Option<Unpack<F>>,
+}
+
+/// An inode seen in the directory.
+pub(crate) struct Carrier<F> {
+    /// Place in rotation order, among carriers and accounts.
+    pub(crate) order: u64,
+    pub(crate) name: OsString,
+    pub(crate) role: Role,
+    pub(crate) key: FileKey,
+    /// As last seen; stored bytes.
+    pub(crate) size: u64,
+    pub(crate) links: u64,
+    pub(crate) standing: Standing,
+    /// In the last listing.
+    pub(crate) listed: bool,
+    /// Looks in a row whose listing didn't have it.
+    pub(crate) misses: u8,
+    /// Since when nothing about it changed: neither size nor standing.
+    pub(crate) since: u64,
+    /// Looks in a row that found the same size.
+    pub(crate) calm: u32,
+    pub(crate) held: Option<Held<F>>,
+    pub(crate) state: State,
+    pub(crate) scan: HeadScan,
+    /// This look couldn't find out what it is.
+    pub(crate) pending: bool,
+    /// Bytes proved, while their account's carrier was there, to be the same as that one's.
+    pub(crate) proved: Option<(FileId, u64)>,
+}
+
+impl<F: DiskFile> Carrier<F> {
+    pub(crate) fn new(entry: (Role, Entry), order: u64, now: u64) -> Self {
+        let (role, Entry { name, key, size, .. }) = entry;
+        Self {
+            order,
+            name,
+            standing: if role.age == Age::Live { Standing::Live } else { Standing::Rotated },
+            role,
+            key,
+            size,
+            links: 1,
+            listed: true,
+            misses: 0,
+            since: now,
+            calm: 0,
+            held: None,
+            state: State::Unread,
+            scan: HeadScan::new(),
+            pending: false,
+            proved: None,
+        }
+    }
+
+    pub(crate) fn hold(&mut self, file: F) {
+        let file = Arc::new(file);
+        let content = if self.role.gzip {
+            Content::gzip(Arc::clone(&file))
+        } else {
+            Content::plain(Arc::clone(&file))
+        };
+        self.held = Some(Held { file, content: Arc::new(content), unpack: None });
+    }
+
+    pub(crate) fn gzip(&self) -> bool {
+        self.role.gzip
+    }
+
+    pub(crate) fn file(&self) -> Option<Arc<F>> {
+        self.held.as_ref().map(|held| Arc::clone(&held.file))
+    }
+
+    /// The decoder, from the front if there is none.
+    pub(crate) fn unpack(&mut self) -> Option<&mut Unpack<F>> {
+        let held = self.held.as_mut()?;
+        let file = &held.file;
+        Some(held.unpack.get_or_insert_with(|| Unpack::new(Arc::clone(file))))
+    }
+
+    /// Lets go of the decoder and its memory.
+    pub(crate) fn rewind(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.unpack = None;
+        }
+    }
+
+    /// Forgets what was found out about the content.
+    pub(crate) fn reset(&mut self) {
+        self.state = State::Unread;
+        self.scan = HeadScan::new();
+        self.proved = None;
+        self.rewind();
+    }
+
+    /// All of it is accounted for: only its name and size are remembered.
+    pub(crate) fn consume(&mut self) {
+        self.state = State::Consumed;
+        self.held = None;
+        self.scan = HeadScan::new();
+    }
+
+    /// Whether nothing can free its bytes but closing the descriptor.
+    pub(crate) fn unlinked(&self) -> bool {
+        self.held.is_some() && self.links == 0
+    }
+}

@@ -1,0 +1,156 @@
+//! The bytes of a take, wherever they are.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auditseal_merkle::hash;
+
+use crate::disk::DiskFile;
+use crate::gzip::{Gunzip, GzipDamage};
+use crate::scan::{ANCHOR, STEP, anchor_at};
+use crate::types::Anchor;
+
+/// Bytes of a file can't be read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The disk's answer; it may be another one later.
+    Io(io::Error),
+    /// The compressed file is cut short or corrupt.
+    Gzip(GzipDamage),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "read source file: {error}"),
+            Self::Gzip(damage) => damage.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Gzip(_) => None,
+        }
+    }
+}
+
+/// Readable source bytes: of a plain file, of a compressed one, or held in memory.
+pub struct Content<F>(Kind<F>);
+
+enum Kind<F> {
+    Plain(Arc<F>),
+    Gzip { file: Arc<F>, decoder: Mutex<Option<Gunzip<F>>> },
+    Memory { offset: u64, bytes: Vec<u8> },
+}
+
+impl<F> fmt::Debug for Content<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Plain(_) => "Content::Plain",
+            Kind::Gzip { .. } => "Content::Gzip",
+            Kind::Memory { .. } => "Content::Memory",
+        })
+    }
+}
+
+impl<F: DiskFile> Content<F> {
+    /// The bytes of a plain file.
+    pub(crate) fn plain(file: Arc<F>) -> Self {
+        Self(Kind::Plain(file))
+    }
+
+    /// The uncompressed bytes of a gzip file.
+    pub(crate) fn gzip(file: Arc<F>) -> Self {
+        Self(Kind::Gzip { file, decoder: Mutex::new(None) })
+    }
+
+    /// Bytes already read, which stand at `offset` in the file.
+    pub(crate) fn memory(offset: u64, bytes: Vec<u8>) -> Self {
+        Self(Kind::Memory { offset, bytes })
+    }
+
+    /// Reads at an (uncompressed) offset; 0 bytes means that nothing is there.
+    ///
+    /// A compressed file is decoded forwards: read in ascending order, or it starts over.
+    ///
+    /// # Errors
+    /// When the disk fails or the compressed file is damaged before `offset`.
+    pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadError> {
+        match &self.0 {
+            Kind::Plain(file) => loop {
+                match file.read_at(offset, buf) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    other => return other.map_err(ReadError::Io),
+                }
+            },
+            Kind::Gzip { file, decoder } => {
+                let mut slot = decoder.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut decoder = match slot.take() {
+                    Some(decoder) if decoder.position() <= offset => decoder,
+                    _ => Gunzip::new(Arc::clone(file)),
+                };
+                // On an error the decoder isn't put back: its state is unknown then.
+                let read = read_forward(&mut decoder, offset, buf)?;
+                *slot = Some(decoder);
+                Ok(read)
+            }
+            Kind::Memory { offset: first, bytes } => {
+                let skip = offset.checked_sub(*first).and_then(|skip| usize::try_from(skip).ok());
+                let rest = skip.and_then(|skip| bytes.get(skip..)).unwrap_or_default();
+                let read = rest.len().min(buf.len());
+                buf[..read].copy_from_slice(&rest[..read]);
+                Ok(read)
+            }
+        }
+    }
+
+    /// Whether the bytes before `offset` still have this anchor.
+    ///
+    /// # Errors
+    /// When the bytes can't be read.
+    pub fn holds(&self, offset: u64, anchor: &Anchor) -> Result<bool, ReadError> {
+        match &self.0 {
+            Kind::Plain(file) => {
+                Ok(anchor_at(&**file, offset).map_err(ReadError::Io)?.as_ref() == Some(anchor))
+            }
+            // A second decoder: the shared one stands after the payload, and would start over.
+            Kind::Gzip { file, .. } => {
+                let mut decoder = Gunzip::new(Arc::clone(file));
+                let first = offset.saturating_sub(ANCHOR as u64);
+                let mut bytes = Vec::with_capacity(ANCHOR);
+                let mut piece = [0; ANCHOR];
+                while first + (bytes.len() as u64) < offset {
+                    let at = first + bytes.len() as u64;
+                    let length = (offset - at).min(ANCHOR as u64) as usize;
+                    let read = read_forward(&mut decoder, at, &mut piece[..length])?;
+                    if read == 0 {
+                        return Ok(false);
+                    }
+                    bytes.extend_from_slice(&piece[..read]);
+                }
+                Ok(hash(&bytes) == *anchor)
+            }
+            Kind::Memory { .. } => Ok(true),
+        }
+    }
+}
+
+/// Skips to `offset`, then reads once; 0 when the file ends before.
+fn read_forward<F: DiskFile>(
+    decoder: &mut Gunzip<F>,
+    offset: u64,
+    buf: &mut [u8],
+) -> Result<usize, ReadError> {
+    let mut skipped = Vec::new();
+    while decoder.position() < offset {
+        skipped.resize(STEP.min(usize::try_from(offset - decoder.position()).unwrap_or(STEP)), 0);
+        if decoder.read(&mut skipped)? == 0 {
+            return Ok(0);
+        }
+    }
+    decoder.read(buf)
+}

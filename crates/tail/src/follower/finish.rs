@@ -1,0 +1,225 @@
+//! What is lost, and what can be let go of.
+
+use super::{Follower, MAX_ACCOUNTS};
+use crate::carrier::{Carrier, State};
+use crate::disk::Disk;
+use crate::names::Age;
+use crate::types::{FileId, Gap, GapReason, Look};
+
+/// Looks in a row that must miss a file: one listing may leave out a file that is being renamed.
+const MISSES: u8 = 2;
+
+impl<D: Disk> Follower<D> {
+    /// Declares lost what nothing on disk holds any more.
+    pub(super) fn settle(&mut self, look: &mut Look<D::File>) {
+        self.settle_unopened(look);
+        let unsure = !self.listed
+            || self.carriers.values().any(|c| {
+                c.pending || (c.listed && c.held.is_none() && !matches!(c.state, State::Consumed))
+            });
+        for file in self.orphans.clone() {
+            let (now, linger) = (self.now, self.settings.linger);
+            let draining = self.draining();
+            let Some(lost) = self.accounts.get_mut(&file).and_then(|a| a.lost.as_mut()) else {
+                self.orphans.remove(&file);
+                continue;
+            };
+            // A file that can't be looked into may be this one. Not for ever, though: should it
+            // turn out to be, its takes go on where the gap begins.
+            if unsure && (draining || now - lost.since < linger) {
+                continue;
+            }
+            lost.misses += 1;
+            if lost.misses < MISSES {
+                look.more = true;
+                continue;
+            }
+            let (reason, end) = (lost.reason, lost.end);
+            self.orphans.remove(&file);
+            if let Some(account) = self.accounts.get_mut(&file) {
+                account.lost = None;
+            }
+            self.close(file, look);
+            self.gap(&file, end, reason, look);
+        }
+    }
+
+    /// Files that were listed and gone before they could be opened.
+    fn settle_unopened(&mut self, look: &mut Look<D::File>) {
+        for id in self.ids(|c| !c.listed && c.held.is_none()) {
+            let Some(carrier) = self.carriers.get(&id) else { continue };
+            if carrier.misses < MISSES {
+                look.more = true;
+                continue;
+            }
+            let Some(carrier) = self.carriers.remove(&id) else { continue };
+            if carrier.size == 0 || self.elsewhere(&carrier) {
+                continue;
+            }
+            look.gaps.push(Gap {
+                file: None,
+                name: carrier.name,
+                start: Some(0),
+                end: (!carrier.role.gzip).then_some(carrier.size),
+                reason: GapReason::DeletedBeforeRead,
+            });
+        }
+    }
+
+    /// Whether a file that vanished unopened is accounted for otherwise.
+    fn elsewhere(&mut self, carrier: &Carrier<D::File>) -> bool {
+        let twin = |c: &Carrier<D::File>| {
+            c.role.age == carrier.role.age && c.role.gzip != carrier.role.gzip
+        };
+        if self.carriers.values().any(|c| c.listed && twin(c)) {
+            // Compressed meanwhile.
+            return true;
+        }
+        let size = (!carrier.role.gzip).then_some(carrier.size);
+        for file in &self.orphans {
+            let Some(account) = self.accounts.get_mut(file) else { continue };
+            let same = self.family.role(&account.name).is_some_and(|r| r.age == carrier.role.age);
+            if let (true, Some(lost)) = (same, account.lost.as_mut()) {
+                // That file's own gap says more.
+                lost.end = lost.end.or(size.filter(|size| *size >= account.taken));
+                return true;
+            }
+        }
+        // Stamps don't come twice, so a finished file of that name and size is this one.
+        matches!(carrier.role.age, Age::Stamped(_))
+            && self.accounts.values().any(|account| {
+                account.final_ && account.name == carrier.name && Some(account.taken) == size
+            })
+    }
+
+    /// Closes descriptors that nothing more is expected of.
+    pub(super) fn release(&mut self, look: &mut Look<D::File>) {
+        for id in self.ids(|carrier| carrier.held.is_some() && !carrier.pending) {
+            let Some(carrier) = self.carriers.get(&id) else { continue };
+            let done = match carrier.state {
+                State::Active(file) => self.settled(id) && self.lingered(carrier, &file),
+                State::Unread => carrier.size == 0 && self.over(carrier),
+                _ => false,
+            };
+            if done {
+                self.let_go(id);
+            }
+        }
+        self.keep_budget(look);
+        self.prune();
+    }
+
+    fn lingered(&self, carrier: &Carrier<D::File>, file: &FileId) -> bool {
+        let since = self.accounts.get(file).map_or(0, |account| account.final_since);
+        let quiet = self.now - since.max(carrier.since) >= self.settings.linger;
+        // Nobody appends to a compressed file.
+        carrier.gzip() || self.draining() || quiet
+    }
+
+    /// Whether closing the carrier loses nothing that is known.
+    fn settled(&self, id: u64) -> bool {
+        let Some(carrier) = self.carriers.get(&id) else { return true };
+        match carrier.state {
+            State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
+                account.final_
+                    && account.committed >= account.taken
+                    && (carrier.gzip() || carrier.size <= account.taken)
+            }),
+            State::Unread => carrier.size == 0,
+            State::Identified(_) => false,
+            State::Standby(file, _) => carrier.proved == Some((file, carrier.size)),
+            State::Consumed => true,
+        }
+    }
+
+    fn let_go(&mut self, id: u64) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        if let State::Active(file) = carrier.state
+            && let Some(account) = self.accounts.get_mut(&file)
+        {
+            account.carrier = None;
+        }
+        carrier.consume();
+        if !carrier.listed {
+            self.carriers.remove(&id);
+        }
+    }
+
+    /// Whether one more descriptor may be held; closes one that only lingers, if need be.
+    pub(super) fn has_room(&mut self) -> bool {
+        let open = self.carriers.values().filter(|c| c.held.is_some()).count();
+        if open < self.settings.max_open {
+            return true;
+        }
+        let mut spare = self.ids(|c| c.held.is_some() && matches!(c.state, State::Active(_)));
+        spare.sort_by_key(|id| self.carriers[id].order);
+        match spare.into_iter().find(|id| self.settled(*id)) {
+            Some(id) => {
+                self.let_go(id);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Unlinked files hold disk that etcd needs. Past the budget the oldest is closed: first those
+    /// that only linger, then, with a gap, those that are read too slowly.
+    fn keep_budget(&mut self, look: &mut Look<D::File>) {
+        loop {
+            let mut unlinked = self.ids(Carrier::unlinked);
+            unlinked.sort_by_key(|id| self.carriers[id].order);
+            let bytes: u64 = unlinked.iter().map(|id| self.carriers[id].size).sum();
+            if bytes <= self.settings.max_unlinked_bytes {
+                return;
+            }
+            let settled = unlinked.iter().copied().find(|id| self.settled(*id));
+            let Some(id) = settled.or(unlinked.first().copied()) else { return };
+            if settled.is_none() {
+                self.abandon(id, look);
+            }
+            self.let_go(id);
+        }
+    }
+
+    /// Gives up a file that isn't read to its end.
+    fn abandon(&mut self, id: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(&id) else { return };
+        let size = (!carrier.gzip()).then_some(carrier.size);
+        match carrier.state {
+            State::Active(file) => {
+                let Some(account) = self.accounts.get(&file) else { return };
+                if size != Some(account.taken) {
+                    // A compressed copy may hold the rest; the gap follows unless one does.
+                    self.lose(file, GapReason::Budget, size);
+                } else if !account.final_ {
+                    self.close(file, look);
+                }
+            }
+            State::Unread | State::Identified(_) => look.gaps.push(Gap {
+                file: None,
+                name: carrier.name.clone(),
+                start: Some(0),
+                end: size,
+                reason: GapReason::Budget,
+            }),
+            State::Standby(..) | State::Consumed => {}
+        }
+    }
+
+    /// Forgets the oldest finished files, far beyond what a directory holds.
+    fn prune(&mut self) {
+        if self.accounts.len() <= MAX_ACCOUNTS {
+            return;
+        }
+        let mut free: Vec<(u64, FileId)> = self
+            .accounts
+            .values()
+            .filter(|account| account.final_ && account.carrier.is_none())
+            .map(|account| (account.final_since, account.file))
+            .collect();
+        free.sort_unstable();
+        for (_, file) in free.into_iter().take(MAX_ACCOUNTS / 4) {
+            self.accounts.remove(&file);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Cutting takes from compressed files.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Follower;
+use crate::carrier::Carrier;
+use crate::content::Content;
+use crate::disk::Disk;
+use crate::types::{FileId, GapReason, Look};
+use crate::unpack::{End, Skip};
+
+impl<D: Disk> Follower<D> {
+    pub(super) fn take_gzip(
+        &mut self,
+        id: u64,
+        file: FileId,
+        left: &mut u64,
+        look: &mut Look<D::File>,
+    ) -> io::Result<()> {
+        if self.accounts.get(&file).is_none_or(|account| account.final_) {
+            return Ok(());
+        }
+        if *left == 0 {
+            look.more = true;
+            return Ok(());
+        }
+        if !self.stand(id, file, look)? {
+            return Ok(());
+        }
+        let limit = usize::try_from(*left).unwrap_or(usize::MAX);
+        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
+        let Some(unpack) = self.carriers.get_mut(&id).and_then(Carrier::unpack) else {
+            return Ok(());
+        };
+        unpack.fill(limit)?;
+        let end = unpack.end().cloned();
+        let rest = unpack.ahead().len();
+        let last = rest <= limit && (end == Some(End::Whole) || (end.is_some() && over));
+        let length = if last { rest } else { unpack.lines(limit) };
+        let waits = rest <= limit && end.is_some() && !last;
+        if length == 0 && !last {
+            if waits {
+                return self.wait_for_gzip(id, file, look);
+            }
+            look.more = true;
+            if look.takes.iter().any(|take| take.end > take.start) {
+                return Ok(());
+            }
+            return self.take_long_line(id, file, left, over, look);
+        }
+        let start = unpack.at();
+        let bytes = unpack.take(length);
+        let mark = (unpack.at(), unpack.anchor());
+        let unterminated = length > 0 && unpack.last() != Some(b'\n');
+        *left = left.saturating_sub(length as u64);
+        look.more |= !last && !waits;
+        let content = Arc::new(Content::memory(start, bytes));
+        self.emit(file, mark, last, unterminated, content, look);
+        if last && end != Some(End::Whole) {
+            self.gap(&file, None, GapReason::GzipDamaged, look);
+        }
+        Ok(())
+    }
+
+    /// Brings the decoder to where the account stands, and proves that it is the same file.
+    fn stand(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<bool> {
+        let Some(account) = self.accounts.get(&file) else { return Ok(false) };
+        let (taken, anchor) = (account.taken, account.anchor);
+        let mut work = self.work;
+        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(false) };
+        if carrier.unpack().is_some_and(|unpack| unpack.at() > taken) {
+            carrier.rewind();
+        }
+        let Some(unpack) = carrier.unpack() else { return Ok(false) };
+        let skip = if unpack.at() == taken {
+            Skip::Reached
+        } else {
+            unpack.skip_to(taken, &mut work)?
+        };
+        let here = unpack.anchor();
+        let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
+        self.work = work;
+        match skip {
+            Skip::Reached if here == anchor => return Ok(true),
+            Skip::Pending => look.more = true,
+            Skip::Ended if damaged => return self.wait_for_gzip(id, file, look).map(|()| false),
+            _ => {
+                look.more = true;
+                self.detach(id, GapReason::Replaced, None);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The compressed file ends early. It may be about to grow; a plain copy of it is better.
+    fn wait_for_gzip(
+        &mut self,
+        id: u64,
+        file: FileId,
+        look: &mut Look<D::File>,
+    ) -> io::Result<()> {
+        if self.promote(id, file, look)? {
+            look.more = true;
+            return Ok(());
+        }
+        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
+        if over {
+            // It ends before what was taken of it once: nothing is left to take.
+            self.detach(id, GapReason::GzipDamaged, None);
+            look.more = true;
+        }
+        self.with_carrier(id, |carrier| carrier.pending = true);
+        Ok(())
+    }
+
+    /// A line longer than the limit: its end is found without keeping it, and whoever packs it
+    /// decodes it again.
+    fn take_long_line(
+        &mut self,
+        id: u64,
+        file: FileId,
+        left: &mut u64,
+        over: bool,
+        look: &mut Look<D::File>,
+    ) -> io::Result<()> {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
+        let Some(source) = carrier.file() else { return Ok(()) };
+        let Some(unpack) = carrier.unpack() else { return Ok(()) };
+        unpack.skip_line()?;
+        let mark = (unpack.at(), unpack.anchor());
+        let unterminated = unpack.last() != Some(b'\n');
+        let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
+        if unterminated && damaged && !over {
+            carrier.rewind();
+            return self.wait_for_gzip(id, file, look);
+        }
+        *left = 0;
+        let content = Arc::new(Content::gzip(source));
+        self.emit(file, mark, unterminated, unterminated, content, look);
+        if unterminated && damaged {
+            self.gap(&file, None, GapReason::GzipDamaged, look);
+        }
+        Ok(())
+    }
+}

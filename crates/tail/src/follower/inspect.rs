@@ -1,0 +1,168 @@
+//! Each look begins with asking every held descriptor whether its file is still the same.
+
+use super::{Follower, proves};
+use crate::account::Mark;
+use crate::carrier::{Standing, State};
+use crate::disk::{Disk, DiskFile};
+use crate::scan::Head;
+use crate::types::{FileId, Gap, GapReason, Look};
+
+impl<D: Disk> Follower<D> {
+    pub(super) fn inspect(&mut self, look: &mut Look<D::File>) {
+        for id in self.ids(|carrier| carrier.held.is_some()) {
+            let Some(file) = self.carriers.get(&id).and_then(|carrier| carrier.file()) else {
+                continue;
+            };
+            let stat = match file.stat() {
+                Ok(stat) => stat,
+                Err(error) => {
+                    self.with_carrier(id, |carrier| carrier.pending = true);
+                    self.problem(id, "stat", error, look);
+                    continue;
+                }
+            };
+            let Some(carrier) = self.carriers.get_mut(&id) else { continue };
+            let before = carrier.size;
+            carrier.links = stat.links;
+            carrier.size = stat.size;
+            if stat.size == before {
+                carrier.calm = carrier.calm.saturating_add(1);
+            } else {
+                carrier.calm = 0;
+                carrier.since = self.now;
+            }
+            if carrier.gzip() {
+                if stat.size != before {
+                    self.restart_gzip(id);
+                }
+            } else {
+                self.inspect_plain(id, &file, before, look);
+            }
+        }
+    }
+
+    /// A compressed file that changes is read from the front again; what was taken of it is
+    /// skipped, and proved by its anchor.
+    fn restart_gzip(&mut self, id: u64) {
+        self.with_carrier(id, |carrier| match carrier.state {
+            State::Active(_) => carrier.rewind(),
+            _ => carrier.reset(),
+        });
+    }
+
+    fn inspect_plain(
+        &mut self,
+        id: u64,
+        file: &D::File,
+        before: u64,
+        look: &mut Look<D::File>,
+    ) {
+        let Some(carrier) = self.carriers.get(&id) else { return };
+        let (size, live) = (carrier.size, carrier.standing == Standing::Live);
+        match carrier.state {
+            State::Active(account) => {
+                if live || size != before {
+                    self.inspect_active(id, account, file, before, look);
+                }
+            }
+            State::Unread if size < before => self.forget(id, look),
+            State::Identified(head) | State::Standby(_, head) => {
+                if live || size != before {
+                    self.inspect_head(id, head, file, before, look);
+                }
+            }
+            State::Unread | State::Consumed => {}
+        }
+    }
+
+    fn inspect_active(
+        &mut self,
+        id: u64,
+        account: FileId,
+        file: &D::File,
+        before: u64,
+        look: &mut Look<D::File>,
+    ) {
+        let (Some(carrier), Some(known)) =
+            (self.carriers.get(&id), self.accounts.get_mut(&account))
+        else {
+            return;
+        };
+        let size = carrier.size;
+        let same = if size < known.taken { Ok(false) } else { proves(file, known.proof) };
+        match same {
+            Ok(false) => self.detach(id, GapReason::Truncated, None),
+            // Cut above what was taken: the rest up to there is still good.
+            Ok(true) if size < before => {
+                known.cut = Some(known.cut.map_or(size, |cut| cut.min(size)));
+                known.clean = known.clean.min(size);
+            }
+            Ok(true) => {}
+            Err(error) => {
+                self.with_carrier(id, |carrier| carrier.pending = true);
+                self.problem(id, "inspect", error, look);
+            }
+        }
+    }
+
+    fn inspect_head(
+        &mut self,
+        id: u64,
+        head: Head,
+        file: &D::File,
+        before: u64,
+        look: &mut Look<D::File>,
+    ) {
+        let mark: Mark = (head.end, head.anchor);
+        let shrunk = self.carriers.get(&id).is_some_and(|carrier| carrier.size < before);
+        match proves(file, Some(mark)) {
+            Ok(true) if !shrunk => {}
+            Ok(_) => {
+                // Bytes proved to be a copy of what is taken elsewhere are no loss.
+                let copied = self.carriers.get(&id).and_then(|carrier| carrier.proved);
+                if copied.is_some_and(|(_, length)| length == before) {
+                    self.restart(id);
+                } else {
+                    self.forget(id, look);
+                }
+            }
+            Err(error) => {
+                self.with_carrier(id, |carrier| carrier.pending = true);
+                self.problem(id, "inspect", error, look);
+            }
+        }
+    }
+
+    /// Bytes were seen, not taken, and are gone: that is a gap, though their file has no identity.
+    pub(super) fn forget(&mut self, id: u64, look: &mut Look<D::File>) {
+        if let Some(carrier) = self.carriers.get(&id) {
+            look.gaps.push(Gap {
+                file: None,
+                name: carrier.name.clone(),
+                start: Some(0),
+                end: None,
+                reason: GapReason::Truncated,
+            });
+        }
+        self.restart(id);
+    }
+
+    /// The carrier holds another file's bytes than its account's from now on.
+    pub(super) fn detach(&mut self, id: u64, reason: GapReason, end: Option<u64>) {
+        if let Some(State::Active(account)) = self.carriers.get(&id).map(|c| &c.state) {
+            self.lose(*account, reason, end);
+        }
+        self.restart(id);
+    }
+
+    /// Identifies the carrier anew. It gets a new place in the order: what it holds now was
+    /// written after all that is known.
+    fn restart(&mut self, id: u64) {
+        if let Some(mut carrier) = self.carriers.remove(&id) {
+            carrier.reset();
+            carrier.order = self.last_order().max(carrier.order);
+            self.carriers.insert(self.next, carrier);
+            self.next += 1;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! From a directory listing to carriers: which entry is which inode, and opening the new ones.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+
+use super::Follower;
+use crate::carrier::{Carrier, Standing, State};
+use crate::disk::{Disk, DiskFile, Entry};
+use crate::names::{Age, Role};
+use crate::types::{Look, Problem};
+
+/// A directory that changes faster than it can be opened is listed again this often in a look.
+const RELISTS: usize = 6;
+/// Distance between places in rotation order, so that others fit in between.
+const SPACING: u64 = 1 << 20;
+
+impl<D: Disk> Follower<D> {
+    /// Brings the carriers up to date, and holds every one that isn't accounted for: from then on
+    /// deleting it loses nothing.
+    pub(super) fn refresh(&mut self, look: &mut Look<D::File>) {
+        let mut again = true;
+        for _ in 0..RELISTS {
+            let entries = match self.disk.list() {
+                Ok(entries) => entries,
+                Err(error) => {
+                    // What is held can be read on; who is live stays as it was.
+                    self.listed = false;
+                    look.problems.push(Problem { name: OsString::new(), operation: "list", error });
+                    return;
+                }
+            };
+            self.listed = true;
+            let entries = self.ours(entries, look);
+            self.recognise(entries);
+            again = self.open_all(look);
+            if !again {
+                break;
+            }
+        }
+        look.more |= again;
+        for carrier in self.carriers.values_mut().filter(|carrier| !carrier.listed) {
+            if carrier.held.is_none() {
+                carrier.misses = carrier.misses.saturating_add(1);
+            } else if carrier.standing == Standing::Live {
+                carrier.standing = Standing::Deleted;
+                carrier.since = self.now;
+                carrier.calm = 0;
+            }
+        }
+        // Accounted for and gone: nothing to remember. If it comes back, it is identified anew.
+        self.carriers.retain(|_, c| c.listed || !matches!(c.state, State::Consumed));
+    }
+
+    /// The entries of this family, oldest first.
+    fn ours(&self, entries: Vec<Entry>, look: &mut Look<D::File>) -> Vec<(Role, Entry)> {
+        let mut ours: Vec<(Role, Entry)> = Vec::new();
+        for entry in entries {
+            let Some(role) = self.family.role(&entry.name) else { continue };
+            if entry.regular {
+                ours.push((role, entry));
+            } else if !look.problems.iter().any(|problem| problem.name == entry.name) {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+                look.problems.push(Problem { name: entry.name, operation: "open", error });
+            }
+        }
+        // A compressed file beside its plain one is being written: it would end anywhere.
+        let plain: BTreeSet<Age> =
+            ours.iter().filter(|(role, _)| !role.gzip).map(|(role, _)| role.age.clone()).collect();
+        ours.retain(|(role, _)| !role.gzip || !plain.contains(&role.age));
+        ours.sort_by(|a, b| a.0.cmp(&b.0));
+        ours
+    }
+
+    fn recognise(&mut self, entries: Vec<(Role, Entry)>) {
+        for carrier in self.carriers.values_mut() {
+            carrier.listed = false;
+        }
+        let mut fresh = Vec::new();
+        for (role, entry) in entries {
+            match self.carriers.iter().find(|(_, c)| same(c, &role, &entry)).map(|(id, _)| *id) {
+                Some(id) => self.seen(id, role, entry),
+                None => fresh.push((role, entry)),
+            }
+        }
+        let orders = self.orders(fresh.len());
+        for (entry, order) in fresh.into_iter().zip(orders) {
+            self.add(Carrier::new(entry, order, self.now));
+        }
+    }
+
+    /// Places in rotation order for files listed for the first time. What wasn't there before was
+    /// written after all that was, whatever its name says (the clock that stamps names may step
+    /// back): but before the live file, if that one is known already.
+    fn orders(&self, count: usize) -> Vec<u64> {
+        let known = self.carriers.values().map(|carrier| carrier.order);
+        let end = known.clone().max().map_or(SPACING, |last| last + SPACING);
+        let live = self.carriers.values().find(|c| c.listed && c.standing == Standing::Live);
+        let (first, step) = match live.map(|live| live.order) {
+            Some(live) => {
+                let below = known.filter(|order| *order < live).max().unwrap_or(0);
+                (below, (live - below) / (count as u64 + 1))
+            }
+            None => (end - SPACING, SPACING),
+        };
+        // No room left between two neighbours: at the end then, for order is no matter of loss.
+        let (first, step) = if step == 0 { (end - SPACING, SPACING) } else { (first, step) };
+        (1..=count as u64).map(|n| first + n * step).collect()
+    }
+
+    fn add(&mut self, carrier: Carrier<D::File>) {
+        self.carriers.insert(self.next, carrier);
+        self.next += 1;
+    }
+
+    fn seen(&mut self, id: u64, role: Role, entry: Entry) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        let standing = if role.age == Age::Live { Standing::Live } else { Standing::Rotated };
+        if carrier.standing != standing {
+            carrier.standing = standing;
+            carrier.since = self.now;
+            carrier.calm = 0;
+        }
+        carrier.listed = true;
+        carrier.misses = 0;
+        // How its bytes are read was settled when it was opened.
+        carrier.role.age = role.age;
+        if carrier.held.is_none() && !matches!(carrier.state, State::Consumed) {
+            carrier.size = entry.size;
+        }
+        if carrier.name != entry.name {
+            carrier.name = entry.name;
+            if let State::Active(file) = carrier.state
+                && let Some(account) = self.accounts.get_mut(&file)
+            {
+                account.name.clone_from(&carrier.name);
+            }
+        }
+    }
+
+    /// Opens what isn't held. Returns whether the directory changed meanwhile.
+    fn open_all(&mut self, look: &mut Look<D::File>) -> bool {
+        let mut wanted =
+            self.ids(|c| c.listed && c.held.is_none() && !matches!(c.state, State::Consumed));
+        // The live file first: the limit must not stop what is written now.
+        wanted.sort_by_key(|id| self.carriers[id].standing != Standing::Live);
+        let mut changed = false;
+        for id in wanted {
+            let carrier = &self.carriers[&id];
+            if carrier.standing != Standing::Live && !self.has_room() {
+                self.with_carrier(id, |carrier| carrier.pending = true);
+                continue;
+            }
+            let name = self.carriers[&id].name.clone();
+            match self.disk.open(&name).and_then(|file| Ok((file.stat()?, file))) {
+                Ok((stat, file)) if stat.key == self.carriers[&id].key => {
+                    self.with_carrier(id, |carrier| {
+                        carrier.links = stat.links;
+                        carrier.hold(file);
+                    });
+                }
+                Ok((stat, file)) => {
+                    // Another file has the name by now. It is held all the same, for it may be
+                    // gone at the next listing; the listed one must turn up under its new name.
+                    changed = true;
+                    self.hold_other(id, stat, file);
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => changed = true,
+                Err(error) => {
+                    self.with_carrier(id, |carrier| carrier.pending = true);
+                    self.problem(id, "open", error, look);
+                }
+            }
+        }
+        changed
+    }
+
+    fn hold_other(&mut self, id: u64, stat: crate::disk::Stat, file: D::File) {
+        if let Some(other) = self.carriers.values_mut().find(|c| c.key == stat.key) {
+            if other.held.is_none() && !matches!(other.state, State::Consumed) {
+                other.hold(file);
+            }
+            return;
+        }
+        let Some(listed) = self.carriers.get(&id) else { return };
+        let entry =
+            Entry { name: listed.name.clone(), key: stat.key, size: stat.size, regular: true };
+        let entry = (listed.role.clone(), entry);
+        let mut carrier = Carrier::new(entry, self.last_order(), self.now);
+        carrier.links = stat.links;
+        carrier.hold(file);
+        self.add(carrier);
+    }
+
+    /// A place after all others.
+    pub(super) fn last_order(&self) -> u64 {
+        self.carriers.values().map(|carrier| carrier.order).max().unwrap_or(0) + SPACING
+    }
+}
+
+/// Whether the entry is the carrier's inode and still the same file.
+fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
+    if carrier.key != entry.key {
+        return false;
+    }
+    // A held inode can't be given to another file.
+    if carrier.held.is_some() {
+        return true;
+    }
+    if carrier.role.gzip != role.gzip {
+        return false;
+    }
+    let renamed = match (&carrier.role.age, &role.age) {
+        (Age::Live, Age::Stamped(_) | Age::Numbered(_)) => true,
+        (Age::Numbered(before), Age::Numbered(after)) => after.0 == before.0 + 1,
+        _ => false,
+    };
+    if matches!(carrier.state, State::Consumed) {
+        // Its number may go up every night. That is believed of compressed files only, where
+        // finding out would mean to decode them all again.
+        let name = carrier.name == entry.name || (renamed && role.gzip);
+        name && carrier.size == entry.size
+    } else {
+        (carrier.name == entry.name || renamed) && entry.size >= carrier.size
+    }
+}

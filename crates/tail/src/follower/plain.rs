@@ -1,0 +1,231 @@
+//! Cutting takes from plain files.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{Follower, proves};
+use crate::carrier::{Carrier, Standing};
+use crate::disk::{Disk, DiskFile};
+use crate::scan::{ANCHOR, LineEnd, anchor_at, first_line_end, last_line_end};
+use crate::types::{FileId, GapReason, Look};
+
+/// Behind bytes that can't be read, this many places are tried before the rest is given up.
+const RESUMES: u64 = 256;
+
+/// What of a plain file can be taken.
+struct Cut {
+    end: u64,
+    unterminated: bool,
+    final_: bool,
+}
+
+impl<D: Disk> Follower<D> {
+    pub(super) fn take_plain(
+        &mut self,
+        id: u64,
+        file: FileId,
+        left: &mut u64,
+        look: &mut Look<D::File>,
+    ) -> io::Result<()> {
+        let Some(account) = self.accounts.get(&file) else { return Ok(()) };
+        if let Some(trouble) = account.trouble.clone() {
+            let error = io::Error::other(format!("bytes from {} can't be read", trouble.at));
+            self.problem(id, "read", error, look);
+            if self.now - trouble.since >= self.settings.linger {
+                return self.give_up(id, file, look);
+            }
+            if self.now < trouble.retry {
+                return Ok(());
+            }
+        }
+        let Some(carrier) = self.carriers.get(&id) else { return Ok(()) };
+        let Some(source) = carrier.file() else { return Ok(()) };
+        let content = carrier.held.as_ref().map(|held| Arc::clone(&held.content));
+        let Some(cut) = self.cut(id, file, &*source, *left, look)? else { return Ok(()) };
+        let Some(account) = self.accounts.get(&file) else { return Ok(()) };
+        let (taken, proof) = (account.taken, account.proof);
+        let Some(anchor) = anchor_at(&*source, cut.end)? else {
+            // Shorter than a moment ago: the next look finds out.
+            look.more = true;
+            return Ok(());
+        };
+        // Asked last. Had the file been truncated and written anew before the reads above, the
+        // cut would be one of the new file's, and bytes of it would pass for the old one's.
+        if !proves(&*source, proof)? {
+            look.more = true;
+            self.detach(id, GapReason::Truncated, None);
+            return Ok(());
+        }
+        *left = left.saturating_sub(cut.end - taken);
+        let Some(content) = content else { return Ok(()) };
+        self.emit(file, (cut.end, anchor), cut.final_, cut.unterminated, content, look);
+        self.end_of_cut(file, look);
+        Ok(())
+    }
+
+    /// Finds the end of the next take; `None`: there is nothing to take now.
+    fn cut(
+        &mut self,
+        id: u64,
+        file: FileId,
+        source: &D::File,
+        left: u64,
+        look: &mut Look<D::File>,
+    ) -> io::Result<Option<Cut>> {
+        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get_mut(&file))
+        else {
+            return Ok(None);
+        };
+        let size = account.cut.map_or(carrier.size, |cut| cut.min(carrier.size));
+        let taken = account.taken;
+        if account.final_ && size == taken {
+            return Ok(None);
+        }
+        let mut end = taken;
+        if size > taken {
+            if left == 0 {
+                look.more = true;
+                return Ok(None);
+            }
+            match line_end(source, taken, account.clean, size, left)? {
+                LineEnd::At(at) => end = at,
+                LineEnd::None => account.clean = size,
+                LineEnd::Short => {
+                    look.more = true;
+                    return Ok(None);
+                }
+            }
+        }
+        // One long line may exceed the limit; it may not do so on top of other takes.
+        let crowded = |end: u64| end - taken > left && look.takes.iter().any(|t| t.end > t.start);
+        let rest_has_lines = end > taken && end < size && size - taken > left;
+        if crowded(end) || rest_has_lines {
+            look.more = true;
+        }
+        if crowded(end) {
+            return Ok(None);
+        }
+        if rest_has_lines {
+            return Ok(Some(Cut { end, unterminated: false, final_: false }));
+        }
+        self.finish_cut(id, file, source, end, size, look)
+    }
+
+    /// No `\n` stands between `end` and the file's end: is it over, and is its rest due?
+    fn finish_cut(
+        &self,
+        id: u64,
+        file: FileId,
+        source: &D::File,
+        mut end: u64,
+        size: u64,
+        look: &mut Look<D::File>,
+    ) -> io::Result<Option<Cut>> {
+        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get(&file))
+        else {
+            return Ok(None);
+        };
+        let cut_short = account.cut == Some(size);
+        let over = self.over(carrier) || cut_short;
+        let mut unterminated = false;
+        if end < size {
+            if self.tail_due(carrier) || cut_short {
+                end = size;
+                unterminated = true;
+            } else if self.draining() {
+                look.more = true;
+            }
+        }
+        let mut final_ = false;
+        if end == size {
+            final_ = over || (self.closed(carrier) && ends_with_newline(source, end)?);
+            // A first line that never ended is the file's identity as far as it goes: should it
+            // grow, it would be another file's.
+            final_ |= unterminated && account.head.is_some_and(|head| head.0 == end);
+        }
+        Ok((end > account.taken || final_).then_some(Cut { end, unterminated, final_ }))
+    }
+
+    /// Whether its only writer has closed it.
+    fn closed(&self, carrier: &Carrier<D::File>) -> bool {
+        carrier.standing == Standing::Rotated
+    }
+
+    /// All that was left of a file that was cut short is taken: the rest is lost. What is written
+    /// there from now on follows as a late append does.
+    fn end_of_cut(&mut self, file: FileId, look: &mut Look<D::File>) {
+        let Some(account) = self.accounts.get_mut(&file) else { return };
+        if account.cut == Some(account.taken) {
+            account.cut = None;
+            self.gap(&file, None, GapReason::Truncated, look);
+        }
+    }
+
+    /// Bytes could not be read for as long as we wait: what is before them is taken, they are a
+    /// gap, and reading goes on behind them where it can.
+    fn give_up(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<()> {
+        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get_mut(&file))
+        else {
+            return Ok(());
+        };
+        let Some(trouble) = account.trouble.take() else { return Ok(()) };
+        let Some(held) = &carrier.held else { return Ok(()) };
+        let (source, content) = (Arc::clone(&held.file), Arc::clone(&held.content));
+        let (taken, size) = (account.taken, carrier.size);
+        let good = trouble.at.clamp(taken, size);
+        let mark = match anchor_at(&*source, good) {
+            Ok(Some(anchor)) => (good, anchor),
+            // Not even the bytes before can be read any more.
+            _ => (taken, account.anchor),
+        };
+        let resume = resume_after(&*source, mark.0, size);
+        let newline = mark.0 == taken || ends_with_newline(&*source, mark.0).unwrap_or(false);
+        if mark.0 > taken || resume.is_none() {
+            self.emit(file, mark, resume.is_none(), !newline, content, look);
+        }
+        let end = resume.map(|(offset, _)| offset);
+        self.gap(&file, end, GapReason::Unreadable, look);
+        let Some(account) = self.accounts.get_mut(&file) else { return Ok(()) };
+        match resume {
+            Some(mark) => account.stand_at(mark),
+            None => {
+                account.carrier = None;
+                self.with_carrier(id, Carrier::consume);
+            }
+        }
+        look.more = true;
+        Ok(())
+    }
+}
+
+/// The end of the last line within `left` bytes of `taken`; of the first line, if that is longer.
+fn line_end<F: DiskFile>(
+    source: &F,
+    taken: u64,
+    clean: u64,
+    size: u64,
+    left: u64,
+) -> io::Result<LineEnd> {
+    let near = size.min(taken.saturating_add(left));
+    let clean = clean.max(taken);
+    match last_line_end(source, clean.min(near), near)? {
+        LineEnd::None => first_line_end(source, clean.max(near), size),
+        found => Ok(found),
+    }
+}
+
+fn ends_with_newline<F: DiskFile>(source: &F, end: u64) -> io::Result<bool> {
+    let mut last = [0];
+    Ok(end == 0 || (crate::scan::read_full(source, end - 1, &mut last)? == 1 && last == *b"\n"))
+}
+
+/// The first place behind `bad` before which an anchor's bytes can be read.
+fn resume_after<F: DiskFile>(source: &F, bad: u64, size: u64) -> Option<(u64, crate::types::Anchor)> {
+    let page = ANCHOR as u64;
+    (1..=RESUMES)
+        .map(|n| (bad / page + n + 1) * page)
+        .take_while(|offset| *offset < size)
+        .chain([size])
+        .filter(|offset| *offset > bad)
+        .find_map(|offset| Some((offset, anchor_at(source, offset).ok()??)))
+}

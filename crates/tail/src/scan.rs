@@ -1,0 +1,214 @@
+//! Reading a plain file in places: line ends, anchors and the first line.
+
+use std::io;
+
+use auditseal_merkle::{Hash, Hasher, hash};
+use memchr::{memchr, memrchr};
+
+use crate::disk::DiskFile;
+use crate::types::Anchor;
+
+/// Bytes an anchor covers.
+pub(crate) const ANCHOR: usize = 4096;
+/// Bytes read at a time while searching.
+pub(crate) const STEP: usize = 64 * 1024;
+
+/// Reads until `buf` is full or the file ends; returns the bytes read.
+pub(crate) fn read_full<F: DiskFile>(
+    file: &F,
+    offset: u64,
+    buf: &mut [u8],
+) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match file.read_at(offset + filled as u64, &mut buf[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The anchor at `offset`, or `None` when the file ends before it.
+pub(crate) fn anchor_at<F: DiskFile>(file: &F, offset: u64) -> io::Result<Option<Anchor>> {
+    let length = usize::try_from(offset).unwrap_or(ANCHOR).min(ANCHOR);
+    let mut bytes = [0; ANCHOR];
+    let read = read_full(file, offset - length as u64, &mut bytes[..length])?;
+    Ok((read == length).then(|| hash(&bytes[..length])))
+}
+
+/// Where a line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineEnd {
+    /// Offset after a `\n`.
+    At(u64),
+    /// There is no `\n` in the range.
+    None,
+    /// The file ends inside the range: it was cut since its size was asked.
+    Short,
+}
+
+/// The end of the last line that ends in `from..to`, searched backwards: a take's cut is near the
+/// end of what is there, and the bytes before it are read only once, by whoever packs them.
+pub(crate) fn last_line_end<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Result<LineEnd> {
+    let mut buffer = vec![0; STEP];
+    let mut end = to;
+    while end > from {
+        let start = end.saturating_sub(STEP as u64).max(from);
+        let piece = &mut buffer[..(end - start) as usize];
+        if read_full(file, start, piece)? < piece.len() {
+            return Ok(LineEnd::Short);
+        }
+        if let Some(at) = memrchr(b'\n', piece) {
+            return Ok(LineEnd::At(start + at as u64 + 1));
+        }
+        end = start;
+    }
+    Ok(LineEnd::None)
+}
+
+/// The end of the first line that ends in `from..to`.
+pub(crate) fn first_line_end<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Result<LineEnd> {
+    let mut buffer = vec![0; STEP];
+    let mut start = from;
+    while start < to {
+        let length = STEP.min(usize::try_from(to - start).unwrap_or(STEP));
+        let piece = &mut buffer[..length];
+        if read_full(file, start, piece)? < length {
+            return Ok(LineEnd::Short);
+        }
+        if let Some(at) = memchr(b'\n', piece) {
+            return Ok(LineEnd::At(start + at as u64 + 1));
+        }
+        start += length as u64;
+    }
+    Ok(LineEnd::None)
+}
+
+/// The last bytes of a stream, as many as an anchor covers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tail(Vec<u8>);
+
+impl Tail {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if bytes.len() >= ANCHOR {
+            self.0.clear();
+            self.0.extend_from_slice(&bytes[bytes.len() - ANCHOR..]);
+            return;
+        }
+        let excess = (self.0.len() + bytes.len()).saturating_sub(ANCHOR);
+        self.0.drain(..excess);
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn anchor(&self) -> Anchor {
+        hash(&self.0)
+    }
+
+    pub(crate) fn last(&self) -> Option<u8> {
+        self.0.last().copied()
+    }
+}
+
+/// A file's first line, found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) hash: Hash,
+    pub(crate) base: u64,
+    /// Offset after the line and its `\n`.
+    pub(crate) end: u64,
+    /// The anchor at `end`.
+    pub(crate) anchor: Anchor,
+}
+
+/// Hashes the first line that isn't NUL as its bytes come, in constant memory.
+pub(crate) struct HeadScan {
+    at: u64,
+    base: Option<u64>,
+    line: Hasher,
+    tail: Tail,
+}
+
+impl HeadScan {
+    pub(crate) fn new() -> Self {
+        Self { at: 0, base: None, line: Hasher::new(), tail: Tail::default() }
+    }
+
+    /// Bytes seen.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The anchor after the bytes seen.
+    pub(crate) fn anchor(&self) -> Anchor {
+        self.tail.anchor()
+    }
+
+    /// Takes the next bytes; the line may end among them.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Option<Head> {
+        if self.base.is_none() {
+            let nuls = bytes.iter().take_while(|byte| **byte == 0).count();
+            self.seen(&bytes[..nuls]);
+            bytes = &bytes[nuls..];
+            if !bytes.is_empty() {
+                self.base = Some(self.at);
+            }
+        }
+        let end = memchr(b'\n', bytes);
+        self.line.update(&bytes[..end.unwrap_or(bytes.len())]);
+        self.seen(&bytes[..end.map_or(bytes.len(), |at| at + 1)]);
+        end.map(|_| self.finish())
+    }
+
+    /// The head if the file ends after the bytes seen.
+    pub(crate) fn finish(&self) -> Head {
+        Head {
+            hash: self.line.finish(),
+            base: self.base.unwrap_or(self.at),
+            end: self.at,
+            anchor: self.tail.anchor(),
+        }
+    }
+
+    fn seen(&mut self, bytes: &[u8]) {
+        self.tail.push(bytes);
+        self.at += bytes.len() as u64;
+    }
+}
+
+/// How far the search for a plain file's first line came.
+pub(crate) enum Progress {
+    Head(Head),
+    /// The file ends before the line does.
+    Incomplete,
+    /// What was read before is no longer there.
+    Changed,
+}
+
+/// Reads on in a plain file until its first line is complete.
+pub(crate) fn advance<F: DiskFile>(scan: &mut HeadScan, file: &F) -> io::Result<Progress> {
+    let mut proof = (scan.at() > 0).then(|| (scan.at(), scan.anchor()));
+    let mut buffer = vec![0; STEP];
+    let found = loop {
+        let read = match file.read_at(scan.at(), &mut buffer) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let found = scan.feed(&buffer[..read]);
+        if found.is_some() || read == 0 {
+            break found;
+        }
+        proof.get_or_insert_with(|| (scan.at(), scan.anchor()));
+    };
+    // Asked last: a truncation can't be undone, so what matched now was there during all reads
+    // above. Without it, the identity could be made of two files' bytes.
+    if let Some((offset, anchor)) = proof
+        && anchor_at(file, offset)? != Some(anchor)
+    {
+        return Ok(Progress::Changed);
+    }
+    Ok(found.map_or(Progress::Incomplete, Progress::Head))
+}

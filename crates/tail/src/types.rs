@@ -1,0 +1,230 @@
+//! What the follower is told, and what it tells.
+
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+
+use crate::content::{Content, ReadError};
+use crate::disk::DiskFile;
+
+pub use auditseal_format::{Anchor, FileId};
+
+/// How far a file had been taken, from the notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The file.
+    pub file: FileId,
+    /// Bytes of it that notes account for.
+    pub offset: u64,
+    /// The anchor at `offset`.
+    pub anchor: Anchor,
+    /// Its base name then: a hint, for messages and for files that can't be read any more.
+    pub name: OsString,
+}
+
+/// All that the notes say about the source's files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Files begun and not final.
+    pub cursors: Vec<Known>,
+    /// Every final range of every file, `offset` being its end. A file may come several times (a
+    /// late append makes it final again): each end lets a shorter compressed copy be recognised,
+    /// so leave none out.
+    pub finals: Vec<Known>,
+}
+
+/// How far a file has been taken, for a note's `cursor` lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The file.
+    pub file: FileId,
+    /// End of the last take handed out.
+    pub offset: u64,
+    /// The anchor at `offset`.
+    pub anchor: Anchor,
+    /// Its base name now, or the last known.
+    pub name: OsString,
+}
+
+/// Follow a live source, or take what there is and stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Wait for lines to be finished and for late writers.
+    Follow,
+    /// Take everything there is at once, unterminated tails included.
+    Drain,
+}
+
+/// Limits and patience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Follow or drain.
+    pub mode: Mode,
+    /// How long, in milliseconds, an overlapping apiserver may still write to a rotated file.
+    pub linger: u64,
+    /// Most descriptors held.
+    pub max_open: usize,
+    /// Most bytes of unlinked files kept from being freed: they are on etcd's disk.
+    pub max_unlinked_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { mode: Mode::Follow, linger: 135_000, max_open: 256, max_unlinked_bytes: 1 << 30 }
+    }
+}
+
+/// Bytes to take from one file.
+pub struct Take<F> {
+    /// The file.
+    pub file: FileId,
+    /// Its base name now, or the last known.
+    pub name: OsString,
+    /// First byte.
+    pub start: u64,
+    /// Byte after the last; equal to `start` only when `final_`.
+    pub end: u64,
+    /// The anchor at `end`.
+    pub anchor: Anchor,
+    /// Nothing more is expected of the file. Should it grow yet, a further take follows.
+    pub final_: bool,
+    /// The last byte isn't `\n`.
+    pub unterminated: bool,
+    /// On a file's first take, when the file stands before one already begun: that one.
+    pub before: Option<FileId>,
+    /// Where the bytes are read.
+    pub content: Arc<Content<F>>,
+}
+
+impl<F: DiskFile> Take<F> {
+    /// Whether the bytes before `end` are still those the take was cut from.
+    ///
+    /// Ask *after* reading the payload: a truncation can't be undone, so a yes then means that
+    /// every byte read before was of the file this take names. A no means that some may belong to
+    /// the file that replaced it: drop the take and call [`crate::Follower::shrunk`].
+    ///
+    /// # Errors
+    /// When the bytes can't be read.
+    pub fn holds(&self) -> Result<bool, ReadError> {
+        self.content.holds(self.end, &self.anchor)
+    }
+}
+
+// By hand: a derived one would ask `F: Debug` of every disk.
+impl<F> std::fmt::Debug for Take<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Take")
+            .field("file", &self.file)
+            .field("name", &self.name)
+            .field("range", &(self.start..self.end))
+            .field("final_", &self.final_)
+            .field("unterminated", &self.unterminated)
+            .field("before", &self.before)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why source bytes are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GapReason {
+    /// The file was gone before it was read (to its end).
+    DeletedBeforeRead,
+    /// The file was cut short, or cut and written anew, in place.
+    Truncated,
+    /// The disk reports an error for these bytes.
+    Unreadable,
+    /// A compressed file is cut short or corrupt.
+    GzipDamaged,
+    /// Another file stands where this one was.
+    Replaced,
+    /// Unlinked files held more disk than allowed: the oldest was given up.
+    Budget,
+}
+
+impl GapReason {
+    /// The word for it in notes and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DeletedBeforeRead => "deleted-before-read",
+            Self::Truncated => "truncated",
+            Self::Unreadable => "unreadable",
+            Self::GzipDamaged => "gzip-damaged",
+            Self::Replaced => "replaced",
+            Self::Budget => "budget",
+        }
+    }
+}
+
+/// Source bytes that were there and can't be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The file, if its identity was ever known.
+    pub file: Option<FileId>,
+    /// Its last known base name.
+    pub name: OsString,
+    /// First lost byte, if known; always known when `file` is.
+    pub start: Option<u64>,
+    /// Byte after the last one known to be lost; `None`: unknown.
+    pub end: Option<u64>,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// Something that couldn't be read in this look. The next look tries again.
+#[derive(Debug)]
+pub struct Problem {
+    /// Base name of the file; empty for the directory itself.
+    pub name: OsString,
+    /// What was tried: `list`, `open`, `stat`, `read`, `inspect`.
+    pub operation: &'static str,
+    /// What the disk answered.
+    pub error: io::Error,
+}
+
+/// What one look found.
+pub struct Look<F> {
+    /// Ranges to take, in rotation order.
+    pub takes: Vec<Take<F>>,
+    /// Losses. A gap stands after the takes of its file, of this look and of earlier ones.
+    pub gaps: Vec<Gap>,
+    /// What couldn't be read. In [`Mode::Drain`] a caller must not call the source drained while
+    /// there are any.
+    pub problems: Vec<Problem>,
+    /// There is more to do: look again at once.
+    pub more: bool,
+}
+
+impl<F> Default for Look<F> {
+    fn default() -> Self {
+        Self { takes: Vec::new(), gaps: Vec::new(), problems: Vec::new(), more: false }
+    }
+}
+
+impl<F> std::fmt::Debug for Look<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look")
+            .field("takes", &self.takes)
+            .field("gaps", &self.gaps)
+            .field("problems", &self.problems)
+            .field("more", &self.more)
+            .finish()
+    }
+}
+
+/// What is known and not taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Bytes of plain files, incomplete lines included.
+    pub bytes: u64,
+    /// Bytes of compressed files, as stored, that have not been taken to their end.
+    pub gzip_bytes: u64,
+    /// Files with bytes to take.
+    pub files: usize,
+    /// The oldest such file's name.
+    pub oldest: Option<OsString>,
+    /// Descriptors held.
+    pub open: usize,
+    /// Bytes of held files that are unlinked.
+    pub unlinked_bytes: u64,
+}

@@ -1,0 +1,234 @@
+//! A simulated disk with a lumberjack on it. Before any call of the follower's, the disk may
+//! change as a script says: that is when things go wrong.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod agent;
+pub mod ops;
+pub mod oracle;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use auditseal_tail::{Disk, DiskFile, Entry, FileKey, Stat};
+
+pub use ops::Op;
+
+/// What one file held between two truncations: the unit that must be accounted for.
+#[derive(Debug, Default)]
+pub struct Story {
+    pub bytes: Vec<u8>,
+    /// Every name it was seen under.
+    pub names: BTreeSet<String>,
+    /// How much of it the follower must account for: what this run of it had a chance to know.
+    pub need: Need,
+    /// It was cut; what was not taken before is lost.
+    pub truncated: bool,
+    /// Seen in a listing since the follower last started.
+    pub relisted: bool,
+    /// At the last restart, a cursor stood in it.
+    pub cursor: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    #[default]
+    Nothing,
+    UpTo(usize),
+    All,
+}
+
+/// An inode. `story` is what it holds, or for a compressed file, what it was made from.
+#[derive(Debug)]
+pub struct Inode {
+    pub number: u64,
+    pub bytes: Vec<u8>,
+    pub links: u64,
+    pub opens: u64,
+    pub story: Option<usize>,
+    /// For copies and compressed files: bytes of the story in it.
+    pub copied: Option<usize>,
+    /// When it got its last name, on the world's clock.
+    pub renamed: u64,
+}
+
+/// The disk, who writes to it, and what is going to happen.
+#[derive(Debug)]
+pub struct World {
+    pub dir: BTreeMap<String, usize>,
+    pub inodes: Vec<Inode>,
+    pub stories: Vec<Story>,
+    pub script: VecDeque<(u8, Op)>,
+    pub clock: u64,
+    /// Milliseconds of the next backup's stamp.
+    pub stamp: u64,
+    pub lines: u64,
+    pub first: ops::Writer,
+    pub second: ops::Writer,
+    /// Names that can't be opened.
+    pub denied: BTreeSet<String>,
+    /// Inodes (by index) and offsets from which reading fails, up to the second offset.
+    pub bad: BTreeMap<usize, (u64, u64)>,
+    pub unlistable: bool,
+    /// Something was lost that the follower could not have prevented.
+    pub destroyed: bool,
+    pub calls: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct SimDisk(pub Arc<Mutex<World>>);
+
+impl SimDisk {
+    pub fn new(script: impl IntoIterator<Item = (u8, Op)>) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            dir: BTreeMap::new(),
+            inodes: Vec::new(),
+            stories: Vec::new(),
+            script: script.into_iter().collect(),
+            clock: 1_000,
+            stamp: 0,
+            lines: 0,
+            first: ops::Writer::default(),
+            second: ops::Writer::default(),
+            denied: BTreeSet::new(),
+            bad: BTreeMap::new(),
+            unlistable: false,
+            destroyed: false,
+            calls: 0,
+        })))
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        // A failed check poisons it; the files are closed all the same.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call of the follower's: time for the script.
+    fn call(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world();
+        world.calls += 1;
+        while let Some((delay, _)) = world.script.front_mut() {
+            if *delay > 0 {
+                *delay -= 1;
+                break;
+            }
+            let (_, op) = world.script.pop_front().unwrap();
+            world.apply(op);
+        }
+        world
+    }
+}
+
+#[derive(Debug)]
+pub struct SimFile {
+    disk: SimDisk,
+    index: usize,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.disk.world().inodes[self.index].opens -= 1;
+    }
+}
+
+impl Disk for SimDisk {
+    type File = SimFile;
+
+    fn list(&mut self) -> io::Result<Vec<Entry>> {
+        // As readdir does: names are read in turn, each is asked later, and what is renamed
+        // meanwhile may be missed or seen twice.
+        let names: Vec<String> = {
+            let world = self.call();
+            if world.unlistable {
+                return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+            }
+            world.dir.keys().cloned().collect()
+        };
+        let mut entries = Vec::new();
+        for name in names {
+            let mut world = self.call();
+            let Some(index) = world.dir.get(&name).copied() else { continue };
+            world.notice(&name, index);
+            let inode = &world.inodes[index];
+            entries.push(Entry {
+                name: OsString::from(name),
+                key: FileKey { dev: 1, ino: inode.number },
+                size: inode.bytes.len() as u64,
+                regular: true,
+            });
+        }
+        Ok(entries)
+    }
+
+    fn open(&mut self, name: &OsStr) -> io::Result<SimFile> {
+        let mut world = self.call();
+        let name = name.to_str().unwrap();
+        let Some(index) = world.dir.get(name).copied() else {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        };
+        if world.denied.contains(name) {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
+        world.inodes[index].opens += 1;
+        Ok(SimFile { disk: self.clone(), index })
+    }
+}
+
+impl DiskFile for SimFile {
+    fn stat(&self) -> io::Result<Stat> {
+        let mut world = self.disk.call();
+        world.touch(self.index);
+        let inode = &world.inodes[self.index];
+        Ok(Stat {
+            key: FileKey { dev: 1, ino: inode.number },
+            size: inode.bytes.len() as u64,
+            links: inode.links,
+        })
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        let mut world = self.disk.call();
+        world.touch(self.index);
+        let bytes = &world.inodes[self.index].bytes;
+        let start = (offset as usize).min(bytes.len());
+        let mut end = (start + buf.len()).min(bytes.len());
+        if let Some(&(from, to)) = world.bad.get(&self.index) {
+            let (from, to) = (from as usize, to as usize);
+            if (from..to).contains(&start) {
+                return Err(io::Error::other("bad sector"));
+            }
+            if start < from {
+                end = end.min(from.max(start));
+            }
+        }
+        buf[..end - start].copy_from_slice(&bytes[start..end]);
+        Ok(end - start)
+    }
+}
+
+impl World {
+    /// The follower sees the name: from now on it must account for what is there.
+    fn notice(&mut self, name: &str, index: usize) {
+        let inode = &self.inodes[index];
+        let (Some(story), size) = (inode.story, inode.bytes.len()) else { return };
+        let copied = inode.copied;
+        let beside = name.strip_suffix(".gz").is_some_and(|plain| self.dir.contains_key(plain));
+        let story = &mut self.stories[story];
+        story.names.insert(name.to_owned());
+        if size == 0 || beside {
+            return;
+        }
+        story.relisted = true;
+        story.need = story.need.max(copied.map_or(Need::All, Need::UpTo));
+    }
+
+    /// The follower learns from a descriptor that there are bytes.
+    fn touch(&mut self, index: usize) {
+        let inode = &self.inodes[index];
+        if let (Some(story), None, true) = (inode.story, inode.copied, !inode.bytes.is_empty()) {
+            self.stories[story].need = Need::All;
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! What happens to the files: one or two apiservers with lumberjack, logrotate, administrators.
+
+use std::io::Write;
+
+use super::{Inode, Story, World};
+
+pub const LIVE: &str = "audit.log";
+pub const LINGER: u64 = 135_000;
+
+/// One thing that happens to the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op {
+    /// Whole lines of about this length each.
+    Append(u8, u16),
+    /// A line without its end: a crash, a full disk, or just not finished yet.
+    Partial(u16),
+    /// The rest of such a line.
+    Finish,
+    /// The live file gets its backup name.
+    Rename,
+    /// The new live file.
+    Create,
+    /// Both at once.
+    Rotate,
+    /// The apiserver starts again: it appends.
+    Restart,
+    /// A second apiserver opens the live file.
+    SecondOpen,
+    /// It writes to what it opened, whatever its name is by now.
+    SecondAppend(u16),
+    SecondPartial(u16),
+    /// Compression of the oldest plain backup, in lumberjack's steps.
+    GzipCreate,
+    GzipHalf,
+    GzipFill,
+    GzipRemove,
+    /// All of them.
+    Gzip,
+    DeleteOldest,
+    /// The live file is cut to nothing in place.
+    Truncate,
+    /// logrotate's copytruncate: `.1` becomes `.2`, a copy becomes `.1`.
+    Copy,
+    UnlinkLive,
+    /// The clock that stamps backups goes back.
+    ClockBack(u16),
+    /// The next backup gets the same stamp as the last.
+    SameStamp,
+    /// Other files in the directory.
+    Strangers,
+    /// Time passes.
+    Wait(u32),
+}
+
+/// An apiserver's open file.
+#[derive(Debug, Default, Clone)]
+pub struct Writer {
+    pub index: Option<usize>,
+    /// Not opened with O_APPEND: it writes at its own offset, and leaves a hole after truncation.
+    pub offset: Option<usize>,
+    pub partial: bool,
+}
+
+impl World {
+    pub fn apply(&mut self, op: Op) {
+        match op {
+            Op::Append(count, length) => {
+                for _ in 0..count {
+                    let line = self.line(length, true);
+                    self.write(false, &line);
+                }
+            }
+            Op::Partial(length) => {
+                let line = self.line(length, false);
+                self.write(false, &line);
+                self.first.partial = true;
+            }
+            Op::Finish => {
+                if std::mem::take(&mut self.first.partial) {
+                    let line = self.line(9, true);
+                    self.write(false, &line);
+                }
+            }
+            Op::Rename => self.rename(),
+            Op::Create => self.create(),
+            Op::Rotate => {
+                self.rename();
+                self.create();
+            }
+            Op::Restart => {
+                self.first = Writer { index: self.dir.get(LIVE).copied(), ..Writer::default() };
+            }
+            Op::SecondOpen => {
+                self.second = Writer { index: self.dir.get(LIVE).copied(), ..Writer::default() };
+            }
+            Op::SecondAppend(length) => {
+                let line = self.line(length, true);
+                self.write(true, &line);
+            }
+            Op::SecondPartial(length) => {
+                let line = self.line(length, false);
+                self.write(true, &line);
+            }
+            Op::GzipCreate => self.gzip(0),
+            Op::GzipHalf => self.gzip(1),
+            Op::GzipFill => self.gzip(2),
+            Op::GzipRemove => self.gzip(3),
+            Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
+            Op::DeleteOldest => {
+                if let Some(name) = self.backups(|_| true).first().cloned() {
+                    self.unlink(&name);
+                }
+            }
+            Op::Truncate => self.truncate(),
+            Op::Copy => self.copy(),
+            Op::UnlinkLive => self.unlink(LIVE),
+            Op::ClockBack(ms) => self.stamp = self.stamp.saturating_sub(u64::from(ms)),
+            Op::SameStamp => self.stamp = self.stamp.saturating_sub(1),
+            Op::Strangers => {
+                for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
+                    if !self.dir.contains_key(name) {
+                        let index = self.inode(None);
+                        self.inodes[index].bytes = b"not ours\n".to_vec();
+                        self.link(name, index);
+                    }
+                }
+            }
+            Op::Wait(ms) => self.clock += u64::from(ms),
+        }
+    }
+
+    /// A line that occurs only once.
+    pub fn line(&mut self, length: u16, whole: bool) -> Vec<u8> {
+        self.lines += 1;
+        let mut line = format!("{{\"auditID\":\"{:06}\",", self.lines).into_bytes();
+        line.resize(line.len() + usize::from(length), b'a' + (self.lines % 26) as u8);
+        line.extend(if whole { b"}\n".as_slice() } else { b"" });
+        line
+    }
+
+    /// A file with the smallest inode number that is free: reuse is the rule here.
+    pub fn inode(&mut self, story: Option<usize>) -> usize {
+        let used: Vec<u64> = self
+            .inodes
+            .iter()
+            .enumerate()
+            .filter(|(index, inode)| {
+                inode.links > 0
+                    || inode.opens > 0
+                    || self.first.index == Some(*index)
+                    || self.second.index == Some(*index)
+            })
+            .map(|(_, inode)| inode.number)
+            .collect();
+        let number = (1..).find(|number| !used.contains(number)).unwrap();
+        let renamed = self.clock;
+        self.inodes.push(Inode {
+            number,
+            bytes: Vec::new(),
+            links: 0,
+            opens: 0,
+            story,
+            copied: None,
+            renamed,
+        });
+        self.inodes.len() - 1
+    }
+
+    pub fn story(&mut self) -> usize {
+        self.stories.push(Story::default());
+        self.stories.len() - 1
+    }
+
+    pub fn link(&mut self, name: &str, index: usize) {
+        if self.dir.contains_key(name) {
+            self.unlink(name);
+        }
+        self.inodes[index].links += 1;
+        self.inodes[index].renamed = self.clock;
+        self.dir.insert(name.to_owned(), index);
+        if let Some(story) = self.inodes[index].story {
+            self.stories[story].names.insert(name.to_owned());
+        }
+    }
+
+    pub fn unlink(&mut self, name: &str) {
+        if let Some(index) = self.dir.remove(name) {
+            self.inodes[index].links -= 1;
+            self.destroyed = true;
+        }
+    }
+
+    fn write(&mut self, second: bool, bytes: &[u8]) {
+        if !second && self.first.index.is_none() {
+            self.create();
+        }
+        let writer = if second { &mut self.second } else { &mut self.first };
+        let Some(index) = writer.index else { return };
+        let inode = &mut self.inodes[index];
+        // Nobody waits longer than this for an apiserver that shuts down.
+        if second && self.clock - inode.renamed > LINGER / 2 && !self.dir.contains_key(LIVE) {
+            return;
+        }
+        if second && self.dir.get(LIVE) != Some(&index) && self.clock - inode.renamed > LINGER / 2 {
+            return;
+        }
+        let at = writer.offset.unwrap_or(inode.bytes.len()).max(inode.bytes.len());
+        inode.bytes.resize(at, 0);
+        inode.bytes.extend(bytes);
+        if let Some(offset) = &mut writer.offset {
+            *offset = inode.bytes.len();
+        }
+        if let Some(story) = inode.story {
+            self.stories[story].bytes.clone_from(&inode.bytes);
+        }
+    }
+
+    fn rename(&mut self) {
+        let Some(index) = self.dir.get(LIVE).copied() else { return };
+        self.stamp += 1;
+        let name = stamped(self.stamp - 1);
+        self.inodes[index].links += 1;
+        let destroyed = self.destroyed;
+        let overwrites = self.dir.contains_key(&name);
+        self.unlink(LIVE);
+        self.inodes[index].links -= 1;
+        self.link(&name, index);
+        self.destroyed = destroyed || overwrites;
+        self.first = Writer::default();
+    }
+
+    fn create(&mut self) {
+        if self.dir.contains_key(LIVE) {
+            self.first.index = self.dir.get(LIVE).copied();
+            return;
+        }
+        let story = self.story();
+        let index = self.inode(Some(story));
+        self.link(LIVE, index);
+        // After its own rotation, lumberjack opens without O_APPEND.
+        self.first = Writer { index: Some(index), offset: Some(0), partial: false };
+    }
+
+    /// Backups, oldest name first.
+    fn backups(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.dir
+            .keys()
+            .filter(|name| name.starts_with("audit-2") && wanted(name))
+            .cloned()
+            .collect()
+    }
+
+    fn gzip(&mut self, step: u8) {
+        let Some(plain) = self.backups(|name| !name.ends_with(".gz")).first().cloned() else {
+            return;
+        };
+        let name = format!("{plain}.gz");
+        let source = self.dir[&plain];
+        let index = match self.dir.get(&name) {
+            Some(index) => *index,
+            None => {
+                let index = self.inode(self.inodes[source].story);
+                self.inodes[index].copied = Some(0);
+                self.link(&name, index);
+                index
+            }
+        };
+        let copied = self.inodes[source].bytes.len();
+        let packed = pack(&self.inodes[source].bytes);
+        let inode = &mut self.inodes[index];
+        match step {
+            0 => {
+                inode.bytes.clear();
+                inode.copied = Some(0);
+            }
+            1 => {
+                inode.bytes = packed[..packed.len() / 2].to_vec();
+                inode.copied = Some(0);
+            }
+            2 => {
+                inode.bytes = packed;
+                inode.copied = Some(copied);
+            }
+            // Lumberjack removes the plain file only when the other is complete. What a second
+            // apiserver wrote in between is gone with it, if nobody holds it.
+            _ if inode.copied.is_some_and(|n| n > 0) => {
+                let destroyed = self.destroyed;
+                let late = inode.copied != Some(copied);
+                self.unlink(&plain);
+                self.destroyed = destroyed || late;
+            }
+            _ => {}
+        }
+    }
+
+    fn truncate(&mut self) {
+        let Some(index) = self.dir.get(LIVE).copied() else { return };
+        if self.inodes[index].bytes.is_empty() {
+            return;
+        }
+        self.destroyed = true;
+        if let Some(story) = self.inodes[index].story {
+            self.stories[story].truncated = true;
+        }
+        let story = self.story();
+        self.stories[story].names.insert(LIVE.to_owned());
+        let inode = &mut self.inodes[index];
+        inode.story = Some(story);
+        inode.copied = None;
+        inode.bytes.clear();
+    }
+
+    fn copy(&mut self) {
+        let Some(index) = self.dir.get(LIVE).copied() else { return };
+        if self.inodes[index].bytes.is_empty() {
+            return;
+        }
+        for n in (1..4).rev() {
+            if let Some(older) = self.dir.remove(&format!("{LIVE}.{n}")) {
+                self.inodes[older].links -= 1;
+                self.link(&format!("{LIVE}.{}", n + 1), older);
+            }
+        }
+        let copy = self.inode(self.inodes[index].story);
+        self.inodes[copy].bytes = self.inodes[index].bytes.clone();
+        self.inodes[copy].copied = Some(self.inodes[copy].bytes.len());
+        self.link(&format!("{LIVE}.1"), copy);
+        self.truncate();
+    }
+}
+
+pub fn stamped(ms: u64) -> String {
+    format!("audit-2026-01-02T15-{:02}-{:02}.{:03}.log", ms / 60_000, ms / 1000 % 60, ms % 1000)
+}
+
+pub fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder =
+        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}

@@ -1,0 +1,136 @@
+//! Is every byte that was ever there taken exactly once, or owned up to?
+
+use auditseal_tail::{FileId, GapReason};
+
+use super::agent::{Agent, Archived};
+use super::{Need, Story};
+
+/// What a history may contain that loosens the check.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Allowed {
+    /// Names don't follow the order of writing.
+    pub disorder: bool,
+}
+
+/// Checks the archive against what was written. Call after the agent has settled, long after the
+/// last write.
+pub fn check(agent: &Agent, allowed: Allowed) {
+    let world = agent.disk.world();
+    let live = world.dir.get(super::ops::LIVE).and_then(|index| world.inodes[*index].story);
+    let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
+    for (file, archived) in &agent.archive.files {
+        if archived.bytes.is_empty() {
+            continue;
+        }
+        let story = world.stories.iter().position(|story| story.bytes.starts_with(&archived.bytes));
+        let Some(story) = story else {
+            panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
+        };
+        owners[story].push(*file);
+    }
+    for (index, story) in world.stories.iter().enumerate() {
+        let of: Vec<(&FileId, &Archived)> =
+            owners[index].iter().map(|file| (file, &agent.archive.files[file])).collect();
+        // The identity of a first line without end is what there is of it: if it grows after a
+        // crash, it can't be known again. Likewise logrotate's copy of a file half read.
+        let excused = of.iter().any(|(_, archived)| !archived.bytes.contains(&b'\n'))
+            || story.names.iter().any(|name| name.starts_with("audit.log."));
+        assert!(
+            of.len() <= 1 || (excused && agent.crashes > 0),
+            "story {index} taken {} times: {of:?}",
+            of.len()
+        );
+        let best = of.iter().max_by_key(|(_, archived)| archived.bytes.len()).copied();
+        check_story(agent, index, story, best, Some(index) == live);
+    }
+    check_gaps(agent, &world.stories, world.destroyed);
+    if !allowed.disorder {
+        let order: Vec<usize> = agent
+            .archive
+            .order
+            .iter()
+            .filter_map(|file| owners.iter().position(|files| files.contains(file)))
+            .collect();
+        assert!(order.is_sorted(), "files stand in the order of writing: {order:?}");
+    }
+}
+
+fn check_story(
+    agent: &Agent,
+    index: usize,
+    story: &Story,
+    best: Option<(&FileId, &Archived)>,
+    live: bool,
+) {
+    let whole = story.bytes.len();
+    // An unfinished line of the live file is waited for.
+    let ready = if live { lines(&story.bytes) } else { whole };
+    let need = match story.need {
+        Need::Nothing => 0,
+        Need::UpTo(length) => length.min(ready),
+        Need::All => ready,
+    };
+    let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
+    let head = head(&story.bytes);
+    let owned_up = best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
+        || agent.archive.files.iter().any(|(file, archived)| {
+            archived.bytes.is_empty() && !archived.gaps.is_empty() && Some(file.hash) == head
+        })
+        || agent.archive.nameless.iter().any(|gap| {
+            story.names.contains(gap.name.to_str().unwrap()) && taken == 0
+        });
+    let vanished = story.cursor && !story.relisted;
+    assert!(
+        (taken >= need && !vanished) || owned_up,
+        "story {index} {:?} ({whole} bytes, truncated: {}): {taken} of {need} bytes taken, and no \
+         gap. crashes {}, lost: {:?}",
+        story.names,
+        story.truncated,
+        agent.crashes,
+        text(&story.bytes[taken.min(whole)..need.max(taken).min(whole)]),
+    );
+    if let Some((file, archived)) = best
+        && !live
+        && taken == whole
+    {
+        assert!(archived.final_, "{file:?} is over, all of it is taken, and it isn't final");
+    }
+}
+
+/// No gap is claimed for what isn't lost.
+fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
+    let archive = &agent.archive;
+    let gaps = archive.files.values().flat_map(|archived| &archived.gaps).chain(&archive.nameless);
+    for gap in gaps {
+        assert!(destroyed, "nothing was lost, yet: {gap:?}");
+    }
+    for (file, archived) in &archive.files {
+        let Some(gap) = archived.gaps.iter().find(|gap| gap.reason != GapReason::Truncated) else {
+            continue;
+        };
+        let story = stories.iter().find(|story| {
+            story.bytes.starts_with(&archived.bytes) && !archived.bytes.is_empty()
+        });
+        if let Some(story) = story {
+            assert!(
+                archived.bytes.len() < story.bytes.len() || agent.crashes > 0,
+                "{file:?} is whole, yet: {gap:?}"
+            );
+        }
+    }
+}
+
+fn lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+fn head(bytes: &[u8]) -> Option<auditseal_merkle::Hash> {
+    let base = bytes.iter().position(|byte| *byte != 0)?;
+    let line = bytes[base..].split(|byte| *byte == b'\n').next()?;
+    Some(auditseal_merkle::hash(line))
+}
+
+fn text(bytes: &[u8]) -> String {
+    let shown: String = String::from_utf8_lossy(bytes).chars().take(120).collect();
+    shown.replace('\0', "·")
+}
