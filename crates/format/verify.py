@@ -33,7 +33,7 @@ SEAL = b'{"kind":"BatchSeal","apiVersion":"auditseal/v1","note":'  # the 55 byte
 CONTEXT = "auditseal 2026-11-21 batch root v1"  # § Root
 MAX_WINDOW = 1 << 23  # § Reading and verifying, Bounds
 PIECE = 1008
-U32, U64, MAX_SEQ = 2**32 - 1, 2**64 - 1, 999_999_999_999
+MAX_SEQ = 999_999_999_999
 MAX_MISSING = 1000  # so many MISSING of one run are told; a hostile key can name seq 10¹²−1
 
 
@@ -114,40 +114,35 @@ def parse_seal(line):
 
 
 # ---------------- § Note
-def pattern(expression, convert=str):
-    compiled = re.compile(expression)
+def of(expression, limit=None):
+    """A parser of one value: what it accepts as a whole; with a limit, a number up to that."""
 
     def parse(value):
-        need(compiled.fullmatch(value))
-        return convert(value)
-
-    return parse
-
-
-def number(limit):
-    def convert(value):
+        need(re.fullmatch(expression, value))
+        if limit is None:
+            return value
         need(int(value) <= limit)
         return int(value)
 
-    return pattern("0|[1-9][0-9]{0,19}", convert)
+    return parse
 
 
 def or_dash(parse):
     return lambda value: None if value == "-" else parse(value)
 
 
-def parse_time(value):
-    """§ Note, `time`. Kept as text: the order of the text is that of time."""
-    need(re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", value))
-    parse_date(value[:10])
+def parse_date(value):
+    try:
+        need(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and date.fromisoformat(value).year >= 1970)
+    except ValueError:
+        raise Finding("MALFORMED") from None
     return value
 
 
-def parse_date(value):
-    try:
-        need(re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) and date(*map(int, value.split("-"))).year >= 1970)
-    except ValueError:
-        raise Finding("MALFORMED") from None
+def parse_time(value):
+    """§ Note, `time`. Kept as text: the order of the text is that of time."""
+    need(re.fullmatch(r"[0-9-]{10}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z", value))
+    parse_date(value[:10])
     return value
 
 
@@ -183,22 +178,22 @@ def escaped(limit):
 
     def parse(value):
         need(re.fullmatch(r"(?:[A-Za-z0-9._-]|%[0-9A-F]{2})+", value))
-        need(all(not re.match(r"[A-Za-z0-9._-]", chr(int(h, 16))) for h in re.findall("%(..)", value)))
+        need(not any(re.match(r"[A-Za-z0-9._-]", chr(int(h, 16))) for h in re.findall("%(..)", value)))
         need(len(re.sub("%..", "x", value)) <= limit)
         return value
 
     return parse
 
 
-N, N32, SEQ, WINDOW = number(U64), number(U32), number(MAX_SEQ), number(23)
-HASH = pattern("[0-9a-f]{64}")
-TIME, VKEY, FILE, NAME = parse_time, parse_vkey, parse_file, escaped(255)
+NUMBER = "0|[1-9][0-9]{0,19}"
+N, N32, SEQ, WINDOW = (of(NUMBER, limit) for limit in (2**64 - 1, 2**32 - 1, MAX_SEQ, 23))
+HASH, WORD, STORE = of("[0-9a-f]{64}"), of("[a-z0-9-]{1,64}"), of("[a-z0-9._-]{1,64}")
+TIME, VKEY, FILE, NAME, VERSION = parse_time, parse_vkey, parse_file, escaped(255), escaped(1024)
 PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
-ORIGIN = pattern(f"{PART}/{PART}/{PART}")
-UUID = pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-WORD = pattern("[a-z0-9-]{1,64}")
-KIND = pattern("genesis|batch|heartbeat|gap|reanchor|final")
-FLAGS = pattern("-|final|unterminated|final,unterminated")
+ORIGIN = of(f"{PART}/{PART}/{PART}")
+UUID, ID = of("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), of("[0-9a-f]{32}")
+KIND = of("genesis|batch|heartbeat|gap|reanchor|final")
+FLAGS = of("-|final|unterminated|final,unterminated")
 
 # § Note, the table: keyword, how often at most (None: exactly once), the values.
 TABLE = [
@@ -208,12 +203,12 @@ TABLE = [
     ("blocks", None, [HASH, N]), ("window", None, [WINDOW]), ("malformed", None, [N]),
     ("first", None, [or_dash(TIME)]), ("last", None, [or_dash(TIME)]), ("index", None, [or_dash(HASH)]),
     ("sealed", None, [TIME]), ("boot", None, [UUID, N]), ("next-by", None, [or_dash(TIME)]),
-    ("cluster-uid", 1, [UUID]), ("machine-id", 1, [pattern("[0-9a-f]{32}")]), ("config", 1, [HASH]),
+    ("cluster-uid", 1, [UUID]), ("machine-id", 1, [ID]), ("config", 1, [HASH]),
     ("counters", 1, [TIME, N, N]), ("reason", 1, [WORD]),
     ("range", 256, [FILE, N, N, N, FLAGS, HASH, NAME]),
     ("gap", 64, [or_dash(FILE), or_dash(N), or_dash(N), WORD, or_dash(TIME), or_dash(TIME), or_dash(NAME)]),
     ("cursor", 128, [FILE, N, HASH, NAME]),
-    ("stored", 64, [pattern("[a-z0-9._-]{1,64}"), SEQ, HASH, or_dash(escaped(1024))]),
+    ("stored", 64, [STORE, SEQ, HASH, or_dash(VERSION)]),
 ]  # fmt: skip
 
 
@@ -312,7 +307,7 @@ class Root:
         self.pending = b""
 
     def frame(self, data, last):
-        self.hash.update(struct.pack("<QIHH", self.lines, self.piece & U32, len(data), last))
+        self.hash.update(struct.pack("<QIHH", self.lines, self.piece & 0xFFFFFFFF, len(data), last))
         self.hash.update(data.ljust(PIECE, b"\0"))
         self.chunks, self.piece = self.chunks + 1, self.piece + 1
 
@@ -350,7 +345,7 @@ KEY = re.compile(f"(?:.*/)?cluster=({PART})/node=({PART})/source=({PART})/date=(
 def parse_key(key):
     """§ Keys of objects: (origin, date, seq, epoch), or None if the name isn't of the shape."""
     match = KEY.fullmatch(key)
-    if not match or int(match[6] or 0) > U32:
+    if not match or int(match[6] or 0) >= 2**32:
         return None
     try:
         parse_date(match[4])
@@ -521,7 +516,7 @@ def check_joins(chain, find):
             expected = ends.get(file, 0)
             if start != expected:
                 find("SOURCE_GAP" if start > expected else "REPLAY", note.seq)
-            ends[file] = end if end is not None else U64 + 1
+            ends[file] = end if end is not None else 2**64
 
 
 # ---------------- § Ranges, "To restore the source"

@@ -13,7 +13,7 @@ use auditseal_vault::{Kind, Store};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::progress::{ChainProgress, add};
@@ -185,6 +185,7 @@ impl Hands {
                 add(&progress.stored, 1);
                 info!(%key, "stored");
             }
+            Report::FoundStored(key) => debug!(%key, "stored before"),
             Report::Retry(key, pause) => {
                 let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
                 warn!(%key, attempt, "upload: {}; next attempt in {seconds:.1} s", pause.why);

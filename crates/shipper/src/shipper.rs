@@ -30,6 +30,8 @@ pub struct Shipper<C> {
     open: OpenBatch<C>,
     /// What will be sealed, in this order.
     queue: VecDeque<Planned<C>>,
+    /// A `reanchor` must come before whatever is sealed next: its reason and epoch.
+    reanchor: Option<(&'static str, u32)>,
     tickets: u64,
     committing: Option<Committing>,
     uploads: Uploads,
@@ -93,24 +95,8 @@ impl<C: Clone> Shipper<C> {
         start: Start,
         now: Now,
     ) -> Self {
-        let mut queue = VecDeque::new();
-        match (&start.head, start.reanchor) {
-            (None, reanchor) => queue.push_back(Planned::Bare {
-                kind: Kind::Genesis,
-                reason: reanchor.map(|(reason, _)| reason),
-                epoch: reanchor.map(|(_, epoch)| epoch),
-                losses: vec![],
-            }),
-            (Some(_), Some((reason, epoch))) => queue.push_back(Planned::Bare {
-                kind: Kind::Reanchor,
-                reason: Some(reason),
-                epoch: Some(epoch),
-                losses: vec![],
-            }),
-            (Some(_), None) => {}
-        }
         let cursors = start.head.as_ref().map_or(&[][..], |head| &head.seal.cursors);
-        Self {
+        let mut shipper = Self {
             files: Files::new(cursors),
             open: OpenBatch::new(cursors.len()),
             uploads: Uploads::new(start.spooled, config.backoff),
@@ -119,7 +105,8 @@ impl<C: Clone> Shipper<C> {
             compression,
             signer,
             last_event: None,
-            queue,
+            queue: VecDeque::new(),
+            reanchor: start.reanchor,
             tickets: 0,
             committing: None,
             look: Look::default(),
@@ -128,7 +115,16 @@ impl<C: Clone> Shipper<C> {
             last_seal: now.boot.nanos,
             spool_full: false,
             ended: false,
+        };
+        if shipper.head.is_none() {
+            let epoch = shipper.reanchor.take().map(|(_, epoch)| epoch);
+            let genesis =
+                Planned::Bare { kind: Kind::Genesis, reason: None, epoch, losses: vec![] };
+            shipper.queue.push_back(genesis);
+        } else if shipper.config.mode == Mode::Live {
+            shipper.plan_reanchor();
         }
+        shipper
     }
 
     /// Takes what happened, gives what is to be done.
@@ -231,7 +227,21 @@ impl<C: Clone> Shipper<C> {
     fn lose(&mut self, losses: Vec<Loss>, out: &mut Vec<Action<C>>) {
         out.extend(losses.iter().cloned().map(Report::Lost).map(Action::Report));
         for losses in losses.chunks(MAX_GAPS) {
-            self.queue.push_back(bare(Kind::Gap, losses.to_vec()));
+            self.plan(bare(Kind::Gap, losses.to_vec()));
+        }
+    }
+
+    /// Plans a seal. A one-shot that lost its state and finds nothing new seals nothing at all.
+    fn plan(&mut self, planned: Planned<C>) {
+        self.plan_reanchor();
+        self.queue.push_back(planned);
+    }
+
+    fn plan_reanchor(&mut self) {
+        if let Some((reason, epoch)) = self.reanchor.take() {
+            let (reason, epoch) = (Some(reason), Some(epoch));
+            let kind = Kind::Reanchor;
+            self.queue.push_back(Planned::Bare { kind, reason, epoch, losses: vec![] });
         }
     }
 
@@ -286,7 +296,7 @@ impl<C: Clone> Shipper<C> {
         self.tickets += 1;
         let ticket = self.tickets;
         out.push(Action::Pack(Job { ticket, takes: takes.clone() }));
-        self.queue.push_back(Planned::Batch { ticket, takes, result: None });
+        self.plan(Planned::Batch { ticket, takes, result: None });
     }
 
     /// Whether everything that was taken is sealed and stored.
@@ -309,12 +319,12 @@ impl<C: Clone> Shipper<C> {
             // Sealed even while uploads are under way; a second run finds it and adds nothing.
             let open_end = kind.is_some_and(|kind| kind != Kind::Final);
             if sealed_all && self.drained && !self.stopping && open_end {
-                self.queue.push_back(bare(Kind::Final, vec![]));
+                self.plan(bare(Kind::Final, vec![]));
             }
         } else if self.beats()
             && self.last_seal.saturating_add(self.config.heartbeat) <= now.boot.nanos
         {
-            self.queue.push_back(bare(Kind::Heartbeat, vec![]));
+            self.plan(bare(Kind::Heartbeat, vec![]));
         }
     }
 

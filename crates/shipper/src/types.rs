@@ -232,8 +232,10 @@ pub enum Report {
         /// Size of the object, bytes.
         size: u64,
     },
-    /// An object is in the store.
+    /// The store has an object of ours now.
     Stored(ObjectKey),
+    /// The store has had an object of ours since before this start.
+    FoundStored(ObjectKey),
     /// An upload failed and will be tried again.
     Retry(ObjectKey, Pause),
     /// The spool couldn't be written and will be tried again.

@@ -63,6 +63,8 @@ pub(crate) struct Uploads {
     probe: bool,
     /// Whether the store has accepted anything of us since the start.
     uploaded: bool,
+    /// Whether the front was sent since the start.
+    sent: bool,
     attempts: u32,
     failing_since: Option<u64>,
     why: String,
@@ -81,6 +83,7 @@ impl Uploads {
             stored: None,
             state: State::Idle,
             uploaded: false,
+            sent: false,
             attempts: 0,
             failing_since: None,
             why: String::new(),
@@ -126,22 +129,26 @@ impl Uploads {
         };
         let key = front.key.clone();
         self.state = if read { State::Reading } else { State::Putting };
+        self.sent |= !read;
         out.push(if read { Action::ReadBack(key) } else { Action::Put(key) });
     }
 
     /// The store accepted the front.
     pub(crate) fn accepted<C>(&mut self, out: &mut Vec<Action<C>>) {
         self.uploaded = true;
-        self.done(out);
+        self.done(true, out);
     }
 
-    fn done<C>(&mut self, out: &mut Vec<Action<C>>) {
+    fn done<C>(&mut self, sent: bool, out: &mut Vec<Action<C>>) {
         self.state = State::Idle;
+        self.sent = false;
         self.attempts = 0;
         self.squatted = 0;
         self.failing_since = None;
         if let Some(front) = self.queue.pop_front() {
-            out.push(Action::Report(Report::Stored(front.key.clone())));
+            let key = front.key.clone();
+            let report = if sent { Report::Stored(key) } else { Report::FoundStored(key) };
+            out.push(Action::Report(report));
             let before = self.stored.replace((front.key, front.size));
             out.extend(before.map(|(key, _)| Action::Discard(key)));
         }
@@ -157,7 +164,10 @@ impl Uploads {
 
     pub(crate) fn read_back<C>(&mut self, found: ReadBack, now: u64, out: &mut Vec<Action<C>>) {
         match found {
-            ReadBack::Same => self.done(out),
+            ReadBack::Same => {
+                let sent = self.sent;
+                self.done(sent, out);
+            }
             // A probe that finds nothing is no failure: the object was never sent.
             ReadBack::Absent if self.why.is_empty() && self.attempts == 0 => {
                 self.state = State::Waiting { until: now, read: false };

@@ -3,7 +3,7 @@
 mod world;
 
 use auditseal_format::{Kind, ObjectKey, ObjectSeal};
-use auditseal_shipper::{Input, Mode, Report};
+use auditseal_shipper::{Head, Input, Mode, Report, Start};
 use world::{Ended, Fault, SECOND, World, lines};
 
 /// How many steps an undisturbed run has.
@@ -84,6 +84,28 @@ fn a_second_run_adds_nothing_and_a_third_only_what_is_new() {
     world.run_to_done();
     assert_eq!(world.restored(), lines(6));
     assert_eq!(world.store.len(), before.len() + 2, "one batch and one final");
+}
+
+#[test]
+fn a_one_shot_that_lost_its_state_and_finds_nothing_new_seals_nothing() {
+    let mut world = World::new(&lines(5));
+    world.run_to_done();
+    let head = world.spool.values().last().unwrap().clone();
+    for (more, objects) in [(0, 0), (1, 3)] {
+        world.source = lines(5 + more);
+        let seal = ObjectSeal::open(&head.1).unwrap().seal;
+        let start = Start {
+            head: Some(Head { hash: seal.hash(), seal }),
+            spooled: vec![],
+            reanchor: Some(("state-lost", 0)),
+        };
+        let before = world.store.len();
+        let mut shipper = world.shipper(start);
+        assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done);
+        // With something new: the reanchor, the batch, a final.
+        assert_eq!(world.store.len() - before, objects);
+    }
+    assert_eq!(world.restored(), lines(6));
 }
 
 #[test]

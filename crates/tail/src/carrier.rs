@@ -62,6 +62,8 @@ pub(crate) struct Carrier<F> {
     pub(crate) misses: u8,
     /// Since when nothing about it changed: neither size nor standing.
     pub(crate) since: u64,
+    /// The look that saw it get a backup's name, or saw it first.
+    pub(crate) rotated: u64,
     /// Looks in a row that found the same size.
     pub(crate) calm: u32,
     pub(crate) held: Option<Held<F>>,
@@ -74,7 +76,7 @@ pub(crate) struct Carrier<F> {
 }
 
 impl<F: DiskFile> Carrier<F> {
-    pub(crate) fn new(entry: (Role, Entry), order: u64, now: u64) -> Self {
+    pub(crate) fn new(entry: (Role, Entry), order: u64, now: u64, look: u64) -> Self {
         let (role, Entry { name, key, size, .. }) = entry;
         Self {
             order,
@@ -87,6 +89,7 @@ impl<F: DiskFile> Carrier<F> {
             listed: true,
             misses: 0,
             since: now,
+            rotated: look,
             calm: 0,
             held: None,
             state: State::Unread,

@@ -116,8 +116,11 @@ impl World {
         let spooled: Vec<_> = self.spool.values().map(open).collect();
         let head =
             spooled.last().map(|(_, _, seal)| Head { hash: seal.hash(), seal: seal.clone() });
+        self.shipper(Start { head, spooled, reanchor })
+    }
+
+    pub(crate) fn shipper(&self, start: Start) -> Shipper<Arc<Vec<u8>>> {
         let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
-        let start = Start { head, spooled, reanchor };
         Shipper::new(self.config(), Compression::default(), Box::new(signer), start, self.clock())
     }
 

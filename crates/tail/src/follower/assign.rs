@@ -104,7 +104,10 @@ impl<D: Disk> Follower<D> {
         account.carrier = Some(id);
         account.lost = None;
         account.cut = None;
-        account.final_ = false;
+        account.final_ &= !carrier.gzip()
+            && carrier.size == account.taken
+            && carrier.standing != Standing::Live;
+        account.final_since = self.now;
         account.order.get_or_insert(carrier.order);
         account.name.clone_from(&carrier.name);
         account.head = Some((head.end, head.anchor));
@@ -135,12 +138,12 @@ impl<D: Disk> Follower<D> {
             return self.judge_gzip(id, file, look);
         }
         let Some(source) = carrier.file() else { return Ok(Verdict::Pending) };
-        let (taken, anchor, final_) = (account.taken, account.anchor, account.final_);
+        let (taken, anchor) = (account.taken, account.anchor);
         let (size, live) = (carrier.size, carrier.standing == Standing::Live);
         let verdict = if size >= taken && proves(&*source, Some((taken, anchor)))? {
-            // The live file is held in any case: it may grow and be gone at the next look.
-            let covered = final_ && size == taken && !live;
-            if covered { Verdict::Covered } else { Verdict::Same }
+            // Even if it has nothing new it is held for a while: it may grow and be gone at the
+            // next look.
+            Verdict::Same
         } else if !live && self.is_end(&file, size, anchor_at(&*source, size)?) {
             Verdict::Covered
         } else {

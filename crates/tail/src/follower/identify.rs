@@ -5,7 +5,7 @@ use std::io;
 use super::Follower;
 use crate::account::Account;
 use crate::carrier::{Standing, State};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::names::Age;
 use crate::scan::{Progress, STEP, advance};
 use crate::types::{Gap, GapReason, Look};
@@ -46,7 +46,13 @@ impl<D: Disk> Follower<D> {
         if carrier.size == 0 && carrier.scan.at() == 0 {
             return Ok(());
         }
-        match advance(&mut carrier.scan, &*file)? {
+        let progress = advance(&mut carrier.scan, &*file)?;
+        // Shorter than it was known to be: what was read is not what was there before.
+        let progress = match progress {
+            _ if file.stat()?.size < carrier.size => Progress::Changed,
+            progress => progress,
+        };
+        match progress {
             Progress::Head(head) => carrier.state = State::Identified(head),
             Progress::Changed => self.forget(id, look),
             Progress::Incomplete => {

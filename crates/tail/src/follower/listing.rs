@@ -83,29 +83,29 @@ impl<D: Disk> Follower<D> {
                 None => fresh.push((role, entry)),
             }
         }
-        let orders = self.orders(fresh.len());
-        for (entry, order) in fresh.into_iter().zip(orders) {
-            self.add(Carrier::new(entry, order, self.now));
+        for entry in fresh {
+            let order = self.place(&entry.0);
+            self.add(Carrier::new(entry, order, self.now, self.looks));
         }
     }
 
-    /// Places in rotation order for files listed for the first time. What wasn't there before was
-    /// written after all that was, whatever its name says (the clock that stamps names may step
-    /// back): but before the live file, if that one is known already.
-    fn orders(&self, count: usize) -> Vec<u64> {
-        let known = self.carriers.values().map(|carrier| carrier.order);
-        let end = known.clone().max().map_or(SPACING, |last| last + SPACING);
-        let live = self.carriers.values().find(|c| c.listed && c.standing == Standing::Live);
-        let (first, step) = match live.map(|live| live.order) {
-            Some(live) => {
-                let below = known.filter(|order| *order < live).max().unwrap_or(0);
-                (below, (live - below) / (count as u64 + 1))
-            }
-            None => (end - SPACING, SPACING),
+    /// The place in rotation order of a file listed for the first time.
+    ///
+    /// What wasn't there before was written after all that was, whatever its name says: the clock
+    /// that stamps names may step back. Names are believed only among files that got theirs about
+    /// now, and the live file is the newest in any case.
+    fn place(&self, role: &Role) -> u64 {
+        let after = |c: &&Carrier<D::File>| {
+            let now = c.standing == Standing::Live || self.looks - c.rotated <= 1;
+            c.listed && now && c.role.age > role.age
         };
+        let orders = self.carriers.values().map(|carrier| carrier.order);
+        let Some(above) = self.carriers.values().filter(after).map(|c| c.order).min() else {
+            return self.last_order();
+        };
+        let below = orders.filter(|order| *order < above).max().unwrap_or(0);
         // No room left between two neighbours: at the end then, for order is no matter of loss.
-        let (first, step) = if step == 0 { (end - SPACING, SPACING) } else { (first, step) };
-        (1..=count as u64).map(|n| first + n * step).collect()
+        if above - below < 2 { self.last_order() } else { below + (above - below) / 2 }
     }
 
     fn add(&mut self, carrier: Carrier<D::File>) {
@@ -120,6 +120,7 @@ impl<D: Disk> Follower<D> {
             carrier.standing = standing;
             carrier.since = self.now;
             carrier.calm = 0;
+            carrier.rotated = self.looks;
         }
         carrier.listed = true;
         carrier.misses = 0;
@@ -186,7 +187,7 @@ impl<D: Disk> Follower<D> {
         let entry =
             Entry { name: listed.name.clone(), key: stat.key, size: stat.size, regular: true };
         let entry = (listed.role.clone(), entry);
-        let mut carrier = Carrier::new(entry, self.last_order(), self.now);
+        let mut carrier = Carrier::new(entry, self.last_order(), self.now, self.looks);
         carrier.links = stat.links;
         carrier.hold(file);
         self.add(carrier);

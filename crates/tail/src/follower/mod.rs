@@ -52,7 +52,8 @@ pub struct Follower<D: Disk> {
     /// Accounts that nothing on disk is known to hold.
     orphans: BTreeSet<FileId>,
     now: u64,
-    begun: bool,
+    /// Looks so far.
+    looks: u64,
     /// The last listing succeeded.
     listed: bool,
     /// Bytes that may still be decoded in this look.
@@ -82,7 +83,7 @@ impl<D: Disk> Follower<D> {
             accounts: BTreeMap::new(),
             orphans: BTreeSet::new(),
             now: 0,
-            begun: false,
+            looks: 0,
             listed: false,
             work: 0,
         };
@@ -217,8 +218,8 @@ impl<D: Disk> Follower<D> {
         for carrier in self.carriers.values_mut() {
             carrier.pending = false;
         }
-        if !self.begun {
-            self.begun = true;
+        self.looks += 1;
+        if self.looks == 1 {
             for file in &self.orphans {
                 if let Some(lost) = self.accounts.get_mut(file).and_then(|a| a.lost.as_mut()) {
                     lost.since = self.now;

@@ -172,8 +172,9 @@ impl Agent {
         let mut sum = 0;
         for (index, take) in look.takes.iter().enumerate() {
             assert!(take.start < take.end || (take.start == take.end && take.final_), "{take:?}");
-            assert!(sum == 0 || sum + (take.end - take.start) <= limit, "limit {limit}: {look:?}");
-            sum += take.end - take.start;
+            let length = take.end - take.start;
+            assert!(sum == 0 || length == 0 || sum + length <= limit, "limit {limit}: {look:?}");
+            sum += length;
             let again = look.takes[..index].iter().any(|t| t.file == take.file && t.end > t.start);
             assert!(!again || take.start == take.end, "one file twice in a look: {look:?}");
         }

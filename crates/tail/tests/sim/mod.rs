@@ -24,6 +24,8 @@ pub struct Story {
     pub names: BTreeSet<String>,
     /// How much of it the follower must account for: what this run of it had a chance to know.
     pub need: Need,
+    /// What the file held before it was cut.
+    pub previous: Option<usize>,
     /// It was cut; what was not taken before is lost.
     pub truncated: bool,
     /// Seen in a listing since the follower last started.

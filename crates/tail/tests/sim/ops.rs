@@ -304,6 +304,7 @@ impl World {
         }
         let story = self.story();
         self.stories[story].names.insert(LIVE.to_owned());
+        self.stories[story].previous = self.inodes[index].story;
         let inode = &mut self.inodes[index];
         inode.story = Some(story);
         inode.copied = None;

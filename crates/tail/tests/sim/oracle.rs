@@ -41,7 +41,12 @@ pub fn check(agent: &Agent, allowed: Allowed) {
             of.len()
         );
         let best = of.iter().max_by_key(|(_, archived)| archived.bytes.len()).copied();
-        check_story(agent, index, story, best, Some(index) == live);
+        // Cut twice within one look: the first cut's gap has no end, and covers this one too.
+        let previous = story.previous.filter(|_| story.truncated).map(|story| &owners[story]);
+        let cut_before = previous.is_some_and(|owners| {
+            owners.iter().any(|file| !agent.archive.files[file].gaps.is_empty())
+        });
+        check_story(agent, index, story, best, Some(index) == live, cut_before);
     }
     check_gaps(agent, &world.stories, world.destroyed);
     if !allowed.disorder {
@@ -61,6 +66,7 @@ fn check_story(
     story: &Story,
     best: Option<(&FileId, &Archived)>,
     live: bool,
+    cut_before: bool,
 ) {
     let whole = story.bytes.len();
     // An unfinished line of the live file is waited for.
@@ -72,7 +78,8 @@ fn check_story(
     };
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
     let head = head(&story.bytes);
-    let owned_up = best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
+    let owned_up = (cut_before && taken == 0)
+        || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
         || agent.archive.files.iter().any(|(file, archived)| {
             archived.bytes.is_empty() && !archived.gaps.is_empty() && Some(file.hash) == head
         })
