@@ -1,0 +1,30 @@
+# What there is to run. `make help` lists it.
+SHELL := /bin/bash
+CARGO ?= cargo
+
+.PHONY: help demo test check e2e soak vectors
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## build, archive the sample logs into a local archive, verify, restore, tamper
+	$(CARGO) build --release --locked -p auditseal-cli
+	crates/e2e/demo.sh target/release/auditseal
+
+test: ## all tests that need no server
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+check: ## formatting, lints, documentation: all warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
+	crates/e2e/run.sh all
+
+soak: ## longer random histories than a test may take
+	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
+
+vectors: ## make the test vectors and the worked example in FORMAT.md again
+	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors
