@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-show() { printf '$ auditseal %s\n' "$*"; "$auditseal" --log-level warn "$@"; }
+show() { printf '$ auditseal %s\n' "$*" >&2; "$auditseal" --log-level warn "$@"; }
 
 say "1. A signing key. Its public half is what an auditor needs."
 show keygen --out key | tee vkey

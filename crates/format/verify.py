@@ -96,7 +96,7 @@ def payload(fh, note, line):
 
 
 # ---------------- § Seal
-SEAL_LINE = re.compile(re.escape(SEAL) + rb'"((?:[^"\\\n]|\\["\\n])*)"(?:,"index":(\{[^\n]*\}))?\}\n')
+SEAL_LINE = re.compile(re.escape(SEAL) + rb'"((?:[^"\\\n]|\\["\\n])*)"(?:,"index":(\{[^\r\n]*\}))?\}\n')
 
 
 def parse_seal(line):
@@ -226,8 +226,8 @@ def parse_note(raw):
     need(dash == "\u2014" and lines[-2] == f"{dash} {name} {signature}")
     signature = parse_base64(signature)
     key_name, key_id, _ = note.key.split("+", 2)
-    need(len(signature) == 68 and name == key_name and signature[:4].hex() == key_id)
-    note.signature = signature[4:]
+    need(len(signature) == 68)
+    note.signature = signature[4:] if name == key_name and signature[:4].hex() == key_id else b""
     return note
 
 
@@ -279,8 +279,10 @@ def must_hold(note):
     need(sum(r.lines for r in note.range) == note.lines and sum(r.size for r in note.range) == note.bytes)
     need(sum(len(r.holes) for r in note.range) <= 1024)
     for file, start, end, *_ in note.gap:
-        need(file is None or start is not None)
-        need(start is None or end is None or start <= end)
+        need(start is not None or (file is None and end is None))
+        need(end is None or start <= end)
+    need(len({cursor[0] for cursor in note.cursor}) == len(note.cursor))
+    need(all(stored[1] < note.seq for stored in note.stored))
 
 
 def make_range(values, before, holes):
@@ -292,6 +294,7 @@ def make_range(values, before, holes):
     for i, (offset, length) in enumerate(holes):
         need((offset > at if i else offset >= at) and length >= 1 and offset + length <= end)
         at = offset + length
+    need(before != file)
     size = end - start - sum(length for _, length in holes) + unterminated
     return SimpleNamespace(file=file, start=start, end=end, lines=lines, unterminated=unterminated,
                            before=before, holes=holes, size=size)
@@ -439,84 +442,105 @@ def check_chain(origin, objects, trusted, head, now, result):
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
 
-    notes = {}  # seq -> {hash: note}
+    candidates = {}  # seq -> the objects whose note is for it
     for o in objects:
         if o.note:
-            notes.setdefault(o.note.seq, {})[o.note.hash] = o.note
-    right = {o.note.hash for o in objects if o.note and at_its_key(o, notes)}
+            candidates.setdefault(o.note.seq, []).append(o)
+    chain, seen = {}, set()  # seq -> the chain's note; every `next` of a note with the right key
+    for seq in sorted(candidates):
+        before = chain.get(seq - 1)
+        for o in candidates[seq]:
+            o.good = key_is_right(o.note, before, trusted, seen)
+            o.at_its_key = (o.seq, o.epoch) == (seq, o.note.epoch) and o.date == right_date(seq, chain, o.date)
+        main = max(candidates[seq], key=lambda o: (o.good, o.note.epoch, o.at_its_key, o.note.hash))
+        chain[seq] = main.note
+        if main.good:
+            seen.add(main.note.next)
+        chain[seq].good = main.good
+
+    def passed(o):
+        """A later epoch passes whatever is at this key, unless that is the chain's own note there."""
+        main = chain.get(o.seq)
+        there = main and main.good and main.epoch > o.epoch and main.hash in in_place
+        return there and not (o.note and o.good and o.at_its_key)
+
+    in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
     for o in objects:
-        if not o.note and any(n.epoch > o.epoch for n in notes.get(o.seq, {}).values()):
+        if passed(o):
             infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
-        elif o.verdict:
+            continue
+        if o.verdict:
             find(o.verdict, o.seq)
-        if o.note and not at_its_key(o, notes):
-            find("REPLAY" if o.note.hash in right else "REORDERED", o.seq)
-    keys, expected = {o.seq for o in objects}, 0
-    for seq in sorted(keys | set(notes)):
-        for missing in range(expected, min(seq + (seq not in keys), expected + MAX_MISSING)):
+        if o.note and not o.at_its_key:
+            find("REPLAY" if o.note.hash in in_place else "REORDERED", o.seq)
+        if o.note:
+            check_note(o, chain, find, infos)
+    taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
+    for seq in sorted({o.seq for o in objects} | set(chain)):
+        for missing in range(expected, min(seq + (seq not in taken), expected + MAX_MISSING)):
             find("MISSING", missing)
         expected = seq + 1
     if not objects:
         find("MISSING", None)
 
-    last, chain, seen = None, [], set()  # the last note that was there; the notes in order; every `next`
-    for seq in sorted(notes):
-        previous = notes.get(seq - 1, {})
-        if len(notes[seq]) > 1:
-            find("FORK", seq)
-        for note in notes[seq].values():
-            before = previous.get(note.prev) or next(iter(previous.values()), None)
-            if before and note.prev != before.hash:
-                find("FORK", seq)
-            if note.kind in ("genesis", "reanchor"):
-                good = note.key in trusted
-            else:
-                good = note.key == before.next if before else note.key in trusted or note.key in seen
-            if not good:
-                find("WRONG_KEY", seq)
-            if last and note.epoch < last.epoch or before and note.epoch > before.epoch and note.kind != "reanchor":
-                find("MALFORMED", seq)
-            if note.kind == "reanchor":
-                infos.add(("REANCHORED", origin, seq))
-            if note.gap:
-                find("SOURCE_GAP", seq)
-        seen.update(n.next for n in notes[seq].values())
-        last = next((n for n in notes[seq].values() if last and n.prev == last.hash), None) or min(
-            notes[seq].values(), key=lambda n: (n.epoch, n.hash))
-        chain.append(last)
-    check_joins(chain, find)
-    if head:
-        if not chain or last.seq < head[0]:
-            find("TRUNCATED", last.seq if chain else None)
-        elif head[0] in notes and set(notes[head[0]]) != {head[1]}:
-            find("FORK", head[0])
-    if last and last.next_by is not None and last.next_by < now:
-        find("SILENT", last.seq)
+    notes = [chain[seq] for seq in sorted(chain)]
+    newest = notes[-1] if notes else None
+    check_joins(notes, find)
+    if head and (newest is None or newest.seq < head[0]):
+        find("TRUNCATED", head[0])
+    elif head and head[0] in chain and chain[head[0]].hash != head[1]:
+        find("FORK", head[0])
+    if newest and newest.next_by is not None and newest.next_by < now:
+        find("SILENT", newest.seq)
     result.findings |= findings
     result.infos |= infos
-    result.chains[origin] = (chain, objects)
-    if not findings and chain:
-        result.until[origin] = last.sealed
+    result.chains[origin] = (notes, objects)
+    if not findings:
+        result.until[origin] = newest.sealed
 
 
-def at_its_key(o, notes):
-    """§ Keys of objects: is this object's key the one that its note belongs at?"""
-    before = notes.get(o.note.seq - 1, {})
-    if o.note.prev in before:
-        before = {o.note.prev: before[o.note.prev]}
-    dates = {"1970-01-01"} if o.note.seq == 0 else {n.sealed[:10] for n in before.values()}
-    return (o.seq, o.epoch) == (o.note.seq, o.note.epoch) and (not dates or o.date in dates)
+def right_date(seq, chain, other):
+    """§ Keys of objects: the date in the key of seq; where the note before is absent, any is right."""
+    if seq == 0:
+        return "1970-01-01"
+    return chain[seq - 1].sealed[:10] if seq - 1 in chain else other
 
 
-def check_joins(chain, find):
-    """§ Ranges, § Gaps: the ranges and gaps of one file join."""
-    ends = {}
-    for note in chain:
+def key_is_right(note, before, trusted, seen):
+    """`WRONG_KEY`. A note with the wrong key vouches for none: its `next` is as good as absent."""
+    if note.kind in ("genesis", "reanchor"):
+        return note.key in trusted
+    return note.key == before.next if before and before.good else note.key in trusted or note.key in seen
+
+
+def check_note(o, chain, find, infos):
+    """A note next to the one before it, and to the chain's at its own seq."""
+    note, before = o.note, chain.get(o.note.seq - 1)
+    if not o.good:
+        find("WRONG_KEY", note.seq)
+    elif note.kind == "reanchor":
+        infos.add(("REANCHORED", note.origin, note.seq))
+    if chain[note.seq].hash != note.hash or before and note.prev != before.hash:
+        find("FORK", note.seq)
+    if before and (note.epoch < before.epoch or note.epoch > before.epoch and note.kind != "reanchor"):
+        find("MALFORMED", note.seq)
+    if note.gap:
+        find("SOURCE_GAP", note.seq)
+
+
+def check_joins(notes, find):
+    """§ Ranges, § Gaps: the ranges and gaps of one file join. Where a note is absent, what is between
+    is not a gap in the source."""
+    ends, absent, previous = {}, -1, -1  # file -> (end, seq); the latest absent seq so far
+    for note in notes:
+        absent, previous = note.seq - 1 if note.seq - 1 != previous else absent, note.seq
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
-            expected = ends.get(file, 0)
-            if start != expected:
-                find("SOURCE_GAP" if start > expected else "REPLAY", note.seq)
-            ends[file] = end if end is not None else 2**64
+            expected, seq = ends.get(file, (0, -1))
+            if start < expected:
+                find("REPLAY", note.seq)
+            elif start > expected and absent <= seq:
+                find("SOURCE_GAP", note.seq)
+            ends[file] = (2**64 if end is None else end, note.seq)
 
 
 # ---------------- § Ranges, "To restore the source"
@@ -531,7 +555,7 @@ def restore(store, chain, objects, out):
     base, total = {}, 0
     for file in order:
         base[file], total = total, total + sizes[file]
-    where = {o.note.hash: o.key for o in objects if o.note}
+    where = {o.note.hash: o.key for o in objects if o.note and o.at_its_key}
     for note in chain:
         segments = []  # (where in the output or None, length)
         for r in note.range:

@@ -52,10 +52,11 @@ pub struct Outcome {
 /// Archives all sources until they are done, or `stop` turns true.
 ///
 /// # Errors
-/// [`Error`] when a source, the key, the store's URL or the state directory can't be used. A chain
-/// that ends otherwise says so in its [`Outcome`].
+/// [`Error`] when a source, the key or the state directory can't be used. A chain that ends
+/// otherwise says so in its [`Outcome`].
 pub async fn run(
     settings: Settings,
+    store: Arc<dyn Store>,
     clock: Clock,
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
@@ -68,7 +69,6 @@ pub async fn run(
     }
     Place::refuse_overlap(&places)?;
     read_signer(&settings.key)?;
-    let store = auditseal_vault::open(&settings.store, &settings.store_options)?;
     let state = StateDir::open(&settings.state)?;
     let settings = Arc::new(settings);
     let mut chains = JoinSet::new();

@@ -31,7 +31,8 @@ impl FromStr for SourceSpec {
     }
 }
 
-/// Everything `run` and `backfill` are told.
+/// Everything `run` and `backfill` are told. Store and clock are passed beside it: they are what
+/// tests replace.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// First part of each origin.
@@ -40,10 +41,6 @@ pub struct Settings {
     pub node: String,
     /// What to archive, one chain each.
     pub sources: Vec<SourceSpec>,
-    /// URL of the store.
-    pub store: String,
-    /// How to reach it.
-    pub store_options: auditseal_vault::Options,
     /// File of the private key.
     pub key: PathBuf,
     /// State directory.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, Settings, system_clock};
 use auditseal_format::Compression;
 use auditseal_note::Signer as _;
+use auditseal_vault::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::args::{Backfill, Keygen, Pubkey, Run, Store, Writer};
+use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
 use crate::failure::Failure;
 use crate::progress::Bar;
 use crate::units::show_size;
@@ -34,6 +35,7 @@ fn say(line: &str) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
+    let store = open(&args.writer.store)?;
     let settings = Settings {
         window: args.window,
         heartbeat: args.heartbeat,
@@ -41,11 +43,12 @@ pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
         jobs: 1,
         ..settings(args.writer, Mode::Live)
     };
-    let outcomes = archive(settings, &Arc::new(Progress::default()))?;
+    let outcomes = archive(settings, store, &Arc::new(Progress::default()))?;
     conclude(&outcomes)
 }
 
 pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
+    let store = open(&args.writer.store)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         give_up: args.give_up,
@@ -58,7 +61,7 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
         let tally = shown.total();
         (tally.sealed_bytes, tally.sealed_bytes + tally.backlog_bytes)
     });
-    let outcomes = archive(settings, &progress)?;
+    let outcomes = archive(settings, store, &progress)?;
     drop(bar);
     for outcome in &outcomes {
         say(&summary(outcome))?;
@@ -71,8 +74,6 @@ fn settings(writer: Writer, mode: Mode) -> Settings {
         cluster: writer.cluster,
         node: writer.node,
         sources: writer.source,
-        store: writer.store.store.clone(),
-        store_options: store_options(&writer.store, true),
         key: writer.key,
         state: writer.state,
         mode,
@@ -87,18 +88,28 @@ fn settings(writer: Writer, mode: Mode) -> Settings {
     }
 }
 
-pub(crate) fn store_options(store: &Store, create: bool) -> auditseal_vault::Options {
-    auditseal_vault::Options {
+fn open(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
+    open_store(store, true)
+}
+
+/// Opens the store of the command line; `create` makes the directory of a local one.
+pub(crate) fn open_store(store: &args::Store, create: bool) -> Result<Arc<dyn Store>, Failure> {
+    let options = auditseal_vault::Options {
         endpoint: store.endpoint.clone(),
         ca_certificate: store.ca_certificate.clone(),
         region: store.region.clone(),
         timeout: store.timeout,
         create,
-    }
+    };
+    Ok(auditseal_vault::open(&store.store, &options)?)
 }
 
 /// Runs the agent until it ends or a signal stops it.
-fn archive(settings: Settings, progress: &Arc<Progress>) -> Result<Vec<Outcome>, Failure> {
+fn archive(
+    settings: Settings,
+    store: Arc<dyn Store>,
+    progress: &Arc<Progress>,
+) -> Result<Vec<Outcome>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(settings.jobs + 2 * settings.sources.len() + 4)
@@ -110,7 +121,8 @@ fn archive(settings: Settings, progress: &Arc<Progress>) -> Result<Vec<Outcome>,
             |kind| signal(kind).map_err(|e| Failure::new(format!("watch signals: {e}")));
         let (mut term, mut int) =
             (on_signal(SignalKind::terminate())?, on_signal(SignalKind::interrupt())?);
-        let agent = auditseal_agent::run(settings, system_clock(), Arc::clone(progress), stopped);
+        let (clock, progress) = (system_clock(), Arc::clone(progress));
+        let agent = auditseal_agent::run(settings, store, clock, progress, stopped);
         tokio::pin!(agent);
         loop {
             tokio::select! {

@@ -10,8 +10,8 @@ use auditseal_agent::system_clock;
 use auditseal_archive as archive;
 use auditseal_format::VerifierKey;
 
-use crate::agent::store_options;
-use crate::args::{Cat, Format, Inspect, Ls, Store, Verify};
+use crate::agent::open_store;
+use crate::args::{Cat, Format, Inspect, Ls, Verify};
 use crate::failure::Failure;
 use crate::progress::Bar;
 
@@ -26,7 +26,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
             args.at.unwrap_or_else(|| system_clock()().wall),
         )
     };
-    let store = open(&args.store)?;
+    let store = open_store(&args.store, false)?;
     let (count, bar) = counter();
     let report = block_on(archive::verify(store, &options, |progress| count(&progress)))??;
     drop(bar);
@@ -48,7 +48,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         strict: args.strict,
         concurrency: 0,
     };
-    let store = open(&args.store)?;
+    let store = open_store(&args.store, false)?;
     let out = BufWriter::with_capacity(1 << 18, io::stdout());
     let done = block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?;
     let restored = done.map_err(|failed| {
@@ -62,7 +62,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
-    let store = open(&args.store)?;
+    let store = open_store(&args.store, false)?;
     let mut out = BufWriter::new(io::stdout());
     let mut origin = None;
     let done = block_on(archive::ls(store, &args.origin, |row| match args.format {
@@ -86,7 +86,7 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
-    let store = open(&args.store)?;
+    let store = open_store(&args.store, false)?;
     let inspection = block_on(archive::inspect(store, &args.key))??;
     let mut out = BufWriter::new(io::stdout());
     let written = match args.format {
@@ -95,10 +95,6 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     };
     finish(written.and_then(|()| out.flush()))?;
     Ok(if inspection.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-fn open(store: &Store) -> Result<Arc<dyn auditseal_vault::Store>, Failure> {
-    Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
 }
 
 /// Reads trusted keys: each argument is a vkey, or a file with one in each line.

@@ -55,6 +55,10 @@ impl SealedBatch {
         if Seal::parse(&text).as_ref() != Ok(&seal) {
             return Err(SealError::Invalid(MalformedNote { what: "doesn't read back".to_owned() }));
         }
+        if index.is_some_and(|index| !wrapper::is_object(index)) {
+            let what = "the index isn't one JSON object on one line".to_owned();
+            return Err(SealError::Invalid(MalformedNote { what }));
+        }
         let line = wrapper::write(&signer.sign(&text), index);
         if line.len() + BLOCK_HEADER > MAX_SEAL_BLOCK {
             return Err(SealError::TooLong(line.len()));

@@ -67,10 +67,13 @@ fn unescape(text: &[u8]) -> Option<(String, &[u8])> {
     }
 }
 
-/// Whether `index` is one JSON object without newlines.
+/// Whether `index` is one JSON object without newlines, which can't be taken for a seal.
 pub(crate) fn is_object(index: &[u8]) -> bool {
     index.starts_with(b"{")
         && index.ends_with(b"}")
         && memchr::memchr2(b'\n', b'\r', index).is_none()
-        && serde_json::from_slice::<serde::de::IgnoredAny>(index).is_ok()
+        && find(index).is_none()
+        // serde_json doesn't look at the bytes of strings that it ignores.
+        && std::str::from_utf8(index)
+            .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }

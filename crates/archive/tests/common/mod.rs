@@ -1,14 +1,16 @@
 //! Stores and sinks for tests.
 #![allow(dead_code)] // each test binary uses its own part of this
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use auditseal_archive::{CatError, CatOptions, Finding, Options, Report, cat, verify};
 use auditseal_format::{ObjectKey, Origin};
 use auditseal_vault::Store;
 use auditseal_vault::double::MemoryStore;
-use auditseal_vectors::Archive;
+use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
 
 /// A store with these objects, all put long after they were sealed.
 pub(crate) fn memory(archive: &Archive) -> MemoryStore {
@@ -58,4 +60,55 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Six objects: genesis, two batches, a heartbeat, two batches; seq 5 is the newest.
+pub(crate) fn six() -> Chain {
+    chain("c/n/s", 1)
+}
+
+/// The same of another chain, or of another signer.
+pub(crate) fn chain(origin: &str, signer: u8) -> Chain {
+    let mut chain = Chain::new(origin, TestSigner::new(signer));
+    chain.genesis();
+    chain.batch(&[Piece::new("audit.log", events(0..3))]);
+    chain.batch(&[Piece::new("audit.log", events(3..5))]);
+    chain.heartbeat();
+    chain.batch(&[Piece::new("audit.log", events(5..9)).last().named("audit-1.log")]);
+    chain.batch(&[Piece::new("new", events(9..11)).named("audit.log")]);
+    chain
+}
+
+/// What a reader of this chain is given: its key, and the time at which it was sealed.
+pub(crate) fn options(chain: &Chain) -> Options {
+    Options::new(vec![chain.current_signer().identity()], chain.now())
+}
+
+/// Verdict and seq of each finding, a range as its first seq.
+pub(crate) fn verdicts(findings: &[Finding]) -> Vec<(&'static str, Option<u64>)> {
+    findings.iter().map(|finding| (finding.verdict.name(), finding.seq)).collect()
+}
+
+pub(crate) async fn findings(archive: &Archive, options: &Options) -> Report {
+    verify(store_of(archive), options, |_| {}).await.unwrap()
+}
+
+/// A chain's bytes, as `cat` gives them.
+pub(crate) async fn restored(archive: &Archive, chain: &Chain) -> Result<Vec<u8>, CatError> {
+    let vkeys = vec![chain.current_signer().identity()];
+    let options = CatOptions { vkeys: Some(vkeys), ..CatOptions::default() };
+    let sink = Sink::default();
+    cat(store_of(archive), chain.origin(), &options, sink.clone(), |_| {}).await?;
+    Ok(sink.bytes())
+}
+
+/// Bytes that don't compress, without newline and NUL.
+pub(crate) fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+    let next = move |_| {
+        // Knuth's MMIX generator: the same bytes on every machine.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let byte = seed.to_be_bytes()[0];
+        if matches!(byte, 0 | b'\n') { b'x' } else { byte }
+    };
+    (0..length).map(next).collect()
 }

@@ -77,7 +77,10 @@ impl Range {
         let bytes = self.payload_bytes();
         check(&[
             (self.start <= self.end, "a range ends before it starts"),
-            (self.start < self.end || self.is_final, "a range is empty and not final"),
+            (
+                self.start < self.end || (self.is_final && !self.unterminated && self.lines == 0),
+                "a range is empty and not just final",
+            ),
             (bytes.is_some_and(|bytes| bytes >= self.lines), "a range has more lines than bytes"),
             (bytes == Some(0) || self.lines > 0, "a range has bytes and no lines"),
             (!self.unterminated || self.lines > 0, "an unterminated range has no lines"),

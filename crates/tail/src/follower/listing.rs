@@ -21,7 +21,7 @@ impl<D: Disk> Follower<D> {
     pub(super) fn refresh(&mut self, look: &mut Look<D::File>) {
         let mut again = true;
         for _ in 0..RELISTS {
-            let entries = match self.disk.list() {
+            let entries = match self.list() {
                 Ok(entries) => entries,
                 Err(error) => {
                     // What is held can be read on; who is live stays as it was.
@@ -52,6 +52,21 @@ impl<D: Disk> Follower<D> {
         self.carriers.retain(|_, c| c.listed || !matches!(c.state, State::Consumed));
     }
 
+    /// Lists the directory; again, if the live file is missing: it is probably being renamed, and
+    /// under both its names the listing may have passed it by. Without it, the order of files that
+    /// are new to us would be a guess.
+    fn list(&mut self) -> io::Result<Vec<Entry>> {
+        let entries = self.disk.list()?;
+        let live = self
+            .carriers
+            .values()
+            .find(|carrier| carrier.held.is_some() && carrier.standing == Standing::Live);
+        if live.is_some_and(|live| !entries.iter().any(|entry| entry.key == live.key)) {
+            return self.disk.list();
+        }
+        Ok(entries)
+    }
+
     /// The entries of this family, oldest first.
     fn ours(&self, entries: Vec<Entry>, look: &mut Look<D::File>) -> Vec<(Role, Entry)> {
         let mut ours: Vec<(Role, Entry)> = Vec::new();
@@ -78,14 +93,34 @@ impl<D: Disk> Follower<D> {
         }
         let mut fresh = Vec::new();
         for (role, entry) in entries {
-            match self.carriers.iter().find(|(_, c)| same(c, &role, &entry)).map(|(id, _)| *id) {
+            match self.find(&role, &entry) {
                 Some(id) => self.seen(id, role, entry),
                 None => fresh.push((role, entry)),
             }
         }
+        self.merge();
         for entry in fresh {
             let order = self.place(&entry.0);
             self.add(Carrier::new(entry, order, self.now, self.looks));
+        }
+    }
+
+    fn find(&self, role: &Role, entry: &Entry) -> Option<u64> {
+        let fits = || self.carriers.iter().filter(|(_, c)| same(c, role, entry));
+        let held = fits().find(|(_, carrier)| carrier.held.is_some());
+        held.or_else(|| fits().next()).map(|(id, _)| *id)
+    }
+
+    /// A file that was renamed during a listing may have been seen under both names, and opened
+    /// under one of them.
+    fn merge(&mut self) {
+        let twins = self.ids(|placeholder| {
+            !placeholder.listed
+                && placeholder.held.is_none()
+                && self.carriers.values().any(|c| c.held.is_some() && moved(placeholder, c))
+        });
+        for id in twins {
+            self.carriers.remove(&id);
         }
     }
 
@@ -177,10 +212,8 @@ impl<D: Disk> Follower<D> {
     }
 
     fn hold_other(&mut self, id: u64, stat: crate::disk::Stat, file: D::File) {
-        if let Some(other) = self.carriers.values_mut().find(|c| c.key == stat.key) {
-            if other.held.is_none() && !matches!(other.state, State::Consumed) {
-                other.hold(file);
-            }
+        // Only a held inode is certain not to have been given to another file.
+        if self.carriers.values().any(|c| c.held.is_some() && c.key == stat.key) {
             return;
         }
         let Some(listed) = self.carriers.get(&id) else { return };
@@ -211,11 +244,7 @@ fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
     if carrier.role.gzip != role.gzip {
         return false;
     }
-    let renamed = match (&carrier.role.age, &role.age) {
-        (Age::Live, Age::Stamped(_) | Age::Numbered(_)) => true,
-        (Age::Numbered(before), Age::Numbered(after)) => after.0 == before.0 + 1,
-        _ => false,
-    };
+    let renamed = renames(&carrier.role.age, &role.age);
     if matches!(carrier.state, State::Consumed) {
         // Its number may go up every night. That is believed of compressed files only, where
         // finding out would mean to decode them all again.
@@ -224,4 +253,24 @@ fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
     } else {
         (carrier.name == entry.name || renamed) && entry.size >= carrier.size
     }
+}
+
+/// Whether rotation makes the one name of the other.
+fn renames(before: &Age, after: &Age) -> bool {
+    match (before, after) {
+        (Age::Live, Age::Stamped(_) | Age::Numbered(_)) => true,
+        (Age::Numbered(before), Age::Numbered(after)) => after.0 == before.0 + 1,
+        _ => false,
+    }
+}
+
+/// Whether a carrier that was never opened is the inode that was opened under another name.
+fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
+    let (before, after) = (&placeholder.role, &held.role);
+    placeholder.key == held.key
+        && before.gzip == after.gzip
+        && placeholder.size <= held.size
+        && (before.age == after.age
+            || renames(&before.age, &after.age)
+            || renames(&after.age, &before.age))
 }

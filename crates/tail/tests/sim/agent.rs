@@ -153,6 +153,7 @@ impl Agent {
         for story in &mut world.stories {
             let archived = self.archive.of(&story.bytes);
             story.relisted = false;
+            story.read = false;
             story.cursor = archived.is_some_and(|(_, archived)| !archived.final_);
             story.need = match archived {
                 Some((_, archived)) => Need::UpTo(archived.bytes.len()),

@@ -26,6 +26,8 @@ pub struct Story {
     pub need: Need,
     /// What the file held before it was cut.
     pub previous: Option<usize>,
+    /// Bytes of it were read, so that the follower can tell it from what comes after a cut.
+    pub read: bool,
     /// It was cut; what was not taken before is lost.
     pub truncated: bool,
     /// Seen in a listing since the follower last started.
@@ -193,6 +195,9 @@ impl DiskFile for SimFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut world = self.disk.call();
         world.touch(self.index);
+        if let Some(story) = world.inodes[self.index].story {
+            world.stories[story].read |= !world.inodes[self.index].bytes.is_empty();
+        }
         let bytes = &world.inodes[self.index].bytes;
         let start = (offset as usize).min(bytes.len());
         let mut end = (start + buf.len()).min(bytes.len());

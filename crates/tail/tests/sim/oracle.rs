@@ -73,6 +73,8 @@ fn check_story(
     let ready = if live { lines(&story.bytes) } else { whole };
     let need = match story.need {
         Need::Nothing => 0,
+        // Cut and written anew between being listed and being read: nobody can tell.
+        _ if story.truncated && !story.read => 0,
         Need::UpTo(length) => length.min(ready),
         Need::All => ready,
     };
