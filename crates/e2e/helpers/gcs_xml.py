@@ -2,7 +2,8 @@
 """Put what fake-gcs-server lacks in front of it: gcs_xml.py PORT UPSTREAM_PORT.
 
 Google's XML API takes a plain PUT /bucket/object with x-goog-if-generation-match, and answers with ETag and x-goog-generation. The fake
-knows uploads, and their preconditions, by the JSON API only. So a PUT becomes a JSON upload; everything else goes through as it is.
+knows uploads, and their preconditions, by the JSON API only; so a PUT becomes a JSON upload. Google says by an XML error which thing is
+absent, and auditseal believes no other 404; the fake's is plain text. Everything else goes through as it is.
 """
 
 import http.client
@@ -25,6 +26,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.upload(path, body)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
         response, data = self.ask(self.command, self.path, body, headers)
+        plain = not path.startswith(("/storage/", "/upload/", "/_internal/"))
+        if response.status == 404 and plain and "/" in path.strip("/"):
+            error = b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
+            return self.reply(404, [("Content-Type", "application/xml; charset=UTF-8")], str(len(error)), error)
         # A HEAD's length is that of the body that a GET would have had.
         length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         self.reply(response.status, [(n, v) for n, v in response.getheaders() if n.lower() not in HOP], length, data)
