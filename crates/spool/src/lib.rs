@@ -11,6 +11,7 @@
 //! disagree. An object is written under another name, fsynced, renamed, and its directory fsynced:
 //! what has the final name is whole, whenever the power went.
 
+mod disk;
 mod error;
 mod finals;
 mod object_name;
@@ -22,5 +23,7 @@ pub use finals::Final;
 pub use spool::{Entry, Spool};
 pub use state::StateDir;
 
+#[cfg(test)]
+mod power_cut;
 #[cfg(test)]
 mod tests;

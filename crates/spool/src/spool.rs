@@ -1,13 +1,12 @@
 //! One chain's committed objects.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use auditseal_format::{ObjectKey, Origin};
 
-use crate::state::sync_dir;
+use crate::disk::Disk;
 use crate::{Error, Final, object_name};
 
 const FINALS: &str = "finals";
@@ -26,33 +25,35 @@ pub struct Entry {
 /// The committed objects of one chain, on this node.
 #[derive(Debug)]
 pub struct Spool {
+    /// For messages.
     dir: PathBuf,
+    disk: Box<dyn Disk>,
     entries: BTreeMap<u64, Entry>,
 }
 
 impl Spool {
     /// Reads the directory, removes what was never finished, and makes the rest durable.
-    pub(crate) fn open(dir: PathBuf, origin: Origin) -> Result<Self, Error> {
+    pub(crate) fn open(
+        dir: PathBuf,
+        mut disk: Box<dyn Disk>,
+        origin: &Origin,
+    ) -> Result<Self, Error> {
         let mut entries = BTreeMap::new();
-        for item in fs::read_dir(&dir).map_err(Error::io("read directory", &dir))? {
-            let item = item.map_err(Error::io("read directory", &dir))?;
-            let path = item.path();
-            let name = item.file_name();
-            let name = name.to_string_lossy();
+        for (name, size) in disk.list().map_err(Error::io("read directory", &dir))? {
             if name.ends_with(".tmp") {
-                fs::remove_file(&path).map_err(Error::io("remove unfinished", &path))?;
-            } else if let Some(key) = object_name::parse(&origin, &name) {
-                let size = item.metadata().map_err(Error::io("stat", &path))?.len();
-                if let Some(other) = entries.insert(key.seq, Entry { key, size }) {
-                    let what = format!("two objects with seq {}", other.key.seq);
-                    return Err(Error::Corrupt { path, what });
+                disk.remove(&name).map_err(Error::io("remove unfinished", &dir.join(&name)))?;
+            } else if let Some(key) = object_name::parse(origin, &name) {
+                let seq = key.seq;
+                if entries.insert(seq, Entry { key, size }).is_some() {
+                    let what = format!("two objects with seq {seq}");
+                    return Err(Error::Corrupt { path: dir.join(name), what });
                 }
             }
         }
         // A crash between rename and fsync: the name is there, but may not outlive a power cut.
         // Before anything is uploaded on the strength of it, it must.
-        sync_dir(&dir)?;
-        Ok(Self { dir, entries })
+        disk.sync_names().map_err(Error::io("sync directory", &dir))?;
+        Ok(Self { dir, disk, entries })
     }
 
     /// The committed objects, oldest first.
@@ -71,8 +72,7 @@ impl Spool {
     /// When another object with this seq is committed: one of them would be lost.
     pub fn commit(&mut self, key: &ObjectKey, bytes: &[u8]) -> Result<(), Error> {
         assert!(!self.entries.contains_key(&key.seq), "seq {} is committed", key.seq);
-        let path = self.path(key);
-        self.write_whole(&path, &[bytes])?;
+        self.write_whole(&object_name::write(key), bytes)?;
         self.entries.insert(key.seq, Entry { key: key.clone(), size: bytes.len() as u64 });
         Ok(())
     }
@@ -82,8 +82,7 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn read(&self, key: &ObjectKey) -> Result<Vec<u8>, Error> {
-        let path = self.path(key);
-        fs::read(&path).map_err(Error::io("read object", &path))
+        self.read_tail(key, u64::MAX)
     }
 
     /// Reads the last bytes of a committed object, at most `length`.
@@ -91,15 +90,9 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn read_tail(&self, key: &ObjectKey, length: u64) -> Result<Vec<u8>, Error> {
-        let path = self.path(key);
-        let read = || {
-            let mut file = File::open(&path)?;
-            let size = file.metadata()?.len();
-            file.seek(SeekFrom::Start(size.saturating_sub(length)))?;
-            let mut bytes = Vec::new();
-            file.take(length).read_to_end(&mut bytes).map(|_| bytes)
-        };
-        read().map_err(Error::io("read object", &path))
+        let name = object_name::write(key);
+        let read = self.disk.read_tail(&name, length);
+        read.map_err(Error::io("read object", &self.dir.join(name)))
     }
 
     /// Removes an object. Not made durable at once: at worst it is there again after a power cut,
@@ -108,11 +101,11 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn discard(&mut self, key: &ObjectKey) -> Result<(), Error> {
-        let path = self.path(key);
-        match fs::remove_file(&path) {
+        let name = object_name::write(key);
+        match self.disk.remove(&name) {
             Ok(()) => {}
             Err(cause) if cause.kind() == ErrorKind::NotFound => {}
-            Err(cause) => return Err(Error::io("remove object", &path)(cause)),
+            Err(cause) => return Err(Error::io("remove object", &self.dir.join(name))(cause)),
         }
         self.entries.remove(&key.seq);
         Ok(())
@@ -126,7 +119,7 @@ impl Spool {
         // The newest first, so that a crash in between leaves no hole.
         let keys: Vec<_> = self.entries.range(seq..).rev().map(|(_, e)| e.key.clone()).collect();
         keys.iter().try_for_each(|key| self.discard(key))?;
-        sync_dir(&self.dir)
+        self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))
     }
 
     /// The finals remembered so far; `None` when there is no such file, which for a chain that has
@@ -135,11 +128,10 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn finals(&self) -> Result<Option<Vec<Final>>, Error> {
-        let path = self.dir.join(FINALS);
-        let text = match fs::read(&path) {
+        let text = match self.disk.read_tail(FINALS, u64::MAX) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(Error::io("read", &path)(cause)),
+            Err(cause) => return Err(Error::io("read", &self.dir.join(FINALS))(cause)),
         };
         let Some(lines) = text.strip_prefix(FINALS_HEADER) else { return Ok(None) };
         // A line that a power cut tore belongs to an object that is still in the spool.
@@ -154,16 +146,13 @@ impl Spool {
         if finals.is_empty() {
             return Ok(());
         }
-        let path = self.dir.join(FINALS);
         // The line break in front ends a line that a power cut tore.
-        let text: String = finals.iter().map(|known| format!("\n{known}")).collect();
-        let append = || {
-            let mut file = File::options().append(true).open(&path)?;
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_data()
-        };
-        append().map_err(Error::io("append to", &path))
+        let mut text: String = finals.iter().map(|known| format!("\n{known}")).collect();
+        text.push('\n');
+        self.disk
+            .append(FINALS, text.as_bytes())
+            .and_then(|()| self.disk.sync(FINALS))
+            .map_err(Error::io("append to", &self.dir.join(FINALS)))
     }
 
     /// Replaces all finals, durably: for a new chain, and after they were lost.
@@ -171,33 +160,23 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn replace_finals(&mut self, finals: &[Final]) -> Result<(), Error> {
-        let text: String = finals.iter().map(|known| format!("{known}\n")).collect();
-        self.write_whole(&self.dir.join(FINALS), &[FINALS_HEADER.as_bytes(), text.as_bytes()])
+        let lines = finals.iter().map(|known| format!("{known}\n"));
+        let text: String = std::iter::once(FINALS_HEADER.to_owned()).chain(lines).collect();
+        self.write_whole(FINALS, text.as_bytes())
     }
 
-    fn path(&self, key: &ObjectKey) -> PathBuf {
-        self.dir.join(object_name::write(key))
-    }
-
-    /// Writes a file so that its name stands for all of it or isn't there: two fsyncs.
-    fn write_whole(&self, path: &Path, parts: &[&[u8]]) -> Result<(), Error> {
-        let tmp = path.with_extension("tmp");
-        let write = || {
-            let mut file = create_private_file(&tmp)?;
-            parts.iter().try_for_each(|part| file.write_all(part))?;
-            file.sync_all()
-        };
-        if let Err(cause) = write() {
+    /// Writes a file so that its name stands for all of it or isn't there: two fsyncs. The first
+    /// before the rename, or a power cut may leave the name without its contents.
+    fn write_whole(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.dir.join(name);
+        let tmp = format!("{name}.tmp");
+        let written = self.disk.write(&tmp, bytes).and_then(|()| self.disk.sync(&tmp));
+        if let Err(cause) = written {
             // Best effort: on a full disk its room is wanted; the next start removes it anyway.
-            drop(fs::remove_file(&tmp));
-            return Err(Error::io("write", path)(cause));
+            drop(self.disk.remove(&tmp));
+            return Err(Error::io("write", &path)(cause));
         }
-        fs::rename(&tmp, path).map_err(Error::io("rename into place", path))?;
-        sync_dir(&self.dir)
+        self.disk.rename(&tmp, name).map_err(Error::io("rename into place", &path))?;
+        self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))
     }
-}
-
-fn create_private_file(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }

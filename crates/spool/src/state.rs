@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use auditseal_format::Origin;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::disk::Directory;
 use crate::{Error, Spool};
 
 /// The state directory, locked as long as this value lives.
@@ -51,7 +52,7 @@ impl StateDir {
         if new {
             sync_dir(&self.path)?;
         }
-        Spool::open(path, origin.clone())
+        Spool::open(path.clone(), Box::new(Directory(path)), origin)
     }
 }
 
@@ -66,6 +67,6 @@ fn create_private(path: &Path) -> Result<(), Error> {
 }
 
 /// Makes renames and removals in a directory durable.
-pub(crate) fn sync_dir(path: &Path) -> Result<(), Error> {
+fn sync_dir(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync directory", path))
 }

@@ -42,7 +42,7 @@ fn unfinished_and_foreign_files_are_no_objects() {
     let state = StateDir::open(dir.path()).unwrap();
     state.spool(&origin()).unwrap();
     let chain = dir.path().join("c,n,s");
-    let names = ["000000000001_2026-11-21_e0.jsonl.tmp", "1_2026-11-21_e0.jsonl.zst", "README"];
+    let names = ["000000000001_2026-11-21_e0.jsonl.zst.tmp", "1_2026-11-21_e0.jsonl.zst", "README"];
     for name in names {
         std::fs::write(chain.join(name), "x").unwrap();
     }

@@ -1,0 +1,202 @@
+//! The power goes between any two operations on the disk, and what wasn't synced is gone, or half
+//! there, or all there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use auditseal_format::{Date, ObjectKey, Origin};
+
+use crate::Spool;
+use crate::disk::Disk;
+
+/// What a power cut leaves of things that weren't synced.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    Nothing,
+    /// Names as they were last, contents half: what a file system may do with delayed allocation.
+    NamesAndHalves,
+    Everything,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Contents: what a reader sees, and what is durable.
+    files: Vec<(Vec<u8>, Vec<u8>)>,
+    names: BTreeMap<String, usize>,
+    durable: BTreeMap<String, usize>,
+    /// Operations until the power goes.
+    left: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Machine(Arc<Mutex<State>>);
+
+impl Machine {
+    fn new(operations: usize) -> Self {
+        Self(Arc::new(Mutex::new(State { left: operations, ..State::default() })))
+    }
+
+    /// One operation, unless the power is gone.
+    fn step<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.0.lock().unwrap();
+        if state.left == 0 {
+            return Err(io::Error::other("no power"));
+        }
+        state.left -= 1;
+        act(&mut state)
+    }
+
+    /// The machine after the cut, with power for as long as wanted.
+    fn restarted(&self, what: Left) -> Self {
+        let state = self.0.lock().unwrap();
+        let names = match what {
+            Left::Nothing => &state.durable,
+            Left::NamesAndHalves | Left::Everything => &state.names,
+        };
+        let files = state.files.iter().map(|(seen, durable)| match what {
+            Left::Nothing => durable.clone(),
+            Left::NamesAndHalves if seen != durable => seen[..seen.len() / 2].to_vec(),
+            Left::NamesAndHalves | Left::Everything => seen.clone(),
+        });
+        Self(Arc::new(Mutex::new(State {
+            files: files.map(|bytes| (bytes.clone(), bytes)).collect(),
+            names: names.clone(),
+            durable: names.clone(),
+            left: usize::MAX,
+        })))
+    }
+}
+
+impl Disk for Machine {
+    fn list(&self) -> io::Result<Vec<(String, u64)>> {
+        let state = self.0.lock().unwrap();
+        let entry = |(name, at): (&String, &usize)| (name.clone(), state.files[*at].0.len() as u64);
+        Ok(state.names.iter().map(entry).collect())
+    }
+
+    fn read_tail(&self, name: &str, length: u64) -> io::Result<Vec<u8>> {
+        let state = self.0.lock().unwrap();
+        let at = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        let bytes = &state.files[at].0;
+        let from = (bytes.len() as u64).saturating_sub(length) as usize;
+        Ok(bytes[from..].to_vec())
+    }
+
+    fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.step(|state| {
+            state.files.push((bytes.to_vec(), Vec::new()));
+            state.names.insert(name.to_owned(), state.files.len() - 1);
+            Ok(())
+        })
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.step(|state| {
+            let at = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+            state.files[at].0.extend(bytes);
+            Ok(())
+        })
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        self.step(|state| {
+            let at = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+            state.files[at].1 = state.files[at].0.clone();
+            Ok(())
+        })
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.step(|state| {
+            let at = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+            state.names.insert(to.to_owned(), at);
+            Ok(())
+        })
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.step(|state| {
+            state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
+            Ok(())
+        })
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        self.step(|state| {
+            state.durable = state.names.clone();
+            Ok(())
+        })
+    }
+}
+
+fn key(seq: u64) -> ObjectKey {
+    let origin = Origin::new("c", "n", "s").unwrap();
+    ObjectKey { origin, seq, epoch: 0, date: Date::EPOCH }
+}
+
+fn object(seq: u64) -> Vec<u8> {
+    format!("the whole of object {seq}").into_bytes()
+}
+
+fn open(machine: &Machine) -> Result<Spool, crate::Error> {
+    Spool::open(PathBuf::from("spool"), Box::new(machine.clone()), &key(0).origin)
+}
+
+/// Commits and discards until the power goes; returns the seqs whose commit returned, and those
+/// whose discard began.
+fn work(machine: &Machine) -> (Vec<u64>, Vec<u64>) {
+    let (mut committed, mut discarded) = (vec![], vec![]);
+    let Ok(mut spool) = open(machine) else { return (committed, discarded) };
+    for seq in 0..4 {
+        if spool.commit(&key(seq), &object(seq)).is_err() {
+            break;
+        }
+        committed.push(seq);
+        if seq >= 2 {
+            discarded.push(seq - 2);
+            if spool.discard(&key(seq - 2)).is_err() {
+                break;
+            }
+        }
+    }
+    (committed, discarded)
+}
+
+#[test]
+fn whenever_the_power_goes_what_was_committed_is_there_and_whole() {
+    let enough = Machine::new(usize::MAX);
+    assert_eq!(work(&enough).0, [0, 1, 2, 3]);
+    let operations = usize::MAX - enough.0.lock().unwrap().left;
+    assert!(operations > 15);
+    for cut in 0..=operations {
+        for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+            let machine = Machine::new(cut);
+            let (committed, discarded) = work(&machine);
+            let spool = open(&machine.restarted(left)).unwrap();
+            let found: Vec<u64> = spool.entries().map(|entry| entry.key.seq).collect();
+            for seq in committed.iter().filter(|seq| !discarded.contains(seq)) {
+                assert!(found.contains(seq), "cut {cut}, {left:?}: {seq} is gone");
+            }
+            for seq in found {
+                let read = spool.read(&key(seq)).unwrap();
+                assert_eq!(read, object(seq), "cut {cut}, {left:?}: {seq} is torn");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_commit_can_be_tried_again() {
+    for failing in 1..=4 {
+        let machine = Machine::new(failing);
+        let mut spool = open(&machine).unwrap();
+        spool.commit(&key(0), &object(0)).unwrap_err();
+        assert_eq!(spool.entries().count(), 0);
+        machine.0.lock().unwrap().left = usize::MAX;
+        spool.commit(&key(0), &object(0)).unwrap();
+        assert_eq!(spool.read(&key(0)).unwrap(), object(0));
+        assert_eq!(open(&machine.restarted(Left::Nothing)).unwrap().entries().count(), 1);
+    }
+}
