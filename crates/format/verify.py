@@ -5,8 +5,8 @@
               [--format text|json] [--restore OUT_FILE]
     verify.py --vectors DIR
 
-It stands in the order of FORMAT.md and shares no code with the Rust crates. § names a heading
-of FORMAT.md. Needs: pip install zstandard blake3 cryptography.
+DIR is a local copy of an archive, from below its prefix. The page is followed in its order; § names a
+heading of it. Needs: pip install zstandard blake3 cryptography.
 Exit: 0 complete; 1 findings; 2 it could not be checked.
 """
 import argparse
@@ -341,12 +341,12 @@ def cut(pieces, sizes):
 
 
 # ---------------- § Keys of objects
-KEY = re.compile(f"(?:.*/)?cluster=({PART})/node=({PART})/source=({PART})/date=([0-9-]{{10}})/"
-                 r"([0-9]{12})(?:\.e([1-9][0-9]{0,9}))?\.jsonl\.zst", re.DOTALL)  # fmt: skip
+KEY = re.compile(f"cluster=({PART})/node=({PART})/source=({PART})/date=([0-9-]{{10}})/"
+                 r"([0-9]{12})(?:\.e([1-9][0-9]{0,9}))?\.jsonl\.zst")  # fmt: skip
 
 
 def parse_key(key):
-    """§ Keys of objects: (origin, date, seq, epoch), or None if the name isn't of the shape."""
+    """§ Keys of objects, below the prefix: (origin, date, seq, epoch), or None if not of the shape."""
     match = KEY.fullmatch(key)
     if not match or int(match[6] or 0) >= 2**32:
         return None
@@ -437,7 +437,7 @@ def verify(store, trusted, asked=(), head=None, now=None):
 
 def check_chain(origin, objects, trusted, head, now, result):
     """§ Reading and verifying, the table of verdicts, for one origin."""
-    findings, infos = set(), set()
+    findings = set()
 
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
@@ -467,14 +467,14 @@ def check_chain(origin, objects, trusted, head, now, result):
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
     for o in objects:
         if passed(o):
-            infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
+            result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
             continue
         if o.verdict:
             find(o.verdict, o.seq)
         if o.note and not o.at_its_key:
             find("REPLAY" if o.note.hash in in_place else "REORDERED", o.seq)
         if o.note:
-            check_note(o, chain, find, infos)
+            check_note(o, chain, find, result.infos)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
     for seq in sorted({o.seq for o in objects} | set(chain)):
         for missing in range(expected, min(seq + (seq not in taken), expected + MAX_MISSING)):
@@ -487,13 +487,12 @@ def check_chain(origin, objects, trusted, head, now, result):
     newest = notes[-1] if notes else None
     check_joins(notes, find)
     if head and (newest is None or newest.seq < head[0]):
-        find("TRUNCATED", head[0])
+        find("TRUNCATED", newest.seq + 1 if newest else 0)
     elif head and head[0] in chain and chain[head[0]].hash != head[1]:
         find("FORK", head[0])
     if newest and newest.next_by is not None and newest.next_by < now:
         find("SILENT", newest.seq)
     result.findings |= findings
-    result.infos |= infos
     result.chains[origin] = (notes, objects)
     if not findings:
         result.until[origin] = newest.sealed
@@ -615,9 +614,11 @@ def run_archive(args):
     trusted = set(read_vkeys(args.vkey))
     result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
                     args.now and TIME(args.now))  # fmt: skip
+    if result.exit == 2:
+        print("verify.py: nothing to check", file=sys.stderr)
     if args.restore and result.exit == 0:
         if len(result.chains) != 1:
-            raise OSError("can restore one source at a time")
+            raise ValueError("can restore one source at a time")
         with open(args.restore, "w+b") as out:
             restore(store, *next(iter(result.chains.values())), out)
     if args.format == "json":
@@ -666,7 +667,10 @@ def run_vectors(folder):
     paths = sorted(os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".txt"))
     failed = 0
     for path in paths:
-        mismatches = run_vector(path)
+        try:
+            mismatches = run_vector(path)
+        except (Finding, KeyError, OSError, ValueError) as error:
+            mismatches = [f"{os.path.basename(path)}: {error!r}"]
         failed += bool(mismatches)
         print("\n".join(mismatches), end="\n" if mismatches else "")
     print(f"{len(paths) - failed} passed, {failed} failed")
@@ -675,14 +679,12 @@ def run_vectors(folder):
 
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
-    parser.add_argument("--archive", metavar="DIR")
-    parser.add_argument("--vectors", metavar="DIR")
-    parser.add_argument("--vkey", action="append", default=[], metavar="VKEY|FILE")
-    parser.add_argument("--origin", action="append", default=[], metavar="C/N/S")
-    parser.add_argument("--head", metavar="SEQ:HASH")
-    parser.add_argument("--now", metavar="TIME")
+    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("now", "TIME"),
+                          ("restore", "OUT_FILE")):  # fmt: skip
+        parser.add_argument(f"--{option}", metavar=value)
+    for option, value in (("vkey", "VKEY|FILE"), ("origin", "C/N/S")):
+        parser.add_argument(f"--{option}", metavar=value, action="append", default=[])
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--restore", metavar="OUT_FILE")
     args = parser.parse_args()
     try:
         if args.vectors:
@@ -692,7 +694,7 @@ def main():
         return run_archive(args)
     except Finding:
         print("verify.py: a vkey, origin, head or time is not well-formed", file=sys.stderr)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         print(f"verify.py: {error}", file=sys.stderr)
     return 2
 

@@ -188,8 +188,8 @@ impl Chain {
             spool_limit: settings.spool_limit,
             give_up: one_shot.then(|| nanos(settings.give_up)),
             backoff: Backoff {
-                first: 200_000_000,
-                max: 30_000_000_000,
+                first: nanos(settings.retry.0),
+                max: nanos(settings.retry.1),
                 // The one place that wants chance: agents that fail together spread out.
                 seed: RandomState::new().build_hasher().finish(),
             },

@@ -20,4 +20,4 @@ pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};
 pub use progress::{Progress, Tally};
-pub use settings::{Settings, SourceSpec};
+pub use settings::{RETRY, Settings, SourceSpec};

@@ -31,6 +31,9 @@ impl FromStr for SourceSpec {
     }
 }
 
+/// Waits between attempts that suit a store: soon again, then every half minute.
+pub const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
 /// Everything `run` and `backfill` are told. Store and clock are passed beside it: they are what
 /// tests replace.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// A one-shot ends when the store has accepted nothing for so long.
     pub give_up: Duration,
+    /// First and longest wait between attempts of an upload.
+    pub retry: (Duration, Duration),
     /// After a stop, how long uploads may still take.
     pub grace: Duration,
     /// Bytes of sealed objects kept on the node at most.

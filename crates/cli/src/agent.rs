@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, Settings, system_clock};
+use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock};
 use auditseal_format::Compression;
 use auditseal_note::Signer as _;
 use auditseal_vault::Store;
@@ -80,6 +80,7 @@ fn settings(writer: Writer, mode: Mode) -> Settings {
         window: Duration::from_secs(5),
         heartbeat: Duration::from_secs(60),
         give_up: Duration::from_secs(300),
+        retry: RETRY,
         grace: GRACE,
         spool_limit: writer.spool_limit,
         jobs: 1,

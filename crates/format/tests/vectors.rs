@@ -1,0 +1,132 @@
+//! The vectors, object by object: steps 1–6 of FORMAT.md, "Reading and verifying".
+
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
+
+use std::collections::BTreeSet;
+
+use auditseal_format::seal::Range;
+use auditseal_format::{Fault, ObjectKey, ObjectSeal, PayloadDecoder, Seal};
+use auditseal_note::SignedNote;
+use auditseal_vectors::Vector;
+
+/// Verdicts on single objects.
+const OBJECT: [&str; 5] = ["UNSEALED", "MALFORMED", "BAD_SIGNATURE", "WRONG_ORIGIN", "TAMPERED"];
+
+fn all() -> impl Iterator<Item = Vector> {
+    let vectors = Vector::committed().unwrap();
+    assert!(vectors.len() > 400, "the vectors are there");
+    vectors.into_values()
+}
+
+/// Opens an object with all checks there are.
+fn open(object: &[u8]) -> Result<ObjectSeal, Fault> {
+    let seal = ObjectSeal::read(object)?;
+    seal.check_frame(object, object.len() as u64)?;
+    let mut decoder = PayloadDecoder::new(&seal.seal.payload)?;
+    let (mut payload, blocks) = (Vec::new(), seal.blocks());
+    decoder.blocks(&object[blocks.start as usize..blocks.end as usize], |bytes| {
+        payload.extend_from_slice(bytes);
+        assert!(payload.len() as u64 <= seal.seal.payload.bytes, "no more than is stated");
+    })?;
+    decoder.finish()?;
+    if ranges_hold(&seal.seal.ranges, &payload) {
+        Ok(seal)
+    } else {
+        Err(Fault::Malformed("a range has another number of lines".to_owned()))
+    }
+}
+
+/// Whether each range's part of the payload has its lines.
+fn ranges_hold(ranges: &[Range], mut payload: &[u8]) -> bool {
+    let mut holds = true;
+    for range in ranges {
+        let size = range.payload_bytes().unwrap() as usize;
+        let (part, rest) = payload.split_at(size);
+        let lines = part.iter().filter(|byte| **byte == b'\n').count() as u64;
+        holds &= lines == range.lines && (part.is_empty() || part.ends_with(b"\n"));
+        payload = rest;
+    }
+    holds && payload.is_empty()
+}
+
+/// The verdict of steps 1–6, if an object fails one.
+fn verdict(key: &ObjectKey, object: &[u8]) -> Option<&'static str> {
+    match open(object) {
+        Err(Fault::Unsealed) => Some("UNSEALED"),
+        Err(Fault::Malformed(_)) => Some("MALFORMED"),
+        Err(Fault::BadSignature(_)) => Some("BAD_SIGNATURE"),
+        Err(Fault::Tampered(_)) => Some("TAMPERED"),
+        Ok(seal) => (seal.seal.origin != key.origin).then_some("WRONG_ORIGIN"),
+    }
+}
+
+#[test]
+fn every_object_is_judged_as_its_vector_says() {
+    let mut wrong = Vec::new();
+    for vector in all() {
+        let name = &vector.name;
+        // An epoch that falls is MALFORMED too, and no fault of one object.
+        let whole = name.starts_with("epoch-") || name == "fork-epochs-continued";
+        let expected: BTreeSet<&str> = vector
+            .findings
+            .iter()
+            .map(String::as_str)
+            .filter(|finding| OBJECT.contains(&finding.split(' ').next().unwrap()) && !whole)
+            .collect();
+        let mut found = BTreeSet::new();
+        for (key, object) in &vector.objects {
+            let Some(key) = ObjectKey::parse(key) else { continue };
+            let place = format!("{} {}", key.origin, key.seq);
+            let passed = vector.infos.contains(&format!("UNEXPECTED_OBJECT {place}"));
+            if let Some(verdict) = verdict(&key, object)
+                && !passed
+            {
+                found.insert(format!("{verdict} {place}"));
+            }
+        }
+        let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+        if found != expected {
+            wrong.push(format!("{name} ({}): {found:?}, not {expected:?}", vector.about));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_call_opens_what_all_checks_open() {
+    for vector in all() {
+        for object in vector.objects.values() {
+            let (whole, stepwise) = (ObjectSeal::open(object), open(object));
+            // What it leaves to its caller: the lines of each range.
+            if !vector.name.starts_with("payload-range-") {
+                assert_eq!(whole, stepwise, "{}", vector.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_note_that_is_read_prints_the_same_text() {
+    let mut notes = 0;
+    for vector in all() {
+        for object in vector.objects.values() {
+            let Ok(read) = ObjectSeal::read(object) else { continue };
+            let text = SignedNote::parse(&read.note).unwrap().text();
+            assert_eq!(Seal::parse(text).as_ref(), Ok(&read.seal), "{}", vector.name);
+            assert_eq!(read.seal.text(), text, "{}", vector.name);
+            assert_eq!(read.seal.hash(), read.hash, "{}", vector.name);
+            notes += 1;
+        }
+    }
+    assert!(notes > 500, "only {notes} notes");
+}
+
+#[test]
+fn objects_cut_in_two_anywhere_are_refused() {
+    let chain = auditseal_vectors::example::chain();
+    let object = &chain.head().bytes;
+    for length in 0..object.len() {
+        assert!(ObjectSeal::open(&object[..length]).is_err(), "first {length} bytes");
+        assert!(ObjectSeal::open(&object[object.len() - length..]).is_err(), "last {length} bytes");
+    }
+}

@@ -1,0 +1,51 @@
+//! Writes the vectors and FORMAT.md's worked example: `make vectors`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use auditseal_vectors::{cases, example};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let outcome = match (arguments.next(), arguments.next()) {
+        (Some(directory), None) => write(Path::new(&directory)),
+        _ => Err("usage: vectors DIRECTORY".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            use std::io::Write as _;
+            // There is nowhere else to say that it couldn't be said.
+            writeln!(std::io::stderr(), "vectors: {what}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(directory: &Path) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for vector in cases::all() {
+        let path = directory.join(format!("{}.txt", vector.name));
+        fs::write(&path, vector.to_string()).map_err(|e| format!("{}: {e}", path.display()))?;
+        names.insert(path);
+    }
+    let entries = fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    for entry in entries {
+        let path = entry.map_err(|e| format!("{}: {e}", directory.display()))?.path();
+        let stale = path.extension().is_some_and(|e| e == "txt") && !names.contains(&path);
+        if stale {
+            fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+    }
+    rewrite(&example::page())
+}
+
+fn rewrite(page: &Path) -> Result<(), String> {
+    let fail = |e: std::io::Error| format!("{}: {e}", page.display());
+    let text = fs::read_to_string(page).map_err(fail)?;
+    let text = example::with_example(&text)
+        .ok_or_else(|| format!("{}: no markers for the worked example", page.display()))?;
+    fs::write(page, text).map_err(fail)
+}

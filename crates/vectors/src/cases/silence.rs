@@ -1,0 +1,43 @@
+//! Chains that don't go on as promised.
+
+use super::{LOG, ORIGIN, four, signer, small};
+use crate::{Chain, Piece, Vector, events};
+
+pub(super) fn cases() -> Vec<Vector> {
+    let chain = four();
+    let promised = chain.head().seal.next_by.expect("a heartbeat promises");
+    let just = promised.saturating_add(1);
+    let mut ended = small();
+    ended.final_();
+    let mut cut = ended.archive();
+    cut.remove(&ended.key(2));
+    // A later promise of an older note doesn't count.
+    let mut shorter = small();
+    shorter.promise(60).batch(&[Piece::new(LOG, events(2..3))]);
+    let short = shorter.head().seal.next_by.expect("a batch promises").saturating_add(1);
+    let mut other = Chain::new("c/m/s", signer());
+    other.wait(60).genesis();
+    let mut both = chain.archive();
+    both.extend(other.archive());
+    let mut resumed = small();
+    resumed.wait(86_400).heartbeat();
+    vec![
+        Vector::new("silent", "a microsecond after the promise", &chain)
+            .now(just)
+            .finding("SILENT c/n/s 3"),
+        Vector::new("silent-without-its-final", "the final seal is gone", &ended)
+            .objects(cut)
+            .now(just)
+            .finding("SILENT c/n/s 1"),
+        Vector::new("silent-by-the-newest", "only the newest note's promise counts", &shorter)
+            .now(short)
+            .finding("SILENT c/n/s 2"),
+        Vector::new("silent-one-of-two", "one of two chains is overdue", &other)
+            .objects(both)
+            .origin(ORIGIN)
+            .now(just)
+            .finding("SILENT c/n/s 3"),
+        // Lateness inside a chain that joins says nothing about its lines.
+        Vector::good("late-but-resumed", "a day's silence that ended", &resumed),
+    ]
+}

@@ -1,0 +1,24 @@
+//! Test chains, objects that are sealed wrongly, and the vectors in `testdata/vectors`.
+//!
+//! * [`Chain`] seals a correct chain step by step; the same calls always give the same bytes.
+//! * [`Chain::edit`] and [`Chain::rewrite`] make its writer lie; [`Parts`] and [`text`] take an
+//!   object apart and put it together wrongly.
+//! * [`Vector`] is one case in `testdata/vectors`: an archive and what a reader must find in it.
+//!   [`Vector::committed`] reads them; [`cases::all`] makes them.
+//!
+//! All keys are test keys made of small numbers. This crate is for tests only.
+
+pub mod cases;
+mod chain;
+pub mod example;
+mod parts;
+mod signer;
+mod source;
+pub mod text;
+mod vector;
+
+pub use chain::{Archive, Chain, event, events, head_text};
+pub use parts::{Parts, assemble, frame_header, raw_block, resign, rle_block, seal_line};
+pub use signer::TestSigner;
+pub use source::{Lost, Piece};
+pub use vector::{Vector, committed_dir};
