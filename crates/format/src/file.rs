@@ -78,8 +78,11 @@ impl FromStr for FileName {
     }
 }
 
-/// Percent-encodes all bytes but letters, digits, `.`, `_` and `-`.
+/// Percent-encodes all bytes but letters, digits, `.`, `_` and `-`. A lone `-` would read as "none".
 pub(crate) fn escape(bytes: &[u8]) -> String {
+    if bytes == b"-" {
+        return "%2D".to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {

@@ -87,7 +87,7 @@ fn names() {
     let escaped = "%00".repeat(255);
     judge(
         |text: &str| text.parse::<FileName>().ok(),
-        &["audit.log", "-", ".", "%2F", "%25", "%C3%A9", "a%20b_c-D.9", &long, &escaped],
+        &["audit.log", "--", ".", "%2D", "%2F", "%25", "%C3%A9", "a%20b_c-D.9", &long, &escaped],
         &[
             "",
             "a b",
@@ -95,7 +95,9 @@ fn names() {
             "é",
             "%41",
             "%2E",
-            "%2D",
+            "-",
+            "%2D%2D",
+            "a%2D",
             "%5F",
             "%2f",
             "%",
