@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The second verifier, crates/format/verify.py: over all vectors, over a real archive, and beside the first one over damaged copies of it.
+#
+#   second.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+LOGS=$ROOT/testdata/kube-apiserver-1.36.3
+WORK=$(mktemp -d "$E2E/second.XXXXXX")
+trap 'finish discard "$WORK"' EXIT
+
+vectors() { "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors"; }
+
+archive() {
+  mkdir "$WORK/log" "$WORK/archive" && cp "$LOGS"/*.log "$WORK/log" && gzip "$WORK"/log/audit-*[1-4].log &&
+    "$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey" &&
+    "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --store "file://$WORK/archive" \
+      --batch-size 1MiB --key "$WORK/key" --state "$WORK/state"
+}
+
+second() { "$PY" "$ROOT/crates/format/verify.py" --archive "$1" --vkey "$WORK/vkey" --origin e2e/node-1/kube "${@:2}"; }
+first() { "$AUDITSEAL" verify --store "file://$1" --vkey "$WORK/vkey" --origin e2e/node-1/kube; }
+
+restores() {
+  second "$WORK/archive" --restore "$WORK/restored" && cat "$LOGS"/audit-*.log "$LOGS/audit.log" | cmp - "$WORK/restored"
+}
+
+# Both verifiers must give the same verdicts on the same damage, whatever it is.
+agree() {
+  "$PY" "$HERE/helpers/damage.py" "$WORK/archive" "$WORK/damaged" "$1" || return 1
+  local one two
+  one=$(first "$WORK/damaged" | sed -n 's/^\([A-Z_]*\) origin=[^ ]*\( seq=\([0-9]*\)\)\{0,1\}.*/\1 \3/p' | grep -v '^COMPLETE' | sort -u)
+  two=$(second "$WORK/damaged" | grep -v -e '^info' -e COMPLETE | sed 's/ [^ ]* / /; s/ -$/ /' | sort -u)
+  [ -n "$one" ] && [ "$one" = "$two" ] || { printf 'damage %s\nfirst:  %s\nsecond: %s\n' "$1" "$one" "$two"; return 1; }
+}
+
+all_agree() { local seed; for seed in $(seq 60); do agree "$seed" || return 1; done; }
+
+python_env
+need_auditseal
+check "second verifier: all vectors" vectors
+check "second verifier: make an archive" archive
+check "second verifier: it is complete, and restored byte for byte" restores
+check "second verifier: the same verdicts as the first on 60 damaged archives" all_agree
