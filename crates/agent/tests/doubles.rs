@@ -1,0 +1,130 @@
+//! Two agents with one origin and one key, clocks that jump, and states that come back.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+mod node;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use auditseal_agent::{ChainEnd, Clock, Mode, Settings};
+use auditseal_format::{ObjectSeal, Time};
+use auditseal_shipper::Now;
+use node::{Node, lines};
+use tokio::sync::watch;
+
+fn settings(node: &Node, state: &str) -> Settings {
+    Settings { state: node.dir.path().join(state), ..node.settings(Mode::Live) }
+}
+
+/// One after the other, or at the same time; whoever loses halts or follows, and one chain grows.
+#[tokio::test]
+async fn two_agents_make_one_chain() {
+    let mut forks = 0;
+    for round in 0..12_u64 {
+        let node = Node::new();
+        node.write(&lines(0, 10));
+        let (stop, stopped) = watch::channel(false);
+        let clock = auditseal_agent::system_clock();
+        let one = node.run(settings(&node, "state"), clock.clone(), stopped.clone());
+        let two = async {
+            tokio::time::sleep(Duration::from_millis(round * 7)).await;
+            node.run(settings(&node, "double"), clock.clone(), stopped.clone()).await
+        };
+        let writer = async {
+            for part in 1..12 {
+                tokio::time::sleep(Duration::from_millis(15)).await;
+                node.write(&lines(part * 10, part * 10 + 10));
+            }
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            stop.send_replace(true);
+        };
+        let (one, two, ()) = tokio::join!(one, two, writer);
+        let ends = [one.unwrap().end, two.unwrap().end];
+        forks += ends.iter().filter(|end| matches!(end, ChainEnd::Forked(..))).count();
+        let going = ends.iter().any(|end| *end == ChainEnd::Done);
+        assert!(going, "round {round}: one of them goes on: {ends:?}");
+        assert_one_chain(&node);
+        assert!(node.restored().await == node.source(), "round {round}: nothing lost or twice");
+    }
+    assert!(forks > 0, "in some round both wanted the chain");
+}
+
+/// Each seq once, and each seal signed over the one before.
+fn assert_one_chain(node: &Node) {
+    let mut seals: Vec<_> =
+        node.store.objects().values().map(|bytes| ObjectSeal::open(bytes).unwrap()).collect();
+    seals.sort_by_key(|object| object.seal.seq);
+    let seqs: BTreeSet<_> = seals.iter().map(|object| object.seal.seq).collect();
+    assert_eq!(seqs.len(), seals.len(), "no seq twice");
+    for pair in seals.windows(2) {
+        assert_eq!(pair[1].seal.prev, Some(pair[0].hash));
+    }
+}
+
+/// A clock that can be set.
+fn settable(offset: &Arc<AtomicI64>) -> Clock {
+    let (offset, real) = (Arc::clone(offset), auditseal_agent::system_clock());
+    Arc::new(move || {
+        let now = real();
+        let micros = now.wall.micros().saturating_add(offset.load(Ordering::Relaxed));
+        Now { wall: Time::from_micros(micros), ..now }
+    })
+}
+
+/// Seals of 2099 and of 1970 in one chain: the head is found by seq, never by date.
+#[tokio::test]
+async fn a_lost_state_is_found_whatever_the_clocks_said() {
+    const YEAR: i64 = 366 * 86_400 * 1_000_000;
+    let node = Node::new();
+    let offset = Arc::new(AtomicI64::new(0));
+    for (round, years) in [0, 73, -200, 0, 73, 1].into_iter().enumerate() {
+        offset.store(years * YEAR, Ordering::Relaxed);
+        node.write(&lines(round * 10, round * 10 + 10));
+        if round % 2 == 1 {
+            node.rotate(u32::try_from(round).unwrap());
+        }
+        let (_stop, stopped) = watch::channel(false);
+        let settings = node.settings(Mode::OneShot);
+        let outcome = node.run(settings, settable(&offset), stopped).await.unwrap();
+        assert_eq!(outcome.end, ChainEnd::Done);
+        node.assert_same(&format!("round {round}")).await;
+        fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+    }
+    assert_one_chain(&node);
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A machine restored from a snapshot holds an old state: its chain went on without it. That is
+/// no fork: it takes over what stands there and goes on behind it.
+#[tokio::test]
+async fn an_old_snapshot_of_the_state_catches_up() {
+    let node = Node::new();
+    let state = node.dir.path().join("state");
+    node.write(&lines(0, 10));
+    node.backfill().await;
+    copy_dir(&state, &node.dir.path().join("snapshot"));
+    node.write(&lines(10, 30));
+    node.backfill().await;
+    fs::remove_dir_all(&state).unwrap();
+    copy_dir(&node.dir.path().join("snapshot"), &state);
+    node.write(&lines(30, 35));
+    assert_eq!(node.backfill().await.end, ChainEnd::Done);
+    node.assert_same("after the snapshot").await;
+    assert_one_chain(&node);
+}
