@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second verifier for auditseal archives, written from FORMAT.md alone.
+"""A second verifier for auditseal archives, written from FORMAT.md and not from the first one's source.
 
     verify.py --archive DIR --vkey VKEY|FILE … [--origin C/N/S]… [--head SEQ:HASH] [--now TIME]
               [--format text|json] [--restore OUT_FILE]
@@ -106,9 +106,13 @@ def parse_seal(line):
     need(match)
     raw, index = match.groups()
     if index is not None:
+        depth = 0
+        for bracket in re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", index)):
+            depth += 1 if bracket in b"[{" else -1
+            need(depth <= 127)
         try:
             json.loads(index.decode("utf-8"), parse_int=len, parse_float=len, parse_constant=lambda _: need(False))
-        except (ValueError, RecursionError):
+        except ValueError:
             raise Finding("MALFORMED") from None
     return re.sub(rb"\\(.)", lambda m: b"\n" if m[1] == b"n" else m[1], raw), index
 
@@ -155,9 +159,12 @@ def parse_base64(value):
     return data
 
 
+KEY_NAME = "[!-*,-~]{1,128}"
+
+
 def parse_vkey(value):
     """§ Note, `vkey`."""
-    match = re.fullmatch(r"([!-*,-~]{1,128})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{44})", value)
+    match = re.fullmatch(rf"({KEY_NAME})\+([0-9a-f]{{8}})\+([A-Za-z0-9+/]{{44}})", value)
     need(match)
     data = parse_base64(match[3])
     need(len(data) == 33 and data[0] == 1)
@@ -177,7 +184,9 @@ def escaped(limit):
     """§ Note, `name`: 1–255 bytes, before escaping."""
 
     def parse(value):
-        need(re.fullmatch(r"(?:[A-Za-z0-9._-]|%[0-9A-F]{2})+", value))
+        if value == "%2D":  # a name that is only "-", which would say "none"
+            return value
+        need(value != "-" and re.fullmatch(r"(?:[A-Za-z0-9._-]|%[0-9A-F]{2})+", value))
         need(not any(re.match(r"[A-Za-z0-9._-]", chr(int(h, 16))) for h in re.findall("%(..)", value)))
         need(len(re.sub("%..", "x", value)) <= limit)
         return value
@@ -189,7 +198,7 @@ NUMBER = "0|[1-9][0-9]{0,19}"
 N, N32, SEQ, WINDOW = (of(NUMBER, limit) for limit in (2**64 - 1, 2**32 - 1, MAX_SEQ, 23))
 HASH, WORD, STORE = of("[0-9a-f]{64}"), of("[a-z0-9-]{1,64}"), of("[a-z0-9._-]{1,64}")
 TIME, VKEY, FILE, NAME, VERSION = parse_time, parse_vkey, parse_file, escaped(255), escaped(1024)
-PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,252}"
+PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,244}"
 ORIGIN = of(f"{PART}/{PART}/{PART}")
 UUID, ID = of("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), of("[0-9a-f]{32}")
 KIND = of("genesis|batch|heartbeat|gap|reanchor|final")
@@ -222,12 +231,12 @@ def parse_note(raw):
     note = parse_text(lines[:-3])
     note.text = raw[: raw.rindex(b"\n\n") + 1]
     note.hash = blake(note.text)
-    dash, name, signature, *more = lines[-2].split(" ") + [""] * 2
-    need(dash == "\u2014" and lines[-2] == f"{dash} {name} {signature}")
-    signature = parse_base64(signature)
-    key_name, key_id, _ = note.key.split("+", 2)
+    match = re.fullmatch(f"\u2014 ({KEY_NAME}) ([^ ]+)", lines[-2])
+    need(match)
+    signature = parse_base64(match[2])
     need(len(signature) == 68)
-    note.signature = signature[4:] if name == key_name and signature[:4].hex() == key_id else b""
+    named = note.key.startswith(f"{match[1]}+{signature[:4].hex()}+")
+    note.signature = signature[4:] if named else b""  # none that verifies, in step 3
     return note
 
 
@@ -280,7 +289,7 @@ def must_hold(note):
     need(sum(len(r.holes) for r in note.range) <= 1024)
     for file, start, end, *_ in note.gap:
         need(start is not None or (file is None and end is None))
-        need(end is None or start <= end)
+        need(end is None or start < end)
     need(len({cursor[0] for cursor in note.cursor}) == len(note.cursor))
     need(all(stored[1] < note.seq for stored in note.stored))
 
@@ -296,6 +305,7 @@ def make_range(values, before, holes):
         at = offset + length
     need(before != file)
     size = end - start - sum(length for _, length in holes) + unterminated
+    need(size >= lines and (lines or not size))
     return SimpleNamespace(file=file, start=start, end=end, lines=lines, unterminated=unterminated,
                            before=before, holes=holes, size=size)
 
@@ -425,6 +435,8 @@ def verify(store, trusted, asked=(), head=None, now=None):
         if parsed is None:
             result.infos.add(("UNEXPECTED_OBJECT", "-", None))
             continue
+        if asked and parsed[0] not in origins:
+            continue
         with store[key]() as fh:
             verdict, note = check_object(fh, parsed[0])
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
@@ -448,44 +460,45 @@ def check_chain(origin, objects, trusted, head, now, result):
             candidates.setdefault(o.note.seq, []).append(o)
     chain, seen = {}, set()  # seq -> the chain's note; every `next` of a note with the right key
     for seq in sorted(candidates):
-        before = chain.get(seq - 1)
         for o in candidates[seq]:
-            o.good = key_is_right(o.note, before, trusted, seen)
+            o.note.good = key_is_right(o.note, chain.get(seq - 1), trusted, seen)
             o.at_its_key = (o.seq, o.epoch) == (seq, o.note.epoch) and o.date == right_date(seq, chain, o.date)
-        main = max(candidates[seq], key=lambda o: (o.good, o.note.epoch, o.at_its_key, o.note.hash))
-        chain[seq] = main.note
-        if main.good:
-            seen.add(main.note.next)
-        chain[seq].good = main.good
-
-    def passed(o):
-        """A later epoch passes whatever is at this key, unless that is the chain's own note there."""
-        main = chain.get(o.seq)
-        there = main and main.good and main.epoch > o.epoch and main.hash in in_place
-        return there and not (o.note and o.good and o.at_its_key)
+        there = sorted((o for o in candidates[seq] if o.at_its_key), key=lambda o: o.key)
+        if there:
+            main = max(there, key=lambda o: (o.note.good, o.epoch))
+            chain[seq] = main.note
+            for o in there:  # where any date is right, one of two copies is the right one
+                o.at_its_key = o is main or o.note.hash != main.note.hash
+            if main.note.good:
+                seen.add(main.note.next)
 
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
     for o in objects:
-        if passed(o):
-            result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
+        note, main = o.note, chain.get(o.seq)
+        if main and main.good and main.epoch > o.epoch and not (note and note.good and o.at_its_key):
+            result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))  # a later epoch passes it
             continue
         if o.verdict:
             find(o.verdict, o.seq)
-        if o.note and not o.at_its_key:
-            find("REPLAY" if o.note.hash in in_place else "REORDERED", o.seq)
-        if o.note:
-            check_note(o, chain, find, result.infos)
+        if note and not o.at_its_key:
+            find("REPLAY" if note.hash in in_place else "REORDERED", o.seq)
+        elif note and not note.good:
+            find("WRONG_KEY", o.seq)
+        own = note and chain.get(note.seq)  # the chain's note at the seq of this one
+        if own and own.hash != note.hash and own.good and note.good:
+            find("FORK", note.seq)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
-    for seq in sorted({o.seq for o in objects} | set(chain)):
+    for seq in sorted({o.seq for o in objects} | set(candidates)):
         for missing in range(expected, min(seq + (seq not in taken), expected + MAX_MISSING)):
             find("MISSING", missing)
         expected = seq + 1
     if not objects:
         find("MISSING", None)
 
-    notes = [chain[seq] for seq in sorted(chain)]
+    notes = [chain[seq] for seq in sorted(chain) if chain[seq].good]
+    check_links(notes, chain, find)
+    result.infos |= {("REANCHORED", origin, note.seq) for note in notes if note.kind == "reanchor"}
     newest = notes[-1] if notes else None
-    check_joins(notes, find)
     if head and (newest is None or newest.seq < head[0]):
         find("TRUNCATED", newest.seq + 1 if newest else 0)
     elif head and head[0] in chain and chain[head[0]].hash != head[1]:
@@ -502,7 +515,7 @@ def right_date(seq, chain, other):
     """§ Keys of objects: the date in the key of seq; where the note before is absent, any is right."""
     if seq == 0:
         return "1970-01-01"
-    return chain[seq - 1].sealed[:10] if seq - 1 in chain else other
+    return chain[seq - 1].sealed[:10] if seq - 1 in chain and chain[seq - 1].good else other
 
 
 def key_is_right(note, before, trusted, seen):
@@ -512,34 +525,27 @@ def key_is_right(note, before, trusted, seen):
     return note.key == before.next if before and before.good else note.key in trusted or note.key in seen
 
 
-def check_note(o, chain, find, infos):
-    """A note next to the one before it, and to the chain's at its own seq."""
-    note, before = o.note, chain.get(o.note.seq - 1)
-    if not o.good:
-        find("WRONG_KEY", note.seq)
-    elif note.kind == "reanchor":
-        infos.add(("REANCHORED", note.origin, note.seq))
-    if chain[note.seq].hash != note.hash or before and note.prev != before.hash:
-        find("FORK", note.seq)
-    if before and (note.epoch < before.epoch or note.epoch > before.epoch and note.kind != "reanchor"):
-        find("MALFORMED", note.seq)
-    if note.gap:
-        find("SOURCE_GAP", note.seq)
-
-
-def check_joins(notes, find):
-    """§ Ranges, § Gaps: the ranges and gaps of one file join. Where a note is absent, what is between
-    is not a gap in the source."""
-    ends, absent, previous = {}, -1, -1  # file -> (end, seq); the latest absent seq so far
+def check_links(notes, chain, find):
+    """Each note next to those before it; § Ranges, § Gaps: the ranges and gaps of one file join. What is
+    between two ranges may be in a note that is absent; then it isn't a gap in the source."""
+    ends, torn, last = {}, 0, None  # file -> (end, seq); the seq before which a note is absent
     for note in notes:
-        absent, previous = note.seq - 1 if note.seq - 1 != previous else absent, note.seq
+        if note.seq - 1 in chain and note.prev != chain[note.seq - 1].hash:
+            find("FORK", note.seq)
+        follows = last.seq + 1 == note.seq if last else note.seq == 0
+        torn = torn if follows else note.seq
+        if last and (note.epoch < last.epoch or follows and note.epoch > last.epoch and note.kind != "reanchor"):
+            find("MALFORMED", note.seq)
+        last = note
+        if note.gap:
+            find("SOURCE_GAP", note.seq)
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
-            expected, seq = ends.get(file, (0, -1))
+            expected, seq = ends.get(file, (0, 0))
             if start < expected:
                 find("REPLAY", note.seq)
-            elif start > expected and absent <= seq:
+            elif start > expected and torn <= seq:
                 find("SOURCE_GAP", note.seq)
-            ends[file] = (2**64 if end is None else end, note.seq)
+            ends[file] = (start if end is None else end, note.seq)
 
 
 # ---------------- § Ranges, "To restore the source"
@@ -627,8 +633,8 @@ def run_archive(args):
         print(json.dumps({"complete": result.exit == 0, "findings": rows[0], "infos": rows[1], "until": result.until}))
     else:
         print("\n".join(show(result.findings) + [f"info: {info}" for info in show(result.infos)]
-                        + ([f"COMPLETE until={u} {o}" for o, u in result.until.items()] if result.exit == 0
-                           else ["NOT COMPLETE"])))  # fmt: skip
+                        + [f"COMPLETE until={until} {origin}" for origin, until in result.until.items()]
+                        + ["NOT COMPLETE"] * (result.exit != 0)))  # fmt: skip
     return result.exit
 
 

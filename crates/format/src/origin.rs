@@ -13,13 +13,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Longest part, characters: a node's name is at most a DNS subdomain.
-    pub const MAX_PART: usize = 253;
+    /// Longest part, characters: behind `cluster=` it must fit a file name of 255 bytes.
+    pub const MAX_PART: usize = 245;
 
     /// Joins three parts.
     ///
     /// # Errors
-    /// Says which part isn't 1–253 of `A–Z a–z 0–9 . _ -`, beginning with a letter or digit. The
+    /// Says which part isn't 1–245 of `A–Z a–z 0–9 . _ -`, beginning with a letter or digit. The
     /// parts become segments of object keys and fields of a line: nothing else is safe in both.
     pub fn new(cluster: &str, node: &str, source: &str) -> Result<Self, OriginError> {
         for (part, text) in [("cluster", cluster), ("node", node), ("source", source)] {
@@ -98,7 +98,7 @@ impl fmt::Display for OriginError {
         }
         write!(
             f,
-            "{} {shown:?}: use 1 to 253 of letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            "{} {shown:?}: use 1 to 245 of letters, digits, '.', '_' and '-', beginning with a letter or digit",
             self.part
         )
     }

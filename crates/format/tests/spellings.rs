@@ -160,7 +160,7 @@ fn times() {
 
 #[test]
 fn origins() {
-    let long = "x".repeat(253);
+    let long = "x".repeat(245);
     judge(
         |text: &str| text.parse::<Origin>().ok(),
         &["c/n/s", "a.b/C_d/9-", &format!("{long}/{long}/{long}")],

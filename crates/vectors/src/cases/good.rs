@@ -51,10 +51,10 @@ fn settings() -> Vec<Vector> {
     cases.push(Vector::good("index-empty", "an empty index in a seal without lines", &indexed));
     cases.push(Vector::good("optional-fields", "every optional line is there", &optional_fields()));
 
-    let (cluster, node) = ("C".repeat(253), "0".repeat(253));
+    let (cluster, node) = ("C".repeat(245), "0".repeat(245));
     let mut long = Chain::new(&format!("{cluster}/{node}/a.b_c-D"), signer());
     long.genesis();
-    cases.push(Vector::good("longest-origin", "parts of 253 characters", &long));
+    cases.push(Vector::good("longest-origin", "parts of 245 characters", &long));
     let mut midnight = started(signer());
     midnight.at("2026-11-21T23:59:59.999999Z".parse().expect("a time"));
     midnight.heartbeat();
