@@ -7,7 +7,7 @@ use auditseal_vault::Store;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream, Stream};
 
-use crate::chain::Outcome;
+use crate::chain::{Outcome, Place};
 use crate::error::Error;
 use crate::fetch::{Depth, Examined, examine};
 use crate::finding::{Finding, Verdict};
@@ -28,14 +28,15 @@ pub struct HeadFound {
     pub passed: Vec<ObjectKey>,
 }
 
-/// Finds the head of a chain: the rightly signed note of the highest seq that stands at its key.
-/// `None` if the store lists no such note, whatever else it lists.
+/// Finds the head of a chain: the rightly signed note of the highest seq. `None` if the store lists
+/// no such note, whatever else it lists.
 ///
 /// Never "the newest date": one seal from a clock in 2099 would win.
 ///
 /// # Errors
 /// [`Error::Store`] for every answer that the store didn't give: a failed listing is never an
-/// empty one. [`Error::Found`] (`FORK`) for two different signed notes at the highest seq.
+/// empty one. [`Error::Found`] where going on would make a second history: `FORK` for two different
+/// signed notes at the highest seq, `REORDERED` when a later note stands at another's key.
 pub async fn find_head(
     store: Arc<dyn Store>,
     origin: &Origin,
@@ -44,35 +45,89 @@ pub async fn find_head(
     let source = Source::new(store);
     let entries = newest_first(&source, origin).await?;
     let mut seals = seals(source, origin.clone(), entries);
-    let mut passed = Vec::new();
-    let mut head: Option<HeadFound> = None;
+    let mut search =
+        Search { origin, vkeys, found: None, places: vec![], passed: vec![], moved: None };
     while let Some(examined) = seals.next().await {
-        let place = examined.sighting.place;
-        // All objects at the head's seq are looked at: another note there is a fork.
-        if head.as_ref().is_some_and(|head| place.seq < head.key.seq) {
+        if !search.object(examined)? {
             break;
         }
-        let note = note(examined)?.filter(|object| {
-            let seal = &object.seal;
-            seal.origin == *origin
-                && (seal.seq, seal.epoch) == (place.seq, place.epoch)
-                && vkeys.contains(&seal.key)
-        });
-        match (note, &head) {
-            (None, _) => passed.push(place.key(origin)),
-            (Some(object), None) => {
-                head = Some(HeadFound { key: place.key(origin), object, passed: Vec::new() });
-            }
-            (Some(object), Some(head)) if object.hash == head.object.hash => {
-                passed.push(place.key(origin));
-            }
-            (Some(_), Some(_)) => {
-                let detail = "two different signed notes at the head's seq";
-                return Err(Error::found(origin, place, Verdict::Fork, detail));
-            }
-        }
     }
-    Ok(head.map(|head| HeadFound { passed, ..head }))
+    search.end()
+}
+
+/// Looks at the objects of a chain from the highest seq down, to the one below the head's.
+struct Search<'a> {
+    origin: &'a Origin,
+    vkeys: &'a [VerifierKey],
+    found: Option<ObjectSeal>,
+    /// Where the head stands; at its own key, and perhaps at others.
+    places: Vec<Place>,
+    passed: Vec<Place>,
+    /// The highest seq of a note of ours that stands at another key.
+    moved: Option<(u64, Place)>,
+}
+
+impl Search<'_> {
+    /// Takes the next object; false once the head is certain.
+    fn object(&mut self, examined: Examined) -> Result<bool, Error> {
+        let place = examined.sighting.place;
+        let note = note(examined)?.filter(|object| {
+            object.seal.origin == *self.origin && self.vkeys.contains(&object.seal.key)
+        });
+        let Some(head) = &self.found else {
+            match note {
+                Some(object) if at_home(&object, place) => {
+                    self.places.push(place);
+                    self.found = Some(object);
+                }
+                other => self.pass(other, place),
+            }
+            return Ok(true);
+        };
+        if place.seq == head.seal.seq {
+            match note {
+                Some(object) if object.hash == head.hash => self.places.push(place),
+                // Another note there is a fork; so all objects at the head's seq are looked at.
+                Some(object) if at_home(&object, place) => {
+                    let detail = "two different signed notes at the head's seq";
+                    return Err(Error::found(self.origin, place, Verdict::Fork, detail));
+                }
+                other => self.pass(other, place),
+            }
+            return Ok(true);
+        }
+        // The note before says which of the head's places is its own.
+        let before = note.filter(|object| Some(object.hash) == head.seal.prev);
+        if let Some(before) = &before {
+            let date = before.seal.sealed.date();
+            self.places.sort_by_key(|place| place.date != date);
+        }
+        Ok(before.is_none() && place.seq + 1 == head.seal.seq)
+    }
+
+    fn pass(&mut self, note: Option<ObjectSeal>, place: Place) {
+        self.passed.push(place);
+        let moved = note.map(|object| (object.seal.seq, place));
+        self.moved = self.moved.max(moved);
+    }
+
+    fn end(self) -> Result<Option<HeadFound>, Error> {
+        let reached = self.found.as_ref().map(|head| head.seal.seq);
+        if let Some((seq, place)) = self.moved.filter(|(seq, _)| Some(*seq) > reached) {
+            let detail = format!("this is the object of seq {seq}, which isn't at its own key");
+            return Err(Error::found(self.origin, place, Verdict::Reordered, &detail));
+        }
+        let mut places = self.places.into_iter();
+        let Some((object, own)) = self.found.zip(places.next()) else { return Ok(None) };
+        let passed = self.passed.into_iter().chain(places);
+        let passed = passed.map(|place| place.key(self.origin)).collect();
+        Ok(Some(HeadFound { key: own.key(self.origin), object, passed }))
+    }
+}
+
+/// Whether a note may stand there, as far as it says itself.
+fn at_home(object: &ObjectSeal, place: Place) -> bool {
+    (object.seal.seq, object.seal.epoch) == (place.seq, place.epoch)
 }
 
 /// The notes before `head`, newest to oldest, each held against the hash that the one after it

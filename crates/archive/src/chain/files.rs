@@ -13,9 +13,7 @@ pub(super) struct Files {
     ends: HashMap<FileId, End>,
     /// How often notes were absent so far. What happened to a file meanwhile isn't known: that its
     /// next range starts later is explained by what is missing, and no finding of its own.
-    losses: u32,
-    /// The note before is absent: the next one's cursors say where the files stand.
-    lost: bool,
+    losses: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,16 +22,13 @@ struct End {
     /// A gap of unknown length closed the file here.
     closed: bool,
     /// `losses` when this was learnt.
-    losses: u32,
+    losses: u64,
 }
 
 impl Files {
     /// Notes are absent between the latest one and the next.
     pub(super) fn lost_notes(&mut self) {
-        if !self.lost {
-            self.losses += 1;
-        }
-        self.lost = true;
+        self.losses += 1;
     }
 
     /// Takes the ranges and gaps of the next note; says what doesn't join.
@@ -45,12 +40,6 @@ impl Files {
         for gap in &seal.gaps {
             if let (Some(file), Some(start)) = (gap.file, gap.start) {
                 found.extend(self.join(file, start, gap.end));
-            }
-        }
-        if std::mem::take(&mut self.lost) {
-            for cursor in &seal.cursors {
-                let end = End { offset: cursor.offset, closed: false, losses: self.losses };
-                self.ends.insert(cursor.file, end);
             }
         }
         found

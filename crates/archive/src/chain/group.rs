@@ -2,7 +2,7 @@
 
 use auditseal_format::{Fault, Hash, ObjectSeal};
 
-use super::{Accepted, Chain, Displaced, Outcome, Place, Previous, Sighting, keys};
+use super::{Accepted, Chain, Displaced, Head, Outcome, Place, Previous, Sighting, keys};
 use crate::finding::Verdict;
 
 /// A note that stands at its key.
@@ -24,11 +24,9 @@ pub(super) struct Group {
     occupied: bool,
     /// The note of the highest epoch whose key may sign here.
     best: Option<Candidate>,
-    /// There are others: two histories.
-    forked: bool,
-    /// The first note whose key may not. If there is no better, the `prev` of the next is compared
-    /// with it, and nothing else it says counts.
-    stranger: Option<Hash>,
+    /// The note of the highest epoch whose key may not. If there is no better, the `prev` of the
+    /// next is compared with it, and nothing else it says counts.
+    stranger: Option<(u32, Hash)>,
     /// Objects that aren't the chain's notes: findings, unless the chain passed them.
     faults: Vec<(Place, Verdict, String)>,
     /// Objects whose notes belong at other keys; likewise.
@@ -41,7 +39,6 @@ impl Group {
             seq,
             occupied: false,
             best: None,
-            forked: false,
             stranger: None,
             faults: Vec::new(),
             displaced: Vec::new(),
@@ -93,6 +90,7 @@ impl Chain {
             seq: object.seal.seq,
             print: fingerprint(&object.hash),
             key: keys::print(&object.seal.key),
+            passed: false,
         });
         if let Err(fault) = payload {
             group.faults.push((place, (&fault).into(), fault.to_string()));
@@ -101,15 +99,10 @@ impl Chain {
 
     fn candidate(&mut self, candidate: Candidate) {
         let seal = &candidate.seal.seal;
-        let allowed = self.keys.may_sign(seal);
-        let Some(group) = &mut self.group else { return };
-        if !allowed {
-            let key = &seal.key;
-            let detail = format!("signed by {key}, which may not sign here");
-            group.faults.push((candidate.place, Verdict::WrongKey, detail));
-            group.stranger.get_or_insert(candidate.seal.hash);
-            return;
+        if !self.keys.may_sign(seal) {
+            return self.stranger(candidate);
         }
+        let Some(group) = &mut self.group else { return };
         let hash = candidate.seal.hash;
         let Some(best) = &group.best else {
             self.notes.push((group.seq, fingerprint(&hash)));
@@ -123,17 +116,39 @@ impl Chain {
         let detail = format!("another signed note stands at {}", best.place.key(&self.origin));
         self.notes.push((group.seq, fingerprint(&hash)));
         let place = candidate.place;
-        group.forked = true;
-        if place.epoch > best.place.epoch {
-            group.best = Some(candidate);
-        }
+        let loser = if place.epoch > best.place.epoch {
+            group.best.replace(candidate)
+        } else {
+            Some(candidate)
+        };
         self.report(Verdict::Fork, place, &detail);
+        if let Some(Candidate { place, payload: Err(fault), .. }) = loser {
+            self.report((&fault).into(), place, &fault.to_string());
+        }
+    }
+
+    /// A note that its key may not sign: it counts for nothing, but a copy of it is a copy.
+    fn stranger(&mut self, candidate: Candidate) {
+        let Some(group) = &mut self.group else { return };
+        let first = group.stranger;
+        if first.is_some_and(|(_, hash)| hash == candidate.seal.hash) {
+            return self.displace(candidate);
+        }
+        let Candidate { place, seal: object, payload, .. } = candidate;
+        if first.is_none_or(|(epoch, _)| epoch < place.epoch) {
+            group.stranger = Some((place.epoch, object.hash));
+        }
+        let detail = format!("signed by {}, which may not sign here", object.seal.key);
+        group.faults.push((place, Verdict::WrongKey, detail));
+        if let Err(fault) = payload {
+            group.faults.push((place, (&fault).into(), fault.to_string()));
+        }
+        self.strangers.push((place.seq, fingerprint(&object.hash)));
     }
 
     /// Decides what the chain's note at the current seq is.
     pub(super) fn close(&mut self) -> Option<Accepted> {
-        let Group { seq, occupied, best, forked, stranger, faults, displaced } =
-            self.group.take()?;
+        let Group { seq, occupied, best, stranger, faults, displaced } = self.group.take()?;
         let passed = best.as_ref().map_or(0, |best| best.place.epoch);
         for (place, verdict, detail) in faults {
             if place.epoch < passed {
@@ -143,27 +158,26 @@ impl Chain {
                 self.report(verdict, place, &detail);
             }
         }
-        for displaced in displaced {
-            if displaced.place.epoch < passed {
-                let detail =
-                    format!("passed by epoch {passed}; an object of seq {}", displaced.seq);
+        for mut displaced in displaced {
+            displaced.passed = displaced.place.epoch < passed;
+            if displaced.passed {
+                let of = displaced.seq;
+                let detail = format!("passed by epoch {passed}; by itself an object of seq {of}");
                 self.report(Verdict::UnexpectedObject, displaced.place, &detail);
-            } else {
-                self.displaced.push(displaced);
             }
+            self.displaced.push(displaced);
         }
         if !occupied {
             self.missing(seq, seq);
         }
         let Some(best) = best else {
             self.files.lost_notes();
-            self.previous = stranger.map(|hash| Previous { seq, hash, facts: None });
+            self.previous = stranger.map(|(_, hash)| Previous { seq, hash, facts: None });
+            if let Some((_, hash)) = stranger {
+                self.compare_head(Head { seq, hash });
+            }
             return None;
         };
-        if forked {
-            // Which of the histories the source's files follow isn't known.
-            self.files.lost_notes();
-        }
         Some(self.accept(best))
     }
 }

@@ -134,6 +134,8 @@ struct Displaced {
     seq: u64,
     print: u64,
     key: keys::Print,
+    /// The chain passed its key in a later epoch.
+    passed: bool,
 }
 
 /// The verifier of one chain.
@@ -150,7 +152,11 @@ pub struct Chain {
     newest: Option<Facts>,
     /// Seq and fingerprint of each note that stands at its key, in order of seq.
     notes: Vec<(u64, u64)>,
+    /// The same of notes whose key may not sign there.
+    strangers: Vec<(u64, u64)>,
     displaced: Vec<Displaced>,
+    /// The note at the known head's seq isn't the head's.
+    other_head: bool,
     totals: Totals,
 }
 
@@ -168,7 +174,9 @@ impl Chain {
             previous: None,
             newest: None,
             notes: Vec::new(),
+            strangers: Vec::new(),
             displaced: Vec::new(),
+            other_head: false,
             totals: Totals::default(),
         }
     }
@@ -191,7 +199,8 @@ impl Chain {
     pub fn finish(mut self, now: Option<Time>) -> (Option<Accepted>, ChainReport) {
         let last = self.group.as_ref().map(|group| group.seq);
         let accepted = self.close();
-        let named = self.displaced.iter().map(|displaced| displaced.seq).max();
+        let named = self.displaced.iter().filter(|displaced| self.counts(displaced));
+        let named = named.map(|displaced| displaced.seq).max();
         match (last, named) {
             (Some(last), Some(named)) if named > last => self.missing(last + 1, named),
             _ => {}
@@ -202,6 +211,12 @@ impl Chain {
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
         let newest = self.newest.map(|newest| (newest.head(), newest.sealed));
         (accepted, ChainReport { findings: self.findings, totals: self.totals, newest, next_by })
+    }
+
+    /// Whether an object shows that the chain reaches the seq that its note names. Of those whose
+    /// keys the chain passed, only one of its own does: a squatter names what it likes.
+    fn counts(&self, displaced: &Displaced) -> bool {
+        !displaced.passed || self.keys.known(&displaced.key)
     }
 
     /// Closes the seq before and opens `seq`.
@@ -270,12 +285,15 @@ impl Chain {
         self.add_up(&object, size);
         let facts = Facts::of(&object);
         let head = facts.head();
-        if self.rules.head.is_some_and(|known| known.seq == head.seq && known.hash != head.hash) {
-            self.report(Verdict::Fork, place, "this isn't the note of the head that is known");
-        }
+        self.compare_head(head);
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
         Accepted { place, seal: object }
+    }
+
+    fn compare_head(&mut self, note: Head) {
+        self.other_head |=
+            self.rules.head.is_some_and(|head| head.seq == note.seq && head.hash != note.hash);
     }
 
     /// What is known to be lost, and what doesn't join.
@@ -307,12 +325,14 @@ impl Chain {
 
     /// Tells copies from what was moved, now that all notes have been seen.
     fn resolve_displaced(&mut self) {
-        for Displaced { place, seq, print, key } in std::mem::take(&mut self.displaced) {
-            let start = self.notes.partition_point(|note| note.0 < seq);
-            let there = self.notes[start..].iter().take_while(|note| note.0 == seq);
-            let (mut same, mut other) = (false, false);
-            there.for_each(|note| if note.1 == print { same = true } else { other = true });
-            if same {
+        for Displaced { place, seq, print, key, passed } in std::mem::take(&mut self.displaced) {
+            if passed {
+                continue;
+            }
+            let there = at_seq(&self.notes, seq);
+            let other = there.iter().any(|note| note.1 != print);
+            let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
+            if standing.any(|note| note.1 == print) {
                 let detail = format!("a copy of the object at seq {seq}");
                 self.report(Verdict::Replay, place, &detail);
                 continue;
@@ -321,7 +341,9 @@ impl Chain {
             self.report(Verdict::Reordered, place, &detail);
             if other && self.keys.known(&key) {
                 let detail = format!("another signed note for seq {seq} than the one at its key");
-                self.report(Verdict::Fork, place, &detail);
+                let key = place.key(&self.origin).to_string();
+                let finding = self.findings.of(Verdict::Fork, &detail).at(seq).key(&key);
+                self.findings.push(finding);
             }
         }
     }
@@ -332,14 +354,8 @@ impl Chain {
             let finding = self.findings.of(Verdict::Missing, "no object of this chain");
             return self.findings.push(finding);
         }
-        let newest = self.newest.as_ref().map(|newest| newest.seq);
-        if let Some(head) = self.rules.head
-            && newest.is_none_or(|newest| newest < head.seq)
-        {
-            let first = newest.map_or(0, |newest| newest + 1);
-            let detail = format!("the chain is known to reach seq {}", head.seq);
-            let finding = self.findings.of(Verdict::Truncated, &detail).at(first).through(head.seq);
-            self.findings.push(finding);
+        if let Some(head) = self.rules.head {
+            self.check_head(head.seq);
         }
         if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
             && *next_by < now
@@ -349,4 +365,25 @@ impl Chain {
             self.findings.push(finding);
         }
     }
+
+    fn check_head(&mut self, head: u64) {
+        let newest = self.newest.as_ref().map(|newest| newest.seq);
+        if newest.is_none_or(|newest| newest < head) {
+            let first = newest.map_or(0, |newest| newest + 1);
+            let detail = format!("the chain is known to reach seq {head}");
+            let finding = self.findings.of(Verdict::Truncated, &detail).at(first).through(head);
+            self.findings.push(finding);
+        } else if self.other_head {
+            let detail = "the note here isn't that of the head that is known";
+            let finding = self.findings.of(Verdict::Fork, detail).at(head);
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// The entries of one seq in a list that is in order of seq.
+fn at_seq(notes: &[(u64, u64)], seq: u64) -> &[(u64, u64)] {
+    let start = notes.partition_point(|note| note.0 < seq);
+    let end = notes.partition_point(|note| note.0 <= seq);
+    &notes[start..end]
 }

@@ -36,10 +36,14 @@ pub(crate) fn origins(archive: &Archive) -> BTreeSet<Origin> {
 pub(crate) struct Sink {
     bytes: Arc<Mutex<Vec<u8>>>,
     /// Fails as a closed pipe does once it holds so many bytes.
-    pub(crate) closes_at: Option<usize>,
+    closes_at: Option<usize>,
 }
 
 impl Sink {
+    pub(crate) fn closing_at(bytes: usize) -> Self {
+        Self { closes_at: Some(bytes), ..Self::default() }
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.lock().unwrap().clone()
     }
@@ -60,6 +64,16 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The file of most chains here.
+pub(crate) const LOG: &str = "audit.log";
+
+/// A genesis.
+pub(crate) fn started() -> Chain {
+    let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+    chain.genesis();
+    chain
 }
 
 /// Six objects: genesis, two batches, a heartbeat, two batches; seq 5 is the newest.

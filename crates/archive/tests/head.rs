@@ -1,0 +1,176 @@
+//! Finding the head, and walking back from it.
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
+
+mod common;
+
+use std::sync::Arc;
+
+use auditseal_archive::{Error, HeadFound, Verdict, find_head, walk_back};
+use auditseal_format::{ObjectKey, ObjectSeal};
+use auditseal_vault::double::{Fault, MemoryStore};
+use auditseal_vault::{Kind, Operation};
+use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
+use common::{chain, memory, six};
+use futures::StreamExt as _;
+
+async fn head_in(store: MemoryStore, chain: &Chain) -> Result<Option<HeadFound>, Error> {
+    let vkeys = [chain.current_signer().identity()];
+    find_head(Arc::new(store), chain.origin(), &vkeys).await
+}
+
+async fn head_of(archive: &Archive, chain: &Chain) -> HeadFound {
+    head_in(memory(archive), chain).await.unwrap().unwrap()
+}
+
+fn found(error: Error) -> (Verdict, Option<u64>) {
+    let Error::Found(finding) = error else { panic!("{error}") };
+    (finding.verdict, finding.seq)
+}
+
+#[tokio::test]
+async fn the_head_is_the_highest_signed_note() {
+    let mut chain = six();
+    for _ in 0..3 {
+        let head = head_of(&chain.archive(), &chain).await;
+        assert_eq!(head.object.hash, chain.head().hash);
+        assert_eq!(head.key.to_string(), chain.key(chain.head().seal.seq as usize));
+        assert_eq!(head.passed, []);
+        chain.heartbeat();
+    }
+    // A hole doesn't matter: what was sealed behind it was sealed.
+    let mut archive = chain.archive();
+    archive.remove(&chain.key(7)).unwrap();
+    assert_eq!(head_of(&archive, &chain).await.object.seal.seq, 8);
+}
+
+#[tokio::test]
+async fn what_is_not_the_chains_is_passed() {
+    let chain = six();
+    let mut archive = chain.archive();
+    let next = chain.next_key();
+    let mut stranger = common::chain("c/n/s", 9);
+    stranger.heartbeat();
+    let keys = [
+        next.to_string(),
+        ObjectKey { epoch: 1, ..next.clone() }.to_string(),
+        ObjectKey { seq: 7, ..next.clone() }.to_string(),
+        ObjectKey { seq: 999_999_999_999, ..next }.to_string(),
+    ];
+    archive.insert(keys[0].clone(), stranger.head().bytes.clone());
+    archive.insert(keys[1].clone(), b"garbage".to_vec());
+    archive.insert(keys[2].clone(), common::chain("c/m/s", 1).get(5).bytes.clone());
+    archive.insert(keys[3].clone(), chain.get(2).bytes.clone());
+    let head = head_of(&archive, &chain).await;
+    assert_eq!(head.object.hash, chain.head().hash);
+    let mut passed: Vec<_> = head.passed.iter().map(ToString::to_string).collect();
+    passed.sort();
+    let mut expected = keys.to_vec();
+    expected.sort();
+    assert_eq!(passed, expected);
+}
+
+#[tokio::test]
+async fn a_head_at_two_dates_stands_where_the_note_before_says() {
+    let mut chain = six();
+    chain.wait(86_400).heartbeat();
+    for other in ["2026-11-20", "2099-01-01"] {
+        let mut archive = chain.archive();
+        let copy = chain.key(6).replace("date=2026-11-21", &format!("date={other}"));
+        archive.insert(copy.clone(), chain.head().bytes.clone());
+        let head = head_of(&archive, &chain).await;
+        assert_eq!(head.key.to_string(), chain.key(6), "{other}");
+        assert_eq!(head.passed.iter().map(ToString::to_string).collect::<Vec<_>>(), [copy]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_none_and_no_answer_is_an_error() {
+    let chain = six();
+    assert_eq!(head_in(MemoryStore::new(), &chain).await.unwrap(), None);
+    let mut garbage = Archive::new();
+    garbage.insert(chain.key(0), b"x".to_vec());
+    garbage.insert("other".to_owned(), b"x".to_vec());
+    assert_eq!(head_in(memory(&garbage), &chain).await.unwrap(), None);
+    for operation in [Operation::List, Operation::Tail] {
+        for fault in [Fault::Refuse(Kind::Denied), Fault::Refuse(Kind::NoBucket)] {
+            let store = memory(&chain.archive());
+            store.fail_when(move |asked, _, _| (asked == operation).then_some(fault));
+            let error = head_in(store, &chain).await.unwrap_err();
+            assert!(matches!(error, Error::Store(_)), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn going_on_from_a_doubtful_head_is_refused() {
+    let mut one = six();
+    let mut other = one.clone();
+    one.heartbeat();
+    other.epoch(1).reanchor("state-lost");
+    let mut archive = one.archive();
+    archive.extend(other.archive());
+    let error = head_in(memory(&archive), &one).await.unwrap_err();
+    assert_eq!(found(error), (Verdict::Fork, Some(6)));
+    // The newest object stands at another key: whoever continued below it would fork the chain.
+    let mut archive = one.archive();
+    let moved = archive.remove(&one.key(6)).unwrap();
+    let key = ObjectKey { seq: 9, ..ObjectKey::after(&one.get(5).seal) };
+    archive.insert(key.to_string(), moved);
+    let error = head_in(memory(&archive), &one).await.unwrap_err();
+    assert_eq!(found(error), (Verdict::Reordered, Some(9)));
+}
+
+async fn walked(store: MemoryStore, head: &ObjectSeal) -> Vec<Result<u64, Error>> {
+    let walk = walk_back(Arc::new(store), head).await.unwrap();
+    walk.map(|item| item.map(|object| object.seal.seq)).collect().await
+}
+
+#[tokio::test]
+async fn walking_back_follows_the_hashes() {
+    let mut chain = six();
+    chain.pass(b"garbage");
+    chain.batch(&[Piece::new("new", events(11..12))]);
+    let mut archive = chain.archive();
+    // Objects that aren't the notes that the hashes name.
+    let stray = ObjectKey { epoch: 3, ..ObjectKey::after(&chain.get(2).seal) };
+    archive.insert(stray.to_string(), chain.get(1).bytes.clone());
+    let head = head_of(&archive, &chain).await;
+    let seqs: Vec<_> = walked(memory(&archive), &head.object).await.into_iter().flatten().collect();
+    assert_eq!(seqs, [6, 5, 4, 3, 2, 1, 0]);
+    let genesis = ObjectSeal::read(&chain.get(0).bytes).unwrap();
+    assert!(walked(memory(&archive), &genesis).await.is_empty());
+}
+
+#[tokio::test]
+async fn walking_back_ends_where_a_note_is_not_the_one_named() {
+    let chain = six();
+    let head = ObjectSeal::read(&chain.head().bytes).unwrap();
+    let forged = common::chain("c/n/s", 9).get(2).bytes.clone();
+    for object in [None, Some(b"x".to_vec()), Some(forged)] {
+        let store = memory(&chain.archive());
+        store.remove(&chain.key(2)).unwrap();
+        if let Some(object) = object {
+            store.insert(&chain.key(2), object);
+        }
+        let mut items = walked(store, &head).await;
+        let error = items.pop().unwrap().unwrap_err();
+        assert_eq!(found(error), (Verdict::Missing, Some(2)));
+        assert_eq!(items.into_iter().flatten().collect::<Vec<_>>(), [4, 3]);
+    }
+    let store = memory(&chain.archive());
+    let key = chain.key(2);
+    store.fail_when(move |operation, asked, _| {
+        (operation == Operation::Tail && asked == key).then_some(Fault::Refuse(Kind::Denied))
+    });
+    let items = walked(store, &head).await;
+    assert!(matches!(items.last(), Some(Err(Error::Store(_)))));
+    assert_eq!(items.len(), 3);
+}
+
+#[tokio::test]
+async fn another_key_has_no_head_here() {
+    let chain = chain("c/n/s", 1);
+    let vkeys = [TestSigner::new(9).identity()];
+    let head = find_head(Arc::new(memory(&chain.archive())), chain.origin(), &vkeys).await;
+    assert_eq!(head.unwrap(), None);
+}
