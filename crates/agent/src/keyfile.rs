@@ -1,11 +1,12 @@
 //! The private key's file.
 
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use auditseal_note::{Signer as _, StaticSigner};
+use auditseal_note::{KeyError, Signer as _, StaticSigner};
 use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
@@ -23,40 +24,75 @@ pub fn keygen(path: &Path, name: &str) -> Result<String, Error> {
     let invalid = |e| Error::new(ErrorKind::Usage, &what(), e);
     let text = StaticSigner::private_text(name, &seed).map_err(invalid)?;
     let signer = StaticSigner::from_seed(name, &seed).map_err(invalid)?;
-    let write = || {
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()
-    };
-    write().map_err(|e: io::Error| {
+    write_new(path, &text).map_err(|e: io::Error| {
         let error = Error::new(ErrorKind::Other, &what(), &e);
-        if e.kind() == io::ErrorKind::AlreadyExists {
-            return error
-                .hint("a key that sealed anything must not be overwritten; choose another file");
+        match e.kind() {
+            io::ErrorKind::AlreadyExists => error
+                .hint("a key that sealed anything must not be overwritten; choose another file"),
+            io::ErrorKind::NotFound => error.hint("its directory must exist"),
+            _ => error,
         }
-        error
     })?;
     Ok(signer.key().to_string())
+}
+
+/// Writes a file that isn't there, durably: whole, or not at all.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a key would keep the next attempt from making a whole one.
+        drop(fs::remove_file(path));
+        return written;
+    }
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Reads a private key.
 ///
 /// # Errors
-/// [`Error`] when the file can't be read, isn't a private key, or can be read by others.
+/// [`Error`] when the file can't be read, isn't a private key, or can be read by others. Never
+/// carries key material, not even when a key was given in the place of its file.
 pub fn read_signer(path: &Path) -> Result<StaticSigner, Error> {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"PRIVATE+KEY+") {
+        let why = "this is a private key itself, not the name of its file";
+        return Err(Error::new(ErrorKind::Usage, "read key", why)
+            .hint("put it into a file of mode 0600; if others saw it, make a new key"));
+    }
     let what = format!("read key {}", path.display());
-    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|e| {
-        let error = Error::new(ErrorKind::Usage, &what, &e);
-        if e.kind() == io::ErrorKind::NotFound {
-            return error.hint("make one with: auditseal keygen --out FILE");
-        }
-        error
+    let fail = |why: &dyn fmt::Display| Error::new(ErrorKind::Usage, &what, why);
+    let (text, mode) = read_private(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => fail(&e).hint("make one with: auditseal keygen --out FILE"),
+        io::ErrorKind::InvalidData => fail(&"not a private key: it isn't text").hint(KEY_HINT),
+        _ => fail(&e).hint("it must be a file that the user auditseal runs as can read"),
     })?;
-    let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
     if mode & 0o007 != 0 {
-        return Err(Error::new(ErrorKind::Usage, &what, "everybody can read or write it")
+        return Err(fail(&format!("everybody can read or write it (mode {:04o})", mode & 0o7777))
             .hint("chmod 600 the file; make a new key if others had access to the machine"));
     }
-    StaticSigner::from_private_text(&text).map_err(|e| Error::new(ErrorKind::Usage, &what, e))
+    StaticSigner::from_private_text(&text).map_err(|error| {
+        match error {
+            KeyError::Half => fail(&"this is a public key (vkey), and the private one is needed"),
+            KeyError::Shape => fail(&"not a private key"),
+            error => fail(&error),
+        }
+        .hint(KEY_HINT)
+    })
 }
+
+/// What a wrong key file leads to.
+const KEY_HINT: &str = "give the file that `auditseal keygen --out FILE` wrote";
+
+/// The file's text and mode: of one file, whatever its name stands for a moment later.
+fn read_private(path: &Path) -> io::Result<(Zeroizing<String>, u32)> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    let mut text = Zeroizing::new(String::with_capacity(MAX_KEY));
+    file.take(MAX_KEY as u64).read_to_string(&mut text)?;
+    Ok((text, mode))
+}
+
+/// Longer than any key's text: whatever else was named isn't read whole, and the buffer never
+/// moves, which would leave a copy behind.
+const MAX_KEY: usize = 4096;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
 use crate::failure::Failure;
 use crate::progress::Bar;
+use crate::read::finish;
 use crate::units::show_size;
 
 /// After a stop, uploads may take so long: service managers wait for ten seconds or more.
@@ -29,12 +30,12 @@ pub(crate) fn pubkey(args: &Pubkey) -> Result<ExitCode, Failure> {
 }
 
 fn say(line: &str) -> Result<ExitCode, Failure> {
-    writeln!(std::io::stdout(), "{line}")
-        .map_err(|e| Failure::new(format!("write to standard output: {e}")))?;
+    finish(writeln!(std::io::stdout(), "{line}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
+    check(&args.writer)?;
     let store = open(&args.writer.store)?;
     let settings = Settings {
         window: args.window,
@@ -48,6 +49,7 @@ pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
+    check(&args.writer)?;
     let store = open(&args.writer.store)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
@@ -69,11 +71,24 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
     conclude(&outcomes)
 }
 
+/// The spool keeps the newest object even when it is stored: a limit below that would stop reading
+/// for ever.
+fn check(writer: &Writer) -> Result<(), Failure> {
+    let least = 2 * writer.batch_size;
+    if writer.spool_limit >= least {
+        return Ok(());
+    }
+    let (limit, least) = (show_size(writer.spool_limit), show_size(least));
+    let why = format!("--spool-limit {limit} is less than two batches, {least}");
+    Err(Failure::new(format!("read the command line: {why}"))
+        .hint(Some("raise --spool-limit, or lower --batch-size")))
+}
+
 fn settings(writer: Writer, mode: Mode) -> Settings {
     Settings {
         cluster: writer.cluster,
         node: writer.node,
-        sources: writer.source,
+        sources: writer.source.into_iter().flat_map(|sources| sources.0).collect(),
         key: writer.key,
         state: writer.state,
         mode,
@@ -148,7 +163,7 @@ fn summary(outcome: &Outcome) -> String {
     }
     let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
     format!(
-        "{}: sealed {} events ({}) in {} objects ({}), uploaded {}{gaps}; {head}",
+        "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}; {head}",
         outcome.origin,
         tally.lines,
         show_size(tally.sealed_bytes),
@@ -160,23 +175,19 @@ fn summary(outcome: &Outcome) -> String {
 
 /// The worst end decides. Stopping early is no failure of a daemon: it goes on at the next start.
 fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
-    for outcome in outcomes {
-        let origin = &outcome.origin;
-        match &outcome.end {
-            ChainEnd::Forked(key, why) => {
-                let hint = "find the other writer (a restored snapshot, a second agent, a stolen key); \
-                            restarting can't help";
-                return Err(Failure::new(format!("extend {origin}: fork at {key}: {why}"))
-                    .hint(Some(hint))
-                    .code(3));
-            }
-            ChainEnd::GaveUp(why) => {
-                let hint = "everything sealed is in the state directory; run it again to go on";
-                return Err(
-                    Failure::new(format!("upload {origin}: gave up: {why}")).hint(Some(hint))
-                );
-            }
-            ChainEnd::Done | ChainEnd::Interrupted => {}
+    for Outcome { origin, end, .. } in outcomes {
+        if let ChainEnd::Forked(key, why) = end {
+            let hint = "find the other writer (a restored snapshot, a second agent, a stolen key); \
+                        restarting can't help";
+            return Err(Failure::new(format!("extend {origin}: fork at {key}: {why}"))
+                .hint(Some(hint))
+                .code(3));
+        }
+    }
+    for Outcome { origin, end, .. } in outcomes {
+        if let ChainEnd::GaveUp(why) = end {
+            let hint = "everything sealed is in the state directory; run it again to go on";
+            return Err(Failure::new(format!("upload {origin}: gave up: {why}")).hint(Some(hint)));
         }
     }
     Ok(ExitCode::SUCCESS)

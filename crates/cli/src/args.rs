@@ -1,21 +1,25 @@
-//! What can be said on the command line. Everything but a file's bytes can also be said by an
-//! environment variable, `AUDITSEAL_` and the flag's name.
+//! What can be said on the command line. Every flag can also be said by an environment variable,
+//! `AUDITSEAL_` and the flag's name.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
 use auditseal_format::{Hash, Origin, Time};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::builder::BoolishValueParser;
+use clap::{
+    ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 
-use crate::units::{duration, size};
+use crate::help;
+use crate::units::{batch_size, duration, size};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
 ///
 /// auditseal tails the files that kube-apiserver writes with --audit-log-path, seals every line
 /// into signed, hash-linked batches, and stores them where nobody can change them unnoticed.
 #[derive(Debug, Parser)]
-#[command(name = "auditseal", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "auditseal", version, after_help = help::PROGRAM, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) logging: Logging,
@@ -23,25 +27,25 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  Make a key; keep the line it prints, auditors need it:
-    auditseal keygen --out /etc/auditseal/key
-  Archive what is there, once, into a directory:
-    auditseal backfill --cluster prod --node cp-1 --source audit=/var/log/kubernetes/audit/audit.log \\
-      --store file:///srv/archive --key /etc/auditseal/key --state /var/lib/auditseal
-  Follow the log into a locked bucket:
-    auditseal run --cluster prod --node cp-1 --source audit=/var/log/kubernetes/audit/audit.log \\
-      --store s3://audit-archive/k8s --key /etc/auditseal/key --state /var/lib/auditseal
-  Check the archive, and get the log back:
-    auditseal verify --store s3://audit-archive/k8s --vkey 'auditseal+…'
-    auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit --vkey 'auditseal+…'
+impl Cli {
+    /// The command line's grammar.
+    pub(crate) fn grammar() -> clap::Command {
+        let tame = |arg: clap::Arg| {
+            let empty =
+                arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            // A manifest has no other way to say nothing; --help then doesn't name the variable.
+            let arg = if empty { arg.env(None::<&str>) } else { arg };
+            // Somebody may have put a secret where it doesn't belong.
+            arg.hide_env_values(true)
+        };
+        Self::command().mut_args(tame).mut_subcommands(|command| command.mut_args(tame))
+    }
 
-Exit codes:
-  0  done; for verify: complete, nothing found
-  1  verify: something was found; cat: the archive can't give the log back
-  2  couldn't be done or checked
-  3  run: another writer has this chain (a fork); restarting can't help";
+    /// Reads the process's arguments and environment.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&Self::grammar().try_get_matches()?)
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -66,10 +70,24 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Logging {
     /// How log lines on standard error look.
-    #[arg(long, global = true, value_enum, default_value = "text", env = "AUDITSEAL_LOG_FORMAT")]
+    #[arg(
+        long,
+        help_heading = "Logging",
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "AUDITSEAL_LOG_FORMAT"
+    )]
     pub(crate) log_format: LogFormat,
     /// Which log lines are written: error, warn, info, debug or a filter like auditseal_agent=debug.
-    #[arg(long, global = true, env = "AUDITSEAL_LOG_LEVEL", value_name = "LEVEL")]
+    #[arg(
+        long,
+        help_heading = "Logging",
+        global = true,
+        env = "AUDITSEAL_LOG_LEVEL",
+        value_name = "LEVEL"
+    )]
     pub(crate) log_level: Option<String>,
 }
 
@@ -86,16 +104,18 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::KEYGEN)]
 pub(crate) struct Keygen {
     /// File for the private key; made with mode 0600, never overwritten.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "AUDITSEAL_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Name of the key, as it stands in every seal.
-    #[arg(long, default_value = "auditseal", value_name = "NAME")]
+    #[arg(long, env = "AUDITSEAL_NAME", default_value = "auditseal", value_name = "NAME")]
     pub(crate) name: String,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::PUBKEY)]
 pub(crate) struct Pubkey {
     /// File of the private key.
     #[arg(long, env = "AUDITSEAL_KEY", value_name = "FILE")]
@@ -103,23 +123,22 @@ pub(crate) struct Pubkey {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Store")]
 pub(crate) struct Store {
     /// file:///DIR, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX. Credentials
     /// come from each cloud's usual environment.
-    #[arg(long, env = "AUDITSEAL_STORE", value_name = "URL")]
+    #[arg(long, help_heading = "Store", env = "AUDITSEAL_STORE", value_name = "URL")]
     pub(crate) store: String,
     /// Server to talk to instead of the cloud's own: a compatible server or an emulator.
-    #[arg(long, env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
+    #[arg(long, help_heading = "Store", env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Region of the bucket.
-    #[arg(long, env = "AUDITSEAL_REGION", value_name = "REGION")]
+    #[arg(long, help_heading = "Store", env = "AUDITSEAL_REGION", value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// PEM file of certificate authorities to trust besides the system's.
-    #[arg(long, env = "AUDITSEAL_CA_CERTIFICATE", value_name = "FILE")]
+    #[arg(long, help_heading = "Store", env = "AUDITSEAL_CA_CERTIFICATE", value_name = "FILE")]
     pub(crate) ca_certificate: Option<PathBuf>,
     /// How long a request may take, on top of what its size allows for.
-    #[arg(long, env = "AUDITSEAL_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, help_heading = "Store", env = "AUDITSEAL_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
 }
 
@@ -134,8 +153,8 @@ pub(crate) struct Writer {
     /// A log to archive: its name and its live file (rotated siblings belong to it), or the
     /// directory that holds it. Repeatable.
     #[arg(long, env = "AUDITSEAL_SOURCE", value_name = "NAME=PATH", required = true,
-          action = ArgAction::Append, value_delimiter = ' ')]
-    pub(crate) source: Vec<SourceSpec>,
+          action = ArgAction::Append, value_parser = sources)]
+    pub(crate) source: Vec<Sources>,
     #[command(flatten)]
     pub(crate) store: Store,
     /// File of the private key that `keygen` made.
@@ -148,7 +167,7 @@ pub(crate) struct Writer {
     #[arg(long, env = "AUDITSEAL_SPOOL_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) spool_limit: u64,
     /// Close a batch at so many bytes of lines.
-    #[arg(long, env = "AUDITSEAL_BATCH_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = size)]
+    #[arg(long, env = "AUDITSEAL_BATCH_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = batch_size)]
     pub(crate) batch_size: u64,
     /// zstd level.
     #[arg(long, env = "AUDITSEAL_LEVEL", value_name = "1-19", default_value_t = 3,
@@ -157,7 +176,7 @@ pub(crate) struct Writer {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = RUN_EXAMPLES)]
+#[command(after_help = help::RUN, override_usage = help::RUN_USAGE)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) writer: Writer,
@@ -170,15 +189,8 @@ pub(crate) struct Run {
     pub(crate) heartbeat: Duration,
 }
 
-const RUN_EXAMPLES: &str = "\
-Example:
-  auditseal run --cluster prod --node cp-1 --source audit=/var/log/kubernetes/audit/audit.log \\
-    --store s3://audit-archive/k8s --key /etc/auditseal/key --state /var/lib/auditseal
-
-On SIGTERM or SIGINT it seals what is there, uploads it and exits.";
-
 #[derive(Debug, Args)]
-#[command(after_help = BACKFILL_EXAMPLES)]
+#[command(after_help = help::BACKFILL, override_usage = help::BACKFILL_USAGE)]
 pub(crate) struct Backfill {
     #[command(flatten)]
     pub(crate) writer: Writer,
@@ -190,19 +202,15 @@ pub(crate) struct Backfill {
     pub(crate) jobs: Option<u16>,
 }
 
-const BACKFILL_EXAMPLES: &str = "\
-Example:
-  auditseal backfill --cluster prod --node cp-1 --source audit=/var/log/kubernetes/audit \\
-    --store file:///srv/archive --key /etc/auditseal/key --state /var/lib/auditseal";
-
 #[derive(Debug, Args)]
-#[command(after_help = VERIFY_EXAMPLES)]
+#[command(after_help = help::VERIFY)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) store: Store,
     /// A chain that must be there. Repeatable. Without it, a chain that is absent as a whole isn't
     /// noticed.
-    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE", action = ArgAction::Append)]
+    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
+          action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) origin: Vec<Origin>,
     /// A public key to trust, or a file with one in each line. Repeatable.
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", required = true, action = ArgAction::Append)]
@@ -211,27 +219,22 @@ pub(crate) struct Verify {
     #[arg(long, env = "AUDITSEAL_HEAD", value_name = "SEQ:HASH", value_parser = head)]
     pub(crate) head: Option<(u64, Hash)>,
     /// Accept the gap that this seal states. Repeatable; shown in the output.
-    #[arg(long, value_name = "C/N/SOURCE:SEQ", value_parser = accept, action = ArgAction::Append)]
+    #[arg(long, env = "AUDITSEAL_ACCEPT", value_name = "C/N/SOURCE:SEQ", value_parser = accept,
+          action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) accept: Vec<(Origin, u64)>,
     /// Judge silence as of this time (RFC 3339, UTC) instead of now.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, env = "AUDITSEAL_AT", value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Time>,
     /// Check stored bytes, chain and signatures only; don't decompress.
-    #[arg(long)]
+    #[arg(long, env = "AUDITSEAL_STORED_ONLY", value_parser = BoolishValueParser::new())]
     pub(crate) stored_only: bool,
     /// What the report looks like.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
 }
 
-const VERIFY_EXAMPLES: &str = "\
-Example:
-  auditseal verify --store s3://audit-archive/k8s --origin prod/cp-1/audit --vkey auditseal.vkey
-
-Exit code 0 only when everything is there and nothing was found, 1 with findings, 2 when it couldn't
-be checked.";
-
 #[derive(Debug, Args)]
+#[command(after_help = help::CAT)]
 pub(crate) struct Cat {
     #[command(flatten)]
     pub(crate) store: Store,
@@ -243,29 +246,32 @@ pub(crate) struct Cat {
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
     /// Leave out events before this time (stageTimestamp; RFC 3339, UTC).
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<Time>,
-    /// Leave out events from this time on.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Leave out events after this time; a day alone is its first moment.
+    #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
     pub(crate) until: Option<Time>,
     /// Refuse when the source itself lost something.
-    #[arg(long)]
+    #[arg(long, env = "AUDITSEAL_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::LS)]
 pub(crate) struct Ls {
     #[command(flatten)]
     pub(crate) store: Store,
     /// Only this chain. Repeatable.
-    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE", action = ArgAction::Append)]
+    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
+          action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) origin: Vec<Origin>,
     /// What the list looks like; json is one object per line.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::INSPECT)]
 pub(crate) struct Inspect {
     #[command(flatten)]
     pub(crate) store: Store,
@@ -273,8 +279,30 @@ pub(crate) struct Inspect {
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     /// What the description looks like.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+/// The sources that one argument names.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources(pub(crate) Vec<SourceSpec>);
+
+/// One `NAME=PATH`, or several, as the environment variable holds them: a space begins the next
+/// where `NAME=` follows it. Any other space belongs to a path.
+fn sources(text: &str) -> Result<Sources, String> {
+    let begins = |rest: &str| {
+        let name = rest.trim_start().split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| Origin::new("cluster", "node", name).is_ok())
+    };
+    let (mut found, mut rest) = (Vec::new(), text.trim());
+    while let Some((end, _)) =
+        rest.char_indices().find(|(at, c)| c.is_whitespace() && begins(&rest[*at..]))
+    {
+        found.push(rest[..end].trim_end().parse()?);
+        rest = rest[end..].trim_start();
+    }
+    found.push(rest.parse()?);
+    Ok(Sources(found))
 }
 
 fn head(text: &str) -> Result<(u64, Hash), String> {

@@ -1,6 +1,11 @@
 //! How a failure is shown: what failed and why, then what might help.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::args::LogFormat;
 
 /// A failure of the whole command.
 #[derive(Debug)]
@@ -25,31 +30,118 @@ impl Failure {
         self
     }
 
-    /// The one place that writes to standard error by itself: it must work when logging doesn't.
-    #[expect(clippy::print_stderr, reason = "the last word of a failed command")]
-    pub(crate) fn show(&self) -> ExitCode {
-        eprintln!("auditseal: failed to {}", self.text);
-        if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
-        }
+    /// The last word of a failed command: it must work when logging doesn't.
+    pub(crate) fn show(&self, format: LogFormat) -> ExitCode {
+        let (text, hint) = (redact(&self.text), self.hint.as_deref().map(redact));
+        let shown = match format {
+            LogFormat::Text => {
+                let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+                format!("auditseal: failed to {text}\n{hint}")
+            }
+            LogFormat::Json => {
+                let line = serde_json::json!({
+                    "timestamp": auditseal_agent::system_clock()().wall.to_string(),
+                    "level": "ERROR",
+                    "message": format!("failed to {text}"),
+                    "hint": hint,
+                });
+                format!("{line}\n")
+            }
+        };
+        // Nobody may be reading any more; the exit code says the rest.
+        drop(io::stderr().write_all(shown.as_bytes()));
         ExitCode::from(self.code)
     }
 }
 
+/// Ends a command line that wasn't one: also `--help` and `--version` come here.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        drop(error.print());
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let shown = error.render().to_string();
+    let first = shown.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first).trim_end();
+    let why = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let help = format!("`{} --help` explains every argument", command());
+    let hint = match error
+        .get(ContextKind::SuggestedArg)
+        .or(error.get(ContextKind::SuggestedSubcommand))
+    {
+        Some(ContextValue::String(similar)) => format!("did you mean {similar}? {help}"),
+        Some(ContextValue::Strings(similar)) => {
+            format!("did you mean {}? {help}", similar.join(" or "))
+        }
+        _ => help,
+    };
+    Failure::new(format!("read the command line: {why}")).hint(Some(hint)).show(LogFormat::Text)
+}
+
+/// The command that was typed, as far as it is one.
+fn command() -> String {
+    let cli = crate::args::Cli::grammar();
+    let typed = std::env::args_os().skip(1).find(|arg| cli.find_subcommand(arg).is_some());
+    let typed = typed.map(|name| format!(" {}", name.display())).unwrap_or_default();
+    format!("auditseal{typed}")
+}
+
+/// Private keys are given by file. One that was given instead of a file, a path or a name must not
+/// end up in a log with the message that says so.
+fn redact(text: &str) -> String {
+    let mut parts = text.split("PRIVATE+KEY+");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let secret = |c: char| c.is_ascii_graphic() && !matches!(c, '\'' | '"');
+        shown.push_str("PRIVATE+KEY+…");
+        shown.push_str(part.trim_start_matches(secret));
+    }
+    shown
+}
+
+/// Hints where there is no better one.
+const HELP: &str = "`auditseal COMMAND --help` explains every argument";
+const STORE: &str = "check --store, --endpoint, the credentials and the network";
+const SOURCE: &str = "--source names the live log file, or the directory that holds it";
+
 impl From<auditseal_agent::Error> for Failure {
     fn from(error: auditseal_agent::Error) -> Self {
-        Self::new(&error).hint(error.get_hint())
+        use auditseal_agent::ErrorKind;
+        let general = match error.kind() {
+            ErrorKind::Usage => Some(HELP),
+            ErrorKind::Source => Some(SOURCE),
+            ErrorKind::Store => Some(STORE),
+            ErrorKind::Other => None,
+        };
+        Self::new(&error).hint(error.get_hint().or(general))
     }
 }
 
 impl From<auditseal_vault::Error> for Failure {
     fn from(error: auditseal_vault::Error) -> Self {
-        Self::new(&error).hint(error.hint())
+        Self::new(&error).hint(error.hint().or(Some(general(&error))))
     }
 }
 
 impl From<auditseal_archive::Error> for Failure {
     fn from(error: auditseal_archive::Error) -> Self {
-        Self::new(&error).hint(error.hint())
+        Self::new(&error).hint(archive_hint(&error))
     }
+}
+
+/// What may help with an error of the read path.
+pub(crate) fn archive_hint(error: &auditseal_archive::Error) -> Option<String> {
+    error.hint().or_else(|| match error {
+        auditseal_archive::Error::Store(error) => Some(general(error).to_owned()),
+        _ => None,
+    })
+}
+
+fn general(error: &auditseal_vault::Error) -> &'static str {
+    if error.kind() == auditseal_vault::Kind::Invalid { HELP } else { STORE }
 }

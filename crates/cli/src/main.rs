@@ -3,6 +3,7 @@
 mod agent;
 mod args;
 mod failure;
+mod help;
 mod logging;
 mod progress;
 mod read;
@@ -10,13 +11,15 @@ mod units;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    logging::start(&cli.logging);
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    logging::start(&cli.logging, matches!(cli.command, Command::Backfill(_)));
+    let format = cli.logging.log_format;
     let done = match cli.command {
         Command::Keygen(args) => agent::keygen(&args),
         Command::Pubkey(args) => agent::pubkey(&args),
@@ -27,5 +30,5 @@ fn main() -> ExitCode {
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
     };
-    done.unwrap_or_else(|failure| failure.show())
+    done.unwrap_or_else(|failure| failure.show(format))
 }

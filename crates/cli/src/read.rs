@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use auditseal_agent::system_clock;
 use auditseal_archive as archive;
 use auditseal_format::VerifierKey;
+use auditseal_note::KeyError;
 
 use crate::agent::open_store;
 use crate::args::{Cat, Format, Inspect, Ls, Verify};
-use crate::failure::Failure;
+use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 
 pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
@@ -40,6 +41,12 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since > until
+    {
+        let hint = "both are UTC, and a day alone is its first moment";
+        return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
+    }
     let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
     let options = archive::CatOptions {
         vkeys: keys,
@@ -53,7 +60,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     let done = block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?;
     let restored = done.map_err(|failed| {
         let code = if failed.error.is_finding() { 1 } else { 2 };
-        Failure::new(&failed).hint(failed.error.hint()).code(code)
+        Failure::new(&failed).hint(archive_hint(&failed.error)).code(code)
     })?;
     for warning in &restored.warnings {
         tracing::warn!("{warning}");
@@ -97,16 +104,26 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     Ok(if inspection.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Reads trusted keys: each argument is a vkey, or a file with one in each line.
+/// Where public keys come from.
+const VKEY_HINT: &str =
+    "give the vkey that `auditseal keygen` or `auditseal pubkey` prints, or a file with it";
+
+/// Reads trusted keys: each argument is a vkey (or several: a file's contents, as an environment
+/// variable may hold them), or a file with one in each line.
 fn vkeys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> {
     let mut keys = Vec::new();
     for argument in arguments {
-        match argument.parse() {
-            Ok(key) => keys.push(key),
-            Err(_) if Path::new(argument).is_file() => keys.extend(key_file(argument)?),
-            Err(error) => {
-                let hint = "give the vkey that `auditseal keygen` or `auditseal pubkey` prints, or a file with it";
-                return Err(Failure::new(format!("read vkey: {error}")).hint(Some(hint)));
+        let given: Result<Vec<_>, _> = argument.split_whitespace().map(str::parse).collect();
+        match given {
+            Ok(given) if !given.is_empty() => keys.extend(given),
+            _ if Path::new(argument).exists() => keys.extend(key_file(argument)?),
+            Err(error) if error != KeyError::Shape => {
+                return Err(Failure::new(format!("read vkey: {error}")).hint(Some(VKEY_HINT)));
+            }
+            // Not repeated: it may be anything, also a secret.
+            _ => {
+                let why = "no such file, and not a key of the form NAME+HASH+BASE64";
+                return Err(Failure::new(format!("read vkey: {why}")).hint(Some(VKEY_HINT)));
             }
         }
     }
@@ -114,15 +131,20 @@ fn vkeys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> {
 }
 
 fn key_file(path: &str) -> Result<Vec<VerifierKey>, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::new(format!("read vkey file {path}: {e}")))?;
+    let fail = |why: &dyn std::fmt::Display| {
+        Failure::new(format!("read vkey file {path}: {why}")).hint(Some(VKEY_HINT))
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidData => fail(&"it isn't text"),
+        _ => fail(&e),
+    })?;
     let lines =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let keys: Result<Vec<_>, _> = lines.map(str::parse).collect();
     match keys {
         Ok(keys) if !keys.is_empty() => Ok(keys),
-        Ok(_) => Err(Failure::new(format!("read vkey file {path}: no key in it"))),
-        Err(error) => Err(Failure::new(format!("read vkey file {path}: {error}"))),
+        Ok(_) => Err(fail(&"no key in it")),
+        Err(error) => Err(fail(&error)),
     }
 }
 
@@ -140,7 +162,7 @@ fn counter() -> (impl Fn(&archive::Progress), Bar) {
 }
 
 /// Whoever reads our output may stop reading: that is no failure.
-fn finish(written: io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn finish(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(format!("write to standard output: {error}"))),

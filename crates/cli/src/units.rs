@@ -4,15 +4,20 @@ use std::time::Duration;
 
 /// `5s`, `1m 30s`, `250ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|e| e.to_string())?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "expected a time like 250ms, 5s or 1m 30s".to_owned())?;
     if duration < Duration::from_millis(10) {
         return Err("shorter than 10ms".to_owned());
+    }
+    if duration > Duration::from_secs(30 * 86_400) {
+        return Err("longer than 30 days".to_owned());
     }
     Ok(duration)
 }
 
 /// `16MiB`, `1GiB`, or bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();
     let factor: u64 = match unit {
@@ -20,10 +25,16 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
         "GiB" => 1 << 30,
-        _ => return Err("expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned()),
+        _ => return Err(wrong()),
     };
-    let number: u64 = digits.parse().map_err(|_| "expected a number".to_owned())?;
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
     number.checked_mul(factor).filter(|n| *n > 0).ok_or_else(|| "out of range".to_owned())
+}
+
+/// A size of a batch: it is compressed in memory, and goes out in one request.
+pub(crate) fn batch_size(text: &str) -> Result<u64, String> {
+    let size = size(text)?;
+    if size > 1 << 30 { Err("larger than 1GiB".to_owned()) } else { Ok(size) }
 }
 
 /// A size for people.

@@ -1,0 +1,103 @@
+//! What stands below the flags in `--help`. Lines have at most 80 columns.
+
+pub(crate) const PROGRAM: &str = "\
+Examples:
+  Make a key; keep the line it prints, auditors need it:
+    auditseal keygen --out /etc/auditseal/key
+  Archive what is there, once, into a directory:
+    auditseal backfill --cluster prod --node cp-1 \\
+      --source audit=/var/log/kubernetes/audit/audit.log \\
+      --store file:///srv/archive --key /etc/auditseal/key \\
+      --state /var/lib/auditseal
+  Follow the log into a locked bucket:
+    auditseal run --cluster prod --node cp-1 \\
+      --source audit=/var/log/kubernetes/audit/audit.log \\
+      --store s3://audit-archive/k8s --key /etc/auditseal/key \\
+      --state /var/lib/auditseal
+  Check the archive, and get the log back:
+    auditseal verify --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey 'auditseal+…'
+    auditseal cat --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey 'auditseal+…' > audit.log
+
+Exit codes:
+  0  done; for verify: complete, nothing found
+  1  verify and inspect: something was found;
+     cat: the archive can't give the log back
+  2  couldn't be done or checked
+  3  run and backfill: another writer has this chain (a fork);
+     restarting can't help";
+
+pub(crate) const KEYGEN: &str = "\
+Example:
+  auditseal keygen --out /etc/auditseal/key | tee auditseal.vkey
+
+Keep the printed vkey apart from the node: it is what `verify` and `cat` trust.";
+
+pub(crate) const PUBKEY: &str = "\
+Example:
+  auditseal pubkey --key /etc/auditseal/key > auditseal.vkey";
+
+pub(crate) const RUN_USAGE: &str = "\
+auditseal run --cluster <NAME> --node <NAME> --source <NAME=PATH>...
+       --store <URL> --key <FILE> --state <DIR> [OPTIONS]";
+
+pub(crate) const RUN: &str = "\
+Example:
+  auditseal run --cluster prod --node cp-1 \\
+    --source audit=/var/log/kubernetes/audit/audit.log \\
+    --store s3://audit-archive/k8s --key /etc/auditseal/key \\
+    --state /var/lib/auditseal
+
+On SIGTERM or SIGINT it seals what is there, uploads it and exits, within ten
+seconds: what isn't uploaded by then is in the state directory, and goes out
+after the next start.
+
+Several sources, each a chain of its own: repeat --source, or separate them by
+spaces in the environment:
+  AUDITSEAL_SOURCE='audit=/var/log/a/audit.log aggregated=/var/log/b/audit.log'";
+
+pub(crate) const BACKFILL_USAGE: &str = "\
+auditseal backfill --cluster <NAME> --node <NAME> --source <NAME=PATH>...
+       --store <URL> --key <FILE> --state <DIR> [OPTIONS]";
+
+pub(crate) const BACKFILL: &str = "\
+Example:
+  auditseal backfill --cluster prod --node cp-1 \\
+    --source audit=/var/log/kubernetes/audit \\
+    --store file:///srv/archive --key /etc/auditseal/key \\
+    --state /var/lib/auditseal
+
+Prints one line per source: what was sealed, and the head for `verify --head`.";
+
+pub(crate) const VERIFY: &str = "\
+Example:
+  auditseal verify --store s3://audit-archive/k8s \\
+    --origin prod/cp-1/audit --vkey auditseal.vkey
+
+Exit code 0 only when everything is there and nothing was found, 1 with
+findings, 2 when it couldn't be checked.";
+
+pub(crate) const CAT: &str = "\
+Examples:
+  auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
+    --vkey auditseal.vkey > audit.log
+  auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
+    --vkey auditseal.vkey --since 2026-11-21 --until 2026-11-21T12:00:00Z
+
+Every byte is verified before it is written. Exit code 1 when the archive can't
+give the log back, 2 when it couldn't be read.";
+
+pub(crate) const LS: &str = "\
+Example:
+  auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit
+
+Shows what the seals say; `verify` is what checks them.";
+
+pub(crate) const INSPECT: &str = "\
+Example: the keys are those of `ls --format json`:
+  auditseal ls --store file:///srv/archive --format json | jq -r .key
+  auditseal inspect --store file:///srv/archive \\
+    cluster=prod/node=cp-1/source=audit/date=2026-11-21/000000000000.jsonl.zst
+
+Exit code 1 when something in the object doesn't hold.";

@@ -1,0 +1,402 @@
+//! What can't work is refused: exit code 2, what failed and why, and a hint.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod node;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use node::{Done, Node, Running, events, finish, is_root, mode, program, until};
+use rustix::process::Signal;
+
+/// A backfill of the live log with one argument more, or another one.
+fn backfill(node: &Node, args: &[&str]) -> Done {
+    let mut command = node.bare("backfill");
+    let given = |flag| args.iter().any(|arg| arg.split('=').next() == Some(flag));
+    if !given("--source") {
+        command.arg("--source").arg(format!("audit={}", node.shown("logs/audit.log")));
+    }
+    if !given("--store") {
+        command.args(["--store", &node.store()]);
+    }
+    finish(command.args(args))
+}
+
+fn from(node: &Node, path: &str) -> Done {
+    backfill(node, &["--source", &format!("audit={}", node.shown(path))])
+}
+
+#[test]
+fn sources_that_are_not_there() {
+    let node = Node::new();
+    from(&node, "logs/audit.log").refused("no such file, and no rotated sibling of it");
+    from(&node, "nowhere/audit.log").refused("No such file or directory");
+    from(&node, "logs").refused("the directory is empty");
+    assert!(!node.path("store/cluster=prod").exists());
+}
+
+#[test]
+fn sources_that_name_no_log() {
+    let node = Node::with(&events(0, 3));
+    node.write("other.log", &events(0, 3));
+    let several = from(&node, "logs");
+    several.refused("several logs");
+    assert!(several.err.contains("audit.log") && several.err.contains("other.log"));
+    node.write("audit-2026-11-21T08-04-19.851.log", &events(0, 3));
+    let rotated = from(&node, "logs/audit-2026-11-21T08-04-19.851.log");
+    rotated.refused("is a rotated file, not a live log");
+    assert!(rotated.err.contains("hint: name the live file, audit.log;"), "{}", rotated.err);
+    for spec in ["audit", "=path", "audit=", ""] {
+        let done = backfill(&node, &["--source", spec]);
+        done.refused("expected NAME=PATH");
+    }
+}
+
+#[test]
+fn a_source_that_cannot_be_read() {
+    let node = Node::with(&events(0, 3));
+    let live = node.path("logs/audit.log");
+    if is_root() {
+        // Root reads everything, but no directory as if it were a file.
+        fs::create_dir(node.path("logs/audit-2026-11-21T08-04-19.851.log")).unwrap();
+        from(&node, "logs/audit.log").refused("open source file audit-2026-11-21T08-04-19.851.log");
+    } else {
+        mode(&live, 0);
+        let done = from(&node, "logs/audit.log");
+        done.refused("open source file audit.log: Permission denied");
+        assert!(done.err.contains("CAP_DAC_READ_SEARCH"), "{}", done.err);
+    }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_log_does_not_hang() {
+    let node = Node::new();
+    let pipe = node.path("logs/audit.log");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    from(&node, "logs/audit.log").refused("not a regular file");
+}
+
+#[test]
+fn two_sources_of_one_name() {
+    let node = Node::with(&events(0, 3));
+    let source = format!("audit={}", node.shown("logs/audit.log"));
+    backfill(&node, &["--source", &source, "--source", &source])
+        .refused("two sources have this name");
+}
+
+#[test]
+fn sources_that_overlap() {
+    let node = Node::with(&events(0, 3));
+    symlink(node.path("logs"), node.path("link")).unwrap();
+    let one = format!("one={}", node.shown("logs/audit.log"));
+    for path in ["logs/audit.log", "logs", "link", "link/audit.log", "logs/../logs/audit.log"] {
+        let other = format!("other={}", node.shown(path));
+        let done = backfill(&node, &["--source", &one, "--source", &other]);
+        done.refused("they name the same files");
+        assert!(done.err.contains("failed to open sources one and other: "), "{}", done.err);
+    }
+}
+
+#[test]
+fn names_that_no_origin_can_have() {
+    let node = Node::with(&events(0, 3));
+    let long = "x".repeat(300);
+    let hostile = ["a/b", "..", ".", "", "ü", "a b", "a,b", "-x", "a\u{1b}[31m", "a\nb", &long];
+    for name in hostile {
+        for flag in ["--cluster", "--node"] {
+            let args = match flag {
+                "--cluster" => [format!("--cluster={name}"), "--node=n".to_owned()],
+                _ => ["--cluster=c".to_owned(), format!("--node={name}")],
+            };
+            let mut command = program();
+            command.arg("backfill").args(args).args(["--store", &node.store()]);
+            command.arg("--key").arg(node.path("key")).arg("--state").arg(node.path("state"));
+            command.arg("--source").arg(format!("audit={}", node.shown("logs/audit.log")));
+            let done = finish(&mut command);
+            done.refused(&format!("failed to name the chain: {} ", &flag[2..]));
+            assert!(!done.err.contains('\u{1b}'), "{:?}", done.err);
+        }
+        let source = format!("{name}={}", node.shown("logs/audit.log"));
+        let why = if name.is_empty() || name.contains(char::is_whitespace) {
+            "expected NAME=PATH"
+        } else {
+            "failed to name the chain: source "
+        };
+        backfill(&node, &[&format!("--source={source}")]).refused(why);
+    }
+    assert!(!node.path("state").exists(), "nothing was begun");
+}
+
+#[test]
+fn keys_that_are_none() {
+    let node = Node::with(&events(0, 3));
+    let key = |name: &str, text: &[u8]| {
+        fs::write(node.path(name), text).unwrap();
+        mode(&node.path(name), 0o600);
+        let done = finish(program().arg("pubkey").arg("--key").arg(node.path(name)));
+        // The writer says the same.
+        let mut command = node.writer("backfill");
+        let written = finish(command.arg("--key").arg(node.path(name)));
+        assert!(written.code == 2, "{}", written.err);
+        done
+    };
+    key("vkey", node.vkey.as_bytes()).refused("this is a public key (vkey)");
+    key("garbage", b"garbage\n").refused("not a private key");
+    key("empty", b"").refused("not a private key");
+    key("binary", b"\xff\x00\xfe").refused("not a private key: it isn't text");
+    let good = fs::read_to_string(node.path("key")).unwrap();
+    key("renamed", good.replace("+auditseal+", "+other+").as_bytes())
+        .refused("the key's hash doesn't match it");
+    finish(program().arg("pubkey").arg("--key").arg(node.path("logs"))).refused("directory");
+    let missing = finish(program().arg("pubkey").arg("--key").arg(node.path("missing")));
+    missing.refused("No such file");
+    assert!(missing.err.contains("auditseal keygen --out"), "{}", missing.err);
+    assert!(!node.path("state").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_key_that_everybody_can_read() {
+    let node = Node::with(&events(0, 3));
+    mode(&node.path("key"), 0o604);
+    let done = node.backfill();
+    done.refused("everybody can read or write it (mode 0604)");
+    assert!(done.err.contains("hint: chmod 600"), "{}", done.err);
+    // A group is how Kubernetes gives a secret to a container.
+    mode(&node.path("key"), 0o440);
+    node.backfill().ok();
+}
+
+#[test]
+fn keygen_overwrites_nothing() {
+    let node = Node::new();
+    let before = fs::read(node.path("key")).unwrap();
+    let keygen = |path: &Path| finish(program().arg("keygen").arg("--out").arg(path));
+    keygen(&node.path("key")).refused("File exists");
+    assert_eq!(fs::read(node.path("key")).unwrap(), before);
+    keygen(&node.path("nowhere/key")).refused("No such file");
+    for name in ["", "a b", "a+b", "ü", &"x".repeat(129)] {
+        let out = node.path("new");
+        let mut command = program();
+        finish(command.arg("keygen").arg("--out").arg(&out).arg(format!("--name={name}")))
+            .refused("a key's name is");
+        assert!(!out.exists(), "{name:?}");
+    }
+}
+
+#[test]
+fn urls_that_name_no_store() {
+    let node = Node::with(&events(0, 3));
+    for (url, why) in [
+        ("ftp://host/x", "the scheme isn't known"),
+        ("relative/path", "it isn't a URL"),
+        ("/absolute/path", "it isn't a URL"),
+        ("", "it isn't a URL"),
+        ("file://relative/path", "needs an absolute path"),
+        ("file:///", "names no directory"),
+        ("s3://", "names no bucket"),
+        ("s3:///prefix", "names no bucket"),
+        ("gs://", "names no bucket"),
+        ("az://", "names no container"),
+        ("s3://id:word@bucket/x", "credentials don't belong"),
+    ] {
+        let done = backfill(&node, &["--store", url]);
+        done.refused(why);
+        assert!(!done.err.contains("word"), "{}", done.err);
+        finish(program().args(["verify", "--vkey", &node.vkey, "--store", url])).refused(why);
+    }
+    let endpoint = ["--store", "s3://bucket", "--endpoint", "no url"];
+    backfill(&node, &endpoint).refused("the endpoint isn't a URL");
+    let ca = ["--store", "s3://bucket", "--ca-certificate", "/nowhere/ca.pem"];
+    backfill(&node, &ca).refused("read the CA certificates in /nowhere/ca.pem");
+}
+
+#[test]
+fn reading_a_directory_that_is_not_there() {
+    let node = Node::new();
+    let key = "cluster=c/node=n/source=s/date=2026-11-21/000000000000.jsonl.zst";
+    let runs: [&[&str]; 4] = [
+        &["verify", "--vkey", &node.vkey],
+        &["cat", "--origin", "prod/cp-1/audit", "--vkey", &node.vkey],
+        &["ls"],
+        &["inspect", key],
+    ];
+    for args in runs {
+        let done = finish(program().args(args).args(["--store", &node.store()]));
+        done.refused("the directory doesn't exist");
+        assert!(!node.path("store").exists(), "reading makes nothing");
+    }
+}
+
+#[test]
+fn reading_an_empty_directory() {
+    let node = Node::new();
+    fs::create_dir(node.path("store")).unwrap();
+    let report = node.read("verify", &["--vkey", &node.vkey]);
+    assert_eq!(report.code, 2, "{}", report.err);
+    assert!(report.text().contains("NOTHING TO VERIFY"), "{}", report.text());
+    let absent = node.verify();
+    assert_eq!(absent.code, 1, "a chain that must be there: {}", absent.text());
+    let cat = node.cat();
+    cat.refused("the store has no object of it");
+    assert!(node.read::<&str>("ls", &[]).ok().out.is_empty());
+    let key = "cluster=prod/node=cp-1/source=audit/date=2026-11-21/000000000000.jsonl.zst";
+    let none = node.read("inspect", &[key]);
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("there is none"), "{}", none.err);
+    for prefix in ["cluster=prod/", "cluster=prod", "x", "/etc/passwd", "../key"] {
+        let done = node.read("inspect", &[prefix]);
+        done.refused("there is none");
+        assert!(done.err.contains("this looks like a prefix"), "{}", done.err);
+    }
+}
+
+#[test]
+fn keys_to_trust_that_are_none() {
+    let node = Node::with(&events(0, 3));
+    node.backfill().ok();
+    let private = fs::read_to_string(node.path("key")).unwrap();
+    fs::write(node.path("none.vkey"), "# nothing\n\n").unwrap();
+    fs::write(node.path("bad.vkey"), format!("{}\nnonsense\n", node.vkey)).unwrap();
+    fs::write(node.path("binary.vkey"), b"\xff\xfe").unwrap();
+    let altered = node.vkey.replace("auditseal+", "auditsea1+");
+    for (vkey, why) in [
+        ("nonsense", "no such file, and not a key of the form NAME+HASH+BASE64"),
+        ("", "no such file"),
+        (altered.as_str(), "the key's hash doesn't match it"),
+        (private.trim_end(), "a private key and a public key (vkey) were mixed up"),
+        (&node.shown("key"), "a private key and a public key (vkey) were mixed up"),
+        (&node.shown("none.vkey"), "no key in it"),
+        (&node.shown("bad.vkey"), "not a key"),
+        (&node.shown("binary.vkey"), "it isn't text"),
+        (&node.shown("logs"), "directory"),
+        (&node.shown("missing.vkey"), "no such file"),
+    ] {
+        let done = node.read("verify", &["--vkey", vkey]);
+        done.refused(why);
+        assert!(!done.err.contains(&node.seed("key")), "{}", done.err);
+    }
+    let other = node.keygen("other");
+    let report = node.read("verify", &["--vkey", &other]);
+    assert_eq!(report.code, 1);
+    assert!(report.text().contains("WRONG_KEY"), "{}", report.text());
+    let both = format!("# both\n{other}\n{}\n", node.vkey);
+    fs::write(node.path("both.vkey"), both).unwrap();
+    node.read("verify", &["--vkey", &node.shown("both.vkey")]).ok();
+    // As an environment variable made of a file's contents has it.
+    finish(node.reader("verify").env("AUDITSEAL_VKEY", format!("{}\n", node.vkey))).ok();
+}
+
+#[test]
+fn a_chain_that_another_key_began() {
+    let node = Node::with(&events(0, 3));
+    node.backfill().ok();
+    fs::remove_dir_all(node.path("state")).unwrap();
+    fs::rename(node.path("key"), node.path("old")).unwrap();
+    node.keygen("key");
+    node.write("audit.log", &events(3, 5));
+    let done = node.backfill();
+    done.refused("the store has it, signed by another key: auditseal+");
+    assert!(done.err.contains("failed to extend chain prod/cp-1/audit: "), "{}", done.err);
+    fs::rename(node.path("old"), node.path("key")).unwrap();
+    node.backfill().ok();
+    node.assert_same();
+}
+
+#[test]
+fn a_state_directory_in_use() {
+    let node = Node::with(&events(0, 3));
+    let daemon = Running::start(&mut node.daemon());
+    until("the daemon has begun", || node.path("store/cluster=prod").exists());
+    let done = node.backfill();
+    done.refused("another process holds it");
+    assert!(done.err.contains("a state directory of its own"), "{}", done.err);
+    daemon.signal(Signal::INT);
+    daemon.end(std::time::Duration::from_secs(10)).ok();
+    node.backfill().ok();
+    node.assert_same();
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_one() {
+    let node = Node::with(&events(0, 3));
+    fs::write(node.path("file"), "x").unwrap();
+    let state = |path: &Path| {
+        let mut command = program();
+        command.args(["backfill", "--cluster", "prod", "--node", "cp-1", "--state"]).arg(path);
+        command.arg("--source").arg(format!("audit={}", node.shown("logs/audit.log")));
+        command.args(["--store", &node.store()]).arg("--key").arg(node.path("key"));
+        let done = finish(&mut command);
+        assert_eq!(done.code, 2, "{}", done.err);
+        assert!(done.err.contains("auditseal: failed to create directory "), "{}", done.err);
+        done
+    };
+    state(&node.path("file"));
+    state(&node.path("file/below"));
+    if is_root() {
+        // Nobody makes a directory there.
+        state(Path::new("/proc/auditseal-state"));
+    } else {
+        fs::create_dir(node.path("closed")).unwrap();
+        mode(&node.path("closed"), 0o500);
+        let done = state(&node.path("closed/state"));
+        assert!(done.err.contains("hint: the state directory must be writable"), "{}", done.err);
+    }
+}
+
+#[test]
+fn values_that_are_malformed() {
+    let node = Node::with(&events(0, 3));
+    for (flag, values, why) in [
+        ("--give-up", &["", "5", "x", "-1s", "1ms", "31d", "99999999999y"][..], "--give-up <TIME>"),
+        ("--timeout", &["0s", "soon"], "--timeout <TIME>"),
+        ("--batch-size", &["", "1MB", "0", "x", "1.5GiB", "2GiB", "99999999999999999999"], "SIZE"),
+        ("--spool-limit", &["0", "-1", "16777216TiB"], "--spool-limit <SIZE>"),
+        ("--level", &["0", "20", "x"], "--level <1-19>"),
+        ("--jobs", &["0", "257", "x"], "--jobs <N>"),
+    ] {
+        for value in values {
+            backfill(&node, &[&format!("{flag}={value}")]).refused(why);
+        }
+    }
+    backfill(&node, &["--spool-limit=16MiB"]).refused("less than two batches, 32.00 MiB");
+    backfill(&node, &["--spool-limit=2KiB", "--batch-size=1KiB"]).ok();
+    let hash = "0".repeat(63);
+    for head in ["", "1", "1:", ":", "x:y", "1:abc", &format!("1:{hash}"), &format!("-1:{hash}0")] {
+        let args = [&format!("--head={head}"), "--vkey", &node.vkey];
+        node.read("verify", &args).refused("expected SEQ:HASH");
+    }
+    for origin in ["", "a", "a/b", "a/b/c/d", "a//c", "../b/c", "a/b/ü"] {
+        let args = [&format!("--origin={origin}"), "--vkey", &node.vkey];
+        node.read("verify", &args).refused("--origin <C/N/SOURCE>");
+        node.read("cat", &args).refused("--origin <C/N/SOURCE>");
+    }
+    for time in ["", "now", "2026-13-01", "2026-11-21T08:00:00", "2026-11-21T08:00:00+01:00"] {
+        let args = [&format!("--at={time}"), "--vkey", &node.vkey];
+        node.read("verify", &args).refused("expected a UTC time like 2026-11-21T08:00:00Z");
+    }
+    for accept in ["", "a/b/c", "a/b/c:", "a/b:1", "a/b/c:x"] {
+        let args = [&format!("--accept={accept}"), "--vkey", &node.vkey];
+        node.read("verify", &args).refused("--accept <C/N/SOURCE:SEQ>");
+    }
+}
+
+#[test]
+fn command_lines_that_are_none() {
+    let run = |args: &[&str]| finish(program().args(args));
+    run(&["verfy"]).refused("unrecognized subcommand 'verfy'");
+    run(&["verify"]).refused("--store <URL> --vkey <VKEY|FILE>");
+    let flag = run(&["verify", "--vkye", "x"]);
+    flag.refused("unexpected argument '--vkye' found");
+    assert!(flag.err.contains("hint: did you mean --vkey?"), "{}", flag.err);
+    assert!(flag.err.contains("`auditseal verify --help`"), "{}", flag.err);
+    run(&["ls", "--store", "file:///x", "--format", "xml"])
+        .refused("[possible values: text, json]");
+    let nothing = run(&[]);
+    assert_eq!(nothing.code, 2);
+    assert!(nothing.err.contains("Usage: auditseal"), "{}", nothing.err);
+    let times = ["--since", "2026-11-22", "--until", "2026-11-21"];
+    let cat = ["cat", "--store", "file:///x", "--origin", "a/b/c"];
+    run(&[&cat[..], &times].concat()).refused("--since is after --until");
+}
