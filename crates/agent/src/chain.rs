@@ -5,23 +5,28 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_format::{Hash, ObjectKey, Origin};
+use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
-use auditseal_spool::{Spool, StateDir};
+use auditseal_spool::{Final, Spool, StateDir, failpoint};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::clock::{Clock, machine_id};
-use crate::hands::Hands;
+use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline::{self, End};
 use crate::progress::{ChainProgress, Tally};
 use crate::source::{Place, Source, locked, watch as watch_directory};
 use crate::start::{Asking, past, read_seal};
 use crate::{Error, ErrorKind, Progress, Settings};
+
+/// Keys in a row that a one-shot finds taken by other bytes before it gives up.
+const MAX_PASSES: u32 = 8;
+/// Largest object taken over from a double at once; a larger one comes through the pipeline.
+const ADOPT_LIMIT: u64 = 64 << 20;
 
 /// How a chain ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,7 @@ pub async fn run(
     Place::refuse_overlap(&places)?;
     read_signer(&settings.key)?;
     let state = StateDir::open(&settings.state)?;
+    failpoint!("agent.start.locked");
     let settings = Arc::new(settings);
     let mut chains = JoinSet::new();
     for place in places {
@@ -105,9 +111,7 @@ impl Chain {
     async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
         let (grace, mut overdue) = (self.settings.grace, stop.clone());
         let overdue = async move {
-            if overdue.wait_for(|stop| *stop).await.is_err() {
-                std::future::pending::<()>().await;
-            }
+            stopped(&mut overdue).await;
             tokio::time::sleep(grace).await;
         };
         let end = tokio::select! {
@@ -125,7 +129,7 @@ impl Chain {
             watch_directory(self.place.directory.clone(), &bell);
         }
         let config = self.config();
-        let mut pass = None;
+        let (mut pass, mut passes, mut stored) = (None, 0, 0);
         loop {
             let signer = read_signer(&self.settings.key)?;
             let asking = Asking {
@@ -136,7 +140,13 @@ impl Chain {
                 give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
                 backoff: config.backoff,
             };
-            let mut past = past(&self.spool, &asking).await?;
+            let mut stopping = stop.clone();
+            let mut past = tokio::select! {
+                biased;
+                past = past(&self.spool, &asking) => past?,
+                // Nothing is sealed before it is known where the chain goes on.
+                () = stopped(&mut stopping) => return Ok(ChainEnd::Interrupted),
+            };
             past.start.reanchor = pass.take().or(past.start.reanchor);
             let mut hands = Hands::new(
                 Source::new(&self.place, past.history, self.settings.mode),
@@ -156,22 +166,74 @@ impl Chain {
                 End::Done => return Ok(ChainEnd::Done),
                 End::GaveUp(why) => return Ok(ChainEnd::GaveUp(why)),
                 End::Forked(key, why) => return Ok(ChainEnd::Forked(key.to_string(), why)),
-                End::Adopt(key, object) => self.adopt(&key, &object)?,
+                End::Adopt(key, object) => self.adopt(key, object).await?,
                 End::Pass(key, epoch) => {
+                    passes = if self.progress.tally().stored > stored { 1 } else { passes + 1 };
+                    stored = self.progress.tally().stored;
+                    if let Some(end) = self.weigh(passes, &key).await {
+                        return Ok(end);
+                    }
+                    failpoint!("agent.pass.before");
                     locked(&self.spool).discard_from(key.seq)?;
+                    failpoint!("agent.pass.after");
                     pass = Some(("squatted", epoch));
                 }
             }
         }
     }
 
-    /// Takes over an object of our own key that stands where ours should: it is the chain's. The
-    /// lines of ours are still in the source, and go behind it as far as it doesn't hold them.
-    fn adopt(&self, key: &ObjectKey, object: &[u8]) -> Result<(), Error> {
+    /// A squatter may take a key or two. A store that says so of every key isn't answering, and
+    /// passing each of its answers would only raise the epoch: a one-shot gives up, the daemon
+    /// waits longer each time.
+    async fn weigh(&self, passes: u32, key: &ObjectKey) -> Option<ChainEnd> {
+        if self.settings.mode == Mode::OneShot && passes > MAX_PASSES {
+            let why = format!("{passes} keys in a row hold other bytes, the last one is {key}");
+            return Some(ChainEnd::GaveUp(why));
+        }
+        if passes > 1 {
+            tokio::time::sleep(Duration::from_nanos(self.config().backoff.wait(passes))).await;
+        }
+        None
+    }
+
+    /// Takes over an object of our own key that stands where ours should, and all that follow it:
+    /// they are the chain's. The lines of ours are still in the source, and go behind them as far
+    /// as they don't hold them.
+    async fn adopt(&self, mut key: ObjectKey, mut object: Vec<u8>) -> Result<(), Error> {
         warn!(%key, "another process with our key was faster: going on from its object");
+        failpoint!("agent.adopt.before");
+        locked(&self.spool).discard_from(key.seq)?;
+        failpoint!("agent.adopt.discarded");
+        loop {
+            let found = self.take_over(&key, &object)?;
+            failpoint!("agent.adopt.after");
+            let next = ObjectKey::after(&found.seal);
+            // Whatever isn't plainly the next of the chain is for the pipeline to judge.
+            let Ok(fetched) = self.store.get(&next.to_string(), ADOPT_LIMIT).await else { break };
+            let follows = ObjectSeal::open(&fetched.bytes).is_ok_and(|after| {
+                after.seal.prev == Some(found.hash) && after.seal.key == found.seal.next
+            });
+            if !follows {
+                break;
+            }
+            (key, object) = (next, fetched.bytes.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Makes an object the head of this node's chain; the one before it leaves the spool.
+    fn take_over(&self, key: &ObjectKey, object: &[u8]) -> Result<ObjectSeal, Error> {
+        let found = ObjectSeal::open(object)
+            .map_err(|e| Error::new(ErrorKind::Other, &format!("take over {key}"), e))?;
         let mut spool = locked(&self.spool);
-        spool.discard_from(key.seq)?;
-        Ok(spool.commit(key, object)?)
+        let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
+        spool.commit(key, object)?;
+        for old in before {
+            let seal = read_seal(&spool, &old)?;
+            spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
+            spool.discard(&old)?;
+        }
+        Ok(found)
     }
 
     fn config(&self) -> Config {
@@ -211,7 +273,7 @@ impl Chain {
             ChainEnd::Done => info!(%origin, "done"),
             ChainEnd::Interrupted => {
                 let left = locked(&self.spool).entries().count();
-                warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
+                warn!(%origin, left, "stopped before everything was known to be stored; the rest is in the spool");
             }
             ChainEnd::GaveUp(why) => error!(%origin, "gave up: {why}"),
             ChainEnd::Forked(key, why) => {

@@ -1,5 +1,6 @@
 //! Performs what the shipper decides, and brings back what came of it.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch};
 use auditseal_shipper::{Input, Job, Now, ReadBack, Report};
-use auditseal_spool::{Final, Spool};
+use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::fs::OpenFile;
 use auditseal_vault::{Kind, Store};
 use bytes::Bytes;
@@ -39,6 +40,8 @@ pub(crate) struct Hands {
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
+    /// To leave the spool, oldest first: more than one only while its disk refuses.
+    leaving: VecDeque<ObjectKey>,
     stopped: bool,
 }
 
@@ -68,6 +71,7 @@ impl Hands {
             bell,
             tasks: JoinSet::new(),
             committed: Vec::new(),
+            leaving: VecDeque::new(),
             stopped: false,
         }
     }
@@ -83,6 +87,7 @@ impl Hands {
         let look = move || {
             let Looked { input, problems, backlog } =
                 locked(&source).look(&committed, now.boot.nanos, limit)?;
+            failpoint!("agent.look.after");
             progress.backlog_bytes.store(backlog, Ordering::Relaxed);
             Ok((input, problems))
         };
@@ -101,6 +106,7 @@ impl Hands {
         let done = spawn_blocking(move || {
             let packed = pack::pack(&job, compression)
                 .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
+            failpoint!("agent.pack.after");
             Ok((job.ticket, packed))
         });
         self.tasks.spawn(async move {
@@ -111,7 +117,12 @@ impl Hands {
 
     pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
         let spool = Arc::clone(&self.spool);
-        let done = spawn_blocking(move || Ok(locked(&spool).commit(&key, &sealed.bytes)));
+        let done = spawn_blocking(move || {
+            failpoint!("agent.commit.before");
+            let committed = locked(&spool).commit(&key, &sealed.bytes);
+            failpoint!("agent.commit.after");
+            Ok(committed)
+        });
         self.tasks.spawn(async move {
             Ok(match joined(done).await? {
                 Ok(()) => Input::Committed,
@@ -124,7 +135,10 @@ impl Hands {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
         self.tasks.spawn(async move {
             let object = object.await?;
-            Ok(match store.put_new(&key.to_string(), object).await {
+            failpoint!("agent.put.before");
+            let answer = store.put_new(&key.to_string(), object).await;
+            failpoint!("agent.put.after");
+            Ok(match answer {
                 Ok(_) => Input::Stored,
                 Err(error) => Input::Doubt(error.to_string()),
             })
@@ -140,6 +154,7 @@ impl Hands {
             // One byte more than ours is enough to know that it is another object; a foreign one
             // is fetched in full as far as it can be a seal of ours.
             let limit = (ours.len() as u64).max(64 << 20);
+            failpoint!("agent.read_back.before");
             let found = match store.get(&key.to_string(), limit).await {
                 Ok(found) if found.bytes == ours => ReadBack::Same,
                 Ok(found) => ReadBack::Other(found.bytes.to_vec()),
@@ -149,6 +164,7 @@ impl Hands {
                     _ => ReadBack::Unknown(error.to_string()),
                 },
             };
+            failpoint!("agent.read_back.after");
             Ok(Input::ReadBack(found))
         });
     }
@@ -161,11 +177,29 @@ impl Hands {
 
     /// Takes an object out of the spool. What it says is final is remembered first: otherwise a
     /// crash in between would have those files read again from the start.
-    pub(crate) fn discard(&self, key: &ObjectKey) -> Result<(), Error> {
-        let mut spool = locked(&self.spool);
-        let seal = crate::start::read_seal(&spool, key)?;
-        spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
-        Ok(spool.discard(key)?)
+    ///
+    /// A disk that refuses, being full most likely, is no reason to end: the object is stored, and
+    /// leaves together with the next one, or after the next start.
+    pub(crate) fn discard(&mut self, key: ObjectKey) -> Result<(), Error> {
+        self.leaving.push_back(key);
+        while let Some(key) = self.leaving.front() {
+            let mut spool = locked(&self.spool);
+            let seal = crate::start::read_seal(&spool, key)?;
+            failpoint!("agent.discard.before");
+            let finals: Vec<_> = Final::of(&seal).collect();
+            let removed = spool.remember(&finals).and_then(|()| {
+                failpoint!("agent.discard.remembered");
+                spool.discard(key)
+            });
+            if let Err(error) = removed {
+                warn!(%key, "discard: {error}; next attempt with the next object");
+                break;
+            }
+            failpoint!("agent.discard.after");
+            drop(spool);
+            self.leaving.pop_front();
+        }
+        Ok(())
     }
 
     pub(crate) fn report(&mut self, report: Report) {
@@ -235,7 +269,8 @@ impl Hands {
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Returns when a stop is wanted.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that nobody can say stop any more, which is not a stop.
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

@@ -52,7 +52,7 @@ pub(crate) async fn run(
                 Action::Commit(key, sealed) => hands.commit(key, sealed),
                 Action::Put(key) => hands.put(key),
                 Action::ReadBack(key) => hands.read_back(key),
-                Action::Discard(key) => hands.discard(&key)?,
+                Action::Discard(key) => hands.discard(key)?,
                 Action::Report(report) => hands.report(report),
                 Action::Adopt(key, object) => return Ok(End::Adopt(key, object)),
                 Action::Pass(key, epoch) => return Ok(End::Pass(key, epoch)),

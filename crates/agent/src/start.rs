@@ -1,12 +1,12 @@
 //! Where a chain goes on: from the spool, or, when the node has lost its state, from the store.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_archive::{find_head, walk_back};
 use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
 use auditseal_shipper::{Backoff, Head, Start};
-use auditseal_spool::{Final, Spool};
+use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::{History, Known};
 use auditseal_vault::{Kind, Store};
 use futures::StreamExt as _;
@@ -83,7 +83,9 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
     let Some(found) = patiently(asking, head).await? else {
         refuse_foreign(asking).await?;
+        failpoint!("agent.start.new");
         locked(spool).replace_finals(&[])?;
+        failpoint!("agent.start.begun");
         return Ok(Past { start: Start::default(), history: History::default() });
     };
     let head = found.object;
@@ -143,7 +145,9 @@ async fn recall(
     };
     let mut finals = patiently(asking, walk).await?;
     finals.reverse();
+    failpoint!("agent.recall.before");
     locked(spool).replace_finals(&finals)?;
+    failpoint!("agent.recall.after");
     Ok(finals)
 }
 
@@ -174,19 +178,30 @@ where
     A: FnMut() -> F,
     F: Future<Output = Result<T, auditseal_archive::Error>>,
 {
-    let mut waited = Duration::ZERO;
+    let begun = Instant::now();
     for attempt in 1.. {
-        match ask().await {
+        let left = asking.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
+        let answer = match left {
+            None => ask().await,
+            // A store that never answers mustn't outlast the limit within one question.
+            Some(left) => match tokio::time::timeout(left, ask()).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let why = "the store gave no answer in time";
+                    return Err(Error::new(ErrorKind::Store, "find the chain's head", why));
+                }
+            },
+        };
+        match answer {
             Ok(answer) => return Ok(answer),
             Err(error) if !may_heal(&error) => return Err(lost(&error)),
             Err(error) => {
                 let wait = Duration::from_nanos(asking.backoff.wait(attempt));
-                if asking.give_up.is_some_and(|limit| waited + wait > limit) {
+                if asking.give_up.is_some_and(|limit| begun.elapsed() + wait > limit) {
                     return Err(lost(&error));
                 }
                 warn!(attempt, "find the chain's head: {error}; next attempt in {wait:.1?}");
                 tokio::time::sleep(wait).await;
-                waited += wait;
             }
         }
     }

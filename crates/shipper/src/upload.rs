@@ -57,7 +57,7 @@ enum State {
 pub(crate) struct Uploads {
     queue: VecDeque<Pending>,
     /// The newest object known to be stored: it stays in the spool, for the next start needs it.
-    stored: Option<(ObjectKey, u64)>,
+    stored: Option<ObjectKey>,
     state: State,
     /// The first object after a start may well be stored already: ask before sending it again.
     probe: bool,
@@ -101,10 +101,10 @@ impl Uploads {
         self.queue.is_empty()
     }
 
-    /// Bytes in the spool.
+    /// Bytes that wait to be stored. What is stored and kept doesn't count: a single object larger
+    /// than the spool's limit would stop the chain for ever.
     pub(crate) fn bytes(&self) -> u64 {
-        self.queue.iter().map(|pending| pending.size).sum::<u64>()
-            + self.stored.as_ref().map_or(0, |stored| stored.1)
+        self.queue.iter().map(|pending| pending.size).sum()
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
@@ -149,8 +149,7 @@ impl Uploads {
             let key = front.key.clone();
             let report = if sent { Report::Stored(key) } else { Report::FoundStored(key) };
             out.push(Action::Report(report));
-            let before = self.stored.replace((front.key, front.size));
-            out.extend(before.map(|(key, _)| Action::Discard(key)));
+            out.extend(self.stored.replace(front.key).map(Action::Discard));
         }
     }
 

@@ -7,6 +7,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
+use crate::failpoint;
+
 /// One directory. Nothing is durable before it is synced: contents by [`Disk::sync`], names by
 /// [`Disk::sync_names`].
 pub(crate) trait Disk: Debug + Send {
@@ -52,31 +54,53 @@ impl Disk for Directory {
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        failpoint!(try "spool.write.before");
         // Audit events can hold secrets: for the owner alone.
         let mut options = File::options();
         options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(self.0.join(name))?.write_all(bytes)
+        let mut file = options.open(self.0.join(name))?;
+        failpoint!(torn "spool.write.half", file, bytes);
+        file.write_all(bytes)?;
+        failpoint!("spool.write.after");
+        Ok(())
     }
 
     fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        File::options().append(true).open(self.0.join(name))?.write_all(bytes)
+        failpoint!(try "spool.append.before");
+        let mut file = File::options().append(true).open(self.0.join(name))?;
+        failpoint!(torn "spool.append.half", file, bytes);
+        file.write_all(bytes)?;
+        failpoint!("spool.append.after");
+        Ok(())
     }
 
     fn sync(&mut self, name: &str) -> io::Result<()> {
+        failpoint!(try "spool.sync.before");
         // The kernel syncs the file, through whichever descriptor; an error of writing it back
         // before is reported to one opened afterwards too (errseq, Linux ≥ 4.16).
-        File::options().append(true).open(self.0.join(name))?.sync_all()
+        File::options().append(true).open(self.0.join(name))?.sync_all()?;
+        failpoint!("spool.sync.after");
+        Ok(())
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.0.join(from), self.0.join(to))
+        failpoint!(try "spool.rename.before");
+        fs::rename(self.0.join(from), self.0.join(to))?;
+        failpoint!("spool.rename.after");
+        Ok(())
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.0.join(name))
+        failpoint!(try "spool.remove.before");
+        fs::remove_file(self.0.join(name))?;
+        failpoint!("spool.remove.after");
+        Ok(())
     }
 
     fn sync_names(&mut self) -> io::Result<()> {
-        File::open(&self.0)?.sync_all()
+        failpoint!(try "spool.sync_names.before");
+        File::open(&self.0)?.sync_all()?;
+        failpoint!("spool.sync_names.after");
+        Ok(())
     }
 }

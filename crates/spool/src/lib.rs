@@ -11,6 +11,9 @@
 //! disagree. An object is written under another name, fsynced, renamed, and its directory fsynced:
 //! what has the final name is whole, whenever the power went.
 
+#[doc(hidden)]
+pub mod failpoint;
+
 mod disk;
 mod error;
 mod finals;

@@ -13,6 +13,7 @@ use object_store::client::{
 
 use crate::answer::{Answer, Failure, What};
 use crate::pace::Pace;
+use crate::text::looks_like_html;
 
 /// What of an error answer is read, bytes.
 const ERROR_LIMIT: u64 = 64 * 1024;
@@ -75,6 +76,12 @@ impl HttpService for Guard {
             let (bytes, cut) = self.read(body, LIST_LIMIT).await.map_err(failed)?;
             if cut {
                 return Err(failed(What::Flood(LIST_LIMIT)));
+            }
+            let start = String::from_utf8_lossy(&bytes[..bytes.len().min(2048)]);
+            if purpose != Purpose::Credentials && looks_like_html(&start) {
+                // Read as a listing it would be an empty one: "there is no chain yet".
+                let what = "the answer is an HTML page where a listing was asked for".to_owned();
+                return Err(failed(What::Transport(what)));
             }
             return Ok(HttpResponse::from_parts(parts, bytes.into()));
         }

@@ -182,7 +182,10 @@ impl World {
     pub(crate) fn run(&mut self, shipper: &mut Shipper<Arc<Vec<u8>>>, until: u64) -> Ended {
         let mut inputs = VecDeque::from([Input::Wake]);
         let mut taken = self.offset();
+        let mut turns = 0;
         loop {
+            turns += 1;
+            assert!(turns < 100_000, "the shipper doesn't come to rest");
             let input = inputs.pop_front().unwrap_or_else(|| {
                 self.now = self.now.max(shipper.deadline().min(until));
                 Input::Wake
