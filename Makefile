@@ -14,6 +14,7 @@ demo: ## build, archive the sample logs into a local archive, verify, restore, t
 
 test: ## all tests that need no server
 	$(CARGO) test --workspace --locked --no-fail-fast
+	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints
 
 check: ## formatting, lints, documentation: all warnings are errors
 	$(CARGO) fmt --all --check

@@ -273,7 +273,11 @@ impl Chain {
             ChainEnd::Done => info!(%origin, "done"),
             ChainEnd::Interrupted => {
                 let left = locked(&self.spool).entries().count();
-                warn!(%origin, left, "stopped before everything was known to be stored; the rest is in the spool");
+                if left == 0 {
+                    warn!(%origin, "stopped before anything was sealed");
+                } else {
+                    warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
+                }
             }
             ChainEnd::GaveUp(why) => error!(%origin, "gave up: {why}"),
             ChainEnd::Forked(key, why) => {

@@ -45,7 +45,7 @@ async fn two_agents_make_one_chain() {
         let (one, two, ()) = tokio::join!(one, two, writer);
         let ends = [one.unwrap().end, two.unwrap().end];
         forks += ends.iter().filter(|end| matches!(end, ChainEnd::Forked(..))).count();
-        let going = ends.iter().any(|end| *end == ChainEnd::Done);
+        let going = ends.contains(&ChainEnd::Done);
         assert!(going, "round {round}: one of them goes on: {ends:?}");
         assert_one_chain(&node);
         assert!(node.restored().await == node.source(), "round {round}: nothing lost or twice");

@@ -154,7 +154,7 @@ fn stopped_before_the_store_ever_answered() {
     let daemon = logged(&node, &mut command);
     until("it asks", || said(&node, "find the chain's head: "));
     daemon.stop().ok();
-    assert!(said(&node, "stopped before everything was stored"));
+    assert!(said(&node, "stopped before anything was sealed"));
     let daemon = Running::start(&mut node.daemon());
     arrives(&node);
     daemon.stop().ok();

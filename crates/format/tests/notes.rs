@@ -50,7 +50,7 @@ fn files() -> impl Strategy<Value = FileId> {
 }
 
 fn origins() -> impl Strategy<Value = Origin> {
-    let part = || "[A-Za-z0-9][A-Za-z0-9._-]{0,252}";
+    let part = || "[A-Za-z0-9][A-Za-z0-9._-]{0,244}";
     (part(), part(), part()).prop_map(|(c, n, s)| Origin::new(&c, &n, &s).unwrap())
 }
 

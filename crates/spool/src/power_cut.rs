@@ -200,3 +200,40 @@ fn a_failed_commit_can_be_tried_again() {
         assert_eq!(open(&machine.restarted(Left::Nothing)).unwrap().entries().count(), 1);
     }
 }
+
+/// A commit whose last fsync failed has left a whole object that is no entry.
+#[test]
+fn what_a_failed_commit_left_is_discarded_as_well() {
+    let machine = Machine::new(usize::MAX);
+    let mut spool = open(&machine).unwrap();
+    spool.commit(&key(0), &object(0)).unwrap();
+    spool.commit(&key(1), &object(1)).unwrap();
+    machine.0.lock().unwrap().left = 3;
+    spool.commit(&key(2), &object(2)).unwrap_err();
+    machine.0.lock().unwrap().left = usize::MAX;
+    spool.discard_from(1).unwrap();
+    for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+        let spool = open(&machine.restarted(left)).unwrap();
+        let found: Vec<u64> = spool.entries().map(|entry| entry.key.seq).collect();
+        assert_eq!(found, [0], "{left:?}");
+    }
+}
+
+/// A power cut may keep any of the removals that weren't synced: that must leave no hole.
+#[test]
+fn discarding_from_a_seq_leaves_no_hole_whenever_the_power_goes() {
+    for cut in 0..20 {
+        for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+            let machine = Machine::new(usize::MAX);
+            let mut spool = open(&machine).unwrap();
+            for seq in 0..4 {
+                spool.commit(&key(seq), &object(seq)).unwrap();
+            }
+            machine.0.lock().unwrap().left = cut;
+            drop(spool.discard_from(1));
+            let spool = open(&machine.restarted(left)).unwrap();
+            let found: Vec<u64> = spool.entries().map(|entry| entry.key.seq).collect();
+            assert_eq!(found, (0..found.len() as u64).collect::<Vec<_>>(), "cut {cut}, {left:?}");
+        }
+    }
+}

@@ -28,6 +28,7 @@ pub struct Spool {
     /// For messages.
     dir: PathBuf,
     disk: Box<dyn Disk>,
+    origin: Origin,
     entries: BTreeMap<u64, Entry>,
 }
 
@@ -53,7 +54,7 @@ impl Spool {
         // A crash between rename and fsync: the name is there, but may not outlive a power cut.
         // Before anything is uploaded on the strength of it, it must.
         disk.sync_names().map_err(Error::io("sync directory", &dir))?;
-        Ok(Self { dir, disk, entries })
+        Ok(Self { dir, disk, origin: origin.clone(), entries })
     }
 
     /// The committed objects, oldest first.
@@ -116,10 +117,19 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn discard_from(&mut self, seq: u64) -> Result<(), Error> {
-        // The newest first, so that a crash in between leaves no hole.
-        let keys: Vec<_> = self.entries.range(seq..).rev().map(|(_, e)| e.key.clone()).collect();
-        keys.iter().try_for_each(|key| self.discard(key))?;
-        self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))
+        // By what the disk has: a commit whose last fsync failed left a whole object that is no
+        // entry, and the next start would take it for the head.
+        let listed = self.disk.list().map_err(Error::io("read directory", &self.dir))?;
+        let keys = listed.iter().filter_map(|(name, _)| object_name::parse(&self.origin, name));
+        let mut keys: Vec<_> = keys.filter(|key| key.seq >= seq).collect();
+        // The newest first, so that a crash in between leaves no hole; nor does a power cut, for
+        // what is removed stays so before the next one is.
+        keys.sort_by_key(|key| std::cmp::Reverse(key.seq));
+        for key in keys {
+            self.discard(&key)?;
+            self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))?;
+        }
+        Ok(())
     }
 
     /// The finals remembered so far; `None` when there is no such file, which for a chain that has

@@ -116,7 +116,8 @@ fn every_verdict_has_a_vector() {
         .filter(|name| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
         })
-        .filter(|name| *name != "COMPLETE")
+        // No verdict, and one that needs a store's dates, which a vector hasn't.
+        .filter(|name| !["COMPLETE", "TIME_INCONSISTENT"].contains(name))
         .collect();
     assert!(verdicts.len() > 12, "{verdicts:?}");
     for verdict in verdicts {
