@@ -60,6 +60,11 @@ pub(crate) struct Account {
     /// The file was cut here, above `taken`: what is before is still good, what was after is lost.
     pub(crate) cut: Option<u64>,
     pub(crate) trouble: Option<Trouble>,
+    /// It was truncated, and goes on in a copy: bytes written after copying are lost. The gap
+    /// follows the copy's end.
+    pub(crate) owes: bool,
+    /// Where that gap was handed out.
+    pub(crate) owed: Option<u64>,
 }
 
 impl Account {
@@ -84,6 +89,8 @@ impl Account {
             clean: 0,
             cut: None,
             trouble: None,
+            owes: false,
+            owed: None,
         }
     }
 
@@ -151,6 +158,7 @@ impl Account {
         }
         self.ends.retain(|end| end.0 <= back.0);
         self.stand_at(back);
+        self.owed = self.owed.filter(|at| *at <= back.0);
         self.final_ = false;
         back.0
     }

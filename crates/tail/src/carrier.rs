@@ -43,6 +43,8 @@ pub(crate) struct Held<F> {
     pub(crate) file: Arc<F>,
     pub(crate) content: Arc<Content<F>>,
     pub(crate) unpack: Option<Unpack<F>>,
+    /// An account, and the furthest of its marks that the decoder found as it should be.
+    pub(crate) passed: Option<(FileId, u64)>,
 }
 
 /// An inode seen in the directory.
@@ -73,6 +75,9 @@ pub(crate) struct Carrier<F> {
     pub(crate) pending: bool,
     /// Bytes proved, while their account's carrier was there, to be the same as that one's.
     pub(crate) proved: Option<(FileId, u64)>,
+    /// Bytes that the plain file had which this compressed one was made of, and which was gone
+    /// before it could be opened.
+    pub(crate) expected: u64,
 }
 
 impl<F: DiskFile> Carrier<F> {
@@ -96,6 +101,7 @@ impl<F: DiskFile> Carrier<F> {
             scan: HeadScan::new(),
             pending: false,
             proved: None,
+            expected: 0,
         }
     }
 
@@ -106,7 +112,7 @@ impl<F: DiskFile> Carrier<F> {
         } else {
             Content::plain(Arc::clone(&file))
         };
-        self.held = Some(Held { file, content: Arc::new(content), unpack: None });
+        self.held = Some(Held { file, content: Arc::new(content), unpack: None, passed: None });
     }
 
     pub(crate) fn gzip(&self) -> bool {
@@ -128,6 +134,7 @@ impl<F: DiskFile> Carrier<F> {
     pub(crate) fn rewind(&mut self) {
         if let Some(held) = &mut self.held {
             held.unpack = None;
+            held.passed = None;
         }
     }
 
@@ -144,6 +151,12 @@ impl<F: DiskFile> Carrier<F> {
         self.state = State::Consumed;
         self.held = None;
         self.scan = HeadScan::new();
+    }
+
+    /// Whether all of it is proved to be a part of what `file`'s account takes or took.
+    pub(crate) fn is_copy(&self, file: FileId) -> bool {
+        // A compressed file's length isn't its size; it is proved whole or not at all.
+        self.proved.is_some_and(|(of, length)| of == file && (self.gzip() || length == self.size))
     }
 
     /// Whether nothing can free its bytes but closing the descriptor.

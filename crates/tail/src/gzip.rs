@@ -67,7 +67,7 @@ impl<F: DiskFile> Read for Stored<F> {
 enum Stage<F> {
     /// Between members.
     Between(BufReader<Stored<F>>),
-    Member(GzDecoder<BufReader<Stored<F>>>),
+    Member(Box<GzDecoder<BufReader<Stored<F>>>>),
     Ended,
     Damaged(GzipDamage),
 }
@@ -112,7 +112,7 @@ impl<F: DiskFile> Gunzip<F> {
                     // A file of no bytes at all is no gzip file: it was created, never filled.
                     Ok(true) if stored.get_ref().offset == 0 => return Err(self.damaged(true)),
                     Ok(true) => return Ok(0),
-                    Ok(false) => self.stage = Stage::Member(GzDecoder::new(stored)),
+                    Ok(false) => self.stage = Stage::Member(Box::new(GzDecoder::new(stored))),
                     Err(error) => return Err(self.failed(error)),
                 },
                 Stage::Member(mut member) => match member.read(buf) {

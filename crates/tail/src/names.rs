@@ -164,7 +164,8 @@ impl Family {
             return Some(Role { age: Age::Live, gzip: false });
         }
         let (rest, gzip) = rest.strip_suffix(GZIP).map_or((rest, false), |rest| (rest, true));
-        if let Some(digits) = rest.strip_prefix(self.ext.as_slice()).and_then(|r| r.strip_prefix(b"."))
+        if let Some(digits) =
+            rest.strip_prefix(self.ext.as_slice()).and_then(|r| r.strip_prefix(b"."))
             && let Some(number) = number(digits)
         {
             return Some(Role { age: Age::Numbered(Reverse(number)), gzip });
@@ -237,9 +238,118 @@ fn stamp_of(text: &[u8]) -> Option<[u8; STAMP]> {
         2 => 28,
         _ => return None,
     };
-    let exists = (1..=days).contains(&day)
-        && part(11..13) < 24
-        && part(14..16) < 60
-        && part(17..19) < 60;
+    let exists =
+        (1..=days).contains(&day) && part(11..13) < 24 && part(14..16) < 60 && part(17..19) < 60;
     exists.then_some(stamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(live: &str) -> Family {
+        Family::of(OsStr::new(live)).unwrap()
+    }
+
+    fn among(names: &[&str]) -> Result<Option<Family>, FamilyError> {
+        Family::among(names.iter().map(OsStr::new))
+    }
+
+    const STAMPED: &str = "audit-2026-01-02T15-04-05.000.log";
+
+    #[test]
+    fn a_family_knows_its_files() {
+        let audit = family("audit.log");
+        let ours = ["audit.log", STAMPED, "audit.log.1", "audit.log.12.gz"];
+        assert!(ours.iter().all(|name| audit.has(OsStr::new(name))));
+        assert!(audit.has(OsStr::new(&format!("{STAMPED}.gz"))));
+        for other in [
+            "audit2.log",
+            "audit-policy.log",
+            "audit.log.gz",
+            "audit.log.01",
+            "audit.log.2026",
+            "audit.log.lock",
+            "audit.log~",
+            ".lock",
+            "termination.log",
+            "audit-2026-13-02T15-04-05.000.log",
+            "audit-2026-02-30T15-04-05.000.log",
+            "audit-2026-02-03T24-04-05.000.log",
+            "audit-2026-01-02T15-04-05.log",
+            "audit-2026-01-02T15-04-05.000.log.gz.tmp",
+            "audit-2026-01-02T15-04-05.000",
+            "xaudit.log",
+        ] {
+            assert!(!audit.has(OsStr::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_order_is_oldest_first_and_plain_before_gzip() {
+        let audit = family("audit.log");
+        let ordered = [
+            "audit.log.10",
+            "audit.log.2.gz",
+            "audit.log.1",
+            "audit-2025-12-31T23-59-59.999.log.gz",
+            STAMPED,
+            "audit-2026-01-02T15-04-05.000.log.gz",
+            "audit.log",
+        ];
+        let roles: Vec<Role> =
+            ordered.iter().map(|name| audit.role(OsStr::new(name)).unwrap()).collect();
+        assert!(roles.is_sorted());
+    }
+
+    #[test]
+    fn odd_names_follow_lumberjacks_rule() {
+        let bare = family("audit");
+        assert!(bare.has(OsStr::new("audit-2026-01-02T15-04-05.000")));
+        let dotted = family("kube.apiserver.audit.log");
+        assert!(dotted.has(OsStr::new("kube.apiserver.audit-2026-01-02T15-04-05.000.log.gz")));
+        assert_eq!(dotted.live(), OsStr::new("kube.apiserver.audit.log"));
+    }
+
+    #[test]
+    fn a_backup_is_not_a_live_file() {
+        let rotated = |name: &str| match Family::of(OsStr::new(name)) {
+            Err(FamilyError::Rotated { live, .. }) => live,
+            other => panic!("{other:?}"),
+        };
+        for name in [STAMPED, "audit-2026-01-02T15-04-05.000.log.gz", "audit.log.3"] {
+            assert_eq!(rotated(name), Some("audit.log".into()), "{name}");
+        }
+        assert_eq!(rotated("audit.log.gz"), None);
+        for name in ["", ".", "..", "a/b"] {
+            assert_eq!(Family::of(OsStr::new(name)), Err(FamilyError::NoName));
+        }
+    }
+
+    #[test]
+    fn a_directory_must_hold_one_log() {
+        assert_eq!(among(&[]), Ok(None));
+        assert_eq!(among(&[".lock", "termination.log"]), Ok(None));
+        assert_eq!(among(&["README"]), Err(FamilyError::NotFound));
+        let one = Ok(Some(family("audit.log")));
+        assert_eq!(among(&["audit.log", ".lock", "termination.log"]), one);
+        assert_eq!(among(&[STAMPED, "README"]), one, "a backup alone tells the log");
+        let error = among(&["audit.log", "kubelet.log", STAMPED]).unwrap_err();
+        assert_eq!(error, FamilyError::Several(vec!["audit.log".into(), "kubelet.log".into()]));
+        assert_eq!(error.to_string(), "directory holds several logs: audit.log kubelet.log");
+        assert!(error.hint().contains("--source NAME=PATH"));
+    }
+
+    #[test]
+    fn sources_overlap_when_one_takes_the_others_files() {
+        let (here, there) = (Path::new("/a"), Path::new("/b"));
+        let (audit, other) = (family("audit.log"), family("audit2.log"));
+        assert!(overlap((here, &audit), (here, &audit)));
+        assert!(!overlap((here, &audit), (there, &audit)));
+        assert!(!overlap((here, &audit), (here, &other)));
+        let nested = Family { base: b"audit.log".to_vec(), ext: b".1".to_vec() };
+        assert!(
+            overlap((here, &audit), (here, &nested)) && overlap((here, &nested), (here, &audit))
+        );
+    }
 }

@@ -14,11 +14,7 @@ pub(crate) const ANCHOR: usize = 4096;
 pub(crate) const STEP: usize = 64 * 1024;
 
 /// Reads until `buf` is full or the file ends; returns the bytes read.
-pub(crate) fn read_full<F: DiskFile>(
-    file: &F,
-    offset: u64,
-    buf: &mut [u8],
-) -> io::Result<usize> {
+pub(crate) fn read_full<F: DiskFile>(file: &F, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buf.len() {
         match file.read_at(offset + filled as u64, &mut buf[filled..]) {
@@ -211,4 +207,96 @@ pub(crate) fn advance<F: DiskFile>(scan: &mut HeadScan, file: &F) -> io::Result<
         return Ok(Progress::Changed);
     }
     Ok(found.map_or(Progress::Incomplete, Progress::Head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{FileKey, Stat};
+
+    struct Bytes(Vec<u8>);
+
+    impl DiskFile for Bytes {
+        fn stat(&self) -> io::Result<Stat> {
+            let size = self.0.len() as u64;
+            Ok(Stat { key: FileKey { dev: 0, ino: 0 }, size, links: 1 })
+        }
+
+        /// Short reads are allowed.
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+            let rest = self.0.get(offset as usize..).unwrap_or_default();
+            let read = rest.len().min(buf.len()).min(1000);
+            buf[..read].copy_from_slice(&rest[..read]);
+            Ok(read)
+        }
+    }
+
+    #[test]
+    fn line_ends_are_found_from_both_sides() {
+        let mut bytes = vec![b'x'; 200_000];
+        bytes[10] = b'\n';
+        bytes[150_000] = b'\n';
+        let file = Bytes(bytes);
+        assert_eq!(last_line_end(&file, 0, 200_000).unwrap(), LineEnd::At(150_001));
+        assert_eq!(last_line_end(&file, 0, 150_001).unwrap(), LineEnd::At(150_001));
+        assert_eq!(last_line_end(&file, 0, 150_000).unwrap(), LineEnd::At(11));
+        assert_eq!(last_line_end(&file, 11, 150_000).unwrap(), LineEnd::None);
+        assert_eq!(last_line_end(&file, 0, 200_001).unwrap(), LineEnd::Short);
+        assert_eq!(first_line_end(&file, 0, 200_000).unwrap(), LineEnd::At(11));
+        assert_eq!(first_line_end(&file, 11, 200_000).unwrap(), LineEnd::At(150_001));
+        assert_eq!(first_line_end(&file, 11, 150_000).unwrap(), LineEnd::None);
+        assert_eq!(first_line_end(&file, 150_001, 200_001).unwrap(), LineEnd::Short);
+    }
+
+    #[test]
+    fn anchors_are_of_the_bytes_before() {
+        let bytes: Vec<u8> = (0..10_000_u32).map(|n| (n % 251) as u8).collect();
+        let file = Bytes(bytes.clone());
+        let mut tail = Tail::default();
+        let mut fed = 0;
+        for offset in [0, 1, 4095, 4096, 4097, 9_999, 10_000] {
+            tail.push(&bytes[fed..offset]);
+            fed = offset;
+            let expected = hash(&bytes[offset.saturating_sub(4096)..offset]);
+            assert_eq!(anchor_at(&file, offset as u64).unwrap(), Some(expected));
+            assert_eq!(tail.anchor(), expected, "{offset}");
+        }
+        assert_eq!(anchor_at(&file, 10_001).unwrap(), None);
+        tail.push(&bytes);
+        assert_eq!(tail.anchor(), hash(&bytes[10_000 - 4096..]), "a long push replaces all");
+    }
+
+    #[test]
+    fn heads_are_the_same_however_the_bytes_come() {
+        let bytes = [&[0; 3000][..], b"first\0line\nsecond\n"].concat();
+        let expected = Head {
+            hash: hash(b"first\0line"),
+            base: 3000,
+            end: 3011,
+            anchor: hash(&bytes[..3011]),
+        };
+        for step in [1, 7, 2999, 3000, 3001, 5000] {
+            let mut scan = HeadScan::new();
+            let head = bytes.chunks(step).find_map(|piece| scan.feed(piece));
+            assert_eq!(head, Some(expected), "{step}");
+        }
+        let mut scan = HeadScan::new();
+        assert_eq!(scan.feed(&[0; 5]), None);
+        assert_eq!((scan.finish().hash, scan.finish().base), (hash(b""), 5), "nothing but NUL");
+        let mut scan = HeadScan::new();
+        assert_eq!(scan.feed(b"\nx").map(|head| (head.hash, head.end)), Some((hash(b""), 1)));
+    }
+
+    #[test]
+    fn a_head_is_not_made_of_two_files() {
+        let mut scan = HeadScan::new();
+        let old = Bytes(b"half of the old".to_vec());
+        assert!(matches!(advance(&mut scan, &old).unwrap(), Progress::Incomplete));
+        let new = Bytes(b"something else, longer\n".to_vec());
+        assert!(matches!(advance(&mut scan, &new).unwrap(), Progress::Changed));
+        let mut scan = HeadScan::new();
+        assert!(matches!(advance(&mut scan, &old).unwrap(), Progress::Incomplete));
+        let grown = Bytes(b"half of the old\n".to_vec());
+        assert!(matches!(advance(&mut scan, &grown).unwrap(), Progress::Head(h) if h.end == 16));
+    }
 }

@@ -22,7 +22,8 @@ enum Turn {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let length = prop_oneof![12 => 0u16..60, 2 => 60u16..3000, 1 => 4000u16..9000, 1 => Just(65_500)];
+    let length =
+        prop_oneof![12 => 0u16..60, 2 => 60u16..3000, 1 => 4000u16..9000, 1 => Just(65_500)];
     let short = 0u16..60;
     prop_oneof![
         24 => (1u8..5, length.clone()).prop_map(|(count, length)| Op::Append(count, length)),
@@ -115,12 +116,8 @@ fn runner(salt: u8) -> TestRunner {
     let cases = number("AUDITSEAL_HISTORIES").unwrap_or(300) as u32;
     let mut seed = [salt; 32];
     seed[..8].copy_from_slice(&number("AUDITSEAL_SEED").unwrap_or(1).to_le_bytes());
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 4_000,
-        ..Config::default()
-    };
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
 }
 

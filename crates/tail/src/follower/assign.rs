@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::io;
 
 use super::{Follower, proves};
-use crate::account::Mark;
+use crate::account::{Account, Mark};
 use crate::carrier::{Carrier, Standing, State};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, anchor_at};
 use crate::types::{FileId, GapReason, Look};
 use crate::unpack::{End, Skip};
@@ -47,6 +47,14 @@ impl<D: Disk> Follower<D> {
                     true
                 }
                 Verdict::Covered => {
+                    if let (Some(carrier), Some(account)) =
+                        (self.carriers.get(&id), self.accounts.get_mut(&file))
+                    {
+                        account.order.get_or_insert(carrier.order);
+                    }
+                    if self.accounts.get(&file).is_some_and(|account| account.final_) {
+                        self.fall_short(id, file, look);
+                    }
                     self.with_carrier(id, Carrier::consume);
                     true
                 }
@@ -78,17 +86,12 @@ impl<D: Disk> Follower<D> {
     pub(super) fn review(&mut self, id: u64, file: FileId, head: Head) {
         let busy = self.accounts.get(&file).is_some_and(|account| account.carrier.is_some());
         let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        let whole = if carrier.gzip() {
-            carrier.proved.is_some()
-        } else {
-            carrier.proved == Some((file, carrier.size))
-        };
-        if !busy || !whole {
+        if !busy || !carrier.is_copy(file) {
             carrier.state = State::Identified(head);
         }
     }
 
-    fn copies(&self, head: &Head) -> Vec<FileId> {
+    pub(super) fn copies(&self, head: &Head) -> Vec<FileId> {
         let of = |copy| FileId { hash: head.hash, base: head.base, copy };
         self.accounts.range(of(0)..=of(u32::MAX)).map(|(file, _)| *file).collect()
     }
@@ -102,11 +105,10 @@ impl<D: Disk> Follower<D> {
         carrier.state = State::Active(file);
         carrier.scan = crate::scan::HeadScan::new();
         account.carrier = Some(id);
-        account.lost = None;
+        account.owes |= account.lost.take().is_some_and(|lost| lost.reason == GapReason::Truncated);
         account.cut = None;
-        account.final_ &= !carrier.gzip()
-            && carrier.size == account.taken
-            && carrier.standing != Standing::Live;
+        account.final_ &=
+            !carrier.gzip() && carrier.size == account.taken && carrier.standing != Standing::Live;
         account.final_since = self.now;
         account.order.get_or_insert(carrier.order);
         account.name.clone_from(&carrier.name);
@@ -127,11 +129,8 @@ impl<D: Disk> Follower<D> {
         else {
             return Ok(Verdict::Pending);
         };
-        if let Some((proved, length)) = carrier.proved
-            && proved == file
-            && length <= account.taken
-            && (carrier.gzip() || length == carrier.size)
-        {
+        let proved = carrier.proved.map_or(0, |(_, length)| length);
+        if carrier.is_copy(file) && proved <= account.taken {
             return Ok(Verdict::Covered);
         }
         if carrier.gzip() {
@@ -174,34 +173,30 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
         let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
+        let mut work = self.work;
         let (Some(carrier), Some(account)) = (self.carriers.get_mut(&id), self.accounts.get(&file))
         else {
             return Ok(Verdict::Pending);
         };
-        let (taken, anchor, final_) = (account.taken, account.anchor, account.final_);
-        if carrier.unpack().is_some_and(|unpack| unpack.at() > taken) {
-            carrier.rewind();
-        }
-        let mut work = self.work;
+        let (taken, final_) = (account.taken, account.final_);
+        let passed = pass(carrier, account, &mut work);
+        self.work = work;
+        let (skip, proved) = passed?;
         let Some(unpack) = carrier.unpack() else { return Ok(Verdict::Pending) };
-        let skip = unpack.skip_to(taken, &mut work)?;
-        if skip == Skip::Reached && final_ {
+        if skip == Skip::Reached && proved == Some(taken) && final_ {
             unpack.fill(1)?;
         }
-        let here = (unpack.at(), unpack.anchor());
-        let (end, more) = (unpack.end().cloned(), !unpack.ahead().is_empty());
-        self.work = work;
-        let damaged = matches!(end, Some(End::Damaged(_)));
+        let more = !unpack.ahead().is_empty();
+        let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
         let verdict = match skip {
             Skip::Pending => {
                 look.more = true;
                 Verdict::Pending
             }
-            Skip::Reached if here.1 != anchor => Verdict::Different,
-            Skip::Reached if final_ && !more && (!damaged || over) => Verdict::Covered,
-            Skip::Reached if final_ && !more => Verdict::Pending,
-            Skip::Reached => Verdict::Same,
-            Skip::Ended if damaged && !over => Verdict::Pending,
+            Skip::Reached if proved != Some(taken) => Verdict::Different,
+            Skip::Reached if !final_ || more => Verdict::Same,
+            Skip::Reached | Skip::Ended if damaged && !over => Verdict::Pending,
+            Skip::Reached => Verdict::Covered,
             // It is the same file as far as it can be read, and that far it was taken.
             Skip::Ended if damaged => {
                 if let Some(lost) = self.accounts.get_mut(&file).and_then(|a| a.lost.as_mut()) {
@@ -209,7 +204,8 @@ impl<D: Disk> Follower<D> {
                 }
                 Verdict::Covered
             }
-            Skip::Ended if self.is_end(&file, here.0, Some(here.1)) => Verdict::Covered,
+            // It was made before a late append came, or amid one.
+            Skip::Ended if proved.is_some() => Verdict::Covered,
             Skip::Ended => Verdict::Different,
         };
         self.with_carrier(id, |carrier| carrier.pending |= verdict == Verdict::Pending);
@@ -241,7 +237,10 @@ impl<D: Disk> Follower<D> {
             };
         }
         if gzip {
-            return if carrier.size < mark.0 { Ok(true) } else { proves(&*mine, Some(mark)) };
+            // The live file is no copy of a compressed one. Another plain file that is shorter may
+            // be, and is asked again when that one is done.
+            let shorter = carrier.size < mark.0 && carrier.standing != Standing::Live;
+            return if shorter { Ok(true) } else { proves(&*mine, Some(mark)) };
         }
         let length = carrier.size.min(size);
         let (here, there) = (anchor_at(&*mine, length)?, anchor_at(&*source, length)?);
@@ -295,7 +294,8 @@ impl<D: Disk> Follower<D> {
         file: FileId,
         look: &mut Look<D::File>,
     ) -> io::Result<bool> {
-        let copies = self.ids(|c| !c.gzip() && matches!(c.state, State::Standby(f, _) if f == file));
+        let copies =
+            self.ids(|c| !c.gzip() && matches!(c.state, State::Standby(f, _) if f == file));
         for copy in copies {
             let Some(State::Standby(_, head)) = self.carriers.get(&copy).map(|c| &c.state) else {
                 continue;
@@ -314,3 +314,41 @@ impl<D: Disk> Follower<D> {
     }
 }
 
+/// Decodes a compressed file up to where its account stands, and proves on the way, wherever the
+/// file was final once and at the end, that it is the same file. Returns the last offset proved.
+fn pass<F: DiskFile>(
+    carrier: &mut Carrier<F>,
+    account: &Account,
+    work: &mut u64,
+) -> io::Result<(Skip, Option<u64>)> {
+    let file = account.file;
+    let passed = carrier.held.as_ref().and_then(|held| held.passed);
+    let mut proved = passed.filter(|(of, _)| *of == file).map(|(_, offset)| offset);
+    if carrier.unpack().is_some_and(|unpack| unpack.at() > account.taken) {
+        carrier.rewind();
+        proved = None;
+    }
+    let mut marks = account.ends.clone();
+    marks.push((account.taken, account.anchor));
+    marks.sort_unstable_by_key(|mark| mark.0);
+    let mut skip = Skip::Reached;
+    for (offset, anchor) in marks {
+        let Some(unpack) = carrier.unpack() else { break };
+        if unpack.at() > offset {
+            continue;
+        }
+        skip = unpack.skip_to(offset, work)?;
+        if skip != Skip::Reached {
+            break;
+        }
+        if unpack.anchor() != anchor {
+            proved = None;
+            break;
+        }
+        proved = Some(offset);
+    }
+    if let Some(held) = &mut carrier.held {
+        held.passed = proved.map(|offset| (file, offset));
+    }
+    Ok((skip, proved))
+}

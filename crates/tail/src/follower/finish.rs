@@ -1,6 +1,7 @@
 //! What is lost, and what can be let go of.
 
 use super::{Follower, MAX_ACCOUNTS};
+use crate::account::Account;
 use crate::carrier::{Carrier, State};
 use crate::disk::Disk;
 use crate::names::Age;
@@ -38,6 +39,8 @@ impl<D: Disk> Follower<D> {
             self.orphans.remove(&file);
             if let Some(account) = self.accounts.get_mut(&file) {
                 account.lost = None;
+                // This gap covers it.
+                account.owes = false;
             }
             self.close(file, look);
             self.gap(&file, end, reason, look);
@@ -53,7 +56,7 @@ impl<D: Disk> Follower<D> {
                 continue;
             }
             let Some(carrier) = self.carriers.remove(&id) else { continue };
-            if carrier.size == 0 || self.elsewhere(&carrier) {
+            if carrier.size == 0 || self.elsewhere(&carrier, look) {
                 continue;
             }
             look.gaps.push(Gap {
@@ -66,30 +69,57 @@ impl<D: Disk> Follower<D> {
         }
     }
 
+    /// A compressed file ends before its plain one did, which nobody has read.
+    pub(super) fn fall_short(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        let expected = std::mem::take(&mut carrier.expected);
+        if self.accounts.get(&file).is_some_and(|account| account.taken < expected) {
+            self.gap(&file, Some(expected), GapReason::DeletedBeforeRead, look);
+        }
+    }
+
     /// Whether a file that vanished unopened is accounted for otherwise.
-    fn elsewhere(&mut self, carrier: &Carrier<D::File>) -> bool {
+    fn elsewhere(&mut self, carrier: &Carrier<D::File>, look: &mut Look<D::File>) -> bool {
         let twin = |c: &Carrier<D::File>| {
             c.role.age == carrier.role.age && c.role.gzip != carrier.role.gzip
         };
-        if self.carriers.values().any(|c| c.listed && twin(c)) {
-            // Compressed meanwhile.
+        // Unless another file has taken its name, what is compressed under it is this one.
+        let overwritten = self.carriers.values().any(|c| c.role == carrier.role);
+        let twin = self.carriers.values_mut().find(|c| !overwritten && c.listed && twin(c));
+        let compressed = twin.is_some();
+        if let Some(twin) = twin.filter(|twin| !matches!(twin.state, State::Consumed)) {
+            if twin.gzip() {
+                twin.expected = twin.expected.max(carrier.size);
+            }
             return true;
         }
+        // Stamps don't come twice, so a file of that stamp is this one; other names are reused.
+        if !matches!(carrier.role.age, Age::Stamped(_)) {
+            return compressed;
+        }
         let size = (!carrier.role.gzip).then_some(carrier.size);
+        let same = |account: &Account| {
+            self.family.role(&account.name).is_some_and(|role| role.age == carrier.role.age)
+        };
         for file in &self.orphans {
-            let Some(account) = self.accounts.get_mut(file) else { continue };
-            let same = self.family.role(&account.name).is_some_and(|r| r.age == carrier.role.age);
-            if let (true, Some(lost)) = (same, account.lost.as_mut()) {
+            let Some(account) = self.accounts.get_mut(file).filter(|a| same(a)) else { continue };
+            let taken = account.taken;
+            if let Some(lost) = account.lost.as_mut() {
                 // That file's own gap says more.
-                lost.end = lost.end.or(size.filter(|size| *size >= account.taken));
+                lost.end = lost.end.or(size.filter(|size| *size >= taken));
                 return true;
             }
         }
-        // Stamps don't come twice, so a finished file of that name and size is this one.
-        matches!(carrier.role.age, Age::Stamped(_))
-            && self.accounts.values().any(|account| {
-                account.final_ && account.name == carrier.name && Some(account.taken) == size
-            })
+        // Smaller than what was taken under that name, it would be another file after all.
+        let finished = |a: &&Account| {
+            a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
+        };
+        let Some(account) = self.accounts.values().find(finished) else { return compressed };
+        if size.is_some_and(|size| size > account.taken) {
+            // It had grown since.
+            self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
+        }
+        true
     }
 
     /// Closes descriptors that nothing more is expected of.
@@ -113,7 +143,7 @@ impl<D: Disk> Follower<D> {
         let since = self.accounts.get(file).map_or(0, |account| account.final_since);
         let quiet = self.now - since.max(carrier.since) >= self.settings.linger;
         // Nobody appends to a compressed file.
-        carrier.gzip() || self.draining() || quiet
+        carrier.gzip() || quiet
     }
 
     /// Whether closing the carrier loses nothing that is known.
@@ -127,7 +157,7 @@ impl<D: Disk> Follower<D> {
             }),
             State::Unread => carrier.size == 0,
             State::Identified(_) => false,
-            State::Standby(file, _) => carrier.proved == Some((file, carrier.size)),
+            State::Standby(file, _) => carrier.is_copy(file),
             State::Consumed => true,
         }
     }

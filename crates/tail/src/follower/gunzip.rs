@@ -45,6 +45,7 @@ impl<D: Disk> Follower<D> {
             }
             look.more = true;
             if look.takes.iter().any(|take| take.end > take.start) {
+                *left = 0;
                 return Ok(());
             }
             return self.take_long_line(id, file, left, over, look);
@@ -59,6 +60,8 @@ impl<D: Disk> Follower<D> {
         self.emit(file, mark, last, unterminated, content, look);
         if last && end != Some(End::Whole) {
             self.gap(&file, None, GapReason::GzipDamaged, look);
+        } else if last {
+            self.fall_short(id, file, look);
         }
         Ok(())
     }
@@ -73,11 +76,8 @@ impl<D: Disk> Follower<D> {
             carrier.rewind();
         }
         let Some(unpack) = carrier.unpack() else { return Ok(false) };
-        let skip = if unpack.at() == taken {
-            Skip::Reached
-        } else {
-            unpack.skip_to(taken, &mut work)?
-        };
+        let skip =
+            if unpack.at() == taken { Skip::Reached } else { unpack.skip_to(taken, &mut work)? };
         let here = unpack.anchor();
         let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
         self.work = work;
@@ -94,12 +94,7 @@ impl<D: Disk> Follower<D> {
     }
 
     /// The compressed file ends early. It may be about to grow; a plain copy of it is better.
-    fn wait_for_gzip(
-        &mut self,
-        id: u64,
-        file: FileId,
-        look: &mut Look<D::File>,
-    ) -> io::Result<()> {
+    fn wait_for_gzip(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<()> {
         if self.promote(id, file, look)? {
             look.more = true;
             return Ok(());
@@ -140,6 +135,8 @@ impl<D: Disk> Follower<D> {
         self.emit(file, mark, unterminated, unterminated, content, look);
         if unterminated && damaged {
             self.gap(&file, None, GapReason::GzipDamaged, look);
+        } else if unterminated {
+            self.fall_short(id, file, look);
         }
         Ok(())
     }

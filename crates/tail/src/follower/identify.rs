@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::Follower;
-use crate::account::Account;
+use super::{Follower, proves};
+use crate::account::{Account, Mark};
 use crate::carrier::{Standing, State};
 use crate::disk::{Disk, DiskFile};
 use crate::names::Age;
-use crate::scan::{Progress, STEP, advance};
+use crate::scan::{Head, HeadScan, Progress, STEP, advance};
 use crate::types::{Gap, GapReason, Look};
 use crate::unpack::End;
 
@@ -56,7 +56,9 @@ impl<D: Disk> Follower<D> {
             Progress::Head(head) => carrier.state = State::Identified(head),
             Progress::Changed => self.forget(id, look),
             Progress::Incomplete => {
-                let due = self.carriers.get(&id).is_some_and(|c| self.tail_due(c));
+                let due = self.carriers.get(&id).is_some_and(|c| {
+                    self.tail_due(c) || (c.standing != Standing::Live && self.was_final(&c.scan))
+                });
                 let draining = self.draining();
                 self.with_carrier(id, |carrier| {
                     if due && carrier.scan.at() > 0 && carrier.scan.at() == carrier.size {
@@ -74,10 +76,18 @@ impl<D: Disk> Follower<D> {
         Ok(())
     }
 
+    /// Whether the file was final as it is, though its first line never ended.
+    fn was_final(&self, scan: &HeadScan) -> bool {
+        let (head, end) = (scan.finish(), (scan.at(), scan.anchor()));
+        self.copies(&head).iter().any(|file| {
+            self.accounts.get(file).is_some_and(|a| a.final_ && (a.taken, a.anchor) == end)
+        })
+    }
+
     fn find_head_gzip(&mut self, id: u64, look: &mut Look<D::File>) -> io::Result<()> {
         let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
         let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
-        let mut scan = std::mem::replace(&mut carrier.scan, crate::scan::HeadScan::new());
+        let mut scan = std::mem::replace(&mut carrier.scan, HeadScan::new());
         let Some(unpack) = carrier.unpack() else { return Ok(()) };
         let head = loop {
             if unpack.ahead().is_empty() {
@@ -103,9 +113,13 @@ impl<D: Disk> Follower<D> {
             }
             (None, Some(End::Whole)) if scan.at() == 0 => carrier.consume(),
             (None, Some(End::Damaged(_))) if !over => carrier.pending = true,
-            (None, Some(_)) if scan.at() > 0 => carrier.state = State::Identified(scan.finish()),
-            (None, Some(_)) => {
-                self.nothing_readable(id, look);
+            (None, Some(End::Whole)) => {
+                let mark = (scan.at(), scan.anchor());
+                self.unended(id, mark, scan.finish())?;
+                return Ok(());
+            }
+            (None, Some(End::Damaged(_))) => {
+                self.headless(id, &scan, look);
                 return Ok(());
             }
         }
@@ -116,28 +130,61 @@ impl<D: Disk> Follower<D> {
         Ok(())
     }
 
-    /// Not one byte of a compressed file can be had: a crash left it empty, or it is no gzip file.
-    fn nothing_readable(&mut self, id: u64, look: &mut Look<D::File>) {
+    /// A compressed file without one whole line. If we hold its plain file, that one's first line
+    /// may be finished yet, and its identity be another: it is the one to go by.
+    fn unended(&mut self, id: u64, mark: Mark, head: Head) -> io::Result<()> {
+        let age = self.carriers.get(&id).map(|carrier| carrier.role.age.clone());
+        let mut copy = false;
+        for carrier in self.carriers.values().filter(|c| !c.gzip()) {
+            if Some(&carrier.role.age) == age.as_ref()
+                && matches!(age, Some(Age::Stamped(_)))
+                && let Some(plain) = carrier.file()
+            {
+                copy |= proves(&*plain, Some(mark))?;
+            }
+        }
+        self.with_carrier(id, |carrier| {
+            if copy {
+                carrier.consume();
+            } else {
+                carrier.state = State::Identified(head);
+                carrier.rewind();
+            }
+        });
+        Ok(())
+    }
+
+    /// Not even the first line of a compressed file can be had: a crash left it empty or cut short,
+    /// or it is no gzip file at all.
+    fn headless(&mut self, id: u64, scan: &HeadScan, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        carrier.consume();
         let (name, age) = (carrier.name.clone(), carrier.role.age.clone());
         // Stamps don't come twice, so a file of that stamp is this one; numbers do.
         let stamped = matches!(age, Age::Stamped(_));
         let was = |account: &Account| {
             stamped && self.family.role(&account.name).is_some_and(|role| role.age == age)
         };
-        if self.accounts.values().any(|account| account.final_ && was(account)) {
-            return;
-        }
+        // All of it was taken, or we hold the plain file.
+        let known = self.accounts.values().find(|a| (a.final_ || a.carrier.is_some()) && was(a));
+        let known = known.map(|account| (account.file, account.final_));
         let orphan = self.orphans.iter().find(|file| self.accounts.get(file).is_some_and(was));
-        if let Some(file) = orphan.copied() {
+        let orphan = orphan.copied();
+        if let Some(lost) = orphan.and_then(|file| self.accounts.get_mut(&file)?.lost.as_mut()) {
             // Its own gap says from where on.
-            if let Some(lost) = self.accounts.get_mut(&file).and_then(|a| a.lost.as_mut()) {
-                lost.reason = GapReason::GzipDamaged;
-            }
+            lost.reason = GapReason::GzipDamaged;
+        }
+        if known.is_none() && orphan.is_none() && scan.at() > 0 {
+            carrier.state = State::Identified(scan.finish());
+            carrier.rewind();
             return;
         }
-        let reason = GapReason::GzipDamaged;
-        look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });
+        carrier.consume();
+        if let Some((file, true)) = known {
+            self.fall_short(id, file, look);
+        }
+        if known.is_none() && orphan.is_none() {
+            let reason = GapReason::GzipDamaged;
+            look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Follower, proves};
 use crate::account::Mark;
-use crate::carrier::{Standing, State};
+use crate::carrier::{Carrier, Standing, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::Head;
 use crate::types::{FileId, Gap, GapReason, Look};
@@ -33,7 +33,7 @@ impl<D: Disk> Follower<D> {
             }
             if carrier.gzip() {
                 if stat.size != before {
-                    self.restart_gzip(id);
+                    self.restart_gzip(id, stat.size < before, look);
                 }
             } else {
                 self.inspect_plain(id, &file, before, look);
@@ -43,20 +43,23 @@ impl<D: Disk> Follower<D> {
 
     /// A compressed file that changes is read from the front again; what was taken of it is
     /// skipped, and proved by its anchor.
-    fn restart_gzip(&mut self, id: u64) {
-        self.with_carrier(id, |carrier| match carrier.state {
-            State::Active(_) => carrier.rewind(),
-            _ => carrier.reset(),
-        });
+    fn restart_gzip(&mut self, id: u64, shrunk: bool, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(&id) else { return };
+        // Beside its plain file it may be made again from the start, and nothing is lost.
+        let sibling =
+            |c: &Carrier<D::File>| c.role.age == carrier.role.age && c.role != carrier.role;
+        match carrier.state {
+            State::Active(_) => self.with_carrier(id, Carrier::rewind),
+            State::Unread | State::Identified(_)
+                if shrunk && !self.carriers.values().any(sibling) =>
+            {
+                self.forget(id, look);
+            }
+            _ => self.with_carrier(id, Carrier::reset),
+        }
     }
 
-    fn inspect_plain(
-        &mut self,
-        id: u64,
-        file: &D::File,
-        before: u64,
-        look: &mut Look<D::File>,
-    ) {
+    fn inspect_plain(&mut self, id: u64, file: &D::File, before: u64, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get(&id) else { return };
         let (size, live) = (carrier.size, carrier.standing == Standing::Live);
         match carrier.state {
@@ -89,8 +92,7 @@ impl<D: Disk> Follower<D> {
             return;
         };
         let size = carrier.size;
-        let same = if size < known.taken { Ok(false) } else { proves(file, known.proof) };
-        match same {
+        match proves(file, known.proof) {
             Ok(false) => self.detach(id, GapReason::Truncated, None),
             // Cut above what was taken: the rest up to there is still good.
             Ok(true) if size < before => {
@@ -155,14 +157,7 @@ impl<D: Disk> Follower<D> {
         self.restart(id);
     }
 
-    /// Identifies the carrier anew. It gets a new place in the order: what it holds now was
-    /// written after all that is known.
     fn restart(&mut self, id: u64) {
-        if let Some(mut carrier) = self.carriers.remove(&id) {
-            carrier.reset();
-            carrier.order = self.last_order().max(carrier.order);
-            self.carriers.insert(self.next, carrier);
-            self.next += 1;
-        }
+        self.with_carrier(id, Carrier::reset);
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 
 use super::Follower;
 use crate::carrier::{Carrier, Standing, State};
-use crate::disk::{Disk, DiskFile, Entry};
+use crate::disk::{Disk, DiskFile, Entry, FileKey, Stat};
 use crate::names::{Age, Role};
 use crate::types::{Look, Problem};
 
@@ -56,14 +56,18 @@ impl<D: Disk> Follower<D> {
     /// under both its names the listing may have passed it by. Without it, the order of files that
     /// are new to us would be a guess.
     fn list(&mut self) -> io::Result<Vec<Entry>> {
-        let entries = self.disk.list()?;
+        let mut entries = self.disk.list()?;
         let live = self
             .carriers
             .values()
             .find(|carrier| carrier.held.is_some() && carrier.standing == Standing::Live);
-        if live.is_some_and(|live| !entries.iter().any(|entry| entry.key == live.key)) {
-            return self.disk.list();
+        if live.is_none_or(|live| entries.iter().any(|entry| entry.key == live.key)) {
+            return Ok(entries);
         }
+        let again = self.disk.list()?;
+        // What was there a moment ago is lost, or renamed: either must be found out.
+        entries.retain(|old| !again.iter().any(|new| new.key == old.key));
+        entries.extend(again);
         Ok(entries)
     }
 
@@ -100,7 +104,7 @@ impl<D: Disk> Follower<D> {
         }
         self.merge();
         for entry in fresh {
-            let order = self.place(&entry.0);
+            let order = self.place(&entry.0, entry.1.key);
             self.add(Carrier::new(entry, order, self.now, self.looks));
         }
     }
@@ -129,11 +133,21 @@ impl<D: Disk> Follower<D> {
     /// What wasn't there before was written after all that was, whatever its name says: the clock
     /// that stamps names may step back. Names are believed only among files that got theirs about
     /// now, and the live file is the newest in any case.
-    fn place(&self, role: &Role) -> u64 {
+    fn place(&self, role: &Role, key: FileKey) -> u64 {
         let after = |c: &&Carrier<D::File>| {
             let now = c.standing == Standing::Live || self.looks - c.rotated <= 1;
             c.listed && now && c.role.age > role.age
         };
+        // Its plain or compressed sibling's; its own, if it has grown since it was finished.
+        let known = self.carriers.values().find(|c| {
+            let own = c.key == key && matches!(c.state, State::Consumed);
+            matches!(role.age, Age::Stamped(_))
+                && c.role.age == role.age
+                && (c.role != *role || own)
+        });
+        if let Some(known) = known {
+            return known.order;
+        }
         let orders = self.carriers.values().map(|carrier| carrier.order);
         let Some(above) = self.carriers.values().filter(after).map(|c| c.order).min() else {
             return self.last_order();
@@ -189,6 +203,16 @@ impl<D: Disk> Follower<D> {
             }
             let name = self.carriers[&id].name.clone();
             match self.disk.open(&name).and_then(|file| Ok((file.stat()?, file))) {
+                Ok((stat, _)) if self.holds(stat.key) => {
+                    // Renamed, and known under its other name; or a second name for one file.
+                    // If this entry was another file's, that one must turn up elsewhere.
+                    let carrier = &self.carriers[&id];
+                    if stat.key == carrier.key && stat.size >= carrier.size {
+                        self.carriers.remove(&id);
+                    } else {
+                        changed = true;
+                    }
+                }
                 Ok((stat, file)) if stat.key == self.carriers[&id].key => {
                     self.with_carrier(id, |carrier| {
                         carrier.links = stat.links;
@@ -211,11 +235,12 @@ impl<D: Disk> Follower<D> {
         changed
     }
 
-    fn hold_other(&mut self, id: u64, stat: crate::disk::Stat, file: D::File) {
-        // Only a held inode is certain not to have been given to another file.
-        if self.carriers.values().any(|c| c.held.is_some() && c.key == stat.key) {
-            return;
-        }
+    /// Only a held inode is certain not to have been given to another file.
+    fn holds(&self, key: FileKey) -> bool {
+        self.carriers.values().any(|carrier| carrier.held.is_some() && carrier.key == key)
+    }
+
+    fn hold_other(&mut self, id: u64, stat: Stat, file: D::File) {
         let Some(listed) = self.carriers.get(&id) else { return };
         let entry =
             Entry { name: listed.name.clone(), key: stat.key, size: stat.size, regular: true };
@@ -270,7 +295,5 @@ fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
     placeholder.key == held.key
         && before.gzip == after.gzip
         && placeholder.size <= held.size
-        && (before.age == after.age
-            || renames(&before.age, &after.age)
-            || renames(&after.age, &before.age))
+        && (before.age == after.age || renames(&before.age, &after.age))
 }

@@ -243,6 +243,13 @@ impl<D: Disk> Follower<D> {
         active.sort_unstable();
         let mut left = limit;
         for (_, file, id) in active {
+            // The first listing may have missed a file that was begun and is being renamed. Until
+            // it is found, nobody can tell which files stand before it.
+            let begun = self.accounts.get(&file).is_some_and(|account| account.begun);
+            if !begun && self.looks == 1 && !self.orphans.is_empty() {
+                look.more = true;
+                continue;
+            }
             let gzip = self.carriers.get(&id).is_some_and(Carrier::gzip);
             let done = if gzip {
                 self.take_gzip(id, file, &mut left, look)
@@ -292,6 +299,10 @@ impl<D: Disk> Follower<D> {
         account.final_ = false;
         if final_ {
             account.finish(now);
+            if account.owes && account.owed.is_none() {
+                account.owed = Some(end);
+                self.gap(&file, None, GapReason::Truncated, look);
+            }
         }
     }
 
@@ -385,9 +396,7 @@ impl<D: Disk> Follower<D> {
     }
 
     fn new_account(&mut self, file: FileId, name: &OsStr) -> &mut Account {
-        self.accounts
-            .entry(file)
-            .or_insert_with(|| Account::new(file, name.to_owned(), hash(b"")))
+        self.accounts.entry(file).or_insert_with(|| Account::new(file, name.to_owned(), hash(b"")))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Follower, proves};
+use super::{Follower, RETRY, proves};
+use crate::account::Trouble;
 use crate::carrier::{Carrier, Standing};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{ANCHOR, LineEnd, anchor_at, first_line_end, last_line_end};
@@ -28,20 +29,27 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
-        if let Some(trouble) = account.trouble.clone() {
+        if let Some(trouble) = account.trouble.clone().filter(|t| t.at >= account.taken) {
             let error = io::Error::other(format!("bytes from {} can't be read", trouble.at));
             self.problem(id, "read", error, look);
             if self.now - trouble.since >= self.settings.linger {
                 return self.give_up(id, file, look);
             }
-            if self.now < trouble.retry {
-                return Ok(());
-            }
         }
         let Some(carrier) = self.carriers.get(&id) else { return Ok(()) };
         let Some(source) = carrier.file() else { return Ok(()) };
         let content = carrier.held.as_ref().map(|held| Arc::clone(&held.content));
-        let Some(cut) = self.cut(id, file, &*source, *left, look)? else { return Ok(()) };
+        let size = carrier.size;
+        let cut = match self.cut(id, file, &*source, left, look) {
+            Ok(cut) => cut,
+            Err(error) => {
+                // What is before the bad bytes can be taken meanwhile.
+                self.refused(file, &*source, size);
+                look.more = true;
+                return Err(error);
+            }
+        };
+        let Some(cut) = cut else { return Ok(()) };
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
         let (taken, proof) = (account.taken, account.proof);
         let Some(anchor) = anchor_at(&*source, cut.end)? else {
@@ -69,14 +77,17 @@ impl<D: Disk> Follower<D> {
         id: u64,
         file: FileId,
         source: &D::File,
-        left: u64,
+        budget: &mut u64,
         look: &mut Look<D::File>,
     ) -> io::Result<Option<Cut>> {
+        let left = *budget;
         let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get_mut(&file))
         else {
             return Ok(None);
         };
-        let size = account.cut.map_or(carrier.size, |cut| cut.min(carrier.size));
+        let cut_at = account.cut.map_or(carrier.size, |cut| cut.min(carrier.size));
+        let bad = account.trouble.as_ref().filter(|trouble| self.now < trouble.retry);
+        let size = bad.map_or(cut_at, |trouble| trouble.at.clamp(account.taken, cut_at));
         let taken = account.taken;
         if account.final_ && size == taken {
             return Ok(None);
@@ -103,12 +114,33 @@ impl<D: Disk> Follower<D> {
             look.more = true;
         }
         if crowded(end) {
+            // Nor may younger files overtake it.
+            *budget = 0;
             return Ok(None);
         }
-        if rest_has_lines {
-            return Ok(Some(Cut { end, unterminated: false, final_: false }));
+        if rest_has_lines || size < cut_at {
+            let cut = Cut { end, unterminated: false, final_: false };
+            return Ok((end > taken).then_some(cut));
+        }
+        if crowded(size) {
+            // The rest is no whole line, and too much for this look if it is due.
+            if self.carriers.get(&id).is_some_and(|carrier| self.tail_due(carrier)) {
+                look.more = true;
+                *budget = 0;
+            }
+            let cut = Cut { end, unterminated: false, final_: false };
+            return Ok((end > taken).then_some(cut));
         }
         self.finish_cut(id, file, source, end, size, look)
+    }
+
+    /// Remembers from where on a file can't be read, and since when.
+    fn refused(&mut self, file: FileId, source: &D::File, size: u64) {
+        let now = self.now;
+        let Some(account) = self.accounts.get_mut(&file) else { return };
+        let at = readable_until(source, account.taken, size);
+        let since = account.trouble.as_ref().map_or(now, |trouble| trouble.since);
+        account.trouble = Some(Trouble { at, since, retry: now + RETRY });
     }
 
     /// No `\n` stands between `end` and the file's end: is it over, and is its rest due?
@@ -214,13 +246,32 @@ fn line_end<F: DiskFile>(
     }
 }
 
+/// How far a file can be read.
+fn readable_until<F: DiskFile>(source: &F, from: u64, size: u64) -> u64 {
+    let mut piece = [0; ANCHOR];
+    let mut at = from;
+    while at < size {
+        match source.read_at(at, &mut piece) {
+            Ok(0) => break,
+            Ok(read) => at += read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    at.min(size)
+}
+
 fn ends_with_newline<F: DiskFile>(source: &F, end: u64) -> io::Result<bool> {
     let mut last = [0];
     Ok(end == 0 || (crate::scan::read_full(source, end - 1, &mut last)? == 1 && last == *b"\n"))
 }
 
 /// The first place behind `bad` before which an anchor's bytes can be read.
-fn resume_after<F: DiskFile>(source: &F, bad: u64, size: u64) -> Option<(u64, crate::types::Anchor)> {
+fn resume_after<F: DiskFile>(
+    source: &F,
+    bad: u64,
+    size: u64,
+) -> Option<(u64, crate::types::Anchor)> {
     let page = ANCHOR as u64;
     (1..=RESUMES)
         .map(|n| (bad / page + n + 1) * page)

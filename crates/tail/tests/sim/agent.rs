@@ -69,8 +69,7 @@ pub fn family() -> Family {
 
 impl Agent {
     pub fn new(disk: SimDisk, settings: Settings) -> Self {
-        let follower =
-            Follower::new(family(), disk.clone(), History::default(), settings.clone());
+        let follower = Follower::new(family(), disk.clone(), History::default(), settings.clone());
         Self {
             disk,
             follower,
@@ -95,8 +94,12 @@ impl Agent {
             match pack(&take) {
                 Some(packed) => self.queue.push_back(Item::Take(packed)),
                 None => {
-                    let back =
-                        self.follower.shrunk(&take.file, take.start, take.end, GapReason::Truncated);
+                    let back = self.follower.shrunk(
+                        &take.file,
+                        take.start,
+                        take.end,
+                        GapReason::Truncated,
+                    );
                     assert_eq!(back, take.start, "goes back to the take's start");
                     self.voids += 1;
                     self.void(&take.file, back);
@@ -105,9 +108,8 @@ impl Agent {
             }
         }
         for gap in look.gaps.clone() {
-            let dropped = void
-                .iter()
-                .any(|(file, back)| gap.file == Some(*file) && gap.start > Some(*back));
+            let dropped =
+                void.iter().any(|(file, back)| gap.file == Some(*file) && gap.start > Some(*back));
             if !dropped {
                 self.queue.push_back(Item::Gap(gap));
             }
@@ -142,8 +144,7 @@ impl Agent {
         self.crashes += 1;
         self.queue.clear();
         let history = self.archive.history();
-        self.follower =
-            Follower::new(family(), self.disk.clone(), history, self.settings.clone());
+        self.follower = Follower::new(family(), self.disk.clone(), history, self.settings.clone());
         self.forget();
     }
 

@@ -1,9 +1,11 @@
 //! A simulated disk with a lumberjack on it. Before any call of the follower's, the disk may
 //! change as a script says: that is when things go wrong.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 pub mod agent;
+pub mod desk;
 pub mod ops;
 pub mod oracle;
 
@@ -28,6 +30,10 @@ pub struct Story {
     pub previous: Option<usize>,
     /// Bytes of it were read, so that the follower can tell it from what comes after a cut.
     pub read: bool,
+    /// A second apiserver wrote to it after its rotation.
+    pub late: bool,
+    /// A compressed file of the same stamp was written over its own.
+    pub overwritten: bool,
     /// It was cut; what was not taken before is lost.
     pub truncated: bool,
     /// Seen in a listing since the follower last started.
@@ -228,7 +234,8 @@ impl World {
             return;
         }
         story.relisted = true;
-        story.need = story.need.max(copied.map_or(Need::All, Need::UpTo));
+        // What is written later is known only to who has opened it.
+        story.need = story.need.max(Need::UpTo(copied.unwrap_or(size)));
     }
 
     /// The follower learns from a descriptor that there are bytes.

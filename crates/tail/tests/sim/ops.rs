@@ -178,8 +178,11 @@ impl World {
         self.inodes[index].links += 1;
         self.inodes[index].renamed = self.clock;
         self.dir.insert(name.to_owned(), index);
-        if let Some(story) = self.inodes[index].story {
-            self.stories[story].names.insert(name.to_owned());
+        // What the file held before it was cut is lost under its later names, too.
+        let mut story = self.inodes[index].story;
+        while let Some(index) = story {
+            self.stories[index].names.insert(name.to_owned());
+            story = self.stories[index].previous;
         }
     }
 
@@ -187,6 +190,14 @@ impl World {
         if let Some(index) = self.dir.remove(name) {
             self.inodes[index].links -= 1;
             self.destroyed = true;
+        }
+    }
+
+    /// Appends exactly these bytes, whoever it is.
+    pub fn put(&mut self, index: usize, bytes: &[u8]) {
+        self.inodes[index].bytes.extend(bytes);
+        if let Some(story) = self.inodes[index].story {
+            self.stories[story].bytes.clone_from(&self.inodes[index].bytes);
         }
     }
 
@@ -204,6 +215,8 @@ impl World {
         if second && self.dir.get(LIVE) != Some(&index) && self.clock - inode.renamed > LINGER / 2 {
             return;
         }
+        // Only who holds it will ever see these.
+        self.destroyed |= inode.links == 0;
         let at = writer.offset.unwrap_or(inode.bytes.len()).max(inode.bytes.len());
         inode.bytes.resize(at, 0);
         inode.bytes.extend(bytes);
@@ -212,11 +225,17 @@ impl World {
         }
         if let Some(story) = inode.story {
             self.stories[story].bytes.clone_from(&inode.bytes);
+            self.stories[story].late |= self.dir.get(LIVE) != Some(&index);
         }
     }
 
     fn rename(&mut self) {
         let Some(index) = self.dir.get(LIVE).copied() else { return };
+        // A backup may overwrite one of the same stamp. That also its compressed file, of the same
+        // size, replaces the other's in place takes more than a clock that steps back.
+        while self.dir.contains_key(&format!("{}.gz", stamped(self.stamp))) {
+            self.stamp += 1;
+        }
         self.stamp += 1;
         let name = stamped(self.stamp - 1);
         self.inodes[index].links += 1;
@@ -267,7 +286,14 @@ impl World {
         };
         let copied = self.inodes[source].bytes.len();
         let packed = pack(&self.inodes[source].bytes);
+        let story = self.inodes[source].story;
         let inode = &mut self.inodes[index];
+        if step < 3
+            && inode.story != story
+            && let Some(other) = std::mem::replace(&mut inode.story, story)
+        {
+            self.stories[other].overwritten = true;
+        }
         match step {
             0 => {
                 inode.bytes.clear();
@@ -285,7 +311,7 @@ impl World {
             // apiserver wrote in between is gone with it, if nobody holds it.
             _ if inode.copied.is_some_and(|n| n > 0) => {
                 let destroyed = self.destroyed;
-                let late = inode.copied != Some(copied);
+                let late = inode.copied != Some(copied) || inode.story != story;
                 self.unlink(&plain);
                 self.destroyed = destroyed || late;
             }
@@ -335,8 +361,7 @@ pub fn stamped(ms: u64) -> String {
 }
 
 pub fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder =
-        flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }

@@ -31,29 +31,38 @@ pub fn check(agent: &Agent, allowed: Allowed) {
     for (index, story) in world.stories.iter().enumerate() {
         let of: Vec<(&FileId, &Archived)> =
             owners[index].iter().map(|file| (file, &agent.archive.files[file])).collect();
-        // The identity of a first line without end is what there is of it: if it grows after a
-        // crash, it can't be known again. Likewise logrotate's copy of a file half read.
-        let excused = of.iter().any(|(_, archived)| !archived.bytes.contains(&b'\n'))
-            || story.names.iter().any(|name| name.starts_with("audit.log."));
+        // The identity of a first line without end is what there is of it. A compressed file that
+        // ends there can't be told for a copy of one that goes on.
+        let headless = of.iter().any(|(_, archived)| !archived.bytes.contains(&b'\n'));
+        // Nor, after a restart, a copy made of a file half read, or before another apiserver wrote
+        // more, if the file was never final at that length.
+        let copied = story.late || story.names.iter().any(|name| name.starts_with("audit.log."));
+        let excused = headless || (copied && agent.crashes > 0);
         assert!(
-            of.len() <= 1 || (excused && agent.crashes > 0),
-            "story {index} taken {} times: {of:?}",
-            of.len()
+            of.len() <= 1 || excused,
+            "story {index} taken {} times: {:?}",
+            of.len(),
+            of.iter().map(|(f, a)| (f, a.bytes.len(), a.final_, &a.ends)).collect::<Vec<_>>(),
         );
         let best = of.iter().max_by_key(|(_, archived)| archived.bytes.len()).copied();
         // Cut twice within one look: the first cut's gap has no end, and covers this one too.
-        let previous = story.previous.filter(|_| story.truncated).map(|story| &owners[story]);
-        let cut_before = previous.is_some_and(|owners| {
-            owners.iter().any(|file| !agent.archive.files[file].gaps.is_empty())
-        });
+        let previous = story.previous.filter(|_| story.truncated);
+        let cut_before = previous.is_some_and(|story| gapped(agent, &world.stories[story]));
         check_story(agent, index, story, best, Some(index) == live, cut_before);
     }
     check_gaps(agent, &world.stories, world.destroyed);
     if !allowed.disorder {
+        // A file that was renamed and compressed between two entries of one listing shows up from
+        // nowhere: where it belongs, can't be told then.
+        let plain = |file: &&FileId| {
+            let last = agent.archive.files[*file].last.as_ref();
+            last.is_some_and(|known| !known.name.to_string_lossy().ends_with(".gz"))
+        };
         let order: Vec<usize> = agent
             .archive
             .order
             .iter()
+            .filter(plain)
             .filter_map(|file| owners.iter().position(|files| files.contains(file)))
             .collect();
         assert!(order.is_sorted(), "files stand in the order of writing: {order:?}");
@@ -75,19 +84,14 @@ fn check_story(
         Need::Nothing => 0,
         // Cut and written anew between being listed and being read: nobody can tell.
         _ if story.truncated && !story.read => 0,
+        _ if story.overwritten => 0,
         Need::UpTo(length) => length.min(ready),
         Need::All => ready,
     };
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
-    let head = head(&story.bytes);
     let owned_up = (cut_before && taken == 0)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
-        || agent.archive.files.iter().any(|(file, archived)| {
-            archived.bytes.is_empty() && !archived.gaps.is_empty() && Some(file.hash) == head
-        })
-        || agent.archive.nameless.iter().any(|gap| {
-            story.names.contains(gap.name.to_str().unwrap()) && taken == 0
-        });
+        || (taken == 0 && gapped(agent, story));
     let vanished = story.cursor && !story.relisted;
     assert!(
         (taken >= need && !vanished) || owned_up,
@@ -106,20 +110,33 @@ fn check_story(
     }
 }
 
+/// Whether a gap speaks of this story.
+fn gapped(agent: &Agent, story: &Story) -> bool {
+    let head = head(&story.bytes);
+    agent.archive.files.iter().any(|(file, archived)| {
+        !archived.gaps.is_empty()
+            && Some(file.hash) == head
+            && story.bytes.starts_with(&archived.bytes)
+    }) || agent.archive.nameless.iter().any(|gap| story.names.contains(gap.name.to_str().unwrap()))
+}
+
 /// No gap is claimed for what isn't lost.
 fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
     let archive = &agent.archive;
     let gaps = archive.files.values().flat_map(|archived| &archived.gaps).chain(&archive.nameless);
     for gap in gaps {
-        assert!(destroyed, "nothing was lost, yet: {gap:?}");
+        // A live file that was listed, then renamed and compressed before it could be opened, is
+        // no longer known for the same: an alarm too many, which is better than one too few.
+        let vanished = gap.file.is_none() && gap.name == super::ops::LIVE;
+        assert!(destroyed || vanished, "nothing was lost, yet: {gap:?}");
     }
     for (file, archived) in &archive.files {
         let Some(gap) = archived.gaps.iter().find(|gap| gap.reason != GapReason::Truncated) else {
             continue;
         };
-        let story = stories.iter().find(|story| {
-            story.bytes.starts_with(&archived.bytes) && !archived.bytes.is_empty()
-        });
+        let story = stories
+            .iter()
+            .find(|story| story.bytes.starts_with(&archived.bytes) && !archived.bytes.is_empty());
         if let Some(story) = story {
             assert!(
                 archived.bytes.len() < story.bytes.len() || agent.crashes > 0,

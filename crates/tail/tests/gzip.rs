@@ -1,0 +1,219 @@
+//! Compressed backups, whole and damaged.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod sim;
+
+use auditseal_tail::{GapReason, ReadError, Settings};
+use sim::Op;
+use sim::agent::Agent;
+use sim::desk::drain;
+use sim::ops::{LINGER, pack, stamped};
+
+#[test]
+fn gzip_beside_its_plain_file_is_ignored() {
+    let mut agent = Agent::plain();
+    agent.file(&stamped(1), b"one\ntwo\n");
+    agent.file(&format!("{}.gz", stamped(1)), &pack(b"one\n"));
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n"]);
+}
+
+#[test]
+fn a_half_read_file_goes_on_in_its_gzip() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\nthree\n");
+    agent.look(5);
+    agent.commit();
+    assert_eq!(agent.texts(), ["one\n"]);
+    agent.ops([Op::Rotate, Op::Gzip]);
+    agent.crash();
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nthree\n"]);
+    assert!(agent.archived()[0].final_ && agent.gaps().is_empty());
+}
+
+#[test]
+fn a_held_descriptor_beats_the_gzip_made_before_a_late_append() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.look(5);
+    agent.commit();
+    agent.ops([Op::SecondOpen, Op::Rotate]);
+    agent.look(0);
+    agent.ops([Op::Gzip, Op::SecondAppend(3)]);
+    agent.settle();
+    assert!(agent.texts()[0].starts_with("one\ntwo\n{"), "{:?}", agent.texts());
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn a_gzip_made_before_a_late_append_is_no_different_file() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.ops([Op::SecondOpen, Op::Rotate]);
+    agent.settle();
+    assert!(agent.archived()[0].final_);
+    agent.ops([Op::Gzip, Op::SecondAppend(3)]);
+    agent.settle();
+    assert!(agent.texts()[0].starts_with("one\ntwo\n{"), "{:?}", agent.texts());
+    agent.wait(LINGER + 1);
+    agent.settle();
+    agent.crash();
+    agent.settle();
+    assert_eq!(agent.texts().len(), 1);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn long_lines_in_gzip_files_are_taken_whole() {
+    let mut agent = Agent::plain();
+    let long = [&[b'y'; 500_000][..], b"\n"].concat();
+    agent.file(
+        &format!("{}.gz", stamped(1)),
+        &pack(&[b"first\n", long.as_slice(), b"last\nrest"].concat()),
+    );
+    for _ in 0..20 {
+        agent.look(1000);
+        agent.commit();
+    }
+    assert_eq!(agent.archived()[0].bytes, [b"first\n", long.as_slice(), b"last\nrest"].concat());
+    assert!(agent.archived()[0].final_);
+}
+
+#[test]
+fn gzip_members_follow_each_other() {
+    let mut agent = Agent::plain();
+    let bytes = [pack(b"one\ntw"), pack(b""), pack(b"o\nthree\n")].concat();
+    agent.file(&format!("{}.gz", stamped(1)), &bytes);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nthree\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn a_gzip_cut_short_gives_what_it_has_and_a_gap() {
+    let text: String = (0..5000).map(|n| format!("line {n} {}\n", n * 7919 % 10_007)).collect();
+    let packed = pack(text.as_bytes());
+    let mut agent = Agent::plain();
+    agent.file(&format!("{}.gz", stamped(1)), &packed[..packed.len() / 2]);
+    agent.settle();
+    let taken = agent.texts()[0].len();
+    assert!(taken > 1000 && agent.texts()[0].ends_with('\n') && !agent.archived()[0].final_);
+    assert!(agent.gaps().is_empty(), "it may be about to grow");
+    agent.wait(LINGER);
+    agent.settle();
+    assert!(text.starts_with(&agent.texts()[0]) && agent.texts()[0].len() >= taken);
+    let end = agent.texts()[0].len() as u64;
+    assert_eq!(agent.gaps(), [(Some(end), None, GapReason::GzipDamaged)]);
+    assert!(agent.archived()[0].final_);
+    // Once is enough.
+    agent.crash();
+    agent.wait(LINGER);
+    agent.settle();
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.gaps().len(), 1);
+    assert_eq!(agent.texts().len(), 1);
+}
+
+#[test]
+fn a_gzip_that_grows_after_all_is_taken_to_its_end() {
+    let text: String = (0..5000).map(|n| format!("line {n} {}\n", n * 7919 % 10_007)).collect();
+    let packed = pack(text.as_bytes());
+    let mut agent = Agent::plain();
+    let name = format!("{}.gz", stamped(1));
+    agent.file(&name, &packed[..packed.len() / 2]);
+    agent.settle();
+    agent.wait(LINGER / 2);
+    {
+        let mut world = agent.disk.world();
+        let index = world.dir[&name];
+        world.inodes[index].bytes = packed;
+    }
+    agent.settle();
+    assert_eq!(agent.texts(), [text]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn corrupt_gzip_is_a_gap_behind_what_could_be_read() {
+    let text: String = (0..5000).map(|n| format!("line {n} {}\n", n * 7919 % 10_007)).collect();
+    let mut packed = pack(text.as_bytes());
+    let at = packed.len() - 6;
+    packed[at] ^= 1;
+    let mut agent = Agent::with(drain());
+    agent.file(&format!("{}.gz", stamped(1)), &packed);
+    agent.settle();
+    assert_eq!(agent.texts(), std::slice::from_ref(&text), "only the checksum is wrong");
+    assert_eq!(agent.gaps(), [(Some(text.len() as u64), None, GapReason::GzipDamaged)]);
+}
+
+#[test]
+fn an_empty_gzip_is_a_gap_when_it_stays_empty() {
+    let mut agent = Agent::plain();
+    agent.file(&format!("{}.gz", stamped(1)), b"");
+    agent.settle();
+    assert!(agent.gaps().is_empty());
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::GzipDamaged)]);
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.gaps().len(), 1, "once");
+
+    let mut agent = Agent::with(drain());
+    agent.file(&format!("{}.gz", stamped(1)), b"");
+    agent.settle();
+    assert_eq!(agent.gaps().len(), 1, "at once when drained");
+}
+
+#[test]
+fn an_empty_gzip_of_a_file_that_was_taken_is_no_gap() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.ops([Op::Rotate]);
+    agent.settle();
+    agent.unlink(&stamped(5_000));
+    agent.file(&format!("{}.gz", stamped(5_000)), b"");
+    agent.crash();
+    agent.wait(LINGER);
+    agent.settle();
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.gaps(), []);
+}
+
+#[test]
+fn what_is_given_up_goes_on_in_its_gzip_without_a_gap() {
+    let mut agent = Agent::with(Settings { max_unlinked_bytes: 0, ..Settings::default() });
+    agent.put(b"one\ntwo\n");
+    agent.look(5);
+    agent.ops([Op::Rotate]);
+    agent.look(0);
+    agent.ops([Op::Gzip]);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn damage_tells_how_far_the_file_was_good() {
+    let text = [b'q'; 200_000];
+    let packed = pack(&text);
+    let mut agent = Agent::with(drain());
+    agent.file(&format!("{}.gz", stamped(1)), &packed[..packed.len() - 4]);
+    let look = agent.follower.look(0, 10);
+    let content = &look.takes[0].content;
+    let mut buf = vec![0; 400_000];
+    let mut at = 0;
+    let damage = loop {
+        match content.read_at(at, &mut buf) {
+            Ok(0) => panic!("no damage"),
+            Ok(read) => at += read as u64,
+            Err(ReadError::Gzip(damage)) => break damage,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!((damage.good, damage.verified, damage.truncated), (200_000, 0, true));
+}

@@ -1,0 +1,347 @@
+//! What can't be read any more, or not yet, and how that is owned up to.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod sim;
+
+use std::ffi::OsStr;
+
+use auditseal_tail::{Follower, GapReason, History, Settings, Take};
+use sim::agent::{Agent, family};
+use sim::desk::{BIG, drain};
+use sim::ops::{LINGER, stamped};
+use sim::{Op, SimDisk, SimFile};
+
+#[test]
+fn whole_lines_only_are_taken_of_the_live_file() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\nthr");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n"]);
+    agent.wait(10 * LINGER);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n"], "the live file's last line is waited for");
+    agent.put(b"ee\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nthree\n"]);
+    assert!(!agent.archived()[0].final_);
+}
+
+#[test]
+fn a_file_without_a_whole_first_line_is_left_pending() {
+    let mut agent = Agent::plain();
+    agent.put(b"half");
+    agent.settle();
+    agent.wait(10 * LINGER);
+    agent.settle();
+    assert!(agent.texts().is_empty() && agent.follower.cursors().is_empty());
+    assert_eq!(agent.follower.backlog().bytes, 4);
+}
+
+#[test]
+fn a_line_longer_than_the_limit_is_taken_whole_and_alone() {
+    let mut agent = Agent::plain();
+    agent.put(b"short\n");
+    agent.put(&[&[b'x'; 300_000][..], b"\nafter\n"].concat());
+    let sizes = |agent: &mut Agent| {
+        let look = agent.look(1000);
+        agent.commit();
+        look.more
+    };
+    assert!(sizes(&mut agent));
+    assert_eq!(agent.archived()[0].bytes.len(), 6);
+    assert!(sizes(&mut agent));
+    assert_eq!(agent.archived()[0].bytes.len(), 300_007);
+    sizes(&mut agent);
+    assert_eq!(agent.archived()[0].bytes.len(), 300_013);
+}
+
+#[test]
+fn truncation_ends_one_file_with_a_gap_and_begins_another() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.settle();
+    agent.ops([Op::Truncate]);
+    agent.put(b"three\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n", "three\n"]);
+    assert_eq!(agent.gaps(), [(Some(8), None, GapReason::Truncated)]);
+    assert_eq!(agent.archived().iter().map(|a| a.final_).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn truncation_and_growth_beyond_the_cursor_is_noticed() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.settle();
+    agent.ops([Op::Truncate]);
+    agent.put(b"something longer than before\nand more\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n", "something longer than before\nand more\n"]);
+    assert_eq!(agent.gaps(), [(Some(8), None, GapReason::Truncated)]);
+}
+
+#[test]
+fn truncation_while_nobody_ran_is_noticed() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.settle();
+    agent.ops([Op::Truncate]);
+    agent.put(b"something longer than before\nand more\n");
+    agent.crash();
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n", "something longer than before\nand more\n"]);
+    assert_eq!(agent.gaps(), [(Some(8), None, GapReason::DeletedBeforeRead)]);
+}
+
+#[test]
+fn a_hole_after_truncation_belongs_to_the_new_identity() {
+    let mut agent = Agent::plain();
+    agent.ops([Op::Create]);
+    agent.ops([Op::Append(3, 10)]);
+    agent.settle();
+    let length = agent.archived()[0].bytes.len();
+    // No O_APPEND: it writes on where it stood.
+    agent.ops([Op::Truncate, Op::Append(1, 10)]);
+    agent.settle();
+    let second = agent.archived()[1];
+    assert!(second.bytes[..length].iter().all(|byte| *byte == 0));
+    assert_eq!(second.bytes[length], b'{');
+    assert_eq!(agent.archive.order[1].base, length as u64);
+    assert_eq!(agent.archive.order[1].copy, 0);
+}
+
+#[test]
+fn a_file_cut_above_the_cursor_gives_what_is_left_then_a_gap() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\nthree\n");
+    agent.look(5);
+    agent.commit();
+    {
+        let mut world = agent.disk.world();
+        let index = world.dir["audit.log"];
+        world.inodes[index].bytes.truncate(10);
+    }
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nth"]);
+    assert_eq!(agent.gaps(), [(Some(10), None, GapReason::Truncated)]);
+    agent.put(b"\nfour\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nth\nfour\n"], "what is written there now follows");
+}
+
+#[test]
+fn bytes_lost_before_their_file_had_an_identity_are_a_gap() {
+    let mut agent = Agent::plain();
+    agent.put(b"half a line");
+    agent.settle();
+    agent.ops([Op::Truncate]);
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::Truncated)]);
+    agent.put(b"whole\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["whole\n"]);
+}
+
+#[test]
+fn logrotates_copy_is_not_taken_again_and_saves_what_it_has() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\nthree\n");
+    agent.look(5);
+    agent.commit();
+    agent.ops([Op::Copy]);
+    agent.put(b"four\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nthree\n", "four\n"]);
+    // What came between copying and truncating, nobody knows.
+    assert_eq!(agent.gaps(), [(Some(14), None, GapReason::Truncated)]);
+    assert!(agent.archive.order.iter().all(|file| file.copy == 0));
+}
+
+#[test]
+fn files_deleted_before_they_were_read_are_drained_from_their_descriptors() {
+    let mut agent = Agent::plain();
+    for n in 0..5 {
+        agent.put(format!("file {n}\n").as_bytes());
+        agent.ops([Op::Rotate]);
+    }
+    agent.look(0);
+    agent.ops((0..5).map(|_| Op::DeleteOldest));
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 0\n", "file 1\n", "file 2\n", "file 3\n", "file 4\n"]);
+    assert!(agent.gaps().is_empty());
+    assert!(agent.follower.backlog().unlinked_bytes > 0, "they linger");
+    agent.wait(LINGER + 1);
+    agent.settle();
+    assert_eq!(agent.follower.backlog().unlinked_bytes, 0);
+}
+
+#[test]
+fn a_cursors_file_that_is_gone_is_a_gap() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.look(5);
+    agent.commit();
+    agent.ops([Op::Rotate, Op::DeleteOldest]);
+    agent.crash();
+    let look = agent.look(BIG);
+    assert!(look.gaps.is_empty() && look.more, "one listing may be wrong");
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(4), None, GapReason::DeletedBeforeRead)]);
+    assert!(agent.archived()[0].final_ && agent.follower.cursors().is_empty());
+    agent.crash();
+    agent.settle();
+    assert_eq!(agent.gaps().len(), 1, "once");
+}
+
+#[test]
+fn unlinked_bytes_have_a_budget() {
+    let mut agent = Agent::with(Settings { max_unlinked_bytes: 25, ..Settings::default() });
+    for n in 0..4 {
+        agent.put(format!("file {n} has 20 bytes\n").as_bytes());
+        agent.ops([Op::Rotate]);
+    }
+    agent.look(0);
+    agent.ops((0..4).map(|_| Op::DeleteOldest));
+    agent.look(0);
+    assert_eq!(agent.follower.backlog().unlinked_bytes, 20, "the newest is kept");
+    agent.settle();
+    assert_eq!(agent.texts().last().map(String::as_str), Some("file 3 has 20 bytes\n"));
+    let gaps = agent.gaps();
+    assert_eq!(gaps.len(), 3, "{gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap == (Some(0), Some(20), GapReason::Budget)), "{gaps:?}");
+}
+
+#[test]
+fn lingering_files_are_let_go_before_unread_ones_are_given_up() {
+    let mut agent = Agent::with(Settings { max_unlinked_bytes: 25, ..Settings::default() });
+    agent.put(b"file 0 has 20 bytes\n");
+    agent.ops([Op::Rotate]);
+    agent.settle();
+    agent.put(b"file 1 has 20 bytes\n");
+    agent.ops([Op::Rotate]);
+    agent.look(0);
+    agent.ops([Op::DeleteOldest, Op::DeleteOldest]);
+    agent.look(0);
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 0 has 20 bytes\n", "file 1 has 20 bytes\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
+    let mut agent = Agent::with(Settings { max_open: 2, ..Settings::default() });
+    for n in 0..6 {
+        agent.put(format!("file {n}\n").as_bytes());
+        agent.ops([Op::Rotate]);
+    }
+    agent.put(b"live\n");
+    agent.look(0);
+    assert!(agent.follower.backlog().open <= 3);
+    for _ in 0..10 {
+        agent.once();
+        assert!(agent.follower.backlog().open <= 3);
+    }
+    let mut texts = agent.texts();
+    assert_eq!(texts.len(), 7);
+    assert_eq!(texts.pop().as_deref(), Some("live\n"), "in order, though begun first");
+    assert_eq!(texts[0], "file 0\n");
+}
+
+#[test]
+fn a_file_that_vanishes_unopened_is_a_gap_without_identity() {
+    let mut agent = Agent::plain();
+    agent.file(&stamped(1), b"never seen\n");
+    agent.disk.world().denied.insert(stamped(1));
+    let look = agent.look(BIG);
+    assert_eq!(look.problems.len(), 1);
+    assert_eq!(look.problems[0].name, OsStr::new(&stamped(1)));
+    agent.unlink(&stamped(1));
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(0), Some(11), GapReason::DeletedBeforeRead)]);
+}
+
+#[test]
+fn a_file_that_becomes_readable_stands_where_it_belongs() {
+    let mut agent = Agent::plain();
+    agent.file(&stamped(1), b"first\n");
+    agent.put(b"live\n");
+    agent.disk.world().denied.insert(stamped(1));
+    agent.settle();
+    assert_eq!(agent.texts(), ["live\n"]);
+    agent.disk.world().denied.clear();
+    agent.settle();
+    assert_eq!(agent.texts(), ["first\n", "live\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn an_unlistable_directory_is_a_problem_and_held_files_are_read_on() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.settle();
+    agent.disk.world().unlistable = true;
+    agent.put(b"two\n");
+    let look = agent.once();
+    assert_eq!(look.problems.len(), 1);
+    assert_eq!(agent.texts(), ["one\ntwo\n"]);
+    assert!(!agent.archived()[0].final_, "it isn't taken for deleted");
+}
+
+#[test]
+fn draining_fails_on_what_cannot_be_read() {
+    let mut agent = Agent::with(drain());
+    agent.file(&stamped(1), b"secret\n");
+    agent.put(b"live\n");
+    agent.disk.world().denied.insert(stamped(1));
+    for _ in 0..5 {
+        assert_eq!(agent.once().problems.len(), 1, "in each look");
+    }
+}
+
+#[test]
+fn unreadable_bytes_become_a_gap_and_the_rest_is_taken() {
+    let agent = Agent::plain();
+    let line = [&[b'z'; 999][..], b"\n"].concat();
+    agent.file(&stamped(1), &line.repeat(100));
+    let index = agent.disk.world().dir[&stamped(1)];
+    agent.disk.world().bad.insert(index, (20_480, 24_576));
+    let mut gaps = Vec::new();
+    let mut taken = Vec::new();
+    let mut follower: Follower<SimDisk> =
+        Follower::new(family(), agent.disk.clone(), History::default(), Settings::default());
+    for turn in 0..40 {
+        let look = follower.look(turn * 10_000, 50_000);
+        gaps.extend(look.gaps);
+        for take in look.takes {
+            match read(&take) {
+                Ok(()) => {
+                    follower.committed(&take.file, take.end);
+                    taken.push((take.start, take.end));
+                }
+                Err(at) => {
+                    follower.shrunk(&take.file, at, take.end, GapReason::Unreadable);
+                }
+            }
+        }
+    }
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!((gaps[0].start, gaps[0].end), (Some(20_480), Some(28_672)));
+    assert_eq!(gaps[0].reason, GapReason::Unreadable);
+    assert_eq!((taken[0].0, taken[0].1), (0, 20_480));
+    assert_eq!(taken[1].0, 28_672);
+    assert_eq!(taken.last().map(|take| take.1), Some(100_000));
+}
+
+fn read(take: &Take<SimFile>) -> Result<(), u64> {
+    let mut at = take.start;
+    let mut piece = [0; 4096];
+    while at < take.end {
+        let length = piece.len().min((take.end - at) as usize);
+        match take.content.read_at(at, &mut piece[..length]) {
+            Ok(read) if read > 0 => at += read as u64,
+            _ => return Err(at),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! The real disk: directory, descriptors, gzip files and inotify.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use auditseal_tail::fs::{Directory, OpenFile};
+use auditseal_tail::{
+    Disk, DiskFile, Family, Follower, History, Mode, Settings, Take, Wake, Watcher,
+};
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+fn gzip(path: &Path) {
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let file = File::create(packed).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    encoder.write_all(&fs::read(path).unwrap()).unwrap();
+    encoder.finish().unwrap();
+    fs::remove_file(path).unwrap();
+}
+
+fn follower(directory: &Path, history: History, mode: Mode) -> Follower<Directory> {
+    let family = Family::of(OsStr::new("audit.log")).unwrap();
+    let settings = Settings { mode, ..Settings::default() };
+    Follower::new(family, Directory::new(directory), history, settings)
+}
+
+fn read(take: &Take<OpenFile>) -> Vec<u8> {
+    let mut bytes = vec![0; (take.end - take.start) as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let read = take.content.read_at(take.start + filled as u64, &mut bytes[filled..]).unwrap();
+        assert!(read > 0, "{take:?}");
+        filled += read;
+    }
+    assert!(take.holds().unwrap());
+    bytes
+}
+
+fn everything(follower: &mut Follower<Directory>) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let look = follower.look(0, 1 << 20);
+        assert!(look.gaps.is_empty() && look.problems.is_empty(), "{look:?}");
+        for take in &look.takes {
+            bytes.extend(read(take));
+            follower.committed(&take.file, take.end);
+        }
+        if !look.more {
+            return String::from_utf8(bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_rotated_and_compressed_log_is_read_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let live = directory.path().join("audit.log");
+    let backup = |n: u32| directory.path().join(format!("audit-2026-01-02T15-04-0{n}.000.log"));
+    for n in 0..4 {
+        append(&live, format!("file {n}, line 1\nfile {n}, line 2\n").as_bytes());
+        fs::rename(&live, backup(n)).unwrap();
+    }
+    gzip(&backup(0));
+    gzip(&backup(1));
+    append(&live, b"live\n");
+    fs::write(directory.path().join("audit-policy.log"), "not ours\n").unwrap();
+    fs::create_dir(directory.path().join("audit.log.d")).unwrap();
+    let mut follower = follower(directory.path(), History::default(), Mode::Drain);
+    let expected: String =
+        (0..4).map(|n| format!("file {n}, line 1\nfile {n}, line 2\n")).collect();
+    assert_eq!(everything(&mut follower), expected + "live\n");
+}
+
+#[test]
+fn descriptors_outlive_their_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let live = directory.path().join("audit.log");
+    append(&live, b"one\n");
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    follower.look(0, 0);
+    append(&live, b"two\n");
+    fs::remove_file(&live).unwrap();
+    assert_eq!(everything(&mut follower), "one\ntwo\n");
+    assert_eq!(follower.backlog().unlinked_bytes, 8);
+}
+
+#[test]
+fn a_hole_is_read_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let live = directory.path().join("audit.log");
+    let mut writer = File::create(&live).unwrap();
+    writer.write_all(b"before\n").unwrap();
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    assert_eq!(everything(&mut follower), "before\n");
+    File::options().write(true).open(&live).unwrap().set_len(0).unwrap();
+    writer.write_all(b"after\n").unwrap();
+    let looks: Vec<_> = (0..3).map(|_| follower.look(0, 1 << 20)).collect();
+    let takes: Vec<_> = looks.iter().flat_map(|look| &look.takes).collect();
+    assert_eq!(looks.iter().map(|look| look.gaps.len()).sum::<usize>(), 1);
+    let hole = takes.iter().find(|take| take.file.base == 7).unwrap();
+    assert_eq!(read(hole), b"\0\0\0\0\0\0\0after\n");
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("audit.log")).unwrap();
+    let mut disk = Directory::new(directory.path());
+    assert!(disk.open(OsStr::new("audit.log")).is_err());
+    assert!(disk.list().unwrap().iter().all(|entry| !entry.regular));
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    let look = follower.look(0, 1);
+    assert_eq!(look.problems.len(), 1);
+    assert_eq!(look.problems[0].name, OsStr::new("audit.log"));
+}
+
+#[test]
+fn stat_tells_size_and_links() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.log");
+    append(&path, b"12345");
+    let mut disk = Directory::new(directory.path());
+    let file = disk.open(OsStr::new("audit.log")).unwrap();
+    let entry = disk.list().unwrap().remove(0);
+    let stat = file.stat().unwrap();
+    assert_eq!((stat.size, stat.links, stat.key), (5, 1, entry.key));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(file.stat().unwrap().links, 0);
+    let mut bytes = [0; 8];
+    assert_eq!(file.read_at(3, &mut bytes).unwrap(), 2);
+}
+
+/// Waits until something other than a timeout comes.
+fn wake(watcher: &mut Watcher) -> (Wake, Duration) {
+    let begin = Instant::now();
+    loop {
+        let wake = watcher.wait(Duration::from_secs(1));
+        if wake != Wake::Timeout || begin.elapsed() > Duration::from_secs(20) {
+            return (wake, begin.elapsed());
+        }
+    }
+}
+
+#[test]
+fn an_append_wakes_and_our_own_reading_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.log");
+    append(&path, b"one\n");
+    let mut watcher = Watcher::new(directory.path());
+    append(&path, b"two\n");
+    assert_eq!(wake(&mut watcher).0, Wake::Changed);
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    assert_eq!(everything(&mut follower), "one\ntwo\n");
+    drop(follower);
+    while watcher.wait(Duration::from_millis(100)) == Wake::Changed {}
+    let mut again = self::follower(directory.path(), History::default(), Mode::Follow);
+    again.look(0, 1 << 20);
+    drop(again);
+    if watcher.armed() {
+        assert_eq!(watcher.wait(Duration::from_millis(300)), Wake::Timeout);
+    }
+    fs::rename(&path, directory.path().join("audit-2026-01-02T15-04-05.000.log")).unwrap();
+    assert_eq!(wake(&mut watcher).0, Wake::Changed);
+}
+
+#[test]
+fn a_wait_ends_when_it_should() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut watcher = Watcher::new(directory.path());
+    let begin = Instant::now();
+    assert_eq!(watcher.wait(Duration::from_millis(50)), Wake::Timeout);
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+    let begin = Instant::now();
+    assert_eq!(watcher.wait(Duration::from_secs(3600)), Wake::Timeout);
+    assert!(begin.elapsed() < Duration::from_secs(30), "polls now and then in any case");
+}
+
+#[test]
+fn a_directory_that_comes_back_is_watched_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("logs");
+    let mut watcher = Watcher::new(&path);
+    assert!(!watcher.armed());
+    assert_eq!(watcher.wait(Duration::from_millis(10)), Wake::Lost, "polls while it waits");
+    for round in 0..3 {
+        fs::create_dir(&path).unwrap();
+        let begin = Instant::now();
+        while !watcher.armed() && begin.elapsed() < Duration::from_secs(20) {
+            watcher.wait(Duration::from_millis(100));
+        }
+        assert!(watcher.armed(), "round {round}");
+        while watcher.wait(Duration::from_millis(100)) != Wake::Timeout {}
+        append(&path.join("audit.log"), b"line\n");
+        assert_eq!(wake(&mut watcher).0, Wake::Changed, "round {round}");
+        fs::remove_dir_all(&path).unwrap();
+        let begin = Instant::now();
+        while watcher.armed() && begin.elapsed() < Duration::from_secs(20) {
+            watcher.wait(Duration::from_millis(100));
+        }
+        assert!(!watcher.armed(), "round {round}: the watch is gone with its directory");
+    }
+}
+
+/// Rotations faster than one look per file: writer and follower race on a real disk.
+#[test]
+fn nothing_is_lost_while_a_writer_rotates() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let writer = thread::spawn(move || {
+        let live = path.join("audit.log");
+        for file in 0..60_u32 {
+            let mut out = OpenOptions::new().append(true).create(true).open(&live).unwrap();
+            for line in 0..200 {
+                writeln!(out, "{file:03} {line:03} {}", "x".repeat(line)).unwrap();
+            }
+            drop(out);
+            let backup = path.join(format!("audit-2026-01-02T15-04-{file:02}.000.log"));
+            fs::rename(&live, &backup).unwrap();
+            if file % 3 == 0 {
+                gzip(&backup);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        append(&live, b"end\n");
+    });
+    let mut watcher = Watcher::new(directory.path());
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    let mut text = String::new();
+    let begin = Instant::now();
+    while !text.ends_with("end\n") && begin.elapsed() < Duration::from_secs(60) {
+        watcher.wait(Duration::from_millis(200));
+        text += &everything(&mut follower);
+    }
+    writer.join().unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 60 * 200 + 1);
+    assert_eq!(lines.pop(), Some("end"));
+    assert!(lines.is_sorted(), "in order");
+    lines.dedup();
+    assert_eq!(lines.len(), 60 * 200, "once each");
+}
