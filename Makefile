@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e soak vectors
+.PHONY: help demo test check e2e torture soak vectors
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,8 +24,12 @@ check: ## formatting, lints, documentation: all warnings are errors
 e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all
 
-soak: ## longer random histories than a test may take
+torture: ## a log at 20,000 events/s while auditseal is killed, refused and out of disk; about 4 minutes
+	crates/e2e/run.sh torture
+
+soak: ## what takes longer than a test may: random histories, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
+	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
 	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors
