@@ -203,7 +203,7 @@ mod tests {
         let mut hasher = RootHasher::new();
         hasher.update(b"open");
         assert!(hasher.in_line());
-        let _ = hasher.finish();
+        assert_eq!(hasher.finish().lines, 0, "not reached");
     }
 
     proptest! {

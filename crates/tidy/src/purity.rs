@@ -16,8 +16,22 @@ const PURE: [&str; 7] = [
 
 /// What reaches outside. Macros of the standard library can't; everything else must be named.
 const BANNED: [&str; 16] = [
-    "std::fs", "std::net", "std::env", "std::process", "std::thread", "std::os", "SystemTime",
-    "Instant::", "fs::", "env::", "thread::", "tokio", "rustix", "getrandom", "rand::", "SystemRandom",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::os",
+    "SystemTime",
+    "Instant::",
+    "fs::",
+    "env::",
+    "thread::",
+    "tokio",
+    "rustix",
+    "getrandom",
+    "rand::",
+    "SystemRandom",
 ];
 
 /// All that pure crates may use. None of these does IO; ring's randomness is banned by name.

@@ -9,8 +9,18 @@ const MAX_LINES: usize = 600;
 
 /// The top level, and nothing else: what else there is belongs into a crate.
 const TOP: [&str; 12] = [
-    "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE", "Makefile", "README.md",
-    "benches", "crates", "deploy", "testdata", "target",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "benches",
+    "crates",
+    "deploy",
+    "testdata",
+    "target",
 ];
 /// Settings of tools that must stand there.
 const TOP_TOOLS: [&str; 2] = ["clippy.toml", "rustfmt.toml"];
@@ -44,7 +54,9 @@ fn every_crate_takes_the_workspace_lints() {
         fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let unsafe_code = &workspace["workspace"]["lints"]["rust"]["unsafe_code"];
     assert_eq!(unsafe_code.as_str(), Some("forbid"));
-    assert!(!root().join("rust-toolchain.toml").exists() && !root().join("rust-toolchain").exists());
+    assert!(
+        !root().join("rust-toolchain.toml").exists() && !root().join("rust-toolchain").exists()
+    );
 }
 
 #[test]
