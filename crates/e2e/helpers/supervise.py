@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Run a command, stop it every so often in one of two ways, start it again at once, and say what it used.
+"""Run a command, stop it every so often, start it again at once, and say what it used.
 
-supervise.py --report FILE [--every SECONDS --signal KILL|TERM [--down SECONDS]] [--grace SECONDS] -- COMMAND…
+supervise.py --report FILE [--every SECONDS --signal KILL|TERM|STOP [--down SECONDS]] [--grace SECONDS] -- COMMAND…
+
+STOP freezes it for --down seconds instead; it isn't started again then.
 
 TERM to this process ends the command for good: TERM, and KILL after --grace. USR1 kills it at once. The report is one JSON object.
 """
@@ -78,7 +80,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--report", required=True)
     parser.add_argument("--every", type=float, default=0)
-    parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
+    parser.add_argument("--signal", choices=["KILL", "TERM", "STOP"], default="KILL")
     parser.add_argument("--down", type=float, default=0)
     parser.add_argument("--grace", type=float, default=60)
     parser.add_argument("command", nargs="+")
@@ -96,12 +98,19 @@ def main():
             command.report["bad_exits"].append(f"ended by itself: exit {command.child.returncode}")
             break
         if asked.every and time.monotonic() - began >= asked.every:
-            command.stop(signal.Signals["SIG" + asked.signal], asked.grace)
+            frozen = asked.signal == "STOP"
+            if frozen:
+                command.child.send_signal(signal.SIGSTOP)
+            else:
+                command.stop(signal.Signals["SIG" + asked.signal], asked.grace)
             until = time.monotonic() + asked.down
             while time.monotonic() < until and not wanted:
                 time.sleep(POLL)
-            # After a pause too: it has to end on its feet, not because it was down.
-            command.start()
+            # When it's told to end meanwhile, too: it has to end on its feet, not because it was down.
+            if frozen:
+                command.child.send_signal(signal.SIGCONT)
+            else:
+                command.start()
             began = time.monotonic()
     if wanted and command.child.returncode is None:
         # A process that is too young knows no signals yet: it would end without doing anything.

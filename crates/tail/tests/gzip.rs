@@ -174,8 +174,8 @@ fn an_empty_gzip_of_a_file_that_was_taken_is_no_gap() {
     agent.put(b"one\n");
     agent.ops([Op::Rotate]);
     agent.settle();
-    agent.unlink(&stamped(5_000));
-    agent.file(&format!("{}.gz", stamped(5_000)), b"");
+    agent.unlink(&stamped(5_010));
+    agent.file(&format!("{}.gz", stamped(5_010)), b"");
     agent.crash();
     agent.wait(LINGER);
     agent.settle();

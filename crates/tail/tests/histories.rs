@@ -81,7 +81,6 @@ fn script(op: impl Strategy<Value = Op>) -> impl Strategy<Value = Vec<(u8, Op)>>
 
 fn run(script: Vec<(u8, Op)>, turns: &[Turn], settings: Settings) -> Agent {
     let disk = SimDisk::new(script);
-    disk.world().stamp = 5_000;
     let mut agent = Agent::new(disk.clone(), settings);
     let mut turns = turns.iter().copied().cycle();
     while !disk.world().script.is_empty() {
@@ -133,14 +132,17 @@ fn every_byte_is_taken_once_or_owned_up_to() {
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// Where nothing is destroyed, nothing may be lost: no gap at all, and files in order.
+/// Where nothing is destroyed, nothing may be lost: no gap at all.
+///
+/// The order isn't asked for: three renames within one listing can hide what came first. The
+/// interleavings test asks for it.
 #[test]
 fn without_destruction_there_is_no_gap() {
     let histories = (script(gentle()), prop::collection::vec(turn(), 1..40));
     runner(2)
         .run(&histories, |(script, turns)| {
             let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed::default());
+            check(&agent, Allowed { disorder: true });
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));

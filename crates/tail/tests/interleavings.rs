@@ -102,7 +102,6 @@ fn gentle(event: &[Op]) -> bool {
 
 fn run(before: Before, event: &[Op], delay: u8, limit: u64, mode: Mode) -> Agent {
     let disk = SimDisk::new([]);
-    disk.world().stamp = 5_000;
     let mut agent = Agent::new(disk.clone(), Settings { mode, ..Settings::default() });
     before(&mut agent);
     {

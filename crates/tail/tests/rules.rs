@@ -36,7 +36,7 @@ fn a_rename_makes_a_drained_file_final_at_once() {
     assert_eq!(agent.archived().iter().map(|a| a.final_).collect::<Vec<_>>(), [true, false]);
     assert_eq!(
         agent.archived()[0].last.as_ref().map(|known| known.name.clone()),
-        Some(stamped(5_000).into()),
+        Some(stamped(5_010).into()),
         "the final take has the backup's name"
     );
 }
@@ -77,7 +77,7 @@ fn a_late_append_to_a_backup_follows_its_final_take() {
     agent.once();
     assert!(agent.archived()[0].final_);
     // Its directory entry goes, the descriptor stays.
-    agent.unlink(&stamped(5_000));
+    agent.unlink(&stamped(5_010));
     agent.ops([Op::SecondAppend(3)]);
     agent.once();
     assert!(agent.archived()[0].final_ && agent.texts()[0].starts_with("one\n{"));
@@ -262,7 +262,7 @@ fn a_descriptor_is_held_until_its_bytes_are_committed() {
     agent.look(BIG);
     let Some(Item::Take(take)) = agent.queue.pop_front() else { panic!("no take") };
     let file = take.file;
-    agent.unlink(&stamped(5_000));
+    agent.unlink(&stamped(5_010));
     agent.wait(10 * LINGER);
     agent.look(0);
     assert_eq!(agent.follower.backlog().unlinked_bytes, 4, "packing may yet fail");

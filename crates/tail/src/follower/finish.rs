@@ -7,8 +7,9 @@ use crate::disk::Disk;
 use crate::names::Age;
 use crate::types::{FileId, Gap, GapReason, Look};
 
-/// Looks in a row that must miss a file: one listing may leave out a file that is being renamed.
-const MISSES: u8 = 2;
+/// Looks in a row that must miss a file. A listing may leave out a file whose name changes during
+/// it; a backup's name changes twice: when it is rotated, and when it is compressed.
+const MISSES: u8 = 3;
 
 impl<D: Disk> Follower<D> {
     /// Declares lost what nothing on disk holds any more.

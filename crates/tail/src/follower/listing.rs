@@ -66,9 +66,18 @@ impl<D: Disk> Follower<D> {
         }
         let again = self.disk.list()?;
         // What was there a moment ago is lost, or renamed: either must be found out.
-        entries.retain(|old| !again.iter().any(|new| new.key == old.key));
+        entries.retain(|old| !again.iter().any(|new| self.same_file(old, new)));
         entries.extend(again);
         Ok(entries)
+    }
+
+    /// Whether an entry of one listing is, in the next, this one: an inode number alone may have
+    /// been given to another file in between.
+    fn same_file(&self, before: &Entry, after: &Entry) -> bool {
+        let roles = self.family.role(&before.name).zip(self.family.role(&after.name));
+        before.key == after.key
+            && before.size <= after.size
+            && roles.is_some_and(|(b, a)| b == a || renames(&b.age, &a.age))
     }
 
     /// The entries of this family, oldest first.

@@ -18,7 +18,6 @@ impl Agent {
 
     pub fn with(settings: Settings) -> Self {
         let disk = SimDisk::new([]);
-        disk.world().stamp = 5_000;
         Self::new(disk, settings)
     }
 

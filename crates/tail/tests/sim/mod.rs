@@ -32,7 +32,7 @@ pub struct Story {
     pub read: bool,
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
-    /// A compressed file of the same stamp was written over its own.
+    /// Another file took its place in a way that nobody can see.
     pub overwritten: bool,
     /// It was cut; what was not taken before is lost.
     pub truncated: bool,
@@ -62,6 +62,8 @@ pub struct Inode {
     pub copied: Option<usize>,
     /// When it got its last name, on the world's clock.
     pub renamed: u64,
+    /// Deleted while it was the live file.
+    pub deleted: bool,
 }
 
 /// The disk, who writes to it, and what is going to happen.
@@ -72,8 +74,10 @@ pub struct World {
     pub stories: Vec<Story>,
     pub script: VecDeque<(u8, Op)>,
     pub clock: u64,
-    /// Milliseconds of the next backup's stamp.
+    /// Milliseconds of the last backup's stamp.
     pub stamp: u64,
+    pub stamps: BTreeSet<u64>,
+    pub same_stamp: bool,
     pub lines: u64,
     pub first: ops::Writer,
     pub second: ops::Writer,
@@ -98,7 +102,9 @@ impl SimDisk {
             stories: Vec::new(),
             script: script.into_iter().collect(),
             clock: 1_000,
-            stamp: 0,
+            stamp: 5_000,
+            stamps: BTreeSet::new(),
+            same_stamp: false,
             lines: 0,
             first: ops::Writer::default(),
             second: ops::Writer::default(),

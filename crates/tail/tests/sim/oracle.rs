@@ -22,7 +22,15 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         if archived.bytes.is_empty() {
             continue;
         }
-        let story = world.stories.iter().position(|story| story.bytes.starts_with(&archived.bytes));
+        // A piece of a first line may be the beginning of several: its name decides.
+        let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
+        let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
+        let holds = |story: &Story| story.bytes.starts_with(&archived.bytes);
+        let story = world
+            .stories
+            .iter()
+            .position(|story| holds(story) && named(story))
+            .or_else(|| world.stories.iter().position(holds));
         let Some(story) = story else {
             panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
         };
