@@ -78,6 +78,12 @@ pub(crate) struct Carrier<F> {
     /// Bytes that the plain file had which this compressed one was made of, and which was gone
     /// before it could be opened.
     pub(crate) expected: u64,
+    /// It is known to be what became of a file that was gone before it could be opened.
+    pub(crate) explains: bool,
+    /// The listing that showed it first.
+    pub(crate) listing: u64,
+    /// The account that it was the first to bring, or that nothing else held when it came.
+    pub(crate) account: Option<FileId>,
 }
 
 impl<F: DiskFile> Carrier<F> {
@@ -102,6 +108,9 @@ impl<F: DiskFile> Carrier<F> {
             pending: false,
             proved: None,
             expected: 0,
+            explains: false,
+            listing: 0,
+            account: None,
         }
     }
 

@@ -48,8 +48,10 @@ impl<D: Disk> Follower<D> {
                 }
                 Verdict::Covered => {
                     if let (Some(carrier), Some(account)) =
-                        (self.carriers.get(&id), self.accounts.get_mut(&file))
+                        (self.carriers.get_mut(&id), self.accounts.get_mut(&file))
                     {
+                        // A copy of what was held is no news.
+                        carrier.account = carrier.proved.is_none().then_some(file);
                         account.order.get_or_insert(carrier.order);
                     }
                     if self.accounts.get(&file).is_some_and(|account| account.final_) {
@@ -103,6 +105,7 @@ impl<D: Disk> Follower<D> {
             return;
         };
         carrier.state = State::Active(file);
+        carrier.account = Some(file);
         carrier.scan = crate::scan::HeadScan::new();
         account.carrier = Some(id);
         account.owes |= account.lost.take().is_some_and(|lost| lost.reason == GapReason::Truncated);

@@ -1,15 +1,13 @@
 //! What is lost, and what can be let go of.
 
 use super::{Follower, MAX_ACCOUNTS};
-use crate::account::Account;
 use crate::carrier::{Carrier, State};
 use crate::disk::Disk;
-use crate::names::Age;
 use crate::types::{FileId, Gap, GapReason, Look};
 
 /// Looks in a row that must miss a file. A listing may leave out a file whose name changes during
 /// it; a backup's name changes twice: when it is rotated, and when it is compressed.
-const MISSES: u8 = 3;
+pub(super) const MISSES: u8 = 3;
 
 impl<D: Disk> Follower<D> {
     /// Declares lost what nothing on disk holds any more.
@@ -46,81 +44,6 @@ impl<D: Disk> Follower<D> {
             self.close(file, look);
             self.gap(&file, end, reason, look);
         }
-    }
-
-    /// Files that were listed and gone before they could be opened.
-    fn settle_unopened(&mut self, look: &mut Look<D::File>) {
-        for id in self.ids(|c| !c.listed && c.held.is_none()) {
-            let Some(carrier) = self.carriers.get(&id) else { continue };
-            if carrier.misses < MISSES {
-                look.more = true;
-                continue;
-            }
-            let Some(carrier) = self.carriers.remove(&id) else { continue };
-            if carrier.size == 0 || self.elsewhere(&carrier, look) {
-                continue;
-            }
-            look.gaps.push(Gap {
-                file: None,
-                name: carrier.name,
-                start: Some(0),
-                end: (!carrier.role.gzip).then_some(carrier.size),
-                reason: GapReason::DeletedBeforeRead,
-            });
-        }
-    }
-
-    /// A compressed file ends before its plain one did, which nobody has read.
-    pub(super) fn fall_short(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        let expected = std::mem::take(&mut carrier.expected);
-        if self.accounts.get(&file).is_some_and(|account| account.taken < expected) {
-            self.gap(&file, Some(expected), GapReason::DeletedBeforeRead, look);
-        }
-    }
-
-    /// Whether a file that vanished unopened is accounted for otherwise.
-    fn elsewhere(&mut self, carrier: &Carrier<D::File>, look: &mut Look<D::File>) -> bool {
-        let twin = |c: &Carrier<D::File>| {
-            c.role.age == carrier.role.age && c.role.gzip != carrier.role.gzip
-        };
-        // Unless another file has taken its name, what is compressed under it is this one.
-        let overwritten = self.carriers.values().any(|c| c.role == carrier.role);
-        let twin = self.carriers.values_mut().find(|c| !overwritten && c.listed && twin(c));
-        let compressed = twin.is_some();
-        if let Some(twin) = twin.filter(|twin| !matches!(twin.state, State::Consumed)) {
-            if twin.gzip() {
-                twin.expected = twin.expected.max(carrier.size);
-            }
-            return true;
-        }
-        // Stamps don't come twice, so a file of that stamp is this one; other names are reused.
-        if !matches!(carrier.role.age, Age::Stamped(_)) {
-            return compressed;
-        }
-        let size = (!carrier.role.gzip).then_some(carrier.size);
-        let same = |account: &Account| {
-            self.family.role(&account.name).is_some_and(|role| role.age == carrier.role.age)
-        };
-        for file in &self.orphans {
-            let Some(account) = self.accounts.get_mut(file).filter(|a| same(a)) else { continue };
-            let taken = account.taken;
-            if let Some(lost) = account.lost.as_mut() {
-                // That file's own gap says more.
-                lost.end = lost.end.or(size.filter(|size| *size >= taken));
-                return true;
-            }
-        }
-        // Smaller than what was taken under that name, it would be another file after all.
-        let finished = |a: &&Account| {
-            a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
-        };
-        let Some(account) = self.accounts.values().find(finished) else { return compressed };
-        if size.is_some_and(|size| size > account.taken) {
-            // It had grown since.
-            self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
-        }
-        true
     }
 
     /// Closes descriptors that nothing more is expected of.

@@ -165,7 +165,11 @@ impl<D: Disk> Follower<D> {
             stamped && self.family.role(&account.name).is_some_and(|role| role.age == age)
         };
         // All of it was taken, or we hold the plain file.
-        let known = self.accounts.values().find(|a| (a.final_ || a.carrier.is_some()) && was(a));
+        let known = self.accounts.values().find(|a| {
+            // Longer than its plain file was, it would be another file of that stamp.
+            let fits = carrier.expected == 0 || a.taken <= carrier.expected;
+            (a.final_ || a.carrier.is_some()) && was(a) && fits
+        });
         let known = known.map(|account| (account.file, account.final_));
         let orphan = self.orphans.iter().find(|file| self.accounts.get(file).is_some_and(was));
         let orphan = orphan.copied();

@@ -32,6 +32,7 @@ impl<D: Disk> Follower<D> {
             };
             self.listed = true;
             let entries = self.ours(entries, look);
+            self.listings += 1;
             self.recognise(entries);
             again = self.open_all(look);
             if !again {
@@ -166,7 +167,8 @@ impl<D: Disk> Follower<D> {
         if above - below < 2 { self.last_order() } else { below + (above - below) / 2 }
     }
 
-    fn add(&mut self, carrier: Carrier<D::File>) {
+    fn add(&mut self, mut carrier: Carrier<D::File>) {
+        carrier.listing = self.listings;
         self.carriers.insert(self.next, carrier);
         self.next += 1;
     }

@@ -16,6 +16,7 @@ mod identify;
 mod inspect;
 mod listing;
 mod plain;
+mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -54,6 +55,8 @@ pub struct Follower<D: Disk> {
     now: u64,
     /// Looks so far.
     looks: u64,
+    /// Listings so far.
+    listings: u64,
     /// The last listing succeeded.
     listed: bool,
     /// Bytes that may still be decoded in this look.
@@ -84,6 +87,7 @@ impl<D: Disk> Follower<D> {
             orphans: BTreeSet::new(),
             now: 0,
             looks: 0,
+            listings: 0,
             listed: false,
             work: 0,
         };

@@ -1,0 +1,144 @@
+//! Files that were listed, and gone before they could be opened.
+//!
+//! Their bytes are lost unless they turn up compressed. What was never opened has no identity to be
+//! recognised by, so names and sizes must do; where they don't suffice, a gap is claimed: an alarm
+//! too many is better than one too few.
+
+use super::Follower;
+use super::finish::MISSES;
+use crate::account::Account;
+use crate::carrier::{Carrier, State};
+use crate::disk::Disk;
+use crate::names::Age;
+use crate::types::{FileId, Gap, GapReason, Look};
+
+/// What became of a vanished file.
+enum Fate {
+    /// It is accounted for.
+    Found,
+    /// A file that may be it can't be read yet.
+    Unknown,
+    Lost,
+}
+
+impl<D: Disk> Follower<D> {
+    pub(super) fn settle_unopened(&mut self, look: &mut Look<D::File>) {
+        for id in self.ids(|c| !c.listed && c.held.is_none()) {
+            let Some(carrier) = self.carriers.get(&id) else { continue };
+            if carrier.misses < MISSES {
+                look.more = true;
+                continue;
+            }
+            let Some(carrier) = self.carriers.remove(&id) else { continue };
+            let fate = if carrier.size == 0 { Fate::Found } else { self.fate_of(&carrier, look) };
+            match fate {
+                Fate::Found => {}
+                Fate::Unknown => {
+                    self.carriers.insert(id, carrier);
+                }
+                Fate::Lost => look.gaps.push(Gap {
+                    file: None,
+                    name: carrier.name,
+                    start: Some(0),
+                    end: (!carrier.role.gzip).then_some(carrier.size),
+                    reason: GapReason::DeletedBeforeRead,
+                }),
+            }
+        }
+    }
+
+    /// A compressed file ends before its plain one did, which nobody has read.
+    pub(super) fn fall_short(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        let expected = std::mem::take(&mut carrier.expected);
+        if self.accounts.get(&file).is_some_and(|account| account.taken < expected) {
+            self.gap(&file, Some(expected), GapReason::DeletedBeforeRead, look);
+        }
+    }
+
+    fn fate_of(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
+        match gone.role.age {
+            Age::Live => self.fate_of_live(gone, look),
+            Age::Stamped(_) | Age::Numbered(_) => self.fate_of_backup(gone, look),
+        }
+    }
+
+    /// A live file that was renamed and compressed at once turns up as a compressed file that
+    /// nobody has seen before: the oldest such one that is long enough is it.
+    fn fate_of_live(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
+        let newer = |c: &Carrier<D::File>| {
+            c.gzip() && !c.explains && c.listing > gone.listing && c.role.age != Age::Live
+        };
+        let unread = |c: &Carrier<D::File>| matches!(c.state, State::Unread | State::Identified(_));
+        if self.carriers.values().any(|c| newer(c) && unread(c)) {
+            return Fate::Unknown;
+        }
+        let ends = |c: &Carrier<D::File>| {
+            let account = c.account.and_then(|file| self.accounts.get(&file));
+            // One that is still being read shows its length at its end.
+            account.is_some_and(|a| !a.final_ || a.taken >= gone.size)
+        };
+        let found = self.carriers.iter().filter(|(_, c)| newer(c) && ends(c));
+        let Some(id) = found.min_by_key(|(_, c)| c.order).map(|(id, _)| *id) else {
+            return Fate::Lost;
+        };
+        self.explain(id, gone.size, look);
+        Fate::Found
+    }
+
+    /// A compressed file is what a vanished one was made into.
+    fn explain(&mut self, id: u64, size: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        carrier.explains = true;
+        carrier.expected = carrier.expected.max(size);
+        if let State::Active(file) = carrier.state
+            && self.accounts.get(&file).is_some_and(|account| account.final_)
+        {
+            self.fall_short(id, file, look);
+        }
+    }
+
+    fn fate_of_backup(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
+        // Unless another file has taken its name, what is compressed under it is this one.
+        let overwritten = self.carriers.values().any(|c| c.role == gone.role);
+        let twin = self.carriers.iter().find(|(_, c)| {
+            let other = c.role.age == gone.role.age && c.role.gzip != gone.role.gzip;
+            other && c.listed && !overwritten
+        });
+        let twin = twin.map(|(id, c)| (*id, c.gzip(), matches!(c.state, State::Consumed)));
+        if let Some((id, gzip, false)) = twin {
+            if gzip {
+                self.explain(id, gone.size, look);
+            }
+            return Fate::Found;
+        }
+        let without = if twin.is_some() { Fate::Found } else { Fate::Lost };
+        // Stamps don't come twice, so a file of that stamp is this one; numbers are reused.
+        if !matches!(gone.role.age, Age::Stamped(_)) {
+            return without;
+        }
+        let size = (!gone.role.gzip).then_some(gone.size);
+        let same = |account: &Account| {
+            self.family.role(&account.name).is_some_and(|role| role.age == gone.role.age)
+        };
+        for file in &self.orphans {
+            let Some(account) = self.accounts.get_mut(file).filter(|a| same(a)) else { continue };
+            let taken = account.taken;
+            if let Some(lost) = account.lost.as_mut() {
+                // That file's own gap says more.
+                lost.end = lost.end.or(size.filter(|size| *size >= taken));
+                return Fate::Found;
+            }
+        }
+        // Smaller than what was taken under that name, it would be another file after all.
+        let finished = |a: &&Account| {
+            a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
+        };
+        let Some(account) = self.accounts.values().find(finished) else { return without };
+        if size.is_some_and(|size| size > account.taken) {
+            // It had grown since.
+            self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
+        }
+        Fate::Found
+    }
+}
