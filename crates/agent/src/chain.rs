@@ -125,9 +125,8 @@ impl Chain {
 
     async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<ChainEnd, Error> {
         let bell = Arc::new(Notify::new());
-        if self.settings.mode == Mode::Live {
-            watch_directory(self.place.directory.clone(), &bell);
-        }
+        let live = self.settings.mode == Mode::Live;
+        let reports = live.then(|| watch_directory(&self.place.directory, &bell));
         let config = self.config();
         let (mut pass, mut passes, mut stored) = (None, 0, 0);
         loop {
@@ -149,7 +148,7 @@ impl Chain {
             };
             past.start.reanchor = pass.take().or(past.start.reanchor);
             let mut hands = Hands::new(
-                Source::new(&self.place, past.history, self.settings.mode),
+                Source::new(&self.place, past.history, reports.clone(), self.settings.mode),
                 Arc::clone(&self.spool),
                 Arc::clone(&self.store),
                 Arc::clone(&self.clock),

@@ -8,7 +8,9 @@ use std::{fs, io, thread};
 use auditseal_format::{FileId, FileName, Origin};
 use auditseal_shipper::{Input, Loss, Mode, Part, Take};
 use auditseal_tail::fs::Directory;
-use auditseal_tail::{Disk as _, Family, Follower, History, Look, Problem, Settings, Watcher};
+use auditseal_tail::{
+    Disk as _, Family, Follower, History, Look, Notices, Problem, Reports, Settings, Watcher,
+};
 use tokio::sync::Notify;
 
 use crate::hands::Content;
@@ -89,11 +91,18 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Source {
     follower: Follower<Directory>,
+    /// What happens between two looks; `None`: nobody watches.
+    reports: Option<Reports>,
     mode: Mode,
 }
 
 impl Source {
-    pub(crate) fn new(place: &Place, history: History, mode: Mode) -> Self {
+    pub(crate) fn new(
+        place: &Place,
+        history: History,
+        reports: Option<Reports>,
+        mode: Mode,
+    ) -> Self {
         let settings = Settings {
             mode: match mode {
                 Mode::Live => auditseal_tail::Mode::Follow,
@@ -102,7 +111,8 @@ impl Source {
             ..Settings::default()
         };
         let disk = Directory::new(&place.directory);
-        Self { follower: Follower::new(place.family.clone(), disk, history, settings), mode }
+        let follower = Follower::new(place.family.clone(), disk, history, settings);
+        Self { follower, reports, mode }
     }
 
     /// Looks once. `committed` is what was sealed since the last look.
@@ -115,6 +125,8 @@ impl Source {
         for (file, offset) in committed {
             self.follower.committed(file, *offset);
         }
+        let unwatched = Notices { events: Vec::new(), lost: true };
+        self.follower.noticed(self.reports.as_ref().map_or(unwatched, Reports::take));
         let look = self.follower.look(now_nanos / 1_000_000, limit);
         if let (Mode::OneShot, Some(problem)) = (self.mode, look.problems.first()) {
             // What can't be read now mustn't be passed over: the next run might not see it again.
@@ -168,12 +180,14 @@ fn name(name: &std::ffi::OsStr) -> FileName {
     FileName::new(name.as_encoded_bytes())
 }
 
-/// Rings `bell` when the directory changes, until the last other holder of it is gone.
-pub(crate) fn watch(directory: PathBuf, bell: &Arc<Notify>) {
+/// Rings `bell` when the directory changes, until the last other holder of it is gone. Returns
+/// where it is reported what changed.
+pub(crate) fn watch(directory: &Path, bell: &Arc<Notify>) -> Reports {
     let bell = Arc::downgrade(bell);
+    let mut watcher = Watcher::new(directory);
+    let reports = watcher.reports();
     // A thread of its own: the watcher blocks, and a look must not wait for it.
     let body = move || {
-        let mut watcher = Watcher::new(&directory);
         while let Some(bell) = bell.upgrade() {
             if watcher.wait(Duration::from_secs(1)) != auditseal_tail::Wake::Timeout {
                 bell.notify_one();
@@ -182,6 +196,7 @@ pub(crate) fn watch(directory: PathBuf, bell: &Arc<Notify>) {
     };
     // Without the thread the source is still looked at once a window.
     drop(thread::Builder::new().name("watch".to_owned()).spawn(body));
+    reports
 }
 
 /// A value that blocking tasks share with the loop; a panic in one of them ends the process anyway.

@@ -80,6 +80,10 @@ pub(crate) struct Carrier<F> {
     pub(crate) expected: u64,
     /// It is known to be what became of a file that was gone before it could be opened.
     pub(crate) explains: bool,
+    /// Its name was reported, and no listing ever showed anything in it.
+    pub(crate) unseen: bool,
+    /// It was reported that it was deleted under its live name.
+    pub(crate) removed: bool,
     /// The listing that showed it first.
     pub(crate) listing: u64,
     /// The account that it was the first to bring, or that nothing else held when it came.
@@ -109,9 +113,26 @@ impl<F: DiskFile> Carrier<F> {
             proved: None,
             expected: 0,
             explains: false,
+            unseen: false,
+            removed: false,
             listing: 0,
             account: None,
         }
+    }
+
+    /// A file of which only the name was reported.
+    pub(crate) fn reported(
+        (role, name): (Role, OsString),
+        order: u64,
+        now: u64,
+        look: u64,
+    ) -> Self {
+        // No file system gives out inode 0.
+        let entry = Entry { name, key: FileKey { dev: 0, ino: 0 }, size: 0, regular: true };
+        let mut carrier = Self::new((role, entry), order, now, look);
+        carrier.listed = false;
+        carrier.unseen = true;
+        carrier
     }
 
     pub(crate) fn hold(&mut self, file: F) {

@@ -23,7 +23,7 @@ pub use follower::Follower;
 pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};
 pub use types::{
-    Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Known, Look, Mode, Problem, Settings,
-    Take,
+    Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Known, Look, Mode, Notice, Notices,
+    Problem, Settings, Take,
 };
-pub use watcher::{Wake, Watcher};
+pub use watcher::{Reports, Wake, Watcher};

@@ -66,12 +66,39 @@ pub struct Settings {
     pub max_open: usize,
     /// Most bytes of unlinked files kept from being freed: they are on etcd's disk.
     pub max_unlinked_bytes: u64,
+    /// Files begun and not final at which unfinished last lines of rotated files are no longer
+    /// waited for: each such file takes a line in every note, and a note's length is bounded.
+    pub max_begun: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { mode: Mode::Follow, linger: 135_000, max_open: 256, max_unlinked_bytes: 1 << 30 }
+        Self {
+            mode: Mode::Follow,
+            linger: 135_000,
+            max_open: 256,
+            max_unlinked_bytes: 1 << 30,
+            max_begun: 96,
+        }
     }
+}
+
+/// One thing that was reported of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A file was created under this name, or renamed to it.
+    Appeared(OsString),
+    /// The file of this name was deleted.
+    Removed(OsString),
+}
+
+/// What was reported of the directory since the last look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// In the order in which it happened.
+    pub events: Vec<Notice>,
+    /// More may have happened.
+    pub lost: bool,
 }
 
 /// Bytes to take from one file.
@@ -139,6 +166,9 @@ pub enum GapReason {
     Replaced,
     /// Unlinked files held more disk than allowed: the oldest was given up.
     Budget,
+    /// Nobody watched for so long that none of the files known before is left: any number of
+    /// others may have come and gone.
+    Unseen,
 }
 
 impl GapReason {
@@ -152,6 +182,7 @@ impl GapReason {
             Self::GzipDamaged => "gzip-damaged",
             Self::Replaced => "replaced",
             Self::Budget => "budget",
+            Self::Unseen => "unseen",
         }
     }
 }

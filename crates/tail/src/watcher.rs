@@ -1,14 +1,15 @@
-//! Tells when a directory has changed, or might have.
+//! Tells when a directory has changed, or might have, and what was reported of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Config, Event, INotifyWatcher, RecursiveMode, Watcher as _};
+
+use crate::types::{Notice, Notices};
 
 /// Changes come in bursts (rename, create, write): one look serves all that come this soon.
 const BURST: Duration = Duration::from_millis(20);
@@ -16,6 +17,9 @@ const BURST: Duration = Duration::from_millis(20);
 const POLL: Duration = Duration::from_secs(1);
 /// Without a watch that works, polling is all there is. Logs may rotate five times a second.
 const POLL_BLIND: Duration = Duration::from_millis(100);
+
+/// Reports kept at most: the kernel's own queue holds fewer unless told otherwise.
+const MAX_EVENTS: usize = 65_536;
 
 /// Why a wait ended. Each calls for a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +32,69 @@ pub enum Wake {
     Timeout,
 }
 
+/// What a watch has reported, for whoever looks.
+#[derive(Debug, Clone)]
+pub struct Reports(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    notices: Notices,
+    /// The watch is to be renewed.
+    broken: bool,
+    /// Whether everything that happens is reported.
+    watching: bool,
+}
+
+impl Reports {
+    /// What was reported since the last call.
+    ///
+    /// Ask right before a look: whatever happened before this call and isn't in the answer comes
+    /// in the next.
+    #[must_use]
+    pub fn take(&self) -> Notices {
+        let mut heard = self.heard();
+        let mut notices = std::mem::take(&mut heard.notices);
+        notices.lost |= !heard.watching;
+        notices
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// More happened than was reported.
+    fn lose(&self) {
+        let mut heard = self.heard();
+        heard.notices.lost = true;
+        heard.broken = true;
+    }
+
+    fn note(&self, event: &Event) {
+        let notice: fn(_) -> Notice = match event.kind {
+            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                Notice::Appeared
+            }
+            EventKind::Remove(_) => Notice::Removed,
+            _ => return,
+        };
+        let mut heard = self.heard();
+        for name in event.paths.iter().filter_map(|path| path.file_name()) {
+            if heard.notices.events.len() < MAX_EVENTS {
+                heard.notices.events.push(notice(name.to_owned()));
+            } else {
+                heard.notices.lost = true;
+            }
+        }
+    }
+}
+
 /// Waits for changes in one directory. Polls when inotify can't be had or can't be trusted.
 pub struct Watcher {
     directory: PathBuf,
     inner: Option<INotifyWatcher>,
     bell: SyncSender<()>,
     rings: Receiver<()>,
-    lost: Arc<AtomicBool>,
+    reports: Reports,
     /// The file system may be written to by other machines, which inotify doesn't report.
     remote: bool,
     /// Device and inode of the watched directory.
@@ -63,13 +123,19 @@ impl Watcher {
             inner: None,
             bell,
             rings,
-            lost: Arc::new(AtomicBool::new(false)),
+            reports: Reports(Arc::default()),
             remote: false,
             watched: None,
             tried: Instant::now(),
         };
         watcher.arm();
         watcher
+    }
+
+    /// Where what happens is reported.
+    #[must_use]
+    pub fn reports(&self) -> Reports {
+        self.reports.clone()
     }
 
     /// Whether changes are reported, rather than polled for.
@@ -91,8 +157,9 @@ impl Watcher {
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Wake::Timeout,
         };
-        if self.lost.swap(false, Ordering::AcqRel) || self.stale() {
+        if std::mem::take(&mut self.reports.heard().broken) || self.stale() {
             self.inner = None;
+            self.reports.heard().watching = false;
             // Each attempt costs a thread; polling bridges the time between.
             if self.tried.elapsed() >= POLL || wake == Wake::Changed {
                 self.arm();
@@ -112,15 +179,13 @@ impl Watcher {
         self.remote = is_remote(&self.directory);
         // Asked before watching: if the directory is replaced in between, the next wait notices.
         self.watched = identity(&self.directory);
-        let (bell, lost) = (self.bell.clone(), Arc::clone(&self.lost));
+        let (bell, reports) = (self.bell.clone(), self.reports());
         let handler = move |event: notify::Result<Event>| {
             match event {
                 Ok(event) if !matters(&event) => return,
-                Ok(event) if event.need_rescan() || gone(&event) => {
-                    lost.store(true, Ordering::Release);
-                }
-                Ok(_) => {}
-                Err(_) => lost.store(true, Ordering::Release),
+                Ok(event) if event.need_rescan() || gone(&event) => reports.lose(),
+                Ok(event) => reports.note(&event),
+                Err(_) => reports.lose(),
             }
             match bell.try_send(()) {
                 Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
@@ -132,6 +197,17 @@ impl Watcher {
                 Ok(inner)
             })
             .ok();
+        // What happened until now, nobody reported.
+        let mut heard = self.reports.heard();
+        heard.notices.lost = true;
+        heard.watching = self.inner.is_some() && !self.remote;
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // Whoever goes on looking must not take silence for calm.
+        self.reports.heard().watching = false;
     }
 }
 

@@ -6,7 +6,7 @@ mod sim;
 
 use std::ffi::OsStr;
 
-use auditseal_tail::{Follower, GapReason, History, Settings, Take};
+use auditseal_tail::{Follower, GapReason, History, Notice, Notices, Settings, Take};
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
 use sim::ops::{LINGER, stamped};
@@ -91,7 +91,8 @@ fn truncation_while_nobody_ran_is_noticed() {
     agent.crash();
     agent.settle();
     assert_eq!(agent.texts(), ["one\ntwo\n", "something longer than before\nand more\n"]);
-    assert_eq!(agent.gaps(), [(Some(8), None, GapReason::DeletedBeforeRead)]);
+    let gaps = [(Some(8), None, GapReason::DeletedBeforeRead), (None, None, GapReason::Unseen)];
+    assert_eq!(agent.gaps(), gaps, "nor can anybody tell how often it was cut");
 }
 
 #[test]
@@ -344,4 +345,113 @@ fn read(take: &Take<SimFile>) -> Result<(), u64> {
         }
     }
     Ok(())
+}
+
+fn appeared(names: &[&str]) -> Notices {
+    let events = names.iter().map(|name| Notice::Appeared((*name).into())).collect();
+    Notices { events, lost: false }
+}
+
+fn lost() -> Notices {
+    Notices { events: Vec::new(), lost: true }
+}
+
+#[test]
+fn a_file_that_came_and_went_between_two_looks_is_a_gap_of_its_name() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.settle();
+    agent.ops([Op::Rotate]);
+    agent.put(b"never seen\n");
+    agent.ops([Op::Rotate, Op::DeleteOldest, Op::DeleteOldest]);
+    agent.put(b"three\n");
+    let (first, second) = (stamped(5_010), stamped(5_020));
+    agent.follower.noticed(appeared(&[&first, "audit.log", &second, "audit.log"]));
+    agent.look(BIG);
+    agent.commit();
+    assert_eq!(agent.texts(), ["one\n"], "nothing new is taken before the gap is");
+    agent.follower.noticed(appeared(&[]));
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "three\n"]);
+    let gap = &agent.archive.nameless[0];
+    assert_eq!((gap.name.to_str(), gap.start, gap.end), (Some(&*second), Some(0), None));
+    assert_eq!(agent.archive.nameless.len(), 1, "the first is the one that was held");
+    assert_eq!(agent.archived()[0].last.as_ref().unwrap().name, *first);
+}
+
+#[test]
+fn reports_of_what_a_listing_shows_are_no_news() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.ops([Op::Rotate, Op::Gzip]);
+    agent.put(b"two\n");
+    let name = stamped(5_010);
+    let gzip = format!("{name}.gz");
+    agent.follower.noticed(appeared(&["audit.log", &name, "audit.log", &gzip]));
+    agent.once();
+    // Again, late: a report may come after the listing that shows what it tells of.
+    agent.follower.noticed(appeared(&[&name, &gzip]));
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "two\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn views_with_nothing_in_common_leave_a_gap_between_them() {
+    for crash in [false, true] {
+        let mut agent = Agent::plain();
+        agent.follower.noticed(appeared(&[]));
+        agent.put(b"one\n");
+        agent.once();
+        agent.follower.noticed(appeared(&[]));
+        agent.settle();
+        agent.ops([Op::Rotate, Op::DeleteOldest]);
+        agent.put(b"two\n");
+        if crash {
+            agent.crash();
+        } else {
+            agent.follower.noticed(lost());
+            agent.once();
+            agent.follower.noticed(appeared(&[]));
+        }
+        agent.settle();
+        assert_eq!(agent.texts(), ["one\n", "two\n"]);
+        let unseen = (None, None, GapReason::Unseen);
+        assert_eq!(agent.gaps().last(), Some(&unseen), "crash: {crash}");
+    }
+}
+
+#[test]
+fn views_with_a_file_in_common_leave_no_gap() {
+    for crash in [false, true] {
+        let mut agent = Agent::plain();
+        agent.put(b"one\n");
+        agent.settle();
+        agent.ops([Op::Rotate]);
+        agent.put(b"two\n");
+        agent.ops([Op::Rotate]);
+        agent.put(b"three\n");
+        if crash {
+            agent.crash();
+        } else {
+            agent.follower.noticed(lost());
+        }
+        agent.once();
+        agent.follower.noticed(lost());
+        agent.settle();
+        assert_eq!(agent.texts(), ["one\n", "two\n", "three\n"]);
+        assert!(agent.gaps().is_empty(), "crash: {crash}, {:?}", agent.gaps());
+    }
+}
+
+#[test]
+fn the_first_run_of_all_knows_of_nothing_missing() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.follower.noticed(lost());
+    agent.once();
+    agent.follower.noticed(lost());
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n"]);
+    assert!(agent.gaps().is_empty());
 }

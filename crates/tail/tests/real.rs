@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_tail::fs::{Directory, OpenFile};
 use auditseal_tail::{
-    Disk, DiskFile, Family, Follower, History, Mode, Settings, Take, Wake, Watcher,
+    Disk, DiskFile, Family, Follower, GapReason, History, Mode, Settings, Take, Wake, Watcher,
 };
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -250,4 +250,39 @@ fn nothing_is_lost_while_a_writer_rotates() {
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), 60 * 200, "once each");
+}
+
+#[test]
+fn files_that_come_and_go_while_nobody_looks_are_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let live = dir.path().join("audit.log");
+    append(&live, b"one\n");
+    let mut watcher = Watcher::new(dir.path());
+    let reports = watcher.reports();
+    let mut follower = follower(dir.path(), History::default(), Mode::Follow);
+    let look = |follower: &mut Follower<Directory>| {
+        follower.noticed(reports.take());
+        follower.look(0, 1 << 20)
+    };
+    while look(&mut follower).more {}
+    // Three rotations at once, and none of the backups is kept.
+    let backup = |n: usize| dir.path().join(format!("audit-2026-01-02T15-04-0{n}.000.log"));
+    for n in 1..=3 {
+        fs::rename(&live, backup(n)).unwrap();
+        append(&live, format!("{n}\n").as_bytes());
+    }
+    (1..=3).for_each(|n| fs::remove_file(backup(n)).unwrap());
+    let (mut gaps, mut texts) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        watcher.wait(Duration::from_millis(20));
+        let found = look(&mut follower);
+        texts.extend(found.takes.iter().map(|take| String::from_utf8(read(take)).unwrap()));
+        gaps.extend(found.gaps);
+        if gaps.len() >= 2 && texts.contains(&"3\n".to_owned()) {
+            break;
+        }
+    }
+    let lost: Vec<_> = gaps.iter().map(|gap| (dir.path().join(&gap.name), gap.reason)).collect();
+    let unread = |n| (backup(n), GapReason::DeletedBeforeRead);
+    assert_eq!(lost, [unread(2), unread(3)], "the first was held");
 }

@@ -49,6 +49,7 @@ impl<D: Disk> Follower<D> {
                 carrier.calm = 0;
             }
         }
+        self.compare();
         // Accounted for and gone: nothing to remember. If it comes back, it is identified anew.
         self.carriers.retain(|_, c| c.listed || !matches!(c.state, State::Consumed));
     }
@@ -82,11 +83,12 @@ impl<D: Disk> Follower<D> {
     }
 
     /// The entries of this family, oldest first.
-    fn ours(&self, entries: Vec<Entry>, look: &mut Look<D::File>) -> Vec<(Role, Entry)> {
+    fn ours(&mut self, entries: Vec<Entry>, look: &mut Look<D::File>) -> Vec<(Role, Entry)> {
         let mut ours: Vec<(Role, Entry)> = Vec::new();
         for entry in entries {
             let Some(role) = self.family.role(&entry.name) else { continue };
             if entry.regular {
+                self.watch.know(&role);
                 ours.push((role, entry));
             } else if !look.problems.iter().any(|problem| problem.name == entry.name) {
                 let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
@@ -167,7 +169,7 @@ impl<D: Disk> Follower<D> {
         if above - below < 2 { self.last_order() } else { below + (above - below) / 2 }
     }
 
-    fn add(&mut self, mut carrier: Carrier<D::File>) {
+    pub(super) fn add(&mut self, mut carrier: Carrier<D::File>) {
         carrier.listing = self.listings;
         self.carriers.insert(self.next, carrier);
         self.next += 1;

@@ -16,6 +16,7 @@ mod identify;
 mod inspect;
 mod listing;
 mod plain;
+mod unseen;
 mod vanished;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,7 @@ pub struct Follower<D: Disk> {
     looks: u64,
     /// Listings so far.
     listings: u64,
+    watch: unseen::Watch,
     /// The last listing succeeded.
     listed: bool,
     /// Bytes that may still be decoded in this look.
@@ -88,6 +90,7 @@ impl<D: Disk> Follower<D> {
             now: 0,
             looks: 0,
             listings: 0,
+            watch: unseen::Watch::default(),
             listed: false,
             work: 0,
         };
@@ -107,6 +110,7 @@ impl<D: Disk> Follower<D> {
         self.refresh(&mut look);
         self.inspect(&mut look);
         self.identify(&mut look);
+        self.settle_unseen(&mut look);
         self.take(limit, &mut look);
         self.settle(&mut look);
         self.release(&mut look);
@@ -193,6 +197,13 @@ impl<D: Disk> Follower<D> {
     }
 
     fn remember(&mut self, history: History) {
+        for known in history.finals.iter().chain(&history.cursors) {
+            if let Some(role) = self.family.role(&known.name) {
+                self.watch.know(&role);
+            }
+            // Nobody reported what happened since the notes were written.
+            self.blinded();
+        }
         for known in history.finals {
             let file = known.file;
             let end = (known.offset, known.anchor);
@@ -229,6 +240,7 @@ impl<D: Disk> Follower<D> {
                     lost.since = self.now;
                 }
             }
+            self.watch.started(self.now);
         }
     }
 
@@ -250,11 +262,13 @@ impl<D: Disk> Follower<D> {
             // The first listing may have missed a file that was begun and is being renamed. Until
             // it is found, nobody can tell which files stand before it.
             let begun = self.accounts.get(&file).is_some_and(|account| account.begun);
-            if !begun && self.looks == 1 && !self.orphans.is_empty() {
-                look.more = true;
+            let Some(carrier) = self.carriers.get(&id) else { continue };
+            let unplaced = self.looks == 1 && !self.orphans.is_empty();
+            if !begun && (unplaced || self.must_wait(carrier)) {
+                look.more |= unplaced || self.unreported(carrier);
                 continue;
             }
-            let gzip = self.carriers.get(&id).is_some_and(Carrier::gzip);
+            let gzip = carrier.gzip();
             let done = if gzip {
                 self.take_gzip(id, file, &mut left, look)
             } else {

@@ -8,7 +8,7 @@ use super::Follower;
 use super::finish::MISSES;
 use crate::account::Account;
 use crate::carrier::{Carrier, State};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::names::Age;
 use crate::types::{FileId, Gap, GapReason, Look};
 
@@ -30,7 +30,13 @@ impl<D: Disk> Follower<D> {
                 continue;
             }
             let Some(carrier) = self.carriers.remove(&id) else { continue };
-            let fate = if carrier.size == 0 { Fate::Found } else { self.fate_of(&carrier, look) };
+            // Others may have waited for what becomes of it.
+            look.more = true;
+            let fate = if carrier.size == 0 && !carrier.unseen {
+                Fate::Found
+            } else {
+                self.fate_of(&carrier, look)
+            };
             match fate {
                 Fate::Found => {}
                 Fate::Unknown => {
@@ -38,9 +44,9 @@ impl<D: Disk> Follower<D> {
                 }
                 Fate::Lost => look.gaps.push(Gap {
                     file: None,
-                    name: carrier.name,
                     start: Some(0),
-                    end: (!carrier.role.gzip).then_some(carrier.size),
+                    end: known_size(&carrier),
+                    name: carrier.name,
                     reason: GapReason::DeletedBeforeRead,
                 }),
             }
@@ -117,7 +123,7 @@ impl<D: Disk> Follower<D> {
         if !matches!(gone.role.age, Age::Stamped(_)) {
             return without;
         }
-        let size = (!gone.role.gzip).then_some(gone.size);
+        let size = known_size(gone);
         let same = |account: &Account| {
             self.family.role(&account.name).is_some_and(|role| role.age == gone.role.age)
         };
@@ -141,4 +147,9 @@ impl<D: Disk> Follower<D> {
         }
         Fate::Found
     }
+}
+
+/// A file's uncompressed size, where it can be known.
+fn known_size<F: DiskFile>(carrier: &Carrier<F>) -> Option<u64> {
+    (!carrier.role.gzip && !carrier.unseen).then_some(carrier.size)
 }

@@ -61,6 +61,8 @@ pub struct Agent {
     pub queue: VecDeque<Item>,
     pub crashes: u32,
     pub voids: u32,
+    /// Whether the follower is told what happened between two looks.
+    pub watched: bool,
 }
 
 pub fn family() -> Family {
@@ -78,13 +80,27 @@ impl Agent {
             queue: VecDeque::new(),
             crashes: 0,
             voids: 0,
+            watched: true,
         }
     }
 
     /// A look, and its takes packed. Returns what the look said.
     pub fn look(&mut self, limit: u64) -> Look<SimFile> {
-        let now = self.disk.world().clock;
+        self.look_after(false, limit)
+    }
+
+    /// A look after which the watch may have lost what it should have reported.
+    pub fn look_after(&mut self, lost: bool, limit: u64) -> Look<SimFile> {
+        let (now, notices) = {
+            let mut world = self.disk.world();
+            (world.clock, world.hear(lost))
+        };
+        super::trace(|| format!("look {limit} after {notices:?}"));
+        if self.watched {
+            self.follower.noticed(notices);
+        }
         let mut look = self.follower.look(now, limit);
+        super::trace(|| format!("-> {look:#?}"));
         self.check_shape(&look, limit);
         let mut void: Vec<(FileId, u64)> = Vec::new();
         for take in look.takes.drain(..) {
@@ -151,9 +167,11 @@ impl Agent {
     /// What only the crashed run knew of, the next one needn't.
     fn forget(&mut self) {
         let mut world = self.disk.world();
+        world.heard.clear();
         for story in &mut world.stories {
             let archived = self.archive.of(&story.bytes);
             story.relisted = false;
+            story.announced = false;
             story.read = false;
             story.cursor = archived.is_some_and(|(_, archived)| !archived.final_);
             story.need = match archived {

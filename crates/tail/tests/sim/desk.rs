@@ -18,7 +18,7 @@ impl Agent {
 
     pub fn with(settings: Settings) -> Self {
         let disk = SimDisk::new([]);
-        Self::new(disk, settings)
+        Self { watched: false, ..Self::new(disk, settings) }
     }
 
     pub fn ops(&self, ops: impl IntoIterator<Item = Op>) {
@@ -48,7 +48,7 @@ impl Agent {
     }
 
     pub fn unlink(&self, name: &str) {
-        self.disk.world().unlink(name);
+        self.disk.world().delete(name);
     }
 
     /// Looks and commits once.

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod desk;
+pub mod history;
 pub mod ops;
 pub mod oracle;
 
@@ -14,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auditseal_tail::{Disk, DiskFile, Entry, FileKey, Stat};
+use auditseal_tail::{Disk, DiskFile, Entry, FileKey, Notice, Notices, Stat};
 
 pub use ops::Op;
 
@@ -36,6 +37,10 @@ pub struct Story {
     pub overwritten: bool,
     /// It was cut; what was not taken before is lost.
     pub truncated: bool,
+    /// Its backup name was reported to the follower that runs now.
+    pub announced: bool,
+    /// Another file got the same name.
+    pub replaced: bool,
     /// Seen in a listing since the follower last started.
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
@@ -86,6 +91,8 @@ pub struct World {
     /// Inodes (by index) and offsets from which reading fails, up to the second offset.
     pub bad: BTreeMap<usize, (u64, u64)>,
     pub unlistable: bool,
+    /// What happened to names since the follower last asked.
+    pub heard: Vec<Notice>,
     /// Something was lost that the follower could not have prevented.
     pub destroyed: bool,
     pub calls: u64,
@@ -111,6 +118,7 @@ impl SimDisk {
             denied: BTreeSet::new(),
             bad: BTreeMap::new(),
             unlistable: false,
+            heard: Vec::new(),
             destroyed: false,
             calls: 0,
         })))
@@ -134,6 +142,14 @@ impl SimDisk {
             world.apply(op);
         }
         world
+    }
+}
+
+/// Prints what happens, with `AUDITSEAL_TRACE` set: for one history of `regressions.rs`.
+#[allow(clippy::print_stderr, reason = "that is what it is for")]
+pub fn trace(what: impl FnOnce() -> String) {
+    if std::env::var_os("AUDITSEAL_TRACE").is_some() {
+        eprintln!("{}", what());
     }
 }
 
@@ -242,6 +258,23 @@ impl World {
         story.relisted = true;
         // What is written later is known only to who has opened it.
         story.need = story.need.max(Need::UpTo(copied.unwrap_or(size)));
+    }
+
+    /// What a watch reports, in order; or nothing of it, if events were lost.
+    pub fn hear(&mut self, lost: bool) -> Notices {
+        let heard = std::mem::take(&mut self.heard);
+        if lost {
+            return Notices { events: Vec::new(), lost };
+        }
+        for notice in &heard {
+            let Notice::Appeared(name) = notice else { continue };
+            let name = name.to_str().unwrap();
+            // Lumberjack never gives a stamp twice; tests that do so ask for other things.
+            for story in self.stories.iter_mut().filter(|story| story.names.contains(name)) {
+                story.announced |= name.starts_with("audit-2") && !name.ends_with(".gz");
+            }
+        }
+        Notices { events: heard, lost }
     }
 
     /// The follower learns from a descriptor that there are bytes.

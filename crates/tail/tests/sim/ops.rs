@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use auditseal_tail::Notice;
+
 use super::{Inode, Story, World};
 
 pub const LIVE: &str = "audit.log";
@@ -63,6 +65,7 @@ pub struct Writer {
 
 impl World {
     pub fn apply(&mut self, op: Op) {
+        super::trace(|| format!("{op:?}"));
         match op {
             Op::Append(count, length) => {
                 for _ in 0..count {
@@ -108,7 +111,7 @@ impl World {
             Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
             Op::DeleteOldest => {
                 if let Some(name) = self.backups(|_| true).first().cloned() {
-                    self.unlink(&name);
+                    self.delete(&name);
                 }
             }
             Op::Truncate => self.truncate(),
@@ -117,7 +120,7 @@ impl World {
                 if let Some(index) = self.dir.get(LIVE) {
                     self.inodes[*index].deleted = true;
                 }
-                self.unlink(LIVE);
+                self.delete(LIVE);
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.same_stamp = !self.stamps.is_empty(),
@@ -191,6 +194,7 @@ impl World {
         self.inodes[index].links += 1;
         self.inodes[index].renamed = self.clock;
         self.dir.insert(name.to_owned(), index);
+        self.heard.push(Notice::Appeared(name.into()));
         // What the file held before it was cut is lost under its later names, too.
         let mut story = self.inodes[index].story;
         while let Some(index) = story {
@@ -199,7 +203,14 @@ impl World {
         }
     }
 
-    pub fn unlink(&mut self, name: &str) {
+    pub fn delete(&mut self, name: &str) {
+        if self.dir.contains_key(name) {
+            self.heard.push(Notice::Removed(name.into()));
+        }
+        self.unlink(name);
+    }
+
+    fn unlink(&mut self, name: &str) {
         if let Some(index) = self.dir.remove(name) {
             self.inodes[index].links -= 1;
             self.destroyed = true;
@@ -257,6 +268,12 @@ impl World {
         self.inodes[index].links += 1;
         let destroyed = self.destroyed;
         let overwrites = self.dir.contains_key(&name);
+        if self.stories.iter().any(|story| story.names.contains(&name)) {
+            let here = self.inodes[index].story;
+            for (at, story) in self.stories.iter_mut().enumerate() {
+                story.replaced |= Some(at) == here || story.names.contains(&name);
+            }
+        }
         self.unlink(LIVE);
         self.inodes[index].links -= 1;
         self.link(&name, index);
@@ -328,7 +345,7 @@ impl World {
             _ if inode.copied.is_some_and(|n| n > 0) => {
                 let destroyed = self.destroyed;
                 let late = inode.copied != Some(copied) || inode.story != story;
-                self.unlink(&plain);
+                self.delete(&plain);
                 self.destroyed = destroyed || late;
             }
             _ => {}

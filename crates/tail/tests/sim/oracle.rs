@@ -1,6 +1,6 @@
 //! Is every byte that was ever there taken exactly once, or owned up to?
 
-use auditseal_tail::{FileId, GapReason};
+use auditseal_tail::{FileId, Gap, GapReason};
 
 use super::agent::{Agent, Archived};
 use super::{Need, Story};
@@ -10,6 +10,8 @@ use super::{Need, Story};
 pub struct Allowed {
     /// Names don't follow the order of writing.
     pub disorder: bool,
+    /// Files vanish in no particular order, so that one unseen may be missing between two others.
+    pub unruly: bool,
 }
 
 /// Checks the archive against what was written. Call after the agent has settled, long after the
@@ -36,6 +38,7 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         };
         owners[story].push(*file);
     }
+    let confused = confused(agent, &world.stories);
     for (index, story) in world.stories.iter().enumerate() {
         let of: Vec<(&FileId, &Archived)> =
             owners[index].iter().map(|file| (file, &agent.archive.files[file])).collect();
@@ -56,9 +59,12 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         // Cut twice within one look: the first cut's gap has no end, and covers this one too.
         let previous = story.previous.filter(|_| story.truncated);
         let cut_before = previous.is_some_and(|story| gapped(agent, &world.stories[story]));
-        check_story(agent, index, story, best, Some(index) == live, cut_before);
+        check_story(agent, index, story, best, Some(index) == live, cut_before, confused);
     }
     check_gaps(agent, &world.stories, world.destroyed);
+    if !allowed.unruly {
+        check_unseen(agent, &world.stories, &owners);
+    }
     if !allowed.disorder {
         // A file that was renamed and compressed between two entries of one listing shows up from
         // nowhere: where it belongs, can't be told then.
@@ -84,11 +90,15 @@ fn check_story(
     best: Option<(&FileId, &Archived)>,
     live: bool,
     cut_before: bool,
+    confused: bool,
 ) {
     let whole = story.bytes.len();
     // An unfinished line of the live file is waited for.
     let ready = if live { lines(&story.bytes) } else { whole };
+    let tricked = story.overwritten || story.truncated || story.replaced;
     let need = match story.need {
+        // Nobody saw it, but its name was reported.
+        Need::Nothing if story.announced && !tricked => ready.min(1),
         Need::Nothing => 0,
         // Cut and written anew between being listed and being read: nobody can tell.
         _ if story.truncated && !story.read => 0,
@@ -99,7 +109,8 @@ fn check_story(
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
     let owned_up = (cut_before && taken == 0)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
-        || (taken == 0 && gapped(agent, story));
+        || (taken == 0 && gapped(agent, story))
+        || (story.need == Need::Nothing && confused);
     let vanished = story.cursor && !story.relisted;
     assert!(
         (taken >= need && !vanished) || owned_up,
@@ -128,6 +139,17 @@ fn gapped(agent: &Agent, story: &Story) -> bool {
     }) || agent.archive.nameless.iter().any(|gap| story.names.contains(gap.name.to_str().unwrap()))
 }
 
+/// Whether a gap has the name of a file that is archived: reports don't tell which of two files
+/// that were renamed about when the directory was listed is the one it showed.
+fn confused(agent: &Agent, stories: &[Story]) -> bool {
+    let archive = &agent.archive;
+    let unread = |gap: &&Gap| gap.reason != GapReason::Unseen && gap.end.is_none();
+    archive.nameless.iter().filter(unread).any(|gap| {
+        let mut named = stories.iter().filter(|s| s.names.contains(gap.name.to_str().unwrap()));
+        named.any(|story| archive.of(&story.bytes).is_some())
+    })
+}
+
 /// No gap is claimed for what isn't lost.
 fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
     let archive = &agent.archive;
@@ -151,6 +173,21 @@ fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
                 "{file:?} is whole, yet: {gap:?}"
             );
         }
+    }
+}
+
+/// Where the oldest files go first, none that stood behind an archived one is missing in silence.
+fn check_unseen(agent: &Agent, stories: &[Story], owners: &[Vec<FileId>]) {
+    let first = owners.iter().position(|files| !files.is_empty()).unwrap_or(stories.len());
+    let confused = confused(agent, stories);
+    let owned_up = agent.archive.nameless.iter().any(|gap| gap.reason == GapReason::Unseen);
+    for (index, story) in stories.iter().enumerate().skip(first) {
+        let silent = owners[index].is_empty() && lines(&story.bytes) > 0;
+        assert!(
+            !silent || owned_up || gapped(agent, story) || confused,
+            "story {index} {:?} is missing, and nothing says so",
+            story.names
+        );
     }
 }
 

@@ -1,0 +1,219 @@
+//! Files that came and went while nobody looked.
+//!
+//! A listing shows what is there, not what was. Two things tell of the rest. While the directory
+//! is watched, the name that every rotated file gets is reported, once, and lumberjack never gives
+//! a name twice: a name that no listing showed is a file that is gone. And where reports are
+//! missing (no watch, lost events, the time between two runs), two views of the directory must
+//! have a file in common: the oldest backups are deleted first, so whatever was written after that
+//! file is still there. If they have none, nobody can say what stood between them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use super::Follower;
+use super::finish::MISSES;
+use crate::carrier::{Carrier, Standing, State};
+use crate::disk::Disk;
+use crate::names::{Age, Role};
+use crate::types::{Gap, GapReason, Look, Notice, Notices};
+
+/// Names remembered: far more than a directory keeps.
+const MAX_KNOWN: usize = 65_536;
+
+/// What was reported, and since when nothing was.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Names that were listed or belong to what was: plain and compressed ones.
+    known: BTreeSet<Role>,
+    /// Reported, and not compared with a listing yet.
+    reported: Vec<(Role, Notice)>,
+    /// Listings there had been when reports were last handed in; `None`: they never are.
+    asked: Option<u64>,
+    blind: Option<Blind>,
+    /// The last listing before the time that this look found files to be missing of.
+    broken: Option<u64>,
+}
+
+/// A time without reports.
+#[derive(Debug, Clone, Copy)]
+struct Blind {
+    since: u64,
+    /// What later listings show first is new.
+    listing: u64,
+    /// Looks in a row that found nothing in common.
+    misses: u8,
+}
+
+impl Watch {
+    /// Time begins.
+    pub(super) fn started(&mut self, now: u64) {
+        if let Some(blind) = &mut self.blind {
+            blind.since = now;
+        }
+    }
+
+    /// The name's file is known.
+    pub(super) fn know(&mut self, role: &Role) {
+        if matches!(role.age, Age::Stamped(_)) && self.known.insert(role.clone()) {
+            while self.known.len() > MAX_KNOWN {
+                self.known.pop_first();
+            }
+        }
+    }
+}
+
+impl<D: Disk> Follower<D> {
+    /// Tells what was reported of the directory since the last look, before the next one.
+    ///
+    /// Never called, the directory counts as watched without a break: right where it can't change
+    /// between two looks.
+    pub fn noticed(&mut self, notices: Notices) {
+        for notice in notices.events {
+            let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
+            if let Some(role) = self.family.role(name) {
+                self.watch.reported.push((role, notice));
+            }
+        }
+        if notices.lost {
+            self.blinded();
+        }
+        self.watch.asked = Some(self.listings);
+    }
+
+    /// What came and went since the last listing is not known.
+    pub(super) fn blinded(&mut self) {
+        if self.watch.blind.is_none() {
+            // What listings showed since then, may already be what came after what is missing.
+            let listing = self.watch.asked.unwrap_or(self.listings);
+            self.watch.blind = Some(Blind { since: self.now, listing, misses: 0 });
+        }
+    }
+
+    /// Compares what was reported with what is listed.
+    pub(super) fn compare(&mut self) {
+        let reported = std::mem::take(&mut self.watch.reported);
+        for (role, notice) in reported {
+            let name = match (&role.age, notice) {
+                (Age::Stamped(_), Notice::Appeared(name)) => name,
+                (Age::Live, Notice::Removed(_)) => {
+                    if let Some(carrier) = self.vanished_live() {
+                        carrier.removed = true;
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            if self.watch.known.contains(&role) {
+                continue;
+            }
+            self.watch.know(&role);
+            let plain = Role { gzip: false, ..role.clone() };
+            if role.gzip && self.watch.known.contains(&plain) {
+                continue;
+            }
+            let named = !role.gzip && self.name_vanished_live(&role, &name);
+            if !named {
+                let order = self.last_order();
+                let gone = Carrier::reported((role, name), order, self.now, self.looks);
+                self.add(gone);
+            }
+        }
+        // It turned up after all: a listing may miss a file whose name changes during it.
+        let found: Vec<Age> =
+            self.carriers.values().filter(|c| c.listed).map(|c| c.role.age.clone()).collect();
+        self.carriers.retain(|_, c| !c.unseen || c.listed || !found.contains(&c.role.age));
+    }
+
+    /// The oldest live file that is gone without anybody having told where to.
+    fn vanished_live(&mut self) -> Option<&mut Carrier<D::File>> {
+        let gone = |c: &&mut Carrier<D::File>| {
+            !c.listed && !c.removed && c.role.age == Age::Live && !c.gzip()
+        };
+        self.carriers.values_mut().filter(gone).min_by_key(|c| c.order)
+    }
+
+    /// The live file that a listing missed was renamed first, whatever happened later.
+    fn name_vanished_live(&mut self, role: &Role, name: &OsStr) -> bool {
+        let now = self.now;
+        let Some(carrier) = self.vanished_live() else { return false };
+        // It was written to after it was listed, or it wouldn't have been rotated.
+        carrier.unseen = carrier.held.is_none() && carrier.size == 0;
+        carrier.role.age = role.age.clone();
+        name.clone_into(&mut carrier.name);
+        carrier.standing = Standing::Rotated;
+        carrier.since = now;
+        carrier.calm = 0;
+        if let State::Active(file) = carrier.state
+            && let Some(account) = self.accounts.get_mut(&file)
+        {
+            name.clone_into(&mut account.name);
+        }
+        true
+    }
+
+    /// After a time without reports: is anything there that was there before?
+    pub(super) fn settle_unseen(&mut self, look: &mut Look<D::File>) {
+        self.watch.broken = None;
+        let Some(mut blind) = self.watch.blind.filter(|_| self.listed) else { return };
+        let before = |c: &Carrier<D::File>| c.listing <= blind.listing;
+        let begun = |c: &Carrier<D::File>| {
+            let file = match c.state {
+                State::Active(file) | State::Standby(file, _) => Some(file),
+                _ => c.account,
+            };
+            file.and_then(|file| self.accounts.get(&file)).is_some_and(|account| account.begun)
+        };
+        let fresh = || self.carriers.values().filter(|c| !before(c));
+        let known = self.accounts.values().any(|a| a.begun) || self.carriers.values().any(before);
+        let still = self.carriers.values().any(|c| c.listed && before(c));
+        if !known || still || fresh().any(begun) {
+            self.watch.blind = None;
+            return;
+        }
+        // An empty file says nothing; nor does an empty directory.
+        if fresh().all(|c| c.size == 0) {
+            return;
+        }
+        let unsure = fresh().any(|c| {
+            let unread = matches!(c.state, State::Unread | State::Identified(_));
+            c.pending || (unread && c.gzip())
+        });
+        look.more |= !unsure || self.draining();
+        if unsure && self.now - blind.since < self.settings.linger {
+            return;
+        }
+        blind.misses += 1;
+        self.watch.blind = Some(blind);
+        if blind.misses < MISSES {
+            return;
+        }
+        self.watch.blind = None;
+        self.watch.broken = Some(blind.listing);
+        look.more = true;
+        look.gaps.push(Gap {
+            file: None,
+            name: self.family.live(),
+            start: None,
+            end: None,
+            reason: GapReason::Unseen,
+        });
+    }
+
+    /// Whether the reports of what happened before the file was listed first are still to come.
+    pub(super) fn unreported(&self, carrier: &Carrier<D::File>) -> bool {
+        self.watch.asked.is_some_and(|asked| carrier.listing > asked)
+    }
+
+    /// Whether nothing must be taken yet of a file that wasn't begun: something that stood before
+    /// it may be missing. That gap is handed out first, for after a crash between the two nothing
+    /// would tell of the loss any more.
+    pub(super) fn must_wait(&self, carrier: &Carrier<D::File>) -> bool {
+        let blind = self.watch.blind.map(|blind| blind.listing).or(self.watch.broken);
+        blind.is_some_and(|listing| carrier.listing > listing)
+            || self.unreported(carrier)
+            || self.carriers.values().any(|gone| {
+                let vanished = !gone.listed && gone.held.is_none();
+                vanished && gone.listing <= carrier.listing && (gone.size > 0 || gone.unseen)
+            })
+    }
+}

@@ -1,0 +1,60 @@
+//! One history: what happens to the disk, and what the agent does meanwhile.
+
+use auditseal_tail::Settings;
+
+use super::agent::Agent;
+use super::ops::LINGER;
+use super::{Op, SimDisk};
+
+/// What the agent does in one turn.
+#[derive(Debug, Clone, Copy)]
+pub enum Turn {
+    Look(u64),
+    /// A look, and the watch has lost what happened before.
+    Deaf(u64),
+    /// So many things happen, and nobody looks.
+    Sleep(usize),
+    Commit,
+    Crash,
+}
+
+pub fn run(script: Vec<(u8, Op)>, turns: &[Turn], settings: Settings) -> Agent {
+    let disk = SimDisk::new(script);
+    let mut agent = Agent::new(disk.clone(), settings);
+    let mut turns = turns.iter().copied().cycle();
+    while !disk.world().script.is_empty() {
+        match turns.next().unwrap_or(Turn::Commit) {
+            Turn::Look(limit) => {
+                agent.look(limit);
+            }
+            Turn::Deaf(limit) => {
+                agent.look_after(true, limit);
+            }
+            Turn::Sleep(count) => {
+                let mut world = disk.world();
+                for _ in 0..count {
+                    let Some((_, op)) = world.script.pop_front() else { break };
+                    world.apply(op);
+                }
+            }
+            Turn::Commit => agent.commit(),
+            Turn::Crash => agent.crash(),
+        }
+        // Let time and the script go on even when nobody looks.
+        let mut world = disk.world();
+        world.clock += 40;
+        match world.script.pop_front() {
+            Some((0, op)) => world.apply(op),
+            Some((delay, op)) => world.script.push_front((delay - 1, op)),
+            None => {}
+        }
+    }
+    // In the end there is an apiserver, with a log.
+    disk.world().apply(Op::Create);
+    agent.settle();
+    for _ in 0..3 {
+        disk.world().clock += LINGER + 1;
+        agent.settle();
+    }
+    agent
+}
