@@ -135,8 +135,9 @@ impl<F: DiskFile> Unpack<F> {
 
     /// Takes the next `length` decoded bytes.
     pub(crate) fn take(&mut self, length: usize) -> Vec<u8> {
-        let rest = self.ahead.split_off(length);
-        let taken = std::mem::replace(&mut self.ahead, rest);
+        // As long as it is: the buffer's spare room would be held along with it.
+        let taken = self.ahead[..length].to_vec();
+        self.ahead.drain(..length);
         self.tail.push(&taken);
         self.at += taken.len() as u64;
         taken

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use auditseal_tail::{Follower, GapReason, History, Notice, Notices, Settings, Take};
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
-use sim::ops::{LINGER, stamped};
+use sim::ops::{LINGER, pack, stamped};
 use sim::{Op, SimDisk, SimFile};
 
 #[test]
@@ -454,4 +454,49 @@ fn the_first_run_of_all_knows_of_nothing_missing() {
     agent.settle();
     assert_eq!(agent.texts(), ["one\n"]);
     assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn files_begun_at_a_time_are_bounded() {
+    let mut agent = Agent::plain();
+    for n in 0..300 {
+        agent.put(format!("whole {n}\nhalf").as_bytes());
+        agent.ops([Op::Rotate]);
+        agent.once();
+        assert!(agent.follower.cursors().len() <= 112);
+    }
+    agent.settle();
+    let torn = agent.archived().iter().filter(|file| file.bytes.ends_with(b"half")).count();
+    assert!(torn >= 300 - 96 && agent.gaps().is_empty(), "{torn}");
+    // A late end of such a line is taken where it stands.
+    agent.wait(LINGER);
+    agent.settle();
+    assert!(agent.follower.cursors().is_empty());
+    assert_eq!(agent.texts().iter().filter(|text| text.ends_with("half")).count(), 300);
+}
+
+#[test]
+fn many_damaged_copies_are_not_waited_for_together() {
+    let mut agent = Agent::plain();
+    let cut = |n: u32| {
+        // Many lines that compress badly, so that some of them come out of the half.
+        let text: String = (0..400).map(|k| format!("{:x}\n", hash(n * 1000 + k))).collect();
+        let packed = pack(text.as_bytes());
+        packed[..packed.len() / 2].to_vec()
+    };
+    for n in 0..150 {
+        agent.file(&format!("{}.gz", stamped(u64::from(n) + 1)), &cut(n));
+    }
+    for _ in 0..20 {
+        agent.once();
+        assert!(agent.follower.cursors().len() <= 112, "{}", agent.follower.cursors().len());
+    }
+    agent.wait(LINGER);
+    agent.settle();
+    assert!(agent.follower.cursors().is_empty());
+    assert_eq!(agent.gaps().len(), 150);
+}
+
+fn hash(n: u32) -> u64 {
+    u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(n).pow(3)
 }

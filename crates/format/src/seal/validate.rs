@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use super::parse::malformed;
-use super::{Gap, Kind, MAX_SEQ, MalformedNote, Range, Seal};
+use super::{
+    Gap, Kind, MAX_CURSORS, MAX_GAPS, MAX_HOLES, MAX_RANGES, MAX_SEQ, MAX_STORED, MalformedNote,
+    Range, Seal,
+};
 use crate::frame::{MAX_WINDOW_LOG, MIN_WINDOW_LOG};
 
 impl Seal {
@@ -25,6 +28,7 @@ impl Seal {
             (self.kind != Kind::Reanchor || self.reason.is_some(), "a reanchor has a reason"),
         ];
         check(&rules)?;
+        self.validate_lengths()?;
         self.validate_payload()?;
         self.ranges.iter().try_for_each(Range::validate)?;
         self.gaps.iter().try_for_each(Gap::validate)?;
@@ -32,6 +36,18 @@ impl Seal {
         let unique = self.cursors.iter().all(|cursor| files.insert(cursor.file));
         let pinned = self.stored.iter().all(|stored| stored.seq < self.seq);
         check(&[(unique, "two cursors for one file"), (pinned, "stored names a later object")])
+    }
+
+    /// The lists are bounded: what a reader would refuse must not be signed.
+    fn validate_lengths(&self) -> Result<(), MalformedNote> {
+        let holes: usize = self.ranges.iter().map(|range| range.holes.len()).sum();
+        check(&[
+            (self.ranges.len() <= MAX_RANGES, "too many ranges"),
+            (holes <= MAX_HOLES, "too many holes"),
+            (self.gaps.len() <= MAX_GAPS, "too many gaps"),
+            (self.cursors.len() <= MAX_CURSORS, "too many cursors"),
+            (self.stored.len() <= MAX_STORED, "too many stored objects"),
+        ])
     }
 
     fn validate_payload(&self) -> Result<(), MalformedNote> {

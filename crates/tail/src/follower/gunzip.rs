@@ -10,6 +10,10 @@ use crate::disk::Disk;
 use crate::types::{FileId, GapReason, Look};
 use crate::unpack::{End, Skip};
 
+/// Decoded bytes handed out at a time: until they are packed they are held in memory, twice while
+/// the decoder's buffer grows. Longer lines are decoded again by whoever packs them.
+const PIECE: u64 = 4 << 20;
+
 impl<D: Disk> Follower<D> {
     pub(super) fn take_gzip(
         &mut self,
@@ -28,7 +32,7 @@ impl<D: Disk> Follower<D> {
         if !self.stand(id, file, look)? {
             return Ok(());
         }
-        let limit = usize::try_from(*left).unwrap_or(usize::MAX);
+        let limit = usize::try_from(PIECE.min(*left)).unwrap_or(usize::MAX);
         let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
         let Some(unpack) = self.carriers.get_mut(&id).and_then(Carrier::unpack) else {
             return Ok(());

@@ -39,6 +39,8 @@ use crate::types::{
 const WORK: u64 = 32 << 20;
 /// Bytes that were refused are tried again after this time, milliseconds.
 const RETRY: u64 = 5_000;
+/// Beyond [`Settings::max_begun`], this many files may be begun before new ones have to wait.
+const SPARE: usize = 16;
 /// Accounts of finished files kept to recognise their copies by.
 const MAX_ACCOUNTS: usize = 65_536;
 
@@ -63,6 +65,8 @@ pub struct Follower<D: Disk> {
     listed: bool,
     /// Bytes that may still be decoded in this look.
     work: u64,
+    /// Files begun and not final.
+    begun: usize,
 }
 
 impl<D: Disk> std::fmt::Debug for Follower<D> {
@@ -93,6 +97,7 @@ impl<D: Disk> Follower<D> {
             watch: unseen::Watch::default(),
             listed: false,
             work: 0,
+            begun: 0,
         };
         follower.remember(history);
         follower
@@ -230,6 +235,7 @@ impl<D: Disk> Follower<D> {
     fn start(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.work = WORK;
+        self.begun = self.accounts.values().filter(|a| a.begun && !a.final_).count();
         for carrier in self.carriers.values_mut() {
             carrier.pending = false;
         }
@@ -264,7 +270,8 @@ impl<D: Disk> Follower<D> {
             let begun = self.accounts.get(&file).is_some_and(|account| account.begun);
             let Some(carrier) = self.carriers.get(&id) else { continue };
             let unplaced = self.looks == 1 && !self.orphans.is_empty();
-            if !begun && (unplaced || self.must_wait(carrier)) {
+            let full = self.begun >= self.settings.max_begun + SPARE;
+            if !begun && (unplaced || full || self.must_wait(carrier)) {
                 look.more |= unplaced || self.unreported(carrier);
                 continue;
             }
@@ -312,6 +319,9 @@ impl<D: Disk> Follower<D> {
         if end > account.taken {
             account.starts.push_back((account.taken, account.anchor));
         }
+        // About: a finished file that turned out to go on is counted at the next look.
+        let open = usize::from(account.begun && !account.final_);
+        self.begun = (self.begun + usize::from(!final_)).saturating_sub(open);
         account.begun = true;
         account.stand_at((end, anchor));
         account.final_ = false;
@@ -393,10 +403,16 @@ impl<D: Disk> Follower<D> {
         let quiet = self.now - carrier.since >= self.settings.linger;
         match carrier.standing {
             Standing::Live => false,
-            Standing::Rotated => self.draining() || quiet,
+            // Should somebody write late all the same, further takes follow.
+            Standing::Rotated => self.draining() || quiet || self.crowded(),
             // The apiserver writes into a deleted live file until it opens a new one.
             Standing::Deleted => self.draining() || (quiet && self.has_live()),
         }
+    }
+
+    /// Whether more files are begun than the notes have room for.
+    fn crowded(&self) -> bool {
+        self.begun >= self.settings.max_begun
     }
 
     /// Whether a line without its end is to be taken as it is.
