@@ -155,7 +155,7 @@ impl Chain {
                 self.settings.compression,
                 Arc::clone(&self.progress),
                 Arc::clone(&bell),
-            );
+            )?;
             let (compression, now) = (self.settings.compression, hands.now());
             let shipper =
                 Shipper::new(config.clone(), compression, Box::new(signer), past.start, now);

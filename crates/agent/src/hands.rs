@@ -19,6 +19,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock::Clock;
 use crate::progress::{ChainProgress, add};
 use crate::source::{Looked, Source, locked};
+use crate::worker::Worker;
 use crate::{Error, ErrorKind, pack};
 
 /// Where a take's bytes come from.
@@ -37,6 +38,7 @@ pub(crate) struct Hands {
     pub(crate) progress: Arc<ChainProgress>,
     /// Rung when the source's directory changes.
     pub(crate) bell: Arc<Notify>,
+    looker: Worker,
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
@@ -60,8 +62,8 @@ impl Hands {
         compression: Compression,
         progress: Arc<ChainProgress>,
         bell: Arc<Notify>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Error> {
+        Ok(Self {
             source: Arc::new(Mutex::new(source)),
             spool,
             store,
@@ -69,11 +71,12 @@ impl Hands {
             compression,
             progress,
             bell,
+            looker: Worker::new("look")?,
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: VecDeque::new(),
             stopped: false,
-        }
+        })
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -91,9 +94,9 @@ impl Hands {
             progress.backlog_bytes.store(backlog, Ordering::Relaxed);
             Ok((input, problems))
         };
-        let done = spawn_blocking(look);
+        let done = self.looker.run(look);
         self.tasks.spawn(async move {
-            let (input, problems) = joined(done).await?;
+            let (input, problems) = done.await?;
             for problem in problems {
                 warn!("{problem}");
             }

@@ -13,6 +13,7 @@ mod progress;
 mod settings;
 mod source;
 mod start;
+mod worker;
 
 pub use auditseal_shipper::Mode;
 pub use chain::{ChainEnd, Outcome, run};

@@ -78,6 +78,7 @@ impl<F: DiskFile> Unpack<F> {
 
     /// Decodes until `wanted` bytes are ahead, or the file ends.
     pub(crate) fn fill(&mut self, wanted: usize) -> io::Result<()> {
+        self.ahead.reserve_exact(wanted.saturating_sub(self.ahead.len()));
         while self.ahead.len() < wanted && self.end.is_none() {
             let filled = self.ahead.len();
             let step = STEP.min(wanted - filled);

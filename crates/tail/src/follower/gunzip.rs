@@ -12,7 +12,7 @@ use crate::unpack::{End, Skip};
 
 /// Decoded bytes handed out at a time: until they are packed they are held in memory, twice while
 /// the decoder's buffer grows. Longer lines are decoded again by whoever packs them.
-const PIECE: u64 = 4 << 20;
+const PIECE: u64 = 1 << 20;
 
 impl<D: Disk> Follower<D> {
     pub(super) fn take_gzip(
@@ -59,7 +59,11 @@ impl<D: Disk> Follower<D> {
         let mark = (unpack.at(), unpack.anchor());
         let unterminated = length > 0 && unpack.last() != Some(b'\n');
         *left = left.saturating_sub(length as u64);
-        look.more |= !last && !waits;
+        if !last && !waits {
+            look.more = true;
+            // The next ones come when this one is done: each half read one holds a buffer.
+            *left = 0;
+        }
         let content = Arc::new(Content::memory(start, bytes));
         self.emit(file, mark, last, unterminated, content, look);
         if last && end != Some(End::Whole) {
