@@ -90,7 +90,7 @@ async fn put_once(store: &dyn Store) -> Result<(), Failed> {
     fails_as(again, Kind::AlreadyExists, "a second put of the same bytes")?;
     let other = store.put_new(key, noise(1000, 8)).await;
     fails_as(other, Kind::AlreadyExists, "a put of other bytes")?;
-    let fetched = store.get(key, 1000).await?;
+    let fetched = store.get(key, None, 1000).await?;
     require(fetched.bytes == first, "the bytes read aren't the first ones put")?;
     require(fetched.info.key == key, "the key read isn't the key put")?;
     require(fetched.info.size == 1000, "the size isn't that of the object")
@@ -99,9 +99,13 @@ async fn put_once(store: &dyn Store) -> Result<(), Failed> {
 async fn absent(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("absent/here", noise(3, 1)).await?;
     for key in ["absent/there", "absent/her", "absent", "nowhere/at/all", "absent/here/below"] {
-        fails_as(store.get(key, 10).await, Kind::NotFound, &format!("get of {key}"))?;
-        fails_as(store.tail(key, 10).await, Kind::NotFound, &format!("tail of {key}"))?;
-        fails_as(store.stream(key).await.map(|_| ()), Kind::NotFound, &format!("stream of {key}"))?;
+        fails_as(store.get(key, None, 10).await, Kind::NotFound, &format!("get of {key}"))?;
+        fails_as(store.tail(key, None, 10).await, Kind::NotFound, &format!("tail of {key}"))?;
+        fails_as(
+            store.stream(key, None).await.map(|_| ()),
+            Kind::NotFound,
+            &format!("stream of {key}"),
+        )?;
     }
     Ok(())
 }
@@ -110,7 +114,7 @@ async fn tails(store: &dyn Store) -> Result<(), Failed> {
     let bytes = noise(5000, 3);
     store.put_new("tail/object", bytes.clone()).await?;
     for length in [0, 1, 4999, 5000, 5001, 1 << 20] {
-        let fetched = store.tail("tail/object", length as u64).await?;
+        let fetched = store.tail("tail/object", None, length as u64).await?;
         let expected = bytes.slice(bytes.len().saturating_sub(length)..);
         require(fetched.bytes == expected, &format!("the last {length} bytes aren't those"))?;
         require(fetched.info.size == 5000, "the size isn't that of the whole object")?;
@@ -120,22 +124,25 @@ async fn tails(store: &dyn Store) -> Result<(), Failed> {
 
 async fn limits(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("limit/object", noise(100, 4)).await?;
-    require(store.get("limit/object", 100).await?.bytes.len() == 100, "the limit is inclusive")?;
-    fails_as(store.get("limit/object", 99).await, Kind::TooLarge, "a get beyond the limit")?;
-    fails_as(store.get("limit/object", 0).await, Kind::TooLarge, "a get with the limit 0")
+    require(
+        store.get("limit/object", None, 100).await?.bytes.len() == 100,
+        "the limit is inclusive",
+    )?;
+    fails_as(store.get("limit/object", None, 99).await, Kind::TooLarge, "a get beyond the limit")?;
+    fails_as(store.get("limit/object", None, 0).await, Kind::TooLarge, "a get with the limit 0")
 }
 
 async fn empty_object(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("empty/object", Bytes::new()).await?;
     let again = store.put_new("empty/object", noise(1, 1)).await;
     fails_as(again, Kind::AlreadyExists, "a put over an empty object")?;
-    let fetched = store.get("empty/object", 0).await?;
+    let fetched = store.get("empty/object", None, 0).await?;
     require(fetched.bytes.is_empty() && fetched.info.size == 0, "it isn't empty")?;
     for length in [0, 1, 65_536] {
-        let fetched = store.tail("empty/object", length).await?;
+        let fetched = store.tail("empty/object", None, length).await?;
         require(fetched.bytes.is_empty() && fetched.info.size == 0, "its end isn't empty")?;
     }
-    let (info, mut pieces) = store.stream("empty/object").await?;
+    let (info, mut pieces) = store.stream("empty/object", None).await?;
     while let Some(piece) = pieces.next().await {
         require(piece?.is_empty(), "its stream isn't empty")?;
     }
@@ -167,7 +174,7 @@ async fn refused_keys(store: &dyn Store) -> Result<(), Failed> {
     for key in ["", "/a", "a/", "a//b", "a/../b", "./a", "a\nb"] {
         let put = store.put_new(key, Bytes::new()).await;
         fails_as(put, Kind::Invalid, &format!("a put at {key:?}"))?;
-        fails_as(store.get(key, 1).await, Kind::Invalid, &format!("a get of {key:?}"))?;
+        fails_as(store.get(key, None, 1).await, Kind::Invalid, &format!("a get of {key:?}"))?;
     }
     let mut entries = store.list("a//b");
     let first = entries.next().await.unwrap_or_else(|| {
@@ -188,7 +195,7 @@ async fn racing_writers(store: &dyn Store) -> Result<(), Failed> {
         // A store may refuse all of them when they collide, and never let two win.
         require(winners.len() <= 1, &format!("{} writers won one key", winners.len()))?;
         if let Some(bytes) = winners.first().and_then(|&winner| writers.get(winner)) {
-            let stored = store.get(&key, 2000).await?.bytes;
+            let stored = store.get(&key, None, 2000).await?.bytes;
             require(stored == *bytes, "the bytes stored aren't the winner's")?;
         }
     }
@@ -200,10 +207,10 @@ async fn large_object(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("large/object", bytes.clone()).await?;
     let again = store.put_new("large/object", bytes.clone()).await;
     fails_as(again, Kind::AlreadyExists, "a second put of a large object")?;
-    require(store.get("large/object", LARGE as u64).await?.bytes == bytes, "get differs")?;
-    let tail = store.tail("large/object", 65_536).await?;
+    require(store.get("large/object", None, LARGE as u64).await?.bytes == bytes, "get differs")?;
+    let tail = store.tail("large/object", None, 65_536).await?;
     require(tail.bytes == bytes.slice(LARGE - 65_536..), "tail differs")?;
-    let (info, mut pieces) = store.stream("large/object").await?;
+    let (info, mut pieces) = store.stream("large/object", None).await?;
     let mut at = 0;
     while let Some(piece) = pieces.next().await.transpose()? {
         let expected = bytes.get(at..at + piece.len());

@@ -26,7 +26,7 @@ async fn a_directory_conforms() {
     conformance::run(&*open(&url, &creating()).unwrap()).await.unwrap();
     // What one process wrote, another sees.
     let again = open(&url.replace(' ', "%20"), &Options::default()).unwrap();
-    assert_eq!(again.get("list/x", 100).await.unwrap().bytes, "list/x");
+    assert_eq!(again.get("list/x", None, 100).await.unwrap().bytes, "list/x");
 }
 
 /// `AUDITSEAL_TEST_ENDPOINT` is the server where it isn't the cloud's own, `AUDITSEAL_TEST_CA` the
@@ -57,9 +57,9 @@ async fn a_missing_bucket_is_no_missing_object() {
     let url = std::env::var("AUDITSEAL_TEST_MISSING").expect("AUDITSEAL_TEST_MISSING is a URL");
     let store = open(&url, &real()).unwrap();
     let kinds = [
-        store.get("k", 10).await.unwrap_err(),
-        store.tail("k", 10).await.unwrap_err(),
-        store.stream("k").await.map(|_| ()).unwrap_err(),
+        store.get("k", None, 10).await.unwrap_err(),
+        store.tail("k", None, 10).await.unwrap_err(),
+        store.stream("k", None).await.map(|_| ()).unwrap_err(),
         store.list("").try_collect::<Vec<_>>().await.unwrap_err(),
     ];
     for error in kinds {
@@ -76,8 +76,8 @@ async fn a_vanished_directory_is_no_empty_archive() {
     fs::remove_dir_all(&path).unwrap();
     let errors = [
         store.put_new("a/c", Bytes::from_static(b"x")).await.unwrap_err(),
-        store.get("a/b", 10).await.unwrap_err(),
-        store.tail("a/b", 10).await.unwrap_err(),
+        store.get("a/b", None, 10).await.unwrap_err(),
+        store.tail("a/b", None, 10).await.unwrap_err(),
         store.list("").try_collect::<Vec<_>>().await.unwrap_err(),
         store.list("a").try_collect::<Vec<_>>().await.unwrap_err(),
     ];
@@ -99,7 +99,7 @@ async fn staged_files_are_not_listed() {
     assert_eq!(found.iter().map(|info| info.key.as_str()).collect::<Vec<_>>(), ["a/001.zst"]);
     // A crash's leftover doesn't stand in the way of the next attempt.
     store.put_new("a/000.zst", Bytes::from_static(b"all")).await.unwrap();
-    assert_eq!(store.get("a/000.zst", 10).await.unwrap().bytes, "all");
+    assert_eq!(store.get("a/000.zst", None, 10).await.unwrap().bytes, "all");
 }
 
 #[tokio::test]

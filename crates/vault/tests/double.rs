@@ -44,20 +44,20 @@ async fn reads_fail() {
     let fault = std::sync::Arc::new(std::sync::Mutex::new(Fault::WrongBytes));
     let chosen = std::sync::Arc::clone(&fault);
     store.fail_when(move |_, key, _| (key == "a").then(|| *chosen.lock().unwrap()));
-    assert_eq!(store.get("a", 9).await.unwrap().bytes, "byter");
-    assert_eq!(store.tail("a", 2).await.unwrap().bytes, "er");
+    assert_eq!(store.get("a", None, 9).await.unwrap().bytes, "byter");
+    assert_eq!(store.tail("a", None, 2).await.unwrap().bytes, "er");
     *fault.lock().unwrap() = Fault::HtmlPage;
-    assert_eq!(store.get("a", 99).await.unwrap().bytes, PAGE);
+    assert_eq!(store.get("a", None, 99).await.unwrap().bytes, PAGE);
     *fault.lock().unwrap() = Fault::StoreThenFail(Kind::Timeout);
-    assert_eq!(store.get("a", 9).await.unwrap_err().kind(), Kind::Timeout);
-    let (_, pieces) = store.stream("a").await.unwrap();
+    assert_eq!(store.get("a", None, 9).await.unwrap_err().kind(), Kind::Timeout);
+    let (_, pieces) = store.stream("a", None).await.unwrap();
     let pieces: Vec<_> = pieces.collect().await;
     assert_eq!(pieces[0].as_ref().unwrap(), "by");
     assert_eq!(pieces[1].as_ref().unwrap_err().kind(), Kind::Timeout);
     *fault.lock().unwrap() = Fault::Hang;
-    assert!(hangs(store.get("a", 9)).await);
+    assert!(hangs(store.get("a", None, 9)).await);
     store.heal();
-    assert_eq!(store.get("a", 9).await.unwrap().bytes, BYTES);
+    assert_eq!(store.get("a", None, 9).await.unwrap().bytes, BYTES);
 }
 
 #[tokio::test]
@@ -78,6 +78,6 @@ async fn the_hook_gets_in_first() {
     store.set_time(7);
     store.on_put(move |key| rival.insert(key, "rival"));
     assert_eq!(store.put_new("a", BYTES).await.unwrap_err().kind(), Kind::AlreadyExists);
-    assert_eq!(store.get("a", 9).await.unwrap().info.modified, 7);
+    assert_eq!(store.get("a", None, 9).await.unwrap().info.modified, 7);
     assert_eq!(store.remove("a").unwrap(), "rival");
 }

@@ -45,8 +45,8 @@ fn of_s3() {
         {
             let store = server.open("s3://bucket/prefix");
             check(names, &store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err());
-            check(names, &store.get("k", 10).await.unwrap_err());
-            check(names, &store.tail("k", 10).await.unwrap_err());
+            check(names, &store.get("k", None, 10).await.unwrap_err());
+            check(names, &store.tail("k", None, 10).await.unwrap_err());
             check(names, listed(&*store, "").await[0].as_ref().unwrap_err());
             hides(&NAMES, &store, "");
             hides(&NAMES, &server.options(), "");
@@ -78,7 +78,7 @@ fn of_azure() {
         let endpoint = Some(format!("{}/account", echo.endpoint()));
         let store = open("az://box", &Options { endpoint, ..echo.options() }).unwrap();
         let errors = [
-            store.get("k", 10).await.unwrap_err(),
+            store.get("k", None, 10).await.unwrap_err(),
             store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err(),
             listed(&*store, "").await.remove(0).unwrap_err(),
         ];
@@ -91,7 +91,7 @@ fn of_azure() {
         let endpoint = Some("http://127.0.0.1:9/account".to_owned());
         let timeout = Duration::from_secs(1);
         let options = Options { endpoint, timeout, ..Options::default() };
-        let refused = open("az://box", &options).unwrap().get("k", 10).await.unwrap_err();
+        let refused = open("az://box", &options).unwrap().get("k", None, 10).await.unwrap_err();
         check(&["SIGNATURE"], &refused);
     });
 }
@@ -132,7 +132,7 @@ fn of_proxies() {
     ];
     in_child("of_proxies", &env, async {
         let store = open("s3://bucket", &Options::default()).unwrap();
-        let error = store.get("k", 10).await.unwrap_err();
+        let error = store.get("k", None, 10).await.unwrap_err();
         check(&["PASSWORD"], &error);
     });
 }
