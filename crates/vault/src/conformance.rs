@@ -7,31 +7,82 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::{Error, Kind};
-use crate::store::{ObjectInfo, Store};
+use crate::store::{LockMode, ObjectInfo, Store, Version};
+use crate::{Canary, canary};
 
 /// Size of the large object, bytes: more than a batch, and than any client's buffer.
 const LARGE: usize = 20 * 1024 * 1024;
+
+/// What a store showed: a line for each case that it passed, and for each that it can't be held to.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The cases that it passed.
+    pub passed: Vec<&'static str>,
+    /// What it can't do, or does in its own way.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    fn add(
+        &mut self,
+        case: &'static str,
+        outcome: Result<Vec<String>, Failed>,
+    ) -> Result<(), String> {
+        let notes = outcome.map_err(|Failed(why)| format!("{case}: {why}"))?;
+        self.passed.push(case);
+        self.notes.extend(notes.into_iter().map(|note| format!("{case}: {note}")));
+        Ok(())
+    }
+}
 
 /// Checks a store whose prefix holds nothing yet; it leaves its objects behind, for they may be
 /// undeletable.
 ///
 /// # Errors
 /// The first case that failed, in words.
-pub async fn run(store: &dyn Store) -> Result<(), String> {
-    case("an empty prefix", empty_prefix(store).await)?;
-    case("put once", put_once(store).await)?;
-    case("absent objects", absent(store).await)?;
-    case("the end of an object", tails(store).await)?;
-    case("limits", limits(store).await)?;
-    case("an empty object", empty_object(store).await)?;
-    case("listing", listing(store).await)?;
-    case("refused keys", refused_keys(store).await)?;
-    case("racing writers", racing_writers(store).await)?;
-    case("a large object", large_object(store).await)
+pub async fn run(store: &dyn Store) -> Result<Report, String> {
+    let plain = |outcome: Result<(), Failed>| outcome.map(|()| Vec::new());
+    let mut report = Report::default();
+    report.add("an empty prefix", plain(empty_prefix(store).await))?;
+    report.add("put once", plain(put_once(store).await))?;
+    report.add("absent objects", plain(absent(store).await))?;
+    report.add("the end of an object", plain(tails(store).await))?;
+    report.add("limits", plain(limits(store).await))?;
+    report.add("an empty object", plain(empty_object(store).await))?;
+    report.add("listing", plain(listing(store).await))?;
+    report.add("refused keys", plain(refused_keys(store).await))?;
+    report.add("racing writers", plain(racing_writers(store).await))?;
+    report.add("a large object", plain(large_object(store).await))?;
+    report.add("versions", versions(store).await)?;
+    report.add("locks", locks(store).await)?;
+    report.add("the canary", plain(create_only(store).await))?;
+    Ok(report)
 }
 
-fn case(name: &str, outcome: Result<(), Failed>) -> Result<(), String> {
-    outcome.map_err(|Failed(why)| format!("{name}: {why}"))
+/// What somebody does who may put and delete, but not destroy versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attack {
+    /// Deletes the object by its key.
+    Hide,
+    /// Puts [`SHADOW`] over the object.
+    Shadow,
+}
+
+/// The bytes that [`Attack::Shadow`] puts.
+pub const SHADOW: &[u8] = b"something else\n";
+
+/// Checks that a store with versions still gives what was put, whatever `attack` did to it.
+///
+/// # Errors
+/// The first case that failed, in words.
+pub async fn attacked(
+    store: &dyn Store,
+    mut attack: impl FnMut(Attack, &str),
+) -> Result<Report, String> {
+    let mut report = Report::default();
+    report.add("a hidden object", hidden(store, &mut attack).await)?;
+    report.add("a shadowed object", shadowed(store, &mut attack).await)?;
+    Ok(report)
 }
 
 struct Failed(String);
@@ -218,4 +269,149 @@ async fn large_object(store: &dyn Store) -> Result<(), Failed> {
         at += piece.len();
     }
     require(at == LARGE && info.size == LARGE as u64, "the stream's length isn't the object's")
+}
+
+async fn listed(store: &dyn Store, prefix: &str) -> Result<Vec<Version>, Failed> {
+    Ok(store.versions(prefix).try_collect().await?)
+}
+
+/// Reads a version in each way there is, and demands those bytes.
+async fn reads_as(
+    store: &dyn Store,
+    key: &str,
+    id: Option<&str>,
+    bytes: &Bytes,
+) -> Result<(), Failed> {
+    let length = bytes.len() as u64;
+    let fetched = store.get(key, id, length).await?;
+    require(fetched.bytes == bytes, "the bytes of a version aren't those put")?;
+    require(fetched.info.size == length, "the size of a version isn't its own")?;
+    let tail = store.tail(key, id, 7).await?;
+    require(tail.bytes == bytes.slice(bytes.len().saturating_sub(7)..), "its end isn't its own")?;
+    let (info, pieces) = store.stream(key, id).await?;
+    let pieces: Vec<Bytes> = pieces.try_collect().await?;
+    require(info.size == length && pieces.concat() == bytes[..], "its stream isn't its own")
+}
+
+async fn versions(store: &dyn Store) -> Result<Vec<String>, Failed> {
+    let mut put = Vec::new();
+    for at in 0..3 {
+        let key = format!("version/a/{at}");
+        let bytes = noise(20 + at, 11);
+        put.push((key.clone(), bytes.clone(), store.put_new(&key, bytes).await?.version));
+    }
+    let found = listed(store, "version/a").await?;
+    require(found.len() == put.len(), &format!("it lists {found:?}"))?;
+    require(listed(store, "version/").await?.len() == put.len(), "below a parent it lists others")?;
+    require(listed(store, "version/nothing").await?.is_empty(), "it lists what isn't there")?;
+    for (key, bytes, made) in &put {
+        let Some(one) = found.iter().find(|version| version.key == *key) else {
+            return Err(Failed(format!("{key} isn't listed")));
+        };
+        require(
+            one.latest && !one.marker && !one.archived,
+            &format!("{key} is listed as {one:?}"),
+        )?;
+        require(one.size == bytes.len() as u64, "a listed size is wrong")?;
+        if let (Some(made), Some(id)) = (made, &one.id) {
+            require(made == id, "the listing has another id than the put gave")?;
+        }
+        reads_as(store, key, one.id.as_deref(), bytes).await?;
+    }
+    let unknown = store.get("version/a/0", Some("0123456789"), 99).await;
+    require(unknown.is_err(), "a version that never was can be read")?;
+    let mut entries = store.versions("a//b");
+    let first = entries.next().await.unwrap_or_else(|| {
+        Err(Error::new(crate::Operation::Versions, "a//b", Kind::Other, "it is empty"))
+    });
+    fails_as(first, Kind::Invalid, "a listing of a//b")?;
+    let mut notes = Vec::new();
+    if found.iter().all(|version| version.id.is_none()) {
+        notes.push("the store has none".to_owned());
+    } else if put.iter().any(|(_, _, made)| made.is_none()) {
+        notes.push("a put doesn't tell the version that it made".to_owned());
+    }
+    Ok(notes)
+}
+
+async fn locks(store: &dyn Store) -> Result<Vec<String>, Failed> {
+    let version = store.put_new("lock/one", noise(5, 12)).await?.version;
+    let absent = store.lock("lock/other", None).await;
+    fails_as(absent, Kind::NotFound, "the lock of an absent object")?;
+    let lock = store.lock("lock/one", version.as_deref()).await?;
+    require(store.lock("lock/one", None).await? == lock, "the latest version has another lock")?;
+    match (lock.mode, lock.until) {
+        (LockMode::None, None) => Ok(vec!["the store locks nothing".to_owned()]),
+        (LockMode::Undisclosed, None) => Ok(vec!["the store doesn't tell how firmly".to_owned()]),
+        (LockMode::Governance | LockMode::Compliance, Some(until)) => {
+            let info = store.get("lock/one", version.as_deref(), 5).await?.info;
+            require(until > info.modified, "the lock ended before it began")?;
+            Ok(vec![format!("{:?} by the {:?}", lock.mode, lock.by).to_lowercase()])
+        }
+        _ => Err(Failed(format!("a lock can't be {lock:?}"))),
+    }
+}
+
+async fn create_only(store: &dyn Store) -> Result<(), Failed> {
+    let absent = canary(store, "canary/genesis").await;
+    require(matches!(absent, Canary::Unchecked(_)), "without an object it has an opinion")?;
+    store.put_new("canary/genesis", noise(300, 13)).await?;
+    let found = canary(store, "canary/genesis").await;
+    require(found == Canary::Honoured, &format!("it is {found:?}"))?;
+    require(listed(store, "canary").await?.len() == 1, "it left a version behind")
+}
+
+async fn hidden(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str),
+) -> Result<Vec<String>, Failed> {
+    let (key, bytes) = ("attacked/hidden/1", noise(100, 14));
+    store.put_new(key, bytes.clone()).await?;
+    attack(Attack::Hide, key);
+    fails_as(store.get(key, None, 100).await, Kind::NotFound, "a get of a hidden object")?;
+    fails_as(store.lock(key, None).await, Kind::NotFound, "the lock of a hidden object")?;
+    require(keys(store, "attacked/hidden").await?.is_empty(), "a hidden object is listed")?;
+    let found = listed(store, "attacked/hidden").await?;
+    let mut notes = Vec::new();
+    match found.iter().find(|version| version.marker) {
+        Some(marker) => {
+            require(marker.latest && marker.key == key, "the marker isn't the latest")?;
+            let read = store.get(key, marker.id.as_deref(), 100).await;
+            fails_as(read, Kind::NotFound, "a get of the marker")?;
+        }
+        None => notes.push("deleting leaves no marker".to_owned()),
+    }
+    let originals = found.iter().filter(|version| !version.marker);
+    require(originals.clone().count() == 1, &format!("it lists {found:?}"))?;
+    for version in originals {
+        require(!version.latest, "a hidden version passes for the latest")?;
+        reads_as(store, key, version.id.as_deref(), &bytes).await?;
+    }
+    match store.put_new(key, noise(100, 15)).await {
+        Ok(_) => notes.push("a create after that succeeds".to_owned()),
+        Err(error) => notes.push(format!("a create after that fails as {}", error.kind().name())),
+    }
+    Ok(notes)
+}
+
+async fn shadowed(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str),
+) -> Result<Vec<String>, Failed> {
+    let (key, bytes) = ("attacked/shadowed/1", noise(100, 16));
+    store.put_new(key, bytes.clone()).await?;
+    let lock = store.lock(key, None).await?;
+    attack(Attack::Shadow, key);
+    require(store.get(key, None, 100).await?.bytes == SHADOW, "the shadow isn't the latest")?;
+    let found = listed(store, "attacked/shadowed").await?;
+    require(found.len() == 2, &format!("it lists {found:?}"))?;
+    for version in &found {
+        let expected = if version.latest { Bytes::from_static(SHADOW) } else { bytes.clone() };
+        reads_as(store, key, version.id.as_deref(), &expected).await?;
+    }
+    let original = found.iter().find(|version| !version.latest);
+    let original = original.ok_or(Failed("both versions are the latest".to_owned()))?;
+    let kept = store.lock(key, original.id.as_deref()).await?;
+    require(kept == lock, &format!("its lock was {lock:?} and is {kept:?}"))?;
+    Ok(Vec::new())
 }

@@ -3,8 +3,9 @@
 
 use std::fs;
 
+use auditseal_vault::conformance::{Attack, SHADOW};
 use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{Kind, Options, conformance, open};
+use auditseal_vault::{Kind, Lock, LockMode, Options, conformance, open};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -14,7 +15,18 @@ fn creating() -> Options {
 
 #[tokio::test]
 async fn the_double_conforms() {
-    conformance::run(&MemoryStore::new()).await.unwrap();
+    let report = conformance::run(&MemoryStore::new()).await.unwrap();
+    assert_eq!(report.notes, ["versions: the store has none", "locks: the store locks nothing"]);
+    let store = MemoryStore::versioned();
+    store.set_lock(Some(Lock { mode: LockMode::Compliance, until: Some(1), ..Lock::NONE }));
+    let report = conformance::run(&store).await.unwrap();
+    assert_eq!(report.notes, ["locks: compliance by the version"]);
+    let attacked = conformance::attacked(&store, |attack, key| match attack {
+        Attack::Hide => store.hide(key),
+        Attack::Shadow => store.insert(key, SHADOW),
+    });
+    let notes = attacked.await.unwrap().notes;
+    assert_eq!(notes, ["a hidden object: a create after that succeeds"]);
 }
 
 #[tokio::test]
@@ -23,7 +35,8 @@ async fn a_directory_conforms() {
     let url = format!("file://{}/not/yet there", root.path().display());
     let missing = open(&url, &Options::default()).unwrap_err();
     assert_eq!(missing.kind(), Kind::NoBucket, "{missing}");
-    conformance::run(&*open(&url, &creating()).unwrap()).await.unwrap();
+    let report = conformance::run(&*open(&url, &creating()).unwrap()).await.unwrap();
+    assert_eq!(report.notes, ["versions: the store has none", "locks: the store locks nothing"]);
     // What one process wrote, another sees.
     let again = open(&url.replace(' ', "%20"), &Options::default()).unwrap();
     assert_eq!(again.get("list/x", None, 100).await.unwrap().bytes, "list/x");
@@ -46,7 +59,25 @@ fn real() -> Options {
 async fn a_real_server_conforms() {
     let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
     let store = open(&url, &real()).unwrap();
-    conformance::run(&*store).await.unwrap();
+    let report = conformance::run(&*store).await.unwrap();
+    println!("{report:#?}");
+}
+
+/// As above; `AUDITSEAL_TEST_ATTACK` is a command that, given `hide KEY` or `shadow KEY`, deletes
+/// that object by its key, or puts other bytes over it. `KEY` is relative to the store's URL.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_real_server_keeps_what_is_attacked() {
+    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let command = std::env::var("AUDITSEAL_TEST_ATTACK").expect("AUDITSEAL_TEST_ATTACK is set");
+    let store = open(&url, &real()).unwrap();
+    let report = conformance::attacked(&*store, |attack, key| {
+        let verb = if attack == Attack::Hide { "hide" } else { "shadow" };
+        let script = format!("{command} {verb} {key}");
+        let status = std::process::Command::new("sh").args(["-c", &script]).status();
+        assert!(status.unwrap().success(), "{script}");
+    });
+    println!("{:#?}", report.await.unwrap());
 }
 
 /// As above; the bucket that `AUDITSEAL_TEST_MISSING` names doesn't exist on that server. Nothing is
