@@ -64,7 +64,7 @@ pub async fn run(store: &dyn Store) -> Result<Report, String> {
 pub enum Attack {
     /// Deletes the object by its key.
     Hide,
-    /// Puts [`SHADOW`] over the object.
+    /// Puts [`SHADOW`] at the key, whatever is there.
     Shadow,
 }
 
@@ -82,6 +82,7 @@ pub async fn attacked(
     let mut report = Report::default();
     report.add("a hidden object", hidden(store, &mut attack).await)?;
     report.add("a shadowed object", shadowed(store, &mut attack).await)?;
+    report.add("strange keys", strange_keys(store, &mut attack).await)?;
     Ok(report)
 }
 
@@ -414,4 +415,31 @@ async fn shadowed(
     let kept = store.lock(key, original.id.as_deref()).await?;
     require(kept == lock, &format!("its lock was {lock:?} and is {kept:?}"))?;
     Ok(Vec::new())
+}
+
+/// Keys that nobody of ours would choose must not keep the others from being listed.
+async fn strange_keys(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str),
+) -> Result<Vec<String>, Failed> {
+    store.put_new("attacked/strange/1", noise(10, 17)).await?;
+    let strange = ["attacked/strange//2", "attacked/strange/a b+%41&<x>/ö", "attacked/strange/.3"];
+    for key in strange {
+        attack(Attack::Shadow, key);
+    }
+    let mut expected = vec!["attacked/strange/1".to_owned()];
+    expected.extend(strange.map(str::to_owned));
+    let mut notes = Vec::new();
+    let found = keys(store, "attacked/strange").await?;
+    if !found.iter().any(|key| key.contains("//")) {
+        notes.push("the store makes a/b of a//b".to_owned());
+        expected.iter_mut().for_each(|key| *key = key.replace("//", "/"));
+    }
+    expected.sort();
+    require(found == expected, &format!("it lists {found:?}"))?;
+    let found = listed(store, "attacked/strange").await?;
+    let mut found: Vec<String> = found.into_iter().map(|version| version.key).collect();
+    found.sort();
+    require(found == expected, &format!("it lists versions of {found:?}"))?;
+    Ok(notes)
 }

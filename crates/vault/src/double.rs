@@ -287,8 +287,8 @@ impl MemoryStore {
             Some(Fault::WrongBytes) => entry.bytes = spoil(&entry.bytes),
             Some(Fault::OtherVersion) => {
                 let state = self.lock_state();
-                let entries = state.objects.get(key).into_iter().flatten();
-                if let Some(other) = entries.filter(|entry| !entry.marker).next_back() {
+                let mut entries = state.objects.get(key).into_iter().flatten();
+                if let Some(other) = entries.rfind(|entry| !entry.marker) {
                     entry.bytes = other.bytes.clone();
                 }
             }

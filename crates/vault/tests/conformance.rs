@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auditseal_vault::conformance::{Attack, SHADOW};
 use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{Kind, Lock, LockMode, Options, conformance, open};
+use auditseal_vault::{Kind, Lock, LockMode, Options, Retention, conformance, open};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -73,11 +74,46 @@ async fn a_real_server_keeps_what_is_attacked() {
     let store = open(&url, &real()).unwrap();
     let report = conformance::attacked(&*store, |attack, key| {
         let verb = if attack == Attack::Hide { "hide" } else { "shadow" };
-        let script = format!("{command} {verb} {key}");
+        let script = format!("{command} {verb} '{key}'");
         let status = std::process::Command::new("sh").args(["-c", &script]).status();
         assert!(status.unwrap().success(), "{script}");
     });
     println!("{:#?}", report.await.unwrap());
+}
+
+/// As above, in a bucket with Object Lock or what its cloud has like it: each object gets a lock of
+/// two days, a legal hold where `AUDITSEAL_TEST_HOLD` is set, and is as create-only as ever.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_real_server_locks_as_asked() {
+    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let legal_hold = std::env::var_os("AUDITSEAL_TEST_HOLD").is_some();
+    let duration = Duration::from_secs(2 * 86_400);
+    for (at, compliance) in [false, true].into_iter().enumerate() {
+        let retention = Some(Retention { compliance, duration });
+        let store = open(&url, &Options { retention, legal_hold, ..real() }).unwrap();
+        let key = format!("locked-as-asked/{at}");
+        let before = micros(SystemTime::now());
+        let version = store.put_new(&key, Bytes::from_static(b"x")).await.unwrap().version;
+        let lock = store.lock(&key, version.as_deref()).await.unwrap();
+        let mode = if compliance { LockMode::Compliance } else { LockMode::Governance };
+        assert_eq!((lock.mode, lock.legal_hold), (mode, legal_hold), "{lock:?}");
+        let until = lock.until.unwrap();
+        assert!(
+            until >= before + micros(UNIX_EPOCH + duration),
+            "{until} is short of what was asked"
+        );
+        assert!(
+            until <= micros(SystemTime::now() + duration) + 1_000_000,
+            "{until} is far beyond it"
+        );
+        let again = store.put_new(&key, Bytes::from_static(b"y")).await.unwrap_err();
+        assert_eq!(again.kind(), Kind::AlreadyExists, "{again}");
+    }
+}
+
+fn micros(time: SystemTime) -> i64 {
+    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }
 
 /// As above; the bucket that `AUDITSEAL_TEST_MISSING` names doesn't exist on that server. Nothing is
