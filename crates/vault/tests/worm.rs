@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auditseal_vault::{
-    Encryption, Error, Kind, Lock, LockMode, LockedBy, Options, Retention, Store, Version, open,
+    Canary, Encryption, Error, Kind, Lock, LockMode, LockedBy, Options, Retention, Store, Version,
+    canary, open,
 };
 use bytes::Bytes;
 use common::{OBJECT, Request, Server, answer, in_child, secret, with_s3_keys, xml_error};
@@ -347,5 +348,20 @@ fn an_archive_tier_is_told_from_an_absence() {
         let marker = Server::fixed(xml_error("405 Method Not Allowed", "MethodNotAllowed"));
         let error = marker.open("s3://bucket").get("k", Some("v1"), 9).await.unwrap_err();
         assert_eq!(error.kind(), Kind::NotFound, "{error}");
+    });
+}
+
+#[test]
+fn a_server_that_ignores_the_condition_is_found_out() {
+    with_s3_keys("a_server_that_ignores_the_condition_is_found_out", async {
+        // As Ceph's gateway does in a bucket with versions: it takes whatever comes.
+        let server =
+            server(|_| answer("200 OK", &format!("{OBJECT}x-amz-version-id: v2\r\n"), "bytes"));
+        let found = canary(&*server.open("s3://bucket"), "k").await;
+        assert_eq!(found, Canary::Ignored { version: Some("v2".to_owned()) });
+        let requests = server.requests();
+        assert_eq!(requests.len(), 2, "{requests:?}");
+        assert_eq!((requests[1].method.as_str(), &requests[1].body[..]), ("PUT", &b"bytes"[..]));
+        assert_eq!(requests[1].header("if-none-match"), "*");
     });
 }
