@@ -86,6 +86,7 @@ in_s3() {
   conforms s3 a_real_server_conforms s3://conformance-s3/plain "$S3_ENDPOINT"
   conforms s3 a_real_server_keeps_what_is_attacked s3://conformance-s3/attacked "$S3_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-s3"
   conforms s3 a_real_server_locks_as_asked s3://conformance-s3/asked "$S3_ENDPOINT" AUDITSEAL_TEST_HOLD=1
+  conforms s3 a_real_server_tells_its_settings s3://conformance-s3 "$S3_ENDPOINT"
   lister=("${store[@]}" list audit-archive)
   round s3 "${at[@]}" || return 1
 

@@ -16,13 +16,14 @@ use object_store::{
 };
 
 use crate::error::{Error, Kind, Operation};
+use crate::facts::Facts;
 use crate::listing::{self, What};
 use crate::location::Location;
 use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
 use crate::store::{Fetched, Lock, ObjectInfo, Pieces, Store, Stored, Version};
-use crate::{key, lock, translate};
+use crate::{facts, key, lock, translate};
 
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
 const CONTENT_TYPE: &str = "application/zstd";
@@ -395,6 +396,17 @@ impl Store for Backend {
                 let head = GetOptions { head: true, ..GetOptions::default() };
                 self.fetch(&call, &path, head).await?;
                 Ok(Lock::NONE)
+            }
+        }
+    }
+
+    async fn facts(&self) -> Facts {
+        let call = self.call(Operation::Facts, "");
+        match &self.home {
+            Home::Cloud(cloud) => facts::read(&call, cloud).await,
+            Home::Directory(_) => {
+                let why = "a directory has no settings: nothing in it is locked";
+                Facts::unknown(&call.error(Kind::Invalid, why))
             }
         }
     }

@@ -29,6 +29,8 @@ pub enum Operation {
     Versions,
     /// [`Store::lock`](crate::Store::lock).
     Lock,
+    /// [`Store::facts`](crate::Store::facts).
+    Facts,
 }
 
 impl Operation {
@@ -43,6 +45,7 @@ impl Operation {
             Self::List => "list",
             Self::Versions => "list the versions of",
             Self::Lock => "read the lock of",
+            Self::Facts => "read the settings of",
         }
     }
 }

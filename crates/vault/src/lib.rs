@@ -18,6 +18,7 @@ pub mod conformance;
 mod date;
 pub mod double;
 mod error;
+mod facts;
 mod key;
 mod listing;
 mod location;
@@ -34,5 +35,6 @@ mod xml;
 
 pub use canary::{Canary, canary};
 pub use error::{Error, Kind, Operation};
+pub use facts::{BucketLock, Fact, Facts, LifecycleRule, Versioning};
 pub use options::{Encryption, Options, Retention, open};
 pub use store::*;

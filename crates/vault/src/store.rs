@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::Error;
+use crate::{Error, Facts, Kind, Operation};
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,4 +159,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
+
+    /// Reads how the bucket is set up, and changes nothing: each setting, or why it isn't known.
+    async fn facts(&self) -> Facts {
+        let why = "this store has no settings to read";
+        Facts::unknown(&Error::new(Operation::Facts, &format!("{self:?}"), Kind::Invalid, why))
+    }
 }

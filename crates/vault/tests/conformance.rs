@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auditseal_vault::conformance::{Attack, SHADOW};
 use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{Kind, Lock, LockMode, Options, Retention, conformance, open};
+use auditseal_vault::{
+    BucketLock, Kind, Lock, LockMode, Options, Retention, Versioning, conformance, open,
+};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -110,6 +112,22 @@ async fn a_real_server_locks_as_asked() {
         let again = store.put_new(&key, Bytes::from_static(b"y")).await.unwrap_err();
         assert_eq!(again.kind(), Kind::AlreadyExists, "{again}");
     }
+}
+
+/// As above, in a bucket whose default retention is COMPLIANCE for one day.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_real_server_tells_its_settings() {
+    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let facts = open(&url, &real()).unwrap().facts().await;
+    println!("{facts:#?}");
+    assert_eq!(facts.versioning.unwrap(), Versioning::On);
+    let period = Some(Duration::from_secs(86_400));
+    let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period };
+    assert_eq!(facts.lock.unwrap(), lock);
+    assert_eq!(facts.lifecycle.unwrap(), []);
+    let skew = facts.time.unwrap() - micros(SystemTime::now());
+    assert!(skew.abs() < 60_000_000, "{skew}");
 }
 
 fn micros(time: SystemTime) -> i64 {
