@@ -58,7 +58,9 @@ impl Asking<'_> {
         query.push(("retention", ""));
         match self.send(Method::GET, bucket, &query).await {
             Ok(reply) => self.s3_retention(&reply.body, legal_hold),
-            Err(error) if means_no_lock(&error) => Ok(Lock { legal_hold, ..Lock::NONE }),
+            Err(error) if means_no_lock(&error) || self.s3_never_locks(bucket, &error).await => {
+                Ok(Lock { legal_hold, ..Lock::NONE })
+            }
             Err(error) => Err(match self.call.http(&error) {
                 denied if denied.kind() == Kind::Denied => {
                     denied.with_hint("to read a lock, the credentials need s3:GetObjectRetention")
@@ -66,6 +68,16 @@ impl Asking<'_> {
                 other => other,
             }),
         }
+    }
+
+    /// Whether a question about a retention was refused because the bucket locks nothing: SeaweedFS
+    /// finds it invalid without saying why.
+    async fn s3_never_locks(&self, bucket: &str, refused: &HttpError) -> bool {
+        if translate::failed_exchange(refused).is_none_or(|why| why.code() != "InvalidRequest") {
+            return false;
+        }
+        let asked = self.cloud.send(Method::GET, bucket, "", &[("object-lock", "")], &[]).await;
+        asked.is_err_and(|error| means_no_lock(&error))
     }
 
     fn s3_retention(&self, body: &Bytes, legal_hold: bool) -> Result<Lock, Error> {

@@ -43,7 +43,8 @@ pub struct Fetched {
 pub struct Version {
     /// The key, relative to the prefix that the store was opened with.
     pub key: String,
-    /// The id to read this version by; none where the store has no versions.
+    /// The id to read this version by; none where the store has no versions. In a bucket of S3 that
+    /// never kept any it is `null`.
     pub id: Option<String>,
     /// Size in bytes; 0 for a marker.
     pub size: u64,

@@ -25,8 +25,11 @@ async fn the_double_conforms() {
     let report = conformance::run(&store).await.unwrap();
     assert_eq!(report.notes, ["locks: compliance by the version"]);
     let attacked = conformance::attacked(&store, |attack, key| match attack {
-        Attack::Hide => store.hide(key),
-        Attack::Shadow => store.insert(key, SHADOW),
+        Attack::Hide => {
+            store.hide(key);
+            true
+        }
+        Attack::Shadow => !store.shadow(key, SHADOW).is_empty(),
     });
     let notes = attacked.await.unwrap().notes;
     assert_eq!(notes, ["a hidden object: a create after that succeeds"]);
@@ -78,7 +81,7 @@ async fn a_real_server_keeps_what_is_attacked() {
         let verb = if attack == Attack::Hide { "hide" } else { "shadow" };
         let script = format!("{command} {verb} '{key}'");
         let status = std::process::Command::new("sh").args(["-c", &script]).status();
-        assert!(status.unwrap().success(), "{script}");
+        status.unwrap().success()
     });
     println!("{:#?}", report.await.unwrap());
 }

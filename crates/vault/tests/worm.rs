@@ -176,6 +176,18 @@ fn locks_of_s3() {
         let denied = s3_lock("", xml_error("403 Forbidden", "AccessDenied")).await.unwrap_err();
         assert_eq!(denied.kind(), Kind::Denied, "not knowing is no lock's absence");
         assert!(denied.hint().unwrap().contains("s3:GetObjectRetention"));
+        // SeaweedFS's answer where nothing is locked; the bucket's own settings tell what it means.
+        for (code, absent) in
+            [("ObjectLockConfigurationNotFoundError", true), ("AccessDenied", false)]
+        {
+            let server = server(move |request| match request.target.split_once('?') {
+                None => answer("200 OK", OBJECT, ""),
+                Some((_, "retention")) => xml_error("400 Bad Request", "InvalidRequest"),
+                Some(_) => xml_error("404 Not Found", code),
+            });
+            let lock = server.open("s3://bucket").lock("k", None).await;
+            assert_eq!(lock.ok(), absent.then_some(Lock::NONE), "{code}");
+        }
         let odd = "x-amz-object-lock-mode: FOREVER\r\n";
         assert!(s3_lock(odd, String::new()).await.unwrap_err().to_string().contains("mode"));
         let undated = "x-amz-object-lock-mode: COMPLIANCE\r\n";
