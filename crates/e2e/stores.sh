@@ -86,6 +86,8 @@ in_s3() {
   conforms s3 a_real_server_conforms s3://conformance-s3/plain "$S3_ENDPOINT"
   conforms s3 a_real_server_keeps_what_is_attacked s3://conformance-s3/attacked "$S3_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-s3"
   conforms s3 a_real_server_locks_as_asked s3://conformance-s3/asked "$S3_ENDPOINT" AUDITSEAL_TEST_HOLD=1
+  check "s3: another client sees that lock, the legal hold and the SHA-256" "${store[@]}" held conformance-s3 asked/locked-as-asked/1
+  conforms s3 a_real_server_lists_page_after_page s3://conformance-s3/pages "$S3_ENDPOINT"
   conforms s3 a_real_server_tells_its_settings s3://conformance-s3 "$S3_ENDPOINT"
   lister=("${store[@]}" list audit-archive)
   round s3 "${at[@]}" || return 1
@@ -122,6 +124,7 @@ in_gcs() {
   "$HERE/parts/gcs.sh" bucket conformance-gcs && attacker conformance-gcs python3 "$HERE/helpers/store.py" gcs || return 1
   conforms gcs a_real_server_conforms gs://conformance-gcs/plain "$GCS_ENDPOINT"
   conforms gcs a_real_server_keeps_what_is_attacked gs://conformance-gcs/attacked "$GCS_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-gcs"
+  conforms gcs a_real_server_lists_page_after_page gs://conformance-gcs/pages "$GCS_ENDPOINT"
   lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
   round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
 }

@@ -55,7 +55,7 @@ pub struct Version {
     /// Whether it is a delete marker: it has no bytes.
     pub marker: bool,
     /// Whether it lies in an archive tier, from which it must be restored before it can be read, as
-    /// far as a listing tells.
+    /// far as a listing tells: one that has been restored may still say so.
     pub archived: bool,
 }
 

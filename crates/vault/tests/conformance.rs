@@ -1,16 +1,17 @@
 //! The same cases on the double, on a directory and, on demand, on a real server.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auditseal_vault::conformance::{Attack, SHADOW};
 use auditseal_vault::double::MemoryStore;
 use auditseal_vault::{
-    BucketLock, Kind, Lock, LockMode, Options, Retention, Versioning, conformance, open,
+    BucketLock, Encryption, Kind, Lock, LockMode, Options, Retention, Versioning, conformance, open,
 };
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 fn creating() -> Options {
     Options { create: true, ..Options::default() }
@@ -87,16 +88,19 @@ async fn a_real_server_keeps_what_is_attacked() {
 }
 
 /// As above, in a bucket with Object Lock or what its cloud has like it: each object gets a lock of
-/// two days, a legal hold where `AUDITSEAL_TEST_HOLD` is set, and is as create-only as ever.
+/// two days, a legal hold where `AUDITSEAL_TEST_HOLD` is set, S3's own encryption where
+/// `AUDITSEAL_TEST_SSE_S3` is, and is as create-only as ever.
 #[tokio::test]
 #[ignore = "needs a server"]
 async fn a_real_server_locks_as_asked() {
     let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
     let legal_hold = std::env::var_os("AUDITSEAL_TEST_HOLD").is_some();
+    let encryption = std::env::var_os("AUDITSEAL_TEST_SSE_S3").map(|_| Encryption::S3Managed);
     let duration = Duration::from_secs(2 * 86_400);
     for (at, compliance) in [false, true].into_iter().enumerate() {
         let retention = Some(Retention { compliance, duration });
-        let store = open(&url, &Options { retention, legal_hold, ..real() }).unwrap();
+        let options = Options { retention, legal_hold, encryption: encryption.clone(), ..real() };
+        let store = open(&url, &options).unwrap();
         let key = format!("locked-as-asked/{at}");
         let before = micros(SystemTime::now());
         let version = store.put_new(&key, Bytes::from_static(b"x")).await.unwrap().version;
@@ -112,9 +116,28 @@ async fn a_real_server_locks_as_asked() {
             until <= micros(SystemTime::now() + duration) + 1_000_000,
             "{until} is far beyond it"
         );
+        assert_eq!(store.get(&key, version.as_deref(), 9).await.unwrap().bytes, "x");
         let again = store.put_new(&key, Bytes::from_static(b"y")).await.unwrap_err();
         assert_eq!(again.kind(), Kind::AlreadyExists, "{again}");
     }
+}
+
+/// As above; more objects than any page but Azure's holds.
+#[tokio::test]
+#[ignore = "needs a server"]
+async fn a_real_server_lists_page_after_page() {
+    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let store = open(&url, &real()).unwrap();
+    let keys: BTreeSet<String> = (0..1_203).map(|at| format!("many/a b+{at}")).collect();
+    let puts = keys.iter().map(|key| store.put_new(key, Bytes::from_static(b"x")));
+    let puts: Vec<_> = futures::stream::iter(puts).buffer_unordered(8).try_collect().await.unwrap();
+    assert_eq!(puts.len(), keys.len());
+    let found: Vec<_> = store.list("many").try_collect().await.unwrap();
+    assert_eq!(found.len(), keys.len(), "each once");
+    assert_eq!(found.into_iter().map(|info| info.key).collect::<BTreeSet<_>>(), keys);
+    let found: Vec<_> = store.versions("many").try_collect().await.unwrap();
+    assert_eq!(found.len(), keys.len(), "each once");
+    assert_eq!(found.into_iter().map(|version| version.key).collect::<BTreeSet<_>>(), keys);
 }
 
 /// As above, in a bucket whose default retention is COMPLIANCE for one day.
