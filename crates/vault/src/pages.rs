@@ -36,12 +36,7 @@ pub(crate) fn s3_objects(body: &[u8]) -> Result<Page, String> {
 
 /// S3's answer to `?versions`.
 pub(crate) fn s3_versions(body: &[u8]) -> Result<Page, String> {
-    // MinIO and some more name the root after the operation.
-    let read = |root| xml::page(body, root, &["Version", "DeleteMarker"]);
-    let page = read("ListVersionsResult").or_else(|why| {
-        let other = read("ListObjectVersionsResult");
-        other.map_err(|_| why)
-    })?;
+    let page = xml::page(body, "ListVersionsResult", &["Version", "DeleteMarker"])?;
     let encoded = is_encoded(&page.fields);
     let entries = page.records.iter().map(|(element, fields)| {
         let mut entry = s3_entry(fields, encoded)?;
