@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The same log into each kind of store, and back: backfill, verify, cat, and a second backfill that has nothing to do.
+# The same log into each kind of store, and back: backfill, verify, cat, and a second backfill that has nothing to do. Before it the vault's
+# own conformance cases, on a bucket of their own.
 #
 #   stores.sh [file|s3|azure|gcs]…     all without arguments
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -36,6 +37,29 @@ round() {
   check "$name: it uploaded nothing" diff "$WORK/$name.first" "$WORK/$name.second"
 }
 
+# conforms NAME CASE URL ENDPOINT [VARIABLE=VALUE…]: one of the vault's tests that need a server, with what it says of the server
+conforms() {
+  local name=$1 case=$2 said=$WORK/conformance.out
+  check "$name: $case" in_vault "$said" "$case" AUDITSEAL_TEST_STORE="$3" AUDITSEAL_TEST_ENDPOINT="$4" "${@:5}"
+  sed -n 's/^ *"\(.*: .*\)",$/        | \1/p' "$said"
+}
+
+# The test must have run: a name that matches none would pass.
+in_vault() {
+  if (cd "$ROOT" && env "${@:3}" cargo test --quiet --locked -p auditseal-vault --test conformance -- --ignored --nocapture --exact "$2") >"$1" 2>&1; then
+    grep -q ' 1 passed' "$1"
+  else
+    cat "$1"
+    return 1
+  fi
+}
+
+# attacker BUCKET COMMAND…: a command for the tests that attacks keys below `attacked` in BUCKET
+attacker() {
+  # shellcheck disable=SC2016  # it is the command that puts them in
+  printf '#!/bin/sh\nexec %s "$1" %s "attacked/$2"\n' "${*:2}" "$1" >"$WORK/attack-$1" && chmod +x "$WORK/attack-$1"
+}
+
 # refused STATUS PATTERN COMMAND…: it ends with STATUS and says PATTERN
 refused() {
   local want=$1 pattern=$2 status=0 said
@@ -58,6 +82,13 @@ in_s3() {
   # shellcheck source=/dev/null
   . "$SEAWEEDFS_DIR/env"
   at=(--store s3://audit-archive/deep/prefix --endpoint "$S3_ENDPOINT")
+  "$HERE/parts/seaweedfs.sh" bucket conformance-s3 && attacker conformance-s3 "${store[@]}" || return 1
+  conforms s3 a_real_server_conforms s3://conformance-s3/plain "$S3_ENDPOINT"
+  conforms s3 a_real_server_keeps_what_is_attacked s3://conformance-s3/attacked "$S3_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-s3"
+  conforms s3 a_real_server_locks_as_asked s3://conformance-s3/asked "$S3_ENDPOINT" AUDITSEAL_TEST_HOLD=1
+  check "s3: another client sees that lock, the legal hold and the SHA-256" "${store[@]}" held conformance-s3 asked/locked-as-asked/1
+  conforms s3 a_real_server_lists_page_after_page s3://conformance-s3/pages "$S3_ENDPOINT"
+  conforms s3 a_real_server_tells_its_settings s3://conformance-s3 "$S3_ENDPOINT"
   lister=("${store[@]}" list audit-archive)
   round s3 "${at[@]}" || return 1
 
@@ -78,6 +109,9 @@ in_azure() {
   "$HERE/parts/azurite.sh" up && "$HERE/parts/azurite.sh" container audit-archive || return 1
   # shellcheck source=/dev/null
   . "$AZURITE_DIR/env"
+  # It knows neither versions nor locks.
+  "$HERE/parts/azurite.sh" container conformance || return 1
+  conforms azure a_real_server_conforms az://conformance/plain "$AZURE_ENDPOINT"
   lister=(python3 "$HERE/helpers/store.py" azure list audit-archive)
   round azure --store az://audit-archive/deep/prefix --endpoint "$AZURE_ENDPOINT"
 }
@@ -86,6 +120,11 @@ in_gcs() {
   "$HERE/parts/gcs.sh" up && "$HERE/parts/gcs.sh" bucket audit-archive || return 1
   # shellcheck source=/dev/null
   . "$GCS_DIR/env"
+  # It knows versions, and takes a retention with a put without keeping it.
+  "$HERE/parts/gcs.sh" bucket conformance-gcs && attacker conformance-gcs python3 "$HERE/helpers/store.py" gcs || return 1
+  conforms gcs a_real_server_conforms gs://conformance-gcs/plain "$GCS_ENDPOINT"
+  conforms gcs a_real_server_keeps_what_is_attacked gs://conformance-gcs/attacked "$GCS_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-gcs"
+  conforms gcs a_real_server_lists_page_after_page gs://conformance-gcs/pages "$GCS_ENDPOINT"
   lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
   round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
 }

@@ -208,7 +208,9 @@ impl Chain {
             failpoint!("agent.adopt.after");
             let next = ObjectKey::after(&found.seal);
             // Whatever isn't plainly the next of the chain is for the pipeline to judge.
-            let Ok(fetched) = self.store.get(&next.to_string(), ADOPT_LIMIT).await else { break };
+            let Ok(fetched) = self.store.get(&next.to_string(), None, ADOPT_LIMIT).await else {
+                break;
+            };
             let follows = ObjectSeal::open(&fetched.bytes).is_ok_and(|after| {
                 after.seal.prev == Some(found.hash) && after.seal.key == found.seal.next
             });

@@ -158,7 +158,7 @@ impl Hands {
             // is fetched in full as far as it can be a seal of ours.
             let limit = (ours.len() as u64).max(64 << 20);
             failpoint!("agent.read_back.before");
-            let found = match store.get(&key.to_string(), limit).await {
+            let found = match store.get(&key.to_string(), None, limit).await {
                 Ok(found) if found.bytes == ours => ReadBack::Same,
                 Ok(found) => ReadBack::Other(found.bytes.to_vec()),
                 Err(error) => match error.kind() {

@@ -107,7 +107,7 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
 /// beside it would look like a fork for ever, so somebody must decide.
 async fn refuse_foreign(asking: &Asking<'_>) -> Result<(), Error> {
     let key = ObjectKey::genesis(asking.origin.clone()).to_string();
-    let tail = match asking.store.tail(&key, MAX_SEAL_BLOCK as u64).await {
+    let tail = match asking.store.tail(&key, None, MAX_SEAL_BLOCK as u64).await {
         Ok(tail) => tail,
         Err(error) if error.kind() == Kind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),

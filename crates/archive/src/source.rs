@@ -30,11 +30,11 @@ impl Source {
     }
 
     pub(crate) async fn get(&self, key: &str, limit: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.get(key, limit)).await
+        patiently(|| self.0.get(key, None, limit)).await
     }
 
     pub(crate) async fn tail(&self, key: &str, length: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.tail(key, length)).await
+        patiently(|| self.0.tail(key, None, length)).await
     }
 
     /// A stream is asked for once: whoever reads it repeats the whole reading ([`patiently`]).
@@ -42,7 +42,7 @@ impl Source {
         &self,
         key: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        Ok(self.0.stream(key).await?.1)
+        Ok(self.0.stream(key, None).await?.1)
     }
 
     /// Lists into what `fresh` makes; a listing that fails half-way is begun anew from there.

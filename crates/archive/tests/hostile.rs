@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use auditseal_archive::{Error, Options, Report, verify};
 use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Error as StoreError, Fetched, Kind, ObjectInfo, Operation, Store, Stored};
+use auditseal_vault::{
+    Error as StoreError, Fetched, Kind, Lock, ObjectInfo, Operation, Pieces, Store, Stored, Version,
+};
 use auditseal_vectors::{Chain, Piece, TestSigner, events};
 use bytes::Bytes;
 use common::{chain, findings, memory, noise, options, six, verdicts};
@@ -29,12 +31,22 @@ impl Store for Liar {
         self.inside.put_new(key, bytes).await
     }
 
-    async fn get(&self, key: &str, limit: u64) -> Result<Fetched, StoreError> {
-        self.inside.get(key, limit).await
+    async fn get(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Fetched, StoreError> {
+        self.inside.get(key, version, limit).await
     }
 
-    async fn tail(&self, key: &str, length: u64) -> Result<Fetched, StoreError> {
-        let mut fetched = self.inside.tail(key, length).await?;
+    async fn tail(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        length: u64,
+    ) -> Result<Fetched, StoreError> {
+        let mut fetched = self.inside.tail(key, version, length).await?;
         fetched.info.size = (self.size)(fetched.info.size);
         Ok(fetched)
     }
@@ -42,8 +54,17 @@ impl Store for Liar {
     async fn stream(
         &self,
         key: &str,
-    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, StoreError>>), StoreError> {
-        self.inside.stream(key).await
+        version: Option<&str>,
+    ) -> Result<(ObjectInfo, Pieces), StoreError> {
+        self.inside.stream(key, version).await
+    }
+
+    fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, StoreError>> {
+        self.inside.versions(prefix)
+    }
+
+    async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, StoreError> {
+        self.inside.lock(key, version).await
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, StoreError>> {
@@ -323,21 +344,40 @@ impl Store for Endless {
         self.0.put_new(key, bytes).await
     }
 
-    async fn get(&self, key: &str, limit: u64) -> Result<Fetched, StoreError> {
-        self.0.get(key, limit).await
+    async fn get(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        limit: u64,
+    ) -> Result<Fetched, StoreError> {
+        self.0.get(key, version, limit).await
     }
 
-    async fn tail(&self, key: &str, length: u64) -> Result<Fetched, StoreError> {
-        self.0.tail(key, length).await
+    async fn tail(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        length: u64,
+    ) -> Result<Fetched, StoreError> {
+        self.0.tail(key, version, length).await
     }
 
     async fn stream(
         &self,
         key: &str,
-    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, StoreError>>), StoreError> {
-        let (info, stream) = self.0.stream(key).await?;
+        version: Option<&str>,
+    ) -> Result<(ObjectInfo, Pieces), StoreError> {
+        let (info, stream) = self.0.stream(key, version).await?;
         let more = futures::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 65_536])));
         Ok((info, stream.chain(more).boxed()))
+    }
+
+    fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, StoreError>> {
+        self.0.versions(prefix)
+    }
+
+    async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, StoreError> {
+        self.0.lock(key, version).await
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, StoreError>> {
@@ -363,19 +403,37 @@ async fn a_store_that_lists_beside_the_prefix_does_not_confuse() {
         async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Stored, StoreError> {
             self.0.put_new(key, bytes).await
         }
-        async fn get(&self, key: &str, limit: u64) -> Result<Fetched, StoreError> {
-            self.0.get(key, limit).await
+        async fn get(
+            &self,
+            key: &str,
+            version: Option<&str>,
+            limit: u64,
+        ) -> Result<Fetched, StoreError> {
+            self.0.get(key, version, limit).await
         }
-        async fn tail(&self, key: &str, length: u64) -> Result<Fetched, StoreError> {
-            self.0.tail(key, length).await
+        async fn tail(
+            &self,
+            key: &str,
+            version: Option<&str>,
+            length: u64,
+        ) -> Result<Fetched, StoreError> {
+            self.0.tail(key, version, length).await
         }
         async fn stream(
             &self,
             key: &str,
-        ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, StoreError>>), StoreError>
-        {
-            self.0.stream(key).await
+            version: Option<&str>,
+        ) -> Result<(ObjectInfo, Pieces), StoreError> {
+            self.0.stream(key, version).await
         }
+        fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, StoreError>> {
+            self.0.versions(prefix)
+        }
+
+        async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, StoreError> {
+            self.0.lock(key, version).await
+        }
+
         fn list(&self, _: &str) -> BoxStream<'static, Result<ObjectInfo, StoreError>> {
             self.0.list("")
         }

@@ -116,6 +116,7 @@ pub(crate) fn open_store(store: &args::Store, create: bool) -> Result<Arc<dyn St
         region: store.region.clone(),
         timeout: store.timeout,
         create,
+        ..auditseal_vault::Options::default()
     };
     Ok(auditseal_vault::open(&store.store, &options)?)
 }

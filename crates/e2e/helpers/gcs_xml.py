@@ -3,7 +3,8 @@
 
 Google's XML API takes a plain PUT /bucket/object with x-goog-if-generation-match, and answers with ETag and x-goog-generation. The fake
 knows uploads, and their preconditions, by the JSON API only; so a PUT becomes a JSON upload. Google says by an XML error which thing is
-absent, and auditseal believes no other 404; the fake's is plain text. Everything else goes through as it is.
+absent, and auditseal believes no other 404; the fake's is plain text. By the JSON API Google says it in words, the fake in fewer.
+Everything else goes through as it is.
 """
 
 import http.client
@@ -30,6 +31,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if response.status == 404 and plain and "/" in path.strip("/"):
             error = b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
             return self.reply(404, [("Content-Type", "application/xml; charset=UTF-8")], str(len(error)), error)
+        if response.status == 404 and path.startswith("/storage/v1/b/") and "/o/" in path:
+            bucket, _, name = path.removeprefix("/storage/v1/b/").partition("/o/")
+            message = f"No such object: {bucket}/{urllib.parse.unquote(name)}"
+            error = {"code": 404, "message": message, "errors": [{"message": message, "domain": "global", "reason": "notFound"}]}
+            data = json.dumps({"error": error}).encode()
         # A HEAD's length is that of the body that a GET would have had.
         length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         self.reply(response.status, [(n, v) for n, v in response.getheaders() if n.lower() not in HOP], length, data)

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Prepare and list the object stores of the e2e runs, independently of auditseal's own clients.
 
-store.py s3    create|list|refuses BUCKET, locked|shadow|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+store.py s3    create|list|refuses BUCKET, locked|held|shadow|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 store.py azure create|list CONTAINER    AZURE_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY
-store.py gcs   create|list BUCKET       GCS_ENDPOINT
+store.py gcs   create|list BUCKET, shadow|hide BUCKET KEY    GCS_ENDPOINT
 
 `list` prints one line for each version of each object, delete markers too. `refuses` succeeds if a wrong key gets nowhere, `locked` if the
-newest version of the object can't be deleted. `shadow` puts another version over it, `hide` a delete marker.
+newest version of the object can't be deleted, `held` if it has a COMPLIANCE lock, a legal hold and a SHA-256 beside that. `shadow` puts another version over it, `hide` deletes it by its key.
 """
 
 import base64
@@ -56,6 +56,13 @@ class S3:
     def locked(self, bucket, key):
         version = self.client.head_object(Bucket=bucket, Key=key)["VersionId"]
         self.forbidden(lambda: self.client.delete_object(Bucket=bucket, Key=key, VersionId=version))
+
+    def held(self, bucket, key):
+        head = self.client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        found = {name: head.get(name) for name in ("ObjectLockMode", "ObjectLockLegalHoldStatus", "ChecksumSHA256")}
+        if list(found.values())[:2] != ["COMPLIANCE", "ON"] or not found["ChecksumSHA256"]:
+            sys.exit(f"it is put with {found}")
+        self.locked(bucket, key)
 
     def shadow(self, bucket, key):
         self.client.put_object(Bucket=bucket, Key=key, Body=b"something else\n")
@@ -137,6 +144,14 @@ class Gcs:
             token = page.get("nextPageToken")
             if not token:
                 return
+
+    def shadow(self, bucket, key):
+        url = f"{os.environ['GCS_ENDPOINT']}/{bucket}/{urllib.parse.quote(key)}"
+        urllib.request.urlopen(urllib.request.Request(url, b"something else\n", method="PUT"), timeout=30).close()
+
+    def hide(self, bucket, key):
+        url = f"{self.endpoint}/{bucket}/o/{urllib.parse.quote(key, safe='')}"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=30).close()
 
 
 def main():

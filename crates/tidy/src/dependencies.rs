@@ -3,13 +3,14 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 8] = [
+const OWNERS: [(&str, &str); 9] = [
     ("blake3", "merkle"),
     ("ring", "note"),
     ("zstd", "format"),
     ("notify", "tail"),
     ("flate2", "tail"),
     ("object_store", "vault"),
+    ("quick-xml", "vault"),
     ("reqwest", "vault"),
     ("clap", "cli"),
 ];

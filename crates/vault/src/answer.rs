@@ -54,6 +54,14 @@ impl Failure {
         }
     }
 
+    /// The store's own error code; empty for none.
+    pub(crate) fn code(&self) -> &str {
+        match &self.what {
+            What::Answer(answer) => &answer.code,
+            _ => "",
+        }
+    }
+
     pub(crate) fn kind(&self, operation: Operation) -> Kind {
         match &self.what {
             _ if self.for_credentials => Kind::Denied,
@@ -136,7 +144,8 @@ impl Answer {
             let message = crate::text::clean(body, 120);
             return Self { status, code: code.unwrap_or_default(), message, region };
         }
-        let code = code.or_else(|| xml("Code")).unwrap_or_default();
+        let code = code.or_else(|| xml("Code")).or_else(|| google_code(status, body));
+        let code = code.unwrap_or_default();
         let message = xml("Message")
             .or_else(|| json_string(body, "error_description"))
             .or_else(|| json_string(body, "message"))
@@ -158,6 +167,9 @@ impl Answer {
             "NoSuchKey" | "BlobNotFound" | "NoSuchVersion" if self.status == 404 => {
                 return Kind::NotFound;
             }
+            // What is asked for by its id is a delete marker: it has no bytes.
+            "MethodNotAllowed" if self.status == 405 => return Kind::NotFound,
+            "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => return Kind::Archived,
             "NoSuchBucket"
             | "ContainerNotFound"
             | "ContainerBeingDeleted"
@@ -193,6 +205,9 @@ impl Answer {
             ("NoSuchBucket" | "ContainerNotFound" | "FilesystemNotFound", _) => {
                 "the bucket doesn't exist: create it with its retention first, auditseal never does"
             }
+            ("InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated", _) => {
+                "the object lies in an archive tier: restore it there first, which takes hours"
+            }
             ("RequestTimeTooSkewed", _) => {
                 "this machine's clock is wrong by more than the store accepts"
             }
@@ -215,6 +230,22 @@ impl Answer {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The XML interface's code for what Google's JSON interface says in words only.
+fn google_code(status: u16, body: &str) -> Option<String> {
+    if status != 404 || json_string(body, "reason")? != "notFound" {
+        return None;
+    }
+    let message = json_string(body, "message")?.to_ascii_lowercase();
+    let code = if message.starts_with("no such object") {
+        "NoSuchKey"
+    } else if message.contains("bucket does not exist") {
+        "NoSuchBucket"
+    } else {
+        return None;
+    };
+    Some(code.to_owned())
 }
 
 /// The value of the first `"name": "…"` in a JSON text: enough for an error message.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use object_store::client::HttpError;
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta,
@@ -15,33 +16,35 @@ use object_store::{
 };
 
 use crate::error::{Error, Kind, Operation};
-use crate::key;
+use crate::facts::Facts;
+use crate::listing::{self, What};
 use crate::location::Location;
 use crate::pace::{Pace, Patience};
-use crate::store::{Fetched, ObjectInfo, Store, Stored};
-use crate::translate;
+use crate::protect::Protection;
+use crate::request::{Cloud, Dialect, Extra};
+use crate::store::{Fetched, Lock, ObjectInfo, Pieces, Store, Stored, Version};
+use crate::{facts, key, lock, translate};
 
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
 const CONTENT_TYPE: &str = "application/zstd";
 
-/// What the stores differ in, as far as it shows here.
+/// What the objects lie in.
 #[derive(Debug, Clone)]
-pub(crate) enum Dialect {
+pub(crate) enum Home {
     /// A directory, whose absence the file system reports like that of an object.
     Directory(PathBuf),
-    /// S3 and Google: the end of an object can be asked for without knowing its size.
-    SuffixRanges,
-    /// Azure: the size must be known first.
-    BoundedRanges,
+    /// A cloud's bucket.
+    Cloud(Arc<Cloud>),
 }
 
 /// An opened store.
 #[derive(Clone)]
 pub(crate) struct Backend {
     store: Arc<dyn ObjectStore>,
-    dialect: Dialect,
+    home: Home,
     location: Location,
     pace: Pace,
+    protection: Option<Protection>,
 }
 
 impl fmt::Debug for Backend {
@@ -54,11 +57,12 @@ impl fmt::Debug for Backend {
 impl Backend {
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
-        dialect: Dialect,
+        home: Home,
         location: Location,
         pace: Pace,
+        protection: Option<Protection>,
     ) -> Self {
-        Self { store, dialect, location, pace }
+        Self { store, home, location, pace, protection }
     }
 
     fn call(&self, operation: Operation, key: &str) -> Call {
@@ -85,18 +89,19 @@ impl Backend {
         self.path(call, key)
     }
 
-    /// The key of a path below this store's prefix; none for the prefix itself.
-    fn key<'a>(&self, path: &'a str) -> Option<&'a str> {
-        match self.location.prefix.as_str() {
-            "" => Some(path),
-            prefix => path.strip_prefix(prefix)?.strip_prefix('/'),
-        }
+    /// The key of a path below this store's prefix; of any other the path.
+    pub(crate) fn key<'a>(&self, path: &'a str) -> &'a str {
+        let below = match self.location.prefix.as_str() {
+            "" => None,
+            prefix => path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
+        };
+        below.unwrap_or(path)
     }
 
     fn info(&self, meta: ObjectMeta) -> ObjectInfo {
         let path = meta.location.as_ref();
         ObjectInfo {
-            key: self.key(path).unwrap_or(path).to_owned(),
+            key: self.key(path).to_owned(),
             size: meta.size,
             modified: meta.last_modified.timestamp_micros(),
             version: meta.version,
@@ -106,8 +111,8 @@ impl Backend {
     /// An absent directory must not pass for absent objects, nor be created by a put: an unmounted
     /// archive would look empty, and a new one would begin beside it.
     fn check_root(&self, call: &Call) -> Result<(), Error> {
-        match &self.dialect {
-            Dialect::Directory(root) if !root.is_dir() => Err(call
+        match &self.home {
+            Home::Directory(root) if !root.is_dir() => Err(call
                 .error(Kind::NoBucket, "the directory doesn't exist")
                 .with_hint("is its file system mounted?")),
             _ => Ok(()),
@@ -120,18 +125,40 @@ impl Backend {
         path: &Path,
         options: GetOptions,
     ) -> Result<GetResult, Error> {
-        self.store.get_opts(path, options).await.map_err(|error| call.translate(&error))
+        let version = options.version.clone();
+        self.check_versioned(call, version.as_deref())?;
+        let result = self.store.get_opts(path, options).await;
+        let result = result.map_err(|error| call.translate(&error))?;
+        call.check_version(version.as_deref(), result.meta.version.as_deref())?;
+        Ok(result)
     }
 
-    async fn tail_by_size(&self, call: &Call, path: &Path, length: u64) -> Result<Fetched, Error> {
-        let options = GetOptions { head: true, ..GetOptions::default() };
+    /// A directory has no versions to ask for: whatever it gave would be some other.
+    fn check_versioned(&self, call: &Call, version: Option<&str>) -> Result<(), Error> {
+        match (&self.home, version) {
+            (Home::Directory(_), Some(_)) => {
+                Err(call.error(Kind::Invalid, "a directory has no versions"))
+            }
+            (_, Some("")) => Err(call.error(Kind::Invalid, "the version id is empty")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tail_by_size(
+        &self,
+        call: &Call,
+        path: &Path,
+        version: Option<String>,
+        length: u64,
+    ) -> Result<Fetched, Error> {
+        let options = GetOptions { head: true, version: version.clone(), ..GetOptions::default() };
         let head = self.fetch(call, path, options).await?;
         let info = self.info(head.meta);
         if info.size == 0 || length == 0 {
             return Ok(Fetched { info, bytes: Bytes::new() });
         }
         let range = GetRange::Bounded(info.size.saturating_sub(length)..info.size);
-        let options = GetOptions { range: Some(range), ..GetOptions::default() };
+        let options = GetOptions { range: Some(range), version, ..GetOptions::default() };
         let result = self.fetch(call, path, options).await?;
         if result.meta.size != info.size {
             return Err(
@@ -145,13 +172,17 @@ impl Backend {
         &self,
         call: &Call,
         path: &Path,
+        version: Option<String>,
         length: u64,
     ) -> Result<Fetched, Error> {
+        self.check_versioned(call, version.as_deref())?;
         // No server takes a suffix of nothing; one byte too many is cheaper than a second dialect.
         let asked = length.max(1);
-        let options = GetOptions { range: Some(GetRange::Suffix(asked)), ..GetOptions::default() };
+        let whole = GetOptions { version: version.clone(), ..GetOptions::default() };
+        let options = GetOptions { range: Some(GetRange::Suffix(asked)), ..whole.clone() };
         let error = match self.store.get_opts(path, options).await {
             Ok(result) => {
+                call.check_version(version.as_deref(), result.meta.version.as_deref())?;
                 let mut fetched = call.collect(result, asked).await?;
                 if length == 0 {
                     fetched.bytes.clear();
@@ -169,7 +200,7 @@ impl Backend {
         }
         // An empty object has no range, and some servers answer a range that covers the whole
         // object as if none had been asked for: what is small enough can be read whole.
-        let result = self.fetch(call, path, GetOptions::default()).await?;
+        let result = self.fetch(call, path, whole).await?;
         if result.meta.size > length {
             return Err(call.translate(&error));
         }
@@ -179,15 +210,40 @@ impl Backend {
 
 /// One operation on one key: what an error says of it.
 #[derive(Clone)]
-struct Call {
-    backend: Backend,
+pub(crate) struct Call {
+    pub(crate) backend: Backend,
     operation: Operation,
     target: String,
 }
 
 impl Call {
-    fn error(&self, kind: Kind, why: &str) -> Error {
+    pub(crate) fn error(&self, kind: Kind, why: &str) -> Error {
         Error::new(self.operation, &self.target, kind, why)
+    }
+
+    /// The error of one of our own requests.
+    pub(crate) fn http(&self, error: &HttpError) -> Error {
+        translate::http(self.operation, &self.target, error)
+    }
+
+    /// Demands that what the store says it returned is what was asked for.
+    pub(crate) fn check_version(
+        &self,
+        asked: Option<&str>,
+        returned: Option<&str>,
+    ) -> Result<(), Error> {
+        let returned = returned.filter(|id| !id.is_empty());
+        match asked {
+            None => Ok(()),
+            Some(id) if returned == Some(id) => Ok(()),
+            // What S3 lists so where versions were never on comes without an id.
+            Some("null") if returned.is_none() => Ok(()),
+            Some(id) => {
+                let returned = returned.unwrap_or("none");
+                let why = format!("version {id} was asked for, the store returned {returned}");
+                Err(self.error(Kind::WrongVersion, &why))
+            }
+        }
     }
 
     fn translate(&self, error: &StoreError) -> Error {
@@ -265,39 +321,48 @@ impl Store for Backend {
         let path = self.object_path(&call, key)?;
         self.check_root(&call)?;
         let mut attributes = Attributes::new();
-        if !matches!(self.dialect, Dialect::Directory(_)) {
+        if !matches!(self.home, Home::Directory(_)) {
             attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
         }
-        let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
+        let mut options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
+        if let (Home::Cloud(cloud), Some(protection)) = (&self.home, &self.protection) {
+            let headers = protection.headers().map_err(|why| {
+                call.error(Kind::Invalid, &why).with_hint("set this machine's clock")
+            })?;
+            options.extensions.insert(Extra { headers, signer: Arc::clone(&cloud.signer) });
+        }
         let result = self.store.put_opts(&path, PutPayload::from(bytes), options).await;
         result.map(|put| Stored { version: put.version }).map_err(|error| call.translate(&error))
     }
 
-    async fn get(&self, key: &str, limit: u64) -> Result<Fetched, Error> {
+    async fn get(&self, key: &str, version: Option<&str>, limit: u64) -> Result<Fetched, Error> {
         let call = self.call(Operation::Get, key);
         let path = self.object_path(&call, key)?;
-        let result = self.fetch(&call, &path, GetOptions::default()).await?;
+        let result = self.fetch(&call, &path, whole(version)).await?;
         call.collect(result, limit).await
     }
 
-    async fn tail(&self, key: &str, length: u64) -> Result<Fetched, Error> {
+    async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error> {
         let call = self.call(Operation::Tail, key);
         let path = self.object_path(&call, key)?;
-        match self.dialect {
-            Dialect::BoundedRanges => self.tail_by_size(&call, &path, length).await,
-            Dialect::SuffixRanges | Dialect::Directory(_) => {
-                self.tail_by_suffix(&call, &path, length).await
+        let version = version.map(str::to_owned);
+        match &self.home {
+            // It takes no range that counts from the end.
+            Home::Cloud(cloud) if matches!(cloud.dialect, Dialect::Azure { .. }) => {
+                self.tail_by_size(&call, &path, version, length).await
             }
+            _ => self.tail_by_suffix(&call, &path, version, length).await,
         }
     }
 
     async fn stream(
         &self,
         key: &str,
-    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, Error>>), Error> {
+        version: Option<&str>,
+    ) -> Result<(ObjectInfo, Pieces), Error> {
         let call = self.call(Operation::Stream, key);
         let path = self.object_path(&call, key)?;
-        let result = self.fetch(&call, &path, GetOptions::default()).await?;
+        let result = self.fetch(&call, &path, whole(version)).await?;
         let info = self.info(result.meta.clone());
         let body = Body::new(call, result, info.size);
         let pieces = stream::try_unfold(body, |mut body| async move {
@@ -307,8 +372,60 @@ impl Store for Backend {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>> {
+        let entries = self.entries(Operation::List, prefix, What::Objects);
+        let info = |entry: Version| ObjectInfo {
+            key: entry.key,
+            size: entry.size,
+            modified: entry.modified,
+            version: entry.id,
+        };
+        entries.map_ok(info).boxed()
+    }
+
+    fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
+        self.entries(Operation::Versions, prefix, What::Versions)
+    }
+
+    async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
+        let call = self.call(Operation::Lock, key);
+        let path = self.object_path(&call, key)?;
+        self.check_versioned(&call, version)?;
+        match &self.home {
+            Home::Cloud(cloud) => lock::read(&call, cloud, path.as_ref(), version).await,
+            Home::Directory(_) => {
+                let head = GetOptions { head: true, ..GetOptions::default() };
+                self.fetch(&call, &path, head).await?;
+                Ok(Lock::NONE)
+            }
+        }
+    }
+
+    async fn facts(&self) -> Facts {
+        let call = self.call(Operation::Facts, "");
+        match &self.home {
+            Home::Cloud(cloud) => facts::read(&call, cloud).await,
+            Home::Directory(_) => {
+                let why = "a directory has no settings: nothing in it is locked";
+                Facts::unknown(&call.error(Kind::Invalid, why))
+            }
+        }
+    }
+}
+
+/// Asks for a whole object.
+fn whole(version: Option<&str>) -> GetOptions {
+    GetOptions { version: version.map(str::to_owned), ..GetOptions::default() }
+}
+
+impl Backend {
+    fn entries(
+        &self,
+        operation: Operation,
+        prefix: &str,
+        what: What,
+    ) -> BoxStream<'static, Result<Version, Error>> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let call = self.call(Operation::List, prefix);
+        let call = self.call(operation, prefix);
         let checked = key::check_prefix(prefix)
             .map_err(|why| call.error(Kind::Invalid, why))
             .and_then(|()| self.check_root(&call))
@@ -317,30 +434,37 @@ impl Store for Backend {
             Ok(path) => path,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
-        let below = (!path.as_ref().is_empty()).then_some(&path);
-        let entries = self.store.list(below);
-        let root = path.clone();
-        let entries = entries.map(move |entry| {
-            let meta = entry.map_err(|error| call.translate(&error))?;
-            // A marker that a console left for the "folder" itself.
-            if meta.location == root {
-                return Ok(None);
+        match &self.home {
+            Home::Cloud(cloud) => {
+                listing::list(call, Arc::clone(cloud), path.as_ref().to_owned(), what)
             }
-            if !meta.location.prefix_matches(&root) {
-                return Err(
-                    call.error(Kind::Other, "the listing holds a key that wasn't asked for")
-                );
-            }
-            Ok(Some(call.backend.info(meta)))
+            Home::Directory(_) => self.files(call, path),
+        }
+    }
+
+    /// Lists a directory, where each object is its only version.
+    fn files(&self, call: Call, root: Path) -> BoxStream<'static, Result<Version, Error>> {
+        let below = (!root.as_ref().is_empty()).then_some(&root);
+        let entries = self.store.list(below).map(move |entry| {
+            let info = call.backend.info(entry.map_err(|error| call.translate(&error))?);
+            Ok(Version {
+                key: info.key,
+                id: None,
+                size: info.size,
+                modified: info.modified,
+                latest: true,
+                marker: false,
+                archived: false,
+            })
         });
-        ending_with_error(entries.try_filter_map(|entry| async { Ok(entry) }).boxed())
+        ending_with_error(entries.boxed())
     }
 }
 
 /// Ends a listing with its first error: what follows one can't be known to be complete.
 fn ending_with_error(
-    entries: BoxStream<'static, Result<ObjectInfo, Error>>,
-) -> BoxStream<'static, Result<ObjectInfo, Error>> {
+    entries: BoxStream<'static, Result<Version, Error>>,
+) -> BoxStream<'static, Result<Version, Error>> {
     stream::unfold(Some(entries), |entries| async move {
         let mut entries = entries?;
         let entry = entries.next().await?;

@@ -7,39 +7,42 @@ use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::client::HttpConnector;
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::{
     Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
 };
 
-use crate::backend::{Backend, Dialect};
+use crate::backend::{Backend, Home};
 use crate::client::{CONNECT_TIMEOUT, Connector};
 use crate::error::{Error, Kind, Operation};
 use crate::location::{Location, Place};
 use crate::options::Options;
 use crate::pace::Pace;
+use crate::protect::Protection;
+use crate::request::{Cloud, Dialect, Signer};
 
 /// Opens what `location` names.
 pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, Error> {
     let pace = Pace::new(options.timeout);
-    let cloud = || Cloud::new(&location, options, pace);
-    let (store, dialect) = match &location.place {
+    let cloud = || Builder::new(&location, options, pace);
+    let protection = Protection::new(&location.place, options).map_err(|(why, hint)| {
+        Error::new(Operation::Open, &location.shown, Kind::Invalid, &why).with_hint(hint)
+    })?;
+    let (store, home) = match &location.place {
         Place::Local(path) => local(&location, path, options)?,
-        Place::S3 { bucket } => (cloud()?.s3(bucket)?, Dialect::SuffixRanges),
-        Place::Gcs { bucket } => (cloud()?.gcs(bucket)?, Dialect::SuffixRanges),
-        Place::Azure { account, container } => {
-            (cloud()?.azure(account.as_deref(), container)?, Dialect::BoundedRanges)
-        }
+        Place::S3 { bucket } => cloud()?.s3(bucket)?,
+        Place::Gcs { bucket } => cloud()?.gcs(bucket)?,
+        Place::Azure { account, container } => cloud()?.azure(account.as_deref(), container)?,
     };
-    Ok(Backend::new(store, dialect, location, pace))
+    Ok(Backend::new(store, home, location, pace, protection))
 }
 
-fn local(
-    location: &Location,
-    path: &Path,
-    options: &Options,
-) -> Result<(Arc<dyn ObjectStore>, Dialect), Error> {
+/// The client for objects, and what our own requests need.
+type Opened = (Arc<dyn ObjectStore>, Home);
+
+fn local(location: &Location, path: &Path, options: &Options) -> Result<Opened, Error> {
     let failed = |kind, why: &str| Error::new(Operation::Open, &location.shown, kind, why);
     if options.create {
         create_durably(path).map_err(|error| {
@@ -61,7 +64,7 @@ fn local(
     let store = LocalFileSystem::new_with_prefix(path)
         .map_err(|error| crate::translate::error(Operation::Open, &location.shown, &error))?
         .with_fsync(true);
-    Ok((Arc::new(store), Dialect::Directory(path.to_owned())))
+    Ok((Arc::new(store), Home::Directory(path.to_owned())))
 }
 
 /// Creates a directory so that it survives a power cut: each new entry's parent is synced, or the
@@ -80,14 +83,14 @@ fn create_durably(path: &Path) -> io::Result<()> {
 }
 
 /// What the three clouds' clients have in common.
-struct Cloud<'a> {
+struct Builder<'a> {
     options: &'a Options,
     shown: &'a str,
     client: ClientOptions,
     pace: Pace,
 }
 
-impl<'a> Cloud<'a> {
+impl<'a> Builder<'a> {
     fn new(location: &'a Location, options: &'a Options, pace: Pace) -> Result<Self, Error> {
         install_crypto();
         let mut client = ClientOptions::new()
@@ -149,11 +152,23 @@ impl<'a> Cloud<'a> {
         }
     }
 
-    fn s3(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+    /// What our own requests go through: the same connection, credentials and bounds.
+    fn cloud(
+        &self,
+        dialect: Dialect,
+        endpoint: Option<&str>,
+        signer: Signer,
+    ) -> Result<Home, Error> {
+        let client = self.connector().connect(&self.client_for(endpoint));
+        let client = client.map_err(|error| self.refused(&error))?;
+        Ok(Home::Cloud(Arc::new(Cloud { dialect, client, signer: Arc::new(signer) })))
+    }
+
+    fn s3(&self, bucket: &str) -> Result<Opened, Error> {
         let mut builder = AmazonS3Builder::from_env();
-        let environment = builder
-            .get_config_value(&AmazonS3ConfigKey::S3Endpoint)
-            .or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
+        let value = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
+        let environment = value(&builder, AmazonS3ConfigKey::S3Endpoint)
+            .or_else(|| value(&builder, AmazonS3ConfigKey::Endpoint));
         let endpoint = self.endpoint(environment)?;
         if let Some(region) = &self.options.region {
             builder = builder.with_region(region);
@@ -166,7 +181,26 @@ impl<'a> Cloud<'a> {
                 builder = builder.with_virtual_hosted_style_request(false);
             }
         }
-        builder
+        let on = |key| value(&builder, key).is_some_and(|text| is_on(&text));
+        if on(AmazonS3ConfigKey::S3Express) {
+            let why = "directory buckets (S3 Express) have neither versions nor Object Lock";
+            return Err(self.failed(Kind::Invalid, why).with_hint("use a general purpose bucket"));
+        }
+        let region = value(&builder, AmazonS3ConfigKey::Region);
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        // As the client itself finds its address.
+        let virtual_hosted = on(AmazonS3ConfigKey::VirtualHostedStyleRequest);
+        let address = match (&endpoint, virtual_hosted) {
+            (Some(endpoint), true) => endpoint.clone(),
+            (Some(endpoint), false) => format!("{endpoint}/{bucket}"),
+            (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+            (None, false) => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+        };
+        let signed = !on(AmazonS3ConfigKey::SkipSignature);
+        let payload = !on(AmazonS3ConfigKey::UnsignedPayload);
+        let payer = on(AmazonS3ConfigKey::RequestPayer)
+            || value(&builder, AmazonS3ConfigKey::RequestPayer).as_deref() == Some("requester");
+        let store = builder
             .with_bucket_name(bucket)
             // Object Lock refuses a put without a checksum.
             .with_checksum_algorithm(Checksum::SHA256)
@@ -176,13 +210,20 @@ impl<'a> Cloud<'a> {
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
-            .map(|store| Arc::new(store) as _)
-            .map_err(|error| self.refused(&error))
+            .map_err(|error| self.refused(&error))?;
+        let credentials = Arc::clone(store.credentials());
+        let signer = match signed {
+            true => Signer::Aws { credentials, region, payload, payer },
+            false => Signer::Nobody,
+        };
+        let home = self.cloud(Dialect::S3 { bucket: address }, endpoint.as_deref(), signer)?;
+        Ok((Arc::new(store), home))
     }
 
-    fn gcs(&self, bucket: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+    fn gcs(&self, bucket: &str) -> Result<Opened, Error> {
         let mut builder = GoogleCloudStorageBuilder::from_env();
-        let endpoint = self.endpoint(builder.get_config_value(&GoogleConfigKey::BaseUrl))?;
+        let environment = builder.get_config_value(&GoogleConfigKey::BaseUrl);
+        let endpoint = self.endpoint(environment.or_else(|| account_endpoint(&builder)))?;
         if let Some(endpoint) = &endpoint {
             // A bearer token over plain HTTP is anyone's who listens; and an emulator wants none.
             if is_plain(endpoint) || !has_google_credentials(&builder) {
@@ -193,17 +234,30 @@ impl<'a> Cloud<'a> {
             }
             builder = builder.with_base_url(endpoint);
         }
-        builder
+        let signed = !builder
+            .get_config_value(&GoogleConfigKey::SkipSignature)
+            .is_some_and(|text| is_on(&text));
+        let store = builder
             .with_bucket_name(bucket)
             .with_client_options(self.client_for(endpoint.as_deref()))
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
-            .map(|store| Arc::new(store) as _)
-            .map_err(|error| self.refused(&error))
+            .map_err(|error| self.refused(&error))?;
+        let base = endpoint.as_deref().unwrap_or("https://storage.googleapis.com");
+        let dialect = Dialect::Google {
+            bucket: format!("{base}/{bucket}"),
+            json: format!("{base}/storage/v1/b/{bucket}"),
+        };
+        let signer = match signed {
+            true => Signer::Google(Arc::clone(store.credentials())),
+            false => Signer::Nobody,
+        };
+        let home = self.cloud(dialect, endpoint.as_deref(), signer)?;
+        Ok((Arc::new(store), home))
     }
 
-    fn azure(&self, account: Option<&str>, container: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+    fn azure(&self, account: Option<&str>, container: &str) -> Result<Opened, Error> {
         let mut builder = MicrosoftAzureBuilder::from_env();
         let endpoint = self.endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
         if let Some(account) = account {
@@ -217,15 +271,55 @@ impl<'a> Cloud<'a> {
             }
             builder = builder.with_endpoint(endpoint.clone());
         }
-        builder
+        let on = |key| builder.get_config_value(&key).is_some_and(|text| is_on(&text));
+        if on(AzureConfigKey::UseEmulator) {
+            let why = "AZURE_STORAGE_USE_EMULATOR isn't supported";
+            return Err(self
+                .failed(Kind::Invalid, why)
+                .with_hint("give the emulator as the endpoint: http://127.0.0.1:10000/ACCOUNT"));
+        }
+        let host = match on(AzureConfigKey::UseFabricEndpoint) {
+            true => "blob.fabric.microsoft.com",
+            false => "blob.core.windows.net",
+        };
+        let account = builder.get_config_value(&AzureConfigKey::AccountName).unwrap_or_default();
+        let service = endpoint.clone().unwrap_or_else(|| format!("https://{account}.{host}"));
+        let signed = !on(AzureConfigKey::SkipSignature);
+        let store = builder
             .with_container_name(container)
             .with_client_options(self.client_for(endpoint.as_deref()))
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
-            .map(|store| Arc::new(store) as _)
-            .map_err(|error| self.refused(&error))
+            .map_err(|error| self.refused(&error))?;
+        let credentials = Arc::clone(store.credentials());
+        let signer = match signed {
+            true => Signer::Azure { credentials, account },
+            false => Signer::Nobody,
+        };
+        let dialect = Dialect::Azure { container: format!("{service}/{container}") };
+        let home = self.cloud(dialect, endpoint.as_deref(), signer)?;
+        Ok((Arc::new(store), home))
     }
+}
+
+/// A switch in the environment, as `object_store` reads it.
+fn is_on(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
+}
+
+/// The address that a service account's file names; emulators hand out such files.
+fn account_endpoint(builder: &GoogleCloudStorageBuilder) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Account {
+        gcs_base_url: Option<String>,
+    }
+    let text = match builder.get_config_value(&GoogleConfigKey::ServiceAccount) {
+        Some(path) => fs::read_to_string(path).ok()?,
+        None => builder.get_config_value(&GoogleConfigKey::ServiceAccountKey)?,
+    };
+    // What can't be read is the client's to report.
+    serde_json::from_str::<Account>(&text).ok()?.gcs_base_url
 }
 
 fn is_plain(endpoint: &str) -> bool {

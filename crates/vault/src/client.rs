@@ -13,6 +13,7 @@ use object_store::client::{
 
 use crate::answer::{Answer, Failure, What};
 use crate::pace::Pace;
+use crate::request::{Extra, Small};
 use crate::text::looks_like_html;
 
 /// What of an error answer is read, bytes.
@@ -45,7 +46,10 @@ struct Guard {
 
 #[async_trait]
 impl HttpService for Guard {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        if let Some(extra) = request.extensions_mut().remove::<Extra>() {
+            extra.apply(&mut request).await?;
+        }
         let purpose = Purpose::of(&request);
         let ranged = request.headers().contains_key("range");
         let failed = |what: What| {
@@ -174,9 +178,7 @@ impl Purpose {
         if uri.host().is_some_and(|host| METADATA.contains(&host)) {
             return Self::Credentials;
         }
-        let listing = uri.query().is_some_and(|query| {
-            query.split('&').any(|pair| pair.starts_with("list-type=") || pair == "comp=list")
-        });
-        if request.method() == "GET" && !listing { Self::Object } else { Self::Control }
+        let small = request.extensions().get::<Small>().is_some();
+        if request.method() == "GET" && !small { Self::Object } else { Self::Control }
     }
 }

@@ -7,31 +7,84 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::{Error, Kind};
-use crate::store::{ObjectInfo, Store};
+use crate::store::{LockMode, ObjectInfo, Store, Version};
+use crate::{Canary, canary};
 
 /// Size of the large object, bytes: more than a batch, and than any client's buffer.
 const LARGE: usize = 20 * 1024 * 1024;
+
+/// What a store showed: a line for each case that it passed, and for each that it can't be held to.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The cases that it passed.
+    pub passed: Vec<&'static str>,
+    /// What it can't do, or does in its own way.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    fn add(
+        &mut self,
+        case: &'static str,
+        outcome: Result<Vec<String>, Failed>,
+    ) -> Result<(), String> {
+        let notes = outcome.map_err(|Failed(why)| format!("{case}: {why}"))?;
+        self.passed.push(case);
+        self.notes.extend(notes.into_iter().map(|note| format!("{case}: {note}")));
+        Ok(())
+    }
+}
 
 /// Checks a store whose prefix holds nothing yet; it leaves its objects behind, for they may be
 /// undeletable.
 ///
 /// # Errors
 /// The first case that failed, in words.
-pub async fn run(store: &dyn Store) -> Result<(), String> {
-    case("an empty prefix", empty_prefix(store).await)?;
-    case("put once", put_once(store).await)?;
-    case("absent objects", absent(store).await)?;
-    case("the end of an object", tails(store).await)?;
-    case("limits", limits(store).await)?;
-    case("an empty object", empty_object(store).await)?;
-    case("listing", listing(store).await)?;
-    case("refused keys", refused_keys(store).await)?;
-    case("racing writers", racing_writers(store).await)?;
-    case("a large object", large_object(store).await)
+pub async fn run(store: &dyn Store) -> Result<Report, String> {
+    let plain = |outcome: Result<(), Failed>| outcome.map(|()| Vec::new());
+    let mut report = Report::default();
+    report.add("an empty prefix", plain(empty_prefix(store).await))?;
+    report.add("put once", plain(put_once(store).await))?;
+    report.add("absent objects", plain(absent(store).await))?;
+    report.add("the end of an object", plain(tails(store).await))?;
+    report.add("limits", plain(limits(store).await))?;
+    report.add("an empty object", plain(empty_object(store).await))?;
+    report.add("listing", plain(listing(store).await))?;
+    report.add("refused keys", plain(refused_keys(store).await))?;
+    report.add("racing writers", plain(racing_writers(store).await))?;
+    report.add("a large object", plain(large_object(store).await))?;
+    report.add("versions", versions(store).await)?;
+    report.add("locks", locks(store).await)?;
+    report.add("the canary", plain(create_only(store).await))?;
+    Ok(report)
 }
 
-fn case(name: &str, outcome: Result<(), Failed>) -> Result<(), String> {
-    outcome.map_err(|Failed(why)| format!("{name}: {why}"))
+/// What somebody does who may put and delete, but not destroy versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attack {
+    /// Deletes the object by its key.
+    Hide,
+    /// Puts [`SHADOW`] at the key, whatever is there.
+    Shadow,
+}
+
+/// The bytes that [`Attack::Shadow`] puts.
+pub const SHADOW: &[u8] = b"something else\n";
+
+/// Checks that a store with versions still gives what was put, whatever `attack` did to it; it
+/// returns whether the store let it.
+///
+/// # Errors
+/// The first case that failed, in words.
+pub async fn attacked(
+    store: &dyn Store,
+    mut attack: impl FnMut(Attack, &str) -> bool,
+) -> Result<Report, String> {
+    let mut report = Report::default();
+    report.add("a hidden object", hidden(store, &mut attack).await)?;
+    report.add("a shadowed object", shadowed(store, &mut attack).await)?;
+    report.add("strange keys", strange_keys(store, &mut attack).await)?;
+    Ok(report)
 }
 
 struct Failed(String);
@@ -90,7 +143,7 @@ async fn put_once(store: &dyn Store) -> Result<(), Failed> {
     fails_as(again, Kind::AlreadyExists, "a second put of the same bytes")?;
     let other = store.put_new(key, noise(1000, 8)).await;
     fails_as(other, Kind::AlreadyExists, "a put of other bytes")?;
-    let fetched = store.get(key, 1000).await?;
+    let fetched = store.get(key, None, 1000).await?;
     require(fetched.bytes == first, "the bytes read aren't the first ones put")?;
     require(fetched.info.key == key, "the key read isn't the key put")?;
     require(fetched.info.size == 1000, "the size isn't that of the object")
@@ -99,9 +152,13 @@ async fn put_once(store: &dyn Store) -> Result<(), Failed> {
 async fn absent(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("absent/here", noise(3, 1)).await?;
     for key in ["absent/there", "absent/her", "absent", "nowhere/at/all", "absent/here/below"] {
-        fails_as(store.get(key, 10).await, Kind::NotFound, &format!("get of {key}"))?;
-        fails_as(store.tail(key, 10).await, Kind::NotFound, &format!("tail of {key}"))?;
-        fails_as(store.stream(key).await.map(|_| ()), Kind::NotFound, &format!("stream of {key}"))?;
+        fails_as(store.get(key, None, 10).await, Kind::NotFound, &format!("get of {key}"))?;
+        fails_as(store.tail(key, None, 10).await, Kind::NotFound, &format!("tail of {key}"))?;
+        fails_as(
+            store.stream(key, None).await.map(|_| ()),
+            Kind::NotFound,
+            &format!("stream of {key}"),
+        )?;
     }
     Ok(())
 }
@@ -110,7 +167,7 @@ async fn tails(store: &dyn Store) -> Result<(), Failed> {
     let bytes = noise(5000, 3);
     store.put_new("tail/object", bytes.clone()).await?;
     for length in [0, 1, 4999, 5000, 5001, 1 << 20] {
-        let fetched = store.tail("tail/object", length as u64).await?;
+        let fetched = store.tail("tail/object", None, length as u64).await?;
         let expected = bytes.slice(bytes.len().saturating_sub(length)..);
         require(fetched.bytes == expected, &format!("the last {length} bytes aren't those"))?;
         require(fetched.info.size == 5000, "the size isn't that of the whole object")?;
@@ -120,22 +177,25 @@ async fn tails(store: &dyn Store) -> Result<(), Failed> {
 
 async fn limits(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("limit/object", noise(100, 4)).await?;
-    require(store.get("limit/object", 100).await?.bytes.len() == 100, "the limit is inclusive")?;
-    fails_as(store.get("limit/object", 99).await, Kind::TooLarge, "a get beyond the limit")?;
-    fails_as(store.get("limit/object", 0).await, Kind::TooLarge, "a get with the limit 0")
+    require(
+        store.get("limit/object", None, 100).await?.bytes.len() == 100,
+        "the limit is inclusive",
+    )?;
+    fails_as(store.get("limit/object", None, 99).await, Kind::TooLarge, "a get beyond the limit")?;
+    fails_as(store.get("limit/object", None, 0).await, Kind::TooLarge, "a get with the limit 0")
 }
 
 async fn empty_object(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("empty/object", Bytes::new()).await?;
     let again = store.put_new("empty/object", noise(1, 1)).await;
     fails_as(again, Kind::AlreadyExists, "a put over an empty object")?;
-    let fetched = store.get("empty/object", 0).await?;
+    let fetched = store.get("empty/object", None, 0).await?;
     require(fetched.bytes.is_empty() && fetched.info.size == 0, "it isn't empty")?;
     for length in [0, 1, 65_536] {
-        let fetched = store.tail("empty/object", length).await?;
+        let fetched = store.tail("empty/object", None, length).await?;
         require(fetched.bytes.is_empty() && fetched.info.size == 0, "its end isn't empty")?;
     }
-    let (info, mut pieces) = store.stream("empty/object").await?;
+    let (info, mut pieces) = store.stream("empty/object", None).await?;
     while let Some(piece) = pieces.next().await {
         require(piece?.is_empty(), "its stream isn't empty")?;
     }
@@ -167,7 +227,7 @@ async fn refused_keys(store: &dyn Store) -> Result<(), Failed> {
     for key in ["", "/a", "a/", "a//b", "a/../b", "./a", "a\nb"] {
         let put = store.put_new(key, Bytes::new()).await;
         fails_as(put, Kind::Invalid, &format!("a put at {key:?}"))?;
-        fails_as(store.get(key, 1).await, Kind::Invalid, &format!("a get of {key:?}"))?;
+        fails_as(store.get(key, None, 1).await, Kind::Invalid, &format!("a get of {key:?}"))?;
     }
     let mut entries = store.list("a//b");
     let first = entries.next().await.unwrap_or_else(|| {
@@ -188,7 +248,7 @@ async fn racing_writers(store: &dyn Store) -> Result<(), Failed> {
         // A store may refuse all of them when they collide, and never let two win.
         require(winners.len() <= 1, &format!("{} writers won one key", winners.len()))?;
         if let Some(bytes) = winners.first().and_then(|&winner| writers.get(winner)) {
-            let stored = store.get(&key, 2000).await?.bytes;
+            let stored = store.get(&key, None, 2000).await?.bytes;
             require(stored == *bytes, "the bytes stored aren't the winner's")?;
         }
     }
@@ -200,10 +260,10 @@ async fn large_object(store: &dyn Store) -> Result<(), Failed> {
     store.put_new("large/object", bytes.clone()).await?;
     let again = store.put_new("large/object", bytes.clone()).await;
     fails_as(again, Kind::AlreadyExists, "a second put of a large object")?;
-    require(store.get("large/object", LARGE as u64).await?.bytes == bytes, "get differs")?;
-    let tail = store.tail("large/object", 65_536).await?;
+    require(store.get("large/object", None, LARGE as u64).await?.bytes == bytes, "get differs")?;
+    let tail = store.tail("large/object", None, 65_536).await?;
     require(tail.bytes == bytes.slice(LARGE - 65_536..), "tail differs")?;
-    let (info, mut pieces) = store.stream("large/object").await?;
+    let (info, mut pieces) = store.stream("large/object", None).await?;
     let mut at = 0;
     while let Some(piece) = pieces.next().await.transpose()? {
         let expected = bytes.get(at..at + piece.len());
@@ -211,4 +271,177 @@ async fn large_object(store: &dyn Store) -> Result<(), Failed> {
         at += piece.len();
     }
     require(at == LARGE && info.size == LARGE as u64, "the stream's length isn't the object's")
+}
+
+async fn listed(store: &dyn Store, prefix: &str) -> Result<Vec<Version>, Failed> {
+    Ok(store.versions(prefix).try_collect().await?)
+}
+
+/// Reads a version in each way there is, and demands those bytes.
+async fn reads_as(
+    store: &dyn Store,
+    key: &str,
+    id: Option<&str>,
+    bytes: &Bytes,
+) -> Result<(), Failed> {
+    let length = bytes.len() as u64;
+    let fetched = store.get(key, id, length).await?;
+    require(fetched.bytes == bytes, "the bytes of a version aren't those put")?;
+    require(fetched.info.size == length, "the size of a version isn't its own")?;
+    let tail = store.tail(key, id, 7).await?;
+    require(tail.bytes == bytes.slice(bytes.len().saturating_sub(7)..), "its end isn't its own")?;
+    let (info, pieces) = store.stream(key, id).await?;
+    let pieces: Vec<Bytes> = pieces.try_collect().await?;
+    require(info.size == length && pieces.concat() == bytes[..], "its stream isn't its own")
+}
+
+async fn versions(store: &dyn Store) -> Result<Vec<String>, Failed> {
+    let mut put = Vec::new();
+    for at in 0..3 {
+        let key = format!("version/a/{at}");
+        let bytes = noise(20 + at, 11);
+        put.push((key.clone(), bytes.clone(), store.put_new(&key, bytes).await?.version));
+    }
+    let found = listed(store, "version/a").await?;
+    require(found.len() == put.len(), &format!("it lists {found:?}"))?;
+    require(listed(store, "version/").await?.len() == put.len(), "below a parent it lists others")?;
+    require(listed(store, "version/nothing").await?.is_empty(), "it lists what isn't there")?;
+    for (key, bytes, made) in &put {
+        let Some(one) = found.iter().find(|version| version.key == *key) else {
+            return Err(Failed(format!("{key} isn't listed")));
+        };
+        require(
+            one.latest && !one.marker && !one.archived,
+            &format!("{key} is listed as {one:?}"),
+        )?;
+        require(one.size == bytes.len() as u64, "a listed size is wrong")?;
+        if let (Some(made), Some(id)) = (made, &one.id) {
+            require(made == id, "the listing has another id than the put gave")?;
+        }
+        reads_as(store, key, one.id.as_deref(), bytes).await?;
+    }
+    let unknown = store.get("version/a/0", Some("0123456789"), 99).await;
+    require(unknown.is_err(), "a version that never was can be read")?;
+    let mut entries = store.versions("a//b");
+    let first = entries.next().await.unwrap_or_else(|| {
+        Err(Error::new(crate::Operation::Versions, "a//b", Kind::Other, "it is empty"))
+    });
+    fails_as(first, Kind::Invalid, "a listing of a//b")?;
+    let mut notes = Vec::new();
+    if found.iter().all(|version| version.id.is_none()) {
+        notes.push("the store has none".to_owned());
+    } else if put.iter().any(|(_, _, made)| made.is_none()) {
+        notes.push("a put doesn't tell the version that it made".to_owned());
+    }
+    Ok(notes)
+}
+
+async fn locks(store: &dyn Store) -> Result<Vec<String>, Failed> {
+    let version = store.put_new("lock/one", noise(5, 12)).await?.version;
+    let absent = store.lock("lock/other", None).await;
+    fails_as(absent, Kind::NotFound, "the lock of an absent object")?;
+    let lock = store.lock("lock/one", version.as_deref()).await?;
+    require(store.lock("lock/one", None).await? == lock, "the latest version has another lock")?;
+    match (lock.mode, lock.until) {
+        (LockMode::None, None) => Ok(vec!["the store locks nothing".to_owned()]),
+        (LockMode::Undisclosed, None) => Ok(vec!["the store doesn't tell how firmly".to_owned()]),
+        (LockMode::Governance | LockMode::Compliance, Some(until)) => {
+            let info = store.get("lock/one", version.as_deref(), 5).await?.info;
+            require(until > info.modified, "the lock ended before it began")?;
+            Ok(vec![format!("{:?} by the {:?}", lock.mode, lock.by).to_lowercase()])
+        }
+        _ => Err(Failed(format!("a lock can't be {lock:?}"))),
+    }
+}
+
+async fn create_only(store: &dyn Store) -> Result<(), Failed> {
+    let absent = canary(store, "canary/genesis").await;
+    require(matches!(absent, Canary::Unchecked(_)), "without an object it has an opinion")?;
+    store.put_new("canary/genesis", noise(300, 13)).await?;
+    let found = canary(store, "canary/genesis").await;
+    require(found == Canary::Honoured, &format!("it is {found:?}"))?;
+    require(listed(store, "canary").await?.len() == 1, "it left a version behind")
+}
+
+async fn hidden(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str) -> bool,
+) -> Result<Vec<String>, Failed> {
+    let (key, bytes) = ("attacked/hidden/1", noise(100, 14));
+    store.put_new(key, bytes.clone()).await?;
+    require(attack(Attack::Hide, key), "the attack on it failed")?;
+    fails_as(store.get(key, None, 100).await, Kind::NotFound, "a get of a hidden object")?;
+    fails_as(store.lock(key, None).await, Kind::NotFound, "the lock of a hidden object")?;
+    require(keys(store, "attacked/hidden").await?.is_empty(), "a hidden object is listed")?;
+    let found = listed(store, "attacked/hidden").await?;
+    let mut notes = Vec::new();
+    match found.iter().find(|version| version.marker) {
+        Some(marker) => {
+            require(marker.latest && marker.key == key, "the marker isn't the latest")?;
+            let read = store.get(key, marker.id.as_deref(), 100).await;
+            fails_as(read, Kind::NotFound, "a get of the marker")?;
+        }
+        None => notes.push("deleting leaves no marker".to_owned()),
+    }
+    let originals = found.iter().filter(|version| !version.marker);
+    require(originals.clone().count() == 1, &format!("it lists {found:?}"))?;
+    for version in originals {
+        require(!version.latest, "a hidden version passes for the latest")?;
+        reads_as(store, key, version.id.as_deref(), &bytes).await?;
+    }
+    match store.put_new(key, noise(100, 15)).await {
+        Ok(_) => notes.push("a create after that succeeds".to_owned()),
+        Err(error) => notes.push(format!("a create after that fails as {}", error.kind().name())),
+    }
+    Ok(notes)
+}
+
+async fn shadowed(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str) -> bool,
+) -> Result<Vec<String>, Failed> {
+    let (key, bytes) = ("attacked/shadowed/1", noise(100, 16));
+    store.put_new(key, bytes.clone()).await?;
+    let lock = store.lock(key, None).await?;
+    require(attack(Attack::Shadow, key), "the attack on it failed")?;
+    require(store.get(key, None, 100).await?.bytes == SHADOW, "the shadow isn't the latest")?;
+    let found = listed(store, "attacked/shadowed").await?;
+    require(found.len() == 2, &format!("it lists {found:?}"))?;
+    for version in &found {
+        let expected = if version.latest { Bytes::from_static(SHADOW) } else { bytes.clone() };
+        reads_as(store, key, version.id.as_deref(), &expected).await?;
+    }
+    let original = found.iter().find(|version| !version.latest);
+    let original = original.ok_or(Failed("both versions are the latest".to_owned()))?;
+    let kept = store.lock(key, original.id.as_deref()).await?;
+    require(kept == lock, &format!("its lock was {lock:?} and is {kept:?}"))?;
+    Ok(Vec::new())
+}
+
+/// Keys that nobody of ours would choose must not keep the others from being listed.
+async fn strange_keys(
+    store: &dyn Store,
+    attack: &mut impl FnMut(Attack, &str) -> bool,
+) -> Result<Vec<String>, Failed> {
+    store.put_new("attacked/strange/1", noise(10, 17)).await?;
+    let strange = ["attacked/strange//2", "attacked/strange/a b+%41&<x>/ö", "attacked/strange/.3"];
+    let (taken, refused): (Vec<&str>, Vec<&str>) =
+        strange.into_iter().partition(|key| attack(Attack::Shadow, key));
+    let mut expected = vec!["attacked/strange/1".to_owned()];
+    expected.extend(taken.into_iter().map(str::to_owned));
+    let refused = refused.into_iter().map(|key| format!("the store refuses {key}"));
+    let mut notes: Vec<String> = refused.collect();
+    let found = keys(store, "attacked/strange").await?;
+    let slashes = |keys: &[String]| keys.iter().any(|key| key.contains("//"));
+    if slashes(&expected) && !slashes(&found) {
+        notes.push("the store makes a/b of a//b".to_owned());
+        expected.iter_mut().for_each(|key| *key = key.replace("//", "/"));
+    }
+    expected.sort();
+    require(found == expected, &format!("it lists {found:?}"))?;
+    let found = listed(store, "attacked/strange").await?;
+    let mut found: Vec<String> = found.into_iter().map(|version| version.key).collect();
+    found.sort();
+    require(found == expected, &format!("it lists versions of {found:?}"))?;
+    Ok(notes)
 }

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 
 use crate::error::{Error, Kind, Operation};
 use crate::key;
-use crate::store::{Fetched, ObjectInfo, Store, Stored};
+use crate::store::{Fetched, Lock, LockMode, LockedBy, ObjectInfo, Pieces, Store, Stored, Version};
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,17 @@ pub enum Fault {
     /// Something between us and the store answers everything with a page and status 200: reads
     /// yield the page, puts and listings fail because it isn't the store's answer.
     HtmlPage,
+    /// A put takes effect whatever is at the key, as on a server that ignores `If-None-Match`.
+    IgnoreCreate,
+    /// A read by version yields the latest version's bytes under the id that was asked for; one
+    /// whose answer has another id is `Refuse(Kind::WrongVersion)`, for the store checks that.
+    OtherVersion,
+    /// The lock is reported as absent though it's there.
+    NoLock,
+    /// The lock is reported as ending a day earlier than it was to.
+    ShortLock,
+    /// A COMPLIANCE lock for a hundred years is reported whatever is there.
+    ClaimLock,
 }
 
 /// The page of [`Fault::HtmlPage`].
@@ -43,14 +55,51 @@ pub const PAGE: &[u8] = b"<!DOCTYPE html><html><title>Sign in</title></html>\n";
 type FaultFn = Arc<dyn Fn(Operation, &str, u64) -> Option<Fault> + Send + Sync>;
 type PutHook = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// One version of an object, or a marker.
+#[derive(Debug, Clone)]
+struct Entry {
+    id: Option<String>,
+    bytes: Bytes,
+    time: i64,
+    marker: bool,
+    lock: Lock,
+}
+
+const DAY: i64 = 86_400_000_000;
+
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<String, (Bytes, i64)>,
+    /// The versions of each object, the oldest first; one where there are no versions.
+    objects: BTreeMap<String, Vec<Entry>>,
+    versioned: bool,
+    made: u64,
+    lock: Option<Lock>,
     calls: BTreeMap<Operation, u64>,
     script: VecDeque<(Operation, u64, Fault)>,
     decide: Option<FaultFn>,
     on_put: Option<PutHook>,
     time: i64,
+}
+
+impl State {
+    /// Puts an entry over what is at the key.
+    fn push(&mut self, key: &str, bytes: Bytes, marker: bool) -> Stored {
+        self.made += 1;
+        let id = self.versioned.then(|| format!("v{}", self.made));
+        let lock = self.lock.clone().filter(|_| !marker).unwrap_or(Lock::NONE);
+        let entry = Entry { id: id.clone(), bytes, time: self.time, marker, lock };
+        let entries = self.objects.entry(key.to_owned()).or_default();
+        if !self.versioned {
+            entries.clear();
+        }
+        entries.push(entry);
+        Stored { version: id }
+    }
+
+    /// What a reader who names no version gets.
+    fn latest(&self, key: &str) -> Option<&Entry> {
+        self.objects.get(key)?.last().filter(|entry| !entry.marker)
+    }
 }
 
 /// A [`Store`] in memory. Clones share their contents.
@@ -61,24 +110,31 @@ pub struct MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("objects", &self.lock().objects.len()).finish()
+        f.debug_struct("MemoryStore").field("objects", &self.lock_state().objects.len()).finish()
     }
 }
 
 impl MemoryStore {
-    /// An empty store without faults.
+    /// An empty store without versions, locks and faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// An empty store that keeps every version, as a bucket with Object Lock does.
+    pub fn versioned() -> Self {
+        let store = Self::default();
+        store.lock_state().versioned = true;
+        store
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         // A test that panicked elsewhere must not hide its message behind a second panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the `nth` call (from 1) of `operation` fail so.
     pub fn fail(&self, operation: Operation, nth: u64, fault: Fault) {
-        self.lock().script.push_back((operation, nth, fault));
+        self.lock_state().script.push_back((operation, nth, fault));
     }
 
     /// Asks `decide` for a fault at every call that the script has none for. Its arguments are the
@@ -87,12 +143,12 @@ impl MemoryStore {
         &self,
         decide: impl Fn(Operation, &str, u64) -> Option<Fault> + Send + Sync + 'static,
     ) {
-        self.lock().decide = Some(Arc::new(decide));
+        self.lock_state().decide = Some(Arc::new(decide));
     }
 
     /// Removes all faults, scripted or not.
     pub fn heal(&self) {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         state.script.clear();
         state.decide = None;
     }
@@ -100,41 +156,76 @@ impl MemoryStore {
     /// Calls `hook` with the key of each put, before anything else happens. It may use the store:
     /// that is how a second writer gets in first.
     pub fn on_put(&self, hook: impl Fn(&str) + Send + Sync + 'static) {
-        self.lock().on_put = Some(Arc::new(hook));
+        self.lock_state().on_put = Some(Arc::new(hook));
     }
 
     /// How often `operation` was called.
     pub fn calls(&self, operation: Operation) -> u64 {
-        self.lock().calls.get(&operation).copied().unwrap_or(0)
+        self.lock_state().calls.get(&operation).copied().unwrap_or(0)
     }
 
-    /// A copy of what is stored.
+    /// A copy of what a reader sees.
     pub fn objects(&self) -> BTreeMap<String, Bytes> {
-        let state = self.lock();
-        state.objects.iter().map(|(key, (bytes, _))| (key.clone(), bytes.clone())).collect()
+        let state = self.lock_state();
+        let seen = |key: &String| Some((key.clone(), state.latest(key)?.bytes.clone()));
+        state.objects.keys().filter_map(seen).collect()
     }
 
     /// Puts an object in place whatever is there: what an attacker with the bucket could do.
     pub fn insert(&self, key: &str, bytes: impl Into<Bytes>) {
-        let mut state = self.lock();
-        let time = state.time;
-        state.objects.insert(key.to_owned(), (bytes.into(), time));
+        self.lock_state().push(key, bytes.into(), false);
     }
 
-    /// Takes an object away, and returns it.
+    /// As [`MemoryStore::insert`], over the versions that are there; returns the new one's id.
+    ///
+    /// # Panics
+    /// Without versions, where nothing would stay in the shadow.
+    pub fn shadow(&self, key: &str, bytes: impl Into<Bytes>) -> String {
+        let stored = self.lock_state().push(key, bytes.into(), false);
+        stored.version.expect("a store without versions has no shadows")
+    }
+
+    /// Hides an object under a delete marker, which no lock prevents.
+    ///
+    /// # Panics
+    /// Without versions, where deleting is [`MemoryStore::remove`].
+    pub fn hide(&self, key: &str) {
+        let mut state = self.lock_state();
+        assert!(state.versioned, "a store without versions has no markers");
+        state.push(key, Bytes::new(), true);
+    }
+
+    /// Takes an object away with all its versions, and returns the bytes of the newest.
     pub fn remove(&self, key: &str) -> Option<Bytes> {
-        self.lock().objects.remove(key).map(|(bytes, _)| bytes)
+        self.lock_state().objects.remove(key)?.pop().map(|entry| entry.bytes)
+    }
+
+    /// Takes one version or marker away, and returns its bytes.
+    pub fn remove_version(&self, key: &str, id: &str) -> Option<Bytes> {
+        let mut state = self.lock_state();
+        let entries = state.objects.get_mut(key)?;
+        let at = entries.iter().position(|entry| entry.id.as_deref() == Some(id))?;
+        let removed = entries.remove(at).bytes;
+        if entries.is_empty() {
+            state.objects.remove(key);
+        }
+        Some(removed)
+    }
+
+    /// Locks what is stored from now on, or no longer.
+    pub fn set_lock(&self, lock: Option<Lock>) {
+        self.lock_state().lock = lock;
     }
 
     /// Sets the store's own time for what is stored from now on, microseconds since the Unix epoch.
     pub fn set_time(&self, micros: i64) {
-        self.lock().time = micros;
+        self.lock_state().time = micros;
     }
 
     /// Counts the call and says what is to go wrong with it.
     fn begin(&self, operation: Operation, key: &str) -> Option<Fault> {
         let (nth, scripted, decide) = {
-            let mut state = self.lock();
+            let mut state = self.lock_state();
             let calls = state.calls.entry(operation).or_default();
             *calls += 1;
             let nth = *calls;
@@ -148,13 +239,27 @@ impl MemoryStore {
 
     /// Stores at a free key.
     fn create(&self, key: &str, bytes: Bytes) -> Result<Stored, Error> {
-        let mut state = self.lock();
-        if state.objects.contains_key(key) {
+        let mut state = self.lock_state();
+        if state.latest(key).is_some() {
             return Err(injected(Operation::Put, key, Kind::AlreadyExists, "the key is taken"));
         }
-        let time = state.time;
-        state.objects.insert(key.to_owned(), (bytes, time));
-        Ok(Stored::default())
+        Ok(state.push(key, bytes, false))
+    }
+
+    /// Finds a version, or the latest.
+    fn find(&self, operation: Operation, key: &str, version: Option<&str>) -> Result<Entry, Error> {
+        let failed = |kind, why: &str| injected(operation, key, kind, why);
+        let state = self.lock_state();
+        let Some(id) = version else {
+            let latest = state.latest(key).cloned();
+            return latest.ok_or_else(|| failed(Kind::NotFound, "no such object"));
+        };
+        if !state.versioned {
+            return Err(failed(Kind::Invalid, "the store has no versions"));
+        }
+        let entries = state.objects.get(key).into_iter().flatten();
+        let found = entries.filter(|entry| !entry.marker).find(|e| e.id.as_deref() == Some(id));
+        found.cloned().ok_or_else(|| failed(Kind::NotFound, "no such version"))
     }
 
     /// Finds an object and applies what a fault does to reads.
@@ -162,6 +267,7 @@ impl MemoryStore {
         &self,
         operation: Operation,
         key: &str,
+        version: Option<&str>,
     ) -> Result<(Fetched, Option<Kind>), Error> {
         key::check(key).map_err(|why| injected(operation, key, Kind::Invalid, why))?;
         let fault = self.begin(operation, key);
@@ -170,19 +276,64 @@ impl MemoryStore {
             Some(Fault::Hang | Fault::StoreThenHang) => return futures::future::pending().await,
             Some(Fault::HtmlPage) => {
                 let bytes = Bytes::from_static(PAGE);
-                return Ok((fetched(key, bytes, 0), None));
+                let id = version.map(str::to_owned);
+                let lock = Lock::NONE;
+                return Ok((fetched(key, Entry { id, bytes, time: 0, marker: false, lock }), None));
             }
             _ => {}
         }
-        let found = self.lock().objects.get(key).cloned();
-        let Some((bytes, time)) = found else {
-            return Err(injected(operation, key, Kind::NotFound, "no such object"));
-        };
+        let mut entry = self.find(operation, key, version)?;
         match fault {
-            Some(Fault::WrongBytes) => Ok((fetched(key, spoil(&bytes), time), None)),
-            Some(Fault::StoreThenFail(kind)) => Ok((fetched(key, bytes, time), Some(kind))),
-            _ => Ok((fetched(key, bytes, time), None)),
+            Some(Fault::WrongBytes) => entry.bytes = spoil(&entry.bytes),
+            Some(Fault::OtherVersion) => {
+                let state = self.lock_state();
+                let mut entries = state.objects.get(key).into_iter().flatten();
+                if let Some(other) = entries.rfind(|entry| !entry.marker) {
+                    entry.bytes = other.bytes.clone();
+                }
+            }
+            Some(Fault::StoreThenFail(kind)) => return Ok((fetched(key, entry), Some(kind))),
+            _ => {}
         }
+        Ok((fetched(key, entry), None))
+    }
+
+    /// What a listing holds, with what a fault does to it.
+    fn entries(
+        &self,
+        operation: Operation,
+        prefix: &str,
+    ) -> BoxStream<'static, Result<Version, Error>> {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let failed = |kind, why: &str| Err(injected(operation, prefix, kind, why));
+        if let Err(why) = key::check_prefix(prefix) {
+            return stream::iter([failed(Kind::Invalid, why)]).boxed();
+        }
+        let fault = self.begin(operation, prefix);
+        let mut found = Vec::new();
+        for (key, entries) in self.lock_state().objects.iter().filter(|(key, _)| below(key, prefix))
+        {
+            for (at, entry) in entries.iter().enumerate().rev() {
+                found.push(Ok(Version {
+                    key: key.clone(),
+                    id: entry.id.clone(),
+                    size: entry.bytes.len() as u64,
+                    modified: entry.time,
+                    latest: at + 1 == entries.len(),
+                    marker: entry.marker,
+                    archived: false,
+                }));
+            }
+        }
+        match fault {
+            Some(Fault::Refuse(kind)) => found = vec![failed(kind, "refused")],
+            Some(Fault::HtmlPage) => found = vec![failed(Kind::Unavailable, "an HTML page")],
+            Some(Fault::Hang | Fault::StoreThenHang) => return stream::pending().boxed(),
+            Some(Fault::StoreThenFail(kind)) => found.push(failed(kind, "ended early")),
+            Some(Fault::WrongBytes) => found.iter_mut().flatten().for_each(|entry| entry.size += 1),
+            _ => {}
+        }
+        stream::iter(found).boxed()
     }
 }
 
@@ -190,9 +341,10 @@ fn injected(operation: Operation, key: &str, kind: Kind, why: &str) -> Error {
     Error::new(operation, &format!("memory://{key}"), kind, why)
 }
 
-fn fetched(key: &str, bytes: Bytes, modified: i64) -> Fetched {
-    let size = bytes.len() as u64;
-    Fetched { info: ObjectInfo { key: key.to_owned(), size, modified, version: None }, bytes }
+fn fetched(key: &str, entry: Entry) -> Fetched {
+    let size = entry.bytes.len() as u64;
+    let info = ObjectInfo { key: key.to_owned(), size, modified: entry.time, version: entry.id };
+    Fetched { info, bytes: entry.bytes }
 }
 
 /// The bytes with their last bit flipped; one byte for none.
@@ -209,13 +361,13 @@ fn spoil(bytes: &Bytes) -> Bytes {
 impl Store for MemoryStore {
     async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Stored, Error> {
         key::check(key).map_err(|why| injected(Operation::Put, key, Kind::Invalid, why))?;
-        let hook = self.lock().on_put.clone();
+        let hook = self.lock_state().on_put.clone();
         if let Some(hook) = hook {
             hook(key);
         }
         let failed = |kind| Err(injected(Operation::Put, key, kind, "injected fault"));
         match self.begin(Operation::Put, key) {
-            None => self.create(key, bytes),
+            Some(Fault::IgnoreCreate) => Ok(self.lock_state().push(key, bytes, false)),
             Some(Fault::WrongBytes) => self.create(key, spoil(&bytes)),
             Some(Fault::Refuse(kind)) => failed(kind),
             Some(Fault::HtmlPage) => failed(Kind::Unavailable),
@@ -229,11 +381,12 @@ impl Store for MemoryStore {
                 self.create(key, bytes)?;
                 futures::future::pending().await
             }
+            _ => self.create(key, bytes),
         }
     }
 
-    async fn get(&self, key: &str, limit: u64) -> Result<Fetched, Error> {
-        let (fetched, fails) = self.read(Operation::Get, key).await?;
+    async fn get(&self, key: &str, version: Option<&str>, limit: u64) -> Result<Fetched, Error> {
+        let (fetched, fails) = self.read(Operation::Get, key, version).await?;
         if let Some(kind) = fails {
             return Err(injected(Operation::Get, key, kind, "the answer ended early"));
         }
@@ -244,8 +397,8 @@ impl Store for MemoryStore {
         Ok(fetched)
     }
 
-    async fn tail(&self, key: &str, length: u64) -> Result<Fetched, Error> {
-        let (mut fetched, fails) = self.read(Operation::Tail, key).await?;
+    async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error> {
+        let (mut fetched, fails) = self.read(Operation::Tail, key, version).await?;
         if let Some(kind) = fails {
             return Err(injected(Operation::Tail, key, kind, "the answer ended early"));
         }
@@ -257,8 +410,9 @@ impl Store for MemoryStore {
     async fn stream(
         &self,
         key: &str,
-    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, Error>>), Error> {
-        let (fetched, fails) = self.read(Operation::Stream, key).await?;
+        version: Option<&str>,
+    ) -> Result<(ObjectInfo, Pieces), Error> {
+        let (fetched, fails) = self.read(Operation::Stream, key, version).await?;
         let mut pieces = Vec::new();
         let mut rest = fetched.bytes;
         if let Some(kind) = fails {
@@ -275,30 +429,44 @@ impl Store for MemoryStore {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>> {
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let failed = |kind, why: &str| Err(injected(Operation::List, prefix, kind, why));
-        if let Err(why) = key::check_prefix(prefix) {
-            return stream::iter([failed(Kind::Invalid, why)]).boxed();
-        }
-        let fault = self.begin(Operation::List, prefix);
-        let mut entries: Vec<Result<ObjectInfo, Error>> = self
-            .lock()
-            .objects
-            .iter()
-            .filter(|(key, _)| below(key, prefix))
-            .map(|(key, (bytes, time))| Ok(fetched(key, bytes.clone(), *time).info))
-            .collect();
+        let entries = self.entries(Operation::List, prefix);
+        let seen = entries.try_filter(|entry| ready(entry.latest && !entry.marker));
+        seen.map_ok(|entry| ObjectInfo {
+            key: entry.key,
+            size: entry.size,
+            modified: entry.modified,
+            version: entry.id,
+        })
+        .boxed()
+    }
+
+    fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
+        self.entries(Operation::Versions, prefix)
+    }
+
+    async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
+        let operation = Operation::Lock;
+        key::check(key).map_err(|why| injected(operation, key, Kind::Invalid, why))?;
+        let failed = |kind| Err(injected(operation, key, kind, "injected fault"));
+        let fault = self.begin(operation, key);
         match fault {
-            None => {}
-            Some(Fault::Refuse(kind)) => entries = vec![failed(kind, "refused")],
-            Some(Fault::HtmlPage) => entries = vec![failed(Kind::Unavailable, "an HTML page")],
-            Some(Fault::Hang | Fault::StoreThenHang) => return stream::pending().boxed(),
-            Some(Fault::StoreThenFail(kind)) => entries.push(failed(kind, "ended early")),
-            Some(Fault::WrongBytes) => {
-                entries.iter_mut().flatten().for_each(|info| info.size += 1);
-            }
+            Some(Fault::Refuse(kind) | Fault::StoreThenFail(kind)) => return failed(kind),
+            Some(Fault::HtmlPage) => return failed(Kind::Unavailable),
+            Some(Fault::Hang | Fault::StoreThenHang) => return futures::future::pending().await,
+            _ => {}
         }
-        stream::iter(entries).boxed()
+        let lock = self.find(operation, key, version)?.lock;
+        Ok(match fault {
+            Some(Fault::NoLock) => Lock::NONE,
+            Some(Fault::ShortLock) => Lock { until: lock.until.map(|until| until - DAY), ..lock },
+            Some(Fault::ClaimLock) => Lock {
+                mode: LockMode::Compliance,
+                until: Some(self.lock_state().time + 36_500 * DAY),
+                legal_hold: false,
+                by: LockedBy::Version,
+            },
+            _ => lock,
+        })
     }
 }
 

@@ -25,6 +25,12 @@ pub enum Operation {
     Stream,
     /// [`Store::list`](crate::Store::list).
     List,
+    /// [`Store::versions`](crate::Store::versions).
+    Versions,
+    /// [`Store::lock`](crate::Store::lock).
+    Lock,
+    /// [`Store::facts`](crate::Store::facts).
+    Facts,
 }
 
 impl Operation {
@@ -37,6 +43,9 @@ impl Operation {
             Self::Tail => "read the end of",
             Self::Stream => "read",
             Self::List => "list",
+            Self::Versions => "list the versions of",
+            Self::Lock => "read the lock of",
+            Self::Facts => "read the settings of",
         }
     }
 }
@@ -52,6 +61,10 @@ pub enum Kind {
     AlreadyExists,
     /// The object is larger than the caller's limit, or than the store takes.
     TooLarge,
+    /// The store answered with another version than the one asked for.
+    WrongVersion,
+    /// The object lies in an archive tier and must be restored before it can be read.
+    Archived,
     /// No credentials, wrong credentials, or not allowed.
     Denied,
     /// No answer, or not all of it, in time.
@@ -72,6 +85,8 @@ impl Kind {
             Self::NoBucket => "no-bucket",
             Self::AlreadyExists => "already-exists",
             Self::TooLarge => "too-large",
+            Self::WrongVersion => "wrong-version",
+            Self::Archived => "archived",
             Self::Denied => "denied",
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
@@ -161,6 +176,8 @@ mod tests {
             NoBucket,
             AlreadyExists,
             TooLarge,
+            WrongVersion,
+            Archived,
             Denied,
             Timeout,
             Unavailable,

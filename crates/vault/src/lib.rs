@@ -1,4 +1,4 @@
-//! Object stores: put once, read, list.
+//! Object stores: put once, read, list, versions, locks.
 //!
 //! [`open`] turns a URL into a [`Store`]; everything else in auditseal sees only that trait. This
 //! is the one crate that knows about HTTP, TLS, credentials and the clouds' dialects. It makes one
@@ -12,18 +12,29 @@
 mod answer;
 mod backend;
 mod build;
+mod canary;
 mod client;
 pub mod conformance;
+mod date;
 pub mod double;
 mod error;
+mod facts;
 mod key;
+mod listing;
 mod location;
+mod lock;
 mod options;
 mod pace;
+mod pages;
+mod protect;
+mod request;
 mod store;
 mod text;
 mod translate;
+mod xml;
 
+pub use canary::{Canary, canary};
 pub use error::{Error, Kind, Operation};
-pub use options::{Options, open};
+pub use facts::{BucketLock, Fact, Facts, LifecycleRule, Versioning};
+pub use options::{Encryption, Options, Retention, open};
 pub use store::*;

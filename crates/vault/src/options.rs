@@ -2,12 +2,34 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::build;
 use crate::error::{Error, Kind, Operation};
 use crate::location;
 use crate::store::Store;
+
+/// A retention that each object is put with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Whether nobody may lift or shorten it; else whoever has the permission may.
+    pub compliance: bool,
+    /// How long, from the put on.
+    pub duration: Duration,
+}
+
+/// The key that the store encrypts objects with, where it isn't the bucket's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// S3: the store's own keys (SSE-S3).
+    S3Managed,
+    /// S3: the key of this id or ARN in the key management service (SSE-KMS).
+    S3Kms(String),
+    /// Google: the key of this name (CMEK), `projects/…/cryptoKeys/…`.
+    GoogleKey(String),
+    /// Azure: the encryption scope of this name.
+    AzureScope(String),
+}
 
 /// How to reach a store. What isn't here comes from each cloud's usual environment variables:
 /// credentials above all, which never belong into a URL or an option.
@@ -24,10 +46,20 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether to create the directory of a `file://` URL.
     pub create: bool,
+    /// A retention for each object. Better is the bucket's default retention and a writer who may
+    /// not set any.
+    pub retention: Option<Retention>,
+    /// Whether to put each object with a legal hold, which protects it until somebody lifts it.
+    pub legal_hold: bool,
+    /// The key to encrypt with.
+    pub encryption: Option<Encryption>,
+    /// Where the time comes from that a retention begins at.
+    pub clock: fn() -> SystemTime,
 }
 
 impl Default for Options {
-    /// The cloud's own servers, the system's certificates, 30 seconds, nothing created.
+    /// The cloud's own servers, the system's certificates and clock, 30 seconds, nothing created, and
+    /// no retention or encryption but the bucket's.
     fn default() -> Self {
         Self {
             endpoint: None,
@@ -35,6 +67,10 @@ impl Default for Options {
             region: None,
             timeout: Duration::from_secs(30),
             create: false,
+            retention: None,
+            legal_hold: false,
+            encryption: None,
+            clock: SystemTime::now,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The four operations that auditseal asks of an object store.
+//! What auditseal asks of an object store.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::Error;
+use crate::{Error, Facts, Kind, Operation};
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +35,82 @@ pub struct Fetched {
     pub bytes: Bytes,
 }
 
+/// A version of an object as listed, or a marker that hides the versions before it.
+///
+/// A key is *hidden* when its latest entry is a marker, or when no entry of it is the latest: S3
+/// and the like leave a marker where an object was deleted by its key, Google and Azure none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The key, relative to the prefix that the store was opened with.
+    pub key: String,
+    /// The id to read this version by; none where the store has no versions. In a bucket of S3 that
+    /// never kept any it is `null`.
+    pub id: Option<String>,
+    /// Size in bytes; 0 for a marker.
+    pub size: u64,
+    /// The store's own date of the version, microseconds since the Unix epoch.
+    pub modified: i64,
+    /// Whether a reader who names no version gets this one, or is told "absent" by this marker.
+    pub latest: bool,
+    /// Whether it is a delete marker: it has no bytes.
+    pub marker: bool,
+    /// Whether it lies in an archive tier, from which it must be restored before it can be read, as
+    /// far as a listing tells: one that has been restored may still say so.
+    pub archived: bool,
+}
+
+/// How firmly a version is locked; a later one is firmer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LockMode {
+    /// Not at all.
+    None,
+    /// A policy covers the container, but whether it is locked, and until when, isn't told here:
+    /// Azure keeps that for its management interface.
+    Undisclosed,
+    /// Whoever has the permission may lift it: S3's and Google's GOVERNANCE, an unlocked policy.
+    Governance,
+    /// Nobody may lift or shorten it: COMPLIANCE, a locked policy.
+    Compliance,
+}
+
+/// What a lock is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockedBy {
+    /// The version itself.
+    Version,
+    /// Its bucket or container as a whole.
+    Bucket,
+}
+
+/// What a store says protects a version. It is the store's claim: only trying to destroy the
+/// version would prove it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// How firmly.
+    pub mode: LockMode,
+    /// Until when, microseconds since the Unix epoch; none where nothing is locked, or not told.
+    pub until: Option<i64>,
+    /// Whether a legal hold protects it until it is lifted. False also where the credentials may
+    /// not know.
+    pub legal_hold: bool,
+    /// What `mode` and `until` are attached to.
+    pub by: LockedBy,
+}
+
+impl Lock {
+    /// No protection.
+    pub const NONE: Self =
+        Self { mode: LockMode::None, until: None, legal_hold: false, by: LockedBy::Version };
+}
+
+/// The bytes of a stream, piece by piece.
+pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
+
 /// An object store as auditseal uses it: objects are put once, read and listed, never changed.
 ///
-/// Keys are relative to the prefix of the store's URL, with `/` between segments.
+/// Keys are relative to the prefix of the store's URL, with `/` between segments. Reads take the id
+/// of a version as [`Store::versions`] lists it, or none for the latest; a store that has no
+/// versions refuses any id. The answer to an id is that version, checked, or an error.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Puts an object at a key that must be free.
@@ -52,26 +125,45 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// `Kind::NotFound` when the *store* says that the object is absent; `Kind::TooLarge` when it
-    /// is larger than `limit` (nothing was buffered beyond that); anything else is no answer.
-    async fn get(&self, key: &str, limit: u64) -> Result<Fetched, Error>;
+    /// is larger than `limit` (nothing was buffered beyond that); `Kind::WrongVersion` when the
+    /// store answered with another version than the one asked for; `Kind::Archived` when it must be
+    /// restored first; anything else is no answer.
+    async fn get(&self, key: &str, version: Option<&str>, limit: u64) -> Result<Fetched, Error>;
 
     /// Reads the last `length` bytes of an object, or all of it when it is shorter.
     ///
     /// # Errors
     /// As [`Store::get`].
-    async fn tail(&self, key: &str, length: u64) -> Result<Fetched, Error>;
+    async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error>;
 
     /// Reads an object from its start in pieces.
     ///
     /// # Errors
     /// As [`Store::get`]; a piece's error ends the stream.
-    async fn stream(
-        &self,
-        key: &str,
-    ) -> Result<(ObjectInfo, BoxStream<'static, Result<Bytes, Error>>), Error>;
+    async fn stream(&self, key: &str, version: Option<&str>)
+    -> Result<(ObjectInfo, Pieces), Error>;
 
     /// Lists the objects below `prefix` (whole segments, `""` for all), in no particular order.
     ///
-    /// A failed listing yields an error and ends: it is never taken for an empty one.
+    /// A failed listing yields an error and ends: it is never taken for an empty one. Keys that
+    /// [`Store::put_new`] would refuse (`a//b`) are somebody else's, and listed as they are.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>>;
+
+    /// Lists every version and every delete marker below `prefix`, in no particular order; in a
+    /// store without versions each object once, as its latest and with no id.
+    ///
+    /// As [`Store::list`] otherwise.
+    fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>>;
+
+    /// Says what protects a version of an object from being changed and deleted.
+    ///
+    /// # Errors
+    /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
+    async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
+
+    /// Reads how the bucket is set up, and changes nothing: each setting, or why it isn't known.
+    async fn facts(&self) -> Facts {
+        let why = "this store has no settings to read";
+        Facts::unknown(&Error::new(Operation::Facts, &format!("{self:?}"), Kind::Invalid, why))
+    }
 }

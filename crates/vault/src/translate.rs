@@ -12,6 +12,11 @@ use crate::error::{Error, Kind, Operation};
 
 /// The failed exchange inside an error, if there was one.
 pub(crate) fn failure(error: &StoreError) -> Option<Failure> {
+    failed_exchange(error)
+}
+
+/// As [`failure`], for an error of any layer.
+pub(crate) fn failed_exchange(error: &(dyn StdError + 'static)) -> Option<Failure> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     let mut http: Option<&HttpError> = None;
     while let Some(link) = next {
@@ -25,14 +30,27 @@ pub(crate) fn failure(error: &StoreError) -> Option<Failure> {
     http.map(|error| Failure { what: transport(error), for_credentials: false })
 }
 
+/// Turns a failed exchange into our error.
+fn of_failure(operation: Operation, target: &str, failure: &Failure) -> Error {
+    let ours = Error::new(operation, target, failure.kind(operation), &failure.to_string());
+    match failure.hint() {
+        Some(hint) => ours.with_hint(hint),
+        None => ours,
+    }
+}
+
+/// Turns an error of one of our own requests into ours.
+pub(crate) fn http(operation: Operation, target: &str, error: &HttpError) -> Error {
+    match failed_exchange(error) {
+        Some(failure) => of_failure(operation, target, &failure),
+        None => Error::new(operation, target, Kind::Unavailable, &innermost(error)),
+    }
+}
+
 /// Turns an error of `object_store` into ours.
 pub(crate) fn error(operation: Operation, target: &str, error: &StoreError) -> Error {
     if let Some(failure) = failure(error) {
-        let ours = Error::new(operation, target, failure.kind(operation), &failure.to_string());
-        return match failure.hint() {
-            Some(hint) => ours.with_hint(hint),
-            None => ours,
-        };
+        return of_failure(operation, target, &failure);
     }
     let kind = match error {
         StoreError::NotFound { .. } => Kind::NotFound,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use auditseal_vault::double::{Fault, MemoryStore, PAGE};
-use auditseal_vault::{Kind, Operation, Store};
+use auditseal_vault::{Canary, Kind, Lock, LockMode, Operation, Store, canary};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
@@ -44,20 +44,20 @@ async fn reads_fail() {
     let fault = std::sync::Arc::new(std::sync::Mutex::new(Fault::WrongBytes));
     let chosen = std::sync::Arc::clone(&fault);
     store.fail_when(move |_, key, _| (key == "a").then(|| *chosen.lock().unwrap()));
-    assert_eq!(store.get("a", 9).await.unwrap().bytes, "byter");
-    assert_eq!(store.tail("a", 2).await.unwrap().bytes, "er");
+    assert_eq!(store.get("a", None, 9).await.unwrap().bytes, "byter");
+    assert_eq!(store.tail("a", None, 2).await.unwrap().bytes, "er");
     *fault.lock().unwrap() = Fault::HtmlPage;
-    assert_eq!(store.get("a", 99).await.unwrap().bytes, PAGE);
+    assert_eq!(store.get("a", None, 99).await.unwrap().bytes, PAGE);
     *fault.lock().unwrap() = Fault::StoreThenFail(Kind::Timeout);
-    assert_eq!(store.get("a", 9).await.unwrap_err().kind(), Kind::Timeout);
-    let (_, pieces) = store.stream("a").await.unwrap();
+    assert_eq!(store.get("a", None, 9).await.unwrap_err().kind(), Kind::Timeout);
+    let (_, pieces) = store.stream("a", None).await.unwrap();
     let pieces: Vec<_> = pieces.collect().await;
     assert_eq!(pieces[0].as_ref().unwrap(), "by");
     assert_eq!(pieces[1].as_ref().unwrap_err().kind(), Kind::Timeout);
     *fault.lock().unwrap() = Fault::Hang;
-    assert!(hangs(store.get("a", 9)).await);
+    assert!(hangs(store.get("a", None, 9)).await);
     store.heal();
-    assert_eq!(store.get("a", 9).await.unwrap().bytes, BYTES);
+    assert_eq!(store.get("a", None, 9).await.unwrap().bytes, BYTES);
 }
 
 #[tokio::test]
@@ -78,6 +78,92 @@ async fn the_hook_gets_in_first() {
     store.set_time(7);
     store.on_put(move |key| rival.insert(key, "rival"));
     assert_eq!(store.put_new("a", BYTES).await.unwrap_err().kind(), Kind::AlreadyExists);
-    assert_eq!(store.get("a", 9).await.unwrap().info.modified, 7);
+    assert_eq!(store.get("a", None, 9).await.unwrap().info.modified, 7);
     assert_eq!(store.remove("a").unwrap(), "rival");
+}
+
+fn locked() -> Lock {
+    Lock { mode: LockMode::Compliance, until: Some(100 * DAY), ..Lock::NONE }
+}
+
+const DAY: i64 = 86_400_000_000;
+
+#[tokio::test]
+async fn hiding_and_shadowing_destroy_nothing() {
+    let store = MemoryStore::versioned();
+    let first = store.put_new("a", BYTES).await.unwrap().version.unwrap();
+    let shadow = store.shadow("a", "shadow");
+    assert_eq!(store.get("a", None, 9).await.unwrap().bytes, "shadow");
+    store.hide("a");
+    assert_eq!(store.get("a", None, 9).await.unwrap_err().kind(), Kind::NotFound);
+    assert!(store.objects().is_empty());
+    assert_eq!(store.list("").count().await, 0);
+    let after = store.put_new("a", Bytes::from_static(b"new")).await.unwrap().version.unwrap();
+    let versions: Vec<_> = store.versions("").try_collect().await.unwrap();
+    let shown: Vec<_> = versions.iter().map(|v| (v.latest, v.marker, v.size)).collect();
+    let expected = [(true, false, 3), (false, true, 0), (false, false, 6), (false, false, 5)];
+    assert_eq!(shown, expected, "the newest first");
+    for (id, bytes) in [(&first, "bytes"), (&shadow, "shadow"), (&after, "new")] {
+        let fetched = store.get("a", Some(id), 9).await.unwrap();
+        assert_eq!(
+            (fetched.bytes.as_ref(), fetched.info.version.as_ref()),
+            (bytes.as_bytes(), Some(id))
+        );
+        assert_eq!(store.tail("a", Some(id), 1).await.unwrap().bytes, bytes[bytes.len() - 1..]);
+    }
+    let marker = versions[1].id.as_deref();
+    assert_eq!(store.get("a", marker, 9).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(store.remove_version("a", &first).unwrap(), BYTES);
+    assert_eq!(store.get("a", Some(&first), 9).await.unwrap_err().kind(), Kind::NotFound);
+    let plain = MemoryStore::new();
+    plain.insert("a", BYTES);
+    assert_eq!(plain.get("a", Some("v1"), 9).await.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[tokio::test]
+async fn locks_and_lies_about_them() {
+    let store = MemoryStore::versioned();
+    store.insert("before", BYTES);
+    store.set_lock(Some(locked()));
+    let id = store.put_new("a", BYTES).await.unwrap().version;
+    assert_eq!(store.lock("a", id.as_deref()).await.unwrap(), locked());
+    assert_eq!(store.lock("before", None).await.unwrap(), Lock::NONE);
+    assert_eq!(store.lock("c", None).await.unwrap_err().kind(), Kind::NotFound);
+    let faults = [Fault::NoLock, Fault::ShortLock, Fault::ClaimLock, Fault::Refuse(Kind::Denied)];
+    for (nth, fault) in (4..).zip(faults) {
+        store.fail(Operation::Lock, nth, fault);
+    }
+    assert_eq!(store.lock("a", None).await.unwrap(), Lock::NONE);
+    assert_eq!(store.lock("a", None).await.unwrap().until, Some(99 * DAY));
+    assert_eq!(store.lock("before", None).await.unwrap().until, Some(36_500 * DAY));
+    assert_eq!(store.lock("a", None).await.unwrap_err().kind(), Kind::Denied);
+}
+
+#[tokio::test]
+async fn another_version_under_the_same_id() {
+    let store = MemoryStore::versioned();
+    let first = store.put_new("a", BYTES).await.unwrap().version;
+    store.insert("a", "other");
+    store.fail(Operation::Get, 1, Fault::OtherVersion);
+    let fetched = store.get("a", first.as_deref(), 9).await.unwrap();
+    assert_eq!((fetched.bytes, fetched.info.version), (Bytes::from_static(b"other"), first));
+}
+
+#[tokio::test]
+async fn the_canary_tells_a_store_that_ignores_the_condition() {
+    for store in [MemoryStore::new(), MemoryStore::versioned()] {
+        assert!(
+            matches!(canary(&store, "a").await, Canary::Unchecked(e) if e.kind() == Kind::NotFound)
+        );
+        assert!(store.objects().is_empty(), "it stores nothing of its own");
+        store.insert("a", BYTES);
+        assert_eq!(canary(&store, "a").await, Canary::Honoured);
+        for kind in [Kind::Denied, Kind::Unavailable, Kind::Timeout] {
+            store.fail(Operation::Put, store.calls(Operation::Put) + 1, Fault::Refuse(kind));
+            assert!(matches!(canary(&store, "a").await, Canary::Unchecked(e) if e.kind() == kind));
+        }
+        store.fail(Operation::Put, store.calls(Operation::Put) + 1, Fault::IgnoreCreate);
+        assert!(matches!(canary(&store, "a").await, Canary::Ignored { .. }));
+        assert_eq!(store.objects()["a"], BYTES, "no object's bytes change");
+    }
 }

@@ -36,7 +36,7 @@ fn https_goes_through_connect() {
     let proxy = through_proxy("https_goes_through_connect", &[], async {
         let options = Options { timeout: Duration::from_secs(2), ..Options::default() };
         let store = open("s3://some-bucket/x", &options).unwrap();
-        let error = store.get("k", 10).await.unwrap_err();
+        let error = store.get("k", None, 10).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         assert!(error.hint().unwrap_or("none").contains("NO_PROXY"), "{error} {:?}", error.hint());
     });
@@ -53,7 +53,7 @@ fn plain_http_goes_through_an_absolute_get() {
     let proxy = through_proxy("plain_http_goes_through_an_absolute_get", &[], async {
         let endpoint = Some("http://store.invalid:8333".to_owned());
         let store = open("s3://b", &Options { endpoint, ..Options::default() }).unwrap();
-        assert_eq!(store.get("k", 100).await.unwrap().bytes, "from the proxy");
+        assert_eq!(store.get("k", None, 100).await.unwrap().bytes, "from the proxy");
     });
     let seen = proxy.requests();
     if std::env::var_os("http_proxy").is_none() {
@@ -67,7 +67,7 @@ fn no_proxy_goes_straight() {
     let name = "no_proxy_goes_straight";
     let proxy = through_proxy(name, &[("NO_PROXY", "other.invalid,127.0.0.1")], async {
         let server = Server::fixed(answer("200 OK", OBJECT, "straight"));
-        assert_eq!(server.open("s3://b").get("k", 100).await.unwrap().bytes, "straight");
+        assert_eq!(server.open("s3://b").get("k", None, 100).await.unwrap().bytes, "straight");
     });
     assert!(proxy.requests().is_empty());
 }

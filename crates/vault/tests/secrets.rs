@@ -6,9 +6,10 @@ mod common;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use auditseal_vault::{Error, Options, open};
+use auditseal_vault::{Error, Options, Retention, open};
 use bytes::Bytes;
 use common::{Server, answer, in_child, listed, secret, xml_error};
+use futures::TryStreamExt;
 
 const NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -45,9 +46,14 @@ fn of_s3() {
         {
             let store = server.open("s3://bucket/prefix");
             check(names, &store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err());
-            check(names, &store.get("k", 10).await.unwrap_err());
-            check(names, &store.tail("k", 10).await.unwrap_err());
+            check(names, &store.get("k", None, 10).await.unwrap_err());
+            check(names, &store.tail("k", None, 10).await.unwrap_err());
             check(names, listed(&*store, "").await[0].as_ref().unwrap_err());
+            check(names, &store.lock("k", Some("v")).await.unwrap_err());
+            check(names, &store.versions("").try_collect::<Vec<_>>().await.unwrap_err());
+            let retention = Some(Retention { compliance: true, duration: Duration::from_secs(9) });
+            let store = open("s3://bucket", &Options { retention, ..server.options() }).unwrap();
+            check(names, &store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err());
             hides(&NAMES, &store, "");
             hides(&NAMES, &server.options(), "");
         }
@@ -78,9 +84,10 @@ fn of_azure() {
         let endpoint = Some(format!("{}/account", echo.endpoint()));
         let store = open("az://box", &Options { endpoint, ..echo.options() }).unwrap();
         let errors = [
-            store.get("k", 10).await.unwrap_err(),
+            store.get("k", None, 10).await.unwrap_err(),
             store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err(),
             listed(&*store, "").await.remove(0).unwrap_err(),
+            store.versions("").try_collect::<Vec<_>>().await.unwrap_err(),
         ];
         assert!(echo.requests()[0].target.contains("sig="), "the token was sent");
         for error in &errors {
@@ -91,8 +98,10 @@ fn of_azure() {
         let endpoint = Some("http://127.0.0.1:9/account".to_owned());
         let timeout = Duration::from_secs(1);
         let options = Options { endpoint, timeout, ..Options::default() };
-        let refused = open("az://box", &options).unwrap().get("k", 10).await.unwrap_err();
-        check(&["SIGNATURE"], &refused);
+        let store = open("az://box", &options).unwrap();
+        check(&["SIGNATURE"], &store.get("k", None, 10).await.unwrap_err());
+        check(&["SIGNATURE"], &store.lock("k", None).await.unwrap_err());
+        check(&["SIGNATURE"], &store.versions("").try_collect::<Vec<_>>().await.unwrap_err());
     });
 }
 
@@ -132,7 +141,7 @@ fn of_proxies() {
     ];
     in_child("of_proxies", &env, async {
         let store = open("s3://bucket", &Options::default()).unwrap();
-        let error = store.get("k", 10).await.unwrap_err();
+        let error = store.get("k", None, 10).await.unwrap_err();
         check(&["PASSWORD"], &error);
     });
 }

@@ -24,9 +24,9 @@ async fn errors_of(server: &Server, url: &str) -> Vec<Error> {
     let store = server.open(url);
     vec![
         store.put_new("k", BYTES).await.unwrap_err(),
-        store.get("k", 100).await.unwrap_err(),
-        store.tail("k", 100).await.unwrap_err(),
-        store.stream("k").await.map(|_| ()).unwrap_err(),
+        store.get("k", None, 100).await.unwrap_err(),
+        store.tail("k", None, 100).await.unwrap_err(),
+        store.stream("k", None).await.map(|_| ()).unwrap_err(),
         listed(&*store, "").await.remove(0).unwrap_err(),
     ]
 }
@@ -53,10 +53,10 @@ fn a_body_that_stalls_times_out() {
             std::thread::sleep(Duration::from_secs(60));
         });
         let store = server.open("s3://bucket");
-        let error = store.get("k", 100).await.unwrap_err();
+        let error = store.get("k", None, 100).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Timeout, "{error}");
         assert!(error.to_string().contains("3 of 50 bytes"), "{error}");
-        let (_, pieces) = store.stream("k").await.unwrap();
+        let (_, pieces) = store.stream("k", None).await.unwrap();
         let error = pieces.try_collect::<Vec<_>>().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Timeout, "{error}");
     });
@@ -253,15 +253,15 @@ fn the_announced_size_is_checked_before_and_after() {
             "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\nETag: \"e\"\r\nLast-Modified: Wed, 21 Oct 2026 07:28:00 GMT\r\n\r\n",
         );
         let store = server.open("s3://bucket");
-        let error = store.get("k", 1000).await.unwrap_err();
+        let error = store.get("k", None, 1000).await.unwrap_err();
         assert_eq!(error.kind(), Kind::TooLarge, "{error}");
         assert!(written.load(Ordering::Relaxed) < 20 * MIB);
         let short = format!("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n{OBJECT}\r\nabc");
-        let error = Server::fixed(short).open("s3://bucket").get("k", 100).await.unwrap_err();
+        let error = Server::fixed(short).open("s3://bucket").get("k", None, 100).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         // No length at all: nothing says when it would end.
         let open_end = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{OBJECT}\r\nabc");
-        Server::fixed(open_end).open("s3://bucket").get("k", 100).await.unwrap_err();
+        Server::fixed(open_end).open("s3://bucket").get("k", None, 100).await.unwrap_err();
     });
 }
 
@@ -273,7 +273,7 @@ fn a_chunked_body_longer_than_announced_is_refused() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n{OBJECT}\r\n6\r\nabcdef\r\n0\r\n\r\n"
         );
         let server = Server::fixed(lie);
-        let error = server.open("s3://bucket").get("k", 100).await.unwrap_err();
+        let error = server.open("s3://bucket").get("k", None, 100).await.unwrap_err();
         assert!(matches!(error.kind(), Kind::Unavailable | Kind::Other), "{error}");
     });
 }
@@ -284,14 +284,14 @@ fn whole_objects_instead_of_ranges() {
         let (server, written) = flood(
             "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\nETag: \"e\"\r\nLast-Modified: Wed, 21 Oct 2026 07:28:00 GMT\r\n\r\n",
         );
-        let error = server.open("s3://bucket").tail("k", 1000).await.unwrap_err();
+        let error = server.open("s3://bucket").tail("k", None, 1000).await.unwrap_err();
         assert!(error.to_string().contains("non-partial"), "{error}");
         assert!(written.load(Ordering::Relaxed) < 40 * MIB);
         let small = Server::fixed(answer("200 OK", OBJECT, "whole"));
-        assert_eq!(small.open("s3://bucket").tail("k", 5).await.unwrap().bytes, "whole");
+        assert_eq!(small.open("s3://bucket").tail("k", None, 5).await.unwrap().bytes, "whole");
         let wrong = "Content-Range: bytes 0-4/99\r\n";
         let wrong = Server::fixed(answer("206 Partial", &format!("{OBJECT}{wrong}"), "wrong"));
-        wrong.open("s3://bucket").tail("k", 5).await.unwrap_err();
+        wrong.open("s3://bucket").tail("k", None, 5).await.unwrap_err();
     });
 }
 
@@ -348,13 +348,13 @@ fn nobody_there() {
         };
         let endpoint = Some(format!("http://{closed}"));
         let store = open("s3://b", &Options { endpoint, ..Options::default() }).unwrap();
-        let error = store.get("k", 10).await.unwrap_err();
+        let error = store.get("k", None, 10).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         assert!(error.to_string().contains("refused"), "{error}");
         let plain = Server::fixed(answer("400 Bad Request", "", "plain HTTP"));
         let endpoint = Some(format!("https://{}", plain.address));
         let store = open("s3://b", &Options { endpoint, ..plain.options() }).unwrap();
-        let error = store.get("k", 10).await.unwrap_err();
+        let error = store.get("k", None, 10).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         assert!(error.hint().unwrap_or("none").contains("http://"), "{error} {:?}", error.hint());
     });

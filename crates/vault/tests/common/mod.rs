@@ -93,7 +93,11 @@ fn receive(stream: &TcpStream) -> Option<Request> {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        let value = value.trim();
+        let first = headers.entry(name.to_ascii_lowercase());
+        first
+            .and_modify(|all: &mut String| *all += &format!(", {value}"))
+            .or_insert(value.to_owned());
     }
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];

@@ -1,0 +1,405 @@
+//! What a bucket's configuration says, read for whoever judges whether it keeps an archive safe.
+
+use std::time::Duration;
+
+use object_store::client::HttpError;
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::backend::Call;
+use crate::error::{Error, Kind};
+use crate::request::{Cloud, Dialect, Reply};
+use crate::store::LockMode;
+use crate::xml::{self, Fields, Page};
+use crate::{date, translate};
+
+/// The answer to one question about a bucket, or why there is none: denied, not told, no server.
+pub type Fact<T> = Result<T, Error>;
+
+/// What a bucket or container is set to do. Nothing in it is more than the store's word.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The store's own time, microseconds since the Unix epoch.
+    pub time: Fact<i64>,
+    /// Whether it keeps versions.
+    pub versioning: Fact<Versioning>,
+    /// How it locks what is put.
+    pub lock: Fact<BucketLock>,
+    /// What it does to objects as they age.
+    pub lifecycle: Fact<Vec<LifecycleRule>>,
+    /// Whether it refuses anonymous access whatever its policies say.
+    pub private: Fact<bool>,
+    /// The default encryption, in the store's words; none for what the store does anyway.
+    pub encryption: Fact<Option<String>>,
+    /// How long what was deleted can be brought back, apart from versions; zero for not at all.
+    pub soft_delete: Fact<Duration>,
+}
+
+/// Whether a bucket keeps versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// Never on, or off.
+    Off,
+    /// Once on: a put replaces the version named `null`.
+    Suspended,
+    /// On.
+    On,
+}
+
+/// How a bucket locks what is put into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketLock {
+    /// Whether versions can be locked at all.
+    pub enabled: bool,
+    /// How firmly it locks each object by default.
+    pub mode: LockMode,
+    /// For how long; none where nothing is locked by default, or not told.
+    pub period: Option<Duration>,
+}
+
+/// A rule of a bucket for objects that age.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifecycleRule {
+    /// Its name; Google's rules have none.
+    pub id: String,
+    /// Whether it is in force.
+    pub enabled: bool,
+    /// The beginning of the keys that it covers; empty for all.
+    pub prefix: String,
+    /// Whether it deletes objects, or hides them under a marker.
+    pub expires: bool,
+    /// Whether it destroys versions that aren't the latest.
+    pub expires_versions: bool,
+    /// The storage class that it moves objects to.
+    pub moves_to: Option<String>,
+}
+
+impl Facts {
+    /// Facts that are all unknown for one reason.
+    pub fn unknown(error: &Error) -> Self {
+        Self {
+            time: Err(error.clone()),
+            versioning: Err(error.clone()),
+            lock: Err(error.clone()),
+            lifecycle: Err(error.clone()),
+            private: Err(error.clone()),
+            encryption: Err(error.clone()),
+            soft_delete: Err(error.clone()),
+        }
+    }
+}
+
+/// Asks a cloud about its bucket; changes nothing.
+pub(crate) async fn read(call: &Call, cloud: &Cloud) -> Facts {
+    let asking = Asking { call, cloud };
+    match &cloud.dialect {
+        Dialect::S3 { bucket } => asking.s3(bucket).await,
+        Dialect::Google { json, .. } => asking.google(json).await,
+        Dialect::Azure { container } => asking.azure(container).await,
+    }
+}
+
+const DAY: u64 = 86_400;
+
+struct Asking<'a> {
+    call: &'a Call,
+    cloud: &'a Cloud,
+}
+
+impl Asking<'_> {
+    async fn s3(&self, bucket: &str) -> Facts {
+        let (versioning, time) = match self.get(bucket, "versioning").await {
+            Ok(reply) => {
+                let page = self.page(&reply, "VersioningConfiguration", &[]);
+                (page.map(|page| versioning(&page.fields)), self.time(&reply))
+            }
+            Err(error) => (Err(self.call.http(&error)), Err(self.call.http(&error))),
+        };
+        let lock = self
+            .ask(bucket, "object-lock", "ObjectLockConfiguration", &[])
+            .await
+            .and_then(|page| self.s3_lock(&page.unwrap_or_default().fields));
+        let rules = self.ask(bucket, "lifecycle", "LifecycleConfiguration", &["Rule"]).await;
+        let lifecycle = rules.map(|page| {
+            page.unwrap_or_default().records.iter().map(|(_, fields)| s3_rule(fields)).collect()
+        });
+        let root = "PublicAccessBlockConfiguration";
+        let private = self.ask(bucket, "publicAccessBlock", root, &[]).await.map(|page| {
+            let fields = page.unwrap_or_default().fields;
+            let blocks = [
+                "BlockPublicAcls",
+                "IgnorePublicAcls",
+                "BlockPublicPolicy",
+                "RestrictPublicBuckets",
+            ];
+            blocks.iter().all(|name| text(&fields, name) == "true")
+        });
+        let root = "ServerSideEncryptionConfiguration";
+        let encryption = self.ask(bucket, "encryption", root, &[]).await.map(|page| {
+            let fields = page.unwrap_or_default().fields;
+            let of =
+                |name| text(&fields, &format!("Rule/ApplyServerSideEncryptionByDefault/{name}"));
+            let words = format!("{} {}", of("SSEAlgorithm"), of("KMSMasterKeyID"));
+            Some(words.trim().to_owned()).filter(|words| !words.is_empty())
+        });
+        let soft_delete = Ok(Duration::ZERO);
+        Facts { time, versioning, lock, lifecycle, private, encryption, soft_delete }
+    }
+
+    fn s3_lock(&self, fields: &Fields) -> Fact<BucketLock> {
+        let of = |name| text(fields, &format!("Rule/DefaultRetention/{name}"));
+        let mode = match of("Mode").as_str() {
+            "COMPLIANCE" => LockMode::Compliance,
+            "GOVERNANCE" => LockMode::Governance,
+            "" => LockMode::None,
+            _ => return Err(self.unreadable("the default retention's mode isn't known")),
+        };
+        let days = match (of("Days").parse::<u64>(), of("Years").parse::<u64>()) {
+            (Ok(days), _) => Some(days),
+            (_, Ok(years)) => Some(years.saturating_mul(365)),
+            _ if mode == LockMode::None => None,
+            _ => return Err(self.unreadable("the default retention has no period")),
+        };
+        let period = days.map(|days| Duration::from_secs(days.saturating_mul(DAY)));
+        Ok(BucketLock { enabled: text(fields, "ObjectLockEnabled") == "Enabled", mode, period })
+    }
+
+    async fn google(&self, json: &str) -> Facts {
+        let reply = match self.get(json, "").await {
+            Ok(reply) => reply,
+            Err(error) => return Facts::unknown(&self.call.http(&error)),
+        };
+        let time = self.time(&reply);
+        let bucket: GoogleBucket = match serde_json::from_slice(&reply.body) {
+            Ok(bucket) => bucket,
+            Err(error) => return Facts::unknown(&self.unreadable(&error.to_string())),
+        };
+        let on = bucket.versioning.is_some_and(|versioning| versioning.enabled);
+        let policy = bucket.retention_policy;
+        let enabled = policy.is_some() || bucket.object_retention.is_some();
+        let lock = match policy {
+            None => Ok(BucketLock { enabled, mode: LockMode::None, period: None }),
+            Some(policy) => match policy.retention_period.parse() {
+                Err(_) => Err(self.unreadable("the retention policy has no period")),
+                Ok(seconds) => {
+                    let period = Some(Duration::from_secs(seconds));
+                    let mode = match policy.is_locked {
+                        true => LockMode::Compliance,
+                        false => LockMode::Governance,
+                    };
+                    Ok(BucketLock { enabled, mode, period })
+                }
+            },
+        };
+        let rules = bucket.lifecycle.unwrap_or_default().rule;
+        let access = bucket.iam_configuration.unwrap_or_default();
+        let kept = bucket.soft_delete_policy.unwrap_or_default().retention_duration_seconds;
+        Facts {
+            time,
+            versioning: Ok(if on { Versioning::On } else { Versioning::Off }),
+            lock,
+            lifecycle: Ok(rules.into_iter().map(GoogleRule::plain).collect()),
+            private: Ok(access.public_access_prevention == "enforced"),
+            encryption: Ok(bucket.encryption.and_then(|key| key.default_kms_key_name)),
+            soft_delete: Ok(Duration::from_secs(kept.parse().unwrap_or(0))),
+        }
+    }
+
+    async fn azure(&self, container: &str) -> Facts {
+        let query = [("restype", "container")];
+        let reply = match self.cloud.send(Method::HEAD, container, "", &query, &[]).await {
+            Ok(reply) => reply,
+            Err(error) => return Facts::unknown(&self.call.http(&error)),
+        };
+        let untold = || {
+            self.call
+                .error(Kind::Denied, "the storage service doesn't tell")
+                .with_hint("Azure tells it through its management interface: az storage account blob-service-properties show")
+        };
+        let says = |name: &str| reply.header(name).eq_ignore_ascii_case("true");
+        let by_version = says("x-ms-immutable-storage-with-versioning-enabled");
+        let policy = says("x-ms-has-immutability-policy");
+        let mode = if policy { LockMode::Undisclosed } else { LockMode::None };
+        let scope = reply.header("x-ms-default-encryption-scope");
+        let default = ["", "$account-encryption-key"].contains(&scope);
+        Facts {
+            time: self.time(&reply),
+            // Locks by version are only to be had where versions are kept.
+            versioning: if by_version { Ok(Versioning::On) } else { Err(untold()) },
+            lock: Ok(BucketLock { enabled: by_version || policy, mode, period: None }),
+            lifecycle: Err(untold()),
+            private: Ok(reply.header("x-ms-blob-public-access").is_empty()),
+            encryption: Ok((!default).then(|| scope.to_owned())),
+            soft_delete: Err(untold()),
+        }
+    }
+
+    async fn get(&self, base: &str, question: &str) -> Result<Reply, HttpError> {
+        let query = [(question, "")];
+        let query = if question.is_empty() { &[][..] } else { &query[..] };
+        self.cloud.send(Method::GET, base, "", query, &[]).await
+    }
+
+    /// Asks S3 for one of a bucket's settings; none when it was never set.
+    async fn ask(
+        &self,
+        bucket: &str,
+        question: &str,
+        root: &str,
+        records: &[&str],
+    ) -> Fact<Option<Page>> {
+        match self.get(bucket, question).await {
+            Ok(reply) => self.page(&reply, root, records).map(Some),
+            Err(error) if never_set(&error) => Ok(None),
+            Err(error) => Err(self.call.http(&error)),
+        }
+    }
+
+    fn page(&self, reply: &Reply, root: &str, records: &[&str]) -> Fact<Page> {
+        xml::page(&reply.body, root, records).map_err(|why| self.unreadable(&why))
+    }
+
+    fn time(&self, reply: &Reply) -> Fact<i64> {
+        date::parse(reply.header("date")).ok_or_else(|| self.unreadable("it has no date"))
+    }
+
+    fn unreadable(&self, why: &str) -> Error {
+        self.call.error(Kind::Unavailable, &format!("the answer can't be understood: {why}"))
+    }
+}
+
+/// S3's words for a setting that was never made.
+fn never_set(error: &HttpError) -> bool {
+    const CODES: [&str; 4] = [
+        "ObjectLockConfigurationNotFoundError",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    ];
+    translate::failed_exchange(error).is_some_and(|failure| CODES.contains(&failure.code()))
+}
+
+fn text(fields: &Fields, name: &str) -> String {
+    fields.get(name).map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+fn versioning(fields: &Fields) -> Versioning {
+    match text(fields, "Status").as_str() {
+        "Enabled" => Versioning::On,
+        "Suspended" => Versioning::Suspended,
+        _ => Versioning::Off,
+    }
+}
+
+fn s3_rule(fields: &Fields) -> LifecycleRule {
+    let has = |start: &str| {
+        let mut names = fields.range(start.to_owned()..).map(|(name, _)| name);
+        names.next().is_some_and(|name| name.starts_with(start))
+    };
+    let prefixes = ["Prefix", "Filter/Prefix", "Filter/And/Prefix"];
+    let prefix = prefixes.iter().map(|name| text(fields, name)).find(|prefix| !prefix.is_empty());
+    let class = text(fields, "Transition/StorageClass");
+    LifecycleRule {
+        id: text(fields, "ID"),
+        enabled: text(fields, "Status") == "Enabled",
+        prefix: prefix.unwrap_or_default(),
+        // Removing markers that hide nothing any more removes no object.
+        expires: has("Expiration/Days") || has("Expiration/Date"),
+        expires_versions: has("NoncurrentVersionExpiration"),
+        moves_to: Some(class).filter(|class| !class.is_empty()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GoogleBucket {
+    versioning: Option<GoogleVersioning>,
+    retention_policy: Option<GooglePolicy>,
+    object_retention: Option<serde::de::IgnoredAny>,
+    lifecycle: Option<GoogleLifecycle>,
+    iam_configuration: Option<GoogleAccess>,
+    encryption: Option<GoogleKey>,
+    soft_delete_policy: Option<GoogleSoftDelete>,
+}
+
+#[derive(Deserialize)]
+struct GoogleVersioning {
+    #[serde(default)]
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GooglePolicy {
+    retention_period: String,
+    #[serde(default)]
+    is_locked: bool,
+}
+
+#[derive(Deserialize, Default)]
+struct GoogleLifecycle {
+    #[serde(default)]
+    rule: Vec<GoogleRule>,
+}
+
+#[derive(Deserialize)]
+struct GoogleRule {
+    action: GoogleAction,
+    #[serde(default)]
+    condition: GoogleCondition,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GoogleAction {
+    r#type: String,
+    storage_class: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct GoogleCondition {
+    is_live: Option<bool>,
+    num_newer_versions: Option<u64>,
+    #[serde(default)]
+    matches_prefix: Vec<String>,
+}
+
+impl GoogleRule {
+    fn plain(self) -> LifecycleRule {
+        let deletes = self.action.r#type == "Delete";
+        let newer = self.condition.num_newer_versions.unwrap_or(0) > 0;
+        LifecycleRule {
+            id: String::new(),
+            enabled: true,
+            // A rule with several is at least as wide as what they begin with in common.
+            prefix: match &self.condition.matches_prefix[..] {
+                [one] => one.clone(),
+                _ => String::new(),
+            },
+            expires: deletes && self.condition.is_live != Some(false) && !newer,
+            expires_versions: deletes && self.condition.is_live != Some(true),
+            moves_to: self.action.storage_class,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct GoogleAccess {
+    #[serde(default)]
+    public_access_prevention: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GoogleKey {
+    default_kms_key_name: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct GoogleSoftDelete {
+    #[serde(default)]
+    retention_duration_seconds: String,
+}

@@ -1,0 +1,310 @@
+//! One page of each cloud's listings.
+
+use serde::Deserialize;
+
+use crate::date;
+use crate::store::Version;
+use crate::xml::{self, Fields};
+
+/// What of a query tells where a page begins.
+pub(crate) type Query = Vec<(&'static str, String)>;
+
+/// A page; its keys are whole paths in the bucket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Version>,
+    /// Where the next page begins; none on the last.
+    pub(crate) next: Option<Query>,
+}
+
+/// S3's and Google's answer to `?list-type=2`.
+pub(crate) fn s3_objects(body: &[u8]) -> Result<Page, String> {
+    let page = xml::page(body, "ListBucketResult", &["Contents"])?;
+    let encoded = is_encoded(&page.fields);
+    let entries = page.records.iter().map(|(_, fields)| {
+        let mut entry = s3_entry(fields, encoded)?;
+        entry.latest = true;
+        Ok(entry)
+    });
+    let next = filled(&page.fields, "NextContinuationToken")
+        .map(|token| vec![("continuation-token", token.to_owned())]);
+    if next.is_none() && is_true(&page.fields, "IsTruncated") {
+        return Err("it is cut short and doesn't say where it goes on".to_owned());
+    }
+    Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
+}
+
+/// S3's answer to `?versions`.
+pub(crate) fn s3_versions(body: &[u8]) -> Result<Page, String> {
+    let page = xml::page(body, "ListVersionsResult", &["Version", "DeleteMarker"])?;
+    let encoded = is_encoded(&page.fields);
+    let entries = page.records.iter().map(|(element, fields)| {
+        let mut entry = s3_entry(fields, encoded)?;
+        let id = filled(fields, "VersionId").ok_or("an entry has no version id")?;
+        entry.id = Some(id.to_owned());
+        entry.latest = is_true(fields, "IsLatest");
+        entry.marker = element == "DeleteMarker";
+        Ok(entry)
+    });
+    let entries = entries.collect::<Result<_, String>>()?;
+    if !is_true(&page.fields, "IsTruncated") {
+        return Ok(Page { entries, next: None });
+    }
+    let key = filled(&page.fields, "NextKeyMarker")
+        .ok_or("it is cut short and doesn't say where it goes on")?;
+    let mut next = vec![("key-marker", decoded(key, encoded))];
+    if let Some(id) = filled(&page.fields, "NextVersionIdMarker") {
+        next.push(("version-id-marker", id.to_owned()));
+    }
+    Ok(Page { entries, next: Some(next) })
+}
+
+fn s3_entry(fields: &Fields, encoded: bool) -> Result<Version, String> {
+    let key = filled(fields, "Key").ok_or("an entry has no key")?;
+    let class = filled(fields, "StorageClass").unwrap_or("");
+    Ok(Version {
+        key: decoded(key, encoded),
+        id: None,
+        size: size(filled(fields, "Size"))?,
+        modified: date_of(filled(fields, "LastModified"))?,
+        latest: false,
+        marker: false,
+        // GLACIER_IR reads at once.
+        archived: matches!(class, "GLACIER" | "DEEP_ARCHIVE"),
+    })
+}
+
+/// Azure's answer to `comp=list`, with or without versions.
+pub(crate) fn azure(body: &[u8], versions: bool) -> Result<Page, String> {
+    let page = xml::page(body, "EnumerationResults", &["Blob"])?;
+    let mut entries = Vec::with_capacity(page.records.len());
+    for (_, fields) in &page.records {
+        let name = filled(fields, "Name").ok_or("an entry has no name")?;
+        let deleted = is_true(fields, "Deleted");
+        let id = filled(fields, "VersionId").filter(|_| versions);
+        entries.push(Version {
+            key: if fields.contains_key("Name@encoded") {
+                unescape(name, false)
+            } else {
+                name.to_owned()
+            },
+            id: id.map(str::to_owned),
+            size: size(filled(fields, "Properties/Content-Length"))?,
+            modified: date_of(filled(fields, "Properties/Last-Modified"))?,
+            // An account without versions says nothing about them.
+            latest: !deleted && (id.is_none() || is_true(fields, "IsCurrentVersion")),
+            marker: false,
+            archived: filled(fields, "Properties/AccessTier") == Some("Archive"),
+        });
+    }
+    let next = filled(&page.fields, "NextMarker").map(|marker| vec![("marker", marker.to_owned())]);
+    Ok(Page { entries, next })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GooglePage {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    items: Vec<GoogleItem>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GoogleItem {
+    name: String,
+    generation: String,
+    size: String,
+    updated: String,
+    time_deleted: Option<String>,
+}
+
+/// Google's answer to `versions=true` by its JSON interface.
+pub(crate) fn google_versions(body: &[u8]) -> Result<Page, String> {
+    let page: GooglePage =
+        serde_json::from_slice(body).map_err(|error| format!("its JSON is damaged: {error}"))?;
+    // Any JSON object would do for a page without items: "there is nothing".
+    if page.kind != "storage#objects" {
+        return Err("its JSON isn't a list of objects".to_owned());
+    }
+    let entries = page.items.into_iter().map(|item| {
+        let deleted = item.time_deleted.as_deref().is_some_and(|time| !time.is_empty());
+        Ok(Version {
+            key: item.name,
+            id: Some(item.generation).filter(|id| !id.is_empty()),
+            size: size(Some(&item.size))?,
+            modified: date_of(Some(&item.updated))?,
+            latest: !deleted,
+            marker: false,
+            archived: false,
+        })
+    });
+    let entries = entries.collect::<Result<_, String>>()?;
+    let next = page.next_page_token.filter(|token| !token.is_empty());
+    Ok(Page { entries, next: next.map(|token| vec![("pageToken", token)]) })
+}
+
+fn filled<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields.get(name).map(String::as_str).filter(|text| !text.is_empty())
+}
+
+fn is_true(fields: &Fields, name: &str) -> bool {
+    filled(fields, name).is_some_and(|text| text.trim() == "true")
+}
+
+fn size(text: Option<&str>) -> Result<u64, String> {
+    // Markers have none.
+    text.map_or(Ok(0), |text| text.trim().parse().map_err(|_| "a size isn't a number".to_owned()))
+}
+
+fn date_of(text: Option<&str>) -> Result<i64, String> {
+    text.and_then(date::parse).ok_or_else(|| "an entry has no readable date".to_owned())
+}
+
+/// Not every server does what `encoding-type=url` asks for; one that does says so.
+fn is_encoded(fields: &Fields) -> bool {
+    filled(fields, "EncodingType") == Some("url")
+}
+
+fn decoded(key: &str, encoded: bool) -> String {
+    if encoded { unescape(key, true) } else { key.to_owned() }
+}
+
+/// Undoes percent-encoding; what isn't any stays as it is, for the key is somebody else's anyway.
+fn unescape(text: &str, plus: bool) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        let escaped =
+            (byte == b'%').then(|| u8::try_from(digit(0)? * 16 + digit(1)?).ok()).flatten();
+        rest = match escaped {
+            Some(value) => {
+                bytes.push(value);
+                after.get(2..).unwrap_or_default()
+            }
+            None => {
+                bytes.push(if plus && byte == b'+' { b' ' } else { byte });
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: i64 = 1_792_567_680_000_000;
+
+    fn version(key: &str, id: Option<&str>) -> Version {
+        Version {
+            key: key.to_owned(),
+            id: id.map(str::to_owned),
+            size: 5,
+            modified: DATE,
+            latest: true,
+            marker: false,
+            archived: false,
+        }
+    }
+
+    #[test]
+    fn versions_of_s3() {
+        let page = s3_versions(
+            b"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextKeyMarker>a+b%2F</NextKeyMarker><NextVersionIdMarker>v2</NextVersionIdMarker>\
+            <Version><Key>a%2F%2Fb+c%2B</Key><VersionId>v1</VersionId><IsLatest>true</IsLatest><LastModified>2026-10-21T07:28:00.000Z</LastModified><Size>5</Size><StorageClass>STANDARD</StorageClass></Version>\
+            <DeleteMarker><Key>k</Key><VersionId>v3</VersionId><IsLatest>false</IsLatest><LastModified>2026-10-21T07:28:00Z</LastModified></DeleteMarker>\
+            <Version><Key>k</Key><VersionId>null</VersionId><IsLatest>false</IsLatest><LastModified>2026-10-21T07:28:00Z</LastModified><Size>5</Size><StorageClass>GLACIER</StorageClass></Version>\
+            </ListVersionsResult>",
+        )
+        .unwrap();
+        let marker = Version { size: 0, latest: false, marker: true, ..version("k", Some("v3")) };
+        let cold = Version { latest: false, archived: true, ..version("k", Some("null")) };
+        assert_eq!(page.entries, [version("a//b c+", Some("v1")), marker, cold]);
+        let next = [("key-marker", "a b/".to_owned()), ("version-id-marker", "v2".to_owned())];
+        assert_eq!(page.next.unwrap(), next);
+    }
+
+    #[test]
+    fn objects_of_s3_and_google() {
+        let page = s3_objects(
+            b"<ListBucketResult><Contents><Key>a+%41</Key><LastModified>2026-10-21T07:28:00Z</LastModified><Size>5</Size></Contents></ListBucketResult>",
+        );
+        let expected = Page { entries: vec![version("a+%41", None)], next: None };
+        assert_eq!(page.unwrap(), expected, "as it is where the server encodes nothing");
+        let cut = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+        assert!(s3_objects(cut.as_bytes()).unwrap_err().contains("where it goes on"));
+        let cut = "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>";
+        assert!(s3_versions(cut.as_bytes()).unwrap_err().contains("where it goes on"));
+        for (entry, why) in [
+            ("<Size>5</Size>", "no key"),
+            ("<Key>k</Key><Size>5</Size>", "no readable date"),
+            ("<Key>k</Key><Size>-5</Size>", "isn't a number"),
+            ("<Key>k</Key><LastModified>2026-10-21T07:28:00Z</LastModified>", "no version id"),
+        ] {
+            let xml =
+                format!("<ListVersionsResult><Version>{entry}</Version></ListVersionsResult>");
+            assert!(s3_versions(xml.as_bytes()).unwrap_err().contains(why), "{entry}");
+        }
+    }
+
+    #[test]
+    fn versions_of_azure() {
+        let blob = |name: &str, more: &str| {
+            format!(
+                "<Blob><Name>{name}</Name>{more}<Properties><Last-Modified>Wed, 21 Oct 2026 07:28:00 GMT</Last-Modified><Content-Length>5</Content-Length><AccessTier>Archive</AccessTier></Properties></Blob>"
+            )
+        };
+        let list = |blobs: &str| {
+            format!(
+                "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"x\" ContainerName=\"c\"><Blobs>{blobs}</Blobs><NextMarker>m1</NextMarker></EnumerationResults>"
+            )
+        };
+        let blobs =
+            blob("k", "<VersionId>2026-1</VersionId><IsCurrentVersion>true</IsCurrentVersion>")
+                + &blob("k", "<VersionId>2026-0</VersionId>")
+                + &blob("gone", "<Deleted>true</Deleted>")
+                + &blob("plain", "");
+        let page = azure(list(&blobs).as_bytes(), true).unwrap();
+        let cold = |key, id, latest| Version { archived: true, latest, ..version(key, id) };
+        assert_eq!(
+            page.entries,
+            [
+                cold("k", Some("2026-1"), true),
+                cold("k", Some("2026-0"), false),
+                cold("gone", None, false),
+                cold("plain", None, true)
+            ]
+        );
+        assert_eq!(page.next.unwrap(), [("marker", "m1".to_owned())]);
+    }
+
+    #[test]
+    fn versions_of_google() {
+        let item = |name: &str, more: &str| {
+            format!(
+                "{{\"name\":\"{name}\",\"generation\":\"17\",\"size\":\"5\",\"updated\":\"2026-10-21T07:28:00.000Z\"{more}}}"
+            )
+        };
+        let deleted = item("b", ",\"timeDeleted\":\"2026-10-22T07:28:00.000Z\"");
+        let body = format!(
+            "{{\"kind\":\"storage#objects\",\"nextPageToken\":\"t\",\"items\":[{},{deleted}]}}",
+            item("a//b", "")
+        );
+        let page = google_versions(body.as_bytes()).unwrap();
+        let old = Version { latest: false, ..version("b", Some("17")) };
+        assert_eq!(page.entries, [version("a//b", Some("17")), old]);
+        assert_eq!(page.next.unwrap(), [("pageToken", "t".to_owned())]);
+        let empty = google_versions(b"{\"kind\":\"storage#objects\"}").unwrap();
+        assert_eq!(empty, Page { entries: vec![], next: None });
+        for body in
+            ["", "{}", "[]", "{\"items\":[]}", "{\"kind\":\"storage#objects\",\"items\":[{}]}"]
+        {
+            assert!(google_versions(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a bucket's settings are read as.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::io::Write;
+use std::time::Duration;
+
+use auditseal_vault::double::MemoryStore;
+use auditseal_vault::{
+    BucketLock, Kind, LifecycleRule, LockMode, Options, Store, Versioning, open,
+};
+use common::{Server, answer, in_child, secret, with_s3_keys, xml_error};
+
+const DATE: &str = "Date: Wed, 21 Oct 2026 07:28:00 GMT\r\n";
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A server whose answer depends on what follows the `?`.
+fn server(answers: &'static [(&'static str, &'static str)], otherwise: String) -> Server {
+    Server::new(move |request, stream| {
+        let question = request.target.split_once('?').map_or("", |(_, query)| query);
+        let found = answers.iter().find(|(name, _)| *name == question);
+        let given = found.map_or(otherwise.clone(), |(_, body)| answer("200 OK", DATE, body));
+        stream.write_all(given.as_bytes()).ok();
+    })
+}
+
+fn rule(id: &str, prefix: &str) -> LifecycleRule {
+    LifecycleRule {
+        id: id.to_owned(),
+        enabled: true,
+        prefix: prefix.to_owned(),
+        expires: false,
+        expires_versions: false,
+        moves_to: None,
+    }
+}
+
+#[test]
+fn of_a_locked_s3_bucket() {
+    with_s3_keys("of_a_locked_s3_bucket", async {
+        let server = server(
+            &[
+                (
+                    "versioning",
+                    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+                ),
+                (
+                    "object-lock",
+                    "<ObjectLockConfiguration xmlns=\"x\"><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Years>2</Years></DefaultRetention></Rule></ObjectLockConfiguration>",
+                ),
+                (
+                    "lifecycle",
+                    "<LifecycleConfiguration><Rule><ID>cold</ID><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition></Rule><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>9</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule><Rule><ID>markers</ID><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>",
+                ),
+                (
+                    "publicAccessBlock",
+                    "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+                ),
+                (
+                    "encryption",
+                    "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>k1</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>",
+                ),
+            ],
+            xml_error("500 Oops", "InternalError"),
+        );
+        let facts = server.open("s3://bucket/some/prefix").facts().await;
+        assert_eq!(facts.time.unwrap(), 1_792_567_680_000_000);
+        assert_eq!(facts.versioning.unwrap(), Versioning::On);
+        let period = Some(730 * DAY);
+        let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period };
+        assert_eq!(facts.lock.unwrap(), lock);
+        let cold = LifecycleRule { moves_to: Some("GLACIER".into()), ..rule("cold", "a/") };
+        let old = LifecycleRule { expires: true, expires_versions: true, ..rule("old", "") };
+        let markers = LifecycleRule { enabled: false, ..rule("markers", "") };
+        assert_eq!(facts.lifecycle.unwrap(), [cold, old, markers]);
+        assert!(!facts.private.unwrap(), "one of the four isn't on");
+        assert_eq!(facts.encryption.unwrap().unwrap(), "aws:kms k1");
+    });
+}
+
+#[test]
+fn of_a_plain_s3_bucket_and_of_one_that_nobody_may_ask() {
+    with_s3_keys("of_a_plain_s3_bucket_and_of_one_that_nobody_may_ask", async {
+        let plain = server(
+            &[
+                ("versioning", "<VersioningConfiguration/>"),
+                ("lifecycle", "<LifecycleConfiguration/>"),
+                ("object-lock", "<ObjectLockConfiguration/>"),
+                ("encryption", "<Error/>"),
+            ],
+            xml_error("404 Not Found", "NoSuchPublicAccessBlockConfiguration"),
+        );
+        let facts = plain.open("s3://bucket").facts().await;
+        assert_eq!(facts.versioning.unwrap(), Versioning::Off);
+        let lock = BucketLock { enabled: false, mode: LockMode::None, period: None };
+        assert_eq!(facts.lock.unwrap(), lock);
+        assert_eq!((facts.lifecycle.unwrap().len(), facts.private.unwrap()), (0, false));
+        assert_eq!(facts.encryption.unwrap_err().kind(), Kind::Unavailable);
+        let denied = server(&[], xml_error("403 Forbidden", "AccessDenied"));
+        let facts = denied.open("s3://bucket").facts().await;
+        let errors = [
+            facts.time.unwrap_err(),
+            facts.versioning.unwrap_err(),
+            facts.lock.unwrap_err(),
+            facts.lifecycle.unwrap_err(),
+            facts.private.unwrap_err(),
+            facts.encryption.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), Kind::Denied, "{error}");
+            assert!(error.to_string().starts_with("read the settings of s3://bucket: "), "{error}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn of_a_google_bucket() {
+    let server = Server::fixed(answer(
+        "200 OK",
+        DATE,
+        "{\"versioning\":{\"enabled\":true},\"retentionPolicy\":{\"retentionPeriod\":\"172800\",\"isLocked\":true},\"lifecycle\":{\"rule\":[{\"action\":{\"type\":\"Delete\"},\"condition\":{\"age\":9,\"matchesPrefix\":[\"a/\"]}},{\"action\":{\"type\":\"Delete\"},\"condition\":{\"numNewerVersions\":3}},{\"action\":{\"type\":\"SetStorageClass\",\"storageClass\":\"ARCHIVE\"}}]},\"iamConfiguration\":{\"publicAccessPrevention\":\"enforced\"},\"encryption\":{\"defaultKmsKeyName\":\"k\"},\"softDeletePolicy\":{\"retentionDurationSeconds\":\"604800\"}}",
+    ));
+    let facts = server.open("gs://bucket").facts().await;
+    assert_eq!(server.requests()[0].target, "/storage/v1/b/bucket");
+    let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period: Some(2 * DAY) };
+    assert_eq!((facts.lock.unwrap(), facts.versioning.unwrap()), (lock, Versioning::On));
+    let all = LifecycleRule { expires: true, expires_versions: true, ..rule("", "a/") };
+    let versions = LifecycleRule { expires_versions: true, ..rule("", "") };
+    let moved = LifecycleRule { moves_to: Some("ARCHIVE".into()), ..rule("", "") };
+    assert_eq!(facts.lifecycle.unwrap(), [all, versions, moved]);
+    assert!(facts.private.unwrap());
+    assert_eq!(facts.encryption.unwrap().unwrap(), "k");
+    assert_eq!(facts.soft_delete.unwrap(), 7 * DAY);
+    let open_bucket =
+        Server::fixed(answer("200 OK", DATE, "{\"retentionPolicy\":{\"retentionPeriod\":\"9\"}}"));
+    let facts = open_bucket.open("gs://bucket").facts().await;
+    assert_eq!(facts.lock.unwrap().mode, LockMode::Governance);
+    assert!(!facts.private.unwrap());
+    assert_eq!(facts.versioning.unwrap(), Versioning::Off);
+}
+
+#[test]
+fn of_an_azure_container() {
+    in_child("of_an_azure_container", &[("AZURE_STORAGE_ACCOUNT_KEY", &secret())], async {
+        let headers = format!(
+            "{DATE}x-ms-has-immutability-policy: true\r\nx-ms-blob-public-access: blob\r\nx-ms-default-encryption-scope: scope\r\n"
+        );
+        let server = Server::fixed(answer("200 OK", &headers, ""));
+        let endpoint = Some(format!("{}/account", server.endpoint()));
+        let store = open("az://box", &Options { endpoint, ..server.options() }).unwrap();
+        let facts = store.facts().await;
+        assert_eq!(server.requests()[0].target, "/account/box?restype=container");
+        let lock = BucketLock { enabled: true, mode: LockMode::Undisclosed, period: None };
+        assert_eq!(facts.lock.unwrap(), lock);
+        assert!(!facts.private.unwrap());
+        assert_eq!(facts.encryption.unwrap().unwrap(), "scope");
+        let untold = facts.versioning.unwrap_err();
+        assert!(untold.hint().unwrap().contains("management interface"), "{untold}");
+        assert!(facts.soft_delete.is_err() && facts.lifecycle.is_err());
+    });
+}
+
+#[tokio::test]
+async fn of_what_has_none() {
+    assert_eq!(MemoryStore::new().facts().await.lock.unwrap_err().kind(), Kind::Invalid);
+    let root = tempfile::tempdir().unwrap();
+    let store = open(&format!("file://{}", root.path().display()), &Options::default()).unwrap();
+    assert!(store.facts().await.lock.unwrap_err().to_string().contains("nothing in it is locked"));
+}
