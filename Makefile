@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e torture soak vectors
+.PHONY: help demo test check e2e torture sim soak vectors
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,8 +27,12 @@ e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java an
 torture: ## a log at 20,000 events/s while auditseal is killed, refused and out of disk; about 4 minutes
 	crates/e2e/run.sh torture
 
+sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
+	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
+
 soak: ## what takes longer than a test may: random histories, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
+	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch};
-use auditseal_shipper::{Input, Job, Now, ReadBack, Report};
+use auditseal_shipper::{Input, Job, Now, Report};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::fs::OpenFile;
-use auditseal_vault::{Kind, Store};
+use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -18,6 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::progress::{ChainProgress, add};
+use crate::readback::read_back;
 use crate::source::{Looked, Source, locked};
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, pack};
@@ -148,25 +149,13 @@ impl Hands {
         });
     }
 
-    /// What stands at the key decides what a failed upload was. Only the store's own word counts:
-    /// a proxy's error page is no answer.
+    /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
         self.tasks.spawn(async move {
             let ours = object.await?;
-            // One byte more than ours is enough to know that it is another object; a foreign one
-            // is fetched in full as far as it can be a seal of ours.
-            let limit = (ours.len() as u64).max(64 << 20);
             failpoint!("agent.read_back.before");
-            let found = match store.get(&key.to_string(), None, limit).await {
-                Ok(found) if found.bytes == ours => ReadBack::Same,
-                Ok(found) => ReadBack::Other(found.bytes.to_vec()),
-                Err(error) => match error.kind() {
-                    Kind::NotFound => ReadBack::Absent,
-                    Kind::TooLarge => ReadBack::Other(Vec::new()),
-                    _ => ReadBack::Unknown(error.to_string()),
-                },
-            };
+            let found = read_back(&store, &key, &ours).await;
             failpoint!("agent.read_back.after");
             Ok(Input::ReadBack(found))
         });

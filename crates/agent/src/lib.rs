@@ -10,7 +10,10 @@ mod keyfile;
 mod pack;
 mod pipeline;
 mod progress;
+mod readback;
 mod settings;
+#[cfg(test)]
+mod sim;
 mod source;
 mod start;
 mod worker;

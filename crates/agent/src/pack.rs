@@ -2,9 +2,10 @@
 
 use auditseal_format::{Anchor, Compression, PackError, Packer, RangeFacts, hash};
 use auditseal_shipper::{Job, PackedJob, Take};
-use auditseal_tail::ReadError;
+use auditseal_tail::{DiskFile, ReadError};
 
-use crate::hands::Content;
+/// What reads a take's bytes.
+type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
 
 /// Most NUL runs of a batch that become holes: FORMAT.md allows 1,024, the seal has room for these.
 const MAX_HOLES: usize = 256;
@@ -29,7 +30,10 @@ struct Short {
 ///
 /// # Errors
 /// [`PackError`]: the compressor failed, or its output doesn't decode to its input.
-pub(crate) fn pack(job: &Job<Content>, compression: Compression) -> Result<PackedJob, PackError> {
+pub(crate) fn pack<F: DiskFile>(
+    job: &Job<Content<F>>,
+    compression: Compression,
+) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     loop {
         let mut packer = Packer::new(compression, MAX_HOLES)?;
@@ -49,9 +53,9 @@ pub(crate) fn pack(job: &Job<Content>, compression: Compression) -> Result<Packe
 
 type Taken = Result<Vec<RangeFacts>, (usize, Short)>;
 
-fn take_all(
+fn take_all<F: DiskFile>(
     packer: &mut Packer,
-    takes: &[Take<Content>],
+    takes: &[Take<Content<F>>],
     short: &[Option<Short>],
 ) -> Result<Taken, PackError> {
     let mut facts = Vec::with_capacity(takes.len());
@@ -67,9 +71,9 @@ fn take_all(
 }
 
 /// Reads a take up to `limit` into the packer, part by part.
-fn read_take(
+fn read_take<F: DiskFile>(
     packer: &mut Packer,
-    take: &Take<Content>,
+    take: &Take<Content<F>>,
     limit: u64,
 ) -> Result<Result<(), Short>, PackError> {
     let mut buffer = vec![0; READ];
@@ -99,7 +103,11 @@ fn read_take(
     Ok(Ok(()))
 }
 
-fn read(content: &Content, at: u64, buffer: &mut [u8]) -> Result<usize, &'static str> {
+fn read<F: DiskFile>(
+    content: &Content<F>,
+    at: u64,
+    buffer: &mut [u8],
+) -> Result<usize, &'static str> {
     match content.read_at(at, buffer) {
         Ok(0) => Err("truncated"),
         Ok(n) => Ok(n),
@@ -114,7 +122,7 @@ fn keep_last(tail: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// The anchor behind the last bytes that were read of a take.
-fn anchor(take: &Take<Content>, tail: &[u8]) -> Anchor {
+fn anchor<F: DiskFile>(take: &Take<Content<F>>, tail: &[u8]) -> Anchor {
     let missing = (ANCHOR - tail.len()) as u64;
     let from = take.start.saturating_sub(missing);
     let mut bytes = vec![0; usize::try_from(take.start - from).unwrap_or(0)];

@@ -154,7 +154,8 @@ fn describe(problem: &Problem) -> Error {
     error
 }
 
-fn convert(look: Look<auditseal_tail::fs::OpenFile>) -> Input<Content> {
+/// A look's result in the shipper's terms.
+pub(crate) fn convert<F>(look: Look<F>) -> Input<Arc<auditseal_tail::Content<F>>> {
     let takes = look.takes.into_iter().map(|take| Take {
         file: take.file,
         name: name(&take.name),

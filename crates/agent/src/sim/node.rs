@@ -1,0 +1,297 @@
+//! The process: what it holds in memory, and what becomes of what it asks for.
+
+use std::sync::{Arc, Mutex};
+
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _};
+use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, Report, Shipper};
+use auditseal_spool::{Final, Spool, StateDir};
+use auditseal_tail::{Follower, Settings};
+use auditseal_vault::double::Fault;
+use auditseal_vault::{Kind, Operation, Store};
+use bytes::Bytes;
+
+use super::Sim;
+use super::disk::{self, SimDisk, SimFile};
+use crate::pack::pack;
+use crate::readback::read_back;
+use crate::source::{convert, locked};
+use crate::start::{Asking, past, read_seal};
+
+type Content = Arc<auditseal_tail::Content<SimFile>>;
+
+/// What was asked for and hasn't happened yet.
+pub(super) enum Pending {
+    Look(u64),
+    Pack(Job<Content>),
+    Commit(ObjectKey, Arc<SealedBatch>),
+    Put(ObjectKey),
+    ReadBack(ObjectKey),
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Look(limit) => write!(f, "look {limit}"),
+            Self::Pack(job) => write!(f, "pack {}", job.ticket),
+            Self::Commit(key, _) => write!(f, "commit {key}"),
+            Self::Put(key) => write!(f, "put {key}"),
+            Self::ReadBack(key) => write!(f, "read back {key}"),
+        }
+    }
+}
+
+/// How a pipeline ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Done,
+    /// Between a thing's being done and anybody's knowing it.
+    Crashed,
+    Adopt(ObjectKey, Vec<u8>),
+    Pass(ObjectKey, u32),
+}
+
+pub(super) struct Node {
+    follower: Follower<SimDisk>,
+    shipper: Shipper<Content>,
+    spool: Mutex<Spool>,
+    /// Holds the directory's lock.
+    _state: StateDir,
+    pub(super) pending: Vec<Pending>,
+    committed: Vec<(FileId, u64)>,
+    /// Sealed and not stored.
+    unsent: usize,
+}
+
+impl Node {
+    pub(super) fn stored_all(&self) -> bool {
+        self.unsent == 0
+    }
+}
+
+impl Sim {
+    fn config() -> Config {
+        Config {
+            origin: Self::origin(),
+            mode: Mode::Live,
+            batch_bytes: 3_000,
+            window: 1_000_000_000,
+            heartbeat: 60_000_000_000,
+            jobs: 2,
+            spool_limit: 40_000,
+            give_up: None,
+            backoff: Backoff { first: 10_000_000, max: 1_000_000_000, seed: 1 },
+            cluster_uid: None,
+            machine_id: Some([5; 16]),
+        }
+    }
+
+    /// Starts as the agent does: from the spool, or from the bucket.
+    pub(super) fn start(&mut self, pass: Option<(&'static str, u32)>) -> Node {
+        let state = StateDir::open(&self.dir.path().join("state")).unwrap();
+        let spool = Mutex::new(state.spool(&Self::origin()).unwrap());
+        let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        let asking = Asking {
+            origin: &Self::origin(),
+            key: signer.key(),
+            machine_id: Self::config().machine_id,
+            store: &store,
+            give_up: None,
+            backoff: Self::config().backoff,
+        };
+        let mut past = self.runtime.block_on(past(&spool, &asking)).unwrap();
+        past.start.reanchor = pass.or(past.start.reanchor);
+        let unsent = past.start.spooled.len();
+        let settings = Settings { max_open: 24, ..Settings::default() };
+        let family = disk::agent::family();
+        let follower = Follower::new(family, self.disk.clone(), past.history, settings);
+        let config = Self::config();
+        let (compression, now) = (Compression::default(), self.now());
+        let shipper = Shipper::new(config, compression, Box::new(signer), past.start, now);
+        let (pending, committed) = (Vec::new(), Vec::new());
+        let mut node = Node { follower, shipper, spool, _state: state, pending, committed, unsent };
+        assert!(self.step(&mut node, Input::Wake).is_none(), "it only begins");
+        node
+    }
+
+    /// The process ends at once; what it had asked the network for may yet happen.
+    pub(super) fn crash(&mut self, node: Node, state_lost: bool) -> Node {
+        disk::trace(|| format!("crash, state lost: {state_lost}"));
+        for pending in &node.pending {
+            if let Pending::Put(key) = pending
+                && let Ok(bytes) = locked(&node.spool).read(key)
+            {
+                self.flying.push((key.clone(), bytes.into()));
+            }
+        }
+        drop(node);
+        if state_lost {
+            std::fs::remove_dir_all(self.dir.path().join("state")).unwrap();
+            self.sealed = 0;
+        }
+        self.forget();
+        self.start(None)
+    }
+
+    pub(super) fn restart(&mut self, node: Node, ended: Ended) -> Node {
+        disk::trace(|| format!("ended: {ended:?}"));
+        let mut pass = None;
+        match ended {
+            Ended::Done => panic!("nobody said stop"),
+            Ended::Crashed => return self.crash(node, false),
+            Ended::Adopt(key, object) => {
+                let mut spool = locked(&node.spool);
+                spool.discard_from(key.seq).unwrap();
+                let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
+                spool.commit(&key, &object).unwrap();
+                for old in before {
+                    let seal = read_seal(&spool, &old).unwrap();
+                    spool.remember(&Final::of(&seal).collect::<Vec<_>>()).unwrap();
+                    spool.discard(&old).unwrap();
+                }
+            }
+            Ended::Pass(key, epoch) => {
+                locked(&node.spool).discard_from(key.seq).unwrap();
+                pass = Some(("squatted", epoch));
+            }
+        }
+        drop(node);
+        self.sealed = 0;
+        self.forget();
+        self.start(pass)
+    }
+
+    /// What the oracle may no longer ask for: what only the ended run knew.
+    fn forget(&mut self) {
+        let mut objects = self.store.objects();
+        let path = self.dir.path().join("state");
+        if let Ok(state) = StateDir::open(&path) {
+            let spool = state.spool(&Self::origin()).unwrap();
+            for entry in spool.entries() {
+                let bytes = spool.read(&entry.key).unwrap();
+                objects.insert(entry.key.to_string(), bytes.into());
+            }
+        }
+        self.model.archive = super::reader::archive(&objects);
+        self.model.crash();
+    }
+
+    pub(super) fn step(&mut self, node: &mut Node, input: Input<Content>) -> Option<Ended> {
+        let now = self.now();
+        for action in node.shipper.step(input, now) {
+            match action {
+                Action::Look(limit) => node.pending.push(Pending::Look(limit)),
+                Action::Pack(job) => node.pending.push(Pending::Pack(job)),
+                Action::Commit(key, sealed) => node.pending.push(Pending::Commit(key, sealed)),
+                Action::Put(key) => node.pending.push(Pending::Put(key)),
+                Action::ReadBack(key) => node.pending.push(Pending::ReadBack(key)),
+                Action::Discard(key) => {
+                    let mut spool = locked(&node.spool);
+                    let seal = read_seal(&spool, &key).unwrap();
+                    spool.remember(&Final::of(&seal).collect::<Vec<_>>()).unwrap();
+                    spool.discard(&key).unwrap();
+                }
+                Action::Report(report) => self.report(node, report),
+                Action::Adopt(key, object) => return Some(Ended::Adopt(key, object)),
+                Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
+                Action::Fork(key, why) => panic!("no fork here: {key}, {why}"),
+                Action::GiveUp(why) => panic!("the daemon never gives up: {why}"),
+                Action::Done => return Some(Ended::Done),
+            }
+        }
+        None
+    }
+
+    fn report(&mut self, node: &mut Node, report: Report) {
+        match report {
+            Report::Sealed { seal, .. } => {
+                assert!(seal.seq == 0 || seal.seq > self.sealed, "the head goes back");
+                self.sealed = seal.seq;
+                node.unsent += 1;
+                node.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
+            }
+            Report::Stored(_) | Report::FoundStored(_) => {
+                node.unsent = node.unsent.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does one of the pending things, in one of its outcomes.
+    pub(super) fn perform(&mut self, node: &mut Node, at: usize, faulty: bool) -> Option<Ended> {
+        let pending = node.pending.remove(at);
+        let fate = if faulty { self.chance.below(20) } else { 19 };
+        disk::trace(|| format!("{pending:?}, fate {fate}"));
+        let input = match pending {
+            Pending::Look(limit) => self.look(node, limit, fate == 0),
+            Pending::Pack(job) => {
+                let packed = pack(&job, Compression::default()).unwrap();
+                Input::Packed(job.ticket, Box::new(packed))
+            }
+            Pending::Commit(key, sealed) => match fate {
+                0 => Input::CommitFailed("not done".into()),
+                1 => {
+                    locked(&node.spool).commit(&key, &sealed.bytes).unwrap();
+                    return Some(Ended::Crashed);
+                }
+                _ => {
+                    locked(&node.spool).commit(&key, &sealed.bytes).unwrap();
+                    Input::Committed
+                }
+            },
+            Pending::Put(key) => self.put(node, &key, fate),
+            Pending::ReadBack(key) => self.read_back(node, &key, fate),
+        };
+        self.step(node, input)
+    }
+
+    fn look(&mut self, node: &mut Node, limit: u64, lost: bool) -> Input<Content> {
+        for (file, end) in node.committed.drain(..) {
+            node.follower.committed(&file, end);
+        }
+        let (now, notices) = {
+            let mut world = self.disk.world();
+            (world.clock, world.hear(lost))
+        };
+        node.follower.noticed(notices);
+        let look = node.follower.look(now, limit);
+        disk::trace(|| format!("-> {look:?}"));
+        convert(look)
+    }
+
+    fn put(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
+        let bytes = Bytes::from(locked(&node.spool).read(key).unwrap());
+        let nth = self.store.calls(Operation::Put) + 1;
+        let fault = match fate {
+            0 => Some(Fault::Refuse(Kind::Unavailable)),
+            1 => Some(Fault::StoreThenFail(Kind::Timeout)),
+            2 => Some(Fault::Refuse(Kind::Denied)),
+            3 => {
+                // Nobody hears of it again for now.
+                self.flying.push((key.clone(), bytes));
+                return Input::Doubt("no answer in time".into());
+            }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.store.fail(Operation::Put, nth, fault);
+        }
+        match self.runtime.block_on(self.store.put_new(&key.to_string(), bytes)) {
+            Ok(_) => Input::Stored,
+            Err(error) => Input::Doubt(error.to_string()),
+        }
+    }
+
+    fn read_back(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
+        let ours = Bytes::from(locked(&node.spool).read(key).unwrap());
+        let nth = self.store.calls(Operation::Get) + 1;
+        match fate {
+            0 => self.store.fail(Operation::Get, nth, Fault::Refuse(Kind::Timeout)),
+            1 => self.store.fail(Operation::Get, nth, Fault::HtmlPage),
+            2 => self.store.fail(Operation::Get, nth, Fault::WrongBytes),
+            _ => {}
+        }
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        Input::ReadBack(self.runtime.block_on(read_back(&store, key, &ours)))
+    }
+}
