@@ -4,6 +4,8 @@
 #   kube.sh build    from the Go module proxy, unless the binaries of these versions are there
 #   kube.sh up       start; audit log in $KUBE_DIR/audit, admin kubeconfig in $KUBE_DIR/kubeconfig
 #   kube.sh load     varied requests, about 250 events for each of N (60) rounds
+#   kube.sh kill     SIGKILL for the apiserver
+#   kube.sh again    start it again, with the environment that `up` had
 #   kube.sh quiet    stop the controllers and wait until the log stands still
 #   kube.sh events   the apiserver's own count of audit events and of failed writes: "EVENTS ERRORS"
 #   kube.sh log      the log's bytes in the order they were written
@@ -67,6 +69,18 @@ up() {
     --listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \
     --initial-cluster "default=http://127.0.0.1:$peer"
 
+  printf '%s %s\n' "$client" "$api" >ports
+  apiserver
+  spawn . kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig=controllers.kubeconfig --use-service-account-credentials \
+    --service-account-private-key-file=sa.key --root-ca-file=certs/apiserver.crt --secure-port=0
+  # It makes each namespace's default service account: once the first is there, the controllers work.
+  wait_for 60 . kube-controller-manager api /api/v1/namespaces/default/serviceaccounts/default || { show_logs kube-controller-manager.log; die "no controllers"; }
+}
+
+# In $KUBE_DIR, on the ports of its first start.
+apiserver() {
+  local client api
+  read -r client api <ports
   # No certificate is given: it makes its own, good for the bind address. It refuses to advertise a loopback address, hence one of the
   # documentation range that nothing dials. Without the ServiceAccount admission plugin pods need no token, so nothing waits for one.
   # shellcheck disable=SC2086  # EXTRA is a list of flags
@@ -79,10 +93,11 @@ up() {
     --audit-log-maxsize="${MAXSIZE:-1}" --audit-log-maxbackup="${MAXBACKUP:-0}" --audit-log-maxage=0 ${EXTRA:-}
 
   wait_for 120 . kube-apiserver api /readyz || { show_logs etcd.log kube-apiserver.log; die "kube-apiserver is not ready"; }
-  spawn . kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig=controllers.kubeconfig --use-service-account-credentials \
-    --service-account-private-key-file=sa.key --root-ca-file=certs/apiserver.crt --secure-port=0
-  # It makes each namespace's default service account: once the first is there, the controllers work.
-  wait_for 60 . kube-controller-manager api /api/v1/namespaces/default/serviceaccounts/default || { show_logs kube-controller-manager.log; die "no controllers"; }
+}
+
+again() {
+  cd "$KUBE_DIR"
+  apiserver
 }
 
 # Four users whose tokens live as long as this directory. The certificate that the apiserver makes comes with its own CA, so clients can
@@ -225,6 +240,7 @@ down() {
 
 case ${1:-} in
   up) up_or_down "$KUBE_DIR/session.env" ;;
-  build | load | quiet | events | log | down) "$1" ;;
-  *) die "usage: kube.sh build|up|load|quiet|events|log|down" ;;
+  kill) stop "$KUBE_DIR" kube-apiserver 0 ;;
+  build | load | again | quiet | events | log | down) "$1" ;;
+  *) die "usage: kube.sh build|up|load|kill|again|quiet|events|log|down" ;;
 esac
