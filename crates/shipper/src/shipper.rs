@@ -160,16 +160,7 @@ impl<C: Clone> Shipper<C> {
         match input {
             Input::Wake => {}
             Input::Looked { takes, losses, more } => self.looked(takes, losses, more, now, out),
-            Input::Packed(ticket, done) => {
-                for planned in &mut self.queue {
-                    if let Planned::Batch { ticket: theirs, result, .. } = planned
-                        && *theirs == ticket
-                    {
-                        *result = Some(done);
-                        break;
-                    }
-                }
-            }
+            Input::Packed(ticket, done) => self.packed(ticket, done, out),
             Input::Committed => self.committed(now, out),
             Input::CommitFailed(why) => self.commit_failed(why, now, out),
             Input::Stored => self.uploads.accepted(out),
@@ -178,6 +169,28 @@ impl<C: Clone> Shipper<C> {
             Input::Changed => self.look.changed = true,
             Input::Stop => self.stop(),
         }
+    }
+
+    fn packed(&mut self, ticket: u64, done: Box<PackedJob>, out: &mut Vec<Action<C>>) {
+        let ours = |planned: &Planned<C>| matches!(planned, Planned::Batch { ticket: theirs, .. } if *theirs == ticket);
+        let Some(at) = self.queue.iter().position(ours) else { return };
+        let Planned::Batch { takes, result, .. } = &mut self.queue[at] else { return };
+        let Some(split) = behind_short(takes, &done) else {
+            *result = Some(done);
+            return;
+        };
+        // The file's gap must stand between its ranges, so what follows is another batch.
+        let rest = takes.split_off(split);
+        let takes = std::mem::take(takes);
+        let both = [takes, rest].map(|takes| {
+            self.tickets += 1;
+            out.push(Action::Pack(Job { ticket: self.tickets, takes: takes.clone() }));
+            Planned::Batch { ticket: self.tickets, takes, result: None }
+        });
+        let behind = self.queue.split_off(at + 1);
+        self.queue.pop_back();
+        self.queue.extend(both);
+        self.queue.extend(behind);
     }
 
     fn looked(
@@ -477,6 +490,14 @@ impl<C: Clone> Shipper<C> {
 
 fn bare<C>(kind: Kind, losses: Vec<Loss>) -> Planned<C> {
     Planned::Bare { kind, reason: None, epoch: None, losses }
+}
+
+/// The first take that goes on in a file whose take before it turned out short.
+fn behind_short<C>(takes: &[Take<C>], done: &PackedJob) -> Option<usize> {
+    let short = |take: &Take<C>, at: usize| {
+        done.short.iter().any(|(short, ..)| *short < at && takes[*short].file == take.file)
+    };
+    (0..takes.len()).find(|at| short(&takes[*at], *at))
 }
 
 /// The ranges of a batch; returns what couldn't be read any more when it was packed.

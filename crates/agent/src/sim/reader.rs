@@ -21,6 +21,11 @@ pub(super) fn archive(objects: &BTreeMap<String, Bytes>) -> Archive {
     let mut behind_gap = BTreeSet::new();
     for (_, object) in chain {
         let Ok(seal) = ObjectSeal::open(object) else { continue };
+        super::disk::trace(|| {
+            let (seal, ranges) = (&seal.seal, seal.seal.ranges.iter());
+            let ranges: Vec<_> = ranges.map(|r| (r.file.to_string(), r.start, r.end)).collect();
+            format!("reads {} {} {ranges:?} {:?}", seal.seq, seal.kind, seal.gaps)
+        });
         let mut payload = &payload(&seal, object)[..];
         for range in &seal.seal.ranges {
             let (mine, rest) = payload.split_at(range.payload_bytes().unwrap() as usize);
