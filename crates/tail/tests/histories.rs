@@ -92,8 +92,11 @@ fn runner(salt: u8) -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
 }
 
+/// What happens to the disk, and what the agent does meanwhile.
+type Case = (Vec<(u8, Op)>, Vec<Turn>);
+
 /// In a form that can be pasted into `regressions.rs`.
-fn show(failure: TestError<(Vec<(u8, Op)>, Vec<Turn>)>) {
+fn show(failure: TestError<Case>) {
     match failure {
         TestError::Fail(why, (script, turns)) => panic!("{why}\n&{script:?},\n&{turns:?},"),
         TestError::Abort(why) => panic!("{why}"),
