@@ -38,6 +38,7 @@ pub enum Op {
     GzipRemove,
     /// All of them.
     Gzip,
+    /// With its unfinished copy: lumberjack takes both for one backup.
     DeleteOldest,
     /// The live file is cut to nothing in place.
     Truncate,
@@ -112,6 +113,7 @@ impl World {
             Op::DeleteOldest => {
                 if let Some(name) = self.backups(|_| true).first().cloned() {
                     self.delete(&name);
+                    self.delete(&format!("{name}.gz"));
                 }
             }
             Op::Truncate => self.truncate(),
@@ -255,6 +257,10 @@ impl World {
 
     fn rename(&mut self) {
         let Some(index) = self.dir.get(LIVE).copied() else { return };
+        // Lumberjack rotates for a line that no longer fits: never an empty file.
+        if self.inodes[index].bytes.is_empty() {
+            return;
+        }
         // Stamps come twice only within one millisecond, in which nothing gets compressed.
         let packed = self.dir.contains_key(&format!("{}.gz", stamped(self.stamp)));
         if !std::mem::take(&mut self.same_stamp) || packed {
