@@ -29,6 +29,7 @@ torture: ## a log at 20,000 events/s while auditseal is killed, refused and out 
 
 soak: ## what takes longer than a test may: random histories, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
+	crates/tail/tests/mutants.sh
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again

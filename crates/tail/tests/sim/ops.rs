@@ -110,12 +110,7 @@ impl World {
             Op::GzipFill => self.gzip(2),
             Op::GzipRemove => self.gzip(3),
             Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
-            Op::DeleteOldest => {
-                if let Some(name) = self.backups(|_| true).first().cloned() {
-                    self.delete(&name);
-                    self.delete(&format!("{name}.gz"));
-                }
-            }
+            Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
             Op::Copy => self.copy(),
             Op::UnlinkLive => {
@@ -202,6 +197,13 @@ impl World {
         while let Some(index) = story {
             self.stories[index].names.insert(name.to_owned());
             story = self.stories[index].previous;
+        }
+    }
+
+    fn delete_oldest(&mut self) {
+        if let Some(name) = self.backups(|_| true).first().cloned() {
+            self.delete(&name);
+            self.delete(&format!("{name}.gz"));
         }
     }
 
