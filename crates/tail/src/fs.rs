@@ -43,7 +43,14 @@ impl Disk for Directory {
                 }),
                 // Renamed or deleted meanwhile, or a dangling link.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                // A link to itself, say: whatever it is, it mustn't keep the others from being
+                // listed. The follower complains about it, if it has a log's name.
+                Err(_) => entries.push(Entry {
+                    name: entry.file_name(),
+                    key: FileKey { dev: 0, ino: 0 },
+                    size: 0,
+                    regular: false,
+                }),
             }
         }
         Ok(entries)

@@ -126,6 +126,20 @@ fn only_regular_files_are_opened() {
 }
 
 #[test]
+fn a_link_to_itself_is_one_problem_and_hides_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    append(&directory.path().join("audit.log"), b"one\n");
+    for name in ["stranger", "audit-2026-01-02T15-04-05.000.log"] {
+        std::os::unix::fs::symlink(name, directory.path().join(name)).unwrap();
+    }
+    let mut follower = follower(directory.path(), History::default(), Mode::Follow);
+    let look = follower.look(0, 1 << 20);
+    let names: Vec<_> = look.problems.iter().map(|problem| problem.name.to_str()).collect();
+    assert_eq!(names, [Some("audit-2026-01-02T15-04-05.000.log")]);
+    assert_eq!(look.takes.iter().map(read).collect::<Vec<_>>(), [b"one\n"]);
+}
+
+#[test]
 fn stat_tells_size_and_links() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.log");

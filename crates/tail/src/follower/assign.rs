@@ -70,6 +70,7 @@ impl<D: Disk> Follower<D> {
         for file in busy {
             if self.agrees(id, head, file, look)? {
                 self.with_carrier(id, |carrier| carrier.state = State::Standby(file, head));
+                self.name_by_copy(id, file);
                 return Ok(());
             }
         }

@@ -264,15 +264,19 @@ impl<D: Disk> Follower<D> {
             .collect();
         active.sort_unstable();
         let mut left = limit;
+        let unplaced = self.looks == 1 && !self.orphans.is_empty();
+        let mut waiting = unplaced;
         for (_, file, id) in active {
             // The first listing may have missed a file that was begun and is being renamed. Until
             // it is found, nobody can tell which files stand before it.
             let begun = self.accounts.get(&file).is_some_and(|account| account.begun);
             let Some(carrier) = self.carriers.get(&id) else { continue };
-            let unplaced = self.looks == 1 && !self.orphans.is_empty();
             let full = self.begun >= self.settings.max_begun + SPARE;
-            if !begun && (unplaced || full || self.must_wait(carrier)) {
+            if !begun && (waiting || full || self.must_wait(carrier)) {
                 look.more |= unplaced || self.unreported(carrier);
+                // Nor is a younger one begun before it: after a crash, that would tell that nothing
+                // is missing.
+                waiting = true;
                 continue;
             }
             let gzip = carrier.gzip();

@@ -15,7 +15,7 @@ use super::finish::MISSES;
 use crate::carrier::{Carrier, Standing, State};
 use crate::disk::Disk;
 use crate::names::{Age, Role};
-use crate::types::{Gap, GapReason, Look, Notice, Notices};
+use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
 
 /// Names remembered: far more than a directory keeps.
 const MAX_KNOWN: usize = 65_536;
@@ -29,6 +29,10 @@ pub(super) struct Watch {
     reported: Vec<(Role, Notice)>,
     /// Listings there had been when reports were last handed in; `None`: they never are.
     asked: Option<u64>,
+    /// Reports were lost since the last listing.
+    deaf: bool,
+    /// The same, of the time before: from then on happened what was reported last.
+    asked_before: u64,
     blind: Option<Blind>,
     /// The last listing before the time that this look found files to be missing of.
     broken: Option<u64>,
@@ -74,9 +78,11 @@ impl<D: Disk> Follower<D> {
                 self.watch.reported.push((role, notice));
             }
         }
+        self.watch.deaf |= notices.lost;
         if notices.lost {
             self.blinded();
         }
+        self.watch.asked_before = self.watch.asked.unwrap_or(self.listings);
         self.watch.asked = Some(self.listings);
     }
 
@@ -91,6 +97,12 @@ impl<D: Disk> Follower<D> {
 
     /// Compares what was reported with what is listed.
     pub(super) fn compare(&mut self) {
+        if std::mem::take(&mut self.watch.deaf) {
+            // What became of these was reported then, if ever.
+            while let Some(carrier) = self.vanished_live() {
+                carrier.removed = true;
+            }
+        }
         let reported = std::mem::take(&mut self.watch.reported);
         for (role, notice) in reported {
             let name = match (&role.age, notice) {
@@ -134,10 +146,41 @@ impl<D: Disk> Follower<D> {
 
     /// The live file that a listing missed was renamed first, whatever happened later.
     fn name_vanished_live(&mut self, role: &Role, name: &OsStr) -> bool {
-        let now = self.now;
+        let since = self.watch.asked_before;
         let Some(carrier) = self.vanished_live() else { return false };
+        // Listed first amid what was reported, it may stand behind the file of that name.
+        if carrier.listing > since {
+            carrier.removed = true;
+            return false;
+        }
         // It was written to after it was listed, or it wouldn't have been rotated.
         carrier.unseen = carrier.held.is_none() && carrier.size == 0;
+        let order = carrier.order;
+        self.rename_vanished(order, role, name);
+        true
+    }
+
+    /// A compressed copy of a vanished live file tells what that was renamed to.
+    pub(super) fn name_by_copy(&mut self, id: u64, file: FileId) {
+        let Some(copy) = self.carriers.get(&id).filter(|copy| copy.is_copy(file)) else { return };
+        let source = self.accounts.get(&file).and_then(|account| account.carrier);
+        let Some(source) = source.and_then(|source| self.carriers.get(&source)) else { return };
+        if !source.listed
+            && source.role.age == Age::Live
+            && matches!(copy.role.age, Age::Stamped(_))
+        {
+            let (order, role, name) = (source.order, copy.role.clone(), copy.name.clone());
+            self.rename_vanished(order, &role, &name);
+        }
+    }
+
+    fn rename_vanished(&mut self, order: u64, role: &Role, name: &OsStr) {
+        let now = self.now;
+        let mut all = self.carriers.values_mut();
+        let Some(carrier) = all.find(|c| c.order == order && c.role.age == Age::Live && !c.listed)
+        else {
+            return;
+        };
         carrier.role.age = role.age.clone();
         name.clone_into(&mut carrier.name);
         carrier.standing = Standing::Rotated;
@@ -148,7 +191,6 @@ impl<D: Disk> Follower<D> {
         {
             name.clone_into(&mut account.name);
         }
-        true
     }
 
     /// After a time without reports: is anything there that was there before?
@@ -156,29 +198,36 @@ impl<D: Disk> Follower<D> {
         self.watch.broken = None;
         let Some(mut blind) = self.watch.blind.filter(|_| self.listed) else { return };
         let before = |c: &Carrier<D::File>| c.listing <= blind.listing;
+        let first = !self.accounts.values().any(|account| account.begun);
         let begun = |c: &Carrier<D::File>| {
             let file = match c.state {
                 State::Active(file) | State::Standby(file, _) => Some(file),
                 _ => c.account,
             };
-            file.and_then(|file| self.accounts.get(&file)).is_some_and(|account| account.begun)
+            let account = file.and_then(|file| self.accounts.get(&file));
+            account.is_some_and(|account| {
+                // What vanished in the first look of all, and turns up compressed.
+                let source = account.carrier.and_then(|id| self.carriers.get(&id));
+                let gone = source.is_some_and(|c| !c.listed && c.listing == 1);
+                account.begun || (first && gone && matches!(c.state, State::Standby(..)))
+            })
         };
         let fresh = || self.carriers.values().filter(|c| !before(c));
-        let known = self.accounts.values().any(|a| a.begun) || self.carriers.values().any(before);
+        // Before the first look of all nothing is known; amid it, what vanished was.
+        let known = !first || self.carriers.values().any(|c| before(c) || !c.listed);
         let still = self.carriers.values().any(|c| c.listed && before(c));
-        if !known || still || fresh().any(begun) {
+        if !known || still || fresh().any(|c| c.listed && begun(c)) {
             self.watch.blind = None;
             return;
         }
-        // An empty file says nothing; nor does an empty directory.
-        if fresh().all(|c| c.size == 0) {
-            return;
-        }
+        // An empty file says nothing yet, nor does an empty directory: the next may be being made.
+        let empty = fresh().all(|c| c.size == 0);
         let unsure = fresh().any(|c| {
             let unread = matches!(c.state, State::Unread | State::Identified(_));
             c.pending || (unread && c.gzip())
         });
-        look.more |= !unsure || self.draining();
+        look.more |= !empty && (!unsure || self.draining());
+        let unsure = unsure || empty;
         if unsure && self.now - blind.since < self.settings.linger {
             return;
         }
@@ -211,9 +260,11 @@ impl<D: Disk> Follower<D> {
         let blind = self.watch.blind.map(|blind| blind.listing).or(self.watch.broken);
         blind.is_some_and(|listing| carrier.listing > listing)
             || self.unreported(carrier)
-            || self.carriers.values().any(|gone| {
-                let vanished = !gone.listed && gone.held.is_none();
-                vanished && gone.listing <= carrier.listing && (gone.size > 0 || gone.unseen)
+            || self.carriers.values().any(|other| {
+                let vanished = !other.listed && other.held.is_none();
+                let damaged = other.gzip() && matches!(other.state, State::Unread);
+                (vanished && (other.size > 0 || other.unseen))
+                    || (other.held.is_some() && other.pending && damaged && !self.over(other))
             })
     }
 }

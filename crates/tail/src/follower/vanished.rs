@@ -30,13 +30,13 @@ impl<D: Disk> Follower<D> {
                 continue;
             }
             let Some(carrier) = self.carriers.remove(&id) else { continue };
-            // Others may have waited for what becomes of it.
-            look.more = true;
             let fate = if carrier.size == 0 && !carrier.unseen {
                 Fate::Found
             } else {
                 self.fate_of(&carrier, look)
             };
+            // Others may have waited for what becomes of it.
+            look.more |= !matches!(fate, Fate::Unknown);
             match fate {
                 Fate::Found => {}
                 Fate::Unknown => {
@@ -141,8 +141,9 @@ impl<D: Disk> Follower<D> {
             a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
         };
         let Some(account) = self.accounts.values().find(finished) else { return without };
-        if size.is_some_and(|size| size > account.taken) {
-            // It had grown since.
+        let unwatched = gone.role.gzip && account.final_since == 0;
+        if unwatched || size.is_some_and(|size| size > account.taken) {
+            // It had grown since, or may have while nobody ran.
             self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
         }
         Fate::Found

@@ -7,7 +7,7 @@ use auditseal_tail::{
     Anchor, Family, FileId, Follower, Gap, GapReason, History, Known, Look, Settings, Take,
 };
 
-use super::{Need, SimDisk, SimFile};
+use super::{Need, SimDisk, SimFile, Story};
 
 /// Something to be committed.
 #[derive(Debug, Clone)]
@@ -42,6 +42,18 @@ pub struct Archived {
     pub final_: bool,
     pub ends: Vec<Known>,
     pub gaps: Vec<Gap>,
+}
+
+impl Archived {
+    /// Whether this is the beginning of the story.
+    pub fn begins(&self, story: &Story) -> bool {
+        // A piece of a first line may be the beginning of several: its name decides.
+        let name = self.last.as_ref().map(|known| known.name.to_string_lossy());
+        let named = || name.is_some_and(|name| story.names.contains(&*name));
+        !self.bytes.is_empty()
+            && story.bytes.starts_with(&self.bytes)
+            && (self.bytes.contains(&b'\n') || named())
+    }
 }
 
 #[derive(Debug, Default)]
@@ -169,7 +181,7 @@ impl Agent {
         let mut world = self.disk.world();
         world.heard.clear();
         for story in &mut world.stories {
-            let archived = self.archive.of(&story.bytes);
+            let archived = self.archive.of(story);
             story.relisted = false;
             story.announced = false;
             story.read = false;
@@ -317,10 +329,8 @@ impl Archive {
         history
     }
 
-    /// The archived file whose bytes are the beginning of these.
-    pub fn of(&self, story: &[u8]) -> Option<(&FileId, &Archived)> {
-        self.files
-            .iter()
-            .find(|(_, archived)| !archived.bytes.is_empty() && story.starts_with(&archived.bytes))
+    /// The archived file whose bytes are the beginning of the story's.
+    pub fn of(&self, story: &Story) -> Option<(&FileId, &Archived)> {
+        self.files.iter().find(|(_, archived)| archived.begins(story))
     }
 }

@@ -38,6 +38,7 @@ pub enum Op {
     GzipRemove,
     /// All of them.
     Gzip,
+    /// With its unfinished copy: lumberjack takes both for one backup.
     DeleteOldest,
     /// The live file is cut to nothing in place.
     Truncate,
@@ -109,11 +110,7 @@ impl World {
             Op::GzipFill => self.gzip(2),
             Op::GzipRemove => self.gzip(3),
             Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
-            Op::DeleteOldest => {
-                if let Some(name) = self.backups(|_| true).first().cloned() {
-                    self.delete(&name);
-                }
-            }
+            Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
             Op::Copy => self.copy(),
             Op::UnlinkLive => {
@@ -203,6 +200,13 @@ impl World {
         }
     }
 
+    fn delete_oldest(&mut self) {
+        if let Some(name) = self.backups(|_| true).first().cloned() {
+            self.delete(&name);
+            self.delete(&format!("{name}.gz"));
+        }
+    }
+
     pub fn delete(&mut self, name: &str) {
         if self.dir.contains_key(name) {
             self.heard.push(Notice::Removed(name.into()));
@@ -255,6 +259,10 @@ impl World {
 
     fn rename(&mut self) {
         let Some(index) = self.dir.get(LIVE).copied() else { return };
+        // Lumberjack rotates for a line that no longer fits: never an empty file.
+        if self.inodes[index].bytes.is_empty() {
+            return;
+        }
         // Stamps come twice only within one millisecond, in which nothing gets compressed.
         let packed = self.dir.contains_key(&format!("{}.gz", stamped(self.stamp)));
         if !std::mem::take(&mut self.same_stamp) || packed {

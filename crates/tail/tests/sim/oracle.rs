@@ -56,8 +56,19 @@ pub fn check(agent: &Agent, allowed: Allowed) {
             of.iter().map(|(f, a)| (f, a.bytes.len(), a.final_, &a.ends)).collect::<Vec<_>>(),
         );
         let best = of.iter().max_by_key(|(_, archived)| archived.bytes.len()).copied();
-        // Cut twice within one look: the first cut's gap has no end, and covers this one too.
-        let previous = story.previous.filter(|_| story.truncated);
+        // Cut again and again within one look: the first cut's gap has no end, and covers these too.
+        // What the live file held in between may be known of a copy, but was never seen in it.
+        let copy = |file: &FileId| {
+            let last = agent.archive.files[file].last.as_ref();
+            last.is_some_and(|known| known.name.to_string_lossy().starts_with("audit.log."))
+        };
+        let mut previous = story.previous.filter(|_| story.truncated);
+        while let Some(at) = previous.filter(|at| owners[*at].iter().all(copy)) {
+            if gapped(agent, &world.stories[at]) {
+                break;
+            }
+            previous = world.stories[at].previous;
+        }
         let cut_before = previous.is_some_and(|story| gapped(agent, &world.stories[story]));
         check_story(agent, index, story, best, Some(index) == live, cut_before, confused);
     }
@@ -146,7 +157,7 @@ fn confused(agent: &Agent, stories: &[Story]) -> bool {
     let unread = |gap: &&Gap| gap.reason != GapReason::Unseen && gap.end.is_none();
     archive.nameless.iter().filter(unread).any(|gap| {
         let mut named = stories.iter().filter(|s| s.names.contains(gap.name.to_str().unwrap()));
-        named.any(|story| archive.of(&story.bytes).is_some())
+        named.any(|story| archive.of(story).is_some())
     })
 }
 

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Sabotages the follower in one place at a time, in a copy, and asks whether a test notices.
+# Prints `mutation | caught by`; exits 1 if a mutation survives, 2 if one can't be made.
+# With words as arguments: only the mutations whose names hold one of them.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+# What the copy depends on is built already.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} RUST_BACKTRACE=0
+tar -C "$root" --exclude=./target --exclude=./.git -cf - . | tar -C "$copy" -xf -
+src=$copy/crates/tail/src
+cp -r "$src" "$copy/src.sound"
+survived=0
+
+# mutate NAME FILE OLD NEW: OLD must stand in FILE exactly once.
+mutate() {
+    if [ ${#only[@]} -gt 0 ]; then
+        local word wanted=0
+        for word in "${only[@]}"; do [[ $1 == *"$word"* ]] && wanted=1; done
+        [ $wanted = 1 ] || return 0
+    fi
+    rm -rf "$src" && cp -r "$copy/src.sound" "$src"
+    OLD=$3 NEW=$4 python3 - "$src/$2" <<'PY' || { echo "$1: its text is gone from $2" >&2; exit 2; }
+import os, sys
+path = sys.argv[1]
+text, old = open(path).read(), os.environ["OLD"]
+if text.count(old) != 1:
+    sys.exit(1)
+open(path, "w").write(text.replace(old, os.environ["NEW"]))
+PY
+    local log=$copy/log
+    # Unused parameters are what a mutation leaves behind.
+    if (cd "$copy" && RUSTFLAGS= cargo test --release --offline -p auditseal-tail) >"$log" 2>&1; then
+        echo "$1 | NOTHING"
+        survived=1
+    elif ! grep -q '^running ' "$log"; then
+        echo "$1: doesn't build" >&2
+        grep -m1 -A8 '^error' "$log" >&2 || true
+        exit 2
+    else
+        echo "$1 | $(grep -oP '^test \K.*(?= \.\.\. FAILED)' "$log" | paste -sd' ')"
+    fi
+}
+only=("$@")
+
+echo "mutation | caught by"
+mutate "no proof after the reads of a cut" follower/plain.rs \
+    'if !proves(&*source, proof)? {' 'if false && !proves(&*source, proof)? {'
+mutate "one miss is enough" follower/finish.rs \
+    'const MISSES: u8 = 3;' 'const MISSES: u8 = 1;'
+mutate "no second listing" follower/listing.rs \
+    'const RELISTS: usize = 6;' 'const RELISTS: usize = 1;'
+mutate "gzip beside plain is complete" follower/listing.rs \
+    '!role.gzip || !plain.contains(&role.age)' '!role.gzip || plain.len() < usize::MAX'
+mutate "no linger" follower/mod.rs \
+    'Standing::Rotated => self.draining() || quiet,' 'Standing::Rotated => true,'
+mutate "no place before others" follower/mod.rs \
+    'let before = self.before(&file);' 'let before = self.before(&file).filter(|_| false);'
+mutate "unlinked files aren't held" follower/finish.rs \
+    'State::Active(file) => self.settled(id) && self.lingered(carrier, &file),' \
+    'State::Active(file) => carrier.links == 0 || (self.settled(id) && self.lingered(carrier, &file)),'
+mutate "reports aren't waited for" follower/unseen.rs \
+    'self.watch.asked.is_some_and(|asked| carrier.listing > asked)' \
+    'self.watch.asked.is_some_and(|asked| carrier.listing > asked) && false'
+mutate "vanished files aren't waited for" follower/unseen.rs \
+    '(vanished && (other.size > 0 || other.unseen))' \
+    '(false && vanished && (other.size > 0 || other.unseen))'
+mutate "damaged gzip files aren't waited for" follower/unseen.rs \
+    'other.held.is_some() && other.pending && damaged' 'false && other.pending && damaged'
+mutate "younger files don't wait" follower/mod.rs \
+    'waiting = true;' 'waiting |= false;'
+mutate "unseen files aren't settled" follower/mod.rs \
+    'self.settle_unseen(&mut look);' ''
+mutate "a short gzip is whole" follower/vanished.rs \
+    '.is_some_and(|account| account.taken < expected)' \
+    '.is_some_and(|account| account.taken < expected && false)'
+mutate "an inode is a file" follower/listing.rs \
+    '(carrier.name == entry.name || renamed) && entry.size >= carrier.size' 'true'
+mutate "no second look for the tail" follower/mod.rs \
+    'carrier.calm >= 2' 'carrier.calm >= 0'
+mutate "the order of names" follower/listing.rs \
+    'let now = c.standing == Standing::Live || self.looks - c.rotated <= 1;' 'let now = true;'
+mutate "a commit forgets all starts" account.rs \
+    'if self.committed == self.taken {' 'if self.committed <= self.taken {'
+mutate "an anchor isn't asked" follower/mod.rs \
+    'Ok(crate::scan::anchor_at(file, offset)? == Some(anchor))' \
+    'Ok(crate::scan::anchor_at(file, offset)?.is_some() || anchor.as_ref().is_empty())'
+mutate "names are given by guess" follower/unseen.rs \
+    'if carrier.listing > since {' 'if carrier.listing > u64::MAX - since {'
+mutate "copies tell no names" follower/assign.rs \
+    'self.name_by_copy(id, file);' ''
+exit $survived
