@@ -34,6 +34,7 @@ soak: ## what takes longer than a test may: random histories, the long form of t
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
 	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
 	crates/tail/tests/mutants.sh
+	crates/e2e/doubles.sh 50
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again

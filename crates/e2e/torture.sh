@@ -10,7 +10,7 @@
 WORK=$(mktemp -d "$E2E/torture.XXXXXX")
 export SEAWEEDFS_DIR=$WORK/seaweedfs
 ORIGIN=e2e/node-1/audit
-CASES=(baseline kill kill-gzip term stopped stopped-killed overrun frozen churn line-40k line-1500k line-100m s3-503 s3-403 s3-lie full-state full-source)
+CASES=(baseline kill kill-gzip term stopped stopped-killed state-lost overrun frozen churn line-40k line-1500k line-100m s3-503 s3-403 s3-lie full-state full-source)
 MIB=$((1024 * 1024))
 trap 'finish clean' EXIT
 
@@ -182,6 +182,12 @@ stopped() {
     writes --rate 20000 --seconds "$long" --backups 0 --gzip && judge "20k/s, rotation and gzip while stopped (SIG$1)"
 }
 
+# The node loses all it knows, at random moments, and finds it again in the archive. Backups are kept: what was sealed and not stored is read again.
+state_lost() {
+  follow --every "$lost_every" --jitter --signal KILL --wipe "$dir/state" -- --window 1s &&
+    writes --rate 2000 --seconds "$lost_for" --backups 0 && judge "2k/s, kill -9 and state deleted about every $lost_every s"
+}
+
 # loses TITLE SUPERVISE_OPTION… -- WRITER_OPTION…: the log isn't kept for as long as it is away or takes to look, so lines are lost, whoever
 # reads it. The checker must notice, and a seal must say so: a chain that calls itself complete then is worse than the loss.
 loses() {
@@ -289,6 +295,7 @@ the_case() {
     term) term ;;
     stopped) stopped TERM ;;
     stopped-killed) stopped KILL ;;
+    state-lost) state_lost ;;
     overrun) loses "20k/s, down for 4 s" --every 4 --signal KILL --down 4 -- --backups 3 ;;
     frozen) loses "20k/s, frozen for 4 s" --every 4 --signal STOP --down 4 -- --backups 3 ;;
     churn) loses "20k/s, 300 kB files, 1 gz backup" -- --size 300000 --backups 1 --gzip ;;
@@ -306,8 +313,8 @@ the_case() {
 form=--short
 case ${1:-} in --short | --full) form=$1 && shift ;; esac
 case $form in
-  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 ;;
-  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 ;;
+  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 lost_every=2 lost_for=10 ;;
+  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 lost_every=2 lost_for=45 ;;
 esac
 [ $# -gt 0 ] || set -- "${CASES[@]}"
 for name in "$@"; do [[ " ${CASES[*]} " == *" $name "* ]] || die "usage: torture.sh [--short|--full] [${CASES[*]}]"; done

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Run a command, stop it every so often, start it again at once, and say what it used.
 
-supervise.py --report FILE [--every SECONDS --signal KILL|TERM|STOP [--down SECONDS]] [--grace SECONDS] -- COMMAND…
+supervise.py --report FILE [--every SECONDS --signal KILL|TERM|STOP [--down SECONDS] [--wipe DIR] [--jitter]] [--grace SECONDS] -- COMMAND…
 
-STOP freezes it for --down seconds instead; it isn't started again then.
+With --wipe the directory's content is gone at each start but the first; with --jitter the times vary by half. STOP freezes it for --down seconds instead; it isn't started again then.
 
 TERM to this process ends the command for good: TERM, and KILL after --grace. USR1 kills it at once. The report is one JSON object.
 """
@@ -11,7 +11,9 @@ TERM to this process ends the command for good: TERM, and KILL after --grace. US
 import argparse
 import json
 import os
+import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,12 +78,26 @@ class Command:
         os.rename(file + ".new", file)
 
 
+def pause(asked):
+    return asked.every * random.uniform(0.5, 1.5) if asked.jitter else asked.every
+
+
+def wipe(directory):
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.remove(entry.path)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--report", required=True)
     parser.add_argument("--every", type=float, default=0)
     parser.add_argument("--signal", choices=["KILL", "TERM", "STOP"], default="KILL")
     parser.add_argument("--down", type=float, default=0)
+    parser.add_argument("--wipe")
+    parser.add_argument("--jitter", action="store_true")
     parser.add_argument("--grace", type=float, default=60)
     parser.add_argument("command", nargs="+")
     asked = parser.parse_args()
@@ -92,12 +108,13 @@ def main():
     command = Command(asked.command)
     command.start()
     began = time.monotonic()
+    every = pause(asked)
     while not wanted:
         time.sleep(POLL)
         if command.look():
             command.report["bad_exits"].append(f"ended by itself: exit {command.child.returncode}")
             break
-        if asked.every and time.monotonic() - began >= asked.every:
+        if every and time.monotonic() - began >= every:
             frozen = asked.signal == "STOP"
             if frozen:
                 command.child.send_signal(signal.SIGSTOP)
@@ -110,8 +127,11 @@ def main():
             if frozen:
                 command.child.send_signal(signal.SIGCONT)
             else:
+                if asked.wipe:
+                    wipe(asked.wipe)
                 command.start()
             began = time.monotonic()
+            every = pause(asked)
     if wanted and command.child.returncode is None:
         # A process that is too young knows no signals yet: it would end without doing anything.
         while signal.SIGKILL not in wanted and time.monotonic() - began < YOUTH:
