@@ -17,6 +17,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::lag::Lag;
 use crate::progress::{ChainProgress, add};
 use crate::readback::read_back;
 use crate::source::{Looked, Source, locked};
@@ -40,6 +41,7 @@ pub(crate) struct Hands {
     /// Rung when the source's directory changes.
     pub(crate) bell: Arc<Notify>,
     looker: Worker,
+    lag: Arc<Mutex<Lag>>,
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
@@ -73,6 +75,7 @@ impl Hands {
             progress,
             bell,
             looker: Worker::new("look")?,
+            lag: Arc::default(),
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: VecDeque::new(),
@@ -87,12 +90,25 @@ impl Hands {
     pub(crate) fn look(&mut self, limit: u64) {
         let (source, now) = (Arc::clone(&self.source), self.now());
         let committed = std::mem::take(&mut self.committed);
-        let progress = Arc::clone(&self.progress);
+        let (progress, lag) = (Arc::clone(&self.progress), Arc::clone(&self.lag));
         let look = move || {
-            let Looked { input, problems, backlog } =
+            let Looked { input, problems, taken, backlog } =
                 locked(&source).look(&committed, now.boot.nanos, limit)?;
             failpoint!("agent.look.after");
-            progress.backlog_bytes.store(backlog, Ordering::Relaxed);
+            let lag = {
+                let mut lag = locked(&lag);
+                lag.looked(taken, backlog.bytes, now.boot.nanos);
+                if lag.alarms(backlog.until_loss, now.boot.nanos) {
+                    let minutes = backlog.until_loss.unwrap_or(0) / 60_000;
+                    let (bytes, files) = (backlog.bytes + backlog.gzip_bytes, backlog.files);
+                    warn!(bytes, files, "unread files will be deleted in about {minutes} min");
+                }
+                lag.nanos(now.boot.nanos)
+            };
+            progress.backlog_bytes.store(backlog.bytes, Ordering::Relaxed);
+            progress.lag_millis.store(lag / 1_000_000, Ordering::Relaxed);
+            let until_loss = backlog.until_loss.unwrap_or(u64::MAX);
+            progress.until_loss_millis.store(until_loss, Ordering::Relaxed);
             Ok((input, problems))
         };
         let done = self.looker.run(look);
@@ -200,6 +216,7 @@ impl Hands {
             Report::Sealed { seal, size, .. } => {
                 self.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
                 let bytes = seal.ranges.iter().map(|range| range.end - range.start).sum();
+                locked(&self.lag).sealed(bytes);
                 add(&progress.sealed_bytes, bytes);
                 add(&progress.lines, seal.payload.root.lines);
                 add(&progress.seals, 1);
@@ -227,6 +244,9 @@ impl Hands {
                 add(&progress.gaps, 1);
                 let name = loss.name.map(|name| name.to_string()).unwrap_or_default();
                 let (start, end, reason) = (loss.start, loss.end, loss.reason);
+                // Taken, and gone before it was packed; other losses were never taken.
+                locked(&self.lag)
+                    .sealed(end.unwrap_or(0).saturating_sub(start.unwrap_or(u64::MAX)));
                 error!(name, ?start, ?end, reason, "source bytes were lost; a gap seal says so");
             }
             Report::Squatter(key, why) => {

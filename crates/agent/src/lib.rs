@@ -7,6 +7,7 @@ mod clock;
 mod error;
 mod hands;
 mod keyfile;
+mod lag;
 mod pack;
 mod pipeline;
 mod progress;

@@ -25,6 +25,11 @@ impl Progress {
         chains.iter().map(|chain| chain.tally()).fold(Tally::default(), |sum, one| Tally {
             sealed_bytes: sum.sealed_bytes + one.sealed_bytes,
             backlog_bytes: sum.backlog_bytes + one.backlog_bytes,
+            lag_millis: sum.lag_millis.max(one.lag_millis),
+            until_loss_millis: match (sum.until_loss_millis, one.until_loss_millis) {
+                (Some(sum), Some(one)) => Some(sum.min(one)),
+                (sum, one) => sum.or(one),
+            },
             lines: sum.lines + one.lines,
             seals: sum.seals + one.seals,
             stored: sum.stored + one.stored,
@@ -41,6 +46,12 @@ pub struct Tally {
     pub sealed_bytes: u64,
     /// Source bytes known and not taken yet, as of the last look.
     pub backlog_bytes: u64,
+    /// How long the oldest byte that isn't sealed has been known of, milliseconds, as of the last
+    /// look; of several chains, the longest.
+    pub lag_millis: u64,
+    /// Milliseconds until the apiserver deletes a file with bytes that aren't taken, if it goes on
+    /// as it did so far; of several chains, the shortest. `None`: nothing waits, or it isn't known.
+    pub until_loss_millis: Option<u64>,
     /// Lines sealed.
     pub lines: u64,
     /// Seals committed.
@@ -58,6 +69,9 @@ pub struct Tally {
 pub(crate) struct ChainProgress {
     pub(crate) sealed_bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
+    pub(crate) lag_millis: AtomicU64,
+    /// `u64::MAX` for unknown.
+    pub(crate) until_loss_millis: AtomicU64,
     pub(crate) lines: AtomicU64,
     pub(crate) seals: AtomicU64,
     pub(crate) stored: AtomicU64,
@@ -71,6 +85,8 @@ impl ChainProgress {
         Self {
             sealed_bytes: zero(),
             backlog_bytes: zero(),
+            lag_millis: zero(),
+            until_loss_millis: AtomicU64::new(u64::MAX),
             lines: zero(),
             seals: zero(),
             stored: zero(),
@@ -84,12 +100,23 @@ impl ChainProgress {
         Tally {
             sealed_bytes: get(&self.sealed_bytes),
             backlog_bytes: get(&self.backlog_bytes),
+            lag_millis: get(&self.lag_millis),
+            until_loss_millis: Some(get(&self.until_loss_millis)).filter(|ms| *ms < u64::MAX),
             lines: get(&self.lines),
             seals: get(&self.seals),
             stored: get(&self.stored),
             object_bytes: get(&self.object_bytes),
             gaps: get(&self.gaps),
         }
+    }
+}
+
+impl Tally {
+    /// About how many events wait: by the length of those sealed so far. `None` before the first.
+    #[must_use]
+    pub fn backlog_events(&self) -> Option<u64> {
+        let events = u128::from(self.backlog_bytes) * u128::from(self.lines);
+        u64::try_from(events.checked_div(self.sealed_bytes.into())?).ok()
     }
 }
 

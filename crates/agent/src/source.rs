@@ -9,7 +9,8 @@ use auditseal_format::{FileId, FileName, Origin};
 use auditseal_shipper::{Input, Loss, Mode, Part, Take};
 use auditseal_tail::fs::Directory;
 use auditseal_tail::{
-    Disk as _, Family, Follower, History, Look, Notices, Problem, Reports, Settings, Watcher,
+    Backlog, Disk as _, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
+    Watcher,
 };
 use tokio::sync::Notify;
 
@@ -133,7 +134,9 @@ impl Source {
             return Err(describe(problem));
         }
         let problems = look.problems.iter().map(|problem| describe(problem).to_string()).collect();
-        Ok(Looked { input: convert(look), problems, backlog: self.follower.backlog().bytes })
+        let taken = look.takes.iter().map(|take| take.end - take.start).sum();
+        let backlog = self.follower.backlog();
+        Ok(Looked { input: convert(look), problems, taken, backlog })
     }
 }
 
@@ -142,7 +145,10 @@ impl Source {
 pub(crate) struct Looked {
     pub(crate) input: Input<Content>,
     pub(crate) problems: Vec<String>,
-    pub(crate) backlog: u64,
+    /// Bytes handed out.
+    pub(crate) taken: u64,
+    /// What is left for later.
+    pub(crate) backlog: Backlog,
 }
 
 fn describe(problem: &Problem) -> Error {

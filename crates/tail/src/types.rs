@@ -258,4 +258,7 @@ pub struct Backlog {
     pub open: usize,
     /// Bytes of held files that are unlinked.
     pub unlinked_bytes: u64,
+    /// Milliseconds until the oldest such file is deleted, if backups go on being deleted as they
+    /// were so far; `None` before the first was.
+    pub until_loss: Option<u64>,
 }

@@ -16,6 +16,7 @@ mod identify;
 mod inspect;
 mod listing;
 mod plain;
+mod retention;
 mod unseen;
 mod vanished;
 
@@ -61,6 +62,7 @@ pub struct Follower<D: Disk> {
     /// Listings so far.
     listings: u64,
     watch: unseen::Watch,
+    retention: retention::Retention,
     /// The last listing succeeded.
     listed: bool,
     /// Bytes that may still be decoded in this look.
@@ -95,6 +97,7 @@ impl<D: Disk> Follower<D> {
             looks: 0,
             listings: 0,
             watch: unseen::Watch::default(),
+            retention: retention::Retention::default(),
             listed: false,
             work: 0,
             begun: 0,
@@ -173,7 +176,7 @@ impl<D: Disk> Follower<D> {
     /// What is known and not taken.
     #[must_use]
     pub fn backlog(&self) -> Backlog {
-        let mut backlog = Backlog::default();
+        let mut backlog = Backlog { until_loss: self.until_loss(), ..Backlog::default() };
         for carrier in self.carriers.values() {
             backlog.open += usize::from(carrier.held.is_some());
             if carrier.unlinked() {

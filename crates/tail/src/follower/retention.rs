@@ -1,0 +1,97 @@
+//! How long backups are kept, as far as deletions have shown it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use auditseal_format::Time;
+
+use super::Follower;
+use crate::carrier::{Carrier, State};
+use crate::disk::Disk;
+use crate::names::Age;
+
+/// Deletions remembered: the shortest time counts, but not for ever.
+const REMEMBERED: usize = 8;
+
+/// What the listings showed of backups' ages.
+#[derive(Debug, Default)]
+pub(super) struct Retention {
+    /// Stamps listed last, microseconds.
+    present: BTreeSet<i64>,
+    /// How old a backup was when it was deleted, by the newest one's stamp: microseconds.
+    spans: VecDeque<i64>,
+}
+
+impl Retention {
+    fn saw(&mut self, present: BTreeSet<i64>) {
+        if let Some(newest) = present.last() {
+            for gone in self.present.difference(&present).filter(|gone| *gone < newest) {
+                self.spans.push_back(newest - gone);
+            }
+            while self.spans.len() > REMEMBERED {
+                self.spans.pop_front();
+            }
+        }
+        self.present = present;
+    }
+
+    /// Milliseconds until a file of this stamp is deleted; the live one's, for none.
+    fn left(&self, oldest: Option<i64>) -> Option<u64> {
+        let (span, newest) = (self.spans.iter().min()?, self.present.last()?);
+        let age = oldest.map_or(0, |oldest| newest - oldest);
+        u64::try_from((span - age).max(0) / 1000).ok()
+    }
+}
+
+impl<D: Disk> Follower<D> {
+    /// Learns from the listing just made.
+    pub(super) fn observe_retention(&mut self) {
+        let listed = self.carriers.values().filter(|carrier| carrier.listed);
+        self.retention.saw(listed.filter_map(stamp).collect());
+    }
+
+    /// Milliseconds until the oldest file with bytes to take is deleted, at the pace seen so far.
+    pub(super) fn until_loss(&self) -> Option<u64> {
+        let unread = |c: &&Carrier<D::File>| match c.state {
+            State::Unread | State::Identified(_) => c.size > 0,
+            State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
+                if c.gzip() { !account.final_ } else { c.size > account.taken }
+            }),
+            State::Standby(..) | State::Consumed => false,
+        };
+        let stamps = self.carriers.values().filter(|c| c.listed).filter(unread).map(stamp);
+        // A live file is younger than all backups.
+        let oldest = stamps.min_by_key(|stamp| stamp.unwrap_or(i64::MAX))?;
+        self.retention.left(oldest)
+    }
+}
+
+/// When the file got its backup name, by that name: microseconds.
+fn stamp<F>(carrier: &Carrier<F>) -> Option<i64> {
+    let Age::Stamped(stamp) = &carrier.role.age else { return None };
+    let mut text = stamp.to_vec();
+    // Lumberjack writes a time that can stand in a file name.
+    (text[13], text[16]) = (b':', b':');
+    text.push(b'Z');
+    std::str::from_utf8(&text).ok()?.parse::<Time>().ok().map(Time::micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_deleted_tells_how_long_the_rest_is_kept() {
+        let minutes = |list: &[i64]| list.iter().map(|minute| minute * 60_000_000).collect();
+        let mut retention = Retention::default();
+        retention.saw(minutes(&[0, 10, 20]));
+        assert_eq!(retention.left(Some(0)), None, "nothing was deleted yet");
+        retention.saw(minutes(&[10, 20, 30]));
+        assert_eq!(retention.left(Some(10 * 60_000_000)), Some(10 * 60_000), "30 minutes are kept");
+        assert_eq!(retention.left(None), Some(30 * 60_000), "the live file");
+        retention.saw(minutes(&[30, 40]));
+        assert_eq!(retention.left(Some(30 * 60_000_000)), Some(10 * 60_000), "20 minutes now");
+        assert_eq!(retention.left(Some(0)), Some(0), "overdue");
+        retention.saw(minutes(&[]));
+        assert_eq!(retention.left(None), None, "no backup to compare with");
+    }
+}
