@@ -33,7 +33,10 @@ check() {
 fails_with() {
   local words=$1
   shift
-  ! "$@" >"$WORK/refusal" 2>&1 && grep -q -- "$words" "$WORK/refusal" || { cat "$WORK/refusal"; return 1; }
+  if "$@" >"$WORK/refusal" 2>&1 || ! grep -q -- "$words" "$WORK/refusal"; then
+    cat "$WORK/refusal"
+    return 1
+  fi
 }
 
 for tool in go npm python3; do command -v "$tool" >/dev/null || die "$tool is needed"; done
@@ -98,7 +101,7 @@ check "what came of it" "$WORK/venv/bin/python" "$HERE/check/rendered.py" "$WORK
 sed 's/^/        | /' "$WORK/out" | tail -n 1
 
 # A check that can't fail checks nothing.
-least=("$HERE"/check/cases)
+least=$HERE/check/cases
 check "aws: no retention is refused" fails_with "1 to 36500" apply aws none -var-file="$least/aws-least.tfvars" -var=retention_days=0
 check "aws: nobody who writes is refused" fails_with "Nobody could write" apply aws none -var-file="$least/aws-least.tfvars" -var=writer_user=false
 check "aws: everybody as admin is refused" fails_with "without wildcards" apply aws none -var-file="$least/aws-least.tfvars" -var='admin_role_arns=["*"]'
