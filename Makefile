@@ -2,11 +2,11 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e torture sim soak vectors
+.PHONY: help demo test check e2e torture sim soak vectors deploy-check
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## build, archive the sample logs into a local archive, verify, restore, tamper
 	$(CARGO) build --release --locked -p auditseal-cli
@@ -20,6 +20,9 @@ check: ## formatting, lints, documentation: all warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
+	deploy/check.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all

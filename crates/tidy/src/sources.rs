@@ -8,7 +8,7 @@ use crate::tree::{crates, is_test, manifest, root, rust_files, without_tests};
 const MAX_LINES: usize = 600;
 
 /// The top level, and nothing else: what else there is belongs into a crate.
-const TOP: [&str; 12] = [
+const TOP: [&str; 13] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "Cargo.lock",
@@ -19,6 +19,7 @@ const TOP: [&str; 12] = [
     "benches",
     "crates",
     "deploy",
+    "docs",
     "testdata",
     "target",
 ];

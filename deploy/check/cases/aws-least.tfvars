@@ -1,0 +1,5 @@
+bucket          = "example-audit-archive"
+retention_days  = 400
+admin_role_arns = ["arn:aws:iam::123456789012:role/break-glass"]
+writer_user     = true
+transitions     = []

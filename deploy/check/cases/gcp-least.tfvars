@@ -1,0 +1,5 @@
+project        = "example-audit"
+bucket         = "example-audit-archive"
+location       = "europe-west3"
+retention_days = 1
+transitions    = []
