@@ -71,9 +71,38 @@ pub(crate) fn lost(gap: &Gap) -> String {
         (Some(start), None) => format!("bytes from {start} on"),
         _ => "an unknown number of bytes".to_owned(),
     };
-    let file = gap.file.map_or_else(|| "unknown".to_owned(), |file| file.to_string());
+    let file = gap.file.map_or_else(|| "unread".to_owned(), |file| file.to_string());
     let name = gap.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let after = gap.after.map_or_else(String::new, |time| format!(", after {time}"));
     let before = gap.before.map_or_else(String::new, |time| format!(", before {time}"));
+    if gap.file.is_none() && gap.start.is_none() {
+        // Nobody knows how much: it may be nothing, and it may be many files.
+        return format!("any number of files{name} may be missing{after}{before}: {}", gap.reason);
+    }
     format!("{offsets} of file {file}{name} were lost{after}{before}: {}", gap.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_format::seal::Word;
+
+    use super::*;
+
+    #[test]
+    fn a_gap_says_what_is_known_of_it_and_no_more() {
+        let mut gap = Gap {
+            file: None,
+            start: None,
+            end: None,
+            reason: Word::new("unseen").unwrap(),
+            after: None,
+            before: None,
+            name: Some(auditseal_format::FileName::new(b"audit.log")),
+        };
+        assert_eq!(lost(&gap), "any number of files (audit.log) may be missing: unseen");
+        gap.start = Some(0);
+        assert_eq!(lost(&gap), "bytes from 0 on of file unread (audit.log) were lost: unseen");
+        gap.end = Some(7);
+        assert_eq!(lost(&gap), "bytes 0 to 7 of file unread (audit.log) were lost: unseen");
+    }
 }
