@@ -96,3 +96,34 @@ pub(crate) fn summary(outcome: &Outcome) -> String {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use auditseal_agent::{ChainEnd, Tally};
+    use auditseal_format::Origin;
+
+    use super::*;
+    use crate::args::LogFormat;
+
+    #[test]
+    fn a_short_lock_counts_more_than_an_unknown_one() {
+        let outcome = |name: &str, lock_shortfalls, lock_unknown| Outcome {
+            origin: Origin::new("c", "n", name).expect("an origin"),
+            end: ChainEnd::Done,
+            tally: Tally { lock_shortfalls, lock_unknown, ..Tally::default() },
+            head: None,
+        };
+        let code = |outcomes: &[Outcome]| match conclude(outcomes) {
+            Ok(()) => 0,
+            Err(failure) => match format!("{:?}", failure.show(LogFormat::Text)) {
+                shown if shown.contains('1') => 1,
+                _ => 2,
+            },
+        };
+        assert_eq!(code(&[outcome("a", 0, 0)]), 0);
+        assert_eq!(code(&[outcome("a", 0, 3), outcome("b", 0, 0)]), 2);
+        assert_eq!(code(&[outcome("a", 0, 3), outcome("b", 1, 0)]), 1);
+        assert_eq!(summary(&outcome("a", 2, 3)), "; 2 LOCKS FALL SHORT; 3 LOCKS UNKNOWN");
+        assert_eq!(summary(&outcome("a", 0, 0)), "");
+    }
+}
