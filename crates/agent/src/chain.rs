@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
@@ -289,8 +289,18 @@ impl Chain {
         Arc::new(guard)
     }
 
+    /// The spool, if nobody is at it: after an interrupt a commit may still hang on a dead disk,
+    /// and waiting for it on this thread would keep a stopped process alive.
+    fn idle_spool(&self) -> Option<MutexGuard<'_, Spool>> {
+        match self.spool.try_lock() {
+            Ok(spool) => Some(spool),
+            Err(TryLockError::Poisoned(spool)) => Some(spool.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
-        let spool = locked(&self.spool);
+        let Some(spool) = self.idle_spool() else { return Ok(None) };
         let Some(entry) = spool.entries().next_back() else { return Ok(None) };
         let seal = read_seal(&spool, &entry.key)?;
         Ok(Some((seal.seq, seal.hash())))
@@ -301,8 +311,8 @@ impl Chain {
         match end {
             ChainEnd::Done => info!(%origin, "done"),
             ChainEnd::Interrupted => {
-                let left = locked(&self.spool).entries().count();
-                if left == 0 {
+                let left = self.idle_spool().map(|spool| spool.entries().count());
+                if left == Some(0) {
                     warn!(%origin, "stopped before anything was sealed");
                 } else {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
