@@ -69,6 +69,22 @@ refused() {
   [ $status = "$want" ] && grep -q "$pattern" <<<"$said"
 }
 
+# pins_match NAME LISTING STORE_OPTION…: what the seals say of versions is what another client lists. Of each run at least the first objects
+# are stored before the last one is sealed.
+pins_match() {
+  local name=$1 listing=$2
+  shift 2
+  "$AUDITSEAL" ls --format json "$@" | jq -r .key >"$WORK/$name.keys" || return 1
+  while read -r key; do
+    "$AUDITSEAL" inspect --format json "$@" "$key" | jq -r .note | sed -n 's/^stored [^ ]* \([0-9]*\) [0-9a-f]* \(.*\)$/\1 \2/p'
+  done <"$WORK/$name.keys" | sort -u >"$WORK/$name.pins"
+  [ -s "$WORK/$name.pins" ] || return 1
+  # seq and version of each listed object; a note escapes what isn't plain in an id
+  sed -n 's|^.*/0*\([0-9][0-9]*\)\.jsonl\.zst \(.*\)$|\1 \2|p' "$listing" | sort -u >"$WORK/$name.listed"
+  cat "$WORK/$name.pins"
+  ! comm -23 "$WORK/$name.pins" "$WORK/$name.listed" | grep .
+}
+
 # Each runs as a condition, so it chains its steps.
 
 in_file() {
@@ -91,6 +107,8 @@ in_s3() {
   conforms s3 a_real_server_tells_its_settings s3://conformance-s3 "$S3_ENDPOINT"
   lister=("${store[@]}" list audit-archive)
   round s3 "${at[@]}" || return 1
+  check "s3: the versions that the seals pin are those that another client lists" pins_match s3 "$WORK/s3.second" "${at[@]}"
+  demanded_locks || return 1
 
   # The lock protects the bytes; that they are seen is another matter. Both attacks need no more than the right to put and delete.
   verify=("$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" "${at[@]}")
@@ -103,6 +121,20 @@ in_s3() {
   # By its key alone a hidden newest object looks like one that was never written: the head that
   # somebody kept says otherwise.
   check "s3: verify notices a delete marker over the head" refused 1 TRUNCATED "${verify[@]}" --head "$head"
+}
+
+# What is asked of each put, and what is held against it: GOVERNANCE for a day, in the place of the bucket's own COMPLIANCE.
+demanded_locks() {
+  local at=(--store s3://audit-asked/k8s --endpoint "$S3_ENDPOINT") ask=(--retention 1d --retention-mode governance) demand=(--require-retention 1d)
+  "${store[@]}" create audit-asked && "${store[@]}" create audit-default || return 1
+  check "s3: backfill with a retention that it demands" backfill asked "${at[@]}" "${ask[@]}" "${demand[@]}" --require-retention-mode governance
+  check "s3: demanding COMPLIANCE of GOVERNANCE is exit code 1, and names the versions" refused 1 'the lock falls short.*version=' \
+    backfill asked-2 "${at[@]/k8s/second}" "${ask[@]}" "${demand[@]}"
+  check "s3: so is demanding more days than the bucket gives" refused 1 'found="COMPLIANCE until' \
+    backfill asked-3 --store s3://audit-default/third --endpoint "$S3_ENDPOINT" --require-retention 30d
+  check "s3: the bucket's own retention is enough" backfill asked-4 --store s3://audit-default/fourth --endpoint "$S3_ENDPOINT" "${demand[@]}"
+  check "s3: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
+    backfill asked-5 --store s3://audit-default/fifth --endpoint "$S3_ENDPOINT" --log-level debug
 }
 
 in_azure() {
@@ -126,6 +158,8 @@ in_gcs() {
   conforms gcs a_real_server_keeps_what_is_attacked gs://conformance-gcs/attacked "$GCS_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-gcs"
   conforms gcs a_real_server_lists_page_after_page gs://conformance-gcs/pages "$GCS_ENDPOINT"
   lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
+  check "gcs: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
+    backfill canary --store gs://conformance-gcs/canary --endpoint "$GCS_ENDPOINT" --log-level debug
   round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
 }
 

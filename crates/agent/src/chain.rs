@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::clock::{Clock, machine_id};
+use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline::{self, End};
@@ -54,6 +55,26 @@ pub struct Outcome {
     pub head: Option<(u64, Hash)>,
 }
 
+/// Checks what is wanted against the node, without changing anything on it: sources, names, key.
+///
+/// # Errors
+/// [`Error`] as [`run`] would have it.
+pub fn check(settings: &Settings) -> Result<(), Error> {
+    places(settings).map(drop)
+}
+
+fn places(settings: &Settings) -> Result<Vec<Place>, Error> {
+    let mut places = Vec::new();
+    for spec in &settings.sources {
+        let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
+            .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
+        places.push(Place::find(spec, origin, settings.mode)?);
+    }
+    Place::refuse_overlap(&places)?;
+    read_signer(&settings.key)?;
+    Ok(places)
+}
+
 /// Archives all sources until they are done, or `stop` turns true.
 ///
 /// # Errors
@@ -66,14 +87,7 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
-    let mut places = Vec::new();
-    for spec in &settings.sources {
-        let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
-            .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
-        places.push(Place::find(spec, origin, settings.mode)?);
-    }
-    Place::refuse_overlap(&places)?;
-    read_signer(&settings.key)?;
+    let places = places(&settings)?;
     let state = StateDir::open(&settings.state)?;
     failpoint!("agent.start.locked");
     let settings = Arc::new(settings);
@@ -128,6 +142,7 @@ impl Chain {
         let live = self.settings.mode == Mode::Live;
         let reports = live.then(|| watch_directory(&self.place.directory, &bell));
         let config = self.config();
+        let guard = self.guard(config.backoff);
         let (mut pass, mut passes, mut stored) = (None, 0, 0);
         loop {
             let signer = read_signer(&self.settings.key)?;
@@ -147,10 +162,13 @@ impl Chain {
                 () = stopped(&mut stopping) => return Ok(ChainEnd::Interrupted),
             };
             past.start.reanchor = pass.take().or(past.start.reanchor);
+            if past.start.spooled.is_empty() && past.start.head.is_some() {
+                guard.stored(false);
+            }
             let mut hands = Hands::new(
                 Source::new(&self.place, past.history, reports.clone(), self.settings.mode),
                 Arc::clone(&self.spool),
-                Arc::clone(&self.store),
+                (Arc::clone(&self.store), Arc::clone(&guard)),
                 Arc::clone(&self.clock),
                 self.settings.compression,
                 Arc::clone(&self.progress),
@@ -161,6 +179,8 @@ impl Chain {
                 Shipper::new(config.clone(), compression, Box::new(signer), past.start, now);
             let end = pipeline::run(shipper, &mut hands, stop.clone()).await;
             hands.settle().await;
+            guard.settle(self.settings.grace / 4).await;
+            guard.refusal()?;
             match end? {
                 End::Done => return Ok(ChainEnd::Done),
                 End::GaveUp(why) => return Ok(ChainEnd::GaveUp(why)),
@@ -258,11 +278,29 @@ impl Chain {
             },
             cluster_uid: None,
             machine_id: machine_id(),
+            store: settings.store_name.clone(),
+        }
+    }
+
+    /// One for all that the chain does until the process ends: what was said once stays said.
+    fn guard(&self, backoff: Backoff) -> Arc<Guard> {
+        let origin = &self.place.origin;
+        let guard = Guard::new(&self.settings, origin, &self.store, backoff, &self.progress);
+        Arc::new(guard)
+    }
+
+    /// The spool, if nobody is at it: after an interrupt a commit may still hang on a dead disk,
+    /// and waiting for it on this thread would keep a stopped process alive.
+    fn idle_spool(&self) -> Option<MutexGuard<'_, Spool>> {
+        match self.spool.try_lock() {
+            Ok(spool) => Some(spool),
+            Err(TryLockError::Poisoned(spool)) => Some(spool.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
     fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
-        let spool = locked(&self.spool);
+        let Some(spool) = self.idle_spool() else { return Ok(None) };
         let Some(entry) = spool.entries().next_back() else { return Ok(None) };
         let seal = read_seal(&spool, &entry.key)?;
         Ok(Some((seal.seq, seal.hash())))
@@ -273,8 +311,8 @@ impl Chain {
         match end {
             ChainEnd::Done => info!(%origin, "done"),
             ChainEnd::Interrupted => {
-                let left = locked(&self.spool).entries().count();
-                if left == 0 {
+                let left = self.idle_spool().map(|spool| spool.entries().count());
+                if left == Some(0) {
                     warn!(%origin, "stopped before anything was sealed");
                 } else {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");

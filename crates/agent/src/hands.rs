@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch};
-use auditseal_shipper::{Input, Job, Now, Report};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
+use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::fs::OpenFile;
 use auditseal_vault::Store;
@@ -17,9 +17,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::guard::Guard;
 use crate::lag::Lag;
 use crate::progress::{ChainProgress, add};
-use crate::readback::read_back;
+use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, pack};
@@ -35,6 +36,7 @@ pub(crate) struct Hands {
     pub(crate) source: Arc<Mutex<Source>>,
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) clock: Clock,
     pub(crate) compression: Compression,
     pub(crate) progress: Arc<ChainProgress>,
@@ -60,7 +62,7 @@ impl Hands {
     pub(crate) fn new(
         source: Source,
         spool: Arc<Mutex<Spool>>,
-        store: Arc<dyn Store>,
+        (store, guard): (Arc<dyn Store>, Arc<Guard>),
         clock: Clock,
         compression: Compression,
         progress: Arc<ChainProgress>,
@@ -70,6 +72,7 @@ impl Hands {
             source: Arc::new(Mutex::new(source)),
             spool,
             store,
+            guard,
             clock,
             compression,
             progress,
@@ -153,13 +156,19 @@ impl Hands {
 
     pub(crate) fn put(&mut self, key: ObjectKey) {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
         self.tasks.spawn(async move {
             let object = object.await?;
+            guard.pass().await?;
             failpoint!("agent.put.before");
-            let answer = store.put_new(&key.to_string(), object).await;
+            let sent = clock().wall;
+            let answer = store.put_new(&key.to_string(), object.clone()).await;
             failpoint!("agent.put.after");
             Ok(match answer {
-                Ok(_) => Input::Stored,
+                Ok(stored) => {
+                    guard.check_lock(&key, stored.version.clone(), sent);
+                    Input::Stored(pin(object, stored.version).await?)
+                }
                 Err(error) => Input::Doubt(error.to_string()),
             })
         });
@@ -168,10 +177,21 @@ impl Hands {
     /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        let guard = Arc::clone(&self.guard);
         self.tasks.spawn(async move {
             let ours = object.await?;
             failpoint!("agent.read_back.before");
-            let found = read_back(&store, &key, &ours).await;
+            let found = match read_back(&store, &key, &ours).await {
+                Stands::Ours(info) => {
+                    // When it was put, nobody here knows: the store does.
+                    let put = Time::from_micros(info.modified);
+                    guard.check_lock(&key, info.version.clone(), put);
+                    ReadBack::Same(pin(ours, info.version).await?)
+                }
+                Stands::Nothing => ReadBack::Absent,
+                Stands::Other(bytes) => ReadBack::Other(bytes),
+                Stands::Unknown(why) => ReadBack::Unknown(why),
+            };
             failpoint!("agent.read_back.after");
             Ok(Input::ReadBack(found))
         });
@@ -227,8 +247,12 @@ impl Hands {
             Report::Stored(key) => {
                 add(&progress.stored, 1);
                 info!(%key, "stored");
+                self.stored(true);
             }
-            Report::FoundStored(key) => debug!(%key, "stored before"),
+            Report::FoundStored(key) => {
+                debug!(%key, "stored before");
+                self.stored(false);
+            }
             Report::Retry(key, pause) => {
                 let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
                 warn!(%key, attempt, "upload: {}; next attempt in {seconds:.1} s", pause.why);
@@ -252,6 +276,15 @@ impl Hands {
             Report::Squatter(key, why) => {
                 error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
             }
+        }
+    }
+
+    /// The store has something: whether it would put over it is asked beside everything else, so
+    /// that a chain without new lines learns of it too. The next put waits for the answer.
+    fn stored(&mut self, sent: bool) {
+        if self.guard.stored(sent) {
+            let guard = Arc::clone(&self.guard);
+            self.tasks.spawn(async move { guard.pass().await.map(|()| Input::Wake) });
         }
     }
 
@@ -279,6 +312,14 @@ impl Hands {
     pub(crate) async fn settle(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// What a later seal says of a stored object. `null` is S3's name for an object that has no version
+/// of its own, and can be put over: it names nothing.
+async fn pin(object: Bytes, version: Option<String>) -> Result<Option<Pin>, Error> {
+    let Some(version) = version.filter(|id| id != "null") else { return Ok(None) };
+    let sha256 = joined(spawn_blocking(move || Ok(sha256(&object)))).await?;
+    Ok(Some(Pin { sha256, version }))
 }
 
 /// Returns when a stop is wanted.

@@ -5,6 +5,7 @@
 mod chain;
 mod clock;
 mod error;
+mod guard;
 mod hands;
 mod keyfile;
 mod lag;
@@ -20,9 +21,9 @@ mod start;
 mod worker;
 
 pub use auditseal_shipper::Mode;
-pub use chain::{ChainEnd, Outcome, run};
+pub use chain::{ChainEnd, Outcome, check, run};
 pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};
 pub use progress::{Progress, Tally};
-pub use settings::{RETRY, Settings, SourceSpec};
+pub use settings::{RETRY, Settings, SourceSpec, store_name};

@@ -35,6 +35,8 @@ impl Progress {
             stored: sum.stored + one.stored,
             object_bytes: sum.object_bytes + one.object_bytes,
             gaps: sum.gaps + one.gaps,
+            lock_shortfalls: sum.lock_shortfalls + one.lock_shortfalls,
+            lock_unknown: sum.lock_unknown + one.lock_unknown,
         })
     }
 }
@@ -62,6 +64,10 @@ pub struct Tally {
     pub object_bytes: u64,
     /// Losses found.
     pub gaps: u64,
+    /// Stored versions whose lock falls short of what is demanded.
+    pub lock_shortfalls: u64,
+    /// Stored versions whose lock couldn't be checked.
+    pub lock_unknown: u64,
 }
 
 /// The counters of one chain.
@@ -77,6 +83,8 @@ pub(crate) struct ChainProgress {
     pub(crate) stored: AtomicU64,
     pub(crate) object_bytes: AtomicU64,
     pub(crate) gaps: AtomicU64,
+    pub(crate) lock_shortfalls: AtomicU64,
+    pub(crate) lock_unknown: AtomicU64,
 }
 
 impl ChainProgress {
@@ -92,6 +100,8 @@ impl ChainProgress {
             stored: zero(),
             object_bytes: zero(),
             gaps: zero(),
+            lock_shortfalls: zero(),
+            lock_unknown: zero(),
         }
     }
 
@@ -107,6 +117,8 @@ impl ChainProgress {
             stored: get(&self.stored),
             object_bytes: get(&self.object_bytes),
             gaps: get(&self.gaps),
+            lock_shortfalls: get(&self.lock_shortfalls),
+            lock_unknown: get(&self.lock_unknown),
         }
     }
 }

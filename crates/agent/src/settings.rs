@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auditseal_format::Compression;
 use auditseal_shipper::Mode;
+use auditseal_vault::Retention;
 
 /// `NAME=PATH`: one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,26 @@ impl FromStr for SourceSpec {
 
 /// Waits between attempts that suit a store: soon again, then every half minute.
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// The name by which seals call the store at this URL: its bucket, as far as a note can spell it.
+#[must_use]
+pub fn store_name(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let bucket = match url.get(..6) {
+        // https://ACCOUNT.blob.core.windows.net/CONTAINER
+        Some(scheme) if scheme.eq_ignore_ascii_case("https:") => path.split('/').next(),
+        // abfss://CONTAINER@ACCOUNT.dfs.core.windows.net
+        _ => authority.split('@').next(),
+    };
+    let plain = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+        _ => '-',
+    };
+    let name: String = bucket.unwrap_or_default().chars().map(plain).take(64).collect();
+    // A directory has no name of its own; nor has it versions that anybody would pin.
+    if name.is_empty() { "directory".to_owned() } else { name }
+}
 
 /// Everything `run` and `backfill` are told. Store and clock are passed beside it: they are what
 /// tests replace.
@@ -68,4 +89,31 @@ pub struct Settings {
     pub batch_bytes: u64,
     /// How payloads are compressed.
     pub compression: Compression,
+    /// The store's name in the seals that pin what it has: 1–64 of `a–z 0–9 . _ -`.
+    pub store_name: String,
+    /// How every stored version must be locked, from its put on. What falls short is an alarm.
+    pub require_retention: Option<Retention>,
+    /// Go on with a store that puts over objects.
+    pub allow_overwrite: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::store_name;
+
+    #[test]
+    fn stores_go_by_their_buckets() {
+        for (url, name) in [
+            ("s3://audit-archive/k8s/prod", "audit-archive"),
+            ("s3://audit-archive", "audit-archive"),
+            ("gs://Über_bucket.example/x", "-ber_bucket.example"),
+            ("az://container/x", "container"),
+            ("abfss://container@account.dfs.core.windows.net/x", "container"),
+            ("https://account.blob.core.windows.net/container/x", "container"),
+            ("file:///srv/archive", "directory"),
+        ] {
+            assert_eq!(store_name(url), name);
+        }
+        assert_eq!(store_name(&format!("gs://{}", "b".repeat(99))).len(), 64);
+    }
 }

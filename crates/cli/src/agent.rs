@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
 use crate::failure::Failure;
 use crate::progress::Bar;
+use crate::protection;
 use crate::read::finish;
 use crate::units::show_size;
 
@@ -36,27 +37,27 @@ fn say(line: &str) -> Result<ExitCode, Failure> {
 
 pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
     check(&args.writer)?;
-    let store = open(&args.writer.store)?;
     let settings = Settings {
         window: args.window,
         heartbeat: args.heartbeat,
         // Beside an apiserver and etcd: one core is enough, and all it may take.
         jobs: 1,
-        ..settings(args.writer, Mode::Live)
+        ..settings(&args.writer, Mode::Live)
     };
+    let (settings, store) = open(settings, &args.writer)?;
     let outcomes = archive(settings, store, &Arc::new(Progress::default()))?;
     conclude(&outcomes)
 }
 
 pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
     check(&args.writer)?;
-    let store = open(&args.writer.store)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         give_up: args.give_up,
         jobs: args.jobs.map_or(cores, usize::from),
-        ..settings(args.writer, Mode::OneShot)
+        ..settings(&args.writer, Mode::OneShot)
     };
+    let (settings, store) = open(settings, &args.writer)?;
     let progress = Arc::new(Progress::default());
     let shown = Arc::clone(&progress);
     let bar = Bar::bytes(move || {
@@ -68,12 +69,15 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
     for outcome in &outcomes {
         say(&summary(outcome))?;
     }
-    conclude(&outcomes)
+    let code = conclude(&outcomes)?;
+    protection::conclude(&outcomes)?;
+    Ok(code)
 }
 
 /// The spool keeps the newest object even when it is stored: a limit below that would stop reading
 /// for ever.
 fn check(writer: &Writer) -> Result<(), Failure> {
+    protection::check(writer)?;
     let least = 2 * writer.batch_size;
     if writer.spool_limit >= least {
         return Ok(());
@@ -84,13 +88,13 @@ fn check(writer: &Writer) -> Result<(), Failure> {
         .hint(Some("raise --spool-limit, or lower --batch-size")))
 }
 
-fn settings(writer: Writer, mode: Mode) -> Settings {
+fn settings(writer: &Writer, mode: Mode) -> Settings {
     Settings {
-        cluster: writer.cluster,
-        node: writer.node,
-        sources: writer.source.into_iter().flat_map(|sources| sources.0).collect(),
-        key: writer.key,
-        state: writer.state,
+        cluster: writer.cluster.clone(),
+        node: writer.node.clone(),
+        sources: writer.source.iter().flat_map(|sources| sources.0.clone()).collect(),
+        key: writer.key.clone(),
+        state: writer.state.clone(),
         mode,
         window: Duration::from_secs(5),
         heartbeat: Duration::from_secs(60),
@@ -101,24 +105,35 @@ fn settings(writer: Writer, mode: Mode) -> Settings {
         jobs: 1,
         batch_bytes: writer.batch_size,
         compression: Compression { level: writer.level, ..Compression::default() },
+        store_name: auditseal_agent::store_name(&writer.store.store),
+        require_retention: protection::required(&writer.protection),
+        allow_overwrite: writer.protection.allow_overwrite_store,
     }
 }
 
-fn open(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
-    open_store(store, true)
+/// Opens the store to write to, after everything on the node is in order: a directory is made for
+/// it, and a wrong path of the key shouldn't leave one behind.
+fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
+    let options = protection::ask(options(&writer.store, true), &writer.protection)?;
+    auditseal_agent::check(&settings)?;
+    Ok((settings, auditseal_vault::open(&writer.store.store, &options)?))
 }
 
-/// Opens the store of the command line; `create` makes the directory of a local one.
-pub(crate) fn open_store(store: &args::Store, create: bool) -> Result<Arc<dyn Store>, Failure> {
-    let options = auditseal_vault::Options {
+/// Opens the store to read from.
+pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
+    Ok(auditseal_vault::open(&store.store, &options(store, false))?)
+}
+
+/// How to reach the store of the command line; `create` makes the directory of a local one.
+fn options(store: &args::Store, create: bool) -> auditseal_vault::Options {
+    auditseal_vault::Options {
         endpoint: store.endpoint.clone(),
         ca_certificate: store.ca_certificate.clone(),
         region: store.region.clone(),
         timeout: store.timeout,
         create,
         ..auditseal_vault::Options::default()
-    };
-    Ok(auditseal_vault::open(&store.store, &options)?)
+    }
 }
 
 /// Runs the agent until it ends or a signal stops it.
@@ -156,15 +171,16 @@ fn archive(
 
 fn summary(outcome: &Outcome) -> String {
     let tally = &outcome.tally;
+    let locks = protection::summary(outcome);
     let head = outcome
         .head
         .map_or_else(|| "nothing sealed".to_owned(), |(seq, hash)| format!("head {seq}:{hash}"));
     if tally.seals == 0 {
-        return format!("{}: nothing new, nothing uploaded; {head}", outcome.origin);
+        return format!("{}: nothing new, nothing uploaded{locks}; {head}", outcome.origin);
     }
     let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
     format!(
-        "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}; {head}",
+        "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}{locks}; {head}",
         outcome.origin,
         tally.lines,
         show_size(tally.sealed_bytes),

@@ -12,7 +12,7 @@ use clap::{
 };
 
 use crate::help;
-use crate::units::{batch_size, duration, size};
+use crate::units::{batch_size, duration, retention, size};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
 ///
@@ -142,6 +142,97 @@ pub(crate) struct Store {
     pub(crate) timeout: Duration,
 }
 
+/// How firmly a retention holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetentionMode {
+    /// Nobody can lift or shorten it.
+    Compliance,
+    /// Whoever has the permission can.
+    Governance,
+}
+
+/// Whose keys S3 encrypts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sse {
+    /// The store's own.
+    S3,
+    /// One of the key management service.
+    Kms,
+}
+
+/// What each put asks for beside storing, and what is held against it afterwards.
+#[derive(Debug, Args)]
+pub(crate) struct Protection {
+    /// Put each object with a retention of its own. Better is the bucket's default retention, and
+    /// a writer that may not set any.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_RETENTION", value_name = "DAYS", value_parser = retention)]
+    pub(crate) retention: Option<Duration>,
+    /// How firm that retention is [default: compliance].
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_RETENTION_MODE",
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = true,
+        requires = "retention"
+    )]
+    pub(crate) retention_mode: Option<RetentionMode>,
+    /// Put each object with a legal hold, which lasts until somebody lifts it (S3 and Azure).
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_LEGAL_HOLD", value_parser = BoolishValueParser::new())]
+    pub(crate) legal_hold: bool,
+    /// S3: encrypt with the store's own keys (s3) or with one of the key management service (kms)
+    /// instead of the bucket's default.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_SSE", value_name = "s3|kms", value_enum, hide_possible_values = true,
+          conflicts_with_all = ["gcs_kms_key", "azure_encryption_scope"])]
+    pub(crate) sse: Option<Sse>,
+    /// S3: id or ARN of the key for --sse kms.
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_SSE_KMS_KEY_ID",
+        value_name = "ID",
+        requires = "sse"
+    )]
+    pub(crate) sse_kms_key_id: Option<String>,
+    /// Google: name of the key to encrypt with, projects/…/cryptoKeys/….
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_GCS_KMS_KEY",
+        value_name = "NAME",
+        conflicts_with = "azure_encryption_scope"
+    )]
+    pub(crate) gcs_kms_key: Option<String>,
+    /// Azure: the encryption scope.
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_AZURE_ENCRYPTION_SCOPE",
+        value_name = "SCOPE"
+    )]
+    pub(crate) azure_encryption_scope: Option<String>,
+    /// Read the lock of each stored version, and raise an alarm if it ends earlier than so long
+    /// after its put (an hour's difference of clocks is let pass).
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "DAYS", value_parser = retention)]
+    pub(crate) require_retention: Option<Duration>,
+    /// How firm the lock must be at least [default: compliance].
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_REQUIRE_RETENTION_MODE",
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = true,
+        requires = "require_retention"
+    )]
+    pub(crate) require_retention_mode: Option<RetentionMode>,
+    /// Go on with a store that puts over objects: then nothing keeps a second writer from forking
+    /// the chain, and without versions from destroying objects.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_ALLOW_OVERWRITE_STORE", value_parser = BoolishValueParser::new())]
+    pub(crate) allow_overwrite_store: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Writer {
     /// Name of the cluster: first part of the origin.
@@ -157,6 +248,8 @@ pub(crate) struct Writer {
     pub(crate) source: Vec<Sources>,
     #[command(flatten)]
     pub(crate) store: Store,
+    #[command(flatten)]
+    pub(crate) protection: Protection,
     /// File of the private key that `keygen` made.
     #[arg(long, env = "AUDITSEAL_KEY", value_name = "FILE")]
     pub(crate) key: PathBuf,

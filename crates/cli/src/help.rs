@@ -23,7 +23,8 @@ Examples:
 Exit codes:
   0  done; for verify: complete, nothing found
   1  verify and inspect: something was found;
-     cat: the archive can't give the log back
+     cat: the archive can't give the log back;
+     backfill: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run and backfill: another writer has this chain (a fork);
      restarting can't help";
@@ -53,6 +54,11 @@ On SIGTERM or SIGINT it seals what is there, uploads it and exits, within ten
 seconds: what isn't uploaded by then is in the state directory, and goes out
 after the next start.
 
+Before the chain's first object of this start is followed by another, the store
+must refuse to put over one: else it ends with exit code 2, unless
+--allow-overwrite-store is given. A lock that falls short of
+--require-retention is an error in the log, and no reason to stop.
+
 Several sources, each a chain of its own: repeat --source, or separate them by
 spaces in the environment:
   AUDITSEAL_SOURCE='audit=/var/log/a/audit.log aggregated=/var/log/b/audit.log'";
@@ -68,7 +74,10 @@ Example:
     --store file:///srv/archive --key /etc/auditseal/key \\
     --state /var/lib/auditseal
 
-Prints one line per source: what was sealed, and the head for `verify --head`.";
+Prints one line per source: what was sealed, and the head for `verify --head`.
+
+With --require-retention the exit code is 1 when a lock falls short of it, 2
+when one couldn't be checked; everything is stored all the same.";
 
 pub(crate) const VERIFY: &str = "\
 Example:

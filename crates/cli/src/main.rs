@@ -6,6 +6,7 @@ mod failure;
 mod help;
 mod logging;
 mod progress;
+mod protection;
 mod read;
 mod units;
 

@@ -27,7 +27,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
             args.at.unwrap_or_else(|| system_clock()().wall),
         )
     };
-    let store = open_store(&args.store, false)?;
+    let store = open_store(&args.store)?;
     let (count, bar) = counter();
     let report = block_on(archive::verify(store, &options, |progress| count(&progress)))??;
     drop(bar);
@@ -55,7 +55,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         strict: args.strict,
         concurrency: 0,
     };
-    let store = open_store(&args.store, false)?;
+    let store = open_store(&args.store)?;
     let out = BufWriter::with_capacity(1 << 18, io::stdout());
     let done = block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?;
     let restored = done.map_err(|failed| {
@@ -69,7 +69,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
-    let store = open_store(&args.store, false)?;
+    let store = open_store(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let mut origin = None;
     let done = block_on(archive::ls(store, &args.origin, |row| match args.format {
@@ -93,7 +93,7 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
-    let store = open_store(&args.store, false)?;
+    let store = open_store(&args.store)?;
     let inspection = block_on(archive::inspect(store, &args.key))??;
     let mut out = BufWriter::new(io::stdout());
     let written = match args.format {

@@ -15,6 +15,19 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// How long an object is kept from being changed: `400d`, `2years`.
+pub(crate) fn retention(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time in days, like 400d".to_owned();
+    let duration = humantime::parse_duration(text).map_err(|_| wrong())?;
+    if duration < Duration::from_secs(86_400) {
+        return Err(format!("shorter than a day: {}", wrong()));
+    }
+    if duration > Duration::from_secs(36_500 * 86_400) {
+        return Err("longer than 36500 days, the most that any store takes".to_owned());
+    }
+    Ok(duration)
+}
+
 /// `16MiB`, `1GiB`, or bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned();

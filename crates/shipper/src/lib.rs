@@ -7,13 +7,14 @@
 
 mod batch;
 mod files;
+mod pins;
 mod shipper;
 mod types;
 mod upload;
 
 pub use shipper::Shipper;
 pub use types::{
-    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, ReadBack, Report,
-    Start, Take,
+    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, Pin, ReadBack,
+    Report, Start, Take,
 };
 pub use upload::Backoff;

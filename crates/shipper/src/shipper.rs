@@ -99,7 +99,7 @@ impl<C: Clone> Shipper<C> {
         let mut shipper = Self {
             files: Files::new(cursors),
             open: OpenBatch::new(cursors.len()),
-            uploads: Uploads::new(start.spooled, config.backoff),
+            uploads: Uploads::new(start.spooled, config.backoff, config.store.clone()),
             head: start.head,
             config,
             compression,
@@ -163,7 +163,7 @@ impl<C: Clone> Shipper<C> {
             Input::Packed(ticket, done) => self.packed(ticket, done, out),
             Input::Committed => self.committed(now, out),
             Input::CommitFailed(why) => self.commit_failed(why, now, out),
-            Input::Stored => self.uploads.accepted(out),
+            Input::Stored(pin) => self.uploads.accepted(pin, out),
             Input::Doubt(why) => self.uploads.doubt(why, out),
             Input::ReadBack(found) => self.uploads.read_back(found, now.boot.nanos, out),
             Input::Changed => self.look.changed = true,
@@ -402,6 +402,10 @@ impl<C: Clone> Shipper<C> {
             }
         };
         seal.cursors = self.files.cursors().to_vec();
+        // Whatever room the rest leaves; never a seal for their sake, and never a batch closed
+        // earlier: a pin helps a reader to choose among versions, and the lines need no reader's
+        // help to be there.
+        seal.stored = self.uploads.pins.take(&seal);
         let mut key = self.head.as_ref().map_or_else(
             || ObjectKey::genesis(self.config.origin.clone()),
             |head| ObjectKey::after(&head.seal),

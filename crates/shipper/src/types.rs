@@ -43,6 +43,8 @@ pub struct Config {
     pub cluster_uid: Option<Uuid>,
     /// Id of the machine, if known.
     pub machine_id: Option<[u8; 16]>,
+    /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.
+    pub store: String,
 }
 
 /// Daemon or one-shot.
@@ -144,11 +146,20 @@ pub struct PackedJob {
     pub short: Vec<(usize, u64, Anchor, &'static str)>,
 }
 
+/// Which version of a key holds our object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// SHA-256 of the whole object.
+    pub sha256: [u8; 32],
+    /// The store's version id.
+    pub version: String,
+}
+
 /// What an upload's read-back found at its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadBack {
-    /// Our bytes.
-    Same,
+    /// Our bytes; in which version, where the store has versions.
+    Same(Option<Pin>),
     /// The store says that there is nothing.
     Absent,
     /// No answer of the store.
@@ -179,8 +190,8 @@ pub enum Input<C> {
     Committed,
     /// It is not, and why.
     CommitFailed(String),
-    /// The store accepted the object.
-    Stored,
+    /// The store accepted the object; as which version, where it has versions.
+    Stored(Option<Pin>),
     /// Anything else came of the upload.
     Doubt(String),
     /// What stands at the key.

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use auditseal_format::{Fault, ObjectKey, ObjectSeal, Seal};
 
-use crate::types::{Action, Pause, ReadBack, Report};
+use crate::pins::Pins;
+use crate::types::{Action, Pause, Pin, ReadBack, Report};
 
 /// Waits between attempts: doubling, with jitter, bounded.
 #[derive(Debug, Clone, Copy)]
@@ -71,10 +72,17 @@ pub(crate) struct Uploads {
     /// Times that bytes which are no seal of ours were seen at the front's key.
     squatted: u32,
     backoff: Backoff,
+    /// Which versions the next seals name.
+    pub(crate) pins: Pins,
 }
 
 impl Uploads {
-    pub(crate) fn new(spooled: Vec<(ObjectKey, u64, Seal)>, backoff: Backoff) -> Self {
+    pub(crate) fn new(
+        spooled: Vec<(ObjectKey, u64, Seal)>,
+        backoff: Backoff,
+        store: String,
+    ) -> Self {
+        let pins = Pins::new(store, spooled.iter().map(|(_, _, seal)| seal));
         let pending = |(key, size, seal)| Pending { key, size, seal: Box::new(seal) };
         let queue: VecDeque<_> = spooled.into_iter().map(pending).collect();
         Self {
@@ -89,6 +97,7 @@ impl Uploads {
             why: String::new(),
             squatted: 0,
             backoff,
+            pins,
         }
     }
 
@@ -134,18 +143,21 @@ impl Uploads {
     }
 
     /// The store accepted the front.
-    pub(crate) fn accepted<C>(&mut self, out: &mut Vec<Action<C>>) {
+    pub(crate) fn accepted<C>(&mut self, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
         self.uploaded = true;
-        self.done(true, out);
+        self.done(true, pin, out);
     }
 
-    fn done<C>(&mut self, sent: bool, out: &mut Vec<Action<C>>) {
+    fn done<C>(&mut self, sent: bool, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
         self.state = State::Idle;
         self.sent = false;
         self.attempts = 0;
         self.squatted = 0;
         self.failing_since = None;
         if let Some(front) = self.queue.pop_front() {
+            if let Some(pin) = pin {
+                self.pins.add(front.key.seq, pin);
+            }
             let key = front.key.clone();
             let report = if sent { Report::Stored(key) } else { Report::FoundStored(key) };
             out.push(Action::Report(report));
@@ -163,9 +175,9 @@ impl Uploads {
 
     pub(crate) fn read_back<C>(&mut self, found: ReadBack, now: u64, out: &mut Vec<Action<C>>) {
         match found {
-            ReadBack::Same => {
+            ReadBack::Same(pin) => {
                 let sent = self.sent;
-                self.done(sent, out);
+                self.done(sent, pin, out);
             }
             // A probe that finds nothing is no failure: the object was never sent.
             ReadBack::Absent if self.why.is_empty() && self.attempts == 0 => {

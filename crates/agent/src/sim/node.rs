@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _};
-use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, Report, Shipper};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, sha256};
+use auditseal_shipper::{
+    Action, Backoff, Config, Input, Job, Mode, Pin, ReadBack, Report, Shipper,
+};
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_tail::{Follower, Settings};
 use auditseal_vault::double::Fault;
@@ -13,7 +15,7 @@ use bytes::Bytes;
 use super::Sim;
 use super::disk::{self, SimDisk, SimFile};
 use crate::pack::pack;
-use crate::readback::read_back;
+use crate::readback::{Stands, read_back};
 use crate::source::{convert, locked};
 use crate::start::{Asking, past, read_seal};
 
@@ -82,6 +84,7 @@ impl Sim {
             backoff: Backoff { first: 10_000_000, max: 1_000_000_000, seed: 1 },
             cluster_uid: None,
             machine_id: Some([5; 16]),
+            store: "sim".into(),
         }
     }
 
@@ -273,11 +276,12 @@ impl Sim {
             }
             _ => None,
         };
+        let sent = bytes.clone();
         if let Some(fault) = fault {
             self.store.fail(Operation::Put, nth, fault);
         }
         match self.runtime.block_on(self.store.put_new(&key.to_string(), bytes)) {
-            Ok(_) => Input::Stored,
+            Ok(stored) => Input::Stored(pin(&sent, stored.version)),
             Err(error) => Input::Doubt(error.to_string()),
         }
     }
@@ -292,6 +296,15 @@ impl Sim {
             _ => {}
         }
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Input::ReadBack(self.runtime.block_on(read_back(&store, key, &ours)))
+        Input::ReadBack(match self.runtime.block_on(read_back(&store, key, &ours)) {
+            Stands::Ours(info) => ReadBack::Same(pin(&ours, info.version)),
+            Stands::Nothing => ReadBack::Absent,
+            Stands::Unknown(why) => ReadBack::Unknown(why),
+            Stands::Other(bytes) => ReadBack::Other(bytes),
+        })
     }
+}
+
+fn pin(object: &Bytes, version: Option<String>) -> Option<Pin> {
+    version.map(|version| Pin { sha256: sha256(object), version })
 }

@@ -80,6 +80,9 @@ impl Node {
             jobs: 2,
             batch_bytes: self.batch_bytes,
             compression: Compression::default(),
+            store_name: "bucket".to_owned(),
+            require_retention: None,
+            allow_overwrite: false,
         }
     }
 

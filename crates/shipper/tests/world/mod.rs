@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) source: Vec<u8>,
     pub(crate) spool: BTreeMap<u64, (ObjectKey, Vec<u8>)>,
     pub(crate) store: BTreeMap<String, Vec<u8>>,
+    /// Whether the store has versions; an object's id is made of its key.
+    pub(crate) versioned: bool,
     pub(crate) now: u64,
     /// Boot clock to wall clock.
     pub(crate) wall: i64,
@@ -64,6 +66,7 @@ impl World {
             source: source.to_vec(),
             spool: BTreeMap::new(),
             store: BTreeMap::new(),
+            versioned: false,
             now: SECOND,
             wall: 1_795_000_000_000_000,
             steps: 0,
@@ -99,6 +102,7 @@ impl World {
             backoff: Backoff { first: SECOND / 5, max: 30 * SECOND, seed: 7 },
             cluster_uid: None,
             machine_id: None,
+            store: "bucket".to_owned(),
         }
     }
 
@@ -245,7 +249,7 @@ impl World {
                     self.store.insert(key.to_string(), bytes);
                 }
                 inputs.push_back(if fine && free && answers {
-                    Input::Stored
+                    Input::Stored(self.pin(&key))
                 } else {
                     Input::Doubt("503".into())
                 });
@@ -255,7 +259,9 @@ impl World {
                 let found = match self.store.get(&key.to_string()) {
                     _ if !fine || self.outage => ReadBack::Unknown("timeout".into()),
                     None => ReadBack::Absent,
-                    Some(bytes) if *bytes == self.spool[&key.seq].1 => ReadBack::Same,
+                    Some(bytes) if *bytes == self.spool[&key.seq].1 => {
+                        ReadBack::Same(self.pin(&key))
+                    }
                     Some(bytes) => ReadBack::Other(bytes.clone()),
                 };
                 inputs.push_back(Input::ReadBack(found));
@@ -275,6 +281,18 @@ impl World {
             Action::Done => return Some(Ended::Done),
         }
         None
+    }
+
+    /// What the store says of an object that it has.
+    fn pin(&self, key: &ObjectKey) -> Option<Pin> {
+        let sha256 = sha256(&self.store[&key.to_string()]);
+        self.versioned.then(|| Pin { sha256, version: version(&key.to_string()) })
+    }
+
+    /// The notes in the store, by seq.
+    pub(crate) fn seals(&self) -> BTreeMap<u64, Seal> {
+        let seals = self.store.values().map(|bytes| ObjectSeal::open(bytes).unwrap().seal);
+        seals.map(|seal| (seal.seq, seal)).collect()
     }
 
     /// Starts and restarts until everything is done, as a service manager would.
@@ -325,6 +343,11 @@ impl World {
         }
         lines
     }
+}
+
+/// The version id of the object at a key.
+pub(crate) fn version(key: &str) -> String {
+    format!("version of {key}")
 }
 
 pub(crate) fn pack(job: &Job<Arc<Vec<u8>>>) -> PackedJob {
