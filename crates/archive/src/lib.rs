@@ -28,7 +28,9 @@ mod text;
 mod verify;
 
 pub use cat::{CatError, CatOptions, Restored, cat};
-pub use chain::{Accepted, Chain, ChainReport, Head, Outcome, Place, Retention, Rules, Sighting, Trust};
+pub use chain::{
+    Accepted, Chain, ChainReport, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
+};
 pub use check::ObjectCheck;
 pub use error::Error;
 pub use finding::{Finding, Severity, Verdict};

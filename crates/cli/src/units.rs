@@ -15,6 +15,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// `365d`, `1y`: how long something must stay.
+pub(crate) fn retention(text: &str) -> Result<Duration, String> {
+    let wrong = "expected a time like 400d or 1y";
+    let duration = humantime::parse_duration(text).map_err(|_| wrong.to_owned())?;
+    // A thousand years: sums of dates stay dates.
+    let most = Duration::from_secs(366_000 * 86_400);
+    if duration.is_zero() || duration > most {
+        return Err("out of range".to_owned());
+    }
+    Ok(duration)
+}
+
 /// `16MiB`, `1GiB`, or bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned();

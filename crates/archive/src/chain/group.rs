@@ -293,7 +293,8 @@ impl Chain {
                 1 => "a newer version has".to_owned(),
                 more => format!("{more} newer versions have"),
             };
-            let detail = format!("{count} other bytes ({verdict}: {detail}); the true ones are here");
+            let detail =
+                format!("{count} other bytes ({verdict}: {detail}); the true ones are here");
             found.push((Verdict::Shadowed, detail));
         }
         if let Some(Stray { verdict, detail, .. }) = older.first() {

@@ -285,7 +285,8 @@ impl Chain {
 
     /// Makes `candidate` the chain's note at its seq.
     fn accept(&mut self, candidate: Candidate) -> Accepted {
-        let Candidate { place, version, seal: object, payload, modified, size, lock, .. } = candidate;
+        let Candidate { place, version, seal: object, payload, modified, size, lock, .. } =
+            candidate;
         let seal = &object.seal;
         if let Err(fault) = &payload {
             self.report(fault.into(), place, &fault.to_string());
@@ -343,7 +344,8 @@ impl Chain {
 
     /// Tells copies from what was moved, now that all notes have been seen.
     fn resolve_displaced(&mut self) {
-        for Displaced { place, seq, print, key, passed, .. } in std::mem::take(&mut self.displaced) {
+        for Displaced { place, seq, print, key, passed, .. } in std::mem::take(&mut self.displaced)
+        {
             if passed {
                 continue;
             }
