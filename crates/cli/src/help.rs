@@ -91,8 +91,8 @@ Examples:
   auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
     --vkey auditseal.vkey --since 2026-11-21 --until 2026-11-21T12:00:00Z
 
-Every byte is verified before it is written; objects that a delete marker or a
-newer version covers are read by their version ids. Exit code 1 when the archive can't
+Every byte is verified before it is written; what a delete marker or a newer
+version covers is read by its version id. Exit code 1 when the archive can't
 give the log back, 2 when it couldn't be read.";
 
 pub(crate) const LS: &str = "\
