@@ -77,7 +77,7 @@ in_file() {
 }
 
 in_s3() {
-  local at newest store=("$PY" "$HERE/helpers/store.py" s3)
+  local at keys newest store=("$PY" "$HERE/helpers/store.py" s3)
   "$HERE/parts/seaweedfs.sh" up && "$HERE/parts/seaweedfs.sh" bucket audit-archive || return 1
   # shellcheck source=/dev/null
   . "$SEAWEEDFS_DIR/env"
@@ -94,11 +94,13 @@ in_s3() {
 
   newest=$("${lister[@]}" | tail -n 1 | cut -d' ' -f1)
   check "s3: the lock refuses to delete a version" "${store[@]}" locked audit-archive "$newest"
-  "$HERE/parts/seaweedfs.sh" bucket attacked && attacks s3 attacked
+  "$HERE/parts/seaweedfs.sh" bucket attacked || return 1
+  at=(--endpoint "$S3_ENDPOINT")
+  attacks s3 s3://attacked && lock_demanded s3 s3://attacked
 }
 
 in_minio() {
-  local at store=("$PY" "$HERE/helpers/store.py" s3)
+  local at keys store=("$PY" "$HERE/helpers/store.py" s3)
   "$HERE/parts/minio.sh" up && "$HERE/parts/minio.sh" bucket audit-archive && "$HERE/parts/minio.sh" bucket conformance || return 1
   # shellcheck source=/dev/null
   . "$MINIO_DIR/env"
@@ -109,45 +111,82 @@ in_minio() {
   conforms minio a_real_server_locks_as_asked s3://conformance/asked "$S3_ENDPOINT" AUDITSEAL_TEST_HOLD=1
   lister=("${store[@]}" list audit-archive)
   round minio "${at[@]}" || return 1
-  "$HERE/parts/minio.sh" bucket attacked && attacks minio attacked
+  "$HERE/parts/minio.sh" bucket attacked || return 1
+  at=(--endpoint "$S3_ENDPOINT")
+  attacks minio s3://attacked && lock_demanded minio s3://attacked
 }
 
-# attacks NAME BUCKET: the lock protects the bytes; that they are seen is another matter. With the server's root keys nothing is destroyed,
-# and all of it covered. `store` is the attacker's client.
+# attacks NAME URL: a lock protects the bytes; that they are seen is another matter. With the server's root keys nothing is destroyed, and
+# all of it covered. `store` is the attacker's client, `at` says where the server is.
 attacks() {
-  local name=$1 bucket=$2 at=(--endpoint "$S3_ENDPOINT")
-  attack "$name" "$bucket" untouched 0 '^COMPLETE '
-  check "$name: the default lock is long enough for a day, and COMPLIANCE" verify_attacked "$bucket" untouched --require-retention 1d
-  check "$name: and not for a year" refused 1 '^WEAK_WORM .* short of ' verify_attacked "$bucket" untouched --require-retention 365d
-  attack "$name" "$bucket" marker-over-a-middle-object 1 '^HIDDEN .* seq=1 ' hide:1
-  attack "$name" "$bucket" marker-over-the-newest 1 '^HIDDEN ' hide:-1
-  attack "$name" "$bucket" newer-version-with-other-content 1 '^SHADOWED .* seq=1 ' shadow:1
-  attack "$name" "$bucket" newer-version-of-the-newest 1 '^SHADOWED ' shadow:-1
-  attack "$name" "$bucket" newer-version-with-the-same-content 0 '^info: UNEXPECTED_OBJECT .* seq=1 ' repeat:1
-  attack "$name" "$bucket" marker-and-create 1 '^SHADOWED .* seq=1 ' hide:1 shadow:1
-  attack "$name" "$bucket" create-and-marker 1 '^HIDDEN .* seq=1 ' shadow:1 hide:1
-  attack "$name" "$bucket" everything-marked 1 '^HIDDEN .* seq=0 ' hide:all
+  local name=$1 url=$2
+  attack "$name" "$url" untouched 0 '^COMPLETE '
+  attack "$name" "$url" marker-over-a-middle-object 1 '^HIDDEN .* seq=1 ' hide:1
+  attack "$name" "$url" marker-over-the-newest 1 '^HIDDEN ' hide:-1
+  attack "$name" "$url" newer-version-with-other-content 1 '^SHADOWED .* seq=1 ' shadow:1
+  attack "$name" "$url" newer-version-of-the-newest 1 '^SHADOWED ' shadow:-1
+  attack "$name" "$url" newer-version-with-the-same-content 0 '^info: UNEXPECTED_OBJECT .* seq=1 ' repeat:1
+  attack "$name" "$url" marker-and-create 1 '^SHADOWED .* seq=1 ' hide:1 shadow:1
+  attack "$name" "$url" create-and-marker 1 '^HIDDEN .* seq=1 ' shadow:1 hide:1
+  attack "$name" "$url" everything-marked 1 '^HIDDEN .* seq=0 ' hide:all
+  after_loss "$name" "$url"
 }
 
-# attack NAME BUCKET WHAT EXIT PATTERN VERB:KEY…: an archive of its own, what is done to it, what verify says, what cat gives back. KEY is an
+# attack NAME URL WHAT EXIT PATTERN VERB:KEY…: an archive of its own, what is done to it, what verify says, what cat gives back. KEY is an
 # index into the keys in order, or `all`.
 attack() {
-  local name=$1 bucket=$2 what=$3 want=$4 pattern=$5 step key keys under=(--store "s3://$2/$3")
+  local name=$1 url=$2 what=$3 want=$4 pattern=$5
   shift 5
-  backfill "$name-$what" "${under[@]}" "${at[@]}" >"$WORK/attack.log" 2>&1 || { fail "$name: $what: backfill"; show_logs "$WORK/attack.log"; return 0; }
+  cover "$name" "$url" "$what" "$@" || { fail "$name: $what: did not run to its end"; return 0; }
+  check "$name: $what: verify exits $want and says so" refused "$want" "$pattern" verify_attacked "$url" "$what"
+  same "$name: $what: cat gives the log back" "$log_hash" "$(read_back --store "$url/$what" "${at[@]}" 2>/dev/null || true)"
+  verify_attacked "$url" "$what" | grep -E '^(info: )?(HIDDEN|SHADOWED|UNEXPECTED_OBJECT) ' | head -n 2 | cut -c1-200 | sed 's/^/        | /' || true
+}
+
+# cover NAME URL WHAT VERB:KEY…: an archive, and what is done to it; its keys go to `keys`
+cover() {
+  local name=$1 what=$3 bucket=${2##*/} step key
+  backfill "$name-$what" --store "$2/$3" "${at[@]}" >"$WORK/attack.log" 2>&1 || { show_logs "$WORK/attack.log"; return 1; }
   mapfile -t keys < <("${store[@]}" list "$bucket" | cut -d' ' -f1 | grep "^$what/")
+  shift 3
   for step in "$@"; do
     case $step in
       *:all) for key in "${keys[@]}"; do "${store[@]}" "${step%%:*}" "$bucket" "$key" || return 1; done ;;
       *) "${store[@]}" "${step%%:*}" "$bucket" "${keys[${step#*:}]}" || return 1 ;;
     esac
   done
-  check "$name: $what: verify exits $want and says so" refused "$want" "$pattern" verify_attacked "$bucket" "$what"
-  same "$name: $what: cat gives the log back" "$log_hash" "$(read_back "${under[@]}" "${at[@]}" 2>/dev/null || true)"
-  verify_attacked "$bucket" "$what" | grep -E '^(info: )?(HIDDEN|SHADOWED|UNEXPECTED_OBJECT) ' | head -n 2 | cut -c1-200 | sed 's/^/        | /' || true
 }
 
-verify_attacked() { "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" --store "s3://$1/$2" "${at[@]}" "${@:3}"; }
+# after_loss NAME URL: the newest object is hidden, and the node has lost what it knew. It goes on behind it, and puts nothing at its key.
+after_loss() {
+  local name=$1 what=state-lost-and-newest-hidden more='{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"after"}' want newest before after
+  cover "$name" "$2" "$what" hide:-1 || { fail "$name: $what: did not run to its end"; return 0; }
+  newest=${keys[-1]}
+  before=$("${store[@]}" list "${2##*/}" | grep -cF "$newest ")
+  rm -rf "$WORK/$name-$what.state"
+  want=$({ read_back_bytes "$2/$what"; printf '%s\n' "$more"; } | sha256sum | cut -d' ' -f1)
+  cp "$WORK/log/audit.log" "$WORK/audit.log.before" && printf '%s\n' "$more" >>"$WORK/log/audit.log"
+  check "$name: $what: the node goes on" backfill "$name-$what" --store "$2/$what" "${at[@]}"
+  cp "$WORK/audit.log.before" "$WORK/log/audit.log"
+  check "$name: $what: verify names what was hidden, and where it went on" refused 1 '^info: REANCHORED ' verify_attacked "$2" "$what"
+  check "$name: $what: and nothing else" one_finding HIDDEN verify_attacked "$2" "$what"
+  after=$("${store[@]}" list "${2##*/}" | grep -cF "$newest ")
+  same "$name: $what: nothing was put at the hidden key" "$before" "$after"
+  same "$name: $what: cat gives the log back" "$want" "$(read_back --store "$2/$what" "${at[@]}" 2>/dev/null || true)"
+}
+
+read_back_bytes() { "$AUDITSEAL" cat --origin "$ORIGIN" --vkey "$vkey" --store "$1" "${at[@]}" 2>/dev/null; }
+
+# one_finding VERDICT COMMAND…
+one_finding() { [ "$("${@:2}" | grep -cE '^[A-Z_]+ origin=')" = 1 ] && "${@:2}" | grep -q "^$1 "; }
+
+verify_attacked() { "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" --store "$1/$2" "${at[@]}" "${@:3}"; }
+
+# lock_demanded NAME URL: the bucket's default is COMPLIANCE for a day
+lock_demanded() {
+  check "$1: each lock is long enough for a day, and COMPLIANCE" verify_attacked "$2" untouched --require-retention 1d
+  check "$1: and not for a year" refused 1 '^WEAK_WORM .* short of ' verify_attacked "$2" untouched --require-retention 365d
+}
 
 in_azure() {
   "$HERE/parts/azurite.sh" up && "$HERE/parts/azurite.sh" container audit-archive || return 1
@@ -169,8 +208,11 @@ in_gcs() {
   conforms gcs a_real_server_conforms gs://conformance-gcs/plain "$GCS_ENDPOINT"
   conforms gcs a_real_server_keeps_what_is_attacked gs://conformance-gcs/attacked "$GCS_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-gcs"
   conforms gcs a_real_server_lists_page_after_page gs://conformance-gcs/pages "$GCS_ENDPOINT"
-  lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
-  round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
+  local at=(--endpoint "$GCS_ENDPOINT") keys store=(python3 "$HERE/helpers/store.py" gcs)
+  lister=("${store[@]}" list audit-archive)
+  round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT" || return 1
+  # It leaves no marker where it deletes: of what is hidden, no version is the latest.
+  "$HERE/parts/gcs.sh" bucket attacked && attacks gcs gs://attacked
 }
 
 failed_before=$(failures)

@@ -6,7 +6,10 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{CatError, CatOptions, Error, Options, Report, Retention, cat, verify};
+use auditseal_archive::{
+    CatError, CatOptions, Error, Options, Report, Retention, Row as Listed, Verdict, cat,
+    find_head, inspect, ls, verify,
+};
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vault::{Kind, Lock, LockMode, LockedBy, Operation};
 use auditseal_vectors::{Archive, Chain, Parts, TestSigner, text};
@@ -424,4 +427,82 @@ async fn what_must_be_restored_first_could_not_be_checked() {
     let report = report(&store, &options(&chain)).await;
     assert_eq!((report.exit_code(), report.origins[0].unchecked), (2, 1));
     assert_eq!(verdicts(&report.origins[0].findings), []);
+}
+
+async fn rows(store: &MemoryStore) -> Vec<Listed> {
+    let mut rows = Vec::new();
+    let each = |row: &Listed| {
+        rows.push(row.clone());
+        Ok(())
+    };
+    ls(Arc::new(store.clone()), &[], each).await.unwrap();
+    rows
+}
+
+#[tokio::test]
+async fn ls_and_inspect_show_the_true_version_and_say_so() {
+    let chain = six();
+    let plain = versioned(&chain.archive());
+    let expected = rows(&plain).await;
+    assert!(expected.iter().all(|row| row.notice.is_none() && row.fault.is_none()));
+    for Row { what, attack, found, .. } in ROWS.iter().filter(|row| row.whole) {
+        let store = versioned(&chain.archive());
+        attack(&chain, &store);
+        let rows = rows(&store).await;
+        assert_eq!(rows.len(), 6, "{what}");
+        for (row, expected) in rows.iter().zip(&expected) {
+            let named = (&row.version, &row.root, &row.fault, row.stored_bytes);
+            let wanted = (&expected.version, &expected.root, &None, expected.stored_bytes);
+            assert_eq!(named, wanted, "{what}");
+            let covered = found.iter().find(|(_, seq)| *seq == row.seq);
+            let notice = row.notice.as_deref().and_then(|notice| notice.split(':').next());
+            assert_eq!(notice, covered.map(|(name, _)| *name), "{what}");
+            let inspection = inspect(Arc::new(store.clone()), &row.key).await.unwrap();
+            assert_eq!((&inspection.version, inspection.size), (&row.version, row.stored_bytes));
+            assert_eq!(inspection.holds(), covered.is_none(), "{what}");
+            let wrong = inspection.checks.iter().filter(|check| !check.holds);
+            assert!(wrong.map(|check| check.name).all(|name| name == "versions"), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_head_is_found_under_every_cover() {
+    let chain = six();
+    let vkeys = [chain.current_signer().identity()];
+    for Row { what, attack, found, whole, .. } in ROWS {
+        let store = versioned(&chain.archive());
+        attack(&chain, &store);
+        let head = find_head(Arc::new(store), chain.origin(), &vkeys).await.unwrap().unwrap();
+        assert_eq!(head.object.hash, chain.head().hash, "{what}");
+        assert_eq!(head.key.to_string(), chain.key(5), "{what}");
+        let garbage = !whole && found[0].1 == 6;
+        assert_eq!(head.passed.len(), usize::from(garbage), "{what}");
+    }
+    let store = versioned(&chain.archive());
+    store.shadow(&chain.key(5), forged(&chain, 5));
+    let error = find_head(Arc::new(store), chain.origin(), &vkeys).await.unwrap_err();
+    assert!(matches!(error, Error::Found(found) if found.verdict == Verdict::Fork));
+}
+
+/// Whether the chain goes on in an object that is listed and can't be had isn't known: whoever
+/// went on below it might sign its seq a second time.
+#[tokio::test]
+async fn a_newest_object_that_is_gone_is_no_reason_to_go_on_below_it() {
+    let chain = six();
+    let vkeys = [chain.current_signer().identity()];
+    for (seq, refused) in [(5, true), (2, false)] {
+        let store = versioned(&chain.archive());
+        let key = chain.key(seq);
+        store.fail_when(move |operation, asked, _| {
+            (operation == Operation::Tail && asked == key).then_some(Fault::Refuse(Kind::NotFound))
+        });
+        let found = find_head(Arc::new(store), chain.origin(), &vkeys).await;
+        match found {
+            Err(Error::Found(found)) => {
+                assert_eq!((found.verdict, refused), (Verdict::Missing, true))
+            }
+            found => assert!(found.unwrap().is_some() && !refused, "seq {seq}"),
+        }
+    }
 }
