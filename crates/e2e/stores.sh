@@ -177,8 +177,13 @@ after_loss() {
 
 read_back_bytes() { "$AUDITSEAL" cat --origin "$ORIGIN" --vkey "$vkey" --store "$1" "${at[@]}" 2>/dev/null; }
 
-# one_finding VERDICT COMMAND…
-one_finding() { [ "$("${@:2}" | grep -cE '^[A-Z_]+ origin=')" = 1 ] && "${@:2}" | grep -q "^$1 "; }
+# one_finding VERDICT COMMAND…: of what it says, that is all that is wrong
+one_finding() {
+  local said
+  said=$("${@:2}") || true
+  printf '%s\n' "$said"
+  [ "$(grep -oE '^[A-Z_]+ origin=' <<<"$said")" = "$1 origin=" ]
+}
 
 verify_attacked() { "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" --store "$1/$2" "${at[@]}" "${@:3}"; }
 
