@@ -2,18 +2,18 @@
 # The same log into each kind of store, and back: backfill, verify, cat, and a second backfill that has nothing to do. Before it the vault's
 # own conformance cases, on a bucket of their own.
 #
-#   stores.sh [file|s3|azure|gcs]…     all without arguments
+#   stores.sh [file|s3|minio|azure|gcs]…     all without arguments
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/stores.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
 ORIGIN=e2e/node-1/kube
 trap 'finish clean' EXIT
 
 clean() {
   local part
-  for part in seaweedfs azurite gcs; do "$HERE/parts/$part.sh" down; done
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
+  for part in seaweedfs minio azurite gcs; do "$HERE/parts/$part.sh" down; done
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
   discard "$WORK"
 }
 
@@ -93,7 +93,7 @@ in_file() {
 }
 
 in_s3() {
-  local at newest verify store=("$PY" "$HERE/helpers/store.py" s3)
+  local at keys newest store=("$PY" "$HERE/helpers/store.py" s3)
   "$HERE/parts/seaweedfs.sh" up && "$HERE/parts/seaweedfs.sh" bucket audit-archive || return 1
   # shellcheck source=/dev/null
   . "$SEAWEEDFS_DIR/env"
@@ -110,17 +110,105 @@ in_s3() {
   check "s3: the versions that the seals pin are those that another client lists" pins_match s3 "$WORK/s3.second" "${at[@]}"
   demanded_locks || return 1
 
-  # The lock protects the bytes; that they are seen is another matter. Both attacks need no more than the right to put and delete.
-  verify=("$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" "${at[@]}")
   newest=$("${lister[@]}" | tail -n 1 | cut -d' ' -f1)
   check "s3: the lock refuses to delete a version" "${store[@]}" locked audit-archive "$newest"
-  head=$("${verify[@]}" | sed -n 's/^COMPLETE .* head=//p')
-  "${store[@]}" shadow audit-archive "$newest" || return 1
-  check "s3: verify notices a newer version with other bytes" refused 1 UNSEALED "${verify[@]}"
-  "${store[@]}" hide audit-archive "$newest" || return 1
-  # By its key alone a hidden newest object looks like one that was never written: the head that
-  # somebody kept says otherwise.
-  check "s3: verify notices a delete marker over the head" refused 1 TRUNCATED "${verify[@]}" --head "$head"
+  "$HERE/parts/seaweedfs.sh" bucket attacked || return 1
+  at=(--endpoint "$S3_ENDPOINT")
+  attacks s3 s3://attacked && lock_demanded s3 s3://attacked
+}
+
+in_minio() {
+  local at keys store=("$PY" "$HERE/helpers/store.py" s3)
+  "$HERE/parts/minio.sh" up && "$HERE/parts/minio.sh" bucket audit-archive && "$HERE/parts/minio.sh" bucket conformance || return 1
+  # shellcheck source=/dev/null
+  . "$MINIO_DIR/env"
+  at=(--store s3://audit-archive/deep/prefix --endpoint "$S3_ENDPOINT")
+  attacker conformance "${store[@]}"
+  conforms minio a_real_server_conforms s3://conformance/plain "$S3_ENDPOINT"
+  conforms minio a_real_server_keeps_what_is_attacked s3://conformance/attacked "$S3_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance"
+  conforms minio a_real_server_locks_as_asked s3://conformance/asked "$S3_ENDPOINT" AUDITSEAL_TEST_HOLD=1
+  lister=("${store[@]}" list audit-archive)
+  round minio "${at[@]}" || return 1
+  "$HERE/parts/minio.sh" bucket attacked || return 1
+  at=(--endpoint "$S3_ENDPOINT")
+  attacks minio s3://attacked && lock_demanded minio s3://attacked
+}
+
+# attacks NAME URL: a lock protects the bytes; that they are seen is another matter. With the server's root keys nothing is destroyed, and
+# all of it covered. `store` is the attacker's client, `at` says where the server is.
+attacks() {
+  local name=$1 url=$2
+  attack "$name" "$url" untouched 0 '^COMPLETE '
+  attack "$name" "$url" marker-over-a-middle-object 1 '^HIDDEN .* seq=1 ' hide:1
+  attack "$name" "$url" marker-over-the-newest 1 '^HIDDEN ' hide:-1
+  attack "$name" "$url" newer-version-with-other-content 1 '^SHADOWED .* seq=1 ' shadow:1
+  attack "$name" "$url" newer-version-of-the-newest 1 '^SHADOWED ' shadow:-1
+  attack "$name" "$url" newer-version-with-the-same-content 0 '^info: UNEXPECTED_OBJECT .* seq=1 ' repeat:1
+  attack "$name" "$url" marker-and-create 1 '^SHADOWED .* seq=1 ' hide:1 shadow:1
+  attack "$name" "$url" create-and-marker 1 '^HIDDEN .* seq=1 ' shadow:1 hide:1
+  attack "$name" "$url" everything-marked 1 '^HIDDEN .* seq=0 ' hide:all
+  after_loss "$name" "$url"
+}
+
+# attack NAME URL WHAT EXIT PATTERN VERB:KEY…: an archive of its own, what is done to it, what verify says, what cat gives back. KEY is an
+# index into the keys in order, or `all`.
+attack() {
+  local name=$1 url=$2 what=$3 want=$4 pattern=$5
+  shift 5
+  cover "$name" "$url" "$what" "$@" || { fail "$name: $what: did not run to its end"; return 0; }
+  check "$name: $what: verify exits $want and says so" refused "$want" "$pattern" verify_attacked "$url" "$what"
+  same "$name: $what: cat gives the log back" "$log_hash" "$(read_back --store "$url/$what" "${at[@]}" 2>/dev/null || true)"
+  verify_attacked "$url" "$what" | grep -E '^(info: )?(HIDDEN|SHADOWED|UNEXPECTED_OBJECT) ' | head -n 2 | cut -c1-200 | sed 's/^/        | /' || true
+}
+
+# cover NAME URL WHAT VERB:KEY…: an archive, and what is done to it; its keys go to `keys`
+cover() {
+  local name=$1 what=$3 bucket=${2##*/} step key
+  backfill "$name-$what" --store "$2/$3" "${at[@]}" >"$WORK/attack.log" 2>&1 || { show_logs "$WORK/attack.log"; return 1; }
+  mapfile -t keys < <("${store[@]}" list "$bucket" | cut -d' ' -f1 | grep "^$what/")
+  shift 3
+  for step in "$@"; do
+    case $step in
+      *:all) for key in "${keys[@]}"; do "${store[@]}" "${step%%:*}" "$bucket" "$key" || return 1; done ;;
+      *) "${store[@]}" "${step%%:*}" "$bucket" "${keys[${step#*:}]}" || return 1 ;;
+    esac
+  done
+}
+
+# after_loss NAME URL: the newest object is hidden, and the node has lost what it knew. It goes on behind it, and puts nothing at its key.
+after_loss() {
+  local name=$1 what=state-lost-and-newest-hidden more='{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"after"}' want newest before after
+  cover "$name" "$2" "$what" hide:-1 || { fail "$name: $what: did not run to its end"; return 0; }
+  newest=${keys[-1]}
+  before=$("${store[@]}" list "${2##*/}" | grep -cF "$newest ")
+  rm -rf "$WORK/$name-$what.state"
+  want=$({ read_back_bytes "$2/$what"; printf '%s\n' "$more"; } | sha256sum | cut -d' ' -f1)
+  cp "$WORK/log/audit.log" "$WORK/audit.log.before" && printf '%s\n' "$more" >>"$WORK/log/audit.log"
+  check "$name: $what: the node goes on" backfill "$name-$what" --store "$2/$what" "${at[@]}"
+  cp "$WORK/audit.log.before" "$WORK/log/audit.log"
+  check "$name: $what: verify names what was hidden, and where it went on" refused 1 '^info: REANCHORED ' verify_attacked "$2" "$what"
+  check "$name: $what: and nothing else" one_finding HIDDEN verify_attacked "$2" "$what"
+  after=$("${store[@]}" list "${2##*/}" | grep -cF "$newest ")
+  same "$name: $what: nothing was put at the hidden key" "$before" "$after"
+  same "$name: $what: cat gives the log back" "$want" "$(read_back --store "$2/$what" "${at[@]}" 2>/dev/null || true)"
+}
+
+read_back_bytes() { "$AUDITSEAL" cat --origin "$ORIGIN" --vkey "$vkey" --store "$1" "${at[@]}" 2>/dev/null; }
+
+# one_finding VERDICT COMMAND…: of what it says, that is all that is wrong
+one_finding() {
+  local said
+  said=$("${@:2}") || true
+  printf '%s\n' "$said"
+  [ "$(grep -oE '^[A-Z_]+ origin=' <<<"$said")" = "$1 origin=" ]
+}
+
+verify_attacked() { "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" --store "$1/$2" "${at[@]}" "${@:3}"; }
+
+# lock_demanded NAME URL: the bucket's default is COMPLIANCE for a day
+lock_demanded() {
+  check "$1: each lock is long enough for a day, and COMPLIANCE" verify_attacked "$2" untouched --require-retention 1d
+  check "$1: and not for a year" refused 1 '^WEAK_WORM .* short of ' verify_attacked "$2" untouched --require-retention 365d
 }
 
 # What is asked of each put, and what is held against it: GOVERNANCE for a day, in the place of the bucket's own COMPLIANCE.
@@ -157,10 +245,13 @@ in_gcs() {
   conforms gcs a_real_server_conforms gs://conformance-gcs/plain "$GCS_ENDPOINT"
   conforms gcs a_real_server_keeps_what_is_attacked gs://conformance-gcs/attacked "$GCS_ENDPOINT" AUDITSEAL_TEST_ATTACK="$WORK/attack-conformance-gcs"
   conforms gcs a_real_server_lists_page_after_page gs://conformance-gcs/pages "$GCS_ENDPOINT"
-  lister=(python3 "$HERE/helpers/store.py" gcs list audit-archive)
+  local at=(--endpoint "$GCS_ENDPOINT") keys store=(python3 "$HERE/helpers/store.py" gcs)
+  lister=("${store[@]}" list audit-archive)
   check "gcs: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
     backfill canary --store gs://conformance-gcs/canary --endpoint "$GCS_ENDPOINT" --log-level debug
-  round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT"
+  round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT" || return 1
+  # It leaves no marker where it deletes: of what is hidden, no version is the latest.
+  "$HERE/parts/gcs.sh" bucket attacked && attacks gcs gs://attacked
 }
 
 failed_before=$(failures)
@@ -169,11 +260,11 @@ python_env
 read -r _ log_hash < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log")
 vkey=$("$AUDITSEAL" keygen --out "$WORK/key")
 same "keygen: the private key is its owner's alone" 600 "$(stat -c %a "$WORK/key")"
-[ $# -gt 0 ] || set -- file s3 azure gcs
+[ $# -gt 0 ] || set -- file s3 minio azure gcs
 for kind in "$@"; do
   # One store that doesn't start is one failure; the others still have their turn.
   case $kind in
-    file | s3 | azure | gcs) "in_$kind" || fail "$kind: did not run to its end" ;;
-    *) die "usage: stores.sh [file|s3|azure|gcs]…" ;;
+    file | s3 | minio | azure | gcs) "in_$kind" || fail "$kind: did not run to its end" ;;
+    *) die "usage: stores.sh [file|s3|minio|azure|gcs]…" ;;
   esac
 done

@@ -161,7 +161,7 @@ async fn without_an_answer_a_lost_state_is_not_a_new_chain() {
     fs::remove_dir_all(node.dir.path().join("state")).unwrap();
     let before = node.store.objects();
     node.store.fail_when(|operation, _, nth| {
-        (operation == Operation::List && nth < 6).then_some(Fault::Refuse(Kind::Unavailable))
+        (operation == Operation::Versions && nth < 6).then_some(Fault::Refuse(Kind::Unavailable))
     });
     node.write(&lines(5, 6));
     node.backfill().await;

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use crate::chain::{Outcome, Sighting};
 use crate::check::{ObjectCheck, check_whole};
 use crate::listing::Entry;
-use crate::source::{Source, patiently};
+use crate::source::{Object, Source, patiently};
 
 /// Objects listed with at most this size are fetched whole.
 const WHOLE: u64 = 4 << 20;
@@ -39,7 +39,10 @@ pub(crate) struct Examined {
     pub(crate) error: Option<Error>,
 }
 
-/// Fetches an object and looks at it.
+/// Fetches one version of an object and looks at it.
+///
+/// Of several versions all stored bytes are looked at, even where the seal alone was asked for:
+/// one with the true seal may have other bytes before it.
 pub(crate) async fn examine(
     source: &Source,
     origin: &Origin,
@@ -47,25 +50,32 @@ pub(crate) async fn examine(
     depth: Depth,
 ) -> Examined {
     let key = entry.place.key(origin).to_string();
+    let depth = if depth == Depth::Seal && entry.several { Depth::Stored } else { depth };
     let mut size = entry.size;
-    let (outcome, error) = match read(source, &key, &mut size, depth).await {
-        Ok((outcome, error)) => (outcome, error),
-        Err(error) if error.kind() == Kind::NotFound => (Outcome::Gone, None),
-        Err(error) => (Outcome::Unreadable, Some(error)),
+    let object = Object { key: &key, version: entry.version.as_deref() };
+    let (outcome, error) = if entry.out_of_reach() {
+        (Outcome::Gone, None)
+    } else {
+        match read(source, object, &mut size, depth).await {
+            Ok((outcome, error)) => (outcome, error),
+            Err(error) if error.kind() == Kind::NotFound => (Outcome::Gone, None),
+            Err(error) => (Outcome::Unreadable, Some(error)),
+        }
     };
-    let sighting = Sighting { place: entry.place, size, modified: entry.modified, outcome };
+    let Entry { place, version, modified, hidden, .. } = entry;
+    let sighting = Sighting { place, version, hidden, size, modified, lock: None, outcome };
     Examined { sighting, error }
 }
 
 /// `size` is the listed one at first, then the one found.
 pub(crate) async fn read(
     source: &Source,
-    key: &str,
+    object: Object<'_>,
     size: &mut u64,
     depth: Depth,
 ) -> Result<(Outcome, Option<Error>), Error> {
     if depth != Depth::Seal && *size <= WHOLE {
-        match source.get(key, WHOLE).await {
+        match source.get(object, WHOLE).await {
             // The listing said less than there is: read it as what it is.
             Err(error) if error.kind() == Kind::TooLarge => {}
             Err(error) => return Err(error),
@@ -77,7 +87,7 @@ pub(crate) async fn read(
             }
         }
     }
-    let tail = source.tail(key, TAIL).await?;
+    let tail = source.tail(object, TAIL).await?;
     *size = tail.info.size;
     let seal = match ObjectSeal::read(&tail.bytes) {
         Ok(seal) => seal,
@@ -87,7 +97,7 @@ pub(crate) async fn read(
         return Ok((Outcome::Note(Box::new(seal), Ok(())), None));
     }
     let seal = Arc::new(seal);
-    let checked = patiently(|| stream(source, key, &seal, &tail.bytes, depth)).await;
+    let checked = patiently(|| stream(source, object, &seal, &tail.bytes, depth)).await;
     let seal = Box::new(Arc::unwrap_or_clone(seal));
     Ok(match checked {
         Ok(verdict) => (Outcome::Note(seal, verdict), None),
@@ -109,13 +119,13 @@ fn look_at_whole(object: &[u8], stored_only: bool) -> Outcome {
 /// Checks a large object as it comes.
 async fn stream(
     source: &Source,
-    key: &str,
+    object: Object<'_>,
     seal: &Arc<ObjectSeal>,
     tail: &Bytes,
     depth: Depth,
 ) -> Result<Result<(), Fault>, Error> {
     let mut check = ObjectCheck::new(Arc::clone(seal), depth == Depth::Stored);
-    let mut pieces = Pieces::new(source.stream(key).await?);
+    let mut pieces = Pieces::new(source.stream(object).await?);
     while let Some(piece) = pieces.next().await? {
         check = blocking(move || {
             check.take(&piece);

@@ -37,6 +37,12 @@ pub enum Verdict {
     Unsealed,
     /// Not of the format's shape.
     Malformed,
+    /// Whoever names no version gets nothing here; the true bytes are there under their version.
+    Hidden,
+    /// A newer version has other bytes; the true bytes are there under their version.
+    Shadowed,
+    /// The store doesn't say that it keeps the object as firmly and as long as was demanded.
+    WeakWorm,
     /// Sealed later than the store received it.
     TimeInconsistent,
     /// The chain went on after a loss of state or past a squatted key.
@@ -65,6 +71,9 @@ impl Verdict {
             Self::WrongKey => "WRONG_KEY",
             Self::Unsealed => "UNSEALED",
             Self::Malformed => "MALFORMED",
+            Self::Hidden => "HIDDEN",
+            Self::Shadowed => "SHADOWED",
+            Self::WeakWorm => "WEAK_WORM",
             Self::TimeInconsistent => "TIME_INCONSISTENT",
             Self::Reanchored => "REANCHORED",
             Self::UnexpectedObject => "UNEXPECTED_OBJECT",
@@ -125,6 +134,8 @@ pub struct Finding {
     pub through: Option<u64>,
     /// The object's key.
     pub key: Option<String>,
+    /// The version of it that has the true bytes, where the store has versions.
+    pub version: Option<String>,
     /// What was found, for a person.
     pub detail: String,
 }
@@ -140,6 +151,7 @@ impl Finding {
             seq: None,
             through: None,
             key: None,
+            version: None,
             detail: escape(detail),
         }
     }
@@ -165,6 +177,13 @@ impl Finding {
         self
     }
 
+    /// Names the true version, if it has an id.
+    #[must_use]
+    pub fn version(mut self, id: Option<&str>) -> Self {
+        self.version = id.map(escape);
+        self
+    }
+
     /// Makes it information: somebody looked at it and accepted it.
     #[must_use]
     pub fn accepted(mut self) -> Self {
@@ -175,7 +194,7 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// `VERDICT origin=… seq=… key=…: detail`; absent parts are left out.
+    /// `VERDICT origin=… seq=… key=… version=…: detail`; absent parts are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.verdict.name())?;
         if let Some(origin) = &self.origin {
@@ -188,6 +207,9 @@ impl fmt::Display for Finding {
         }
         if let Some(key) = &self.key {
             write!(f, " key={key}")?;
+        }
+        if let Some(version) = &self.version {
+            write!(f, " version={version}")?;
         }
         write!(f, ": {}", self.detail)
     }

@@ -31,7 +31,8 @@ pub struct HeadFound {
 /// Finds the head of a chain: the rightly signed note of the highest seq. `None` if the store lists
 /// no such note, whatever else it lists.
 ///
-/// Never "the newest date": one seal from a clock in 2099 would win.
+/// Never "the newest date": one seal from a clock in 2099 would win. Hidden or shadowed, an object
+/// counts as any other: whoever went on below a hidden head would sign its seq a second time.
 ///
 /// # Errors
 /// [`Error::Store`] for every answer that the store didn't give: a failed listing is never an
@@ -71,6 +72,11 @@ impl Search<'_> {
     /// Takes the next object; false once the head is certain.
     fn object(&mut self, examined: Examined) -> Result<bool, Error> {
         let place = examined.sighting.place;
+        let reached = self.found.as_ref().map(|head| head.seal.seq);
+        if matches!(examined.sighting.outcome, Outcome::Gone) && Some(place.seq) >= reached {
+            let detail = "listed, but gone when it was read: it may be the chain's newest";
+            return Err(Error::found(self.origin, place, Verdict::Missing, detail));
+        }
         let note = note(examined)?.filter(|object| {
             object.seal.origin == *self.origin && self.vkeys.contains(&object.seal.key)
         });
@@ -86,7 +92,12 @@ impl Search<'_> {
         };
         if place.seq == head.seal.seq {
             match note {
-                Some(object) if object.hash == head.hash => self.places.push(place),
+                Some(object) if object.hash == head.hash => {
+                    // One of several versions of it may say so as well.
+                    if !self.places.contains(&place) {
+                        self.places.push(place);
+                    }
+                }
                 // Another note there is a fork; so all objects at the head's seq are looked at.
                 Some(object) if at_home(&object, place) => {
                     let detail = "two different signed notes at the head's seq";
@@ -119,8 +130,10 @@ impl Search<'_> {
         }
         let mut places = self.places.into_iter();
         let Some((object, own)) = self.found.zip(places.next()) else { return Ok(None) };
-        let passed = self.passed.into_iter().chain(places);
-        let passed = passed.map(|place| place.key(self.origin)).collect();
+        let mut passed: Vec<_> = self.passed.into_iter().chain(places).collect();
+        passed.retain(|place| *place != own);
+        passed.dedup();
+        let passed = passed.into_iter().map(|place| place.key(self.origin)).collect();
         Ok(Some(HeadFound { key: own.key(self.origin), object, passed }))
     }
 }

@@ -9,10 +9,12 @@ use auditseal_vault::{Kind, Store};
 use serde::Serialize;
 
 use crate::chain::Outcome;
+use crate::choose::{Chosen, choose};
 use crate::error::Error;
 use crate::fetch::{Depth, read};
 use crate::finding::Verdict;
-use crate::source::Source;
+use crate::listing::Listing;
+use crate::source::{Object, Source};
 use crate::text::{self, escape};
 
 /// A name and what stands behind it.
@@ -27,7 +29,8 @@ pub struct Fact {
 /// What was found out about one claim of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was checked: `seal`, `signature`, `place` or `bytes`.
+    /// What was checked: `seal`, `signature`, `place` or `bytes`; `versions` where those at its key
+    /// stand in its way.
     pub name: &'static str,
     /// Whether it holds.
     pub holds: bool,
@@ -40,6 +43,8 @@ pub struct Check {
 pub struct Inspection {
     /// Its key.
     pub key: String,
+    /// Which version of it this is, where the store has versions.
+    pub version: Option<String>,
     /// Its size in bytes.
     pub size: u64,
     /// Hash of its note.
@@ -58,21 +63,10 @@ pub struct Inspection {
 /// [`Error::NoObject`] and [`Error::Store`].
 pub async fn inspect(store: Arc<dyn Store>, key: &str) -> Result<Inspection, Error> {
     let source = Source::new(store);
-    let mut size = u64::MAX;
-    let (outcome, error) =
-        read(&source, key, &mut size, Depth::Payload).await.map_err(|error| {
-            match error.kind() {
-                Kind::NotFound => Error::NoObject(key.to_owned()),
-                // Stores refuse a key that ends in '/'; whoever typed it meant a prefix.
-                Kind::Invalid if !key.ends_with(".jsonl.zst") => Error::NoObject(key.to_owned()),
-                _ => Error::Store(error),
-            }
-        })?;
-    if let Some(error) = error {
-        return Err(Error::Store(error));
-    }
+    let Found { outcome, size, version, notice } = find(&source, key).await?;
     let mut inspection = Inspection {
         key: escape(key),
+        version: version.as_deref().map(escape),
         size,
         hash: None,
         note: None,
@@ -92,7 +86,52 @@ pub async fn inspect(store: Arc<dyn Store>, key: &str) -> Result<Inspection, Err
         }
         Outcome::Gone | Outcome::Unreadable => return Err(Error::NoObject(key.to_owned())),
     }
+    let covered = notice.map(|detail| Check { name: "versions", holds: false, detail });
+    inspection.checks.extend(covered);
     Ok(inspection)
+}
+
+/// What is at a key.
+struct Found {
+    outcome: Outcome,
+    size: u64,
+    version: Option<Arc<str>>,
+    /// Why it has to be named to be seen.
+    notice: Option<String>,
+}
+
+/// Of one of our keys the version that holds, of any other the latest.
+async fn find(source: &Source, key: &str) -> Result<Found, Error> {
+    let Some(ours) = ObjectKey::parse(key) else { return latest(source, key).await };
+    let versions = Listing::of(source, &ours).await?;
+    let chosen = choose(source, &ours.origin, &versions, Depth::Payload).await;
+    let Some(Chosen { examined, notice }) = chosen else {
+        return Err(Error::NoObject(key.to_owned()));
+    };
+    if let Some(error) = examined.error {
+        return Err(Error::Store(error));
+    }
+    let (sighting, notice) = (examined.sighting, notice.map(|notice| notice.to_string()));
+    let (outcome, size, version) = (sighting.outcome, sighting.size, sighting.version);
+    Ok(Found { outcome, size, version, notice })
+}
+
+async fn latest(source: &Source, key: &str) -> Result<Found, Error> {
+    let mut size = u64::MAX;
+    let object = Object { key, version: None };
+    let (outcome, error) =
+        read(source, object, &mut size, Depth::Payload).await.map_err(|error| {
+            match error.kind() {
+                Kind::NotFound => Error::NoObject(key.to_owned()),
+                // Stores refuse a key that ends in '/'; whoever typed it meant a prefix.
+                Kind::Invalid if !key.ends_with(".jsonl.zst") => Error::NoObject(key.to_owned()),
+                _ => Error::Store(error),
+            }
+        })?;
+    match error {
+        Some(error) => Err(Error::Store(error)),
+        None => Ok(Found { outcome, size, version: None, notice: None }),
+    }
 }
 
 fn checks(
@@ -228,6 +267,9 @@ impl Inspection {
     /// Those of `out`.
     pub fn text(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{:<12} {}", "object", self.key)?;
+        if let Some(version) = &self.version {
+            writeln!(out, "{:<12} {version}", "version")?;
+        }
         writeln!(out, "{:<12} {}", "size", self.size)?;
         if let Some(hash) = &self.hash {
             writeln!(out, "{:<12} {hash}", "note hash")?;

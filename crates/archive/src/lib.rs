@@ -4,12 +4,16 @@
 //! order of their keys, and says what is wrong. Everything else fetches with bounded memory
 //! ([`verify`], [`cat`], [`ls`], [`inspect`], [`find_head`], [`walk_back`]) or prints.
 //!
+//! Of each key all versions are listed and read by their ids: what is hidden under a delete marker,
+//! or in the shadow of a newer version, is found and given back, and named.
+//!
 //! Nothing that a store says is believed: sizes in a listing only choose how to fetch, names are
 //! escaped before they are shown, and an error of the store is never taken for an absent object.
 
 mod cat;
 mod chain;
 mod check;
+mod choose;
 mod error;
 mod fetch;
 mod finding;
@@ -24,7 +28,9 @@ mod text;
 mod verify;
 
 pub use cat::{CatError, CatOptions, Restored, cat};
-pub use chain::{Accepted, Chain, ChainReport, Head, Outcome, Place, Rules, Sighting, Trust};
+pub use chain::{
+    Accepted, Chain, ChainReport, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
+};
 pub use check::ObjectCheck;
 pub use error::Error;
 pub use finding::{Finding, Severity, Verdict};

@@ -1,9 +1,11 @@
 //! What a store lists, sorted into chains.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use auditseal_format::{ObjectKey, Origin};
-use auditseal_vault::{Error, ObjectInfo};
+use auditseal_vault::{Error, Version};
 
 use crate::chain::Place;
 use crate::finding::{Finding, Verdict};
@@ -12,24 +14,44 @@ use crate::source::Source;
 /// Names kept of objects that no chain has.
 const NAMES_KEPT: usize = 100;
 
-/// An object of a chain as listed. Small: a listing is held as a whole, because stores list in any
-/// order, and a chain may have millions of objects.
-#[derive(Debug, Clone, Copy)]
+/// A version of an object of a chain as listed. Small: a listing is held as a whole, because
+/// stores list in any order, and a chain may have millions of objects.
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) place: Place,
     pub(crate) size: u64,
     pub(crate) modified: i64,
+    /// What it is read by: between the listing and the reading another version may come.
+    pub(crate) version: Option<Arc<str>>,
+    /// Whoever names no version gets no object at this key.
+    pub(crate) hidden: bool,
+    /// The key has further versions.
+    pub(crate) several: bool,
+    latest: bool,
+    marker: bool,
+    /// How many entries of the listing came before it.
+    nth: u32,
+}
+
+impl Entry {
+    /// Whether it can't be asked for: it was deleted, and has no id to read it by.
+    pub(crate) fn out_of_reach(&self) -> bool {
+        self.version.is_none() && !self.latest
+    }
 }
 
 /// A listing, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
-    /// The objects of each chain in the order of their places, each place once.
+    /// The versions of the objects of each chain in the order of their places, and the oldest
+    /// version of each place first.
     pub(crate) chains: BTreeMap<Origin, Vec<Entry>>,
     /// The first names that no chain has.
-    names: Vec<String>,
+    names: Vec<(String, &'static str)>,
     /// How many there are.
     pub(crate) strangers: u64,
+    /// Entries seen.
+    seen: u32,
 }
 
 impl Listing {
@@ -37,41 +59,66 @@ impl Listing {
     pub(crate) async fn read(source: &Source, origins: &[Origin]) -> Result<Self, Error> {
         let mut listing = Self::default();
         if origins.is_empty() {
-            listing =
-                source.list("", Self::default, |listing, info| listing.add(info, None)).await?;
+            let all = |listing: &mut Self, version| listing.add(version, None);
+            listing = source.versions("", Self::default, all).await?;
         }
         for origin in origins {
-            let prefix = ObjectKey::prefix(origin);
-            let one = |listing: &mut Self, info| listing.add(info, Some(origin));
-            listing.merge(source.list(&prefix, Self::default, one).await?);
+            let one = |listing: &mut Self, version| listing.add(version, Some(origin));
+            listing.merge(source.versions(&ObjectKey::prefix(origin), Self::default, one).await?);
         }
-        for entries in listing.chains.values_mut() {
-            entries.sort_unstable_by_key(|entry| entry.place);
-            entries.dedup_by_key(|entry| entry.place);
-            entries.shrink_to_fit();
-        }
+        listing.sort();
         Ok(listing)
     }
 
-    fn add(&mut self, info: ObjectInfo, asked: Option<&Origin>) {
-        match ObjectKey::parse(&info.key) {
+    /// Lists what there is at the key of one object, the oldest version first.
+    pub(crate) async fn of(source: &Source, key: &ObjectKey) -> Result<Vec<Entry>, Error> {
+        let (name, place) = (key.to_string(), Place::from(key));
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let one = |listing: &mut Self, version: Version| {
+            if version.key == name {
+                listing.add(version, Some(&key.origin));
+            }
+        };
+        let mut listing = source.versions(folder, Self::default, one).await?;
+        listing.sort();
+        let entries = listing.chains.remove(&key.origin).unwrap_or_default();
+        debug_assert!(entries.iter().all(|entry| entry.place == place));
+        Ok(entries)
+    }
+
+    fn add(&mut self, version: Version, asked: Option<&Origin>) {
+        self.seen = self.seen.saturating_add(1);
+        match ObjectKey::parse(&version.key) {
             // A store that lists beside the prefix asked for is wrong; what it says isn't needed.
             Some(key) if asked.is_some_and(|origin| *origin != key.origin) => {}
             Some(key) => {
-                let entry =
-                    Entry { place: Place::from(&key), size: info.size, modified: info.modified };
+                let entry = Entry {
+                    place: Place::from(&key),
+                    size: version.size,
+                    modified: version.modified,
+                    version: version.id.map(Arc::from),
+                    hidden: false,
+                    several: false,
+                    latest: version.latest,
+                    marker: version.marker,
+                    nth: self.seen,
+                };
                 // Looked up before it is cloned: there are many objects and few chains.
                 match self.chains.get_mut(&key.origin) {
                     Some(entries) => entries.push(entry),
                     None => drop(self.chains.insert(key.origin, vec![entry])),
                 }
             }
-            None => {
-                self.strangers += 1;
-                if self.names.len() < NAMES_KEPT {
-                    self.names.push(info.key);
-                }
-            }
+            // What can't be read any more, and isn't ours, is nobody's concern.
+            None if version.marker || !version.latest => {}
+            None => self.stranger(version.key, "not the name of an object of ours"),
+        }
+    }
+
+    fn stranger(&mut self, name: String, why: &'static str) {
+        self.strangers += 1;
+        if self.names.len() < NAMES_KEPT {
+            self.names.push((name, why));
         }
     }
 
@@ -84,10 +131,42 @@ impl Listing {
         self.names.extend(other.names.into_iter().take(room));
     }
 
+    /// Puts the versions of each key together, and markers into what they say of the others.
+    fn sort(&mut self) {
+        let mut bare = Vec::new();
+        for (origin, entries) in &mut self.chains {
+            entries.sort_unstable_by(|a, b| (a.place, &a.version).cmp(&(b.place, &b.version)));
+            entries.dedup_by(|a, b| (a.place, &a.version) == (b.place, &b.version));
+            // S3 lists the newest first, and its dates may be whole seconds: of equal dates the
+            // one listed last is the oldest.
+            entries.sort_unstable_by_key(|entry| {
+                (entry.place, entry.latest, entry.modified, Reverse(entry.nth))
+            });
+            for versions in entries.chunk_by_mut(|a, b| a.place == b.place) {
+                let hidden = !versions.iter().any(|entry| entry.latest && !entry.marker);
+                let count = versions.iter().filter(|entry| !entry.marker).count();
+                if count == 0 {
+                    bare.extend(versions.first().map(|entry| entry.place.key(origin).to_string()));
+                }
+                for entry in versions {
+                    (entry.hidden, entry.several) = (hidden, count > 1);
+                }
+            }
+            entries.retain(|entry| !entry.marker);
+            entries.shrink_to_fit();
+        }
+        self.chains.retain(|_, entries| !entries.is_empty());
+        for key in bare {
+            // Deleting what never was leaves one as well, so it says nothing about the chain.
+            self.stranger(key, "a delete marker, and no version of an object under it");
+        }
+    }
+
     /// The objects that no chain has, the first of them by name.
     pub(crate) fn unexpected(&self) -> Vec<Finding> {
-        let detail = "not the name of an object of ours";
-        let name = |name: &String| Finding::new(Verdict::UnexpectedObject, None, detail).key(name);
+        let name = |(name, why): &(String, &'static str)| {
+            Finding::new(Verdict::UnexpectedObject, None, why).key(name)
+        };
         self.names.iter().map(name).collect()
     }
 }

@@ -10,10 +10,11 @@ use futures::StreamExt as _;
 use serde::Serialize;
 
 use crate::chain::Outcome;
+use crate::choose::{Chosen, choose};
 use crate::error::Error;
-use crate::fetch::{Depth, examine};
+use crate::fetch::Depth;
 use crate::finding::Verdict;
-use crate::listing::Listing;
+use crate::listing::{Entry, Listing};
 use crate::render::{displayed, shown};
 use crate::source::Source;
 use crate::text;
@@ -54,6 +55,10 @@ pub struct Row {
     pub root: Option<auditseal_format::Hash>,
     /// The object's key.
     pub key: String,
+    /// Which version of it this is, where the store has versions.
+    pub version: Option<String>,
+    /// Why it has to be named to be seen: `HIDDEN: detail` or `SHADOWED: detail`.
+    pub notice: Option<String>,
     /// Why there is no seal to be read, or why it isn't this key's: `VERDICT: detail`.
     pub fault: Option<String>,
 }
@@ -71,18 +76,21 @@ pub async fn ls(
     let source = Source::new(store);
     let listing = Listing::read(&source, origins).await?;
     for (origin, entries) in listing.chains {
-        let rows = futures::stream::iter(entries).map(|entry| row(&source, &origin, entry));
+        let places = entries.chunk_by(|one, other| one.place == other.place);
+        let rows = futures::stream::iter(places).map(|versions| row(&source, &origin, versions));
         let mut rows = std::pin::pin!(rows.buffered(CONCURRENCY));
         while let Some(row) = rows.next().await {
-            each(&row).map_err(Error::Write)?;
+            if let Some(row) = row {
+                each(&row).map_err(Error::Write)?;
+            }
         }
     }
     Ok(())
 }
 
-async fn row(source: &Source, origin: &Origin, entry: crate::listing::Entry) -> Row {
-    let key = entry.place.key(origin);
-    let examined = examine(source, origin, entry, Depth::Seal).await;
+async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row> {
+    let Chosen { examined, notice } = choose(source, origin, versions, Depth::Seal).await?;
+    let key = examined.sighting.place.key(origin);
     let size = examined.sighting.size;
     let empty = Row {
         origin: origin.clone(),
@@ -97,10 +105,12 @@ async fn row(source: &Source, origin: &Origin, entry: crate::listing::Entry) -> 
         stored_bytes: size,
         root: None,
         key: key.to_string(),
+        version: examined.sighting.version.as_deref().map(text::escape),
+        notice: notice.map(|notice| notice.to_string()),
         fault: None,
     };
     let with_fault = |fault: String| Row { fault: Some(text::escape(&fault)), ..empty.clone() };
-    match (examined.sighting.outcome, examined.error) {
+    Some(match (examined.sighting.outcome, examined.error) {
         (Outcome::Note(seal, _), _) => {
             Row { fault: misplaced(&seal, &key), ..filled(empty, &seal.seal) }
         }
@@ -109,7 +119,7 @@ async fn row(source: &Source, origin: &Origin, entry: crate::listing::Entry) -> 
         (Outcome::Gone | Outcome::Unreadable, None) => {
             with_fault(format!("{}: listed, but gone when it was read", Verdict::Missing))
         }
-    }
+    })
 }
 
 fn filled(row: Row, seal: &Seal) -> Row {
@@ -181,10 +191,10 @@ impl Row {
             text::size(self.stored_bytes),
             root.get(..12).unwrap_or("-"),
         )?;
-        match &self.fault {
-            Some(fault) => writeln!(out, " {fault}"),
-            None => writeln!(out),
+        for remark in [&self.fault, &self.notice].into_iter().flatten() {
+            write!(out, " {remark}")?;
         }
+        writeln!(out)
     }
 
     /// Writes the row as one line of JSON.

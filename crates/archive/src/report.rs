@@ -97,7 +97,8 @@ impl Errors {
     pub(crate) fn push(&mut self, error: &auditseal_vault::Error) {
         self.count += 1;
         if self.first.len() < ERRORS_KEPT {
-            self.first.push(crate::text::escape(&error.to_string()));
+            let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+            self.first.push(crate::text::escape(&format!("{error}{hint}")));
         }
     }
 }

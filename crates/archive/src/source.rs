@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_vault::{Error, Fetched, Kind, ObjectInfo, Store};
+use auditseal_vault::{Error, Fetched, Kind, Lock, Store, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -13,6 +13,13 @@ use futures::stream::BoxStream;
 /// Waits before a further attempt, milliseconds: a verification of a million objects meets a
 /// store's hiccups, and must not have to begin anew because of one.
 const WAITS: [u64; 3] = [200, 1000, 4000];
+
+/// What is read: a key and the id of one of its versions; without one, the latest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Object<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) version: Option<&'a str>,
+}
 
 /// A store that is read with patience.
 #[derive(Clone)]
@@ -29,33 +36,39 @@ impl Source {
         Self(store)
     }
 
-    pub(crate) async fn get(&self, key: &str, limit: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.get(key, None, limit)).await
+    pub(crate) async fn get(&self, object: Object<'_>, limit: u64) -> Result<Fetched, Error> {
+        patiently(|| self.0.get(object.key, object.version, limit)).await
     }
 
-    pub(crate) async fn tail(&self, key: &str, length: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.tail(key, None, length)).await
+    pub(crate) async fn tail(&self, object: Object<'_>, length: u64) -> Result<Fetched, Error> {
+        patiently(|| self.0.tail(object.key, object.version, length)).await
     }
 
     /// A stream is asked for once: whoever reads it repeats the whole reading ([`patiently`]).
     pub(crate) async fn stream(
         &self,
-        key: &str,
+        object: Object<'_>,
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        Ok(self.0.stream(key, None).await?.1)
+        Ok(self.0.stream(object.key, object.version).await?.1)
     }
 
-    /// Lists into what `fresh` makes; a listing that fails half-way is begun anew from there.
-    pub(crate) async fn list<T>(
+    /// What protects an object.
+    pub(crate) async fn lock(&self, object: Object<'_>) -> Result<Lock, Error> {
+        patiently(|| self.0.lock(object.key, object.version)).await
+    }
+
+    /// Lists versions and markers into what `fresh` makes; a listing that fails half-way is begun
+    /// anew from there.
+    pub(crate) async fn versions<T>(
         &self,
         prefix: &str,
         fresh: impl Fn() -> T,
-        add: impl Fn(&mut T, ObjectInfo),
+        add: impl Fn(&mut T, Version),
     ) -> Result<T, Error> {
         patiently(|| async {
-            let (mut all, mut objects) = (fresh(), self.0.list(prefix));
-            while let Some(object) = objects.next().await {
-                add(&mut all, object?);
+            let (mut all, mut versions) = (fresh(), self.0.versions(prefix));
+            while let Some(version) = versions.next().await {
+                add(&mut all, version?);
             }
             Ok(all)
         })

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time, VerifierKey};
-use auditseal_vault::Store;
+use auditseal_vault::{Error as StoreError, Kind, Operation, Store};
 use futures::StreamExt as _;
 
-use crate::chain::{Chain, Head, Rules, Trust};
+use crate::chain::{Chain, Head, Outcome, Retention, Rules, Trust};
 use crate::error::Error;
-use crate::fetch::{Depth, examine};
+use crate::fetch::{Depth, Examined, examine};
 use crate::listing::{Entry, Listing};
 use crate::report::{Errors, OriginReport, Report};
-use crate::source::Source;
+use crate::source::{Object, Source};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Options {
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` for a store whose dates mean nothing.
     pub skew: Option<i64>,
+    /// What must protect each object. Asks the store for one lock per object.
+    pub retention: Option<Retention>,
 }
 
 impl Options {
@@ -49,6 +51,7 @@ impl Options {
             stored_only: false,
             concurrency: 16,
             skew: Some(600_000_000),
+            retention: None,
         }
     }
 }
@@ -113,14 +116,19 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let depth = if self.options.stored_only { Depth::Stored } else { Depth::Payload };
         let mut chain = Chain::new(origin.clone(), self.rules(&origin));
         let mut errors = Errors::default();
-        let (source, name) = (&self.source, &origin);
-        let objects = futures::stream::iter(entries)
-            .map(|entry| async move { examine(source, name, entry, depth).await });
+        let (source, name, retention) = (&self.source, &origin, self.options.retention);
+        let objects = futures::stream::iter(entries).map(|entry| async move {
+            let examined = examine(source, name, entry, depth).await;
+            match retention {
+                Some(retention) => locked(source, name, examined, retention).await,
+                None => (examined, None),
+            }
+        });
         let mut objects = objects.buffered(self.options.concurrency.max(1));
-        while let Some(examined) = objects.next().await {
+        while let Some((examined, unknown)) = objects.next().await {
             self.done.objects += 1;
             self.done.bytes = self.done.bytes.saturating_add(examined.sighting.size);
-            if let Some(error) = &examined.error {
+            if let Some(error) = examined.error.as_ref().or(unknown.as_ref()) {
                 errors.push(error);
             }
             drop(chain.object(examined.sighting));
@@ -138,6 +146,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             head: self.options.head,
             accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
             skew: self.options.skew,
+            retention: self.options.retention,
         }
     }
 
@@ -159,5 +168,30 @@ impl<P: Fn(Progress)> Run<'_, P> {
             limits.push("only stored bytes were checked, not what they decompress to".to_owned());
         }
         limits
+    }
+}
+
+/// Asks what protects a note's object; says why that isn't known.
+async fn locked(
+    source: &Source,
+    origin: &Origin,
+    mut examined: Examined,
+    retention: Retention,
+) -> (Examined, Option<StoreError>) {
+    let sighting = &mut examined.sighting;
+    if !matches!(sighting.outcome, Outcome::Note(..)) {
+        return (examined, None);
+    }
+    let key = sighting.place.key(origin).to_string();
+    match source.lock(Object { key: &key, version: sighting.version.as_deref() }).await {
+        // Not even that it is gone means that it isn't locked: it was read a moment ago.
+        Err(error) => (examined, Some(error)),
+        Ok(lock) => {
+            let unknown = retention
+                .unknown(&lock)
+                .map(|why| StoreError::new(Operation::Lock, &key, Kind::Other, why));
+            sighting.lock = Some(lock);
+            (examined, unknown)
+        }
     }
 }

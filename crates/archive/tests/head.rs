@@ -91,7 +91,7 @@ async fn nothing_is_none_and_no_answer_is_an_error() {
     garbage.insert(chain.key(0), b"x".to_vec());
     garbage.insert("other".to_owned(), b"x".to_vec());
     assert_eq!(head_in(memory(&garbage), &chain).await.unwrap(), None);
-    for operation in [Operation::List, Operation::Tail] {
+    for operation in [Operation::Versions, Operation::Tail] {
         for fault in [Fault::Refuse(Kind::Denied), Fault::Refuse(Kind::NoBucket)] {
             let store = memory(&chain.archive());
             store.fail_when(move |asked, _, _| (asked == operation).then_some(fault));

@@ -116,7 +116,7 @@ async fn a_payload_that_its_signer_misstated_stops_it() {
 #[tokio::test]
 async fn a_store_without_an_answer_is_no_finding() {
     let chain = six();
-    for operation in [Operation::List, Operation::Tail, Operation::Get] {
+    for operation in [Operation::Versions, Operation::Tail, Operation::Get] {
         let store = memory(&chain.archive());
         store.fail_when(move |asked, _, _| {
             (asked == operation).then_some(Fault::Refuse(Kind::Denied))

@@ -318,12 +318,30 @@ pub(crate) struct Verify {
     /// Judge silence as of this time (RFC 3339, UTC) instead of now.
     #[arg(long, env = "AUDITSEAL_AT", value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Time>,
+    /// Demand that the store keeps each object locked so long from when it was sealed.
+    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
+    pub(crate) require_retention: Option<Duration>,
+    /// How firm that lock must be; governance can be lifted by whoever has the permission.
+    #[arg(
+        long,
+        env = "AUDITSEAL_REQUIRE_MODE",
+        value_enum,
+        value_name = "MODE",
+        default_value = "compliance"
+    )]
+    pub(crate) require_retention_mode: RequiredMode,
     /// Check stored bytes, chain and signatures only; don't decompress.
     #[arg(long, env = "AUDITSEAL_STORED_ONLY", value_parser = BoolishValueParser::new())]
     pub(crate) stored_only: bool,
     /// What the report looks like.
     #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequiredMode {
+    Compliance,
+    Governance,
 }
 
 #[derive(Debug, Args)]

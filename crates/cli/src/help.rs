@@ -80,9 +80,15 @@ With --require-retention the exit code is 1 when a lock falls short of it, 2
 when one couldn't be checked; everything is stored all the same.";
 
 pub(crate) const VERIFY: &str = "\
-Example:
+Examples:
   auditseal verify --store s3://audit-archive/k8s \\
     --origin prod/cp-1/audit --vkey auditseal.vkey
+  Demand too that the store keeps every object locked for a year:
+    auditseal verify --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey auditseal.vkey --require-retention 365d
+
+Looks at every version of every object: what a delete marker covers (HIDDEN)
+or a newer version (SHADOWED) is found, and `cat` gives its true bytes back.
 
 Exit code 0 only when everything is there and nothing was found, 1 with
 findings, 2 when it couldn't be checked.";
@@ -94,7 +100,8 @@ Examples:
   auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
     --vkey auditseal.vkey --since 2026-11-21 --until 2026-11-21T12:00:00Z
 
-Every byte is verified before it is written. Exit code 1 when the archive can't
+Every byte is verified before it is written; what a delete marker or a newer
+version covers is read by its version id. Exit code 1 when the archive can't
 give the log back, 2 when it couldn't be read.";
 
 pub(crate) const LS: &str = "\

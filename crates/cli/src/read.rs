@@ -10,18 +10,28 @@ use auditseal_agent::system_clock;
 use auditseal_archive as archive;
 use auditseal_format::VerifierKey;
 use auditseal_note::KeyError;
+use auditseal_vault::LockMode;
 
 use crate::agent::open_store;
-use crate::args::{Cat, Format, Inspect, Ls, Verify};
+use crate::args::{Cat, Format, Inspect, Ls, RequiredMode, Verify};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 
 pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
+    let mode = match args.require_retention_mode {
+        RequiredMode::Compliance => LockMode::Compliance,
+        RequiredMode::Governance => LockMode::Governance,
+    };
+    let retention = args.require_retention.map(|time| archive::Retention {
+        mode,
+        micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
+    });
     let options = archive::Options {
         origins: args.origin,
         head: args.head.map(|(seq, hash)| archive::Head { seq, hash }),
         accept: args.accept,
         stored_only: args.stored_only,
+        retention,
         ..archive::Options::new(
             vkeys(&args.vkey)?,
             args.at.unwrap_or_else(|| system_clock()().wall),
@@ -71,17 +81,20 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     let store = open_store(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
-    let mut origin = None;
-    let done = block_on(archive::ls(store, &args.origin, |row| match args.format {
-        Format::Json => row.json(&mut out),
-        Format::Text => {
-            if origin.as_ref() != Some(&row.origin) {
-                let gap = if origin.is_some() { "\n" } else { "" };
-                writeln!(out, "{gap}{}", row.origin)?;
-                archive::Row::text_head(&mut out)?;
-                origin = Some(row.origin.clone());
+    let (mut origin, mut covered) = (None, 0_u64);
+    let done = block_on(archive::ls(store, &args.origin, |row| {
+        covered += u64::from(row.notice.is_some());
+        match args.format {
+            Format::Json => row.json(&mut out),
+            Format::Text => {
+                if origin.as_ref() != Some(&row.origin) {
+                    let gap = if origin.is_some() { "\n" } else { "" };
+                    writeln!(out, "{gap}{}", row.origin)?;
+                    archive::Row::text_head(&mut out)?;
+                    origin = Some(row.origin.clone());
+                }
+                row.text(&mut out)
             }
-            row.text(&mut out)
         }
     }))?;
     match done {
@@ -89,12 +102,18 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
         other => other?,
     }
     finish(out.flush())?;
+    if covered > 0 {
+        tracing::warn!("{covered} objects are hidden or shadowed: read by their version ids");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     let store = open_store(&args.store)?;
     let inspection = block_on(archive::inspect(store, &args.key))??;
+    if let Some(check) = inspection.checks.iter().find(|check| check.name == "versions") {
+        tracing::warn!("{}: read by its version id", check.detail);
+    }
     let mut out = BufWriter::new(io::stdout());
     let written = match args.format {
         Format::Text => inspection.text(&mut out),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Prepare and list the object stores of the e2e runs, independently of auditseal's own clients.
 
-store.py s3    create|list|refuses BUCKET, locked|held|shadow|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+store.py s3    create|list|refuses BUCKET, locked|held|shadow|repeat|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 store.py azure create|list CONTAINER    AZURE_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY
-store.py gcs   create|list BUCKET, shadow|hide BUCKET KEY    GCS_ENDPOINT
+store.py gcs   create|list BUCKET, shadow|repeat|hide BUCKET KEY    GCS_ENDPOINT
 
 `list` prints one line for each version of each object, delete markers too. `refuses` succeeds if a wrong key gets nowhere, `locked` if the
-newest version of the object can't be deleted, `held` if it has a COMPLIANCE lock, a legal hold and a SHA-256 beside that. `shadow` puts another version over it, `hide` deletes it by its key.
+newest version of the object can't be deleted, `held` if it has a COMPLIANCE lock, a legal hold and a SHA-256 beside that. `shadow` puts another version over it,
+`repeat` another with its bytes, `hide` deletes it by its key.
 """
 
 import base64
@@ -66,6 +67,9 @@ class S3:
 
     def shadow(self, bucket, key):
         self.client.put_object(Bucket=bucket, Key=key, Body=b"something else\n")
+
+    def repeat(self, bucket, key):
+        self.client.put_object(Bucket=bucket, Key=key, Body=self.client.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def hide(self, bucket, key):
         self.client.delete_object(Bucket=bucket, Key=key)
@@ -148,6 +152,12 @@ class Gcs:
     def shadow(self, bucket, key):
         url = f"{os.environ['GCS_ENDPOINT']}/{bucket}/{urllib.parse.quote(key)}"
         urllib.request.urlopen(urllib.request.Request(url, b"something else\n", method="PUT"), timeout=30).close()
+
+    def repeat(self, bucket, key):
+        url = f"{os.environ['GCS_ENDPOINT']}/{bucket}/{urllib.parse.quote(key)}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            body = answer.read()
+        urllib.request.urlopen(urllib.request.Request(url, body, method="PUT"), timeout=30).close()
 
     def hide(self, bucket, key):
         url = f"{self.endpoint}/{bucket}/o/{urllib.parse.quote(key, safe='')}"

@@ -33,6 +33,8 @@ use writer::{Mode, Writer};
 
 /// Objects fetched ahead of the one that is written.
 const AHEAD: usize = 4;
+/// Hidden and shadowed objects that are named.
+const NAMED: u64 = 20;
 
 /// What to give back.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +92,8 @@ impl std::error::Error for CatError {
 ///
 /// # Errors
 /// [`CatError`]: anything that `verify` calls wrong in the chain, but for source gaps without
-/// `strict` and for what only a clock can tell, stops it before the first byte.
+/// `strict`, for what only a clock can tell, and for hidden and shadowed objects, whose true bytes
+/// are there, stops it before the first byte.
 pub async fn cat<W: Write + Send + 'static>(
     store: Arc<dyn Store>,
     origin: &Origin,
@@ -150,7 +153,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         self.done.total = entries.len() as u64;
         let trust = options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
         let untied = trust == Trust::Anyone;
-        let rules = Rules { trust, head: None, accept: BTreeSet::new(), skew: None };
+        let (head, accept) = (None, BTreeSet::new());
+        let rules = Rules { trust, head, accept, skew: None, retention: None };
         let chain = Chain::new(self.origin.clone(), rules);
         let concurrency = if options.concurrency == 0 { 16 } else { options.concurrency };
         let (plan, findings) = self.seals(chain, entries, concurrency).await?;
@@ -158,11 +162,23 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if untied {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
+        let mut recovered = 0_u64;
         for finding in findings.findings {
-            if options.strict || finding.verdict != Verdict::SourceGap {
-                return Err(Error::Found(Box::new(finding)));
+            match finding.verdict {
+                // What was hidden has been found: none of it is lost, and it goes out.
+                Verdict::Hidden | Verdict::Shadowed => {
+                    recovered += 1;
+                    if recovered <= NAMED {
+                        warnings.push(finding.to_string());
+                    }
+                }
+                Verdict::SourceGap if !options.strict => warnings.push(finding.to_string()),
+                _ => return Err(Error::Found(Box::new(finding))),
             }
-            warnings.push(finding.to_string());
+        }
+        if recovered > NAMED {
+            let more = recovered - NAMED;
+            warnings.push(format!("{more} more objects are hidden or shadowed: see `verify`"));
         }
         Ok((plan, warnings))
     }
@@ -198,17 +214,18 @@ impl<P: Fn(Progress)> Run<'_, P> {
         self.done.total = self.done.total.saturating_add(plan.fetches());
         let (source, origin) = (self.source.clone(), self.origin.clone());
         let objects = futures::stream::iter(plan.steps()).map(|(file, batch)| {
-            let fetch = object::ready(source.clone(), origin.clone(), batch);
+            let fetch = object::ready(source.clone(), origin.clone(), batch.clone());
             // A task of its own: it goes on while this one waits for the writer.
             let task = Task(tokio::spawn(fetch));
             async move { (file, batch, task.result().await) }
         });
         let mut objects = std::pin::pin!(objects.buffered(AHEAD));
         while let Some((file, batch, ready)) = objects.next().await {
+            let size = batch.size;
             if !self.hand_over(file, batch, ready?, writer).await? {
                 break;
             }
-            self.step(batch.size);
+            self.step(size);
         }
         Ok(())
     }
@@ -241,9 +258,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
             return Ok(true);
         }
+        let place = batch.place;
         let large = Large::check(&self.source, self.origin, batch, Arc::clone(&seal)).await?;
         for mode in modes {
-            let sent = writer.open(batch.place, &seal, file, *mode).await
+            let sent = writer.open(place, &seal, file, *mode).await
                 && large.send(writer).await?
                 && writer.close().await;
             if !sent {

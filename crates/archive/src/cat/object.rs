@@ -12,7 +12,7 @@ use crate::check::{ObjectCheck, check_whole};
 use crate::error::Error;
 use crate::fetch::{Pieces, TAIL, blocking};
 use crate::finding::Verdict;
-use crate::source::{Source, patiently};
+use crate::source::{Object, Source, patiently};
 
 /// Objects of more bytes are streamed instead of held: a batch is as large as its longest line.
 const WHOLE: u64 = 32 << 20;
@@ -28,16 +28,18 @@ pub(super) enum Ready {
 /// Fetches a batch's object.
 pub(super) async fn ready(source: Source, origin: Origin, batch: Batch) -> Result<Ready, Error> {
     let key = batch.place.key(&origin).to_string();
-    let trouble = |error| refused(&origin, batch, error);
+    let object = Object { key: &key, version: batch.version.as_deref() };
+    let trouble = |error| refused(&origin, &batch, error);
     if batch.size > WHOLE {
-        let tail = source.tail(&key, TAIL).await.map_err(trouble)?;
-        let seal =
-            same_seal(&tail.bytes, batch).map_err(|fault| at_fault(&origin, batch, &fault))?;
+        let tail = source.tail(object, TAIL).await.map_err(trouble)?;
+        let seal = same_seal(&tail.bytes, &batch.print)
+            .map_err(|fault| at_fault(&origin, &batch, &fault))?;
         return Ok(Ready::Large(Arc::new(seal)));
     }
-    let object = source.get(&key, batch.size).await.map_err(trouble)?.bytes;
+    let object = source.get(object, batch.size).await.map_err(trouble)?.bytes;
+    let expected = batch.print;
     let checked = blocking(move || {
-        let seal = same_seal(&object, batch)?;
+        let seal = same_seal(&object, &expected)?;
         let (seal, verdict) = check_whole(seal, &object, true);
         verdict?;
         // In bounds: the check compared the object's size with that of the blocks.
@@ -46,24 +48,24 @@ pub(super) async fn ready(source: Source, origin: Origin, batch: Batch) -> Resul
         let blocks = object.slice(at(blocks.start)..at(blocks.end));
         Ok(Ready::Whole(Arc::new(seal), blocks))
     });
-    checked.await.map_err(|fault: Fault| at_fault(&origin, batch, &fault))
+    checked.await.map_err(|fault: Fault| at_fault(&origin, &batch, &fault))
 }
 
 /// Reads a seal and requires that it is the one whose place in the chain was proved.
-fn same_seal(tail: &[u8], batch: Batch) -> Result<ObjectSeal, Fault> {
+fn same_seal(tail: &[u8], expected: &[u8; 16]) -> Result<ObjectSeal, Fault> {
     let seal = ObjectSeal::read(tail)?;
-    if print(&seal.hash) == batch.print {
+    if print(&seal.hash) == *expected {
         Ok(seal)
     } else {
         Err(Fault::Tampered("two reads of it gave different notes".to_owned()))
     }
 }
 
-fn at_fault(origin: &Origin, batch: Batch, fault: &Fault) -> Error {
+fn at_fault(origin: &Origin, batch: &Batch, fault: &Fault) -> Error {
     Error::found(origin, batch.place, fault.into(), &fault.to_string())
 }
 
-fn refused(origin: &Origin, batch: Batch, error: auditseal_vault::Error) -> Error {
+fn refused(origin: &Origin, batch: &Batch, error: auditseal_vault::Error) -> Error {
     match error.kind() {
         Kind::NotFound => {
             Error::found(origin, batch.place, Verdict::Missing, "it was there a moment ago")
@@ -95,16 +97,18 @@ impl<'a> Large<'a> {
         seal: Arc<ObjectSeal>,
     ) -> Result<Self, Error> {
         let key = batch.place.key(origin).to_string();
-        let read = patiently(|| hash_pieces(source, &key, &seal)).await;
-        let (check, tail, pieces) = read.map_err(|error| refused(origin, batch, error))?;
-        check.finish(&tail).map_err(|fault| at_fault(origin, batch, &fault))?;
+        let object = Object { key: &key, version: batch.version.as_deref() };
+        let read = patiently(|| hash_pieces(source, object, &seal)).await;
+        let (check, tail, pieces) = read.map_err(|error| refused(origin, &batch, error))?;
+        check.finish(&tail).map_err(|fault| at_fault(origin, &batch, &fault))?;
         Ok(Self { source, origin, batch, key, seal, pieces })
     }
 
     /// Streams the object's blocks to the writer. Whether the writer takes more.
     pub(super) async fn send(&self, writer: &mut Writer) -> Result<bool, Error> {
-        let trouble = |error| refused(self.origin, self.batch, error);
-        let stream = patiently(|| self.source.stream(&self.key)).await.map_err(trouble)?;
+        let trouble = |error| refused(self.origin, &self.batch, error);
+        let object = Object { key: &self.key, version: self.batch.version.as_deref() };
+        let stream = patiently(|| self.source.stream(object)).await.map_err(trouble)?;
         let (mut stream, blocks) = (Pieces::new(stream), self.seal.blocks());
         let mut position = 0_u64;
         for expected in &self.pieces {
@@ -131,12 +135,12 @@ type Hashed = (ObjectCheck, Bytes, Vec<Hash>);
 
 async fn hash_pieces(
     source: &Source,
-    key: &str,
+    object: Object<'_>,
     seal: &Arc<ObjectSeal>,
 ) -> Result<Hashed, auditseal_vault::Error> {
-    let tail = source.tail(key, TAIL).await?.bytes;
+    let tail = source.tail(object, TAIL).await?.bytes;
     let mut state = (ObjectCheck::new(Arc::clone(seal), true), Vec::new());
-    let mut stream = Pieces::new(source.stream(key).await?);
+    let mut stream = Pieces::new(source.stream(object).await?);
     while let Some(piece) = stream.next().await? {
         state = blocking(move || {
             state.0.take(&piece);

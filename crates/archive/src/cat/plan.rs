@@ -1,6 +1,7 @@
 //! In which order the objects of a chain give back the source's bytes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use auditseal_format::seal::{Kind, Seal};
 use auditseal_format::{FileId, MAX_SEAL_BLOCK, Time};
@@ -42,9 +43,11 @@ impl Window {
 }
 
 /// A batch to be given out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) place: Place,
+    /// Which version there has its bytes.
+    pub(crate) version: Option<Arc<str>>,
     /// The most bytes that its object has, as signed.
     pub(crate) size: u64,
     /// Half of its note's hash. The object is fetched a second time, and must be the one whose
@@ -97,7 +100,8 @@ impl Plan {
         }
         let at = self.batches.len();
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
-        self.batches.push(Batch { place: note.place, size, print: print(&note.seal.hash) });
+        let (place, version) = (note.place, note.version.clone());
+        self.batches.push(Batch { place, version, size, print: print(&note.seal.hash) });
         for range in &seal.ranges {
             let runs = self.runs.entry(range.file).or_default();
             match runs.last_mut() {
@@ -143,7 +147,7 @@ impl Plan {
         self.order.iter().flat_map(|file| {
             let runs = self.runs.get(file).into_iter().flatten();
             let batches = runs.flat_map(|run| &self.batches[run.first..=run.last]);
-            batches.map(|batch| (*file, *batch))
+            batches.map(|batch| (*file, batch.clone()))
         })
     }
 }

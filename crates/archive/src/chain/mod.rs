@@ -8,10 +8,13 @@ mod files;
 mod group;
 mod keys;
 mod link;
+mod lock;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use auditseal_format::{Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Time};
+use auditseal_vault::Lock;
 
 use crate::finding::{Findings, Verdict};
 use files::Files;
@@ -20,6 +23,7 @@ use group::{Candidate, Group};
 use keys::KnownKeys;
 pub use keys::Trust;
 use link::{Facts, Previous};
+pub use lock::Retention;
 
 /// Where an object stands: its key without the origin. Ordered as a chain is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,15 +64,21 @@ pub enum Outcome {
     Unreadable,
 }
 
-/// One object of a chain as it was found.
+/// One version of an object of a chain as it was found.
 #[derive(Debug)]
 pub struct Sighting {
     /// Where it stands.
     pub place: Place,
+    /// Which of the versions there it is, where the store has versions.
+    pub version: Option<Arc<str>>,
+    /// Whoever names no version gets nothing at this key.
+    pub hidden: bool,
     /// Its size in bytes.
     pub size: u64,
     /// The store's own date of it, microseconds since the Unix epoch.
     pub modified: i64,
+    /// What the store says protects it, if it was asked.
+    pub lock: Option<Lock>,
     /// What it is.
     pub outcome: Outcome,
 }
@@ -94,6 +104,8 @@ pub struct Rules {
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` where the store's dates mean nothing.
     pub skew: Option<i64>,
+    /// What must protect each object; `None` if nothing need to.
+    pub retention: Option<Retention>,
 }
 
 /// A note that is the chain's at its seq.
@@ -101,6 +113,8 @@ pub struct Rules {
 pub struct Accepted {
     /// Where its object stands.
     pub place: Place,
+    /// Which of the versions there has its bytes, where the store has versions.
+    pub version: Option<Arc<str>>,
     /// The note.
     pub seal: Box<ObjectSeal>,
 }
@@ -134,7 +148,9 @@ struct Displaced {
     seq: u64,
     print: u64,
     key: keys::Print,
-    /// The chain passed its key in a later epoch.
+    /// Which of the versions at its place it is, counted from the oldest.
+    nth: u64,
+    /// The chain passed its key in a later epoch, or has its own object there.
     passed: bool,
 }
 
@@ -181,7 +197,8 @@ impl Chain {
         }
     }
 
-    /// Takes the next object. Once all objects of a seq have been seen, that is with the first of
+    /// Takes the next object, the versions at one place from the oldest to the newest. Once all
+    /// objects of a seq have been seen, that is with the first of
     /// a later one, gives the note that is the chain's there.
     ///
     /// # Panics
@@ -268,11 +285,13 @@ impl Chain {
 
     /// Makes `candidate` the chain's note at its seq.
     fn accept(&mut self, candidate: Candidate) -> Accepted {
-        let Candidate { place, seal: object, payload, modified, size } = candidate;
+        let Candidate { place, version, seal: object, payload, modified, size, lock, .. } =
+            candidate;
         let seal = &object.seal;
         if let Err(fault) = &payload {
             self.report(fault.into(), place, &fault.to_string());
         }
+        self.check_lock(place, version.as_deref(), seal.sealed, lock);
         self.check_link(place, &object);
         self.check_store_date(place, seal.sealed, modified);
         if seal.kind == Kind::Reanchor {
@@ -288,7 +307,7 @@ impl Chain {
         self.compare_head(head);
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
-        Accepted { place, seal: object }
+        Accepted { place, version, seal: object }
     }
 
     fn compare_head(&mut self, note: Head) {
@@ -325,7 +344,8 @@ impl Chain {
 
     /// Tells copies from what was moved, now that all notes have been seen.
     fn resolve_displaced(&mut self) {
-        for Displaced { place, seq, print, key, passed } in std::mem::take(&mut self.displaced) {
+        for Displaced { place, seq, print, key, passed, .. } in std::mem::take(&mut self.displaced)
+        {
             if passed {
                 continue;
             }
