@@ -324,7 +324,7 @@ pub(crate) struct Verify {
     /// How firm that lock must be; governance can be lifted by whoever has the permission.
     #[arg(
         long,
-        env = "AUDITSEAL_REQUIRE_MODE",
+        env = "AUDITSEAL_REQUIRE_RETENTION_MODE",
         value_enum,
         value_name = "MODE",
         default_value = "compliance"
