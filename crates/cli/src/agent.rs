@@ -110,15 +110,19 @@ fn open(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
 
 /// Opens the store of the command line; `create` makes the directory of a local one.
 pub(crate) fn open_store(store: &args::Store, create: bool) -> Result<Arc<dyn Store>, Failure> {
-    let options = auditseal_vault::Options {
+    Ok(auditseal_vault::open(&store.store, &store_options(store, create))?)
+}
+
+/// How the command line says that a store is reached.
+pub(crate) fn store_options(store: &args::Store, create: bool) -> auditseal_vault::Options {
+    auditseal_vault::Options {
         endpoint: store.endpoint.clone(),
         ca_certificate: store.ca_certificate.clone(),
         region: store.region.clone(),
         timeout: store.timeout,
         create,
         ..auditseal_vault::Options::default()
-    };
-    Ok(auditseal_vault::open(&store.store, &options)?)
+    }
 }
 
 /// Runs the agent until it ends or a signal stops it.

@@ -8,6 +8,7 @@ mod logging;
 mod progress;
 mod read;
 mod units;
+mod worm;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Doctor(args) => worm::doctor(*args),
+        Command::WormTest(args) => worm::worm_test(&args),
     };
     done.unwrap_or_else(|failure| failure.show(format))
 }

@@ -15,6 +15,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// `365d`, `7years`: a time that something is locked for.
+pub(crate) fn retention(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|_| "expected a time like 365d or 7years".to_owned())?;
+    let longest = Duration::from_secs(36_500 * 86_400);
+    match time.as_secs() {
+        0 => Err("shorter than a second".to_owned()),
+        _ if time > longest => Err("longer than 36500 days, which no store takes".to_owned()),
+        _ => Ok(time),
+    }
+}
+
 /// `16MiB`, `1GiB`, or bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned();
