@@ -117,6 +117,11 @@ impl StoreFacts {
         self.site.account.as_deref().unwrap_or("\"$AZURE_STORAGE_ACCOUNT_NAME\"")
     }
 
+    fn worm_test(&self) -> String {
+        let endpoint = self.endpoint.as_ref().map(|url| format!(" --endpoint {url}"));
+        format!("auditseal worm-test --store {}{}", self.site.shown, endpoint.unwrap_or_default())
+    }
+
     /// What to ask for where nothing is demanded.
     fn days(&self) -> u64 {
         days(self.require.unwrap_or(Duration::from_secs(365 * 86_400)))
@@ -279,7 +284,7 @@ impl StoreFacts {
         let (Some(lock), Some((_, _, put))) = (&self.newest, newest) else {
             return Check::unknown(name, "there is no object yet")
                 .fix("worm-test puts a canary, and shows its lock")
-                .command(format!("auditseal worm-test --store {}", self.site.shown));
+                .command(self.worm_test());
         };
         let lock = match lock {
             Ok(lock) => lock,
@@ -324,7 +329,7 @@ impl StoreFacts {
                 .fix("use a store that honours If-None-Match; there is no way around it"),
             Some(Canary::Unchecked(error)) => Check::unanswered(name, error),
             None => Check::unknown(name, "there is no chain to try it on, and doctor puts nothing")
-                .command(format!("auditseal worm-test --store {}", self.site.shown)),
+                .command(self.worm_test()),
         }
     }
 
@@ -418,7 +423,7 @@ impl StoreFacts {
                 .fix("give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more"),
             Err(error) => Check::unknown(name, error.to_string())
                 .fix("worm-test tries what they allow, on an object of its own; run it with the agent's credentials")
-                .command(format!("auditseal worm-test --store {}", self.site.shown)),
+                .command(self.worm_test()),
         }
     }
 
@@ -500,3 +505,6 @@ impl StoreFacts {
 pub(crate) fn unreachable(error: &Error) -> Vec<Check> {
     vec![Check::unanswered("reach", error).essential()]
 }
+
+#[cfg(test)]
+mod tests;

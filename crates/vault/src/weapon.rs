@@ -325,7 +325,7 @@ impl Strike<'_> {
         let said = failure.and_then(|failure| Some((failure.status()?, failure.code().to_owned())));
         match said {
             // It doesn't know the request, or finds it wrong: nothing was done.
-            Some((status, code)) if refuses(status) => {
+            Some((status, code)) if refuses(status) && !MISTAKES.contains(&code.as_str()) => {
                 Answer::Refused(format!("{status} {code}").trim_end().to_owned())
             }
             _ => Answer::Silent(self.call.http(&error)),
@@ -349,6 +349,23 @@ impl Strike<'_> {
         }
     }
 }
+
+/// Codes of answers to a request that was never weighed: they say nothing of the lock.
+const MISTAKES: [&str; 13] = [
+    "SignatureDoesNotMatch",
+    "InvalidAccessKeyId",
+    "ExpiredToken",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "MalformedXML",
+    "MissingContentMD5",
+    "InvalidDigest",
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "AuthenticationFailed",
+    "InvalidHeaderValue",
+    "MissingRequiredHeader",
+];
 
 /// Whether an error answer with this status is a decision, not a failure to make one.
 fn refuses(status: u16) -> bool {
