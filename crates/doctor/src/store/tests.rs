@@ -60,8 +60,8 @@ fn found(store: &StoreFacts, name: &str) -> Check {
 
 type Row = (&'static str, fn(&mut StoreFacts), &'static str, Status, &'static str);
 
-fn hold(rows: impl IntoIterator<Item = Row>) {
-    for (url, change, name, status, text) in rows {
+fn hold(rows: &[Row]) {
+    for &(url, change, name, status, text) in rows {
         let mut store = sound(url);
         change(&mut store);
         let check = found(&store, name);
@@ -100,7 +100,7 @@ fn locks() {
         s.newest = Some(Ok(Lock::NONE));
         lock(s, true, LockMode::None, None);
     }
-    hold([
+    hold(&[
         (
             S3,
             |s| lock(s, false, LockMode::None, None),
@@ -204,7 +204,7 @@ fn locks() {
 #[test]
 fn everything_else() {
     let owns = |s: &mut StoreFacts| s.facts.excess = Ok(vec!["storage.objects.delete".to_owned()]);
-    hold([
+    hold(&[
         (S3, |s| s.holds = Err(denied()), "reach", Status::Unknown, "essential: true"),
         (
             S3,
@@ -313,7 +313,7 @@ fn lifecycle_rules() {
     fn rules(s: &mut StoreFacts, rule: LifecycleRule) {
         s.facts.lifecycle = Ok(vec![rule]);
     }
-    hold([
+    hold(&[
         (
             S3,
             |s| rules(s, LifecycleRule { expires: true, ..rule("") }),
