@@ -114,18 +114,18 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 /// Opens the store to write to, after everything on the node is in order: a directory is made for
 /// it, and a wrong path of the key shouldn't leave one behind.
 fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
-    let options = protection::ask(options(&writer.store, true), &writer.protection)?;
+    let options = protection::ask(store_options(&writer.store, true), &writer.protection)?;
     auditseal_agent::check(&settings)?;
     Ok((settings, auditseal_vault::open(&writer.store.store, &options)?))
 }
 
 /// Opens the store to read from.
 pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
-    Ok(auditseal_vault::open(&store.store, &options(store, false))?)
+    Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
 }
 
-/// How to reach the store of the command line; `create` makes the directory of a local one.
-fn options(store: &args::Store, create: bool) -> auditseal_vault::Options {
+/// How the command line says that a store is reached; `create` makes the directory of a local one.
+pub(crate) fn store_options(store: &args::Store, create: bool) -> auditseal_vault::Options {
     auditseal_vault::Options {
         endpoint: store.endpoint.clone(),
         ca_certificate: store.ca_certificate.clone(),

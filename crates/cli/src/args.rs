@@ -11,8 +11,8 @@ use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 
-use crate::help;
 use crate::units::{batch_size, duration, retention, size};
+use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
 ///
@@ -65,6 +65,10 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Examine a store and a source: what is wrong, why, and the command that corrects it.
+    Doctor(Box<worm::Doctor>),
+    /// Put a canary, and try to change and destroy it.
+    WormTest(worm::WormTest),
 }
 
 #[derive(Debug, Args)]
@@ -400,7 +404,7 @@ pub(crate) struct Sources(pub(crate) Vec<SourceSpec>);
 
 /// One `NAME=PATH`, or several, as the environment variable holds them: a space begins the next
 /// where `NAME=` follows it. Any other space belongs to a path.
-fn sources(text: &str) -> Result<Sources, String> {
+pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     let begins = |rest: &str| {
         let name = rest.trim_start().split_once('=').map(|(name, _)| name);
         name.is_some_and(|name| Origin::new("cluster", "node", name).is_ok())

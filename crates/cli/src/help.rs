@@ -20,10 +20,16 @@ Examples:
     auditseal cat --store s3://audit-archive/k8s \\
       --origin prod/cp-1/audit --vkey 'auditseal+…' > audit.log
 
+  See whether bucket and node are fit for that:
+    auditseal doctor --store s3://audit-archive/k8s \\
+      --source audit=/var/log/kubernetes/audit/audit.log
+    auditseal worm-test --store s3://audit-archive/worm-test
+
 Exit codes:
   0  done; for verify: complete, nothing found
-  1  verify and inspect: something was found;
+  1  verify, inspect and doctor: something was found;
      cat: the archive can't give the log back;
+     worm-test: the bytes could be changed or destroyed;
      backfill: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run and backfill: another writer has this chain (a fork);
@@ -117,3 +123,36 @@ Example: the keys are those of `ls --format json`:
     cluster=prod/node=cp-1/source=audit/date=2026-11-21/000000000000.jsonl.zst
 
 Exit code 1 when something in the object doesn't hold.";
+
+pub(crate) const DOCTOR_USAGE: &str = "\
+auditseal doctor [--store <URL>]... [--source <NAME=PATH>]... [OPTIONS]";
+
+pub(crate) const DOCTOR: &str = "\
+Example:
+  auditseal doctor --store s3://audit-archive/k8s --require-retention 365d \\
+    --source audit=/var/log/kubernetes/audit/audit.log \\
+    --policy /etc/kubernetes/audit-policy.yaml
+
+One line for each check, pass, warn, fail or ???? (couldn't be checked), and
+below it why it matters, what would help, and the command for it.
+
+It changes nothing. Where there is a chain it puts its first object once more,
+with the same bytes and on condition that it isn't there, as the agent does at
+each start: a store that honours the condition refuses.
+
+Exit code 0 when all pass or warn, 1 when any fails, 2 when something without
+which nothing can be said couldn't be checked.";
+
+pub(crate) const WORM_TEST: &str = "\
+Examples: with the agent's credentials, then with an administrator's:
+  auditseal worm-test --store s3://audit-archive/worm-test
+  AWS_PROFILE=admin auditseal worm-test --require-retention 365d \\
+    --store s3://audit-archive/worm-test
+
+It puts one object under a random key, auditseal-worm-test/…/canary, and tries
+to overwrite, hide and destroy it with all that the credentials allow. After
+each attempt its bytes are read back by version. No other object is touched.
+A canary that is locked stays until its lock ends.
+
+Exit code 0 when its bytes are safe, 1 when they could be changed or destroyed
+or its lock is less than required, 2 when that couldn't be tried.";

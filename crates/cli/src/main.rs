@@ -9,6 +9,7 @@ mod progress;
 mod protection;
 mod read;
 mod units;
+mod worm;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Doctor(args) => worm::doctor(*args),
+        Command::WormTest(args) => worm::worm_test(&args),
     };
     done.unwrap_or_else(|failure| failure.show(format))
 }

@@ -190,7 +190,7 @@ pub(crate) fn finish(written: io::Result<()>) -> Result<(), Failure> {
 }
 
 /// Fetching waits on one thread; decoding runs on as many as there are cores.
-fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

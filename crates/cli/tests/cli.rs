@@ -7,8 +7,18 @@ use std::collections::BTreeSet;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 8] =
-    ["keygen", "pubkey", "run", "backfill", "verify", "cat", "ls", "inspect"];
+const COMMANDS: [&str; 10] = [
+    "keygen",
+    "pubkey",
+    "run",
+    "backfill",
+    "verify",
+    "cat",
+    "ls",
+    "inspect",
+    "doctor",
+    "worm-test",
+];
 
 /// Transcripts in `cmd`; `TRYCMD=overwrite cargo test -p auditseal-cli --test cli` writes them. A
 /// backslash is a slash there: paths are compared so that they look alike everywhere.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prepare and list the object stores of the e2e runs, independently of auditseal's own clients.
 
-store.py s3    create|list|refuses BUCKET, locked|held|shadow|repeat|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+store.py s3    create BUCKET [COMPLIANCE|GOVERNANCE|unlocked], list|refuses BUCKET, locked|held|shadow|repeat|hide BUCKET KEY    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 store.py azure create|list CONTAINER    AZURE_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY
 store.py gcs   create|list BUCKET, shadow|repeat|hide BUCKET KEY    GCS_ENDPOINT
 
@@ -35,13 +35,20 @@ class S3:
                             aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key=secret,
                             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
 
-    def create(self, bucket):
-        self.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    def create(self, bucket, mode="COMPLIANCE"):
+        if mode == "unlocked":  # versions alone
+            self.client.create_bucket(Bucket=bucket)
+        else:
+            self.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
         self.client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        if self.client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            sys.exit("the bucket keeps no versions")
+        if mode == "unlocked":
+            return
+        rule = {"DefaultRetention": {"Mode": mode, "Days": 1}}
         self.client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
         lock = self.client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-        if lock.get("Rule") != rule or self.client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        if lock.get("Rule") != rule:
             sys.exit(f"the bucket is not locked: {lock}")
 
     def list(self, bucket):

@@ -2,7 +2,7 @@
 # An S3 store with Object Lock on loopback: SeaweedFS, all in one process.
 #
 #   seaweedfs.sh up              start with a new access key; the settings for clients go to $SEAWEEDFS_DIR/env
-#   seaweedfs.sh bucket NAME     versioned and locked: COMPLIANCE for one day by default
+#   seaweedfs.sh bucket NAME [MODE]   versioned and locked: COMPLIANCE (or GOVERNANCE) for one day by default; `unlocked` for versions alone
 #   seaweedfs.sh down            stop it and delete its data
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -49,6 +49,6 @@ down() {
 case ${1:-} in
   up) up_or_down "$SEAWEEDFS_DIR/env" ;;
   down) down ;;
-  bucket) store create "$2" ;;
+  bucket) store create "${@:2}" ;;
   *) die "usage: seaweedfs.sh up|bucket NAME|down" ;;
 esac

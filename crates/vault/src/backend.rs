@@ -89,6 +89,18 @@ impl Backend {
         self.path(call, key)
     }
 
+    /// Where the objects lie.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What an attack on a canary needs: where the objects lie, and the canary's whole path there.
+    pub(crate) fn range(&self, key: &str) -> Result<(Call, &Home, Path), Error> {
+        let call = self.call(Operation::Attack, key);
+        let path = self.object_path(&call, key)?;
+        Ok((call, &self.home, path))
+    }
+
     /// The key of a path below this store's prefix; of any other the path.
     pub(crate) fn key<'a>(&self, path: &'a str) -> &'a str {
         let below = match self.location.prefix.as_str() {

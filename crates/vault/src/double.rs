@@ -4,6 +4,8 @@
 //! means; [`conformance`](crate::conformance) holds both to that. Nothing in it depends on a clock
 //! or on chance.
 
+mod weapon;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

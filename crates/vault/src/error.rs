@@ -31,6 +31,8 @@ pub enum Operation {
     Lock,
     /// [`Store::facts`](crate::Store::facts).
     Facts,
+    /// An attempt of an [`Attacker`](crate::Attacker) on its canary.
+    Attack,
 }
 
 impl Operation {
@@ -46,6 +48,7 @@ impl Operation {
             Self::Versions => "list the versions of",
             Self::Lock => "read the lock of",
             Self::Facts => "read the settings of",
+            Self::Attack => "attack",
         }
     }
 }

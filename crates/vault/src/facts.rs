@@ -33,6 +33,10 @@ pub struct Facts {
     pub encryption: Fact<Option<String>>,
     /// How long what was deleted can be brought back, apart from versions; zero for not at all.
     pub soft_delete: Fact<Duration>,
+    /// Google: whether access is the bucket's to grant, not each object's; none elsewhere.
+    pub uniform_access: Fact<Option<bool>>,
+    /// What these credentials may do to the bucket that no writer of an archive should.
+    pub excess: Fact<Vec<String>>,
 }
 
 /// Whether a bucket keeps versions.
@@ -85,6 +89,8 @@ impl Facts {
             private: Err(error.clone()),
             encryption: Err(error.clone()),
             soft_delete: Err(error.clone()),
+            uniform_access: Err(error.clone()),
+            excess: Err(error.clone()),
         }
     }
 }
@@ -100,6 +106,16 @@ pub(crate) async fn read(call: &Call, cloud: &Cloud) -> Facts {
 }
 
 const DAY: u64 = 86_400;
+
+/// Google's permissions that would let a writer of an archive undo it.
+const EXCESS: [&str; 6] = [
+    "storage.objects.delete",
+    "storage.objects.overrideUnlockedRetention",
+    "storage.objects.setRetention",
+    "storage.objects.setIamPolicy",
+    "storage.buckets.update",
+    "storage.buckets.setIamPolicy",
+];
 
 struct Asking<'a> {
     call: &'a Call,
@@ -142,8 +158,17 @@ impl Asking<'_> {
             let words = format!("{} {}", of("SSEAlgorithm"), of("KMSMasterKeyID"));
             Some(words.trim().to_owned()).filter(|words| !words.is_empty())
         });
-        let soft_delete = Ok(Duration::ZERO);
-        Facts { time, versioning, lock, lifecycle, private, encryption, soft_delete }
+        Facts {
+            time,
+            versioning,
+            lock,
+            lifecycle,
+            private,
+            encryption,
+            soft_delete: Ok(Duration::ZERO),
+            uniform_access: Ok(None),
+            excess: Err(self.untold("S3 has no question for what one may do")),
+        }
     }
 
     fn s3_lock(&self, fields: &Fields) -> Fact<BucketLock> {
@@ -202,7 +227,18 @@ impl Asking<'_> {
             private: Ok(access.public_access_prevention == "enforced"),
             encryption: Ok(bucket.encryption.and_then(|key| key.default_kms_key_name)),
             soft_delete: Ok(Duration::from_secs(kept.parse().unwrap_or(0))),
+            uniform_access: Ok(Some(access.uniform_bucket_level_access.enabled)),
+            excess: self.google_excess(json).await,
         }
+    }
+
+    async fn google_excess(&self, json: &str) -> Fact<Vec<String>> {
+        let query = EXCESS.map(|permission| ("permissions", permission));
+        let reply = self.cloud.send(Method::GET, json, "iam/testPermissions", &query, &[]).await;
+        let reply = reply.map_err(|error| self.call.http(&error))?;
+        let granted: GooglePermissions = serde_json::from_slice(&reply.body)
+            .map_err(|error| self.unreadable(&error.to_string()))?;
+        Ok(granted.permissions)
     }
 
     async fn azure(&self, container: &str) -> Facts {
@@ -212,8 +248,7 @@ impl Asking<'_> {
             Err(error) => return Facts::unknown(&self.call.http(&error)),
         };
         let untold = || {
-            self.call
-                .error(Kind::Denied, "the storage service doesn't tell")
+            self.untold("the storage service doesn't tell")
                 .with_hint("Azure tells it through its management interface: az storage account blob-service-properties show")
         };
         let says = |name: &str| reply.header(name).eq_ignore_ascii_case("true");
@@ -231,7 +266,13 @@ impl Asking<'_> {
             private: Ok(reply.header("x-ms-blob-public-access").is_empty()),
             encryption: Ok((!default).then(|| scope.to_owned())),
             soft_delete: Err(untold()),
+            uniform_access: Ok(None),
+            excess: Err(self.untold("Azure's storage service has no question for what one may do")),
         }
+    }
+
+    fn untold(&self, why: &str) -> Error {
+        self.call.error(Kind::Denied, why)
     }
 
     async fn get(&self, base: &str, question: &str) -> Result<Reply, HttpError> {
@@ -389,6 +430,23 @@ impl GoogleRule {
 struct GoogleAccess {
     #[serde(default)]
     public_access_prevention: String,
+    #[serde(default)]
+    uniform_bucket_level_access: GoogleUniform,
+}
+
+#[derive(Deserialize, Default)]
+struct GoogleUniform {
+    #[serde(default)]
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct GooglePermissions {
+    /// Absent when none is granted; the kind tells such an answer from any other JSON.
+    #[serde(default)]
+    permissions: Vec<String>,
+    #[serde(rename = "kind")]
+    _kind: String,
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@
 //! ever the store's own word (a proxy's 404 page is not); and no credential reaches an error text.
 
 mod answer;
+mod attack;
 mod backend;
 mod build;
 mod canary;
@@ -28,13 +29,18 @@ mod pace;
 mod pages;
 mod protect;
 mod request;
+mod site;
 mod store;
 mod text;
 mod translate;
+mod weapon;
 mod xml;
 
+pub use attack::{Answer, Attacker, Attempt, Bytes as CanaryBytes, Look, Seen};
 pub use canary::{Canary, canary};
 pub use error::{Error, Kind, Operation};
 pub use facts::{BucketLock, Fact, Facts, LifecycleRule, Versioning};
 pub use options::{Encryption, Options, Retention, open};
+pub use site::{Provider, Site, site};
 pub use store::*;
+pub use text::clean;

@@ -9,7 +9,7 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAuthorizer, AzureCredential, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody};
 use object_store::gcp::GcpCredentialProvider;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::answer::{Failure, What};
@@ -133,6 +133,7 @@ fn unsigned(error: object_store::Error) -> HttpError {
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -162,23 +163,52 @@ impl Cloud {
         query: &[(&str, &str)],
         headers: &[(&'static str, &'static str)],
     ) -> Result<Reply, HttpError> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let url = address(base, path, query);
+        self.exchange(method, &url, headers, Bytes::new()).await
+    }
+
+    /// As [`Cloud::send`], with a body.
+    pub(crate) async fn send_body(
+        &self,
+        method: Method,
+        base: &str,
+        path: &str,
+        query: &[(&str, &str)],
+        mut headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> Result<Reply, HttpError> {
+        // Azure signs it, so it must be there before the client would add it.
+        headers.push((CONTENT_LENGTH, HeaderValue::from(body.len())));
+        self.exchange(method, &address(base, path, query), headers, body).await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &str,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: Bytes,
+    ) -> Result<Reply, HttpError> {
         let broken = |why: &str| {
             let what = What::Transport(why.to_owned());
             HttpError::new(HttpErrorKind::Request, Failure { what, for_credentials: false })
         };
-        let url = Url::parse(&address(base, path, query))
-            .map_err(|_| broken("the request has no valid URL"))?;
-        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        let url = Url::parse(url).map_err(|_| broken("the request has no valid URL"))?;
+        let digest = if body.is_empty() { NOTHING } else { auditseal_note::sha256(&body) };
+        let mut request = HttpRequest::new(HttpRequestBody::from(body));
         *request.method_mut() = method;
         *request.uri_mut() =
             url.as_str().parse().map_err(|_| broken("the request has no valid URL"))?;
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_static(value));
-        }
+        request.headers_mut().extend(headers);
         request.extensions_mut().insert(Small);
-        self.signer.sign(&mut request, &NOTHING).await.map_err(unsigned)?;
+        self.signer.sign(&mut request, &digest).await.map_err(unsigned)?;
         let (parts, body) = self.client.execute(request).await?.into_parts();
-        Ok(Reply { headers: parts.headers, body: body.bytes().await? })
+        let body = body.bytes().await?;
+        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Making foreign text fit for a log line: errors quote what servers and libraries wrote.
 
 /// Puts `text` on one line of at most `limit` characters, without control characters.
-pub(crate) fn clean(text: &str, limit: usize) -> String {
+#[must_use]
+pub fn clean(text: &str, limit: usize) -> String {
     let text = if looks_like_html(text) { page_title(text) } else { text.to_owned() };
     let mut line = String::new();
     let mut length = 0;

@@ -1,0 +1,150 @@
+//! doctor, worm-test.
+
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use auditseal_doctor::worm::{Outcome, holds_chains, run};
+use auditseal_doctor::{Host, Report, examine_source, examine_store};
+use auditseal_vault::{Attacker, Options};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+
+use crate::agent::{open_store, store_options};
+use crate::args::{self, Format, Sources, sources};
+use crate::failure::Failure;
+use crate::help;
+use crate::read::{block_on, finish};
+use crate::units::{duration, retention};
+
+#[derive(Debug, Args)]
+#[command(after_help = help::DOCTOR, override_usage = help::DOCTOR_USAGE)]
+pub(crate) struct Doctor {
+    /// A store to examine. Repeatable.
+    #[arg(long, env = "AUDITSEAL_STORE", value_name = "URL", action = ArgAction::Append,
+          value_delimiter = ' ', required_unless_present = "source")]
+    store: Vec<String>,
+    /// Server to talk to instead of the cloud's own: a compatible server or an emulator.
+    #[arg(long, env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
+    endpoint: Option<String>,
+    /// Region of the bucket.
+    #[arg(long, env = "AUDITSEAL_REGION", value_name = "REGION")]
+    region: Option<String>,
+    /// PEM file of certificate authorities to trust besides the system's.
+    #[arg(long, env = "AUDITSEAL_CA_CERTIFICATE", value_name = "FILE")]
+    ca_certificate: Option<PathBuf>,
+    /// How long a request may take, on top of what its size allows for.
+    #[arg(long, env = "AUDITSEAL_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    timeout: Duration,
+    /// A log to examine: its name and its live file, or the directory that holds it. Repeatable.
+    #[arg(long, env = "AUDITSEAL_SOURCE", value_name = "NAME=PATH",
+          action = ArgAction::Append, value_parser = sources)]
+    source: Vec<Sources>,
+    /// kube-apiserver's static pod [default: /etc/kubernetes/manifests/kube-apiserver.yaml if it is
+    /// there, else the running process].
+    #[arg(
+        long,
+        env = "AUDITSEAL_MANIFEST",
+        value_name = "FILE",
+        conflicts_with = "apiserver_flags"
+    )]
+    manifest: Option<PathBuf>,
+    /// A file with kube-apiserver's flags instead: one or more in a line, an environment file, a
+    /// unit.
+    #[arg(long, env = "AUDITSEAL_APISERVER_FLAGS", value_name = "FILE")]
+    apiserver_flags: Option<PathBuf>,
+    /// kube-apiserver's audit policy [default: what its flags name, if it is there].
+    #[arg(long, env = "AUDITSEAL_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Fail unless everything is locked in COMPLIANCE mode, or by a locked policy, for so long.
+    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
+    require_retention: Option<Duration>,
+    /// What the report looks like.
+    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::WORM_TEST)]
+pub(crate) struct WormTest {
+    #[command(flatten)]
+    store: args::Store,
+    /// Leave the canary and what was put over it, even where it could be removed.
+    #[arg(long, env = "AUDITSEAL_KEEP", value_parser = BoolishValueParser::new())]
+    keep: bool,
+    /// Put the canary also beside the chains of an archive, where `verify` reports it as an
+    /// unexpected object (which is information) for as long as it is locked.
+    #[arg(long, env = "AUDITSEAL_YES", value_parser = BoolishValueParser::new())]
+    yes: bool,
+    /// Fail unless the canary is locked in COMPLIANCE mode, or by a locked policy, for so long.
+    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
+    require_retention: Option<Duration>,
+    /// What the report looks like.
+    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
+    format: Format,
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
+    let mut report = Report::default();
+    let options = Options {
+        endpoint: args.endpoint,
+        ca_certificate: args.ca_certificate,
+        region: args.region,
+        timeout: args.timeout,
+        ..Options::default()
+    };
+    for url in args.store.iter().filter(|url| !url.is_empty()) {
+        let (subject, checks) = block_on(examine_store(url, &options, args.require_retention))?;
+        report.add(&subject, checks);
+    }
+    let host = Host {
+        manifest: args.manifest,
+        flags: args.apiserver_flags,
+        policy: args.policy,
+        ..Host::here(now())
+    };
+    for source in args.source.iter().flat_map(|sources| &sources.0) {
+        report.add(&format!("source {}", source.name), examine_source(&source.path, &host));
+    }
+    let mut out = BufWriter::new(io::stdout());
+    let written = match args.format {
+        Format::Text => report.text(&mut out),
+        Format::Json => report.json(&mut out),
+    };
+    finish(written.and_then(|()| out.flush()))?;
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+pub(crate) fn worm_test(args: &WormTest) -> Result<ExitCode, Failure> {
+    block_on(attack(args))?
+}
+
+async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
+    let store = open_store(&args.store)?;
+    if !args.yes && holds_chains(store.as_ref()).await? {
+        let hint = "give another prefix of the same bucket, or --yes: verify then reports an unexpected object, which is information";
+        return Err(Failure::new("put a canary: the prefix holds an archive").hint(Some(hint)));
+    }
+    let put = now();
+    let attacker = Attacker::plant(&args.store.store, &store_options(&args.store, false)).await?;
+    let mut out = io::stdout();
+    let text = args.format == Format::Text;
+    if text {
+        finish(Outcome::head(&attacker, &mut out))?;
+    }
+    let outcome = run(&attacker, args.require_retention, put, args.keep, |row| {
+        // A reader who left doesn't stop the test: the canary is yet to be removed.
+        if text {
+            drop(row.text(&mut out));
+        }
+    })
+    .await;
+    finish(if text { outcome.tail(&mut out) } else { outcome.json(&mut out) })?;
+    Ok(ExitCode::from(outcome.exit))
+}

@@ -1,0 +1,360 @@
+//! Looking at the machine that a source is on, and changing nothing.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use auditseal_tail::Family;
+
+use crate::check::Check;
+use crate::flags::{self, Flags};
+use crate::policy;
+use crate::source::{self, Live, Sample, SourceFacts};
+
+/// What of the newest files is looked at, bytes each.
+const SAMPLE: u64 = 4 << 20;
+/// The largest configuration file that is read.
+const CONFIGURATION: u64 = 4 << 20;
+
+/// Where things are on the machine.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// The file system's root, before `proc` and `etc`.
+    pub root: PathBuf,
+    /// kube-apiserver's manifest, where it was named.
+    pub manifest: Option<PathBuf>,
+    /// A file of its flags, where one was named.
+    pub flags: Option<PathBuf>,
+    /// Its audit policy, where it was named.
+    pub policy: Option<PathBuf>,
+    /// This machine's time, microseconds since the Unix epoch.
+    pub now: i64,
+}
+
+/// Checks a source: the live file, or the directory that holds it.
+#[must_use]
+pub fn examine_source(path: &Path, host: &Host) -> Vec<Check> {
+    source::check(&gather(path, host))
+}
+
+fn gather(path: &Path, host: &Host) -> SourceFacts {
+    let now = host.now;
+    let (path, family) = match live(path) {
+        Ok(found) => found,
+        Err(why) => {
+            return SourceFacts {
+                path: path.into(),
+                live: Live::Absent(why),
+                ..SourceFacts::default()
+            };
+        }
+    };
+    let flags = host.flags();
+    let policy = host.policy(&flags);
+    let mut facts = SourceFacts { now, flags, policy, ..SourceFacts::default() };
+    facts.live = match File::open(&path).and_then(|file| file.metadata()) {
+        Ok(data) => Live::There(data.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Live::NotYet,
+        Err(error) => Live::Unreadable(error.to_string()),
+    };
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mounts = fs::read_to_string(host.root.join("proc/self/mountinfo")).ok();
+    let real = fs::canonicalize(&path).ok();
+    facts.mounted = mounts.zip(real).map(|(mounts, real)| is_mount(&mounts, &real));
+    let mut readable = Vec::new();
+    for name in backups(directory, &family) {
+        let file = directory.join(&name);
+        let name = name.to_string_lossy();
+        facts.backups.0 += 1;
+        facts.backups.1 += u64::from(name.ends_with(".gz"));
+        facts.rotations.extend(stamp(&name));
+        match File::open(&file) {
+            Ok(_) if !name.ends_with(".gz") => readable.push(file),
+            Ok(_) => {}
+            Err(error) => facts.unreadable = Some(format!("{name}: {error}")),
+        }
+    }
+    facts.rotations.sort_unstable();
+    readable.sort();
+    for file in readable.last().into_iter().chain([&path]) {
+        sample(file, &mut facts.sample);
+    }
+    facts.logrotate = logrotate(host, &path);
+    facts.disk = rustix::fs::statvfs(directory).ok().map(|disk| {
+        (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize))
+    });
+    facts.path = path;
+    facts
+}
+
+/// The live file that a path means.
+fn live(path: &Path) -> Result<(PathBuf, Family), String> {
+    let named = |path: &Path| {
+        let name = path.file_name().ok_or("the path names no file")?;
+        let family = Family::of(name).map_err(|error| error.to_string())?;
+        Ok((path.to_owned(), family))
+    };
+    if !path.is_dir() {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return match directory {
+            Some(directory) if !directory.is_dir() => Err("its directory isn't there".to_owned()),
+            _ => named(path),
+        };
+    }
+    let entries = fs::read_dir(path).map_err(|error| error.to_string())?;
+    let names: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name())
+        .collect();
+    match Family::among(names.iter().map(|name| name.as_os_str())) {
+        Ok(Some(family)) => Ok((path.join(family.live()), family)),
+        Ok(None) => Err("the directory holds no log yet".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn backups(directory: &Path, family: &Family) -> Vec<std::ffi::OsString> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names.filter(|name| family.has(name) && *name != family.live()).collect()
+}
+
+/// When a backup was rotated, by its name: `audit-2006-01-02T15-04-05.000.log`.
+fn stamp(name: &str) -> Option<i64> {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let found = name.match_indices('-').find_map(|(at, _)| {
+        let stamp = name.get(at + 1..at + 24)?;
+        let (day, time) = stamp.split_once('T')?;
+        let time = time.replace('-', ":");
+        humantime::parse_rfc3339(&format!("{day}T{time}Z")).ok()
+    })?;
+    i64::try_from(found.duration_since(UNIX_EPOCH).ok()?.as_micros()).ok()
+}
+
+fn sample(path: &Path, sample: &mut Sample) {
+    let read = || {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let from = length.saturating_sub(SAMPLE);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(SAMPLE).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>((bytes, from == 0))
+    };
+    // One that can't be read was reported as such.
+    if let Ok((bytes, whole)) = read() {
+        sample.add(&bytes, whole);
+    }
+}
+
+/// Whether something is mounted at this very path. Octal escapes stand for blanks there.
+fn is_mount(mountinfo: &str, path: &Path) -> bool {
+    let unescape = |text: &str| {
+        text.replace("\\040", " ")
+            .replace("\\011", "\t")
+            .replace("\\012", "\n")
+            .replace("\\134", "\\")
+    };
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
+    points.map(unescape).any(|point| Path::new(&point) == path)
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let failed = |error: io::Error| format!("{}: {error}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(CONFIGURATION).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+impl Host {
+    /// The machine that this runs on.
+    #[must_use]
+    pub fn here(now: i64) -> Self {
+        Self { root: "/".into(), manifest: None, flags: None, policy: None, now }
+    }
+
+    /// The flags and where they are from: what was named, else the usual manifest, else a process.
+    fn flags(&self) -> Option<Result<(String, Flags), String>> {
+        let from = |path: &Path, read: fn(&str) -> Result<Flags, String>| {
+            let place = path.display().to_string();
+            let flags =
+                text(path).and_then(|text| read(&text).map_err(|why| format!("{place}: {why}")))?;
+            Ok((place, flags))
+        };
+        if let Some(path) = &self.manifest {
+            return Some(from(path, flags::manifest));
+        }
+        if let Some(path) = &self.flags {
+            return Some(from(path, |text| Ok(flags::file(text))));
+        }
+        let usual = self.root.join("etc/kubernetes/manifests/kube-apiserver.yaml");
+        if usual.exists() {
+            return Some(from(&usual, flags::manifest));
+        }
+        self.process().map(|flags| Ok(("the running kube-apiserver".to_owned(), flags)))
+    }
+
+    fn process(&self) -> Option<Flags> {
+        let processes = fs::read_dir(self.root.join("proc")).ok()?;
+        processes.flatten().find_map(|process| {
+            let line = fs::read(process.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let words: Vec<_> = line.split('\0').map(str::to_owned).collect();
+            let program = Path::new(words.first()?).file_name()?;
+            (program == OsStr::new("kube-apiserver")).then(|| flags::arguments_of(&words))
+        })
+    }
+
+    /// The policy: what was named, else what the flags name, if that is where the host has it.
+    fn policy(
+        &self,
+        flags: &Option<Result<(String, Flags), String>>,
+    ) -> Option<Result<(String, policy::Policy), String>> {
+        let read = |path: &Path| {
+            let place = path.display().to_string();
+            let policy = text(path)
+                .and_then(|text| policy::parse(&text).map_err(|why| format!("{place}: {why}")))?;
+            Ok((place, policy))
+        };
+        if let Some(path) = &self.policy {
+            return Some(read(path));
+        }
+        let Some(Ok((_, flags))) = flags else { return None };
+        let inside = flags.get("audit-policy-file")?;
+        // The manifest tells where on the node the container's file is.
+        let mount = flags.mounts.iter().find_map(|mount| {
+            let rest = inside.strip_prefix(mount.path.as_str())?;
+            Some(format!("{}{rest}", mount.host))
+        });
+        let path = mount.unwrap_or_else(|| inside.to_owned());
+        let path = self.root.join(path.trim_start_matches('/'));
+        path.exists().then(|| read(&path))
+    }
+}
+
+/// Configurations of logrotate that cover the log.
+fn logrotate(host: &Host, log: &Path) -> Vec<(String, bool)> {
+    let folder = fs::read_dir(host.root.join("etc/logrotate.d")).into_iter().flatten().flatten();
+    let files = folder.map(|entry| entry.path()).chain([host.root.join("etc/logrotate.conf")]);
+    let covers = |path: PathBuf| {
+        let text = text(&path).ok()?;
+        let truncates = covered(&text, &log.to_string_lossy())?;
+        Some((path.display().to_string(), truncates))
+    };
+    files.filter_map(covers).collect()
+}
+
+/// Whether a configuration of logrotate covers a path, and then whether it copies and truncates.
+fn covered(configuration: &str, log: &str) -> Option<bool> {
+    let lines = configuration.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let plain = lines.collect::<Vec<_>>().join("\n");
+    let everywhere = plain.split('{').next().unwrap_or_default().contains("copytruncate");
+    let mut rest = plain.as_str();
+    while let Some((head, tail)) = rest.split_once('{') {
+        let (body, after) = tail.split_once('}').unwrap_or((tail, ""));
+        let mut patterns = head.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        if patterns
+            .any(|pattern| pattern.starts_with('/') && matches(pattern.as_bytes(), log.as_bytes()))
+        {
+            let own = body.split_whitespace().any(|word| word == "copytruncate");
+            let not = body.split_whitespace().any(|word| word == "nocopytruncate");
+            return Some(own || (everywhere && !not));
+        }
+        rest = after;
+    }
+    None
+}
+
+/// A shell's pattern: `*` and `?` stand for anything but a slash.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.split_first(), text.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) => {
+            let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+            (0..=end).any(|taken| matches(rest, text.get(taken..).unwrap_or_default()))
+        }
+        (Some((b'?', rest)), Some((byte, after))) => *byte != b'/' && matches(rest, after),
+        (Some((wanted, rest)), Some((byte, after))) => wanted == byte && matches(rest, after),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+
+    #[test]
+    fn names_tell_when() {
+        assert_eq!(stamp("audit-2026-10-21T07-28-00.000.log"), Some(1_792_567_680_000_000));
+        assert_eq!(stamp("kube-audit-2026-10-21T07-28-00.000.log.gz"), Some(1_792_567_680_000_000));
+        assert_eq!(stamp("audit.log.1"), None);
+    }
+
+    #[test]
+    fn mounts_are_found() {
+        let info = "1 2 0:1 / / rw - ext4 x\n3 1 0:1 /a /var/log/my\\040audit.log ro - ext4 x\n";
+        assert!(is_mount(info, Path::new("/var/log/my audit.log")));
+        assert!(!is_mount(info, Path::new("/var/log/audit.log")));
+    }
+
+    #[test]
+    fn logrotate_is_understood() {
+        for (text, expected) in [
+            ("/var/log/*.log {\n daily\n}", None),
+            ("/var/log/k/*.log {\n daily\n}", Some(false)),
+            ("# /var/log/k/*.log {}\n/x { }", None),
+            ("/x\n\"/var/log/k/audit.log\" {\n copytruncate }", Some(true)),
+            ("copytruncate\n/var/log/?/audit.log {}", Some(true)),
+            ("copytruncate\n/var/log/?/audit.log { nocopytruncate }", Some(false)),
+            ("include /etc/logrotate.d", None),
+        ] {
+            assert_eq!(covered(text, "/var/log/k/audit.log"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_machine_is_looked_at() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let event = "{\"kind\":\"Event\",\"verb\":\"get\",\"objectRef\":{\"resource\":\"pods\"}}\n";
+        write("log/audit.log", event);
+        for (hour, ending) in [("01", "log"), ("02", "log"), ("03", "log.gz")] {
+            write(&format!("log/audit-2026-11-21T{hour}-00-00.000.{ending}"), event);
+        }
+        write("proc/self/mountinfo", "1 2 0:1 / / rw - ext4 x\n");
+        write(
+            "proc/7/cmdline",
+            "/usr/bin/kube-apiserver\0--audit-policy-file=/etc/p.yaml\0--audit-log-path=/l\0--audit-log-maxbackup=3\0",
+        );
+        write("etc/p.yaml", "kind: Policy\nrules: [{level: Metadata}]\n");
+        let now = stamp("a-2026-11-21T03-30-00.000").unwrap();
+        let host = Host { root: root.path().to_owned(), ..Host::here(now) };
+        for path in ["log", "log/audit.log"] {
+            let checks = examine_source(&root.path().join(path), &host);
+            let found = |name: &str| checks.iter().find(|check| check.check == name).unwrap();
+            assert_eq!(found("mount").status, Status::Pass);
+            assert_eq!(
+                found("rotation").found,
+                "3 backups, 1 compressed, rotated every 60 minutes; each is deleted 3 hours later, the oldest in 30 minutes"
+            );
+            assert!(
+                found("content").found.contains("newest 2 lines"),
+                "{}",
+                found("content").found
+            );
+            assert_eq!(found("policy-bodies").status, Status::Pass);
+            assert_eq!(found("flag-mode").found, "blocking");
+        }
+        let absent = examine_source(&root.path().join("nowhere/audit.log"), &host);
+        assert_eq!((absent.len(), absent[0].status), (1, Status::Fail));
+    }
+}

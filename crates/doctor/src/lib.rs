@@ -1,0 +1,22 @@
+//! Whether a store and a source are fit for an archive, found out before it matters.
+//!
+//! [`examine_store`] and [`examine_source`] gather facts and change nothing; the rules that judge
+//! them ([`store`], [`source`], [`flags`], [`policy`]) are pure: facts in, [`Check`]s out. [`worm`]
+//! attacks a canary of its own and says what the store's lock was worth.
+
+mod check;
+pub mod flags;
+mod gather;
+mod host;
+pub mod policy;
+mod report;
+mod sample;
+pub mod source;
+pub mod store;
+mod units;
+pub mod worm;
+
+pub use check::{Check, Status};
+pub use gather::examine_store;
+pub use host::{Host, examine_source};
+pub use report::Report;

@@ -1,0 +1,394 @@
+//! What an audit policy leaves out, and what it must not let in. Pure.
+
+use serde::Deserialize;
+
+use crate::check::Check;
+
+/// An `audit.k8s.io` Policy, as far as it matters here.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    omit_stages: Vec<String>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    level: Level,
+    #[serde(default)]
+    users: Vec<String>,
+    #[serde(default)]
+    user_groups: Vec<String>,
+    #[serde(default)]
+    verbs: Vec<String>,
+    #[serde(default)]
+    resources: Vec<Resources>,
+    #[serde(default)]
+    namespaces: Vec<String>,
+    #[serde(default, rename = "nonResourceURLs")]
+    urls: Vec<String>,
+    #[serde(default)]
+    omit_stages: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resources {
+    #[serde(default)]
+    group: String,
+    #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
+    resource_names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+enum Level {
+    #[default]
+    None,
+    Metadata,
+    Request,
+    RequestResponse,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Metadata => "Metadata",
+            Self::Request => "Request",
+            Self::RequestResponse => "RequestResponse",
+        }
+    }
+}
+
+/// A request that the policy is asked about.
+struct Probe {
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+}
+
+const fn probe(verb: &'static str, group: &'static str, resource: &'static str) -> Probe {
+    Probe { verb, group, resource }
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What an investigation asks first: it must be in the log.
+const NEEDED: [(&str, &[Probe]); 3] = [
+    ("policy-secrets", &[probe("get", "", "secrets"), probe("list", "", "secrets")]),
+    (
+        "policy-exec",
+        // `get` is what kubectl sends since 1.31.
+        &[
+            probe("create", "", "pods/exec"),
+            probe("get", "", "pods/exec"),
+            probe("create", "", "pods/attach"),
+            probe("create", "", "pods/portforward"),
+        ],
+    ),
+    (
+        "policy-rbac",
+        &[
+            probe("create", RBAC, "clusterrolebindings"),
+            probe("create", RBAC, "rolebindings"),
+            probe("update", RBAC, "clusterroles"),
+            probe("patch", RBAC, "roles"),
+        ],
+    ),
+];
+
+/// What holds secrets in its body.
+const BODIES: [Probe; 6] = [
+    probe("create", "", "secrets"),
+    probe("update", "", "secrets"),
+    probe("list", "", "secrets"),
+    probe("update", "", "configmaps"),
+    probe("create", "", "serviceaccounts/token"),
+    probe("create", "authentication.k8s.io", "tokenreviews"),
+];
+
+/// Reads a policy.
+///
+/// # Errors
+/// A sentence when it isn't one.
+pub fn parse(text: &str) -> Result<Policy, String> {
+    let policy: Policy =
+        serde_saphyr::from_str(text).map_err(|error| format!("it can't be read: {error}"))?;
+    if policy.kind == "Policy" { Ok(policy) } else { Err("its kind isn't Policy".to_owned()) }
+}
+
+impl Rule {
+    /// Whether the rule decides on such a request for anybody at all.
+    fn takes(&self, probe: &Probe) -> bool {
+        let verb = self.verbs.is_empty() || self.verbs.iter().any(|v| v == probe.verb || v == "*");
+        let resource = match (self.resources.is_empty(), self.urls.is_empty()) {
+            (true, true) => true,
+            // A rule on URLs says nothing of resources.
+            (true, false) => false,
+            _ => self.resources.iter().any(|resources| resources.takes(probe)),
+        };
+        verb && resource
+    }
+
+    /// Whether it is for some users, namespaces or names only.
+    fn is_narrow(&self, probe: &Probe) -> bool {
+        let named = |resources: &Resources| !resources.resource_names.is_empty();
+        let taking = || self.resources.iter().filter(|resources| resources.takes(probe));
+        !self.users.is_empty()
+            || !self.user_groups.is_empty()
+            || !self.namespaces.is_empty()
+            || (taking().next().is_some() && taking().all(named))
+    }
+}
+
+impl Resources {
+    fn takes(&self, probe: &Probe) -> bool {
+        let (_, part) = probe.resource.split_once('/').unwrap_or((probe.resource, ""));
+        let fits = |name: &String| match name.as_str() {
+            "*" => true,
+            name if name == probe.resource => true,
+            name => match name.split_once('/') {
+                Some(("*", sub)) => !part.is_empty() && (sub == part || sub == "*"),
+                Some((whole, "*")) => probe
+                    .resource
+                    .strip_prefix(whole)
+                    .is_some_and(|rest| rest.starts_with('/') || rest.is_empty()),
+                _ => false,
+            },
+        };
+        let group = self.group == probe.group || self.group == "*";
+        group && (self.resources.is_empty() || self.resources.iter().any(fits))
+    }
+}
+
+impl Policy {
+    /// The level for everybody, and the levels of narrower rules that come before it.
+    fn levels(&self, probe: &Probe) -> (Level, Vec<Level>) {
+        let mut narrow = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.takes(probe)) {
+            if !rule.is_narrow(probe) {
+                return (rule.level, narrow);
+            }
+            narrow.push(rule.level);
+        }
+        // What no rule takes isn't logged.
+        (Level::None, narrow)
+    }
+}
+
+/// Judges a policy.
+#[must_use]
+pub fn check(policy: &Policy) -> Vec<Check> {
+    let mut checks: Vec<_> =
+        NEEDED.iter().map(|(name, probes)| needed(policy, name, probes)).collect();
+    checks.push(bodies(policy));
+    checks.push(stages(policy));
+    checks
+}
+
+fn shown(probe: &Probe) -> String {
+    format!("{} {}", probe.verb, probe.resource)
+}
+
+fn needed(policy: &Policy, name: &'static str, probes: &[Probe]) -> Check {
+    let level = |probe: &Probe| policy.levels(probe).0;
+    let missing: Vec<_> =
+        probes.iter().filter(|probe| level(probe) == Level::None).map(shown).collect();
+    if !missing.is_empty() {
+        return Check::fail(name, format!("not logged: {}", missing.join(", ")))
+            .why("what isn't in the log isn't in the archive, and nothing will tell")
+            .fix("let an earlier rule log it at level Metadata, and restart kube-apiserver");
+    }
+    let partly: Vec<_> = probes
+        .iter()
+        .filter(|probe| policy.levels(probe).1.contains(&Level::None))
+        .map(shown)
+        .collect();
+    if !partly.is_empty() {
+        return Check::warn(
+            name,
+            format!("not logged for some users or namespaces: {}", partly.join(", ")),
+        )
+        .why("who has such a user's credentials leaves no trace")
+        .fix("let the rule of level None name what is harmless, not who is trusted");
+    }
+    Check::pass(name, "logged")
+}
+
+fn bodies(policy: &Policy) -> Check {
+    let name = "policy-bodies";
+    let found: Vec<_> = BODIES
+        .iter()
+        .filter_map(|probe| {
+            let (level, narrow) = policy.levels(probe);
+            let highest = narrow.into_iter().chain([level]).max().unwrap_or_default();
+            (highest > Level::Metadata).then(|| format!("{} at {}", shown(probe), highest.name()))
+        })
+        .collect();
+    if found.is_empty() {
+        return Check::pass(name, "no bodies of Secrets, ConfigMaps and tokens");
+    }
+    Check::fail(name, format!("bodies are logged: {}", found.join(", ")))
+        .why("passwords and tokens would lie in the archive, and its lock keeps them there for years")
+        .fix("let the first rule log secrets, configmaps, serviceaccounts/token and tokenreviews at level Metadata, and restart kube-apiserver")
+}
+
+fn stages(policy: &Policy) -> Check {
+    let name = "policy-stages";
+    let omitted = |stage: &str| {
+        let has = |stages: &[String]| stages.iter().any(|omitted| omitted == stage);
+        has(&policy.omit_stages)
+            || policy.rules.iter().any(|rule| rule.level > Level::None && has(&rule.omit_stages))
+    };
+    if omitted("ResponseComplete") {
+        return Check::fail(name, "ResponseComplete is omitted")
+            .why("only that stage says whether a request succeeded")
+            .fix("omit RequestReceived alone");
+    }
+    match ["Panic", "ResponseStarted"].into_iter().find(|stage| omitted(stage)) {
+        Some("Panic") => Check::warn(name, "Panic is omitted").why("a request that crashed its handler leaves no trace"),
+        Some(_) => Check::warn(name, "ResponseStarted is omitted")
+            .why("a long exec or watch is logged only when it ends; one that outlives kube-apiserver never is"),
+        None => Check::pass(name, "nothing that matters is omitted"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+
+    fn policy(rules: &str) -> Policy {
+        parse(&format!("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}")).unwrap()
+    }
+
+    fn status(policy: &Policy, name: &str) -> (Status, String) {
+        let checks = check(policy);
+        let found = checks.iter().find(|check| check.check == name).unwrap();
+        (found.status, found.found.clone())
+    }
+
+    const ALL: &str = "- level: Metadata\n";
+
+    type Row = (String, &'static str, Status, &'static str);
+
+    fn hold(rows: impl IntoIterator<Item = Row>) {
+        for (rules, name, expected, found) in rows {
+            let (status, text) = status(&policy(&rules), name);
+            assert_eq!(status, expected, "{name} of {rules}: {text}");
+            assert!(text.contains(found), "{name} of {rules}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_logged() {
+        let none = |what: &str| format!("- level: None\n{what}{ALL}");
+        let secrets = "  resources: [{group: '', resources: [secrets]}]\n";
+        hold([
+            (ALL.to_owned(), "policy-secrets", Status::Pass, ""),
+            (ALL.to_owned(), "policy-bodies", Status::Pass, ""),
+            (ALL.to_owned(), "policy-stages", Status::Pass, ""),
+            (
+                "- level: None\n".to_owned(),
+                "policy-rbac",
+                Status::Fail,
+                "create clusterrolebindings",
+            ),
+            (" []".to_owned(), "policy-exec", Status::Fail, "create pods/exec"),
+            (none(secrets), "policy-secrets", Status::Fail, "get secrets, list secrets"),
+            (
+                none(&format!("  verbs: [get]\n{secrets}")),
+                "policy-secrets",
+                Status::Fail,
+                "not logged: get secrets",
+            ),
+            (
+                none(&format!("  users: [a]\n{secrets}")),
+                "policy-secrets",
+                Status::Warn,
+                "for some users",
+            ),
+            (none("  namespaces: [kube-system]\n"), "policy-rbac", Status::Warn, "for some users"),
+            (none("  verbs: [get]\n"), "policy-exec", Status::Fail, "get pods/exec"),
+            (none("  nonResourceURLs: ['/healthz*']\n"), "policy-exec", Status::Pass, ""),
+            (
+                none("  resources: [{group: '', resources: ['pods/*']}]\n"),
+                "policy-exec",
+                Status::Fail,
+                "pods/attach",
+            ),
+            (
+                none("  resources: [{group: '', resources: ['*/exec']}]\n"),
+                "policy-exec",
+                Status::Fail,
+                "pods/exec",
+            ),
+            (
+                none("  resources: [{group: '', resources: [pods]}]\n"),
+                "policy-exec",
+                Status::Pass,
+                "",
+            ),
+            (
+                none("  resources: [{group: '', resources: [secrets], resourceNames: [x]}]\n"),
+                "policy-secrets",
+                Status::Warn,
+                "",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_must_not_be_logged() {
+        let secrets = "  resources: [{group: '', resources: [secrets]}]\n";
+        hold([
+            (
+                "- level: RequestResponse\n".to_owned(),
+                "policy-bodies",
+                Status::Fail,
+                "create secrets at RequestResponse",
+            ),
+            (
+                format!("- level: Metadata\n{secrets}- level: Request\n"),
+                "policy-bodies",
+                Status::Fail,
+                "update configmaps at Request",
+            ),
+            (
+                format!("- level: Request\n  users: [a]\n{ALL}"),
+                "policy-bodies",
+                Status::Fail,
+                "tokenreviews at Request",
+            ),
+            (
+                "- level: Metadata\n  omitStages: [ResponseComplete]\n".to_owned(),
+                "policy-stages",
+                Status::Fail,
+                "ResponseComplete",
+            ),
+            (
+                "- level: Metadata\n  omitStages: [ResponseStarted, RequestReceived]\n".to_owned(),
+                "policy-stages",
+                Status::Warn,
+                "ResponseStarted",
+            ),
+            (format!("{ALL}omitStages: [RequestReceived]\n"), "policy-stages", Status::Pass, ""),
+        ]);
+    }
+
+    #[test]
+    fn what_is_no_policy_is_refused() {
+        assert!(parse("kind: Pod").unwrap_err().contains("Policy"));
+        assert!(parse("rules: [{level: Everything}]").is_err());
+        assert!(parse("{").is_err());
+        let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\nkind: [*d,*d,*d,*d,*d,*d,*d,*d]\n";
+        assert!(parse(bomb).is_err());
+    }
+}

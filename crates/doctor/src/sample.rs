@@ -1,0 +1,117 @@
+//! What a piece of the log itself tells: whether it holds what it shouldn't. Pure.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// What was seen in a sample.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Lines that were looked at.
+    pub lines: u64,
+    /// Lines that are no audit events.
+    pub foreign: u64,
+    /// Events with the body of a Secret, a ConfigMap or a token.
+    pub bodies: u64,
+    /// What the first of these is about: verb and resource, never a name.
+    pub example: Option<String>,
+    /// Events that kube-apiserver cut.
+    pub cut: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    verb: String,
+    object_ref: Option<ObjectRef>,
+    request_object: Option<IgnoredAny>,
+    response_object: Option<IgnoredAny>,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+#[derive(Deserialize)]
+struct ObjectRef {
+    #[serde(default)]
+    resource: String,
+    #[serde(default)]
+    subresource: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Annotations {
+    #[serde(rename = "audit.k8s.io/truncated")]
+    truncated: Option<IgnoredAny>,
+}
+
+impl Sample {
+    /// Looks at the whole lines in `bytes`; the first may be a line's end unless `whole`.
+    pub fn add(&mut self, bytes: &[u8], whole: bool) {
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        let lines = bytes.get(..end).unwrap_or_default().split(|byte| *byte == b'\n');
+        for line in lines.skip(usize::from(!whole)).filter(|line| !line.is_empty()) {
+            self.line(line);
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        self.lines += 1;
+        let Ok(event) = serde_json::from_slice::<Event>(line) else {
+            self.foreign += 1;
+            return;
+        };
+        if event.kind != "Event" {
+            self.foreign += 1;
+        }
+        self.cut += u64::from(event.annotations.truncated.is_some());
+        let Some(object) = event.object_ref else { return };
+        let resource = match object.subresource.as_str() {
+            "" => object.resource,
+            part => format!("{}/{part}", object.resource),
+        };
+        let secret = ["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"];
+        let body = event.request_object.is_some() || event.response_object.is_some();
+        if body && secret.contains(&resource.as_str()) {
+            self.bodies += 1;
+            self.example.get_or_insert(format!("{} {resource}", event.verb));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_seen() {
+        let event = |resource: &str, more: &str| {
+            format!(
+                "{{\"kind\":\"Event\",\"verb\":\"get\",\"objectRef\":{{\"resource\":\"{resource}\"}}{more}}}\n"
+            )
+        };
+        let body = ",\"responseObject\":{\"data\":{\"p\":\"eA==\"}}";
+        let text = [
+            event("pods", body),
+            event("secrets", ""),
+            event("secrets", ",\"responseObject\":null"),
+            event("secrets", body),
+            event("configmaps", ",\"requestObject\":{}"),
+            event("pods", ",\"annotations\":{\"audit.k8s.io/truncated\":\"true\"}"),
+            "\u{0}\u{0}{\"kind\":\"Event\"}\n".to_owned(),
+            event("secrets", body).trim_end().to_owned(),
+        ]
+        .concat();
+        let mut sample = Sample::default();
+        sample.add(text.as_bytes(), true);
+        let example = Some("get secrets".to_owned());
+        assert_eq!(sample, Sample { lines: 7, foreign: 1, bodies: 2, example, cut: 1 });
+        let mut later = Sample::default();
+        later.add(text.as_bytes(), false);
+        assert_eq!(later.lines, 6, "the first may have been cut by whoever read it");
+        later.add(b"", true);
+        later.add(b"\n", false);
+        assert_eq!(later.lines, 6);
+    }
+}

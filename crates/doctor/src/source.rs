@@ -1,0 +1,341 @@
+//! What a source's facts mean for whoever follows it. Pure: facts in, checks out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::check::Check;
+use crate::flags::{self, Flags, Limit};
+use crate::policy::{self, Policy};
+pub use crate::sample::Sample;
+use crate::units::{size, span};
+
+/// What is known of a source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceFacts {
+    /// The live file.
+    pub path: PathBuf,
+    /// What the live file is.
+    pub live: Live,
+    /// Whether the live file is the place of a mount by itself.
+    pub mounted: Option<bool>,
+    /// Rotation times that backups' names tell, microseconds since the Unix epoch, oldest first.
+    pub rotations: Vec<i64>,
+    /// How many backups there are, and how many of them are compressed.
+    pub backups: (u64, u64),
+    /// Backups that can't be read, with the reason for the first.
+    pub unreadable: Option<String>,
+    /// This machine's time.
+    pub now: i64,
+    /// kube-apiserver's flags and where they were found, or why they weren't.
+    pub flags: Option<Result<(String, Flags), String>>,
+    /// Its policy and where that was found, or why it wasn't.
+    pub policy: Option<Result<(String, Policy), String>>,
+    /// What the newest files hold.
+    pub sample: Sample,
+    /// Configurations of logrotate that cover the log, and whether they copy and truncate.
+    pub logrotate: Vec<(String, bool)>,
+    /// Free and all bytes of the file system that the log is on.
+    pub disk: Option<(u64, u64)>,
+}
+
+/// What the live file is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Live {
+    /// There, readable, with so many bytes.
+    There(u64),
+    /// Not there, though its directory is.
+    #[default]
+    NotYet,
+    /// It or its directory can't be read.
+    Unreadable(String),
+    /// Its directory isn't there, or holds no one log.
+    Absent(String),
+}
+
+/// Judges a source.
+#[must_use]
+pub fn check(source: &SourceFacts) -> Vec<Check> {
+    let mut checks = vec![source.live()];
+    if matches!(source.live, Live::Absent(_)) {
+        return checks;
+    }
+    checks.extend(source.mount());
+    checks.extend(source.backups());
+    checks.push(source.rotation());
+    checks.push(source.logrotate());
+    checks.extend(source.disk());
+    checks.extend(source.content());
+    match &source.flags {
+        Some(Ok((place, found))) => {
+            checks.push(Check::pass("flags", format!("read from {place}")));
+            checks.extend(flags::check(found));
+        }
+        Some(Err(why)) => checks.push(Check::unknown("flags", why.as_str()).essential()),
+        None => checks.push(
+            Check::unknown("flags", "kube-apiserver's flags weren't found on this machine")
+                .fix("give its manifest by --manifest, or its flags by --apiserver-flags"),
+        ),
+    }
+    match &source.policy {
+        Some(Ok((place, found))) => {
+            checks.push(Check::pass("policy", format!("read from {place}")));
+            checks.extend(policy::check(found));
+        }
+        Some(Err(why)) => checks.push(Check::unknown("policy", why.as_str()).essential()),
+        None => checks.push(
+            Check::unknown("policy", "the audit policy wasn't found on this machine")
+                .fix("give it by --policy"),
+        ),
+    }
+    checks
+}
+
+impl SourceFacts {
+    fn live(&self) -> Check {
+        let (name, path) = ("live", self.path.display());
+        match &self.live {
+            Live::There(bytes) => Check::pass(name, format!("{path}, {}", size(*bytes))),
+            Live::NotYet => Check::warn(name, format!("{path} isn't there yet"))
+                .why("auditseal waits for it; if it never comes, nothing is archived")
+                .fix("is that --audit-log-path, as this machine or container sees it?"),
+            Live::Unreadable(why) => Check::fail(name, format!("{path}: {why}"))
+                .why("kube-apiserver writes it with mode 0600")
+                .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH"),
+            Live::Absent(why) => Check::fail(name, format!("{path}: {why}"))
+                .why("there is nothing to follow")
+                .fix("name the live file, or its directory, as this machine or container sees it"),
+        }
+    }
+
+    fn mount(&self) -> Option<Check> {
+        let name = "mount";
+        Some(match self.mounted? {
+            false => Check::pass(name, "the log is a file in its directory"),
+            true => Check::fail(name, "the log is mounted as a single file")
+                .why("a rename doesn't reach through such a mount: after a rotation this is the old file for ever, and kube-apiserver can't rotate one that is mounted so for it")
+                .fix("mount the directory that holds it, here and in kube-apiserver's manifest"),
+        })
+    }
+
+    fn backups(&self) -> Option<Check> {
+        let why = self.unreadable.as_ref()?;
+        Some(
+            Check::fail("backups", format!("some can't be read: {why}"))
+                .why("what was rotated while auditseal was down is only there")
+                .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH"),
+        )
+    }
+
+    /// The time from one rotation to the next, as the last few were.
+    fn interval(&self) -> Option<Duration> {
+        let last = &self.rotations[self.rotations.len().saturating_sub(10)..];
+        let (first, newest) = (last.first()?, last.last()?);
+        let steps = u64::try_from(last.len().checked_sub(1)?).ok().filter(|steps| *steps > 0)?;
+        Some(Duration::from_micros(newest.abs_diff(*first) / steps))
+    }
+
+    fn rotation(&self) -> Check {
+        let name = "rotation";
+        let (count, packed) = self.backups;
+        let packed = if packed > 0 { format!(", {packed} compressed") } else { String::new() };
+        let Some(interval) = self.interval() else {
+            let few = "too few to tell how often the log is rotated";
+            return Check::unknown(name, format!("{count} backups{packed}: {few}"));
+        };
+        let found = format!("{count} backups{packed}, rotated every {}", span(interval));
+        let limit = match &self.flags {
+            Some(Ok((_, flags))) => flags.limit(),
+            _ => Limit::ByVersion,
+        };
+        let Limit::Of(kept, age) = limit else {
+            return Check::unknown(name, format!("{found}; how many are kept isn't known"))
+                .fix("give kube-apiserver's manifest by --manifest");
+        };
+        let by_count =
+            kept.map(|kept| interval.saturating_mul(u32::try_from(kept).unwrap_or(u32::MAX)));
+        let Some(whole) = [by_count, age].into_iter().flatten().min() else {
+            return Check::pass(name, format!("{found}; none is deleted"));
+        };
+        let oldest = span(self.until_loss(interval, kept, age));
+        let found =
+            format!("{found}; each is deleted {} later, the oldest in {oldest}", span(whole));
+        let why = "so long auditseal or the store may be down before something is lost";
+        let fix = "raise --audit-log-maxbackup or --audit-log-maxsize, as far as the disk allows";
+        match whole.as_secs() / 3600 {
+            0 => Check::fail(name, found).why(why).fix(fix),
+            1..24 => Check::warn(name, found).why(why).fix(fix),
+            _ => Check::pass(name, found),
+        }
+    }
+
+    /// Until the oldest backup is deleted, if it goes on like that.
+    fn until_loss(&self, interval: Duration, kept: Option<u64>, age: Option<Duration>) -> Duration {
+        let at = |from: i64, after: Duration| {
+            let after = i64::try_from(after.as_micros()).unwrap_or(i64::MAX);
+            let left = from.saturating_add(after).saturating_sub(self.now);
+            Duration::from_micros(u64::try_from(left).unwrap_or(0))
+        };
+        let (first, last) = (self.rotations.first(), self.rotations.last());
+        let by_count = kept.zip(last).map(|(kept, last)| {
+            let more = kept.saturating_sub(self.backups.0).saturating_add(1);
+            at(*last, interval.saturating_mul(u32::try_from(more).unwrap_or(u32::MAX)))
+        });
+        let by_age = age.zip(first).map(|(age, first)| at(*first, age));
+        [by_count, by_age].into_iter().flatten().min().unwrap_or_default()
+    }
+
+    fn logrotate(&self) -> Check {
+        let name = "logrotate";
+        let fix = "leave rotation to kube-apiserver: take the log out of that file";
+        match self.logrotate.iter().max_by_key(|(_, truncates)| *truncates) {
+            None => Check::pass(name, "no configuration covers the log"),
+            Some((file, true)) => Check::fail(name, format!("{file} copies and truncates the log"))
+                .why("what is written between the copy and the truncation is lost, and the rest of the file becomes a hole")
+                .fix(fix),
+            Some((file, false)) => Check::warn(name, format!("{file} rotates the log too"))
+                .why("kube-apiserver goes on writing to the file that was renamed, and deletes backups by its own count")
+                .fix(fix),
+        }
+    }
+
+    fn disk(&self) -> Option<Check> {
+        let (free, all) = self.disk?;
+        let found = format!("{} of {} free where the log is", size(free), size(all));
+        let why = "when it's full, kube-apiserver writes parts of lines, and etcd may be on it too";
+        let fix = "free some; keep auditseal's --state and --spool-limit within what is there";
+        Some(match free.saturating_mul(100) / all.max(1) {
+            0..3 => Check::fail("disk", found).why(why).fix(fix),
+            3..10 => Check::warn("disk", found).why(why).fix(fix),
+            _ => Check::pass("disk", found),
+        })
+    }
+
+    fn content(&self) -> Vec<Check> {
+        let sample = &self.sample;
+        if sample.lines == 0 {
+            return vec![Check::unknown("content", "there are no lines to look at")];
+        }
+        let of = format!("of the newest {} lines", sample.lines);
+        let mut checks = vec![match &sample.example {
+            None => Check::pass("content", format!("none {of} holds a body of a Secret, a ConfigMap or a token")),
+            Some(example) => Check::fail("content", format!("{} {of} hold bodies of Secrets, ConfigMaps or tokens, such as {example}", sample.bodies))
+                .why("passwords and tokens would lie in the archive, and its lock keeps them there for years")
+                .fix("log these resources at level Metadata before anything is archived; change what has been in the log"),
+        }];
+        if sample.foreign > 0 {
+            let found = format!("{} {of} are no audit events", sample.foreign);
+            checks.push(Check::warn("format", found)
+                .why("they are archived as they are, and counted; is it another log, or was it truncated?")
+                .fix("name kube-apiserver's own audit log, and let nobody else rotate it"));
+        }
+        if sample.cut > 0 {
+            checks.push(
+                Check::warn("truncated", format!("{} {of} were cut by kube-apiserver", sample.cut))
+                    .why("what was cut is in no log")
+                    .fix("leave --audit-log-truncate-enabled out"),
+            );
+        }
+        checks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn sound() -> SourceFacts {
+        SourceFacts {
+            path: "/var/log/audit.log".into(),
+            live: Live::There(5),
+            mounted: Some(false),
+            rotations: (0..5).map(|n| n * 300 * MINUTE).collect(),
+            backups: (5, 1),
+            now: 1300 * MINUTE,
+            flags: Some(Ok((
+                "f".into(),
+                flags::file("--audit-log-maxbackup=10 --audit-policy-file=/p --audit-log-path=/l"),
+            ))),
+            policy: Some(
+                policy::parse("kind: Policy\nrules: [{level: Metadata}]").map(|p| ("p".into(), p)),
+            ),
+            sample: Sample { lines: 10, ..Sample::default() },
+            disk: Some((50, 100)),
+            ..SourceFacts::default()
+        }
+    }
+
+    fn found(source: &SourceFacts, name: &str) -> (Status, String) {
+        let checks = check(source);
+        let found = checks.iter().find(|check| check.check == name).unwrap();
+        (found.status, found.found.clone())
+    }
+
+    #[test]
+    fn a_sound_source_passes() {
+        let checks = check(&sound());
+        assert!(checks.iter().all(|check| check.status == Status::Pass), "{checks:#?}");
+        let text = found(&sound(), "rotation").1;
+        assert_eq!(
+            text,
+            "5 backups, 1 compressed, rotated every 5 hours; each is deleted 2 days later, the oldest in 28 hours"
+        );
+    }
+
+    #[test]
+    fn each_rule() {
+        type Change = fn(&mut SourceFacts);
+        let minutes: Change = |s| s.rotations = (0..5).map(|n| n * MINUTE).collect();
+        let table: [(Change, &str, Status, &str); 18] = [
+            (|s| s.live = Live::NotYet, "live", Status::Warn, "isn't there yet"),
+            (|s| s.live = Live::Unreadable("denied".into()), "live", Status::Fail, "denied"),
+            (|s| s.live = Live::Absent("gone".into()), "live", Status::Fail, "gone"),
+            (|s| s.mounted = Some(true), "mount", Status::Fail, "single file"),
+            (|s| s.unreadable = Some("x".into()), "backups", Status::Fail, "x"),
+            (minutes, "rotation", Status::Fail, "every 60 s; each is deleted 10 minutes later"),
+            (
+                |s| s.rotations = (0..5).map(|n| n * 60 * MINUTE).collect(),
+                "rotation",
+                Status::Warn,
+                "10 hours later",
+            ),
+            (|s| s.rotations.truncate(1), "rotation", Status::Unknown, "too few"),
+            (|s| s.flags = None, "rotation", Status::Unknown, "isn't known"),
+            (|s| s.flags = None, "flags", Status::Unknown, "weren't found"),
+            (|s| s.flags = Some(Err("why".into())), "flags", Status::Unknown, "why"),
+            (|s| s.policy = None, "policy", Status::Unknown, "wasn't found"),
+            (|s| s.logrotate = vec![("a".into(), false)], "logrotate", Status::Warn, "a rotates"),
+            (
+                |s| s.logrotate = vec![("a".into(), false), ("b".into(), true)],
+                "logrotate",
+                Status::Fail,
+                "b copies",
+            ),
+            (|s| s.disk = Some((9, 100)), "disk", Status::Warn, "9 B of 100 B"),
+            (|s| s.disk = Some((2, 100)), "disk", Status::Fail, ""),
+            (
+                |s| {
+                    s.sample.bodies = 2;
+                    s.sample.example = Some("get secrets".into());
+                },
+                "content",
+                Status::Fail,
+                "such as get secrets",
+            ),
+            (|s| s.sample = Sample::default(), "content", Status::Unknown, "no lines"),
+        ];
+        for (change, name, status, text) in table {
+            let mut source = sound();
+            change(&mut source);
+            let (is, said) = found(&source, name);
+            assert_eq!(is, status, "{name}: {said}");
+            assert!(said.contains(text), "{name}: {said}");
+        }
+        let mut odd = sound();
+        odd.sample = Sample { lines: 9, foreign: 1, cut: 2, ..Sample::default() };
+        assert_eq!(found(&odd, "format").0, Status::Warn);
+        assert_eq!(found(&odd, "truncated").0, Status::Warn);
+    }
+}

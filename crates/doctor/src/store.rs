@@ -1,0 +1,510 @@
+//! What a store's facts mean for an archive in it. Pure: facts in, checks out.
+
+use std::time::Duration;
+
+use auditseal_vault::{
+    BucketLock, Canary, Error, Fact, Facts, LifecycleRule, Lock, LockMode, Provider, Site,
+    Versioning,
+};
+
+use crate::check::{Check, Status};
+use crate::units::{date, days, span};
+
+/// What is known of a store.
+#[derive(Debug, Clone)]
+pub struct StoreFacts {
+    /// Where it is.
+    pub site: Site,
+    /// The server instead of the cloud's own, for the commands.
+    pub endpoint: Option<String>,
+    /// This machine's time, microseconds since the Unix epoch.
+    pub now: i64,
+    /// How long everything must be locked, where that is demanded.
+    pub require: Option<Duration>,
+    /// What the bucket is set to.
+    pub facts: Facts,
+    /// What lies in it.
+    pub holds: Fact<Holds>,
+    /// The lock of the newest object; none without objects.
+    pub newest: Option<Fact<Lock>>,
+    /// What came of putting the genesis once more; none without one.
+    pub create_only: Option<Canary>,
+}
+
+/// What lies below the prefix.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// How many versions were seen.
+    pub versions: u64,
+    /// Whether there are more than were looked at.
+    pub more: bool,
+    /// Delete markers, and keys that have no latest version.
+    pub markers: u64,
+    /// The key of a chain's first object.
+    pub genesis: Option<String>,
+    /// The newest version: its key, its id, and the store's date of it.
+    pub newest: Option<(String, Option<String>, i64)>,
+}
+
+/// A lock may end so much earlier than the store's own date of the object plus the period: the two
+/// are taken at different moments.
+const SLACK: i64 = 60_000_000;
+
+/// Judges a store.
+#[must_use]
+pub fn check(store: &StoreFacts) -> Vec<Check> {
+    let mut checks = vec![store.reach()];
+    if store.site.provider == Provider::Directory {
+        checks.push(store.directory());
+        checks.push(store.create_only());
+        return checks;
+    }
+    checks.extend([store.versioning(), store.lock(), store.newest_lock(), store.create_only()]);
+    checks.extend([store.lifecycle(), store.public(), store.permissions(), store.encryption()]);
+    checks.extend(store.soft_delete());
+    checks.extend(store.uniform_access());
+    checks.push(store.clock());
+    checks
+}
+
+/// What a lock is, in a few words.
+pub(crate) fn describe(lock: &Lock) -> String {
+    let mode = match lock.mode {
+        LockMode::None => "no retention",
+        LockMode::Undisclosed => "a policy whose state the store doesn't tell",
+        LockMode::Governance => "GOVERNANCE",
+        LockMode::Compliance => "COMPLIANCE",
+    };
+    let until = lock.until.map(|until| format!(" until {}", date(until))).unwrap_or_default();
+    let hold = if lock.legal_hold { ", legal hold" } else { "" };
+    format!("{mode}{until}{hold}")
+}
+
+/// Why a lock is weaker than demanded for an object of this date; none when it isn't.
+pub(crate) fn falls_short(lock: &Lock, put: i64, require: Duration) -> Option<&'static str> {
+    let period = i64::try_from(require.as_micros()).unwrap_or(i64::MAX);
+    let needed = put.saturating_add(period).saturating_sub(SLACK);
+    match (lock.mode, lock.until) {
+        (LockMode::None, _) => Some("it isn't locked"),
+        (LockMode::Undisclosed, _) => Some("the store doesn't tell until when"),
+        (LockMode::Governance, _) => Some("whoever may bypass GOVERNANCE can delete it"),
+        (LockMode::Compliance, Some(until)) if until < needed => Some("it ends too early"),
+        (LockMode::Compliance, None) => Some("the store doesn't tell until when"),
+        (LockMode::Compliance, Some(_)) => None,
+    }
+}
+
+impl StoreFacts {
+    fn aws(&self, what: &str) -> String {
+        let endpoint = self.endpoint.as_ref().map(|url| format!(" --endpoint-url {url}"));
+        format!("aws s3api {what} --bucket {}{}", self.site.bucket, endpoint.unwrap_or_default())
+    }
+
+    fn gcloud(&self, what: &str) -> String {
+        format!("gcloud storage buckets update gs://{} {what}", self.site.bucket)
+    }
+
+    fn azure(&self, what: &str) -> String {
+        format!("az storage {what} --account-name {}", self.account())
+    }
+
+    fn azure_container(&self, what: &str) -> String {
+        let name = &self.site.bucket;
+        format!("{} --container-name {name}", self.azure(&format!("container {what}")))
+    }
+
+    fn account(&self) -> &str {
+        self.site.account.as_deref().unwrap_or("\"$AZURE_STORAGE_ACCOUNT_NAME\"")
+    }
+
+    fn worm_test(&self) -> String {
+        let endpoint = self.endpoint.as_ref().map(|url| format!(" --endpoint {url}"));
+        format!("auditseal worm-test --store {}{}", self.site.shown, endpoint.unwrap_or_default())
+    }
+
+    /// What to ask for where nothing is demanded.
+    fn days(&self) -> u64 {
+        days(self.require.unwrap_or(Duration::from_secs(365 * 86_400)))
+    }
+
+    /// The command that locks what is put by default.
+    fn lock_command(&self) -> String {
+        let days = self.days();
+        match self.site.provider {
+            Provider::S3 => self.aws(&format!(
+                "put-object-lock-configuration --object-lock-configuration '{{\"ObjectLockEnabled\":\"Enabled\",\"Rule\":{{\"DefaultRetention\":{{\"Mode\":\"COMPLIANCE\",\"Days\":{days}}}}}}}'"
+            )),
+            Provider::Google => self.gcloud(&format!("--retention-period={days}d")),
+            _ => self.azure_container(&format!("immutability-policy create --period {days}")),
+        }
+    }
+
+    fn reach(&self) -> Check {
+        let name = "reach";
+        let holds = match &self.holds {
+            Ok(holds) => holds,
+            Err(error) => return Check::unanswered(name, error).essential(),
+        };
+        let more = if holds.more { "more than " } else { "" };
+        let found = format!("{more}{} versions of objects", holds.versions);
+        if holds.markers == 0 {
+            return Check::pass(name, found);
+        }
+        Check::warn(name, format!("{found}, {} delete markers", holds.markers))
+            .why("a marker hides an object from everybody who reads by key; auditseal deletes nothing")
+            .fix("verify says which objects are hidden; find out who deleted them")
+            .command(format!("auditseal verify --store {} --vkey VKEY", self.site.shown))
+    }
+
+    fn directory(&self) -> Check {
+        Check::warn("worm", "a directory isn't WORM: whoever owns the files can change and delete them")
+            .why("verify notices that, but what is gone is gone")
+            .fix("keep the archive in a locked bucket, or copy this directory there; on its own disk, owned by another user, at least the node's attacker can't reach it")
+    }
+
+    fn versioning(&self) -> Check {
+        let name = "versioning";
+        let versioning = match (&self.facts.versioning, self.site.provider) {
+            (Ok(versioning), _) => *versioning,
+            (Err(error), Provider::S3) => return Check::unanswered(name, error).essential(),
+            (Err(error), _) => {
+                return Check::unanswered(name, error)
+                    .command(self.azure("account blob-service-properties show"));
+            }
+        };
+        match (self.site.provider, versioning) {
+            (Provider::S3, Versioning::On) => Check::pass(name, "on"),
+            (Provider::S3, _) => {
+                let word = if versioning == Versioning::Off { "off" } else { "suspended" };
+                Check::fail(name, word)
+                    .why("a put or a delete destroys what was there before; Object Lock needs versions")
+                    .fix("turn it on")
+                    .command(self.aws("put-bucket-versioning --versioning-configuration Status=Enabled"))
+            }
+            (_, Versioning::On) => Check::pass(name, "on: deleted objects stay as older versions"),
+            _ => Check::pass(name, "off: an object is there or not, nothing can be shadowed"),
+        }
+    }
+
+    /// Whether the newest object is known to be firmly locked, whatever the bucket says.
+    fn newest_is_firm(&self) -> bool {
+        matches!(&self.newest, Some(Ok(lock)) if lock.mode == LockMode::Compliance)
+    }
+
+    fn lock(&self) -> Check {
+        let name = "lock";
+        let lock = match &self.facts.lock {
+            Ok(lock) => lock,
+            Err(error) => return Check::unanswered(name, error).essential(),
+        };
+        let period = lock.period.map(|period| format!(", {}", span(period))).unwrap_or_default();
+        if !lock.enabled {
+            return self.not_lockable();
+        }
+        let short = matches!((lock.period, self.require), (Some(is), Some(must)) if is < must);
+        match lock.mode {
+            LockMode::Compliance if short => Check::fail(name, format!("COMPLIANCE{period}"))
+                .why(format!("{} are demanded", span(self.require.unwrap_or_default())))
+                .fix("lengthen it: that concerns what is put from now on")
+                .command(self.lock_command()),
+            LockMode::Compliance => {
+                let word = if self.site.provider == Provider::Google {
+                    "retention policy, locked"
+                } else {
+                    "COMPLIANCE by default"
+                };
+                Check::pass(name, format!("{word}{period}"))
+            }
+            LockMode::Governance => self.governance(lock, &period),
+            LockMode::Undisclosed if self.newest_is_firm() => {
+                Check::pass(name, "an immutability policy; the newest object's own lock is firm")
+            }
+            LockMode::Undisclosed => {
+                Check::unknown(name, "an immutability policy; whether it is locked isn't told here")
+                    .essential()
+                    .why("an unlocked policy can be removed by whoever manages the container")
+                    .fix("look whether its state is Locked, and lock it if not")
+                    .command(self.azure_container("immutability-policy show"))
+            }
+            LockMode::None if self.newest_is_firm() => {
+                Check::pass(name, "none by default; the newest object was locked by its writer")
+            }
+            LockMode::None => self.no_default(),
+        }
+    }
+
+    fn not_lockable(&self) -> Check {
+        let (found, fix) = match self.site.provider {
+            Provider::S3 => ("Object Lock is off", "turn it on; versioning must be on first"),
+            Provider::Google => ("no retention policy", "set one, and lock it"),
+            _ => ("no immutability policy", "set one, and lock it"),
+        };
+        Check::fail("lock", found)
+            .why("whoever may delete can destroy the archive")
+            .fix(fix)
+            .command(self.lock_command())
+    }
+
+    fn governance(&self, lock: &BucketLock, period: &str) -> Check {
+        let google = self.site.provider == Provider::Google;
+        let status = if self.require.is_some() { Status::Fail } else { Status::Warn };
+        let (found, why, fix) = if google {
+            (
+                "retention policy, not locked",
+                "whoever may update the bucket can take the policy away",
+                "lock it; that can't be undone",
+            )
+        } else {
+            (
+                "GOVERNANCE by default",
+                "whoever has s3:BypassGovernanceRetention can delete what is locked so",
+                "COMPLIANCE binds the account's owner too",
+            )
+        };
+        let command = match (google, lock.period) {
+            (true, _) => self.gcloud("--lock-retention-period"),
+            _ => self.lock_command(),
+        };
+        Check::new("lock", status, format!("{found}{period}")).why(why).fix(fix).command(command)
+    }
+
+    fn no_default(&self) -> Check {
+        // Who locks each object by --retention has no default, and may have no object yet.
+        let empty = self.newest.is_none() && self.require.is_none();
+        let status = if empty { Status::Warn } else { Status::Fail };
+        Check::new("lock", status, "possible, but nothing is locked by default")
+            .why("an object is locked only if its writer asks for it, and a writer who may ask may forget")
+            .fix("let the bucket lock everything")
+            .command(self.lock_command())
+    }
+
+    fn newest_lock(&self) -> Check {
+        let name = "newest-lock";
+        let newest = self.holds.as_ref().ok().and_then(|holds| holds.newest.as_ref());
+        let (Some(lock), Some((_, _, put))) = (&self.newest, newest) else {
+            return Check::unknown(name, "there is no object yet")
+                .fix("worm-test puts a canary, and shows its lock")
+                .command(self.worm_test());
+        };
+        let lock = match lock {
+            Ok(lock) => lock,
+            Err(error) => return Check::unanswered(name, error).essential(),
+        };
+        let found = describe(lock);
+        if let Some(require) = self.require {
+            return match falls_short(lock, *put, require) {
+                None => Check::pass(name, found),
+                Some(_) if lock.mode == LockMode::Undisclosed => {
+                    Check::unknown(name, found).essential()
+                        .why(format!("COMPLIANCE for {} is demanded", span(require)))
+                        .command(self.azure_container("immutability-policy show"))
+                }
+                Some(why) => Check::fail(name, found)
+                    .why(format!("COMPLIANCE for {} is demanded: {why}", span(require)))
+                    .fix("correct what the bucket locks by default; what is stored can be locked longer, object by object")
+                    .command(self.lock_command()),
+            };
+        }
+        match lock.mode {
+            LockMode::None => Check::fail(name, found)
+                .why("whoever may delete can destroy the newest object, so probably all")
+                .command(self.lock_command()),
+            LockMode::Governance => {
+                Check::warn(name, found).why("whoever may bypass GOVERNANCE can destroy it")
+            }
+            _ if lock.until.is_some_and(|until| until <= self.now) => {
+                Check::warn(name, format!("{found}, which has passed"))
+                    .why("from then on whoever may delete can destroy it")
+            }
+            _ => Check::pass(name, found),
+        }
+    }
+
+    fn create_only(&self) -> Check {
+        let name = "create-only";
+        match &self.create_only {
+            Some(Canary::Honoured) => Check::pass(name, "honoured: the genesis can't be put again"),
+            Some(Canary::Ignored { .. }) => Check::fail(name, "ignored: the genesis was put again")
+                .why("two writers of a chain would fork it unnoticed, and a late retry would make a second version")
+                .fix("use a store that honours If-None-Match; there is no way around it"),
+            Some(Canary::Unchecked(error)) => Check::unanswered(name, error),
+            None => Check::unknown(name, "there is no chain to try it on, and doctor puts nothing")
+                .command(self.worm_test()),
+        }
+    }
+
+    fn covers(&self, rule: &LifecycleRule) -> bool {
+        let ours = match self.site.prefix.as_str() {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        rule.enabled && (ours.starts_with(&rule.prefix) || rule.prefix.starts_with(&ours))
+    }
+
+    fn lifecycle(&self) -> Check {
+        let name = "lifecycle";
+        let show = match self.site.provider {
+            Provider::S3 => self.aws("get-bucket-lifecycle-configuration"),
+            Provider::Google => format!(
+                "gcloud storage buckets describe gs://{} --format='json(lifecycle_config)'",
+                self.site.bucket
+            ),
+            _ => self.azure("account management-policy show"),
+        };
+        let rules = match &self.facts.lifecycle {
+            Ok(rules) => rules.iter().filter(|rule| self.covers(rule)).collect::<Vec<_>>(),
+            Err(error) => return Check::unanswered(name, error).command(show),
+        };
+        let named = |rule: &LifecycleRule| match (rule.id.as_str(), rule.prefix.as_str()) {
+            ("", "") => "a rule for all keys".to_owned(),
+            ("", prefix) => format!("the rule for {prefix}"),
+            (id, _) => format!("rule {id:?}"),
+        };
+        if let Some(rule) = rules.iter().find(|rule| rule.expires) {
+            return Check::fail(name, format!("{} expires objects of the archive", named(rule)))
+                .why("expiry hides an object under a delete marker, locked or not, or destroys it once its lock has ended; without the genesis no reader finds the chain's beginning")
+                .fix("let it expire nothing below the archive's prefix, least of all date=1970-01-01, where the genesis is")
+                .command(show);
+        }
+        let firm = self.newest_is_firm();
+        if let Some(rule) = rules.iter().find(|rule| rule.expires_versions) {
+            let found = format!("{} destroys older versions", named(rule));
+            let why =
+                "the true bytes of an object that somebody shadowed or hid are an older version";
+            let check = if firm { Check::warn(name, found) } else { Check::fail(name, found) };
+            return check
+                .why(why)
+                .fix("leave older versions alone, or lock them for as long as the archive is kept")
+                .command(show);
+        }
+        let slow = |rule: &&&LifecycleRule| {
+            let class = rule.moves_to.as_deref().unwrap_or_default();
+            matches!(class, "GLACIER" | "DEEP_ARCHIVE")
+        };
+        if let Some(rule) = rules.iter().find(slow) {
+            return Check::warn(name, format!("{} moves objects to a tier that must be restored", named(rule)))
+                .why("verify and cat can't read them until then; the agent needs the genesis and the newest at once")
+                .fix("move only what is old, not date=1970-01-01; GLACIER_IR can be read at once")
+                .command(show);
+        }
+        Check::pass(
+            name,
+            format!(
+                "no rule touches the archive ({} in all)",
+                self.facts.lifecycle.as_ref().map_or(0, Vec::len)
+            ),
+        )
+    }
+
+    fn public(&self) -> Check {
+        let name = "public-access";
+        match (&self.facts.private, self.site.provider) {
+            (Err(error), _) => Check::unanswered(name, error),
+            (Ok(true), _) => Check::pass(name, "blocked"),
+            (Ok(false), Provider::S3) => Check::warn(name, "not blocked for the bucket")
+                .why("one policy or ACL could publish the audit log")
+                .fix("block it, whatever policies say; the account's own block may do so already")
+                .command(self.aws("put-public-access-block --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true")),
+            (Ok(false), Provider::Google) => Check::warn(name, "prevention isn't enforced")
+                .why("one binding to allUsers could publish the audit log")
+                .command(self.gcloud("--public-access-prevention")),
+            (Ok(false), _) => Check::fail(name, "the container is public")
+                .why("everybody can read the audit log")
+                .command(self.azure(&format!("container set-permission --name {} --public-access off", self.site.bucket))),
+        }
+    }
+
+    fn permissions(&self) -> Check {
+        let name = "permissions";
+        match &self.facts.excess {
+            Ok(excess) if excess.is_empty() => Check::pass(name, "none that a writer shouldn't have"),
+            Ok(excess) => Check::warn(name, format!("more than a writer needs: {}", excess.join(", ")))
+                .why("if these are the agent's credentials, whoever takes over a node has them too")
+                .fix("give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more"),
+            Err(error) => Check::unknown(name, error.to_string())
+                .fix("worm-test tries what they allow, on an object of its own; run it with the agent's credentials")
+                .command(self.worm_test()),
+        }
+    }
+
+    fn encryption(&self) -> Check {
+        let name = "encryption";
+        match &self.facts.encryption {
+            Ok(Some(words)) => Check::pass(name, words.as_str()),
+            Ok(None) => Check::pass(name, "the store's own keys, if any"),
+            Err(error) => Check::unanswered(name, error),
+        }
+    }
+
+    fn soft_delete(&self) -> Option<Check> {
+        let name = "soft-delete";
+        let s3 = self.site.provider == Provider::S3;
+        let (fix, command) = match self.site.provider {
+            Provider::Google => ("keep what is deleted for a week", self.gcloud("--soft-delete-duration=7d")),
+            _ => ("keep what is deleted for a week", self.azure("account blob-service-properties update --enable-delete-retention true --delete-retention-days 7")),
+        };
+        match &self.facts.soft_delete {
+            _ if s3 => None,
+            Ok(kept) if !kept.is_zero() => {
+                Some(Check::pass(name, format!("kept for {}", span(*kept))))
+            }
+            Ok(_) => Some(
+                Check::warn(name, "off")
+                    .why("it's what is left when a lock was forgotten or has ended")
+                    .fix(fix)
+                    .command(command),
+            ),
+            Err(error) => Some(
+                Check::unanswered(name, error)
+                    .command(self.azure("account blob-service-properties show")),
+            ),
+        }
+    }
+
+    fn uniform_access(&self) -> Option<Check> {
+        let name = "uniform-access";
+        match &self.facts.uniform_access {
+            Ok(None) => None,
+            Ok(Some(true)) => Some(Check::pass(name, "on: the bucket alone grants access")),
+            Ok(Some(false)) => Some(
+                Check::warn(name, "off: each object may grant access of its own")
+                    .why(
+                        "an object's ACL could let somebody read or own it, and no policy shows it",
+                    )
+                    .command(self.gcloud("--uniform-bucket-level-access")),
+            ),
+            Err(error) => Some(Check::unanswered(name, error)),
+        }
+    }
+
+    fn clock(&self) -> Check {
+        let name = "clock";
+        let time = match &self.facts.time {
+            Ok(time) => *time,
+            Err(error) => return Check::unanswered(name, error),
+        };
+        let off = Duration::from_micros(self.now.abs_diff(time));
+        let side = if self.now > time { "ahead of" } else { "behind" };
+        let found = format!("{} {side} the store's", span(off));
+        // The store's date has whole seconds, and the answer took its time.
+        match off.as_secs() {
+            0..10 => Check::pass(name, "agrees with the store's"),
+            10..300 => Check::warn(name, found)
+                .why("verify holds the seals' times against the store's dates")
+                .fix("let this machine's clock be set by NTP")
+                .command("timedatectl set-ntp true"),
+            _ => Check::fail(name, found)
+                .why("signatures are refused from 15 minutes on, retentions end too early or too late, and verify doubts the seals' times")
+                .fix("let this machine's clock be set by NTP")
+                .command("timedatectl set-ntp true"),
+        }
+    }
+}
+
+/// Facts that are all unknown for one reason, for a store that couldn't even be opened.
+pub(crate) fn unreachable(error: &Error) -> Vec<Check> {
+    vec![Check::unanswered("reach", error).essential()]
+}
+
+#[cfg(test)]
+mod tests;

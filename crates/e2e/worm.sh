@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# doctor and worm-test against each kind of store: what they print of it, and that they end as they must.
+#
+#   worm.sh [file|s3|minio|azure|gcs]…     all without arguments; minio only where AUDITSEAL_MINIO names its program
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+WORK=$(mktemp -d "$E2E/worm.XXXXXX")
+export SEAWEEDFS_DIR=$WORK/seaweedfs AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+trap 'finish clean' EXIT
+
+clean() {
+  local part
+  for part in seaweedfs azurite gcs; do "$HERE/parts/$part.sh" down; done
+  stop "$WORK" minio
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
+  discard "$WORK"
+}
+
+# ends NAME STATUS COMMAND…: shows what it prints, and counts whether it ends with STATUS
+ends() {
+  local name=$1 want=$2 status=0
+  shift 2
+  "$@" >"$WORK/printed" 2>&1 || status=$?
+  sed 's/^/        | /' "$WORK/printed"
+  same "$name: exit code" "$want" "$status"
+}
+
+# says NAME PATTERN: in what was printed last
+says() { if grep -q -- "$2" "$WORK/printed"; then pass "$1"; else fail "$1: nothing like $2"; fi; }
+
+# bucket NAME DOCTOR WORM STORE_OPTION…: with the exit codes that both must have, once without an archive and once with one
+bucket() {
+  local name=$1 doctor=$2 worm=$3
+  shift 3
+  ends "$name: worm-test" "$worm" "$AUDITSEAL" worm-test "$@"
+  check "$name: backfill" "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" \
+    --state "$WORK/$name.state" "$@"
+  ends "$name: doctor" "$doctor" "$AUDITSEAL" doctor "$@" --source "kube=$WORK/log/audit.log"
+  ends "$name: worm-test refuses to put a canary beside an archive" 2 "$AUDITSEAL" worm-test "$@"
+}
+
+# The three kinds of bucket that speakers of S3 have; the server's settings are in the environment.
+s3_buckets() {
+  local server=$1 at
+  shift
+  for mode in COMPLIANCE GOVERNANCE unlocked; do
+    "$@" "worm-${mode,,}" "$mode" || return 1
+    at=(--store "s3://worm-${mode,,}/deep" --endpoint "$S3_ENDPOINT")
+    case $mode in
+      COMPLIANCE) bucket "$server $mode" 0 0 "${at[@]}" ;;
+      GOVERNANCE) bucket "$server $mode" 0 1 "${at[@]}" ;;
+      unlocked) bucket "$server $mode" 1 1 "${at[@]}" ;;
+    esac
+  done
+  at=(--store s3://worm-compliance/demanded --endpoint "$S3_ENDPOINT")
+  ends "$server: a lock of a day when two are demanded" 1 "$AUDITSEAL" worm-test --require-retention 2d "${at[@]}"
+  says "$server: it says so" "ends too early"
+  ends "$server: doctor says so too" 1 "$AUDITSEAL" doctor --require-retention 2d "${at[@]}"
+}
+
+in_file() {
+  mkdir "$WORK/archive" && bucket file 0 1 --store "file://$WORK/archive"
+}
+
+in_s3() {
+  "$HERE/parts/seaweedfs.sh" up || return 1
+  # shellcheck source=/dev/null
+  . "$SEAWEEDFS_DIR/env"
+  s3_buckets s3 "$HERE/parts/seaweedfs.sh" bucket
+}
+
+in_minio() {
+  local ports
+  if [ -z "${AUDITSEAL_MINIO:-}" ]; then
+    note "no MinIO: AUDITSEAL_MINIO isn't set"
+    return 0
+  fi
+  read -ra ports < <(free_ports 2)
+  S3_ENDPOINT=http://127.0.0.1:${ports[0]} AWS_ACCESS_KEY_ID=$(random_hex 10) AWS_SECRET_ACCESS_KEY=$(random_hex 20) AWS_REGION=us-east-1
+  export S3_ENDPOINT AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION
+  MINIO_ROOT_USER=$AWS_ACCESS_KEY_ID MINIO_ROOT_PASSWORD=$AWS_SECRET_ACCESS_KEY MINIO_UPDATE=off spawn "$WORK" minio "$AUDITSEAL_MINIO" server \
+    --address "127.0.0.1:${ports[0]}" --console-address "127.0.0.1:${ports[1]}" "$WORK/minio-data"
+  wait_for 60 "$WORK" minio "$PY" "$HERE/helpers/store.py" s3 create ready || return 1
+  s3_buckets minio "$PY" "$HERE/helpers/store.py" s3 create
+}
+
+# It has neither versions nor locks, and answers every question about them as if nothing had been asked.
+in_azure() {
+  "$HERE/parts/azurite.sh" up && "$HERE/parts/azurite.sh" container worm || return 1
+  # shellcheck source=/dev/null
+  . "$AZURITE_DIR/env"
+  bucket azure 1 1 --store az://worm/deep --endpoint "$AZURE_ENDPOINT"
+}
+
+# It keeps versions, and locks nothing.
+in_gcs() {
+  "$HERE/parts/gcs.sh" up && "$HERE/parts/gcs.sh" bucket worm || return 1
+  # shellcheck source=/dev/null
+  . "$GCS_DIR/env"
+  bucket gcs 1 1 --store gs://worm/deep --endpoint "$GCS_ENDPOINT"
+}
+
+failed_before=$(failures)
+need_auditseal
+python_env
+python3 "$HERE/helpers/sample.py" logs "$WORK/log" >"$WORK/sample"
+"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+[ $# -gt 0 ] || set -- file s3 minio azure gcs
+for kind in "$@"; do
+  # One store that doesn't start is one failure; the others still have their turn.
+  case $kind in
+    file | s3 | minio | azure | gcs) "in_$kind" || fail "$kind: did not run to its end" ;;
+    *) die "usage: worm.sh [file|s3|minio|azure|gcs]…" ;;
+  esac
+done
