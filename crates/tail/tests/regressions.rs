@@ -418,3 +418,30 @@ fn a_live_file_that_could_have_any_name_gets_none() {
         true,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_vanished_live_file_is_not_the_first_compressed_one() {
+    replay(
+        &[(1, GzipCreate), (3, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 1)), (0,
+        Append(1, 57)), (0, Append(1, 0)), (0, DeleteOldest), (0, Append(1, 20)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, DeleteOldest), (0, DeleteOldest), (3, Rotate),
+        (0, DeleteOldest), (5, Append(1, 0)), (2, Rotate), (0, Append(1, 0)), (0, Rotate),
+        (0, GzipCreate), (0, DeleteOldest), (0, Gzip), (0, Rotate), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 20))], &[Look(0),
+        Sleep(11), Look(0)], false,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_compressed_file_does_not_owe_what_another_lost() {
+    replay(
+        &[(6, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (2, DeleteOldest), (1, Rotate), (0, DeleteOldest),
+        (4, Partial(0)), (0, DeleteOldest), (0, Partial(0)), (0, Rotate), (0, GzipFill), (0,
+        GzipRemove)], &[Sleep(14), Look(0)], false,
+    );
+}
