@@ -445,3 +445,41 @@ fn a_compressed_file_does_not_owe_what_another_lost() {
         GzipRemove)], &[Sleep(14), Look(0)], false,
     );
 }
+
+#[test]
+fn an_overwritten_live_file_takes_no_later_name() {
+    replay(
+        &[
+            (11, Append(1, 0)),
+            (10, Append(1, 0)),
+            (3, Append(1, 0)),
+            (0, DeleteOldest),
+            (0, Append(1, 0)),
+            (0, DeleteOldest),
+            (0, DeleteOldest),
+            (0, SameStamp),
+            (37, Append(1, 0)),
+            (64, Finish),
+            (3, DeleteOldest),
+            (2, Rotate),
+            (0, Append(1, 0)),
+            (0, Rotate),
+            (0, DeleteOldest),
+            (0, DeleteOldest),
+        ],
+        &[
+            Look(0),
+            Look(0),
+            Commit,
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Sleep(1),
+        ],
+        false,
+    );
+}

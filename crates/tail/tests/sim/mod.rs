@@ -41,6 +41,8 @@ pub struct Story {
     pub announced: bool,
     /// Another file got the same name.
     pub replaced: bool,
+    /// The follower that runs now was told so: the name was reported twice.
+    pub told: bool,
     /// Seen in a listing since the follower last started.
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
@@ -82,7 +84,8 @@ pub struct World {
     /// Milliseconds of the last backup's stamp.
     pub stamp: u64,
     pub stamps: BTreeSet<u64>,
-    pub same_stamp: bool,
+    /// Backup names of which the follower that runs now was told, and not of their deletion.
+    pub reported: BTreeSet<OsString>,
     pub lines: u64,
     pub first: ops::Writer,
     pub second: ops::Writer,
@@ -111,7 +114,7 @@ impl SimDisk {
             clock: 1_000,
             stamp: 5_000,
             stamps: BTreeSet::new(),
-            same_stamp: false,
+            reported: BTreeSet::new(),
             lines: 0,
             first: ops::Writer::default(),
             second: ops::Writer::default(),
@@ -267,11 +270,17 @@ impl World {
             return Notices { events: Vec::new(), lost };
         }
         for notice in &heard {
-            let Notice::Appeared(name) = notice else { continue };
+            let Notice::Appeared(name) = notice else {
+                let Notice::Removed(name) = notice else { continue };
+                self.reported.remove(name);
+                continue;
+            };
+            let again = !self.reported.insert(name.clone());
             let name = name.to_str().unwrap();
-            // Lumberjack never gives a stamp twice; tests that do so ask for other things.
             for story in self.stories.iter_mut().filter(|story| story.names.contains(name)) {
-                story.announced |= name.starts_with("audit-2") && !name.ends_with(".gz");
+                let backup = name.starts_with("audit-2") && !name.ends_with(".gz");
+                story.announced |= backup;
+                story.told |= backup && again;
             }
         }
         Notices { events: heard, lost }

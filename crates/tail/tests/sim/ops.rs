@@ -47,7 +47,7 @@ pub enum Op {
     UnlinkLive,
     /// The clock that stamps backups goes back.
     ClockBack(u16),
-    /// The next backup gets the same stamp as the last.
+    /// Two rotations within one millisecond: the second backup overwrites the first.
     SameStamp,
     /// Other files in the directory.
     Strangers,
@@ -85,10 +85,12 @@ impl World {
                     self.write(false, &line);
                 }
             }
-            Op::Rename => self.rename(),
+            Op::Rename => {
+                self.rename(false);
+            }
             Op::Create => self.create(),
             Op::Rotate => {
-                self.rename();
+                self.rename(false);
                 self.create();
             }
             Op::Restart => {
@@ -120,7 +122,14 @@ impl World {
                 self.delete(LIVE);
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
-            Op::SameStamp => self.same_stamp = !self.stamps.is_empty(),
+            Op::SameStamp => {
+                if self.rename(false) {
+                    let line = self.line(0, true);
+                    self.write(false, &line);
+                    self.rename(true);
+                    self.create();
+                }
+            }
             Op::Strangers => {
                 for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
                     if !self.dir.contains_key(name) {
@@ -257,15 +266,13 @@ impl World {
         }
     }
 
-    fn rename(&mut self) {
-        let Some(index) = self.dir.get(LIVE).copied() else { return };
+    fn rename(&mut self, again: bool) -> bool {
+        let Some(index) = self.dir.get(LIVE).copied() else { return false };
         // Lumberjack rotates for a line that no longer fits: never an empty file.
         if self.inodes[index].bytes.is_empty() {
-            return;
+            return false;
         }
-        // Stamps come twice only within one millisecond, in which nothing gets compressed.
-        let packed = self.dir.contains_key(&format!("{}.gz", stamped(self.stamp)));
-        if !std::mem::take(&mut self.same_stamp) || packed {
+        if !again {
             self.stamp += 10;
             while self.stamps.contains(&self.stamp) {
                 self.stamp += 1;
@@ -287,6 +294,7 @@ impl World {
         self.link(&name, index);
         self.destroyed = destroyed || overwrites;
         self.first = Writer::default();
+        true
     }
 
     fn create(&mut self) {

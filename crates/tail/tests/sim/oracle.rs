@@ -106,7 +106,7 @@ fn check_story(
     let whole = story.bytes.len();
     // An unfinished line of the live file is waited for.
     let ready = if live { lines(&story.bytes) } else { whole };
-    let tricked = story.overwritten || story.truncated || story.replaced;
+    let tricked = story.overwritten || story.truncated || unknowable(story);
     let need = match story.need {
         // Nobody saw it, but its name was reported.
         Need::Nothing if story.announced && !tricked => ready.min(1),
@@ -140,6 +140,12 @@ fn check_story(
     }
 }
 
+/// Whether it has its name in common with another file, and nothing that the follower was told says
+/// that there were two: reports were lost, or heard by a run that ended.
+fn unknowable(story: &Story) -> bool {
+    story.replaced && !story.told
+}
+
 /// Whether a gap speaks of this story.
 fn gapped(agent: &Agent, story: &Story) -> bool {
     let head = head(&story.bytes);
@@ -154,7 +160,9 @@ fn gapped(agent: &Agent, story: &Story) -> bool {
 /// that were renamed about when the directory was listed is the one it showed.
 fn confused(agent: &Agent, stories: &[Story]) -> bool {
     let archive = &agent.archive;
-    let unread = |gap: &&Gap| gap.reason != GapReason::Unseen && gap.end.is_none();
+    let unread = |gap: &&Gap| {
+        !matches!(gap.reason, GapReason::Unseen | GapReason::Replaced) && gap.end.is_none()
+    };
     archive.nameless.iter().filter(unread).any(|gap| {
         let mut named = stories.iter().filter(|s| s.names.contains(gap.name.to_str().unwrap()));
         named.any(|story| archive.of(story).is_some())
@@ -195,7 +203,7 @@ fn check_unseen(agent: &Agent, stories: &[Story], owners: &[Vec<FileId>]) {
     for (index, story) in stories.iter().enumerate().skip(first) {
         let silent = owners[index].is_empty() && lines(&story.bytes) > 0;
         assert!(
-            !silent || owned_up || gapped(agent, story) || confused,
+            !silent || owned_up || gapped(agent, story) || confused || unknowable(story),
             "story {index} {:?} is missing, and nothing says so",
             story.names
         );
