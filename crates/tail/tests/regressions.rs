@@ -483,3 +483,38 @@ fn an_overwritten_live_file_takes_no_later_name() {
         false,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn an_overwriting_file_already_gone() {
+    replay(
+        &[(0, Append(1, 0)), (33, Append(1, 0)), (2, Rotate), (4, GzipCreate), (6,
+        DeleteOldest), (15, Append(1, 0)), (11, Append(1, 0)), (5, Partial(0)), (11,
+        DeleteOldest), (6, Rotate), (1, Finish), (2, Append(1, 0)), (17, DeleteOldest), (3,
+        Append(1, 0)), (3, DeleteOldest), (18, Append(1, 0)), (4, DeleteOldest), (1,
+        Append(1, 0)), (6, Strangers), (21, Partial(0)), (41, GzipCreate), (14,
+        DeleteOldest), (7, Append(2, 65500)), (15, DeleteOldest), (79, Append(1, 0)), (1,
+        Append(2, 65500)), (17, SameStamp), (14, Append(1, 0)), (2, Append(1, 0)), (1,
+        DeleteOldest), (6, DeleteOldest), (9, DeleteOldest), (1, Append(1, 0)), (8,
+        Append(1, 0)), (16, DeleteOldest), (2, Rotate), (0, DeleteOldest), (0, Append(1,
+        0)), (0, Rotate), (0, DeleteOldest)], &[Look(1), Look(0), Look(0), Look(0), Look(1),
+        Look(22), Look(0), Commit, Look(0), Look(1048576), Look(0), Look(0), Look(1),
+        Look(0), Commit, Look(0), Look(0)], false,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_stale_copy_that_outlasts_its_plain_file() {
+    replay(
+        &[(5, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (0, Restart), (0,
+        Append(1, 0)), (0, Restart), (0, Append(1, 4802)), (0, Wait(10)), (0, Append(1, 0)),
+        (0, Restart), (0, Append(1, 0)), (0, Append(1, 0)), (5, Append(1, 0)), (2, Append(1,
+        0)), (3, Append(1, 0)), (6, Restart), (5, SecondOpen), (28, Rotate), (0, GzipFill),
+        (0, Append(1, 0)), (0, Create), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1,
+        0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, SecondAppend(0)), (3, Wait(140000)),
+        (7, Append(1, 0)), (13, GzipRemove)], &[Sleep(1), Look(0), Look(5000), Look(132),
+        Sleep(1), Look(1), Commit, Look(0)], true,
+    );
+}

@@ -127,11 +127,9 @@ impl<D: Disk> Follower<D> {
             let stands =
                 self.watch.known.get_mut(&role).is_some_and(|s| std::mem::replace(s, true));
             if stands && !role.gzip {
-                // The one that is overwritten was the live file, which mustn't get a later name.
-                let named = |c: &Carrier<D::File>| !c.listed && !c.gzip() && c.role == role;
-                if !self.carriers.values().any(named) {
-                    self.name_vanished_live(&role, &name);
-                }
+                // The one that is overwritten was the live file, which mustn't get a later name: one
+                // name too many costs an alarm, one too few would hide a loss.
+                self.name_vanished_live(&role, &name);
                 // Whether it was ever held under this name, or the other, can't be told.
                 let reason = GapReason::Replaced;
                 look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });

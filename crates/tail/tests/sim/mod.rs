@@ -33,6 +33,9 @@ pub struct Story {
     pub read: bool,
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
+    /// A compressed copy made before that, whose plain file was deleted when nobody waited for
+    /// writers any more.
+    pub stale: bool,
     /// Another file took its place in a way that nobody can see.
     pub overwritten: bool,
     /// It was cut; what was not taken before is lost.

@@ -361,6 +361,10 @@ impl World {
             _ if inode.copied.is_some_and(|n| n > 0) => {
                 let destroyed = self.destroyed;
                 let late = inode.copied != Some(copied) || inode.story != story;
+                if let Some(story) = story {
+                    let waited = self.clock - self.inodes[source].renamed > LINGER;
+                    self.stories[story].stale |= late && waited;
+                }
                 self.delete(&plain);
                 self.destroyed = destroyed || late;
             }
