@@ -518,3 +518,20 @@ fn a_stale_copy_that_outlasts_its_plain_file() {
         Sleep(1), Look(1), Commit, Look(0)], true,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn an_overwritten_files_inode_is_the_next_live_ones() {
+    replay(
+        &[(0, Append(1, 0)), (5, DeleteOldest), (13, Append(1, 0)), (2, DeleteOldest), (18,
+        DeleteOldest), (0, Strangers), (0, Append(1, 0)), (0, DeleteOldest), (0, Append(1,
+        0)), (0, Rotate), (0, Rotate), (0, Append(1, 0)), (0, Rotate), (0, Rotate), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, GzipCreate), (0, Rotate),
+        (0, Append(1, 0)), (0, Append(1, 0)), (10, SameStamp), (0, Append(1, 22)), (5,
+        Append(1, 0)), (4, Rotate), (16, Rotate), (0, Append(1, 0)), (0, Append(1, 20)), (0,
+        Append(1, 0)), (0, Append(1, 20)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 20)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 20)), (0, Append(1, 0)), (1, Append(1, 0))], &[Deaf(0), Look(1), Look(0)],
+        false,
+    );
+}

@@ -72,7 +72,7 @@ pub struct Inode {
     pub copied: Option<usize>,
     /// When it got its last name, on the world's clock.
     pub renamed: u64,
-    /// Deleted while it was the live file.
+    /// Deleted while it was the live file, or within a millisecond of being it.
     pub deleted: bool,
 }
 

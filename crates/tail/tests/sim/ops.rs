@@ -283,6 +283,9 @@ impl World {
         self.inodes[index].links += 1;
         let destroyed = self.destroyed;
         let overwrites = self.dir.contains_key(&name);
+        if let Some(old) = self.dir.get(&name) {
+            self.inodes[*old].deleted = true;
+        }
         if self.stories.iter().any(|story| story.names.contains(&name)) {
             let here = self.inodes[index].story;
             for (at, story) in self.stories.iter_mut().enumerate() {

@@ -108,14 +108,16 @@ fn check_story(
     let whole = story.bytes.len();
     // An unfinished line of the live file is waited for.
     let ready = if live { lines(&story.bytes) } else { whole };
-    let tricked = story.overwritten || story.truncated || unknowable(story);
+    // Where the name was reported twice, that tells of the loss whatever the disk looks like.
+    let hidden = story.overwritten && !story.told;
+    let tricked = hidden || story.truncated || unknowable(story);
     let need = match story.need {
         // Nobody saw it, but its name was reported.
         Need::Nothing if story.announced && !tricked => ready.min(1),
         Need::Nothing => 0,
         // Cut and written anew between being listed and being read: nobody can tell.
         _ if story.truncated && !story.read => 0,
-        _ if story.overwritten => 0,
+        _ if hidden => 0,
         Need::UpTo(length) => length.min(ready),
         Need::All => ready,
     };
