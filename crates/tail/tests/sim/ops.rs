@@ -85,9 +85,7 @@ impl World {
                     self.write(false, &line);
                 }
             }
-            Op::Rename => {
-                self.rename(false);
-            }
+            Op::Rename => drop(self.rename(false)),
             Op::Create => self.create(),
             Op::Rotate => {
                 self.rename(false);
@@ -122,14 +120,7 @@ impl World {
                 self.delete(LIVE);
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
-            Op::SameStamp => {
-                if self.rename(false) {
-                    let line = self.line(0, true);
-                    self.write(false, &line);
-                    self.rename(true);
-                    self.create();
-                }
-            }
+            Op::SameStamp => self.rotate_twice(),
             Op::Strangers => {
                 for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
                     if !self.dir.contains_key(name) {
@@ -298,6 +289,15 @@ impl World {
         self.destroyed = destroyed || overwrites;
         self.first = Writer::default();
         true
+    }
+
+    fn rotate_twice(&mut self) {
+        if self.rename(false) {
+            let line = self.line(0, true);
+            self.write(false, &line);
+            self.rename(true);
+            self.create();
+        }
     }
 
     fn create(&mut self) {
