@@ -78,8 +78,6 @@ pub(crate) struct Carrier<F> {
     /// Bytes that the plain file had which this compressed one was made of, and which was gone
     /// before it could be opened.
     pub(crate) expected: u64,
-    /// It is known to be what became of a file that was gone before it could be opened.
-    pub(crate) explains: bool,
     /// Its name was reported, and no listing ever showed anything in it.
     pub(crate) unseen: bool,
     /// It was reported that it was deleted under its live name.
@@ -112,7 +110,6 @@ impl<F: DiskFile> Carrier<F> {
             pending: false,
             proved: None,
             expected: 0,
-            explains: false,
             unseen: false,
             removed: false,
             listing: 0,

@@ -12,8 +12,6 @@ use sim::Op;
 use sim::history::{Turn, run};
 use sim::oracle::{Allowed, check};
 
-// Not `SameStamp`: no file is filled within one millisecond while others are deleted and listed. The
-// interleavings have it, alone.
 fn op() -> impl Strategy<Value = Op> {
     let length =
         prop_oneof![12 => 0u16..60, 2 => 60u16..3000, 1 => 4000u16..9000, 1 => Just(65_500)];
@@ -39,6 +37,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Copy),
         1 => Just(Op::UnlinkLive),
         1 => (1u16..4).prop_map(Op::ClockBack),
+        1 => Just(Op::SameStamp),
         1 => Just(Op::Strangers),
         2 => prop_oneof![Just(10u32), Just(20_000), Just(70_000), Just(140_000)].prop_map(Op::Wait),
     ]
@@ -46,9 +45,12 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn gentle() -> impl Strategy<Value = Op> {
     op().prop_map(|op| match op {
-        Op::DeleteOldest | Op::Truncate | Op::Copy | Op::UnlinkLive | Op::ClockBack(_) => {
-            Op::Rotate
-        }
+        Op::DeleteOldest
+        | Op::Truncate
+        | Op::Copy
+        | Op::UnlinkLive
+        | Op::ClockBack(_)
+        | Op::SameStamp => Op::Rotate,
         other => other,
     })
 }

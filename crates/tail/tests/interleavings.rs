@@ -79,7 +79,7 @@ fn events() -> Vec<Vec<Op>> {
         vec![Op::Rotate, Op::DeleteOldest, Op::DeleteOldest, Op::Append(1, 9)],
         vec![Op::UnlinkLive, Op::Append(1, 9)],
         vec![Op::UnlinkLive, Op::Create, Op::Append(1, 9)],
-        vec![Op::SameStamp, Op::Rotate, Op::Append(1, 9)],
+        vec![Op::SameStamp, Op::Append(1, 9)],
         vec![Op::ClockBack(3), Op::Rotate, Op::Append(1, 9)],
     ]
 }

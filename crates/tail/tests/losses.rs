@@ -387,12 +387,48 @@ fn reports_of_what_a_listing_shows_are_no_news() {
     agent.put(b"two\n");
     let name = stamped(5_010);
     let gzip = format!("{name}.gz");
-    agent.follower.noticed(appeared(&["audit.log", &name, "audit.log", &gzip]));
+    agent.follower.noticed(appeared(&["audit.log"]));
     agent.once();
-    // Again, late: a report may come after the listing that shows what it tells of.
-    agent.follower.noticed(appeared(&[&name, &gzip]));
+    // A report may come after the listing that shows what it tells of.
+    agent.follower.noticed(appeared(&[&name, "audit.log", &gzip]));
     agent.settle();
     assert_eq!(agent.texts(), ["one\n", "two\n"]);
+    assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn a_name_reported_twice_is_a_file_overwritten() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.settle();
+    agent.ops([Op::Rotate]);
+    agent.put(b"never seen\n");
+    agent.ops([Op::SameStamp]);
+    let (first, second) = (stamped(5_010), stamped(5_020));
+    let both = [&*first, "audit.log", &second, "audit.log", &second, "audit.log"];
+    agent.follower.noticed(appeared(&both));
+    agent.once();
+    agent.follower.noticed(appeared(&[]));
+    agent.settle();
+    assert_eq!(agent.texts().len(), 2, "the one that overwrote it is there");
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::Replaced)]);
+    assert_eq!(agent.archive.nameless[0].name, *second);
+}
+
+#[test]
+fn a_deleted_name_that_comes_again_is_no_loss() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.ops([Op::Rotate]);
+    let name = stamped(5_010);
+    agent.follower.noticed(appeared(&["audit.log", &name, "audit.log"]));
+    agent.once();
+    // Compressed, and unpacked again by hand.
+    let events = vec![Notice::Removed(name.clone().into()), Notice::Appeared(name.into())];
+    agent.follower.noticed(Notices { events, lost: false });
+    agent.once();
+    agent.follower.noticed(appeared(&[]));
+    agent.settle();
     assert!(agent.gaps().is_empty());
 }
 

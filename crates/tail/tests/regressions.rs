@@ -418,3 +418,120 @@ fn a_live_file_that_could_have_any_name_gets_none() {
         true,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_vanished_live_file_is_not_the_first_compressed_one() {
+    replay(
+        &[(1, GzipCreate), (3, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 1)), (0,
+        Append(1, 57)), (0, Append(1, 0)), (0, DeleteOldest), (0, Append(1, 20)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, DeleteOldest), (0, DeleteOldest), (3, Rotate),
+        (0, DeleteOldest), (5, Append(1, 0)), (2, Rotate), (0, Append(1, 0)), (0, Rotate),
+        (0, GzipCreate), (0, DeleteOldest), (0, Gzip), (0, Rotate), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 20))], &[Look(0),
+        Sleep(11), Look(0)], false,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_compressed_file_does_not_owe_what_another_lost() {
+    replay(
+        &[(6, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (2, DeleteOldest), (1, Rotate), (0, DeleteOldest),
+        (4, Partial(0)), (0, DeleteOldest), (0, Partial(0)), (0, Rotate), (0, GzipFill), (0,
+        GzipRemove)], &[Sleep(14), Look(0)], false,
+    );
+}
+
+#[test]
+fn an_overwritten_live_file_takes_no_later_name() {
+    replay(
+        &[
+            (11, Append(1, 0)),
+            (10, Append(1, 0)),
+            (3, Append(1, 0)),
+            (0, DeleteOldest),
+            (0, Append(1, 0)),
+            (0, DeleteOldest),
+            (0, DeleteOldest),
+            (0, SameStamp),
+            (37, Append(1, 0)),
+            (64, Finish),
+            (3, DeleteOldest),
+            (2, Rotate),
+            (0, Append(1, 0)),
+            (0, Rotate),
+            (0, DeleteOldest),
+            (0, DeleteOldest),
+        ],
+        &[
+            Look(0),
+            Look(0),
+            Commit,
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Look(0),
+            Sleep(1),
+        ],
+        false,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_overwriting_file_already_gone() {
+    replay(
+        &[(0, Append(1, 0)), (33, Append(1, 0)), (2, Rotate), (4, GzipCreate), (6,
+        DeleteOldest), (15, Append(1, 0)), (11, Append(1, 0)), (5, Partial(0)), (11,
+        DeleteOldest), (6, Rotate), (1, Finish), (2, Append(1, 0)), (17, DeleteOldest), (3,
+        Append(1, 0)), (3, DeleteOldest), (18, Append(1, 0)), (4, DeleteOldest), (1,
+        Append(1, 0)), (6, Strangers), (21, Partial(0)), (41, GzipCreate), (14,
+        DeleteOldest), (7, Append(2, 65500)), (15, DeleteOldest), (79, Append(1, 0)), (1,
+        Append(2, 65500)), (17, SameStamp), (14, Append(1, 0)), (2, Append(1, 0)), (1,
+        DeleteOldest), (6, DeleteOldest), (9, DeleteOldest), (1, Append(1, 0)), (8,
+        Append(1, 0)), (16, DeleteOldest), (2, Rotate), (0, DeleteOldest), (0, Append(1,
+        0)), (0, Rotate), (0, DeleteOldest)], &[Look(1), Look(0), Look(0), Look(0), Look(1),
+        Look(22), Look(0), Commit, Look(0), Look(1048576), Look(0), Look(0), Look(1),
+        Look(0), Commit, Look(0), Look(0)], false,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_stale_copy_that_outlasts_its_plain_file() {
+    replay(
+        &[(5, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (0, Restart), (0,
+        Append(1, 0)), (0, Restart), (0, Append(1, 4802)), (0, Wait(10)), (0, Append(1, 0)),
+        (0, Restart), (0, Append(1, 0)), (0, Append(1, 0)), (5, Append(1, 0)), (2, Append(1,
+        0)), (3, Append(1, 0)), (6, Restart), (5, SecondOpen), (28, Rotate), (0, GzipFill),
+        (0, Append(1, 0)), (0, Create), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1,
+        0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, SecondAppend(0)), (3, Wait(140000)),
+        (7, Append(1, 0)), (13, GzipRemove)], &[Sleep(1), Look(0), Look(5000), Look(132),
+        Sleep(1), Look(1), Commit, Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn an_overwritten_files_inode_is_the_next_live_ones() {
+    replay(
+        &[(0, Append(1, 0)), (5, DeleteOldest), (13, Append(1, 0)), (2, DeleteOldest), (18,
+        DeleteOldest), (0, Strangers), (0, Append(1, 0)), (0, DeleteOldest), (0, Append(1,
+        0)), (0, Rotate), (0, Rotate), (0, Append(1, 0)), (0, Rotate), (0, Rotate), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, GzipCreate), (0, Rotate),
+        (0, Append(1, 0)), (0, Append(1, 0)), (10, SameStamp), (0, Append(1, 22)), (5,
+        Append(1, 0)), (4, Rotate), (16, Rotate), (0, Append(1, 0)), (0, Append(1, 20)), (0,
+        Append(1, 0)), (0, Append(1, 20)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 20)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 20)), (0, Append(1, 0)), (1, Append(1, 0))], &[Deaf(0), Look(1), Look(0)],
+        false,
+    );
+}

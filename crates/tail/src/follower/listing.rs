@@ -49,7 +49,7 @@ impl<D: Disk> Follower<D> {
                 carrier.calm = 0;
             }
         }
-        self.compare();
+        self.compare(look);
         self.observe_retention();
         // Accounted for and gone: nothing to remember. If it comes back, it is identified anew.
         self.carriers.retain(|_, c| c.listed || !matches!(c.state, State::Consumed));

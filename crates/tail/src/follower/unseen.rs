@@ -2,12 +2,13 @@
 //!
 //! A listing shows what is there, not what was. Two things tell of the rest. While the directory
 //! is watched, the name that every rotated file gets is reported, once, and lumberjack never gives
-//! a name twice: a name that no listing showed is a file that is gone. And where reports are
+//! a name twice but within one millisecond, when the second file overwrites the first: a name that
+//! no listing showed, or that comes again, is a file that is gone. And where reports are
 //! missing (no watch, lost events, the time between two runs), two views of the directory must
 //! have a file in common: the oldest backups are deleted first, so whatever was written after that
 //! file is still there. If they have none, nobody can say what stood between them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use super::Follower;
@@ -23,8 +24,9 @@ const MAX_KNOWN: usize = 65_536;
 /// What was reported, and since when nothing was.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// Names that were listed or belong to what was: plain and compressed ones.
-    known: BTreeSet<Role>,
+    /// Names that were listed or belong to what was, plain and compressed ones; and whether it was
+    /// reported that a file got the name, and not that it was deleted.
+    known: BTreeMap<Role, bool>,
     /// Reported, and not compared with a listing yet.
     reported: Vec<(Role, Notice)>,
     /// Listings there had been when reports were last handed in; `None`: they never are.
@@ -58,7 +60,8 @@ impl Watch {
 
     /// The name's file is known.
     pub(super) fn know(&mut self, role: &Role) {
-        if matches!(role.age, Age::Stamped(_)) && self.known.insert(role.clone()) {
+        if matches!(role.age, Age::Stamped(_)) {
+            self.known.entry(role.clone()).or_insert(false);
             while self.known.len() > MAX_KNOWN {
                 self.known.pop_first();
             }
@@ -96,7 +99,7 @@ impl<D: Disk> Follower<D> {
     }
 
     /// Compares what was reported with what is listed.
-    pub(super) fn compare(&mut self) {
+    pub(super) fn compare(&mut self, look: &mut Look<D::File>) {
         if std::mem::take(&mut self.watch.deaf) {
             // What became of these was reported then, if ever.
             while let Some(carrier) = self.vanished_live() {
@@ -107,6 +110,10 @@ impl<D: Disk> Follower<D> {
         for (role, notice) in reported {
             let name = match (&role.age, notice) {
                 (Age::Stamped(_), Notice::Appeared(name)) => name,
+                (Age::Stamped(_), Notice::Removed(_)) => {
+                    self.watch.known.entry(role).and_modify(|stands| *stands = false);
+                    continue;
+                }
                 (Age::Live, Notice::Removed(_)) => {
                     if let Some(carrier) = self.vanished_live() {
                         carrier.removed = true;
@@ -115,12 +122,24 @@ impl<D: Disk> Follower<D> {
                 }
                 _ => continue,
             };
-            if self.watch.known.contains(&role) {
+            let known = self.watch.known.contains_key(&role);
+            self.watch.know(&role);
+            let stands =
+                self.watch.known.get_mut(&role).is_some_and(|s| std::mem::replace(s, true));
+            if stands && !role.gzip {
+                // The one that is overwritten was the live file, which mustn't get a later name: one
+                // name too many costs an alarm, one too few would hide a loss.
+                self.name_vanished_live(&role, &name);
+                // Whether it was ever held under this name, or the other, can't be told.
+                let reason = GapReason::Replaced;
+                look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });
                 continue;
             }
-            self.watch.know(&role);
+            if known {
+                continue;
+            }
             let plain = Role { gzip: false, ..role.clone() };
-            if role.gzip && self.watch.known.contains(&plain) {
+            if role.gzip && self.watch.known.contains_key(&plain) {
                 continue;
             }
             let named = !role.gzip && self.name_vanished_live(&role, &name);

@@ -12,15 +12,6 @@ use crate::disk::{Disk, DiskFile};
 use crate::names::Age;
 use crate::types::{FileId, Gap, GapReason, Look};
 
-/// What became of a vanished file.
-enum Fate {
-    /// It is accounted for.
-    Found,
-    /// A file that may be it can't be read yet.
-    Unknown,
-    Lost,
-}
-
 impl<D: Disk> Follower<D> {
     pub(super) fn settle_unopened(&mut self, look: &mut Look<D::File>) {
         for id in self.ids(|c| !c.listed && c.held.is_none()) {
@@ -30,25 +21,16 @@ impl<D: Disk> Follower<D> {
                 continue;
             }
             let Some(carrier) = self.carriers.remove(&id) else { continue };
-            let fate = if carrier.size == 0 && !carrier.unseen {
-                Fate::Found
-            } else {
-                self.fate_of(&carrier, look)
-            };
             // Others may have waited for what becomes of it.
-            look.more |= !matches!(fate, Fate::Unknown);
-            match fate {
-                Fate::Found => {}
-                Fate::Unknown => {
-                    self.carriers.insert(id, carrier);
-                }
-                Fate::Lost => look.gaps.push(Gap {
+            look.more = true;
+            if (carrier.size > 0 || carrier.unseen) && !self.turned_up(&carrier, look) {
+                look.gaps.push(Gap {
                     file: None,
                     start: Some(0),
                     end: known_size(&carrier),
                     name: carrier.name,
                     reason: GapReason::DeletedBeforeRead,
-                }),
+                });
             }
         }
     }
@@ -62,49 +44,16 @@ impl<D: Disk> Follower<D> {
         }
     }
 
-    fn fate_of(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
-        match gone.role.age {
-            Age::Live => self.fate_of_live(gone, look),
-            Age::Stamped(_) | Age::Numbered(_) => self.fate_of_backup(gone, look),
+    /// Whether the file is accounted for, or is going to be.
+    ///
+    /// Of a live file nobody knows the later name. A compressed file that came since then may be
+    /// what it was made into, or what it made room for: how long that one is, is known only once
+    /// it is begun, and a gap must be handed out before that (see [`Self::must_wait`]). So it counts
+    /// as lost, though its bytes may come yet.
+    fn turned_up(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> bool {
+        if gone.role.age == Age::Live {
+            return false;
         }
-    }
-
-    /// A live file that was renamed and compressed at once turns up as a compressed file that
-    /// nobody has seen before: the oldest such one that is long enough is it.
-    fn fate_of_live(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
-        let newer = |c: &Carrier<D::File>| {
-            c.gzip() && !c.explains && c.listing > gone.listing && c.role.age != Age::Live
-        };
-        let unread = |c: &Carrier<D::File>| matches!(c.state, State::Unread | State::Identified(_));
-        if self.carriers.values().any(|c| newer(c) && unread(c)) {
-            return Fate::Unknown;
-        }
-        let ends = |c: &Carrier<D::File>| {
-            let account = c.account.and_then(|file| self.accounts.get(&file));
-            // One that is still being read shows its length at its end.
-            account.is_some_and(|a| !a.final_ || a.taken >= gone.size)
-        };
-        let found = self.carriers.iter().filter(|(_, c)| newer(c) && ends(c));
-        let Some(id) = found.min_by_key(|(_, c)| c.order).map(|(id, _)| *id) else {
-            return Fate::Lost;
-        };
-        self.explain(id, gone.size, look);
-        Fate::Found
-    }
-
-    /// A compressed file is what a vanished one was made into.
-    fn explain(&mut self, id: u64, size: u64, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        carrier.explains = true;
-        carrier.expected = carrier.expected.max(size);
-        if let State::Active(file) = carrier.state
-            && self.accounts.get(&file).is_some_and(|account| account.final_)
-        {
-            self.fall_short(id, file, look);
-        }
-    }
-
-    fn fate_of_backup(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> Fate {
         // Unless another file has taken its name, what is compressed under it is this one.
         let overwritten = self.carriers.values().any(|c| c.role == gone.role);
         let twin = self.carriers.iter().find(|(_, c)| {
@@ -114,11 +63,11 @@ impl<D: Disk> Follower<D> {
         let twin = twin.map(|(id, c)| (*id, c.gzip(), matches!(c.state, State::Consumed)));
         if let Some((id, gzip, false)) = twin {
             if gzip {
-                self.explain(id, gone.size, look);
+                self.expect(id, gone.size, look);
             }
-            return Fate::Found;
+            return true;
         }
-        let without = if twin.is_some() { Fate::Found } else { Fate::Lost };
+        let without = twin.is_some();
         // Stamps don't come twice, so a file of that stamp is this one; numbers are reused.
         if !matches!(gone.role.age, Age::Stamped(_)) {
             return without;
@@ -133,7 +82,7 @@ impl<D: Disk> Follower<D> {
             if let Some(lost) = account.lost.as_mut() {
                 // That file's own gap says more.
                 lost.end = lost.end.or(size.filter(|size| *size >= taken));
-                return Fate::Found;
+                return true;
             }
         }
         // Smaller than what was taken under that name, it would be another file after all.
@@ -146,7 +95,17 @@ impl<D: Disk> Follower<D> {
             // It had grown since, or may have while nobody ran.
             self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
         }
-        Fate::Found
+        true
+    }
+    /// A compressed file was made of one that had this many bytes at least.
+    fn expect(&mut self, id: u64, size: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        carrier.expected = carrier.expected.max(size);
+        if let State::Active(file) = carrier.state
+            && self.accounts.get(&file).is_some_and(|account| account.final_)
+        {
+            self.fall_short(id, file, look);
+        }
     }
 }
 

@@ -180,10 +180,12 @@ impl Agent {
     fn forget(&mut self) {
         let mut world = self.disk.world();
         world.heard.clear();
+        world.reported.clear();
         for story in &mut world.stories {
             let archived = self.archive.of(story);
             story.relisted = false;
             story.announced = false;
+            story.told = false;
             story.read = false;
             story.cursor = archived.is_some_and(|(_, archived)| !archived.final_);
             story.need = match archived {

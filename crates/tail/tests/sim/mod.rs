@@ -33,6 +33,9 @@ pub struct Story {
     pub read: bool,
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
+    /// A compressed copy made before that, whose plain file was deleted when nobody waited for
+    /// writers any more.
+    pub stale: bool,
     /// Another file took its place in a way that nobody can see.
     pub overwritten: bool,
     /// It was cut; what was not taken before is lost.
@@ -41,6 +44,8 @@ pub struct Story {
     pub announced: bool,
     /// Another file got the same name.
     pub replaced: bool,
+    /// The follower that runs now was told so: the name was reported twice.
+    pub told: bool,
     /// Seen in a listing since the follower last started.
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
@@ -67,7 +72,7 @@ pub struct Inode {
     pub copied: Option<usize>,
     /// When it got its last name, on the world's clock.
     pub renamed: u64,
-    /// Deleted while it was the live file.
+    /// Deleted while it was the live file, or within a millisecond of being it.
     pub deleted: bool,
 }
 
@@ -82,7 +87,8 @@ pub struct World {
     /// Milliseconds of the last backup's stamp.
     pub stamp: u64,
     pub stamps: BTreeSet<u64>,
-    pub same_stamp: bool,
+    /// Backup names of which the follower that runs now was told, and not of their deletion.
+    pub reported: BTreeSet<OsString>,
     pub lines: u64,
     pub first: ops::Writer,
     pub second: ops::Writer,
@@ -111,7 +117,7 @@ impl SimDisk {
             clock: 1_000,
             stamp: 5_000,
             stamps: BTreeSet::new(),
-            same_stamp: false,
+            reported: BTreeSet::new(),
             lines: 0,
             first: ops::Writer::default(),
             second: ops::Writer::default(),
@@ -267,11 +273,17 @@ impl World {
             return Notices { events: Vec::new(), lost };
         }
         for notice in &heard {
-            let Notice::Appeared(name) = notice else { continue };
+            let Notice::Appeared(name) = notice else {
+                let Notice::Removed(name) = notice else { continue };
+                self.reported.remove(name);
+                continue;
+            };
+            let again = !self.reported.insert(name.clone());
             let name = name.to_str().unwrap();
-            // Lumberjack never gives a stamp twice; tests that do so ask for other things.
             for story in self.stories.iter_mut().filter(|story| story.names.contains(name)) {
-                story.announced |= name.starts_with("audit-2") && !name.ends_with(".gz");
+                let backup = name.starts_with("audit-2") && !name.ends_with(".gz");
+                story.announced |= backup;
+                story.told |= backup && again;
             }
         }
         Notices { events: heard, lost }

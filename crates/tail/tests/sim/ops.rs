@@ -47,7 +47,7 @@ pub enum Op {
     UnlinkLive,
     /// The clock that stamps backups goes back.
     ClockBack(u16),
-    /// The next backup gets the same stamp as the last.
+    /// Two rotations within one millisecond: the second backup overwrites the first.
     SameStamp,
     /// Other files in the directory.
     Strangers,
@@ -85,10 +85,10 @@ impl World {
                     self.write(false, &line);
                 }
             }
-            Op::Rename => self.rename(),
+            Op::Rename => drop(self.rename(false)),
             Op::Create => self.create(),
             Op::Rotate => {
-                self.rename();
+                self.rename(false);
                 self.create();
             }
             Op::Restart => {
@@ -120,7 +120,7 @@ impl World {
                 self.delete(LIVE);
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
-            Op::SameStamp => self.same_stamp = !self.stamps.is_empty(),
+            Op::SameStamp => self.rotate_twice(),
             Op::Strangers => {
                 for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
                     if !self.dir.contains_key(name) {
@@ -257,15 +257,13 @@ impl World {
         }
     }
 
-    fn rename(&mut self) {
-        let Some(index) = self.dir.get(LIVE).copied() else { return };
+    fn rename(&mut self, again: bool) -> bool {
+        let Some(index) = self.dir.get(LIVE).copied() else { return false };
         // Lumberjack rotates for a line that no longer fits: never an empty file.
         if self.inodes[index].bytes.is_empty() {
-            return;
+            return false;
         }
-        // Stamps come twice only within one millisecond, in which nothing gets compressed.
-        let packed = self.dir.contains_key(&format!("{}.gz", stamped(self.stamp)));
-        if !std::mem::take(&mut self.same_stamp) || packed {
+        if !again {
             self.stamp += 10;
             while self.stamps.contains(&self.stamp) {
                 self.stamp += 1;
@@ -276,6 +274,9 @@ impl World {
         self.inodes[index].links += 1;
         let destroyed = self.destroyed;
         let overwrites = self.dir.contains_key(&name);
+        if let Some(old) = self.dir.get(&name) {
+            self.inodes[*old].deleted = true;
+        }
         if self.stories.iter().any(|story| story.names.contains(&name)) {
             let here = self.inodes[index].story;
             for (at, story) in self.stories.iter_mut().enumerate() {
@@ -287,6 +288,16 @@ impl World {
         self.link(&name, index);
         self.destroyed = destroyed || overwrites;
         self.first = Writer::default();
+        true
+    }
+
+    fn rotate_twice(&mut self) {
+        if self.rename(false) {
+            let line = self.line(0, true);
+            self.write(false, &line);
+            self.rename(true);
+            self.create();
+        }
     }
 
     fn create(&mut self) {
@@ -353,6 +364,10 @@ impl World {
             _ if inode.copied.is_some_and(|n| n > 0) => {
                 let destroyed = self.destroyed;
                 let late = inode.copied != Some(copied) || inode.story != story;
+                if let Some(story) = story {
+                    let waited = self.clock - self.inodes[source].renamed > LINGER;
+                    self.stories[story].stale |= late && waited;
+                }
                 self.delete(&plain);
                 self.destroyed = destroyed || late;
             }
