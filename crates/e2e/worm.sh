@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
 # doctor and worm-test against each kind of store: what they print of it, and that they end as they must.
 #
-#   worm.sh [file|s3|minio|azure|gcs]…     all without arguments; minio only where AUDITSEAL_MINIO names its program
+#   worm.sh [file|s3|minio|azure|gcs]…     all without arguments
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/worm.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
 trap 'finish clean' EXIT
 
 clean() {
   local part
-  for part in seaweedfs azurite gcs; do "$HERE/parts/$part.sh" down; done
-  stop "$WORK" minio
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
+  for part in seaweedfs minio azurite gcs; do "$HERE/parts/$part.sh" down; done
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
   discard "$WORK"
 }
 
@@ -70,18 +69,10 @@ in_s3() {
 }
 
 in_minio() {
-  local ports
-  if [ -z "${AUDITSEAL_MINIO:-}" ]; then
-    note "no MinIO: AUDITSEAL_MINIO isn't set"
-    return 0
-  fi
-  read -ra ports < <(free_ports 2)
-  S3_ENDPOINT=http://127.0.0.1:${ports[0]} AWS_ACCESS_KEY_ID=$(random_hex 10) AWS_SECRET_ACCESS_KEY=$(random_hex 20) AWS_REGION=us-east-1
-  export S3_ENDPOINT AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION
-  MINIO_ROOT_USER=$AWS_ACCESS_KEY_ID MINIO_ROOT_PASSWORD=$AWS_SECRET_ACCESS_KEY MINIO_UPDATE=off spawn "$WORK" minio "$AUDITSEAL_MINIO" server \
-    --address "127.0.0.1:${ports[0]}" --console-address "127.0.0.1:${ports[1]}" "$WORK/minio-data"
-  wait_for 60 "$WORK" minio "$PY" "$HERE/helpers/store.py" s3 create ready || return 1
-  s3_buckets minio "$PY" "$HERE/helpers/store.py" s3 create
+  "$HERE/parts/minio.sh" up || return 1
+  # shellcheck source=/dev/null
+  . "$MINIO_DIR/env"
+  s3_buckets minio "$HERE/parts/minio.sh" bucket
 }
 
 # It has neither versions nor locks, and answers every question about them as if nothing had been asked.

@@ -2,7 +2,7 @@
 # An S3 store with Object Lock on loopback: MinIO, on one directory.
 #
 #   minio.sh up              start with new root keys; the settings for clients go to $MINIO_DIR/env
-#   minio.sh bucket NAME     versioned and locked: COMPLIANCE for one day by default
+#   minio.sh bucket NAME [COMPLIANCE|GOVERNANCE|unlocked]     versioned, and locked for one day by default
 #   minio.sh down            stop it and delete its data
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -53,6 +53,6 @@ down() {
 case ${1:-} in
   up) up_or_down "$MINIO_DIR/env" ;;
   down) down ;;
-  bucket) store create "$2" ;;
-  *) die "usage: minio.sh up|bucket NAME|down" ;;
+  bucket) store create "${@:2}" ;;
+  *) die "usage: minio.sh up|bucket NAME [COMPLIANCE|GOVERNANCE|unlocked]|down" ;;
 esac

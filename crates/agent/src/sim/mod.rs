@@ -68,7 +68,11 @@ impl Sim {
             chance: Chance::new(seed),
             model: disk::agent::Agent::new(disk.clone(), auditseal_tail::Settings::default()),
             disk,
-            store: if seed % 2 == 0 { MemoryStore::versioned() } else { MemoryStore::new() },
+            store: if seed.is_multiple_of(2) {
+                MemoryStore::versioned()
+            } else {
+                MemoryStore::new()
+            },
             dir,
             vkey,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
