@@ -75,8 +75,9 @@ fn points() -> BTreeSet<String> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = BTreeSet::new();
     for folder in ["spool/src", "agent/src"] {
-        for entry in fs::read_dir(crates.join(folder)).unwrap() {
-            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let files = fs::read_dir(crates.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|path| path.is_file()) {
+            let text = fs::read_to_string(file).unwrap();
             for call in text.split("failpoint!(").skip(1) {
                 let name = call.split(')').next().unwrap().split('"').nth(1);
                 found.extend(name.filter(|name| name.contains('.')).map(str::to_owned));
