@@ -64,6 +64,8 @@ pub(crate) struct Carrier<F> {
     pub(crate) misses: u8,
     /// Since when nothing about it changed: neither size nor standing.
     pub(crate) since: u64,
+    /// That was noticed in the look under way, or the last one: when it happened, isn't known yet.
+    pub(crate) stirred: bool,
     /// The look that saw it get a backup's name, or saw it first.
     pub(crate) rotated: u64,
     /// Looks in a row that found the same size.
@@ -102,6 +104,7 @@ impl<F: DiskFile> Carrier<F> {
             listed: true,
             misses: 0,
             since: now,
+            stirred: true,
             rotated: look,
             calm: 0,
             held: None,
@@ -130,6 +133,22 @@ impl<F: DiskFile> Carrier<F> {
         carrier.listed = false;
         carrier.unseen = true;
         carrier
+    }
+
+    /// Something about it has changed.
+    pub(crate) fn stir(&mut self, now: u64) {
+        self.since = now;
+        self.stirred = true;
+        self.calm = 0;
+    }
+
+    /// Another look begins: what the last one noticed happened before this.
+    pub(crate) fn settle_since(&mut self, now: u64) {
+        // A look may take minutes on a disk that hangs. By its own beginning, what was renamed at
+        // its end would count as long over, and be let go of before a late line came.
+        if std::mem::take(&mut self.stirred) {
+            self.since = now;
+        }
     }
 
     pub(crate) fn hold(&mut self, file: F) {

@@ -535,3 +535,32 @@ fn an_overwritten_files_inode_is_the_next_live_ones() {
         false,
     );
 }
+
+#[test]
+fn time_passes_amid_a_look() {
+    let script = [
+        (1, Create),
+        (1, SecondOpen),
+        (2, Append(1, 0)),
+        (2, Append(1, 0)),
+        (49, Wait(140_000)),
+        (0, Rotate),
+        (0, Gzip),
+        (12, GzipCreate),
+        (16, SecondAppend(0)),
+    ];
+    let turns = [
+        Look(0),
+        Look(0),
+        Look(0),
+        Look(0),
+        Commit,
+        Look(44),
+        Commit,
+        Commit,
+        Commit,
+        Commit,
+        Look(0),
+    ];
+    replay(&script, &turns, true);
+}

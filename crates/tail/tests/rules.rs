@@ -82,6 +82,7 @@ fn a_late_append_to_a_backup_follows_its_final_take() {
     agent.once();
     assert!(agent.archived()[0].final_ && agent.texts()[0].starts_with("one\n{"));
     assert_eq!(agent.archived()[0].ends.len(), 2, "final twice");
+    agent.once();
     agent.wait(LINGER + 1);
     agent.settle();
     assert_eq!(agent.follower.backlog().open, 1, "only the live file is held in the end");

@@ -28,8 +28,7 @@ impl<D: Disk> Follower<D> {
             if stat.size == before {
                 carrier.calm = carrier.calm.saturating_add(1);
             } else {
-                carrier.calm = 0;
-                carrier.since = self.now;
+                carrier.stir(self.now);
             }
             if carrier.gzip() {
                 if stat.size != before {

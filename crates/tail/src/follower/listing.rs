@@ -45,8 +45,7 @@ impl<D: Disk> Follower<D> {
                 carrier.misses = carrier.misses.saturating_add(1);
             } else if carrier.standing == Standing::Live {
                 carrier.standing = Standing::Deleted;
-                carrier.since = self.now;
-                carrier.calm = 0;
+                carrier.stir(self.now);
             }
         }
         self.compare(look);
@@ -181,8 +180,7 @@ impl<D: Disk> Follower<D> {
         let standing = if role.age == Age::Live { Standing::Live } else { Standing::Rotated };
         if carrier.standing != standing {
             carrier.standing = standing;
-            carrier.since = self.now;
-            carrier.calm = 0;
+            carrier.stir(self.now);
             carrier.rotated = self.looks;
         }
         carrier.listed = true;

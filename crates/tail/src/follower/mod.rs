@@ -241,6 +241,7 @@ impl<D: Disk> Follower<D> {
         self.begun = self.accounts.values().filter(|a| a.begun && !a.final_).count();
         for carrier in self.carriers.values_mut() {
             carrier.pending = false;
+            carrier.settle_since(self.now);
         }
         self.looks += 1;
         if self.looks == 1 {

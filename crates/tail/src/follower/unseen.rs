@@ -203,8 +203,7 @@ impl<D: Disk> Follower<D> {
         carrier.role.age = role.age.clone();
         name.clone_into(&mut carrier.name);
         carrier.standing = Standing::Rotated;
-        carrier.since = now;
-        carrier.calm = 0;
+        carrier.stir(now);
         if let State::Active(file) = carrier.state
             && let Some(account) = self.accounts.get_mut(&file)
         {

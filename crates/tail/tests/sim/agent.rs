@@ -152,6 +152,9 @@ impl Agent {
             let look = self.look(1 << 20);
             self.commit();
             if !look.more {
+                // When what this look noticed happened, the next one knows.
+                self.look(1 << 20);
+                self.commit();
                 return;
             }
         }
