@@ -8,7 +8,7 @@ use std::time::Duration;
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
-use auditseal_spool::{Final, Spool, StateDir, failpoint};
+use auditseal_spool::{Spool, StateDir, failpoint};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -20,14 +20,13 @@ use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline::{self, End};
 use crate::progress::{ChainProgress, Tally};
+use crate::readback::LARGEST;
 use crate::source::{Place, Source, locked, watch as watch_directory};
-use crate::start::{Asking, past, read_seal};
+use crate::start::{Asking, past, read_seal, take_over};
 use crate::{Error, ErrorKind, Progress, Settings};
 
 /// Keys in a row that a one-shot finds taken by other bytes before it gives up.
 const MAX_PASSES: u32 = 8;
-/// Largest object taken over from a double at once; a larger one comes through the pipeline.
-const ADOPT_LIMIT: u64 = 64 << 20;
 
 /// How a chain ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,11 +223,11 @@ impl Chain {
         locked(&self.spool).discard_from(key.seq)?;
         failpoint!("agent.adopt.discarded");
         loop {
-            let found = self.take_over(&key, &object)?;
+            let found = take_over(&mut locked(&self.spool), &key, &object)?;
             failpoint!("agent.adopt.after");
             let next = ObjectKey::after(&found.seal);
             // Whatever isn't plainly the next of the chain is for the pipeline to judge.
-            let Ok(fetched) = self.store.get(&next.to_string(), None, ADOPT_LIMIT).await else {
+            let Ok(fetched) = self.store.get(&next.to_string(), None, LARGEST).await else {
                 break;
             };
             let follows = ObjectSeal::open(&fetched.bytes).is_ok_and(|after| {
@@ -240,21 +239,6 @@ impl Chain {
             (key, object) = (next, fetched.bytes.to_vec());
         }
         Ok(())
-    }
-
-    /// Makes an object the head of this node's chain; the one before it leaves the spool.
-    fn take_over(&self, key: &ObjectKey, object: &[u8]) -> Result<ObjectSeal, Error> {
-        let found = ObjectSeal::open(object)
-            .map_err(|e| Error::new(ErrorKind::Other, &format!("take over {key}"), e))?;
-        let mut spool = locked(&self.spool);
-        let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
-        spool.commit(key, object)?;
-        for old in before {
-            let seal = read_seal(&spool, &old)?;
-            spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
-            spool.discard(&old)?;
-        }
-        Ok(found)
     }
 
     fn config(&self) -> Config {

@@ -316,10 +316,14 @@ impl Hands {
 
 /// What a later seal says of a stored object. `null` is S3's name for an object that has no version
 /// of its own, and can be put over: it names nothing.
+pub(crate) fn pin_of(object: &[u8], version: Option<String>) -> Option<Pin> {
+    let version = version.filter(|id| id != "null")?;
+    Some(Pin { sha256: sha256(object), version })
+}
+
+/// Hashes an object where it doesn't hold up others.
 async fn pin(object: Bytes, version: Option<String>) -> Result<Option<Pin>, Error> {
-    let Some(version) = version.filter(|id| id != "null") else { return Ok(None) };
-    let sha256 = joined(spawn_blocking(move || Ok(sha256(&object)))).await?;
-    Ok(Some(Pin { sha256, version }))
+    joined(spawn_blocking(move || Ok(pin_of(&object, version)))).await
 }
 
 /// Returns when a stop is wanted.

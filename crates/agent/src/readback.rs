@@ -7,8 +7,8 @@ use auditseal_vault::{Error, Kind, ObjectInfo, Store};
 use bytes::Bytes;
 use futures::StreamExt as _;
 
-/// Objects up to this size are fetched whole, whatever they are: largest that is taken over.
-const LARGEST: u64 = 64 << 20;
+/// Objects up to this size are fetched whole, whatever they are; no larger one is taken over.
+pub(crate) const LARGEST: u64 = 64 << 20;
 /// Reads that must agree before garbage is believed to be what the store holds.
 const READS: u32 = 3;
 

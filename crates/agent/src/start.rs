@@ -48,6 +48,24 @@ fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
     })
 }
 
+/// Makes an object the head of this node's chain; the one before it leaves the spool.
+pub(crate) fn take_over(
+    spool: &mut Spool,
+    key: &ObjectKey,
+    object: &[u8],
+) -> Result<ObjectSeal, Error> {
+    let found = ObjectSeal::open(object)
+        .map_err(|e| Error::new(ErrorKind::Other, &format!("take over {key}"), e))?;
+    let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
+    spool.commit(key, object)?;
+    for old in before {
+        let seal = read_seal(spool, &old)?;
+        spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
+        spool.discard(&old)?;
+    }
+    Ok(found)
+}
+
 /// Finds out where the chain goes on.
 pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
     let (spooled, finals) = read_spool(&locked(spool))?;

@@ -202,6 +202,13 @@ pub struct Gap {
     pub reason: GapReason,
 }
 
+impl Gap {
+    /// A file whose identity was never known, from its first byte on.
+    pub(crate) fn unidentified(name: OsString, end: Option<u64>, reason: GapReason) -> Self {
+        Self { file: None, name, start: Some(0), end, reason }
+    }
+}
+
 /// Something that couldn't be read in this look. The next look tries again.
 #[derive(Debug)]
 pub struct Problem {

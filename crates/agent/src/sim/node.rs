@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, sha256};
-use auditseal_shipper::{
-    Action, Backoff, Config, Input, Job, Mode, Pin, ReadBack, Report, Shipper,
-};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _};
+use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, ReadBack, Report, Shipper};
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_tail::{Follower, Settings};
 use auditseal_vault::double::Fault;
@@ -14,10 +12,11 @@ use bytes::Bytes;
 
 use super::Sim;
 use super::disk::{self, SimDisk, SimFile};
+use crate::hands::pin_of;
 use crate::pack::pack;
 use crate::readback::{Stands, read_back};
 use crate::source::{convert, locked};
-use crate::start::{Asking, past, read_seal};
+use crate::start::{Asking, past, read_seal, take_over};
 
 type Content = Arc<auditseal_tail::Content<SimFile>>;
 
@@ -145,13 +144,7 @@ impl Sim {
             Ended::Adopt(key, object) => {
                 let mut spool = locked(&node.spool);
                 spool.discard_from(key.seq).unwrap();
-                let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
-                spool.commit(&key, &object).unwrap();
-                for old in before {
-                    let seal = read_seal(&spool, &old).unwrap();
-                    spool.remember(&Final::of(&seal).collect::<Vec<_>>()).unwrap();
-                    spool.discard(&old).unwrap();
-                }
+                take_over(&mut spool, &key, &object).unwrap();
             }
             Ended::Pass(key, epoch) => {
                 locked(&node.spool).discard_from(key.seq).unwrap();
@@ -281,7 +274,7 @@ impl Sim {
             self.store.fail(Operation::Put, nth, fault);
         }
         match self.runtime.block_on(self.store.put_new(&key.to_string(), bytes)) {
-            Ok(stored) => Input::Stored(pin(&sent, stored.version)),
+            Ok(stored) => Input::Stored(pin_of(&sent, stored.version)),
             Err(error) => Input::Doubt(error.to_string()),
         }
     }
@@ -297,14 +290,10 @@ impl Sim {
         }
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
         Input::ReadBack(match self.runtime.block_on(read_back(&store, key, &ours)) {
-            Stands::Ours(info) => ReadBack::Same(pin(&ours, info.version)),
+            Stands::Ours(info) => ReadBack::Same(pin_of(&ours, info.version)),
             Stands::Nothing => ReadBack::Absent,
             Stands::Unknown(why) => ReadBack::Unknown(why),
             Stands::Other(bytes) => ReadBack::Other(bytes),
         })
     }
-}
-
-fn pin(object: &Bytes, version: Option<String>) -> Option<Pin> {
-    version.map(|version| Pin { sha256: sha256(object), version })
 }

@@ -149,13 +149,10 @@ impl<D: Disk> Follower<D> {
                     self.close(file, look);
                 }
             }
-            State::Unread | State::Identified(_) => look.gaps.push(Gap {
-                file: None,
-                name: carrier.name.clone(),
-                start: Some(0),
-                end: size,
-                reason: GapReason::Budget,
-            }),
+            State::Unread | State::Identified(_) => {
+                let name = carrier.name.clone();
+                look.gaps.push(Gap::unidentified(name, size, GapReason::Budget));
+            }
             State::Standby(..) | State::Consumed => {}
         }
     }

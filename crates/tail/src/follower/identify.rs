@@ -187,8 +187,7 @@ impl<D: Disk> Follower<D> {
             self.fall_short(id, file, look);
         }
         if known.is_none() && orphan.is_none() {
-            let reason = GapReason::GzipDamaged;
-            look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });
+            look.gaps.push(Gap::unidentified(name, None, GapReason::GzipDamaged));
         }
     }
 }

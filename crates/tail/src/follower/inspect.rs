@@ -137,13 +137,8 @@ impl<D: Disk> Follower<D> {
     /// Bytes were seen, not taken, and are gone: that is a gap, though their file has no identity.
     pub(super) fn forget(&mut self, id: u64, look: &mut Look<D::File>) {
         if let Some(carrier) = self.carriers.get(&id) {
-            look.gaps.push(Gap {
-                file: None,
-                name: carrier.name.clone(),
-                start: Some(0),
-                end: None,
-                reason: GapReason::Truncated,
-            });
+            let name = carrier.name.clone();
+            look.gaps.push(Gap::unidentified(name, None, GapReason::Truncated));
         }
         self.restart(id);
     }

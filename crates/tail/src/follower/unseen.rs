@@ -31,10 +31,10 @@ pub(super) struct Watch {
     reported: Vec<(Role, Notice)>,
     /// Listings there had been when reports were last handed in; `None`: they never are.
     asked: Option<u64>,
-    /// Reports were lost since the last listing.
-    deaf: bool,
     /// The same, of the time before: from then on happened what was reported last.
     asked_before: u64,
+    /// Reports were lost since the last listing.
+    deaf: bool,
     blind: Option<Blind>,
     /// The last listing before the time that this look found files to be missing of.
     broken: Option<u64>,
@@ -131,8 +131,7 @@ impl<D: Disk> Follower<D> {
                 // name too many costs an alarm, one too few would hide a loss.
                 self.name_vanished_live(&role, &name);
                 // Whether it was ever held under this name, or the other, can't be told.
-                let reason = GapReason::Replaced;
-                look.gaps.push(Gap { file: None, name, start: Some(0), end: None, reason });
+                look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
                 continue;
             }
             if known {

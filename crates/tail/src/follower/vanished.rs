@@ -24,13 +24,9 @@ impl<D: Disk> Follower<D> {
             // Others may have waited for what becomes of it.
             look.more = true;
             if (carrier.size > 0 || carrier.unseen) && !self.turned_up(&carrier, look) {
-                look.gaps.push(Gap {
-                    file: None,
-                    start: Some(0),
-                    end: known_size(&carrier),
-                    name: carrier.name,
-                    reason: GapReason::DeletedBeforeRead,
-                });
+                let end = known_size(&carrier);
+                let reason = GapReason::DeletedBeforeRead;
+                look.gaps.push(Gap::unidentified(carrier.name, end, reason));
             }
         }
     }
@@ -97,6 +93,7 @@ impl<D: Disk> Follower<D> {
         }
         true
     }
+
     /// A compressed file was made of one that had this many bytes at least.
     fn expect(&mut self, id: u64, size: u64, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get_mut(&id) else { return };
