@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 
 use super::Follower;
 use super::finish::MISSES;
-use crate::carrier::{Carrier, Standing, State};
+use crate::carrier::{Carrier, NO_INODE, Standing, State};
 use crate::disk::Disk;
 use crate::names::{Age, Role};
 use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
@@ -143,7 +143,7 @@ impl<D: Disk> Follower<D> {
             }
             let named = !role.gzip && self.name_vanished_live(&role, &name);
             if !named {
-                let order = self.last_order();
+                let order = self.place(&role, NO_INODE);
                 let gone = Carrier::reported((role, name), order, self.now, self.looks);
                 self.add(gone);
             }

@@ -1,0 +1,32 @@
+//! Histories that a soak by the hundred thousand found: several rare events within milliseconds.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod sim;
+
+use auditseal_tail::Settings;
+use sim::history::Turn::{self, *};
+use sim::history::run;
+use sim::ops::Op::{self, *};
+use sim::oracle::{Allowed, check};
+
+fn replay(script: &[(u8, Op)], turns: &[Turn], unruly: bool) {
+    let agent = run(script.to_vec(), turns, Settings::default());
+    check(&agent, Allowed { disorder: true, unruly });
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_live_file_cut_and_grown_to_its_old_length_again() {
+    replay(
+        &[(29, Append(1, 0)), (0, Strangers), (0, Append(1, 0)), (0, Rename), (0, Partial(0)), (0, Rename), (0, Truncate), (0, Truncate), (0, Append(1, 0)), (0, Truncate), (0, Partial(0)), (0, Restart), (0, Partial(0)), (11, ClockBack(1)), (19, Restart), (0, Copy), (0, Partial(0)), (0, Append(1, 0)), (0, Create), (0, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (0, Append(1, 4893)), (0, Strangers), (4, Append(1, 0)), (5, Append(1, 0)), (0, DeleteOldest), (3, Restart), (8, Restart), (11, Copy), (1, DeleteOldest), (17, ClockBack(1)), (5, Finish), (0, Append(3, 26)), (53, Copy), (0, Append(1, 2)), (0, Append(3, 18)), (0, SameStamp)], &[Sleep(1), Look(0), Look(0), Look(44), Look(0), Look(134), Sleep(1), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_reported_file_stands_where_its_name_says() {
+    replay(
+        &[(0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (0, DeleteOldest), (0, GzipCreate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (6, DeleteOldest), (2, DeleteOldest), (16, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (3, DeleteOldest), (0, Gzip), (1, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (20, Append(1, 0)), (1, DeleteOldest), (0, GzipCreate), (0, Append(1, 0)), (37, Append(1, 0))], &[Look(0), Crash, Look(0), Sleep(18), Look(0), Look(5000), Commit, Crash], false,
+    );
+}
