@@ -30,3 +30,33 @@ fn a_reported_file_stands_where_its_name_says() {
         &[(0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (0, DeleteOldest), (0, GzipCreate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (6, DeleteOldest), (2, DeleteOldest), (16, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate), (3, DeleteOldest), (0, Gzip), (1, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (20, Append(1, 0)), (1, DeleteOldest), (0, GzipCreate), (0, Append(1, 0)), (37, Append(1, 0))], &[Look(0), Crash, Look(0), Sleep(18), Look(0), Look(5000), Commit, Crash], false,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_hole_cut_and_grown_again_while_it_is_read() {
+    replay(
+        &[(2, Append(1, 65500)), (0, UnlinkLive), (2, Create), (13, Append(1, 0)), (5, Rotate), (2, Append(1, 0)), (2, Append(1, 0)), (0, Append(1, 0)), (19, GzipCreate), (4, Partial(0)), (1, Append(1, 0)), (1, ClockBack(1)), (42, Gzip), (32, Append(1, 0)), (1, Append(1, 0)), (18, Append(1, 0)), (3, SecondOpen), (3, Append(1, 0)), (2, Append(1, 0)), (2, Partial(0)), (18, Append(1, 0)), (0, Append(3, 65500)), (34, Truncate), (43, Append(1, 0)), (11, Append(1, 0)), (17, Append(1, 0)), (0, Truncate), (0, Append(1, 0))],
+        &[Look(0), Crash, Commit], true,
+    );
+}
+
+/// A node that starts for the first time knows of nothing that could be missing, whatever is
+/// rotated and compressed amid its first look.
+#[test]
+fn amid_the_first_look_of_all_nothing_is_missed() {
+    for (first, second) in (0..12).flat_map(|first| (0..12).map(move |second| (first, second))) {
+        let script = [
+            (0, Append(1, 0)),
+            (0, Rotate),
+            (0, Append(1, 0)),
+            (0, Rotate),
+            (0, Append(1, 0)),
+            (first, Gzip),
+            (second, Rotate),
+            (0, Append(1, 0)),
+            (0, Gzip),
+            (second, Gzip),
+        ];
+        replay(&script, &[Sleep(5), Look(0), Look(0), Look(0), Look(0), Look(1 << 20)], true);
+    }
+}

@@ -75,6 +75,8 @@ pub struct Agent {
     pub voids: u32,
     /// Whether the follower is told what happened between two looks.
     pub watched: bool,
+    /// The process has just started: what happened before nobody reported.
+    pub starting: bool,
 }
 
 pub fn family() -> Family {
@@ -93,6 +95,7 @@ impl Agent {
             crashes: 0,
             voids: 0,
             watched: true,
+            starting: true,
         }
     }
 
@@ -105,7 +108,7 @@ impl Agent {
     pub fn look_after(&mut self, lost: bool, limit: u64) -> Look<SimFile> {
         let (now, notices) = {
             let mut world = self.disk.world();
-            (world.clock, world.hear(lost))
+            (world.clock, world.hear(lost || std::mem::take(&mut self.starting)))
         };
         super::trace(|| format!("look {limit} after {notices:?}"));
         if self.watched {
@@ -176,6 +179,7 @@ impl Agent {
         self.queue.clear();
         let history = self.archive.history();
         self.follower = Follower::new(family(), self.disk.clone(), history, self.settings.clone());
+        self.starting = true;
         self.forget();
     }
 
