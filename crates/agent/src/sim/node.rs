@@ -61,6 +61,8 @@ pub(super) struct Node {
     committed: Vec<(FileId, u64)>,
     /// Sealed and not stored.
     unsent: usize,
+    /// No look yet: what happened before, nobody reported.
+    starting: bool,
 }
 
 impl Node {
@@ -111,7 +113,9 @@ impl Sim {
         let (compression, now) = (Compression::default(), self.now());
         let shipper = Shipper::new(config, compression, Box::new(signer), past.start, now);
         let (pending, committed) = (Vec::new(), Vec::new());
-        let mut node = Node { follower, shipper, spool, _state: state, pending, committed, unsent };
+        let starting = true;
+        let mut node =
+            Node { follower, shipper, spool, _state: state, pending, committed, unsent, starting };
         assert!(self.step(&mut node, Input::Wake).is_none(), "it only begins");
         node
     }
@@ -247,7 +251,7 @@ impl Sim {
         }
         let (now, notices) = {
             let mut world = self.disk.world();
-            (world.clock, world.hear(lost))
+            (world.clock, world.hear(lost || std::mem::take(&mut node.starting)))
         };
         node.follower.noticed(notices);
         let look = node.follower.look(now, limit);
