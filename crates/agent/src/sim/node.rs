@@ -249,6 +249,7 @@ impl Sim {
         for (file, end) in node.committed.drain(..) {
             node.follower.committed(&file, end);
         }
+        self.model.deaf |= lost;
         let (now, notices) = {
             let mut world = self.disk.world();
             (world.clock, world.hear(lost || std::mem::take(&mut node.starting)))

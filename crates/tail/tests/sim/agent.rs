@@ -77,6 +77,8 @@ pub struct Agent {
     pub watched: bool,
     /// The process has just started: what happened before nobody reported.
     pub starting: bool,
+    /// Reports were lost once while it ran.
+    pub deaf: bool,
 }
 
 pub fn family() -> Family {
@@ -96,6 +98,7 @@ impl Agent {
             voids: 0,
             watched: true,
             starting: true,
+            deaf: false,
         }
     }
 
@@ -106,6 +109,7 @@ impl Agent {
 
     /// A look after which the watch may have lost what it should have reported.
     pub fn look_after(&mut self, lost: bool, limit: u64) -> Look<SimFile> {
+        self.deaf |= lost;
         let (now, notices) = {
             let mut world = self.disk.world();
             (world.clock, world.hear(lost || std::mem::take(&mut self.starting)))
