@@ -1,7 +1,7 @@
 //! Reading takes and packing them: the one place where source bytes pass through.
 
 use auditseal_format::{Anchor, Compression, PackError, Packer, RangeFacts, hash};
-use auditseal_shipper::{Job, PackedJob, Take};
+use auditseal_shipper::{Job, PackedJob, Part, Take};
 use auditseal_tail::{DiskFile, ReadError};
 
 /// What reads a take's bytes.
@@ -13,6 +13,9 @@ const MAX_HOLES: usize = 256;
 const READ: usize = 256 << 10;
 /// Bytes before an offset that its anchor covers.
 const ANCHOR: usize = 4096;
+
+/// Why a take ends early: its file was cut in place.
+const TRUNCATED: &str = "truncated";
 
 /// How far a take could be read after all.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +48,7 @@ pub(crate) fn pack<F: DiskFile>(
                 return Ok(PackedJob { packed: packer.finish()?, facts, short: short.collect() });
             }
             // From the start again: the payload already holds bytes that don't belong there.
-            // Each round shortens one take, and each can be shortened twice at most.
+            // Each round makes one take shorter than it was, so this ends.
             Err((at, found)) => short[at] = Some(found),
         }
     }
@@ -79,6 +82,7 @@ fn read_take<F: DiskFile>(
     let mut buffer = vec![0; READ];
     let mut tail = Vec::with_capacity(2 * ANCHOR);
     let mut at = take.start;
+    let mut proved = None;
     for part in &take.parts {
         let from = at;
         while at < part.end.min(limit) {
@@ -89,6 +93,9 @@ fn read_take<F: DiskFile>(
                     keep_last(&mut tail, &buffer[..n]);
                     at += n as u64;
                 }
+                // It was longer when it was looked at. What was read of this part may be what was
+                // written since, and would be sealed twice: here, and as the new file's.
+                Err(TRUNCATED) => return Ok(Err(cut(take, proved))),
                 Err(why) => return Ok(Err(Short { end: at, anchor: anchor(take, &tail), why })),
             }
         }
@@ -96,11 +103,20 @@ fn read_take<F: DiskFile>(
         // A part that was cut short has no anchor to ask for; it was whole when it was looked at.
         let whole = at == part.end && from < at;
         if whole && !matches!(part.content.holds(part.end, &part.anchor), Ok(true)) {
-            let why = "truncated";
-            return Ok(Err(Short { end: take.start, anchor: anchor(take, &[]), why }));
+            return Ok(Err(cut(take, proved)));
+        }
+        if whole {
+            proved = Some(part);
         }
     }
     Ok(Ok(()))
+}
+
+/// A take is good up to the last part that was proved after it was read.
+fn cut<F: DiskFile>(take: &Take<Content<F>>, proved: Option<&Part<Content<F>>>) -> Short {
+    let nothing = || (take.start, anchor(take, &[]));
+    let (end, anchor) = proved.map_or_else(nothing, |part| (part.end, part.anchor));
+    Short { end, anchor, why: TRUNCATED }
 }
 
 fn read<F: DiskFile>(
@@ -109,7 +125,7 @@ fn read<F: DiskFile>(
     buffer: &mut [u8],
 ) -> Result<usize, &'static str> {
     match content.read_at(at, buffer) {
-        Ok(0) => Err("truncated"),
+        Ok(0) => Err(TRUNCATED),
         Ok(n) => Ok(n),
         Err(ReadError::Gzip(_)) => Err("gzip-damaged"),
         Err(ReadError::Io(_)) => Err("unreadable"),

@@ -34,7 +34,7 @@ use disk::{Op, SimDisk};
 use node::{Ended, Node};
 
 /// Seeds that once went wrong: run with every build.
-const ONCE_FAILED: [u64; 3] = [5, 258, 1005];
+const ONCE_FAILED: [u64; 5] = [5, 258, 1005, 1642, 2186];
 
 /// One simulated node, its log and its bucket.
 struct Sim {
