@@ -9,7 +9,7 @@
 //! file is still there. If they have none, nobody can say what stood between them.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use super::Follower;
 use super::finish::MISSES;
@@ -108,52 +108,42 @@ impl<D: Disk> Follower<D> {
                 carrier.removed = true;
             }
         }
-        let reported = std::mem::take(&mut self.watch.reported);
-        for (role, notice) in reported {
-            let name = match (&role.age, notice) {
-                (Age::Stamped(_), Notice::Appeared(name)) => name,
+        for (role, notice) in std::mem::take(&mut self.watch.reported) {
+            match (&role.age, notice) {
+                (Age::Stamped(_), Notice::Appeared(name)) => self.appeared(role, name, look),
                 (Age::Stamped(_), Notice::Removed(_)) => {
                     self.watch.known.entry(role).and_modify(|stands| *stands = false);
-                    continue;
                 }
                 (Age::Live, Notice::Removed(_)) => {
                     if let Some(carrier) = self.vanished_live() {
                         carrier.removed = true;
                     }
-                    continue;
                 }
-                _ => continue,
-            };
-            let known = self.watch.known.contains_key(&role);
-            self.watch.know(&role);
-            let stands =
-                self.watch.known.get_mut(&role).is_some_and(|s| std::mem::replace(s, true));
-            if stands && !role.gzip {
-                // The one that is overwritten was the live file, which mustn't get a later name: one
-                // name too many costs an alarm, one too few would hide a loss.
-                self.name_vanished_live(&role, &name);
-                // Whether it was ever held under this name, or the other, can't be told.
-                look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
-                continue;
-            }
-            if known {
-                continue;
-            }
-            let plain = Role { gzip: false, ..role.clone() };
-            if role.gzip && self.watch.known.contains_key(&plain) {
-                continue;
-            }
-            let named = !role.gzip && self.name_vanished_live(&role, &name);
-            if !named {
-                let order = self.place(&role, NO_INODE);
-                let gone = Carrier::reported((role, name), order, self.now, self.looks);
-                self.add(gone);
+                _ => {}
             }
         }
         // It turned up after all: a listing may miss a file whose name changes during it.
         let found: Vec<Age> =
             self.carriers.values().filter(|c| c.listed).map(|c| c.role.age.clone()).collect();
         self.carriers.retain(|_, c| !c.unseen || c.listed || !found.contains(&c.role.age));
+    }
+
+    /// A file got a backup's name. If no listing showed it there, it is gone again.
+    fn appeared(&mut self, role: Role, name: OsString, look: &mut Look<D::File>) {
+        let plain = Role { gzip: false, ..role.clone() };
+        let known = [&role, &plain].iter().any(|role| self.watch.known.contains_key(role));
+        self.watch.know(&role);
+        let stood = self.watch.known.get_mut(&role).is_some_and(|s| std::mem::replace(s, true));
+        if stood && !role.gzip {
+            // The one that is overwritten was the live file, which mustn't get a later name: one
+            // name too many costs an alarm, one too few would hide a loss.
+            self.name_vanished_live(&role, &name);
+            // Whether it was ever held under this name, or the other, can't be told.
+            look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
+        } else if !known && (role.gzip || !self.name_vanished_live(&role, &name)) {
+            let order = self.place(&role, NO_INODE);
+            self.add(Carrier::reported((role, name), order, self.now, self.looks));
+        }
     }
 
     /// The oldest live file that is gone without anybody having told where to.
