@@ -9,7 +9,6 @@ use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
 use auditseal_spool::{Spool, StateDir, failpoint};
-use auditseal_tail::Reports;
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -88,19 +87,13 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
     let places = places(&settings)?;
-    let mut attempt = 0;
-    let (_lock, spools) = loop {
-        attempt += 1;
-        match open_state(&settings, &places) {
-            Ok(opened) => break opened,
-            Err(error) => wait_for_room(error, attempt, &settings, &stop).await?,
-        }
-    };
+    let state = StateDir::open(&settings.state)?;
+    failpoint!("agent.start.locked");
     let settings = Arc::new(settings);
     let mut chains = JoinSet::new();
-    for (place, spool) in places.into_iter().zip(spools) {
+    for place in places {
         let chain = Chain {
-            spool: Arc::new(Mutex::new(spool)),
+            spool: Arc::new(Mutex::new(state.spool(&place.origin)?)),
             progress: progress.chain(),
             settings: Arc::clone(&settings),
             store: Arc::clone(&store),
@@ -116,46 +109,6 @@ pub async fn run(
     }
     outcomes.sort_by(|a, b| a.origin.cmp(&b.origin));
     Ok(outcomes)
-}
-
-fn open_state(settings: &Settings, places: &[Place]) -> Result<(StateDir, Vec<Spool>), Error> {
-    let state = StateDir::open(&settings.state)?;
-    failpoint!("agent.start.locked");
-    let spools = places.iter().map(|place| state.spool(&place.origin)).collect::<Result<_, _>>()?;
-    Ok((state, spools))
-}
-
-/// Waits for room, if that is what was missing; gives any other error back. A daemon that ended
-/// with a full disk would be started again and again, and not be there when there is room.
-async fn wait_for_room(
-    error: Error,
-    attempt: u32,
-    settings: &Settings,
-    stop: &watch::Receiver<bool>,
-) -> Result<(), Error> {
-    if error.kind() != ErrorKind::DiskFull || settings.mode == Mode::OneShot {
-        return Err(error);
-    }
-    let wait = Duration::from_nanos(backoff(settings).wait(attempt));
-    error!(attempt, "{error}; next attempt in {wait:.1?}");
-    let mut stop = stop.clone();
-    tokio::select! {
-        () = tokio::time::sleep(wait) => Ok(()),
-        () = stopped(&mut stop) => Err(error),
-    }
-}
-
-fn backoff(settings: &Settings) -> Backoff {
-    Backoff {
-        first: nanos(settings.retry.0),
-        max: nanos(settings.retry.1),
-        // The one place that wants chance: agents that fail together spread out.
-        seed: RandomState::new().build_hasher().finish(),
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 struct Chain {
@@ -189,24 +142,6 @@ impl Chain {
         let reports = live.then(|| watch_directory(&self.place.directory, &bell));
         let config = self.config();
         let guard = self.guard(config.backoff);
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            // Begun again it goes on from the spool, as after a crash.
-            match self.run_from_spool(&config, (&bell, &reports), &guard, &stop).await {
-                Err(error) => wait_for_room(error, attempt, &self.settings, &stop).await?,
-                end => return end,
-            }
-        }
-    }
-
-    async fn run_from_spool(
-        &self,
-        config: &Config,
-        (bell, reports): (&Arc<Notify>, &Option<Reports>),
-        guard: &Arc<Guard>,
-        stop: &watch::Receiver<bool>,
-    ) -> Result<ChainEnd, Error> {
         let (mut pass, mut passes, mut stored) = (None, 0, 0);
         loop {
             let signer = read_signer(&self.settings.key)?;
@@ -232,11 +167,11 @@ impl Chain {
             let mut hands = Hands::new(
                 Source::new(&self.place, past.history, reports.clone(), self.settings.mode),
                 Arc::clone(&self.spool),
-                (Arc::clone(&self.store), Arc::clone(guard)),
+                (Arc::clone(&self.store), Arc::clone(&guard)),
                 Arc::clone(&self.clock),
-                (self.settings.compression, self.settings.jobs),
+                self.settings.compression,
                 Arc::clone(&self.progress),
-                Arc::clone(bell),
+                Arc::clone(&bell),
             )?;
             let (compression, now) = (self.settings.compression, hands.now());
             let shipper =
@@ -308,6 +243,7 @@ impl Chain {
 
     fn config(&self) -> Config {
         let settings = &self.settings;
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let one_shot = settings.mode == Mode::OneShot;
         Config {
             origin: self.place.origin.clone(),
@@ -318,7 +254,12 @@ impl Chain {
             jobs: settings.jobs,
             spool_limit: settings.spool_limit,
             give_up: one_shot.then(|| nanos(settings.give_up)),
-            backoff: backoff(settings),
+            backoff: Backoff {
+                first: nanos(settings.retry.0),
+                max: nanos(settings.retry.1),
+                // The one place that wants chance: agents that fail together spread out.
+                seed: RandomState::new().build_hasher().finish(),
+            },
             cluster_uid: None,
             machine_id: machine_id(),
             store: settings.store_name.clone(),

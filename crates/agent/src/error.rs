@@ -11,8 +11,6 @@ pub enum ErrorKind {
     Source,
     /// The store can't be used.
     Store,
-    /// The disk of the state directory is full: the daemon waits for room.
-    DiskFull,
     /// Anything else.
     Other,
 }
@@ -61,8 +59,11 @@ impl std::error::Error for Error {}
 
 impl From<auditseal_spool::Error> for Error {
     fn from(error: auditseal_spool::Error) -> Self {
-        let kind = if error.is_full() { ErrorKind::DiskFull } else { ErrorKind::Other };
-        Self { kind, text: error.to_string(), hint: error.hint().map(str::to_owned) }
+        Self {
+            kind: ErrorKind::Other,
+            text: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        }
     }
 }
 

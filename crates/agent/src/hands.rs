@@ -43,7 +43,6 @@ pub(crate) struct Hands {
     /// Rung when the source's directory changes.
     pub(crate) bell: Arc<Notify>,
     looker: Worker,
-    packer: Worker,
     lag: Arc<Mutex<Lag>>,
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
@@ -65,7 +64,7 @@ impl Hands {
         spool: Arc<Mutex<Spool>>,
         (store, guard): (Arc<dyn Store>, Arc<Guard>),
         clock: Clock,
-        (compression, jobs): (Compression, usize),
+        compression: Compression,
         progress: Arc<ChainProgress>,
         bell: Arc<Notify>,
     ) -> Result<Self, Error> {
@@ -78,8 +77,7 @@ impl Hands {
             compression,
             progress,
             bell,
-            looker: Worker::new("look", 1)?,
-            packer: Worker::new("pack", jobs)?,
+            looker: Worker::new("look")?,
             lag: Arc::default(),
             tasks: JoinSet::new(),
             committed: Vec::new(),
@@ -128,14 +126,14 @@ impl Hands {
 
     pub(crate) fn pack(&mut self, job: Job<Content>) {
         let compression = self.compression;
-        let done = self.packer.run(move || {
+        let done = spawn_blocking(move || {
             let packed = pack::pack(&job, compression)
                 .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
             failpoint!("agent.pack.after");
             Ok((job.ticket, packed))
         });
         self.tasks.spawn(async move {
-            let (ticket, packed) = done.await?;
+            let (ticket, packed) = joined(done).await?;
             Ok(Input::Packed(ticket, Box::new(packed)))
         });
     }

@@ -1,45 +1,33 @@
-//! Threads of one's own for blocking work.
+//! A thread of one's own for blocking work.
 
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::source::locked;
 use crate::{Error, ErrorKind};
 
 type Task = Box<dyn FnOnce() + Send>;
 
-/// Does what it is given on few threads, in the order in which it came.
+/// Does one thing after the other on one thread.
 ///
-/// Looking and packing allocate megabytes that other threads free. On a pool, each piece of work
-/// might run on another thread, and the C library's allocator keeps for every thread what it ever
-/// had: tens of megabytes that nobody uses.
+/// Looks at the source allocate megabytes that another thread frees. From a pool, each look might
+/// come from another thread, and the C library's allocator keeps for every thread what it ever had.
 #[derive(Debug)]
 pub(crate) struct Worker(Sender<Task>);
 
 impl Worker {
-    /// A worker of so many threads, which have this name; they end when the worker is dropped.
-    pub(crate) fn new(name: &str, threads: usize) -> Result<Self, Error> {
+    /// A worker whose thread has this name; it ends when the worker is dropped.
+    pub(crate) fn new(name: &str) -> Result<Self, Error> {
         let (tasks, todo) = channel::<Task>();
-        let todo = Arc::new(Mutex::new(todo));
-        for _ in 0..threads.max(1) {
-            let todo = Arc::clone(&todo);
-            // In a statement of its own, so that the lock is released before the work begins.
-            let next = move || {
-                let task = locked(&todo).recv();
-                task.ok()
-            };
-            thread::Builder::new()
-                .name(name.to_owned())
-                .spawn(move || std::iter::from_fn(next).for_each(|task| task()))
-                .map_err(|e| Error::new(ErrorKind::Other, "start thread", e))?;
-        }
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || todo.into_iter().for_each(|task| task()))
+            .map_err(|e| Error::new(ErrorKind::Other, "start thread", e))?;
         Ok(Self(tasks))
     }
 
-    /// Does this when a thread is free and everything that came before has begun.
+    /// Does this when everything before it is done.
     pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
     where
         T: Send + 'static,

@@ -34,13 +34,6 @@ impl Error {
         move |cause| Self::Io { what, path: path.to_owned(), cause }
     }
 
-    /// Whether nothing is wrong but that the disk, or its user's share of it, is full.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        matches!(self, Self::Io { cause, .. } if matches!(cause.kind(), StorageFull | QuotaExceeded))
-    }
-
     /// What might help.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -49,7 +42,7 @@ impl Error {
             Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 Some("the state directory must be writable by the user that auditseal runs as")
             }
-            Self::Io { .. } if self.is_full() => {
+            Self::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => {
                 Some("make room on the file system of the state directory")
             }
             Self::Io { .. } => None,

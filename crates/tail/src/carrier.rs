@@ -10,9 +10,6 @@ use crate::scan::{Head, HeadScan};
 use crate::types::FileId;
 use crate::unpack::Unpack;
 
-/// The key of a file that no listing showed: no file system gives out inode 0.
-pub(crate) const NO_INODE: FileKey = FileKey { dev: 0, ino: 0 };
-
 /// Whether somebody may still write to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -130,7 +127,8 @@ impl<F: DiskFile> Carrier<F> {
         now: u64,
         look: u64,
     ) -> Self {
-        let entry = Entry { name, key: NO_INODE, size: 0, regular: true };
+        // No file system gives out inode 0.
+        let entry = Entry { name, key: FileKey { dev: 0, ino: 0 }, size: 0, regular: true };
         let mut carrier = Self::new((role, entry), order, now, look);
         carrier.listed = false;
         carrier.unseen = true;

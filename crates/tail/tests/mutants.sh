@@ -99,17 +99,13 @@ mutate "no second look for the tail" follower/mod.rs \
     'carrier.calm >= 2' 'carrier.calm >= 0'
 mutate "the order of names" follower/listing.rs \
     'let now = c.standing == Standing::Live || self.looks - c.rotated <= 1;' 'let now = true;'
+mutate "a commit forgets all starts" account.rs \
+    'if self.committed == self.taken {' 'if self.committed <= self.taken {'
 mutate "an anchor isn't asked" follower/mod.rs \
     'Ok(crate::scan::anchor_at(file, offset)? == Some(anchor))' \
     'Ok(crate::scan::anchor_at(file, offset)?.is_some() || anchor == hash(b""))'
 mutate "names are given by guess" follower/unseen.rs \
     'if carrier.listing > since {' 'if carrier.listing > u64::MAX - since {'
-mutate "a reported file stands last" follower/unseen.rs \
-    'let order = self.place(&role, NO_INODE);' 'let order = self.last_order();'
-mutate "a renamed live file isn't asked" follower/inspect.rs \
-    'carrier.standing == Standing::Live || carrier.stirred' 'carrier.standing == Standing::Live'
-mutate "the first start is blind" follower/unseen.rs \
-    'if notices.lost && began {' 'if notices.lost {'
 mutate "copies tell no names" follower/assign.rs \
     'self.name_by_copy(id, file);' ''
 [ $broken = 0 ] || exit 2

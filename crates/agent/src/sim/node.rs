@@ -61,8 +61,6 @@ pub(super) struct Node {
     committed: Vec<(FileId, u64)>,
     /// Sealed and not stored.
     unsent: usize,
-    /// No look yet: what happened before, nobody reported.
-    starting: bool,
 }
 
 impl Node {
@@ -113,9 +111,7 @@ impl Sim {
         let (compression, now) = (Compression::default(), self.now());
         let shipper = Shipper::new(config, compression, Box::new(signer), past.start, now);
         let (pending, committed) = (Vec::new(), Vec::new());
-        let starting = true;
-        let mut node =
-            Node { follower, shipper, spool, _state: state, pending, committed, unsent, starting };
+        let mut node = Node { follower, shipper, spool, _state: state, pending, committed, unsent };
         assert!(self.step(&mut node, Input::Wake).is_none(), "it only begins");
         node
     }
@@ -249,10 +245,9 @@ impl Sim {
         for (file, end) in node.committed.drain(..) {
             node.follower.committed(&file, end);
         }
-        self.model.deaf |= lost;
         let (now, notices) = {
             let mut world = self.disk.world();
-            (world.clock, world.hear(lost || std::mem::take(&mut node.starting)))
+            (world.clock, world.hear(lost))
         };
         node.follower.noticed(notices);
         let look = node.follower.look(now, limit);

@@ -211,10 +211,10 @@ impl Victim {
         self.said().contains("No space left on device")
     }
 
-    /// Starts a one-shot with a disk that is full: that must be said, and nothing be stored.
+    /// Starts with a disk that is full: that must be said, and nothing be stored.
     pub(crate) fn refuse_to_start(&mut self, plan: &str) {
         let before = self.stored();
-        let mut child = self.start(Mode::Backfill, Some(plan));
+        let mut child = self.start(Mode::Run, Some(plan));
         let status = self.wait(&mut child);
         assert_eq!(status.code(), Some(2), "{plan}: {}", self.said());
         assert!(self.said().contains("No space left on device"), "{plan}: {}", self.said());

@@ -249,7 +249,7 @@ impl<D: Disk> Follower<D> {
         let length = carrier.size.min(size);
         let (here, there) = (anchor_at(&*mine, length)?, anchor_at(&*source, length)?);
         if here.is_none() || here != there || !proves(&*mine, Some((head.end, head.anchor)))? {
-            return self.cut_since(&file, &*source);
+            return Ok(false);
         }
         if length == carrier.size {
             carrier.proved = Some((file, length));
@@ -282,21 +282,13 @@ impl<D: Disk> Follower<D> {
             return Ok(true);
         }
         if length > size || anchor_at(source, length)? != Some(anchor) {
-            return self.cut_since(&file, source);
+            return Ok(false);
         }
         self.with_carrier(id, |carrier| {
             carrier.proved = Some((file, length));
             carrier.rewind();
         });
         Ok(true)
-    }
-
-    /// Whether the file that an account reads from was cut since it was inspected. Then nobody can
-    /// tell yet whether a copy was made of it before; the next look can. As another file it would
-    /// be taken twice.
-    fn cut_since(&self, file: &FileId, source: &D::File) -> io::Result<bool> {
-        let proof = self.accounts.get(file).and_then(|account| account.proof);
-        Ok(!proves(source, proof)?)
     }
 
     /// A plain copy of a compressed file that can't be read on takes its place.

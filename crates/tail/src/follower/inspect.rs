@@ -60,9 +60,7 @@ impl<D: Disk> Follower<D> {
 
     fn inspect_plain(&mut self, id: u64, file: &D::File, before: u64, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get(&id) else { return };
-        // It may have been cut and have grown to its old length again while it was the live file.
-        let live = carrier.standing == Standing::Live || carrier.stirred;
-        let size = carrier.size;
+        let (size, live) = (carrier.size, carrier.standing == Standing::Live);
         match carrier.state {
             State::Active(account) => {
                 if live || size != before {

@@ -145,7 +145,7 @@ impl<D: Disk> Follower<D> {
     /// What wasn't there before was written after all that was, whatever its name says: the clock
     /// that stamps names may step back. Names are believed only among files that got theirs about
     /// now, and the live file is the newest in any case.
-    pub(super) fn place(&self, role: &Role, key: FileKey) -> u64 {
+    fn place(&self, role: &Role, key: FileKey) -> u64 {
         let after = |c: &&Carrier<D::File>| {
             let now = c.standing == Standing::Live || self.looks - c.rotated <= 1;
             c.listed && now && c.role.age > role.age

@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 
 use super::Follower;
 use super::finish::MISSES;
-use crate::carrier::{Carrier, NO_INODE, Standing, State};
+use crate::carrier::{Carrier, Standing, State};
 use crate::disk::Disk;
 use crate::names::{Age, Role};
 use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
@@ -82,9 +82,7 @@ impl<D: Disk> Follower<D> {
             }
         }
         self.watch.deaf |= notices.lost;
-        // Before the first listing of all nothing is known that could be missing since.
-        let began = self.listings > 0 || self.accounts.values().any(|account| account.begun);
-        if notices.lost && began {
+        if notices.lost {
             self.blinded();
         }
         self.watch.asked_before = self.watch.asked.unwrap_or(self.listings);
@@ -145,7 +143,7 @@ impl<D: Disk> Follower<D> {
             }
             let named = !role.gzip && self.name_vanished_live(&role, &name);
             if !named {
-                let order = self.place(&role, NO_INODE);
+                let order = self.last_order();
                 let gone = Carrier::reported((role, name), order, self.now, self.looks);
                 self.add(gone);
             }
@@ -217,16 +215,28 @@ impl<D: Disk> Follower<D> {
         self.watch.broken = None;
         let Some(mut blind) = self.watch.blind.filter(|_| self.listed) else { return };
         let before = |c: &Carrier<D::File>| c.listing <= blind.listing;
-        // Before the first look of all nothing is known; amid it, what vanished was.
         let first = !self.accounts.values().any(|account| account.begun);
+        let begun = |c: &Carrier<D::File>| {
+            let file = match c.state {
+                State::Active(file) | State::Standby(file, _) => Some(file),
+                _ => c.account,
+            };
+            let account = file.and_then(|file| self.accounts.get(&file));
+            account.is_some_and(|account| {
+                // What vanished in the first look of all, and turns up compressed.
+                let source = account.carrier.and_then(|id| self.carriers.get(&id));
+                let gone = source.is_some_and(|c| !c.listed && c.listing == 1);
+                account.begun || (first && gone && matches!(c.state, State::Standby(..)))
+            })
+        };
+        let fresh = || self.carriers.values().filter(|c| !before(c));
+        // Before the first look of all nothing is known; amid it, what vanished was.
         let known = !first || self.carriers.values().any(|c| before(c) || !c.listed);
-        let seen = if first { blind.listing.max(1) } else { blind.listing };
-        let common = |c: &Carrier<D::File>| before(c) || self.begun(c) || self.compressed(c, seen);
-        if !known || self.carriers.values().any(|c| c.listed && common(c)) {
+        let still = self.carriers.values().any(|c| c.listed && before(c));
+        if !known || still || fresh().any(|c| c.listed && begun(c)) {
             self.watch.blind = None;
             return;
         }
-        let fresh = || self.carriers.values().filter(|c| !before(c));
         // An empty file says nothing yet, nor does an empty directory: the next may be being made.
         let empty = fresh().all(|c| c.size == 0);
         let unsure = fresh().any(|c| {
@@ -253,29 +263,6 @@ impl<D: Disk> Follower<D> {
             end: None,
             reason: GapReason::Unseen,
         });
-    }
-
-    /// Whether something of the file that the carrier holds is archived, or handed out to be.
-    fn begun(&self, carrier: &Carrier<D::File>) -> bool {
-        let file = match carrier.state {
-            State::Active(file) | State::Standby(file, _) => Some(file),
-            _ => carrier.account,
-        };
-        file.and_then(|file| self.accounts.get(&file)).is_some_and(|account| account.begun)
-    }
-
-    /// Whether the carrier is what a file became that was there in a listing up to `seen`.
-    fn compressed(&self, carrier: &Carrier<D::File>, seen: u64) -> bool {
-        // Its plain file is held, or its stamp tells: stamps don't come twice.
-        let copied = match carrier.state {
-            State::Standby(file, _) => self.accounts.get(&file).and_then(|a| a.carrier),
-            _ => None,
-        };
-        let stamped = carrier.gzip() && matches!(carrier.role.age, Age::Stamped(_));
-        self.carriers.iter().any(|(id, c)| {
-            let same = stamped && c.role.age == carrier.role.age;
-            c.listing <= seen && !c.listed && (same || copied == Some(*id))
-        })
     }
 
     /// Whether the reports of what happened before the file was listed first are still to come.

@@ -75,10 +75,6 @@ pub struct Agent {
     pub voids: u32,
     /// Whether the follower is told what happened between two looks.
     pub watched: bool,
-    /// The process has just started: what happened before nobody reported.
-    pub starting: bool,
-    /// Reports were lost once while it ran.
-    pub deaf: bool,
 }
 
 pub fn family() -> Family {
@@ -97,8 +93,6 @@ impl Agent {
             crashes: 0,
             voids: 0,
             watched: true,
-            starting: true,
-            deaf: false,
         }
     }
 
@@ -109,10 +103,9 @@ impl Agent {
 
     /// A look after which the watch may have lost what it should have reported.
     pub fn look_after(&mut self, lost: bool, limit: u64) -> Look<SimFile> {
-        self.deaf |= lost;
         let (now, notices) = {
             let mut world = self.disk.world();
-            (world.clock, world.hear(lost || std::mem::take(&mut self.starting)))
+            (world.clock, world.hear(lost))
         };
         super::trace(|| format!("look {limit} after {notices:?}"));
         if self.watched {
@@ -183,7 +176,6 @@ impl Agent {
         self.queue.clear();
         let history = self.archive.history();
         self.follower = Follower::new(family(), self.disk.clone(), history, self.settings.clone());
-        self.starting = true;
         self.forget();
     }
 
