@@ -6,15 +6,15 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/conformance.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs STANDIN_DIR=$WORK/standin
 LINES_DIR=$WORK/lines
 PAGE=$ROOT/docs/stores/conformance.md
 trap 'finish clean' EXIT
 
 clean() {
   local part
-  for part in seaweedfs minio azurite gcs; do "$HERE/parts/$part.sh" down; done
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
+  for part in seaweedfs minio azurite gcs standin; do "$HERE/parts/$part.sh" down; done
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log "$STANDIN_DIR"/*.log; fi
   discard "$WORK"
 }
 
@@ -80,11 +80,21 @@ in_gcs() {
 # Its own tests hold the page against what they find, too; here the page may be the older one.
 in_standin() {
   local name
+  check "stand-in as aws: a client that isn't ours gets in with the right key only, and makes a bucket with a lock" other_client
   for name in aws minio google azure; do
     check "stand-in as $name: every case passes, or can't be asked of it" cargo_test auditseal-standin --include-ignored "as_$name" \
       AUDITSEAL_CONFORMANCE_OUT="$LINES_DIR"
   done
 }
+
+# In a subshell, for its keys are not those of the other servers.
+other_client() (
+  "$HERE/parts/standin.sh" up aws || return 1
+  # shellcheck source=/dev/null
+  . "$STANDIN_DIR/env"
+  store() { "$PY" "$HERE/helpers/store.py" s3 "$@"; }
+  store create made COMPLIANCE && store list made && store refuses not-made && "$HERE/parts/standin.sh" down
+)
 
 page() {
   (cd "$ROOT" && cargo run --quiet --locked -p auditseal-standin --bin matrix -- "$LINES_DIR") >"$WORK/page" || return 1

@@ -1,7 +1,7 @@
 //! Azure Blob Storage. Plain blobs are as its emulator answers; versions and immutability, which no
 //! emulator has, are what Azure's documentation says.
 
-use crate::bucket::{Entry, Guard, Retention};
+use crate::bucket::{Guard, Retention};
 use crate::fault::Effect;
 use crate::message::{Answer, Request, escape, range};
 use crate::s3::etag;
@@ -251,12 +251,10 @@ impl World {
     fn azure_remove_policy(&mut self, route: &Route, request: &Request, now: i64) -> Answer {
         let (absent, refused) = (self.azure_absent(), self.azure_refused());
         let Some(bucket) = self.buckets.get_mut(&route.bucket) else { return absent };
-        let own = crate::bucket::Bucket { policy: None, ..bucket.clone() };
         let Some(entry) = bucket.find_mut(&route.key, request.asks("versionid")) else {
             return absent;
         };
-        let alone = Entry { hold: false, ..entry.clone() };
-        if own.guard(&alone, now) == Some(Guard::Firm) {
+        if entry.guard(now) == Some(Guard::Firm) {
             return refused;
         }
         entry.retention = None;

@@ -34,6 +34,14 @@ pub struct Entry {
     pub archived: bool,
 }
 
+impl Entry {
+    /// What its own retention protects it from now.
+    pub(crate) fn guard(&self, now: i64) -> Option<Guard> {
+        let retention = self.retention.filter(|retention| retention.until > now)?;
+        Some(if retention.firm { Guard::Firm } else { Guard::Weak })
+    }
+}
+
 /// A bucket or container.
 #[derive(Debug, Clone, Default)]
 pub struct Bucket {
@@ -103,12 +111,7 @@ impl Bucket {
     /// What keeps a version from being destroyed now.
     pub(crate) fn guard(&self, entry: &Entry, now: i64) -> Option<Guard> {
         let by_policy = self.policy.is_some_and(|policy| entry.time + policy.until > now);
-        match entry.retention.filter(|retention| retention.until > now) {
-            _ if entry.hold || by_policy => Some(Guard::Firm),
-            Some(retention) if retention.firm => Some(Guard::Firm),
-            Some(_) => Some(Guard::Weak),
-            None => None,
-        }
+        if entry.hold || by_policy { Some(Guard::Firm) } else { entry.guard(now) }
     }
 
     /// All below a prefix, by key and in each the newest first.

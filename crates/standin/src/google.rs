@@ -254,7 +254,6 @@ impl World {
         let overrides = request.asks("overrideUnlockedRetention") == Some("true");
         let Some(bucket) = self.buckets.get_mut(&route.bucket) else { return absent };
         let lockable = bucket.lockable;
-        let policy_guard = bucket.clone();
         let id = request.asks("generation");
         let Some(entry) = bucket.find_mut(&route.key, id) else { return absent };
         if let Some(hold) = patch.get("temporaryHold").and_then(Value::as_bool) {
@@ -269,12 +268,11 @@ impl World {
             let until = time::of_iso(text("retainUntilTime")).unwrap_or(0);
             Retention { firm: text("mode") == "Locked", until }
         });
-        let alone = crate::bucket::Bucket { policy: None, ..policy_guard };
         let has = entry.retention;
         let weaker = wanted.is_none_or(|wanted| {
             has.is_some_and(|has| wanted.until < has.until || has.firm && !wanted.firm)
         });
-        let free = match alone.guard(&Entry { hold: false, ..entry.clone() }, now) {
+        let free = match entry.guard(now) {
             Some(Guard::Firm) => false,
             Some(Guard::Weak) => overrides,
             None => true,

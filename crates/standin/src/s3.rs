@@ -57,8 +57,8 @@ impl World {
         }
     }
 
-    fn s3_bucket(&self, route: &Route) -> Bucket {
-        self.buckets.get(&route.bucket).cloned().unwrap_or_default()
+    fn s3_bucket(&self, route: &Route) -> &Bucket {
+        self.buckets.get(&route.bucket).unwrap_or(&self.nothing)
     }
 
     fn s3_create(&mut self, route: &Route, request: &Request) -> Answer {
@@ -111,7 +111,7 @@ impl World {
             return self.s3_versions(route, request);
         }
         if request.asks("list-type").is_some() {
-            return self.s3_objects(&bucket, request);
+            return self.s3_objects(bucket, request);
         }
         if request.asks("versioning").is_some() {
             let status = if bucket.versioned { "<Status>Enabled</Status>" } else { "" };
@@ -220,7 +220,7 @@ impl World {
 
     fn s3_get(&self, route: &Route, request: &Request) -> Answer {
         let bucket = self.s3_bucket(route);
-        let entry = match self.meant(&bucket, &route.key, request.asks("versionId")) {
+        let entry = match self.meant(bucket, &route.key, request.asks("versionId")) {
             Found::Entry(entry) => entry,
             Found::Marker => {
                 let why = "The specified method is not allowed against this resource.";
@@ -283,7 +283,7 @@ impl World {
         if self.is(&Effect::HideLock) {
             return self.error(403, "AccessDenied", "Access Denied");
         }
-        let entry = match self.meant(&bucket, &route.key, request.asks("versionId")) {
+        let entry = match self.meant(bucket, &route.key, request.asks("versionId")) {
             Found::Entry(entry) => entry,
             Found::Marker => return self.error(405, "MethodNotAllowed", "It is a delete marker"),
             Found::NoVersion => return self.s3_no_version(request.asks("versionId")),
@@ -314,7 +314,7 @@ impl World {
 
     fn s3_legal_hold(&self, route: &Route, request: &Request) -> Answer {
         let bucket = self.s3_bucket(route);
-        match self.meant(&bucket, &route.key, request.asks("versionId")) {
+        match self.meant(bucket, &route.key, request.asks("versionId")) {
             Found::Entry(entry) => {
                 let status = if entry.hold { "ON" } else { "OFF" };
                 Answer::xml(
@@ -332,6 +332,8 @@ impl World {
             return self.error(400, "XMinioInvalidObjectName", why);
         }
         let bucket = self.s3_bucket(route);
+        let (versioned, lockable) = (bucket.versioned, bucket.lockable);
+        let taken = bucket.current(&route.key).is_some();
         let sum = request.header("x-amz-checksum-sha256");
         if !sum.is_empty() && sum != STANDARD.encode(sha256(&request.body)) {
             return self.error(
@@ -344,7 +346,7 @@ impl World {
             name == "content-md5"
                 || name.starts_with("x-amz-checksum-") && name != "x-amz-checksum-algorithm"
         });
-        if self.dialect == Dialect::Aws && bucket.lockable && !has_sum {
+        if self.dialect == Dialect::Aws && lockable && !has_sum {
             let why = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters";
             return self.error(400, "InvalidRequest", why);
         }
@@ -352,7 +354,7 @@ impl World {
             Ok(asked) => asked,
             Err(why) => return self.error(400, "InvalidArgument", why),
         };
-        if (retention.is_some() || hold) && !bucket.lockable {
+        if (retention.is_some() || hold) && !lockable {
             return self.error(
                 400,
                 "InvalidRequest",
@@ -360,13 +362,13 @@ impl World {
             );
         }
         let create = request.header("if-none-match") == "*" && !self.is(&Effect::IgnoreCondition);
-        if create && bucket.current(&route.key).is_some() {
+        if create && taken {
             let why = "At least one of the pre-conditions you specified did not hold";
             return self.error(412, "PreconditionFailed", why);
         }
         let entry = self.entry(&route.bucket, request.body.clone(), retention, hold, now);
         let mut answer = Answer::new(200).header("etag", etag(&entry));
-        if bucket.versioned {
+        if versioned {
             answer = answer.header("x-amz-version-id", entry.id.as_str());
         }
         if let Some(bucket) = self.buckets.get_mut(&route.bucket) {

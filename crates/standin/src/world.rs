@@ -69,6 +69,8 @@ pub struct World {
     /// What is wrong with the request being answered.
     pub(crate) effect: Option<Effect>,
     serial: i64,
+    /// What a bucket is that isn't there.
+    pub(crate) nothing: Bucket,
 }
 
 /// What a request is about.
@@ -86,7 +88,17 @@ impl World {
     #[must_use]
     pub fn new(dialect: Dialect, keys: Keys) -> Self {
         let (buckets, faults) = (BTreeMap::new(), Vec::new());
-        Self { dialect, keys, token: false, buckets, faults, page: 1000, effect: None, serial: 0 }
+        Self {
+            dialect,
+            keys,
+            token: false,
+            buckets,
+            faults,
+            page: 1000,
+            effect: None,
+            serial: 0,
+            nothing: Bucket::default(),
+        }
     }
 
     /// Demands a bearer token, which the client sends over TLS only.

@@ -33,7 +33,8 @@ fn run() -> Result<(), String> {
         world = world.with(name, bucket(kind)?);
     }
     let server = Server::start(world).map_err(|error| error.to_string())?;
-    let mut text = format!("export STANDIN_ENDPOINT={}\n", server.endpoint());
+    let endpoint = server.endpoint();
+    let mut text = format!("export STANDIN_ENDPOINT={endpoint}\nexport S3_ENDPOINT={endpoint}\n");
     for (name, value) in server.environment() {
         text += &format!("export {name}={value}\n");
     }
