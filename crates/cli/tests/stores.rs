@@ -253,7 +253,10 @@ fn hides_the_key(dialect: Dialect) {
     ] {
         lab.becomes([Fault::always(On::All, effect.clone())]);
         let quick = ["--timeout", "100ms", "--log-level", "trace"];
-        hidden(&lab.read("verify", &quick));
+        // It tries again for seconds what may yet be answered: once is enough.
+        if !matches!(effect, Effect::Hang | Effect::Cut | Effect::WrongBytes | Effect::HtmlPage) {
+            hidden(&lab.read("verify", &quick));
+        }
         hidden(&lab.ask("doctor", &quick));
         // It asks so often that each request's silence adds up.
         if effect != Effect::Hang {
