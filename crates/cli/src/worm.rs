@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auditseal_doctor::worm::{Outcome, holds_chains, run};
-use auditseal_doctor::{Host, Report, examine_source, examine_store};
+use auditseal_doctor::{Host, Report, examine_source, examine_state, examine_store};
 use auditseal_vault::{Attacker, Options};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
@@ -23,7 +23,7 @@ use crate::units::{duration, retention};
 pub(crate) struct Doctor {
     /// A store to examine. Repeatable.
     #[arg(long, env = "AUDITSEAL_STORE", value_name = "URL", action = ArgAction::Append,
-          value_delimiter = ' ', required_unless_present = "source")]
+          value_delimiter = ' ', required_unless_present_any = ["source", "state"])]
     store: Vec<String>,
     /// Server to talk to instead of the cloud's own: a compatible server or an emulator.
     #[arg(long, env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
@@ -41,6 +41,9 @@ pub(crate) struct Doctor {
     #[arg(long, env = "AUDITSEAL_SOURCE", value_name = "NAME=PATH",
           action = ArgAction::Append, value_parser = sources)]
     source: Vec<Sources>,
+    /// The agent's state directory, or where it is to be: is there room?
+    #[arg(long, env = "AUDITSEAL_STATE", value_name = "DIR")]
+    state: Option<PathBuf>,
     /// kube-apiserver's static pod [default: /etc/kubernetes/manifests/kube-apiserver.yaml if it is
     /// there, else the running process].
     #[arg(
@@ -111,6 +114,9 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
     };
     for source in args.source.iter().flat_map(|sources| &sources.0) {
         report.add(&format!("source {}", source.name), examine_source(&source.path, &host));
+    }
+    if let Some(state) = &args.state {
+        report.add(&format!("state {}", state.display()), examine_state(state));
     }
     let mut out = BufWriter::new(io::stdout());
     let written = match args.format {

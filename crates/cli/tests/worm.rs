@@ -87,6 +87,19 @@ fn doctor_of_a_directory() {
 }
 
 #[test]
+fn doctor_of_a_state_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let done = run(&["doctor", "--state", path.to_str().unwrap()]);
+    assert!(done.text().contains("free where the state is"), "{}", done.text());
+    assert!(!path.exists(), "doctor makes nothing");
+    fs::write(&path, "").unwrap();
+    let done = run(&["doctor", "--state", path.to_str().unwrap()]);
+    assert_eq!(done.code, 1, "{}", done.text());
+    assert!(done.text().contains("fail  state"), "{}", done.text());
+}
+
+#[test]
 fn doctor_of_a_source() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -75,6 +75,7 @@ async fn holds(store: &dyn Store) -> Fact<Holds> {
             continue;
         }
         holds.versions += 1;
+        holds.largest = holds.largest.max(version.size);
         if version.latest && is_genesis(&version.key) && holds.genesis.is_none() {
             holds.genesis = Some(version.key.clone());
         }
@@ -108,6 +109,7 @@ mod tests {
         store.hide(&second);
         let holds = holds(&store).await.unwrap();
         assert_eq!((holds.versions, holds.markers, holds.more), (4, 1, false));
+        assert_eq!(holds.largest, 1);
         assert_eq!(holds.genesis.unwrap(), genesis);
         assert_eq!(holds.newest.unwrap().0, second, "hidden or not");
     }

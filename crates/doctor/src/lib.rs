@@ -1,6 +1,6 @@
 //! Whether a store and a source are fit for an archive, found out before it matters.
 //!
-//! [`examine_store`] and [`examine_source`] gather facts and change nothing; the rules that judge
+//! [`examine_store`], [`examine_source`] and [`examine_state`] gather facts and change nothing; the rules that judge
 //! them ([`store`], [`source`], [`flags`], [`policy`]) are pure: facts in, [`Check`]s out. [`worm`]
 //! attacks a canary of its own and says what the store's lock was worth.
 
@@ -12,6 +12,7 @@ pub mod policy;
 mod report;
 mod sample;
 pub mod source;
+mod state;
 pub mod store;
 mod units;
 pub mod worm;
@@ -20,3 +21,4 @@ pub use check::{Check, Status};
 pub use gather::examine_store;
 pub use host::{Host, examine_source};
 pub use report::Report;
+pub use state::examine_state;

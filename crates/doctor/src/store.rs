@@ -8,7 +8,7 @@ use auditseal_vault::{
 };
 
 use crate::check::{Check, Status};
-use crate::units::{date, days, span};
+use crate::units::{date, days, size, span};
 
 /// What is known of a store.
 #[derive(Debug, Clone)]
@@ -44,7 +44,18 @@ pub struct Holds {
     pub genesis: Option<String>,
     /// The newest version: its key, its id, and the store's date of it.
     pub newest: Option<(String, Option<String>, i64)>,
+    /// Size of the largest version, bytes.
+    pub largest: u64,
 }
+
+/// Bytes of lines at which a batch is closed where nothing else is set: about the largest object,
+/// for not everything compresses.
+const BATCH: u64 = 16 << 20;
+/// What one put may have, bytes: AWS's documentation of PutObject, Google's of its quotas, Azure's
+/// of Put Blob.
+const S3_PUT: u64 = 5 << 30;
+const GOOGLE_PUT: u64 = 5 << 40;
+const AZURE_PUT: u64 = 5000 << 20;
 
 /// A lock may end so much earlier than the store's own date of the object plus the period: the two
 /// are taken at different moments.
@@ -63,7 +74,7 @@ pub fn check(store: &StoreFacts) -> Vec<Check> {
     checks.extend([store.lifecycle(), store.public(), store.permissions(), store.encryption()]);
     checks.extend(store.soft_delete());
     checks.extend(store.uniform_access());
-    checks.push(store.clock());
+    checks.extend([store.largest_put(), store.clock()]);
     checks
 }
 
@@ -475,6 +486,32 @@ impl StoreFacts {
             ),
             Err(error) => Some(Check::unanswered(name, error)),
         }
+    }
+
+    /// Nothing is put to find it out: what was stored, or what the cloud says, must do.
+    fn largest_put(&self) -> Check {
+        let name = "largest-put";
+        let seen = self.holds.as_ref().map_or(0, |holds| holds.largest);
+        let batch = size(BATCH);
+        if seen >= BATCH {
+            return Check::pass(name, format!("it took an object of {}", size(seen)));
+        }
+        let said = match self.site.provider {
+            Provider::S3 => S3_PUT,
+            Provider::Google => GOOGLE_PUT,
+            _ => AZURE_PUT,
+        };
+        if self.endpoint.is_none() {
+            let found = format!("{} by the cloud's documentation, a batch has {batch}", size(said));
+            return Check::pass(name, found);
+        }
+        let found = match seen {
+            0 => "the server doesn't tell, and nothing is stored yet".to_owned(),
+            _ => format!("the server doesn't tell; the largest object so far has {}", size(seen)),
+        };
+        Check::unknown(name, found)
+            .why(format!("a batch has up to {batch} unless --batch-size or one line says more; what refuses it with 413 stops the chain there"))
+            .fix("let the server, and any proxy before it, take more than --batch-size: in nginx client_max_body_size")
     }
 
     fn clock(&self) -> Check {

@@ -1,7 +1,11 @@
 //! What every [`Store`] must do, checked against any of them: for tests and for trying a server.
 //!
-//! The same cases run on the double and on real servers, so that neither the double nor a server's
+//! The same cases run on the doubles and on real servers, so that neither a double nor a server's
 //! imitation of S3 can drift from what the commit protocol relies on.
+
+mod attacked;
+mod report;
+mod suite;
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
@@ -10,84 +14,42 @@ use crate::error::{Error, Kind};
 use crate::store::{LockMode, ObjectInfo, Store, Version};
 use crate::{Canary, canary};
 
+pub use attacked::{Attack, SHADOW, attacked};
+pub use report::{Case, Outcome, Report};
+pub use suite::{Asked, Bench, Open, suite};
+
 /// Size of the large object, bytes: more than a batch, and than any client's buffer.
 const LARGE: usize = 20 * 1024 * 1024;
 
-/// What a store showed: a line for each case that it passed, and for each that it can't be held to.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The cases that it passed.
-    pub passed: Vec<&'static str>,
-    /// What it can't do, or does in its own way.
-    pub notes: Vec<String>,
-}
-
-impl Report {
-    fn add(
-        &mut self,
-        case: &'static str,
-        outcome: Result<Vec<String>, Failed>,
-    ) -> Result<(), String> {
-        let notes = outcome.map_err(|Failed(why)| format!("{case}: {why}"))?;
-        self.passed.push(case);
-        self.notes.extend(notes.into_iter().map(|note| format!("{case}: {note}")));
-        Ok(())
-    }
-}
-
 /// Checks a store whose prefix holds nothing yet; it leaves its objects behind, for they may be
 /// undeletable.
-///
-/// # Errors
-/// The first case that failed, in words.
-pub async fn run(store: &dyn Store) -> Result<Report, String> {
-    let plain = |outcome: Result<(), Failed>| outcome.map(|()| Vec::new());
+pub async fn run(store: &dyn Store) -> Report {
+    let plain = |outcome: Result<(), Failed>| outcome.map(|()| Done::Passed(Vec::new()));
     let mut report = Report::default();
-    report.add("an empty prefix", plain(empty_prefix(store).await))?;
-    report.add("put once", plain(put_once(store).await))?;
-    report.add("absent objects", plain(absent(store).await))?;
-    report.add("the end of an object", plain(tails(store).await))?;
-    report.add("limits", plain(limits(store).await))?;
-    report.add("an empty object", plain(empty_object(store).await))?;
-    report.add("listing", plain(listing(store).await))?;
-    report.add("refused keys", plain(refused_keys(store).await))?;
-    report.add("racing writers", plain(racing_writers(store).await))?;
-    report.add("a large object", plain(large_object(store).await))?;
-    report.add("versions", versions(store).await)?;
-    report.add("locks", locks(store).await)?;
-    report.add("the canary", plain(create_only(store).await))?;
-    Ok(report)
+    report.add("an empty prefix", plain(empty_prefix(store).await));
+    report.add("put once", plain(put_once(store).await));
+    report.add("absent objects", plain(absent(store).await));
+    report.add("the end of an object", plain(tails(store).await));
+    report.add("limits", plain(limits(store).await));
+    report.add("an empty object", plain(empty_object(store).await));
+    report.add("listing", plain(listing(store).await));
+    report.add("refused keys", plain(refused_keys(store).await));
+    report.add("racing writers", plain(racing_writers(store).await));
+    report.add("a large object", plain(large_object(store).await));
+    report.add("versions", versions(store).await);
+    report.add("locks", locks(store).await);
+    report.add("the canary", plain(create_only(store).await));
+    report
 }
 
-/// What somebody does who may put and delete, but not destroy versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attack {
-    /// Deletes the object by its key.
-    Hide,
-    /// Puts [`SHADOW`] at the key, whatever is there.
-    Shadow,
+pub(crate) struct Failed(String);
+
+/// How a case ended that didn't fail: with what is worth saying, or with why the store can't be
+/// held to it.
+enum Done {
+    Passed(Vec<String>),
+    Cannot(String),
 }
-
-/// The bytes that [`Attack::Shadow`] puts.
-pub const SHADOW: &[u8] = b"something else\n";
-
-/// Checks that a store with versions still gives what was put, whatever `attack` did to it; it
-/// returns whether the store let it.
-///
-/// # Errors
-/// The first case that failed, in words.
-pub async fn attacked(
-    store: &dyn Store,
-    mut attack: impl FnMut(Attack, &str) -> bool,
-) -> Result<Report, String> {
-    let mut report = Report::default();
-    report.add("a hidden object", hidden(store, &mut attack).await)?;
-    report.add("a shadowed object", shadowed(store, &mut attack).await)?;
-    report.add("strange keys", strange_keys(store, &mut attack).await)?;
-    Ok(report)
-}
-
-struct Failed(String);
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
@@ -295,7 +257,7 @@ async fn reads_as(
     require(info.size == length && pieces.concat() == bytes[..], "its stream isn't its own")
 }
 
-async fn versions(store: &dyn Store) -> Result<Vec<String>, Failed> {
+async fn versions(store: &dyn Store) -> Result<Done, Failed> {
     let mut put = Vec::new();
     for at in 0..3 {
         let key = format!("version/a/{at}");
@@ -329,26 +291,29 @@ async fn versions(store: &dyn Store) -> Result<Vec<String>, Failed> {
     fails_as(first, Kind::Invalid, "a listing of a//b")?;
     let mut notes = Vec::new();
     if found.iter().all(|version| version.id.is_none()) {
-        notes.push("the store has none".to_owned());
-    } else if put.iter().any(|(_, _, made)| made.is_none()) {
+        return Ok(Done::Cannot("the store keeps none".to_owned()));
+    }
+    if put.iter().any(|(_, _, made)| made.is_none()) {
         notes.push("a put doesn't tell the version that it made".to_owned());
     }
-    Ok(notes)
+    Ok(Done::Passed(notes))
 }
 
-async fn locks(store: &dyn Store) -> Result<Vec<String>, Failed> {
+async fn locks(store: &dyn Store) -> Result<Done, Failed> {
     let version = store.put_new("lock/one", noise(5, 12)).await?.version;
     let absent = store.lock("lock/other", None).await;
     fails_as(absent, Kind::NotFound, "the lock of an absent object")?;
     let lock = store.lock("lock/one", version.as_deref()).await?;
     require(store.lock("lock/one", None).await? == lock, "the latest version has another lock")?;
     match (lock.mode, lock.until) {
-        (LockMode::None, None) => Ok(vec!["the store locks nothing".to_owned()]),
-        (LockMode::Undisclosed, None) => Ok(vec!["the store doesn't tell how firmly".to_owned()]),
+        (LockMode::None, None) => Ok(Done::Cannot("the store locks nothing".to_owned())),
+        (LockMode::Undisclosed, None) => {
+            Ok(Done::Passed(vec!["the store doesn't tell how firmly".to_owned()]))
+        }
         (LockMode::Governance | LockMode::Compliance, Some(until)) => {
             let info = store.get("lock/one", version.as_deref(), 5).await?.info;
             require(until > info.modified, "the lock ended before it began")?;
-            Ok(vec![format!("{:?} by the {:?}", lock.mode, lock.by).to_lowercase()])
+            Ok(Done::Passed(vec![format!("{:?} by the {:?}", lock.mode, lock.by).to_lowercase()]))
         }
         _ => Err(Failed(format!("a lock can't be {lock:?}"))),
     }
@@ -361,87 +326,4 @@ async fn create_only(store: &dyn Store) -> Result<(), Failed> {
     let found = canary(store, "canary/genesis").await;
     require(found == Canary::Honoured, &format!("it is {found:?}"))?;
     require(listed(store, "canary").await?.len() == 1, "it left a version behind")
-}
-
-async fn hidden(
-    store: &dyn Store,
-    attack: &mut impl FnMut(Attack, &str) -> bool,
-) -> Result<Vec<String>, Failed> {
-    let (key, bytes) = ("attacked/hidden/1", noise(100, 14));
-    store.put_new(key, bytes.clone()).await?;
-    require(attack(Attack::Hide, key), "the attack on it failed")?;
-    fails_as(store.get(key, None, 100).await, Kind::NotFound, "a get of a hidden object")?;
-    fails_as(store.lock(key, None).await, Kind::NotFound, "the lock of a hidden object")?;
-    require(keys(store, "attacked/hidden").await?.is_empty(), "a hidden object is listed")?;
-    let found = listed(store, "attacked/hidden").await?;
-    let mut notes = Vec::new();
-    match found.iter().find(|version| version.marker) {
-        Some(marker) => {
-            require(marker.latest && marker.key == key, "the marker isn't the latest")?;
-            let read = store.get(key, marker.id.as_deref(), 100).await;
-            fails_as(read, Kind::NotFound, "a get of the marker")?;
-        }
-        None => notes.push("deleting leaves no marker".to_owned()),
-    }
-    let originals = found.iter().filter(|version| !version.marker);
-    require(originals.clone().count() == 1, &format!("it lists {found:?}"))?;
-    for version in originals {
-        require(!version.latest, "a hidden version passes for the latest")?;
-        reads_as(store, key, version.id.as_deref(), &bytes).await?;
-    }
-    match store.put_new(key, noise(100, 15)).await {
-        Ok(_) => notes.push("a create after that succeeds".to_owned()),
-        Err(error) => notes.push(format!("a create after that fails as {}", error.kind().name())),
-    }
-    Ok(notes)
-}
-
-async fn shadowed(
-    store: &dyn Store,
-    attack: &mut impl FnMut(Attack, &str) -> bool,
-) -> Result<Vec<String>, Failed> {
-    let (key, bytes) = ("attacked/shadowed/1", noise(100, 16));
-    store.put_new(key, bytes.clone()).await?;
-    let lock = store.lock(key, None).await?;
-    require(attack(Attack::Shadow, key), "the attack on it failed")?;
-    require(store.get(key, None, 100).await?.bytes == SHADOW, "the shadow isn't the latest")?;
-    let found = listed(store, "attacked/shadowed").await?;
-    require(found.len() == 2, &format!("it lists {found:?}"))?;
-    for version in &found {
-        let expected = if version.latest { Bytes::from_static(SHADOW) } else { bytes.clone() };
-        reads_as(store, key, version.id.as_deref(), &expected).await?;
-    }
-    let original = found.iter().find(|version| !version.latest);
-    let original = original.ok_or(Failed("both versions are the latest".to_owned()))?;
-    let kept = store.lock(key, original.id.as_deref()).await?;
-    require(kept == lock, &format!("its lock was {lock:?} and is {kept:?}"))?;
-    Ok(Vec::new())
-}
-
-/// Keys that nobody of ours would choose must not keep the others from being listed.
-async fn strange_keys(
-    store: &dyn Store,
-    attack: &mut impl FnMut(Attack, &str) -> bool,
-) -> Result<Vec<String>, Failed> {
-    store.put_new("attacked/strange/1", noise(10, 17)).await?;
-    let strange = ["attacked/strange//2", "attacked/strange/a b+%41&<x>/ö", "attacked/strange/.3"];
-    let (taken, refused): (Vec<&str>, Vec<&str>) =
-        strange.into_iter().partition(|key| attack(Attack::Shadow, key));
-    let mut expected = vec!["attacked/strange/1".to_owned()];
-    expected.extend(taken.into_iter().map(str::to_owned));
-    let refused = refused.into_iter().map(|key| format!("the store refuses {key}"));
-    let mut notes: Vec<String> = refused.collect();
-    let found = keys(store, "attacked/strange").await?;
-    let slashes = |keys: &[String]| keys.iter().any(|key| key.contains("//"));
-    if slashes(&expected) && !slashes(&found) {
-        notes.push("the store makes a/b of a//b".to_owned());
-        expected.iter_mut().for_each(|key| *key = key.replace("//", "/"));
-    }
-    expected.sort();
-    require(found == expected, &format!("it lists {found:?}"))?;
-    let found = listed(store, "attacked/strange").await?;
-    let mut found: Vec<String> = found.into_iter().map(|version| version.key).collect();
-    found.sort();
-    require(found == expected, &format!("it lists versions of {found:?}"))?;
-    Ok(notes)
 }

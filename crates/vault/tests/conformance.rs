@@ -1,17 +1,14 @@
 //! The same cases on the double, on a directory and, on demand, on a real server.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use auditseal_vault::conformance::{Attack, SHADOW};
+use auditseal_vault::conformance::{Attack, Bench, SHADOW, suite};
 use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{
-    BucketLock, Encryption, Kind, Lock, LockMode, Options, Retention, Versioning, conformance, open,
-};
+use auditseal_vault::{BucketLock, Encryption, Kind, Lock, LockMode, Options, conformance, open};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 
 fn creating() -> Options {
     Options { create: true, ..Options::default() }
@@ -19,12 +16,17 @@ fn creating() -> Options {
 
 #[tokio::test]
 async fn the_double_conforms() {
-    let report = conformance::run(&MemoryStore::new()).await.unwrap();
-    assert_eq!(report.notes, ["versions: the store has none", "locks: the store locks nothing"]);
+    let none = ["versions: the store keeps none", "locks: the store locks nothing"];
+    let report = conformance::run(&MemoryStore::new()).await;
+    assert_eq!(
+        (report.failures(), report.notes()),
+        (String::new(), none.map(str::to_owned).into())
+    );
     let store = MemoryStore::versioned();
     store.set_lock(Some(Lock { mode: LockMode::Compliance, until: Some(1), ..Lock::NONE }));
-    let report = conformance::run(&store).await.unwrap();
-    assert_eq!(report.notes, ["locks: compliance by the version"]);
+    let report = conformance::run(&store).await;
+    assert_eq!((report.failures().as_str(), report.cases.len()), ("", 13));
+    assert_eq!(report.notes(), ["locks: compliance by the version"]);
     let attacked = conformance::attacked(&store, |attack, key| match attack {
         Attack::Hide => {
             store.hide(key);
@@ -32,8 +34,9 @@ async fn the_double_conforms() {
         }
         Attack::Shadow => !store.shadow(key, SHADOW).is_empty(),
     });
-    let notes = attacked.await.unwrap().notes;
-    assert_eq!(notes, ["a hidden object: a create after that succeeds"]);
+    let attacked = attacked.await;
+    assert_eq!((attacked.failures().as_str(), attacked.cases.len()), ("", 3));
+    assert_eq!(attacked.notes(), ["a hidden object: a create after that succeeds"]);
 }
 
 #[tokio::test]
@@ -42,8 +45,12 @@ async fn a_directory_conforms() {
     let url = format!("file://{}/not/yet there", root.path().display());
     let missing = open(&url, &Options::default()).unwrap_err();
     assert_eq!(missing.kind(), Kind::NoBucket, "{missing}");
-    let report = conformance::run(&*open(&url, &creating()).unwrap()).await.unwrap();
-    assert_eq!(report.notes, ["versions: the store has none", "locks: the store locks nothing"]);
+    let report = conformance::run(&*open(&url, &creating()).unwrap()).await;
+    assert_eq!(report.failures(), "");
+    assert_eq!(
+        report.notes(),
+        ["versions: the store keeps none", "locks: the store locks nothing"]
+    );
     // What one process wrote, another sees.
     let again = open(&url.replace(' ', "%20"), &Options::default()).unwrap();
     assert_eq!(again.get("list/x", None, 100).await.unwrap().bytes, "list/x");
@@ -60,122 +67,55 @@ fn real() -> Options {
     }
 }
 
-/// `AUDITSEAL_TEST_STORE` is the URL of a store under an empty prefix.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `AUDITSEAL_TEST_STORE` is the URL of an empty bucket, `AUDITSEAL_TEST_MISSING` that of one which
+/// isn't there. `AUDITSEAL_TEST_ATTACK` is a command that, given `hide KEY` or `shadow KEY`, deletes
+/// the object at that key below the bucket's prefix `attacked` by its key, or puts other bytes over
+/// it. `AUDITSEAL_TEST_LOCK_DAYS` is for how long the bucket locks in COMPLIANCE mode by default.
+/// What each case came to is written to the file `AUDITSEAL_TEST_LINES`.
 #[tokio::test]
 #[ignore = "needs a server"]
 async fn a_real_server_conforms() {
-    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
-    let store = open(&url, &real()).unwrap();
-    let report = conformance::run(&*store).await.unwrap();
-    println!("{report:#?}");
-}
-
-/// As above; `AUDITSEAL_TEST_ATTACK` is a command that, given `hide KEY` or `shadow KEY`, deletes
-/// that object by its key, or puts other bytes over it. `KEY` is relative to the store's URL.
-#[tokio::test]
-#[ignore = "needs a server"]
-async fn a_real_server_keeps_what_is_attacked() {
-    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
-    let command = std::env::var("AUDITSEAL_TEST_ATTACK").expect("AUDITSEAL_TEST_ATTACK is set");
-    let store = open(&url, &real()).unwrap();
-    let report = conformance::attacked(&*store, |attack, key| {
-        let verb = if attack == Attack::Hide { "hide" } else { "shadow" };
-        let script = format!("{command} {verb} '{key}'");
-        let status = std::process::Command::new("sh").args(["-c", &script]).status();
-        status.unwrap().success()
+    let url = variable("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
+    let command = variable("AUDITSEAL_TEST_ATTACK");
+    let encryption = variable("AUDITSEAL_TEST_SSE_S3").map(|_| Encryption::S3Managed);
+    let lock = variable("AUDITSEAL_TEST_LOCK_DAYS").map(|days| {
+        let period = Some(Duration::from_secs(86_400 * days.parse::<u64>().unwrap()));
+        BucketLock { enabled: true, mode: LockMode::Compliance, period }
     });
-    println!("{:#?}", report.await.unwrap());
-}
-
-/// As above, in a bucket with Object Lock or what its cloud has like it: each object gets a lock of
-/// two days, a legal hold where `AUDITSEAL_TEST_HOLD` is set, S3's own encryption where
-/// `AUDITSEAL_TEST_SSE_S3` is, and is as create-only as ever.
-#[tokio::test]
-#[ignore = "needs a server"]
-async fn a_real_server_locks_as_asked() {
-    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
-    let legal_hold = std::env::var_os("AUDITSEAL_TEST_HOLD").is_some();
-    let encryption = std::env::var_os("AUDITSEAL_TEST_SSE_S3").map(|_| Encryption::S3Managed);
-    let duration = Duration::from_secs(2 * 86_400);
-    for (at, compliance) in [false, true].into_iter().enumerate() {
-        let retention = Some(Retention { compliance, duration });
-        let options = Options { retention, legal_hold, encryption: encryption.clone(), ..real() };
-        let store = open(&url, &options).unwrap();
-        let key = format!("locked-as-asked/{at}");
-        let before = micros(SystemTime::now());
-        let version = store.put_new(&key, Bytes::from_static(b"x")).await.unwrap().version;
-        let lock = store.lock(&key, version.as_deref()).await.unwrap();
-        let mode = if compliance { LockMode::Compliance } else { LockMode::Governance };
-        assert_eq!((lock.mode, lock.legal_hold), (mode, legal_hold), "{lock:?}");
-        let until = lock.until.unwrap();
-        assert!(
-            until >= before + micros(UNIX_EPOCH + duration),
-            "{until} is short of what was asked"
-        );
-        assert!(
-            until <= micros(SystemTime::now() + duration) + 1_000_000,
-            "{until} is far beyond it"
-        );
-        assert_eq!(store.get(&key, version.as_deref(), 9).await.unwrap().bytes, "x");
-        let again = store.put_new(&key, Bytes::from_static(b"y")).await.unwrap_err();
-        assert_eq!(again.kind(), Kind::AlreadyExists, "{again}");
+    let bench = Bench {
+        open: &|below, (retention, legal_hold)| {
+            let encryption = retention.and(encryption.clone());
+            let options = Options { retention, legal_hold, encryption, ..real() };
+            open(&format!("{url}/{below}"), &options)
+        },
+        attack: &mut |attack, key| {
+            let verb = if attack == Attack::Hide { "hide" } else { "shadow" };
+            let command =
+                command.as_ref().expect("AUDITSEAL_TEST_ATTACK is set: it keeps versions");
+            let script = format!("{command} {verb} '{key}'");
+            let status = std::process::Command::new("sh").args(["-c", &script]).status();
+            status.unwrap().success()
+        },
+        archive: None,
+        missing: match variable("AUDITSEAL_TEST_MISSING") {
+            Some(url) => Ok(open(&url, &real()).unwrap()),
+            None if url.starts_with("file:") => Err("a directory that isn't there can't be opened"),
+            None => Err("the server says of it what it says of a missing object"),
+        },
+        // More than a page of any but Azure's.
+        many: 1203,
+        lock,
+    };
+    let report = suite(bench).await.unwrap();
+    println!("{report}");
+    if let Some(file) = variable("AUDITSEAL_TEST_LINES") {
+        fs::write(file, report.to_string()).unwrap();
     }
-}
-
-/// As above; more objects than any page but Azure's holds.
-#[tokio::test]
-#[ignore = "needs a server"]
-async fn a_real_server_lists_page_after_page() {
-    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
-    let store = open(&url, &real()).unwrap();
-    let keys: BTreeSet<String> = (0..1_203).map(|at| format!("many/a b+{at}")).collect();
-    let puts = keys.iter().map(|key| store.put_new(key, Bytes::from_static(b"x")));
-    let puts: Vec<_> = futures::stream::iter(puts).buffer_unordered(8).try_collect().await.unwrap();
-    assert_eq!(puts.len(), keys.len());
-    let found: Vec<_> = store.list("many").try_collect().await.unwrap();
-    assert_eq!(found.len(), keys.len(), "each once");
-    assert_eq!(found.into_iter().map(|info| info.key).collect::<BTreeSet<_>>(), keys);
-    let found: Vec<_> = store.versions("many").try_collect().await.unwrap();
-    assert_eq!(found.len(), keys.len(), "each once");
-    assert_eq!(found.into_iter().map(|version| version.key).collect::<BTreeSet<_>>(), keys);
-}
-
-/// As above, in a bucket whose default retention is COMPLIANCE for one day.
-#[tokio::test]
-#[ignore = "needs a server"]
-async fn a_real_server_tells_its_settings() {
-    let url = std::env::var("AUDITSEAL_TEST_STORE").expect("AUDITSEAL_TEST_STORE is a store's URL");
-    let facts = open(&url, &real()).unwrap().facts().await;
-    println!("{facts:#?}");
-    assert_eq!(facts.versioning.unwrap(), Versioning::On);
-    let period = Some(Duration::from_secs(86_400));
-    let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period };
-    assert_eq!(facts.lock.unwrap(), lock);
-    assert_eq!(facts.lifecycle.unwrap(), []);
-    let skew = facts.time.unwrap() - micros(SystemTime::now());
-    assert!(skew.abs() < 60_000_000, "{skew}");
-}
-
-fn micros(time: SystemTime) -> i64 {
-    i64::try_from(time.duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
-}
-
-/// As above; the bucket that `AUDITSEAL_TEST_MISSING` names doesn't exist on that server. Nothing is
-/// put: some servers create the bucket for a writer who is its administrator.
-#[tokio::test]
-#[ignore = "needs a server"]
-async fn a_missing_bucket_is_no_missing_object() {
-    let url = std::env::var("AUDITSEAL_TEST_MISSING").expect("AUDITSEAL_TEST_MISSING is a URL");
-    let store = open(&url, &real()).unwrap();
-    let kinds = [
-        store.get("k", None, 10).await.unwrap_err(),
-        store.tail("k", None, 10).await.unwrap_err(),
-        store.stream("k", None).await.map(|_| ()).unwrap_err(),
-        store.list("").try_collect::<Vec<_>>().await.unwrap_err(),
-    ];
-    for error in kinds {
-        assert_eq!(error.kind(), Kind::NoBucket, "{error}");
-    }
+    assert_eq!(report.failures(), "");
 }
 
 #[tokio::test]

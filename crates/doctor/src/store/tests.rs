@@ -408,3 +408,25 @@ fn commands_name_the_bucket_and_its_server() {
         "aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket b --endpoint-url http://h:1"
     );
 }
+
+#[test]
+fn the_largest_put_is_what_was_seen_or_said() {
+    for (url, words) in
+        [("s3://b", "5.0 GiB by"), ("gs://b", "5.0 TiB by"), ("az://a/b", "4.9 GiB by")]
+    {
+        let check = found(&sound(url), "largest-put");
+        assert!(check.status == Status::Pass && check.found.starts_with(words), "{check:?}");
+    }
+    let elsewhere = |largest| {
+        let mut store = sound("s3://b");
+        store.endpoint = Some("http://127.0.0.1:9".to_owned());
+        store.holds.as_mut().unwrap().largest = largest;
+        found(&store, "largest-put")
+    };
+    assert_eq!(elsewhere(16 << 20).status, Status::Pass);
+    let short = elsewhere((16 << 20) - 1);
+    assert_eq!((short.status, short.essential), (Status::Unknown, false));
+    assert!(short.found.contains("the largest object so far has 16.0 MiB"), "{}", short.found);
+    assert!(short.fix.unwrap().contains("client_max_body_size"));
+    assert!(elsewhere(0).found.contains("nothing is stored yet"));
+}

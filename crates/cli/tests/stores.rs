@@ -1,0 +1,278 @@
+//! Stores that fail, and stores that lie: what each command makes of them, through the program.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod node;
+
+use std::process::Command;
+
+use auditseal_standin::{Bucket, Dialect, Effect, Fault, Keys, On, Retention, Server, World, time};
+use node::{Done, Node, events, finish, program};
+
+/// A node, and a server with one bucket that locks for a day.
+struct Lab {
+    node: Node,
+    server: Server,
+}
+
+const ORIGIN: &str = "prod/cp-1/audit";
+
+impl Lab {
+    fn new(dialect: Dialect) -> Self {
+        let rule = Some(Retention { firm: true, until: time::DAY });
+        let bucket = Bucket { versioned: true, lockable: true, default: rule, ..Bucket::default() };
+        let world = World::new(dialect, Keys::fresh().unwrap()).with("bucket", bucket);
+        Self { node: Node::with(&events(0, 40)), server: Server::start(world).unwrap() }
+    }
+
+    /// From now on the server is like that, and in nothing else bad.
+    fn becomes(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.server.world().faults = faults.into_iter().collect();
+    }
+
+    fn at(&self, command: &mut Command, args: &[&str]) -> Done {
+        let scheme = match self.server.world().dialect() {
+            Dialect::Google => "gs",
+            Dialect::Azure => "az",
+            _ => "s3",
+        };
+        let store = format!("{scheme}://bucket/k8s");
+        command.args(["--store", &store, "--endpoint", &self.server.endpoint()]).args(args);
+        finish(command.env("NO_PROXY", "127.0.0.1").envs(self.server.environment()))
+    }
+
+    fn backfill(&self, args: &[&str]) -> Done {
+        let mut command = self.node.bare("backfill");
+        command.args(["--source", &format!("audit={}", self.node.shown("logs/audit.log"))]);
+        self.at(&mut command, args)
+    }
+
+    fn read(&self, command: &str, args: &[&str]) -> Done {
+        let mut program = program();
+        program.args([command, "--origin", ORIGIN, "--vkey", &self.node.vkey]);
+        self.at(&mut program, args)
+    }
+
+    fn ask(&self, command: &str, args: &[&str]) -> Done {
+        self.at(program().arg(command), args)
+    }
+
+    /// What verify says, and that cat gives the log back all the same.
+    fn verdict(&self) -> Done {
+        assert!(self.read("cat", &[]).out == self.node.source(), "cat gives the log back");
+        self.read("verify", &[])
+    }
+}
+
+#[test]
+fn a_sound_store_passes() {
+    for dialect in [Dialect::Aws, Dialect::Minio, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        // Objects, versions and markers come in pages of three.
+        lab.server.world().page = 3;
+        lab.backfill(&["--require-retention", "1d"]).ok();
+        assert!(lab.verdict().ok().text().contains("COMPLETE until="));
+        lab.read("verify", &["--require-retention", "1d"]).ok();
+        assert_eq!(lab.read("verify", &["--require-retention", "30d"]).code, 1);
+    }
+}
+
+#[test]
+fn a_store_that_ignores_the_condition_is_refused() {
+    for dialect in [Dialect::Aws, Dialect::Google, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        lab.becomes([Fault::always(On::Put, Effect::IgnoreCondition)]);
+        lab.backfill(&[]).refused("ignores If-None-Match");
+        let doctor = lab.ask("doctor", &[]);
+        assert_eq!(doctor.code, 1, "{}", doctor.text());
+        assert!(doctor.text().contains("fail  create-only"), "{}", doctor.text());
+        let allowed = lab.backfill(&["--allow-overwrite-store"]).ok();
+        assert!(allowed.err.contains("the store puts over objects"), "{}", allowed.err);
+    }
+}
+
+/// What it claims can't be told from the truth, except by trying.
+#[test]
+fn a_store_that_lies_about_its_locks_is_found_out_by_worm_test() {
+    let lab = Lab::new(Dialect::Aws);
+    lab.becomes([Fault::always(On::All, Effect::ClaimLock)]);
+    let table = lab.ask("worm-test", &["--require-retention", "365d"]);
+    assert_eq!(table.code, 1, "{}", table.text());
+    assert!(table.text().contains("COMPLIANCE until"), "it says: {}", table.text());
+    assert!(table.text().contains("BYTES LOST"), "and does: {}", table.text());
+    assert!(table.text().contains("NOT SAFE"), "{}", table.text());
+    lab.becomes([]);
+    let honest = lab.ask("worm-test", &[]);
+    assert_eq!(honest.code, 0, "{}", honest.text());
+}
+
+#[test]
+fn a_lock_that_is_a_day_short_is_an_alarm() {
+    for dialect in [Dialect::Aws, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        lab.becomes([Fault::always(On::Put, Effect::ShortLock)]);
+        let asked = ["--retention", "9d", "--require-retention", "9d"];
+        let done = lab.backfill(&asked);
+        assert_eq!(done.code, 1, "{}", done.err);
+        assert!(done.err.contains("the lock falls short of what is demanded"), "{}", done.err);
+        let found = lab.read("verify", &["--require-retention", "9d"]);
+        assert_eq!(found.code, 1, "{}", found.text());
+        assert!(found.text().contains("WEAK_WORM "), "{}", found.text());
+        lab.read("verify", &["--require-retention", "8d"]).ok();
+        let doctor = lab.ask("doctor", &["--require-retention", "9d"]);
+        assert_eq!(doctor.code, 1, "{}", doctor.text());
+    }
+}
+
+#[test]
+fn who_may_not_read_locks_is_told_so() {
+    let lab = Lab::new(Dialect::Aws);
+    lab.becomes([Fault::always(On::All, Effect::HideLock)]);
+    let done = lab.backfill(&["--require-retention", "1d"]);
+    assert_eq!(done.code, 2, "{}", done.err);
+    assert!(done.err.contains("s3:GetObjectRetention"), "{}", done.err);
+    let found = lab.read("verify", &["--require-retention", "1d"]);
+    assert_eq!(found.code, 2, "{}{}", found.text(), found.err);
+    lab.read("verify", &[]).ok();
+}
+
+#[test]
+fn a_store_that_returns_another_version_is_not_believed() {
+    for dialect in [Dialect::Aws, Dialect::Minio, Dialect::Google, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        lab.backfill(&[]).ok();
+        let key = {
+            let world = lab.server.world();
+            let keys: Vec<_> = world.buckets["bucket"].objects.keys().cloned().collect();
+            keys.last().unwrap().clone()
+        };
+        assert!(lab.server.world().shadow("bucket", &key, b"something else", time::now()));
+        let found = lab.verdict();
+        assert_eq!(found.code, 1, "{}", found.text());
+        assert!(found.text().contains("SHADOWED "), "{}", found.text());
+        lab.becomes([Fault::always(On::All, Effect::OtherVersion)]);
+        let found = lab.read("verify", &[]);
+        assert_ne!(found.code, 0, "{}", found.text());
+        let said = format!("{}{}", found.text(), found.err);
+        assert!(said.contains("was asked for, the store returned"), "{said}");
+        assert_ne!(lab.read("cat", &[]).code, 0);
+    }
+}
+
+#[test]
+fn what_was_hidden_is_found_under_each_clouds_marker() {
+    for dialect in Dialect::ALL {
+        let lab = Lab::new(dialect);
+        lab.backfill(&[]).ok();
+        let keys: Vec<_> = lab.server.world().buckets["bucket"].objects.keys().cloned().collect();
+        for key in &keys {
+            lab.server.world().hide("bucket", key, time::now());
+        }
+        let found = lab.verdict();
+        assert_eq!(found.code, 1, "{}", found.text());
+        assert!(found.text().contains("HIDDEN "), "{}", found.text());
+    }
+}
+
+#[test]
+fn an_archive_tier_is_couldnt_check() {
+    for dialect in [Dialect::Aws, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        lab.backfill(&[]).ok();
+        let keys: Vec<_> = lab.server.world().buckets["bucket"].objects.keys().cloned().collect();
+        lab.server.world().archive("bucket", keys.last().unwrap());
+        let found = lab.read("verify", &[]);
+        assert_eq!(found.code, 2, "{}{}", found.text(), found.err);
+        let said = format!("{}{}", found.text(), found.err);
+        assert!(said.contains("restore"), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_key_gets_nowhere() {
+    for dialect in [Dialect::Aws, Dialect::Azure] {
+        let lab = Lab::new(dialect);
+        let mut command = lab.node.bare("backfill");
+        command.args(["--source", &format!("audit={}", lab.node.shown("logs/audit.log"))]);
+        let other = Keys::fresh().unwrap().secret;
+        let store = if dialect == Dialect::Aws { "s3://bucket" } else { "az://bucket" };
+        command.args(["--store", store, "--endpoint", &lab.server.endpoint()]);
+        command.envs(lab.server.environment()).env("NO_PROXY", "127.0.0.1");
+        command.env("AWS_SECRET_ACCESS_KEY", &other).env("AZURE_STORAGE_ACCOUNT_KEY", &other);
+        let done = finish(command.args(["--give-up", "1s"]));
+        assert_eq!(done.code, 2, "{}", done.err);
+        assert!(lab.server.world().buckets["bucket"].objects.is_empty());
+    }
+}
+
+/// As a bad network and a busy store make them: whatever happens, it's tried again until all is
+/// there, once.
+#[test]
+fn an_archive_made_through_faults_is_whole() {
+    for (seed, dialect) in (1..=8).zip(Dialect::ALL.into_iter().cycle()) {
+        let lab = Lab::new(dialect);
+        lab.becomes(Fault::seeded(seed, 12, 40));
+        let mut codes = Vec::new();
+        for _ in 0..20 {
+            let done = lab.backfill(&["--timeout", "300ms", "--batch-size", "1KiB"]);
+            codes.push(done.code);
+            match done.code {
+                0 => break,
+                // A question of the start wasn't answered: whoever started it starts it again.
+                2 => continue,
+                _ => panic!("seed {seed}: {}", done.err),
+            }
+        }
+        assert_eq!(codes.last(), Some(&0), "seed {seed}: {codes:?}");
+        lab.becomes([]);
+        assert!(lab.verdict().ok().text().contains("COMPLETE until="), "seed {seed}");
+    }
+}
+
+/// Each way to fail, each command, every log line: none shows a credential.
+#[track_caller]
+fn hides_the_key(dialect: Dialect) {
+    let lab = Lab::new(dialect);
+    lab.backfill(&[]).ok();
+    // The account is in every URL, and S3's key id is no secret either.
+    let (_, secret) = lab.server.environment().pop().unwrap();
+    let hidden = |done: &Done| {
+        for shown in [&done.err, &done.text()] {
+            assert!(!shown.contains(secret.as_str()), "{shown}");
+            assert!(!shown.contains(&secret[secret.len() / 2..]), "a part: {shown}");
+            assert!(!shown.replace("Signature=***", "").contains("Signature="), "{shown}");
+        }
+    };
+    for effect in [
+        Effect::Refuse(403, "SignatureDoesNotMatch"),
+        Effect::StoreThenFail(500, "InternalError"),
+        Effect::Hang,
+        Effect::Cut,
+        Effect::WrongBytes,
+        Effect::HtmlPage,
+        Effect::HideLock,
+    ] {
+        lab.becomes([Fault::always(On::All, effect.clone())]);
+        let quick = ["--timeout", "100ms", "--log-level", "trace"];
+        // It tries again for seconds what may yet be answered: once is enough.
+        if !matches!(effect, Effect::Hang | Effect::Cut | Effect::WrongBytes | Effect::HtmlPage) {
+            hidden(&lab.read("verify", &quick));
+        }
+        hidden(&lab.ask("doctor", &quick));
+        // It asks so often that each request's silence adds up.
+        if effect != Effect::Hang {
+            hidden(&lab.ask("worm-test", &[&quick[..], &["--yes"]].concat()));
+        }
+        let give_up = [&quick[..], &["--give-up", "300ms", "--retention", "1d"]].concat();
+        hidden(&lab.backfill(&give_up));
+    }
+}
+
+#[test]
+fn no_credential_of_s3_shows_however_it_fails() {
+    hides_the_key(Dialect::Aws);
+}
+
+#[test]
+fn no_credential_of_azure_shows_however_it_fails() {
+    hides_the_key(Dialect::Azure);
+}

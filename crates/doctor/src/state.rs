@@ -1,0 +1,102 @@
+//! The directory where sealed batches wait: looked at, and not made.
+
+use std::path::Path;
+
+use crate::check::Check;
+use crate::units::size;
+
+/// Bytes of sealed batches that may wait where nothing else is set.
+const SPOOL: u64 = 1 << 30;
+/// Bytes without which not even one batch fits: a few of the usual size.
+const LEAST: u64 = 64 << 20;
+/// The kinds of file system that are memory: Linux's `TMPFS_MAGIC` and `RAMFS_MAGIC`.
+const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// Where the state directory is, or will be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Disk {
+    /// Bytes that its owner may still take.
+    free: u64,
+    /// All of them.
+    all: u64,
+    /// Whether it is memory.
+    memory: bool,
+}
+
+/// Checks the agent's state directory, or where it would be made.
+#[must_use]
+pub fn examine_state(path: &Path) -> Vec<Check> {
+    let Some(there) = path.ancestors().find(|folder| folder.exists()) else {
+        return vec![Check::fail("state", "neither it nor what it would be in is there")];
+    };
+    if !there.is_dir() {
+        return vec![
+            Check::fail("state", format!("{} isn't a directory", there.display()))
+                .fix("give a directory of the agent's own"),
+        ];
+    }
+    let looked = rustix::fs::statvfs(there).and_then(|disk| {
+        let memory = u64::try_from(rustix::fs::statfs(there)?.f_type).unwrap_or(0);
+        Ok(Disk {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            all: disk.f_blocks.saturating_mul(disk.f_frsize),
+            memory: MEMORY.contains(&memory),
+        })
+    });
+    match looked {
+        Ok(disk) => check(disk),
+        Err(error) => vec![Check::unknown("state-disk", error.to_string())],
+    }
+}
+
+fn check(disk: Disk) -> Vec<Check> {
+    let found = format!("{} of {} free where the state is", size(disk.free), size(disk.all));
+    let why = "when it's full nothing can be sealed, and the log's own backups are all that is left; etcd may be on it too";
+    let fix = "free some, or give another disk; keep --spool-limit, 1 GiB where it isn't set, within what is there";
+    let mut checks = vec![match disk.free {
+        0..LEAST => Check::fail("state-disk", found).why(why).fix(fix),
+        LEAST..SPOOL => Check::warn("state-disk", found).why(why).fix(fix),
+        _ => Check::pass("state-disk", found),
+    }];
+    if disk.memory {
+        checks.push(
+            Check::warn("state", "it is in memory")
+                .why("what is sealed and not stored yet is gone when the machine stops")
+                .fix("give a directory on a disk"),
+        );
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+
+    #[test]
+    fn room_is_judged() {
+        let disk = |free| Disk { free, all: 1 << 40, memory: false };
+        for (free, expected) in [
+            (LEAST - 1, Status::Fail),
+            (LEAST, Status::Warn),
+            (SPOOL - 1, Status::Warn),
+            (SPOOL, Status::Pass),
+        ] {
+            let checks = check(disk(free));
+            assert_eq!((checks.len(), checks[0].status), (1, expected), "{free}");
+        }
+        let memory = check(Disk { memory: true, ..disk(SPOOL) });
+        assert_eq!((memory[1].check, memory[1].status), ("state", Status::Warn));
+    }
+
+    #[test]
+    fn a_directory_is_looked_at_and_not_made() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("to/be/made");
+        assert!(examine_state(&path)[0].found.ends_with("free where the state is"));
+        assert!(!root.path().join("to").exists());
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(examine_state(&file.join("below"))[0].status, Status::Fail);
+    }
+}

@@ -1,0 +1,26 @@
+//! A server on loopback that stands in for S3, Google Cloud Storage and Azure Blob Storage.
+//!
+//! It speaks as much of each as the vault uses: versions and markers, locks, retention policies,
+//! conditions, signatures, pages, archive tiers. [`World`] is the server as a state machine, a
+//! request and a time in and an answer out; [`Server`] puts a socket before it. [`Fault`]s make it
+//! fail, or lie, as real ones do. It never decides what is right: the vault's conformance cases run
+//! on it and on real servers, and where they differ, this one is wrong.
+
+mod azure;
+mod bucket;
+mod fault;
+mod google;
+pub mod matrix;
+mod message;
+mod s3;
+mod server;
+mod sign;
+pub mod time;
+mod world;
+
+pub use bucket::{Bucket, Entry, Retention};
+pub use fault::{Effect, Fault, On};
+pub use message::{Answer, Request};
+pub use server::Server;
+pub use sign::Keys;
+pub use world::{Delivery, Dialect, World};
