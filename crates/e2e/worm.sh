@@ -106,8 +106,8 @@ as() {
 # keys are not those of the others.
 in_standin() (
   as aws s3 compliance 0 0 && as aws s3 governance 0 1 && as aws s3 versions 1 1 &&
-    as google gs policy 0 0 && as google gs unlocked-policy 0 0 && as google gs plain 1 1 &&
-    as azure az compliance 0 0 && as azure az governance 1 1 && as azure az policy 2 0
+    as google gs policy 0 0 && as google gs unlocked-policy 0 2 && as google gs plain 1 1 &&
+    as azure az compliance 0 0 && as azure az governance 2 1 && as azure az policy 2 0
 )
 
 failed_before=$(failures)

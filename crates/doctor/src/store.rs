@@ -280,6 +280,13 @@ impl StoreFacts {
     }
 
     fn no_default(&self) -> Check {
+        if self.site.provider == Provider::Azure {
+            return Check::unknown("lock", "possible; what is locked by default isn't told here")
+                .essential()
+                .why("a container's default policy is told to those who manage it only")
+                .fix("look whether there is one, and whether it is Locked")
+                .command(self.azure_container("immutability-policy show"));
+        }
         // Who locks each object by --retention has no default, and may have no object yet.
         let empty = self.newest.is_none() && self.require.is_none();
         let status = if empty { Status::Warn } else { Status::Fail };

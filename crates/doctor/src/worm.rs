@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use auditseal_vault::{
-    Answer, Attacker, Attempt, CanaryBytes, Error, Lock, Look, Seen, Store, clean,
+    Answer, Attacker, Attempt, CanaryBytes, Error, Lock, LockMode, LockedBy, Look, Seen, Store,
+    clean,
 };
 use futures::StreamExt;
 use serde::Serialize;
@@ -77,6 +78,9 @@ pub struct Outcome {
     pub lock: String,
     /// Why that lock is less than demanded; none when it isn't, or nothing is demanded.
     pub short: Option<String>,
+    /// What protects it is a policy of the bucket that isn't locked. Taking that away would concern
+    /// every other object, so it isn't tried, and nobody can say what the credentials are allowed.
+    pub policy_unlocked: bool,
     /// The attempts in their order.
     pub attempts: Vec<Row>,
     /// What is left of the canary.
@@ -162,6 +166,7 @@ pub async fn run(
         rows.push(row);
     }
     let (short, exit) = conclude(attacker.lock(), require, put, &rows);
+    let policy_unlocked = is_policy_unlocked(attacker.lock());
     Outcome {
         canary: attacker.key().to_owned(),
         version: attacker.version().map(str::to_owned),
@@ -170,6 +175,7 @@ pub async fn run(
             Err(error) => format!("couldn't be read: {error}"),
         },
         short,
+        policy_unlocked,
         attempts: rows,
         left: left(attacker, keep).await,
         exit,
@@ -209,7 +215,7 @@ fn conclude(
         (Ok(lock), Some(require)) => falls_short(lock, put, require).map(str::to_owned),
         _ => None,
     };
-    let unread = lock.is_err() && require.is_some();
+    let unread = (lock.is_err() && require.is_some()) || is_policy_unlocked(lock);
     let any = |verdicts: &[Verdict]| rows.iter().any(|row| verdicts.contains(&row.verdict));
     let exit = if any(&[Verdict::BytesLost, Verdict::Weakened]) || short.is_some() {
         1
@@ -219,6 +225,10 @@ fn conclude(
         0
     };
     (short, exit)
+}
+
+fn is_policy_unlocked(lock: &Result<Lock, Error>) -> bool {
+    matches!(lock, Ok(Lock { mode: LockMode::Governance, by: LockedBy::Bucket, .. }))
 }
 
 async fn left(attacker: &Attacker, keep: bool) -> String {
@@ -256,6 +266,12 @@ impl Outcome {
         writeln!(out, "canary  {}", self.left)?;
         if let Some(short) = &self.short {
             writeln!(out, "lock    less than demanded: {short}")?;
+        }
+        if self.policy_unlocked {
+            writeln!(
+                out,
+                "        the bucket's policy isn't locked: whoever may update the bucket can take it away, which wasn't tried"
+            )?;
         }
         let any = |verdict| self.attempts.iter().any(|row| row.verdict == verdict);
         let shadowed = self.attempts.iter().any(|row| {

@@ -34,6 +34,8 @@ struct Wielded {
 
 #[async_trait]
 impl Weapon for Wielded {
+    /// Deleting comes before all that sets a lock: where a store claims one and keeps none, that
+    /// would lock the canary for the first time, and the deletes that follow would be refused.
     fn attempts(&self) -> &'static [Attempt] {
         use Attempt::*;
         match self.backend.home() {
@@ -44,12 +46,12 @@ impl Weapon for Wielded {
                     Overwrite,
                     Delete,
                     PutOverMarker,
+                    DeleteVersion,
                     LiftHold,
                     Shorten,
                     ShortenBypassing,
                     LowerMode,
                     RemoveRetention,
-                    DeleteVersion,
                     DeleteBypassing,
                     DeleteBatch,
                 ],
@@ -58,22 +60,22 @@ impl Weapon for Wielded {
                     Overwrite,
                     Delete,
                     PutOverMarker,
+                    DeleteVersion,
                     LiftHold,
                     Shorten,
                     LowerMode,
                     RemoveRetention,
-                    DeleteVersion,
                 ],
                 Dialect::Azure { .. } => &[
                     CreateAgain,
                     Overwrite,
                     Delete,
                     PutOverMarker,
+                    DeleteVersion,
                     LiftHold,
                     Shorten,
                     LowerMode,
                     RemoveRetention,
-                    DeleteVersion,
                     DeleteForGood,
                 ],
             },

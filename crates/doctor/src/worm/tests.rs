@@ -1,5 +1,5 @@
 use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, LockMode, LockedBy, Operation};
+use auditseal_vault::{Kind, LockedBy, Operation};
 
 use super::*;
 
@@ -40,12 +40,12 @@ async fn compliance_keeps_the_bytes() {
             ("overwrite", Shadowed),
             ("delete", Hidden),
             ("create after delete", Shadowed),
+            ("delete version", Refused),
             ("lift legal hold", WithoutEffect),
             ("shorten retention", Refused),
             ("shorten, bypassing", Refused),
             ("lower the mode", Refused),
             ("remove retention", Refused),
-            ("delete version", Refused),
             ("delete, bypassing", Refused),
         ]
     );
@@ -63,12 +63,23 @@ async fn governance_is_bypassed() {
     assert_eq!(outcome.exit, 1);
 }
 
+/// Google's retention policy that isn't locked: no attempt shows that it can be taken away.
+#[tokio::test]
+async fn a_policy_that_is_not_locked_is_not_called_safe() {
+    let store = locked(LockMode::Compliance);
+    let attacker = store.attacker().await.unwrap();
+    let policy = |by| Ok(Lock { mode: LockMode::Governance, until: None, legal_hold: false, by });
+    let safe = run(&attacker, None, 0, false, |_| {}).await;
+    assert_eq!(conclude(&policy(LockedBy::Version), None, 0, &safe.attempts).1, 0);
+    assert_eq!(conclude(&policy(LockedBy::Bucket), None, 0, &safe.attempts).1, 2);
+}
+
 #[tokio::test]
 async fn without_a_lock_the_bytes_are_lost() {
     let outcome = test(&MemoryStore::versioned(), None).await;
     let found = verdicts(&outcome);
-    assert!(found.contains(&("shorten retention", Verdict::Pointless)), "{found:?}");
     assert!(found.contains(&("delete version", Verdict::BytesLost)), "{found:?}");
+    assert!(found.contains(&("shorten retention", Verdict::Pointless)), "{found:?}");
     assert_eq!(found.last(), Some(&("delete, bypassing", Verdict::Pointless)), "nothing is left");
     assert_eq!(outcome.exit, 1);
     assert_eq!(outcome.left, "removed, with all that the attempts put there");

@@ -88,12 +88,12 @@ impl Weapon for MemoryStore {
             Overwrite,
             Delete,
             PutOverMarker,
+            DeleteVersion,
             LiftHold,
             Shorten,
             ShortenBypassing,
             LowerMode,
             RemoveRetention,
-            DeleteVersion,
             DeleteBypassing,
         ]
     }
