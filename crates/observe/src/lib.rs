@@ -14,4 +14,5 @@ pub use rules::reconcile::{GRACE, Reconcile, Settled};
 pub use rules::reply::{Reply, respond};
 pub use rules::samples::{Reader, Sample, read};
 pub use rules::snapshot::{Chain, Counted, Process, Snapshot, State};
+pub use rules::status::{Source, Status};
 pub use server::{is_loopback, serve};

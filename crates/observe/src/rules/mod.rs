@@ -6,3 +6,4 @@ pub(crate) mod reconcile;
 pub(crate) mod reply;
 pub(crate) mod samples;
 pub(crate) mod snapshot;
+pub(crate) mod status;
