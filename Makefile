@@ -24,7 +24,7 @@ check: ## formatting, lints, documentation: all warnings are errors
 deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
 
-e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
+e2e: ## real servers: kube-apiserver, S3, Azure, GCS, Prometheus; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all
 
 torture: ## a log at 20,000 events/s while auditseal is killed, refused and out of disk; about 4 minutes

@@ -110,5 +110,11 @@ check "azure: an identity without issuer is refused" fails_with "oidc_issuer_url
 mkdir "$WORK/modules/typo" && sed 's/object_lock_enabled = true/object_lock_enable = true/' "$HERE"/terraform/aws/*.tf >"$WORK/modules/typo/all.tf"
 check "a misspelt argument is refused" fails_with "Unsupported argument" validate typo
 
+if command -v "${PROMTOOL:-promtool}" >/dev/null; then
+  check "alert rules, and a test for each" "$HERE/prometheus/check.sh"
+else
+  note "no promtool (Debian's package prometheus has it): the alert rules are not tested"
+fi
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ $failed = 0 ]

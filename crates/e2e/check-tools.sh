@@ -30,6 +30,8 @@ tool npm "installing Azurite" npm
 tool mvn "getting aircompressor, the reader of Trino" maven
 tool java "running it" default-jdk-headless
 tool javac "compiling its test" default-jdk-headless
+tool "${PROMETHEUS:-prometheus}" "scraping the agent" prometheus
+tool "${PROMTOOL:-promtool}" "testing the alert rules" prometheus
 tool python3 "DuckDB, python-zstandard, SeaweedFS and most helpers" python3
 
 if command -v python3 >/dev/null 2>&1; then

@@ -60,7 +60,9 @@ live() {
   begin=$SECONDS
   EXTRA=$flags MAXSIZE=1 MAXBACKUP=0 MODE=blocking-strict LEVEL=RequestResponse "$HERE/parts/kube.sh" up
   spawn "$dir" auditseal "$AUDITSEAL" run --cluster e2e --node node-1 --source "$kind=$dir/audit/audit.log" \
-    "${at[@]}" --key "$WORK/key" --state "$dir/state" --window 1s
+    "${at[@]}" --key "$WORK/key" --state "$dir/state" --window 1s \
+    --apiserver-metrics "$(apiserver_url)/metrics" --apiserver-token-file "$dir/token" --apiserver-ca-file "$dir/certs/apiserver.crt" \
+    --apiserver-interval 10s # longer than the log must rest: each reading is an event itself
   "$HERE/parts/kube.sh" load
   "$HERE/parts/kube.sh" quiet
   before=$("$HERE/parts/kube.sh" log | wc -l)
@@ -88,6 +90,8 @@ live() {
   between "$kind: lines of the shutdown" 0 200 $((lines - counted))
   case $kind in gzip) check "$kind: all backups are compressed" only_compressed "$dir/audit" ;; esac
 
+  check "$kind: the apiserver's count is sealed" counters "$origin" "$counted"
+  check "$kind: and no event of it is missing" eval '! grep "no seal holds" "$dir/auditseal.log"'
   check "$kind: verify" "$AUDITSEAL" verify --origin "$origin" --vkey "$vkey" "${at[@]}"
   check "$kind: cat reads it" cat_to "$dir/archived" --origin "$origin" --vkey "$vkey" "${at[@]}"
   check "$kind: byte for byte the log" cmp "$dir/log" "$dir/archived"
@@ -96,6 +100,25 @@ live() {
   printf '  %s: %s events, %s bytes in %s files, %s objects; %s; stopped in %s ms; %s s in all\n' "$kind" "$lines" "$(wc -c <"$dir/log")" \
     "$(find "$dir/audit" -type f | wc -l)" "$("$PY" "$HERE/helpers/store.py" s3 list audit-live | grep -c "/source=$kind/" || true)" \
     "$figures" "$took" $((SECONDS - begin))
+}
+
+# The address, and the token as a file: arguments are for everyone to see.
+apiserver_url() {
+  # shellcheck source=/dev/null disable=SC2154
+  (. "$KUBE_DIR/session.env" && printf '%s\n' "$TOKEN_admin" >"$KUBE_DIR/token" && printf '%s' "$API")
+}
+
+# counters ORIGIN COUNTED: the newest seal with counters has a count of this apiserver, not above the one that was read last but for its own
+# question and the shutdown's
+counters() {
+  local key found
+  # The last ones may have been sealed when the apiserver was gone already.
+  for key in $("$AUDITSEAL" ls --origin "$1" "${at[@]}" --format json | jq -r .key | tail -n 5 | tac); do
+    found=$("$AUDITSEAL" inspect "${at[@]}" "$key" | sed -n 's/^ *counters  *\([0-9]*\) events, 0 errors since .*/\1/p')
+    printf '%s: %s of %s\n' "$key" "$found" "$2"
+    [ -z "$found" ] || break
+  done
+  [ -n "$found" ] && [ "$found" -gt 0 ] && [ "$found" -le $(($2 + 200)) ]
 }
 
 cat_to() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
+use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
 use auditseal_spool::{Spool, StateDir, failpoint};
 use auditseal_tail::Reports;
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use crate::apiserver::{Counts, count};
 use crate::clock::{Clock, machine_id};
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
@@ -68,7 +70,8 @@ fn places(settings: &Settings) -> Result<Vec<Place>, Error> {
     for spec in &settings.sources {
         let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
             .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
-        places.push(Place::find(spec, origin, settings.mode)?);
+        let must_be = settings.mode == Mode::OneShot && !settings.retire;
+        places.push(Place::find(spec, origin, must_be)?);
     }
     Place::refuse_overlap(&places)?;
     read_signer(&settings.key)?;
@@ -88,6 +91,7 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
     let places = places(&settings)?;
+    progress.key(read_signer(&settings.key)?.key().to_string());
     let mut attempt = 0;
     let (_lock, spools) = loop {
         attempt += 1;
@@ -101,7 +105,7 @@ pub async fn run(
     for (place, spool) in places.into_iter().zip(spools) {
         let chain = Chain {
             spool: Arc::new(Mutex::new(spool)),
-            progress: progress.chain(),
+            progress: progress.chain(&place.origin, settings.spool_limit),
             settings: Arc::clone(&settings),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -169,7 +173,7 @@ struct Chain {
 
 impl Chain {
     async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
-        let (grace, mut overdue) = (self.settings.grace, stop.clone());
+        let (grace, mut overdue, mut linger) = (self.settings.grace, stop.clone(), stop.clone());
         let overdue = async move {
             stopped(&mut overdue).await;
             tokio::time::sleep(grace).await;
@@ -180,7 +184,25 @@ impl Chain {
         };
         let origin = self.place.origin.clone();
         self.conclude(&end);
+        self.linger(&end, &mut linger).await;
         Ok(Outcome { origin, end, tally: self.progress.tally(), head: self.head()? })
+    }
+
+    /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
+    /// restart it again and again would help nobody.
+    async fn linger(&self, end: &ChainEnd, stop: &mut watch::Receiver<bool>) {
+        let ChainEnd::Forked(key, _) = end else { return self.progress.enter(State::Ended) };
+        self.progress.enter(State::Forked(key.clone()));
+        if self.settings.stay_on_fork {
+            stopped(stop).await;
+        }
+    }
+
+    /// Reads the apiserver's count, if this source was given one, until it is dropped.
+    fn count(&self) -> Option<Counts> {
+        let spec = self.settings.apiserver.as_ref()?;
+        let ours = spec.source.as_deref().is_none_or(|name| name == self.place.origin.source());
+        ours.then(|| count(spec.clone(), Arc::clone(&self.progress), Arc::clone(&self.clock)))
     }
 
     async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<ChainEnd, Error> {
@@ -189,11 +211,12 @@ impl Chain {
         let reports = live.then(|| watch_directory(&self.place.directory, &bell));
         let config = self.config();
         let guard = self.guard(config.backoff);
+        let counts = self.count();
         let mut attempt = 0;
         loop {
             attempt += 1;
             // Begun again it goes on from the spool, as after a crash.
-            match self.run_from_spool(&config, (&bell, &reports), &guard, &stop).await {
+            match self.run_from_spool(&config, (&bell, &reports, &counts), &guard, &stop).await {
                 Err(error) => wait_for_room(error, attempt, &self.settings, &stop).await?,
                 end => return end,
             }
@@ -203,12 +226,13 @@ impl Chain {
     async fn run_from_spool(
         &self,
         config: &Config,
-        (bell, reports): (&Arc<Notify>, &Option<Reports>),
+        (bell, reports, counts): (&Arc<Notify>, &Option<Reports>, &Option<Counts>),
         guard: &Arc<Guard>,
         stop: &watch::Receiver<bool>,
     ) -> Result<ChainEnd, Error> {
         let (mut pass, mut passes, mut stored) = (None, 0, 0);
         loop {
+            self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
             let asking = Asking {
                 origin: &self.place.origin,
@@ -217,6 +241,7 @@ impl Chain {
                 store: &self.store,
                 give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
                 backoff: config.backoff,
+                only_existing: self.settings.retire,
             };
             let mut stopping = stop.clone();
             let mut past = tokio::select! {
@@ -229,6 +254,8 @@ impl Chain {
             if past.start.spooled.is_empty() && past.start.head.is_some() {
                 guard.stored(false);
             }
+            let head = past.start.head.as_ref().map(|head| &head.seal);
+            self.progress.facts().begins(head, &past.start.spooled, (self.clock)());
             let mut hands = Hands::new(
                 Source::new(&self.place, past.history, reports.clone(), self.settings.mode),
                 Arc::clone(&self.spool),
@@ -236,7 +263,7 @@ impl Chain {
                 Arc::clone(&self.clock),
                 (self.settings.compression, self.settings.jobs),
                 Arc::clone(&self.progress),
-                Arc::clone(bell),
+                (Arc::clone(bell), counts.clone()),
             )?;
             let (compression, now) = (self.settings.compression, hands.now());
             let shipper =

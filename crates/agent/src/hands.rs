@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
+use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::fs::OpenFile;
@@ -16,9 +17,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, error, info, warn};
 
+use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
+use crate::facts::seconds;
 use crate::guard::Guard;
-use crate::lag::Lag;
 use crate::progress::{ChainProgress, add};
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
@@ -42,9 +44,10 @@ pub(crate) struct Hands {
     pub(crate) progress: Arc<ChainProgress>,
     /// Rung when the source's directory changes.
     pub(crate) bell: Arc<Notify>,
+    /// The apiserver's own count, where somebody reads it.
+    counts: Option<Counts>,
     looker: Worker,
     packer: Worker,
-    lag: Arc<Mutex<Lag>>,
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
@@ -67,7 +70,7 @@ impl Hands {
         clock: Clock,
         (compression, jobs): (Compression, usize),
         progress: Arc<ChainProgress>,
-        bell: Arc<Notify>,
+        (bell, counts): (Arc<Notify>, Option<Counts>),
     ) -> Result<Self, Error> {
         Ok(Self {
             source: Arc::new(Mutex::new(source)),
@@ -78,9 +81,9 @@ impl Hands {
             compression,
             progress,
             bell,
+            counts,
             looker: Worker::new("look", 1)?,
             packer: Worker::new("pack", jobs)?,
-            lag: Arc::default(),
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: VecDeque::new(),
@@ -95,14 +98,17 @@ impl Hands {
     pub(crate) fn look(&mut self, limit: u64) {
         let (source, now) = (Arc::clone(&self.source), self.now());
         let committed = std::mem::take(&mut self.committed);
-        let (progress, lag) = (Arc::clone(&self.progress), Arc::clone(&self.lag));
+        let progress = Arc::clone(&self.progress);
         let look = move || {
-            let Looked { input, problems, taken, backlog } =
+            let Looked { input, problems, unreadable, taken, backlog } =
                 locked(&source).look(&committed, now.boot.nanos, limit)?;
             failpoint!("agent.look.after");
             let lag = {
-                let mut lag = locked(&lag);
-                lag.looked(taken, backlog.bytes, now.boot.nanos);
+                let mut facts = progress.facts();
+                facts.unreadable = unreadable;
+                let lag = &mut facts.lag;
+                let clear = unreadable == 0 && backlog.gzip_bytes == 0;
+                lag.looked(taken, backlog.bytes, clear, now.boot.nanos);
                 if lag.alarms(backlog.until_loss, now.boot.nanos) {
                     let minutes = backlog.until_loss.unwrap_or(0) / 60_000;
                     let (bytes, files) = (backlog.bytes + backlog.gzip_bytes, backlog.files);
@@ -159,6 +165,7 @@ impl Hands {
     pub(crate) fn put(&mut self, key: ObjectKey) {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
+        let progress = Arc::clone(&self.progress);
         self.tasks.spawn(async move {
             let object = object.await?;
             guard.pass().await?;
@@ -171,7 +178,10 @@ impl Hands {
                     guard.check_lock(&key, stored.version.clone(), sent);
                     Input::Stored(pin(object, stored.version).await?)
                 }
-                Err(error) => Input::Doubt(error.to_string()),
+                Err(error) => {
+                    progress.facts().cause = error.kind().name();
+                    Input::Doubt(error.to_string())
+                }
             })
         });
     }
@@ -179,7 +189,7 @@ impl Hands {
     /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
         let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
-        let guard = Arc::clone(&self.guard);
+        let (guard, progress) = (Arc::clone(&self.guard), Arc::clone(&self.progress));
         self.tasks.spawn(async move {
             let ours = object.await?;
             failpoint!("agent.read_back.before");
@@ -192,7 +202,11 @@ impl Hands {
                 }
                 Stands::Nothing => ReadBack::Absent,
                 Stands::Other(bytes) => ReadBack::Other(bytes),
-                Stands::Unknown(why) => ReadBack::Unknown(why),
+                Stands::Unknown(cause, why) => {
+                    // Of both failures the read's is the newer.
+                    progress.facts().cause = cause;
+                    ReadBack::Unknown(why)
+                }
             };
             failpoint!("agent.read_back.after");
             Ok(Input::ReadBack(found))
@@ -238,7 +252,10 @@ impl Hands {
             Report::Sealed { seal, size, .. } => {
                 self.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
                 let bytes = seal.ranges.iter().map(|range| range.end - range.start).sum();
-                locked(&self.lag).sealed(bytes);
+                let mut facts = progress.facts();
+                facts.lag.sealed(bytes);
+                facts.sealed(&seal, size);
+                drop(facts);
                 add(&progress.sealed_bytes, bytes);
                 add(&progress.lines, seal.payload.root.lines);
                 add(&progress.seals, 1);
@@ -249,17 +266,19 @@ impl Hands {
             Report::Stored(key) => {
                 add(&progress.stored, 1);
                 info!(%key, "stored");
-                self.stored(true);
+                self.stored(&key, true);
             }
             Report::FoundStored(key) => {
                 debug!(%key, "stored before");
-                self.stored(false);
+                self.stored(&key, false);
             }
             Report::Retry(key, pause) => {
+                progress.facts().retry(self.now());
                 let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
                 warn!(%key, attempt, "upload: {}; next attempt in {seconds:.1} s", pause.why);
             }
             Report::SpoolRetry(pause) => {
+                progress.facts().spool_retries += 1;
                 let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
                 error!(attempt, "commit: {}; next attempt in {seconds:.1} s", pause.why);
             }
@@ -271,11 +290,12 @@ impl Hands {
                 let name = loss.name.map(|name| name.to_string()).unwrap_or_default();
                 let (start, end, reason) = (loss.start, loss.end, loss.reason);
                 // Taken, and gone before it was packed; other losses were never taken.
-                locked(&self.lag)
-                    .sealed(end.unwrap_or(0).saturating_sub(start.unwrap_or(u64::MAX)));
+                let mut facts = progress.facts();
+                facts.lag.sealed(end.unwrap_or(0).saturating_sub(start.unwrap_or(u64::MAX)));
                 error!(name, ?start, ?end, reason, "source bytes were lost; a gap seal says so");
             }
             Report::Squatter(key, why) => {
+                progress.facts().squatted += 1;
                 error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
             }
         }
@@ -283,7 +303,8 @@ impl Hands {
 
     /// The store has something: whether it would put over it is asked beside everything else, so
     /// that a chain without new lines learns of it too. The next put waits for the answer.
-    fn stored(&mut self, sent: bool) {
+    fn stored(&mut self, key: &ObjectKey, sent: bool) {
+        self.progress.facts().stored(key, sent, self.now());
         if self.guard.stored(sent) {
             let guard = Arc::clone(&self.guard);
             self.tasks.spawn(async move { guard.pass().await.map(|()| Input::Wake) });
@@ -296,6 +317,7 @@ impl Hands {
         deadline: u64,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Input<Content>, Error> {
+        self.progress.facts().beat = self.now().boot.nanos;
         let wait = Duration::from_nanos(deadline.saturating_sub(self.now().boot.nanos)).min(NAP);
         tokio::select! {
             // First what was asked for: its results free memory and let the chain go on.
@@ -303,9 +325,11 @@ impl Hands {
             Some(done) = self.tasks.join_next() => done.unwrap_or_else(|e| Err(crashed(&e))),
             () = stopped(stop), if !self.stopped => {
                 self.stopped = true;
+                self.progress.enter(State::Stopping);
                 Ok(Input::Stop)
             }
             () = self.bell.notified() => Ok(Input::Changed),
+            counters = next_count(&mut self.counts) => Ok(Input::Counted(counters)),
             () = tokio::time::sleep(wait) => Ok(Input::Wake),
         }
     }
@@ -342,8 +366,4 @@ async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T,
 
 fn crashed(error: &tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Other, "run task", error)
-}
-
-fn seconds(nanos: u64) -> f64 {
-    Duration::from_nanos(nanos).as_secs_f64()
 }

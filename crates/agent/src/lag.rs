@@ -16,29 +16,71 @@ pub(crate) struct Lag {
     taken: u64,
     /// Bytes of these that are sealed, or lost after all.
     done: u64,
-    /// When it was first known that so many bytes are written: total, boot time in nanoseconds.
-    marks: VecDeque<(u64, u64)>,
+    /// Bytes known to be written, as of the last look.
+    written: u64,
+    /// When it was first known that so many bytes are written.
+    marks: VecDeque<Mark>,
+    /// The last look that saw all there was to see, boot time in nanoseconds.
+    clear: Option<u64>,
     /// When the last alarm was given.
     alarmed: Option<u64>,
 }
 
+/// A moment at which more was known to be written than before.
+#[derive(Debug)]
+struct Mark {
+    /// Bytes in total.
+    written: u64,
+    /// Boot time, nanoseconds.
+    since: u64,
+    /// The last clear look before it: all that was written by then is sealed when the marks before
+    /// this one are gone.
+    before: Option<u64>,
+}
+
 impl Lag {
-    /// A look handed out `taken` bytes, and left `backlog` bytes for later.
-    pub(crate) fn looked(&mut self, taken: u64, backlog: u64, now: u64) {
+    /// A look handed out `taken` bytes, and left `backlog` bytes for later. It is `clear` unless
+    /// there may be bytes that it couldn't count: compressed, or in a file that it couldn't read.
+    pub(crate) fn looked(&mut self, taken: u64, backlog: u64, clear: bool, now: u64) {
         self.taken += taken;
-        let written = self.taken + backlog;
-        if self.marks.back().is_none_or(|(last, _)| *last < written) {
-            self.marks.push_back((written, now));
+        self.written = self.taken + backlog;
+        if self.marks.back().is_none_or(|mark| mark.written < self.written) {
+            let (written, before) = (self.written, self.clear);
+            self.marks.push_back(Mark { written, since: now, before });
+        }
+        if clear {
+            self.clear = Some(now);
         }
         if self.marks.len() > MARKS {
-            let mut keep = false;
-            // The first moment stays: it is the one that the lag is told by.
-            self.marks.retain(|_| {
-                keep = !keep;
-                keep
-            });
+            self.thin();
         }
         self.forget();
+    }
+
+    /// Forgets every other moment. The first stays: it is the one that the lag is told by.
+    fn thin(&mut self) {
+        let mut dropped: Option<Mark> = None;
+        for (at, mut mark) in std::mem::take(&mut self.marks).into_iter().enumerate() {
+            if at % 2 == 0 {
+                mark.before = dropped.take().map_or(mark.before, |dropped| dropped.before);
+                self.marks.push_back(mark);
+            } else {
+                dropped = Some(mark);
+            }
+        }
+        // The newest says how much is written: without it the next look would date it anew.
+        self.marks.extend(dropped);
+    }
+
+    /// Bytes known to be written and not sealed.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.written.saturating_sub(self.done)
+    }
+
+    /// Boot time, nanoseconds, before which everything that was written is sealed; `None` before
+    /// that is known of any.
+    pub(crate) fn sealed_through(&self) -> Option<u64> {
+        self.marks.front().map_or(self.clear, |mark| mark.before)
     }
 
     /// Bytes that were taken are sealed, or their loss is.
@@ -49,7 +91,7 @@ impl Lag {
 
     /// Nanoseconds since the oldest byte that isn't sealed was first known of.
     pub(crate) fn nanos(&self, now: u64) -> u64 {
-        self.marks.front().map_or(0, |(_, since)| now.saturating_sub(*since))
+        self.marks.front().map_or(0, |mark| now.saturating_sub(mark.since))
     }
 
     /// Whether to say that files will soon be deleted unread.
@@ -65,7 +107,7 @@ impl Lag {
     }
 
     fn forget(&mut self) {
-        while self.marks.front().is_some_and(|(written, _)| *written <= self.done) {
+        while self.marks.front().is_some_and(|mark| mark.written <= self.done) {
             self.marks.pop_front();
         }
     }
@@ -79,8 +121,8 @@ mod tests {
     fn the_oldest_unsealed_byte_tells_the_lag() {
         let mut lag = Lag::default();
         assert_eq!(lag.nanos(5), 0, "nothing is known of");
-        lag.looked(100, 0, 10);
-        lag.looked(0, 50, 20);
+        lag.looked(100, 0, true, 10);
+        lag.looked(0, 50, true, 20);
         assert_eq!(lag.nanos(30), 20);
         lag.sealed(100);
         assert_eq!(
@@ -88,7 +130,7 @@ mod tests {
             10,
             "the first hundred are sealed, the other fifty wait since 20"
         );
-        lag.looked(50, 0, 40);
+        lag.looked(50, 0, true, 40);
         lag.sealed(50);
         assert_eq!(lag.nanos(99), 0);
     }
@@ -98,7 +140,7 @@ mod tests {
         let second = 1_000_000_000;
         let mut lag = Lag::default();
         assert!(!lag.alarms(Some(5), second), "nothing waits");
-        lag.looked(0, 10, second);
+        lag.looked(0, 10, true, second);
         assert!(!lag.alarms(Some(5), 5 * second), "it has only just come");
         assert!(!lag.alarms(None, 60 * second) && !lag.alarms(Some(2 * ALARM), 60 * second));
         assert!(lag.alarms(Some(5), 60 * second));
@@ -107,10 +149,43 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_before_a_clear_look_is_known_to_be_sealed() {
+        let mut lag = Lag::default();
+        assert_eq!(lag.sealed_through(), None);
+        lag.looked(0, 0, true, 10);
+        assert_eq!(lag.sealed_through(), Some(10));
+        lag.looked(100, 0, true, 20);
+        assert_eq!((lag.sealed_through(), lag.bytes()), (Some(10), 100));
+        lag.looked(0, 50, true, 30);
+        lag.sealed(100);
+        assert_eq!((lag.sealed_through(), lag.bytes()), (Some(20), 50));
+        lag.looked(50, 0, false, 40);
+        lag.sealed(50);
+        assert_eq!((lag.sealed_through(), lag.bytes()), (Some(30), 0), "40 didn't see everything");
+        lag.looked(0, 0, true, 50);
+        assert_eq!(lag.sealed_through(), Some(50));
+    }
+
+    #[test]
+    fn thinning_never_claims_too_much() {
+        let mut lag = Lag::default();
+        for n in 1..=3 * MARKS as u64 {
+            lag.looked(1, 0, true, n);
+        }
+        for sealed in 1..=3 * MARKS as u64 {
+            lag.sealed(1);
+            // Byte n was written at n: what was written through t is sealed when t bytes are.
+            let through = lag.sealed_through().unwrap_or(0);
+            assert!(through <= sealed, "{through} {sealed}");
+        }
+        assert_eq!(lag.sealed_through(), Some(3 * MARKS as u64));
+    }
+
+    #[test]
     fn memory_is_bounded_and_the_oldest_moment_stays() {
         let mut lag = Lag::default();
         for n in 0..10_000 {
-            lag.looked(1, 0, n + 1);
+            lag.looked(1, 0, true, n + 1);
         }
         assert!(lag.marks.len() <= MARKS);
         assert_eq!(lag.nanos(20_001), 20_000);

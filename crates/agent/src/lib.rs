@@ -2,9 +2,11 @@
 //!
 //! Read `pipeline.rs` first: it is the daemon on one screen.
 
+mod apiserver;
 mod chain;
 mod clock;
 mod error;
+mod facts;
 mod guard;
 mod hands;
 mod keyfile;
@@ -26,4 +28,4 @@ pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};
 pub use progress::{Progress, Tally};
-pub use settings::{RETRY, Settings, SourceSpec, store_name};
+pub use settings::{Apiserver, RETRY, Settings, SourceSpec, store_name};

@@ -1,21 +1,45 @@
 //! How far things are, for whoever shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use auditseal_format::Origin;
+use auditseal_observe::{Chain, Snapshot, State};
+use auditseal_shipper::Now;
+
+use crate::facts::Facts;
 use crate::source::locked;
 
 /// The counters of all chains. Shared, and only ever read outside.
 #[derive(Debug, Default)]
 pub struct Progress {
     chains: Mutex<Vec<Arc<ChainProgress>>>,
+    vkey: Mutex<String>,
 }
 
 impl Progress {
-    pub(crate) fn chain(&self) -> Arc<ChainProgress> {
-        let chain = Arc::new(ChainProgress::new());
+    pub(crate) fn chain(&self, origin: &Origin, spool_limit: u64) -> Arc<ChainProgress> {
+        let chain = Arc::new(ChainProgress::new(Facts::new(origin, spool_limit)));
         locked(&self.chains).push(Arc::clone(&chain));
         chain
+    }
+
+    /// Takes note of the key that the chains are verified by.
+    pub(crate) fn key(&self, vkey: String) {
+        *locked(&self.vkey) = vkey;
+    }
+
+    /// Everything that metrics and health are made of; what the kernel says of this process is the
+    /// caller's to add.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        let chains = locked(&self.chains);
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            vkey: locked(&self.vkey).clone(),
+            process: None,
+            chains: chains.iter().map(|chain| chain.view(now)).collect(),
+        }
     }
 
     /// The sum over all chains, now.
@@ -73,6 +97,7 @@ pub struct Tally {
 /// The counters of one chain.
 #[derive(Debug)]
 pub(crate) struct ChainProgress {
+    facts: Mutex<Facts>,
     pub(crate) sealed_bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) lag_millis: AtomicU64,
@@ -88,9 +113,10 @@ pub(crate) struct ChainProgress {
 }
 
 impl ChainProgress {
-    fn new() -> Self {
+    fn new(facts: Facts) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
+            facts: Mutex::new(facts),
             sealed_bytes: zero(),
             backlog_bytes: zero(),
             lag_millis: zero(),
@@ -103,6 +129,20 @@ impl ChainProgress {
             lock_shortfalls: zero(),
             lock_unknown: zero(),
         }
+    }
+
+    /// What isn't a counter. Held for a moment only, and never while anything waits.
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        locked(&self.facts)
+    }
+
+    pub(crate) fn enter(&self, state: State) {
+        self.facts().state = state;
+    }
+
+    fn view(&self, now: Now) -> Chain {
+        let tally = self.tally();
+        self.facts().view(&tally, now)
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -127,7 +167,12 @@ impl Tally {
     /// About how many events wait: by the length of those sealed so far. `None` before the first.
     #[must_use]
     pub fn backlog_events(&self) -> Option<u64> {
-        let events = u128::from(self.backlog_bytes) * u128::from(self.lines);
+        self.events_in(self.backlog_bytes)
+    }
+
+    /// About how many events so many bytes are, likewise.
+    pub(crate) fn events_in(&self, bytes: u64) -> Option<u64> {
+        let events = u128::from(bytes) * u128::from(self.lines);
         u64::try_from(events.checked_div(self.sealed_bytes.into())?).ok()
     }
 }

@@ -18,8 +18,8 @@ pub(crate) enum Stands {
     Ours(ObjectInfo),
     /// The store says that there is nothing.
     Nothing,
-    /// No answer that can be relied on.
-    Unknown(String),
+    /// No answer that can be relied on: the cause as a word, and in full.
+    Unknown(&'static str, String),
     /// Other bytes; none for an object larger than any of ours.
     Other(Vec<u8>),
 }
@@ -45,13 +45,13 @@ pub(crate) async fn read_back(store: &Arc<dyn Store>, key: &ObjectKey, ours: &By
         match read(store, key, ours).await {
             Ok(Found::Bytes(again, _)) if again == found => {}
             Ok(Found::Bytes(again, info)) if again == *ours => return Stands::Ours(info),
-            Ok(_) => return Stands::Unknown("two reads of one object differ".to_owned()),
+            Ok(_) => return unreliable("two reads of one object differ"),
             Err(error) => return unread(&error),
         }
     }
     match listed_size(store, key).await {
         Ok(Some(size)) if size == found.len() as u64 => Stands::Other(found.to_vec()),
-        Ok(_) => Stands::Unknown("what is read isn't what is listed".to_owned()),
+        Ok(_) => unreliable("what is read isn't what is listed"),
         Err(error) => unread(&error),
     }
 }
@@ -73,7 +73,7 @@ async fn read(store: &Arc<dyn Store>, key: &ObjectKey, ours: &Bytes) -> Result<F
 async fn confirm_size(store: &Arc<dyn Store>, key: &ObjectKey, ours: &Bytes) -> Stands {
     match listed_size(store, key).await {
         Ok(Some(size)) if size > LARGEST.max(ours.len() as u64) => Stands::Other(Vec::new()),
-        Ok(_) => Stands::Unknown("what is read isn't what is listed".to_owned()),
+        Ok(_) => unreliable("what is read isn't what is listed"),
         Err(error) => unread(&error),
     }
 }
@@ -91,9 +91,13 @@ async fn listed_size(store: &Arc<dyn Store>, key: &ObjectKey) -> Result<Option<u
     Ok(None)
 }
 
+fn unreliable(why: &str) -> Stands {
+    Stands::Unknown(Kind::Other.name(), why.to_owned())
+}
+
 fn unread(error: &Error) -> Stands {
     match error.kind() {
         Kind::NotFound => Stands::Nothing,
-        _ => Stands::Unknown(error.to_string()),
+        kind => Stands::Unknown(kind.name(), error.to_string()),
     }
 }

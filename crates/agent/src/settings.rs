@@ -55,6 +55,17 @@ pub fn store_name(url: &str) -> String {
     if name.is_empty() { "directory".to_owned() } else { name }
 }
 
+/// Where and how an apiserver's metrics are read.
+#[derive(Debug, Clone)]
+pub struct Apiserver {
+    /// The source whose lines it counts; `None` for the only one.
+    pub source: Option<String>,
+    /// The address, and who asks.
+    pub page: auditseal_vault::PageOptions,
+    /// Between two readings.
+    pub interval: Duration,
+}
+
 /// Everything `run` and `backfill` are told. Store and clock are passed beside it: they are what
 /// tests replace.
 #[derive(Debug, Clone)]
@@ -95,6 +106,13 @@ pub struct Settings {
     pub require_retention: Option<Retention>,
     /// Go on with a store that puts over objects.
     pub allow_overwrite: bool,
+    /// The source goes away: seal `final` for a chain that is there already, whether or not the
+    /// source's files still are.
+    pub retire: bool,
+    /// After a fork, stay until stopped.
+    pub stay_on_fork: bool,
+    /// Where the apiserver's own count of events is read.
+    pub apiserver: Option<Apiserver>,
 }
 
 #[cfg(test)]

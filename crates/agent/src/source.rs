@@ -28,8 +28,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the directory and the log that a `--source` means.
-    pub(crate) fn find(spec: &SourceSpec, origin: Origin, mode: Mode) -> Result<Self, Error> {
+    /// Finds the directory and the log that a `--source` means. Where it `must_be`, its absence is
+    /// an error.
+    pub(crate) fn find(spec: &SourceSpec, origin: Origin, must_be: bool) -> Result<Self, Error> {
         let what = format!("open source {}={}", spec.name, spec.path.display());
         let fail = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Source, &what, why);
         let is_directory = spec.path.is_dir();
@@ -59,7 +60,7 @@ impl Place {
             Family::of(name).map_err(|e| fail(&e).hint(e.hint()))?
         };
         let place = Self { origin, directory, family };
-        if mode == Mode::OneShot && !entries.iter().any(|entry| place.family.has(&entry.name)) {
+        if must_be && !entries.iter().any(|entry| place.family.has(&entry.name)) {
             return Err(fail(&"no such file, and no rotated sibling of it"));
         }
         Ok(place)
@@ -133,10 +134,11 @@ impl Source {
             // What can't be read now mustn't be passed over: the next run might not see it again.
             return Err(describe(problem));
         }
+        let unreadable = look.problems.len() as u64;
         let problems = look.problems.iter().map(|problem| describe(problem).to_string()).collect();
         let taken = look.takes.iter().map(|take| take.end - take.start).sum();
         let backlog = self.follower.backlog();
-        Ok(Looked { input: convert(look), problems, taken, backlog })
+        Ok(Looked { input: convert(look), problems, unreadable, taken, backlog })
     }
 }
 
@@ -145,6 +147,8 @@ impl Source {
 pub(crate) struct Looked {
     pub(crate) input: Input<Content>,
     pub(crate) problems: Vec<String>,
+    /// How many these are.
+    pub(crate) unreadable: u64,
     /// Bytes handed out.
     pub(crate) taken: u64,
     /// What is left for later.

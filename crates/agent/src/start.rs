@@ -31,6 +31,8 @@ pub(crate) struct Asking<'a> {
     /// After so long without an answer of the store: give up.
     pub(crate) give_up: Option<Duration>,
     pub(crate) backoff: Backoff,
+    /// A chain that isn't there is an error: none is to be begun.
+    pub(crate) only_existing: bool,
 }
 
 /// What the note of a spooled object states.
@@ -101,6 +103,14 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
     let Some(found) = patiently(asking, head).await? else {
         refuse_foreign(asking).await?;
+        if asking.only_existing {
+            let what = format!("retire {}", asking.origin);
+            let hint =
+                "check --cluster, --node, --source and --store; `auditseal ls` shows what is there";
+            return Err(
+                Error::new(ErrorKind::Usage, &what, "the store has no such chain").hint(hint)
+            );
+        }
         failpoint!("agent.start.new");
         locked(spool).replace_finals(&[])?;
         failpoint!("agent.start.begun");

@@ -1,6 +1,7 @@
 //! keygen, pubkey, run, backfill.
 
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::progress::Bar;
 use crate::protection;
 use crate::read::finish;
 use crate::units::show_size;
+use crate::watch::{listen, serve_from, watched};
 
 /// After a stop, uploads may take so long: service managers wait for ten seconds or more.
 const GRACE: Duration = Duration::from_secs(8);
@@ -44,17 +46,28 @@ pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
         jobs: 1,
         ..settings(&args.writer, Mode::Live)
     };
-    let (settings, store) = open(settings, &args.writer)?;
-    let outcomes = archive(settings, store, &Arc::new(Progress::default()))?;
+    let (settings, store) = open(watched(settings, &args.watch)?, &args.writer)?;
+    let listener = args.watch.listen.map(listen).transpose()?;
+    let outcomes = archive(settings, store, &Arc::new(Progress::default()), listener)?;
     conclude(&outcomes)
 }
 
+/// A backfill that says goodbye: also when nothing is left on the node.
+pub(crate) fn retire(args: Backfill) -> Result<ExitCode, Failure> {
+    one_shot(args, true)
+}
+
 pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
+    one_shot(args, false)
+}
+
+fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
     check(&args.writer)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         give_up: args.give_up,
         jobs: args.jobs.map_or(cores, usize::from),
+        retire,
         ..settings(&args.writer, Mode::OneShot)
     };
     let (settings, store) = open(settings, &args.writer)?;
@@ -64,7 +77,7 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
         let tally = shown.total();
         (tally.sealed_bytes, tally.sealed_bytes + tally.backlog_bytes)
     });
-    let outcomes = archive(settings, store, &progress)?;
+    let outcomes = archive(settings, store, &progress, None)?;
     drop(bar);
     for outcome in &outcomes {
         say(&summary(outcome))?;
@@ -108,6 +121,9 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         store_name: auditseal_agent::store_name(&writer.store.store),
         require_retention: protection::required(&writer.protection),
         allow_overwrite: writer.protection.allow_overwrite_store,
+        retire: false,
+        stay_on_fork: false,
+        apiserver: None,
     }
 }
 
@@ -141,6 +157,7 @@ fn archive(
     settings: Settings,
     store: Arc<dyn Store>,
     progress: &Arc<Progress>,
+    listener: Option<TcpListener>,
 ) -> Result<Vec<Outcome>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -153,6 +170,9 @@ fn archive(
             |kind| signal(kind).map_err(|e| Failure::new(format!("watch signals: {e}")));
         let (mut term, mut int) =
             (on_signal(SignalKind::terminate())?, on_signal(SignalKind::interrupt())?);
+        if let Some(listener) = listener {
+            tokio::spawn(serve_from(listener, Arc::clone(progress)));
+        }
         let (clock, progress) = (system_clock(), Arc::clone(progress));
         let agent = auditseal_agent::run(settings, store, clock, progress, stopped);
         tokio::pin!(agent);

@@ -12,6 +12,7 @@ use clap::{
 };
 
 use crate::units::{batch_size, duration, retention, size};
+use crate::watch::{self, Watch};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -57,6 +58,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Archive everything there is, seal `final`, and exit. Running it again adds only what is new.
     Backfill(Backfill),
+    /// Seal `final` for sources that go away: what is there, and that nothing more is promised.
+    #[command(after_help = help::RETIRE, override_usage = help::RETIRE_USAGE)]
+    Retire(Backfill),
+    /// Show what a running agent says of itself: sources, lag, head, store, readiness.
+    Status(watch::Status),
     /// Check an archive: roots, block hashes, chain, signatures.
     Verify(Verify),
     /// Write the archived log to standard output, byte for byte.
@@ -284,6 +290,8 @@ pub(crate) struct Run {
     /// times as long.
     #[arg(long, env = "AUDITSEAL_HEARTBEAT", value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) heartbeat: Duration,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
 }
 
 #[derive(Debug, Args)]

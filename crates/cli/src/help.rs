@@ -28,11 +28,12 @@ Examples:
 Exit codes:
   0  done; for verify: complete, nothing found
   1  verify, inspect and doctor: something was found;
+     status: not ready;
      cat: the archive can't give the log back;
      worm-test: the bytes could be changed or destroyed;
-     backfill: a lock falls short of --require-retention
+     backfill, retire: a lock falls short of --require-retention
   2  couldn't be done or checked
-  3  run and backfill: another writer has this chain (a fork);
+  3  run, backfill, retire: another writer has this chain (a fork);
      restarting can't help";
 
 pub(crate) const KEYGEN: &str = "\
@@ -55,6 +56,8 @@ Example:
     --source audit=/var/log/kubernetes/audit/audit.log \\
     --store s3://audit-archive/k8s --key /etc/auditseal/key \\
     --state /var/lib/auditseal
+
+--listen serves metrics and health; `auditseal status` shows them.
 
 On SIGTERM or SIGINT it seals what is there, uploads it and exits, within ten
 seconds: what isn't uploaded by then is in the state directory, and goes out
@@ -84,6 +87,31 @@ Prints one line per source: what was sealed, and the head for `verify --head`.
 
 With --require-retention the exit code is 1 when a lock falls short of it, 2
 when one couldn't be checked; everything is stored all the same.";
+
+pub(crate) const STATUS: &str = "\
+Examples: on the node, then from elsewhere, for a script:
+  auditseal status
+  auditseal status --url http://cp-1.example:9478 --format json | jq .reasons
+
+Exit code 0 when the agent is ready, 1 when it isn't, 2 when it couldn't be
+asked. On a terminal it goes on until Ctrl-C; --once for the exit code.";
+
+pub(crate) const RETIRE_USAGE: &str = "\
+auditseal retire --cluster <NAME> --node <NAME> --source <NAME=PATH>...
+       --store <URL> --key <FILE> --state <DIR> [OPTIONS]";
+
+pub(crate) const RETIRE: &str = "\
+Example: stop the agent, then, on the node:
+  auditseal retire --cluster prod --node cp-1 \\
+    --source audit=/var/log/kubernetes/audit/audit.log \\
+    --store s3://audit-archive/k8s --key /etc/auditseal/key \\
+    --state /var/lib/auditseal
+
+Archives what is left of the log and seals `final`: `verify` then expects
+nothing more of the chain. The log's directory must exist, the log needn't:
+files that were not read to their end are sealed as gaps. With an empty state
+directory it goes on from the store, and says so in a reanchor. A chain that
+isn't there is an error. An agent that is started again goes on behind it.";
 
 pub(crate) const VERIFY: &str = "\
 Examples:

@@ -9,6 +9,7 @@ mod progress;
 mod protection;
 mod read;
 mod units;
+mod watch;
 mod worm;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         Command::Pubkey(args) => agent::pubkey(&args),
         Command::Run(args) => agent::run(args),
         Command::Backfill(args) => agent::backfill(args),
+        Command::Retire(args) => agent::retire(args),
+        Command::Status(args) => watch::status(&args),
         Command::Verify(args) => read::verify(args),
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),

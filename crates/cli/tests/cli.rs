@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "keygen",
     "pubkey",
     "run",
     "backfill",
+    "retire",
+    "status",
     "verify",
     "cat",
     "ls",

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use auditseal_format::seal::{Gap, MAX_GAPS, Range, Word};
+use auditseal_format::seal::{Counters, Gap, MAX_GAPS, Range, Word};
 use auditseal_format::{
     Compression, Hash, Kind, ObjectKey, Packed, Seal, SealedBatch, Signer, Time, hash,
 };
@@ -27,6 +27,8 @@ pub struct Shipper<C> {
     files: Files,
     /// Last event time sealed: a gap's neighbour.
     last_event: Option<Time>,
+    /// The apiserver's own count, as it was last read.
+    counters: Option<Counters>,
     open: OpenBatch<C>,
     /// What will be sealed, in this order.
     queue: VecDeque<Planned<C>>,
@@ -105,6 +107,7 @@ impl<C: Clone> Shipper<C> {
             compression,
             signer,
             last_event: None,
+            counters: None,
             queue: VecDeque::new(),
             reanchor: start.reanchor,
             tickets: 0,
@@ -167,6 +170,7 @@ impl<C: Clone> Shipper<C> {
             Input::Doubt(why) => self.uploads.doubt(why, out),
             Input::ReadBack(found) => self.uploads.read_back(found, now.boot.nanos, out),
             Input::Changed => self.look.changed = true,
+            Input::Counted(counters) => self.counters = counters,
             Input::Stop => self.stop(),
         }
     }
@@ -436,7 +440,7 @@ impl<C: Clone> Shipper<C> {
             cluster_uid: self.config.cluster_uid,
             machine_id: self.config.machine_id,
             config: None,
-            counters: None,
+            counters: self.counters,
             reason: None,
             ranges: vec![],
             gaps: vec![],

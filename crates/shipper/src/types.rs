@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::seal::{Boot, Uuid};
+use auditseal_format::seal::{Boot, Counters, Uuid};
 use auditseal_format::{
     Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
 };
@@ -196,6 +196,8 @@ pub enum Input<C> {
     Doubt(String),
     /// What stands at the key.
     ReadBack(ReadBack),
+    /// The apiserver's own count, for the seals that follow; `None` when it isn't known any more.
+    Counted(Option<Counters>),
     /// Seal and upload what is there, then end.
     Stop,
 }

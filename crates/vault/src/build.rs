@@ -364,7 +364,7 @@ fn certificates(location: &Location, options: &Options) -> Result<Vec<Certificat
 }
 
 /// Chooses the implementation of TLS once per process; building a client panics without one.
-fn install_crypto() {
+pub(crate) fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Failing means that another thread was faster, which is as good.
         rustls::crypto::ring::default_provider().install_default().ok();

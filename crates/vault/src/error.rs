@@ -33,6 +33,8 @@ pub enum Operation {
     Facts,
     /// An attempt of an [`Attacker`](crate::Attacker) on its canary.
     Attack,
+    /// [`Page::get`](crate::Page::get).
+    Page,
 }
 
 impl Operation {
@@ -49,6 +51,7 @@ impl Operation {
             Self::Lock => "read the lock of",
             Self::Facts => "read the settings of",
             Self::Attack => "attack",
+            Self::Page => "get",
         }
     }
 }

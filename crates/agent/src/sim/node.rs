@@ -102,6 +102,7 @@ impl Sim {
             store: &store,
             give_up: None,
             backoff: Self::config().backoff,
+            only_existing: false,
         };
         let mut past = self.runtime.block_on(past(&spool, &asking)).unwrap();
         past.start.reanchor = pass.or(past.start.reanchor);
@@ -297,7 +298,7 @@ impl Sim {
         Input::ReadBack(match self.runtime.block_on(read_back(&store, key, &ours)) {
             Stands::Ours(info) => ReadBack::Same(pin_of(&ours, info.version)),
             Stands::Nothing => ReadBack::Absent,
-            Stands::Unknown(why) => ReadBack::Unknown(why),
+            Stands::Unknown(_, why) => ReadBack::Unknown(why),
             Stands::Other(bytes) => ReadBack::Other(bytes),
         })
     }

@@ -83,6 +83,9 @@ impl Node {
             store_name: "bucket".to_owned(),
             require_retention: None,
             allow_overwrite: false,
+            retire: false,
+            stay_on_fork: false,
+            apiserver: None,
         }
     }
 

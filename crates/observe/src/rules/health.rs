@@ -1,0 +1,146 @@
+//! Alive and ready, with reasons.
+
+use super::snapshot::{Chain, Snapshot, State};
+
+/// The loop wakes at least every minute: when it hasn't for so long (seconds), it hangs.
+pub const LOOP_LIMIT: f64 = 180.0;
+/// Seconds behind the log at which a source isn't ready: twelve windows.
+pub const LAG_LIMIT: f64 = 60.0;
+/// Seconds without an accepted upload at which a source isn't ready: one slow answer isn't an
+/// outage.
+pub const STORE_LIMIT: f64 = 60.0;
+/// Seconds until unread bytes are deleted, below which a source isn't ready.
+pub const LOSS_LIMIT: f64 = 3600.0;
+/// A file that is read within seconds of its writing is in no danger, however short its life.
+const LAG_HARMLESS: f64 = 10.0;
+
+/// A verdict: fine when nothing stands against it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// What stands against it, one line each.
+    pub reasons: Vec<String>,
+}
+
+impl Health {
+    /// Whether nothing stands against it.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.reasons.is_empty()
+    }
+}
+
+/// Whether the loops turn. Restarting helps when they don't, and only then: so neither a store that
+/// is away nor a fork is a reason, for both would be there after the restart too.
+#[must_use]
+pub fn alive(snapshot: &Snapshot) -> Health {
+    let hung = |chain: &&Chain| {
+        matches!(chain.state, State::Running | State::Stopping) && chain.idle > LOOP_LIMIT
+    };
+    let reason = |chain: &Chain| {
+        format!("{}: the pipeline has not turned for {:.0} s", chain.origin, chain.idle)
+    };
+    Health { reasons: snapshot.chains.iter().filter(hung).map(reason).collect() }
+}
+
+/// Whether every source is being sealed and stored in time.
+#[must_use]
+pub fn ready(snapshot: &Snapshot) -> Health {
+    let mut reasons = alive(snapshot).reasons;
+    if snapshot.chains.is_empty() {
+        reasons.push("not yet started".to_owned());
+    }
+    for chain in &snapshot.chains {
+        reasons.extend(against(chain).into_iter().map(|why| format!("{}: {why}", chain.origin)));
+    }
+    Health { reasons }
+}
+
+/// What keeps one source from being ready.
+pub(crate) fn against(chain: &Chain) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let state = match &chain.state {
+        State::Running => None,
+        State::Starting => Some("not yet started: finding out where the chain goes on".to_owned()),
+        State::Stopping => Some("stopping".to_owned()),
+        State::Ended => Some("ended".to_owned()),
+        State::Forked(key) => {
+            Some(format!("forked: another writer has {key}; restarting can't help"))
+        }
+    };
+    reasons.extend(state);
+    if let Some((seconds, cause)) = &chain.failing
+        && *seconds > STORE_LIMIT
+    {
+        reasons.push(format!("the store has accepted nothing for {seconds:.0} s ({cause})"));
+    }
+    if chain.spool_limit > 0 && chain.spool_bytes >= chain.spool_limit {
+        reasons.push(format!("the spool is full: {} bytes wait to be stored", chain.spool_bytes));
+    }
+    if chain.lag > LAG_LIMIT {
+        let (seconds, bytes) = (chain.lag, chain.lag_bytes);
+        reasons.push(format!("{seconds:.0} s behind the log, {bytes} bytes are not sealed"));
+    }
+    if let Some(left) = chain.until_loss.filter(|left| *left < LOSS_LIMIT)
+        && chain.lag > LAG_HARMLESS
+    {
+        reasons.push(format!("unread files will be deleted in about {:.0} min", left / 60.0));
+    }
+    if chain.unreadable > 0 {
+        reasons.push(format!("{} files of the source can't be read", chain.unreadable));
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(chain: Chain) -> Snapshot {
+        Snapshot {
+            chains: vec![Chain { origin: "c/n/s".to_owned(), ..chain }],
+            ..Snapshot::default()
+        }
+    }
+
+    fn running() -> Chain {
+        Chain { state: State::Running, spool_limit: 100, ..Chain::default() }
+    }
+
+    #[test]
+    fn nothing_is_ready_before_it_has_started() {
+        assert!(!ready(&Snapshot::default()).is_fine());
+        assert!(alive(&Snapshot::default()).is_fine());
+        let starting = ready(&one(Chain::default()));
+        assert!(starting.reasons[0].starts_with("c/n/s: not yet started"), "{starting:?}");
+        assert!(ready(&one(running())).is_fine());
+    }
+
+    #[test]
+    fn each_reason_is_said_and_only_a_hung_loop_is_death() {
+        let failing = |seconds| Some((seconds, "denied".to_owned()));
+        for (chain, word) in [
+            (Chain { state: State::Stopping, ..running() }, "stopping"),
+            (Chain { state: State::Ended, ..running() }, "ended"),
+            (Chain { state: State::Forked("k".to_owned()), ..running() }, "forked"),
+            (Chain { failing: failing(61.0), ..running() }, "nothing for 61 s (denied)"),
+            (Chain { spool_bytes: 100, ..running() }, "spool is full"),
+            (Chain { lag: 61.0, lag_bytes: 7, ..running() }, "61 s behind the log, 7 bytes"),
+            (Chain { lag: 11.0, until_loss: Some(600.0), ..running() }, "in about 10 min"),
+            (Chain { unreadable: 2, ..running() }, "2 files"),
+        ] {
+            let snapshot = one(chain);
+            let found = ready(&snapshot);
+            assert_eq!(found.reasons.len(), 1, "{found:?}");
+            assert!(found.reasons[0].contains(word), "{found:?}");
+            assert!(alive(&snapshot).is_fine());
+        }
+        let fine = Chain { failing: failing(60.0), lag: 60.0, spool_bytes: 99, ..running() };
+        assert!(ready(&one(fine)).is_fine());
+        let fresh = Chain { lag: 9.0, until_loss: Some(1.0), ..running() };
+        assert!(ready(&one(fresh)).is_fine());
+        let hung = one(Chain { idle: 181.0, ..running() });
+        assert!(!alive(&hung).is_fine() && !ready(&hung).is_fine());
+        // A chain that waits for the store at its start doesn't loop, and a restart can't help it.
+        assert!(alive(&one(Chain { idle: 999.0, ..Chain::default() })).is_fine());
+    }
+}

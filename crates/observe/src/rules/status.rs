@@ -1,0 +1,323 @@
+//! The terminal's view of what `/metrics` and `/readyz` say.
+
+use std::collections::BTreeMap;
+
+use super::samples::read;
+
+const PREFIX: &str = "auditseal_";
+
+/// What one agent says of itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    /// Whether nothing stands against it.
+    pub ready: bool,
+    /// What does.
+    pub reasons: Vec<String>,
+    /// The program's version.
+    pub version: String,
+    /// The public key by which its chains are verified.
+    pub vkey: String,
+    /// What the kernel says of the process, by metric.
+    pub process: BTreeMap<String, f64>,
+    /// Its sources.
+    pub sources: Vec<Source>,
+}
+
+/// What it says of one source.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Source {
+    /// The chain's name.
+    pub origin: String,
+    /// Values by metric, without the prefix `auditseal_`.
+    pub values: BTreeMap<String, f64>,
+    /// Values of metrics that have one more label, by that.
+    pub kinds: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl Status {
+    /// Reads both pages. `None` when the first isn't one of ours.
+    #[must_use]
+    pub fn read(metrics: &str, ready: bool, readyz: &str) -> Option<Self> {
+        let reasons = match ready {
+            true => Vec::new(),
+            false => readyz.lines().skip(1).map(str::to_owned).collect(),
+        };
+        let mut status = Self { ready, reasons, ..Self::default() };
+        for sample in read(metrics) {
+            let Some(name) = sample.name.strip_prefix(PREFIX) else {
+                if sample.name.starts_with("process_") {
+                    status.process.insert(sample.name, sample.value);
+                }
+                continue;
+            };
+            let label = |name| sample.label(name).unwrap_or_default().to_owned();
+            match name {
+                "build_info" => status.version = label("version"),
+                "key_info" => status.vkey = label("vkey"),
+                _ => {
+                    let source = status.source(&label("origin"));
+                    match sample.labels.get(2) {
+                        None => drop(source.values.insert(name.to_owned(), sample.value)),
+                        Some((_, word)) => {
+                            let kinds = source.kinds.entry(name.to_owned()).or_default();
+                            kinds.insert(word.clone(), sample.value);
+                        }
+                    }
+                }
+            }
+        }
+        (!status.version.is_empty()).then_some(status)
+    }
+
+    fn source(&mut self, origin: &str) -> &mut Source {
+        let at = self.sources.iter().position(|source| source.origin == origin);
+        let at = at.unwrap_or_else(|| {
+            self.sources.push(Source { origin: origin.to_owned(), ..Source::default() });
+            self.sources.len() - 1
+        });
+        &mut self.sources[at]
+    }
+
+    /// For a terminal of 80 columns; `now` is Unix time in seconds.
+    #[must_use]
+    pub fn text(&self, now: f64) -> String {
+        let mut out = format!("auditseal {}  {}", self.version, word(self.ready));
+        if let Some(started) = self.process.get("process_start_time_seconds") {
+            out.push_str(&format!("  up {}", duration(now - started)));
+        }
+        if let Some(bytes) = self.process.get("process_resident_memory_bytes") {
+            out.push_str(&format!("  {} of memory", size(*bytes)));
+        }
+        out.push('\n');
+        for source in &self.sources {
+            out.push('\n');
+            source.text(now, &mut out);
+        }
+        if !self.ready {
+            out.push_str("\nnot ready:\n");
+            let reasons = self.reasons.iter().flat_map(|reason| wrap(reason));
+            reasons.for_each(|line| out.push_str(&format!("  {line}\n")));
+        }
+        out
+    }
+}
+
+impl Source {
+    fn value(&self, name: &str) -> f64 {
+        self.values.get(name).copied().unwrap_or(0.0)
+    }
+
+    fn text(&self, now: f64, out: &mut String) {
+        let ready = word(self.value("ready") == 1.0);
+        let title = wrap(&self.origin).join("\n");
+        let width = title.lines().last().map_or(0, |line| line.chars().count());
+        let room = 80_usize.saturating_sub(width).max(10);
+        out.push_str(&format!(
+            "{title}{ready:>room$}
+"
+        ));
+        let mut row = |name: &str, text: String| {
+            out.push_str(&format!("  {name:<9}{text}\n"));
+        };
+        let ago = |name: &str| match self.values.get(name) {
+            Some(time) => format!("{} ago", duration(now - time)),
+            None => "never".to_owned(),
+        };
+        let lag = (self.value("lag_bytes"), self.value("lag_events"), self.value("lag_seconds"));
+        row(
+            "lag",
+            match lag.0 > 0.0 {
+                true => {
+                    format!("{}, about {} events, {}", size(lag.0), count(lag.1), duration(lag.2))
+                }
+                false => "none".to_owned(),
+            },
+        );
+        let loss = self.value("time_until_loss_seconds");
+        if loss.is_finite() && lag.0 > 0.0 {
+            row("loss in", duration(loss));
+        }
+        row(
+            "head",
+            match self.values.get("head_seq") {
+                Some(seq) => format!("seq {seq:.0}, {}", ago("head_timestamp_seconds")),
+                None => "nothing sealed yet".to_owned(),
+            },
+        );
+        let (events, bytes) = (self.value("sealed_events_total"), self.value("sealed_bytes_total"));
+        row("sealed", format!("{} events, {}", count(events), size(bytes)));
+        let failing = self.value("store_failing_seconds");
+        let retries: f64 =
+            self.kinds.get("upload_retries_total").into_iter().flat_map(BTreeMap::values).sum();
+        let health = match failing > 0.0 {
+            true => format!("NOTHING ACCEPTED FOR {}", duration(failing)),
+            false => "accepts".to_owned(),
+        };
+        let last = ago("last_stored_timestamp_seconds");
+        row("store", format!("{health}, last {last}, {} retries", count(retries)));
+        let spool = (self.value("spool_bytes"), self.value("spool_limit_bytes"));
+        row("spool", format!("{} of {}", size(spool.0), size(spool.1)));
+        row("found", self.found());
+        if let Some(counted) = self.values.get("source_events") {
+            let unaccounted = count(self.value("source_events_unaccounted"));
+            let errors = count(self.value("source_errors"));
+            let counted = count(*counted);
+            row(
+                "counted",
+                format!("{counted} by the apiserver, {errors} errors, {unaccounted} unaccounted"),
+            );
+        }
+    }
+
+    /// What somebody should look at.
+    fn found(&self) -> String {
+        let mut found = Vec::new();
+        for (name, text) in [
+            ("gaps_total", "gaps"),
+            ("lock_shortfalls_total", "locks fall short"),
+            ("lock_unknown_total", "locks unknown"),
+            ("squatted_keys_total", "keys squatted"),
+            ("source_unreadable_files", "files unreadable"),
+            ("spool_retries_total", "spool retries"),
+        ] {
+            let n = self.value(name);
+            if n > 0.0 {
+                found.push(format!("{} {text}", count(n)));
+            }
+        }
+        if self.value("forked") == 1.0 {
+            found.push("FORK".to_owned());
+        }
+        if found.is_empty() { "nothing".to_owned() } else { found.join(", ") }
+    }
+}
+
+fn word(ready: bool) -> &'static str {
+    if ready { "ready" } else { "NOT READY" }
+}
+
+/// Lines of at most 76 columns, broken anywhere: keys and origins have no spaces.
+fn wrap(text: &str) -> Vec<String> {
+    let chars: Vec<_> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    chars.chunks(76).map(|line| line.iter().collect()).collect()
+}
+
+/// The two largest units of a time.
+fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "unknown".to_owned();
+    }
+    // Clocks differ: what was done "in two seconds" was done now.
+    let seconds = seconds.max(0.0);
+    let units = [("d", 86_400.0), ("h", 3600.0), ("min", 60.0)];
+    let Some(at) = units.iter().position(|(_, length)| seconds >= *length) else {
+        return format!("{seconds:.0} s");
+    };
+    let (unit, length) = units[at];
+    let (next, shorter) = units.get(at + 1).copied().unwrap_or(("s", 1.0));
+    format!(
+        "{:.0} {unit} {:.0} {next}",
+        (seconds / length).floor(),
+        (seconds % length / shorter).floor()
+    )
+}
+
+fn size(bytes: f64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut shown = "B";
+    for unit in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        shown = unit;
+    }
+    if shown == "B" { format!("{value:.0} B") } else { format!("{value:.1} {shown}") }
+}
+
+/// `1,234,567`.
+fn count(n: f64) -> String {
+    let digits = format!("{n:.0}");
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::exposition::{openmetrics, plain};
+    use super::super::health::ready;
+    use super::super::reply::respond;
+    use super::super::snapshot::{Chain, Process, Snapshot, State};
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let chain = Chain {
+            origin: "prod/cp-1/audit".to_owned(),
+            source: "audit".to_owned(),
+            state: State::Running,
+            lag_bytes: 5 << 20,
+            lag_events: 3456,
+            lag: 95.0,
+            until_loss: Some(7260.0),
+            events: 1_234_567,
+            bytes: 3 << 30,
+            retries: [("denied", 12), ("timeout", 3)].into(),
+            failing: Some((130.0, "denied".to_owned())),
+            head: Some((42, 1000.0)),
+            spool_bytes: 2048,
+            spool_limit: 1 << 30,
+            gaps: 1,
+            ..Chain::default()
+        };
+        let process = Process { resident_bytes: 9 << 20, started: 500.0, ..Process::default() };
+        Snapshot {
+            version: "0.1.0".to_owned(),
+            process: Some(process),
+            chains: vec![
+                chain,
+                Chain { origin: "prod/cp-1/".to_owned() + &"x".repeat(99), ..Chain::default() },
+            ],
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn both_forms_of_the_page_are_shown_alike_in_80_columns() {
+        let snapshot = snapshot();
+        let readyz = respond("GET", "/readyz", "", &snapshot).body;
+        let shown = [openmetrics(&snapshot), plain(&snapshot)].map(|page| {
+            Status::read(&page, ready(&snapshot).is_fine(), &readyz)
+                .expect("it is ours")
+                .text(1100.0)
+        });
+        assert_eq!(shown[0], shown[1]);
+        let text = &shown[0];
+        for line in [
+            "auditseal 0.1.0  NOT READY  up 10 min 0 s  9.0 MiB of memory",
+            "  lag      5.0 MiB, about 3,456 events, 1 min 35 s",
+            "  loss in  2 h 1 min",
+            "  head     seq 42, 1 min 40 s ago",
+            "  sealed   1,234,567 events, 3.0 GiB",
+            "  store    NOTHING ACCEPTED FOR 2 min 10 s, last never, 15 retries",
+            "  spool    2.0 KiB of 1.0 GiB",
+            "  found    1 gaps",
+            "  prod/cp-1/audit: the store has accepted nothing for 130 s (denied)",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line:?} in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn another_servers_page_is_none_of_ours() {
+        assert_eq!(Status::read("<html>", true, ""), None);
+        assert_eq!(Status::read("go_goroutines 5\n", true, "ok"), None);
+    }
+}
