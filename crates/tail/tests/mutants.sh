@@ -36,7 +36,7 @@ PY
     # Unused parameters are what a mutation leaves behind.
     # The quick and likely ones first: building a test costs more than running it.
     local targets
-    for targets in "--test losses --test rules --test regressions" "--test interleavings" \
+    for targets in "--test waiting --test losses --test rules --test regressions --test rare" "--test interleavings" \
         "--lib --test gzip --test histories --test real"; do
         # shellcheck disable=SC2086
         if (cd "$copy" && RUSTFLAGS= nice cargo test --release --offline --no-fail-fast \
@@ -106,11 +106,7 @@ mutate "names are given by guess" follower/unseen.rs \
     'if carrier.listing > since {' 'if carrier.listing > u64::MAX - since {'
 mutate "a reported file stands last" follower/unseen.rs \
     'let order = self.place(&role, NO_INODE);' 'let order = self.last_order();'
-mutate "a renamed live file isn't asked" follower/inspect.rs \
-    'carrier.standing == Standing::Live || carrier.stirred' 'carrier.standing == Standing::Live'
 mutate "the first start is blind" follower/unseen.rs \
     'if notices.lost && began {' 'if notices.lost {'
-mutate "copies tell no names" follower/assign.rs \
-    'self.name_by_copy(id, file);' ''
 [ $broken = 0 ] || exit 2
 exit $survived
