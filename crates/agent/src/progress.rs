@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use crate::pulse::Pulse;
 use crate::source::locked;
 
 /// The counters of all chains. Shared, and only ever read outside.
@@ -16,6 +18,19 @@ impl Progress {
         let chain = Arc::new(ChainProgress::new());
         locked(&self.chains).push(Arc::clone(&chain));
         chain
+    }
+
+    /// Whether every chain's place in the store was found, or its end was come to.
+    #[must_use]
+    pub fn opened(&self) -> bool {
+        let chains = locked(&self.chains);
+        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.opened())
+    }
+
+    /// What hangs on this node, if anything does: a chain's `loop`, a `look`, a `pack`, a `commit`.
+    #[must_use]
+    pub fn stuck(&self, now: Instant) -> Option<&'static str> {
+        locked(&self.chains).iter().find_map(|chain| chain.pulse.stuck(now))
     }
 
     /// The sum over all chains, now.
@@ -73,6 +88,7 @@ pub struct Tally {
 /// The counters of one chain.
 #[derive(Debug)]
 pub(crate) struct ChainProgress {
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) sealed_bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) lag_millis: AtomicU64,
@@ -91,6 +107,7 @@ impl ChainProgress {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
         Self {
+            pulse: Arc::new(Pulse::new()),
             sealed_bytes: zero(),
             backlog_bytes: zero(),
             lag_millis: zero(),

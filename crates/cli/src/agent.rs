@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock};
+use auditseal_agent::{
+    ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
+};
 use auditseal_format::Compression;
 use auditseal_note::Signer as _;
 use auditseal_vault::Store;
@@ -23,6 +25,10 @@ use crate::units::show_size;
 const GRACE: Duration = Duration::from_secs(8);
 
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
+    // A half-written key isn't left behind by keygen: what is there is whole, or refused.
+    if args.keep && args.out.exists() {
+        return say(&auditseal_agent::read_signer(&args.out)?.key().to_string());
+    }
     say(&auditseal_agent::keygen(&args.out, &args.name)?)
 }
 
@@ -51,9 +57,11 @@ pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
 
 pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
     check(&args.writer)?;
+    auditseal_agent::stand_back();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         give_up: args.give_up,
+        rate_limit: args.rate_limit,
         jobs: args.jobs.map_or(cores, usize::from),
         ..settings(&args.writer, Mode::OneShot)
     };
@@ -101,6 +109,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         give_up: Duration::from_secs(300),
         retry: RETRY,
         grace: GRACE,
+        rate_limit: None,
         spool_limit: writer.spool_limit,
         jobs: 1,
         batch_bytes: writer.batch_size,
@@ -154,11 +163,13 @@ fn archive(
         let (mut term, mut int) =
             (on_signal(SignalKind::terminate())?, on_signal(SignalKind::interrupt())?);
         let (clock, progress) = (system_clock(), Arc::clone(progress));
+        let manager = tell_manager(Arc::clone(&progress), stopped.clone());
         let agent = auditseal_agent::run(settings, store, clock, progress, stopped);
-        tokio::pin!(agent);
+        tokio::pin!(agent, manager);
         loop {
             tokio::select! {
                 outcomes = &mut agent => return Ok(outcomes?),
+                never = &mut manager => match never {},
                 _ = term.recv() => stop.send_replace(true),
                 _ = int.recv() => stop.send_replace(true),
             };

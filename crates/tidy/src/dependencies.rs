@@ -3,7 +3,7 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 10] = [
+const OWNERS: [(&str, &str); 14] = [
     ("blake3", "merkle"),
     ("ring", "note"),
     ("zstd", "format"),
@@ -14,6 +14,10 @@ const OWNERS: [(&str, &str); 10] = [
     ("reqwest", "vault"),
     ("serde-saphyr", "doctor"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
+    ("ioprio", "agent"),
+    ("sd-notify", "agent"),
 ];
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
