@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Makes a container image from files alone, without an engine and without root: image.py OUT.tar NAME:TAG ARCH VERSION SOURCE=PATH…
 
+The first file is the program that a container of it runs.
+
 The archive is an OCI layout and what `docker save` writes at once: `ctr images import`, `docker load`, `podman load`, `skopeo copy
 oci-archive:` and `crane push` take it. The same input gives the same bytes: times are 0, owners root, names sorted, nothing is compressed.
 """
@@ -36,7 +38,7 @@ def dump(value):
 
 def main():
     out, name, arch, version, *pairs = sys.argv[1:]
-    files = {}
+    files, entry = {}, "/" + pairs[0].rpartition("=")[2].lstrip("/")
     for pair in pairs:
         source, _, path = pair.rpartition("=")
         files[path.lstrip("/")] = pathlib.Path(source).read_bytes()
@@ -51,8 +53,8 @@ def main():
     config = blob(dump({
         "architecture": arch, "os": "linux", "created": "1970-01-01T00:00:00Z",
         "config": {
-            "Entrypoint": ["/usr/bin/auditseal"], "User": "65532:65532", "WorkingDir": "/", "Env": ["PATH=/usr/bin"],
-            "Labels": {"org.opencontainers.image.title": "auditseal", "org.opencontainers.image.version": version,
+            "Entrypoint": [entry], "User": "65532:65532", "WorkingDir": "/", "Env": ["PATH=/usr/bin"],
+            "Labels": {"org.opencontainers.image.title": entry.rpartition("/")[2], "org.opencontainers.image.version": version,
                        "org.opencontainers.image.licenses": "Apache-2.0"},
         },
         "rootfs": {"type": "layers", "diff_ids": [content["digest"]]},
