@@ -31,8 +31,9 @@ image: ## the container image as a tar, in target/image; needs no engine
 	@mkdir -p target/image
 	deploy/image/build.sh target/image/auditseal.tar
 
-deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
+deploy-check: ## Terraform modules, policies, chart and manifests, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
+	deploy/check/helm.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all

@@ -62,7 +62,7 @@ static void end(int signal) { _exit(signal != SIGTERM && signal != SIGINT); }
 int main(void) { signal(SIGTERM, end); signal(SIGINT, end); for (;;) pause(); }
 C
   cc -static -O2 -o pause pause.c
-  "$ROOT/deploy/image/image.py" pause.tar local.invalid/pause:1 amd64 1 pause=/pause >/dev/null
+  "$ROOT/deploy/image/image.py" pause.tar local.invalid/pause:1 amd64 1 pause=/bin/pause >/dev/null
   # Process 1 of the node's namespace: when it ends, the kernel ends everything in it.
   cat >init.sh <<INIT
 set -eu
@@ -81,7 +81,7 @@ up() {
   mkdir -p "$NODE_DIR"
   cd "$NODE_DIR"
   # shellcheck disable=SC2086  # a list of names
-  sysctl --values $SYSCTLS | tr '\n' ' ' >sysctls # kubelet sets them
+  sysctl --values $SYSCTLS >sysctls # kubelet sets them
   configure
   [ -d /run/containerd ] || touch made-run-containerd
   [ -d /var/log/containers ] || touch made-log-containers
@@ -98,14 +98,14 @@ down() {
   local names values at
   [ -d "$NODE_DIR" ] || return 0
   cd "$NODE_DIR"
-  stop . node 5
+  stop . node 0 # what it started ends with it
   stop . kube-scheduler
   ip address del $ADDRESS/32 dev lo 2>/dev/null || true
   for at in $(seq 50); do find /sys/fs/cgroup -path '*/kubepods*' -name cgroup.procs -exec cat {} + 2>/dev/null | grep -q . || break; sleep 0.1; done
   find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + 2>/dev/null || true
   if [ -s sysctls ]; then
     read -ra names <<<"$SYSCTLS"
-    read -ra values <sysctls
+    mapfile -t values <sysctls
     for at in "${!names[@]}"; do sysctl --quiet --write "${names[$at]}=${values[$at]}" || true; done
   fi
   [ ! -e made-run-containerd ] || rmdir /run/containerd 2>/dev/null || true

@@ -43,6 +43,7 @@ up() {
   rm -f "$SYSTEMD_DIR/root/etc/machine-id"
   systemd-machine-id-setup --root="$SYSTEMD_DIR/root" >/dev/null 2>&1 || random_hex 16 >"$SYSTEMD_DIR/root/etc/machine-id"
   # Not registered: there is no machined. In the cgroup that it is started in: there is no systemd to ask for another.
+  [ -d /run/systemd/nspawn ] || touch "$SYSTEMD_DIR/made-run"
   spawn "$SYSTEMD_DIR" nspawn systemd-nspawn --quiet --register=no --keep-unit --kill-signal=SIGRTMIN+3 --console=pipe --machine="auditseal-$$" --boot \
     --directory="$SYSTEMD_DIR/root"
   wait_for 90 "$SYSTEMD_DIR" nspawn booted || { inside systemctl --failed || true; show_logs "$SYSTEMD_DIR/nspawn.log"; die "systemd is not up"; }
@@ -51,6 +52,7 @@ up() {
 down() {
   stop "$SYSTEMD_DIR" nspawn 30
   rm -rf "${SYSTEMD_DIR:?}/root"
+  [ ! -e "$SYSTEMD_DIR/made-run" ] || { find /run/systemd/nspawn -depth -delete 2>/dev/null || true; rm -f "$SYSTEMD_DIR/made-run"; }
 }
 
 case ${1:-} in
