@@ -163,6 +163,8 @@ fn every_command_has_a_page() {
     assert!(page("auditseal.1").contains("auditseal\\-verify(1)"));
     assert!(!page("auditseal.1").contains("auditseal\\-man(1)"), "hidden from --help too");
     assert!(page("auditseal-backfill.1").contains("rate\\-limit"));
+    // /etc/default/auditseal holds variables, and this is where they are looked up.
+    assert!(page("auditseal-run.1").contains("AUDITSEAL_REQUIRE_RETENTION"));
     let refused = finish(program().args(["man", "--out", "/nowhere/at/all"]));
     refused.refused("write manual pages to /nowhere/at/all");
 }
