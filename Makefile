@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e torture sim soak vectors deploy-check
+.PHONY: help demo test check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -14,18 +14,32 @@ demo: ## build, archive the sample logs into a local archive, verify, restore, t
 
 test: ## all tests that need no server
 	$(CARGO) test --workspace --locked --no-fail-fast
-	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints
+	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
 
 check: ## formatting, lints, documentation: all warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
+deb: ## the Debian package, in target/package
+	deploy/package/build.sh deb target/package
+
+rpm: ## the RPM package, in target/package
+	deploy/package/build.sh rpm target/package
+
+image: ## the container image as a tar, in target/image; needs no engine
+	@mkdir -p target/image
+	deploy/image/build.sh target/image/auditseal.tar
+
+deploy-check: ## Terraform modules, policies, chart and manifests, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
+	deploy/check/helm.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure, GCS, Prometheus; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all
+
+e2e-node: ## a real node (kubelet, containerd, Helm) and a real systemd; needs root
+	crates/e2e/node.sh
 
 torture: ## a log at 20,000 events/s while auditseal is killed, refused and out of disk; about 4 minutes
 	crates/e2e/run.sh torture

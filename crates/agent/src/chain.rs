@@ -10,7 +10,8 @@ use auditseal_note::Signer as _;
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
 use auditseal_spool::{Spool, StateDir, failpoint};
-use auditseal_tail::Reports;
+use auditseal_tail::fs::Manners;
+use auditseal_tail::{Reports, Throttle};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -91,7 +92,10 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
     let places = places(&settings)?;
-    progress.key(read_signer(&settings.key)?.key().to_string());
+    let vkey = read_signer(&settings.key)?.key().to_string();
+    // A key that was made on the node is known to nobody before: this line is where it is reported.
+    info!(vkey, "signing");
+    progress.key(vkey);
     let mut attempt = 0;
     let (_lock, spools) = loop {
         attempt += 1;
@@ -99,6 +103,11 @@ pub async fn run(
             Ok(opened) => break opened,
             Err(error) => wait_for_room(error, attempt, &settings, &stop).await?,
         }
+    };
+    let manners = Manners {
+        // The daemon reads what was just written, and is in memory for its writer's sake.
+        drop_cache: settings.mode == Mode::OneShot,
+        throttle: settings.rate_limit.map(|rate| Arc::new(Throttle::new(rate))),
     };
     let settings = Arc::new(settings);
     let mut chains = JoinSet::new();
@@ -110,6 +119,7 @@ pub async fn run(
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             place,
+            manners: manners.clone(),
         };
         chains.spawn(chain.run(stop.clone()));
     }
@@ -169,6 +179,7 @@ struct Chain {
     store: Arc<dyn Store>,
     clock: Clock,
     progress: Arc<ChainProgress>,
+    manners: Manners,
 }
 
 impl Chain {
@@ -182,6 +193,7 @@ impl Chain {
             end = self.run_to_end(stop) => end?,
             () = overdue => ChainEnd::Interrupted,
         };
+        self.progress.pulse.ended();
         let origin = self.place.origin.clone();
         self.conclude(&end);
         self.linger(&end, &mut linger).await;
@@ -217,7 +229,11 @@ impl Chain {
             attempt += 1;
             // Begun again it goes on from the spool, as after a crash.
             match self.run_from_spool(&config, (&bell, &reports, &counts), &guard, &stop).await {
-                Err(error) => wait_for_room(error, attempt, &self.settings, &stop).await?,
+                Err(error) => {
+                    // A full disk is no hang, and a restart would bring no room.
+                    self.progress.pulse.opening();
+                    wait_for_room(error, attempt, &self.settings, &stop).await?;
+                }
                 end => return end,
             }
         }
@@ -257,7 +273,13 @@ impl Chain {
             let head = past.start.head.as_ref().map(|head| &head.seal);
             self.progress.facts().begins(head, &past.start.spooled, (self.clock)());
             let mut hands = Hands::new(
-                Source::new(&self.place, past.history, reports.clone(), self.settings.mode),
+                Source::new(
+                    &self.place,
+                    self.manners.clone(),
+                    past.history,
+                    reports.clone(),
+                    self.settings.mode,
+                ),
                 Arc::clone(&self.spool),
                 (Arc::clone(&self.store), Arc::clone(guard)),
                 Arc::clone(&self.clock),
@@ -269,6 +291,8 @@ impl Chain {
             let shipper =
                 Shipper::new(config.clone(), compression, Box::new(signer), past.start, now);
             let end = pipeline::run(shipper, &mut hands, stop.clone()).await;
+            // What is under way may take its time: no loop turns any more.
+            self.progress.pulse.opening();
             hands.settle().await;
             guard.settle(self.settings.grace / 4).await;
             guard.refusal()?;

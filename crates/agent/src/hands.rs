@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
@@ -30,8 +30,9 @@ use crate::{Error, ErrorKind, pack};
 /// Where a take's bytes come from.
 pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
 
-/// Longest the loop sleeps: a jump of the boot clock past a deadline must not be slept through.
-const NAP: Duration = Duration::from_secs(60);
+/// Longest the loop sleeps: a jump of the boot clock past a deadline must not be slept through, and
+/// a loop that turns seldom looks like one that hangs.
+const NAP: Duration = Duration::from_secs(10);
 
 /// The IO of one chain.
 pub(crate) struct Hands {
@@ -99,7 +100,9 @@ impl Hands {
         let (source, now) = (Arc::clone(&self.source), self.now());
         let committed = std::mem::take(&mut self.committed);
         let progress = Arc::clone(&self.progress);
+        let work = progress.pulse.work("look", Instant::now());
         let look = move || {
+            let _work = work;
             let Looked { input, problems, unreadable, taken, backlog } =
                 locked(&source).look(&committed, now.boot.nanos, limit)?;
             failpoint!("agent.look.after");
@@ -134,7 +137,9 @@ impl Hands {
 
     pub(crate) fn pack(&mut self, job: Job<Content>) {
         let compression = self.compression;
+        let work = self.progress.pulse.work("pack", Instant::now());
         let done = self.packer.run(move || {
+            let _work = work;
             let packed = pack::pack(&job, compression)
                 .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
             failpoint!("agent.pack.after");
@@ -148,7 +153,9 @@ impl Hands {
 
     pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
         let spool = Arc::clone(&self.spool);
+        let work = self.progress.pulse.work("commit", Instant::now());
         let done = spawn_blocking(move || {
+            let _work = work;
             failpoint!("agent.commit.before");
             let committed = locked(&spool).commit(&key, &sealed.bytes);
             failpoint!("agent.commit.after");
@@ -317,6 +324,8 @@ impl Hands {
         deadline: u64,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Input<Content>, Error> {
+        failpoint!("agent.loop.turn");
+        self.progress.pulse.turned(Instant::now());
         self.progress.facts().beat = self.now().boot.nanos;
         let wait = Duration::from_nanos(deadline.saturating_sub(self.now().boot.nanos)).min(NAP);
         tokio::select! {

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use auditseal_format::Origin;
 use auditseal_observe::{Chain, Snapshot, State};
 use auditseal_shipper::Now;
 
 use crate::facts::Facts;
+use crate::pulse::Pulse;
 use crate::source::locked;
 
 /// The counters of all chains. Shared, and only ever read outside.
@@ -40,6 +42,19 @@ impl Progress {
             process: None,
             chains: chains.iter().map(|chain| chain.view(now)).collect(),
         }
+    }
+
+    /// Whether every chain's place in the store was found, or its end was come to.
+    #[must_use]
+    pub fn opened(&self) -> bool {
+        let chains = locked(&self.chains);
+        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.opened())
+    }
+
+    /// What hangs on this node, if anything does: a chain's `loop`, a `look`, a `pack`, a `commit`.
+    #[must_use]
+    pub fn stuck(&self, now: Instant) -> Option<&'static str> {
+        locked(&self.chains).iter().find_map(|chain| chain.pulse.stuck(now))
     }
 
     /// The sum over all chains, now.
@@ -98,6 +113,7 @@ pub struct Tally {
 #[derive(Debug)]
 pub(crate) struct ChainProgress {
     facts: Mutex<Facts>,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) sealed_bytes: AtomicU64,
     pub(crate) backlog_bytes: AtomicU64,
     pub(crate) lag_millis: AtomicU64,
@@ -117,6 +133,7 @@ impl ChainProgress {
         let zero = || AtomicU64::new(0);
         Self {
             facts: Mutex::new(facts),
+            pulse: Arc::new(Pulse::new()),
             sealed_bytes: zero(),
             backlog_bytes: zero(),
             lag_millis: zero(),

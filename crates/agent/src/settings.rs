@@ -1,5 +1,6 @@
 //! What the daemon is told.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -92,6 +93,8 @@ pub struct Settings {
     pub retry: (Duration, Duration),
     /// After a stop, how long uploads may still take.
     pub grace: Duration,
+    /// Bytes read a second at most, over all sources.
+    pub rate_limit: Option<NonZeroU64>,
     /// Bytes of sealed objects kept on the node at most.
     pub spool_limit: u64,
     /// Batches packed at the same time.

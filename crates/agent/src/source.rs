@@ -7,7 +7,7 @@ use std::{fs, io, thread};
 
 use auditseal_format::{FileId, FileName, Origin};
 use auditseal_shipper::{Input, Loss, Mode, Part, Take};
-use auditseal_tail::fs::Directory;
+use auditseal_tail::fs::{Directory, Manners};
 use auditseal_tail::{
     Backlog, Disk as _, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
     Watcher,
@@ -101,6 +101,7 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(
         place: &Place,
+        manners: Manners,
         history: History,
         reports: Option<Reports>,
         mode: Mode,
@@ -112,7 +113,7 @@ impl Source {
             },
             ..Settings::default()
         };
-        let disk = Directory::new(&place.directory);
+        let disk = Directory::new(&place.directory).with_manners(manners);
         let follower = Follower::new(place.family.clone(), disk, history, settings);
         Self { follower, reports, mode }
     }

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_agent::{ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock};
+use auditseal_agent::{
+    ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
+};
 use auditseal_format::Compression;
 use auditseal_note::Signer as _;
 use auditseal_vault::Store;
@@ -25,6 +27,10 @@ use crate::watch::{listen, serve_from, watched};
 const GRACE: Duration = Duration::from_secs(8);
 
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
+    // A half-written key isn't left behind by keygen: what is there is whole, or refused.
+    if args.keep && args.out.exists() {
+        return say(&auditseal_agent::read_signer(&args.out)?.key().to_string());
+    }
     say(&auditseal_agent::keygen(&args.out, &args.name)?)
 }
 
@@ -63,9 +69,11 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
 
 fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
     check(&args.writer)?;
+    auditseal_agent::stand_back();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let settings = Settings {
         give_up: args.give_up,
+        rate_limit: args.rate_limit,
         jobs: args.jobs.map_or(cores, usize::from),
         retire,
         ..settings(&args.writer, Mode::OneShot)
@@ -114,6 +122,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         give_up: Duration::from_secs(300),
         retry: RETRY,
         grace: GRACE,
+        rate_limit: None,
         spool_limit: writer.spool_limit,
         jobs: 1,
         batch_bytes: writer.batch_size,
@@ -174,11 +183,13 @@ fn archive(
             tokio::spawn(serve_from(listener, Arc::clone(progress)));
         }
         let (clock, progress) = (system_clock(), Arc::clone(progress));
+        let manager = tell_manager(Arc::clone(&progress), stopped.clone());
         let agent = auditseal_agent::run(settings, store, clock, progress, stopped);
-        tokio::pin!(agent);
+        tokio::pin!(agent, manager);
         loop {
             tokio::select! {
                 outcomes = &mut agent => return Ok(outcomes?),
+                never = &mut manager => match never {},
                 _ = term.recv() => stop.send_replace(true),
                 _ = int.recv() => stop.send_replace(true),
             };

@@ -1,6 +1,7 @@
 //! What can be said on the command line. Every flag can also be said by an environment variable,
 //! `AUDITSEAL_` and the flag's name.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use clap::builder::BoolishValueParser;
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
+use clap_complete::Shell;
 
-use crate::units::{batch_size, duration, retention, size};
+use crate::units::{batch_size, duration, rate, retention, size};
 use crate::watch::{self, Watch};
 use crate::{help, worm};
 
@@ -75,6 +77,11 @@ pub(crate) enum Command {
     Doctor(Box<worm::Doctor>),
     /// Put a canary, and try to change and destroy it.
     WormTest(worm::WormTest),
+    /// Print a script that completes command lines for a shell.
+    Completions(Completions),
+    /// Write the manual pages. For who makes packages.
+    #[command(hide = true)]
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +129,9 @@ pub(crate) struct Keygen {
     /// Name of the key, as it stands in every seal.
     #[arg(long, env = "AUDITSEAL_NAME", default_value = "auditseal", value_name = "NAME")]
     pub(crate) name: String,
+    /// If the file is there, keep it, and print the vkey of its key.
+    #[arg(long, env = "AUDITSEAL_KEEP", value_parser = BoolishValueParser::new())]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]
@@ -305,6 +315,9 @@ pub(crate) struct Backfill {
     /// Batches compressed at the same time [default: number of cores].
     #[arg(long, env = "AUDITSEAL_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
+    /// Read at most so many bytes a second, over all sources, like 20MiB.
+    #[arg(long, env = "AUDITSEAL_RATE_LIMIT", value_name = "SIZE", value_parser = rate)]
+    pub(crate) rate_limit: Option<NonZeroU64>,
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +417,22 @@ pub(crate) struct Inspect {
     /// What the description looks like.
     #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::COMPLETIONS)]
+pub(crate) struct Completions {
+    /// The shell that reads it.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::MAN)]
+pub(crate) struct Man {
+    /// Directory to write them to; it must exist.
+    #[arg(long, env = "AUDITSEAL_OUT", value_name = "DIR")]
+    pub(crate) out: PathBuf,
 }
 
 /// The sources that one argument names.

@@ -85,6 +85,9 @@ Example:
 
 Prints one line per source: what was sealed, and the head for `verify --head`.
 
+It runs at nice 10 and with idle I/O priority, and has the kernel drop what it
+read from the page cache. --rate-limit and --jobs 1 spare the machine more.
+
 With --require-retention the exit code is 1 when a lock falls short of it, 2
 when one couldn't be checked; everything is stored all the same.";
 
@@ -184,3 +187,15 @@ A canary that is locked stays until its lock ends.
 
 Exit code 0 when its bytes are safe, 1 when they could be changed or destroyed
 or its lock is less than required, 2 when that couldn't be tried.";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples: for all users of bash, and for oneself in zsh and fish:
+  auditseal completions bash > /usr/share/bash-completion/completions/auditseal
+  auditseal completions zsh > \"${fpath[1]}/_auditseal\"
+  auditseal completions fish > ~/.config/fish/completions/auditseal.fish
+
+The packages bring those of bash, zsh and fish with them.";
+
+pub(crate) const MAN: &str = "\
+Example:
+  auditseal man --out target/man && man -l target/man/auditseal-verify.1";

@@ -2,6 +2,7 @@
 
 mod agent;
 mod args;
+mod documents;
 mod failure;
 mod help;
 mod logging;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => read::inspect(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),
+        Command::Completions(args) => documents::completions(&args),
+        Command::Man(args) => documents::man(&args),
     };
     done.unwrap_or_else(|failure| failure.show(format))
 }

@@ -1,5 +1,6 @@
 //! Times and sizes as people write them.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// `5s`, `1m 30s`, `250ms`.
@@ -48,6 +49,16 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 pub(crate) fn batch_size(text: &str) -> Result<u64, String> {
     let size = size(text)?;
     if size > 1 << 30 { Err("larger than 1GiB".to_owned()) } else { Ok(size) }
+}
+
+/// Bytes a second.
+pub(crate) fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let rate = size(text.strip_suffix("/s").unwrap_or(text))?;
+    // A batch must go through before the process is told to stop, and killed.
+    if rate < 64 << 10 {
+        return Err("less than 64KiB".to_owned());
+    }
+    NonZeroU64::new(rate).ok_or_else(|| "out of range".to_owned())
 }
 
 /// A size for people.

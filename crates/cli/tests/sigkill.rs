@@ -26,6 +26,7 @@ const MATRIX: [(Scene, &[(&str, u32)]); 6] = [
         &[
             ("agent.start", 1),
             ("agent.look", 3),
+            ("agent.loop", 5),
             ("agent.pack", 3),
             ("agent.commit", 3),
             ("agent.put", 3),

@@ -19,6 +19,7 @@ ETCD_VERSION=3.6.8
 KUBE_DIR=${KUBE_DIR:-$E2E/kube}
 BIN=$E2E/bin/kube-$KUBE_VERSION-etcd-$ETCD_VERSION
 PROGRAMS=(kube-apiserver kube-controller-manager kubectl)
+[ -z "${NODE:-}" ] || PROGRAMS+=(kube-scheduler kubelet) # for node.sh: three minutes more
 trap finish EXIT
 
 build() {

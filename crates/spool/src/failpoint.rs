@@ -2,7 +2,8 @@
 //!
 //! `AUDITSEAL_FAILPOINT=spool.rename.after=2` kills it where that point is reached for the second
 //! time; `AUDITSEAL_FAILPOINT=spool.rename.before=2:error` lets that rename fail instead, once,
-//! as on a full disk. A comma stands between several. Only with the cargo feature `failpoints`: without it, a point is no code.
+//! as on a full disk; `=2:hang` lets the thread that gets there wait for ever, as on a dead disk. A
+//! comma stands between several. Only with the cargo feature `failpoints`: without it, a point is no code.
 
 /// A point. `try` marks one in front of a file operation that may fail, inside a function that
 /// returns its error; `torn` one that writes half of the bytes first.
@@ -40,11 +41,19 @@ mod armed {
     use rustix::io::Errno;
     use rustix::process::{Signal, getpid, kill_process};
 
+    /// What is to happen.
+    #[derive(Clone, Copy, PartialEq)]
+    enum End {
+        Die,
+        Fail,
+        Hang,
+    }
+
     /// What the environment asks for.
     struct Plan {
         name: String,
         nth: u64,
-        error: bool,
+        end: End,
         hits: AtomicU64,
     }
 
@@ -57,12 +66,14 @@ mod armed {
 
     fn parse(text: &str) -> Option<Plan> {
         let (name, rest) = text.split_once('=')?;
-        let (nth, error) = match rest.strip_suffix(":error") {
-            Some(nth) => (nth, true),
-            None => (rest, false),
+        let (nth, end) = match rest.split_once(':') {
+            None => (rest, End::Die),
+            Some((nth, "error")) => (nth, End::Fail),
+            Some((nth, "hang")) => (nth, End::Hang),
+            Some(_) => return None,
         };
         let (name, nth) = (name.to_owned(), nth.parse().ok()?);
-        Some(Plan { name, nth, error, hits: AtomicU64::new(0) })
+        Some(Plan { name, nth, end, hits: AtomicU64::new(0) })
     }
 
     /// The plan, if this is the hit that it waits for.
@@ -73,8 +84,10 @@ mod armed {
 
     /// Kills this process, if the plan says here and now.
     pub fn hit(name: &str) {
-        if due(name).is_some() {
-            die();
+        match due(name) {
+            Some(plan) if plan.end == End::Hang => hang(),
+            Some(_) => die(),
+            None => {}
         }
     }
 
@@ -84,7 +97,8 @@ mod armed {
     /// The disk is full, it says.
     pub fn hit_or_fail(name: &str) -> io::Result<()> {
         match due(name) {
-            Some(plan) if plan.error => Err(Errno::NOSPC.into()),
+            Some(plan) if plan.end == End::Fail => Err(Errno::NOSPC.into()),
+            Some(plan) if plan.end == End::Hang => hang(),
             Some(_) => die(),
             None => Ok(()),
         }
@@ -97,7 +111,17 @@ mod armed {
     pub fn tear(name: &str, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let Some(plan) = due(name) else { return Ok(()) };
         file.write_all(&bytes[..bytes.len() / 2])?;
-        if plan.error { Err(Errno::NOSPC.into()) } else { die() }
+        match plan.end {
+            End::Fail => Err(Errno::NOSPC.into()),
+            End::Hang => hang(),
+            End::Die => die(),
+        }
+    }
+
+    fn hang() -> ! {
+        loop {
+            std::thread::park();
+        }
     }
 
     /// As the kernel does it for want of memory: nothing of ours runs any more.

@@ -3,26 +3,55 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
+use rustix::fs::{Advice, fadvise};
+
+use crate::Throttle;
 use crate::disk::{Disk, DiskFile, Entry, FileKey, Stat};
+
+/// After so many bytes of a file, those before are let go of.
+const BEHIND: u64 = 8 << 20;
 
 /// A directory of the real disk.
 #[derive(Debug, Clone)]
-pub struct Directory(PathBuf);
+pub struct Directory {
+    path: PathBuf,
+    manners: Manners,
+}
+
+/// How reading spares whoever else is on the machine.
+#[derive(Debug, Clone, Default)]
+pub struct Manners {
+    /// Tell the kernel that what was read won't be read again: gigabytes of old logs would push
+    /// out of the page cache what etcd needs.
+    pub drop_cache: bool,
+    /// How fast to read.
+    pub throttle: Option<Arc<Throttle>>,
+}
 
 impl Directory {
     /// The directory at `path`; it needn't exist yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self { path: path.to_owned(), manners: Manners::default() }
+    }
+
+    /// The same, read with these manners.
+    #[must_use]
+    pub fn with_manners(self, manners: Manners) -> Self {
+        Self { manners, ..self }
     }
 
     /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
@@ -31,7 +60,7 @@ impl Disk for Directory {
 
     fn list(&mut self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.0)? {
+        for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             // Follows symbolic links, as opening does.
             match fs::metadata(entry.path()) {
@@ -59,26 +88,53 @@ impl Disk for Directory {
     fn open(&mut self, name: &OsStr) -> io::Result<OpenFile> {
         // Without O_NONBLOCK, a FIFO that took a log's name would block here for ever.
         let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(self.0.join(name))?;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(self.path.join(name))?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok(OpenFile(file))
+        Ok(OpenFile { file, manners: self.manners.clone() })
     }
 }
 
 /// An open file of the real disk.
 #[derive(Debug)]
-pub struct OpenFile(File);
+pub struct OpenFile {
+    file: File,
+    manners: Manners,
+}
 
 impl DiskFile for OpenFile {
     fn stat(&self) -> io::Result<Stat> {
-        let data = self.0.metadata()?;
+        let data = self.file.metadata()?;
         Ok(Stat { key: key(&data), size: data.len(), links: data.nlink() })
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        FileExt::read_at(&self.0, buf, offset)
+        let n = FileExt::read_at(&self.file, buf, offset)?;
+        let end = offset + n as u64;
+        if self.manners.drop_cache && end / BEHIND > offset / BEHIND {
+            self.let_go(Some(offset / BEHIND * BEHIND));
+        }
+        if let Some(throttle) = &self.manners.throttle {
+            thread::sleep(throttle.took(n as u64, Instant::now()));
+        }
+        Ok(n)
+    }
+}
+
+impl OpenFile {
+    /// Lets go of the page cache up to `end`, or of all. Pages that aren't written yet stay.
+    fn let_go(&self, end: Option<u64>) {
+        // 0 bytes means all of it. It is advice: whoever can't take it goes on as before.
+        fadvise(&self.file, 0, end.and_then(NonZeroU64::new), Advice::DontNeed).ok();
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.manners.drop_cache {
+            self.let_go(None);
+        }
     }
 }
 

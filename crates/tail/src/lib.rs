@@ -13,6 +13,7 @@ pub mod fs;
 mod gzip;
 mod names;
 mod scan;
+mod throttle;
 mod types;
 mod unpack;
 mod watcher;
@@ -22,6 +23,7 @@ pub use disk::{Disk, DiskFile, Entry, FileKey, Stat};
 pub use follower::Follower;
 pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};
+pub use throttle::Throttle;
 pub use types::{
     Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Known, Look, Mode, Notice, Notices,
     Problem, Settings, Take,

@@ -3,7 +3,7 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 15] = [
+const OWNERS: [(&str, &str); 19] = [
     ("blake3", "merkle"),
     ("ring", "note"),
     ("zstd", "format"),
@@ -19,6 +19,10 @@ const OWNERS: [(&str, &str); 15] = [
     ("http-body-util", "observe"),
     ("procfs", "observe"),
     ("clap", "cli"),
+    ("clap_complete", "cli"),
+    ("clap_mangen", "cli"),
+    ("ioprio", "agent"),
+    ("sd-notify", "agent"),
 ];
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where

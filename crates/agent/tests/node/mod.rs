@@ -65,6 +65,7 @@ impl Node {
 
     pub(crate) fn settings(&self, mode: Mode) -> Settings {
         Settings {
+            rate_limit: None,
             cluster: "c".into(),
             node: "n".into(),
             sources: vec![SourceSpec { name: "s".into(), path: self.log("audit.log") }],

@@ -1,0 +1,170 @@
+//! What a service manager sees: readiness, status, the watchdog; and how backfill stands back.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod node;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use node::{Node, Running, events, finish, program, until};
+
+/// A socket as systemd has one, and what was said on it.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn of(node: &Node) -> Self {
+        let socket = UnixDatagram::bind(node.path("notify")).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        Self(socket)
+    }
+
+    fn watched(&self, node: &Node, watchdog: Duration) -> Command {
+        let mut command = node.daemon();
+        command.env("NOTIFY_SOCKET", node.path("notify"));
+        command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        command
+    }
+
+    /// The next message, if one comes soon.
+    fn heard(&self) -> Option<String> {
+        let mut buffer = [0; 4096];
+        match self.0.recv(&mut buffer) {
+            Ok(n) => Some(String::from_utf8(buffer[..n].to_vec()).unwrap()),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    #[track_caller]
+    fn hears(&self, what: &str) {
+        until(what, || self.heard().is_some_and(|message| message.contains(what)));
+    }
+}
+
+#[test]
+fn it_is_ready_when_the_chain_is_open_and_alive_while_it_turns() {
+    let node = Node::with(&events(0, 100));
+    let manager = Manager::of(&node);
+    let daemon = Running::start(&mut manager.watched(&node, Duration::from_millis(300)));
+    manager.hears("STATUS=asking the store");
+    manager.hears("READY=1");
+    for _ in 0..3 {
+        manager.hears("WATCHDOG=1");
+    }
+    manager.hears("STATUS=100 lines in ");
+    daemon.signal(rustix::process::Signal::TERM);
+    manager.hears("STOPPING=1");
+    daemon.end(Duration::from_secs(10)).ok();
+    node.assert_same();
+}
+
+/// A file where the store's directory should be: the store can't say where the chain goes on.
+#[test]
+fn it_is_not_ready_before_the_store_has_answered() {
+    let node = Node::with(&events(0, 10));
+    let manager = Manager::of(&node);
+    fs::create_dir(node.path("store")).unwrap();
+    fs::write(node.path("store/cluster=prod"), "in the way").unwrap();
+    let daemon = Running::start(&mut manager.watched(&node, Duration::from_millis(300)));
+    manager.hears("STATUS=asking the store");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        assert_eq!(manager.heard(), None, "neither ready nor fed");
+    }
+    fs::remove_file(node.path("store/cluster=prod")).unwrap();
+    manager.hears("READY=1");
+    daemon.stop().ok();
+    node.assert_same();
+}
+
+/// A loop that blocks, as by a look on a dead disk that holds its thread.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_loop_that_hangs_starves_the_watchdog() {
+    let node = Node::with(&events(0, 10));
+    let manager = Manager::of(&node);
+    let mut command = manager.watched(&node, Duration::from_millis(300));
+    let daemon = Running::start(command.env("AUDITSEAL_FAILPOINT", "agent.loop.turn=40:hang"));
+    manager.hears("WATCHDOG=1");
+    until("silence", || manager.heard().is_none() && manager.heard().is_none());
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(1) {
+        assert_eq!(manager.heard(), None);
+    }
+    daemon.signal(rustix::process::Signal::KILL);
+}
+
+#[test]
+fn backfill_reads_no_faster_than_it_may() {
+    let log = events(0, 2000);
+    let node = Node::with(&log);
+    let seconds = log.len() as f64 / f64::from(128 << 10);
+    assert!(seconds > 2.0, "long enough to tell: {seconds}");
+    let begun = Instant::now();
+    finish(node.writer("backfill").args(["--rate-limit", "128KiB/s"])).ok();
+    let took = begun.elapsed().as_secs_f64();
+    assert!(took >= seconds - 0.1, "{took} s instead of {seconds}");
+    node.assert_same();
+    finish(node.writer("backfill").args(["--rate-limit", "1KiB"])).refused("less than 64KiB");
+}
+
+#[test]
+fn backfill_stands_back() {
+    let node = Node::with(&events(0, 2000));
+    let mut slow = Running::start(node.writer("backfill").args(["--rate-limit", "64KiB"]));
+    let nice = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields = stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse::<i32>();
+        fields.ok()
+    };
+    until("nice 10", || nice(slow.id()) == Some(10));
+    assert!(!slow.ended(), "seen while it worked");
+}
+
+#[test]
+fn a_key_that_is_there_is_kept() {
+    let node = Node::new();
+    let key = fs::read(node.path("key")).unwrap();
+    let keep = |name| finish(program().args(["keygen", "--keep", "--out", &node.shown(name)]));
+    assert_eq!(keep("key").ok().text().trim_end(), node.vkey);
+    assert_eq!(fs::read(node.path("key")).unwrap(), key);
+    let made = keep("new").ok().text();
+    assert_eq!(keep("new").ok().text(), made);
+    fs::write(node.path("half"), "PRIVATE+KEY").unwrap();
+    node::mode(&node.path("half"), 0o600);
+    keep("half").refused("not a private key");
+    // The daemon says whose seals these are.
+    let done = node.backfill();
+    assert_eq!(done.code, 2, "no log yet: {}", done.err);
+    node.write("audit.log", &events(0, 1));
+    assert!(node.backfill().ok().err.contains(&node.vkey));
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = finish(program().args(["completions", shell])).ok().text();
+        for word in ["backfill", "worm-test", "rate-limit", "completions"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    finish(program().args(["completions", "tcsh"])).refused("tcsh");
+}
+
+#[test]
+fn every_command_has_a_page() {
+    let node = Node::new();
+    let out = node.shown("");
+    finish(program().args(["man", "--out", &out])).ok();
+    let page = |name: &str| fs::read_to_string(node.path(name)).unwrap();
+    assert!(page("auditseal.1").contains("auditseal\\-verify(1)"));
+    assert!(!page("auditseal.1").contains("auditseal\\-man(1)"), "hidden from --help too");
+    assert!(page("auditseal-backfill.1").contains("rate\\-limit"));
+    // /etc/default/auditseal holds variables, and this is where they are looked up.
+    assert!(page("auditseal-run.1").contains("AUDITSEAL_REQUIRE_RETENTION"));
+    let refused = finish(program().args(["man", "--out", "/nowhere/at/all"]));
+    refused.refused("write manual pages to /nowhere/at/all");
+}

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# The chart on a real cluster: etcd, apiserver, controllers, scheduler, kubelet, containerd. The DaemonSet ships the apiserver's own audit log to
+# a locked bucket while it is upgraded; the Job backfills; nothing is lost. Needs root.
+#
+#   cluster.sh               AUDITSEAL_IMAGE=path takes a ready image tar, HELM=path a ready helm
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+HELM_VERSION=v4.3.1
+WORK=$(mktemp -d "$E2E/cluster.XXXXXX")
+export KUBE_DIR=$WORK/kube NODE_DIR=$WORK/node SEAWEEDFS_DIR=$WORK/seaweedfs NODE=1
+export MAXSIZE=1 MAXBACKUP=0 MODE=blocking-strict LEVEL=Metadata
+IMAGE=auditseal.invalid/auditseal
+CHART=$ROOT/deploy/helm/auditseal
+trap 'finish clean' EXIT
+
+clean() {
+  stop "$WORK" load 0
+  if [ "$(failures)" != "$failed_before" ]; then
+    kubectl -n auditseal get pods,jobs -o wide >&2 || true
+    kubectl -n auditseal describe pods 2>/dev/null | tail -n 40 >&2 || true
+    kubectl -n auditseal logs --all-containers --prefix -l app.kubernetes.io/name=auditseal --tail=20 >&2 || true
+    show_logs "$NODE_DIR"/*.log
+  fi
+  "$HERE/parts/node.sh" down
+  "$HERE/parts/kube.sh" down
+  "$HERE/parts/seaweedfs.sh" down
+  discard "$WORK"
+}
+
+kubectl() { "$E2E"/bin/kube-*-etcd-*/kubectl --kubeconfig "$KUBE_DIR/kubeconfig" "$@"; }
+helm() { HELM_CACHE_HOME=$WORK/helm HELM_CONFIG_HOME=$WORK/helm HELM_DATA_HOME=$WORK/helm "$HELM" --kubeconfig "$KUBE_DIR/kubeconfig" --namespace auditseal "$@"; }
+
+need_helm() {
+  HELM=${HELM:-$E2E/bin/helm-$HELM_VERSION/helm}
+  [ -x "$HELM" ] && return 0
+  note "building Helm (about 2 minutes)"
+  (umask 022 && GOBIN=$E2E/bin/helm-$HELM_VERSION GOFLAGS=-mod=mod CGO_ENABLED=0 go install "helm.sh/helm/v4/cmd/helm@$HELM_VERSION") >"$E2E/helm.log" 2>&1 || { show_logs "$E2E/helm.log"; die "Helm does not build"; }
+}
+
+values() {
+  cat <<VALUES
+cluster: e2e
+store: {url: s3://audit-cluster, endpoint: "$S3_ENDPOINT", credentialsSecret: store}
+sources: [{name: audit, path: $KUBE_DIR/audit/audit.log}]
+stateDir: $WORK/agent
+settings: {window: 1s, heartbeat: 10s}
+image: {repository: $IMAGE, tag: e2e, pullPolicy: Never}
+hostNetwork: true
+listen: {enabled: $listen, port: $listen_port}
+networkPolicy: {enabled: true}
+VALUES
+}
+
+server_takes() { # PRESET: the apiserver itself checks every field of every object that it knows
+  helm template auditseal "$CHART" -f "$CHART/presets/$1.yaml" --set cluster=e2e,store.url=s3://b,openShift.securityContextConstraints=false \
+    --set networkPolicy.enabled=true,backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=old,backfill.sources[0].path=/var/log/old/audit.log |
+    kubectl -n auditseal apply --dry-run=server --validate=strict -f -
+}
+
+kustomize_example() {
+  kubectl kustomize "$ROOT/deploy/kustomize/example" >"$WORK/kustomized.yaml" && grep -q 'value: s3://audit-archive/k8s' "$WORK/kustomized.yaml" &&
+    kubectl apply --dry-run=server --validate=strict -f "$WORK/kustomized.yaml"
+}
+
+pod() { kubectl -n auditseal get pods -l app.kubernetes.io/component=agent -o "jsonpath={.items[*]$1}"; }
+ready() { [ "$(pod '.status.conditions[?(@.type=="Ready")].status')" = True ]; }
+
+archived() { "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey"; }
+grows() { [ "$(archived 2>/dev/null | wc -l)" -gt "$1" ]; }
+until_it() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; return 1; }
+    sleep 0.5
+  done
+}
+
+upgrade() { # NUMBER
+  local before
+  before=$(pod .metadata.uid)
+  helm upgrade auditseal "$CHART" -f "$WORK/values.yaml" --set-string "podAnnotations.round=$1" --wait --timeout 120s &&
+    kubectl -n auditseal rollout status daemonset/auditseal --timeout=120s && [ "$(pod .metadata.uid)" != "$before" ]
+}
+
+backfill() {
+  mkdir -p "$WORK/old" && cp "$ROOT"/testdata/kube-apiserver-1.36.3/*.log "$WORK/old/" && chmod 600 "$WORK"/old/*
+  {
+    cat "$WORK/values.yaml"
+    echo "backfill: {enabled: true, nodes: [cp-1], sources: [{name: old, path: $WORK/old/audit.log}], settings: {rate-limit: 20MiB, jobs: 1}}"
+  } >"$WORK/backfill.yaml"
+  helm upgrade auditseal "$CHART" -f "$WORK/backfill.yaml" --set-string podAnnotations.round=2 &&
+    kubectl -n auditseal wait --for=condition=complete --timeout=120s job/auditseal-backfill-0 &&
+    "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | cmp - <(cat "$ROOT"/testdata/kube-apiserver-1.36.3/audit-*.log "$ROOT/testdata/kube-apiserver-1.36.3/audit.log")
+}
+
+# What Pod Security says against it is what docs/install/kubernetes.md lists.
+deviations() {
+  helm template auditseal "$CHART" -f "$WORK/values.yaml" --set hostNetwork=false -s templates/daemonset.yaml >"$WORK/daemonset.yaml" &&
+    kubectl label --overwrite namespace auditseal pod-security.kubernetes.io/warn=restricted &&
+    kubectl -n auditseal apply --dry-run=server -f "$WORK/daemonset.yaml" 2>&1 | tee "$WORK/warnings" &&
+    for word in 'unrestricted capabilities' 'restricted volume types' 'runAsNonRoot != true' 'runAsUser=0'; do
+      grep -q "$word" "$WORK/warnings" && grep -qF "$word" "$ROOT/docs/install/kubernetes.md" || { echo "$word"; return 1; }
+    done
+  # And nothing else.
+  ! sed 's/.*violate PodSecurity//; s/unrestricted capabilities//; s/restricted volume types//; s/runAsNonRoot != true//; s/runAsUser=0//' "$WORK/warnings" |
+    grep -E 'allowPrivilegeEscalation|seccompProfile|hostPort|host namespaces|privileged'
+}
+
+complete() {
+  local size
+  archived >"$WORK/archived" || return 1
+  size=$(wc -c <"$WORK/archived")
+  [ "$size" -ge "$1" ] || { echo "$size bytes are archived, $1 were written before it ended"; return 1; }
+  # Since then the apiserver has written more; nobody was there to take it.
+  "$HERE/parts/kube.sh" log >"$WORK/log" && head -c "$size" "$WORK/log" | cmp - "$WORK/archived"
+}
+
+failed_before=$(failures)
+need_auditseal
+need_helm
+"$HERE/parts/kube.sh" build
+if [ -z "${AUDITSEAL_IMAGE:-}" ]; then
+  note "making the image"
+  AUDITSEAL_IMAGE=$WORK/image.tar
+  (umask 022 && unset AUDITSEAL && "$ROOT/deploy/image/build.sh" "$AUDITSEAL_IMAGE" $IMAGE:e2e) || die "the image can't be made"
+fi
+begin=$SECONDS
+read -r listen_port < <(free_ports 1)
+if "$AUDITSEAL" run --help | grep -q -- '--listen'; then listen=true; else listen=false; fi
+"$HERE/parts/seaweedfs.sh" up
+"$HERE/parts/seaweedfs.sh" bucket audit-cluster
+# shellcheck source=/dev/null
+. "$SEAWEEDFS_DIR/env"
+at=(--store s3://audit-cluster --endpoint "$S3_ENDPOINT")
+"$HERE/parts/kube.sh" up
+"$HERE/parts/node.sh" up
+"$HERE/parts/node.sh" image "$AUDITSEAL_IMAGE"
+kubectl create namespace auditseal >/dev/null
+# From a file: arguments are for everyone to see.
+sed -n 's/^export \(AWS_.*\)/\1/p' "$SEAWEEDFS_DIR/env" >"$WORK/credentials"
+kubectl -n auditseal create secret generic store --from-env-file="$WORK/credentials" >/dev/null
+values >"$WORK/values.yaml"
+
+for preset in "$CHART"/presets/*.yaml; do check "the apiserver takes the preset $(basename "$preset" .yaml)" server_takes "$(basename "$preset" .yaml)"; done
+check "and the kustomize example" kustomize_example
+check "Pod Security says what the docs say" deviations
+check "helm install" helm install auditseal "$CHART" -f "$WORK/values.yaml" --wait --timeout 120s
+check "the pod is Ready" until_it 60 ready
+kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key >"$WORK/vkey"
+check "its log reports the vkey" grep -q '^auditseal+' "$WORK/vkey"
+check "the log names it once more" sh -c "$(printf '%q ' "$E2E"/bin/kube-*-etcd-*/kubectl --kubeconfig "$KUBE_DIR/kubeconfig") -n auditseal logs -l app.kubernetes.io/component=agent -c auditseal --tail=-1 | grep -qF \"\$(cat $WORK/vkey)\""
+check "the apiserver's log arrives" until_it 60 grows 100
+check "helm test" helm test auditseal --logs --timeout 120s
+
+N=100 spawn "$WORK" load "$HERE/parts/kube.sh" load
+sleep 2
+check "a rolling upgrade under load" upgrade 1
+check "the load went on through it" running "$WORK" load
+check "and another" upgrade 2
+check "the Job backfills" backfill
+wait_for 120 "$WORK" load false || true # until the load has ended
+same "one key through all of it" "$(cat "$WORK/vkey")" "$(kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key)"
+written=$("$HERE/parts/kube.sh" log | wc -c)
+sleep 2
+check "helm uninstall" helm uninstall auditseal --wait --timeout 60s
+check "what was written is in the archive, byte for byte" complete "$written"
+check "verify" "$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey"
+check "the node's key is still there" test -s "$WORK/agent/key"
+same "nothing is left in the namespace" "" "$(kubectl -n auditseal get daemonset,job,serviceaccount,networkpolicy -l app.kubernetes.io/name=auditseal -o name)"
+printf '  cluster: %s lines, %s s\n' "$(wc -l <"$WORK/archived")" $((SECONDS - begin))

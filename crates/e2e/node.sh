@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# What `make e2e-node` runs: the package on a real systemd, the chart on a real cluster. Needs root, about 10 minutes once everything is built.
+#
+#   node.sh [all|systemd|cluster]     AUDITSEAL=path takes a ready binary, else the release build is made
+#
+# Downloads and builds go to ${AUDITSEAL_E2E_DIR:-target/e2e}, as for run.sh. Whatever it starts, it stops: see left_behind.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+trap 'finish clean' EXIT
+child=
+set -m # each part is a process group of its own
+clean() {
+  [ -z "$child" ] || { kill -TERM -- "-$child" 2>/dev/null || true; wait "$child" 2>/dev/null || true; }
+}
+
+missing=0
+tool() { command -v "$1" >/dev/null || { printf 'needed: %s (package %s)\n' "$1" "$2" >&2; missing=1; }; }
+what=${1:-all}
+case $what in all | systemd | cluster) ;; *) die "usage: node.sh [all|systemd|cluster]" ;; esac
+[ "$(id -u)" = 0 ] || die "this needs root: it starts a kubelet, and a systemd in a container"
+tool debootstrap debootstrap
+tool systemd-nspawn systemd-container
+tool nsenter util-linux
+tool unshare util-linux
+tool containerd containerd
+tool runc runc
+tool ip iproute2
+tool cc gcc
+tool go golang
+tool jq jq
+tool python3 python3
+tool readelf binutils
+[ $missing = 0 ] || die "install what is missing first"
+
+# Mounts, cgroups, processes, addresses and settings of the kernel that weren't there before.
+traces() {
+  awk -v here="$E2E/" 'index($2, here) == 1 { print "mount", $2 }' /proc/mounts
+  find /sys/fs/cgroup -type d -path '*/kubepods*' 2>/dev/null | sed 's/^/cgroup /'
+  ip -o address show dev lo | awk '{ print "address", $4 }'
+  grep -lzE "^(containerd|kubelet|systemd-nspawn)|$E2E/(node|systemd)" /proc/[0-9]*/cmdline 2>/dev/null | sed 's/^/process /' | grep -v "/$$/" || true
+  sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops | sed 's/^/setting /'
+  ls -d /run/containerd /var/log/containers /run/systemd/nspawn 2>/dev/null || true
+}
+left_behind() { traces | sort | comm -13 "$before" -; }
+
+part() {
+  local name=$1 fails begin=$SECONDS
+  fails=$(failures)
+  printf '== %s\n' "$name"
+  "$HERE/$name.sh" </dev/null &
+  child=$!
+  if ! wait "$child" && [ "$(failures)" = "$fails" ]; then fail "$name did not run to its end"; fi
+  child=
+  sleep 1
+  same "$name: nothing is left behind" "" "$(left_behind)"
+  printf '== %s: %s s\n' "$name" $((SECONDS - begin))
+}
+
+need_auditseal
+before=$(mktemp "$E2E/traces.XXXXXX")
+traces | sort >"$before"
+for name in systemd cluster; do
+  case "$what $name" in "all $name" | "$name $name") part "$name" ;; esac
+done
+rm -f "$before"
+
+passed=$(grep -c '^pass ' "$E2E_RESULTS" || true)
+failed=$(failures)
+[ "$failed" = 0 ] || { printf 'failed checks:\n'; sed -n 's/^fail /  /p' "$E2E_RESULTS"; }
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
