@@ -271,7 +271,7 @@ impl Chain {
                 guard.stored(false);
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
-            self.progress.facts().begins(head, &past.start.spooled, (self.clock)());
+            self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
                 Source::new(
                     &self.place,

@@ -1,7 +1,7 @@
 //! What one chain is known to be at, beside its counters: for metrics and health.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_format::{ObjectKey, Origin, Seal, Time};
 use auditseal_observe::{Chain, Counted, Reconcile, State};
@@ -9,6 +9,7 @@ use auditseal_shipper::Now;
 
 use crate::lag::Lag;
 use crate::progress::Tally;
+use crate::pulse::Pulse;
 
 /// Causes that every chain counts from the start: a counter that appears with its first failure
 /// has no rate.
@@ -19,8 +20,6 @@ const CAUSES: [&str; 6] = ["denied", "no-bucket", "not-found", "other", "timeout
 pub(crate) struct Facts {
     pub(crate) origin: Option<Origin>,
     pub(crate) state: State,
-    /// When the loop last turned, boot time in nanoseconds.
-    pub(crate) beat: u64,
     /// Files that the last look couldn't read.
     pub(crate) unreadable: u64,
     pub(crate) lag: Lag,
@@ -57,13 +56,7 @@ impl Facts {
 
     /// A pipeline begins, from here. What is compared with the apiserver's count begins anew: other
     /// processes may have sealed lines meanwhile, or these lines are sealed once more.
-    pub(crate) fn begins(
-        &mut self,
-        head: Option<&Seal>,
-        spooled: &[(ObjectKey, u64, Seal)],
-        now: Now,
-    ) {
-        self.beat = now.boot.nanos;
+    pub(crate) fn begins(&mut self, head: Option<&Seal>, spooled: &[(ObjectKey, u64, Seal)]) {
         self.state = State::Running;
         self.head = head.map(|seal| (seal.seq, seal.sealed));
         self.waiting = spooled.iter().map(|(key, size, _)| (key.seq, *size)).collect();
@@ -92,7 +85,7 @@ impl Facts {
     }
 
     /// What is known at `now`.
-    pub(crate) fn view(&self, tally: &Tally, now: Now) -> Chain {
+    pub(crate) fn view(&self, tally: &Tally, pulse: &Pulse, now: Now) -> Chain {
         let since = |then: u64| seconds(now.boot.nanos.saturating_sub(then));
         let origin = self.origin.as_ref();
         let (lag_bytes, lag) = (self.lag.bytes(), self.lag.nanos(now.boot.nanos));
@@ -100,7 +93,8 @@ impl Facts {
             origin: origin.map(ToString::to_string).unwrap_or_default(),
             source: origin.map(|origin| origin.source().to_owned()).unwrap_or_default(),
             state: self.state.clone(),
-            idle: since(self.beat),
+            idle: pulse.idle(Instant::now()),
+            stuck: pulse.stuck(Instant::now()),
             lag_bytes,
             lag_events: tally.events_in(lag_bytes).unwrap_or(0),
             lag: seconds(lag),

@@ -326,7 +326,6 @@ impl Hands {
     ) -> Result<Input<Content>, Error> {
         failpoint!("agent.loop.turn");
         self.progress.pulse.turned(Instant::now());
-        self.progress.facts().beat = self.now().boot.nanos;
         let wait = Duration::from_nanos(deadline.saturating_sub(self.now().boot.nanos)).min(NAP);
         tokio::select! {
             // First what was asked for: its results free memory and let the chain go on.

@@ -159,7 +159,7 @@ impl ChainProgress {
 
     fn view(&self, now: Now) -> Chain {
         let tally = self.tally();
-        self.facts().view(&tally, now)
+        self.facts().view(&tally, &self.pulse, now)
     }
 
     pub(crate) fn tally(&self) -> Tally {

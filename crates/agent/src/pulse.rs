@@ -85,6 +85,14 @@ impl Pulse {
         inner.opened || inner.stage == Stage::Ended
     }
 
+    /// Seconds since the loop last turned; 0 while there is none.
+    pub(crate) fn idle(&self, now: Instant) -> f64 {
+        match locked(&self.0).stage {
+            Stage::Running(turned) => now.saturating_duration_since(turned).as_secs_f64(),
+            Stage::Opening | Stage::Ended => 0.0,
+        }
+    }
+
     /// What hangs, if anything does.
     pub(crate) fn stuck(&self, now: Instant) -> Option<&'static str> {
         let inner = locked(&self.0);

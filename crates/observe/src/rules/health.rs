@@ -2,8 +2,6 @@
 
 use super::snapshot::{Chain, Snapshot, State};
 
-/// The loop wakes at least every minute: when it hasn't for so long (seconds), it hangs.
-pub const LOOP_LIMIT: f64 = 180.0;
 /// Seconds behind the log at which a source isn't ready: twelve windows.
 pub const LAG_LIMIT: f64 = 60.0;
 /// Seconds without an accepted upload at which a source isn't ready: one slow answer isn't an
@@ -33,13 +31,8 @@ impl Health {
 /// is away nor a fork is a reason, for both would be there after the restart too.
 #[must_use]
 pub fn alive(snapshot: &Snapshot) -> Health {
-    let hung = |chain: &&Chain| {
-        matches!(chain.state, State::Running | State::Stopping) && chain.idle > LOOP_LIMIT
-    };
-    let reason = |chain: &Chain| {
-        format!("{}: the pipeline has not turned for {:.0} s", chain.origin, chain.idle)
-    };
-    Health { reasons: snapshot.chains.iter().filter(hung).map(reason).collect() }
+    let reason = |chain: &Chain| Some(format!("{}: {} hangs", chain.origin, chain.stuck?));
+    Health { reasons: snapshot.chains.iter().filter_map(reason).collect() }
 }
 
 /// Whether every source is being sealed and stored in time.
@@ -138,9 +131,7 @@ mod tests {
         assert!(ready(&one(fine)).is_fine());
         let fresh = Chain { lag: 9.0, until_loss: Some(1.0), ..running() };
         assert!(ready(&one(fresh)).is_fine());
-        let hung = one(Chain { idle: 181.0, ..running() });
+        let hung = one(Chain { stuck: Some("commit"), ..running() });
         assert!(!alive(&hung).is_fine() && !ready(&hung).is_fine());
-        // A chain that waits for the store at its start doesn't loop, and a restart can't help it.
-        assert!(alive(&one(Chain { idle: 999.0, ..Chain::default() })).is_fine());
     }
 }

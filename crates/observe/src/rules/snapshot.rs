@@ -68,6 +68,8 @@ pub struct Chain {
     pub state: State,
     /// Since the pipeline's loop last turned.
     pub idle: f64,
+    /// What hangs on this node: the loop, a look, a pack, a commit.
+    pub stuck: Option<&'static str>,
     /// Source bytes that are known and not sealed.
     pub lag_bytes: u64,
     /// About how many events these are; 0 before the first was sealed.
