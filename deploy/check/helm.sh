@@ -2,7 +2,7 @@
 # Checks the chart and the kustomize manifests without a cluster: lint, every preset, what the schema refuses, and that both say the same.
 # crates/e2e/cluster.sh has a real apiserver check every field, and runs it.
 #
-#   deploy/check/helm.sh            --write makes deploy/kustomize/base anew from the chart
+#   deploy/check/helm.sh            --write makes deploy/kustomize/base anew from the chart, and the chart's copies of alerts and dashboard
 #
 # Needs Go and Python. HELM names a helm; without one in PATH, it is built.
 set -euo pipefail
@@ -58,6 +58,8 @@ base() {
 }
 if [ "${1:-}" = --write ]; then
   base >"$DEPLOY/kustomize/base/auditseal.yaml"
+  cp "$DEPLOY/prometheus/alerts.yaml" "$CHART/files/alerts.yaml"
+  cp "$DEPLOY/grafana/auditseal.json" "$CHART/files/dashboard.json"
   exit
 fi
 same_base() { base | diff "$DEPLOY/kustomize/base/auditseal.yaml" -; }
@@ -68,6 +70,9 @@ for preset in "$CHART"/presets/*.yaml; do
   check "preset $(basename "$preset" .yaml) names its source" grep -q '^# Source: ' "$preset"
 done
 check "the kustomize manifests are the chart's" same_base
+# A chart can't hold what lies outside of its directory.
+check "its alerts are those of deploy/prometheus" cmp "$DEPLOY/prometheus/alerts.yaml" "$CHART/files/alerts.yaml"
+check "its dashboard is that of deploy/grafana" cmp "$DEPLOY/grafana/auditseal.json" "$CHART/files/dashboard.json"
 
 check "a setting is a variable" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.requireRetention=365d
 check "and so is its other spelling" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.require-retention=365d
@@ -78,6 +83,8 @@ check "and then none is made" lacks "keygen" --set key.secret=my-key
 check "in the host's network it listens on loopback" renders 'value: "127.0.0.1:9478"' --set hostNetwork=true
 check "a PodMonitor" renders "kind: PodMonitor" --set podMonitor.enabled=true
 check "a ServiceMonitor with its Service" renders "publishNotReadyAddresses: true" --set serviceMonitor.enabled=true
+check "alert rules with their runbook" renders 'runbook_url: https://wiki.example/audit#auditsealdown' --set prometheusRule.enabled=true,prometheusRule.runbook=https://wiki.example/audit
+check "a dashboard" renders 'grafana_dashboard: "1"' --set dashboard.enabled=true
 check "IRSA" renders "eks.amazonaws.com/role-arn: arn" --set 'serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn'
 check "no token unless wanted" lacks "automountServiceAccountToken: true"
 
