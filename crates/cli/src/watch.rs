@@ -26,10 +26,12 @@ const ADDRESS: &str = "127.0.0.1:9478";
 
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// Serve /metrics, /healthz and /readyz at this address; off without it. Without an address
-    /// 127.0.0.1:9478; [::1]:9478 and 0.0.0.0:9478 work too. Whoever can connect can read.
+    // As an attribute: to rustdoc, an IPv6 address is a broken link.
     #[arg(long, help_heading = "Observability", env = "AUDITSEAL_LISTEN", value_name = "ADDR",
-          num_args = 0..=1, default_missing_value = ADDRESS)]
+          num_args = 0..=1, default_missing_value = ADDRESS,
+          help = "Serve /metrics, /healthz and /readyz at this address; off without it. Without an \
+                  address 127.0.0.1:9478; [::1]:9478 and 0.0.0.0:9478 work too. Whoever can connect \
+                  can read")]
     pub(crate) listen: Option<SocketAddr>,
     /// After a fork stay alive, not ready, instead of exiting with 3: for a supervisor that
     /// restarts whatever ends, like a DaemonSet's.
@@ -174,8 +176,12 @@ pub(crate) struct Status {
     /// The address that `run --listen` was given.
     #[arg(long, env = "AUDITSEAL_LISTEN", value_name = "ADDR", default_value = ADDRESS)]
     listen: SocketAddr,
-    /// Ask there instead, like http://cp-1.example:9478.
-    #[arg(long, env = "AUDITSEAL_URL", value_name = "URL")]
+    #[arg(
+        long,
+        env = "AUDITSEAL_URL",
+        value_name = "URL",
+        help = "Ask there instead, like http://cp-1.example:9478"
+    )]
     url: Option<String>,
     /// Show it once. Without it, it is shown every two seconds on a terminal, and once elsewhere.
     #[arg(long, env = "AUDITSEAL_ONCE", value_parser = BoolishValueParser::new())]
