@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e torture sim soak vectors deploy-check
+.PHONY: help demo test check bench bench-check e2e torture sim soak vectors deploy-check
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,13 @@ check: ## formatting, lints, documentation: all warnings are errors
 
 deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
+
+bench: ## the whole program beside zstd, one table; then each stage by itself. About 25 minutes, 15 GB of disk; needs zstd and Python
+	benches/run.py $(BENCH)
+	$(CARGO) bench --locked -p auditseal-bench
+
+bench-check: ## instruction counts of fixed small inputs against benches/instructions.txt; needs valgrind
+	benches/check.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure and GCS; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all
