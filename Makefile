@@ -24,7 +24,7 @@ check: ## formatting, lints, documentation: all warnings are errors
 deploy-check: ## Terraform modules and policies, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
 
-bench: ## the whole program beside zstd, one table; then each stage by itself. About 25 minutes, 15 GB of disk; needs zstd and Python
+bench: ## the whole program beside zstd, one table; then each stage by itself. about 12 minutes, 8 GB of disk; needs zstd and Python
 	benches/run.py $(BENCH)
 	$(CARGO) bench --locked -p auditseal-bench
 
