@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: help demo test check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
+.PHONY: help demo test check bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,13 @@ rpm: ## the RPM package, in target/package
 image: ## the container image as a tar, in target/image; needs no engine
 	@mkdir -p target/image
 	deploy/image/build.sh target/image/auditseal.tar
+
+bench: ## the whole program beside zstd, one table; then each stage by itself. about 12 minutes, 8 GB of disk; needs zstd and Python
+	benches/run.py $(BENCH)
+	$(CARGO) bench --locked -p auditseal-bench
+
+bench-check: ## instruction counts of fixed small inputs against benches/instructions.txt; needs valgrind
+	benches/check.sh
 
 deploy-check: ## Terraform modules, policies, chart and manifests, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh

@@ -1,6 +1,8 @@
 //! Reading takes and packing them: the one place where source bytes pass through.
 
-use auditseal_format::{Anchor, Compression, PackError, Packer, RangeFacts, hash};
+use std::cell::RefCell;
+
+use auditseal_format::{Anchor, Compression, PackError, Packer, PackerTools, RangeFacts, hash};
 use auditseal_shipper::{Job, PackedJob, Part, Take};
 use auditseal_tail::{DiskFile, ReadError};
 
@@ -13,6 +15,15 @@ const MAX_HOLES: usize = 256;
 const READ: usize = 256 << 10;
 /// Bytes before an offset that its anchor covers.
 const ANCHOR: usize = 4096;
+
+thread_local! {
+    /// What this thread's last packer allocated. Packing threads live as long as their chain does.
+    static TOOLS: RefCell<Option<PackerTools>> = RefCell::default();
+}
+
+/// Least payload after which they are kept, bytes: only a backlog fills one batch after the other,
+/// and a daemon that packs every few seconds shouldn't hold them meanwhile.
+const KEEP: u64 = 12 << 20;
 
 /// Why a take ends early: its file was cut in place.
 const TRUNCATED: &str = "truncated";
@@ -39,13 +50,16 @@ pub(crate) fn pack<F: DiskFile>(
 ) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     loop {
-        let mut packer = Packer::new(compression, MAX_HOLES)?;
+        let tools = TOOLS.take().unwrap_or_default();
+        let mut packer = Packer::reusing(tools, compression, MAX_HOLES)?;
         match take_all(&mut packer, &job.takes, &short)? {
             Ok(facts) => {
                 let short = short.into_iter().enumerate().filter_map(|(at, short)| {
                     short.map(|short| (at, short.end, short.anchor, short.why))
                 });
-                return Ok(PackedJob { packed: packer.finish()?, facts, short: short.collect() });
+                let (packed, tools) = packer.finish_keeping()?;
+                TOOLS.set((packed.payload.bytes >= KEEP).then_some(tools));
+                return Ok(PackedJob { packed, facts, short: short.collect() });
             }
             // From the start again: the payload already holds bytes that don't belong there.
             // Each round makes one take shorter than it was, so this ends.

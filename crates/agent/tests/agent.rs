@@ -66,6 +66,37 @@ async fn the_same_input_clock_and_key_give_the_same_objects() {
     assert!(runs[0] == runs[1], "the objects differ");
 }
 
+/// How long an archive is doesn't show when the agent starts with its state: no listing, and a few
+/// requests around its head.
+#[tokio::test]
+async fn a_start_with_its_state_lists_nothing() {
+    let node = Node::new();
+    node.write(&lines(0, 40));
+    node.backfill().await;
+    let (key, genesis) = node.store.objects().pop_first().unwrap();
+    for day in 0..10_000 {
+        let key = key.replace("date=1970-01-01", &format!("date=20{:02}-01-01", day % 100));
+        node.store.insert(&key.replace("000000000000", &format!("{day:012}")), genesis.clone());
+    }
+    assert!(node.store.objects().len() >= 10_000);
+    let all = [
+        Operation::Put,
+        Operation::Get,
+        Operation::Tail,
+        Operation::Stream,
+        Operation::List,
+        Operation::Versions,
+        Operation::Lock,
+    ];
+    let calls = || all.map(|operation| node.store.calls(operation));
+    let before = calls();
+    assert_eq!(node.backfill().await.end, ChainEnd::Done);
+    let after = calls();
+    let asked: Vec<_> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    assert!(asked.iter().sum::<u64>() <= 10, "{asked:?}");
+    assert_eq!(asked[4..6], [0, 0], "no listing");
+}
+
 /// Every put fails once in every way; nothing is lost, stored twice, or stored under another key.
 #[tokio::test]
 async fn every_put_may_fail_in_every_way() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auditseal_format::{Origin, Time, VerifierKey};
 use auditseal_vault::{Error as StoreError, Kind, Operation, Store};
 use futures::StreamExt as _;
+use tokio::sync::Semaphore;
 
 use crate::chain::{Chain, Head, Outcome, Retention, Rules, Trust};
 use crate::error::Error;
@@ -13,6 +14,10 @@ use crate::fetch::{Depth, Examined, examine};
 use crate::listing::{Entry, Listing};
 use crate::report::{Errors, OriginReport, Report};
 use crate::source::{Object, Source};
+
+/// Bytes of objects that are held at a time, by their listed sizes. Many small ones go over the
+/// network at a time, and few large ones lie in memory.
+const HELD: u32 = 3 << 20;
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -29,7 +34,7 @@ pub struct Options {
     pub now: Time,
     /// Compare stored bytes with their signed hash only; don't decompress.
     pub stored_only: bool,
-    /// Objects in flight at a time. Each takes at most about 16 MiB of memory.
+    /// Objects in flight at a time. Fewer are, if they are large: about 3 MiB of them are held.
     pub concurrency: usize,
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` for a store whose dates mean nothing.
@@ -117,8 +122,13 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut chain = Chain::new(origin.clone(), self.rules(&origin));
         let mut errors = Errors::default();
         let (source, name, retention) = (&self.source, &origin, self.options.retention);
+        let held = &Semaphore::new(HELD as usize);
         let objects = futures::stream::iter(entries).map(|entry| async move {
+            let wanted = u32::try_from(entry.size).unwrap_or(HELD).min(HELD);
+            // In the order of the entries, and given back without waiting for any other.
+            let room = held.acquire_many(wanted).await;
             let examined = examine(source, name, entry, depth).await;
+            drop(room);
             match retention {
                 Some(retention) => locked(source, name, examined, retention).await,
                 None => (examined, None),

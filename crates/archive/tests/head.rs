@@ -43,6 +43,24 @@ async fn the_head_is_the_highest_signed_note() {
     assert_eq!(head_of(&archive, &chain).await.object.seal.seq, 8);
 }
 
+/// What an agent asks for that lost its state: the work doesn't grow with the archive, but for the
+/// listing.
+#[tokio::test]
+async fn one_head_among_ten_thousand_takes_a_listing_and_ten_requests() {
+    let mut chain = six();
+    while chain.batches().count() < 10_000 {
+        chain.heartbeat();
+    }
+    let store = memory(&chain.archive());
+    let head = head_in(store.clone(), &chain).await.unwrap().unwrap();
+    assert_eq!(head.object.seal.seq, 9_999);
+    assert_eq!(head.object.hash, chain.head().hash);
+    assert_eq!(store.calls(Operation::Versions), 1);
+    let others = [Operation::Get, Operation::Tail, Operation::Stream, Operation::List];
+    let asked: u64 = others.into_iter().map(|operation| store.calls(operation)).sum();
+    assert!(asked <= 10, "{asked} requests");
+}
+
 #[tokio::test]
 async fn what_is_not_the_chains_is_passed() {
     let chain = six();

@@ -1,6 +1,8 @@
 //! Whether a line is an audit event, and its `stageTimestamp`.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{Finder, FinderRev};
 use serde::Deserialize;
 
 use crate::Time;
@@ -9,6 +11,11 @@ use crate::Time;
 const HEAD: &[u8] = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v"#;
 /// The key of the timestamp. Inside a string value its quotes would be escaped.
 const STAGE_TIMESTAMP: &[u8] = br#""stageTimestamp":""#;
+
+/// Made once: to make one takes longer than to look through most lines.
+static HEADS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEAD));
+static STAGE_TIMESTAMPS: LazyLock<FinderRev<'static>> =
+    LazyLock::new(|| FinderRev::new(STAGE_TIMESTAMP));
 
 /// Longest line that is kept whole for a close look; longer ones are judged by head and tail.
 const WHOLE: usize = 1 << 20;
@@ -39,7 +46,7 @@ impl LineFacts {
 pub fn scan(line: &[u8]) -> LineFacts {
     let quick = line.starts_with(HEAD)
         && line.ends_with(b"}")
-        && memmem::find(&line[1..], HEAD).is_none()
+        && HEADS.find(&line[1..]).is_none()
         && memchr::memchr(0, line).is_none();
     let stage_timestamp = if quick { timestamp_near_end(line) } else { None };
     LineFacts { stage_timestamp: stage_timestamp.or_else(|| parse(line)) }
@@ -47,7 +54,7 @@ pub fn scan(line: &[u8]) -> LineFacts {
 
 /// The last `stageTimestamp` key: the top level's stands behind the request and response objects.
 fn timestamp_near_end(line: &[u8]) -> Option<Time> {
-    let at = memmem::rfind(line, STAGE_TIMESTAMP)? + STAGE_TIMESTAMP.len();
+    let at = STAGE_TIMESTAMPS.rfind(line)? + STAGE_TIMESTAMP.len();
     let (text, rest) = line.get(at..)?.split_at_checked(27)?;
     // A line torn just before its end would otherwise still end in a brace.
     let annotated = rest.starts_with(br#"","annotations":{"#) && rest.ends_with(b"}}");

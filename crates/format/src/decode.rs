@@ -16,16 +16,27 @@ const OUTPUT: usize = 128 << 10;
 /// Nothing is trusted before [`PayloadDecoder::finish`] returned; output never exceeds the size
 /// that the seal states, and the window never [`crate::MAX_WINDOW_LOG`].
 pub struct PayloadDecoder {
-    zstd: DCtx<'static>,
+    tools: DecoderTools,
     expected: Payload,
     blocks: Hasher,
-    root: RootHasher,
     taken: u64,
     produced: u64,
-    output: Vec<u8>,
     ended: bool,
     /// Decoding failed, and only the hash is still of interest.
     failed: Option<PayloadError>,
+}
+
+/// What a decoder allocates: for whoever decodes many payloads, one after the other.
+pub(crate) struct DecoderTools {
+    zstd: DCtx<'static>,
+    root: RootHasher,
+    output: Vec<u8>,
+}
+
+impl DecoderTools {
+    pub(crate) fn new() -> Self {
+        Self { zstd: DCtx::create(), root: RootHasher::new(), output: Vec::with_capacity(OUTPUT) }
+    }
 }
 
 impl fmt::Debug for PayloadDecoder {
@@ -40,18 +51,26 @@ impl PayloadDecoder {
     /// # Errors
     /// [`PayloadError::Zstd`] when libzstd refuses the window.
     pub fn new(expected: &Payload) -> Result<Self, PayloadError> {
-        let mut zstd = DCtx::create();
-        zstd.reset(ResetDirective::SessionOnly).map_err(PayloadError::zstd)?;
-        zstd.set_parameter(DParameter::WindowLogMax(expected.window.into()))
+        Self::reusing(DecoderTools::new(), expected)
+    }
+
+    /// The same, with what a decoder before allocated.
+    pub(crate) fn reusing(
+        mut tools: DecoderTools,
+        expected: &Payload,
+    ) -> Result<Self, PayloadError> {
+        tools.zstd.reset(ResetDirective::SessionAndParameters).map_err(PayloadError::zstd)?;
+        tools
+            .zstd
+            .set_parameter(DParameter::WindowLogMax(expected.window.into()))
             .map_err(PayloadError::zstd)?;
+        tools.root.clear();
         let mut decoder = Self {
-            zstd,
+            tools,
             expected: *expected,
             blocks: Hasher::new(),
-            root: RootHasher::new(),
             taken: 0,
             produced: 0,
-            output: Vec::with_capacity(OUTPUT),
             ended: false,
             failed: None,
         };
@@ -89,19 +108,20 @@ impl PayloadDecoder {
             if self.ended && input.pos() < bytes.len() {
                 return Err(PayloadError::EndsEarly);
             }
-            self.output.clear();
-            let mut output = OutBuffer::around(&mut self.output);
+            let DecoderTools { zstd, root, output: decoded } = &mut self.tools;
+            decoded.clear();
+            let mut output = OutBuffer::around(decoded);
             let hint =
-                self.zstd.decompress_stream(&mut output, &mut input).map_err(PayloadError::zstd)?;
+                zstd.decompress_stream(&mut output, &mut input).map_err(PayloadError::zstd)?;
             self.ended |= hint == 0;
-            let full = self.output.len() == self.output.capacity();
-            self.produced += self.output.len() as u64;
+            let full = decoded.len() == decoded.capacity();
+            self.produced += decoded.len() as u64;
             // Checked before anything is done with the bytes: a bomb costs one buffer.
             if self.produced > self.expected.bytes {
                 return Err(PayloadError::TooLong);
             }
-            self.root.update(&self.output);
-            sink(&self.output);
+            root.update(decoded);
+            sink(decoded);
             // A full buffer may mean that more is waiting inside the decoder.
             if input.pos() == bytes.len() && !full {
                 return Ok(());
@@ -130,11 +150,15 @@ impl PayloadDecoder {
         if self.produced != self.expected.bytes {
             return Err(PayloadError::TooShort);
         }
-        if self.root.in_line() {
+        if self.tools.root.in_line() {
             return Err(PayloadError::Root);
         }
-        let root = std::mem::take(&mut self.root).finish();
-        if root == self.expected.root { Ok(()) } else { Err(PayloadError::Root) }
+        if self.tools.root.take() == self.expected.root { Ok(()) } else { Err(PayloadError::Root) }
+    }
+
+    /// Gives back what it allocated.
+    pub(crate) fn into_tools(self) -> DecoderTools {
+        self.tools
     }
 }
 

@@ -25,7 +25,7 @@ pub use frame::{MAX_SEAL_BLOCK, MAX_WINDOW_LOG, MIN_WINDOW_LOG};
 pub use key::ObjectKey;
 pub use object::{Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
-pub use pack::{Compression, PackError, Packed, Packer, RangeFacts};
+pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use seal::{Kind, MalformedNote, Seal};
 
 #[cfg(test)]

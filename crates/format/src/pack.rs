@@ -6,7 +6,7 @@ use auditseal_audit::{LineScanner, Time};
 use auditseal_merkle::RootHasher;
 use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, zstd_sys};
 
-use crate::decode::{PayloadDecoder, PayloadError};
+use crate::decode::{DecoderTools, PayloadDecoder, PayloadError};
 use crate::frame::{HEADER, sizeless_header};
 use crate::seal::{Hole, Payload};
 
@@ -47,9 +47,8 @@ pub struct RangeFacts {
 /// Source bytes go in range by range; NUL runs become holes; the rest is compressed, hashed into
 /// the root and looked at line by line. A line may be of any length.
 pub struct Packer {
-    zstd: CCtx<'static>,
+    tools: PackerTools,
     window: u8,
-    root: RootHasher,
     scanner: LineScanner,
     /// The frame so far: room for the header, then the blocks.
     frame: Vec<u8>,
@@ -58,6 +57,26 @@ pub struct Packer {
     times: Option<(Time, Time)>,
     holes_left: usize,
     range: OpenRange,
+}
+
+/// What a packer allocates, about 8 MiB: for whoever packs many payloads, one after the other.
+/// Fresh memory for each would cost as much as half of their hashing.
+pub struct PackerTools {
+    zstd: CCtx<'static>,
+    root: RootHasher,
+    check: Option<DecoderTools>,
+}
+
+impl fmt::Debug for PackerTools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PackerTools")
+    }
+}
+
+impl Default for PackerTools {
+    fn default() -> Self {
+        Self { zstd: CCtx::create(), root: RootHasher::new(), check: None }
+    }
 }
 
 #[derive(Default)]
@@ -82,7 +101,20 @@ impl Packer {
     /// # Errors
     /// [`PackError::Zstd`] when libzstd refuses the settings.
     pub fn new(compression: Compression, max_holes: usize) -> Result<Self, PackError> {
-        let mut zstd = CCtx::create();
+        Self::reusing(PackerTools::default(), compression, max_holes)
+    }
+
+    /// The same, with what a packer before allocated. The payload is the same as with fresh ones.
+    ///
+    /// # Errors
+    /// As [`Packer::new`].
+    pub fn reusing(
+        mut tools: PackerTools,
+        compression: Compression,
+        max_holes: usize,
+    ) -> Result<Self, PackError> {
+        let zstd = &mut tools.zstd;
+        zstd.reset(ResetDirective::SessionAndParameters).map_err(PackError::zstd)?;
         for parameter in [
             CParameter::CompressionLevel(compression.level),
             CParameter::WindowLog(compression.window.into()),
@@ -92,11 +124,10 @@ impl Packer {
         ] {
             zstd.set_parameter(parameter).map_err(PackError::zstd)?;
         }
-        zstd.reset(ResetDirective::SessionOnly).map_err(PackError::zstd)?;
+        tools.root.clear();
         Ok(Self {
-            zstd,
+            tools,
             window: compression.window,
-            root: RootHasher::new(),
             scanner: LineScanner::default(),
             frame: vec![0; HEADER - LIBZSTD_HEADER],
             bytes: 0,
@@ -112,9 +143,12 @@ impl Packer {
     /// # Panics
     /// When the range before wasn't ended.
     pub fn begin_range(&mut self, start: u64) {
-        assert!(!self.root.in_line() && self.range.run.is_none(), "a range is open");
-        self.range =
-            OpenRange { offset: start, first_line: self.root.lines(), ..OpenRange::default() };
+        assert!(!self.tools.root.in_line() && self.range.run.is_none(), "a range is open");
+        self.range = OpenRange {
+            offset: start,
+            first_line: self.tools.root.lines(),
+            ..OpenRange::default()
+        };
     }
 
     /// Takes the next source bytes of the open range.
@@ -178,21 +212,21 @@ impl Packer {
     /// # Errors
     /// [`PackError::Zstd`].
     pub fn end_range(&mut self) -> Result<RangeFacts, PackError> {
-        let unterminated = self.root.in_line();
+        let unterminated = self.tools.root.in_line();
         self.close_run();
         if unterminated {
             self.payload(b"\n")?;
         }
         let range = std::mem::take(&mut self.range);
         Ok(RangeFacts {
-            lines: self.root.lines() - range.first_line,
+            lines: self.tools.root.lines() - range.first_line,
             holes: range.holes,
             unterminated,
         })
     }
 
     fn payload(&mut self, bytes: &[u8]) -> Result<(), PackError> {
-        self.root.update(bytes);
+        self.tools.root.update(bytes);
         self.look_at_lines(bytes);
         self.bytes += bytes.len() as u64;
         self.compress(bytes, zstd_sys::ZSTD_EndDirective::ZSTD_e_continue)
@@ -227,6 +261,7 @@ impl Packer {
             let at = self.frame.len();
             let mut output = OutBuffer::around_pos(&mut self.frame, at);
             let left = self
+                .tools
                 .zstd
                 .compress_stream2(&mut output, &mut input, directive)
                 .map_err(PackError::zstd)?;
@@ -241,7 +276,15 @@ impl Packer {
     ///
     /// # Errors
     /// [`PackError::Zstd`], or [`PackError::Check`] when the blocks don't decode to the payload.
-    pub fn finish(mut self) -> Result<Packed, PackError> {
+    pub fn finish(self) -> Result<Packed, PackError> {
+        self.finish_keeping().map(|(packed, _)| packed)
+    }
+
+    /// The same, and gives back what the packer allocated.
+    ///
+    /// # Errors
+    /// As [`Packer::finish`].
+    pub fn finish_keeping(mut self) -> Result<(Packed, PackerTools), PackError> {
         if self.bytes > 0 {
             // Flushing, not ending, leaves every block without the last-block bit.
             self.compress(b"", zstd_sys::ZSTD_EndDirective::ZSTD_e_flush)?;
@@ -253,7 +296,7 @@ impl Packer {
         } else {
             self.frame.resize(HEADER, 0);
         }
-        let root = self.root.finish();
+        let root = self.tools.root.take();
         let blocks = &self.frame[HEADER..];
         let payload = Payload {
             root,
@@ -264,9 +307,11 @@ impl Packer {
             malformed: self.malformed,
             times: self.times,
         };
-        let mut decoder = PayloadDecoder::new(&payload).map_err(PackError::Check)?;
+        let check = self.tools.check.take().unwrap_or_else(DecoderTools::new);
+        let mut decoder = PayloadDecoder::reusing(check, &payload).map_err(PackError::Check)?;
         decoder.blocks(blocks, |_| {}).and_then(|()| decoder.finish()).map_err(PackError::Check)?;
-        Ok(Packed { payload, frame: self.frame })
+        self.tools.check = Some(decoder.into_tools());
+        Ok((Packed { payload, frame: self.frame }, self.tools))
     }
 }
 

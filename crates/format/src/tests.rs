@@ -7,6 +7,28 @@ fn origin() -> Origin {
     Origin::new("c", "n", "s").unwrap()
 }
 
+/// What was packed before with the same memory doesn't show in a payload.
+#[test]
+fn a_packer_with_used_memory_packs_the_same() {
+    // Longer than a window, so that what lies in the tables is looked at.
+    let line = |n: u64| format!("{{\"n\":{},\"text\":\"{}\"}}\n", n % 1000, hash(&n.to_le_bytes()));
+    let sources: Vec<String> =
+        [0, 7, 0, 3].map(|from: u64| (from..from + 40_000).map(line).collect()).to_vec();
+    let mut tools = PackerTools::default();
+    for source in &sources {
+        let mut fresh = Packer::new(Compression::default(), 8).unwrap();
+        let mut used = Packer::reusing(tools, Compression::default(), 8).unwrap();
+        for packer in [&mut fresh, &mut used] {
+            packer.begin_range(0);
+            packer.source(source.as_bytes()).unwrap();
+            packer.end_range().unwrap();
+        }
+        let (packed, kept) = used.finish_keeping().unwrap();
+        assert!(packed == fresh.finish().unwrap());
+        tools = kept;
+    }
+}
+
 /// A seal in which everything that the payload decides is still to be filled in.
 fn draft(packed: &Packed, ranges: Vec<Range>) -> Seal {
     let signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();

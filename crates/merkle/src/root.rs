@@ -96,13 +96,27 @@ impl RootHasher {
     /// it out would say nothing about it. Ask [`RootHasher::in_line`] first.
     #[must_use]
     pub fn finish(mut self) -> Root {
+        self.take()
+    }
+
+    /// The same, and begins anew: a batch after the other needs no other buffer.
+    ///
+    /// # Panics
+    /// As [`RootHasher::finish`].
+    pub fn take(&mut self) -> Root {
         assert!(!self.in_line, "payload ends inside a line");
         self.flush();
-        Root {
-            hash: Hash::new(*self.inner.finalize().as_bytes()),
-            chunks: self.chunks,
-            lines: self.line,
-        }
+        let hash = Hash::new(*self.inner.finalize().as_bytes());
+        let root = Root { hash, chunks: self.chunks, lines: self.line };
+        self.clear();
+        root
+    }
+
+    /// Forgets all lines, also an open one.
+    pub fn clear(&mut self) {
+        self.inner.reset();
+        (self.filled, self.used, self.piece) = (0, 0, 0);
+        (self.line, self.chunks, self.in_line) = (0, 0, false);
     }
 
     /// Adds bytes of the open line. A full frame is closed only when a byte follows it, for only
@@ -214,6 +228,21 @@ mod tests {
             cut in 1usize..5000,
         ) {
             prop_assert_eq!(computed(&lines, cut), specified(&lines));
+        }
+
+        /// What a hasher saw before doesn't show.
+        #[test]
+        fn a_hasher_begins_anew(
+            before in prop::collection::vec(any::<u8>(), 0..5000),
+            lines in prop::collection::vec(prop::collection::vec(1u8..=9, 0..3000), 0..9),
+        ) {
+            let mut hasher = RootHasher::new();
+            hasher.update(&before);
+            hasher.clear();
+            for _ in 0..2 {
+                lines.iter().for_each(|line| hasher.update(&[line.as_slice(), b"\n"].concat()));
+                prop_assert_eq!(hasher.take(), specified(&lines));
+            }
         }
 
         /// Moving the border between two lines, or one byte, changes the root.

@@ -287,10 +287,14 @@ impl<C: Clone> Shipper<C> {
         out.push(Action::Look(room));
     }
 
-    /// Bytes that may be taken in now.
+    /// Bytes that may be taken in now: while a packer is free, and not too many batches wait, packed,
+    /// for one before them. Without these, packers would stand still behind the slowest.
     fn room(&self) -> u64 {
-        let busy = self.queue.len() >= self.config.jobs.max(1);
-        if busy || self.spool_full {
+        let unpacked =
+            |planned: &&Planned<C>| matches!(planned, Planned::Batch { result: None, .. });
+        let busy = self.queue.iter().filter(unpacked).count() >= self.config.jobs.max(1);
+        let waiting = self.queue.len() >= 2 * self.config.jobs.max(1);
+        if busy || waiting || self.spool_full {
             return 0;
         }
         self.config.batch_bytes.saturating_sub(self.open.bytes()).max(1)

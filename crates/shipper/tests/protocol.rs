@@ -3,7 +3,7 @@
 mod world;
 
 use auditseal_format::{Kind, ObjectKey, ObjectSeal};
-use auditseal_shipper::{Head, Input, Mode, Report, Start};
+use auditseal_shipper::{Action, Head, Input, Mode, Report, Start};
 use world::{Ended, Fault, SECOND, World, lines};
 
 /// How many steps an undisturbed run has.
@@ -106,6 +106,39 @@ fn a_one_shot_that_lost_its_state_and_finds_nothing_new_seals_nothing() {
         assert_eq!(world.store.len() - before, objects);
     }
     assert_eq!(world.restored(), lines(6));
+}
+
+/// A batch that is packed and waits for the one before it leaves its packer free for another; but
+/// not without end, for what waits lies in memory.
+#[test]
+fn a_slow_batch_holds_up_no_packer() {
+    let world = World::new(&lines(60));
+    let mut shipper = world.start(None);
+    let (mut offset, mut jobs) = (0, Vec::new());
+    let mut inputs = std::collections::VecDeque::from([Input::Wake]);
+    while let Some(input) = inputs.pop_front() {
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(0) => {}
+                Action::Look(limit) => {
+                    let (takes, more) = world.look(offset, limit);
+                    offset = takes.last().map_or(offset, |take| take.end);
+                    inputs.push_back(Input::Looked { takes, losses: vec![], more });
+                }
+                Action::Pack(job) => {
+                    // The first one takes for ever.
+                    if !jobs.is_empty() {
+                        let packed = Box::new(world::pack(&job));
+                        inputs.push_back(Input::Packed(job.ticket, packed));
+                    }
+                    jobs.push(job.ticket);
+                }
+                Action::Commit(..) => inputs.push_back(Input::Committed),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(jobs.len(), 2 * world.jobs, "as many again as there are packers, and no more");
 }
 
 #[test]
@@ -246,7 +279,7 @@ fn a_quiet_daemon_beats_and_promises() {
     // A stop seals what has come meanwhile, without a final.
     world.source = lines(5);
     for action in shipper.step(Input::Stop, world.clock()) {
-        assert!(matches!(action, auditseal_shipper::Action::Look(_)), "{action:?}");
+        assert!(matches!(action, Action::Look(_)), "{action:?}");
     }
 }
 

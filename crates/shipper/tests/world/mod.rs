@@ -141,7 +141,7 @@ impl World {
     }
 
     /// Whole lines from `offset` on, up to about `limit` bytes.
-    fn look(&self, offset: u64, limit: u64) -> (Vec<Take<Arc<Vec<u8>>>>, bool) {
+    pub(crate) fn look(&self, offset: u64, limit: u64) -> (Vec<Take<Arc<Vec<u8>>>>, bool) {
         let start = usize::try_from(offset).unwrap();
         let mut end = start;
         while end < self.source.len() && ((end - start) as u64) < limit {

@@ -1,0 +1,98 @@
+"""The same log through Fluent Bit and Vector, where their binaries are on PATH: zstd to the same store, durably."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from measure import Took
+
+NAMES = {"Fluent Bit": "fluent-bit", "Vector": "vector"}
+
+
+def absent():
+    return [(f"the same by {name}", f"`{program}` isn't on PATH") for name, program in NAMES.items() if not shutil.which(program)]
+
+
+def fluent_bit(place, log, bucket, endpoint):
+    """Buffers on disk with the database synced in full: its defaults lose lines (see the project's README for what we keep)."""
+    text = f"""
+service: {{flush: 1, grace: 30, log_level: warn, storage.path: {place}/storage, storage.sync: full, http_server: off}}
+pipeline:
+  inputs:
+    - {{name: tail, path: {log}, read_from_head: true, tag: audit, db: {place}/tail.db, db.sync: full, storage.type: filesystem,
+       buffer_chunk_size: 1M, buffer_max_size: 8M, exit_on_eof: true}}
+  outputs:
+    - {{name: s3, match: '*', bucket: {bucket}, region: us-east-1, endpoint: '{endpoint}', store_dir: {place}/s3, compression: zstd,
+       use_put_object: true, total_file_size: 16M, upload_timeout: 1m, log_key: log, s3_key_format: '/log/$UUID', retry_limit: no_limits}}
+"""
+    (place / "fluent-bit.yaml").write_text(text, encoding="utf-8")
+    return ["fluent-bit", "-q", "-c", str(place / "fluent-bit.yaml")]
+
+
+def vector(place, log, bucket, endpoint):
+    text = f"""
+data_dir: {place}/data
+acknowledgements: {{enabled: true}}
+sources: {{audit: {{type: file, include: ['{log}'], read_from: beginning, max_line_bytes: 16777216}}}}
+sinks:
+  s3: {{type: aws_s3, inputs: [audit], bucket: {bucket}, region: us-east-1, endpoint: '{endpoint}', key_prefix: log/, compression: zstd,
+       encoding: {{codec: text}}, framing: {{method: newline_delimited}}, batch: {{max_bytes: 16777216, timeout_secs: 5}}, force_path_style: true}}
+"""
+    (place / "data").mkdir()
+    (place / "vector.yaml").write_text(text, encoding="utf-8")
+    return ["vector", "--quiet", "--config", str(place / "vector.yaml")]
+
+
+COMMANDS = {"Fluent Bit": fluent_bit, "Vector": vector}
+
+
+def measure(bench, access):
+    """Vector goes on following: it is done when the store has what it had a while ago, and that while isn't counted."""
+    corpus = bench.corpus("audit.log", bench.options.mib)
+    numbers = iter(range(1, 1000))
+    for name, program in NAMES.items():
+        if not shutil.which(program):
+            continue
+
+        def theirs(name=name):
+            bucket = f"peer-{next(numbers)}"
+            env = dict(os.environ, **access)
+            part = Path(__file__).resolve().parent.parent / "crates/e2e/parts/seaweedfs.sh"
+            subprocess.run([part, "bucket", bucket, "unlocked"], env=bench.parts_env(), check=True, capture_output=True)
+            place = bench.work / f"{bucket}-place"
+            place.mkdir()
+            took = until_quiet(COMMANDS[name](place, corpus, bucket, access["S3_ENDPOINT"]), env)
+            shutil.rmtree(place)
+            return took
+
+        bench.rounds({f"backfill beside {name}": lambda: bench.backfill(corpus, bench.work / "beside"), name: theirs}, count=3)
+        bench.table.peer(name, bench.series, f"backfill beside {name}", name, corpus.stat().st_size)
+
+
+def until_quiet(command, env, quiet=10.0):
+    """Runs until it ends or has used no CPU to speak of for a while; the time until then."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    with open(os.environ["BENCH_LOG"], "ab") as log:
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+        busy, used = start, 0.0
+        # Looked at without reaping it: what it used is known only to whoever does that.
+        ended = lambda: os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        while not ended() and time.monotonic() - busy < quiet:
+            time.sleep(0.2)
+            try:
+                fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            except FileNotFoundError:
+                break
+            now = (int(fields[11]) + int(fields[12])) / ticks
+            if now - used > 0.05:
+                busy, used = time.monotonic(), now
+        wall = (time.monotonic() if ended() else busy) - start
+        if not ended():
+            os.kill(process.pid, signal.SIGTERM)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Took(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)

@@ -1,0 +1,78 @@
+//! Makes corpora, and runs stages by themselves, for `benches/`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's output")]
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use auditseal_bench::stages::{self, Bench};
+use auditseal_bench::{Events, corpus};
+
+const USAGE: &str = "usage:
+  auditseal-bench corpus BYTES SEED             write events to standard output
+  auditseal-bench file BYTES SEED FILE          write them into a file
+  auditseal-bench rotated BYTES SEED EACH plain|gzip DIR
+                                                write a log and its rotated backups of EACH bytes
+  auditseal-bench stage NAME BYTES ROUNDS       run one stage; prints nanoseconds of each round
+  auditseal-bench stages                        print the stages' names
+  auditseal-bench hash FILE                     BLAKE3 of a file, read once
+BYTES are at least so many, in whole events. One SEED gives one log, always.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("auditseal-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> io::Result<()> {
+    match arguments {
+        ["corpus", bytes, seed] => {
+            let mut out = io::BufWriter::with_capacity(1 << 20, io::stdout().lock());
+            corpus::write(&mut Events::new(number(seed)?), number(bytes)?, &mut out)?;
+            out.flush()
+        }
+        ["file", bytes, seed, path] => {
+            say(corpus::file(number(seed)?, number(bytes)?, Path::new(path))?)
+        }
+        ["rotated", bytes, seed, each, kind @ ("plain" | "gzip"), directory] => {
+            let (bytes, seed, each) = (number(bytes)?, number(seed)?, number(each)?);
+            say(corpus::rotated(seed, bytes, each, *kind == "gzip", Path::new(directory))?)
+        }
+        ["stage", name, bytes, rounds] if stages::NAMES.contains(name) => {
+            let bench = Bench::new(name, number(bytes)?)?;
+            for _ in 0..number(rounds)? {
+                let start = Instant::now();
+                std::hint::black_box(bench.run(std::hint::black_box(name)));
+                println!("{} {}", bench.bytes(), start.elapsed().as_nanos());
+            }
+            Ok(())
+        }
+        ["stages"] => {
+            stages::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        ["hash", path] => {
+            println!("{}", stages::hash_file(Path::new(path))?);
+            Ok(())
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, USAGE)),
+    }
+}
+
+fn say((bytes, lines): (u64, u64)) -> io::Result<()> {
+    println!("bytes={bytes} lines={lines}");
+    Ok(())
+}
+
+fn number(text: &str) -> io::Result<u64> {
+    let wrong = |_| io::Error::new(io::ErrorKind::InvalidInput, format!("{text} is no number"));
+    text.parse().map_err(wrong)
+}
