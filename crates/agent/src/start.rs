@@ -72,6 +72,11 @@ pub(crate) fn take_over(
 pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
     let (spooled, finals) = read_spool(&locked(spool))?;
     let Some((_, _, newest)) = spooled.last() else { return from_store(spool, asking).await };
+    // A seal by any other key would make the chain wrong for ever: it can't be taken back.
+    if newest.next != *asking.key {
+        let why = format!("its newest seal leaves the next one to another key: {}", newest.next);
+        return Err(wrong_key(asking, why));
+    }
     let head = Head { hash: newest.hash(), seal: newest.clone() };
     let mut finals = match finals {
         Some(finals) => finals,
@@ -142,15 +147,17 @@ async fn refuse_foreign(asking: &Asking<'_>) -> Result<(), Error> {
     };
     match ObjectSeal::read(&tail.bytes) {
         Ok(found) if found.seal.origin == *asking.origin && found.seal.key != *asking.key => {
-            let what = format!("extend chain {}", asking.origin);
             let why = format!("the store has it, signed by another key: {}", found.seal.key);
-            Err(Error::new(ErrorKind::Usage, &what, why).hint(
-                "use the key that began the chain, or another --cluster, --node or source name",
-            ))
+            Err(wrong_key(asking, why))
         }
         // Garbage is passed in the next epoch: it must not keep a chain from beginning.
         _ => Ok(()),
     }
+}
+
+fn wrong_key(asking: &Asking<'_>, why: String) -> Error {
+    Error::new(ErrorKind::Usage, &format!("extend chain {}", asking.origin), why)
+        .hint("use the key that began the chain, or another --cluster, --node or source name")
 }
 
 /// Collects from the chain in the store which files are final before `head`, and keeps the answer.

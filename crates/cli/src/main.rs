@@ -6,6 +6,8 @@ mod documents;
 mod failure;
 mod help;
 mod logging;
+#[cfg(test)]
+mod pages;
 mod progress;
 mod protection;
 mod read;

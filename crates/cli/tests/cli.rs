@@ -1,9 +1,7 @@
-//! `--help`, held against transcripts and against what README.md promises.
+//! `--help`, held against transcripts. What pages say of it is held against it in `src/pages.rs`.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod node;
-
-use std::collections::BTreeSet;
 
 use node::{finish, program};
 
@@ -33,15 +31,6 @@ fn transcripts() {
 
 fn help(command: Option<&str>) -> String {
     finish(program().args(command).arg("--help").env("COLUMNS", "80")).ok().text()
-}
-
-/// Flags as a text shows them: `--word`.
-fn flags(text: &str) -> BTreeSet<String> {
-    let word = |c: char| c.is_ascii_lowercase() || c == '-';
-    let starts = text.match_indices("--").map(|(at, _)| &text[at..]);
-    let flag = |rest: &str| rest.chars().take_while(|c| word(*c)).collect::<String>();
-    let flags = starts.map(flag).filter(|flag| flag.len() > 3 && !flag.starts_with("---"));
-    flags.map(|flag| flag.trim_end_matches('-').to_owned()).collect()
 }
 
 #[test]
@@ -97,44 +86,4 @@ fn an_empty_variable_says_nothing() {
     finish(command.args(line)).refused("the directory doesn't exist");
     let origin = finish(program().args(&line[..3]).env("AUDITSEAL_ORIGIN", ""));
     origin.refused("required arguments were not provided: --origin");
-}
-
-#[test]
-fn what_readme_names_is_there() {
-    let readme = std::fs::read_to_string("../../README.md").unwrap();
-    let known: BTreeSet<_> =
-        COMMANDS.iter().flat_map(|command| flags(&help(Some(command)))).collect();
-    // The apiserver's own.
-    let theirs = BTreeSet::from(["--audit-log-path".to_owned()]);
-    let named: BTreeSet<_> = flags(&readme).difference(&theirs).cloned().collect();
-    assert!(named.len() > 8, "{named:?}");
-    let missing: Vec<_> = named.difference(&known).collect();
-    assert!(missing.is_empty(), "README.md names flags that --help doesn't: {missing:?}");
-    for command in COMMANDS {
-        assert!(readme.contains(&format!("`{command}")), "README.md doesn't name {command}");
-    }
-    for word in readme.split(|c: char| !c.is_ascii_uppercase() && c != '_') {
-        if let Some(name) = word.strip_prefix("AUDITSEAL_") {
-            let flag = format!("--{}", name.to_ascii_lowercase().replace('_', "-"));
-            assert!(known.contains(&flag), "README.md names {word}, and there is no {flag}");
-        }
-    }
-}
-
-/// The commands that README.md shows are understood, as far as they can be without their files.
-#[test]
-fn what_readme_shows_parses() {
-    let readme = std::fs::read_to_string("../../README.md").unwrap().replace("\\\n", " ");
-    let shown = readme.lines().filter_map(|line| line.strip_prefix("    auditseal "));
-    let mut count = 0;
-    for line in shown {
-        let line = line.split(" > ").next().unwrap().replace('\'', "");
-        let args: Vec<_> =
-            line.split_whitespace().map(|arg| arg.replace("/etc/", "/nowhere/")).collect();
-        let done = finish(program().args(&args));
-        assert_eq!(done.code, 2, "nothing of it is there: {}", done.err);
-        assert!(!done.err.contains("read the command line"), "{line}: {}", done.err);
-        count += 1;
-    }
-    assert!(count >= 5, "{count}");
 }

@@ -305,6 +305,22 @@ fn a_chain_that_another_key_began() {
 }
 
 #[test]
+fn another_key_under_the_chains_own_state() {
+    let node = Node::with(&events(0, 3));
+    node.backfill().ok();
+    fs::rename(node.path("key"), node.path("old")).unwrap();
+    node.keygen("key");
+    node.write("audit.log", &events(3, 5));
+    let done = node.backfill();
+    done.refused("its newest seal leaves the next one to another key: auditseal+");
+    assert!(done.err.contains("use the key that began the chain"), "{}", done.err);
+    fs::rename(node.path("old"), node.path("key")).unwrap();
+    node.backfill().ok();
+    node.assert_same();
+    assert_eq!(node.read("verify", &["--vkey", &node.vkey]).ok().code, 0);
+}
+
+#[test]
 fn a_state_directory_in_use() {
     let node = Node::with(&events(0, 3));
     let daemon = Running::start(&mut node.daemon());
