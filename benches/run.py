@@ -117,14 +117,18 @@ class Bench:
             "zstd -3 -T2": zstd("-T2"), "zstd -3 -T2, again": zstd("-T2"), "zstd -3 -T1": zstd("-T1"),
             "backfill": lambda: self.backfill(corpus, self.work / "again"),
             "backfill, 1 job": lambda: self.backfill(corpus, self.work / "again", jobs=1),
+            "blake3": lambda: run([self.tools.bench, "hash", str(corpus)]),
+        })
+        self.rounds({
             "zstd -dc": lambda: run(["zstd", "-dcq", str(packed)]),
             "verify, 1 core": lambda: self.read("verify", place, cores=self.cores[:1]),
             "verify, 2 cores": lambda: self.read("verify", place),
             "verify --stored-only": lambda: self.read("verify", place, "--stored-only"),
             "cat": lambda: self.read("cat", place),
+        })
+        self.rounds({
             "zcat | zstd -3": lambda: run(["sh", "-c", f"(zcat {backups}; cat {live}) | zstd -3 -qf -o {out}"]),
             "backfill of .gz": lambda: self.backfill(live, self.work / "again"),
-            "blake3": lambda: run([self.tools.bench, "hash", str(corpus)]),
         })
         out.unlink()
         self.table.files(self.series, corpus.stat().st_size, packed.stat().st_size, place)

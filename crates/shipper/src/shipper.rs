@@ -180,6 +180,8 @@ impl<C: Clone> Shipper<C> {
         let Some(at) = self.queue.iter().position(ours) else { return };
         let Planned::Batch { takes, result, .. } = &mut self.queue[at] else { return };
         let Some(split) = behind_short(takes, &done) else {
+            // Packed, and nobody reads them again: those of a compressed file lie in memory.
+            takes.iter_mut().for_each(|take| take.parts = Vec::new());
             *result = Some(done);
             return;
         };
