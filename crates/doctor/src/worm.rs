@@ -157,7 +157,7 @@ pub async fn run(
                 verdict: Verdict::Pointless,
             },
             _ => {
-                let (row, after) = one(attacker, *attempt, &first, &before).await;
+                let (row, after) = one(attacker, attempt, &first, &before).await;
                 before = after;
                 row
             }

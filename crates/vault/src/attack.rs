@@ -80,6 +80,26 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// In the order that leaves the most of them a canary. Deleting comes before all that sets a
+    /// lock: where a store claims one and keeps none, that would lock the canary for the first time,
+    /// and the deletes that follow would be refused.
+    const ORDER: [Self; 14] = [
+        Self::CreateAgain,
+        Self::Overwrite,
+        Self::Rename,
+        Self::Delete,
+        Self::PutOverMarker,
+        Self::DeleteVersion,
+        Self::LiftHold,
+        Self::Shorten,
+        Self::ShortenBypassing,
+        Self::LowerMode,
+        Self::RemoveRetention,
+        Self::DeleteBypassing,
+        Self::DeleteBatch,
+        Self::DeleteForGood,
+    ];
+
     /// What is tried, in a few words.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -173,8 +193,8 @@ pub(crate) struct Order<'a> {
 /// How one kind of store is attacked.
 #[async_trait]
 pub(crate) trait Weapon: Send + Sync {
-    /// The attempts that make sense there, in the order that leaves the most of them a canary.
-    fn attempts(&self) -> &'static [Attempt];
+    /// Whether the attempt makes sense there.
+    fn knows(&self, attempt: Attempt) -> bool;
 
     /// Carries out an attempt.
     async fn carry_out(&self, key: &CanaryKey, order: &Order<'_>) -> Answer;
@@ -257,9 +277,8 @@ impl Attacker {
     }
 
     /// The attempts that make sense on this store, in their order.
-    #[must_use]
-    pub fn attempts(&self) -> &'static [Attempt] {
-        self.weapon.attempts()
+    pub fn attempts(&self) -> impl Iterator<Item = Attempt> {
+        Attempt::ORDER.into_iter().filter(|attempt| self.weapon.knows(*attempt))
     }
 
     /// Tries to change, hide or destroy the canary.

@@ -34,50 +34,15 @@ struct Wielded {
 
 #[async_trait]
 impl Weapon for Wielded {
-    /// Deleting comes before all that sets a lock: where a store claims one and keeps none, that
-    /// would lock the canary for the first time, and the deletes that follow would be refused.
-    fn attempts(&self) -> &'static [Attempt] {
+    fn knows(&self, attempt: Attempt) -> bool {
         use Attempt::*;
+        let bypassing = matches!(attempt, ShortenBypassing | DeleteBypassing | DeleteBatch);
         match self.backend.home() {
-            Home::Directory(_) => &[CreateAgain, Overwrite, Rename, Delete],
+            Home::Directory(_) => matches!(attempt, CreateAgain | Overwrite | Rename | Delete),
             Home::Cloud(cloud) => match &cloud.dialect {
-                Dialect::S3 { .. } => &[
-                    CreateAgain,
-                    Overwrite,
-                    Delete,
-                    PutOverMarker,
-                    DeleteVersion,
-                    LiftHold,
-                    Shorten,
-                    ShortenBypassing,
-                    LowerMode,
-                    RemoveRetention,
-                    DeleteBypassing,
-                    DeleteBatch,
-                ],
-                Dialect::Google { .. } => &[
-                    CreateAgain,
-                    Overwrite,
-                    Delete,
-                    PutOverMarker,
-                    DeleteVersion,
-                    LiftHold,
-                    Shorten,
-                    LowerMode,
-                    RemoveRetention,
-                ],
-                Dialect::Azure { .. } => &[
-                    CreateAgain,
-                    Overwrite,
-                    Delete,
-                    PutOverMarker,
-                    DeleteVersion,
-                    LiftHold,
-                    Shorten,
-                    LowerMode,
-                    RemoveRetention,
-                    DeleteForGood,
-                ],
+                Dialect::S3 { .. } => !matches!(attempt, Rename | DeleteForGood),
+                Dialect::Google { .. } => !bypassing && !matches!(attempt, Rename | DeleteForGood),
+                Dialect::Azure { .. } => !bypassing && attempt != Rename,
             },
         }
     }

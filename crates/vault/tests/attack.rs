@@ -44,7 +44,7 @@ fn nothing_but_the_canary_is_named() {
         assert_eq!(attacker.lock().as_ref().unwrap().mode, LockMode::Governance);
         assert_eq!(attacker.version(), Some("v1"));
         for attempt in attacker.attempts() {
-            let answer = attacker.attempt(*attempt).await;
+            let answer = attacker.attempt(attempt).await;
             match attempt {
                 Attempt::LowerMode => assert!(matches!(answer, Answer::Pointless(_))),
                 // It was never weighed, so it is no refusal.

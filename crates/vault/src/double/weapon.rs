@@ -81,21 +81,8 @@ fn done(removed: Option<Bytes>) -> Answer {
 
 #[async_trait]
 impl Weapon for MemoryStore {
-    fn attempts(&self) -> &'static [Attempt] {
-        use Attempt::*;
-        &[
-            CreateAgain,
-            Overwrite,
-            Delete,
-            PutOverMarker,
-            DeleteVersion,
-            LiftHold,
-            Shorten,
-            ShortenBypassing,
-            LowerMode,
-            RemoveRetention,
-            DeleteBypassing,
-        ]
+    fn knows(&self, attempt: Attempt) -> bool {
+        !matches!(attempt, Attempt::Rename | Attempt::DeleteBatch | Attempt::DeleteForGood)
     }
 
     async fn carry_out(&self, key: &CanaryKey, order: &Order<'_>) -> Answer {
