@@ -126,12 +126,7 @@ impl World {
                 "The range specified is invalid for the current size of the resource.",
             );
         };
-        let mut answer = match part {
-            Some((from, to)) => Answer::new(206)
-                .header("content-range", format!("bytes {from}-{to}/{size}"))
-                .body("application/zstd", entry.bytes.slice(from..=to)),
-            None => Answer::new(200).body("application/zstd", entry.bytes.clone()),
-        };
+        let mut answer = Answer::object(&entry.bytes, part);
         answer = answer
             .header("etag", etag(entry))
             .header("last-modified", time::http(entry.time))

@@ -92,13 +92,7 @@ impl World {
         let Ok(part) = range(request.header("range"), entry.bytes.len()) else {
             return self.error(416, "InvalidRange", "The requested range cannot be satisfied.");
         };
-        let size = entry.bytes.len();
-        let answer = match part {
-            Some((from, to)) => Answer::new(206)
-                .header("content-range", format!("bytes {from}-{to}/{size}"))
-                .body("application/zstd", entry.bytes.slice(from..=to)),
-            None => Answer::new(200).body("application/zstd", entry.bytes.clone()),
-        };
+        let answer = Answer::object(&entry.bytes, part);
         answer
             .header("etag", etag(entry))
             .header("last-modified", time::http(entry.time))

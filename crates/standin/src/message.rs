@@ -76,6 +76,17 @@ impl Answer {
         self.header("content-type", kind)
     }
 
+    /// An object's bytes, or these of them.
+    pub(crate) fn object(bytes: &Bytes, part: Option<(usize, usize)>) -> Self {
+        let kind = "application/zstd";
+        match part {
+            Some((from, to)) => Self::new(206)
+                .header("content-range", format!("bytes {from}-{to}/{}", bytes.len()))
+                .body(kind, bytes.slice(from..=to)),
+            None => Self::new(200).body(kind, bytes.clone()),
+        }
+    }
+
     pub(crate) fn xml(status: u16, inside: &str) -> Self {
         let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{inside}");
         Self::new(status).body("application/xml", text)

@@ -240,13 +240,7 @@ impl World {
         let Ok(part) = range(request.header("range"), entry.bytes.len()) else {
             return self.error(416, "InvalidRange", "The requested range is not satisfiable");
         };
-        let size = entry.bytes.len();
-        let mut answer = match part {
-            Some((from, to)) => Answer::new(206)
-                .header("content-range", format!("bytes {from}-{to}/{size}"))
-                .body("application/zstd", entry.bytes.slice(from..=to)),
-            None => Answer::new(200).body("application/zstd", entry.bytes.clone()),
-        };
+        let mut answer = Answer::object(&entry.bytes, part);
         answer = answer
             .header("etag", etag(entry))
             .header("accept-ranges", "bytes")
