@@ -4,16 +4,9 @@
 
 mod sim;
 
-use auditseal_tail::Settings;
-use sim::history::Turn::{self, *};
-use sim::history::run;
-use sim::ops::Op::{self, *};
-use sim::oracle::{Allowed, check};
-
-fn replay(script: &[(u8, Op)], turns: &[Turn], unruly: bool) {
-    let agent = run(script.to_vec(), turns, Settings::default());
-    check(&agent, Allowed { disorder: true, unruly });
-}
+use sim::history::Turn::*;
+use sim::history::replay;
+use sim::ops::Op::*;
 
 #[test]
 #[rustfmt::skip]

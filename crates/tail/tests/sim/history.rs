@@ -4,6 +4,7 @@ use auditseal_tail::Settings;
 
 use super::agent::Agent;
 use super::ops::LINGER;
+use super::oracle::{Allowed, check};
 use super::{Op, SimDisk};
 
 /// What the agent does in one turn.
@@ -57,4 +58,10 @@ pub fn run(script: Vec<(u8, Op)>, turns: &[Turn], settings: Settings) -> Agent {
         agent.settle();
     }
     agent
+}
+
+/// Runs a history that went wrong once, and checks it.
+pub fn replay(script: &[(u8, Op)], turns: &[Turn], unruly: bool) {
+    let agent = run(script.to_vec(), turns, Settings::default());
+    check(&agent, Allowed { disorder: true, unruly });
 }
