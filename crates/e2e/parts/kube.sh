@@ -168,11 +168,13 @@ load() {
   kubectl_load
 }
 
-# What only the real client does: discovery, server-side apply, its user agent, its way of asking for exec.
+# What only the real client does: discovery, server-side apply, its user agent, its way of asking for exec. Each run has names of its own: what
+# a load that was killed left behind, and a namespace that is still going away, would refuse the next one.
 kubectl_load() {
-  local kubectl=("$BIN/kubectl" --kubeconfig "$KUBE_DIR/kubeconfig")
-  "${kubectl[@]}" create namespace by-kubectl >/dev/null
-  "${kubectl[@]}" -n by-kubectl apply --server-side -f - >/dev/null <<'YAML'
+  local kubectl=("$BIN/kubectl" --kubeconfig "$KUBE_DIR/kubeconfig") run
+  run=$(random_hex 4)
+  "${kubectl[@]}" create namespace "by-kubectl-$run" >/dev/null
+  "${kubectl[@]}" -n "by-kubectl-$run" apply --server-side -f - >/dev/null <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: shop}
@@ -183,11 +185,11 @@ spec:
     metadata: {labels: {app: shop}}
     spec: {containers: [{name: shop, image: example.invalid/shop, args: ["--query=a<b && c>d", "--name=Zoë"]}]}
 YAML
-  "${kubectl[@]}" create clusterrolebinding too-much --clusterrole=cluster-admin --user=bob >/dev/null
-  "${kubectl[@]}" delete clusterrolebinding too-much >/dev/null
-  "${kubectl[@]}" --context alice -n by-kubectl get secrets >/dev/null 2>&1 || true # 403 is the point
-  "${kubectl[@]}" -n by-kubectl exec deploy/shop -- id >/dev/null 2>&1 || true      # no node runs the pod; the request is logged all the same
-  "${kubectl[@]}" delete namespace by-kubectl --wait=false >/dev/null
+  "${kubectl[@]}" create clusterrolebinding "too-much-$run" --clusterrole=cluster-admin --user=bob >/dev/null
+  "${kubectl[@]}" delete clusterrolebinding "too-much-$run" >/dev/null
+  "${kubectl[@]}" --context alice -n "by-kubectl-$run" get secrets >/dev/null 2>&1 || true # 403 is the point
+  "${kubectl[@]}" -n "by-kubectl-$run" exec deploy/shop -- id >/dev/null 2>&1 || true      # no node runs the pod; the request is logged all the same
+  "${kubectl[@]}" delete namespace "by-kubectl-$run" --wait=false >/dev/null
 }
 
 log_size() { cat "$KUBE_DIR"/audit/* | wc -c; }
