@@ -12,6 +12,7 @@ mod follower;
 pub mod fs;
 mod gzip;
 mod names;
+mod queue;
 mod scan;
 mod throttle;
 mod types;

@@ -1,18 +1,19 @@
 //! Tells when a directory has changed, or might have, and what was reported of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RemoveKind, RenameMode};
-use notify::{Config, Event, INotifyWatcher, RecursiveMode, Watcher as _};
-
+use crate::queue::{Change, Queue};
 use crate::types::{Notice, Notices};
 
-/// Changes come in bursts (rename, create, write): one look serves all that come this soon.
+/// Names change in bursts (rename, create): one look serves all that come this soon.
 const BURST: Duration = Duration::from_millis(20);
+/// Least time between two looks for what was written. They find out how far a file reaches, which
+/// matters if it is cut before its batch is packed; at a thousand lines a second, a look for each
+/// would be most of what a daemon does.
+const REST: Duration = Duration::from_millis(200);
 /// A watch can go silent in ways that nobody reports: look now and then in any case.
 const POLL: Duration = Duration::from_secs(1);
 /// Without a watch that works, polling is all there is. Logs may rotate five times a second.
@@ -38,6 +39,8 @@ pub struct Reports(Arc<Mutex<Heard>>);
 
 #[derive(Debug, Default)]
 struct Heard {
+    /// Where reports come from; `None`: nobody reports.
+    queue: Option<Arc<Queue>>,
     notices: Notices,
     /// The watch is to be renewed.
     broken: bool,
@@ -45,14 +48,21 @@ struct Heard {
     watching: bool,
 }
 
+/// What came of reading the reports.
+#[derive(Debug, Default, Clone, Copy)]
+struct News {
+    names: bool,
+    writes: bool,
+}
+
 impl Reports {
-    /// What was reported since the last call.
+    /// What was reported since the last call: everything that happened before this one.
     ///
-    /// Ask right before a look: whatever happened before this call and isn't in the answer comes
-    /// in the next.
+    /// Ask right before a look: whatever isn't in the answer comes in the next.
     #[must_use]
     pub fn take(&self) -> Notices {
         let mut heard = self.heard();
+        heard.listen();
         let mut notices = std::mem::take(&mut heard.notices);
         notices.lost |= !heard.watching;
         notices
@@ -61,39 +71,46 @@ impl Reports {
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// More happened than was reported.
-    fn lose(&self) {
-        let mut heard = self.heard();
-        heard.notices.lost = true;
-        heard.broken = true;
+impl Heard {
+    fn listen(&mut self) -> News {
+        let mut news = News::default();
+        if let Some(queue) = self.queue.clone() {
+            queue.drain(|change| self.note(change, &mut news));
+        }
+        news
     }
 
-    fn note(&self, event: &Event) {
-        let notice: fn(_) -> Notice = match event.kind {
-            EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-                Notice::Appeared
+    fn note(&mut self, change: Change, news: &mut News) {
+        let notice = match change {
+            Change::Written => return news.writes = true,
+            Change::Appeared(name) => Some(Notice::Appeared(name)),
+            Change::Removed(name) => Some(Notice::Removed(name)),
+            Change::Moved => None,
+            Change::Lost => {
+                self.lose();
+                None
             }
-            EventKind::Remove(_) => Notice::Removed,
-            _ => return,
         };
-        let mut heard = self.heard();
-        for name in event.paths.iter().filter_map(|path| path.file_name()) {
-            if heard.notices.events.len() < MAX_EVENTS {
-                heard.notices.events.push(notice(name.to_owned()));
-            } else {
-                heard.notices.lost = true;
-            }
-        }
+        news.names = true;
+        let room = self.notices.events.len() < MAX_EVENTS;
+        self.notices.lost |= notice.is_some() && !room;
+        self.notices.events.extend(notice.filter(|_| room));
+    }
+
+    /// More happened than was reported.
+    fn lose(&mut self) {
+        self.notices.lost = true;
+        self.broken = true;
     }
 }
 
 /// Waits for changes in one directory. Polls when inotify can't be had or can't be trusted.
+#[derive(Debug)]
 pub struct Watcher {
     directory: PathBuf,
-    inner: Option<INotifyWatcher>,
-    bell: SyncSender<()>,
-    rings: Receiver<()>,
+    queue: Option<Arc<Queue>>,
     reports: Reports,
     /// The file system may be written to by other machines, which inotify doesn't report.
     remote: bool,
@@ -101,32 +118,25 @@ pub struct Watcher {
     watched: Option<(u64, u64)>,
     /// When it was last tried to watch.
     tried: Instant,
-}
-
-impl std::fmt::Debug for Watcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watcher")
-            .field("directory", &self.directory)
-            .field("armed", &self.armed())
-            .finish_non_exhaustive()
-    }
+    /// When it was last told that something was written.
+    told: Option<Instant>,
+    /// Writes aren't reported until then.
+    resting: Option<Instant>,
 }
 
 impl Watcher {
     /// Watches `directory`, which needn't exist yet.
     #[must_use]
     pub fn new(directory: &Path) -> Self {
-        // One place is enough: a ring says "look", not what at.
-        let (bell, rings) = sync_channel(1);
         let mut watcher = Self {
             directory: directory.to_owned(),
-            inner: None,
-            bell,
-            rings,
+            queue: None,
             reports: Reports(Arc::default()),
             remote: false,
             watched: None,
             tried: Instant::now(),
+            told: None,
+            resting: None,
         };
         watcher.arm();
         watcher
@@ -141,26 +151,20 @@ impl Watcher {
     /// Whether changes are reported, rather than polled for.
     #[must_use]
     pub fn armed(&self) -> bool {
-        self.inner.is_some() && !self.remote
+        self.queue.is_some() && !self.remote
     }
 
     /// Waits until something changed, or `timeout` has passed; never much longer than a second,
     /// so that a watch that went silent delays a look and never prevents it.
+    ///
+    /// A new, renamed or deleted file ends it at once. What is written does so at most five times
+    /// a second.
     pub fn wait(&mut self, timeout: Duration) -> Wake {
         let poll = if self.armed() { POLL } else { POLL_BLIND };
-        let wake = match self.rings.recv_timeout(timeout.min(poll)) {
-            Ok(()) => {
-                thread::sleep(BURST.min(timeout));
-                // Before the caller looks: what rings from here on is not in that look.
-                while self.rings.try_recv().is_ok() {}
-                Wake::Changed
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Wake::Timeout,
-        };
+        let wake = self.listen(timeout.min(poll));
         if std::mem::take(&mut self.reports.heard().broken) || self.stale() {
-            self.inner = None;
-            self.reports.heard().watching = false;
-            // Each attempt costs a thread; polling bridges the time between.
+            self.disarm();
+            // Where the directory isn't there, an attempt with each poll would be for nothing.
             if self.tried.elapsed() >= POLL || wake == Wake::Changed {
                 self.arm();
             }
@@ -169,9 +173,68 @@ impl Watcher {
         wake
     }
 
+    fn listen(&mut self, timeout: Duration) -> Wake {
+        let Some(queue) = self.queue.clone() else {
+            thread::sleep(timeout);
+            return Wake::Timeout;
+        };
+        let end = Instant::now() + timeout;
+        loop {
+            let now = Instant::now();
+            if self.resting.is_some_and(|end| end <= now) {
+                // From here on they are reported again; what was written until here goes into the
+                // look that this calls for.
+                self.wake_for_writes(&queue, now);
+                return Wake::Changed;
+            }
+            if end <= now {
+                return Wake::Timeout;
+            }
+            let until = self.resting.map_or(end, |rested| rested.min(end));
+            let Ok(ready) = queue.wait(until - now) else {
+                self.reports.heard().lose();
+                return Wake::Changed;
+            };
+            let news = if ready { self.reports.heard().listen() } else { News::default() };
+            let due = news.writes && self.rest(&queue);
+            if news.names {
+                thread::sleep(BURST.min(timeout));
+                return Wake::Changed;
+            }
+            if due {
+                return Wake::Changed;
+            }
+        }
+    }
+
+    /// Something was written: hears no more of it for a while. Returns whether a look is due now,
+    /// rather than at the end of that time.
+    fn rest(&mut self, queue: &Queue) -> bool {
+        let now = Instant::now();
+        let due = self.told.is_none_or(|told| told + REST <= now);
+        if due {
+            self.told = Some(now);
+        }
+        self.resting = self.told.map(|told| told + REST);
+        self.report_writes(queue, false);
+        due
+    }
+
+    fn wake_for_writes(&mut self, queue: &Queue, now: Instant) {
+        self.told = Some(now);
+        self.resting = None;
+        self.report_writes(queue, true);
+    }
+
+    fn report_writes(&self, queue: &Queue, wanted: bool) {
+        if queue.report_writes(wanted).is_err() {
+            self.reports.heard().lose();
+        }
+    }
+
     /// Whether the path leads to another directory than the one watched.
     fn stale(&self) -> bool {
-        self.watched != identity(&self.directory) || self.inner.is_none()
+        self.watched != identity(&self.directory) || self.queue.is_none()
     }
 
     fn arm(&mut self) {
@@ -179,53 +242,28 @@ impl Watcher {
         self.remote = is_remote(&self.directory);
         // Asked before watching: if the directory is replaced in between, the next wait notices.
         self.watched = identity(&self.directory);
-        let (bell, reports) = (self.bell.clone(), self.reports());
-        let handler = move |event: notify::Result<Event>| {
-            match event {
-                Ok(event) if !matters(&event) => return,
-                Ok(event) if event.need_rescan() || gone(&event) => reports.lose(),
-                Ok(event) => reports.note(&event),
-                Err(_) => reports.lose(),
-            }
-            match bell.try_send(()) {
-                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
-            }
-        };
-        self.inner = INotifyWatcher::new(handler, Config::default())
-            .and_then(|mut inner| {
-                inner.watch(&self.directory, RecursiveMode::NonRecursive)?;
-                Ok(inner)
-            })
-            .ok();
-        // What happened until now, nobody reported.
+        self.queue = Queue::new(&self.directory).ok().map(Arc::new);
+        self.resting = None;
         let mut heard = self.reports.heard();
+        heard.queue.clone_from(&self.queue);
+        // What happened until now, nobody reported.
         heard.notices.lost = true;
-        heard.watching = self.inner.is_some() && !self.remote;
+        heard.watching = self.armed();
+    }
+
+    fn disarm(&mut self) {
+        self.queue = None;
+        let mut heard = self.reports.heard();
+        heard.queue = None;
+        // Whoever goes on looking must not take silence for calm.
+        heard.watching = false;
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Whoever goes on looking must not take silence for calm.
-        self.reports.heard().watching = false;
+        self.disarm();
     }
-}
-
-/// Our own reading must not wake us: each look would cause the next.
-fn matters(event: &Event) -> bool {
-    !matches!(
-        event.kind,
-        EventKind::Access(
-            AccessKind::Open(_)
-                | AccessKind::Read
-                | AccessKind::Close(AccessMode::Read | AccessMode::Any)
-        ) | EventKind::Modify(ModifyKind::Metadata(_))
-    ) || event.need_rescan()
-}
-
-/// The watched directory itself is gone, and the watch with it.
-fn gone(event: &Event) -> bool {
-    matches!(event.kind, EventKind::Remove(RemoveKind::Folder | RemoveKind::Other))
 }
 
 fn identity(directory: &Path) -> Option<(u64, u64)> {

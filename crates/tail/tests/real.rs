@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use auditseal_tail::fs::{Directory, OpenFile};
 use auditseal_tail::{
-    Disk, DiskFile, Family, Follower, Gap, GapReason, History, Mode, Reports, Settings, Take, Wake,
-    Watcher,
+    Disk, DiskFile, Family, Follower, Gap, GapReason, History, Mode, Notice, Reports, Settings,
+    Take, Wake, Watcher,
 };
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -188,7 +188,8 @@ fn an_append_wakes_and_our_own_reading_does_not() {
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
     assert_eq!(everything(&mut follower), "one\ntwo\n");
     drop(follower);
-    while watcher.wait(Duration::from_millis(100)) == Wake::Changed {}
+    // What was written is told once more at the end of the rest that followed.
+    while watcher.wait(Duration::from_millis(500)) == Wake::Changed {}
     let mut again = self::follower(directory.path(), History::default(), Mode::Follow);
     again.look(0, 1 << 20);
     drop(again);
@@ -197,6 +198,73 @@ fn an_append_wakes_and_our_own_reading_does_not() {
     }
     fs::rename(&path, directory.path().join("audit-2026-01-02T15-04-05.000.log")).unwrap();
     assert_eq!(wake(&mut watcher).0, Wake::Changed);
+}
+
+#[test]
+fn a_log_that_is_written_all_the_time_wakes_now_and_then_and_a_rename_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.log");
+    append(&path, b"one\n");
+    let mut watcher = Watcher::new(directory.path());
+    if !watcher.armed() {
+        return; // there are no reports to count
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let (mut wakes, mut lines, mut renamed) = (0, 0, Duration::ZERO);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut out = OpenOptions::new().append(true).open(&path).unwrap();
+            let mut lines = 0_u32;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                out.write_all(b"line\n").unwrap();
+                lines += 1;
+                thread::sleep(Duration::from_micros(500));
+            }
+            lines
+        });
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(2) {
+            wakes += u32::from(watcher.wait(Duration::from_secs(1)) == Wake::Changed);
+        }
+        let begin = Instant::now();
+        fs::rename(&path, directory.path().join("audit-2026-01-02T15-04-05.000.log")).unwrap();
+        while watcher.reports().take().events.is_empty() && begin.elapsed().as_secs() < 20 {
+            watcher.wait(Duration::from_secs(1));
+        }
+        renamed = begin.elapsed();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        lines = writer.join().unwrap();
+    });
+    assert!(lines > 3 * wakes, "{wakes} wakes for {lines} lines");
+    assert!((1..=16).contains(&wakes), "{wakes} in about two seconds");
+    assert!(renamed < Duration::from_secs(20), "{renamed:?}");
+    // The last line is never waited for longer than that.
+    append(&directory.path().join("audit-2026-01-02T15-04-05.000.log"), b"late\n");
+    assert_eq!(wake(&mut watcher).0, Wake::Changed);
+}
+
+/// What the follower relies on: whoever asks knows of all that happened before.
+#[test]
+fn reports_are_complete_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let watcher = Watcher::new(directory.path());
+    let reports = watcher.reports();
+    if !watcher.armed() {
+        return;
+    }
+    assert!(reports.take().lost, "what was before, nobody reported");
+    for round in 0..500 {
+        let name = format!("audit-2026-01-02T15-04-05.{round:03}.log");
+        append(&directory.path().join(&name), b"line\n");
+        fs::remove_file(directory.path().join(&name)).unwrap();
+        let notices = reports.take();
+        assert!(!notices.lost);
+        let name = std::ffi::OsString::from(name);
+        let told = [Notice::Appeared(name.clone()), Notice::Removed(name)];
+        assert_eq!(notices.events, told, "round {round}");
+    }
+    drop(watcher);
+    assert!(reports.take().lost, "nobody watches any more");
 }
 
 #[test]

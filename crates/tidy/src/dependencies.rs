@@ -3,11 +3,10 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 19] = [
+const OWNERS: [(&str, &str); 18] = [
     ("blake3", "merkle"),
     ("ring", "note"),
     ("zstd", "format"),
-    ("notify", "tail"),
     ("flate2", "tail"),
     ("object_store", "vault"),
     ("quick-xml", "vault"),
