@@ -2,6 +2,7 @@
 # What `make e2e-node` runs: the package on a real systemd, the chart on a real cluster. Needs root, about 10 minutes once everything is built.
 #
 #   node.sh [all|systemd|cluster]     AUDITSEAL=path takes a ready binary, else the release build is made
+#   node.sh able                      only tells whether this machine permits it
 #
 # Downloads and builds go to ${AUDITSEAL_E2E_DIR:-target/e2e}, as for run.sh. Whatever it starts, it stops: see left_behind.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,7 +17,7 @@ clean() {
 missing=0
 tool() { command -v "$1" >/dev/null || { printf 'needed: %s (package %s)\n' "$1" "$2" >&2; missing=1; }; }
 what=${1:-all}
-case $what in all | systemd | cluster) ;; *) die "usage: node.sh [all|systemd|cluster]" ;; esac
+case $what in all | systemd | cluster | able) ;; *) die "usage: node.sh [all|systemd|cluster|able]" ;; esac
 [ "$(id -u)" = 0 ] || die "this needs root: it starts a kubelet, and a systemd in a container"
 tool debootstrap debootstrap
 tool systemd-nspawn systemd-container
@@ -31,6 +32,20 @@ tool jq jq
 tool python3 python3
 tool readelf binutils
 [ $missing = 0 ] || die "install what is missing first"
+
+# Root in a container may be refused what a kubelet and a systemd can't do without. Better to hear it here than from them.
+permitted() {
+  unshare --mount --propagation slave --pid --fork --mount-proc sh -c 'mount -t tmpfs tmpfs /mnt' || { echo "mounts in namespaces of its own are refused"; return 1; }
+  local hierarchies hierarchy
+  hierarchies=$(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts)
+  [ -n "$hierarchies" ] || { echo "no cgroups are mounted"; return 1; }
+  for hierarchy in $hierarchies; do
+    mkdir "$hierarchy/auditseal-$$" && rmdir "$hierarchy/auditseal-$$" || { echo "no cgroup can be made in $hierarchy"; return 1; }
+  done
+  ip address add 192.0.2.11/32 dev lo && ip address del 192.0.2.11/32 dev lo || { echo "addresses can't be added to lo"; return 1; }
+}
+refused=$(permitted 2>/dev/null) || die "this machine doesn't permit it: $refused"
+[ "$what" != able ] || exit 0
 
 # Mounts, cgroups, processes, addresses and settings of the kernel that weren't there before.
 traces() {
