@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use auditseal_format::seal::Range;
-use auditseal_format::{Fault, Hasher, ObjectSeal, PayloadDecoder, PayloadError};
+use auditseal_format::{DecoderPool, Fault, Hasher, ObjectSeal, PayloadDecoder, PayloadError};
 
 /// Bytes of the frame header.
 const HEADER: u64 = 14;
@@ -23,6 +23,7 @@ pub struct ObjectCheck {
 
 struct Decoder {
     payload: PayloadDecoder,
+    pool: Arc<DecoderPool>,
     lines: RangeLines,
     /// The first error. It is a verdict only if the stored bytes turn out to be the signed ones,
     /// which is known at their end.
@@ -36,10 +37,10 @@ impl fmt::Debug for ObjectCheck {
 }
 
 impl ObjectCheck {
-    /// A check that has seen no bytes; with `stored_only` it ends with step 5.
+    /// A check that has seen no bytes; without decoders it ends with step 5.
     #[must_use]
-    pub fn new(seal: Arc<ObjectSeal>, stored_only: bool) -> Self {
-        let decoder = (!stored_only).then(|| Decoder::new(&seal));
+    pub fn new(seal: Arc<ObjectSeal>, decoders: Option<&Arc<DecoderPool>>) -> Self {
+        let decoder = decoders.map(|pool| Decoder::new(&seal, pool));
         Self {
             seal,
             header: Vec::with_capacity(16),
@@ -101,9 +102,9 @@ impl ObjectCheck {
 }
 
 impl Decoder {
-    fn new(seal: &ObjectSeal) -> Result<Self, PayloadError> {
-        let payload = PayloadDecoder::new(&seal.seal.payload)?;
-        Ok(Self { payload, lines: RangeLines::new(&seal.seal.ranges), failed: None })
+    fn new(seal: &ObjectSeal, pool: &Arc<DecoderPool>) -> Result<Self, PayloadError> {
+        let (payload, pool) = (pool.decoder(&seal.seal.payload)?, Arc::clone(pool));
+        Ok(Self { payload, pool, lines: RangeLines::new(&seal.seal.ranges), failed: None })
     }
 
     fn take(&mut self, blocks: &[u8]) {
@@ -115,6 +116,7 @@ impl Decoder {
 
     fn finish(mut self) -> Result<(), Fault> {
         let ended = self.failed.map_or_else(|| self.payload.finish(), Err);
+        self.pool.put_back(self.payload);
         ended.map_err(|error| Fault::Malformed(error.to_string()))?;
         if self.lines.holds() {
             Ok(())
@@ -166,10 +168,10 @@ impl RangeLines {
 pub(crate) fn check_whole(
     seal: ObjectSeal,
     object: &[u8],
-    stored_only: bool,
+    decoders: Option<&Arc<DecoderPool>>,
 ) -> (ObjectSeal, Result<(), Fault>) {
     let seal = Arc::new(seal);
-    let mut check = ObjectCheck::new(Arc::clone(&seal), stored_only);
+    let mut check = ObjectCheck::new(Arc::clone(&seal), decoders);
     check.take(object);
     let verdict = check.finish(object);
     (Arc::unwrap_or_clone(seal), verdict)

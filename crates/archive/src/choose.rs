@@ -41,7 +41,7 @@ pub(crate) async fn choose(
     source: &Source,
     origin: &Origin,
     versions: &[Entry],
-    depth: Depth,
+    depth: Depth<'_>,
 ) -> Option<Chosen> {
     let newest = versions.last()?;
     let mut chosen = None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::{Fault, MAX_SEAL_BLOCK, ObjectSeal, Origin};
+use auditseal_format::{DecoderPool, Fault, MAX_SEAL_BLOCK, ObjectSeal, Origin};
 use auditseal_vault::{Error, Kind};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -21,14 +21,23 @@ pub(crate) const PIECE: usize = 1 << 20;
 pub(crate) const TAIL: u64 = MAX_SEAL_BLOCK as u64;
 
 /// How much of each object is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Depth<'a> {
     /// Its seal.
     Seal,
     /// All its bytes as stored.
     Stored,
-    /// All its bytes, decompressed.
-    Payload,
+    /// All its bytes, decompressed by these.
+    Payload(&'a Arc<DecoderPool>),
+}
+
+impl Depth<'_> {
+    fn decoders(self) -> Option<Arc<DecoderPool>> {
+        match self {
+            Self::Payload(decoders) => Some(Arc::clone(decoders)),
+            Self::Seal | Self::Stored => None,
+        }
+    }
 }
 
 /// What came of fetching one object.
@@ -47,10 +56,10 @@ pub(crate) async fn examine(
     source: &Source,
     origin: &Origin,
     entry: Entry,
-    depth: Depth,
+    depth: Depth<'_>,
 ) -> Examined {
     let key = entry.place.key(origin).to_string();
-    let depth = if depth == Depth::Seal && entry.several { Depth::Stored } else { depth };
+    let depth = if matches!(depth, Depth::Seal) && entry.several { Depth::Stored } else { depth };
     let mut size = entry.size;
     let object = Object { key: &key, version: entry.version.as_deref() };
     let (outcome, error) = if entry.out_of_reach() {
@@ -72,17 +81,18 @@ pub(crate) async fn read(
     source: &Source,
     object: Object<'_>,
     size: &mut u64,
-    depth: Depth,
+    depth: Depth<'_>,
 ) -> Result<(Outcome, Option<Error>), Error> {
-    if depth != Depth::Seal && *size <= WHOLE {
+    if !matches!(depth, Depth::Seal) && *size <= WHOLE {
         match source.get(object, WHOLE).await {
             // The listing said less than there is: read it as what it is.
             Err(error) if error.kind() == Kind::TooLarge => {}
             Err(error) => return Err(error),
             Ok(fetched) => {
                 *size = fetched.bytes.len() as u64;
-                let stored_only = depth == Depth::Stored;
-                let looked = blocking(move || look_at_whole(&fetched.bytes, stored_only)).await;
+                let decoders = depth.decoders();
+                let look = move || look_at_whole(&fetched.bytes, decoders.as_ref());
+                let looked = blocking(look).await;
                 return Ok((looked, None));
             }
         }
@@ -93,7 +103,7 @@ pub(crate) async fn read(
         Ok(seal) => seal,
         Err(fault) => return Ok((Outcome::Fault(fault), None)),
     };
-    if depth == Depth::Seal {
+    if matches!(depth, Depth::Seal) {
         return Ok((Outcome::Note(Box::new(seal), Ok(())), None));
     }
     let seal = Arc::new(seal);
@@ -106,11 +116,11 @@ pub(crate) async fn read(
     })
 }
 
-fn look_at_whole(object: &[u8], stored_only: bool) -> Outcome {
+fn look_at_whole(object: &[u8], decoders: Option<&Arc<DecoderPool>>) -> Outcome {
     match ObjectSeal::read(object) {
         Err(fault) => Outcome::Fault(fault),
         Ok(seal) => {
-            let (seal, verdict) = check_whole(seal, object, stored_only);
+            let (seal, verdict) = check_whole(seal, object, decoders);
             Outcome::Note(Box::new(seal), verdict)
         }
     }
@@ -122,9 +132,9 @@ async fn stream(
     object: Object<'_>,
     seal: &Arc<ObjectSeal>,
     tail: &Bytes,
-    depth: Depth,
+    depth: Depth<'_>,
 ) -> Result<Result<(), Fault>, Error> {
-    let mut check = ObjectCheck::new(Arc::clone(seal), depth == Depth::Stored);
+    let mut check = ObjectCheck::new(Arc::clone(seal), depth.decoders().as_ref());
     let mut pieces = Pieces::new(source.stream(object).await?);
     while let Some(piece) = pieces.next().await? {
         check = blocking(move || {

@@ -104,7 +104,7 @@ struct Found {
 async fn find(source: &Source, key: &str) -> Result<Found, Error> {
     let Some(ours) = ObjectKey::parse(key) else { return latest(source, key).await };
     let versions = Listing::of(source, &ours).await?;
-    let chosen = choose(source, &ours.origin, &versions, Depth::Payload).await;
+    let chosen = choose(source, &ours.origin, &versions, Depth::Payload(&Arc::default())).await;
     let Some(Chosen { examined, notice }) = chosen else {
         return Err(Error::NoObject(key.to_owned()));
     };
@@ -119,15 +119,16 @@ async fn find(source: &Source, key: &str) -> Result<Found, Error> {
 async fn latest(source: &Source, key: &str) -> Result<Found, Error> {
     let mut size = u64::MAX;
     let object = Object { key, version: None };
-    let (outcome, error) =
-        read(source, object, &mut size, Depth::Payload).await.map_err(|error| {
-            match error.kind() {
-                Kind::NotFound => Error::NoObject(key.to_owned()),
-                // Stores refuse a key that ends in '/'; whoever typed it meant a prefix.
-                Kind::Invalid if !key.ends_with(".jsonl.zst") => Error::NoObject(key.to_owned()),
-                _ => Error::Store(error),
-            }
-        })?;
+    let (outcome, error) = read(source, object, &mut size, Depth::Payload(&Arc::default()))
+        .await
+        .map_err(|error| {
+        match error.kind() {
+            Kind::NotFound => Error::NoObject(key.to_owned()),
+            // Stores refuse a key that ends in '/'; whoever typed it meant a prefix.
+            Kind::Invalid if !key.ends_with(".jsonl.zst") => Error::NoObject(key.to_owned()),
+            _ => Error::Store(error),
+        }
+    })?;
     match error {
         Some(error) => Err(Error::Store(error)),
         None => Ok(Found { outcome, size, version: None, notice: None }),

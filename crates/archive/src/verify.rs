@@ -118,7 +118,9 @@ struct Run<'a, P> {
 
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
-        let depth = if self.options.stored_only { Depth::Stored } else { Depth::Payload };
+        let decoders = Arc::default();
+        let depth =
+            if self.options.stored_only { Depth::Stored } else { Depth::Payload(&decoders) };
         let mut chain = Chain::new(origin.clone(), self.rules(&origin));
         let mut errors = Errors::default();
         let (source, name, retention) = (&self.source, &origin, self.options.retention);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use auditseal_archive::ObjectCheck;
 use auditseal_format::seal::{Boot, Range, Uuid};
 use auditseal_format::{
-    Compression, FileId, FileName, Kind, ObjectSeal, Origin, Packed, Packer, RangeFacts, Seal,
-    SealedBatch, Time, hash,
+    Compression, DecoderPool, FileId, FileName, Kind, ObjectSeal, Origin, Packed, Packer,
+    RangeFacts, Seal, SealedBatch, Time, hash,
 };
 use auditseal_merkle::{Hasher, RootHasher};
 use auditseal_note::{Signer as _, StaticSigner, sha256};
@@ -42,6 +42,7 @@ pub struct Bench {
     packed: Option<(Packed, RangeFacts)>,
     object: Vec<u8>,
     rotated: Option<tempfile::TempDir>,
+    decoders: Arc<DecoderPool>,
 }
 
 impl std::fmt::Debug for Bench {
@@ -61,7 +62,13 @@ impl Bench {
     pub fn new(stage: &str, bytes: u64) -> io::Result<Self> {
         let mut all = Vec::new();
         crate::corpus::write(&mut Events::new(7), bytes, &mut all)?;
-        let mut bench = Self { bytes: all, packed: None, object: Vec::new(), rotated: None };
+        let mut bench = Self {
+            bytes: all,
+            packed: None,
+            object: Vec::new(),
+            rotated: None,
+            decoders: Arc::default(),
+        };
         match stage {
             "seal" => bench.packed = Some(bench.pack()),
             "verify" | "verify-stored" | "open" => {
@@ -109,8 +116,8 @@ impl Bench {
                 lines(bytes).filter(|line| auditseal_audit::scan(line).well_formed()).count() as u64
             }
             "gunzip" => self.gunzip(),
-            "verify" => self.verify(false),
-            "verify-stored" => self.verify(true),
+            "verify" => self.verify(Some(&self.decoders)),
+            "verify-stored" => self.verify(None),
             "open" => ObjectSeal::open(&self.object).expect("a sound object").seal.payload.bytes,
             "finish-empty" => {
                 Packed::empty(Compression::default()).expect("an empty payload").payload.blocks_len
@@ -178,9 +185,9 @@ impl Bench {
         SealedBatch::seal(seal, packed, None, &mut signer).expect("a seal that holds")
     }
 
-    fn verify(&self, stored_only: bool) -> u64 {
+    fn verify(&self, decoders: Option<&Arc<DecoderPool>>) -> u64 {
         let seal = Arc::new(ObjectSeal::read(&self.object).expect("a sound object"));
-        let mut check = ObjectCheck::new(Arc::clone(&seal), stored_only);
+        let mut check = ObjectCheck::new(Arc::clone(&seal), decoders);
         check.take(&self.object);
         check.finish(&self.object).expect("a sound object");
         seal.seal.payload.bytes

@@ -39,7 +39,8 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     };
     let store = open_store(&args.store)?;
     let (count, bar) = counter();
-    let report = block_on(archive::verify(store, &options, |progress| count(&progress)))??;
+    let verified = archive::verify(store, &options, |progress| count(&progress));
+    let report = block_on_threads(cores(), verified)??;
     drop(bar);
     let mut out = BufWriter::new(io::stdout());
     let written = match args.format {
@@ -189,12 +190,22 @@ pub(crate) fn finish(written: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Fetching waits on one thread; decoding runs on as many as there are cores.
+/// Fetching waits on one thread; decoding runs on as many as there are cores, beside a thread that
+/// writes.
 pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    block_on_threads(cores() + 2, future)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Each thread more is memory that the C library's allocator keeps for it: for `verify` two more
+/// than there are cores were a quarter of its memory.
+fn block_on_threads<F: Future>(threads: usize, future: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(cores + 2)
+        .max_blocking_threads(threads)
         .build()
         .map_err(|e| Failure::new(format!("start runtime: {e}")))?;
     Ok(runtime.block_on(future))

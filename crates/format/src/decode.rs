@@ -1,6 +1,7 @@
 //! Blocks → payload, checked against what the seal says, in bounded memory.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use auditseal_merkle::{Hasher, RootHasher};
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
@@ -36,6 +37,35 @@ pub(crate) struct DecoderTools {
 impl DecoderTools {
     pub(crate) fn new() -> Self {
         Self { zstd: DCtx::create(), root: RootHasher::new(), output: Vec::with_capacity(OUTPUT) }
+    }
+}
+
+/// What decoders allocated and don't need any more, for those that come after them, on any thread.
+///
+/// A decoder's window takes megabytes. Freed, the C library keeps them for the thread that freed
+/// them, so a reader of many objects would hold several times what it uses.
+#[derive(Default)]
+pub struct DecoderPool(Mutex<Vec<DecoderTools>>);
+
+impl DecoderPool {
+    /// A decoder for the payload that a seal states: [`PayloadDecoder::new`].
+    ///
+    /// # Errors
+    /// [`PayloadError::Zstd`] when libzstd refuses the window.
+    pub fn decoder(&self, expected: &Payload) -> Result<PayloadDecoder, PayloadError> {
+        let tools = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        PayloadDecoder::reusing(tools.unwrap_or_else(DecoderTools::new), expected)
+    }
+
+    /// Takes back what a decoder allocated, whatever became of its payload.
+    pub fn put_back(&self, decoder: PayloadDecoder) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(decoder.into_tools());
+    }
+}
+
+impl fmt::Debug for DecoderPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecoderPool").finish_non_exhaustive()
     }
 }
 

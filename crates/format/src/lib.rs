@@ -19,7 +19,7 @@ pub use auditseal_audit::{Date, Time};
 pub use auditseal_merkle::{Hash, Hasher, Root, hash};
 pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
-pub use decode::{PayloadDecoder, PayloadError};
+pub use decode::{DecoderPool, PayloadDecoder, PayloadError};
 pub use file::{Anchor, FileId, FileName};
 pub use frame::{MAX_SEAL_BLOCK, MAX_WINDOW_LOG, MIN_WINDOW_LOG};
 pub use key::ObjectKey;

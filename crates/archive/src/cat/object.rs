@@ -40,7 +40,7 @@ pub(super) async fn ready(source: Source, origin: Origin, batch: Batch) -> Resul
     let expected = batch.print;
     let checked = blocking(move || {
         let seal = same_seal(&object, &expected)?;
-        let (seal, verdict) = check_whole(seal, &object, true);
+        let (seal, verdict) = check_whole(seal, &object, None);
         verdict?;
         // In bounds: the check compared the object's size with that of the blocks.
         let blocks = seal.blocks();
@@ -139,7 +139,7 @@ async fn hash_pieces(
     seal: &Arc<ObjectSeal>,
 ) -> Result<Hashed, auditseal_vault::Error> {
     let tail = source.tail(object, TAIL).await?.bytes;
-    let mut state = (ObjectCheck::new(Arc::clone(seal), true), Vec::new());
+    let mut state = (ObjectCheck::new(Arc::clone(seal), None), Vec::new());
     let mut stream = Pieces::new(source.stream(object).await?);
     while let Some(piece) = stream.next().await? {
         state = blocking(move || {
