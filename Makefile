@@ -27,9 +27,9 @@ deb: ## the Debian package, in target/package
 rpm: ## the RPM package, in target/package
 	deploy/package/build.sh rpm target/package
 
-image: ## the container image as a tar, in target/image; needs no engine
+image: ## the container image as a tar, in target/image; needs no engine: make image IMAGE=registry.example.internal/auditseal:0.1.0
 	@mkdir -p target/image
-	deploy/image/build.sh target/image/auditseal.tar
+	deploy/image/build.sh target/image/auditseal.tar $(IMAGE)
 
 bench: ## the whole program beside zstd, one table; then each stage by itself. about 12 minutes, 8 GB of disk; needs zstd and Python
 	benches/run.py $(BENCH)

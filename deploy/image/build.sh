@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the image as a tar, without an engine: build.sh OUT.tar [NAME:TAG]. Prints its name and digest.
+# Makes the image as a tar, without an engine: build.sh OUT.tar [NAME:TAG]. Prints its name and digest. Without a host in the name, some tools
+# put theirs before it and others don't: name the registry that it goes to.
 #
 # AUDITSEAL names a ready static binary; else it is built. ARCH is amd64 (or arm64: needs Rust's target and a cross compiler and C library).
 # CA_CERTIFICATES names the file of certificate authorities that goes in: the system's, if not set.
@@ -15,7 +16,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 case $ARCH in amd64) target=x86_64-unknown-linux-gnu ;; arm64) target=aarch64-unknown-linux-gnu ;; *) die "ARCH=$ARCH: amd64 or arm64" ;; esac
 [ -s "$CA_CERTIFICATES" ] || die "no certificate authorities in $CA_CERTIFICATES: install ca-certificates, or set CA_CERTIFICATES"
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
-name=${2:-auditseal:$version}
+name=${2:-localhost/auditseal:$version}
 
 if [ -z "${AUDITSEAL:-}" ]; then
   # With a target named, the flags don't reach build scripts and macros, which can't be static.

@@ -51,6 +51,7 @@ containerRuntimeEndpoint: unix://$NODE_DIR/containerd.sock
 podLogsDir: $NODE_DIR/pod-logs
 makeIPTablesUtilChains: false
 enforceNodeAllocatable: []
+imageGCHighThresholdPercent: 100 # never: what it deletes, no registry would give back
 evictionHard: {imagefs.available: "1%", nodefs.available: "1%", memory.available: "50Mi"}
 registerWithTaints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]
 CONFIG
