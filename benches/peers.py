@@ -1,11 +1,13 @@
 """The same log through Fluent Bit and Vector, where their binaries are on PATH: zstd to the same store, durably."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from measure import Took
 
@@ -53,23 +55,48 @@ def measure(bench, access):
     """Vector goes on following: it is done when the store has what it had a while ago, and that while isn't counted."""
     corpus = bench.corpus("audit.log", bench.options.mib)
     numbers = iter(range(1, 1000))
+    with open(corpus, "rb") as log:
+        expected = sum(1 for _ in log)
     for name, program in NAMES.items():
         if not shutil.which(program):
             continue
 
-        def theirs(name=name):
-            bucket = f"peer-{next(numbers)}"
-            env = dict(os.environ, **access)
+        def bucket():
+            made = f"peer-{next(numbers)}"
             part = Path(__file__).resolve().parent.parent / "crates/e2e/parts/seaweedfs.sh"
-            subprocess.run([part, "bucket", bucket, "unlocked"], env=bench.parts_env(), check=True, capture_output=True)
-            place = bench.work / f"{bucket}-place"
+            subprocess.run([part, "bucket", made, "unlocked"], env=bench.parts_env(), check=True, capture_output=True)
+            return made
+
+        def ours():
+            where = ["--store", f"s3://{bucket()}/log", "--endpoint", access["S3_ENDPOINT"]]
+            return bench.backfill(corpus, bench.work / "beside", store=where, env=dict(os.environ, **access))
+
+        def theirs(name=name):
+            into = bucket()
+            place = bench.work / f"{into}-place"
             place.mkdir()
-            took = until_quiet(COMMANDS[name](place, corpus, bucket, access["S3_ENDPOINT"]), env)
+            took = until_quiet(COMMANDS[name](place, corpus, into, access["S3_ENDPOINT"]), dict(os.environ, **access))
             shutil.rmtree(place)
+            arrived = lines(into, access)
+            if arrived != expected:
+                raise SystemExit(f"error: of {expected} lines, {arrived} came out of {name}: see bench.log")
             return took
 
-        bench.rounds({f"backfill beside {name}": lambda: bench.backfill(corpus, bench.work / "beside"), name: theirs}, count=3)
+        bench.rounds({f"backfill beside {name}": ours, name: theirs}, count=3)
         bench.table.peer(name, bench.series, f"backfill beside {name}", name, corpus.stat().st_size)
+
+
+def lines(bucket, access):
+    """Lines of all objects of a bucket: whoever is fast because it gave up isn't fast."""
+    def get(path):
+        # From standard input: arguments are for everyone to see.
+        secrets = f'user = "{access["AWS_ACCESS_KEY_ID"]}:{access["AWS_SECRET_ACCESS_KEY"]}"\naws-sigv4 = "aws:amz:us-east-1:s3"\n'
+        command = ["curl", "--silent", "--show-error", "--fail", "--config", "-", f"{access['S3_ENDPOINT']}/{bucket}{path}"]
+        return subprocess.run(command, input=secrets.encode(), check=True, capture_output=True).stdout
+
+    keys = re.findall(r"<Key>([^<]*)</Key>", get("?list-type=2").decode())
+    texts = (subprocess.run(["zstd", "-dcq"], input=get("/" + quote(key)), check=True, capture_output=True).stdout for key in keys)
+    return sum(text.count(b"\n") + (not text.endswith(b"\n")) for text in texts if text)
 
 
 def until_quiet(command, env, quiet=10.0):

@@ -40,7 +40,7 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=30, help="how long each rate lasts [30]")
     parser.add_argument("--idle", type=int, default=60, help="how long to watch an idle `run`, seconds [60]")
     parser.add_argument("--scale", type=int, default=4, help="the larger corpus of the linearity check, in units of the first [4]")
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure [{','.join(PARTS)}]")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure; peers are measured with s3 [{','.join(PARTS)}]")
     parser.add_argument("--auditseal", help="a ready binary; without it the release build is made")
     parser.add_argument("--work", help="where corpora and archives go [target/bench]")
     parser.add_argument("--record", action="store_true", help="put the table on top of benches/RESULTS.md's history")

@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
@@ -227,11 +227,16 @@ impl Chain {
         let mut attempt = 0;
         loop {
             attempt += 1;
+            let begun = Instant::now();
             // Begun again it goes on from the spool, as after a crash.
             match self.run_from_spool(&config, (&bell, &reports, &counts), &guard, &stop).await {
                 Err(error) => {
                     // A full disk is no hang, and a restart would bring no room.
                     self.progress.pulse.opening();
+                    // What was full days ago says nothing about how soon there is room now.
+                    if begun.elapsed() > self.settings.retry.1 {
+                        attempt = 1;
+                    }
                     wait_for_room(error, attempt, &self.settings, &stop).await?;
                 }
                 end => return end,
