@@ -170,7 +170,8 @@ impl Watcher {
             }
             return Wake::Lost;
         }
-        wake
+        // Another machine's changes are never reported: that nothing was says nothing.
+        if self.remote && wake == Wake::Timeout { Wake::Lost } else { wake }
     }
 
     fn listen(&mut self, timeout: Duration) -> Wake {
@@ -290,4 +291,22 @@ fn is_remote(directory: &Path) -> bool {
     ];
     rustix::fs::statfs(directory)
         .is_ok_and(|answer| REMOTE.contains(&(answer.f_type as u64 & 0xffff_ffff)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_of_a_network_file_system_is_no_calm() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut watcher = Watcher::new(directory.path());
+        let ended = watcher.wait(Duration::from_millis(10));
+        assert!(!watcher.armed() || ended == Wake::Timeout, "{ended:?}");
+        watcher.remote = true;
+        assert!(!watcher.armed());
+        let begin = Instant::now();
+        assert_eq!(watcher.wait(Duration::from_secs(3600)), Wake::Lost);
+        assert!(begin.elapsed() < Duration::from_secs(30));
+    }
 }
