@@ -110,18 +110,15 @@ impl Heard {
 #[derive(Debug)]
 pub struct Watcher {
     directory: PathBuf,
-    queue: Option<Arc<Queue>>,
     reports: Reports,
-    /// The file system may be written to by other machines, which inotify doesn't report.
-    remote: bool,
     /// Device and inode of the watched directory.
     watched: Option<(u64, u64)>,
     /// When it was last tried to watch.
     tried: Instant,
     /// When it was last told that something was written.
     told: Option<Instant>,
-    /// Writes aren't reported until then.
-    resting: Option<Instant>,
+    /// Writes aren't reported until [`REST`] after that.
+    resting: bool,
 }
 
 impl Watcher {
@@ -130,13 +127,11 @@ impl Watcher {
     pub fn new(directory: &Path) -> Self {
         let mut watcher = Self {
             directory: directory.to_owned(),
-            queue: None,
             reports: Reports(Arc::default()),
-            remote: false,
             watched: None,
             tried: Instant::now(),
             told: None,
-            resting: None,
+            resting: false,
         };
         watcher.arm();
         watcher
@@ -151,7 +146,7 @@ impl Watcher {
     /// Whether changes are reported, rather than polled for.
     #[must_use]
     pub fn armed(&self) -> bool {
-        self.queue.is_some() && !self.remote
+        self.reports.heard().watching
     }
 
     /// Waits until something changed, or `timeout` has passed; never much longer than a second,
@@ -171,27 +166,29 @@ impl Watcher {
             return Wake::Lost;
         }
         // Another machine's changes are never reported: that nothing was says nothing.
-        if self.remote && wake == Wake::Timeout { Wake::Lost } else { wake }
+        if !self.armed() && wake == Wake::Timeout { Wake::Lost } else { wake }
     }
 
     fn listen(&mut self, timeout: Duration) -> Wake {
-        let Some(queue) = self.queue.clone() else {
+        let Some(queue) = self.queue() else {
             thread::sleep(timeout);
             return Wake::Timeout;
         };
         let end = Instant::now() + timeout;
         loop {
             let now = Instant::now();
-            if self.resting.is_some_and(|end| end <= now) {
+            let rested = self.told.filter(|_| self.resting).map(|told| told + REST);
+            if rested.is_some_and(|rested| rested <= now) {
                 // From here on they are reported again; what was written until here goes into the
                 // look that this calls for.
-                self.wake_for_writes(&queue, now);
+                self.told = Some(now);
+                self.report_writes(&queue, true);
                 return Wake::Changed;
             }
             if end <= now {
                 return Wake::Timeout;
             }
-            let until = self.resting.map_or(end, |rested| rested.min(end));
+            let until = rested.map_or(end, |rested| rested.min(end));
             let Ok(ready) = queue.wait(until - now) else {
                 self.reports.heard().lose();
                 return Wake::Changed;
@@ -216,18 +213,12 @@ impl Watcher {
         if due {
             self.told = Some(now);
         }
-        self.resting = self.told.map(|told| told + REST);
         self.report_writes(queue, false);
         due
     }
 
-    fn wake_for_writes(&mut self, queue: &Queue, now: Instant) {
-        self.told = Some(now);
-        self.resting = None;
-        self.report_writes(queue, true);
-    }
-
-    fn report_writes(&self, queue: &Queue, wanted: bool) {
+    fn report_writes(&mut self, queue: &Queue, wanted: bool) {
+        self.resting = !wanted;
         if queue.report_writes(wanted).is_err() {
             self.reports.heard().lose();
         }
@@ -235,25 +226,29 @@ impl Watcher {
 
     /// Whether the path leads to another directory than the one watched.
     fn stale(&self) -> bool {
-        self.watched != identity(&self.directory) || self.queue.is_none()
+        self.watched != identity(&self.directory) || self.queue().is_none()
+    }
+
+    fn queue(&self) -> Option<Arc<Queue>> {
+        self.reports.heard().queue.clone()
     }
 
     fn arm(&mut self) {
         self.tried = Instant::now();
-        self.remote = is_remote(&self.directory);
         // Asked before watching: if the directory is replaced in between, the next wait notices.
         self.watched = identity(&self.directory);
-        self.queue = Queue::new(&self.directory).ok().map(Arc::new);
-        self.resting = None;
+        self.resting = false;
+        let queue = Queue::new(&self.directory).ok().map(Arc::new);
+        // What other machines do there, nobody reports.
+        let watching = queue.is_some() && !is_remote(&self.directory);
         let mut heard = self.reports.heard();
-        heard.queue.clone_from(&self.queue);
         // What happened until now, nobody reported.
         heard.notices.lost = true;
-        heard.watching = self.armed();
+        heard.watching = watching;
+        heard.queue = queue;
     }
 
-    fn disarm(&mut self) {
-        self.queue = None;
+    fn disarm(&self) {
         let mut heard = self.reports.heard();
         heard.queue = None;
         // Whoever goes on looking must not take silence for calm.
@@ -303,7 +298,7 @@ mod tests {
         let mut watcher = Watcher::new(directory.path());
         let ended = watcher.wait(Duration::from_millis(10));
         assert!(!watcher.armed() || ended == Wake::Timeout, "{ended:?}");
-        watcher.remote = true;
+        watcher.reports.heard().watching = false;
         assert!(!watcher.armed());
         let begin = Instant::now();
         assert_eq!(watcher.wait(Duration::from_secs(3600)), Wake::Lost);
