@@ -54,25 +54,14 @@ COMMANDS = {"Fluent Bit": fluent_bit, "Vector": vector}
 def measure(bench, access):
     """Vector goes on following: it is done when the store has what it had a while ago, and that while isn't counted."""
     corpus = bench.corpus("audit.log", bench.options.mib)
-    numbers = iter(range(1, 1000))
     with open(corpus, "rb") as log:
         expected = sum(1 for _ in log)
     for name, program in NAMES.items():
         if not shutil.which(program):
             continue
 
-        def bucket():
-            made = f"peer-{next(numbers)}"
-            part = Path(__file__).resolve().parent.parent / "crates/e2e/parts/seaweedfs.sh"
-            subprocess.run([part, "bucket", made, "unlocked"], env=bench.parts_env(), check=True, capture_output=True)
-            return made
-
-        def ours():
-            where = ["--store", f"s3://{bucket()}/log", "--endpoint", access["S3_ENDPOINT"]]
-            return bench.backfill(corpus, bench.work / "beside", store=where, env=dict(os.environ, **access))
-
         def theirs(name=name):
-            into = bucket()
+            into = bench.bucket()
             place = bench.work / f"{into}-place"
             place.mkdir()
             took = until_quiet(COMMANDS[name](place, corpus, into, access["S3_ENDPOINT"]), dict(os.environ, **access))
@@ -82,7 +71,7 @@ def measure(bench, access):
                 raise SystemExit(f"error: of {expected} lines, {arrived} came out of {name}: see bench.log")
             return took
 
-        bench.rounds({f"backfill beside {name}": ours, name: theirs}, count=3)
+        bench.rounds({f"backfill beside {name}": lambda: bench.upload(corpus, bench.work / "beside", access), name: theirs}, count=3)
         bench.table.peer(name, bench.series, f"backfill beside {name}", name, corpus.stat().st_size)
 
 

@@ -6,6 +6,7 @@ the rounds' own ratios. The same reference run twice (A/A) shows how much of a d
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -28,6 +29,7 @@ from table import Table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
+SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
 PARTS = ["files", "hashes", "scale", "steady", "idle", "s3", "peers"]
 
 
@@ -65,7 +67,7 @@ def e2e(tools):
 class Bench:
     def __init__(self, options, tools, work):
         self.options, self.tools, self.work = options, tools, work
-        self.table, self.series = Table(), Series()
+        self.table, self.series, self.numbers = Table(), Series(), itertools.count(1)
         self.vkey = subprocess.run([tools.auditseal, "keygen", "--out", str(work / "key")], check=True, capture_output=True, text=True).stdout.strip()
         tools.key = str(work / "key")
         self.cores = sorted(os.sched_getaffinity(0))
@@ -84,6 +86,17 @@ class Bench:
         where = store or ["--store", f"file://{place}/archive"]
         return run([self.tools.auditseal, "backfill", "--cluster", "bench", "--node", "n", "--source", f"audit={source}", *where,
                     "--key", self.tools.key, "--state", str(place / "state"), "--jobs", str(jobs)], env=env)
+
+    def bucket(self):
+        """A new bucket in the SeaweedFS that runs."""
+        name = f"bench-{next(self.numbers)}"
+        subprocess.run([SEAWEEDFS, "bucket", name, "unlocked"], env=self.parts_env(), check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        return name
+
+    def upload(self, source, place, access):
+        """A backfill into a bucket of its own."""
+        where = ["--store", f"s3://{self.bucket()}/log", "--endpoint", access["S3_ENDPOINT"]]
+        return self.backfill(source, place, store=where, env=dict(os.environ, **access))
 
     def read(self, command, place, *more, cores=None):
         trust = ["--origin", "bench/n/audit", "--vkey", self.vkey]
@@ -174,28 +187,19 @@ class Bench:
 
     def s3(self):
         """SeaweedFS on this machine: it takes cores from us, as no real store would."""
-        part = ROOT / "crates/e2e/parts/seaweedfs.sh"
         quietly = dict(env=self.parts_env(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         corpus = self.corpus("audit.log", self.options.mib)
-        subprocess.run([part, "up"], **quietly)
+        subprocess.run([SEAWEEDFS, "up"], **quietly)
         try:
             said = subprocess.run(["bash", "-c", f". {self.work}/seaweedfs/env && env"], check=True, capture_output=True, text=True).stdout
             access = dict(line.split("=", 1) for line in said.splitlines() if line.startswith(("AWS_", "S3_")))
-            numbers = iter(range(1, 1000))
-
-            def remote():
-                bucket = f"bench-{next(numbers)}"
-                subprocess.run([part, "bucket", bucket, "unlocked"], **quietly)
-                where = ["--store", f"s3://{bucket}/log", "--endpoint", access["S3_ENDPOINT"]]
-                return self.backfill(corpus, self.work / "remote", store=where, env=dict(os.environ, **access))
-
-            self.rounds({"backfill to SeaweedFS": remote, "backfill beside it": lambda: self.backfill(corpus, self.work / "beside")},
+            self.rounds({"backfill to SeaweedFS": lambda: self.upload(corpus, self.work / "remote", access), "backfill beside it": lambda: self.backfill(corpus, self.work / "beside")},
                         count=self.options.rounds)
             self.table.s3(self.series, corpus.stat().st_size)
             if "peers" in self.options.parts.split(","):
                 peers.measure(self, access)
         finally:
-            subprocess.run([part, "down"], **quietly)
+            subprocess.run([SEAWEEDFS, "down"], **quietly)
 
     def peers(self):
         for line in peers.absent():
