@@ -63,12 +63,13 @@ PY
 
 random_hex() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
 
-# A pid alone may have been handed to someone else since: a process is its pid and the tick it was started at.
+# A pid alone may have been handed to someone else since: a process is its pid and the tick it was started at. A zombie has ended, unless
+# others of its threads haven't: while one still writes, its locks and ports are held.
 born() {
   local stat fields
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
   read -ra fields <<<"${stat##*) }" # the command name before it may hold spaces
-  [ "${fields[0]}" != Z ] && printf '%s\n' "${fields[19]}"
+  { [ "${fields[0]}" != Z ] || [ "${fields[17]}" -gt 1 ]; } && printf '%s\n' "${fields[19]}"
 }
 
 # spawn DIR NAME COMMAND…: in the background, output to DIR/NAME.log, identity to DIR/NAME.pid
@@ -84,19 +85,27 @@ running() {
   [ -f "$1/$2.pid" ] && read -r pid tick <"$1/$2.pid" && [ "$(born "$pid")" = "$tick" ]
 }
 
-# stop DIR NAME [SECONDS]: TERM, and KILL if it's still there after SECONDS (15); with 0, KILL at once
+# gone DIR NAME SECONDS: waits for its end
+gone() {
+  local _
+  for _ in $(seq $(($3 * 20))); do
+    running "$1" "$2" || return 0
+    sleep 0.05
+  done
+  ! running "$1" "$2"
+}
+
+# stop DIR NAME [SECONDS]: TERM, and KILL if it's still there after SECONDS (15); with 0, KILL at once. It has ended when this returns:
+# what is started next may need its locks and ports.
 stop() {
-  local pid tick seconds=${3:-15} _
+  local pid tick seconds=${3:-15}
   running "$1" "$2" || { rm -f "$1/$2.pid"; return 0; }
   read -r pid tick <"$1/$2.pid"
   [ "$seconds" = 0 ] || kill "$pid" 2>/dev/null || true
-  for _ in $(seq $((seconds * 10))); do
-    running "$1" "$2" || break
-    sleep 0.1
-  done
-  if running "$1" "$2"; then
+  if ! gone "$1" "$2" "$seconds"; then
     [ "$seconds" = 0 ] || note "$2 ignored SIGTERM for $seconds s: killed"
     kill -9 "$pid" 2>/dev/null || true
+    gone "$1" "$2" 30 || note "$2 has not ended 30 s after SIGKILL"
   fi
   rm -f "$1/$2.pid"
 }

@@ -9,7 +9,7 @@ use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::Signer as _;
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
-use auditseal_spool::{Spool, StateDir, failpoint};
+use auditseal_spool::{Spool, failpoint};
 use auditseal_tail::fs::Manners;
 use auditseal_tail::{Reports, Throttle};
 use auditseal_vault::Store;
@@ -27,6 +27,7 @@ use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
 use crate::source::{Place, Source, locked, watch as watch_directory};
 use crate::start::{Asking, past, read_seal, take_over};
+use crate::state::{open_state, wait_out};
 use crate::{Error, ErrorKind, Progress, Settings};
 
 /// Keys in a row that a one-shot finds taken by other bytes before it gives up.
@@ -96,14 +97,7 @@ pub async fn run(
     // A key that was made on the node is known to nobody before: this line is where it is reported.
     info!(vkey, "signing");
     progress.key(vkey);
-    let mut attempt = 0;
-    let (_lock, spools) = loop {
-        attempt += 1;
-        match open_state(&settings, &places) {
-            Ok(opened) => break opened,
-            Err(error) => wait_for_room(error, attempt, &settings, &stop).await?,
-        }
-    };
+    let (_lock, spools) = open_state(&settings, &places, &stop).await?;
     let manners = Manners {
         // The daemon reads what was just written, and is in memory for its writer's sake.
         drop_cache: settings.mode == Mode::OneShot,
@@ -132,34 +126,7 @@ pub async fn run(
     Ok(outcomes)
 }
 
-fn open_state(settings: &Settings, places: &[Place]) -> Result<(StateDir, Vec<Spool>), Error> {
-    let state = StateDir::open(&settings.state)?;
-    failpoint!("agent.start.locked");
-    let spools = places.iter().map(|place| state.spool(&place.origin)).collect::<Result<_, _>>()?;
-    Ok((state, spools))
-}
-
-/// Waits for room, if that is what was missing; gives any other error back. A daemon that ended
-/// with a full disk would be started again and again, and not be there when there is room.
-async fn wait_for_room(
-    error: Error,
-    attempt: u32,
-    settings: &Settings,
-    stop: &watch::Receiver<bool>,
-) -> Result<(), Error> {
-    if error.kind() != ErrorKind::DiskFull || settings.mode == Mode::OneShot {
-        return Err(error);
-    }
-    let wait = Duration::from_nanos(backoff(settings).wait(attempt));
-    error!(attempt, "{error}; next attempt in {wait:.1?}");
-    let mut stop = stop.clone();
-    tokio::select! {
-        () = tokio::time::sleep(wait) => Ok(()),
-        () = stopped(&mut stop) => Err(error),
-    }
-}
-
-fn backoff(settings: &Settings) -> Backoff {
+pub(crate) fn backoff(settings: &Settings) -> Backoff {
     Backoff {
         first: nanos(settings.retry.0),
         max: nanos(settings.retry.1),
@@ -237,7 +204,7 @@ impl Chain {
                     if begun.elapsed() > self.settings.retry.1 {
                         attempt = 1;
                     }
-                    wait_for_room(error, attempt, &self.settings, &stop).await?;
+                    wait_out(error, attempt, &self.settings, &stop).await?;
                 }
                 end => return end,
             }

@@ -13,6 +13,8 @@ pub enum ErrorKind {
     Store,
     /// The disk of the state directory is full: the daemon waits for room.
     DiskFull,
+    /// Another process holds the state directory: it may be about to end.
+    Locked,
     /// Anything else.
     Other,
 }
@@ -61,7 +63,11 @@ impl std::error::Error for Error {}
 
 impl From<auditseal_spool::Error> for Error {
     fn from(error: auditseal_spool::Error) -> Self {
-        let kind = if error.is_full() { ErrorKind::DiskFull } else { ErrorKind::Other };
+        let kind = match &error {
+            auditseal_spool::Error::Locked(_) => ErrorKind::Locked,
+            error if error.is_full() => ErrorKind::DiskFull,
+            _ => ErrorKind::Other,
+        };
         Self { kind, text: error.to_string(), hint: error.hint().map(str::to_owned) }
     }
 }

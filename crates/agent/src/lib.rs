@@ -23,6 +23,7 @@ mod settings;
 mod sim;
 mod source;
 mod start;
+mod state;
 mod worker;
 
 pub use auditseal_shipper::Mode;

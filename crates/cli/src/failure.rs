@@ -116,7 +116,7 @@ impl From<auditseal_agent::Error> for Failure {
             ErrorKind::Usage => Some(HELP),
             ErrorKind::Source => Some(SOURCE),
             ErrorKind::Store => Some(STORE),
-            ErrorKind::DiskFull | ErrorKind::Other => None,
+            ErrorKind::DiskFull | ErrorKind::Locked | ErrorKind::Other => None,
         };
         Self::new(&error).hint(error.get_hint().or(general))
     }

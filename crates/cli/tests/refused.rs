@@ -416,3 +416,19 @@ fn command_lines_that_are_none() {
     let cat = ["cat", "--store", "file:///x", "--origin", "a/b/c"];
     run(&[&cat[..], &times].concat()).refused("--since is after --until");
 }
+
+#[test]
+fn a_state_directory_whose_holder_is_ending() {
+    let node = Node::with(&events(0, 3));
+    node.backfill().ok();
+    node.write("audit.log", &events(3, 5));
+    let held = fs::File::open(node.path("state/lock")).unwrap();
+    held.lock().unwrap();
+    let mut next = Running::start(&mut node.writer("backfill"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(!next.ended(), "it waits");
+    drop(held);
+    let done = next.end(std::time::Duration::from_secs(10)).ok();
+    assert!(done.err.contains("waiting up to 5s for it to end"), "{}", done.err);
+    node.assert_same();
+}
