@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_format::{DecoderPool, Fault, MAX_SEAL_BLOCK, ObjectSeal, Origin};
-use auditseal_vault::{Error, Kind};
+use auditseal_vault::{Error, Kind, ObjectFile};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -17,6 +17,8 @@ use crate::source::{Object, Source, patiently};
 const WHOLE: u64 = 4 << 20;
 /// Bytes of a stream that are looked at together: threads are changed for each piece.
 pub(crate) const PIECE: usize = 1 << 20;
+/// Bytes of a file that are looked at together, on one thread.
+const FILE_PIECE: u64 = 256 << 10;
 /// What one fetch of an object's end must hold.
 pub(crate) const TAIL: u64 = MAX_SEAL_BLOCK as u64;
 
@@ -83,7 +85,16 @@ pub(crate) async fn read(
     size: &mut u64,
     depth: Depth<'_>,
 ) -> Result<(Outcome, Option<Error>), Error> {
+    if !matches!(depth, Depth::Seal)
+        && let Some(file) = source.file(object).await?
+    {
+        *size = file.size();
+        let decoders = depth.decoders();
+        let looked = blocking(move || look_at_file(&file, decoders.as_ref())).await?;
+        return Ok((looked, None));
+    }
     if !matches!(depth, Depth::Seal) && *size <= WHOLE {
+        let _room = source.room(*size).await;
         match source.get(object, WHOLE).await {
             // The listing said less than there is: read it as what it is.
             Err(error) if error.kind() == Kind::TooLarge => {}
@@ -124,6 +135,29 @@ fn look_at_whole(object: &[u8], decoders: Option<&Arc<DecoderPool>>) -> Outcome 
             Outcome::Note(Box::new(seal), verdict)
         }
     }
+}
+
+/// Checks an object where it lies: a piece of it is in memory, and its end.
+fn look_at_file(file: &ObjectFile, decoders: Option<&Arc<DecoderPool>>) -> Result<Outcome, Error> {
+    let mut tail = vec![0; file.size().min(TAIL) as usize];
+    let before = file.size() - tail.len() as u64;
+    file.read_at(before, &mut tail)?;
+    let seal = match ObjectSeal::read(&tail) {
+        Ok(seal) => Arc::new(seal),
+        Err(fault) => return Ok(Outcome::Fault(fault)),
+    };
+    let mut check = ObjectCheck::new(Arc::clone(&seal), decoders);
+    let mut piece = vec![0; before.min(FILE_PIECE) as usize];
+    let mut position = 0;
+    while position < before && !check.overflows() {
+        let piece = &mut piece[..(before - position).min(FILE_PIECE) as usize];
+        file.read_at(position, piece)?;
+        check.take(piece);
+        position += piece.len() as u64;
+    }
+    check.take(&tail);
+    let verdict = check.finish(&tail);
+    Ok(Outcome::Note(Box::new(Arc::unwrap_or_clone(seal)), verdict))
 }
 
 /// Checks a large object as it comes.

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_vault::{Error, Fetched, Kind, Lock, Store, Version};
+use auditseal_vault::{Error, Fetched, Kind, Lock, ObjectFile, Store, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Waits before a further attempt, milliseconds: a verification of a million objects meets a
 /// store's hiccups, and must not have to begin anew because of one.
@@ -21,27 +22,54 @@ pub(crate) struct Object<'a> {
     pub(crate) version: Option<&'a str>,
 }
 
-/// A store that is read with patience.
+/// Bytes of whole objects that are held at a time, for each core, by their listed sizes. Many small
+/// ones go over the network at a time, and few large ones lie in memory.
+const HELD_PER_CORE: u32 = 3 << 19;
+
+/// A store that is read with patience, and in bounds.
 #[derive(Clone)]
-pub(crate) struct Source(Arc<dyn Store>);
+pub(crate) struct Source {
+    store: Arc<dyn Store>,
+    held: Arc<Semaphore>,
+    most: u32,
+}
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.store.fmt(f)
     }
 }
 
 impl Source {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        // One is fetched while another is looked at.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 64);
+        let most = HELD_PER_CORE * cores as u32;
+        Self { store, held: Arc::new(Semaphore::new(most as usize)), most }
+    }
+
+    /// Waits for room for an object that is held whole. It is given to those who wait in their
+    /// order, and must be given back without waiting for any other.
+    pub(crate) async fn room(&self, size: u64) -> Option<SemaphorePermit<'_>> {
+        let wanted = u32::try_from(size).unwrap_or(self.most).min(self.most);
+        // Nobody closes it.
+        self.held.acquire_many(wanted).await.ok()
     }
 
     pub(crate) async fn get(&self, object: Object<'_>, limit: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.get(object.key, object.version, limit)).await
+        patiently(|| self.store.get(object.key, object.version, limit)).await
+    }
+
+    /// The object as a file, where it is one.
+    pub(crate) async fn file(&self, object: Object<'_>) -> Result<Option<ObjectFile>, Error> {
+        match object.version {
+            None => patiently(|| self.store.file(object.key)).await,
+            Some(_) => Ok(None),
+        }
     }
 
     pub(crate) async fn tail(&self, object: Object<'_>, length: u64) -> Result<Fetched, Error> {
-        patiently(|| self.0.tail(object.key, object.version, length)).await
+        patiently(|| self.store.tail(object.key, object.version, length)).await
     }
 
     /// A stream is asked for once: whoever reads it repeats the whole reading ([`patiently`]).
@@ -49,12 +77,12 @@ impl Source {
         &self,
         object: Object<'_>,
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        Ok(self.0.stream(object.key, object.version).await?.1)
+        Ok(self.store.stream(object.key, object.version).await?.1)
     }
 
     /// What protects an object.
     pub(crate) async fn lock(&self, object: Object<'_>) -> Result<Lock, Error> {
-        patiently(|| self.0.lock(object.key, object.version)).await
+        patiently(|| self.store.lock(object.key, object.version)).await
     }
 
     /// Lists versions and markers into what `fresh` makes; a listing that fails half-way is begun
@@ -66,7 +94,7 @@ impl Source {
         add: impl Fn(&mut T, Version),
     ) -> Result<T, Error> {
         patiently(|| async {
-            let (mut all, mut versions) = (fresh(), self.0.versions(prefix));
+            let (mut all, mut versions) = (fresh(), self.store.versions(prefix));
             while let Some(version) = versions.next().await {
                 add(&mut all, version?);
             }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use auditseal_format::{Origin, Time, VerifierKey};
 use auditseal_vault::{Error as StoreError, Kind, Operation, Store};
 use futures::StreamExt as _;
-use tokio::sync::Semaphore;
 
 use crate::chain::{Chain, Head, Outcome, Retention, Rules, Trust};
 use crate::error::Error;
@@ -14,10 +13,6 @@ use crate::fetch::{Depth, Examined, examine};
 use crate::listing::{Entry, Listing};
 use crate::report::{Errors, OriginReport, Report};
 use crate::source::{Object, Source};
-
-/// Bytes of objects that are held at a time, by their listed sizes. Many small ones go over the
-/// network at a time, and few large ones lie in memory.
-const HELD: u32 = 3 << 20;
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -124,13 +119,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut chain = Chain::new(origin.clone(), self.rules(&origin));
         let mut errors = Errors::default();
         let (source, name, retention) = (&self.source, &origin, self.options.retention);
-        let held = &Semaphore::new(HELD as usize);
         let objects = futures::stream::iter(entries).map(|entry| async move {
-            let wanted = u32::try_from(entry.size).unwrap_or(HELD).min(HELD);
-            // In the order of the entries, and given back without waiting for any other.
-            let room = held.acquire_many(wanted).await;
             let examined = examine(source, name, entry, depth).await;
-            drop(room);
             match retention {
                 Some(retention) => locked(source, name, examined, retention).await,
                 None => (examined, None),

@@ -17,6 +17,7 @@ use object_store::{
 
 use crate::error::{Error, Kind, Operation};
 use crate::facts::Facts;
+use crate::file::ObjectFile;
 use crate::listing::{self, What};
 use crate::location::Location;
 use crate::pace::{Pace, Patience};
@@ -258,7 +259,7 @@ impl Call {
         }
     }
 
-    fn translate(&self, error: &StoreError) -> Error {
+    pub(crate) fn translate(&self, error: &StoreError) -> Error {
         let ours = translate::error(self.operation, &self.target, error);
         match ours.kind() {
             Kind::NotFound => self.backend.check_root(self).err().unwrap_or(ours),
@@ -391,6 +392,16 @@ impl Store for Backend {
             Ok(body.next().await?.map(|piece| (piece, body)))
         });
         Ok((info, pieces.boxed()))
+    }
+
+    async fn file(&self, key: &str) -> Result<Option<ObjectFile>, Error> {
+        if !matches!(self.home, Home::Directory(_)) {
+            return Ok(None);
+        }
+        let call = self.call(Operation::Get, key);
+        let path = self.object_path(&call, key)?;
+        let result = self.fetch(&call, &path, whole(None)).await?;
+        Ok(ObjectFile::of(call, result))
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>> {

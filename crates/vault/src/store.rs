@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Error, Facts, Kind, Operation};
+use crate::{Error, Facts, Kind, ObjectFile, Operation};
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +142,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// As [`Store::get`]; a piece's error ends the stream.
     async fn stream(&self, key: &str, version: Option<&str>)
     -> Result<(ObjectInfo, Pieces), Error>;
+
+    /// Opens an object that is a file here, to be read where it lies. `None` where objects come
+    /// over a network: [`Store::get`] and [`Store::stream`] read those.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    async fn file(&self, key: &str) -> Result<Option<ObjectFile>, Error> {
+        let _ = key;
+        Ok(None)
+    }
 
     /// Lists the objects below `prefix` (whole segments, `""` for all), in no particular order.
     ///

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use auditseal_vault::conformance::{Attack, Bench, SHADOW, suite};
 use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{BucketLock, Encryption, Kind, Lock, LockMode, Options, conformance, open};
+use auditseal_vault::{
+    BucketLock, Encryption, Kind, Lock, LockMode, Options, Store, conformance, open,
+};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -137,6 +139,27 @@ async fn a_vanished_directory_is_no_empty_archive() {
         assert!(error.hint().unwrap().contains("mounted"));
     }
     assert!(!path.exists(), "a put must not bring the directory back");
+}
+
+#[tokio::test]
+async fn an_object_is_read_where_it_lies() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("archive");
+    let store = open(&format!("file://{}", path.display()), &creating()).unwrap();
+    store.put_new("a/b", Bytes::from_static(b"0123456789")).await.unwrap();
+    let file = store.file("a/b").await.unwrap().unwrap();
+    let mut three = [0; 3];
+    file.read_at(4, &mut three).unwrap();
+    assert_eq!((file.size(), &three), (10, b"456"));
+    // Cut off meanwhile: less than was announced is no answer.
+    fs::write(path.join("a/b"), "01234").unwrap();
+    let error = file.read_at(4, &mut three).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(error.to_string().contains("it ended before byte 7"), "{error}");
+    assert_eq!(store.file("a/c").await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(store.file("../b").await.unwrap_err().kind(), Kind::Invalid);
+    let memory: &dyn Store = &MemoryStore::new();
+    assert!(memory.file("a/b").await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -1,0 +1,86 @@
+//! An archive in a directory is read where it lies, in pieces; elsewhere objects come whole. What is found must be the same.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::sync::Arc;
+
+use auditseal_archive::{Options, verify};
+use auditseal_vault::Store;
+use auditseal_vectors::{Archive, Chain, Piece};
+use common::{chain, findings, noise, options};
+use tempfile::TempDir;
+
+/// A chain whose last object takes four pieces and a bit.
+fn large() -> (Chain, String) {
+    let mut chain = chain("c/n/s", 1);
+    chain.batch(&[Piece::new("new", [noise(1_100_000, 2), b"\n".to_vec()].concat())]);
+    let archive = chain.archive();
+    let (key, _) = archive.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
+    (chain, key.clone())
+}
+
+fn laid_out(archive: &Archive) -> (TempDir, Arc<dyn Store>) {
+    let root = tempfile::tempdir().unwrap();
+    for (key, bytes) in archive {
+        let path = root.path().join(key);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let url = format!("file://{}", root.path().display());
+    let store = auditseal_vault::open(&url, &auditseal_vault::Options::default()).unwrap();
+    (root, store)
+}
+
+/// What a directory's archive is found to be, after holding it against the same one in memory.
+async fn same(what: &str, archive: &Archive, options: &Options) -> bool {
+    let (_root, store) = laid_out(archive);
+    let here = verify(store, options, |_| {}).await.unwrap();
+    let there = findings(archive, options).await;
+    let found = |report: &auditseal_archive::Report| format!("{:#?}", report.origins[0].findings);
+    assert_eq!(found(&here), found(&there), "{what}");
+    here.exit_code() == 0
+}
+
+#[tokio::test]
+async fn a_sound_archive() {
+    let (chain, _) = large();
+    assert!(same("sound", &chain.archive(), &options(&chain)).await);
+    let stored = Options { stored_only: true, ..options(&chain) };
+    assert!(same("sound, stored bytes only", &chain.archive(), &stored).await);
+}
+
+#[tokio::test]
+async fn every_piece_is_looked_at() {
+    let (chain, key) = large();
+    let size = chain.archive()[&key].len();
+    let (tail, piece) = (64 << 10, 256 << 10);
+    let edges = [0, 13, 14, piece, 2 * piece, size - tail, size - 1];
+    for at in edges.iter().flat_map(|edge| [edge.saturating_sub(1), *edge, edge + 1]) {
+        let mut archive = chain.archive();
+        let Some(byte) = archive.get_mut(&key).unwrap().get_mut(at) else { continue };
+        *byte ^= 1;
+        for stored_only in [false, true] {
+            let options = Options { stored_only, ..options(&chain) };
+            assert!(!same(&format!("byte {at}"), &archive, &options).await, "byte {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_lengths() {
+    let (chain, key) = large();
+    let whole = chain.archive()[&key].clone();
+    let lengths = [0, 1, 14, 64 << 10, 256 << 10, whole.len() - 1, whole.len() + 1];
+    for length in lengths.into_iter().chain([whole.len() + (100 << 10), whole.len() + (3 << 20)]) {
+        let mut archive = chain.archive();
+        // Put before the end, so that the seal is still found.
+        let mut grown = whole[..whole.len() / 2].to_vec();
+        grown.resize(whole.len() / 2 + length.saturating_sub(whole.len()), b'x');
+        grown.extend(&whole[whole.len() / 2..]);
+        let bytes = if length < whole.len() { whole[..length].to_vec() } else { grown };
+        archive.insert(key.clone(), bytes);
+        assert!(!same(&format!("{length} bytes"), &archive, &options(&chain)).await, "{length}");
+    }
+}
