@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
-use auditseal_note::Signer as _;
+use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
 use auditseal_spool::{Spool, failpoint};
@@ -67,7 +67,8 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
     places(settings).map(drop)
 }
 
-fn places(settings: &Settings) -> Result<Vec<Place>, Error> {
+/// Where each chain's log is, and the key that signs.
+fn places(settings: &Settings) -> Result<(Vec<Place>, VerifierKey), Error> {
     let mut places = Vec::new();
     for spec in &settings.sources {
         let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
@@ -76,8 +77,8 @@ fn places(settings: &Settings) -> Result<Vec<Place>, Error> {
         places.push(Place::find(spec, origin, must_be)?);
     }
     Place::refuse_overlap(&places)?;
-    read_signer(&settings.key)?;
-    Ok(places)
+    let signer = read_signer(&settings.key)?;
+    Ok((places, signer.key().clone()))
 }
 
 /// Archives all sources until they are done, or `stop` turns true.
@@ -92,8 +93,8 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
-    let places = places(&settings)?;
-    let vkey = read_signer(&settings.key)?.key().to_string();
+    let (places, key) = places(&settings)?;
+    let vkey = key.to_string();
     // A key that was made on the node is known to nobody before: this line is where it is reported.
     info!(vkey, "signing");
     progress.key(vkey);
