@@ -200,7 +200,7 @@ quiet() {
   local before now still=0 _
   stop "$KUBE_DIR" kube-controller-manager
   before=$(log_size)
-  for _ in $(seq 60); do
+  for _ in $(seq 180); do
     sleep 1
     now=$(log_size)
     if [ "$now" = "$before" ] && ! { compressed && compgen -G "$KUBE_DIR/audit/audit-*.log" >/dev/null; }; then
