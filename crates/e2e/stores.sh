@@ -67,6 +67,19 @@ pins_match() {
 }
 two_heartbeats() { [ "$(grep -c ' stored ' "$WORK/pinning.log")" -gt 2 ] && [ "$(grep -c 'kind=heartbeat' "$WORK/pinning.log")" -ge 2 ]; }
 
+# put_again NAME: where nothing is locked, an object is deleted and put again. Its bytes are the chain's; a later seal knows that they are not the
+# version that was stored.
+put_again() {
+  local lister=("${store[@]}" list put-again) key
+  "${store[@]}" create put-again unlocked && pins_match s3://put-again/pins "$1-again" && [ -z "$(verify_pinned)" ] || return 1
+  key=$("${lister[@]}" | sed -n '2s/ .*//p')
+  "${store[@]}" put_again put-again "$key" || return 1
+  verify_pinned
+  [ "$(verify_pinned | grep -c '^info: UNEXPECTED_OBJECT .* seq=1.* stored as version .* put again')" = 1 ]
+}
+# Nobody goes on with this chain, so it may be SILENT by now.
+verify_pinned() { "$AUDITSEAL" verify --store s3://put-again/pins "${at[@]}" --origin "$ORIGIN" --vkey "$vkey" | grep -vE '^(COMPLETE|SILENT|NOT COMPLETE|note:) ' || true; }
+
 # Each runs as a condition, so it chains its steps.
 
 in_file() {
@@ -89,6 +102,7 @@ in_s3() {
   "$HERE/parts/seaweedfs.sh" bucket attacked || return 1
   at=(--endpoint "$S3_ENDPOINT")
   check "s3: the versions that the seals pin are those that another client lists" pins_match s3://audit-archive/pins s3
+  check "s3: one that is not the pinned version any more is named" put_again s3
   attacks s3 s3://attacked && lock_demanded s3 s3://attacked
 }
 
@@ -103,6 +117,7 @@ in_minio() {
   "$HERE/parts/minio.sh" bucket attacked || return 1
   at=(--endpoint "$S3_ENDPOINT")
   check "minio: the versions that the seals pin are those that another client lists" pins_match s3://audit-archive/pins minio
+  check "minio: one that is not the pinned version any more is named" put_again minio
   attacks minio s3://attacked && lock_demanded minio s3://attacked
 }
 

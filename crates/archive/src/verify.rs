@@ -29,13 +29,16 @@ pub struct Options {
     pub now: Time,
     /// Compare stored bytes with their signed hash only; don't decompress.
     pub stored_only: bool,
-    /// Objects in flight at a time. Fewer are, if they are large: about 3 MiB of them are held.
+    /// Objects in flight at a time. Fewer are, if they are large.
     pub concurrency: usize,
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` for a store whose dates mean nothing.
     pub skew: Option<i64>,
     /// What must protect each object. Asks the store for one lock per object.
     pub retention: Option<Retention>,
+    /// The name by which the seals call this store, if it is the one they were put into: versions
+    /// that they pin there must be there.
+    pub store: Option<String>,
 }
 
 impl Options {
@@ -52,6 +55,7 @@ impl Options {
             concurrency: 16,
             skew: Some(600_000_000),
             retention: None,
+            store: None,
         }
     }
 }
@@ -149,6 +153,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
             skew: self.options.skew,
             retention: self.options.retention,
+            store: self.options.store.clone(),
         }
     }
 

@@ -10,10 +10,12 @@ use auditseal_archive::{
     CatError, CatOptions, Error, Options, Report, Retention, Row as Listed, Verdict, cat,
     find_head, inspect, ls, verify,
 };
+use auditseal_format::seal::Stored;
 use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Lock, LockMode, LockedBy, Operation};
+use auditseal_vault::{Kind, Lock, LockMode, LockedBy, Operation, Store as _};
 use auditseal_vectors::{Archive, Chain, Parts, TestSigner, text};
 use common::{Sink, options, six, verdicts};
+use futures::TryStreamExt as _;
 
 const DAY: i64 = 86_400_000_000;
 
@@ -299,6 +301,75 @@ async fn a_large_object_in_a_shadow_comes_back() {
     let found = verdicts(&report.origins[0].findings);
     assert_eq!(found, [("HIDDEN", Some(6)), ("SHADOWED", Some(6))]);
     assert!(restored(&store, &chain).await.unwrap().0 == chain.restored());
+}
+
+/// A chain whose newest note pins the version of its object 2, and a bucket that has it as that.
+fn pinning(store: &str, version: &str) -> (Chain, MemoryStore) {
+    let mut chain = six();
+    let (store, version) = (store.to_owned(), version.as_bytes().to_vec());
+    chain.edit(move |seal| {
+        let version = Some(version.clone());
+        seal.stored.push(Stored { store: store.clone(), seq: 2, sha256: [7; 32], version });
+    });
+    chain.heartbeat();
+    let bucket = versioned(&chain.archive());
+    (chain, bucket)
+}
+
+/// The id under which a bucket has its only version of an object.
+async fn version_of(bucket: &MemoryStore, key: &str) -> String {
+    let all: Vec<_> = bucket.versions("").try_collect().await.unwrap();
+    all.into_iter().find(|version| version.key == key).unwrap().id.unwrap()
+}
+
+#[tokio::test]
+async fn a_version_that_was_pinned_must_be_there() {
+    let bucket = versioned(&six().archive());
+    let id = version_of(&bucket, &six().key(2)).await;
+    // What is pinned, and where; what the verifier takes this store for; whether it is missed.
+    let rows = [
+        ("audit", id.as_str(), Some("audit"), false),
+        ("audit", "another", Some("audit"), true),
+        ("audit", "another", None, false),
+        ("audit", "another", Some("copy"), false),
+        ("copy", "another", Some("audit"), false),
+    ];
+    for (store, version, taken_for, missed) in rows {
+        let (chain, bucket) = pinning(store, version);
+        let options = Options { store: taken_for.map(str::to_owned), ..options(&chain) };
+        let report = report(&bucket, &options).await;
+        let row = format!("{store} {version} {taken_for:?}");
+        let origin = &report.origins[0];
+        let wanted: &[_] = if missed { &[("UNEXPECTED_OBJECT", Some(2))] } else { &[] };
+        assert_eq!(verdicts(&origin.information), wanted, "{row}");
+        assert_eq!(report.exit_code(), 0, "{row}: the bytes are the chain's all the same");
+        if missed {
+            let detail = &origin.information[0].detail;
+            assert!(
+                detail.starts_with("seq 6 says that it was stored as version another"),
+                "{detail}"
+            );
+        }
+    }
+}
+
+/// Markers and shadows leave the version where it is, and so does a store that can't be read.
+#[tokio::test]
+async fn a_pinned_version_that_is_covered_or_unread_is_there() {
+    let first = versioned(&six().archive());
+    let id = version_of(&first, &six().key(2)).await;
+    let (chain, bucket) = pinning("audit", &id);
+    bucket.shadow(&chain.key(2), spoilt(&chain, 2));
+    bucket.hide(&chain.key(2));
+    let options = Options { store: Some("audit".to_owned()), ..options(&chain) };
+    assert_eq!(verdicts(&report(&bucket, &options).await.origins[0].information), []);
+    // What has no other bytes to be told from is no version that was put again.
+    let (_, bucket) = pinning("audit", "another");
+    let key = chain.key(2);
+    bucket.fail_when(move |operation, asked, _| {
+        (operation == Operation::Get && asked == key).then_some(Fault::Refuse(Kind::Denied))
+    });
+    assert_eq!(verdicts(&report(&bucket, &options).await.origins[0].information), []);
 }
 
 /// What a store with locks is asked for, and what it may answer.

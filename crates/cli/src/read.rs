@@ -32,6 +32,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         accept: args.accept,
         stored_only: args.stored_only,
         retention,
+        store: Some(auditseal_agent::store_name(&args.store.store)),
         ..archive::Options::new(
             vkeys(&args.vkey)?,
             args.at.unwrap_or_else(|| system_clock()().wall),

@@ -81,6 +81,12 @@ class S3:
     def hide(self, bucket, key):
         self.client.delete_object(Bucket=bucket, Key=key)
 
+    def put_again(self, bucket, key):
+        there = self.client.get_object(Bucket=bucket, Key=key)
+        body = there["Body"].read()
+        self.client.delete_object(Bucket=bucket, Key=key, VersionId=there["VersionId"])
+        self.client.put_object(Bucket=bucket, Key=key, Body=body)
+
     @staticmethod
     def forbidden(call):
         from botocore.exceptions import ClientError

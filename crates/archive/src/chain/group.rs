@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditseal_format::{Fault, Hash, ObjectSeal};
 use auditseal_vault::Lock;
 
-use super::{Accepted, Chain, Displaced, Head, Outcome, Place, Previous, Sighting, keys};
+use super::{Accepted, Chain, Displaced, Head, Outcome, Place, Previous, Sighting, keys, pins};
 use crate::finding::Verdict;
 
 /// A note that stands at its key.
@@ -51,6 +51,8 @@ pub(super) struct Group {
     occupied: bool,
     /// How many versions have been seen.
     seen: u64,
+    /// Their ids, where the store has versions.
+    versions: Vec<u64>,
     /// The note of the highest epoch whose key may sign here.
     best: Option<Candidate>,
     /// Further versions at the key of the best that have its bytes.
@@ -70,6 +72,7 @@ impl Group {
             seq,
             occupied: false,
             seen: 0,
+            versions: Vec::new(),
             best: None,
             repeated: 0,
             stranger: None,
@@ -84,7 +87,7 @@ impl Group {
 }
 
 /// Enough of a note's hash to tell a copy from another note.
-fn fingerprint(hash: &Hash) -> u64 {
+pub(super) fn fingerprint(hash: &Hash) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
@@ -97,6 +100,7 @@ impl Chain {
         let Some(group) = &mut self.group else { return };
         group.occupied |= right_date;
         group.seen += 1;
+        group.versions.extend(version.as_deref().map(|id| pins::of_id(id.as_bytes())));
         let nth = group.seen;
         let (seal, payload) = match outcome {
             Outcome::Unreadable => return,
@@ -227,11 +231,12 @@ impl Chain {
     /// Decides what the chain's note at the current seq is.
     pub(super) fn close(&mut self) -> Option<Accepted> {
         let group = self.group.take()?;
-        let Group { seq, occupied, best, stranger, faults, displaced, repeated, .. } = group;
+        let Group { seq, occupied, best, stranger, faults, displaced, repeated, versions, .. } =
+            group;
         let passed = best.as_ref().map_or(0, |best| best.place.epoch);
-        let mut versions = Versions { best: best.as_ref(), shadows: vec![], older: vec![] };
+        let mut beside = Beside { best: best.as_ref(), shadows: vec![], older: vec![] };
         for fault in faults {
-            let Some(Stray { place, verdict, detail, .. }) = versions.sort_out(fault) else {
+            let Some(Stray { place, verdict, detail, .. }) = beside.sort_out(fault) else {
                 continue;
             };
             if place.epoch < passed {
@@ -245,7 +250,7 @@ impl Chain {
             let Displaced { place, nth, seq: of, .. } = displaced;
             let detail = format!("an object of seq {of}");
             let stray = Stray { place, nth, verdict: Verdict::Replay, detail };
-            let elsewhere = versions.sort_out(stray).is_some();
+            let elsewhere = beside.sort_out(stray).is_some();
             displaced.passed = place.epoch < passed || !elsewhere;
             if displaced.passed && elsewhere {
                 let detail = format!("passed by epoch {passed}; by itself an object of seq {of}");
@@ -253,7 +258,7 @@ impl Chain {
             }
             self.displaced.push(displaced);
         }
-        let (shadows, older) = (versions.shadows, versions.older);
+        let (shadows, older) = (beside.shadows, beside.older);
         if !occupied {
             self.missing(seq, seq);
         }
@@ -269,6 +274,7 @@ impl Chain {
         if best.payload.is_ok() {
             self.tell_versions(&best, shadows, &older, repeated);
         }
+        self.versions.remember(seq, versions);
         Some(self.accept(best))
     }
 
@@ -314,7 +320,7 @@ impl Chain {
 }
 
 /// What stands at the key of the chain's note beside it.
-struct Versions<'a> {
+struct Beside<'a> {
     best: Option<&'a Candidate>,
     /// Newer versions: who names none gets one of them.
     shadows: Vec<Stray>,
@@ -322,7 +328,7 @@ struct Versions<'a> {
     older: Vec<Stray>,
 }
 
-impl Versions<'_> {
+impl Beside<'_> {
     /// Keeps what stands at that key; gives back what stands elsewhere.
     fn sort_out(&mut self, stray: Stray) -> Option<Stray> {
         match self.best {

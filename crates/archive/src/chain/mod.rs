@@ -9,6 +9,7 @@ mod group;
 mod keys;
 mod link;
 mod lock;
+mod pins;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use keys::KnownKeys;
 pub use keys::Trust;
 use link::{Facts, Previous};
 pub use lock::Retention;
+use pins::Versions;
 
 /// Where an object stands: its key without the origin. Ordered as a chain is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,6 +108,9 @@ pub struct Rules {
     pub skew: Option<i64>,
     /// What must protect each object; `None` if nothing need to.
     pub retention: Option<Retention>,
+    /// The name by which the chain's notes call the store that is read: what they pin there must be
+    /// there. `None` for a copy elsewhere, whose versions are others.
+    pub store: Option<String>,
 }
 
 /// A note that is the chain's at its seq.
@@ -171,6 +176,8 @@ pub struct Chain {
     /// The same of notes whose key may not sign there.
     strangers: Vec<(u64, u64)>,
     displaced: Vec<Displaced>,
+    /// The versions of what a later note may pin.
+    versions: Versions,
     /// The note at the known head's seq isn't the head's.
     other_head: bool,
     totals: Totals,
@@ -192,6 +199,7 @@ impl Chain {
             notes: Vec::new(),
             strangers: Vec::new(),
             displaced: Vec::new(),
+            versions: Versions::default(),
             other_head: false,
             totals: Totals::default(),
         }
@@ -300,6 +308,7 @@ impl Chain {
             self.report(Verdict::Reanchored, place, &detail);
         }
         self.check_source(place, &object);
+        self.check_pins(place, &seal.stored);
         self.keys.follow(seal);
         self.add_up(&object, size);
         let facts = Facts::of(&object);
