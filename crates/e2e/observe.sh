@@ -74,7 +74,7 @@ check "lag: the alert fires" wait_for 30 "$WORK" auditseal firing AuditsealLaggi
 check "403: the cause is counted" test -n "$(curl -s "http://127.0.0.1:$agent/metrics" | grep 'cause="denied"} [1-9]')"
 status >"$WORK/status" || true
 sed 's/^/        | /' "$WORK/status"
-check "everything is stored once the store accepts it again" wait_for 60 "$WORK" auditseal stored
+check "everything is stored once the store accepts it again" wait_for 150 "$WORK" auditseal stored
 check "the alerts end" wait_for 20 "$WORK" prometheus eval '! firing AuditsealStoreDenied && ! firing AuditsealLagging'
 
 note "the agent is stopped; a file comes and goes"
