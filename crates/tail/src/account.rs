@@ -1,6 +1,5 @@
 //! What has been taken of one source file.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 
 use crate::types::{Anchor, FileId, GapReason, Known};
@@ -44,8 +43,6 @@ pub(crate) struct Account {
     /// After the first line.
     pub(crate) head: Option<Mark>,
     pub(crate) committed: u64,
-    /// Starts of the takes not committed yet.
-    pub(crate) starts: VecDeque<Mark>,
     /// Where it was final, each time.
     pub(crate) ends: Vec<Mark>,
     pub(crate) begun: bool,
@@ -63,8 +60,6 @@ pub(crate) struct Account {
     /// It was truncated, and goes on in a copy: bytes written after copying are lost. The gap
     /// follows the copy's end.
     pub(crate) owes: bool,
-    /// Where that gap was handed out.
-    pub(crate) owed: Option<u64>,
 }
 
 impl Account {
@@ -79,7 +74,6 @@ impl Account {
             proof: None,
             head: None,
             committed: 0,
-            starts: VecDeque::new(),
             ends: Vec::new(),
             begun: false,
             final_: false,
@@ -90,7 +84,6 @@ impl Account {
             cut: None,
             trouble: None,
             owes: false,
-            owed: None,
         }
     }
 
@@ -109,6 +102,9 @@ impl Account {
 
     /// Sets how far it is taken.
     pub(crate) fn stand_at(&mut self, (offset, anchor): Mark) {
+        // They could be read after all. Should others behind them be refused, those are waited for
+        // from then on, and not given up at once.
+        self.trouble.take_if(|trouble| trouble.at < offset);
         self.taken = offset;
         self.anchor = anchor;
         self.clean = offset;
@@ -135,31 +131,8 @@ impl Account {
         self.cut = None;
     }
 
-    /// Forgets marks that will not be asked for again.
+    /// Notes account for it up to here.
     pub(crate) fn commit(&mut self, offset: u64) {
         self.committed = self.committed.max(offset.min(self.taken));
-        while self.starts.len() > 1 && self.starts[1].0 <= self.committed {
-            self.starts.pop_front();
-        }
-        if self.committed == self.taken {
-            self.starts.clear();
-        }
-        if self.trouble.as_ref().is_some_and(|trouble| self.committed > trouble.at) {
-            self.trouble = None;
-        }
-    }
-
-    /// Goes back to the start of the take that holds `at`, and returns it.
-    pub(crate) fn rewind(&mut self, at: u64) -> u64 {
-        let mut back = (self.taken, self.anchor);
-        while back.0 > at {
-            let Some(start) = self.starts.pop_back() else { break };
-            back = start;
-        }
-        self.ends.retain(|end| end.0 <= back.0);
-        self.stand_at(back);
-        self.owed = self.owed.filter(|at| *at <= back.0);
-        self.final_ = false;
-        back.0
     }
 }

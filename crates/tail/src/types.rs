@@ -128,7 +128,8 @@ impl<F: DiskFile> Take<F> {
     ///
     /// Ask *after* reading the payload: a truncation can't be undone, so a yes then means that
     /// every byte read before was of the file this take names. A no means that some may belong to
-    /// the file that replaced it: drop the take and call [`crate::Follower::shrunk`].
+    /// the file that replaced it, and mustn't be sealed under this one's name. They are lost then:
+    /// the follower goes on behind them, and never hands them out again.
     ///
     /// # Errors
     /// When the bytes can't be read.

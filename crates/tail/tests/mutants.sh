@@ -36,7 +36,7 @@ PY
     # Unused parameters are what a mutation leaves behind.
     # The quick and likely ones first: building a test costs more than running it.
     local targets
-    for targets in "--test waiting --test losses --test rules --test regressions --test rare" "--test interleavings" \
+    for targets in "--test waiting --test losses --test short --test rules --test regressions --test rare" "--test interleavings" \
         "--lib --test gzip --test histories --test real"; do
         # shellcheck disable=SC2086
         if (cd "$copy" && RUSTFLAGS= nice cargo test --release --offline --no-fail-fast \
@@ -108,5 +108,11 @@ mutate "a reported file stands last" follower/unseen.rs \
     'let order = self.place(&role, NO_INODE);' 'let order = self.last_order();'
 mutate "the first start is blind" follower/unseen.rs \
     'if notices.lost && began {' 'if notices.lost {'
+mutate "a take holds whatever was done to its file" content.rs \
+    '.map_err(ReadError::Io)?.as_ref() == Some(anchor))' \
+    '.map_err(ReadError::Io)?.as_ref().is_some_and(|_| anchor == anchor))'
+mutate "no take holds" content.rs \
+    '.map_err(ReadError::Io)?.as_ref() == Some(anchor))' \
+    '.map_err(ReadError::Io)?.as_ref() == Some(anchor) && offset == u64::MAX)'
 [ $broken = 0 ] || exit 2
 exit $survived

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use auditseal_merkle::hash;
 
-use crate::account::{Account, Mark, Trouble};
+use crate::account::{Account, Mark};
 use crate::carrier::{Carrier, Standing, State};
 use crate::content::Content;
 use crate::disk::{Disk, DiskFile};
@@ -38,8 +38,6 @@ use crate::types::{
 
 /// Compressed files are decoded at most about this far per look to find out what they are.
 const WORK: u64 = 32 << 20;
-/// Bytes that were refused are tried again after this time, milliseconds.
-const RETRY: u64 = 5_000;
 /// Beyond [`Settings::max_begun`], this many files may be begun before new ones have to wait.
 const SPARE: usize = 16;
 /// Accounts of finished files kept to recognise their copies by.
@@ -131,31 +129,6 @@ impl<D: Disk> Follower<D> {
         if let Some(account) = self.accounts.get_mut(file) {
             account.commit(offset);
         }
-    }
-
-    /// Tells that bytes of a take, from `at` on, can't be read any more, or that
-    /// [`Take::holds`] said no (then `at` is the take's start).
-    ///
-    /// The follower goes back to the start of the take that holds `at` and returns that offset.
-    /// Every take and gap of this file that isn't committed and ends after it is void: drop them.
-    /// What can be read still comes again, then a gap for the rest.
-    pub fn shrunk(&mut self, file: &FileId, at: u64, wanted_end: u64, reason: GapReason) -> u64 {
-        let now = self.now;
-        let Some(account) = self.accounts.get_mut(file) else { return at };
-        let back = account.rewind(at);
-        if reason == GapReason::Unreadable {
-            let since = match &account.trouble {
-                Some(trouble) if trouble.at <= at => trouble.since,
-                _ => now,
-            };
-            account.trouble = Some(Trouble { at: at.max(back), since, retry: now + RETRY });
-        }
-        if account.carrier.is_none() {
-            let end = (reason != GapReason::Truncated).then_some(wanted_end);
-            account.lose(reason, end, now);
-            self.orphans.insert(*file);
-        }
-        back
     }
 
     /// The cursors as of the takes handed out so far: each file begun and not final.
@@ -324,9 +297,6 @@ impl<D: Disk> Follower<D> {
             before,
             content,
         });
-        if end > account.taken {
-            account.starts.push_back((account.taken, account.anchor));
-        }
         // About: a finished file that turned out to go on is counted at the next look.
         let open = usize::from(account.begun && !account.final_);
         self.begun = (self.begun + usize::from(!final_)).saturating_sub(open);
@@ -335,8 +305,7 @@ impl<D: Disk> Follower<D> {
         account.final_ = false;
         if final_ {
             account.finish(now);
-            if account.owes && account.owed.is_none() {
-                account.owed = Some(end);
+            if std::mem::take(&mut account.owes) {
                 self.gap(&file, None, GapReason::Truncated, look);
             }
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{Follower, RETRY, proves};
+use super::{Follower, proves};
 use crate::account::Trouble;
 use crate::carrier::{Carrier, Standing};
 use crate::disk::{Disk, DiskFile};
@@ -12,6 +12,8 @@ use crate::types::{FileId, GapReason, Look};
 
 /// Behind bytes that can't be read, this many places are tried before the rest is given up.
 const RESUMES: u64 = 256;
+/// Bytes that were refused are tried again after this time, milliseconds.
+const RETRY: u64 = 5_000;
 
 /// What of a plain file can be taken.
 struct Cut {
@@ -29,7 +31,7 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
-        if let Some(trouble) = account.trouble.clone().filter(|t| t.at >= account.taken) {
+        if let Some(trouble) = account.trouble.clone() {
             let error = io::Error::other(format!("bytes from {} can't be read", trouble.at));
             self.problem(id, "read", error, look);
             if self.now - trouble.since >= self.settings.linger {

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
+use std::ops::Range;
 
 use auditseal_tail::{
-    Anchor, Family, FileId, Follower, Gap, GapReason, History, Known, Look, Settings, Take,
+    Anchor, Family, FileId, Follower, Gap, GapReason, History, Known, Look, ReadError, Settings,
+    Take,
 };
 
 use super::{Need, SimDisk, SimFile, Story};
@@ -14,6 +16,15 @@ use super::{Need, SimDisk, SimFile, Story};
 pub enum Item {
     Take(Packed),
     Gap(Gap),
+    Short(Short),
+}
+
+/// The rest of a take that couldn't be read to its end when it was packed.
+#[derive(Debug, Clone)]
+pub struct Short {
+    pub gap: Gap,
+    /// The take's end: the follower stands there.
+    pub end: u64,
 }
 
 /// A take with its bytes.
@@ -37,7 +48,12 @@ impl Packed {
 /// What is committed of one file.
 #[derive(Debug, Clone, Default)]
 pub struct Archived {
+    /// Up to where the takes end. What was lost between them stands here as NULs.
     pub bytes: Vec<u8>,
+    /// Where, in ascending order.
+    pub holes: Vec<Range<usize>>,
+    /// The gaps of the holes. Unlike others, they excuse nothing but the bytes they name.
+    pub shorts: Vec<Gap>,
     pub last: Option<Known>,
     pub final_: bool,
     pub ends: Vec<Known>,
@@ -50,9 +66,40 @@ impl Archived {
         // A piece of a first line may be the beginning of several: its name decides.
         let name = self.last.as_ref().map(|known| known.name.to_string_lossy());
         let named = || name.is_some_and(|name| story.names.contains(&*name));
-        !self.bytes.is_empty()
-            && story.bytes.starts_with(&self.bytes)
-            && (self.bytes.contains(&b'\n') || named())
+        self.has_any() && self.fits(&story.bytes) && (self.bytes.contains(&b'\n') || named())
+    }
+
+    /// Whether anything is taken.
+    pub fn has_any(&self) -> bool {
+        self.holes.iter().map(Range::len).sum::<usize>() < self.bytes.len()
+    }
+
+    /// Whether what is taken stands in these bytes where it was taken, and as much was there as is
+    /// claimed to be lost.
+    pub fn fits(&self, bytes: &[u8]) -> bool {
+        let Some(mut bytes) = bytes.get(..self.bytes.len()).map(<[u8]>::to_vec) else {
+            return false;
+        };
+        self.holes.iter().for_each(|hole| bytes[hole.clone()].fill(0));
+        bytes == self.bytes
+    }
+
+    fn lose_up_to(&mut self, end: u64) {
+        let (start, end) = (self.bytes.len(), usize::try_from(end).unwrap());
+        assert!(start < end, "nothing is lost from {start} to {end}");
+        self.bytes.resize(end, 0);
+        self.holes.push(start..end);
+    }
+
+    /// A restart forgets how far the follower went, where no note says so.
+    fn stand_at_notes(&mut self) {
+        let known = if self.final_ { self.ends.last() } else { self.last.as_ref() };
+        let end = known.map_or(0, |known| usize::try_from(known.offset).unwrap());
+        while self.bytes.len() > end
+            && let Some(hole) = self.holes.pop_if(|hole| hole.end == self.bytes.len())
+        {
+            self.bytes.truncate(hole.start);
+        }
     }
 }
 
@@ -72,7 +119,9 @@ pub struct Agent {
     pub archive: Archive,
     pub queue: VecDeque<Item>,
     pub crashes: u32,
-    pub voids: u32,
+    pub shorts: u32,
+    /// How far each file was handed out, with the anchor there, and whether it was final.
+    pub handed: BTreeMap<FileId, (u64, Anchor, bool)>,
     /// Whether the follower is told what happened between two looks.
     pub watched: bool,
     /// The process has just started: what happened before nobody reported.
@@ -95,7 +144,8 @@ impl Agent {
             archive: Archive::default(),
             queue: VecDeque::new(),
             crashes: 0,
-            voids: 0,
+            shorts: 0,
+            handed: BTreeMap::new(),
             watched: true,
             starting: true,
             deaf: false,
@@ -121,34 +171,17 @@ impl Agent {
         let mut look = self.follower.look(now, limit);
         super::trace(|| format!("-> {look:#?}"));
         self.check_shape(&look, limit);
-        let mut void: Vec<(FileId, u64)> = Vec::new();
         for take in look.takes.drain(..) {
-            if void.iter().any(|(file, back)| *file == take.file && take.end > *back) {
-                continue;
+            self.handed.insert(take.file, (take.end, take.anchor, take.final_));
+            let (packed, short) = pack(&take);
+            if let Some(short) = &short {
+                self.shorts += 1;
+                self.check_short(&take.file, short);
             }
-            match pack(&take) {
-                Some(packed) => self.queue.push_back(Item::Take(packed)),
-                None => {
-                    let back = self.follower.shrunk(
-                        &take.file,
-                        take.start,
-                        take.end,
-                        GapReason::Truncated,
-                    );
-                    assert_eq!(back, take.start, "goes back to the take's start");
-                    self.voids += 1;
-                    self.void(&take.file, back);
-                    void.push((take.file, back));
-                }
-            }
+            self.queue.extend(packed.map(Item::Take));
+            self.queue.extend(short.map(Item::Short));
         }
-        for gap in look.gaps.clone() {
-            let dropped =
-                void.iter().any(|(file, back)| gap.file == Some(*file) && gap.start > Some(*back));
-            if !dropped {
-                self.queue.push_back(Item::Gap(gap));
-            }
-        }
+        self.queue.extend(look.gaps.iter().cloned().map(Item::Gap));
         self.check_cursors();
         look
     }
@@ -181,7 +214,10 @@ impl Agent {
     pub fn crash(&mut self) {
         self.crashes += 1;
         self.queue.clear();
+        self.archive.files.values_mut().for_each(Archived::stand_at_notes);
         let history = self.archive.history();
+        let cursors = history.cursors.iter();
+        self.handed = cursors.map(|c| (c.file, (c.offset, c.anchor, false))).collect();
         self.follower = Follower::new(family(), self.disk.clone(), history, self.settings.clone());
         self.starting = true;
         self.forget();
@@ -206,11 +242,21 @@ impl Agent {
         }
     }
 
-    fn void(&mut self, file: &FileId, back: u64) {
-        self.queue.retain(|item| match item {
-            Item::Take(packed) => packed.file != *file || packed.end() <= back,
-            Item::Gap(gap) => gap.file != Some(*file) || gap.start <= Some(back),
-        });
+    /// What is given up when it is packed was cut or written over since it was handed out, or is
+    /// refused by the disk.
+    fn check_short(&self, file: &FileId, short: &Short) {
+        let world = self.disk.world();
+        let refused = short.gap.reason == GapReason::Unreadable
+            && world
+                .bad
+                .values()
+                .any(|(from, to)| (Some(*from)..Some(*to)).contains(&short.gap.start));
+        let end = usize::try_from(short.end).unwrap();
+        let mut stories = world.stories.iter().filter(|story| story.is(file));
+        assert!(
+            refused || stories.any(|story| story.destroyed() && story.bytes.len() >= end),
+            "nothing of {file:?} was destroyed, yet: {short:?}"
+        );
     }
 
     fn check_shape(&self, look: &Look<SimFile>, limit: u64) {
@@ -228,62 +274,73 @@ impl Agent {
         }
     }
 
-    /// The follower's cursors are what was handed out: committed, then queued.
+    /// The follower's cursors are what was handed out, whatever became of it.
     fn check_cursors(&self) {
-        let mut expected: BTreeMap<FileId, (u64, Anchor, bool)> = BTreeMap::new();
-        for (file, archived) in &self.archive.files {
-            if let Some(last) = &archived.last {
-                expected.insert(*file, (last.offset, last.anchor, archived.final_));
-            }
-        }
-        for item in &self.queue {
-            if let Item::Take(packed) = item {
-                expected.insert(packed.file, (packed.end(), packed.anchor, packed.final_));
-            }
-        }
-        let expected: Vec<_> = expected
-            .into_iter()
-            .filter(|(_, (_, _, final_))| !final_)
-            .map(|(file, (offset, anchor, _))| (file, offset, anchor))
-            .collect();
         let cursors: Vec<_> =
             self.follower.cursors().iter().map(|c| (c.file, c.offset, c.anchor)).collect();
         // A file may be reopened (a late append was seen) before anything more of it is taken.
-        for cursor in &expected {
-            assert!(cursors.contains(cursor), "cursor {cursor:?} is missing in {cursors:?}");
+        for (file, (offset, anchor, final_)) in &self.handed {
+            let cursor = (*file, *offset, *anchor);
+            assert!(*final_ || cursors.contains(&cursor), "{cursor:?} is missing in {cursors:?}");
         }
     }
 }
 
-/// Reads a take's bytes as the packing stage does; `None` when they are no longer there.
-fn pack(take: &Take<SimFile>) -> Option<Packed> {
+/// Reads a take's bytes as the packing stage does: what it can't read, or doesn't find proved
+/// afterwards, is lost from there to the take's end.
+fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Short>) {
     let mut bytes = Vec::new();
     let mut piece = vec![0; 3000];
-    while take.start + (bytes.len() as u64) < take.end {
+    let mut why = None;
+    while take.start + (bytes.len() as u64) < take.end && why.is_none() {
         let at = take.start + bytes.len() as u64;
         let length = usize::try_from(take.end - at).unwrap().min(piece.len());
         match take.content.read_at(at, &mut piece[..length]) {
-            Ok(0) | Err(_) => return None,
+            Ok(0) => why = Some(GapReason::Truncated),
             Ok(read) => bytes.extend_from_slice(&piece[..read]),
+            Err(ReadError::Gzip(_)) => why = Some(GapReason::GzipDamaged),
+            Err(ReadError::Io(_)) => why = Some(GapReason::Unreadable),
         }
     }
-    if !take.holds().ok()? {
-        return None;
+    if why.is_none() && !bytes.is_empty() && !take.holds().is_ok_and(|holds| holds) {
+        why = Some(GapReason::Truncated);
     }
-    assert_eq!(
-        take.unterminated,
-        bytes.last().is_some_and(|last| *last != b'\n'),
+    if why == Some(GapReason::Truncated) {
+        // Nobody knows whose bytes these are.
+        bytes.clear();
+    }
+    let end = take.start + bytes.len() as u64;
+    let short = why.map(|reason| Short {
+        gap: Gap {
+            file: Some(take.file),
+            name: take.name.clone(),
+            start: Some(end),
+            // A gap without an end closes the file, and nothing else would close this one.
+            end: (!take.final_).then_some(take.end),
+            reason,
+        },
+        end: take.end,
+    });
+    assert!(
+        short.is_some() || take.unterminated == bytes.last().is_some_and(|last| *last != b'\n'),
         "unterminated says whether the last byte is no newline: {take:?}"
     );
-    Some(Packed {
+    let packed = Packed {
         file: take.file,
         name: take.name.clone(),
         start: take.start,
-        anchor: take.anchor,
-        final_: take.final_,
+        anchor: if short.is_some() { anchor(&bytes) } else { take.anchor },
+        final_: take.final_ && short.is_none(),
         before: take.before,
         bytes,
-    })
+    };
+    let says = packed.start < packed.end() || packed.final_;
+    (says.then_some(packed), short)
+}
+
+/// Of the bytes since the last loss.
+fn anchor(bytes: &[u8]) -> Anchor {
+    auditseal_merkle::hash(&bytes[bytes.len().saturating_sub(4096)..])
 }
 
 impl Archive {
@@ -291,7 +348,7 @@ impl Archive {
         match item {
             Item::Take(packed) => {
                 let end = packed.end();
-                if !self.files.contains_key(&packed.file) {
+                if !self.order.contains(&packed.file) {
                     let place = packed
                         .before
                         .and_then(|other| self.order.iter().position(|file| *file == other));
@@ -318,6 +375,20 @@ impl Archive {
                     file.ends.push(known.clone());
                 }
                 file.last = Some(known);
+            }
+            Item::Short(Short { gap, end }) => {
+                let file = self.files.entry(gap.file.unwrap()).or_default();
+                assert_eq!(gap.start, Some(file.bytes.len() as u64), "it joins: {gap:?}");
+                file.lose_up_to(end);
+                match gap.end {
+                    // As the shipper moves its cursor: the anchor stays the one before.
+                    Some(end) if !file.final_ => {
+                        file.last.iter_mut().for_each(|known| known.offset = end);
+                    }
+                    Some(_) => {}
+                    None => file.final_ = true,
+                }
+                file.shorts.push(gap);
             }
             Item::Gap(gap) => match gap.file {
                 Some(file) => {

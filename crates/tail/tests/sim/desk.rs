@@ -68,7 +68,8 @@ impl Agent {
     }
 
     pub fn gaps(&self) -> Vec<(Option<u64>, Option<u64>, GapReason)> {
-        let files = self.archive.files.values().flat_map(|archived| &archived.gaps);
+        let files = self.archive.files.values();
+        let files = files.flat_map(|archived| archived.shorts.iter().chain(&archived.gaps));
         files
             .chain(&self.archive.nameless)
             .map(|gap: &Gap| (gap.start, gap.end, gap.reason))

@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auditseal_tail::{Disk, DiskFile, Entry, FileKey, Notice, Notices, Stat};
+use auditseal_tail::{Disk, DiskFile, Entry, FileId, FileKey, Notice, Notices, Stat};
 
 pub use ops::Op;
 
@@ -50,6 +50,20 @@ pub struct Story {
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
     pub cursor: bool,
+}
+
+impl Story {
+    /// Whether it may be the file: it has its first line.
+    pub fn is(&self, file: &FileId) -> bool {
+        let base = self.bytes.iter().position(|byte| *byte != 0).unwrap_or(self.bytes.len());
+        let line = self.bytes[base..].split(|byte| *byte == b'\n').next().unwrap_or_default();
+        base as u64 == file.base && auditseal_merkle::hash(line) == file.hash
+    }
+
+    /// Whether bytes of it that were there are gone, other than by a deletion.
+    pub fn destroyed(&self) -> bool {
+        self.truncated || self.overwritten
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -21,13 +21,13 @@ pub fn check(agent: &Agent, allowed: Allowed) {
     let live = world.dir.get(super::ops::LIVE).and_then(|index| world.inodes[*index].story);
     let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
     for (file, archived) in &agent.archive.files {
-        if archived.bytes.is_empty() {
+        if !archived.has_any() {
             continue;
         }
         // A piece of a first line may be the beginning of several: its name decides.
         let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
         let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
-        let holds = |story: &Story| story.bytes.starts_with(&archived.bytes);
+        let holds = |story: &Story| archived.fits(&story.bytes);
         let story = world
             .stories
             .iter()
@@ -44,7 +44,7 @@ pub fn check(agent: &Agent, allowed: Allowed) {
             owners[index].iter().map(|file| (file, &agent.archive.files[file])).collect();
         // The identity of a first line without end is what there is of it. A compressed file that
         // ends there can't be told for a copy of one that goes on.
-        let headless = of.iter().any(|(_, archived)| !archived.bytes.contains(&b'\n'));
+        let headless = of.iter().any(|(_, a)| !a.bytes.contains(&b'\n') && a.holes.is_empty());
         // Nor, after a restart, a copy made of a file half read, or before another apiserver wrote
         // more, if the file was never final at that length.
         let copied = story.late || story.names.iter().any(|name| name.starts_with("audit.log."));
@@ -154,9 +154,7 @@ fn unknowable(story: &Story) -> bool {
 fn gapped(agent: &Agent, story: &Story) -> bool {
     let head = head(&story.bytes);
     agent.archive.files.iter().any(|(file, archived)| {
-        !archived.gaps.is_empty()
-            && Some(file.hash) == head
-            && story.bytes.starts_with(&archived.bytes)
+        !archived.gaps.is_empty() && Some(file.hash) == head && archived.fits(&story.bytes)
     }) || agent.archive.nameless.iter().any(|gap| story.names.contains(gap.name.to_str().unwrap()))
 }
 
@@ -187,12 +185,18 @@ fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
         assert!(destroyed || vanished, "nothing was lost, yet: {gap:?}");
     }
     for (file, archived) in &archive.files {
+        // Only a take that was cut before it was packed makes such a gap: up to its end.
+        let short = |gap: &&Gap| gap.reason == GapReason::Truncated && gap.end.is_some();
+        for gap in archived.gaps.iter().chain(&archived.shorts).filter(short) {
+            let end = usize::try_from(gap.end.unwrap_or_default()).unwrap_or(usize::MAX);
+            let cut =
+                |story: &Story| story.is(file) && story.destroyed() && story.bytes.len() >= end;
+            assert!(stories.iter().any(cut), "nothing of {file:?} was cut, yet: {gap:?}");
+        }
         let Some(gap) = archived.gaps.iter().find(|gap| !endless(gap.reason)) else {
             continue;
         };
-        let story = stories
-            .iter()
-            .find(|story| story.bytes.starts_with(&archived.bytes) && !archived.bytes.is_empty());
+        let story = stories.iter().find(|story| archived.fits(&story.bytes) && archived.has_any());
         if let Some(story) = story {
             assert!(
                 archived.bytes.len() < story.bytes.len() || agent.crashes > 0,
