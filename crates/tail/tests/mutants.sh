@@ -108,6 +108,8 @@ mutate "a reported file stands last" follower/unseen.rs \
     'let order = self.place(&role, NO_INODE);' 'let order = self.last_order();'
 mutate "the first start is blind" follower/unseen.rs \
     'if notices.lost && began {' 'if notices.lost {'
+mutate "a renamed file isn't asked" follower/inspect.rs \
+    'carrier.standing == Standing::Live || carrier.stirred;' 'carrier.standing == Standing::Live;'
 mutate "a take holds whatever was done to its file" content.rs \
     '.map_err(ReadError::Io)?.as_ref() == Some(anchor))' \
     '.map_err(ReadError::Io)?.as_ref().is_some_and(|_| anchor == anchor))'

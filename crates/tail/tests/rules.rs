@@ -317,6 +317,46 @@ fn a_file_renamed_before_it_is_opened_is_held_at_once() {
 }
 
 #[test]
+fn a_file_cut_and_grown_to_its_length_again_before_it_was_renamed_is_another() {
+    // All of it was taken, and it is final: nothing else would ask it any more.
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\nthree\n");
+    agent.look(5);
+    agent.commit();
+    {
+        let mut world = agent.disk.world();
+        let index = world.dir["audit.log"];
+        world.inodes[index].bytes.truncate(10);
+    }
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nth"]);
+    assert!(agent.archived()[0].final_);
+    agent.ops([Op::Truncate]);
+    agent.put(b"six\nseven\n");
+    agent.ops([Op::Rotate]);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nth", "six\nseven\n"]);
+}
+
+#[test]
+fn a_copy_cut_and_grown_to_its_length_again_before_it_was_renamed_is_none() {
+    let mut agent = Agent::plain();
+    agent.file(&stamped(1), b"one\ntwo\nhalf");
+    agent.put(b"one\ntwo\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\n"], "all of it is in the other");
+    agent.ops([Op::Truncate]);
+    agent.put(b"six\nten\n");
+    agent.ops([Op::Rotate]);
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\ntwo\nhalf", "six\nten\n"]);
+}
+
+#[test]
 fn a_gzip_beside_its_plain_file_is_not_looked_into() {
     let mut agent = Agent::plain();
     agent.put(b"one\n");

@@ -60,7 +60,8 @@ impl<D: Disk> Follower<D> {
 
     fn inspect_plain(&mut self, id: u64, file: &D::File, before: u64, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get(&id) else { return };
-        // It may have been cut and have grown to its old length again while it was the live file.
+        // It may have been cut and have grown to its old length again while it was the live file;
+        // renamed since, if nothing more of it is to be taken, nobody would ask again.
         let live = carrier.standing == Standing::Live || carrier.stirred;
         let size = carrier.size;
         match carrier.state {
