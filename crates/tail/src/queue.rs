@@ -12,6 +12,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
 use rustix::io::Errno;
 
+/// Events read in a row at most. The kernel's queue holds fewer (16,384) unless told otherwise: only
+/// who makes events faster than we read them comes this far.
+const MAX_DRAIN: usize = 65_536;
+
 /// One directory's inotify queue (inotify(7)), read without blocking.
 ///
 /// Used as the kernel gives it, not through a thread that reads ahead: whoever reads the queue to
@@ -75,16 +79,27 @@ impl Queue {
     }
 
     /// Reads all that was reported so far.
-    pub(crate) fn drain(&self, mut each: impl FnMut(Change)) {
+    pub(crate) fn drain(&self, each: impl FnMut(Change)) {
+        self.drain_up_to(MAX_DRAIN, each);
+    }
+
+    /// After `max` events it ends with [`Change::Lost`], whatever is left: where more happens than
+    /// can be read meanwhile, nobody would ever look again.
+    fn drain_up_to(&self, max: usize, mut each: impl FnMut(Change)) {
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut reader = Reader::new(&self.fd, &mut buffer);
+        let mut left = max;
         loop {
+            if left == 0 {
+                return each(Change::Lost);
+            }
             let event = match reader.next() {
                 Ok(event) => event,
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR) => continue,
                 Err(_) => return each(Change::Lost),
             };
+            left -= 1;
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
             if let Some(change) = change(event.events(), name) {
                 each(change);
@@ -122,5 +137,41 @@ fn change(events: ReadFlags, name: Option<&OsStr>) -> Option<Change> {
         Some(Change::Written)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_never_rests_is_not_read_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = Queue::new(directory.path()).unwrap();
+        let mut changes = Vec::new();
+        let write = |n: usize| drop(std::fs::File::create(directory.path().join(n.to_string())));
+        write(0);
+        queue.drain_up_to(50, |change| {
+            // Each event that is read makes the next ones, for much longer than is to be read.
+            if changes.len() < 500 {
+                write(changes.len() + 1);
+            }
+            changes.push(change);
+        });
+        assert_eq!((changes.len(), changes.last()), (51, Some(&Change::Lost)));
+        assert!(!changes[..50].contains(&Change::Lost));
+    }
+
+    #[test]
+    fn a_full_queue_is_read_to_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let queue = Queue::new(directory.path()).unwrap();
+        for n in 0..100 {
+            std::fs::create_dir(directory.path().join(n.to_string())).unwrap();
+        }
+        let mut changes = Vec::new();
+        queue.drain_up_to(101, |change| changes.push(change));
+        let wanted: Vec<_> = (0..100).map(|n| Change::Appeared(n.to_string().into())).collect();
+        assert_eq!(changes, wanted);
     }
 }

@@ -304,4 +304,28 @@ mod tests {
         assert_eq!(watcher.wait(Duration::from_secs(3600)), Wake::Lost);
         assert!(begin.elapsed() < Duration::from_secs(30));
     }
+
+    #[test]
+    fn after_a_loss_looks_go_on_and_the_directory_is_watched_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut watcher = Watcher::new(directory.path());
+        let reports = watcher.reports();
+        if !watcher.armed() {
+            return;
+        }
+        assert!(reports.take().lost, "of what happened before nobody knows");
+        // A look that comes across it is told so at once, and the watcher no later than it wakes.
+        reports.heard().lose();
+        assert!(reports.take().lost);
+        let begin = Instant::now();
+        while !watcher.armed() || begin.elapsed() < POLL {
+            assert_ne!(watcher.wait(POLL), Wake::Changed);
+            assert!(begin.elapsed() < Duration::from_secs(30), "it is never watched again");
+        }
+        assert!(reports.take().lost, "nor of what happened meanwhile");
+        assert!(!reports.take().lost, "and from then on all is reported");
+        std::fs::write(directory.path().join("new"), "").expect("a file");
+        assert_eq!(watcher.wait(POLL), Wake::Changed);
+        assert_eq!(reports.take().events, [Notice::Appeared("new".into())]);
+    }
 }

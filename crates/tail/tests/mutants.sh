@@ -116,5 +116,7 @@ mutate "a take holds whatever was done to its file" content.rs \
 mutate "no take holds" content.rs \
     '.map_err(ReadError::Io)?.as_ref() == Some(anchor))' \
     '.map_err(ReadError::Io)?.as_ref() == Some(anchor) && offset == u64::MAX)'
+mutate "a restless writer is read for ever" queue.rs \
+    'if left == 0 {' 'if left == 0 && max == usize::MAX {'
 [ $broken = 0 ] || exit 2
 exit $survived
