@@ -65,6 +65,9 @@ pub(crate) struct Carrier<F> {
     pub(crate) listed: bool,
     /// Looks in a row whose listing didn't have it.
     pub(crate) misses: u8,
+    /// A listing didn't have it, nor did we: under the same name it doesn't come back. Whatever
+    /// comes there may have been given its inode.
+    pub(crate) gone: bool,
     /// Since when nothing about it changed: neither size nor standing.
     pub(crate) since: u64,
     /// That was noticed in the look under way, or the last one: when it happened, isn't known yet.
@@ -106,6 +109,7 @@ impl<F: DiskFile> Carrier<F> {
             links: 1,
             listed: true,
             misses: 0,
+            gone: false,
             since: now,
             stirred: true,
             rotated: look,

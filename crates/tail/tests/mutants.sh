@@ -94,7 +94,9 @@ mutate "a short gzip is whole" follower/vanished.rs \
     '.is_some_and(|account| account.taken < expected)' \
     '.is_some_and(|account| account.taken < expected && false)'
 mutate "an inode is a file" follower/listing.rs \
-    '(carrier.name == entry.name || renamed) && entry.size >= carrier.size' 'true'
+    '(name || renamed) && entry.size >= carrier.size' 'true'
+mutate "a live file's inode isn't given again" follower/listing.rs \
+    '&& (!carrier.gone || matches!(role.age, Age::Stamped(_)));' ';'
 mutate "no second look for the tail" follower/mod.rs \
     'carrier.calm >= 2' 'carrier.calm >= 0'
 mutate "the order of names" follower/listing.rs \

@@ -557,3 +557,16 @@ fn time_passes_amid_a_look() {
     ];
     replay(&script, &turns, true);
 }
+
+#[test]
+#[rustfmt::skip]
+fn the_inode_of_a_live_file_that_is_gone_comes_again() {
+    replay(
+        &[(67, Rotate), (31, Append(1, 65500)), (15, Rotate), (0, DeleteOldest), (14, Append(1,
+        0)), (2, Append(1, 0)), (3, Rotate), (0, DeleteOldest), (8, Append(1, 20)), (1, Rotate),
+        (0, Append(4, 38)), (3, Append(1, 20)), (10, DeleteOldest), (0, Append(1, 0)), (63,
+        Finish), (11, Append(1, 0))], &[Look(244), Commit, Look(0), Crash, Look(0), Look(0),
+        Look(0), Commit, Look(0), Commit, Look(1048576), Look(0), Commit, Commit, Look(0),
+        Look(0), Look(0), Look(0), Look(0), Commit, Commit], false,
+    );
+}

@@ -105,6 +105,7 @@ impl<D: Disk> Follower<D> {
 
     fn recognise(&mut self, entries: Vec<(Role, Entry)>) {
         for carrier in self.carriers.values_mut() {
+            carrier.gone |= !carrier.listed && carrier.held.is_none();
             carrier.listed = false;
         }
         let mut fresh = Vec::new();
@@ -185,6 +186,7 @@ impl<D: Disk> Follower<D> {
         }
         carrier.listed = true;
         carrier.misses = 0;
+        carrier.gone = false;
         // How its bytes are read was settled when it was opened.
         carrier.role.age = role.age;
         if carrier.held.is_none() && !matches!(carrier.state, State::Consumed) {
@@ -288,7 +290,11 @@ fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
         let name = carrier.name == entry.name || (renamed && role.gzip);
         name && carrier.size == entry.size
     } else {
-        (carrier.name == entry.name || renamed) && entry.size >= carrier.size
+        // A stamp is never given twice; other names are, and then an inode may be, too. The file
+        // would stand in the place of the one that is gone, before what is older than it.
+        let name =
+            carrier.name == entry.name && (!carrier.gone || matches!(role.age, Age::Stamped(_)));
+        (name || renamed) && entry.size >= carrier.size
     }
 }
 
