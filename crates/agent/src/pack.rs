@@ -1,6 +1,7 @@
 //! Reading takes and packing them: the one place where source bytes pass through.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use auditseal_format::{Anchor, Compression, PackError, Packer, PackerTools, RangeFacts, hash};
 use auditseal_shipper::{Job, PackedJob, Part, Take};
@@ -24,6 +25,10 @@ thread_local! {
 /// Least payload after which they are kept, bytes: only a backlog fills one batch after the other,
 /// and a daemon that packs every few seconds shouldn't hold them meanwhile.
 const KEEP: u64 = 12 << 20;
+
+/// Waits before bytes are asked for again that the disk refused. Nothing else is packed meanwhile.
+const AGAIN: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(450), Duration::from_secs(2)];
 
 /// Why a take ends early: its file was cut in place.
 const TRUNCATED: &str = "truncated";
@@ -116,7 +121,7 @@ fn read_take<F: DiskFile>(
         // Asked after reading: a truncation can't be undone, so a yes now covers all that was read.
         // A part that was cut short has no anchor to ask for; it was whole when it was looked at.
         let whole = at == part.end && from < at;
-        if whole && !matches!(part.content.holds(part.end, &part.anchor), Ok(true)) {
+        if whole && !matches!(again(|| part.content.holds(part.end, &part.anchor)), Ok(true)) {
             return Ok(Err(cut(take, proved)));
         }
         if whole {
@@ -138,12 +143,24 @@ fn read<F: DiskFile>(
     at: u64,
     buffer: &mut [u8],
 ) -> Result<usize, &'static str> {
-    match content.read_at(at, buffer) {
+    match again(|| content.read_at(at, buffer)) {
         Ok(0) => Err(TRUNCATED),
         Ok(n) => Ok(n),
         Err(ReadError::Gzip(_)) => Err("gzip-damaged"),
         Err(ReadError::Io(_)) => Err("unreadable"),
     }
+}
+
+/// Asks again what could be read a moment ago: a network file system may be away for a second, and
+/// what is refused here is lost.
+fn again<T>(mut ask: impl FnMut() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    for wait in AGAIN {
+        match ask() {
+            Err(ReadError::Io(_)) => std::thread::sleep(wait),
+            answer => return answer,
+        }
+    }
+    ask()
 }
 
 fn keep_last(tail: &mut Vec<u8>, bytes: &[u8]) {
@@ -156,11 +173,34 @@ fn anchor<F: DiskFile>(take: &Take<Content<F>>, tail: &[u8]) -> Anchor {
     let missing = (ANCHOR - tail.len()) as u64;
     let from = take.start.saturating_sub(missing);
     let mut bytes = vec![0; usize::try_from(take.start - from).unwrap_or(0)];
-    // What lies before the take may be gone with the rest; the file is closed by a gap then, and
-    // nobody will resume at this anchor.
+    // What lies before the take may be gone with the rest. Nobody will resume at this anchor: the
+    // gap behind it has the one where reading goes on.
     let first = take.parts.first().map(|part| part.content.read_at(from, &mut bytes));
     let read = first.and_then(Result::ok).unwrap_or(0);
     bytes.truncate(read);
     bytes.extend_from_slice(tail);
     hash(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_was_away_for_a_moment_is_asked_again() {
+        let mut asked = 0;
+        let answer = again(|| {
+            asked += 1;
+            if asked < 3 { Err(ReadError::Io(io::Error::other("stale handle"))) } else { Ok(7) }
+        });
+        assert!(matches!(answer, Ok(7)), "{answer:?}");
+        let mut asked = 0;
+        let answer = again(|| {
+            asked += 1;
+            Err::<(), _>(ReadError::Io(io::Error::other("bad sector")))
+        });
+        assert!(matches!(answer, Err(ReadError::Io(_))) && asked == 4, "{asked}");
+    }
 }

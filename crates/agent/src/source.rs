@@ -183,6 +183,7 @@ pub(crate) fn convert<F>(look: Look<F>) -> Input<Arc<auditseal_tail::Content<F>>
         name: Some(name(&gap.name)),
         start: gap.start,
         end: gap.end,
+        anchor: gap.anchor,
         reason: gap.reason.word(),
     });
     Input::Looked { takes: takes.collect(), losses: losses.collect(), more: look.more }

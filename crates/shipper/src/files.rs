@@ -1,6 +1,9 @@
 //! How far each file has been sealed: the cursors of the next note.
 
-use auditseal_format::seal::{Cursor, Gap, Range};
+use auditseal_format::FileName;
+use auditseal_format::seal::{Cursor, Range};
+
+use crate::types::Loss;
 
 /// Cursors in the order in which their files were begun.
 ///
@@ -30,17 +33,26 @@ impl Files {
         self.set(cursor, range.is_final);
     }
 
-    /// A gap with a known end moves the cursor there, if there is one; without one it closes the
-    /// file: nothing of it can be read any more.
-    pub(crate) fn lose(&mut self, gap: &Gap) {
-        let Some(file) = gap.file else { return };
-        match gap.end {
-            Some(end) => {
-                if let Some(cursor) = self.cursors.iter_mut().find(|cursor| cursor.file == file) {
-                    cursor.offset = end;
-                }
+    /// A gap with a known end moves the cursor there, or begins the file if it is read on from
+    /// there; without one it closes the file: nothing of it can be read any more.
+    ///
+    /// With another anchor than the one there, the file wouldn't be known again after a restart,
+    /// and be taken once more.
+    pub(crate) fn lose(&mut self, loss: &Loss) {
+        let Some(file) = loss.file else { return };
+        let Some(offset) = loss.end else {
+            return self.cursors.retain(|cursor| cursor.file != file);
+        };
+        match (self.cursors.iter_mut().find(|cursor| cursor.file == file), loss.anchor) {
+            (Some(cursor), anchor) => {
+                cursor.offset = offset;
+                cursor.anchor = anchor.unwrap_or(cursor.anchor);
             }
-            None => self.cursors.retain(|cursor| cursor.file != file),
+            (None, Some(anchor)) => {
+                let name = loss.name.clone().unwrap_or_else(|| FileName::new(b"-"));
+                self.cursors.push(Cursor { file, offset, anchor, name });
+            }
+            (None, None) => {}
         }
     }
 

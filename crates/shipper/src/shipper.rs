@@ -179,6 +179,7 @@ impl<C: Clone> Shipper<C> {
         let ours = |planned: &Planned<C>| matches!(planned, Planned::Batch { ticket: theirs, .. } if *theirs == ticket);
         let Some(at) = self.queue.iter().position(ours) else { return };
         let Planned::Batch { takes, result, .. } = &mut self.queue[at] else { return };
+        close_short(takes, &done);
         let Some(split) = behind_short(takes, &done) else {
             // Packed, and nobody reads them again: those of a compressed file lie in memory.
             takes.iter_mut().for_each(|take| take.parts = Vec::new());
@@ -403,8 +404,8 @@ impl<C: Clone> Shipper<C> {
                 seal.kind = kind;
                 seal.reason = reason.and_then(Word::new);
                 seal.epoch = epoch.unwrap_or(seal.epoch);
+                losses.iter().for_each(|loss| self.files.lose(loss));
                 seal.gaps = losses.into_iter().map(|loss| gap(loss, self.last_event)).collect();
-                seal.gaps.iter().for_each(|gap| self.files.lose(gap));
                 if kind == Kind::Final {
                     seal.next_by = None;
                 }
@@ -506,6 +507,19 @@ fn bare<C>(kind: Kind, losses: Vec<Loss>) -> Planned<C> {
     Planned::Bare { kind, reason: None, epoch: None, losses }
 }
 
+/// Puts a file's end behind its gap: a file whose last take is short wouldn't be known as taken
+/// after a restart, and be taken once more. Only of the first, for what follows is packed again.
+fn close_short<C>(takes: &mut Vec<Take<C>>, done: &PackedJob) {
+    let mut short = done.short.iter().map(|(at, ..)| *at);
+    let Some(at) = short.find(|at| takes[*at].is_final) else { return };
+    takes[at].is_final = false;
+    let Take { file, end, anchor, .. } = takes[at];
+    let name = takes[at].name.clone();
+    let (mid_line, is_final, before, parts) = (false, true, None, Vec::new());
+    let last = Take { file, name, start: end, end, mid_line, is_final, anchor, before, parts };
+    takes.insert(at + 1, last);
+}
+
 /// The first take that goes on in a file whose take before it turned out short.
 fn behind_short<C>(takes: &[Take<C>], done: &PackedJob) -> Option<usize> {
     let short = |take: &Take<C>, at: usize| {
@@ -538,8 +552,8 @@ fn ranges<C>(takes: &[Take<C>], done: &PackedJob, out: &mut Vec<Range>) -> Vec<L
                 file: Some(take.file),
                 name: Some(take.name.clone()),
                 start: Some(*end),
-                // A gap without an end closes the file, and nothing else would close this one.
-                end: (!take.is_final).then_some(take.end),
+                end: Some(take.end),
+                anchor: Some(take.anchor),
                 reason,
             });
         }

@@ -121,6 +121,8 @@ pub struct Loss {
     pub start: Option<u64>,
     /// One past the last byte lost, if known.
     pub end: Option<u64>,
+    /// Anchor at `end`, if the file is read on from there.
+    pub anchor: Option<Anchor>,
     /// Why: a word.
     pub reason: &'static str,
 }

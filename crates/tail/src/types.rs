@@ -199,6 +199,8 @@ pub struct Gap {
     pub start: Option<u64>,
     /// Byte after the last one known to be lost; `None`: unknown.
     pub end: Option<u64>,
+    /// The anchor there, where reading goes on behind the loss.
+    pub anchor: Option<Anchor>,
     /// Why.
     pub reason: GapReason,
 }
@@ -206,7 +208,7 @@ pub struct Gap {
 impl Gap {
     /// A file whose identity was never known, from its first byte on.
     pub(crate) fn unidentified(name: OsString, end: Option<u64>, reason: GapReason) -> Self {
-        Self { file: None, name, start: Some(0), end, reason }
+        Self { file: None, name, start: Some(0), end, anchor: None, reason }
     }
 }
 

@@ -22,8 +22,7 @@ fn bytes_refused_only_when_they_are_packed_are_lost_to_the_takes_end() {
             agent.ops([Op::Rotate]);
         }
         agent.settle();
-        let end = (!rotated).then_some(100_000);
-        assert_eq!(agent.gaps(), [(Some(20_480), end, GapReason::Unreadable)]);
+        assert_eq!(agent.gaps(), [(Some(20_480), Some(100_000), GapReason::Unreadable)]);
         assert_eq!(agent.archived()[0].final_, rotated);
         if !rotated {
             agent.put(&line);
@@ -78,5 +77,39 @@ fn a_file_cut_before_its_take_is_packed_is_a_gap_even_if_a_copy_has_the_bytes() 
             assert_eq!(gaps[0], (Some(taken), None, GapReason::Truncated), "{what}");
         }
         assert!(shorts > 0, "{ops:?} at no time met a take that wasn't packed yet");
+    }
+}
+
+/// What a note says of a loss must do to know the file again.
+#[test]
+fn a_restart_takes_nothing_twice_behind_what_was_lost() {
+    let line = [&[b'z'; 999][..], b"\n"].concat();
+    // Lost when packed, when cut, and the first bytes of all.
+    for bad in [(20_480, 24_576), (94_208, 98_304), (4096, 8192), (0, 4096)] {
+        for rotated in [false, true] {
+            let mut agent = Agent::plain();
+            agent.put(&line.repeat(100));
+            let index = agent.disk.world().dir["audit.log"];
+            agent.disk.world().bad.insert(index, bad);
+            if rotated {
+                agent.ops([Op::Rotate]);
+            }
+            for _ in 0..30 {
+                agent.settle();
+                agent.disk.world().clock += 10_000;
+            }
+            let (texts, gaps) = (agent.texts(), agent.gaps());
+            agent.crash();
+            for _ in 0..30 {
+                agent.settle();
+                agent.disk.world().clock += 10_000;
+            }
+            let what = format!("{bad:?}, rotated: {rotated}");
+            assert!(agent.texts() == texts, "{what}: {} files", agent.texts().len());
+            // Of a file that can't be read to its end, nobody knows whether it could be now.
+            let mut again = agent.gaps();
+            again.dedup();
+            assert_eq!(again, gaps, "{what}");
+        }
     }
 }

@@ -94,6 +94,7 @@ fn gap(lost: &Gap) -> auditseal_tail::Gap {
         name: name.unwrap_or_default(),
         start: lost.start,
         end: lost.end,
+        anchor: None,
         reason: reasons.into_iter().find(|r| r.word() == lost.reason.as_str()).unwrap(),
     }
 }

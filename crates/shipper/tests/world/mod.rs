@@ -47,6 +47,10 @@ pub(crate) struct World {
     pub(crate) give_up: Option<u64>,
     /// The store answers nothing.
     pub(crate) outage: bool,
+    /// From here to there the source's disk gives nothing, once it is packed.
+    pub(crate) bad: std::ops::Range<u64>,
+    /// The source has been rotated: its end is final.
+    pub(crate) rotated: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,6 +86,8 @@ impl World {
             spool_limit: u64::MAX,
             give_up: None,
             outage: false,
+            bad: 0..0,
+            rotated: false,
         }
     }
 
@@ -158,7 +164,7 @@ impl World {
             start: offset,
             end: end as u64,
             mid_line: false,
-            is_final: false,
+            is_final: self.rotated && end == self.source.len(),
             anchor: hash(&self.source[end.saturating_sub(4096)..end]),
             before: None,
             parts: vec![Part {
@@ -223,7 +229,7 @@ impl World {
                 inputs.push_back(Input::Looked { takes, losses: vec![], more });
             }
             Action::Pack(job) => {
-                inputs.push_back(Input::Packed(job.ticket, Box::new(pack(&job))));
+                inputs.push_back(Input::Packed(job.ticket, Box::new(self.pack(&job))));
             }
             Action::Commit(key, sealed) => {
                 let (effect, fine) = self.step();
@@ -283,6 +289,22 @@ impl World {
         None
     }
 
+    fn pack(&self, job: &Job<Arc<Vec<u8>>>) -> PackedJob {
+        let mut job = job.clone();
+        let mut short = Vec::new();
+        for (at, take) in job.takes.iter_mut().enumerate() {
+            let start = self.bad.start.max(take.start);
+            if start < take.end.min(self.bad.end) {
+                // Takes of these tests are of one part.
+                let part = &mut take.parts[0];
+                let left = usize::try_from(start - take.start).unwrap();
+                part.content = Arc::new(part.content[..left].to_vec());
+                short.push((at, start, hash(&part.content), "unreadable"));
+            }
+        }
+        PackedJob { short, ..pack(&job) }
+    }
+
     /// What the store says of an object that it has.
     fn pin(&self, key: &ObjectKey) -> Option<Pin> {
         let sha256 = sha256(&self.store[&key.to_string()]);
@@ -333,6 +355,10 @@ impl World {
             for range in &found.seal.ranges {
                 assert_eq!(range.start, file_end, "ranges join");
                 file_end = range.end;
+            }
+            for gap in &found.seal.gaps {
+                assert_eq!(gap.start, Some(file_end), "a gap joins");
+                file_end = gap.end.unwrap();
             }
             let mut decoder = PayloadDecoder::new(&found.seal.payload).unwrap();
             let blocks = found.blocks();

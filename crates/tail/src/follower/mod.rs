@@ -33,7 +33,7 @@ use crate::content::Content;
 use crate::disk::{Disk, DiskFile};
 use crate::names::Family;
 use crate::types::{
-    Backlog, Cursor, FileId, Gap, GapReason, History, Look, Mode, Problem, Settings, Take,
+    Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Look, Mode, Problem, Settings, Take,
 };
 
 /// Compressed files are decoded at most about this far per look to find out what they are.
@@ -340,12 +340,24 @@ impl<D: Disk> Follower<D> {
     }
 
     fn gap(&self, file: &FileId, end: Option<u64>, reason: GapReason, look: &mut Look<D::File>) {
+        self.gap_up_to(file, (end, None), reason, look);
+    }
+
+    /// A gap, and the anchor at its end if reading goes on there.
+    fn gap_up_to(
+        &self,
+        file: &FileId,
+        (end, anchor): (Option<u64>, Option<Anchor>),
+        reason: GapReason,
+        look: &mut Look<D::File>,
+    ) {
         if let Some(account) = self.accounts.get(file) {
             look.gaps.push(Gap {
                 file: Some(*file),
                 name: account.name.clone(),
                 start: Some(account.taken),
                 end,
+                anchor,
                 reason,
             });
         }

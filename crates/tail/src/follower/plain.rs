@@ -217,8 +217,7 @@ impl<D: Disk> Follower<D> {
         if mark.0 > taken || resume.is_none() {
             self.emit(file, mark, resume.is_none(), !newline, content, look);
         }
-        let end = resume.map(|(offset, _)| offset);
-        self.gap(&file, end, GapReason::Unreadable, look);
+        self.gap_up_to(&file, resume.unzip(), GapReason::Unreadable, look);
         let Some(account) = self.accounts.get_mut(&file) else { return Ok(()) };
         match resume {
             Some(mark) => account.stand_at(mark),

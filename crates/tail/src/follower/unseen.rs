@@ -241,6 +241,7 @@ impl<D: Disk> Follower<D> {
             name: self.family.live(),
             start: None,
             end: None,
+            anchor: None,
             reason: GapReason::Unseen,
         });
     }

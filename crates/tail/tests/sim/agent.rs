@@ -16,15 +16,6 @@ use super::{Need, SimDisk, SimFile, Story};
 pub enum Item {
     Take(Packed),
     Gap(Gap),
-    Short(Short),
-}
-
-/// The rest of a take that couldn't be read to its end when it was packed.
-#[derive(Debug, Clone)]
-pub struct Short {
-    pub gap: Gap,
-    /// The take's end: the follower stands there.
-    pub end: u64,
 }
 
 /// A take with its bytes.
@@ -89,17 +80,6 @@ impl Archived {
         assert!(start < end, "nothing is lost from {start} to {end}");
         self.bytes.resize(end, 0);
         self.holes.push(start..end);
-    }
-
-    /// A restart forgets how far the follower went, where no note says so.
-    fn stand_at_notes(&mut self) {
-        let known = if self.final_ { self.ends.last() } else { self.last.as_ref() };
-        let end = known.map_or(0, |known| usize::try_from(known.offset).unwrap());
-        while self.bytes.len() > end
-            && let Some(hole) = self.holes.pop_if(|hole| hole.end == self.bytes.len())
-        {
-            self.bytes.truncate(hole.start);
-        }
     }
 }
 
@@ -173,13 +153,14 @@ impl Agent {
         self.check_shape(&look, limit);
         for take in look.takes.drain(..) {
             self.handed.insert(take.file, (take.end, take.anchor, take.final_));
-            let (packed, short) = pack(&take);
+            let (packed, short, closing) = pack(&take);
             if let Some(short) = &short {
                 self.shorts += 1;
                 self.check_short(&take.file, short);
             }
             self.queue.extend(packed.map(Item::Take));
-            self.queue.extend(short.map(Item::Short));
+            self.queue.extend(short.map(Item::Gap));
+            self.queue.extend(closing.map(Item::Take));
         }
         self.queue.extend(look.gaps.iter().cloned().map(Item::Gap));
         self.check_cursors();
@@ -214,7 +195,6 @@ impl Agent {
     pub fn crash(&mut self) {
         self.crashes += 1;
         self.queue.clear();
-        self.archive.files.values_mut().for_each(Archived::stand_at_notes);
         let history = self.archive.history();
         let cursors = history.cursors.iter();
         self.handed = cursors.map(|c| (c.file, (c.offset, c.anchor, false))).collect();
@@ -244,14 +224,11 @@ impl Agent {
 
     /// What is given up when it is packed was cut or written over since it was handed out, or is
     /// refused by the disk.
-    fn check_short(&self, file: &FileId, short: &Short) {
+    fn check_short(&self, file: &FileId, short: &Gap) {
         let world = self.disk.world();
-        let refused = short.gap.reason == GapReason::Unreadable
-            && world
-                .bad
-                .values()
-                .any(|(from, to)| (Some(*from)..Some(*to)).contains(&short.gap.start));
-        let end = usize::try_from(short.end).unwrap();
+        let refused = short.reason == GapReason::Unreadable
+            && world.bad.values().any(|(from, to)| (Some(*from)..Some(*to)).contains(&short.start));
+        let end = usize::try_from(short.end.unwrap()).unwrap();
         let mut stories = world.stories.iter().filter(|story| story.is(file));
         assert!(
             refused || stories.any(|story| story.destroyed() && story.bytes.len() >= end),
@@ -288,7 +265,7 @@ impl Agent {
 
 /// Reads a take's bytes as the packing stage does: what it can't read, or doesn't find proved
 /// afterwards, is lost from there to the take's end.
-fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Short>) {
+fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Gap>, Option<Packed>) {
     let mut bytes = Vec::new();
     let mut piece = vec![0; 3000];
     let mut why = None;
@@ -310,16 +287,13 @@ fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Short>) {
         bytes.clear();
     }
     let end = take.start + bytes.len() as u64;
-    let short = why.map(|reason| Short {
-        gap: Gap {
-            file: Some(take.file),
-            name: take.name.clone(),
-            start: Some(end),
-            // A gap without an end closes the file, and nothing else would close this one.
-            end: (!take.final_).then_some(take.end),
-            reason,
-        },
-        end: take.end,
+    let short = why.map(|reason| Gap {
+        file: Some(take.file),
+        name: take.name.clone(),
+        start: Some(end),
+        end: Some(take.end),
+        anchor: Some(take.anchor),
+        reason,
     });
     assert!(
         short.is_some() || take.unterminated == bytes.last().is_some_and(|last| *last != b'\n'),
@@ -335,7 +309,16 @@ fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Short>) {
         bytes,
     };
     let says = packed.start < packed.end() || packed.final_;
-    (says.then_some(packed), short)
+    // The file's end stands behind its gap.
+    let closing = (take.final_ && short.is_some()).then(|| Packed {
+        start: take.end,
+        anchor: take.anchor,
+        final_: true,
+        before: None,
+        bytes: Vec::new(),
+        ..packed.clone()
+    });
+    (says.then_some(packed), short, closing)
 }
 
 /// Of the bytes since the last loss.
@@ -376,19 +359,16 @@ impl Archive {
                 }
                 file.last = Some(known);
             }
-            Item::Short(Short { gap, end }) => {
-                let file = self.files.entry(gap.file.unwrap()).or_default();
-                assert_eq!(gap.start, Some(file.bytes.len() as u64), "it joins: {gap:?}");
-                file.lose_up_to(end);
-                match gap.end {
-                    // As the shipper moves its cursor: the anchor stays the one before.
-                    Some(end) if !file.final_ => {
-                        file.last.iter_mut().for_each(|known| known.offset = end);
-                    }
-                    Some(_) => {}
-                    None => file.final_ = true,
-                }
-                file.shorts.push(gap);
+            // What is read on behind it is known by the cursor there.
+            Item::Gap(gap) if gap.anchor.is_some() => {
+                let (file, offset) = (gap.file.unwrap(), gap.end.unwrap());
+                let archived = self.files.entry(file).or_default();
+                assert_eq!(gap.start, Some(archived.bytes.len() as u64), "it joins: {gap:?}");
+                archived.lose_up_to(offset);
+                let (anchor, name) = (gap.anchor.unwrap(), gap.name.clone());
+                archived.last = Some(Known { file, offset, anchor, name });
+                archived.final_ = false;
+                archived.shorts.push(gap);
             }
             Item::Gap(gap) => match gap.file {
                 Some(file) => {
