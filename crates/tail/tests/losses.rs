@@ -115,15 +115,7 @@ fn a_hole_after_truncation_belongs_to_the_new_identity() {
 #[test]
 fn a_file_cut_above_the_cursor_gives_what_is_left_then_a_gap() {
     let mut agent = Agent::plain();
-    agent.put(b"one\ntwo\nthree\n");
-    agent.look(5);
-    agent.commit();
-    {
-        let mut world = agent.disk.world();
-        let index = world.dir["audit.log"];
-        world.inodes[index].bytes.truncate(10);
-    }
-    agent.settle();
+    agent.cut_above_the_cursor();
     assert_eq!(agent.texts(), ["one\ntwo\nth"]);
     assert_eq!(agent.gaps(), [(Some(10), None, GapReason::Truncated)]);
     agent.put(b"\nfour\n");

@@ -320,15 +320,7 @@ fn a_file_renamed_before_it_is_opened_is_held_at_once() {
 fn a_file_cut_and_grown_to_its_length_again_before_it_was_renamed_is_another() {
     // All of it was taken, and it is final: nothing else would ask it any more.
     let mut agent = Agent::plain();
-    agent.put(b"one\ntwo\nthree\n");
-    agent.look(5);
-    agent.commit();
-    {
-        let mut world = agent.disk.world();
-        let index = world.dir["audit.log"];
-        world.inodes[index].bytes.truncate(10);
-    }
-    agent.settle();
+    agent.cut_above_the_cursor();
     assert_eq!(agent.texts(), ["one\ntwo\nth"]);
     assert!(agent.archived()[0].final_);
     agent.ops([Op::Truncate]);

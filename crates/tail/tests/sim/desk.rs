@@ -58,6 +58,19 @@ impl Agent {
         look
     }
 
+    /// Three lines, of which the first is taken when all behind "th" is cut off.
+    pub fn cut_above_the_cursor(&mut self) {
+        self.put(b"one\ntwo\nthree\n");
+        self.look(5);
+        self.commit();
+        {
+            let mut world = self.disk.world();
+            let index = world.dir["audit.log"];
+            world.inodes[index].bytes.truncate(10);
+        }
+        self.settle();
+    }
+
     pub fn archived(&self) -> Vec<&Archived> {
         self.archive.order.iter().map(|file| &self.archive.files[file]).collect()
     }
