@@ -570,3 +570,18 @@ fn the_inode_of_a_live_file_that_is_gone_comes_again() {
         Look(0), Look(0), Look(0), Look(0), Commit, Commit], false,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_file_that_is_lost_from_its_first_byte_on_is_not_taken_from_a_copy() {
+    replay(
+        &[(15, Create), (14, Append(1, 0)), (14, Copy), (0, Append(1, 0)), (0, UnlinkLive), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)),
+        (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1,
+        0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0,
+        Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)),
+        (0, Restart), (48, Append(1, 0)), (11, Append(1, 0))], &[Look(0), Look(0), Look(0),
+        Look(0), Crash, Commit, Look(0), Commit, Look(0), Commit, Commit, Look(0), Look(0), Crash,
+        Look(0), Look(1), Commit], true,
+    );
+}

@@ -65,6 +65,12 @@ impl Archived {
         self.holes.iter().map(Range::len).sum::<usize>() < self.bytes.len()
     }
 
+    /// Whether it may be this story's: of one that is lost as far as it goes, only the first line
+    /// that it is named after tells.
+    pub fn is_of(&self, file: &FileId, story: &Story) -> bool {
+        self.fits(&story.bytes) && (self.has_any() || story.is(file))
+    }
+
     /// Whether what is taken stands in these bytes where it was taken, and as much was there as is
     /// claimed to be lost.
     pub fn fits(&self, bytes: &[u8]) -> bool {
@@ -395,6 +401,11 @@ impl Archive {
 
     /// The archived file whose bytes are the beginning of the story's.
     pub fn of(&self, story: &Story) -> Option<(&FileId, &Archived)> {
-        self.files.iter().find(|(_, archived)| archived.begins(story))
+        self.files.iter().find(|(file, archived)| {
+            archived.begins(story)
+                || (!archived.has_any()
+                    && !archived.bytes.is_empty()
+                    && archived.is_of(file, story))
+        })
     }
 }

@@ -21,13 +21,13 @@ pub fn check(agent: &Agent, allowed: Allowed) {
     let live = world.dir.get(super::ops::LIVE).and_then(|index| world.inodes[*index].story);
     let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
     for (file, archived) in &agent.archive.files {
-        if !archived.has_any() {
+        if archived.bytes.is_empty() {
             continue;
         }
         // A piece of a first line may be the beginning of several: its name decides.
         let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
         let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
-        let holds = |story: &Story| archived.fits(&story.bytes);
+        let holds = |story: &Story| archived.is_of(file, story);
         let story = world
             .stories
             .iter()
