@@ -1,6 +1,5 @@
 //! How far each file has been sealed: the cursors of the next note.
 
-use auditseal_format::FileName;
 use auditseal_format::seal::{Cursor, Range};
 
 use crate::types::Loss;
@@ -43,16 +42,11 @@ impl Files {
         let Some(offset) = loss.end else {
             return self.cursors.retain(|cursor| cursor.file != file);
         };
-        match (self.cursors.iter_mut().find(|cursor| cursor.file == file), loss.anchor) {
-            (Some(cursor), anchor) => {
-                cursor.offset = offset;
-                cursor.anchor = anchor.unwrap_or(cursor.anchor);
-            }
-            (None, Some(anchor)) => {
-                let name = loss.name.clone().unwrap_or_else(|| FileName::new(b"-"));
-                self.cursors.push(Cursor { file, offset, anchor, name });
-            }
-            (None, None) => {}
+        if let Some(cursor) = self.cursors.iter_mut().find(|cursor| cursor.file == file) {
+            cursor.offset = offset;
+            cursor.anchor = loss.anchor.unwrap_or(cursor.anchor);
+        } else if let (Some(anchor), Some(name)) = (loss.anchor, loss.name.clone()) {
+            self.cursors.push(Cursor { file, offset, anchor, name });
         }
     }
 
