@@ -89,9 +89,12 @@ pub(crate) async fn read(
         && let Some(file) = source.file(object).await?
     {
         *size = file.size();
-        let decoders = depth.decoders();
-        let looked = blocking(move || look_at_file(&file, decoders.as_ref())).await?;
-        return Ok((looked, None));
+        let file = Arc::new(file);
+        let look = || {
+            let (file, decoders) = (Arc::clone(&file), depth.decoders());
+            blocking(move || look_at_file(&file, decoders.as_ref()))
+        };
+        return Ok((patiently(look).await?, None));
     }
     if !matches!(depth, Depth::Seal) && *size <= WHOLE {
         let _room = source.room(*size).await;
