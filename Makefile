@@ -20,6 +20,7 @@ check: ## formatting, lints, documentation: all warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(CARGO) metadata --locked --format-version 1 --manifest-path crates/e2e/fuzz/Cargo.toml >/dev/null
 
 deb: ## the Debian package, in target/package
 	deploy/package/build.sh deb target/package
