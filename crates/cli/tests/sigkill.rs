@@ -290,9 +290,15 @@ fn a_full_disk_at_the_start_is_reported_and_leaves_nothing_half_done() {
 fn an_object_that_was_never_committed_is_not_taken_up_again() {
     let template = Victim::make(Scene::Twin);
     for point in ["agent.adopt.discarded", "agent.adopt.after"] {
-        let mut victim = template.copy();
         let plan = format!("spool.sync_names.before=3:error,{point}=1");
-        assert!(victim.disturb(Mode::Backfill, &plan), "{plan}");
-        victim.complete_and_check(Mode::Backfill);
+        // How much is committed when the store's answer comes, is chance: where the error strikes
+        // after that, it isn't a commit's, and the run ends with it.
+        let killed = (0..20).any(|_| {
+            let mut victim = template.copy();
+            let killed = victim.disturb(Mode::Backfill, &plan);
+            victim.complete_and_check(Mode::Backfill);
+            killed
+        });
+        assert!(killed, "{plan}");
     }
 }
