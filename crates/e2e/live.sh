@@ -41,10 +41,7 @@ terminate() {
   read -r pid _ <"$WORK/$1/$2.pid"
   begin=$(date +%s%3N)
   kill -TERM "$pid" 2>/dev/null || true
-  for _ in $(seq $((STOP_MAX * 20))); do
-    running "$WORK/$1" "$2" || break
-    sleep 0.05
-  done
+  gone "$WORK/$1" "$2" "$STOP_MAX" || true
   took=$(($(date +%s%3N) - begin))
   if running "$WORK/$1" "$2"; then kill -9 "$pid"; fi
   status=0
