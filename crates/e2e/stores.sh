@@ -70,12 +70,13 @@ two_heartbeats() { [ "$(grep -c ' stored ' "$WORK/pinning.log")" -gt 2 ] && [ "$
 # put_again NAME: where nothing is locked, an object is deleted and put again. Its bytes are the chain's; a later seal knows that they are not the
 # version that was stored.
 put_again() {
-  local lister=("${store[@]}" list put-again) key
+  local lister=("${store[@]}" list put-again) key said
   "${store[@]}" create put-again unlocked && pins_match s3://put-again/pins "$1-again" && [ -z "$(verify_pinned)" ] || return 1
   key=$("${lister[@]}" | sed -n '2s/ .*//p')
   "${store[@]}" put_again put-again "$key" || return 1
-  verify_pinned
-  [ "$(verify_pinned | grep -c '^info: UNEXPECTED_OBJECT .* seq=1.* stored as version .* put again')" = 1 ]
+  said=$(verify_pinned)
+  printf '%s\n' "$said"
+  [ "$(grep -c '^info: UNEXPECTED_OBJECT .* seq=1.* stored as version .* put again' <<<"$said")" = 1 ]
 }
 # Nobody goes on with this chain, so it may be SILENT by now.
 verify_pinned() { "$AUDITSEAL" verify --store s3://put-again/pins "${at[@]}" --origin "$ORIGIN" --vkey "$vkey" | grep -vE '^(COMPLETE|SILENT|NOT COMPLETE|note:) ' || true; }
