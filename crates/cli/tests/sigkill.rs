@@ -295,7 +295,7 @@ fn an_object_that_was_never_committed_is_not_taken_up_again() {
         // after that, it isn't a commit's, and the run ends with it.
         let killed = (0..20).any(|_| {
             let mut victim = template.copy();
-            let killed = victim.disturb(Mode::Backfill, &plan);
+            let killed = victim.disturb_by_full_disk(&plan);
             victim.complete_and_check(Mode::Backfill);
             killed
         });
