@@ -21,16 +21,20 @@ fn told(world: &World) -> Vec<String> {
     world.seals().values().flat_map(of).collect()
 }
 
+/// A source of `n` lines in one batch, of which the disk gives these bytes up when they are packed.
+fn refused(n: usize, bad: std::ops::Range<u64>, rotated: bool) -> World {
+    let mut world = World { batch_bytes: 1000, bad, rotated, ..World::new(&lines(n)) };
+    world.run_to_done();
+    world
+}
+
 fn newest(world: &World) -> Seal {
     world.seals().into_values().next_back().unwrap()
 }
 
 #[test]
 fn a_file_is_read_on_behind_what_is_lost() {
-    let mut world = World::new(&lines(6));
-    world.batch_bytes = 1000;
-    world.bad = 24..30;
-    world.run_to_done();
+    let mut world = refused(6, 24..30, false);
     let end = world.source.len() as u64;
     assert_eq!(told(&world), ["0..24".to_owned(), format!("lost 24..Some({end}) unreadable")]);
     let cursor = newest(&world).cursors[0].clone();
@@ -43,10 +47,7 @@ fn a_file_is_read_on_behind_what_is_lost() {
 
 #[test]
 fn a_file_whose_first_bytes_are_lost_is_begun_behind_them() {
-    let mut world = World::new(&lines(3));
-    world.bad = 0..1;
-    world.batch_bytes = 1000;
-    world.run_to_done();
+    let mut world = refused(3, 0..1, false);
     let end = world.source.len() as u64;
     assert_eq!(told(&world), [format!("lost 0..Some({end}) unreadable")]);
     assert_eq!(newest(&world).cursors[0].offset, end);
@@ -59,11 +60,7 @@ fn a_file_whose_first_bytes_are_lost_is_begun_behind_them() {
 #[test]
 fn a_final_file_ends_behind_what_is_lost_of_it() {
     for begin in [0, 12, 24] {
-        let mut world = World::new(&lines(6));
-        world.rotated = true;
-        world.batch_bytes = 1000;
-        world.bad = begin..30;
-        world.run_to_done();
+        let world = refused(6, begin..30, true);
         let (told, end) = (told(&world), world.source.len() as u64);
         assert_eq!(told.last().unwrap(), &format!("{end}..{end} final"), "{told:?}");
         assert_eq!(told.iter().filter(|told| told.contains("final")).count(), 1, "{told:?}");

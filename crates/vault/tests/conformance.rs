@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_vault::conformance::{Attack, Bench, SHADOW, suite};
@@ -120,12 +122,18 @@ async fn a_real_server_conforms() {
     assert_eq!(report.failures(), "");
 }
 
-#[tokio::test]
-async fn a_vanished_directory_is_no_empty_archive() {
+/// A directory that holds these bytes as `a/b`.
+async fn directory_with(bytes: &'static [u8]) -> (tempfile::TempDir, PathBuf, Arc<dyn Store>) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("archive");
     let store = open(&format!("file://{}", path.display()), &creating()).unwrap();
-    store.put_new("a/b", Bytes::from_static(b"x")).await.unwrap();
+    store.put_new("a/b", Bytes::from_static(bytes)).await.unwrap();
+    (root, path, store)
+}
+
+#[tokio::test]
+async fn a_vanished_directory_is_no_empty_archive() {
+    let (_root, path, store) = directory_with(b"x").await;
     fs::remove_dir_all(&path).unwrap();
     let errors = [
         store.put_new("a/c", Bytes::from_static(b"x")).await.unwrap_err(),
@@ -143,10 +151,7 @@ async fn a_vanished_directory_is_no_empty_archive() {
 
 #[tokio::test]
 async fn an_object_is_read_where_it_lies() {
-    let root = tempfile::tempdir().unwrap();
-    let path = root.path().join("archive");
-    let store = open(&format!("file://{}", path.display()), &creating()).unwrap();
-    store.put_new("a/b", Bytes::from_static(b"0123456789")).await.unwrap();
+    let (_root, path, store) = directory_with(b"0123456789").await;
     let file = store.file("a/b").await.unwrap().unwrap();
     let mut three = [0; 3];
     file.read_at(4, &mut three).unwrap();
