@@ -251,7 +251,7 @@ impl Chain {
                     self.manners.clone(),
                     past.history,
                     reports.clone(),
-                    self.settings.mode,
+                    &self.settings,
                 ),
                 Arc::clone(&self.spool),
                 (Arc::clone(&self.store), Arc::clone(guard)),

@@ -22,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) state: State,
     /// Files that the last look couldn't read.
     pub(crate) unreadable: u64,
+    /// Bytes of deleted files that it holds open.
+    pub(crate) deleted_bytes: u64,
     pub(crate) lag: Lag,
     seals: BTreeMap<&'static str, u64>,
     /// Sealed and not known to be stored: sizes by number, bytes.
@@ -100,6 +102,7 @@ impl Facts {
             lag: seconds(lag),
             until_loss: tally.until_loss_millis.map(|ms| Duration::from_millis(ms).as_secs_f64()),
             unreadable: self.unreadable,
+            deleted_bytes: self.deleted_bytes,
             events: tally.lines,
             bytes: tally.sealed_bytes,
             seals: self.seals.clone(),

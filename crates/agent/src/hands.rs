@@ -109,6 +109,7 @@ impl Hands {
             let lag = {
                 let mut facts = progress.facts();
                 facts.unreadable = unreadable;
+                facts.deleted_bytes = backlog.unlinked_bytes;
                 let lag = &mut facts.lag;
                 let clear = unreadable == 0 && backlog.gzip_bytes == 0;
                 lag.looked(taken, backlog.bytes, clear, now.boot.nanos);

@@ -97,6 +97,10 @@ pub struct Settings {
     pub rate_limit: Option<NonZeroU64>,
     /// Bytes of sealed objects kept on the node at most.
     pub spool_limit: u64,
+    /// Bytes of files that kube-apiserver has deleted, held open at most until they are read.
+    pub deleted_limit: u64,
+    /// Bytes that are to be free on the log's disk for any of them to be held.
+    pub min_free: u64,
     /// Batches packed at the same time.
     pub jobs: usize,
     /// Source bytes at which a batch closes.

@@ -104,13 +104,16 @@ impl Source {
         manners: Manners,
         history: History,
         reports: Option<Reports>,
-        mode: Mode,
+        told: &crate::Settings,
     ) -> Self {
+        let mode = told.mode;
         let settings = Settings {
             mode: match mode {
                 Mode::Live => auditseal_tail::Mode::Follow,
                 Mode::OneShot => auditseal_tail::Mode::Drain,
             },
+            max_unlinked_bytes: told.deleted_limit,
+            min_free_bytes: told.min_free,
             ..Settings::default()
         };
         let disk = Directory::new(&place.directory).with_manners(manners);

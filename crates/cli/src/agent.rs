@@ -124,6 +124,8 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         grace: GRACE,
         rate_limit: None,
         spool_limit: writer.spool_limit,
+        deleted_limit: writer.deleted_limit,
+        min_free: writer.min_free,
         jobs: 1,
         batch_bytes: writer.batch_size,
         compression: Compression { level: writer.level, ..Compression::default() },

@@ -13,7 +13,7 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use crate::units::{batch_size, duration, rate, retention, size};
+use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
 use crate::{help, worm};
 
@@ -279,6 +279,14 @@ pub(crate) struct Writer {
     /// Stop reading while so many bytes of sealed batches wait to be stored.
     #[arg(long, env = "AUDITSEAL_SPOOL_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) spool_limit: u64,
+    /// Hold open at most so many bytes of files that were deleted before they were read; beyond
+    /// it the oldest is given up, and sealed as a gap. For each source.
+    #[arg(long, env = "AUDITSEAL_DELETED_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size_or_none)]
+    pub(crate) deleted_limit: u64,
+    /// Hold fewer of them while less than that is free on the log's disk, which is etcd's too; of
+    /// a small disk, less than a twentieth.
+    #[arg(long, env = "AUDITSEAL_MIN_FREE", value_name = "SIZE", default_value = "512MiB", value_parser = size_or_none)]
+    pub(crate) min_free: u64,
     /// Close a batch at so many bytes of lines.
     #[arg(long, env = "AUDITSEAL_BATCH_SIZE", value_name = "SIZE", default_value = "16MiB", value_parser = batch_size)]
     pub(crate) batch_size: u64,

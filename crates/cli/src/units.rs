@@ -31,6 +31,11 @@ pub(crate) fn retention(text: &str) -> Result<Duration, String> {
 
 /// `16MiB`, `1GiB`, or bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
+    size_or_none(text).and_then(|n| if n > 0 { Ok(n) } else { Err("out of range".to_owned()) })
+}
+
+/// The same, or 0.
+pub(crate) fn size_or_none(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size like 16MiB (B, KiB, MiB, GiB)".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();
@@ -42,7 +47,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(factor).filter(|n| *n > 0).ok_or_else(|| "out of range".to_owned())
+    number.checked_mul(factor).ok_or_else(|| "out of range".to_owned())
 }
 
 /// A size of a batch: it is compressed in memory, and goes out in one request.

@@ -370,6 +370,8 @@ fn values_that_are_malformed() {
         ("--timeout", &["0s", "soon"], "--timeout <TIME>"),
         ("--batch-size", &["", "1MB", "0", "x", "1.5GiB", "2GiB", "99999999999999999999"], "SIZE"),
         ("--spool-limit", &["0", "-1", "16777216TiB"], "--spool-limit <SIZE>"),
+        ("--deleted-limit", &["-1", "x"], "--deleted-limit <SIZE>"),
+        ("--min-free", &["-1", "5%"], "--min-free <SIZE>"),
         ("--level", &["0", "20", "x"], "--level <1-19>"),
         ("--jobs", &["0", "257", "x"], "--jobs <N>"),
     ] {

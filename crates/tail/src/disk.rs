@@ -37,6 +37,16 @@ pub struct Stat {
     pub links: u64,
 }
 
+/// The room on a file system, as one without privileges sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that may still be taken.
+    pub free: u64,
+    /// Those, and the bytes that are taken. Less than the file system's size: what is kept for
+    /// root, or lies beyond a quota, nobody else can take.
+    pub all: u64,
+}
+
 /// One directory.
 pub trait Disk {
     /// An open file.
@@ -53,6 +63,9 @@ pub trait Disk {
     /// # Errors
     /// `NotFound` when no file has that name now; anything else when it can't be opened.
     fn open(&mut self, name: &OsStr) -> io::Result<Self::File>;
+
+    /// The room on the directory's file system; `None`: it doesn't tell.
+    fn room(&mut self) -> Option<Room>;
 }
 
 /// An open file; it stays readable when it is renamed or unlinked.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, StatVfs, fadvise, statvfs};
 
 use crate::Throttle;
-use crate::disk::{Disk, DiskFile, Entry, FileKey, Stat};
+use crate::disk::{Disk, DiskFile, Entry, FileKey, Room, Stat};
 
 /// After so many bytes of a file, those before are let go of.
 const BEHIND: u64 = 8 << 20;
@@ -94,6 +94,28 @@ impl Disk for Directory {
         }
         Ok(OpenFile { file, manners: self.manners.clone() })
     }
+
+    fn room(&mut self) -> Option<Room> {
+        Room::of(&self.path).ok().flatten()
+    }
+}
+
+impl Room {
+    /// That of the file system which `path` is on; its free share is what `df` calls 100 - Use%.
+    /// `None`: it doesn't tell, as some in user space don't.
+    ///
+    /// # Errors
+    /// When `path` can't be asked.
+    pub fn of(path: &Path) -> io::Result<Option<Self>> {
+        Ok(Some(Self::count(&statvfs(path)?)).filter(|room| room.all > 0))
+    }
+
+    fn count(blocks: &StatVfs) -> Self {
+        let bytes = |count: u64| count.saturating_mul(blocks.f_frsize);
+        let free = bytes(blocks.f_bavail);
+        let used = bytes(blocks.f_blocks.saturating_sub(blocks.f_bfree));
+        Self { free, all: used.saturating_add(free) }
+    }
 }
 
 /// An open file of the real disk.
@@ -140,4 +162,26 @@ impl Drop for OpenFile {
 
 fn key(data: &Metadata) -> FileKey {
     FileKey { dev: data.dev(), ino: data.ino() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_for_root_is_no_room() {
+        let mut blocks = statvfs(".").unwrap();
+        // 60 blocks taken, 35 kept for root, 5 left.
+        (blocks.f_frsize, blocks.f_blocks, blocks.f_bfree, blocks.f_bavail) = (1024, 100, 40, 5);
+        assert_eq!(Room::count(&blocks), Room { free: 5 << 10, all: 65 << 10 });
+    }
+
+    #[test]
+    fn a_directory_tells_its_room() {
+        let room = Directory::new(Path::new(".")).room().unwrap();
+        assert!(room.all >= room.free && room.all > 0, "{room:?}");
+        assert_eq!(Directory::new(Path::new("not/there")).room(), None);
+    }
 }

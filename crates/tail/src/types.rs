@@ -66,6 +66,8 @@ pub struct Settings {
     pub max_open: usize,
     /// Most bytes of unlinked files kept from being freed: they are on etcd's disk.
     pub max_unlinked_bytes: u64,
+    /// Bytes of that disk that stay free before any are kept, and at most a twentieth of it.
+    pub min_free_bytes: u64,
     /// Files begun and not final at which unfinished last lines of rotated files are no longer
     /// waited for: each such file takes a line in every note, and a note's length is bounded.
     pub max_begun: usize,
@@ -78,6 +80,7 @@ impl Default for Settings {
             linger: 135_000,
             max_open: 256,
             max_unlinked_bytes: 1 << 30,
+            min_free_bytes: 512 << 20,
             max_begun: 96,
         }
     }
@@ -165,7 +168,7 @@ pub enum GapReason {
     GzipDamaged,
     /// Another file stands where this one was.
     Replaced,
-    /// Unlinked files held more disk than allowed: the oldest was given up.
+    /// Unlinked files held more disk than allowed, or it was nearly full: the oldest was given up.
     Budget,
     /// Nobody watched for so long that none of the files known before is left: any number of
     /// others may have come and gone.

@@ -6,7 +6,9 @@ mod sim;
 
 use std::ffi::OsStr;
 
-use auditseal_tail::{Follower, GapReason, History, Notice, Notices, ReadError, Settings, Take};
+use auditseal_tail::{
+    Follower, GapReason, History, Notice, Notices, ReadError, Room, Settings, Take,
+};
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
 use sim::ops::{LINGER, pack, stamped};
@@ -203,6 +205,42 @@ fn unlinked_bytes_have_a_budget() {
     let gaps = agent.gaps();
     assert_eq!(gaps.len(), 3, "{gaps:?}");
     assert!(gaps.iter().all(|gap| *gap == (Some(0), Some(20), GapReason::Budget)), "{gaps:?}");
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_gets_back_what_deleted_files_hold() {
+    for (free, all, kept) in [
+        (50, 10_000, 80),
+        (49, 10_000, 60),
+        (10, 10_000, 40),
+        (0, 10_000, 20),
+        // A twentieth of a small disk.
+        (5, 100, 80),
+        (4, 100, 60),
+    ] {
+        let mut agent = Agent::with(Settings { min_free_bytes: 50, ..Settings::default() });
+        for n in 0..4 {
+            agent.put(format!("file {n} has 20 bytes\n").as_bytes());
+            agent.ops([Op::Rotate]);
+        }
+        agent.look(0);
+        agent.disk.world().room = Some(Room { free: 0, all });
+        agent.look(0);
+        assert!(agent.gaps().is_empty(), "they aren't deleted yet");
+        agent.ops((0..4).map(|_| Op::DeleteOldest));
+        agent.disk.world().room = Some(Room { free, all });
+        agent.look(0);
+        assert_eq!(agent.follower.backlog().unlinked_bytes, kept, "{free} of {all}");
+        agent.disk.world().room = None;
+        agent.settle();
+        let gaps = agent.gaps();
+        assert_eq!(gaps.len() as u64, (80 - kept) / 20, "{gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap == (Some(0), Some(20), GapReason::Budget)), "{gaps:?}");
+        let texts = agent.texts().concat();
+        let newest: Vec<_> =
+            (4 - kept / 20..4).map(|n| format!("file {n} has 20 bytes\n")).collect();
+        assert_eq!(texts, newest.concat());
+    }
 }
 
 #[test]

@@ -78,6 +78,8 @@ impl Node {
             retry: (Duration::from_millis(1), Duration::from_millis(20)),
             grace: Duration::from_secs(5),
             spool_limit: 1 << 30,
+            deleted_limit: 1 << 30,
+            min_free: 0,
             jobs: 2,
             batch_bytes: self.batch_bytes,
             compression: Compression::default(),

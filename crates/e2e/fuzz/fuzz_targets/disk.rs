@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 
 use auditseal_tail::{
-    Disk, DiskFile, Entry, Family, FileKey, Follower, History, Mode, Settings, Stat,
+    Disk, DiskFile, Entry, Family, FileKey, Follower, History, Mode, Room, Settings, Stat,
 };
 
 const KEY: FileKey = FileKey { dev: 1, ino: 2 };
@@ -23,6 +23,10 @@ impl Disk for OneFile {
 
     fn open(&mut self, _: &OsStr) -> io::Result<Open> {
         Ok(Open(self.1.clone()))
+    }
+
+    fn room(&mut self) -> Option<Room> {
+        None
     }
 }
 

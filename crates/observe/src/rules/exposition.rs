@@ -160,7 +160,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 35] = [
+pub const METRICS: [Metric; 36] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -197,6 +197,11 @@ pub const METRICS: [Metric; 35] = [
         "auditseal_source_unreadable_files",
         "Files that couldn't be read at the last look",
         |c| Some(number(c.unreadable)),
+    ),
+    gauge(
+        "auditseal_source_deleted_bytes",
+        "Bytes of deleted files that are held open until they are read and sealed",
+        |c| Some(number(c.deleted_bytes)),
     ),
     counter("auditseal_sealed_events", "Lines sealed", |c| c.events),
     counter("auditseal_sealed_bytes", "Source bytes sealed", |c| c.bytes),

@@ -80,6 +80,8 @@ pub struct Chain {
     pub until_loss: Option<f64>,
     /// Files that couldn't be read, as of the last look.
     pub unreadable: u64,
+    /// Bytes of deleted files that are held open.
+    pub deleted_bytes: u64,
     /// Lines sealed.
     pub events: u64,
     /// Source bytes sealed.

@@ -119,13 +119,15 @@ impl<D: Disk> Follower<D> {
     /// Unlinked files hold disk that etcd needs. Past the budget the oldest is closed: first those
     /// that only linger, then, with a gap, those that are read too slowly.
     fn keep_budget(&mut self, look: &mut Look<D::File>) {
-        loop {
+        let bytes = self.unlinked_bytes();
+        if bytes == 0 {
+            return;
+        }
+        let spared = bytes.saturating_sub(self.lacking());
+        let budget = self.settings.max_unlinked_bytes.min(spared);
+        while self.unlinked_bytes() > budget {
             let mut unlinked = self.ids(Carrier::unlinked);
             unlinked.sort_by_key(|id| self.carriers[id].order);
-            let bytes: u64 = unlinked.iter().map(|id| self.carriers[id].size).sum();
-            if bytes <= self.settings.max_unlinked_bytes {
-                return;
-            }
             let settled = unlinked.iter().copied().find(|id| self.settled(*id));
             let Some(id) = settled.or(unlinked.first().copied()) else { return };
             if settled.is_none() {
@@ -133,6 +135,22 @@ impl<D: Disk> Follower<D> {
             }
             self.let_go(id);
         }
+    }
+
+    pub(super) fn unlinked_bytes(&self) -> u64 {
+        self.carriers
+            .values()
+            .filter(|carrier| carrier.unlinked())
+            .map(|carrier| carrier.size)
+            .sum()
+    }
+
+    /// Bytes by which the disk has less free than it is to have.
+    fn lacking(&mut self) -> u64 {
+        let Some(room) = self.disk.room() else { return 0 };
+        // A small disk of the log's own would never have as much as a large one that is etcd's too.
+        let floor = self.settings.min_free_bytes.min(room.all / 20);
+        floor.saturating_sub(room.free)
     }
 
     /// Gives up a file that isn't read to its end.

@@ -149,12 +149,10 @@ impl<D: Disk> Follower<D> {
     /// What is known and not taken.
     #[must_use]
     pub fn backlog(&self) -> Backlog {
-        let mut backlog = Backlog { until_loss: self.until_loss(), ..Backlog::default() };
+        let (unlinked_bytes, until_loss) = (self.unlinked_bytes(), self.until_loss());
+        let mut backlog = Backlog { unlinked_bytes, until_loss, ..Backlog::default() };
         for carrier in self.carriers.values() {
             backlog.open += usize::from(carrier.held.is_some());
-            if carrier.unlinked() {
-                backlog.unlinked_bytes += carrier.size;
-            }
             let (taken, final_) = match carrier.state {
                 State::Unread | State::Identified(_) => (0, false),
                 State::Active(file) => {

@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auditseal_tail::{Disk, DiskFile, Entry, FileId, FileKey, Notice, Notices, Stat};
+use auditseal_tail::{Disk, DiskFile, Entry, FileId, FileKey, Notice, Notices, Room, Stat};
 
 pub use ops::Op;
 
@@ -111,6 +111,7 @@ pub struct World {
     /// Inodes (by index) and offsets from which reading fails, up to the second offset.
     pub bad: BTreeMap<usize, (u64, u64)>,
     pub unlistable: bool,
+    pub room: Option<Room>,
     /// What happened to names since the follower last asked.
     pub heard: Vec<Notice>,
     /// Something was lost that the follower could not have prevented.
@@ -138,6 +139,7 @@ impl SimDisk {
             denied: BTreeSet::new(),
             bad: BTreeMap::new(),
             unlistable: false,
+            room: None,
             heard: Vec::new(),
             destroyed: false,
             calls: 0,
@@ -225,6 +227,10 @@ impl Disk for SimDisk {
         }
         world.inodes[index].opens += 1;
         Ok(SimFile { disk: self.clone(), index })
+    }
+
+    fn room(&mut self) -> Option<Room> {
+        self.world().room
     }
 }
 
