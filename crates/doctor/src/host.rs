@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 use auditseal_tail::Family;
 
 use crate::check::Check;
+use crate::disk::Disk;
 use crate::flags::{self, Flags};
 use crate::policy;
 use crate::source::{self, Live, Sample, SourceFacts};
@@ -82,9 +83,7 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
         sample(file, &mut facts.sample);
     }
     facts.logrotate = logrotate(host, &path);
-    facts.disk = rustix::fs::statvfs(directory).ok().map(|disk| {
-        (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize))
-    });
+    facts.disk = Disk::of(directory).ok().flatten();
     facts.path = path;
     facts
 }

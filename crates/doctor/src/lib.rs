@@ -5,6 +5,7 @@
 //! attacks a canary of its own and says what the store's lock was worth.
 
 mod check;
+mod disk;
 pub mod flags;
 mod gather;
 mod host;

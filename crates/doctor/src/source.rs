@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::check::Check;
+use crate::disk::Disk;
 use crate::flags::{self, Flags, Limit};
 use crate::policy::{self, Policy};
 pub use crate::sample::Sample;
@@ -34,8 +35,8 @@ pub struct SourceFacts {
     pub sample: Sample,
     /// Configurations of logrotate that cover the log, and whether they copy and truncate.
     pub logrotate: Vec<(String, bool)>,
-    /// Free and all bytes of the file system that the log is on.
-    pub disk: Option<(u64, u64)>,
+    /// The file system that the log is on.
+    pub(crate) disk: Option<Disk>,
 }
 
 /// What the live file is.
@@ -199,11 +200,11 @@ impl SourceFacts {
     }
 
     fn disk(&self) -> Option<Check> {
-        let (free, all) = self.disk?;
-        let found = format!("{} of {} free where the log is", size(free), size(all));
+        let disk = self.disk?;
+        let found = format!("{disk} where the log is");
         let why = "when it's full, kube-apiserver writes parts of lines, and etcd may be on it too";
         let fix = "free some; keep auditseal's --state and --spool-limit within what is there";
-        Some(match free.saturating_mul(100) / all.max(1) {
+        Some(match disk.percent_free() {
             0..3 => Check::fail("disk", found).why(why).fix(fix),
             3..10 => Check::warn("disk", found).why(why).fix(fix),
             _ => Check::pass("disk", found),
@@ -241,10 +242,16 @@ impl SourceFacts {
 
 #[cfg(test)]
 mod tests {
+    use auditseal_tail::Room;
+
     use super::*;
     use crate::check::Status;
 
     const MINUTE: i64 = 60_000_000;
+
+    fn disk(free: u64) -> Disk {
+        Disk { room: Room { free, all: 100 }, memory: false }
+    }
 
     fn sound() -> SourceFacts {
         SourceFacts {
@@ -262,7 +269,7 @@ mod tests {
                 policy::parse("kind: Policy\nrules: [{level: Metadata}]").map(|p| ("p".into(), p)),
             ),
             sample: Sample { lines: 10, ..Sample::default() },
-            disk: Some((50, 100)),
+            disk: Some(disk(50)),
             ..SourceFacts::default()
         }
     }
@@ -313,8 +320,8 @@ mod tests {
                 Status::Fail,
                 "b copies",
             ),
-            (|s| s.disk = Some((9, 100)), "disk", Status::Warn, "9 B of 100 B"),
-            (|s| s.disk = Some((2, 100)), "disk", Status::Fail, ""),
+            (|s| s.disk = Some(disk(9)), "disk", Status::Warn, "9 B of 100 B"),
+            (|s| s.disk = Some(disk(2)), "disk", Status::Fail, ""),
             (
                 |s| {
                     s.sample.bodies = 2;

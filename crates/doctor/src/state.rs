@@ -3,25 +3,12 @@
 use std::path::Path;
 
 use crate::check::Check;
-use crate::units::size;
+use crate::disk::Disk;
 
 /// Bytes of sealed batches that may wait where nothing else is set.
 const SPOOL: u64 = 1 << 30;
 /// Bytes without which not even one batch fits: a few of the usual size.
 const LEAST: u64 = 64 << 20;
-/// The kinds of file system that are memory: Linux's `TMPFS_MAGIC` and `RAMFS_MAGIC`.
-const MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
-
-/// Where the state directory is, or will be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Disk {
-    /// Bytes that its owner may still take.
-    free: u64,
-    /// All of them.
-    all: u64,
-    /// Whether it is memory.
-    memory: bool,
-}
 
 /// Checks the agent's state directory, or where it would be made.
 #[must_use]
@@ -35,25 +22,18 @@ pub fn examine_state(path: &Path) -> Vec<Check> {
                 .fix("give a directory of the agent's own"),
         ];
     }
-    let looked = rustix::fs::statvfs(there).and_then(|disk| {
-        let memory = u64::try_from(rustix::fs::statfs(there)?.f_type).unwrap_or(0);
-        Ok(Disk {
-            free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            all: disk.f_blocks.saturating_mul(disk.f_frsize),
-            memory: MEMORY.contains(&memory),
-        })
-    });
-    match looked {
-        Ok(disk) => check(disk),
+    match Disk::of(there) {
+        Ok(Some(disk)) => check(disk),
+        Ok(None) => vec![Check::unknown("state-disk", "the file system doesn't tell its room")],
         Err(error) => vec![Check::unknown("state-disk", error.to_string())],
     }
 }
 
 fn check(disk: Disk) -> Vec<Check> {
-    let found = format!("{} of {} free where the state is", size(disk.free), size(disk.all));
+    let found = format!("{disk} where the state is");
     let why = "when it's full nothing can be sealed, and the log's own backups are all that is left; etcd may be on it too";
     let fix = "free some, or give another disk; keep --spool-limit, 1 GiB where it isn't set, within what is there";
-    let mut checks = vec![match disk.free {
+    let mut checks = vec![match disk.room.free {
         0..LEAST => Check::fail("state-disk", found).why(why).fix(fix),
         LEAST..SPOOL => Check::warn("state-disk", found).why(why).fix(fix),
         _ => Check::pass("state-disk", found),
@@ -70,12 +50,14 @@ fn check(disk: Disk) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
+    use auditseal_tail::Room;
+
     use super::*;
     use crate::check::Status;
 
     #[test]
     fn room_is_judged() {
-        let disk = |free| Disk { free, all: 1 << 40, memory: false };
+        let disk = |free| Disk { room: Room { free, all: 1 << 40 }, memory: false };
         for (free, expected) in [
             (LEAST - 1, Status::Fail),
             (LEAST, Status::Warn),

@@ -52,7 +52,7 @@ podLogsDir: $NODE_DIR/pod-logs
 makeIPTablesUtilChains: false
 enforceNodeAllocatable: []
 imageGCHighThresholdPercent: 100 # never: what it deletes, no registry would give back
-evictionHard: {imagefs.available: "1%", nodefs.available: "1%", memory.available: "50Mi"}
+evictionHard: {imagefs.available: "50Mi", nodefs.available: "50Mi", memory.available: "50Mi"}
 registerWithTaints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]
 CONFIG
   # What is process 1 of a namespace gets no signal that it doesn't handle.
