@@ -7,27 +7,7 @@
 # Needs Go, Node, npm and Python. TERRAFORM names a terraform or tofu; without one in PATH, Terraform 1.5.7 is built, which takes minutes.
 # Tools and results go to target/deploy-check.
 set -euo pipefail
-
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-WORK=${AUDITSEAL_DEPLOY_CHECK_DIR:-$HERE/../target/deploy-check}
-mkdir -p "$WORK"
-WORK=$(cd "$WORK" && pwd)
-passed=0 failed=0
-
-note() { printf '%s\n' "-- $*" >&2; }
-die() { printf '%s\n' "error: $*" >&2; exit 1; }
-
-# check NAME COMMAND…: counts it; shows what it printed only if it failed
-check() {
-  local name=$1
-  shift
-  if "$@" >"$WORK/out" 2>&1; then
-    printf '  ok    %s\n' "$name" && passed=$((passed + 1))
-  else
-    printf '  FAIL  %s\n' "$name" && failed=$((failed + 1))
-    tail -n 40 "$WORK/out" | sed 's/^/        | /'
-  fi
-}
+. "$(dirname "${BASH_SOURCE[0]}")/check/lib.sh"
 
 # fails_with WORDS COMMAND…: the command must fail, and say why
 fails_with() {
@@ -47,25 +27,25 @@ if [ ! -x "$TERRAFORM" ]; then
   GOBIN=$WORK/bin GOFLAGS=-mod=mod go install github.com/hashicorp/terraform@v1.5.7 >"$WORK/terraform.log" 2>&1 || { tail "$WORK/terraform.log"; die "Terraform doesn't build"; }
 fi
 
-modules=("$HERE"/terraform/*/)
+modules=("$DEPLOY"/terraform/*/)
 export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_CLI_CONFIG_FILE=$WORK/terraform.rc
 
 # The providers: the real ones' schemas, and nothing behind them.
-if ! cmp -s "$HERE/check/package.json" "$WORK/npm/package.json"; then
+if ! cmp -s "$DEPLOY/check/package.json" "$WORK/npm/package.json"; then
   note "getting the providers' schemas"
   rm -rf "$WORK/npm" && mkdir "$WORK/npm"
-  cp "$HERE/check/package.json" "$WORK/npm/new.json"
+  cp "$DEPLOY/check/package.json" "$WORK/npm/new.json"
   (cd "$WORK/npm" && mv new.json package.json && npm install --ignore-scripts --legacy-peer-deps --no-audit --no-fund >../npm.log 2>&1) || { rm -f "$WORK/npm/package.json"; tail "$WORK/npm.log"; die "npm failed"; }
 fi
-if ! cmp -s "$HERE/check/requirements.txt" "$WORK/venv/requirements.txt"; then
+if ! cmp -s "$DEPLOY/check/requirements.txt" "$WORK/venv/requirements.txt"; then
   note "installing Python packages"
   rm -rf "$WORK/venv" && python3 -m venv "$WORK/venv"
-  "$WORK/venv/bin/pip" install --quiet --disable-pip-version-check -r "$HERE/check/requirements.txt" >"$WORK/pip.log" 2>&1 || { tail "$WORK/pip.log"; die "pip failed"; }
-  cp "$HERE/check/requirements.txt" "$WORK/venv/"
+  "$WORK/venv/bin/pip" install --quiet --disable-pip-version-check -r "$DEPLOY/check/requirements.txt" >"$WORK/pip.log" 2>&1 || { tail "$WORK/pip.log"; die "pip failed"; }
+  cp "$DEPLOY/check/requirements.txt" "$WORK/venv/"
 fi
-(cd "$HERE/check/stub" && go build -mod=readonly -o "$WORK/stub" .)
+(cd "$DEPLOY/check/stub" && go build -mod=readonly -o "$WORK/stub" .)
 
-schemas() { python3 "$HERE/check/schema.py" "$WORK/npm/node_modules" "${modules[@]}" >"$WORK/schema.json"; }
+schemas() { python3 "$DEPLOY/check/schema.py" "$WORK/npm/node_modules" "${modules[@]}" >"$WORK/schema.json"; }
 check "every type of resource is one of its provider" schemas
 [ $failed = 0 ] || exit 1
 {
@@ -83,38 +63,37 @@ check "every type of resource is one of its provider" schemas
 
 # Modules are tried where nothing that Terraform leaves behind is in the way.
 rm -rf "$WORK/modules" "$WORK/states" && mkdir "$WORK/modules" "$WORK/states"
-cp -r "$HERE/terraform/." "$WORK/modules"
+cp -r "$DEPLOY/terraform/." "$WORK/modules"
 
 apply() { # MODULE STATE ARGUMENT…
   "$TERRAFORM" -chdir="$WORK/modules/$1" apply -no-color -auto-approve -input=false -state="$WORK/states/$2" "${@:3}"
 }
 validate() { "$TERRAFORM" -chdir="$WORK/modules/$1" validate -no-color; }
 
-check "formatting" "$TERRAFORM" fmt -check -recursive "$HERE"
-check "the tables in README.md" python3 "$HERE/check/readme.py" "${modules[@]}"
+check "formatting" "$TERRAFORM" fmt -check -recursive "$DEPLOY"
+check "the tables in README.md" python3 "$DEPLOY/check/readme.py" "${modules[@]}"
 for module in "${modules[@]}"; do check "$(basename "$module"): valid" validate "$(basename "$module")"; done
-for case in "$HERE"/check/cases/*.tfvars; do
+for case in "$DEPLOY"/check/cases/*.tfvars; do
   name=$(basename "$case" .tfvars)
   check "$name: applies" apply "${name%-*}" "$name.tfstate" -var-file="$case"
 done
-check "what came of it" "$WORK/venv/bin/python" "$HERE/check/rendered.py" "$WORK/states"
+check "what came of it" "$WORK/venv/bin/python" "$DEPLOY/check/rendered.py" "$WORK/states"
 sed 's/^/        | /' "$WORK/out" | tail -n 1
 
 # A check that can't fail checks nothing.
-least=$HERE/check/cases
+least=$DEPLOY/check/cases
 check "aws: no retention is refused" fails_with "1 to 36500" apply aws none -var-file="$least/aws-least.tfvars" -var=retention_days=0
 check "aws: nobody who writes is refused" fails_with "Nobody could write" apply aws none -var-file="$least/aws-least.tfvars" -var=writer_user=false
 check "aws: everybody as admin is refused" fails_with "without wildcards" apply aws none -var-file="$least/aws-least.tfvars" -var='admin_role_arns=["*"]'
 check "gcp: half a soft delete is refused" fails_with "0, or 7 to 90" apply gcp none -var-file="$least/gcp-least.tfvars" -var=soft_delete_days=3
 check "azure: an identity without issuer is refused" fails_with "oidc_issuer_url" apply azure none -var-file="$least/azure-least.tfvars" -var='writer_service_accounts=["a/b"]'
-mkdir "$WORK/modules/typo" && sed 's/object_lock_enabled = true/object_lock_enable = true/' "$HERE"/terraform/aws/*.tf >"$WORK/modules/typo/all.tf"
+mkdir "$WORK/modules/typo" && sed 's/object_lock_enabled = true/object_lock_enable = true/' "$DEPLOY"/terraform/aws/*.tf >"$WORK/modules/typo/all.tf"
 check "a misspelt argument is refused" fails_with "Unsupported argument" validate typo
 
 if command -v "${PROMTOOL:-promtool}" >/dev/null; then
-  check "alert rules, and a test for each" "$HERE/prometheus/check.sh"
+  check "alert rules, and a test for each" "$DEPLOY/prometheus/check.sh"
 else
   note "no promtool (Debian's package prometheus has it): the alert rules are not tested"
 fi
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ $failed = 0 ]
+tally

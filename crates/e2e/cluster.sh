@@ -68,14 +68,6 @@ ready() { [ "$(pod '.status.conditions[?(@.type=="Ready")].status')" = True ]; }
 
 archived() { "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey"; }
 grows() { [ "$(archived 2>/dev/null | wc -l)" -gt "$1" ]; }
-until_it() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; return 1; }
-    sleep 0.5
-  done
-}
 
 upgrade() { # NUMBER
   local before

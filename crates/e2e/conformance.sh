@@ -6,17 +6,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/conformance.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs STANDIN_DIR=$WORK/standin
+own_stores seaweedfs minio azurite gcs standin
 LINES_DIR=$WORK/lines
 PAGE=$ROOT/docs/stores/conformance.md
-trap 'finish clean' EXIT
-
-clean() {
-  local part
-  for part in seaweedfs minio azurite gcs standin; do "$HERE/parts/$part.sh" down; done
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log "$STANDIN_DIR"/*.log; fi
-  discard "$WORK"
-}
+trap 'finish leave_stores' EXIT
 
 # conforms NAME URL ENDPOINT [VARIABLE=VALUE…]: one line of what each case came to
 conforms() {
@@ -102,7 +95,6 @@ page() {
   diff -u "$PAGE" "$WORK/page" || { echo "docs/stores/conformance.md isn't what was found. If that is right: AUDITSEAL_PAGE=write crates/e2e/conformance.sh"; return 1; }
 }
 
-failed_before=$(failures)
 python_env
 mkdir "$LINES_DIR"
 kinds=("$@")

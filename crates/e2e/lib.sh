@@ -120,6 +120,16 @@ wait_for() {
   done
 }
 
+# until_it SECONDS COMMAND…: until the command succeeds
+until_it() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; return 1; }
+    sleep 0.2
+  done
+}
+
 show_logs() {
   local log
   for log in "$@"; do
@@ -164,6 +174,21 @@ up_or_down() {
 
 # What a script leaves of its runs: nothing, unless AUDITSEAL_E2E_KEEP asks for them.
 discard() { if [ -n "${AUDITSEAL_E2E_KEEP:-}" ]; then note "kept: $*"; else rm -rf "$@"; fi; }
+
+# own_stores PART…: their servers have a place each in WORK
+own_stores() {
+  local part
+  stores=("$@") failed_before=$(failures)
+  for part; do export "${part^^}_DIR=$WORK/$part"; done
+}
+
+# How a script that began with own_stores ends.
+leave_stores() {
+  local part
+  for part in "${stores[@]}"; do "$HERE/parts/$part.sh" down; done
+  if [ "$(failures)" != "$failed_before" ]; then for part in "${stores[@]}"; do LOG_LINES=12 show_logs "$WORK/$part"/*.log; done; fi
+  discard "$WORK"
+}
 
 # Every script ends through this: traps call it with the script's own clean-up as arguments.
 finish() {

@@ -6,16 +6,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/stores.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs
+own_stores seaweedfs minio azurite gcs
 ORIGIN=e2e/node-1/kube
-trap 'finish clean' EXIT
-
-clean() {
-  local part
-  for part in seaweedfs minio azurite gcs; do "$HERE/parts/$part.sh" down; done
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log; fi
-  discard "$WORK"
-}
+trap 'finish leave_stores' EXIT
 
 backfill() {
   "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" --state "$WORK/$1.state" "${@:2}"
@@ -237,7 +230,6 @@ in_gcs() {
   "$HERE/parts/gcs.sh" bucket attacked && attacks gcs gs://attacked
 }
 
-failed_before=$(failures)
 need_auditseal
 python_env
 read -r _ log_hash < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log")

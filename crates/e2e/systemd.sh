@@ -23,16 +23,6 @@ clean() {
 inside() { "$HERE/parts/systemd.sh" in "$@"; }
 property() { inside systemctl show --value --property="$1" "${2:-auditseal}"; }
 
-# until_it SECONDS COMMAND…
-until_it() {
-  local end=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; return 1; }
-    sleep 0.2
-  done
-}
-
 # A log that grows and rotates all the while, root's alone, as the apiserver writes it.
 write_log() {
   local n=0 second=0

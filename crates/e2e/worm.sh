@@ -5,15 +5,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/worm.XXXXXX")
-export SEAWEEDFS_DIR=$WORK/seaweedfs MINIO_DIR=$WORK/minio AZURITE_DIR=$WORK/azurite GCS_DIR=$WORK/gcs STANDIN_DIR=$WORK/standin
-trap 'finish clean' EXIT
-
-clean() {
-  local part
-  for part in seaweedfs minio azurite gcs standin; do "$HERE/parts/$part.sh" down; done
-  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$SEAWEEDFS_DIR"/*.log "$MINIO_DIR"/*.log "$AZURITE_DIR"/*.log "$GCS_DIR"/*.log "$STANDIN_DIR"/*.log; fi
-  discard "$WORK"
-}
+own_stores seaweedfs minio azurite gcs standin
+trap 'finish leave_stores' EXIT
 
 # ends NAME STATUS COMMAND…: shows what it prints, and counts whether it ends with STATUS
 ends() {
@@ -110,7 +103,6 @@ in_standin() (
     as azure az compliance 0 0 && as azure az governance 2 1 && as azure az policy 2 0
 )
 
-failed_before=$(failures)
 need_auditseal
 python_env
 python3 "$HERE/helpers/sample.py" logs "$WORK/log" >"$WORK/sample"

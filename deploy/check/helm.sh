@@ -6,29 +6,11 @@
 #
 # Needs Go and Python. HELM names a helm; without one in PATH, it is built.
 set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 HELM_VERSION=v4.3.1
-DEPLOY=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CHART=$DEPLOY/helm/auditseal
-WORK=${AUDITSEAL_DEPLOY_CHECK_DIR:-$DEPLOY/../target/deploy-check}
-mkdir -p "$WORK"
-WORK=$(cd "$WORK" && pwd)
-passed=0 failed=0
 export HELM_CACHE_HOME=$WORK/helm HELM_CONFIG_HOME=$WORK/helm HELM_DATA_HOME=$WORK/helm
-
-note() { printf '%s\n' "-- $*" >&2; }
-die() { printf '%s\n' "error: $*" >&2; exit 1; }
-
-check() {
-  local name=$1
-  shift
-  if "$@" >"$WORK/out" 2>&1; then
-    printf '  ok    %s\n' "$name" && passed=$((passed + 1))
-  else
-    printf '  FAIL  %s\n' "$name" && failed=$((failed + 1))
-    tail -n 40 "$WORK/out" | sed 's/^/        | /'
-  fi
-}
 
 HELM=${HELM:-$(command -v helm || echo "$WORK/bin/helm-$HELM_VERSION/helm")}
 if [ ! -x "$HELM" ]; then
@@ -104,5 +86,4 @@ check "monitors without metrics are refused" refuses "need listen.enabled" --set
 check "a backfill without nodes is refused" refuses "backfill.nodes" --set backfill.enabled=true
 check "a backfill into the daemon's chain is refused" refuses "a name of their own" --set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=audit,backfill.sources[0].path=/var/log/old/audit.log'
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ $failed = 0 ]
+tally
