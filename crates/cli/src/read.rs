@@ -43,12 +43,10 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     let verified = archive::verify(store, &options, |progress| count(&progress));
     let report = block_on_threads(cores(), verified)??;
     drop(bar);
-    let mut out = BufWriter::new(io::stdout());
-    let written = match args.format {
-        Format::Text => report.text(&mut out),
-        Format::Json => report.json(&mut out),
-    };
-    finish(written.and_then(|()| out.flush()))?;
+    print(|out| match args.format {
+        Format::Text => report.text(out),
+        Format::Json => report.json(out),
+    })?;
     Ok(ExitCode::from(report.exit_code()))
 }
 
@@ -116,12 +114,10 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     if let Some(check) = inspection.checks.iter().find(|check| check.name == "versions") {
         tracing::warn!("{}: read by its version id", check.detail);
     }
-    let mut out = BufWriter::new(io::stdout());
-    let written = match args.format {
-        Format::Text => inspection.text(&mut out),
-        Format::Json => inspection.json(&mut out),
-    };
-    finish(written.and_then(|()| out.flush()))?;
+    print(|out| match args.format {
+        Format::Text => inspection.text(out),
+        Format::Json => inspection.json(out),
+    })?;
     Ok(if inspection.holds() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -180,6 +176,14 @@ fn counter() -> (impl Fn(&archive::Progress), Bar) {
         done.1.store(progress.total, Ordering::Relaxed);
     };
     (count, bar)
+}
+
+/// Writes to standard output, and flushes it.
+pub(crate) fn print(
+    write: impl FnOnce(&mut BufWriter<io::Stdout>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout());
+    finish(write(&mut out).and_then(|()| out.flush()))
 }
 
 /// Whoever reads our output may stop reading: that is no failure.

@@ -1,6 +1,6 @@
 //! doctor, worm-test.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use crate::agent::{open_store, store_options};
 use crate::args::{self, Format, Sources, sources};
 use crate::failure::Failure;
 use crate::help;
-use crate::read::{block_on, finish};
+use crate::read::{block_on, finish, print};
 use crate::units::{duration, retention};
 
 #[derive(Debug, Args)]
@@ -118,12 +118,10 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
     if let Some(state) = &args.state {
         report.add(&format!("state {}", state.display()), examine_state(state));
     }
-    let mut out = BufWriter::new(io::stdout());
-    let written = match args.format {
-        Format::Text => report.text(&mut out),
-        Format::Json => report.json(&mut out),
-    };
-    finish(written.and_then(|()| out.flush()))?;
+    print(|out| match args.format {
+        Format::Text => report.text(out),
+        Format::Json => report.json(out),
+    })?;
     Ok(ExitCode::from(report.exit_code()))
 }
 

@@ -472,15 +472,9 @@ impl World {
             ),
         };
         let (bypass, lies) = (bypasses(request), self.is(&Effect::ClaimLock));
-        let missing = self.error(404, "NoSuchKey", "The specified key does not exist.");
-        let unlockable =
-            self.error(400, "InvalidRequest", "Bucket is missing Object Lock Configuration");
-        let Some(bucket) = self.buckets.get_mut(&route.bucket) else { return missing };
-        if !bucket.lockable {
-            return unlockable;
-        }
-        let Some(entry) = bucket.find_mut(&route.key, request.asks("versionId")) else {
-            return missing;
+        let entry = match self.s3_lockable(route, request) {
+            Ok(entry) => entry,
+            Err(refused) => return refused,
         };
         if lies {
             return Answer::new(200);
@@ -498,18 +492,23 @@ impl World {
 
     fn s3_put_hold(&mut self, route: &Route, request: &Request) -> Answer {
         let on = element(&request.body, "Status").as_deref() == Some("ON");
+        match self.s3_lockable(route, request) {
+            Ok(entry) => entry.hold = on,
+            Err(refused) => return refused,
+        }
+        Answer::new(200)
+    }
+
+    /// The version whose lock is to be changed, or why it can't be.
+    fn s3_lockable(&mut self, route: &Route, request: &Request) -> Result<&mut Entry, Answer> {
         let missing = self.error(404, "NoSuchKey", "The specified key does not exist.");
         let unlockable =
             self.error(400, "InvalidRequest", "Bucket is missing Object Lock Configuration");
-        let Some(bucket) = self.buckets.get_mut(&route.bucket) else { return missing };
-        if !bucket.lockable {
-            return unlockable;
+        match self.buckets.get_mut(&route.bucket) {
+            Some(bucket) if !bucket.lockable => Err(unlockable),
+            Some(bucket) => bucket.find_mut(&route.key, request.asks("versionId")).ok_or(missing),
+            None => Err(missing),
         }
-        let Some(entry) = bucket.find_mut(&route.key, request.asks("versionId")) else {
-            return missing;
-        };
-        entry.hold = on;
-        Answer::new(200)
     }
 }
 
