@@ -7,6 +7,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use auditseal_format::Time;
+
 /// Length of lumberjack's stamp, `2006-01-02T15-04-05.000`.
 const STAMP: usize = 23;
 const GZIP: &[u8] = b".gz";
@@ -36,6 +38,18 @@ pub(crate) enum Age {
 pub(crate) struct Role {
     pub(crate) age: Age,
     pub(crate) gzip: bool,
+}
+
+impl Role {
+    /// When the file got this name, if the name tells.
+    pub(crate) fn rotated(&self) -> Option<Time> {
+        let Age::Stamped(stamp) = &self.age else { return None };
+        let mut text = stamp.to_vec();
+        // Lumberjack writes a time that can stand in a file name, and milliseconds.
+        (text[13], text[16]) = (b':', b':');
+        text.extend(b"000Z");
+        std::str::from_utf8(&text).ok()?.parse().ok()
+    }
 }
 
 /// A path that names no log.
@@ -155,6 +169,13 @@ impl Family {
     #[must_use]
     pub fn has(&self, name: &OsStr) -> bool {
         self.role(name).is_some()
+    }
+
+    /// When a file was renamed to this backup's name, as the name itself tells: by the clock of
+    /// whoever rotated it. The plain file's name and the compressed one's tell the same.
+    #[must_use]
+    pub fn rotated(&self, name: &OsStr) -> Option<Time> {
+        self.role(name)?.rotated()
     }
 
     /// What the name means in this family; `None`: nothing.
@@ -300,6 +321,17 @@ mod tests {
         let roles: Vec<Role> =
             ordered.iter().map(|name| audit.role(OsStr::new(name)).unwrap()).collect();
         assert!(roles.is_sorted());
+    }
+
+    #[test]
+    fn a_backups_name_tells_when_it_was_rotated() {
+        let audit = family("audit.log");
+        let rotated = |name: &str| audit.rotated(OsStr::new(name)).map(|time| time.to_string());
+        let at = Some("2026-01-02T15:04:05.000000Z".to_owned());
+        assert_eq!((rotated(STAMPED), rotated(&format!("{STAMPED}.gz"))), (at.clone(), at));
+        for name in ["audit.log", "audit.log.1", "audit-2026-02-30T15-04-05.000.log", "x"] {
+            assert_eq!(rotated(name), None, "{name}");
+        }
     }
 
     #[test]

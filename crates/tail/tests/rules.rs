@@ -364,3 +364,21 @@ fn a_gzip_beside_its_plain_file_is_not_looked_into() {
     assert_eq!(agent.texts(), ["one\n"]);
     assert!(agent.gaps().is_empty());
 }
+
+#[test]
+fn the_time_until_a_loss_is_learned_from_deletions() {
+    let mut agent = Agent::plain();
+    agent.file("audit-2026-01-02T10-00-00.000.log", b"one\n");
+    agent.file("audit-2026-01-02T10-10-00.000.log.gz", &pack(b"two\n"));
+    agent.file("audit-2026-01-02T10-20-00.000.log", b"three\n");
+    agent.settle();
+    assert_eq!(agent.follower.backlog().until_loss, None, "nothing was deleted yet");
+    agent.unlink("audit-2026-01-02T10-00-00.000.log");
+    agent.file("audit-2026-01-02T10-30-00.000.log", b"four\n");
+    agent.settle();
+    assert_eq!(agent.follower.backlog().until_loss, None, "nothing waits");
+    agent.file("audit-2026-01-02T10-25-00.000.log", b"five\n");
+    agent.look(0);
+    let minutes = agent.follower.backlog().until_loss.unwrap() / 60_000;
+    assert_eq!(minutes, 25, "30 are kept, the newest is five minutes younger");
+}

@@ -7,7 +7,6 @@ use auditseal_format::Time;
 use super::Follower;
 use crate::carrier::{Carrier, State};
 use crate::disk::Disk;
-use crate::names::Age;
 
 /// Deletions remembered: the shortest time counts, but not for ever.
 const REMEMBERED: usize = 8;
@@ -67,12 +66,7 @@ impl<D: Disk> Follower<D> {
 
 /// When the file got its backup name, by that name: microseconds.
 fn stamp<F>(carrier: &Carrier<F>) -> Option<i64> {
-    let Age::Stamped(stamp) = &carrier.role.age else { return None };
-    let mut text = stamp.to_vec();
-    // Lumberjack writes a time that can stand in a file name.
-    (text[13], text[16]) = (b':', b':');
-    text.push(b'Z');
-    std::str::from_utf8(&text).ok()?.parse::<Time>().ok().map(Time::micros)
+    carrier.role.rotated().map(Time::micros)
 }
 
 #[cfg(test)]
