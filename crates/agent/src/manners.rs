@@ -1,6 +1,7 @@
 //! Standing back behind everything else on the machine.
 
 use ioprio::{Class, Pid, Priority, Target};
+use rustix::process::{getpriority_process, setpriority_process};
 use tracing::debug;
 
 /// How far below ordinary processes.
@@ -10,7 +11,10 @@ const NICE: i32 = 10;
 /// before there are other threads, which take it from the first. A machine that refuses (a strict
 /// seccomp filter, say) is no reason not to do the work.
 pub fn stand_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+    // Whoever started it at a lower priority still means that.
+    let lowered = getpriority_process(None)
+        .and_then(|now| if now < NICE { setpriority_process(None, NICE) } else { Ok(()) });
+    if let Err(error) = lowered {
         debug!("lower the priority: {error}");
     }
     // Asked of the calling thread. Only some disk schedulers heed it (BFQ, mq-deadline).
@@ -26,14 +30,20 @@ mod tests {
 
     #[test]
     fn a_thread_that_stands_back_is_nice_and_idle() {
+        let nice = || getpriority_process(None).unwrap();
+        let before = nice();
+        let lower = before.max(NICE + 5);
         // Both are a thread's own: the other tests go on as they were.
-        let there = std::thread::spawn(|| {
+        let there = std::thread::spawn(move || {
             stand_back();
-            let mine = Target::Process(Pid::from_raw(0));
-            let class = ioprio::get_priority(mine).unwrap().class();
-            (rustix::process::getpriority_process(None).unwrap(), class)
+            let stood = (nice(), ioprio::get_priority(Target::Process(Pid::from_raw(0))).unwrap());
+            setpriority_process(None, lower).unwrap();
+            stand_back();
+            (stood, nice())
         });
-        assert_eq!(there.join().unwrap(), (NICE, Some(Class::Idle)));
-        assert!(rustix::process::getpriority_process(None).unwrap() < NICE);
+        let ((stood, priority), still) = there.join().unwrap();
+        assert_eq!((stood, priority.class()), (before.max(NICE), Some(Class::Idle)));
+        assert_eq!(still, lower, "it isn't raised");
+        assert_eq!(nice(), before);
     }
 }
