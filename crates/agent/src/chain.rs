@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::apiserver::{Counts, count};
 use crate::clock::{Clock, machine_id};
+use crate::finals::Backups;
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
@@ -225,6 +226,7 @@ impl Chain {
             let signer = read_signer(&self.settings.key)?;
             let asking = Asking {
                 origin: &self.place.origin,
+                backups: Backups::of(&self.place, (self.clock)().wall),
                 key: signer.key(),
                 machine_id: config.machine_id,
                 store: &self.store,
@@ -245,14 +247,15 @@ impl Chain {
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
             self.progress.facts().begins(head, &past.start.spooled);
+            let source = Source::new(
+                &self.place,
+                self.manners.clone(),
+                past.history,
+                reports.clone(),
+                &self.settings,
+            );
             let mut hands = Hands::new(
-                Source::new(
-                    &self.place,
-                    self.manners.clone(),
-                    past.history,
-                    reports.clone(),
-                    &self.settings,
-                ),
+                (self.place.clone(), source),
                 Arc::clone(&self.spool),
                 (Arc::clone(&self.store), Arc::clone(guard)),
                 Arc::clone(&self.clock),

@@ -10,6 +10,7 @@ use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256
 use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report};
 use auditseal_spool::{Final, Spool, failpoint};
+use auditseal_tail::FINALS_KEPT;
 use auditseal_tail::fs::OpenFile;
 use auditseal_vault::Store;
 use bytes::Bytes;
@@ -23,9 +24,9 @@ use crate::facts::seconds;
 use crate::guard::Guard;
 use crate::progress::{ChainProgress, add};
 use crate::readback::{Stands, read_back};
-use crate::source::{Looked, Source, locked};
+use crate::source::{Looked, Place, Source, locked};
 use crate::worker::Worker;
-use crate::{Error, ErrorKind, pack};
+use crate::{Error, ErrorKind, finals, pack};
 
 /// Where a take's bytes come from.
 pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
@@ -36,6 +37,7 @@ const NAP: Duration = Duration::from_secs(10);
 
 /// The IO of one chain.
 pub(crate) struct Hands {
+    place: Place,
     pub(crate) source: Arc<Mutex<Source>>,
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) store: Arc<dyn Store>,
@@ -54,6 +56,8 @@ pub(crate) struct Hands {
     committed: Vec<(FileId, u64)>,
     /// To leave the spool, oldest first: more than one only while its disk refuses.
     leaving: VecDeque<ObjectKey>,
+    /// Finals in the spool from which on they are looked through.
+    compact_above: usize,
     stopped: bool,
 }
 
@@ -65,7 +69,7 @@ impl std::fmt::Debug for Hands {
 
 impl Hands {
     pub(crate) fn new(
-        source: Source,
+        (place, source): (Place, Source),
         spool: Arc<Mutex<Spool>>,
         (store, guard): (Arc<dyn Store>, Arc<Guard>),
         clock: Clock,
@@ -74,6 +78,7 @@ impl Hands {
         (bell, counts): (Arc<Notify>, Option<Counts>),
     ) -> Result<Self, Error> {
         Ok(Self {
+            place,
             source: Arc::new(Mutex::new(source)),
             spool,
             store,
@@ -88,6 +93,7 @@ impl Hands {
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: VecDeque::new(),
+            compact_above: 2 * FINALS_KEPT,
             stopped: false,
         })
     }
@@ -248,6 +254,13 @@ impl Hands {
                 break;
             }
             failpoint!("agent.discard.after");
+            if spool.remembered() > self.compact_above {
+                // It is a matter of room: what is there does no harm until there is more of it.
+                if let Err(error) = finals::compact(&mut spool, &self.place, (self.clock)().wall) {
+                    warn!("forget finished files: {error}");
+                }
+                self.compact_above = spool.remembered() + FINALS_KEPT;
+            }
             drop(spool);
             self.leaving.pop_front();
         }

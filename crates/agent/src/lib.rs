@@ -7,6 +7,7 @@ mod chain;
 mod clock;
 mod error;
 mod facts;
+mod finals;
 mod guard;
 mod hands;
 mod keyfile;

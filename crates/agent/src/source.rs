@@ -1,5 +1,7 @@
 //! One source: its files, and the thread that notices when they change.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -192,8 +194,13 @@ pub(crate) fn convert<F>(look: Look<F>) -> Input<Arc<auditseal_tail::Content<F>>
     Input::Looked { takes: takes.collect(), losses: losses.collect(), more: look.more }
 }
 
-fn name(name: &std::ffi::OsStr) -> FileName {
+fn name(name: &OsStr) -> FileName {
     FileName::new(name.as_encoded_bytes())
+}
+
+/// A file's name as the disk has it.
+pub(crate) fn file_name(name: &FileName) -> OsString {
+    OsStr::from_bytes(name.as_bytes()).to_owned()
 }
 
 /// Rings `bell` when the directory changes, until the last other holder of it is gone. Returns

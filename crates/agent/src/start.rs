@@ -1,9 +1,9 @@
 //! Where a chain goes on: from the spool, or, when the node has lost its state, from the store.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{find_head, walk_back};
+use auditseal_archive::{Verdict, find_head, walk_back};
 use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
 use auditseal_shipper::{Backoff, Head, Start};
 use auditseal_spool::{Final, Spool, failpoint};
@@ -12,7 +12,8 @@ use auditseal_vault::{Kind, Store};
 use futures::StreamExt as _;
 use tracing::warn;
 
-use crate::source::locked;
+use crate::finals::{Backups, WayBack};
+use crate::source::{file_name, locked};
 use crate::{Error, ErrorKind};
 
 /// Everything a pipeline needs to know about its past.
@@ -25,6 +26,8 @@ pub(crate) struct Past {
 /// What the chain's past is asked with.
 pub(crate) struct Asking<'a> {
     pub(crate) origin: &'a Origin,
+    /// The source's backups, as of now.
+    pub(crate) backups: Backups<'a>,
     pub(crate) key: &'a VerifierKey,
     pub(crate) machine_id: Option<[u8; 16]>,
     pub(crate) store: &'a Arc<dyn Store>,
@@ -70,7 +73,7 @@ pub(crate) fn take_over(
 
 /// Finds out where the chain goes on.
 pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
-    let (spooled, finals) = read_spool(&locked(spool))?;
+    let (spooled, finals) = read_spool(&mut locked(spool))?;
     let Some((_, _, newest)) = spooled.last() else { return from_store(spool, asking).await };
     // A seal by any other key would make the chain wrong for ever: it can't be taken back.
     if newest.next != *asking.key {
@@ -88,13 +91,13 @@ pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Pa
         }
     };
     finals.extend(spooled.iter().flat_map(|(_, _, seal)| Final::of(seal)));
-    let history = history(&head.seal, finals);
+    let history = history(&head.seal, asking.backups.needed(finals));
     Ok(Past { start: Start { head: Some(head), spooled, reanchor: None }, history })
 }
 
 type Spooled = Vec<(ObjectKey, u64, Seal)>;
 
-fn read_spool(spool: &Spool) -> Result<(Spooled, Option<Vec<Final>>), Error> {
+fn read_spool(spool: &mut Spool) -> Result<(Spooled, Option<Vec<Final>>), Error> {
     let mut spooled = Vec::new();
     for entry in spool.entries() {
         spooled.push((entry.key.clone(), entry.size, read_seal(spool, &entry.key)?));
@@ -160,48 +163,66 @@ fn wrong_key(asking: &Asking<'_>, why: String) -> Error {
         .hint("use the key that began the chain, or another --cluster, --node or source name")
 }
 
-/// Collects from the chain in the store which files are final before `head`, and keeps the answer.
+/// Collects from the chain in the store which files are final before `head`, as far as a file on
+/// disk may ask, and keeps the answer.
 async fn recall(
     spool: &Mutex<Spool>,
     asking: &Asking<'_>,
     head: &ObjectSeal,
     newest: Vec<Final>,
 ) -> Result<Vec<Final>, Error> {
+    let way = Mutex::new(WayBack::new(&asking.backups, head, newest));
+    // After an error of the store it goes on where it was: a year's chain has millions of notes.
     let walk = || async {
-        let mut finals = newest.clone();
-        finals.reverse();
-        let mut walk = std::pin::pin!(walk_back(Arc::clone(asking.store), head).await?);
-        while let Some(object) = walk.next().await {
-            let mut older: Vec<_> = Final::of(&object?.seal).collect();
-            older.reverse();
-            finals.extend(older);
+        let from = locked(&way).reached.clone();
+        if locked(&way).is_over() {
+            return Ok(());
         }
-        Ok(finals)
+        let mut walk = std::pin::pin!(walk_back(Arc::clone(asking.store), &from).await?);
+        while let Some(step) = walk.next().await {
+            match step {
+                Ok(before) => locked(&way).met(before),
+                Err(error) if is_gone(&error) => {
+                    locked(&way).broken(&error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+            if locked(&way).is_over() {
+                break;
+            }
+        }
+        Ok(())
     };
-    let mut finals = patiently(asking, walk).await?;
-    finals.reverse();
+    patiently(asking, walk).await?;
+    let finals = way.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     failpoint!("agent.recall.before");
     locked(spool).replace_finals(&finals)?;
     failpoint!("agent.recall.after");
     Ok(finals)
 }
 
+/// Whether a note isn't there, deleted by whoever may, or lies where it must be restored first.
+fn is_gone(error: &auditseal_archive::Error) -> bool {
+    match error {
+        auditseal_archive::Error::Found(finding) => finding.verdict == Verdict::Missing,
+        auditseal_archive::Error::Store(error) => error.kind() == Kind::Archived,
+        _ => false,
+    }
+}
+
 fn history(head: &Seal, finals: Vec<Final>) -> History {
-    let name = |name: &auditseal_format::FileName| {
-        use std::os::unix::ffi::OsStrExt as _;
-        std::ffi::OsStr::from_bytes(name.as_bytes()).to_owned()
-    };
     let cursors = head.cursors.iter().map(|cursor| Known {
         file: cursor.file,
         offset: cursor.offset,
         anchor: cursor.anchor,
-        name: name(&cursor.name),
+        name: file_name(&cursor.name),
     });
     let finals = finals.into_iter().map(|known| Known {
         file: known.file,
         offset: known.end,
         anchor: known.anchor,
-        name: name(&known.name),
+        name: file_name(&known.name),
     });
     History { cursors: cursors.collect(), finals: finals.collect() }
 }

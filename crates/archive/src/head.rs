@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin, VerifierKey};
+use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
 use auditseal_vault::Store;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream, Stream};
@@ -14,6 +14,8 @@ use crate::finding::{Finding, Verdict};
 use crate::listing::{Entry, Listing};
 use crate::source::Source;
 
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 /// Seals read ahead.
 const AHEAD: usize = 8;
 
@@ -26,6 +28,16 @@ pub struct HeadFound {
     pub object: ObjectSeal,
     /// Objects at or above its seq that aren't the chain's notes: their keys can't be used.
     pub passed: Vec<ObjectKey>,
+}
+
+/// A note on the way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// The note.
+    pub object: ObjectSeal,
+    /// When any object before it was stored at the latest, by the days that their keys name and by
+    /// the store's own dates: one clock may have been wrong for a while.
+    pub earlier: Time,
 }
 
 /// Finds the head of a chain: the rightly signed note of the highest seq. `None` if the store lists
@@ -150,13 +162,22 @@ fn at_home(object: &ObjectSeal, place: Place) -> bool {
 pub async fn walk_back(
     store: Arc<dyn Store>,
     head: &ObjectSeal,
-) -> Result<impl Stream<Item = Result<ObjectSeal, Error>> + Send + 'static, Error> {
+) -> Result<impl Stream<Item = Result<Before, Error>> + Send + 'static, Error> {
     let source = Source::new(store);
     let origin = head.seal.origin.clone();
     let mut entries = newest_first(&source, &origin).await?;
     entries.retain(|entry| entry.place.seq < head.seal.seq);
+    // From the oldest on. An object's key names the day of the note before.
+    let mut earlier = vec![Time::EPOCH; entries.len()];
+    let mut latest = Time::EPOCH;
+    for (entry, earlier) in entries.iter().zip(&mut earlier).rev() {
+        latest = latest.max(entry.place.date.start().saturating_add(DAY));
+        *earlier = latest;
+        latest = latest.max(Time::from_micros(entry.modified));
+    }
     let next = head.seal.prev.map(|prev| (head.seal.seq.saturating_sub(1), prev));
-    let walk = Walk { seals: seals(source, origin.clone(), entries), origin, next };
+    let earlier = earlier.into_iter();
+    let walk = Walk { seals: seals(source, origin.clone(), entries), earlier, origin, next };
     Ok(stream::unfold(walk, |mut walk| async move {
         let item = walk.step().await?;
         Some((item, walk))
@@ -165,17 +186,20 @@ pub async fn walk_back(
 
 struct Walk {
     seals: BoxStream<'static, Examined>,
+    /// [`Before::earlier`] of each.
+    earlier: std::vec::IntoIter<Time>,
     origin: Origin,
     /// Seq and hash of the note that comes next.
     next: Option<(u64, Hash)>,
 }
 
 impl Walk {
-    async fn step(&mut self) -> Option<Result<ObjectSeal, Error>> {
+    async fn step(&mut self) -> Option<Result<Before, Error>> {
         let (seq, hash) = self.next.take()?;
         let mut at = None;
         while let Some(examined) = self.seals.next().await {
             let place = examined.sighting.place;
+            let earlier = self.earlier.next().unwrap_or(Time::MAX);
             if place.seq < seq {
                 break;
             }
@@ -184,7 +208,7 @@ impl Walk {
                 Err(error) => return Some(Err(error)),
                 Ok(Some(object)) if object.hash == hash && object.seal.origin == self.origin => {
                     self.next = object.seal.prev.map(|prev| (seq.saturating_sub(1), prev));
-                    return Some(Ok(object));
+                    return Some(Ok(Before { object, earlier }));
                 }
                 Ok(_) => {}
             }

@@ -34,7 +34,7 @@ pub use chain::{
 pub use check::ObjectCheck;
 pub use error::Error;
 pub use finding::{Finding, Severity, Verdict};
-pub use head::{HeadFound, find_head, walk_back};
+pub use head::{Before, HeadFound, find_head, walk_back};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use report::{OriginReport, Report};

@@ -140,7 +140,7 @@ async fn going_on_from_a_doubtful_head_is_refused() {
 
 async fn walked(store: MemoryStore, head: &ObjectSeal) -> Vec<Result<u64, Error>> {
     let walk = walk_back(Arc::new(store), head).await.unwrap();
-    walk.map(|item| item.map(|object| object.seal.seq)).collect().await
+    walk.map(|item| item.map(|before| before.object.seal.seq)).collect().await
 }
 
 #[tokio::test]

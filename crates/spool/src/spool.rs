@@ -30,6 +30,8 @@ pub struct Spool {
     disk: Box<dyn Disk>,
     origin: Origin,
     entries: BTreeMap<u64, Entry>,
+    /// Finals in their file, as of when it was last read or written.
+    remembered: usize,
 }
 
 impl Spool {
@@ -54,7 +56,7 @@ impl Spool {
         // A crash between rename and fsync: the name is there, but may not outlive a power cut.
         // Before anything is uploaded on the strength of it, it must.
         disk.sync_names().map_err(Error::io("sync directory", &dir))?;
-        Ok(Self { dir, disk, origin: origin.clone(), entries })
+        Ok(Self { dir, disk, origin: origin.clone(), entries, remembered: 0 })
     }
 
     /// The committed objects, oldest first.
@@ -137,15 +139,24 @@ impl Spool {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn finals(&self) -> Result<Option<Vec<Final>>, Error> {
-        let text = match self.disk.read_tail(FINALS, u64::MAX) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    pub fn finals(&mut self) -> Result<Option<Vec<Final>>, Error> {
+        let bytes = match self.disk.read_tail(FINALS, u64::MAX) {
+            Ok(bytes) => bytes,
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(Error::io("read", &self.dir.join(FINALS))(cause)),
         };
+        let text = String::from_utf8_lossy(&bytes);
         let Some(lines) = text.strip_prefix(FINALS_HEADER) else { return Ok(None) };
         // A line that a power cut tore belongs to an object that is still in the spool.
-        Ok(Some(lines.lines().filter_map(|line| line.parse().ok()).collect()))
+        let finals: Vec<_> = lines.lines().filter_map(|line| line.parse().ok()).collect();
+        self.remembered = finals.len();
+        Ok(Some(finals))
+    }
+
+    /// How many finals the file holds, as of when it was last read or written.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.remembered
     }
 
     /// Adds finals, durably. Called before the object that states them leaves the spool.
@@ -162,17 +173,22 @@ impl Spool {
         self.disk
             .append(FINALS, text.as_bytes())
             .and_then(|()| self.disk.sync(FINALS))
-            .map_err(Error::io("append to", &self.dir.join(FINALS)))
+            .map_err(Error::io("append to", &self.dir.join(FINALS)))?;
+        self.remembered += finals.len();
+        Ok(())
     }
 
-    /// Replaces all finals, durably: for a new chain, and after they were lost.
+    /// Replaces all finals, durably: for a new chain, after they were lost, and when most of them
+    /// can be forgotten.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn replace_finals(&mut self, finals: &[Final]) -> Result<(), Error> {
         let lines = finals.iter().map(|known| format!("{known}\n"));
         let text: String = std::iter::once(FINALS_HEADER.to_owned()).chain(lines).collect();
-        self.write_whole(FINALS, text.as_bytes())
+        self.write_whole(FINALS, text.as_bytes())?;
+        self.remembered = finals.len();
+        Ok(())
     }
 
     /// Writes a file so that its name stands for all of it or isn't there: two fsyncs. The first

@@ -49,6 +49,8 @@ pub(crate) struct Account {
     pub(crate) final_: bool,
     /// When it became final.
     pub(crate) final_since: u64,
+    /// Its place among the files of the history that were final.
+    pub(crate) turn: usize,
     /// The carrier it reads from.
     pub(crate) carrier: Option<u64>,
     pub(crate) lost: Option<Lost>,
@@ -78,6 +80,7 @@ impl Account {
             begun: false,
             final_: false,
             final_since: 0,
+            turn: 0,
             carrier: None,
             lost: None,
             clean: 0,

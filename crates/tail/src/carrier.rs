@@ -211,6 +211,14 @@ impl<F: DiskFile> Carrier<F> {
         self.proved.is_some_and(|(of, length)| of == file && (self.gzip() || length == self.size))
     }
 
+    /// The file whose bytes it holds, if that is known.
+    pub(crate) fn of(&self) -> Option<FileId> {
+        match self.state {
+            State::Active(file) | State::Standby(file, _) => Some(file),
+            State::Unread | State::Identified(_) | State::Consumed => None,
+        }
+    }
+
     /// Whether nothing can free its bytes but closing the descriptor.
     pub(crate) fn unlinked(&self) -> bool {
         self.held.is_some() && self.links == 0

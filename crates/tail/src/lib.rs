@@ -26,7 +26,7 @@ pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};
 pub use throttle::Throttle;
 pub use types::{
-    Anchor, Backlog, Cursor, FileId, Gap, GapReason, History, Known, Look, Mode, Notice, Notices,
-    Problem, Settings, Take,
+    Anchor, Backlog, Cursor, FINALS_KEPT, FileId, Gap, GapReason, History, Known, Look, Mode,
+    Notice, Notices, Problem, Settings, Take,
 };
 pub use watcher::{Reports, Wake, Watcher};

@@ -55,6 +55,9 @@ pub enum Mode {
     Drain,
 }
 
+/// [`Settings::finals_kept`], unless said otherwise: about 8 MiB of memory.
+pub const FINALS_KEPT: usize = 8192;
+
 /// Limits and patience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -71,6 +74,9 @@ pub struct Settings {
     /// Files begun and not final at which unfinished last lines of rotated files are no longer
     /// waited for: each such file takes a line in every note, and a note's length is bounded.
     pub max_begun: usize,
+    /// Finished files that are remembered, the newest ones, besides those whose backups are there:
+    /// what was renamed otherwise, or is put back, is recognised and not taken again.
+    pub finals_kept: usize,
 }
 
 impl Default for Settings {
@@ -82,6 +88,7 @@ impl Default for Settings {
             max_unlinked_bytes: 1 << 30,
             min_free_bytes: 512 << 20,
             max_begun: 96,
+            finals_kept: FINALS_KEPT,
         }
     }
 }

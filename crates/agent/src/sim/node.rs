@@ -1,8 +1,9 @@
 //! The process: what it holds in memory, and what becomes of what it asks for.
 
+use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, Time};
 use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, ReadBack, Report, Shipper};
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_tail::{Follower, Settings};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 
 use super::Sim;
 use super::disk::{self, SimDisk, SimFile};
+use crate::finals::Backups;
 use crate::hands::pin_of;
 use crate::pack::pack;
 use crate::readback::{Stands, read_back};
@@ -95,8 +97,11 @@ impl Sim {
         let spool = Mutex::new(state.spool(&Self::origin()).unwrap());
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        let family = disk::agent::family();
+        let names: Vec<String> = self.disk.world().dir.keys().cloned().collect();
         let asking = Asking {
             origin: &Self::origin(),
+            backups: Backups::among(&family, names.iter().map(OsStr::new), Time::MAX),
             key: signer.key(),
             machine_id: Self::config().machine_id,
             store: &store,
@@ -108,7 +113,6 @@ impl Sim {
         past.start.reanchor = pass.or(past.start.reanchor);
         let unsent = past.start.spooled.len();
         let settings = Settings { max_open: 24, ..Settings::default() };
-        let family = disk::agent::family();
         let follower = Follower::new(family, self.disk.clone(), past.history, settings);
         let config = Self::config();
         let (compression, now) = (Compression::default(), self.now());

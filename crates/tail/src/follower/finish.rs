@@ -1,6 +1,11 @@
 //! What is lost, and what can be let go of.
 
-use super::{Follower, MAX_ACCOUNTS};
+use std::collections::BTreeSet;
+
+use auditseal_format::Time;
+
+use super::Follower;
+use crate::account::Account;
 use crate::carrier::{Carrier, State};
 use crate::disk::Disk;
 use crate::types::{FileId, Gap, GapReason, Look};
@@ -175,20 +180,34 @@ impl<D: Disk> Follower<D> {
         }
     }
 
-    /// Forgets the oldest finished files, far beyond what a directory holds.
+    /// Forgets finished files, the oldest first. A year's would take more memory than all else,
+    /// and one whose backup is still there would be taken again: as a whole, into a locked bucket.
     fn prune(&mut self) {
-        if self.accounts.len() <= MAX_ACCOUNTS {
+        if self.accounts.len() <= self.prune_above {
             return;
         }
-        let mut free: Vec<(u64, FileId)> = self
+        let there: BTreeSet<Time> =
+            self.carriers.values().filter(|c| c.listed).filter_map(|c| c.role.rotated()).collect();
+        let held: BTreeSet<FileId> = self.carriers.values().filter_map(Carrier::of).collect();
+        let over = |account: &&Account| {
+            let listed = self.family.rotated(&account.name).is_some_and(|at| there.contains(&at));
+            account.final_
+                && account.committed >= account.taken
+                && !listed
+                && !held.contains(&account.file)
+        };
+        let mut over: Vec<_> = self
             .accounts
             .values()
-            .filter(|account| account.final_ && account.carrier.is_none())
-            .map(|account| (account.final_since, account.file))
+            .filter(over)
+            .map(|account| (account.final_since, account.turn, account.file))
             .collect();
-        free.sort_unstable();
-        for (_, file) in free.into_iter().take(MAX_ACCOUNTS / 4) {
+        over.sort_unstable();
+        over.truncate(over.len().saturating_sub(self.settings.finals_kept));
+        for (_, _, file) in over {
             self.accounts.remove(&file);
         }
+        // What is left may be there for long: not at each look again.
+        self.prune_above = self.accounts.len() + self.settings.finals_kept;
     }
 }

@@ -40,8 +40,6 @@ use crate::types::{
 const WORK: u64 = 32 << 20;
 /// Beyond [`Settings::max_begun`], this many files may be begun before new ones have to wait.
 const SPARE: usize = 16;
-/// Accounts of finished files kept to recognise their copies by.
-const MAX_ACCOUNTS: usize = 65_536;
 
 /// Follows one source: tells the ranges to take, in rotation order, exactly once each.
 pub struct Follower<D: Disk> {
@@ -67,6 +65,8 @@ pub struct Follower<D: Disk> {
     work: u64,
     /// Files begun and not final.
     begun: usize,
+    /// Accounts from which on those that nobody will ask for are forgotten.
+    prune_above: usize,
 }
 
 impl<D: Disk> std::fmt::Debug for Follower<D> {
@@ -83,6 +83,7 @@ impl<D: Disk> Follower<D> {
     /// A follower of `family` in the directory `disk`, which continues where `history` ends.
     #[must_use]
     pub fn new(family: Family, disk: D, history: History, settings: Settings) -> Self {
+        let prune_above = 2 * settings.finals_kept;
         let mut follower = Self {
             family,
             disk,
@@ -99,6 +100,7 @@ impl<D: Disk> Follower<D> {
             listed: false,
             work: 0,
             begun: 0,
+            prune_above,
         };
         follower.remember(history);
         follower
@@ -183,7 +185,7 @@ impl<D: Disk> Follower<D> {
             // Nobody reported what happened since the notes were written.
             self.blinded();
         }
-        for known in history.finals {
+        for (turn, known) in history.finals.into_iter().enumerate() {
             let file = known.file;
             let end = (known.offset, known.anchor);
             let account =
@@ -191,7 +193,7 @@ impl<D: Disk> Follower<D> {
             if account.taken <= end.0 {
                 let mut ends = std::mem::take(&mut account.ends);
                 ends.push(end);
-                *account = Account { ends, final_: true, ..Account::known(known) };
+                *account = Account { ends, turn, final_: true, ..Account::known(known) };
             } else {
                 account.ends.push(end);
             }

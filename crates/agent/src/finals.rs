@@ -1,0 +1,219 @@
+//! Which finished files a chain remembers.
+//!
+//! A file is finished when a note says so, and the notes of a year name hundreds of thousands. They
+//! are asked for one thing: whether a backup in the source's directory is archived already. So
+//! those are remembered whose backups are there, and the newest: without the first a backup would
+//! be archived once more, and with all of them the memory would grow for ever.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use auditseal_archive::Before;
+use auditseal_format::{ObjectSeal, Time};
+use auditseal_spool::{Final, Spool};
+use auditseal_tail::fs::Directory;
+use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
+use tracing::warn;
+
+use crate::Error;
+use crate::source::{Place, file_name};
+
+/// How far clocks and time zones may be apart: microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// The backups in a source's directory, told by when they were rotated.
+#[derive(Debug)]
+pub(crate) struct Backups<'a> {
+    family: &'a Family,
+    /// `None`: the directory couldn't be listed, and any may be there.
+    there: Option<BTreeSet<Time>>,
+    /// The names of all of them tell it, and none a time to come: then clocks were wrong.
+    told: bool,
+}
+
+impl<'a> Backups<'a> {
+    /// Those that are there now.
+    pub(crate) fn of(place: &'a Place, now: Time) -> Self {
+        let family = &place.family;
+        match Directory::new(&place.directory).list() {
+            Ok(entries) => Self::among(family, entries.iter().map(|entry| &*entry.name), now),
+            Err(_) => Self { family, there: None, told: false },
+        }
+    }
+
+    /// Those of a family among the names in a directory.
+    pub(crate) fn among<'n>(
+        family: &'a Family,
+        names: impl IntoIterator<Item = &'n OsStr>,
+        now: Time,
+    ) -> Self {
+        let backup = |name: &&OsStr| family.has(name) && **name != family.live();
+        let times: Vec<_> =
+            names.into_iter().filter(backup).map(|name| family.rotated(name)).collect();
+        let told = times.iter().all(|time| time.is_some_and(|at| at <= now.saturating_add(DAY)));
+        Self { family, there: Some(times.into_iter().flatten().collect()), told }
+    }
+
+    fn rotated(&self, known: &Final) -> Option<Time> {
+        self.family.rotated(&file_name(&known.name))
+    }
+
+    fn may_hold(&self, known: &Final) -> bool {
+        match &self.there {
+            Some(there) => self.rotated(known).is_some_and(|at| there.contains(&at)),
+            None => true,
+        }
+    }
+
+    /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
+    pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
+        let newest = finals.len().saturating_sub(FINALS_KEPT);
+        let needed = |(at, known): &(usize, Final)| *at >= newest || self.may_hold(known);
+        finals.into_iter().enumerate().filter(needed).map(|(_, known)| known).collect()
+    }
+}
+
+/// Forgets durably what is no longer needed, once it is much.
+pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
+    if let Some(finals) = spool.finals()? {
+        let before = finals.len();
+        let kept = Backups::of(place, now).needed(finals);
+        if kept.len() + FINALS_KEPT <= before {
+            spool.replace_finals(&kept)?;
+        }
+    }
+    Ok(())
+}
+
+/// The way back through the store, after the state was lost: which files are final, as far as
+/// anything on disk may ask.
+#[derive(Debug)]
+pub(crate) struct WayBack<'a> {
+    backups: &'a Backups<'a>,
+    /// Newest first.
+    finals: Vec<Final>,
+    /// Backups that no note met so far accounts for.
+    left: BTreeSet<Time>,
+    /// The oldest note met so far.
+    pub(crate) reached: ObjectSeal,
+    /// When anything before it was stored at the latest.
+    earlier: Time,
+}
+
+impl<'a> WayBack<'a> {
+    /// Begins at `head`; `finals` are what is known already, oldest first.
+    pub(crate) fn new(backups: &'a Backups<'a>, head: &ObjectSeal, finals: Vec<Final>) -> Self {
+        let left = backups.there.clone().unwrap_or_default();
+        let reached = head.clone();
+        let mut way = Self { backups, finals: vec![], left, reached, earlier: Time::MAX };
+        way.add(finals);
+        way
+    }
+
+    fn add(&mut self, finals: Vec<Final>) {
+        for known in finals.into_iter().rev() {
+            if let Some(at) = self.backups.rotated(&known) {
+                self.left.remove(&at);
+            }
+            if self.finals.len() < FINALS_KEPT || self.backups.may_hold(&known) {
+                self.finals.push(known);
+            }
+        }
+    }
+
+    pub(crate) fn met(&mut self, before: Before) {
+        self.add(Final::of(&before.object.seal).collect());
+        (self.reached, self.earlier) = (before.object, before.earlier);
+    }
+
+    /// Whether nothing before can matter: every backup is accounted for, or was rotated after all
+    /// that comes before was stored. To end too early is to archive a file twice.
+    pub(crate) fn is_over(&self) -> bool {
+        if !self.backups.told {
+            return false;
+        }
+        self.left.first().is_none_or(|oldest| self.earlier.saturating_add(DAY) < *oldest)
+    }
+
+    /// A note isn't there, or not at hand. What is unknown is unread: rather twice than not at all,
+    /// and an agent that never starts archives nothing.
+    pub(crate) fn broken(&self, why: &auditseal_archive::Error) {
+        let origin = &self.reached.seal.origin;
+        let (seq, left) = (self.reached.seal.seq, self.left.len());
+        warn!(%origin, seq, left, "the chain can't be followed further back: {why}; files that only older seals account for are archived again");
+    }
+
+    /// Oldest first.
+    pub(crate) fn end(mut self) -> Vec<Final> {
+        self.finals.reverse();
+        self.finals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+    use auditseal_format::{FileId, FileName, Hash};
+    use auditseal_spool::StateDir;
+
+    use super::*;
+
+    fn known(n: u64, name: &str) -> Final {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&n.to_be_bytes());
+        let hash = Hash::new(hash);
+        let file = FileId { hash, base: 0, copy: 0 };
+        Final { file, end: n, anchor: hash, name: FileName::new(name.as_bytes()) }
+    }
+
+    /// A file for each minute of some hours, oldest first.
+    fn minutes(files: u64) -> Vec<Final> {
+        let name = |n| {
+            let (day, hour, minute) = (1 + n / 1440, n / 60 % 24, n % 60);
+            format!("audit-2026-01-{day:02}T{hour:02}-{minute:02}-00.000.log")
+        };
+        (0..files).map(|n| known(n, &name(n))).collect()
+    }
+
+    fn family() -> Family {
+        Family::of(OsStr::new("audit.log")).unwrap()
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_those_that_are_there() {
+        let family = family();
+        let finals = minutes(FINALS_KEPT as u64 + 100);
+        let ends = |backups: Backups<'_>| {
+            let kept = backups.needed(finals.clone());
+            assert!(kept.is_sorted_by_key(|known| known.end));
+            (kept.len() - FINALS_KEPT, kept[0].end)
+        };
+        let names = ["audit-2026-01-01T00-07-00.000.log.gz", "audit.log", "notes.txt"];
+        let listed = Backups::among(&family, names.iter().map(OsStr::new), Time::MAX);
+        assert_eq!(ends(listed), (1, 7));
+        assert_eq!(ends(Backups::among(&family, [], Time::MAX)), (0, 100));
+        let unlisted = Backups { family: &family, there: None, told: false };
+        assert_eq!(ends(unlisted), (100, 0), "any may be there");
+    }
+
+    #[test]
+    fn the_spool_forgets_much_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(&dir.path().join("state")).unwrap();
+        let origin = "c/n/audit".parse().unwrap();
+        let mut spool = state.spool(&origin).unwrap();
+        let directory = dir.path().join("logs");
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join("audit-2026-01-01T00-03-00.000.log"), "x").unwrap();
+        let place = Place { origin, directory, family: family() };
+        spool.replace_finals(&minutes(2 * FINALS_KEPT as u64 - 1)).unwrap();
+        compact(&mut spool, &place, Time::MAX).unwrap();
+        assert_eq!(spool.remembered(), 2 * FINALS_KEPT - 1, "not worth it yet");
+        spool.remember(&[known(99_998, "audit.log.1"), known(99_999, "audit.log.1")]).unwrap();
+        compact(&mut spool, &place, Time::MAX).unwrap();
+        let kept = spool.finals().unwrap().unwrap();
+        assert_eq!((kept.len(), spool.remembered()), (FINALS_KEPT + 1, FINALS_KEPT + 1));
+        assert_eq!((kept[0].end, kept[FINALS_KEPT].end), (3, 99_999));
+    }
+}

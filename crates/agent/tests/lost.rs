@@ -1,0 +1,125 @@
+//! A node that has lost its state: how far it goes back in the store, and what it does where the
+//! store has lost something too.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+mod node;
+
+use std::fs;
+use std::sync::Arc;
+
+use auditseal_agent::{ChainEnd, Clock, Mode, Outcome};
+use auditseal_format::Time;
+use auditseal_shipper::Now;
+use auditseal_vault::double::Fault;
+use auditseal_vault::{Kind, Operation};
+use node::{Node, lines};
+use tokio::sync::watch;
+
+/// A clock that stands still, days after a time.
+fn clock(days: usize) -> Clock {
+    let wall = node::frozen().wall.saturating_add(i64::try_from(days).unwrap() * 86_400_000_000);
+    Arc::new(move || Now { wall, ..node::frozen() })
+}
+
+/// The name of the backup of a day, rotated an hour before its clock stands.
+fn backup(day: usize) -> String {
+    let time = clock(day)().wall.saturating_add(-3_600_000_000).to_string();
+    format!("audit-{}.000.log", time[..19].replace(':', "-"))
+}
+
+async fn run(node: &Node, day: usize) -> Outcome {
+    let (_stop, stopped) = watch::channel(false);
+    node.run(node.settings(Mode::OneShot), clock(day), stopped).await.unwrap()
+}
+
+/// A node that was run on each of so many days, each time with one more backup of ten lines, and
+/// has lost its state. The newest two backups are left.
+async fn long_past(days: usize) -> Node {
+    let node = Node::new();
+    for day in 0..days {
+        node.write(&lines(10 * day, 10 * day + 10));
+        fs::rename(node.log("audit.log"), node.log(&backup(day))).unwrap();
+        run(&node, day).await;
+        if day > 0 && day + 1 < days {
+            fs::remove_file(node.log(&backup(day - 1))).unwrap();
+        }
+    }
+    fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+    node
+}
+
+fn reads(node: &Node) -> u64 {
+    node.store.calls(Operation::Tail)
+}
+
+#[tokio::test]
+async fn it_goes_back_as_far_as_a_backup_can_ask() {
+    for rotated in [false, true] {
+        let node = long_past(30).await;
+        let (objects, before) = (node.store.objects().len() as u64, reads(&node));
+        node.write(&lines(300, 302));
+        if rotated {
+            // No note accounts for it, however old.
+            fs::rename(node.log("audit.log"), node.log(&backup(30))).unwrap();
+        }
+        assert_eq!(run(&node, 30).await.tally.lines, 2);
+        let reads = reads(&node) - before;
+        assert!(objects > 50 && reads < 30, "rotated: {rotated}, {reads} of {objects}");
+        assert_eq!(node.verify().await.exit_code(), 0);
+    }
+}
+
+/// For a time the clock said 1970. What was sealed before may be asked for all the same.
+#[tokio::test]
+async fn it_goes_back_beyond_a_wrong_clock() {
+    let node = long_past(10).await;
+    node.write(&lines(100, 101));
+    let (_stop, stopped) = watch::channel(false);
+    let wrong = || Now { wall: Time::EPOCH, ..node::frozen() };
+    let settings = node.settings(Mode::OneShot);
+    node.run(settings, Arc::new(wrong), stopped).await.unwrap();
+    fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+    fs::write(node.log(&backup(5)), lines(50, 60)).unwrap();
+    assert_eq!(run(&node, 10).await.tally.lines, 0, "it is known");
+}
+
+#[tokio::test]
+async fn it_goes_on_where_the_store_failed() {
+    let node = long_past(30).await;
+    // One that was put back: nothing accounts for it but the oldest notes.
+    fs::write(node.log(&backup(0)), lines(0, 10)).unwrap();
+    let (objects, before) = (node.store.objects().len() as u64, reads(&node));
+    node.store.fail_when(move |operation, _, nth| {
+        let now = operation == Operation::Tail && nth > before && nth.is_multiple_of(15);
+        now.then_some(Fault::Refuse(Kind::Unavailable))
+    });
+    assert_eq!(run(&node, 30).await.tally.lines, 0, "it is known");
+    let reads = reads(&node) - before;
+    // From the start again after each error it would never end: it fails every 15th time.
+    assert!(reads > objects / 2 && reads < 3 * objects, "{reads} reads of {objects} objects");
+}
+
+#[tokio::test]
+async fn it_starts_though_old_objects_are_gone() {
+    for archived in [false, true] {
+        let node = long_past(5).await;
+        fs::write(node.log(&backup(0)), lines(0, 10)).unwrap();
+        let objects = node.store.objects();
+        let oldest: Vec<_> = objects.keys().take(objects.len() / 5).cloned().collect();
+        if archived {
+            let cold = oldest.clone();
+            node.store.fail_when(move |operation, key, _| {
+                let now = operation == Operation::Tail && cold.iter().any(|cold| cold == key);
+                now.then_some(Fault::Refuse(Kind::Archived))
+            });
+        } else {
+            oldest.iter().for_each(|key| drop(node.store.remove(key)));
+        }
+        node.write(&lines(50, 52));
+        let outcome = run(&node, 5).await;
+        assert_eq!(outcome.end, ChainEnd::Done);
+        // Two new lines, and ten that only the note which is gone accounted for.
+        assert_eq!(outcome.tally.lines, 12, "archived: {archived}");
+    }
+}
