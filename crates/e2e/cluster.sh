@@ -24,7 +24,7 @@ clean() {
   "$HERE/parts/node.sh" down
   "$HERE/parts/kube.sh" down
   "$HERE/parts/seaweedfs.sh" down
-  ! mountpoint -q "$KUBE_DIR/audit" || umount "$KUBE_DIR/audit"
+  for place in "$KUBE_DIR/audit" "$WORK/agent"; do ! mountpoint -q "$place" || umount "$place"; done
   discard "$WORK"
 }
 
@@ -44,7 +44,8 @@ cluster: e2e
 store: {url: s3://audit-cluster, endpoint: "$S3_ENDPOINT", credentialsSecret: store}
 sources: [{name: audit, path: $KUBE_DIR/audit/audit.log}]
 stateDir: $WORK/agent
-settings: {window: 1s, heartbeat: 10s}
+settings: {window: 1s, heartbeat: 10s, apiserver-interval: 1s}
+apiserverMetrics: {enabled: true, host: 127.0.0.1, port: $api_port}
 image: {repository: $IMAGE, tag: e2e, pullPolicy: Never}
 hostNetwork: true
 listen: {enabled: $listen, port: $listen_port}
@@ -52,9 +53,16 @@ networkPolicy: {enabled: true}
 VALUES
 }
 
+off() { # NODE: an affinity that keeps the DaemonSet off it
+  printf '{"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
+    {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["%s"]}]}]}}}' "$1"
+}
+
 server_takes() { # PRESET: the apiserver itself checks every field of every object that it knows
   helm template auditseal "$CHART" -f "$CHART/presets/$1.yaml" --set cluster=e2e,store.url=s3://b,openShift.securityContextConstraints=false \
-    --set networkPolicy.enabled=true,backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=old,backfill.sources[0].path=/var/log/old/audit.log |
+    --set networkPolicy.enabled=true,backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=old,backfill.sources[0].path=/var/log/old/audit.log \
+    --set apiserverMetrics.enabled=true,apiserverMetrics.source="$(sed -n 's/.*name: \([a-z-]*\), path:.*/\1/p' "$CHART/presets/$1.yaml" | head -n 1)" \
+    --set 'retire.nodes={cp-3}' --set-json "affinity=$(off cp-3)" |
     kubectl -n auditseal apply --dry-run=server --validate=strict -f -
 }
 
@@ -83,9 +91,16 @@ backfill() {
     echo "backfill: {enabled: true, nodes: [cp-1], sources: [{name: old, path: $WORK/old/audit.log}], settings: {rate-limit: 20MiB, jobs: 1}}"
   } >"$WORK/backfill.yaml"
   helm upgrade auditseal "$CHART" -f "$WORK/backfill.yaml" --set-string podAnnotations.round=2 &&
-    kubectl -n auditseal wait --for=condition=complete --timeout=120s job/auditseal-backfill-0 &&
+    kubectl -n auditseal wait --for=condition=complete --timeout=120s job -l app.kubernetes.io/component=backfill &&
     "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | cmp - <(cat "$ROOT"/testdata/kube-apiserver-1.36.3/audit-*.log "$ROOT/testdata/kube-apiserver-1.36.3/audit.log")
 }
+
+# With the daemon kept off the node, as docs/operate.md has it.
+retire() {
+  helm install auditseal "$CHART" -f "$WORK/values.yaml" --set 'retire.nodes={cp-1}' --set-json "affinity=$(off cp-1)" &&
+    kubectl -n auditseal wait --for=condition=complete --timeout=120s job -l app.kubernetes.io/component=retire && [ -z "$(pod .metadata.name)" ]
+}
+ended() { "$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey" | tee /dev/stderr | grep -q ', a final, '; }
 
 # What Pod Security says against it is what docs/install/kubernetes.md lists.
 deviations() {
@@ -99,6 +114,8 @@ deviations() {
   ! sed 's/.*violate PodSecurity//; s/unrestricted capabilities//; s/restricted volume types//; s/runAsNonRoot != true//; s/runAsUser=0//' "$WORK/warnings" |
     grep -E 'allowPrivilegeEscalation|seccompProfile|hostPort|host namespaces|privileged'
 }
+
+counted() { curl -sf "http://127.0.0.1:$listen_port/metrics" | grep '^auditseal_source_events{.*} [1-9]'; }
 
 complete() {
   local size
@@ -126,9 +143,11 @@ if "$AUDITSEAL" run --help | grep -q -- '--listen'; then listen=true; else liste
 # shellcheck source=/dev/null
 . "$SEAWEEDFS_DIR/env"
 at=(--store s3://audit-cluster --endpoint "$S3_ENDPOINT")
-# The log has a file system of its own: doctor says so of a full one, and this machine's is none of the chart's business.
-mkdir -p "$KUBE_DIR/audit"
-mount -t tmpfs -o size=1g,mode=755 auditseal-e2e "$KUBE_DIR/audit" || note "mounting isn't allowed here: the log stays on this machine's disk"
+# Log and state have file systems of their own: doctor says so of a full one, and this machine's is none of the chart's business.
+for place in "$KUBE_DIR/audit" "$WORK/agent"; do
+  mkdir -p "$place"
+  mount -t tmpfs -o size=1g,mode=755 auditseal-e2e "$place" || note "mounting isn't allowed here: $place stays on this machine's disk"
+done
 "$HERE/parts/kube.sh" up
 "$HERE/parts/node.sh" up
 "$HERE/parts/node.sh" image "$AUDITSEAL_IMAGE"
@@ -136,6 +155,7 @@ kubectl create namespace auditseal >/dev/null
 # From a file: arguments are for everyone to see.
 sed -n 's/^export \(AWS_.*\)/\1/p' "$SEAWEEDFS_DIR/env" >"$WORK/credentials"
 kubectl -n auditseal create secret generic store --from-env-file="$WORK/credentials" >/dev/null
+api_port=$(sed -n 's/^API=.*://p' "$KUBE_DIR/session.env")
 values >"$WORK/values.yaml"
 
 for preset in "$CHART"/presets/*.yaml; do check "the apiserver takes the preset $(basename "$preset" .yaml)" server_takes "$(basename "$preset" .yaml)"; done
@@ -146,7 +166,11 @@ check "the pod is Ready" until_it 60 ready
 kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key >"$WORK/vkey"
 check "its log reports the vkey" grep -q '^auditseal+' "$WORK/vkey"
 check "the log names it once more" sh -c "$(printf '%q ' "$E2E"/bin/kube-*-etcd-*/kubectl --kubeconfig "$KUBE_DIR/kubeconfig") -n auditseal logs -l app.kubernetes.io/component=agent -c auditseal --tail=-1 | grep -qF \"\$(cat $WORK/vkey)\""
+in_pod() { kubectl -n auditseal exec "$(pod .metadata.name)" -c auditseal -- /usr/bin/auditseal "$@"; }
+same "asked, it names it" "$(cat "$WORK/vkey")" "$(in_pod pubkey)"
+check "asked, it says its status" in_pod status --once
 check "the apiserver's log arrives" until_it 60 grows 100
+check "and the apiserver's own count" until_it 60 counted
 check "helm test" helm test auditseal --logs --timeout 120s
 
 # For as long as the upgrades take, however fast the machine is.
@@ -169,5 +193,9 @@ check "helm uninstall" helm uninstall auditseal --wait --timeout 60s
 check "what was written is in the archive, byte for byte" complete "$written"
 check "verify" "$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey"
 check "the node's key is still there" test -s "$WORK/agent/key"
-same "nothing is left in the namespace" "" "$(kubectl -n auditseal get daemonset,job,serviceaccount,networkpolicy -l app.kubernetes.io/name=auditseal -o name)"
+check "a Job retires the node, with the DaemonSet kept off it" retire
+check "the chain has ended" ended
+check "helm uninstall, again" helm uninstall auditseal --wait --timeout 60s
+kinds=daemonset,job,serviceaccount,networkpolicy,clusterrole,clusterrolebinding
+same "nothing is left in the cluster" "" "$(kubectl -n auditseal get $kinds -l app.kubernetes.io/name=auditseal -o name)"
 printf '  cluster: %s lines, %s s\n' "$(wc -l <"$WORK/archived")" $((SECONDS - begin))

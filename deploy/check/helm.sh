@@ -60,17 +60,69 @@ check "a setting is a variable" renders "name: AUDITSEAL_REQUIRE_RETENTION" --se
 check "and so is its other spelling" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.require-retention=365d
 demanded() { [ "$(render --set "$1" | grep -c 'name: AUDITSEAL_REQUIRE_RETENTION')" = 2 ]; }
 check "what the agent demands, the test demands of the bucket" demanded settings.require-retention=365d
+check "two spellings of one are refused" refuses "both spellings" --set settings.requireRetention=365d,settings.require-retention=30d
 check "a number stays one" renders 'value: "19"' --set settings.level=19
+echo 'settings: {spool-limit: 1073741824}' >"$WORK/number.yaml"
+check "and a large one, from a file" renders 'value: "1073741824"' -f "$WORK/number.yaml"
 check "a digest wins" renders "auditseal@sha256:$(printf 'a%.0s' {1..64})" --set "image.digest=sha256:$(printf 'a%.0s' {1..64})"
 check "a key from a Secret" renders "secretName: my-key" --set key.secret=my-key
 check "and then none is made" lacks "keygen" --set key.secret=my-key
 check "in the host's network it listens on loopback" renders 'value: "127.0.0.1:9478"' --set hostNetwork=true
+# probed HOST ARGUMENT…: both probes ask there
+probed() { [ "$(render "${@:2}" | grep -c "port: metrics, host: \"$1\"")" = 2 ]; }
+check "and is probed there" probed 127.0.0.1 --set hostNetwork=true
+check "also when that is said" probed ::1 --set hostNetwork=true,listen.address=::1
+check "another address is probed at the node's" lacks "host: " --set hostNetwork=true,listen.address=0.0.0.0
+check "IPv6 has brackets" renders 'value: "\[::\]:9478"' --set listen.address=::
 check "a PodMonitor" renders "kind: PodMonitor" --set podMonitor.enabled=true
 check "a ServiceMonitor with its Service" renders "publishNotReadyAddresses: true" --set serviceMonitor.enabled=true
 check "alert rules with their runbook" renders 'runbook_url: https://wiki.example/audit#auditsealdown' --set prometheusRule.enabled=true,prometheusRule.runbook=https://wiki.example/audit
+check "and not without" refuses "prometheusRule.runbook" --set prometheusRule.enabled=true
 check "a dashboard" renders 'grafana_dashboard: "1"' --set dashboard.enabled=true
 check "IRSA" renders "eks.amazonaws.com/role-arn: arn" --set 'serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn'
-check "no token unless wanted" lacks "automountServiceAccountToken: true"
+check "no token unless wanted" lacks "automountServiceAccountToken: true\|serviceAccountToken:"
+check "a way to the metadata service" renders "cidr: 169.254.169.254/32" --set 'networkPolicy.enabled=true,networkPolicy.extraEgress[0].to[0].ipBlock.cidr=169.254.169.254/32'
+
+count=(--set apiserverMetrics.enabled=true --set networkPolicy.enabled=true)
+# A variable is put in only where it stands before.
+counted() { render "${count[@]}" | tr -d '\n' | grep -q 'name: HOST_IP .*"https://$(HOST_IP):6443/metrics"'; }
+check "the apiserver's count: the node's address" counted
+check "its token" renders "serviceAccountToken: { path: token" "${count[@]}"
+check "its right" renders "nonResourceURLs: \[/metrics\], verbs: \[get\]" "${count[@]}"
+check "its port" renders "{ port: 6443, protocol: TCP }" "${count[@]}"
+check "its source" renders 'value: "audit=https://' "${count[@]}" --set apiserverMetrics.source=audit
+check "which must be said of several" refuses "whose lines it counts" -f "$CHART/presets/openshift.yaml" --set apiserverMetrics.enabled=true
+check "not twice" refuses "apiserverMetrics.enabled makes it" "${count[@]}" --set settings.apiserverMetrics=https://x
+
+old=(--set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=old,backfill.sources[0].path=/var/log/old/audit.log')
+jobs() { render "$@" --show-only templates/backfill.yaml; }
+alike() { # what the daemon asks for, the Job does too, in either spelling; its own settings win
+  jobs "${old[@]}" --set settings.retention=400d,settings.sse=kms,settings.require-retention=365d,settings.timeout=9s,backfill.settings.requireRetention=30d >"$WORK/job.yaml"
+  for setting in RETENTION:400d SSE:kms REQUIRE_RETENTION:30d TIMEOUT:9s; do
+    [ "$(grep -A1 "name: AUDITSEAL_${setting%:*}$" "$WORK/job.yaml" | tail -n +2)" = "              value: \"${setting#*:}\"" ] || { echo "$setting"; return 1; }
+  done
+}
+check "old logs are locked alike" alike
+job() { jobs "${old[@]}" "$@" | sed -n 's/^  name: //p'; }
+another_job() { [ "$(job)" = "$(job --set podAnnotations.a=b)" ] && [ "$(job)" != "$(job --set image.tag=next)" ] && [ "$(job)" != "$(job --set settings.level=4)" ]; }
+check "a Job that changes is another Job" another_job
+short_name() { local name; name=$(job --set "fullnameOverride=$(printf 'a%.0s' {1..60})") && [ ${#name} -le 63 ]; }
+check "with a name that fits" short_name
+retired=(--set 'retire.nodes={cp-3}' --set-json 'affinity={"nodeAffinity":{}}')
+check "a Job that retires a node" renders "args: \[retire\]" "${retired[@]}"
+makes_no_key() { ! render "${retired[@]}" --show-only templates/retire.yaml | grep keygen; }
+check "it makes no key" makes_no_key
+check "not beside the daemon" refuses "keep the DaemonSet off" --set 'retire.nodes={cp-3}'
+check "another name for one node" renders 'value: "cp-1b"' --set 'node=cp-1b,nodeSelector.kubernetes\.io/hostname=cp-1'
+check "not for all" refuses "one name is for one node" --set node=cp-1b
+# said FILE: each piece of values on a page, on top of the least
+said() {
+  rm -f "$WORK"/said-*.yaml
+  awk -v out="$WORK/said-" '/^ *VALUES$/ { on = 0 } on { sub(/^    /, ""); print >(out n ".yaml") } /<<VALUES$/ { on = 1; n++ }' "$1"
+  for piece in "$WORK"/said-*.yaml; do render -f "$piece" >/dev/null || return 1; done
+}
+check "values in docs/install/kubernetes.md" said "$DEPLOY/../docs/install/kubernetes.md"
+check "values in docs/operate.md" said "$DEPLOY/../docs/operate.md"
 
 check "no cluster is refused" refuses "cluster" --set cluster=
 check "no store is refused" refuses "store" --set store.url=
@@ -78,11 +130,15 @@ check "an unknown kind of store is refused" refuses "/store/url" --set store.url
 check "a directory as store is refused: it would be the container's" refuses "/store/url" --set store.url=file:///srv/archive
 check "an unknown value is refused" refuses "additional" --set tolerationz=1
 check "a relative log is refused" refuses "/sources/0/path" --set 'sources[0].name=audit,sources[0].path=audit.log'
-check "a setting that the chart makes is refused" refuses "propertyName 'store'" --set settings.store=s3://other
+check "a setting that the chart makes is refused" refuses "/settings': additional properties 'store'" --set settings.store=s3://other
+check "a misspelt setting is refused" refuses "/settings': additional properties 'require-retenton'" --set settings.require-retenton=365d
+check "and one of backfill" refuses "/backfill/settings': additional properties 'heartbeat'" --set backfill.settings.heartbeat=5s
 check "a grace below what it takes is refused" refuses "terminationGracePeriodSeconds" --set terminationGracePeriodSeconds=5
 check "half a digest is refused" refuses "digest" --set image.digest=sha256:abc
 check "a port out of range is refused" refuses "port" --set listen.port=70000
 check "monitors without metrics are refused" refuses "need listen.enabled" --set listen.enabled=false --set podMonitor.enabled=true
+check "monitors of a loopback are refused" refuses "set listen.address" --set hostNetwork=true,podMonitor.enabled=true
+check "a pod's own loopback is refused: nobody could probe it" refuses "kubelet can't probe" --set listen.address=127.0.0.1
 check "a backfill without nodes is refused" refuses "backfill.nodes" --set backfill.enabled=true
 check "a backfill into the daemon's chain is refused" refuses "a name of their own" --set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=audit,backfill.sources[0].path=/var/log/old/audit.log'
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use serde_json::Value;
 
 use crate::args::Cli;
 
@@ -24,6 +25,21 @@ const THEIRS: [(&str, &str); 6] = [
 
 /// Variables that our scripts and tests read, not the program.
 const SCRIPTS: [&str; 1] = ["AUDITSEAL_PAGE"];
+
+/// Flags that the chart makes from values of its own.
+const CHART: [&str; 11] = [
+    "ca-certificate",
+    "cluster",
+    "endpoint",
+    "key",
+    "listen",
+    "node",
+    "region",
+    "source",
+    "state",
+    "stay-on-fork",
+    "store",
+];
 
 /// Roles on Azure whose names look like commands: `auditseal writer`.
 const ROLES: [&str; 2] = ["writer", "auditor"];
@@ -298,6 +314,28 @@ fn every_variable_named_exists() {
         }
     }
     assert!(named > 15, "{named} variables");
+}
+
+/// A flag as the chart's values may spell it too: `spoolLimit`.
+fn camel(flag: &str) -> String {
+    let mut words = flag.split('-');
+    let first = words.next().unwrap().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+}
+
+#[test]
+fn the_chart_takes_every_setting_and_no_other() {
+    let schema = root().join("deploy/helm/auditseal/values.schema.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let flags = flags();
+    for (command, part) in [("run", "settings"), ("backfill", "backfillSettings")] {
+        let settings = schema["definitions"][part]["properties"].as_object().unwrap();
+        let taken: BTreeSet<_> = settings.keys().cloned().collect();
+        let ours = flags[command].iter().filter(|flag| !CHART.contains(&flag.as_str()));
+        let ours = ours.filter(|flag| *flag != "help");
+        let both = ours.flat_map(|flag| [flag.clone(), camel(flag)]).collect();
+        assert_eq!(taken, both, "values.schema.json, {part}");
+    }
 }
 
 #[test]

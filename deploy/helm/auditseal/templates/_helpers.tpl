@@ -36,15 +36,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.key.secret }}/etc/auditseal/{{ .Values.key.secretKey }}{{ else }}/var/lib/auditseal/key{{ end }}
 {{- end }}
 
-{{- /* AUDITSEAL_ and the flag: requireRetention and require-retention are AUDITSEAL_REQUIRE_RETENTION. */}}
+{{- /* AUDITSEAL_ and the flag: requireRetention and require-retention are AUDITSEAL_REQUIRE_RETENTION. Of several settings later ones win.
+A number of a values file is a float, which must not become 1e+09. */}}
 {{- define "auditseal.settings" -}}
-{{- range $name, $value := . }}
-- name: AUDITSEAL_{{ $name | snakecase | replace "-" "_" | upper }}
-  value: {{ if kindIs "float64" $value }}{{ $value | toString | quote }}{{ else }}{{ $value | quote }}{{ end }}
+{{- $all := dict }}
+{{- range . }}
+{{- $said := list }}
+{{- range $flag, $value := . }}
+{{- $name := $flag | snakecase | replace "-" "_" | upper }}
+{{- if has $name $said }}{{ fail (printf "settings: %s is there in both spellings" ($name | lower | replace "_" "-")) }}{{ end }}
+{{- $said = append $said $name }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}{{ $value = printf "%.0f" $value }}{{ end }}
+{{- $_ := set $all $name (toString $value) }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $all }}
+- name: AUDITSEAL_{{ $name }}
+  value: {{ $value | quote }}
 {{- end }}
 {{- end }}
 
-{{- /* What agent, backfill and test have in common of their environment. */}}
+{{- /* What agent, Jobs and test have in common of their environment. */}}
 {{- define "auditseal.store" -}}
 - name: AUDITSEAL_STORE
   value: {{ .Values.store.url | quote }}
@@ -66,7 +78,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - name: AUDITSEAL_CLUSTER
   value: {{ .Values.cluster | quote }}
 - name: AUDITSEAL_NODE
+{{- if .Values.node }}
+  value: {{ .Values.node | quote }}
+{{- else }}
   valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
+{{- end }}
 {{ include "auditseal.store" . }}
 - name: AUDITSEAL_KEY
   value: {{ include "auditseal.key" . }}
@@ -169,5 +185,102 @@ initContainers:
     resources: {{- toYaml .Values.resources | nindent 6 }}
     volumeMounts:
       - { name: state, mountPath: /var/lib/auditseal }
+{{- end }}
+{{- end }}
+
+{{- /* Where metrics and health are, and whether nobody else can reach them there. */}}
+{{- define "auditseal.address" -}}
+{{- default (ternary "127.0.0.1" "0.0.0.0" .Values.hostNetwork) .Values.listen.address | trimPrefix "[" | trimSuffix "]" }}
+{{- end }}
+
+{{- define "auditseal.loopback" -}}
+{{- $address := include "auditseal.address" . }}
+{{- if or (hasPrefix "127." $address) (eq $address "::1") }}true{{ end }}
+{{- end }}
+
+{{- /* kubelet asks the pod's first address, unless told another. */}}
+{{- define "auditseal.probe" -}}
+{{- $address := include "auditseal.address" .root -}}
+httpGet: { path: {{ .path }}, port: metrics{{ if not (has $address (list "0.0.0.0" "::")) }}, host: {{ $address | quote }}{{ end }} }
+{{- end }}
+
+{{- /* A Job on one node. What a Job runs can't be changed, only be replaced: so a hash of it is in the name, which has room for 63 letters. */}}
+{{- define "auditseal.job" -}}
+{{- $spec := include "auditseal.jobSpec" . }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "auditseal.fullname" .root | trunc 44 | trimSuffix "-" }}-{{ .command }}-{{ $spec | sha256sum | trunc 8 }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "auditseal.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .command }}
+spec: {{- $spec | nindent 2 }}
+{{- end }}
+
+{{- define "auditseal.jobSpec" -}}
+backoffLimit: 6
+# Exit 3: another writer has the chain. Again can't help.
+podFailurePolicy:
+  rules:
+    - action: FailJob
+      onExitCodes: { containerName: {{ .command }}, operator: In, values: [3] }
+template:
+  metadata:
+    labels: {{- include "auditseal.labels" .root | nindent 6 }}
+      app.kubernetes.io/component: {{ .command }}
+      {{- with .root.Values.podLabels }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+  spec:
+    {{- include "auditseal.pod" .root | nindent 4 }}
+    restartPolicy: Never
+    nodeSelector: { kubernetes.io/hostname: {{ .node | quote }} }
+    {{- if .keygen }}
+    {{- include "auditseal.keygen" .root | nindent 4 }}
+    {{- end }}
+    containers:
+      - name: {{ .command }}
+        image: {{ include "auditseal.image" .root }}
+        imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+        args: [{{ .command }}]
+        env:
+          {{- include "auditseal.writer" .root | nindent 10 }}
+          - name: AUDITSEAL_SOURCE
+            value: {{ include "auditseal.sources" .sources | quote }}
+          - name: AUDITSEAL_STATE
+            value: {{ .state }}
+          {{- include "auditseal.settings" .settings | nindent 10 }}
+          {{- with .root.Values.env }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
+        {{- include "auditseal.envFrom" .root | nindent 8 }}
+        securityContext: {{- toYaml .root.Values.securityContext | nindent 10 }}
+        resources: {{- toYaml .resources | nindent 10 }}
+        volumeMounts:
+          {{- include "auditseal.mounts" (dict "root" .root "sources" .sources) | nindent 10 }}
+    volumes:
+      {{- include "auditseal.volumes" (dict "root" .root "sources" .sources) | nindent 6 }}
+{{- end }}
+
+{{- /* The count of the node's own apiserver. A variable that others refer to stands before them. */}}
+{{- define "auditseal.apiserver" -}}
+{{- with .Values.apiserverMetrics }}
+{{- if .enabled }}
+{{- range $flag, $value := $.Values.settings }}
+{{- if has ($flag | snakecase | replace "_" "-") (list "apiserver-metrics" "apiserver-token-file" "apiserver-ca-file") }}
+{{- fail (printf "settings.%s: apiserverMetrics.enabled makes it" $flag) }}
+{{- end }}
+{{- end }}
+{{- if and (gt (len $.Values.sources) 1) (empty .source) }}{{ fail "apiserverMetrics.source: there are several sources; say whose lines it counts" }}{{ end }}
+- name: HOST_IP
+  valueFrom: { fieldRef: { fieldPath: status.hostIP } }
+- name: AUDITSEAL_APISERVER_METRICS
+  value: {{ printf "%shttps://%s:%v/metrics" (ternary "" (printf "%s=" .source) (empty .source)) .host .port | quote }}
+- name: AUDITSEAL_APISERVER_TOKEN_FILE
+  value: /etc/auditseal-apiserver/token
+- name: AUDITSEAL_APISERVER_CA_FILE
+  value: /etc/auditseal-apiserver/ca.crt
+{{- end }}
 {{- end }}
 {{- end }}
