@@ -74,8 +74,8 @@ pub struct LifecycleRule {
     pub expires: bool,
     /// Whether it destroys versions that aren't the latest.
     pub expires_versions: bool,
-    /// The storage class that it moves objects to.
-    pub moves_to: Option<String>,
+    /// The storage classes that it moves objects, or their older versions, to.
+    pub moves_to: Vec<String>,
 }
 
 impl Facts {
@@ -223,7 +223,7 @@ impl Asking<'_> {
             time,
             versioning: Ok(if on { Versioning::On } else { Versioning::Off }),
             lock,
-            lifecycle: Ok(rules.into_iter().map(GoogleRule::plain).collect()),
+            lifecycle: Ok(rules.iter().flat_map(GoogleRule::plain).collect()),
             private: Ok(access.public_access_prevention == "enforced"),
             encryption: Ok(bucket.encryption.and_then(|key| key.default_kms_key_name)),
             soft_delete: Ok(Duration::from_secs(kept.parse().unwrap_or(0))),
@@ -339,7 +339,8 @@ fn s3_rule(fields: &Fields) -> LifecycleRule {
     };
     let prefixes = ["Prefix", "Filter/Prefix", "Filter/And/Prefix"];
     let prefix = prefixes.iter().map(|name| text(fields, name)).find(|prefix| !prefix.is_empty());
-    let class = text(fields, "Transition/StorageClass");
+    let moves = ["Transition/StorageClass", "NoncurrentVersionTransition/StorageClass"];
+    let classes = moves.iter().flat_map(|name| xml::all(fields, name)).map(str::trim);
     LifecycleRule {
         id: text(fields, "ID"),
         enabled: text(fields, "Status") == "Enabled",
@@ -347,7 +348,7 @@ fn s3_rule(fields: &Fields) -> LifecycleRule {
         // Removing markers that hide nothing any more removes no object.
         expires: has("Expiration/Days") || has("Expiration/Date"),
         expires_versions: has("NoncurrentVersionExpiration"),
-        moves_to: Some(class).filter(|class| !class.is_empty()),
+        moves_to: classes.filter(|class| !class.is_empty()).map(str::to_owned).collect(),
     }
 }
 
@@ -407,21 +408,24 @@ struct GoogleCondition {
 }
 
 impl GoogleRule {
-    fn plain(self) -> LifecycleRule {
+    /// The rule once for each beginning of keys that it covers.
+    fn plain(&self) -> Vec<LifecycleRule> {
         let deletes = self.action.r#type == "Delete";
         let newer = self.condition.num_newer_versions.unwrap_or(0) > 0;
-        LifecycleRule {
+        let all = [String::new()];
+        let prefixes = match &self.condition.matches_prefix[..] {
+            [] => &all[..],
+            some => some,
+        };
+        let rule = |prefix: &String| LifecycleRule {
             id: String::new(),
             enabled: true,
-            // A rule with several is at least as wide as what they begin with in common.
-            prefix: match &self.condition.matches_prefix[..] {
-                [one] => one.clone(),
-                _ => String::new(),
-            },
+            prefix: prefix.clone(),
             expires: deletes && self.condition.is_live != Some(false) && !newer,
             expires_versions: deletes && self.condition.is_live != Some(true),
-            moves_to: self.action.storage_class,
-        }
+            moves_to: self.action.storage_class.iter().cloned().collect(),
+        };
+        prefixes.iter().map(rule).collect()
     }
 }
 

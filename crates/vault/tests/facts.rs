@@ -32,7 +32,7 @@ fn rule(id: &str, prefix: &str) -> LifecycleRule {
         prefix: prefix.to_owned(),
         expires: false,
         expires_versions: false,
-        moves_to: None,
+        moves_to: vec![],
     }
 }
 
@@ -51,7 +51,7 @@ fn of_a_locked_s3_bucket() {
                 ),
                 (
                     "lifecycle",
-                    "<LifecycleConfiguration><Rule><ID>cold</ID><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition></Rule><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>9</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule><Rule><ID>markers</ID><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>",
+                    "<LifecycleConfiguration><Rule><ID>cold</ID><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Transition><Days>30</Days><StorageClass>GLACIER_IR</StorageClass></Transition><Transition><Days>90</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition><NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays><StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition></Rule><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>9</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule><Rule><ID>markers</ID><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>",
                 ),
                 (
                     "publicAccessBlock",
@@ -70,7 +70,8 @@ fn of_a_locked_s3_bucket() {
         let period = Some(730 * DAY);
         let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period };
         assert_eq!(facts.lock.unwrap(), lock);
-        let cold = LifecycleRule { moves_to: Some("GLACIER".into()), ..rule("cold", "a/") };
+        let classes = ["GLACIER_IR", "DEEP_ARCHIVE", "GLACIER"].map(str::to_owned).to_vec();
+        let cold = LifecycleRule { moves_to: classes, ..rule("cold", "a/") };
         let old = LifecycleRule { expires: true, expires_versions: true, ..rule("old", "") };
         let markers = LifecycleRule { enabled: false, ..rule("markers", "") };
         assert_eq!(facts.lifecycle.unwrap(), [cold, old, markers]);
@@ -119,16 +120,17 @@ async fn of_a_google_bucket() {
     let server = Server::fixed(answer(
         "200 OK",
         DATE,
-        "{\"versioning\":{\"enabled\":true},\"retentionPolicy\":{\"retentionPeriod\":\"172800\",\"isLocked\":true},\"lifecycle\":{\"rule\":[{\"action\":{\"type\":\"Delete\"},\"condition\":{\"age\":9,\"matchesPrefix\":[\"a/\"]}},{\"action\":{\"type\":\"Delete\"},\"condition\":{\"numNewerVersions\":3}},{\"action\":{\"type\":\"SetStorageClass\",\"storageClass\":\"ARCHIVE\"}}]},\"iamConfiguration\":{\"publicAccessPrevention\":\"enforced\"},\"encryption\":{\"defaultKmsKeyName\":\"k\"},\"softDeletePolicy\":{\"retentionDurationSeconds\":\"604800\"}}",
+        "{\"versioning\":{\"enabled\":true},\"retentionPolicy\":{\"retentionPeriod\":\"172800\",\"isLocked\":true},\"lifecycle\":{\"rule\":[{\"action\":{\"type\":\"Delete\"},\"condition\":{\"age\":9,\"matchesPrefix\":[\"a/\",\"b/\"]}},{\"action\":{\"type\":\"Delete\"},\"condition\":{\"numNewerVersions\":3}},{\"action\":{\"type\":\"SetStorageClass\",\"storageClass\":\"ARCHIVE\"}}]},\"iamConfiguration\":{\"publicAccessPrevention\":\"enforced\"},\"encryption\":{\"defaultKmsKeyName\":\"k\"},\"softDeletePolicy\":{\"retentionDurationSeconds\":\"604800\"}}",
     ));
     let facts = server.open("gs://bucket").facts().await;
     assert_eq!(server.requests()[0].target, "/storage/v1/b/bucket");
     let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period: Some(2 * DAY) };
     assert_eq!((facts.lock.unwrap(), facts.versioning.unwrap()), (lock, Versioning::On));
     let all = LifecycleRule { expires: true, expires_versions: true, ..rule("", "a/") };
+    let too = LifecycleRule { prefix: "b/".to_owned(), ..all.clone() };
     let versions = LifecycleRule { expires_versions: true, ..rule("", "") };
-    let moved = LifecycleRule { moves_to: Some("ARCHIVE".into()), ..rule("", "") };
-    assert_eq!(facts.lifecycle.unwrap(), [all, versions, moved]);
+    let moved = LifecycleRule { moves_to: vec!["ARCHIVE".into()], ..rule("", "") };
+    assert_eq!(facts.lifecycle.unwrap(), [all, too, versions, moved]);
     assert!(facts.private.unwrap());
     assert_eq!(facts.encryption.unwrap().unwrap(), "k");
     assert_eq!(facts.soft_delete.unwrap(), 7 * DAY);

@@ -49,8 +49,13 @@ fn rule(prefix: &str) -> LifecycleRule {
         prefix: prefix.to_owned(),
         expires: false,
         expires_versions: false,
-        moves_to: None,
+        moves_to: vec![],
     }
+}
+
+fn moving(prefix: &str, classes: &[&str]) -> LifecycleRule {
+    let moves_to = classes.iter().map(|&class| class.to_owned()).collect();
+    LifecycleRule { moves_to, ..rule(prefix) }
 }
 
 fn found(store: &StoreFacts, name: &str) -> Check {
@@ -368,17 +373,60 @@ fn lifecycle_rules() {
         ),
         (
             S3,
-            |s| rules(s, LifecycleRule { moves_to: Some("GLACIER".to_owned()), ..rule("") }),
+            |s| rules(s, moving("", &["GLACIER"])),
             "lifecycle",
             Status::Warn,
-            "restored",
+            "moves objects to GLACIER, where they must be restored",
         ),
         (
             S3,
-            |s| rules(s, LifecycleRule { moves_to: Some("GLACIER_IR".to_owned()), ..rule("") }),
+            |s| rules(s, moving("", &["GLACIER_IR", "DEEP_ARCHIVE"])),
+            "lifecycle",
+            Status::Warn,
+            "GLACIER_IR, then DEEP_ARCHIVE, where",
+        ),
+        (
+            S3,
+            |s| rules(s, moving("", &["GLACIER_IR"])),
             "lifecycle",
             Status::Pass,
-            "",
+            "rule \\\"r\\\" moves objects to GLACIER_IR; none expires any",
+        ),
+        (
+            S3,
+            |s| rules(s, moving("x/", &["GLACIER"])),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (S3, |s| rules(s, rule("")), "lifecycle", Status::Pass, "no rule touches"),
+        (
+            S3,
+            |s| rules(s, LifecycleRule { expires: true, ..rule("p/auditseal-worm-test/") }),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("tmp/") }),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("clu") }),
+            "lifecycle",
+            Status::Fail,
+            "expires objects",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("cluster=c/node=n") }),
+            "lifecycle",
+            Status::Fail,
+            "expires objects",
         ),
         (
             GS,
@@ -392,7 +440,7 @@ fn lifecycle_rules() {
             |s| s.facts.lifecycle = Err(denied()),
             "lifecycle",
             Status::Unknown,
-            "management-policy show",
+            "management-policy show --resource-group",
         ),
     ]);
 }
