@@ -29,8 +29,8 @@ pub async fn examine_store(
         Err(error) => return (shown, store::unreachable(&error)),
     };
     let opened = opened.as_ref();
-    let facts = opened.facts().await;
     let now = micros((options.clock)());
+    let facts = opened.facts().await;
     let holds = holds(opened).await;
     let (newest, create_only) = match &holds {
         Err(_) => (None, None),
@@ -47,7 +47,9 @@ pub async fn examine_store(
         }
     };
     let endpoint = options.endpoint.clone();
-    let facts = StoreFacts { site, endpoint, now, require, facts, holds, newest, create_only };
+    let server = opened.endpoint();
+    let facts =
+        StoreFacts { site, endpoint, server, now, require, facts, holds, newest, create_only };
     (shown, store::check(&facts))
 }
 

@@ -17,6 +17,8 @@ pub struct StoreFacts {
     pub site: Site,
     /// The server instead of the cloud's own, for the commands.
     pub endpoint: Option<String>,
+    /// The server that answers instead of the cloud's own, whoever named it.
+    pub server: Option<String>,
     /// This machine's time, microseconds since the Unix epoch.
     pub now: i64,
     /// How long everything must be locked, where that is demanded.
@@ -440,7 +442,10 @@ impl StoreFacts {
             Ok(excess) if excess.is_empty() => Check::pass(name, "none that a writer shouldn't have"),
             Ok(excess) => Check::warn(name, format!("more than a writer needs: {}", excess.join(", ")))
                 .why("if these are the agent's credentials, whoever takes over a node has them too")
-                .fix("give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more"),
+                .fix(match self.site.provider {
+                    Provider::Azure => "give the agent an identity with a role of its own that neither overwrites nor deletes; of a signature's permissions it needs r, c and l",
+                    _ => "give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more",
+                }),
             Err(error) => Check::unknown(name, error.to_string())
                 .fix("worm-test tries what they allow, on an object of its own; run it with the agent's credentials")
                 .command(self.worm_test()),
@@ -510,7 +515,7 @@ impl StoreFacts {
             Provider::Google => GOOGLE_PUT,
             _ => AZURE_PUT,
         };
-        if self.endpoint.is_none() {
+        if self.server.is_none() {
             let found = format!("{} by the cloud's documentation, a batch has {batch}", size(said));
             return Check::pass(name, found);
         }
@@ -529,10 +534,13 @@ impl StoreFacts {
             Ok(time) => *time,
             Err(error) => return Check::unanswered(name, error),
         };
-        let off = Duration::from_micros(self.now.abs_diff(time));
-        let side = if self.now > time { "ahead of" } else { "behind" };
+        // The store wrote its date at some moment between request and answer, in whole seconds.
+        let (off, side) = match time.store > time.answered {
+            true => (time.store.abs_diff(time.answered), "behind"),
+            false => (time.asked.max(time.store).abs_diff(time.store), "ahead of"),
+        };
+        let off = Duration::from_micros(off);
         let found = format!("{} {side} the store's", span(off));
-        // The store's date has whole seconds, and the answer took its time.
         match off.as_secs() {
             0..10 => Check::pass(name, "agrees with the store's"),
             10..300 => Check::warn(name, found)

@@ -433,6 +433,13 @@ impl Store for Backend {
         }
     }
 
+    fn endpoint(&self) -> Option<String> {
+        match &self.home {
+            Home::Cloud(cloud) => cloud.endpoint.clone(),
+            Home::Directory(_) => None,
+        }
+    }
+
     async fn facts(&self) -> Facts {
         let call = self.call(Operation::Facts, "");
         match &self.home {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use object_store::azure::AzureCredential;
 use object_store::client::HttpError;
 use reqwest::Method;
 use serde::Deserialize;
 
 use crate::backend::Call;
 use crate::error::{Error, Kind};
-use crate::request::{Cloud, Dialect, Reply};
+use crate::request::{Cloud, Dialect, Reply, Signer};
 use crate::store::LockMode;
 use crate::xml::{self, Fields, Page};
 use crate::{date, translate};
@@ -19,8 +20,8 @@ pub type Fact<T> = Result<T, Error>;
 /// What a bucket or container is set to do. Nothing in it is more than the store's word.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The store's own time, microseconds since the Unix epoch.
-    pub time: Fact<i64>,
+    /// The store's own time.
+    pub time: Fact<StoreTime>,
     /// Whether it keeps versions.
     pub versioning: Fact<Versioning>,
     /// How it locks what is put.
@@ -37,6 +38,18 @@ pub struct Facts {
     pub uniform_access: Fact<Option<bool>>,
     /// What these credentials may do to the bucket that no writer of an archive should.
     pub excess: Fact<Vec<String>>,
+}
+
+/// A store's date of an answer, beside this machine's times of the exchange; all in microseconds
+/// since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreTime {
+    /// The store's date, which has whole seconds.
+    pub store: i64,
+    /// When the request was sent.
+    pub asked: i64,
+    /// When the answer was there.
+    pub answered: i64,
 }
 
 /// Whether a bucket keeps versions.
@@ -267,7 +280,7 @@ impl Asking<'_> {
             encryption: Ok((!default).then(|| scope.to_owned())),
             soft_delete: Err(untold()),
             uniform_access: Ok(None),
-            excess: Err(self.untold("Azure's storage service has no question for what one may do")),
+            excess: self.azure_excess().await,
         }
     }
 
@@ -300,13 +313,56 @@ impl Asking<'_> {
         xml::page(&reply.body, root, records).map_err(|why| self.unreadable(&why))
     }
 
-    fn time(&self, reply: &Reply) -> Fact<i64> {
-        date::parse(reply.header("date")).ok_or_else(|| self.unreadable("it has no date"))
+    fn time(&self, reply: &Reply) -> Fact<StoreTime> {
+        let store = date::parse(reply.header("date"));
+        let store = store.ok_or_else(|| self.unreadable("it has no date"))?;
+        Ok(StoreTime { store, asked: reply.asked, answered: reply.answered })
+    }
+
+    /// What Azure's credentials may do, as far as they say so themselves.
+    async fn azure_excess(&self) -> Fact<Vec<String>> {
+        let untold = "Azure's storage service has no question for what one may do";
+        let Signer::Azure { credentials, .. } = &*self.cloud.signer else {
+            return Err(self.untold(untold));
+        };
+        let credential = credentials.get_credential().await;
+        match credential.as_deref() {
+            Ok(AzureCredential::AccessKey(_)) => {
+                Ok(vec!["everything, for this is the account's key".to_owned()])
+            }
+            Ok(AzureCredential::SASToken(parts)) => {
+                let excess = signature_excess(parts);
+                excess.ok_or_else(|| self.untold("the signature's permissions are elsewhere"))
+            }
+            _ => Err(self.untold(untold)),
+        }
     }
 
     fn unreadable(&self, why: &str) -> Error {
         self.call.error(Kind::Unavailable, &format!("the answer can't be understood: {why}"))
     }
+}
+
+/// What a shared access signature permits beyond reading, listing and creating. None when that is
+/// in a policy that it only names. Only our own words leave here, nothing of the signature.
+fn signature_excess(parts: &[(String, String)]) -> Option<Vec<String>> {
+    let of = |name: &str| parts.iter().find(|(is, _)| is == name).map(|(_, text)| text.as_str());
+    let permissions = of("sp")?;
+    // For an account's signature `p` concerns queues.
+    let whole_account = of("ss").is_some();
+    let excess = [
+        ('w', "w (overwrite)"),
+        ('d', "d (delete)"),
+        ('x', "x (delete versions)"),
+        ('y', "y (delete for good)"),
+        ('m', "m (move)"),
+        ('o', "o (change owners)"),
+        ('p', "p (change permissions)"),
+        ('i', "i (change immutability policies and legal holds)"),
+    ];
+    let granted = |letter| permissions.contains(letter) && !(letter == 'p' && whole_account);
+    let found = excess.iter().filter(|(letter, _)| granted(*letter));
+    Some(found.map(|(_, words)| (*words).to_owned()).collect())
 }
 
 /// S3's words for a setting that was never made.
@@ -464,4 +520,37 @@ struct GoogleKey {
 struct GoogleSoftDelete {
     #[serde(default)]
     retention_duration_seconds: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_signature_permits_beyond_a_writers_needs() {
+        let excess = |token: &str| {
+            let pairs = token.split('&').filter_map(|pair| pair.split_once('='));
+            let pairs: Vec<_> = pairs.map(|(name, text)| (name.into(), text.into())).collect();
+            signature_excess(&pairs)
+        };
+        let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
+        assert_eq!(excess("sv=1&sp=rcl&sr=c&sig=abc"), words(&[]));
+        assert_eq!(excess("sp=racwl&sig=abc"), words(&["w (overwrite)"]));
+        assert_eq!(
+            excess("sp=rwdxyi&sig=abc"),
+            words(&[
+                "w (overwrite)",
+                "d (delete)",
+                "x (delete versions)",
+                "y (delete for good)",
+                "i (change immutability policies and legal holds)",
+            ])
+        );
+        assert_eq!(
+            excess("sp=rclmop"),
+            words(&["m (move)", "o (change owners)", "p (change permissions)"])
+        );
+        assert_eq!(excess("ss=bq&srt=co&sp=rclupft"), words(&[]));
+        assert_eq!(excess("si=policy&sig=abc"), None);
+    }
 }

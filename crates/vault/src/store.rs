@@ -171,6 +171,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
 
+    /// The server that is asked instead of the cloud's own, by an option or by the environment.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
+
     /// Reads how the bucket is set up, and changes nothing: each setting, or why it isn't known.
     async fn facts(&self) -> Facts {
         let why = "this store has no settings to read";

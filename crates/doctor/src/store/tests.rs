@@ -1,6 +1,6 @@
 #![allow(clippy::too_many_lines, reason = "tables")]
 
-use auditseal_vault::{Kind, LockedBy, Operation, site};
+use auditseal_vault::{Kind, LockedBy, Operation, StoreTime, site};
 
 use super::*;
 
@@ -16,10 +16,16 @@ fn year(mode: LockMode) -> Lock {
     Lock { mode, until: Some(until), legal_hold: false, by: LockedBy::Version }
 }
 
+/// The store's date so many seconds after an exchange that took two.
+fn time(seconds: i64) -> StoreTime {
+    let (asked, answered) = (NOW - 2_000_000, NOW);
+    StoreTime { store: NOW + seconds * 1_000_000, asked, answered }
+}
+
 /// A store in which nothing is wrong.
 fn sound(url: &str) -> StoreFacts {
     let facts = Facts {
-        time: Ok(NOW + 1_500_000),
+        time: Ok(time(1)),
         versioning: Ok(Versioning::On),
         lock: Ok(BucketLock { enabled: true, mode: LockMode::Compliance, period: Some(365 * DAY) }),
         lifecycle: Ok(vec![]),
@@ -33,6 +39,7 @@ fn sound(url: &str) -> StoreFacts {
     StoreFacts {
         site: site(url).unwrap(),
         endpoint: None,
+        server: None,
         now: NOW,
         require: Some(365 * DAY),
         facts,
@@ -307,8 +314,23 @@ fn everything_else() {
         ),
         (S3, |s| s.facts.encryption = Err(denied()), "encryption", Status::Unknown, "403"),
         (S3, |s| s.facts.encryption = Ok(None), "encryption", Status::Pass, "own keys"),
-        (S3, |s| s.now += 60_000_000, "clock", Status::Warn, "ahead"),
-        (S3, |s| s.now -= 3_600_000_000, "clock", Status::Fail, "behind"),
+        (
+            AZ,
+            |s| s.facts.excess = Ok(vec!["d (delete)".to_owned()]),
+            "permissions",
+            Status::Warn,
+            "r, c and l",
+        ),
+        (S3, |s| s.facts.time = Ok(time(-60)), "clock", Status::Warn, "58 s ahead"),
+        (S3, |s| s.facts.time = Ok(time(3600)), "clock", Status::Fail, "behind"),
+        (
+            S3,
+            |s| s.facts.time = Ok(StoreTime { asked: NOW - 40_000_000, ..time(-20) }),
+            "clock",
+            Status::Pass,
+            "",
+        ),
+        (S3, |s| s.now += 60_000_000, "clock", Status::Pass, ""),
         (S3, |s| s.facts.time = Err(denied()), "clock", Status::Unknown, ""),
     ]);
 }
@@ -467,7 +489,7 @@ fn the_largest_put_is_what_was_seen_or_said() {
     }
     let elsewhere = |largest| {
         let mut store = sound("s3://b");
-        store.endpoint = Some("http://127.0.0.1:9".to_owned());
+        store.server = Some("http://127.0.0.1:9".to_owned());
         store.holds.as_mut().unwrap().largest = largest;
         found(&store, "largest-put")
     };
