@@ -40,10 +40,12 @@ pub struct Holds {
     pub versions: u64,
     /// Whether there are more than were looked at.
     pub more: bool,
-    /// Delete markers, and keys that have no latest version.
+    /// How many delete markers were seen.
     pub markers: u64,
     /// The key of a chain's first object.
     pub genesis: Option<String>,
+    /// Whether the newest isn't known because there are too many.
+    pub untold: bool,
     /// The newest version: its key, its id, and the store's date of it.
     pub newest: Option<(String, Option<String>, i64)>,
     /// Size of the largest version, bytes.
@@ -163,7 +165,7 @@ impl StoreFacts {
         if holds.markers == 0 {
             return Check::pass(name, found);
         }
-        Check::warn(name, format!("{found}, {} delete markers", holds.markers))
+        Check::warn(name, format!("{found}, {more}{} delete markers", holds.markers))
             .why("a marker hides an object from everybody who reads by key; auditseal deletes nothing")
             .fix("verify says which objects are hidden; find out who deleted them")
             .command(format!("auditseal verify --store {} --vkey VKEY", self.site.shown))
@@ -202,6 +204,10 @@ impl StoreFacts {
     /// Whether the newest object is known to be firmly locked, whatever the bucket says.
     fn newest_is_firm(&self) -> bool {
         matches!(&self.newest, Some(Ok(lock)) if lock.mode == LockMode::Compliance)
+    }
+
+    fn is_newest_untold(&self) -> bool {
+        self.holds.as_ref().is_ok_and(|holds| holds.untold)
     }
 
     fn lock(&self) -> Check {
@@ -289,6 +295,12 @@ impl StoreFacts {
                 .fix("look whether there is one, and whether it is Locked")
                 .command(self.azure_container("immutability-policy show"));
         }
+        if self.is_newest_untold() {
+            return Check::unknown("lock", "nothing is locked by default; whether its writer locks the newest object isn't known")
+                .essential()
+                .fix("let the bucket lock everything")
+                .command(self.lock_command());
+        }
         // Who locks each object by --retention has no default, and may have no object yet.
         let empty = self.newest.is_none() && self.require.is_none();
         let status = if empty { Status::Warn } else { Status::Fail };
@@ -301,6 +313,17 @@ impl StoreFacts {
     fn newest_lock(&self) -> Check {
         let name = "newest-lock";
         let newest = self.holds.as_ref().ok().and_then(|holds| holds.newest.as_ref());
+        if self.is_newest_untold() {
+            return Check::unknown(name, "there are too many objects to find the newest")
+                .essential()
+                .why("what is locked by default now needn't be what was locked before")
+                .fix("verify finds it, and compares each lock with what is demanded")
+                .command(format!(
+                    "auditseal verify --store {} --vkey VKEY --require-retention {}d",
+                    self.site.shown,
+                    self.days()
+                ));
+        }
         let (Some(lock), Some((_, _, put))) = (&self.newest, newest) else {
             return Check::unknown(name, "there is no object yet")
                 .fix("worm-test puts a canary, and shows its lock")

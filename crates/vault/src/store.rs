@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
-use crate::{Error, Facts, Kind, ObjectFile, Operation};
+use crate::{Error, Facts, Kind, ObjectFile, Operation, listing};
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +159,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// A failed listing yields an error and ends: it is never taken for an empty one. Keys that
     /// [`Store::put_new`] would refuse (`a//b`) are somebody else's, and listed as they are.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>>;
+
+    /// Lists the folders whose paths begin with `start`, which may end within a name: `cluster=`,
+    /// `a/b/date=2026`. A folder is what of a key comes before the next `/`; each is listed once,
+    /// and only while it holds an object that isn't hidden.
+    ///
+    /// As [`Store::list`] otherwise.
+    fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
+        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
+        listing::fold(self.list(parent).map_ok(|object| object.key).boxed(), start)
+    }
 
     /// Lists every version and every delete marker below `prefix`, in no particular order; in a
     /// store without versions each object once, as its latest and with no id.

@@ -108,6 +108,10 @@ fn locks() {
         let period = days.map(|days| days * DAY);
         s.facts.lock = Ok(BucketLock { enabled, mode, period });
     }
+    fn untold(s: &mut StoreFacts) {
+        s.newest = None;
+        s.holds = Ok(Holds { versions: 50_000, more: true, untold: true, ..Holds::default() });
+    }
     fn none(s: &mut StoreFacts) {
         s.newest = Some(Ok(Lock::NONE));
         lock(s, true, LockMode::None, None);
@@ -210,6 +214,34 @@ fn locks() {
         ),
         (S3, |s| s.newest = Some(Err(denied())), "newest-lock", Status::Unknown, "essential: true"),
         (S3, |s| s.newest = None, "newest-lock", Status::Unknown, "worm-test"),
+        (S3, untold, "newest-lock", Status::Unknown, "essential: true"),
+        (
+            S3,
+            untold,
+            "newest-lock",
+            Status::Unknown,
+            "verify --store s3://b/p --vkey VKEY --require",
+        ),
+        (
+            S3,
+            |s| {
+                untold(s);
+                lock(s, true, LockMode::None, None);
+            },
+            "lock",
+            Status::Unknown,
+            "essential: true",
+        ),
+        (
+            S3,
+            |s| {
+                untold(s);
+                s.facts.lifecycle = Ok(vec![LifecycleRule { expires_versions: true, ..rule("") }]);
+            },
+            "lifecycle",
+            Status::Fail,
+            "older versions",
+        ),
     ]);
 }
 
