@@ -206,7 +206,7 @@ fn decoded(key: &str, encoded: bool) -> String {
 }
 
 /// Undoes percent-encoding; what isn't any stays as it is, for the key is somebody else's anyway.
-fn unescape(text: &str, plus: bool) -> String {
+pub(crate) fn unescape(text: &str, plus: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
