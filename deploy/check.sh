@@ -86,6 +86,7 @@ check "aws: no retention is refused" fails_with "1 to 36500" apply aws none -var
 check "aws: nobody who writes is refused" fails_with "Nobody could write" apply aws none -var-file="$least/aws-least.tfvars" -var=writer_user=false
 check "aws: everybody as admin is refused" fails_with "without wildcards" apply aws none -var-file="$least/aws-least.tfvars" -var='admin_role_arns=["*"]'
 check "gcp: half a soft delete is refused" fails_with "0, or 7 to 90" apply gcp none -var-file="$least/gcp-least.tfvars" -var=soft_delete_days=3
+check "azure: an access log without a place is refused" fails_with "nowhere to go" apply azure none -var-file="$least/azure-least.tfvars" -var=access_log=true
 check "azure: an identity without issuer is refused" fails_with "oidc_issuer_url" apply azure none -var-file="$least/azure-least.tfvars" -var='writer_service_accounts=["a/b"]'
 mkdir "$WORK/modules/typo" && sed 's/object_lock_enabled = true/object_lock_enable = true/' "$DEPLOY"/terraform/aws/*.tf >"$WORK/modules/typo/all.tf"
 check "a misspelt argument is refused" fails_with "Unsupported argument" validate typo

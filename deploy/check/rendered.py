@@ -99,6 +99,8 @@ class Case:
         check(f"{self.name}: the account's keys are on", self.get("azurerm_storage_account")["shared_access_key_enabled"] is False)
         policy = self.get("azurerm_storage_container_immutability_policy")
         check(f"{self.name}: appends are let through", not policy["protected_append_writes_enabled"] and not policy["protected_append_writes_all_enabled"])
+        log = self.get("azurerm_monitor_diagnostic_setting")
+        check(f"{self.name}: the access log", not log if "least" in self.name else {kind["category"] for kind in log["enabled_log"]} == {"StorageRead", "StorageWrite", "StorageDelete"})
         for rule in (self.get("azurerm_storage_management_policy") or {"rule": []})["rule"]:
             starts = rule["filters"][0]["prefix_match"]
             check(f"{self.name}: {len(starts)} beginnings in a rule", 0 < len(starts) <= 10)

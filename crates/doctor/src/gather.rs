@@ -2,14 +2,27 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auditseal_vault::{Fact, Options, Store, canary, open, site};
-use futures::StreamExt;
+use auditseal_vault::{Error, Fact, Options, Store, Version, canary, open, site};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::check::Check;
 use crate::store::{self, Holds, StoreFacts};
+use crate::units;
 
-/// So many versions are looked at, of archives of any size.
-const VERSIONS: u64 = 50_000;
+/// Microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// How much is looked at, of archives of any size.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Versions and markers of one listing, and dates of a chain.
+    entries: usize,
+    /// Chains, where each is asked for its newest.
+    chains: usize,
+}
+
+const LIMITS: Limits = Limits { entries: 50_000, chains: 500 };
 
 /// Checks the store at `url`. The one request that isn't a question puts the genesis of a chain
 /// once more, with its own bytes and on condition that it isn't there, as the agent does at each
@@ -29,9 +42,9 @@ pub async fn examine_store(
         Err(error) => return (shown, store::unreachable(&error)),
     };
     let opened = opened.as_ref();
-    let facts = opened.facts().await;
     let now = micros((options.clock)());
-    let holds = holds(opened).await;
+    let facts = opened.facts().await;
+    let holds = holds(opened, LIMITS, now).await;
     let (newest, create_only) = match &holds {
         Err(_) => (None, None),
         Ok(holds) => {
@@ -47,7 +60,9 @@ pub async fn examine_store(
         }
     };
     let endpoint = options.endpoint.clone();
-    let facts = StoreFacts { site, endpoint, now, require, facts, holds, newest, create_only };
+    let server = opened.endpoint();
+    let facts =
+        StoreFacts { site, endpoint, server, now, require, facts, holds, newest, create_only };
     (shown, store::check(&facts))
 }
 
@@ -61,31 +76,108 @@ fn is_genesis(key: &str) -> bool {
     key.ends_with("/date=1970-01-01/000000000000.jsonl.zst")
 }
 
-async fn holds(store: &dyn Store) -> Fact<Holds> {
+async fn holds(store: &dyn Store, limits: Limits, now: i64) -> Fact<Holds> {
     let mut holds = Holds::default();
     let mut versions = store.versions("");
+    let mut left = limits.entries;
     while let Some(version) = versions.next().await {
         let version = version?;
-        if holds.versions >= VERSIONS {
+        if left == 0 {
             holds.more = true;
             break;
         }
-        if version.marker {
-            holds.markers += 1;
-            continue;
-        }
-        holds.versions += 1;
-        holds.largest = holds.largest.max(version.size);
-        if version.latest && is_genesis(&version.key) && holds.genesis.is_none() {
-            holds.genesis = Some(version.key.clone());
-        }
-        let newer = holds.newest.as_ref().is_none_or(|(_, _, date)| version.modified > *date);
-        // A canary of worm-test's is attacked, and says nothing of the archive.
-        if newer && version.key.starts_with("cluster=") {
-            holds.newest = Some((version.key, version.id, version.modified));
-        }
+        left -= 1;
+        holds.add(version);
+    }
+    if holds.more {
+        // Stores list by key: what was seen last is an old day of the first chain.
+        holds.newest = None;
+        holds.untold = !among_many(store, &mut holds, limits, now).await?;
     }
     Ok(holds)
+}
+
+/// Asks each chain for its last day. False when there are so many that the newest isn't known.
+async fn among_many(
+    store: &dyn Store,
+    holds: &mut Holds,
+    limits: Limits,
+    now: i64,
+) -> Result<bool, Error> {
+    let Some(chains) = chains(store, limits.chains).await? else { return Ok(false) };
+    // The date of a key is never later than its object; whoever may put can make one up.
+    let tomorrow = units::date(now.saturating_add(DAY));
+    for chain in chains {
+        let days = format!("{chain}/date=");
+        let Some(found) = bounded(store.folders(&days), limits.entries).await? else {
+            return Ok(false);
+        };
+        let past = |day: &&String| day.get(days.len()..).is_some_and(|day| *day <= *tomorrow);
+        let last = found.iter().filter(past).max();
+        let first = found.iter().find(|day| day.ends_with("/date=1970-01-01"));
+        for day in last.into_iter().chain(first.filter(|_| holds.genesis.is_none())) {
+            let Some(versions) = bounded(store.versions(day), limits.entries).await? else {
+                return Ok(false);
+            };
+            for version in versions {
+                holds.note(version);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The chains that the store holds; none when they are more than `limit`.
+async fn chains(store: &dyn Store, limit: usize) -> Result<Option<Vec<String>>, Error> {
+    let mut found = vec![String::new()];
+    for level in ["cluster=", "/node=", "/source="] {
+        let mut next = Vec::new();
+        for parent in found {
+            let room = limit.saturating_sub(next.len());
+            let below = bounded(store.folders(&format!("{parent}{level}")), room).await?;
+            let Some(below) = below else { return Ok(None) };
+            next.extend(below);
+        }
+        found = next;
+    }
+    Ok(Some(found))
+}
+
+/// All of a listing; none when it has more than `limit` entries.
+async fn bounded<T>(
+    listing: BoxStream<'static, Result<T, Error>>,
+    limit: usize,
+) -> Result<Option<Vec<T>>, Error> {
+    let found: Vec<T> = listing.take(limit.saturating_add(1)).try_collect().await?;
+    Ok((found.len() <= limit).then_some(found))
+}
+
+impl Holds {
+    /// Counts what is listed.
+    fn add(&mut self, version: Version) {
+        if version.marker {
+            self.markers += 1;
+            return;
+        }
+        self.versions += 1;
+        self.note(version);
+    }
+
+    /// Remembers the first object of a chain, the newest and the largest.
+    fn note(&mut self, version: Version) {
+        if version.marker {
+            return;
+        }
+        self.largest = self.largest.max(version.size);
+        if version.latest && is_genesis(&version.key) && self.genesis.is_none() {
+            self.genesis = Some(version.key.clone());
+        }
+        let newer = self.newest.as_ref().is_none_or(|(_, _, date)| version.modified > *date);
+        // A canary of worm-test's is attacked, and says nothing of the archive.
+        if newer && version.key.starts_with("cluster=") {
+            self.newest = Some((version.key, version.id, version.modified));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -107,10 +199,78 @@ mod tests {
         store.set_time(9);
         store.insert("auditseal-worm-test/0/canary", "x");
         store.hide(&second);
-        let holds = holds(&store).await.unwrap();
+        let holds = holds(&store, LIMITS, 9).await.unwrap();
         assert_eq!((holds.versions, holds.markers, holds.more), (4, 1, false));
         assert_eq!(holds.largest, 1);
         assert_eq!(holds.genesis.unwrap(), genesis);
         assert_eq!(holds.newest.unwrap().0, second, "hidden or not");
+    }
+
+    const NOW: i64 = 20_780 * DAY;
+    const FEW: Limits = Limits { entries: 4, chains: 2 };
+
+    fn key(node: &str, day: &str, seq: u64) -> String {
+        format!("cluster=c/node={node}/source=s/date={day}/{seq:012}.jsonl.zst")
+    }
+
+    /// Two chains of three days; the second goes on longer.
+    fn two_chains() -> MemoryStore {
+        let store = MemoryStore::versioned();
+        for (node, start) in [("a", 10), ("b", 20)] {
+            for (seq, day) in ["1970-01-01", "2026-11-20", "2026-11-21"].into_iter().enumerate() {
+                store.set_time(start + i64::try_from(seq).unwrap());
+                store.insert(&key(node, day, seq as u64), "x");
+            }
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn the_newest_of_many_is_looked_for_where_it_is() {
+        let store = two_chains();
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert_eq!((found.versions, found.more, found.untold), (4, true, false));
+        assert_eq!(found.newest.unwrap().0, key("b", "2026-11-21", 2));
+        // What somebody dated into the future isn't the newest day, and hides nothing.
+        store.set_time(5);
+        store.insert(&key("b", "9999-12-31", 3), "x");
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert_eq!(found.newest.unwrap().0, key("b", "2026-11-21", 2));
+    }
+
+    #[tokio::test]
+    async fn what_sorts_before_the_archive_hides_neither_newest_nor_genesis() {
+        let store = two_chains();
+        for number in 0..9 {
+            store.insert(&format!("auditseal-worm-test/{number}/canary"), "x");
+        }
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert_eq!(found.genesis.unwrap(), key("a", "1970-01-01", 0));
+        assert_eq!(found.newest.unwrap().0, key("b", "2026-11-21", 2));
+    }
+
+    #[tokio::test]
+    async fn markers_are_not_looked_at_without_end() {
+        let store = MemoryStore::versioned();
+        for number in 0..9 {
+            store.hide(&format!("cluster=c/{number}"));
+        }
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert_eq!((found.versions, found.markers, found.more), (0, 4, true));
+        assert_eq!((found.newest, found.untold), (None, false), "there is no chain");
+    }
+
+    #[tokio::test]
+    async fn among_too_many_the_newest_is_not_told() {
+        let store = two_chains();
+        store.insert(&key("c", "2026-11-21", 0), "x");
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert_eq!((found.newest, found.untold), (None, true), "three chains are one too many");
+        let store = two_chains();
+        for _ in 0..5 {
+            store.shadow(&key("b", "2026-11-21", 2), "y");
+        }
+        let found = holds(&store, FEW, NOW).await.unwrap();
+        assert!(found.untold, "so are five versions in a day");
     }
 }

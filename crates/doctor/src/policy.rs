@@ -104,12 +104,23 @@ const NEEDED: [(&str, &[Probe]); 3] = [
     ),
 ];
 
-/// What holds secrets in its body.
-const BODIES: [Probe; 6] = [
+/// What holds secrets in its body, or in that of its answer: kubectl apply patches, and deleting
+/// may answer with what was deleted. A watch isn't here, for kube-apiserver never logs its events.
+const BODIES: [Probe; 16] = [
     probe("create", "", "secrets"),
     probe("update", "", "secrets"),
+    probe("patch", "", "secrets"),
+    probe("get", "", "secrets"),
     probe("list", "", "secrets"),
+    probe("delete", "", "secrets"),
+    probe("deletecollection", "", "secrets"),
+    probe("create", "", "configmaps"),
     probe("update", "", "configmaps"),
+    probe("patch", "", "configmaps"),
+    probe("get", "", "configmaps"),
+    probe("list", "", "configmaps"),
+    probe("delete", "", "configmaps"),
+    probe("deletecollection", "", "configmaps"),
     probe("create", "", "serviceaccounts/token"),
     probe("create", "authentication.k8s.io", "tokenreviews"),
 ];
@@ -224,17 +235,26 @@ fn needed(policy: &Policy, name: &'static str, probes: &[Probe]) -> Check {
 
 fn bodies(policy: &Policy) -> Check {
     let name = "policy-bodies";
-    let found: Vec<_> = BODIES
-        .iter()
-        .filter_map(|probe| {
-            let (level, narrow) = policy.levels(probe);
-            let highest = narrow.into_iter().chain([level]).max().unwrap_or_default();
-            (highest > Level::Metadata).then(|| format!("{} at {}", shown(probe), highest.name()))
-        })
-        .collect();
+    // By resource and level: one rule for all verbs must not be told seven times.
+    let mut found: Vec<(&str, Level, Vec<&str>)> = Vec::new();
+    for probe in &BODIES {
+        let (level, narrow) = policy.levels(probe);
+        let highest = narrow.into_iter().chain([level]).max().unwrap_or_default();
+        if highest <= Level::Metadata {
+            continue;
+        }
+        match found.iter_mut().find(|(of, at, _)| (*of, *at) == (probe.resource, highest)) {
+            Some((_, _, verbs)) => verbs.push(probe.verb),
+            None => found.push((probe.resource, highest, vec![probe.verb])),
+        }
+    }
     if found.is_empty() {
         return Check::pass(name, "no bodies of Secrets, ConfigMaps and tokens");
     }
+    let found: Vec<_> = found
+        .iter()
+        .map(|(of, level, verbs)| format!("{of} at {} ({})", level.name(), verbs.join(", ")))
+        .collect();
     Check::fail(name, format!("bodies are logged: {}", found.join(", ")))
         .why("passwords and tokens would lie in the archive, and its lock keeps them there for years")
         .fix("let the first rule log secrets, configmaps, serviceaccounts/token and tokenreviews at level Metadata, and restart kube-apiserver")
@@ -353,19 +373,19 @@ mod tests {
                 "- level: RequestResponse\n".to_owned(),
                 "policy-bodies",
                 Status::Fail,
-                "create secrets at RequestResponse",
+                "secrets at RequestResponse (create, update, patch, get, list, delete, deletecollection)",
             ),
             (
                 format!("- level: Metadata\n{secrets}- level: Request\n"),
                 "policy-bodies",
                 Status::Fail,
-                "update configmaps at Request",
+                "configmaps at Request (create",
             ),
             (
                 format!("- level: Request\n  users: [a]\n{ALL}"),
                 "policy-bodies",
                 Status::Fail,
-                "tokenreviews at Request",
+                "tokenreviews at Request (create)",
             ),
             (
                 "- level: Metadata\n  omitStages: [ResponseComplete]\n".to_owned(),
@@ -381,6 +401,20 @@ mod tests {
             ),
             (format!("{ALL}omitStages: [RequestReceived]\n"), "policy-stages", Status::Pass, ""),
         ]);
+    }
+
+    #[test]
+    fn no_verb_may_log_a_body() {
+        for resource in ["secrets", "configmaps"] {
+            for verb in ["create", "update", "patch", "get", "list", "delete", "deletecollection"] {
+                let rules = format!(
+                    "- level: RequestResponse\n  verbs: [{verb}]\n  resources: [{{group: '', resources: [{resource}]}}]\n{ALL}"
+                );
+                let found = format!("bodies are logged: {resource} at RequestResponse ({verb})");
+                let (status, text) = status(&policy(&rules), "policy-bodies");
+                assert_eq!((status, text), (Status::Fail, found));
+            }
+        }
     }
 
     #[test]

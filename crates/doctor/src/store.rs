@@ -17,6 +17,8 @@ pub struct StoreFacts {
     pub site: Site,
     /// The server instead of the cloud's own, for the commands.
     pub endpoint: Option<String>,
+    /// The server that answers instead of the cloud's own, whoever named it.
+    pub server: Option<String>,
     /// This machine's time, microseconds since the Unix epoch.
     pub now: i64,
     /// How long everything must be locked, where that is demanded.
@@ -38,10 +40,12 @@ pub struct Holds {
     pub versions: u64,
     /// Whether there are more than were looked at.
     pub more: bool,
-    /// Delete markers, and keys that have no latest version.
+    /// How many delete markers were seen.
     pub markers: u64,
     /// The key of a chain's first object.
     pub genesis: Option<String>,
+    /// Whether the newest isn't known because there are too many.
+    pub untold: bool,
     /// The newest version: its key, its id, and the store's date of it.
     pub newest: Option<(String, Option<String>, i64)>,
     /// Size of the largest version, bytes.
@@ -161,7 +165,7 @@ impl StoreFacts {
         if holds.markers == 0 {
             return Check::pass(name, found);
         }
-        Check::warn(name, format!("{found}, {} delete markers", holds.markers))
+        Check::warn(name, format!("{found}, {more}{} delete markers", holds.markers))
             .why("a marker hides an object from everybody who reads by key; auditseal deletes nothing")
             .fix("verify says which objects are hidden; find out who deleted them")
             .command(format!("auditseal verify --store {} --vkey VKEY", self.site.shown))
@@ -200,6 +204,10 @@ impl StoreFacts {
     /// Whether the newest object is known to be firmly locked, whatever the bucket says.
     fn newest_is_firm(&self) -> bool {
         matches!(&self.newest, Some(Ok(lock)) if lock.mode == LockMode::Compliance)
+    }
+
+    fn is_newest_untold(&self) -> bool {
+        self.holds.as_ref().is_ok_and(|holds| holds.untold)
     }
 
     fn lock(&self) -> Check {
@@ -287,6 +295,12 @@ impl StoreFacts {
                 .fix("look whether there is one, and whether it is Locked")
                 .command(self.azure_container("immutability-policy show"));
         }
+        if self.is_newest_untold() {
+            return Check::unknown("lock", "nothing is locked by default; whether its writer locks the newest object isn't known")
+                .essential()
+                .fix("let the bucket lock everything")
+                .command(self.lock_command());
+        }
         // Who locks each object by --retention has no default, and may have no object yet.
         let empty = self.newest.is_none() && self.require.is_none();
         let status = if empty { Status::Warn } else { Status::Fail };
@@ -299,6 +313,17 @@ impl StoreFacts {
     fn newest_lock(&self) -> Check {
         let name = "newest-lock";
         let newest = self.holds.as_ref().ok().and_then(|holds| holds.newest.as_ref());
+        if self.is_newest_untold() {
+            return Check::unknown(name, "there are too many objects to find the newest")
+                .essential()
+                .why("what is locked by default now needn't be what was locked before")
+                .fix("verify finds it, and compares each lock with what is demanded")
+                .command(format!(
+                    "auditseal verify --store {} --vkey VKEY --require-retention {}d",
+                    self.site.shown,
+                    self.days()
+                ));
+        }
         let (Some(lock), Some((_, _, put))) = (&self.newest, newest) else {
             return Check::unknown(name, "there is no object yet")
                 .fix("worm-test puts a canary, and shows its lock")
@@ -351,10 +376,12 @@ impl StoreFacts {
         }
     }
 
+    /// Whether a rule is for any of the archive's objects. What else lies below the prefix, such as
+    /// a canary of worm-test's, may be cleaned up.
     fn covers(&self, rule: &LifecycleRule) -> bool {
         let ours = match self.site.prefix.as_str() {
-            "" => String::new(),
-            prefix => format!("{prefix}/"),
+            "" => "cluster=".to_owned(),
+            prefix => format!("{prefix}/cluster="),
         };
         rule.enabled && (ours.starts_with(&rule.prefix) || rule.prefix.starts_with(&ours))
     }
@@ -367,7 +394,7 @@ impl StoreFacts {
                 "gcloud storage buckets describe gs://{} --format='json(lifecycle_config)'",
                 self.site.bucket
             ),
-            _ => self.azure("account management-policy show"),
+            _ => self.azure("account management-policy show --resource-group RESOURCE_GROUP"),
         };
         let rules = match &self.facts.lifecycle {
             Ok(rules) => rules.iter().filter(|rule| self.covers(rule)).collect::<Vec<_>>(),
@@ -395,23 +422,23 @@ impl StoreFacts {
                 .fix("leave older versions alone, or lock them for as long as the archive is kept")
                 .command(show);
         }
-        let slow = |rule: &&&LifecycleRule| {
-            let class = rule.moves_to.as_deref().unwrap_or_default();
-            matches!(class, "GLACIER" | "DEEP_ARCHIVE")
+        let moving: Vec<_> = rules.iter().filter(|rule| !rule.moves_to.is_empty()).collect();
+        let moves = |rule: &LifecycleRule| {
+            format!("{} moves objects to {}", named(rule), rule.moves_to.join(", then "))
         };
-        if let Some(rule) = rules.iter().find(slow) {
-            return Check::warn(name, format!("{} moves objects to a tier that must be restored", named(rule)))
+        let slow = |class: &String| matches!(class.as_str(), "GLACIER" | "DEEP_ARCHIVE");
+        if let Some(rule) = moving.iter().find(|rule| rule.moves_to.iter().any(slow)) {
+            return Check::warn(name, format!("{}, where they must be restored", moves(rule)))
                 .why("verify and cat can't read them until then; the agent needs the genesis and the newest at once")
                 .fix("move only what is old, not date=1970-01-01; GLACIER_IR can be read at once")
                 .command(show);
         }
-        Check::pass(
-            name,
-            format!(
-                "no rule touches the archive ({} in all)",
-                self.facts.lifecycle.as_ref().map_or(0, Vec::len)
-            ),
-        )
+        if !moving.is_empty() {
+            let moves: Vec<_> = moving.iter().map(|rule| moves(rule)).collect();
+            return Check::pass(name, format!("{}; none expires any", moves.join("; ")));
+        }
+        let all = self.facts.lifecycle.as_ref().map_or(0, Vec::len);
+        Check::pass(name, format!("no rule touches the archive ({all} in all)"))
     }
 
     fn public(&self) -> Check {
@@ -438,7 +465,10 @@ impl StoreFacts {
             Ok(excess) if excess.is_empty() => Check::pass(name, "none that a writer shouldn't have"),
             Ok(excess) => Check::warn(name, format!("more than a writer needs: {}", excess.join(", ")))
                 .why("if these are the agent's credentials, whoever takes over a node has them too")
-                .fix("give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more"),
+                .fix(match self.site.provider {
+                    Provider::Azure => "give the agent an identity with a role of its own that neither overwrites nor deletes; of a signature's permissions it needs r, c and l",
+                    _ => "give the agent roles/storage.objectCreator and roles/storage.objectViewer, nothing more",
+                }),
             Err(error) => Check::unknown(name, error.to_string())
                 .fix("worm-test tries what they allow, on an object of its own; run it with the agent's credentials")
                 .command(self.worm_test()),
@@ -508,7 +538,7 @@ impl StoreFacts {
             Provider::Google => GOOGLE_PUT,
             _ => AZURE_PUT,
         };
-        if self.endpoint.is_none() {
+        if self.server.is_none() {
             let found = format!("{} by the cloud's documentation, a batch has {batch}", size(said));
             return Check::pass(name, found);
         }
@@ -527,10 +557,13 @@ impl StoreFacts {
             Ok(time) => *time,
             Err(error) => return Check::unanswered(name, error),
         };
-        let off = Duration::from_micros(self.now.abs_diff(time));
-        let side = if self.now > time { "ahead of" } else { "behind" };
+        // The store wrote its date at some moment between request and answer, in whole seconds.
+        let (off, side) = match time.store > time.answered {
+            true => (time.store.abs_diff(time.answered), "behind"),
+            false => (time.asked.max(time.store).abs_diff(time.store), "ahead of"),
+        };
+        let off = Duration::from_micros(off);
         let found = format!("{} {side} the store's", span(off));
-        // The store's date has whole seconds, and the answer took its time.
         match off.as_secs() {
             0..10 => Check::pass(name, "agrees with the store's"),
             10..300 => Check::warn(name, found)

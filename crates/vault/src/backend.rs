@@ -415,6 +415,26 @@ impl Store for Backend {
         entries.map_ok(info).boxed()
     }
 
+    fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
+        let call = self.call(Operation::List, start);
+        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let Home::Cloud(cloud) = &self.home else {
+            return listing::fold(self.list(parent).map_ok(|info| info.key).boxed(), start);
+        };
+        let name = start.rsplit('/').next().unwrap_or_default();
+        let checked = [parent, name].into_iter().try_for_each(key::check_prefix);
+        if let Err(why) = checked {
+            let error = call.error(Kind::Invalid, why);
+            return stream::once(async { Err(error) }).boxed();
+        }
+        let root = match self.location.prefix.as_str() {
+            "" => start.to_owned(),
+            prefix => format!("{prefix}/{start}"),
+        };
+        let entries = listing::list(call, Arc::clone(cloud), root, What::Folders);
+        listing::fold(entries.map_ok(|entry| entry.key).boxed(), start)
+    }
+
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
         self.entries(Operation::Versions, prefix, What::Versions)
     }
@@ -430,6 +450,13 @@ impl Store for Backend {
                 self.fetch(&call, &path, head).await?;
                 Ok(Lock::NONE)
             }
+        }
+    }
+
+    fn endpoint(&self) -> Option<String> {
+        match &self.home {
+            Home::Cloud(cloud) => cloud.endpoint.clone(),
+            Home::Directory(_) => None,
         }
     }
 

@@ -161,7 +161,13 @@ impl<'a> Builder<'a> {
     ) -> Result<Home, Error> {
         let client = self.connector().connect(&self.client_for(endpoint));
         let client = client.map_err(|error| self.refused(&error))?;
-        Ok(Home::Cloud(Arc::new(Cloud { dialect, client, signer: Arc::new(signer) })))
+        Ok(Home::Cloud(Arc::new(Cloud {
+            dialect,
+            client,
+            signer: Arc::new(signer),
+            endpoint: endpoint.map(str::to_owned),
+            clock: self.options.clock,
+        })))
     }
 
     fn s3(&self, bucket: &str) -> Result<Opened, Error> {

@@ -13,6 +13,7 @@ use object_store::client::{
 
 use crate::answer::{Answer, Failure, What};
 use crate::pace::Pace;
+use crate::pages::unescape;
 use crate::request::{Extra, Small};
 use crate::text::looks_like_html;
 
@@ -51,6 +52,7 @@ impl HttpService for Guard {
             extra.apply(&mut request).await?;
         }
         let purpose = Purpose::of(&request);
+        let confidential = Confidential::of(&request);
         let ranged = request.headers().contains_key("range");
         let failed = |what: What| {
             let kind = match what {
@@ -95,7 +97,7 @@ impl HttpService for Guard {
             parts.status.as_u16(),
             header("x-ms-error-code"),
             header("x-amz-bucket-region"),
-            &String::from_utf8_lossy(&bytes),
+            &confidential.hide(&String::from_utf8_lossy(&bytes)),
         );
         Err(failed(What::Answer(answer)))
     }
@@ -133,6 +135,38 @@ pub(crate) fn transport(error: &HttpError) -> What {
 /// Time to connect, including name resolution and TLS.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What of a request must not be quoted by its answer's error: debugging proxies and token
+/// endpoints repeat what they were sent.
+struct Confidential(Vec<String>);
+
+impl Confidential {
+    fn of(request: &HttpRequest) -> Self {
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let mut found: Vec<_> = ["authorization", "x-amz-security-token"]
+            .iter()
+            .filter_map(|name| header(name))
+            .collect();
+        let form = header("content-type").is_some_and(|kind| kind.ends_with("form-urlencoded"));
+        let body = request.body().as_bytes().filter(|_| form);
+        let body = body.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        let secret = |name: &str| {
+            ["secret", "token", "assertion", "password"].iter().any(|word| name.contains(word))
+        };
+        let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
+        found.extend(pairs.filter(|(name, _)| secret(name)).map(|(_, value)| value));
+        // The scheme before a token is none of it. What is short isn't secret, and would be found
+        // in harmless words.
+        let found = found.into_iter().filter_map(|text| text.split(' ').next_back());
+        let decoded = |text: &str| unescape(text, true);
+        let found = found.flat_map(|text| [text.to_owned(), decoded(text)]);
+        Self(found.filter(|text| text.len() >= 8).collect())
+    }
+
+    fn hide(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+}
+
 /// The last two links of an error's chain: the outer ones only say that a request failed.
 pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut outer: Option<String> = None;
@@ -145,10 +179,27 @@ pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
         }
         next = source.source();
     }
-    match outer {
+    let text = match outer {
         Some(outer) if outer.contains(&inner) => outer,
         Some(outer) => format!("{outer}: {inner}"),
         None => inner,
+    };
+    without_quotation(text, error)
+}
+
+/// A parser of JSON quotes what it found where it didn't expect it, which may be the token that an
+/// endpoint handed out.
+fn without_quotation(text: String, error: &(dyn StdError + 'static)) -> String {
+    let mut link = Some(error);
+    while let Some(at) = link.filter(|at| !at.is::<serde_json::Error>()) {
+        link = at.source();
+    }
+    let Some(said) = link.map(ToString::to_string) else { return text };
+    match (said.find('"'), said.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            text.replace(&said, &format!("{}***{}", &said[..=first], &said[last..]))
+        }
+        _ => text,
     }
 }
 

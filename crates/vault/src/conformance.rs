@@ -180,6 +180,18 @@ async fn listing(store: &dyn Store) -> Result<(), Failed> {
         let found = keys(store, prefix).await?;
         require(found == expected, &format!("below {prefix:?} it lists {found:?}"))?;
     }
+    for (start, expected) in [
+        ("list/a/b", &["list/a/b", "list/a/b=c.d", "list/a/bc"][..]),
+        ("list/a/b=", &["list/a/b=c.d"]),
+        ("list/a/b/", &["list/a/b/c"]),
+        ("list/", &["list/a"]),
+        ("list", &["list"]),
+        ("list/a/no", &[]),
+    ] {
+        let mut found: Vec<_> = store.folders(start).try_collect().await?;
+        found.sort();
+        require(found == expected, &format!("as folders at {start:?} it lists {found:?}"))?;
+    }
     let infos: Vec<ObjectInfo> = store.list("list/a/bc").try_collect().await?;
     require(infos.iter().all(|info| info.size == 11), "a listed size is wrong")?;
     require(keys(store, "").await?.len() >= 8, "the listing of everything is short")

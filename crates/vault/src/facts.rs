@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use object_store::azure::AzureCredential;
 use object_store::client::HttpError;
 use reqwest::Method;
 use serde::Deserialize;
 
 use crate::backend::Call;
 use crate::error::{Error, Kind};
-use crate::request::{Cloud, Dialect, Reply};
+use crate::request::{Cloud, Dialect, Reply, Signer};
 use crate::store::LockMode;
 use crate::xml::{self, Fields, Page};
 use crate::{date, translate};
@@ -19,8 +20,8 @@ pub type Fact<T> = Result<T, Error>;
 /// What a bucket or container is set to do. Nothing in it is more than the store's word.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The store's own time, microseconds since the Unix epoch.
-    pub time: Fact<i64>,
+    /// The store's own time.
+    pub time: Fact<StoreTime>,
     /// Whether it keeps versions.
     pub versioning: Fact<Versioning>,
     /// How it locks what is put.
@@ -37,6 +38,18 @@ pub struct Facts {
     pub uniform_access: Fact<Option<bool>>,
     /// What these credentials may do to the bucket that no writer of an archive should.
     pub excess: Fact<Vec<String>>,
+}
+
+/// A store's date of an answer, beside this machine's times of the exchange; all in microseconds
+/// since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreTime {
+    /// The store's date, which has whole seconds.
+    pub store: i64,
+    /// When the request was sent.
+    pub asked: i64,
+    /// When the answer was there.
+    pub answered: i64,
 }
 
 /// Whether a bucket keeps versions.
@@ -74,8 +87,8 @@ pub struct LifecycleRule {
     pub expires: bool,
     /// Whether it destroys versions that aren't the latest.
     pub expires_versions: bool,
-    /// The storage class that it moves objects to.
-    pub moves_to: Option<String>,
+    /// The storage classes that it moves objects, or their older versions, to.
+    pub moves_to: Vec<String>,
 }
 
 impl Facts {
@@ -223,7 +236,7 @@ impl Asking<'_> {
             time,
             versioning: Ok(if on { Versioning::On } else { Versioning::Off }),
             lock,
-            lifecycle: Ok(rules.into_iter().map(GoogleRule::plain).collect()),
+            lifecycle: Ok(rules.iter().flat_map(GoogleRule::plain).collect()),
             private: Ok(access.public_access_prevention == "enforced"),
             encryption: Ok(bucket.encryption.and_then(|key| key.default_kms_key_name)),
             soft_delete: Ok(Duration::from_secs(kept.parse().unwrap_or(0))),
@@ -267,7 +280,7 @@ impl Asking<'_> {
             encryption: Ok((!default).then(|| scope.to_owned())),
             soft_delete: Err(untold()),
             uniform_access: Ok(None),
-            excess: Err(self.untold("Azure's storage service has no question for what one may do")),
+            excess: self.azure_excess().await,
         }
     }
 
@@ -300,13 +313,56 @@ impl Asking<'_> {
         xml::page(&reply.body, root, records).map_err(|why| self.unreadable(&why))
     }
 
-    fn time(&self, reply: &Reply) -> Fact<i64> {
-        date::parse(reply.header("date")).ok_or_else(|| self.unreadable("it has no date"))
+    fn time(&self, reply: &Reply) -> Fact<StoreTime> {
+        let store = date::parse(reply.header("date"));
+        let store = store.ok_or_else(|| self.unreadable("it has no date"))?;
+        Ok(StoreTime { store, asked: reply.asked, answered: reply.answered })
+    }
+
+    /// What Azure's credentials may do, as far as they say so themselves.
+    async fn azure_excess(&self) -> Fact<Vec<String>> {
+        let untold = "Azure's storage service has no question for what one may do";
+        let Signer::Azure { credentials, .. } = &*self.cloud.signer else {
+            return Err(self.untold(untold));
+        };
+        let credential = credentials.get_credential().await;
+        match credential.as_deref() {
+            Ok(AzureCredential::AccessKey(_)) => {
+                Ok(vec!["everything, for this is the account's key".to_owned()])
+            }
+            Ok(AzureCredential::SASToken(parts)) => {
+                let excess = signature_excess(parts);
+                excess.ok_or_else(|| self.untold("the signature's permissions are elsewhere"))
+            }
+            _ => Err(self.untold(untold)),
+        }
     }
 
     fn unreadable(&self, why: &str) -> Error {
         self.call.error(Kind::Unavailable, &format!("the answer can't be understood: {why}"))
     }
+}
+
+/// What a shared access signature permits beyond reading, listing and creating. None when that is
+/// in a policy that it only names. Only our own words leave here, nothing of the signature.
+fn signature_excess(parts: &[(String, String)]) -> Option<Vec<String>> {
+    let of = |name: &str| parts.iter().find(|(is, _)| is == name).map(|(_, text)| text.as_str());
+    let permissions = of("sp")?;
+    // For an account's signature `p` concerns queues.
+    let whole_account = of("ss").is_some();
+    let excess = [
+        ('w', "w (overwrite)"),
+        ('d', "d (delete)"),
+        ('x', "x (delete versions)"),
+        ('y', "y (delete for good)"),
+        ('m', "m (move)"),
+        ('o', "o (change owners)"),
+        ('p', "p (change permissions)"),
+        ('i', "i (change immutability policies and legal holds)"),
+    ];
+    let granted = |letter| permissions.contains(letter) && !(letter == 'p' && whole_account);
+    let found = excess.iter().filter(|(letter, _)| granted(*letter));
+    Some(found.map(|(_, words)| (*words).to_owned()).collect())
 }
 
 /// S3's words for a setting that was never made.
@@ -339,7 +395,8 @@ fn s3_rule(fields: &Fields) -> LifecycleRule {
     };
     let prefixes = ["Prefix", "Filter/Prefix", "Filter/And/Prefix"];
     let prefix = prefixes.iter().map(|name| text(fields, name)).find(|prefix| !prefix.is_empty());
-    let class = text(fields, "Transition/StorageClass");
+    let moves = ["Transition/StorageClass", "NoncurrentVersionTransition/StorageClass"];
+    let classes = moves.iter().flat_map(|name| xml::all(fields, name)).map(str::trim);
     LifecycleRule {
         id: text(fields, "ID"),
         enabled: text(fields, "Status") == "Enabled",
@@ -347,7 +404,7 @@ fn s3_rule(fields: &Fields) -> LifecycleRule {
         // Removing markers that hide nothing any more removes no object.
         expires: has("Expiration/Days") || has("Expiration/Date"),
         expires_versions: has("NoncurrentVersionExpiration"),
-        moves_to: Some(class).filter(|class| !class.is_empty()),
+        moves_to: classes.filter(|class| !class.is_empty()).map(str::to_owned).collect(),
     }
 }
 
@@ -407,21 +464,24 @@ struct GoogleCondition {
 }
 
 impl GoogleRule {
-    fn plain(self) -> LifecycleRule {
+    /// The rule once for each beginning of keys that it covers.
+    fn plain(&self) -> Vec<LifecycleRule> {
         let deletes = self.action.r#type == "Delete";
         let newer = self.condition.num_newer_versions.unwrap_or(0) > 0;
-        LifecycleRule {
+        let all = [String::new()];
+        let prefixes = match &self.condition.matches_prefix[..] {
+            [] => &all[..],
+            some => some,
+        };
+        let rule = |prefix: &String| LifecycleRule {
             id: String::new(),
             enabled: true,
-            // A rule with several is at least as wide as what they begin with in common.
-            prefix: match &self.condition.matches_prefix[..] {
-                [one] => one.clone(),
-                _ => String::new(),
-            },
+            prefix: prefix.clone(),
             expires: deletes && self.condition.is_live != Some(false) && !newer,
             expires_versions: deletes && self.condition.is_live != Some(true),
-            moves_to: self.action.storage_class,
-        }
+            moves_to: self.action.storage_class.iter().cloned().collect(),
+        };
+        prefixes.iter().map(rule).collect()
     }
 }
 
@@ -460,4 +520,37 @@ struct GoogleKey {
 struct GoogleSoftDelete {
     #[serde(default)]
     retention_duration_seconds: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_signature_permits_beyond_a_writers_needs() {
+        let excess = |token: &str| {
+            let pairs = token.split('&').filter_map(|pair| pair.split_once('='));
+            let pairs: Vec<_> = pairs.map(|(name, text)| (name.into(), text.into())).collect();
+            signature_excess(&pairs)
+        };
+        let words = |words: &[&str]| Some(words.iter().map(|&word| word.to_owned()).collect());
+        assert_eq!(excess("sv=1&sp=rcl&sr=c&sig=abc"), words(&[]));
+        assert_eq!(excess("sp=racwl&sig=abc"), words(&["w (overwrite)"]));
+        assert_eq!(
+            excess("sp=rwdxyi&sig=abc"),
+            words(&[
+                "w (overwrite)",
+                "d (delete)",
+                "x (delete versions)",
+                "y (delete for good)",
+                "i (change immutability policies and legal holds)",
+            ])
+        );
+        assert_eq!(
+            excess("sp=rclmop"),
+            words(&["m (move)", "o (change owners)", "p (change permissions)"])
+        );
+        assert_eq!(excess("ss=bq&srt=co&sp=rclupft"), words(&[]));
+        assert_eq!(excess("si=policy&sig=abc"), None);
+    }
 }

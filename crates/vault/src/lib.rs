@@ -41,7 +41,7 @@ mod xml;
 pub use attack::{Answer, Attacker, Attempt, Bytes as CanaryBytes, Look, Seen};
 pub use canary::{Canary, canary};
 pub use error::{Error, Kind, Operation};
-pub use facts::{BucketLock, Fact, Facts, LifecycleRule, Versioning};
+pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
 pub use file::ObjectFile;
 pub use options::{Encryption, Options, Retention, open};
 pub use page::{Page, PageOptions};

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use futures::StreamExt;
+use futures::future::ready;
 use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
 
 use crate::backend::Call;
@@ -24,9 +25,29 @@ pub(crate) enum What {
     Objects,
     /// All versions and markers.
     Versions,
+    /// Of all keys that go on alike up to the next `/` one, or that beginning.
+    Folders,
 }
 
-/// Lists what lies below `root`, a path in the bucket without slashes around it.
+/// Cuts keys after the next `/` behind `start`, and yields each folder found so once. Servers that
+/// know no delimiter list what lies in the folders.
+pub(crate) fn fold(
+    keys: BoxStream<'static, Result<String, Error>>,
+    start: &str,
+) -> BoxStream<'static, Result<String, Error>> {
+    let start = start.to_owned();
+    let mut seen = HashSet::new();
+    let mut folder = move |key: String| {
+        let (name, _) = key.strip_prefix(&start)?.split_once('/')?;
+        let folder = format!("{start}{name}");
+        let named = !folder.is_empty() && !folder.ends_with('/');
+        (named && seen.insert(folder.clone())).then_some(folder)
+    };
+    keys.try_filter_map(move |key| ready(Ok(folder(key)))).boxed()
+}
+
+/// Lists what lies below `root`, a path in the bucket without slashes around it; folders that begin
+/// with it.
 pub(crate) fn list(
     call: Call,
     cloud: Arc<Cloud>,
@@ -101,6 +122,10 @@ impl Listing {
     /// The entry with its key below the store's prefix.
     fn ours(&self, mut entry: Version) -> Result<Option<Version>, Error> {
         let root = self.root.as_str();
+        if self.what == What::Folders && entry.key.starts_with(root) {
+            entry.key = self.call.backend.key(&entry.key).to_owned();
+            return Ok(Some(entry));
+        }
         // A marker that a console left for the "folder" itself.
         if !root.is_empty() && entry.key.strip_suffix('/').unwrap_or(&entry.key) == root {
             return Ok(None);
@@ -119,7 +144,11 @@ impl Listing {
 
     async fn page(&self, begin: &Query) -> Result<Page, Error> {
         let versions = self.what == What::Versions;
-        let below = if self.root.is_empty() { String::new() } else { format!("{}/", self.root) };
+        let folders = self.what == What::Folders;
+        let below = match self.root.as_str() {
+            root if root.is_empty() || folders => root.to_owned(),
+            root => format!("{root}/"),
+        };
         let (base, fixed): (&str, &[(&str, &str)]) = match (&self.cloud.dialect, versions) {
             (Dialect::S3 { bucket }, true) => {
                 (bucket, &[("versions", ""), ("encoding-type", "url")])
@@ -144,6 +173,9 @@ impl Listing {
         if !below.is_empty() {
             query.push(("prefix", &below));
         }
+        if folders {
+            query.push(("delimiter", "/"));
+        }
         query.extend(begin.iter().map(|(name, value)| (*name, value.as_str())));
         let reply = self
             .cloud
@@ -151,6 +183,8 @@ impl Listing {
             .await
             .map_err(|error| self.call.http(&error))?;
         let read = match (&self.cloud.dialect, versions) {
+            (Dialect::Azure { .. }, _) if folders => pages::azure_folders(&reply.body),
+            _ if folders => pages::s3_folders(&reply.body),
             (Dialect::S3 { .. }, true) => pages::s3_versions(&reply.body),
             (Dialect::S3 { .. } | Dialect::Google { .. }, false) => pages::s3_objects(&reply.body),
             (Dialect::Google { .. }, true) => pages::google_versions(&reply.body),

@@ -26,12 +26,49 @@ pub(crate) fn s3_objects(body: &[u8]) -> Result<Page, String> {
         entry.latest = true;
         Ok(entry)
     });
-    let next = filled(&page.fields, "NextContinuationToken")
+    let next = s3_next(&page.fields)?;
+    Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
+}
+
+fn s3_next(fields: &Fields) -> Result<Option<Query>, String> {
+    let next = filled(fields, "NextContinuationToken")
         .map(|token| vec![("continuation-token", token.to_owned())]);
-    if next.is_none() && is_true(&page.fields, "IsTruncated") {
+    if next.is_none() && is_true(fields, "IsTruncated") {
         return Err("it is cut short and doesn't say where it goes on".to_owned());
     }
+    Ok(next)
+}
+
+/// S3's and Google's answer to `?list-type=2` with a delimiter: folders, and objects beside them.
+pub(crate) fn s3_folders(body: &[u8]) -> Result<Page, String> {
+    let page = xml::page(body, "ListBucketResult", &["CommonPrefixes", "Contents"])?;
+    let encoded = is_encoded(&page.fields);
+    let next = s3_next(&page.fields)?;
+    let entries = page.records.iter().map(|(element, fields)| {
+        let name = if element == "Contents" { "Key" } else { "Prefix" };
+        let key = filled(fields, name).ok_or("an entry has no name")?;
+        Ok(folder(decoded(key, encoded)))
+    });
     Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
+}
+
+/// Azure's answer to `comp=list` with a delimiter.
+pub(crate) fn azure_folders(body: &[u8]) -> Result<Page, String> {
+    let page = xml::page(body, "EnumerationResults", &["BlobPrefix", "Blob"])?;
+    let entries = page.records.iter().map(|(_, fields)| Ok(folder(azure_name(fields)?)));
+    let next = filled(&page.fields, "NextMarker").map(|marker| vec![("marker", marker.to_owned())]);
+    Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
+}
+
+/// Of a folder nothing but its name is told.
+fn folder(key: String) -> Version {
+    Version { key, id: None, size: 0, modified: 0, latest: true, marker: false, archived: false }
+}
+
+fn azure_name(fields: &Fields) -> Result<String, String> {
+    let name = filled(fields, "Name").ok_or("an entry has no name")?;
+    let encoded = fields.contains_key("Name@encoded");
+    Ok(if encoded { unescape(name, false) } else { name.to_owned() })
 }
 
 /// S3's answer to `?versions`.
@@ -79,15 +116,11 @@ pub(crate) fn azure(body: &[u8], versions: bool) -> Result<Page, String> {
     let page = xml::page(body, "EnumerationResults", &["Blob"])?;
     let mut entries = Vec::with_capacity(page.records.len());
     for (_, fields) in &page.records {
-        let name = filled(fields, "Name").ok_or("an entry has no name")?;
+        let key = azure_name(fields)?;
         let deleted = is_true(fields, "Deleted");
         let id = filled(fields, "VersionId").filter(|_| versions);
         entries.push(Version {
-            key: if fields.contains_key("Name@encoded") {
-                unescape(name, false)
-            } else {
-                name.to_owned()
-            },
+            key,
             id: id.map(str::to_owned),
             size: size(filled(fields, "Properties/Content-Length"))?,
             modified: date_of(filled(fields, "Properties/Last-Modified"))?,
@@ -173,7 +206,7 @@ fn decoded(key: &str, encoded: bool) -> String {
 }
 
 /// Undoes percent-encoding; what isn't any stays as it is, for the key is somebody else's anyway.
-fn unescape(text: &str, plus: bool) -> String {
+pub(crate) fn unescape(text: &str, plus: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -250,6 +283,26 @@ mod tests {
                 format!("<ListVersionsResult><Version>{entry}</Version></ListVersionsResult>");
             assert!(s3_versions(xml.as_bytes()).unwrap_err().contains(why), "{entry}");
         }
+    }
+
+    #[test]
+    fn folders_and_what_lies_beside_them() {
+        let keys = |page: Result<Page, String>| {
+            let page = page.unwrap();
+            let keys: Vec<_> = page.entries.into_iter().map(|entry| entry.key).collect();
+            (keys, page.next)
+        };
+        let s3 = s3_folders(
+            b"<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken><Contents><Key>a%3Dx</Key></Contents><CommonPrefixes><Prefix>a%3Db/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>a%3Dc/</Prefix></CommonPrefixes></ListBucketResult>",
+        );
+        let next = Some(vec![("continuation-token", "t".to_owned())]);
+        assert_eq!(keys(s3), (["a=x", "a=b/", "a=c/"].map(str::to_owned).to_vec(), next));
+        let azure = azure_folders(
+            b"<EnumerationResults><Blobs><BlobPrefix><Name>a=b/</Name></BlobPrefix><Blob><Name>a=x</Name></Blob></Blobs><NextMarker/></EnumerationResults>",
+        );
+        assert_eq!(keys(azure), (["a=b/", "a=x"].map(str::to_owned).to_vec(), None));
+        let cut = "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>";
+        assert!(s3_folders(cut.as_bytes()).unwrap_err().contains("where it goes on"));
     }
 
     #[test]

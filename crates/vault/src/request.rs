@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
@@ -13,6 +14,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, Head
 use reqwest::{Method, Url};
 
 use crate::answer::{Failure, What};
+use crate::date;
 
 /// Marks a request as one of ours, whose answer is small whatever it asks for.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +138,10 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// When it was asked for and when it was there, by this machine's clock: microseconds since the
+    /// Unix epoch.
+    pub(crate) asked: i64,
+    pub(crate) answered: i64,
 }
 
 impl Reply {
@@ -151,6 +157,9 @@ pub(crate) struct Cloud {
     pub(crate) dialect: Dialect,
     pub(crate) client: HttpClient,
     pub(crate) signer: Arc<Signer>,
+    /// The server instead of the cloud's own, without credentials.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) clock: fn() -> SystemTime,
 }
 
 impl Cloud {
@@ -206,9 +215,14 @@ impl Cloud {
         request.headers_mut().extend(headers);
         request.extensions_mut().insert(Small);
         self.signer.sign(&mut request, &digest).await.map_err(unsigned)?;
+        let now = || date::micros((self.clock)());
+        // Not earlier: getting credentials takes its time.
+        let asked = now();
         let (parts, body) = self.client.execute(request).await?.into_parts();
+        let answered = now();
         let body = body.bytes().await?;
-        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+        let status = parts.status.as_u16();
+        Ok(Reply { status, headers: parts.headers, body, asked, answered })
     }
 }
 

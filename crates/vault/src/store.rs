@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
-use crate::{Error, Facts, Kind, ObjectFile, Operation};
+use crate::{Error, Facts, Kind, ObjectFile, Operation, listing};
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +160,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// [`Store::put_new`] would refuse (`a//b`) are somebody else's, and listed as they are.
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>>;
 
+    /// Lists the folders whose paths begin with `start`, which may end within a name: `cluster=`,
+    /// `a/b/date=2026`. A folder is what of a key comes before the next `/`; each is listed once,
+    /// and only while it holds an object that isn't hidden.
+    ///
+    /// As [`Store::list`] otherwise.
+    fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
+        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
+        listing::fold(self.list(parent).map_ok(|object| object.key).boxed(), start)
+    }
+
     /// Lists every version and every delete marker below `prefix`, in no particular order; in a
     /// store without versions each object once, as its latest and with no id.
     ///
@@ -170,6 +181,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
+
+    /// The server that is asked instead of the cloud's own, by an option or by the environment.
+    fn endpoint(&self) -> Option<String> {
+        None
+    }
 
     /// Reads how the bucket is set up, and changes nothing: each setting, or why it isn't known.
     async fn facts(&self) -> Facts {

@@ -49,13 +49,15 @@ pub(crate) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a 
 }
 
 /// What introduces a secret in a URL or a header; compared in lower case.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 11] = [
     "sig=",
     "signature=",
     "x-amz-security-token=",
     "x-amz-credential=",
     "access_token=",
     "client_secret=",
+    "refresh_token=",
+    "assertion=",
     "password=",
     "bearer ",
     "sharedkey ",

@@ -26,7 +26,7 @@ const RECORDS: usize = 5000;
 const FIELDS: usize = 200;
 
 /// Reads a document whose root is `root`, with an element of each of the names in `records` as a
-/// record. Of a field that is there twice the first counts.
+/// record. Of a field that is there twice the first counts; [`all`] gives the others too.
 ///
 /// # Errors
 /// A sentence when it is anything else, cut short, or larger than any store's page.
@@ -51,6 +51,13 @@ pub(crate) fn page(xml: &[u8], root: &str, records: &[&str]) -> Result<Page, Str
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
         }
     }
+}
+
+/// All texts of a field, in their order.
+pub(crate) fn all<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'a str> {
+    let again = format!("{name}#");
+    let more = fields.range(again.clone()..).take_while(move |(at, _)| at.starts_with(&again));
+    fields.get(name).into_iter().chain(more.map(|(_, text)| text)).map(String::as_str)
 }
 
 /// One of the five entities that every document has, or a character by its number.
@@ -127,8 +134,12 @@ impl Builder<'_> {
         if fields.len() >= FIELDS {
             return Err("its XML has too many fields".to_owned());
         }
-        let name = self.path.get(outside..).unwrap_or_default().join("/") + suffix;
-        fields.entry(name).or_insert(text);
+        let mut name = self.path.get(outside..).unwrap_or_default().join("/") + suffix;
+        if fields.contains_key(&name) {
+            // No element's name has a '#'. Of equal length, so that they sort as they came.
+            name = format!("{name}#{:03}", fields.len());
+        }
+        fields.insert(name, text);
         Ok(())
     }
 
@@ -155,7 +166,7 @@ mod tests {
     #[test]
     fn records_and_fields() {
         let page = read(
-            "<?xml version=\"1.0\"?>\n<R xmlns=\"x\">\n <Name>b</Name> <V> <K>a&amp;b &#x41;<![CDATA[<]]></K><O><I>1</I></O><V>in</V></V>\n<M><K> s </K><K>again</K></M><E/><More>true</More></R>\n",
+            "<?xml version=\"1.0\"?>\n<R xmlns=\"x\">\n <Name>b</Name> <V> <K>a&amp;b &#x41;<![CDATA[<]]></K><O><I>1</I></O><V>in</V></V>\n<M><K> s </K><K>again</K><L>x</L><K>and again</K></M><E/><More>true</More></R>\n",
         )
         .unwrap();
         let field = |fields: &Fields, name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -164,6 +175,9 @@ mod tests {
         assert_eq!((name.as_str(), field(fields, "K").as_str()), ("V", "a&b A<"));
         assert_eq!((field(fields, "O/I"), field(fields, "V")), ("1".into(), "in".into()));
         assert_eq!(field(&page.records[1].1, "K"), " s ", "as it is, and the first counts");
+        let keys: Vec<_> = all(&page.records[1].1, "K").collect();
+        assert_eq!(keys, [" s ", "again", "and again"]);
+        assert_eq!(all(&page.records[1].1, "none").count(), 0);
         assert_eq!(field(&page.fields, "More"), "true");
         assert_eq!(page.fields.get("E").map(String::as_str), Some(""));
         assert!(

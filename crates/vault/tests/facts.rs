@@ -32,7 +32,7 @@ fn rule(id: &str, prefix: &str) -> LifecycleRule {
         prefix: prefix.to_owned(),
         expires: false,
         expires_versions: false,
-        moves_to: None,
+        moves_to: vec![],
     }
 }
 
@@ -51,7 +51,7 @@ fn of_a_locked_s3_bucket() {
                 ),
                 (
                     "lifecycle",
-                    "<LifecycleConfiguration><Rule><ID>cold</ID><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Transition><Days>30</Days><StorageClass>GLACIER</StorageClass></Transition></Rule><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>9</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule><Rule><ID>markers</ID><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>",
+                    "<LifecycleConfiguration><Rule><ID>cold</ID><Status>Enabled</Status><Filter><Prefix>a/</Prefix></Filter><Transition><Days>30</Days><StorageClass>GLACIER_IR</StorageClass></Transition><Transition><Days>90</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition><NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays><StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition></Rule><Rule><ID>old</ID><Status>Enabled</Status><Filter/><Expiration><Days>9</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule><Rule><ID>markers</ID><Status>Disabled</Status><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule></LifecycleConfiguration>",
                 ),
                 (
                     "publicAccessBlock",
@@ -65,12 +65,15 @@ fn of_a_locked_s3_bucket() {
             xml_error("500 Oops", "InternalError"),
         );
         let facts = server.open("s3://bucket/some/prefix").facts().await;
-        assert_eq!(facts.time.unwrap(), 1_792_567_680_000_000);
+        let time = facts.time.unwrap();
+        assert_eq!(time.store, 1_792_567_680_000_000);
+        assert!(0 < time.asked && time.asked <= time.answered);
         assert_eq!(facts.versioning.unwrap(), Versioning::On);
         let period = Some(730 * DAY);
         let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period };
         assert_eq!(facts.lock.unwrap(), lock);
-        let cold = LifecycleRule { moves_to: Some("GLACIER".into()), ..rule("cold", "a/") };
+        let classes = ["GLACIER_IR", "DEEP_ARCHIVE", "GLACIER"].map(str::to_owned).to_vec();
+        let cold = LifecycleRule { moves_to: classes, ..rule("cold", "a/") };
         let old = LifecycleRule { expires: true, expires_versions: true, ..rule("old", "") };
         let markers = LifecycleRule { enabled: false, ..rule("markers", "") };
         assert_eq!(facts.lifecycle.unwrap(), [cold, old, markers]);
@@ -119,16 +122,17 @@ async fn of_a_google_bucket() {
     let server = Server::fixed(answer(
         "200 OK",
         DATE,
-        "{\"versioning\":{\"enabled\":true},\"retentionPolicy\":{\"retentionPeriod\":\"172800\",\"isLocked\":true},\"lifecycle\":{\"rule\":[{\"action\":{\"type\":\"Delete\"},\"condition\":{\"age\":9,\"matchesPrefix\":[\"a/\"]}},{\"action\":{\"type\":\"Delete\"},\"condition\":{\"numNewerVersions\":3}},{\"action\":{\"type\":\"SetStorageClass\",\"storageClass\":\"ARCHIVE\"}}]},\"iamConfiguration\":{\"publicAccessPrevention\":\"enforced\"},\"encryption\":{\"defaultKmsKeyName\":\"k\"},\"softDeletePolicy\":{\"retentionDurationSeconds\":\"604800\"}}",
+        "{\"versioning\":{\"enabled\":true},\"retentionPolicy\":{\"retentionPeriod\":\"172800\",\"isLocked\":true},\"lifecycle\":{\"rule\":[{\"action\":{\"type\":\"Delete\"},\"condition\":{\"age\":9,\"matchesPrefix\":[\"a/\",\"b/\"]}},{\"action\":{\"type\":\"Delete\"},\"condition\":{\"numNewerVersions\":3}},{\"action\":{\"type\":\"SetStorageClass\",\"storageClass\":\"ARCHIVE\"}}]},\"iamConfiguration\":{\"publicAccessPrevention\":\"enforced\"},\"encryption\":{\"defaultKmsKeyName\":\"k\"},\"softDeletePolicy\":{\"retentionDurationSeconds\":\"604800\"}}",
     ));
     let facts = server.open("gs://bucket").facts().await;
     assert_eq!(server.requests()[0].target, "/storage/v1/b/bucket");
     let lock = BucketLock { enabled: true, mode: LockMode::Compliance, period: Some(2 * DAY) };
     assert_eq!((facts.lock.unwrap(), facts.versioning.unwrap()), (lock, Versioning::On));
     let all = LifecycleRule { expires: true, expires_versions: true, ..rule("", "a/") };
+    let too = LifecycleRule { prefix: "b/".to_owned(), ..all.clone() };
     let versions = LifecycleRule { expires_versions: true, ..rule("", "") };
-    let moved = LifecycleRule { moves_to: Some("ARCHIVE".into()), ..rule("", "") };
-    assert_eq!(facts.lifecycle.unwrap(), [all, versions, moved]);
+    let moved = LifecycleRule { moves_to: vec!["ARCHIVE".into()], ..rule("", "") };
+    assert_eq!(facts.lifecycle.unwrap(), [all, too, versions, moved]);
     assert!(facts.private.unwrap());
     assert_eq!(facts.encryption.unwrap().unwrap(), "k");
     assert_eq!(facts.soft_delete.unwrap(), 7 * DAY);
@@ -158,6 +162,51 @@ fn of_an_azure_container() {
         let untold = facts.versioning.unwrap_err();
         assert!(untold.hint().unwrap().contains("management interface"), "{untold}");
         assert!(facts.soft_delete.is_err() && facts.lifecycle.is_err());
+        assert_eq!(facts.excess.unwrap(), ["everything, for this is the account's key"]);
+    });
+}
+
+#[test]
+fn of_azure_with_a_signature_nothing_but_its_permissions() {
+    let signature = secret();
+    let sas = format!("?sv=2024-11-04&sr=c&sp=rcdl&sig={signature}");
+    let env = [("AZURE_STORAGE_SAS_TOKEN", sas.as_str()), ("SIGNATURE", &signature)];
+    in_child("of_azure_with_a_signature_nothing_but_its_permissions", &env, async {
+        let server = Server::fixed(answer("200 OK", DATE, ""));
+        let endpoint = Some(format!("{}/account", server.endpoint()));
+        let store = open("az://box", &Options { endpoint, ..server.options() }).unwrap();
+        let facts = store.facts().await;
+        assert!(server.requests()[0].target.contains("sig="), "the token was sent");
+        assert_eq!(*facts.excess.as_ref().unwrap(), ["d (delete)"]);
+        assert!(!format!("{facts:?}").contains(&std::env::var("SIGNATURE").unwrap()));
+    });
+}
+
+#[test]
+fn the_endpoint_is_the_options_or_the_environments() {
+    let env = [("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9/"), ("AWS_ENDPOINT_URL", "http://h:8")];
+    in_child("the_endpoint_is_the_options_or_the_environments", &env, async {
+        let endpoint = |url: &str, endpoint: Option<&str>| {
+            let endpoint = endpoint.map(str::to_owned);
+            open(url, &Options { endpoint, ..Options::default() }).unwrap().endpoint()
+        };
+        assert_eq!(endpoint("s3://bucket", None).unwrap(), "http://127.0.0.1:9");
+        assert_eq!(endpoint("s3://bucket", Some("http://h:1")).unwrap(), "http://h:1");
+        assert_eq!(endpoint("https://acc.blob.core.windows.net/c", None), None);
+    });
+}
+
+#[test]
+fn a_slow_answer_is_no_wrong_clock() {
+    with_s3_keys("a_slow_answer_is_no_wrong_clock", async {
+        let slow = Server::new(|request, stream| {
+            if request.target.ends_with("?versioning") {
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            stream.write_all(answer("200 OK", DATE, "<VersioningConfiguration/>").as_bytes()).ok();
+        });
+        let time = slow.open("s3://bucket").facts().await.time.unwrap();
+        assert!(time.answered - time.asked >= 300_000, "{time:?}");
     });
 }
 

@@ -4,12 +4,16 @@
 mod common;
 
 use std::fmt::Debug;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_vault::{Error, Options, Retention, open};
+use auditseal_vault::{Error, Options, Retention, Store, open};
 use bytes::Bytes;
-use common::{Server, answer, in_child, listed, secret, xml_error};
+use common::{Server, answer, in_child, listed, secret, tls, xml_error};
 use futures::TryStreamExt;
+use tracing_subscriber::fmt::MakeWriter;
 
 const NAMES: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -103,6 +107,163 @@ fn of_azure() {
         check(&["SIGNATURE"], &store.lock("k", None).await.unwrap_err());
         check(&["SIGNATURE"], &store.versions("").try_collect::<Vec<_>>().await.unwrap_err());
     });
+}
+
+/// All that is logged, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn start() -> Self {
+        let log = Self::default();
+        let all = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
+        all.with_writer(log.clone()).init();
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+async fn errors_of(store: &dyn Store) -> Vec<Error> {
+    vec![
+        store.put_new("k", Bytes::from_static(b"x")).await.unwrap_err(),
+        store.get("k", None, 10).await.unwrap_err(),
+        store.tail("k", None, 10).await.unwrap_err(),
+        listed(store, "").await.remove(0).unwrap_err(),
+        store.versions("").try_collect::<Vec<_>>().await.unwrap_err(),
+        store.lock("k", None).await.unwrap_err(),
+        store.facts().await.time.unwrap_err(),
+    ]
+}
+
+/// Neither the account's key nor what it signed: that is the token itself.
+#[test]
+fn of_google_by_a_service_account() {
+    let account = format!(
+        "{{\"private_key\":{:?},\"private_key_id\":\"1\",\"client_email\":\"a@b\"}}",
+        tls::KEY
+    );
+    let line = tls::KEY.lines().nth(3).unwrap();
+    let env = [("GOOGLE_SERVICE_ACCOUNT_KEY", account.as_str()), ("LINE", line)];
+    in_child("of_google_by_a_service_account", &env, async {
+        let log = Log::start();
+        let echoes: [fn(&str) -> String; 4] = [
+            |sent| answer("500 Echo", "", &format!("you sent {sent}")),
+            |sent| answer("401 Echo", "", sent),
+            |sent| answer("403 Echo", "", sent.strip_prefix("Bearer ").unwrap()),
+            |sent| {
+                let error = format!("<Error><Code>Denied</Code><Message>{sent}</Message></Error>");
+                answer("403 Echo", "", &error)
+            },
+        ];
+        for echo in echoes {
+            let server = tls::Server::new(move |request| echo(request.header("authorization")));
+            let endpoint = Some(format!("https://{}", server.address));
+            let ca_certificate = Some(tls::certificate());
+            let options = Options { endpoint, ca_certificate, ..Options::default() };
+            let store = open("gs://bucket", &options).unwrap();
+            let errors = errors_of(&*store).await;
+            let sent = server.requests()[0].header("authorization").to_owned();
+            let token = sent.strip_prefix("Bearer ").unwrap();
+            assert_eq!(token.split('.').count(), 3, "{token}");
+            let shown = format!("{errors:?} {store:?} {options:?} {}", log.text());
+            for part in token.split('.') {
+                assert!(!shown.contains(part), "{part} shows in {shown}");
+            }
+            for error in &errors {
+                check(&["LINE"], error);
+                assert!(error.to_string().contains("***"), "it was quoted: {error}");
+            }
+        }
+        assert!(!log.text().contains(&std::env::var("LINE").unwrap()[..32]));
+    });
+}
+
+/// A token endpoint that quotes what it was sent, one that answers nonsense, and one that works
+/// before a store that quotes the token.
+#[test]
+fn of_google_by_a_refresh_token() {
+    let [refresh, client, token] = [secret(), secret(), secret()];
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("adc.json");
+    let credentials = format!(
+        "{{\"type\":\"authorized_user\",\"client_id\":\"c\",\"client_secret\":\"{client}\",\"refresh_token\":\"{refresh}\"}}"
+    );
+    std::fs::write(&file, credentials).unwrap();
+    let (granted, asked) = (token.clone(), AtomicUsize::new(0));
+    let google = tls::Server::new(move |request| {
+        let sent = String::from_utf8_lossy(&request.body);
+        if request.header("host") != "accounts.google.com" {
+            return answer("403 Echo", "", request.header("authorization"));
+        }
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => answer("400 Bad Request", "", &format!("cannot serve {sent}")),
+            1 => answer("400 Bad Request", "", &format!("{{\"error_description\":\"{sent}\"}}")),
+            2 => answer("200 OK", "", &format!("\"{granted}\"")),
+            3 => answer(
+                "200 OK",
+                "",
+                &format!("{{\"access_token\":\"x\",\"expires_in\":\"{granted}\"}}"),
+            ),
+            _ => answer(
+                "200 OK",
+                "",
+                &format!("{{\"access_token\":\"{granted}\",\"expires_in\":3600}}"),
+            ),
+        }
+    });
+    let proxy = format!("http://{}", google.address);
+    let env = [
+        ("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().unwrap()),
+        ("HTTPS_PROXY", &proxy),
+        ("REFRESH", &refresh),
+        ("CLIENT", &client),
+        ("TOKEN", &token),
+    ];
+    in_child("of_google_by_a_refresh_token", &env, async {
+        let names = ["REFRESH", "CLIENT", "TOKEN"];
+        let log = Log::start();
+        let ca_certificate = Some(tls::certificate());
+        let store = open("gs://bucket", &Options { ca_certificate, ..Options::default() }).unwrap();
+        let mut refused = Vec::new();
+        for _ in 0..4 {
+            refused.push(store.get("k", None, 10).await.unwrap_err());
+        }
+        assert!(refused[0].to_string().contains("400: cannot serve"), "{}", refused[0]);
+        let echoed = errors_of(&*store).await;
+        assert!(echoed[0].to_string().contains("403: Bearer ***"), "{}", echoed[0]);
+        for error in refused.iter().chain(&echoed) {
+            check(&names, error);
+        }
+        hides(&names, &store, &log.text());
+    });
+    if std::env::var_os("REFRESH").is_none() {
+        let hosts: Vec<_> = google.requests().iter().map(|r| r.header("host").to_owned()).collect();
+        assert_eq!(hosts[..4], ["accounts.google.com"; 4]);
+        assert!(hosts.len() > 8, "{hosts:?}");
+    }
 }
 
 #[test]

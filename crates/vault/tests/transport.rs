@@ -32,6 +32,24 @@ async fn errors_of(server: &Server, url: &str) -> Vec<Error> {
 }
 
 #[test]
+fn folders_are_asked_for_by_how_they_begin() {
+    with_s3_keys("folders_are_asked_for_by_how_they_begin", async {
+        let server = Server::fixed(answer(
+            "200 OK",
+            "",
+            "<ListBucketResult><CommonPrefixes><Prefix>p/cluster=a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>p/cluster=b/</Prefix></CommonPrefixes></ListBucketResult>",
+        ));
+        let store = server.open("s3://bucket/p");
+        let found: Vec<_> = store.folders("cluster=").try_collect().await.unwrap();
+        assert_eq!(found, ["cluster=a", "cluster=b"]);
+        let asked = "/bucket?list-type=2&encoding-type=url&prefix=p%2Fcluster%3D&delimiter=%2F";
+        assert_eq!(server.requests()[0].target, asked);
+        let stray = store.folders("node=").try_collect::<Vec<_>>().await.unwrap_err();
+        assert!(stray.to_string().contains("wasn't asked for"), "{stray}");
+    });
+}
+
+#[test]
 fn a_silent_server_times_out() {
     with_s3_keys("a_silent_server_times_out", async {
         let server = Server::new(|_, _| std::thread::sleep(Duration::from_secs(60)));

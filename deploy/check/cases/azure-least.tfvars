@@ -4,3 +4,4 @@ account                 = "exampleauditarchive"
 retention_days          = 1
 tier_to_cool_after_days = null
 tier_to_cold_after_days = null
+access_log              = false

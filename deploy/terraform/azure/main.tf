@@ -115,7 +115,7 @@ resource "azurerm_storage_management_policy" "archive" {
 }
 
 resource "azurerm_monitor_diagnostic_setting" "archive" {
-  count                      = var.log_analytics_workspace_id == null && var.log_storage_account_id == null ? 0 : 1
+  count                      = var.access_log ? 1 : 0
   name                       = "${var.name}-access"
   target_resource_id         = "${azurerm_storage_account.archive.id}/blobServices/default"
   log_analytics_workspace_id = var.log_analytics_workspace_id
@@ -131,5 +131,12 @@ resource "azurerm_monitor_diagnostic_setting" "archive" {
 
   enabled_log {
     category = "StorageDelete"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.log_analytics_workspace_id != null || var.log_storage_account_id != null
+      error_message = "The access log has nowhere to go: set log_analytics_workspace_id or log_storage_account_id, or access_log = false."
+    }
   }
 }

@@ -107,14 +107,20 @@ variable "tier_to_cold_after_days" {
   default     = 90
 }
 
+variable "access_log" {
+  description = "Logs all reads, writes and deletes, to log_analytics_workspace_id, log_storage_account_id or both; one of them is needed. With false nobody can tell later who read or tried to delete what."
+  type        = bool
+  default     = true
+}
+
 variable "log_analytics_workspace_id" {
-  description = "Workspace for the log of all reads, writes and deletes; null if log_storage_account_id is set."
+  description = "Existing workspace for the access log."
   type        = string
   default     = null
 }
 
 variable "log_storage_account_id" {
-  description = "Another storage account for the same log."
+  description = "Existing storage account for the access log; not the archive's own."
   type        = string
   default     = null
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::too_many_lines, reason = "tables")]
 
-use auditseal_vault::{Kind, LockedBy, Operation, site};
+use auditseal_vault::{Kind, LockedBy, Operation, StoreTime, site};
 
 use super::*;
 
@@ -16,10 +16,16 @@ fn year(mode: LockMode) -> Lock {
     Lock { mode, until: Some(until), legal_hold: false, by: LockedBy::Version }
 }
 
+/// The store's date so many seconds after an exchange that took two.
+fn time(seconds: i64) -> StoreTime {
+    let (asked, answered) = (NOW - 2_000_000, NOW);
+    StoreTime { store: NOW + seconds * 1_000_000, asked, answered }
+}
+
 /// A store in which nothing is wrong.
 fn sound(url: &str) -> StoreFacts {
     let facts = Facts {
-        time: Ok(NOW + 1_500_000),
+        time: Ok(time(1)),
         versioning: Ok(Versioning::On),
         lock: Ok(BucketLock { enabled: true, mode: LockMode::Compliance, period: Some(365 * DAY) }),
         lifecycle: Ok(vec![]),
@@ -33,6 +39,7 @@ fn sound(url: &str) -> StoreFacts {
     StoreFacts {
         site: site(url).unwrap(),
         endpoint: None,
+        server: None,
         now: NOW,
         require: Some(365 * DAY),
         facts,
@@ -49,8 +56,13 @@ fn rule(prefix: &str) -> LifecycleRule {
         prefix: prefix.to_owned(),
         expires: false,
         expires_versions: false,
-        moves_to: None,
+        moves_to: vec![],
     }
+}
+
+fn moving(prefix: &str, classes: &[&str]) -> LifecycleRule {
+    let moves_to = classes.iter().map(|&class| class.to_owned()).collect();
+    LifecycleRule { moves_to, ..rule(prefix) }
 }
 
 fn found(store: &StoreFacts, name: &str) -> Check {
@@ -95,6 +107,10 @@ fn locks() {
     fn lock(s: &mut StoreFacts, enabled: bool, mode: LockMode, days: Option<u32>) {
         let period = days.map(|days| days * DAY);
         s.facts.lock = Ok(BucketLock { enabled, mode, period });
+    }
+    fn untold(s: &mut StoreFacts) {
+        s.newest = None;
+        s.holds = Ok(Holds { versions: 50_000, more: true, untold: true, ..Holds::default() });
     }
     fn none(s: &mut StoreFacts) {
         s.newest = Some(Ok(Lock::NONE));
@@ -198,6 +214,34 @@ fn locks() {
         ),
         (S3, |s| s.newest = Some(Err(denied())), "newest-lock", Status::Unknown, "essential: true"),
         (S3, |s| s.newest = None, "newest-lock", Status::Unknown, "worm-test"),
+        (S3, untold, "newest-lock", Status::Unknown, "essential: true"),
+        (
+            S3,
+            untold,
+            "newest-lock",
+            Status::Unknown,
+            "verify --store s3://b/p --vkey VKEY --require",
+        ),
+        (
+            S3,
+            |s| {
+                untold(s);
+                lock(s, true, LockMode::None, None);
+            },
+            "lock",
+            Status::Unknown,
+            "essential: true",
+        ),
+        (
+            S3,
+            |s| {
+                untold(s);
+                s.facts.lifecycle = Ok(vec![LifecycleRule { expires_versions: true, ..rule("") }]);
+            },
+            "lifecycle",
+            Status::Fail,
+            "older versions",
+        ),
     ]);
 }
 
@@ -302,8 +346,23 @@ fn everything_else() {
         ),
         (S3, |s| s.facts.encryption = Err(denied()), "encryption", Status::Unknown, "403"),
         (S3, |s| s.facts.encryption = Ok(None), "encryption", Status::Pass, "own keys"),
-        (S3, |s| s.now += 60_000_000, "clock", Status::Warn, "ahead"),
-        (S3, |s| s.now -= 3_600_000_000, "clock", Status::Fail, "behind"),
+        (
+            AZ,
+            |s| s.facts.excess = Ok(vec!["d (delete)".to_owned()]),
+            "permissions",
+            Status::Warn,
+            "r, c and l",
+        ),
+        (S3, |s| s.facts.time = Ok(time(-60)), "clock", Status::Warn, "58 s ahead"),
+        (S3, |s| s.facts.time = Ok(time(3600)), "clock", Status::Fail, "behind"),
+        (
+            S3,
+            |s| s.facts.time = Ok(StoreTime { asked: NOW - 40_000_000, ..time(-20) }),
+            "clock",
+            Status::Pass,
+            "",
+        ),
+        (S3, |s| s.now += 60_000_000, "clock", Status::Pass, ""),
         (S3, |s| s.facts.time = Err(denied()), "clock", Status::Unknown, ""),
     ]);
 }
@@ -368,17 +427,60 @@ fn lifecycle_rules() {
         ),
         (
             S3,
-            |s| rules(s, LifecycleRule { moves_to: Some("GLACIER".to_owned()), ..rule("") }),
+            |s| rules(s, moving("", &["GLACIER"])),
             "lifecycle",
             Status::Warn,
-            "restored",
+            "moves objects to GLACIER, where they must be restored",
         ),
         (
             S3,
-            |s| rules(s, LifecycleRule { moves_to: Some("GLACIER_IR".to_owned()), ..rule("") }),
+            |s| rules(s, moving("", &["GLACIER_IR", "DEEP_ARCHIVE"])),
+            "lifecycle",
+            Status::Warn,
+            "GLACIER_IR, then DEEP_ARCHIVE, where",
+        ),
+        (
+            S3,
+            |s| rules(s, moving("", &["GLACIER_IR"])),
             "lifecycle",
             Status::Pass,
-            "",
+            "rule \\\"r\\\" moves objects to GLACIER_IR; none expires any",
+        ),
+        (
+            S3,
+            |s| rules(s, moving("x/", &["GLACIER"])),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (S3, |s| rules(s, rule("")), "lifecycle", Status::Pass, "no rule touches"),
+        (
+            S3,
+            |s| rules(s, LifecycleRule { expires: true, ..rule("p/auditseal-worm-test/") }),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("tmp/") }),
+            "lifecycle",
+            Status::Pass,
+            "no rule touches",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("clu") }),
+            "lifecycle",
+            Status::Fail,
+            "expires objects",
+        ),
+        (
+            "s3://b",
+            |s| rules(s, LifecycleRule { expires: true, ..rule("cluster=c/node=n") }),
+            "lifecycle",
+            Status::Fail,
+            "expires objects",
         ),
         (
             GS,
@@ -392,7 +494,7 @@ fn lifecycle_rules() {
             |s| s.facts.lifecycle = Err(denied()),
             "lifecycle",
             Status::Unknown,
-            "management-policy show",
+            "management-policy show --resource-group",
         ),
     ]);
 }
@@ -419,7 +521,7 @@ fn the_largest_put_is_what_was_seen_or_said() {
     }
     let elsewhere = |largest| {
         let mut store = sound("s3://b");
-        store.endpoint = Some("http://127.0.0.1:9".to_owned());
+        store.server = Some("http://127.0.0.1:9".to_owned());
         store.holds.as_mut().unwrap().largest = largest;
         found(&store, "largest-put")
     };

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Attack, Done, Failed, Report, attacked, fails_as, require, run};
+use crate::date::micros;
 use crate::error::{Error, Kind};
 use crate::facts::{BucketLock, Versioning};
 use crate::options::Retention;
@@ -65,11 +66,6 @@ pub async fn suite(bench: Bench<'_>) -> Result<Report, Error> {
 
 fn cannot(why: impl Into<String>) -> Result<Done, Failed> {
     Ok(Done::Cannot(why.into()))
-}
-
-fn micros(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Each object gets a lock of its own, and is as create-only as ever.
@@ -139,7 +135,7 @@ async fn settings(store: &dyn Store, lock: Option<&BucketLock>) -> Result<Done, 
     };
     let found = facts.lock?;
     require(found == *expected, &format!("its lock is {found:?}"))?;
-    let skew = facts.time? - micros(SystemTime::now());
+    let skew = facts.time?.store - micros(SystemTime::now());
     require(skew.abs() < 60_000_000, &format!("its clock is {skew} microseconds off"))?;
     let mut notes = Vec::new();
     match facts.versioning {

@@ -1,6 +1,8 @@
 //! A scripted HTTP server on the loopback interface, and tests in a process of their own.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod tls;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -82,7 +84,7 @@ impl Server {
     }
 }
 
-fn receive(stream: &TcpStream) -> Option<Request> {
+fn receive(stream: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&length| length > 0)?;
