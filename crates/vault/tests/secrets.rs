@@ -161,14 +161,13 @@ async fn errors_of(store: &dyn Store) -> Vec<Error> {
 /// Neither the account's key nor what it signed: that is the token itself.
 #[test]
 fn of_google_by_a_service_account() {
-    let account = format!(
-        "{{\"private_key\":{:?},\"private_key_id\":\"1\",\"client_email\":\"a@b\"}}",
-        tls::KEY
-    );
-    let line = tls::KEY.lines().nth(3).unwrap();
+    let key = tls::account_key();
+    let account =
+        format!("{{\"private_key\":{key:?},\"private_key_id\":\"1\",\"client_email\":\"a@b\"}}");
+    let line = key.lines().nth(3).unwrap();
     let env = [("GOOGLE_SERVICE_ACCOUNT_KEY", account.as_str()), ("LINE", line)];
     in_child("of_google_by_a_service_account", &env, async {
-        let log = Log::start();
+        let (log, folder) = (Log::start(), tempfile::tempdir().unwrap());
         let echoes: [fn(&str) -> String; 4] = [
             |sent| answer("500 Echo", "", &format!("you sent {sent}")),
             |sent| answer("401 Echo", "", sent),
@@ -179,9 +178,11 @@ fn of_google_by_a_service_account() {
             },
         ];
         for echo in echoes {
-            let server = tls::Server::new(move |request| echo(request.header("authorization")));
+            let server = tls::Server::new(folder.path(), move |request| {
+                echo(request.header("authorization"))
+            });
             let endpoint = Some(format!("https://{}", server.address));
-            let ca_certificate = Some(tls::certificate());
+            let ca_certificate = Some(server.certificate.clone());
             let options = Options { endpoint, ca_certificate, ..Options::default() };
             let store = open("gs://bucket", &options).unwrap();
             let errors = errors_of(&*store).await;
@@ -213,7 +214,7 @@ fn of_google_by_a_refresh_token() {
     );
     std::fs::write(&file, credentials).unwrap();
     let (granted, asked) = (token.clone(), AtomicUsize::new(0));
-    let google = tls::Server::new(move |request| {
+    let google = tls::Server::new(folder.path(), move |request| {
         let sent = String::from_utf8_lossy(&request.body);
         if request.header("host") != "accounts.google.com" {
             return answer("403 Echo", "", request.header("authorization"));
@@ -238,6 +239,7 @@ fn of_google_by_a_refresh_token() {
     let env = [
         ("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().unwrap()),
         ("HTTPS_PROXY", &proxy),
+        ("CERTIFICATE", google.certificate.to_str().unwrap()),
         ("REFRESH", &refresh),
         ("CLIENT", &client),
         ("TOKEN", &token),
@@ -245,7 +247,7 @@ fn of_google_by_a_refresh_token() {
     in_child("of_google_by_a_refresh_token", &env, async {
         let names = ["REFRESH", "CLIENT", "TOKEN"];
         let log = Log::start();
-        let ca_certificate = Some(tls::certificate());
+        let ca_certificate = std::env::var_os("CERTIFICATE").map(Into::into);
         let store = open("gs://bucket", &Options { ca_certificate, ..Options::default() }).unwrap();
         let mut refused = Vec::new();
         for _ in 0..4 {

@@ -3,30 +3,41 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{Request, receive};
 
-/// Of the server, and of a service account. It is in the repository, so it protects nothing.
-pub(crate) const KEY: &str = include_str!("../data/loopback.key");
+/// A service account's private key, PEM.
+pub(crate) fn account_key() -> String {
+    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
+    key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()
+}
 
 pub(crate) struct Server {
     pub(crate) address: String,
+    /// The file to trust it by.
+    pub(crate) certificate: PathBuf,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    pub(crate) fn new(answer: impl Fn(&Request) -> String + Send + Sync + 'static) -> Self {
+    /// With a key of its own, whose certificate goes to a file in `folder`.
+    pub(crate) fn new(
+        folder: &Path,
+        answer: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
-        let config = config();
+        let certificate = folder.join("server.pem");
+        let config = config(&certificate);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Some((request, mut stream)) = accept(stream.unwrap(), &config) else {
@@ -39,7 +50,7 @@ impl Server {
                 stream.flush().ok();
             }
         });
-        Self { address, requests }
+        Self { address, certificate, requests }
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -47,19 +58,16 @@ impl Server {
     }
 }
 
-/// The file to trust it by.
-pub(crate) fn certificate() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/loopback.pem")
-}
-
-fn config() -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_file(certificate()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+fn config(certificate: &Path) -> Arc<ServerConfig> {
+    let names = ["127.0.0.1", "storage.googleapis.com", "accounts.google.com"];
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(names.map(str::to_owned)).unwrap();
+    std::fs::write(certificate, cert.pem()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.unwrap().with_no_client_auth();
-    Arc::new(config.with_single_cert(vec![certificate], key).unwrap())
+    Arc::new(config.with_single_cert(vec![cert.into()], signing_key.into()).unwrap())
 }
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
