@@ -58,8 +58,9 @@ check "its dashboard is that of deploy/grafana" cmp "$DEPLOY/grafana/auditseal.j
 
 check "a setting is a variable" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.requireRetention=365d
 check "and so is its other spelling" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.require-retention=365d
-demanded() { [ "$(render --set "$1" | grep -c 'name: AUDITSEAL_REQUIRE_RETENTION')" = 2 ]; }
-check "what the agent demands, the test demands of the bucket" demanded settings.require-retention=365d
+demanded() { [ "$(render --set "$1" | grep -c "name: $2\$")" = 2 ]; }
+check "what the agent demands, the test demands of the bucket" demanded settings.require-retention=365d AUDITSEAL_REQUIRE_RETENTION
+check "and as firmly" demanded settings.requireRetentionMode=governance AUDITSEAL_REQUIRE_RETENTION_MODE
 check "a number stays one" renders 'value: "19"' --set settings.level=19
 check "a digest wins" renders "auditseal@sha256:$(printf 'a%.0s' {1..64})" --set "image.digest=sha256:$(printf 'a%.0s' {1..64})"
 check "a key from a Secret" renders "secretName: my-key" --set key.secret=my-key
