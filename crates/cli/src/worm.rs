@@ -165,7 +165,10 @@ async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
     let (site, store) = (site(url)?, open(url, &options)?);
     warn_of_profile([url]);
     if !args.yes && holds_chains(store.as_ref()).await? {
-        let hint = "give another prefix of the same bucket, or --yes: verify then reports an unexpected object, which is information";
+        let below = format!("{}/worm-test", site.shown);
+        let hint = format!(
+            "give a prefix of its own, such as {below}; or --yes: verify then reports an unexpected object, which is information"
+        );
         return Err(Failure::new("put a canary: the prefix holds an archive").hint(Some(hint)));
     }
     let terms = Terms { site, require: args.demand.retention(), put: now(), keep: args.keep };
