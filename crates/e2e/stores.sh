@@ -8,7 +8,12 @@
 WORK=$(mktemp -d "$E2E/stores.XXXXXX")
 own_stores seaweedfs minio azurite gcs
 ORIGIN=e2e/node-1/kube
-trap 'finish leave_stores' EXIT
+trap 'finish clean' EXIT
+
+clean() {
+  stop "$WORK" careless
+  leave_stores
+}
 
 backfill() {
   "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" --state "$WORK/$1.state" "${@:2}"
@@ -89,7 +94,7 @@ in_s3() {
   at=(--store s3://audit-archive/deep/prefix --endpoint "$S3_ENDPOINT")
   lister=("${store[@]}" list audit-archive)
   round s3 "${at[@]}" || return 1
-  demanded_locks || return 1
+  demanded_locks s3 || return 1
 
   newest=$("${lister[@]}" | tail -n 1 | cut -d' ' -f1)
   check "s3: the lock refuses to delete a version" "${store[@]}" locked audit-archive "$newest"
@@ -108,6 +113,7 @@ in_minio() {
   at=(--store s3://audit-archive/deep/prefix --endpoint "$S3_ENDPOINT")
   lister=("${store[@]}" list audit-archive)
   round minio "${at[@]}" || return 1
+  demanded_locks minio || return 1
   "$HERE/parts/minio.sh" bucket attacked || return 1
   at=(--endpoint "$S3_ENDPOINT")
   check "minio: the versions that the seals pin are those that another client lists" pins_match s3://audit-archive/pins minio
@@ -192,19 +198,22 @@ lock_demanded() {
   check "$1: and not for a year" refused 1 '^WEAK_WORM .* short of ' verify_attacked "$2" untouched --require-retention 365d
 }
 
-# What is asked of each put, and what is held against it: GOVERNANCE for a day, in the place of the bucket's own COMPLIANCE.
+# demanded_locks NAME: what is asked of each put, and what is held against it: GOVERNANCE for a day, in the place of the bucket's own COMPLIANCE.
 demanded_locks() {
-  local at=(--store s3://audit-asked/k8s --endpoint "$S3_ENDPOINT") ask=(--retention 1d --retention-mode governance) demand=(--require-retention 1d)
+  local name=$1 at=(--store s3://audit-asked/k8s --endpoint "$S3_ENDPOINT") ask=(--retention 1d --retention-mode governance) demand=(--require-retention 1d)
   "${store[@]}" create audit-asked && "${store[@]}" create audit-default || return 1
-  check "s3: backfill with a retention that it demands" backfill asked "${at[@]}" "${ask[@]}" "${demand[@]}" --require-retention-mode governance
-  check "s3: demanding COMPLIANCE of GOVERNANCE is exit code 1, and names the versions" refused 1 'the lock falls short.*version=' \
-    backfill asked-2 "${at[@]/k8s/second}" "${ask[@]}" "${demand[@]}"
-  check "s3: so is demanding more days than the bucket gives" refused 1 'found="COMPLIANCE until' \
-    backfill asked-3 --store s3://audit-default/third --endpoint "$S3_ENDPOINT" --require-retention 30d
-  check "s3: the bucket's own retention is enough" backfill asked-4 --store s3://audit-default/fourth --endpoint "$S3_ENDPOINT" "${demand[@]}"
-  check "s3: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
-    backfill asked-5 --store s3://audit-default/fifth --endpoint "$S3_ENDPOINT" --log-level debug
+  check "$name: backfill with a retention that it demands" backfill "$name-asked" "${at[@]}" "${ask[@]}" "${demand[@]}" --require-retention-mode governance
+  check "$name: verify finds GOVERNANCE where that is demanded" verify_asked "${at[@]}" "${demand[@]}" --require-retention-mode governance
+  check "$name: and WEAK_WORM where COMPLIANCE is" refused 1 '^WEAK_WORM .*governance' verify_asked "${at[@]}" "${demand[@]}"
+  check "$name: demanding COMPLIANCE of GOVERNANCE is exit code 1, and names the versions" refused 1 'the lock falls short.*version=' \
+    backfill "$name-asked-2" "${at[@]/k8s/second}" "${ask[@]}" "${demand[@]}"
+  check "$name: so is demanding more days than the bucket gives" refused 1 'found="COMPLIANCE until' \
+    backfill "$name-asked-3" --store s3://audit-default/third --endpoint "$S3_ENDPOINT" --require-retention 30d
+  check "$name: the bucket's own retention is enough" backfill "$name-asked-4" --store s3://audit-default/fourth --endpoint "$S3_ENDPOINT" "${demand[@]}"
+  check "$name: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
+    backfill "$name-asked-5" --store s3://audit-default/fifth --endpoint "$S3_ENDPOINT" --log-level debug
 }
+verify_asked() { "$AUDITSEAL" verify --origin "$ORIGIN" --vkey "$vkey" "$@"; }
 
 in_azure() {
   "$HERE/parts/azurite.sh" up && "$HERE/parts/azurite.sh" container audit-archive || return 1
@@ -226,9 +235,23 @@ in_gcs() {
   check "gcs: the server is seen to refuse to put over an object" refused 0 'the store refuses to put over' \
     backfill canary --store gs://canary --endpoint "$GCS_ENDPOINT" --log-level debug
   round gcs --store gs://audit-archive/deep/prefix --endpoint "$GCS_ENDPOINT" || return 1
+  check "gcs: a server that ignores the condition is refused" ignores_conditions
   # It leaves no marker where it deletes: of what is hidden, no version is the latest.
   "$HERE/parts/gcs.sh" bucket attacked && attacks gcs gs://attacked
 }
+
+# The proxy once more before the first, which then sees no condition; as a server that knows none of Google's.
+ignores_conditions() {
+  local port at
+  read -r port < <(free_ports 1)
+  spawn "$WORK" careless python3 "$HERE/helpers/gcs_xml.py" "$port" "${GCS_ENDPOINT##*:}" --ignore-conditions
+  "$HERE/parts/gcs.sh" bucket careless && wait_for 10 "$WORK" careless answers "$port" || return 1
+  at=(--store gs://careless/k8s --endpoint "http://127.0.0.1:$port")
+  refused 2 'ignores If-None-Match' timeout 60 "$AUDITSEAL" run --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" \
+    --state "$WORK/careless.state" "${at[@]}" && refused 1 'fail  create-only .*ignored' "$AUDITSEAL" doctor "${at[@]}" || return 1
+  stop "$WORK" careless
+}
+answers() { curl --silent --output /dev/null "http://127.0.0.1:$1/"; }
 
 need_auditseal
 python_env

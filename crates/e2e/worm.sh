@@ -20,15 +20,24 @@ ends() {
 # says NAME PATTERN: in what was printed last
 says() { if grep -q -- "$2" "$WORK/printed"; then pass "$1"; else fail "$1: nothing like $2"; fi; }
 
-# bucket NAME DOCTOR WORM STORE_OPTION…: with the exit codes that both must have, once without an archive and once with one
+# lacks NAME PATTERN: nothing like it was
+lacks() { if grep -q -- "$2" "$WORK/printed"; then fail "$1: $2"; else pass "$1"; fi; }
+
+# bucket NAME DOCTOR WORM --store URL OPTION…: with the exit codes that both must have, once without an archive and once with one
 bucket() {
-  local name=$1 doctor=$2 worm=$3
+  local name=$1 doctor=$2 worm=$3 below=$5/worm-test
   shift 3
   ends "$name: worm-test" "$worm" "$AUDITSEAL" worm-test "$@"
   check "$name: backfill" "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --key "$WORK/key" \
     --state "$WORK/$name.state" "$@"
   ends "$name: doctor" "$doctor" "$AUDITSEAL" doctor "$@" --source "kube=$WORK/log/audit.log"
   ends "$name: worm-test refuses to put a canary beside an archive" 2 "$AUDITSEAL" worm-test "$@"
+  # Where doctor and the docs say to put it. What is locked stays, and is no finding.
+  case $below in file://*) mkdir "${below#file://}" ;; esac
+  ends "$name: worm-test below the archive" "$worm" "$AUDITSEAL" worm-test --store "$below" "${@:3}"
+  ends "$name: verify of the chain" 0 "$AUDITSEAL" verify --origin e2e/node-1/kube --vkey "$WORK/vkey" "$@"
+  lacks "$name: it doesn't look at the canary" "UNEXPECTED_OBJECT"
+  ends "$name: verify of all chains" 0 "$AUDITSEAL" verify --vkey "$WORK/vkey" "$@"
 }
 
 # The three kinds of bucket that speakers of S3 have; the server's settings are in the environment.
@@ -48,6 +57,14 @@ s3_buckets() {
   ends "$server: a lock of a day when two are demanded" 1 "$AUDITSEAL" worm-test --require-retention 2d "${at[@]}"
   says "$server: it says so" "ends too early"
   ends "$server: doctor says so too" 1 "$AUDITSEAL" doctor --require-retention 2d "${at[@]}"
+  # As a batch is put: with a lock of the writer's own, and with a hold, which these keys may lift.
+  at=(--store s3://worm-governance/asked --endpoint "$S3_ENDPOINT")
+  ends "$server: a retention that the writer asks for" 0 "$AUDITSEAL" worm-test --retention 1d --require-retention 1d "${at[@]}"
+  says "$server: there is no hold to lift" "lift legal hold .* it has no legal hold .* not tried"
+  ends "$server: a legal hold" 1 "$AUDITSEAL" worm-test --retention 1d --legal-hold "${at[@]}"
+  says "$server: it was lifted" "lift legal hold .* LOCK WEAKENED"
+  ends "$server: GOVERNANCE where it is demanded" 0 "$AUDITSEAL" doctor --require-retention 1d --require-retention-mode governance \
+    --store s3://worm-governance/deep --endpoint "$S3_ENDPOINT"
 }
 
 in_file() {
@@ -90,17 +107,16 @@ as() {
   # shellcheck source=/dev/null
   . "$STANDIN_DIR/env"
   bucket "stand-in: $1 $3" "$4" "$5" --store "$2://worm/deep" --endpoint "$STANDIN_ENDPOINT"
-  check "stand-in: $1 $3: verify" "$AUDITSEAL" verify --origin e2e/node-1/kube --vkey "$(cat "$WORK/vkey")" --store "$2://worm/deep" --endpoint "$STANDIN_ENDPOINT"
   "$HERE/parts/standin.sh" down
 }
 
 # What no server here can do: AWS's own manners, Google's retention policy, Azure's immutability, of versions and of a container. Azure's
-# data plane tells neither what a container locks by default nor whether its policy is locked: doctor can't pass it. In a subshell, for its
-# keys are not those of the others.
+# data plane tells neither what a container locks by default nor whether its policy is locked: doctor can't pass it, and where the policy is
+# all that protects, nor can worm-test. In a subshell, for its keys are not those of the others.
 in_standin() (
   as aws s3 compliance 0 0 && as aws s3 governance 0 1 && as aws s3 versions 1 1 &&
     as google gs policy 0 0 && as google gs unlocked-policy 0 2 && as google gs plain 1 1 &&
-    as azure az compliance 0 0 && as azure az governance 2 1 && as azure az policy 2 0
+    as azure az compliance 0 0 && as azure az governance 2 1 && as azure az policy 2 2
 )
 
 need_auditseal

@@ -58,8 +58,9 @@ check "its dashboard is that of deploy/grafana" cmp "$DEPLOY/grafana/auditseal.j
 
 check "a setting is a variable" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.requireRetention=365d
 check "and so is its other spelling" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.require-retention=365d
-demanded() { [ "$(render --set "$1" | grep -c 'name: AUDITSEAL_REQUIRE_RETENTION')" = 2 ]; }
-check "what the agent demands, the test demands of the bucket" demanded settings.require-retention=365d
+demanded() { [ "$(render --set "$1" | grep -c "name: $2\$")" = 2 ]; }
+check "what the agent demands, the test demands of the bucket" demanded settings.require-retention=365d AUDITSEAL_REQUIRE_RETENTION
+check "and as firmly" demanded settings.requireRetentionMode=governance AUDITSEAL_REQUIRE_RETENTION_MODE
 check "two spellings of one are refused" refuses "both spellings" --set settings.requireRetention=365d,settings.require-retention=30d
 check "a number stays one" renders 'value: "19"' --set settings.level=19
 echo 'settings: {spool-limit: 1073741824}' >"$WORK/number.yaml"

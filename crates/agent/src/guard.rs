@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use auditseal_format::{ObjectKey, Origin, Time};
 use auditseal_shipper::Backoff;
-use auditseal_vault::{Canary, Kind, Lock, LockMode, Retention, Store, canary};
+use auditseal_vault::{Canary, Held, Kind, Lock, LockMode, Retention, Store, canary};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
@@ -20,9 +20,6 @@ use crate::progress::{ChainProgress, add};
 use crate::source::locked;
 use crate::{Error, ErrorKind, Mode, Settings};
 
-/// How much earlier than demanded a lock may end: a bucket's default retention counts from the
-/// store's clock, the demand from the node's.
-const TOLERANCE: Duration = Duration::from_secs(3600);
 /// Lock checks of a chain under way at most: a store that answers puts and lets these hang must not
 /// take memory without bound.
 const MAX_CHECKS: usize = 64;
@@ -192,14 +189,14 @@ impl Check {
 
     fn judge(&self, lock: &Lock) {
         let (key, version) = (&self.key, self.version.as_deref());
-        match self.demand.holds(lock) {
-            Some(true) => debug!(key, version, found = show(lock), "locked as demanded"),
-            Some(false) => {
+        match self.demand.required.judge(lock, self.demand.put.micros()) {
+            Held::Enough => debug!(key, version, found = show(lock), "locked as demanded"),
+            Held::Short(_) => {
                 add(&self.progress.lock_shortfalls, 1);
                 let (found, demanded) = (show(lock), self.demand.to_string());
                 error!(key, version, found, demanded, "the lock falls short of what is demanded");
             }
-            None => {
+            Held::Untold => {
                 let hint = "check the container's policy with the cloud's own tools, or lock each \
                             object with --retention";
                 self.unknown("undisclosed", "the store doesn't tell until when", Some(hint));
@@ -230,36 +227,10 @@ struct Demand {
     put: Time,
 }
 
-impl Demand {
-    fn until(&self) -> Time {
-        let micros = i64::try_from(self.required.duration.as_micros()).unwrap_or(i64::MAX);
-        self.put.saturating_add(micros)
-    }
-
-    fn mode(&self) -> LockMode {
-        if self.required.compliance { LockMode::Compliance } else { LockMode::Governance }
-    }
-
-    /// `None` when what the store tells doesn't say. A legal hold doesn't count: whoever may lift
-    /// it may do so tomorrow.
-    fn holds(&self, lock: &Lock) -> Option<bool> {
-        match (lock.mode, lock.until) {
-            (LockMode::None, _) => Some(false),
-            (LockMode::Undisclosed, _) => None,
-            (mode, _) if mode < self.mode() => Some(false),
-            (_, until) => {
-                let least = self.until().micros().saturating_sub(
-                    i64::try_from(TOLERANCE.as_micros()).expect("an hour in microseconds"),
-                );
-                until.map(|until| until >= least)
-            }
-        }
-    }
-}
-
 impl std::fmt::Display for Demand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} until {}", name(self.mode()), self.until())
+        let until = Time::from_micros(self.required.until(self.put.micros()));
+        write!(f, "{} until {until}", name(self.required.mode()))
     }
 }
 
@@ -286,42 +257,14 @@ fn name(mode: LockMode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::LockedBy;
-
     use super::*;
 
     #[test]
-    fn a_lock_holds_when_it_is_firm_and_long_enough() {
-        const DAY: i64 = 86_400_000_000;
-        const HOUR: i64 = DAY / 24;
+    fn what_is_demanded_and_found_is_told() {
+        let duration = Duration::from_secs(365 * 86_400);
         let put = Time::from_micros(1_795_000_000_000_000);
-        let lock = |mode, days: i64, more: i64| Lock {
-            mode,
-            until: Some(put.micros() + days * DAY + more),
-            legal_hold: true,
-            by: LockedBy::Version,
-        };
-        let demand = |compliance| {
-            let duration = Duration::from_secs(365 * 86_400);
-            Demand { required: Retention { compliance, duration }, put }
-        };
-        use LockMode::{Compliance, Governance, Undisclosed};
-        for (compliance, lock, holds) in [
-            (true, lock(Compliance, 365, 0), Some(true)),
-            (true, lock(Compliance, 365, -HOUR), Some(true)),
-            (true, lock(Compliance, 365, -HOUR - 1), Some(false)),
-            (true, lock(Compliance, 364, 0), Some(false)),
-            (true, lock(Governance, 4000, 0), Some(false)),
-            (false, lock(Governance, 365, 0), Some(true)),
-            (false, lock(Compliance, 365, 0), Some(true)),
-            (false, lock(Governance, 300, 0), Some(false)),
-            (false, lock(Undisclosed, 365, 0), None),
-            (true, Lock { until: None, ..lock(Compliance, 0, 0) }, None),
-            (false, Lock { legal_hold: true, ..Lock::NONE }, Some(false)),
-        ] {
-            assert_eq!(demand(compliance).holds(&lock), holds, "{compliance} {lock:?}");
-        }
-        assert_eq!(demand(true).to_string(), "COMPLIANCE until 2027-11-18T11:06:40.000000Z");
+        let demand = Demand { required: Retention { compliance: true, duration }, put };
+        assert_eq!(demand.to_string(), "COMPLIANCE until 2027-11-18T11:06:40.000000Z");
         assert_eq!(show(&Lock { legal_hold: true, ..Lock::NONE }), "no lock, and a legal hold");
     }
 }

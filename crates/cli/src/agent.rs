@@ -14,6 +14,7 @@ use auditseal_note::Signer as _;
 use auditseal_vault::Store;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::warn;
 
 use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
 use crate::failure::Failure;
@@ -130,7 +131,10 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         batch_bytes: writer.batch_size,
         compression: Compression { level: writer.level, ..Compression::default() },
         store_name: auditseal_agent::store_name(&writer.store.store),
-        require_retention: protection::required(&writer.protection),
+        require_retention: protection::retention(
+            writer.protection.require_retention,
+            writer.protection.require_retention_mode,
+        ),
         allow_overwrite: writer.protection.allow_overwrite_store,
         retire: false,
         stay_on_fork: false,
@@ -141,14 +145,31 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 /// Opens the store to write to, after everything on the node is in order: a directory is made for
 /// it, and a wrong path of the key shouldn't leave one behind.
 fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
-    let options = protection::ask(store_options(&writer.store, true), &writer.protection)?;
+    let options = protection::ask(store_options(&writer.store, true), &writer.protection.asked)?;
+    warn_of_profile([&writer.store.store]);
     auditseal_agent::check(&settings)?;
     Ok((settings, auditseal_vault::open(&writer.store.store, &options)?))
 }
 
 /// Opens the store to read from.
 pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
+    warn_of_profile([&store.store]);
     Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
+}
+
+/// Says that the usual variable of AWS's own tools does nothing here: who set it would believe that
+/// the requests are somebody else's than they are.
+pub(crate) fn warn_of_profile<'a>(stores: impl IntoIterator<Item = &'a String>) {
+    let is_s3 = |url: &String| {
+        url.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("s3"))
+    };
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let name = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find(set);
+    if let Some(name) = name.filter(|_| stores.into_iter().any(is_s3)) {
+        let hint = "for a profile's: eval \"$(aws configure export-credentials --profile NAME \
+                    --format env)\", and unset this";
+        warn!(hint, "{name} isn't read: the credentials are the environment's or the machine's");
+    }
 }
 
 /// How the command line says that a store is reached; `create` makes the directory of a local one.

@@ -180,9 +180,9 @@ pub(crate) enum Sse {
     Kms,
 }
 
-/// What each put asks for beside storing, and what is held against it afterwards.
+/// What each put asks for beside storing.
 #[derive(Debug, Args)]
-pub(crate) struct Protection {
+pub(crate) struct Asked {
     /// Put each object with a retention of its own. Better is the bucket's default retention, and
     /// a writer that may not set any.
     #[arg(long, help_heading = "Protection", env = "AUDITSEAL_RETENTION", value_name = "DAYS", value_parser = retention)]
@@ -232,6 +232,13 @@ pub(crate) struct Protection {
         value_name = "SCOPE"
     )]
     pub(crate) azure_encryption_scope: Option<String>,
+}
+
+/// What each put asks for, and what is held against it afterwards.
+#[derive(Debug, Args)]
+pub(crate) struct Protection {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
     /// Read the lock of each stored version, and raise an alarm if it ends earlier than so long
     /// after its put (an hour's difference of clocks is let pass).
     #[arg(long, help_heading = "Protection", env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "DAYS", value_parser = retention)]

@@ -177,16 +177,22 @@ which nothing can be said couldn't be checked.";
 pub(crate) const WORM_TEST: &str = "\
 Examples: with the agent's credentials, then with an administrator's:
   auditseal worm-test --store s3://audit-archive/worm-test
-  AWS_PROFILE=admin auditseal worm-test --require-retention 365d \\
+  eval \"$(aws configure export-credentials --profile admin --format env)\"
+  auditseal worm-test --require-retention 365d \\
     --store s3://audit-archive/worm-test
 
 It puts one object under a random key, auditseal-worm-test/…/canary, and tries
 to overwrite, hide and destroy it with all that the credentials allow. After
 each attempt its bytes are read back by version. No other object is touched.
-A canary that is locked stays until its lock ends.
+A canary that is locked stays until its lock ends, under a legal hold until
+somebody lifts it. Where the agent locks or encrypts each object by --retention,
+--legal-hold, --sse and the like, give the same here: the canary is put as a
+batch is. A day is enough as --retention.
+
+AWS_PROFILE isn't read: it alone would leave the agent's credentials in use.
 
 Exit code 0 when its bytes are safe, 1 when they could be changed or destroyed
-or its lock is less than required, 2 when that couldn't be tried.";
+or its lock is less than required, 2 when that couldn't be tried or told.";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples: for all users of bash, and for oneself in zsh and fish:

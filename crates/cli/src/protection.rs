@@ -5,36 +5,34 @@ use std::time::Duration;
 use auditseal_agent::Outcome;
 use auditseal_vault::{Encryption, Options, Retention};
 
-use crate::args::{Protection, RetentionMode, Sse, Writer};
+use crate::args::{Asked, RetentionMode, Sse, Writer};
 use crate::failure::Failure;
 
-fn retention(duration: Duration, mode: Option<RetentionMode>) -> Retention {
-    Retention { compliance: mode != Some(RetentionMode::Governance), duration }
-}
-
-/// The lock that every stored version must have.
-pub(crate) fn required(protection: &Protection) -> Option<Retention> {
-    let mode = protection.require_retention_mode;
-    protection.require_retention.map(|duration| retention(duration, mode))
+/// A retention as flags say it: COMPLIANCE unless they say otherwise.
+pub(crate) fn retention(
+    duration: Option<Duration>,
+    mode: Option<RetentionMode>,
+) -> Option<Retention> {
+    let compliance = mode != Some(RetentionMode::Governance);
+    duration.map(|duration| Retention { compliance, duration })
 }
 
 /// Adds to the options of a store what each put asks of it. What a kind of store can't do, it
 /// refuses itself when it is opened.
-pub(crate) fn ask(options: Options, protection: &Protection) -> Result<Options, Failure> {
-    let mode = protection.retention_mode;
+pub(crate) fn ask(options: Options, asked: &Asked) -> Result<Options, Failure> {
     Ok(Options {
-        retention: protection.retention.map(|duration| retention(duration, mode)),
-        legal_hold: protection.legal_hold,
-        encryption: encryption(protection)?,
+        retention: retention(asked.retention, asked.retention_mode),
+        legal_hold: asked.legal_hold,
+        encryption: encryption(asked)?,
         ..options
     })
 }
 
-fn encryption(protection: &Protection) -> Result<Option<Encryption>, Failure> {
+fn encryption(asked: &Asked) -> Result<Option<Encryption>, Failure> {
     let refused = |why: &str, hint: &str| {
         Err(Failure::new(format!("read the command line: {why}")).hint(Some(hint)))
     };
-    Ok(match (protection.sse, &protection.sse_kms_key_id) {
+    Ok(match (asked.sse, &asked.sse_kms_key_id) {
         (Some(Sse::S3), None) => Some(Encryption::S3Managed),
         (Some(Sse::Kms), Some(id)) => Some(Encryption::S3Kms(id.clone())),
         (Some(Sse::S3), Some(_)) => {
@@ -46,8 +44,8 @@ fn encryption(protection: &Protection) -> Result<Option<Encryption>, Failure> {
             return refused("--sse kms names no key", hint);
         }
         (None, _) => {
-            let google = protection.gcs_kms_key.clone().map(Encryption::GoogleKey);
-            google.or_else(|| protection.azure_encryption_scope.clone().map(Encryption::AzureScope))
+            let google = asked.gcs_kms_key.clone().map(Encryption::GoogleKey);
+            google.or_else(|| asked.azure_encryption_scope.clone().map(Encryption::AzureScope))
         }
     })
 }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auditseal_doctor::worm::{Outcome, holds_chains, run};
+use auditseal_doctor::worm::{Outcome, Terms, holds_chains, run};
 use auditseal_doctor::{Host, Report, examine_source, examine_state, examine_store};
-use auditseal_vault::{Attacker, Options};
+use auditseal_vault::{Attacker, Options, Retention, open, site};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use crate::agent::{open_store, store_options};
-use crate::args::{self, Format, Sources, sources};
+use crate::agent::{store_options, warn_of_profile};
+use crate::args::{self, Asked, Format, RetentionMode, Sources, sources};
 use crate::failure::Failure;
 use crate::help;
+use crate::protection;
 use crate::read::{block_on, finish, print};
 use crate::units::{duration, retention};
 
@@ -60,9 +61,8 @@ pub(crate) struct Doctor {
     /// kube-apiserver's audit policy [default: what its flags name, if it is there].
     #[arg(long, env = "AUDITSEAL_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Fail unless everything is locked in COMPLIANCE mode, or by a locked policy, for so long.
-    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
-    require_retention: Option<Duration>,
+    #[command(flatten)]
+    demand: Demand,
     /// What the report looks like.
     #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     format: Format,
@@ -80,12 +80,40 @@ pub(crate) struct WormTest {
     /// unexpected object (which is information) for as long as it is locked.
     #[arg(long, env = "AUDITSEAL_YES", value_parser = BoolishValueParser::new())]
     yes: bool,
-    /// Fail unless the canary is locked in COMPLIANCE mode, or by a locked policy, for so long.
-    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
-    require_retention: Option<Duration>,
+    /// What the agent asks for, so that the canary is put as a batch is.
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    demand: Demand,
     /// What the report looks like.
     #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     format: Format,
+}
+
+/// The lock that must be found.
+#[derive(Debug, Args)]
+struct Demand {
+    /// Fail unless what is stored is locked for so long from its put on (an hour's difference of
+    /// clocks is let pass).
+    #[arg(long, env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "TIME", value_parser = retention)]
+    require_retention: Option<Duration>,
+    /// How firm that lock must be at least: compliance is also a locked policy [default:
+    /// compliance].
+    #[arg(
+        long,
+        env = "AUDITSEAL_REQUIRE_RETENTION_MODE",
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = true,
+        requires = "require_retention"
+    )]
+    require_retention_mode: Option<RetentionMode>,
+}
+
+impl Demand {
+    fn retention(&self) -> Option<Retention> {
+        protection::retention(self.require_retention, self.require_retention_mode)
+    }
 }
 
 fn now() -> i64 {
@@ -102,8 +130,10 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
         timeout: args.timeout,
         ..Options::default()
     };
-    for url in args.store.iter().filter(|url| !url.is_empty()) {
-        let (subject, checks) = block_on(examine_store(url, &options, args.require_retention))?;
+    let stores = || args.store.iter().filter(|url| !url.is_empty());
+    warn_of_profile(stores());
+    for url in stores() {
+        let (subject, checks) = block_on(examine_store(url, &options, args.demand.retention()))?;
         report.add(&subject, checks);
     }
     let host = Host {
@@ -130,19 +160,25 @@ pub(crate) fn worm_test(args: &WormTest) -> Result<ExitCode, Failure> {
 }
 
 async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
-    let store = open_store(&args.store)?;
+    let options = protection::ask(store_options(&args.store, false), &args.asked)?;
+    let url = &args.store.store;
+    let (site, store) = (site(url)?, open(url, &options)?);
+    warn_of_profile([url]);
     if !args.yes && holds_chains(store.as_ref()).await? {
-        let hint = "give another prefix of the same bucket, or --yes: verify then reports an unexpected object, which is information";
+        let below = format!("{}/worm-test", site.shown);
+        let hint = format!(
+            "give a prefix of its own, such as {below}; or --yes: verify then reports an unexpected object, which is information"
+        );
         return Err(Failure::new("put a canary: the prefix holds an archive").hint(Some(hint)));
     }
-    let put = now();
-    let attacker = Attacker::plant(&args.store.store, &store_options(&args.store, false)).await?;
+    let terms = Terms { site, require: args.demand.retention(), put: now(), keep: args.keep };
+    let attacker = Attacker::plant(url, &options).await?;
     let mut out = io::stdout();
     let text = args.format == Format::Text;
     if text {
         finish(Outcome::head(&attacker, &mut out))?;
     }
-    let outcome = run(&attacker, args.require_retention, put, args.keep, |row| {
+    let outcome = run(&attacker, &terms, |row| {
         // A reader who left doesn't stop the test: the canary is yet to be removed.
         if text {
             drop(row.text(&mut out));

@@ -18,8 +18,16 @@ const ORIGIN: &str = "prod/cp-1/audit";
 
 impl Lab {
     fn new(dialect: Dialect) -> Self {
-        let rule = Some(Retention { firm: true, until: time::DAY });
-        let bucket = Bucket { versioned: true, lockable: true, default: rule, ..Bucket::default() };
+        Self::with(dialect, Self::locking(true))
+    }
+
+    /// A bucket that locks for a day whatever is put.
+    fn locking(firm: bool) -> Bucket {
+        let rule = Some(Retention { firm, until: time::DAY });
+        Bucket { versioned: true, lockable: true, default: rule, ..Bucket::default() }
+    }
+
+    fn with(dialect: Dialect, bucket: Bucket) -> Self {
         let world = World::new(dialect, Keys::fresh().unwrap()).with("bucket", bucket);
         Self { node: Node::with(&events(0, 40)), server: Server::start(world).unwrap() }
     }
@@ -103,6 +111,116 @@ fn a_store_that_lies_about_its_locks_is_found_out_by_worm_test() {
     lab.becomes([]);
     let honest = lab.ask("worm-test", &[]);
     assert_eq!(honest.code, 0, "{}", honest.text());
+}
+
+/// Where the writer locks, and the bucket nothing by itself.
+#[test]
+fn worm_test_puts_its_canary_as_a_batch_is_put() {
+    for dialect in [Dialect::Aws, Dialect::Minio, Dialect::Azure] {
+        let free = Bucket { default: None, ..Lab::locking(true) };
+        let lab = Lab::with(dialect, free);
+        let bare = lab.ask("worm-test", &[]);
+        assert_eq!(bare.code, 1, "{}", bare.text());
+        assert!(bare.text().contains("BYTES LOST"), "{}", bare.text());
+        let demand = ["--retention", "2d", "--require-retention", "2d"];
+        let locked = lab.ask("worm-test", &demand);
+        assert_eq!(locked.code, 0, "{}", locked.text());
+        let lifted = row(&locked, "lift legal hold");
+        assert!(lifted.contains("it has no legal hold") && lifted.ends_with("not tried"));
+        let short = lab.ask("worm-test", &["--retention", "2d", "--require-retention", "3d"]);
+        assert_eq!(short.code, 1, "{}", short.text());
+        let held = lab.ask("worm-test", &["--legal-hold", "--retention", "2d"]);
+        assert_eq!(held.code, 1, "{}", held.text());
+        assert!(row(&held, "delete version").ends_with("refused"), "{}", held.text());
+        assert!(row(&held, "lift legal hold").ends_with("LOCK WEAKENED"), "{}", held.text());
+    }
+}
+
+/// The line of an attempt in worm-test's table.
+fn row(done: &Done, attempt: &str) -> String {
+    let text = done.text();
+    let found = text.lines().find(|line| line.split("  ").next() == Some(attempt));
+    found.unwrap_or_else(|| panic!("no {attempt}: {text}")).to_owned()
+}
+
+/// What the agent is told to demand, doctor and worm-test are told in the same words.
+#[test]
+fn governance_is_enough_where_it_is_what_is_demanded() {
+    let lab = Lab::with(Dialect::Aws, Lab::locking(false));
+    let weak = ["--require-retention", "1d", "--require-retention-mode", "governance"];
+    lab.backfill(&weak).ok();
+    for (demand, code) in [(&weak[..], 0), (&weak[..2], 1)] {
+        let doctor = lab.ask("doctor", demand);
+        assert_eq!(doctor.code, code, "{demand:?} {}", doctor.text());
+        let table = lab.ask("worm-test", &[demand, &["--yes"]].concat());
+        let short = "less than demanded: whoever may bypass GOVERNANCE";
+        assert_eq!(table.text().contains(short), code == 1, "{}", table.text());
+    }
+}
+
+/// It may delete nothing, and change the retention of what it can't read the lock of.
+#[test]
+fn a_lock_that_is_shortened_unseen_is_not_called_safe() {
+    let lab = Lab::with(Dialect::Aws, Lab::locking(false));
+    lab.becomes([
+        Fault::always(On::Delete, Effect::Refuse(403, "AccessDenied")),
+        Fault::always(On::All, Effect::HideLock),
+    ]);
+    let table = lab.ask("worm-test", &[]);
+    assert_eq!(table.code, 2, "{}", table.text());
+    assert!(row(&table, "shorten, bypassing").ends_with("????"), "{}", table.text());
+}
+
+#[test]
+fn a_containers_policy_is_not_known_to_be_locked() {
+    let policy = Some(Retention { firm: true, until: time::DAY });
+    let lab = Lab::with(Dialect::Azure, Bucket { policy, ..Bucket::default() });
+    for demand in [&[][..], &["--require-retention", "1d"]] {
+        let table = lab.ask("worm-test", demand);
+        assert_eq!(table.code, 2, "{}", table.text());
+        let text = table.text();
+        assert!(text.contains("run: az storage container immutability-policy show"), "{text}");
+        assert!(text.contains("--container-name bucket"), "{text}");
+    }
+}
+
+/// Doctor's own suggestion, where there is an archive: it is followed as it stands.
+#[test]
+fn what_doctor_suggests_can_be_run_and_harms_nothing() {
+    let lab = Lab::new(Dialect::Aws);
+    lab.backfill(&[]).ok();
+    let text = lab.ask("doctor", &[]).text();
+    let suggested = text.lines().find_map(|line| line.trim().strip_prefix("run: auditseal "));
+    let suggested: Vec<_> = suggested.unwrap().split(' ').collect();
+    assert_eq!(suggested[..3], ["worm-test", "--store", "s3://bucket/k8s/worm-test"]);
+    let mut command = program();
+    command.args(&suggested).env("NO_PROXY", "127.0.0.1").envs(lab.server.environment());
+    finish(&mut command).ok();
+    let text = lab.ask("doctor", &[]).text();
+    assert!(!text.contains("delete markers"), "the canary's are not the archive's: {text}");
+    assert!(!lab.read("verify", &[]).ok().text().contains("UNEXPECTED_OBJECT"));
+    let mut all = program();
+    all.args(["verify", "--vkey", &lab.node.vkey]);
+    let all = lab.at(&mut all, &[]).ok().text();
+    assert!(all.contains("info: UNEXPECTED_OBJECT"), "{all}");
+}
+
+/// The variable that people know from AWS's own tools.
+#[test]
+fn a_profile_that_is_not_read_is_said_once() {
+    let lab = Lab::new(Dialect::Aws);
+    let said = |store: &str, command: &str| {
+        let mut program = program();
+        program.args([command, "--store", store, "--endpoint", &lab.server.endpoint()]);
+        program.env("AWS_PROFILE", "admin").env("NO_PROXY", "127.0.0.1");
+        let done = finish(program.envs(lab.server.environment()));
+        done.err.matches("AWS_PROFILE isn't read").count()
+    };
+    for command in ["doctor", "worm-test", "ls"] {
+        assert_eq!(said("s3://bucket/other", command), 1, "{command}");
+    }
+    assert_eq!(said("gs://bucket/other", "ls"), 0);
+    assert!(!lab.ask("doctor", &[]).err.contains("AWS_PROFILE"));
 }
 
 #[test]

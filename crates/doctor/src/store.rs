@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use auditseal_vault::{
-    BucketLock, Canary, Error, Fact, Facts, LifecycleRule, Lock, LockMode, Provider, Site,
-    Versioning,
+    BucketLock, Canary, Error, Fact, Facts, Held, LifecycleRule, Lock, LockMode, Provider,
+    Retention, Site, Versioning,
 };
 
 use crate::check::{Check, Status};
@@ -21,8 +21,8 @@ pub struct StoreFacts {
     pub server: Option<String>,
     /// This machine's time, microseconds since the Unix epoch.
     pub now: i64,
-    /// How long everything must be locked, where that is demanded.
-    pub require: Option<Duration>,
+    /// How firmly and how long everything must be locked, where that is demanded.
+    pub require: Option<Retention>,
     /// What the bucket is set to.
     pub facts: Facts,
     /// What lies in it.
@@ -61,10 +61,6 @@ const S3_PUT: u64 = 5 << 30;
 const GOOGLE_PUT: u64 = 5 << 40;
 const AZURE_PUT: u64 = 5000 << 20;
 
-/// A lock may end so much earlier than the store's own date of the object plus the period: the two
-/// are taken at different moments.
-const SLACK: i64 = 60_000_000;
-
 /// Judges a store.
 #[must_use]
 pub fn check(store: &StoreFacts) -> Vec<Check> {
@@ -95,18 +91,26 @@ pub(crate) fn describe(lock: &Lock) -> String {
     format!("{mode}{until}{hold}")
 }
 
-/// Why a lock is weaker than demanded for an object of this date; none when it isn't.
-pub(crate) fn falls_short(lock: &Lock, put: i64, require: Duration) -> Option<&'static str> {
-    let period = i64::try_from(require.as_micros()).unwrap_or(i64::MAX);
-    let needed = put.saturating_add(period).saturating_sub(SLACK);
-    match (lock.mode, lock.until) {
-        (LockMode::None, _) => Some("it isn't locked"),
-        (LockMode::Undisclosed, _) => Some("the store doesn't tell until when"),
-        (LockMode::Governance, _) => Some("whoever may bypass GOVERNANCE can delete it"),
-        (LockMode::Compliance, Some(until)) if until < needed => Some("it ends too early"),
-        (LockMode::Compliance, None) => Some("the store doesn't tell until when"),
-        (LockMode::Compliance, Some(_)) => None,
-    }
+/// What is demanded of a lock, in a few words.
+fn demanded(require: Retention) -> String {
+    let mode = if require.compliance { "COMPLIANCE" } else { "GOVERNANCE" };
+    format!("{mode} for {} is demanded", span(require.duration))
+}
+
+/// The command that tells what Azure's storage service doesn't: whether a container's policy is
+/// locked, and how long it is.
+pub(crate) fn policy_command(site: &Site) -> String {
+    azure_container(site, "immutability-policy show")
+}
+
+fn azure(site: &Site, what: &str) -> String {
+    let account = site.account.as_deref().unwrap_or("\"$AZURE_STORAGE_ACCOUNT_NAME\"");
+    format!("az storage {what} --account-name {account}")
+}
+
+fn azure_container(site: &Site, what: &str) -> String {
+    let name = &site.bucket;
+    format!("{} --container-name {name}", azure(site, &format!("container {what}")))
 }
 
 impl StoreFacts {
@@ -120,26 +124,25 @@ impl StoreFacts {
     }
 
     fn azure(&self, what: &str) -> String {
-        format!("az storage {what} --account-name {}", self.account())
+        azure(&self.site, what)
     }
 
-    fn azure_container(&self, what: &str) -> String {
-        let name = &self.site.bucket;
-        format!("{} --container-name {name}", self.azure(&format!("container {what}")))
-    }
-
-    fn account(&self) -> &str {
-        self.site.account.as_deref().unwrap_or("\"$AZURE_STORAGE_ACCOUNT_NAME\"")
-    }
-
+    /// Below the archive, where a policy that allows its prefix alone lets the writer put, too: at
+    /// the prefix itself worm-test puts nothing beside an archive. A directory must be there, and
+    /// the test is suggested of empty ones only.
     fn worm_test(&self) -> String {
         let endpoint = self.endpoint.as_ref().map(|url| format!(" --endpoint {url}"));
-        format!("auditseal worm-test --store {}{}", self.site.shown, endpoint.unwrap_or_default())
+        let below = match self.site.provider {
+            Provider::Directory => "",
+            _ => "/worm-test",
+        };
+        let (store, endpoint) = (&self.site.shown, endpoint.unwrap_or_default());
+        format!("auditseal worm-test --store {store}{below}{endpoint}")
     }
 
     /// What to ask for where nothing is demanded.
     fn days(&self) -> u64 {
-        days(self.require.unwrap_or(Duration::from_secs(365 * 86_400)))
+        days(self.require.map_or(Duration::from_secs(365 * 86_400), |require| require.duration))
     }
 
     /// The command that locks what is put by default.
@@ -150,7 +153,10 @@ impl StoreFacts {
                 "put-object-lock-configuration --object-lock-configuration '{{\"ObjectLockEnabled\":\"Enabled\",\"Rule\":{{\"DefaultRetention\":{{\"Mode\":\"COMPLIANCE\",\"Days\":{days}}}}}}}'"
             )),
             Provider::Google => self.gcloud(&format!("--retention-period={days}d")),
-            _ => self.azure_container(&format!("immutability-policy create --period {days}")),
+            _ => azure_container(
+                &self.site,
+                &format!("immutability-policy create --period {days}"),
+            ),
         }
     }
 
@@ -220,13 +226,10 @@ impl StoreFacts {
         if !lock.enabled {
             return self.not_lockable();
         }
-        let short = matches!((lock.period, self.require), (Some(is), Some(must)) if is < must);
-        match lock.mode {
-            LockMode::Compliance if short => Check::fail(name, format!("COMPLIANCE{period}"))
-                .why(format!("{} are demanded", span(self.require.unwrap_or_default())))
-                .fix("lengthen it: that concerns what is put from now on")
-                .command(self.lock_command()),
-            LockMode::Compliance => {
+        let short = self.require.filter(|must| lock.period.is_some_and(|is| is < must.duration));
+        match (lock.mode, short) {
+            (LockMode::Compliance, Some(must)) => self.short(format!("COMPLIANCE{period}"), must),
+            (LockMode::Compliance, None) => {
                 let word = if self.site.provider == Provider::Google {
                     "retention policy, locked"
                 } else {
@@ -234,22 +237,35 @@ impl StoreFacts {
                 };
                 Check::pass(name, format!("{word}{period}"))
             }
-            LockMode::Governance => self.governance(lock, &period),
-            LockMode::Undisclosed if self.newest_is_firm() => {
-                Check::pass(name, "an immutability policy; the newest object's own lock is firm")
-            }
-            LockMode::Undisclosed => {
-                Check::unknown(name, "an immutability policy; whether it is locked isn't told here")
-                    .essential()
-                    .why("an unlocked policy can be removed by whoever manages the container")
-                    .fix("look whether its state is Locked, and lock it if not")
-                    .command(self.azure_container("immutability-policy show"))
-            }
-            LockMode::None if self.newest_is_firm() => {
+            (LockMode::Governance, short) => self.governance(lock, &period, short),
+            (LockMode::Undisclosed, _) => self.undisclosed(),
+            (LockMode::None, _) if self.newest_is_firm() => {
                 Check::pass(name, "none by default; the newest object was locked by its writer")
             }
-            LockMode::None => self.no_default(),
+            (LockMode::None, _) => self.no_default(),
         }
+    }
+
+    fn short(&self, found: String, must: Retention) -> Check {
+        Check::fail("lock", found)
+            .why(format!("{} are demanded", span(must.duration)))
+            .fix("lengthen it: that concerns what is put from now on")
+            .command(self.lock_command())
+    }
+
+    fn undisclosed(&self) -> Check {
+        let name = "lock";
+        if self.newest_is_firm() {
+            return Check::pass(
+                name,
+                "an immutability policy; the newest object's own lock is firm",
+            );
+        }
+        Check::unknown(name, "an immutability policy; whether it is locked isn't told here")
+            .essential()
+            .why("an unlocked policy can be removed by whoever manages the container")
+            .fix("look whether its state is Locked, and lock it if not")
+            .command(policy_command(&self.site))
     }
 
     fn not_lockable(&self) -> Check {
@@ -264,9 +280,10 @@ impl StoreFacts {
             .command(self.lock_command())
     }
 
-    fn governance(&self, lock: &BucketLock, period: &str) -> Check {
+    fn governance(&self, lock: &BucketLock, period: &str, short: Option<Retention>) -> Check {
         let google = self.site.provider == Provider::Google;
-        let status = if self.require.is_some() { Status::Fail } else { Status::Warn };
+        let firm = self.require.is_some_and(|require| require.compliance);
+        let status = if firm { Status::Fail } else { Status::Warn };
         let (found, why, fix) = if google {
             (
                 "retention policy, not locked",
@@ -280,11 +297,15 @@ impl StoreFacts {
                 "COMPLIANCE binds the account's owner too",
             )
         };
+        let found = format!("{found}{period}");
+        if let (Some(must), false) = (short, firm) {
+            return self.short(found, must);
+        }
         let command = match (google, lock.period) {
             (true, _) => self.gcloud("--lock-retention-period"),
             _ => self.lock_command(),
         };
-        Check::new("lock", status, format!("{found}{period}")).why(why).fix(fix).command(command)
+        Check::new("lock", status, found).why(why).fix(fix).command(command)
     }
 
     fn no_default(&self) -> Check {
@@ -293,7 +314,7 @@ impl StoreFacts {
                 .essential()
                 .why("a container's default policy is told to those who manage it only")
                 .fix("look whether there is one, and whether it is Locked")
-                .command(self.azure_container("immutability-policy show"));
+                .command(policy_command(&self.site));
         }
         if self.is_newest_untold() {
             return Check::unknown("lock", "nothing is locked by default; whether its writer locks the newest object isn't known")
@@ -335,15 +356,17 @@ impl StoreFacts {
         };
         let found = describe(lock);
         if let Some(require) = self.require {
-            return match falls_short(lock, *put, require) {
-                None => Check::pass(name, found),
-                Some(_) if lock.mode == LockMode::Undisclosed => {
-                    Check::unknown(name, found).essential()
-                        .why(format!("COMPLIANCE for {} is demanded", span(require)))
-                        .command(self.azure_container("immutability-policy show"))
+            return match require.judge(lock, *put) {
+                Held::Enough => Check::pass(name, found),
+                Held::Untold => {
+                    let check = Check::unknown(name, found).essential().why(demanded(require));
+                    match self.site.provider {
+                        Provider::Azure => check.command(policy_command(&self.site)),
+                        _ => check,
+                    }
                 }
-                Some(why) => Check::fail(name, found)
-                    .why(format!("COMPLIANCE for {} is demanded: {why}", span(require)))
+                Held::Short(why) => Check::fail(name, found)
+                    .why(format!("{}: {why}", demanded(require)))
                     .fix("correct what the bucket locks by default; what is stored can be locked longer, object by object")
                     .command(self.lock_command()),
             };

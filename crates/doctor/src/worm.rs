@@ -1,16 +1,15 @@
 //! Attacking a canary, and what each attempt came to.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use auditseal_vault::{
-    Answer, Attacker, Attempt, CanaryBytes, Error, Lock, LockMode, LockedBy, Look, Seen, Store,
-    clean,
+    Answer, Attacker, Attempt, CanaryBytes, Error, Held, Lock, LockMode, LockedBy, Look, Retention,
+    Seen, Site, Store, clean,
 };
 use futures::StreamExt;
 use serde::Serialize;
 
-use crate::store::{describe, falls_short};
+use crate::store::{describe, policy_command};
 
 /// Longest answer shown, in characters.
 const LIMIT: usize = 100;
@@ -79,6 +78,9 @@ pub struct Outcome {
     /// What protects it is a policy of the bucket that isn't locked. Taking that away would concern
     /// every other object, so it isn't tried, and nobody can say what the credentials are allowed.
     pub policy_unlocked: bool,
+    /// The command that tells how firm the container's policy is, where that is what protects it
+    /// and the store itself doesn't tell.
+    pub policy_command: Option<String>,
     /// The attempts in their order.
     pub attempts: Vec<Row>,
     /// What is left of the canary.
@@ -87,9 +89,22 @@ pub struct Outcome {
     pub exit: u8,
 }
 
+/// What is tested, and what is demanded.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Where the store is.
+    pub site: Site,
+    /// How firmly and how long the canary must be locked, where that is demanded.
+    pub require: Option<Retention>,
+    /// When it was put, microseconds since the Unix epoch.
+    pub put: i64,
+    /// Whether what can be removed is left all the same.
+    pub keep: bool,
+}
+
 /// What an attempt came to, by the answer and by the canary before and after it.
 #[must_use]
-pub fn verdict(answer: &Answer, before: &Look, after: &Look) -> Verdict {
+pub fn verdict(attempt: Attempt, answer: &Answer, before: &Look, after: &Look) -> Verdict {
     match (&after.bytes, answer) {
         (CanaryBytes::Changed | CanaryBytes::Gone, _) => return Verdict::BytesLost,
         (CanaryBytes::Unknown(_), _) => return Verdict::Unknown,
@@ -108,6 +123,10 @@ pub fn verdict(answer: &Answer, before: &Look, after: &Look) -> Verdict {
         Seen::Absent if before.seen != Seen::Absent => Verdict::Hidden,
         Seen::Other if before.seen != Seen::Other => Verdict::Shadowed,
         Seen::Unknown(_) => Verdict::Unknown,
+        // The bytes outlive a weakened lock, for now: only reading the lock would show it.
+        _ if accepted && attempt.is_on_lock() && !is_judged(attempt, before, after) => {
+            Verdict::Unknown
+        }
         _ if accepted => Verdict::WithoutEffect,
         _ => match answer {
             Answer::Silent(_) => Verdict::Unknown,
@@ -121,6 +140,16 @@ fn is_weaker(is: &Lock, was: &Lock) -> bool {
     hold_lifted || is.mode < was.mode || (is.mode == was.mode && is.until < was.until)
 }
 
+/// Whether the canary's lock, before and after an attempt on it, shows what the attempt did. Who
+/// may not see a legal hold is told that there is none.
+fn is_judged(attempt: Attempt, before: &Look, after: &Look) -> bool {
+    let seen = match &before.lock {
+        Ok(lock) => attempt != Attempt::LiftHold || lock.legal_hold,
+        Err(_) => false,
+    };
+    seen && after.lock.is_ok()
+}
+
 /// Whether the store holds anything of an archive: a canary beside it would be reported by verify
 /// as an unexpected object for as long as it is locked.
 ///
@@ -131,13 +160,7 @@ pub async fn holds_chains(store: &dyn Store) -> Result<bool, Error> {
 }
 
 /// Attacks the canary with all that there is, and clears away what can be unless it is to be kept.
-pub async fn run(
-    attacker: &Attacker,
-    require: Option<Duration>,
-    put: i64,
-    keep: bool,
-    mut show: impl FnMut(&Row),
-) -> Outcome {
+pub async fn run(attacker: &Attacker, terms: &Terms, mut show: impl FnMut(&Row)) -> Outcome {
     let mut rows: Vec<Row> = Vec::new();
     let first = attacker.look().await;
     let mut before = first.clone();
@@ -157,7 +180,8 @@ pub async fn run(
         show(&row);
         rows.push(row);
     }
-    let (short, exit) = conclude(attacker.lock(), require, put, &rows);
+    let (short, exit) = conclude(attacker.lock(), terms, &rows);
+    let undisclosed = matches!(attacker.lock(), Ok(lock) if lock.mode == LockMode::Undisclosed);
     let policy_unlocked = is_policy_unlocked(attacker.lock());
     Outcome {
         canary: attacker.key().to_owned(),
@@ -168,8 +192,9 @@ pub async fn run(
         },
         short,
         policy_unlocked,
+        policy_command: undisclosed.then(|| policy_command(&terms.site)),
         attempts: rows,
-        left: left(attacker, keep).await,
+        left: left(attacker, terms.keep).await,
         exit,
     }
 }
@@ -177,7 +202,7 @@ pub async fn run(
 async fn one(attacker: &Attacker, attempt: Attempt, first: &Look, before: &Look) -> (Row, Look) {
     let answer = attacker.attempt(attempt).await;
     let after = attacker.look().await;
-    let mut verdict = verdict(&answer, before, &after);
+    let mut verdict = verdict(attempt, &answer, before, &after);
     // A lock that isn't weaker than a moment ago but weaker than at first was named already.
     if verdict == Verdict::WithoutEffect
         && matches!(attempt, Attempt::Overwrite | Attempt::CreateAgain | Attempt::PutOverMarker)
@@ -192,22 +217,27 @@ async fn one(attacker: &Attacker, attempt: Attempt, first: &Look, before: &Look)
     };
     let said = match &after.bytes {
         CanaryBytes::Unknown(error) => format!("{said}; {error}"),
+        _ if verdict == Verdict::Unknown && attempt.is_on_lock() => match &after.lock {
+            Err(error) => format!("{said}; {error}"),
+            Ok(_) => said,
+        },
         _ => said,
     };
     (Row { attempt: attempt.name(), answer: clean(&said, LIMIT), verdict }, after)
 }
 
-fn conclude(
-    lock: &Result<Lock, Error>,
-    require: Option<Duration>,
-    put: i64,
-    rows: &[Row],
-) -> (Option<String>, u8) {
-    let short = match (lock, require) {
-        (Ok(lock), Some(require)) => falls_short(lock, put, require).map(str::to_owned),
-        _ => None,
+fn conclude(lock: &Result<Lock, Error>, terms: &Terms, rows: &[Row]) -> (Option<String>, u8) {
+    let held = match (lock, terms.require) {
+        (Ok(lock), Some(require)) => require.judge(lock, terms.put),
+        (Err(_), Some(_)) => Held::Untold,
+        (Ok(lock), None) if lock.mode == LockMode::Undisclosed => Held::Untold,
+        (_, None) => Held::Enough,
     };
-    let unread = (lock.is_err() && require.is_some()) || is_policy_unlocked(lock);
+    let short = match held {
+        Held::Short(why) => Some(why.to_owned()),
+        Held::Enough | Held::Untold => None,
+    };
+    let unread = held == Held::Untold || is_policy_unlocked(lock);
     let any = |verdicts: &[Verdict]| rows.iter().any(|row| verdicts.contains(&row.verdict));
     let exit = if any(&[Verdict::BytesLost, Verdict::Weakened]) || short.is_some() {
         1
@@ -265,6 +295,12 @@ impl Outcome {
                 "        the bucket's policy isn't locked: whoever may update the bucket can take it away, which wasn't tried"
             )?;
         }
+        if let Some(command) = &self.policy_command {
+            writeln!(
+                out,
+                "        the store doesn't tell whether the container's policy is locked, and until when:\n        run: {command}"
+            )?;
+        }
         let any = |verdict| self.attempts.iter().any(|row| row.verdict == verdict);
         let shadowed = self.attempts.iter().any(|row| {
             row.attempt == Attempt::CreateAgain.name()
@@ -282,7 +318,13 @@ impl Outcome {
         match self.exit {
             0 => writeln!(out, "SAFE from these credentials; others may be allowed more"),
             1 => writeln!(out, "NOT SAFE"),
-            _ => writeln!(out, "NOT KNOWN: not every attempt could be judged"),
+            _ if any(Verdict::Unknown) => {
+                writeln!(out, "NOT KNOWN: not every attempt could be judged")
+            }
+            _ => writeln!(
+                out,
+                "NOT KNOWN: no attempt hurt the bytes, but how firm their lock is can't be told"
+            ),
         }
     }
 

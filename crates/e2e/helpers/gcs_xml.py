@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Put what fake-gcs-server lacks in front of it: gcs_xml.py PORT UPSTREAM_PORT.
+"""Put what fake-gcs-server lacks in front of it: gcs_xml.py PORT UPSTREAM_PORT [--ignore-conditions].
 
 Google's XML API takes a plain PUT /bucket/object with x-goog-if-generation-match, and answers with ETag and x-goog-generation. The fake
 knows uploads, and their preconditions, by the JSON API only; so a PUT becomes a JSON upload. Google says by an XML error which thing is
 absent, and auditseal believes no other 404; the fake's is plain text. By the JSON API Google says it in words, the fake in fewer.
-Everything else goes through as it is.
+Everything else goes through as it is. With --ignore-conditions a PUT's condition is lost on the way, and none is ever refused.
 """
 
 import http.client
@@ -19,6 +19,7 @@ HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream = 0
+    conditions = True
 
     def answer(self):
         body = self.body()
@@ -46,7 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         bucket, _, name = path.removeprefix("/").partition("/")
         query = {"uploadType": "media", "name": urllib.parse.unquote(name)}
         condition = self.headers.get("x-goog-if-generation-match")
-        if condition is not None:
+        if condition is not None and self.conditions:
             query["ifGenerationMatch"] = condition
         kind = self.headers.get("Content-Type", "application/octet-stream")
         response, data = self.ask("POST", f"/upload/storage/v1/b/{bucket}/o?{urllib.parse.urlencode(query)}", body, {"Content-Type": kind})
@@ -85,4 +86,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 Handler.upstream = int(sys.argv[2])
+Handler.conditions = "--ignore-conditions" not in sys.argv
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -121,6 +121,12 @@ impl Attempt {
         }
     }
 
+    /// Whether it concerns the lock alone: what it came to is seen there, not by the bytes.
+    #[must_use]
+    pub fn is_on_lock(self) -> bool {
+        self == Self::LiftHold || self.is_on_retention()
+    }
+
     /// Whether there is something to attack only where a retention is.
     fn is_on_retention(self) -> bool {
         let attempts =
@@ -211,6 +217,8 @@ pub struct Attacker {
     bytes: Buffer,
     version: Option<String>,
     lock: Result<Lock, Error>,
+    /// Whether the canary was put with a legal hold, which not everybody may see.
+    held: bool,
 }
 
 impl fmt::Debug for Attacker {
@@ -220,7 +228,7 @@ impl fmt::Debug for Attacker {
 }
 
 impl Attacker {
-    /// Puts a canary into the store at `url`, as a batch would be put.
+    /// Puts a canary into the store at `url`, as a batch would be put with these options.
     ///
     /// # Errors
     /// As [`open`](crate::open) and [`Store::put_new`]; also when the canary can't be read back, for
@@ -230,12 +238,13 @@ impl Attacker {
             .map_err(|why| Error::new(Operation::Open, "the store", Kind::Invalid, &why))?;
         let backend = build::backend(location, options)?;
         let weapon = crate::weapon::of(backend.clone(), options.clock);
-        Self::plant_in(Arc::new(backend), weapon).await
+        Self::plant_in(Arc::new(backend), weapon, options.legal_hold).await
     }
 
     pub(crate) async fn plant_in(
         store: Arc<dyn Store>,
         weapon: Box<dyn Weapon>,
+        held: bool,
     ) -> Result<Self, Error> {
         let random = |error: getrandom::Error| {
             let why = format!("the system gives no random bytes: {error}");
@@ -256,7 +265,7 @@ impl Attacker {
         }
         let version = put.version.or(read.info.version).filter(|id| !id.is_empty());
         let lock = store.lock(&key.key, version.as_deref()).await;
-        Ok(Self { store, weapon, key, bytes, version, lock })
+        Ok(Self { store, weapon, key, bytes, version, lock, held })
     }
 
     /// The canary's key, below the store's prefix.
@@ -286,6 +295,10 @@ impl Attacker {
         let unlocked = matches!(&self.lock, Ok(lock) if lock.mode == LockMode::None);
         if unlocked && attempt.is_on_retention() {
             return Answer::Pointless("it has no retention");
+        }
+        let free = matches!(&self.lock, Ok(lock) if !lock.legal_hold) && !self.held;
+        if attempt == Attempt::LiftHold && free {
+            return Answer::Pointless("it has no legal hold");
         }
         if attempt == Attempt::LowerMode
             && matches!(&self.lock, Ok(lock) if lock.mode == LockMode::Governance)

@@ -14,6 +14,7 @@ use object_store::{
     Attribute, Attributes, Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta,
     ObjectStore, PutMode, PutOptions, PutPayload,
 };
+use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::error::{Error, Kind, Operation};
 use crate::facts::Facts;
@@ -100,6 +101,11 @@ impl Backend {
         let call = self.call(Operation::Attack, key);
         let path = self.object_path(&call, key)?;
         Ok((call, &self.home, path))
+    }
+
+    /// The headers without which the bucket may take no put.
+    pub(crate) fn encryption(&self) -> Vec<(HeaderName, HeaderValue)> {
+        self.protection.as_ref().map(Protection::encryption).unwrap_or_default()
     }
 
     /// The key of a path below this store's prefix; of any other the path.

@@ -17,6 +17,7 @@ mod canary;
 mod client;
 pub mod conformance;
 mod date;
+mod demand;
 pub mod double;
 mod error;
 mod facts;
@@ -40,6 +41,7 @@ mod xml;
 
 pub use attack::{Answer, Attacker, Attempt, Bytes as CanaryBytes, Look, Seen};
 pub use canary::{Canary, canary};
+pub use demand::Held;
 pub use error::{Error, Kind, Operation};
 pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
 pub use file::ObjectFile;

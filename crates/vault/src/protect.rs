@@ -16,8 +16,8 @@ type Headers = Vec<(HeaderName, HeaderValue)>;
 /// What each put carries beside its object.
 #[derive(Debug, Clone)]
 pub(crate) struct Protection {
-    /// The headers that are always the same.
-    fixed: Headers,
+    hold: Headers,
+    encryption: Headers,
     retention: Option<(Retention, RetentionHeaders)>,
     clock: fn() -> SystemTime,
 }
@@ -78,19 +78,19 @@ impl Protection {
                 ));
             }
         };
-        let mut fixed = Headers::new();
+        let (mut held, mut encryption) = (Headers::new(), Headers::new());
         if options.legal_hold {
             let (name, value) = hold.ok_or((
                 "Google's cloud takes no legal hold with a put".to_owned(),
                 "let the bucket place one: gcloud storage buckets update --default-event-based-hold",
             ))?;
-            fixed.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
+            held.push((HeaderName::from_static(name), HeaderValue::from_static(value)));
         }
-        if let Some(encryption) = &options.encryption {
-            fixed.extend(encryption_headers(place, encryption)?);
+        if let Some(asked) = &options.encryption {
+            encryption = encryption_headers(place, asked)?;
         }
         let retention = options.retention.map(|retention| (retention, names));
-        Ok(Some(Self { fixed, retention, clock: options.clock }))
+        Ok(Some(Self { hold: held, encryption, retention, clock: options.clock }))
     }
 
     /// The headers of a put that is sent now.
@@ -98,7 +98,7 @@ impl Protection {
     /// # Errors
     /// A sentence when the clock can't be right.
     pub(crate) fn headers(&self) -> Result<Headers, String> {
-        let mut headers = self.fixed.clone();
+        let mut headers = [self.hold.clone(), self.encryption.clone()].concat();
         if let Some((retention, names)) = &self.retention {
             let mode = if retention.compliance { names.compliance } else { names.governance };
             let until = (self.clock)()
@@ -110,6 +110,11 @@ impl Protection {
             headers.push((HeaderName::from_static(names.until), until));
         }
         Ok(headers)
+    }
+
+    /// Those of them that say how to encrypt: a bucket may refuse every put without.
+    pub(crate) fn encryption(&self) -> Headers {
+        self.encryption.clone()
     }
 }
 

@@ -65,7 +65,9 @@ impl Weapon for Wielded {
             }
             Home::Directory(root) => on_file(&root.join(path.as_ref()), order),
             Home::Cloud(cloud) => {
-                let strike = Strike { call: &call, cloud, path: path.as_ref(), clock: self.clock };
+                let put = self.backend.encryption();
+                let path = path.as_ref();
+                let strike = Strike { call: &call, cloud, path, put, clock: self.clock };
                 match &cloud.dialect {
                     Dialect::S3 { bucket } => strike.s3(bucket, order).await,
                     Dialect::Google { bucket, json } => strike.google(bucket, json, order).await,
@@ -92,6 +94,8 @@ struct Strike<'a> {
     call: &'a Call,
     cloud: &'a Cloud,
     path: &'a str,
+    /// What each put carries, or it would be refused for want of that.
+    put: Headers,
     clock: fn() -> SystemTime,
 }
 
@@ -110,7 +114,7 @@ impl Strike<'_> {
         let bypass = || fixed(&[("x-amz-bypass-governance-retention", "true")]);
         let sent = match order.attempt {
             attempt @ (Attempt::CreateAgain | Attempt::PutOverMarker | Attempt::Overwrite) => {
-                let mut headers = checksum(&order.bytes);
+                let mut headers = [checksum(&order.bytes), self.put.clone()].concat();
                 if attempt != Attempt::Overwrite {
                     headers.extend(fixed(&[("if-none-match", "*")]));
                 }
@@ -181,7 +185,7 @@ impl Strike<'_> {
                     _ => &[("x-goog-if-generation-match", "0")],
                 };
                 let (path, body) = (encode(self.path, "/"), order.bytes.clone());
-                let headers = fixed(condition);
+                let headers = [fixed(condition), self.put.clone()].concat();
                 self.cloud.send_body(Method::PUT, bucket, &path, &[], headers, body).await
             }
             Attempt::Delete => self.cloud.send(Method::DELETE, json, &object, &[], &[]).await,
@@ -238,6 +242,7 @@ impl Strike<'_> {
         let (method, query, headers, body) = match order.attempt {
             attempt @ (Attempt::CreateAgain | Attempt::PutOverMarker | Attempt::Overwrite) => {
                 let mut headers = fixed(&[("x-ms-blob-type", "BlockBlob")]);
+                headers.extend(self.put.clone());
                 if attempt != Attempt::Overwrite {
                     headers.extend(fixed(&[("if-none-match", "*")]));
                 }

@@ -6,8 +6,8 @@ mod common;
 use std::io::Write;
 use std::sync::Mutex;
 
-use auditseal_vault::{Answer, Attacker, Attempt, CanaryBytes, LockMode};
-use common::{OBJECT, Server, answer, with_s3_keys, xml_error};
+use auditseal_vault::{Answer, Attacker, Attempt, CanaryBytes, Encryption, LockMode, Options};
+use common::{OBJECT, Request, Server, answer, with_s3_keys, xml_error};
 
 const LOCK: &str = "x-amz-version-id: v1\r\nx-amz-object-lock-mode: GOVERNANCE\r\n\
                     x-amz-object-lock-retain-until-date: 2099-01-01T00:00:00Z\r\n";
@@ -40,7 +40,10 @@ fn nothing_but_the_canary_is_named() {
             };
             stream.write_all(given.as_bytes()).ok();
         });
-        let attacker = Attacker::plant("s3://bucket/some/prefix", &server.options()).await.unwrap();
+        // The answers say nothing of the hold, as to somebody who may not see it.
+        let encryption = Some(Encryption::S3Managed);
+        let options = Options { legal_hold: true, encryption, ..server.options() };
+        let attacker = Attacker::plant("s3://bucket/some/prefix", &options).await.unwrap();
         assert_eq!(attacker.lock().as_ref().unwrap().mode, LockMode::Governance);
         assert_eq!(attacker.version(), Some("v1"));
         for attempt in attacker.attempts() {
@@ -65,6 +68,8 @@ fn nothing_but_the_canary_is_named() {
             let header = "x-amz-bypass-governance-retention";
             requests.iter().filter(|r| r.method == name && r.header(header) == "true").count()
         };
+        let hold = |r: &&Request| r.header("x-amz-object-lock-legal-hold") == "ON";
+        assert_eq!(requests.iter().filter(hold).count(), 1, "the canary's alone");
         assert_eq!((bypassing("PUT"), bypassing("DELETE"), bypassing("POST")), (2, 1, 1));
         for request in &requests {
             let body = String::from_utf8_lossy(&request.body);
@@ -75,6 +80,10 @@ fn nothing_but_the_canary_is_named() {
                 _ => request.target.split('?').next() == Some(&key),
             };
             assert!(named, "{} {}", request.method, request.target);
+            // Else a bucket that demands it would refuse for that reason.
+            if request.method == "PUT" && !request.target.contains('?') {
+                assert_eq!(request.header("x-amz-server-side-encryption"), "AES256");
+            }
             assert!(request.header("authorization").contains("x-amz-content-sha256"));
         }
     });

@@ -22,6 +22,14 @@ fn time(seconds: i64) -> StoreTime {
     StoreTime { store: NOW + seconds * 1_000_000, asked, answered }
 }
 
+fn governance(days: u32) -> Option<Retention> {
+    Some(Retention { compliance: false, duration: days * DAY })
+}
+
+fn demand(days: u32) -> Option<Retention> {
+    Some(Retention { compliance: true, duration: days * DAY })
+}
+
 /// A store in which nothing is wrong.
 fn sound(url: &str) -> StoreFacts {
     let facts = Facts {
@@ -41,7 +49,7 @@ fn sound(url: &str) -> StoreFacts {
         endpoint: None,
         server: None,
         now: NOW,
-        require: Some(365 * DAY),
+        require: demand(365),
         facts,
         holds: Ok(Holds { versions: 3, genesis: Some("g".to_owned()), newest, ..Holds::default() }),
         newest: Some(Ok(year(LockMode::Compliance))),
@@ -142,6 +150,26 @@ fn locks() {
             Status::Warn,
             "GOVERNANCE",
         ),
+        (
+            S3,
+            |s| {
+                lock(s, true, LockMode::Governance, Some(400));
+                s.require = governance(365);
+            },
+            "lock",
+            Status::Warn,
+            "Bypass",
+        ),
+        (
+            GS,
+            |s| {
+                lock(s, true, LockMode::Governance, Some(364));
+                s.require = governance(365);
+            },
+            "lock",
+            Status::Fail,
+            "365 days are demanded",
+        ),
         (S3, none, "lock", Status::Fail, "nothing is locked by default"),
         (S3, |s| lock(s, true, LockMode::None, None), "lock", Status::Pass, "by its writer"),
         (S3, |s| s.facts.lock = Err(denied()), "lock", Status::Unknown, "essential: true"),
@@ -190,8 +218,35 @@ fn locks() {
             Status::Fail,
             "bypass",
         ),
+        (
+            S3,
+            |s| {
+                s.require = governance(365);
+                s.newest = Some(Ok(year(LockMode::Governance)));
+            },
+            "newest-lock",
+            Status::Pass,
+            "GOVERNANCE",
+        ),
+        (
+            S3,
+            |s| {
+                s.require = governance(366);
+                s.newest = Some(Ok(year(LockMode::Governance)));
+            },
+            "newest-lock",
+            Status::Fail,
+            "GOVERNANCE for 366 days is demanded: it ends too early",
+        ),
+        (
+            AZ,
+            |s| s.newest = Some(Ok(year(LockMode::Undisclosed))),
+            "newest-lock",
+            Status::Unknown,
+            "immutability-policy show",
+        ),
         (S3, |s| s.newest = Some(Ok(Lock::NONE)), "newest-lock", Status::Fail, "isn't locked"),
-        (S3, |s| s.require = Some(366 * DAY), "newest-lock", Status::Fail, "too early"),
+        (S3, |s| s.require = demand(366), "newest-lock", Status::Fail, "too early"),
         (
             S3,
             |s| {
@@ -304,7 +359,7 @@ fn everything_else() {
             |s| s.create_only = None,
             "create-only",
             Status::Unknown,
-            "worm-test --store s3://b/p",
+            "worm-test --store s3://b/p/worm-test",
         ),
         (
             S3,

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, LockedBy, Operation};
+use auditseal_vault::{Kind, LockedBy, Operation, site};
 
 use super::*;
 
@@ -16,10 +18,22 @@ fn locked(mode: LockMode) -> MemoryStore {
     store
 }
 
-async fn test(store: &MemoryStore, require: Option<Duration>) -> Outcome {
+fn terms(require: Option<Retention>) -> Terms {
+    Terms { site: site("az://archive/p").unwrap(), require, put: 0, keep: false }
+}
+
+fn demand(days: u64) -> Option<Retention> {
+    Some(Retention { compliance: true, duration: Duration::from_secs(days * 86_400) })
+}
+
+fn kept() -> Terms {
+    Terms { keep: true, ..terms(None) }
+}
+
+async fn test(store: &MemoryStore, require: Option<Retention>) -> Outcome {
     let attacker = store.attacker().await.unwrap();
     let mut shown = 0;
-    let outcome = run(&attacker, require, 0, false, |_| shown += 1).await;
+    let outcome = run(&attacker, &terms(require), |_| shown += 1).await;
     assert_eq!(shown, outcome.attempts.len());
     outcome
 }
@@ -31,7 +45,7 @@ fn verdicts(outcome: &Outcome) -> Vec<(&'static str, Verdict)> {
 #[tokio::test]
 async fn compliance_keeps_the_bytes() {
     let store = locked(LockMode::Compliance);
-    let outcome = test(&store, Some(Duration::from_secs(30 * 86_400))).await;
+    let outcome = test(&store, demand(30)).await;
     use Verdict::*;
     assert_eq!(
         verdicts(&outcome),
@@ -41,7 +55,7 @@ async fn compliance_keeps_the_bytes() {
             ("delete", Hidden),
             ("create after delete", Shadowed),
             ("delete version", Refused),
-            ("lift legal hold", WithoutEffect),
+            ("lift legal hold", Pointless),
             ("shorten retention", Refused),
             ("shorten, bypassing", Refused),
             ("lower the mode", Refused),
@@ -69,9 +83,9 @@ async fn a_policy_that_is_not_locked_is_not_called_safe() {
     let store = locked(LockMode::Compliance);
     let attacker = store.attacker().await.unwrap();
     let policy = |by| Ok(Lock { mode: LockMode::Governance, until: None, legal_hold: false, by });
-    let safe = run(&attacker, None, 0, false, |_| {}).await;
-    assert_eq!(conclude(&policy(LockedBy::Version), None, 0, &safe.attempts).1, 0);
-    assert_eq!(conclude(&policy(LockedBy::Bucket), None, 0, &safe.attempts).1, 2);
+    let safe = run(&attacker, &terms(None), |_| {}).await;
+    assert_eq!(conclude(&policy(LockedBy::Version), &terms(None), &safe.attempts).1, 0);
+    assert_eq!(conclude(&policy(LockedBy::Bucket), &terms(None), &safe.attempts).1, 2);
 }
 
 #[tokio::test]
@@ -92,9 +106,93 @@ async fn without_a_lock_the_bytes_are_lost() {
 #[tokio::test]
 async fn a_lock_that_is_short_fails() {
     let store = locked(LockMode::Compliance);
-    let outcome = test(&store, Some(Duration::from_secs(31 * 86_400))).await;
+    let outcome = test(&store, demand(31)).await;
     assert_eq!(outcome.exit, 1);
     assert_eq!(outcome.short.as_deref(), Some("it ends too early"));
+}
+
+/// What the agent lets pass, and what was demanded of it.
+#[tokio::test]
+async fn a_lock_is_held_against_what_the_agent_is_told() {
+    let at = |require: Option<Retention>, put| Terms { put, ..terms(require) };
+    let compliance = locked(LockMode::Compliance).attacker().await.unwrap();
+    const HOUR: i64 = DAY / 24;
+    for (put, short) in [(HOUR, None), (HOUR + 1, Some("it ends too early".to_owned()))] {
+        assert_eq!(conclude(compliance.lock(), &at(demand(30), put), &[]).0, short);
+    }
+    let governance = locked(LockMode::Governance).attacker().await.unwrap();
+    let weak = demand(30).map(|demand| Retention { compliance: false, ..demand });
+    assert_eq!(conclude(governance.lock(), &terms(weak), &[]).0, None);
+    let short = conclude(governance.lock(), &terms(demand(30)), &[]).0;
+    assert_eq!(short.as_deref(), Some("whoever may bypass GOVERNANCE can delete it"));
+}
+
+/// Azure's policy of a container: the storage service tells of it, but not whether it is locked.
+#[tokio::test]
+async fn a_policy_of_unknown_state_is_not_called_safe() {
+    let store = MemoryStore::versioned();
+    let by = LockedBy::Bucket;
+    let mode = LockMode::Undisclosed;
+    store.set_lock(Some(Lock { mode, until: None, legal_hold: false, by }));
+    for require in [None, demand(1)] {
+        let attacker = store.attacker().await.unwrap();
+        let refused =
+            Row { attempt: "delete version", answer: String::new(), verdict: Verdict::Refused };
+        let concluded = conclude(attacker.lock(), &terms(require), &[refused]);
+        assert_eq!(concluded, (None, 2), "{require:?}");
+        let mut outcome = run(&attacker, &terms(require), |_| {}).await;
+        let command = "az storage container immutability-policy show --account-name \"$AZURE_STORAGE_ACCOUNT_NAME\" --container-name archive";
+        assert_eq!(outcome.policy_command.as_deref(), Some(command));
+        outcome.exit = 2;
+        let mut out = Vec::new();
+        outcome.tail(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains(command) && text.contains("NOT KNOWN"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_is_lifted_where_there_is_one() {
+    let hold = |mode, until| Lock { mode, until, legal_hold: true, by: LockedBy::Version };
+    for (lock, rest) in [
+        (hold(LockMode::Compliance, Some(30 * DAY)), Verdict::Refused),
+        (hold(LockMode::None, None), Verdict::BytesLost),
+    ] {
+        let store = MemoryStore::versioned();
+        store.set_lock(Some(lock));
+        let outcome = test(&store, None).await;
+        let found = verdicts(&outcome);
+        assert!(found.contains(&("delete version", Verdict::Refused)), "{found:?}");
+        assert!(found.contains(&("lift legal hold", Verdict::Weakened)), "{found:?}");
+        assert!(found.contains(&("delete, bypassing", rest)), "{found:?}");
+        assert_eq!(outcome.exit, 1);
+    }
+    let outcome = test(&locked(LockMode::Compliance), None).await;
+    let row = outcome.attempts.iter().find(|row| row.attempt == "lift legal hold").unwrap();
+    assert_eq!(row.answer, "it has no legal hold");
+}
+
+/// Credentials that may change a retention, and bypass it, but not read it.
+#[tokio::test]
+async fn a_lock_that_was_changed_unseen_is_not_called_safe() {
+    let store = locked(LockMode::Governance);
+    store.fail_when(|operation, _, _| {
+        (operation == Operation::Lock).then_some(Fault::Refuse(Kind::Denied))
+    });
+    let found = verdicts(&test(&store, None).await);
+    assert!(found.contains(&("shorten, bypassing", Verdict::Unknown)), "{found:?}");
+    let look = |lock| Look { bytes: CanaryBytes::Intact, seen: Seen::Canary, lock };
+    let denied = || Err(Error::new(Operation::Lock, "s3://b", Kind::Denied, "403"));
+    let read = || Ok(Lock { legal_hold: true, ..Lock::NONE });
+    let done = Answer::Accepted("200".to_owned());
+    for attempt in [Attempt::ShortenBypassing, Attempt::RemoveRetention, Attempt::LiftHold] {
+        for (before, after) in [(denied(), denied()), (read(), denied()), (denied(), read())] {
+            let verdict = verdict(attempt, &done, &look(before), &look(after));
+            assert_eq!(verdict, Verdict::Unknown, "{attempt:?}");
+        }
+        let same = verdict(attempt, &done, &look(read()), &look(read()));
+        assert_eq!(same, Verdict::WithoutEffect, "{attempt:?}");
+    }
 }
 
 #[tokio::test]
@@ -102,7 +200,7 @@ async fn create_only_that_is_ignored_is_seen() {
     let store = locked(LockMode::Compliance);
     let attacker = store.attacker().await.unwrap();
     store.fail_when(|operation, _, _| (operation == Operation::Put).then_some(Fault::IgnoreCreate));
-    let outcome = run(&attacker, None, 0, true, |_| {}).await;
+    let outcome = run(&attacker, &kept(), |_| {}).await;
     assert_eq!(verdicts(&outcome)[0], ("create again", Verdict::Shadowed));
     let mut out = Vec::new();
     outcome.tail(&mut out).unwrap();
@@ -117,7 +215,7 @@ async fn what_cannot_be_read_back_is_not_judged() {
     store.fail_when(|operation, _, nth| {
         (operation == Operation::Get && nth > 5).then_some(Fault::Refuse(Kind::Timeout))
     });
-    let outcome = run(&attacker, None, 0, true, |_| {}).await;
+    let outcome = run(&attacker, &kept(), |_| {}).await;
     assert_eq!(outcome.exit, 2);
     assert!(verdicts(&outcome).iter().any(|(_, verdict)| *verdict == Verdict::Unknown));
 }

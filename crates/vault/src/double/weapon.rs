@@ -19,7 +19,7 @@ impl MemoryStore {
     /// # Errors
     /// As [`Attacker::plant`].
     pub async fn attacker(&self) -> Result<Attacker, Error> {
-        Attacker::plant_in(Arc::new(self.clone()), Box::new(self.clone())).await
+        Attacker::plant_in(Arc::new(self.clone()), Box::new(self.clone()), false).await
     }
 
     fn relock(&self, order: &Order<'_>, key: &str, bypassing: bool, lock: Lock) -> Answer {
