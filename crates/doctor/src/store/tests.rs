@@ -2,6 +2,8 @@
 
 use auditseal_vault::{Kind, LockedBy, Operation, StoreTime, site};
 
+use auditseal_vault::LifecycleRule;
+
 use super::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
