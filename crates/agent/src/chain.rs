@@ -26,7 +26,7 @@ use crate::pipeline::{self, End};
 use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
 use crate::source::{Place, Source, locked, watch as watch_directory};
-use crate::start::{Asking, past, read_seal, take_over};
+use crate::start::{Asking, past, read_seal, refuse_foreign, take_over};
 use crate::state::{open_state, wait_out};
 use crate::{Error, ErrorKind, Progress, Settings};
 
@@ -140,6 +140,27 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Whether what stands at a key is to be passed. Not an agent's with another key that began this
+/// chain together with us: in another epoch ours would be a second one. Without an answer it isn't
+/// known, and asked again.
+async fn may_pass(asking: &Asking<'_>, key: &ObjectKey) -> Result<bool, Error> {
+    if key.seq > 0 {
+        return Ok(true);
+    }
+    match refuse_foreign(asking, key).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Store => {
+            warn!(%key, "{error}; asking again before it is passed");
+            Ok(false)
+        }
+        // What was sealed here stays: its lines may be nowhere else any more.
+        Err(error) => Err(error.hint(
+            "use the key that began the chain, with this chain's state moved away, \
+             or another --cluster, --node or source name",
+        )),
+    }
+}
+
 struct Chain {
     settings: Arc<Settings>,
     place: Place,
@@ -223,9 +244,10 @@ impl Chain {
         loop {
             self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
+            let key = signer.key().clone();
             let asking = Asking {
                 origin: &self.place.origin,
-                key: signer.key(),
+                key: &key,
                 machine_id: config.machine_id,
                 store: &self.store,
                 give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
@@ -279,6 +301,9 @@ impl Chain {
                     stored = self.progress.tally().stored;
                     if let Some(end) = self.weigh(passes, &key).await {
                         return Ok(end);
+                    }
+                    if !may_pass(&asking, &key).await? {
+                        continue;
                     }
                     failpoint!("agent.pass.before");
                     locked(&self.spool).discard_from(key.seq)?;

@@ -107,7 +107,7 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     let trusted = std::slice::from_ref(asking.key);
     let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
     let Some(found) = patiently(asking, head).await? else {
-        refuse_foreign(asking).await?;
+        refuse_foreign(asking, &ObjectKey::genesis(asking.origin.clone())).await?;
         if asking.only_existing {
             let what = format!("retire {}", asking.origin);
             let hint =
@@ -138,9 +138,9 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
 
 /// A chain under our name that another key signed: a wrong key file, most likely. A second chain
 /// beside it would look like a fork for ever, so somebody must decide.
-async fn refuse_foreign(asking: &Asking<'_>) -> Result<(), Error> {
-    let key = ObjectKey::genesis(asking.origin.clone()).to_string();
-    let tail = match asking.store.tail(&key, None, MAX_SEAL_BLOCK as u64).await {
+pub(crate) async fn refuse_foreign(asking: &Asking<'_>, genesis: &ObjectKey) -> Result<(), Error> {
+    let tail = asking.store.tail(&genesis.to_string(), None, MAX_SEAL_BLOCK as u64).await;
+    let tail = match tail {
         Ok(tail) => tail,
         Err(error) if error.kind() == Kind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
