@@ -146,8 +146,15 @@ explain() {
   head -n 8 "$dir/verify"
 }
 
+# reported NAME LEAST BELOW: whether the supervisor's figure of this name lies there
+reported() {
+  python3 -c 'import json, sys; it, least, below = json.load(open(sys.argv[1]))[sys.argv[2]], *map(float, sys.argv[3:]); print(it); sys.exit(not least <= it < below)' \
+    "$dir/report" "$@"
+}
+
 # row TITLE EVENTS LOST REPEATED GAPS OBJECTS OTHER
 row() {
+  check "$name: below 64 MiB" reported peak_mib 1 64
   python3 - "$dir/report" "$dir/writer.log" "$@" >>"$WORK/table" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))
@@ -190,7 +197,8 @@ stopped() {
 # The node loses all it knows, at random moments, and finds it again in the archive. Backups are kept: what was sealed and not stored is read again.
 state_lost() {
   follow --every "$lost_every" --jitter --signal KILL --wipe "$dir/state" -- --window 1s &&
-    writes --rate 2000 --seconds "$lost_for" --backups 0 && judge "2k/s, kill -9 and state deleted about every $lost_every s"
+    writes --rate 2000 --seconds "$lost_for" --backups 0 && judge "2k/s, kill -9 and state deleted about every $lost_every s" &&
+    check "$name: the state was deleted $lost_times times or more" reported wipes "$lost_times" inf
 }
 
 # loses TITLE SUPERVISE_OPTION… -- WRITER_OPTION…: the log isn't kept for as long as it is away or takes to look, so lines are lost, whoever
@@ -324,8 +332,8 @@ the_case() {
 form=--short
 case ${1:-} in --short | --full) form=$1 && shift ;; esac
 case $form in
-  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 lost_every=2 lost_for=10 ;;
-  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 lost_every=2 lost_for=45 ;;
+  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 lost_every=2 lost_for=10 lost_times=3 ;;
+  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 lost_every=2 lost_for=60 lost_times=20 ;;
 esac
 [ $# -gt 0 ] || set -- "${CASES[@]}"
 for name in "$@"; do [[ " ${CASES[*]} " == *" $name "* ]] || die "usage: torture.sh [--short|--full] [${CASES[*]}]"; done
