@@ -29,7 +29,7 @@ class Command:
     def __init__(self, words):
         self.words = words
         self.child = None
-        self.report = {"starts": 0, "kills": 0, "wipes": 0, "peak_mib": 0.0, "cpu_s": 0.0, "slowest_stop_ms": 0, "longest_down_ms": 0, "bad_exits": []}
+        self.report = {"starts": 0, "kills": 0, "peak_mib": 0.0, "cpu_s": 0.0, "slowest_stop_ms": 0, "longest_down_ms": 0, "bad_exits": []}
         self.ended = None
 
     def start(self):
@@ -129,7 +129,6 @@ def main():
             else:
                 if asked.wipe:
                     wipe(asked.wipe)
-                    command.report["wipes"] += 1
                 command.start()
             began = time.monotonic()
             every = pause(asked)

@@ -433,7 +433,8 @@ impl<C: Clone> Shipper<C> {
                 seal.epoch = epoch.unwrap_or(seal.epoch);
                 losses.iter().for_each(|loss| self.files.lose(loss));
                 let next = self.next_batch().and_then(Option::as_ref);
-                let before = next.and_then(|done| done.packed.payload.times).map(|(first, _)| first);
+                let before =
+                    next.and_then(|done| done.packed.payload.times).map(|(first, _)| first);
                 let gap = |loss: Loss| loss.gap(self.last_event, before);
                 seal.gaps = losses.into_iter().map(gap).collect();
                 if kind == Kind::Final {

@@ -404,6 +404,15 @@ fn nobody_there() {
         let error = store.get("k", None, 10).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         assert!(error.to_string().contains("refused"), "{error}");
+        // No resolver knows it, whoever is asked (RFC 6761).
+        let endpoint = Some("http://store.invalid".to_owned());
+        let store = open("s3://b", &Options { endpoint, ..Options::default() }).unwrap();
+        for error in [
+            store.put_new("k", BYTES).await.unwrap_err(),
+            store.get("k", None, 10).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        }
         let plain = Server::fixed(answer("400 Bad Request", "", "plain HTTP"));
         let endpoint = Some(format!("https://{}", plain.address));
         let store = open("s3://b", &Options { endpoint, ..plain.options() }).unwrap();
