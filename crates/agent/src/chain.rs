@@ -302,16 +302,21 @@ impl Chain {
                     if let Some(end) = self.weigh(passes, &key).await {
                         return Ok(end);
                     }
-                    if !may_pass(&asking, &key).await? {
-                        continue;
+                    if may_pass(&asking, &key).await? {
+                        self.pass(&key)?;
+                        pass = Some(("squatted", epoch));
                     }
-                    failpoint!("agent.pass.before");
-                    locked(&self.spool).discard_from(key.seq)?;
-                    failpoint!("agent.pass.after");
-                    pass = Some(("squatted", epoch));
                 }
             }
         }
+    }
+
+    /// What was sealed for the key and behind it, nobody will see: the lines are sealed once more.
+    fn pass(&self, key: &ObjectKey) -> Result<(), Error> {
+        failpoint!("agent.pass.before");
+        locked(&self.spool).discard_from(key.seq)?;
+        failpoint!("agent.pass.after");
+        Ok(())
     }
 
     /// A squatter may take a key or two. A store that says so of every key isn't answering, and

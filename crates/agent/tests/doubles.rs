@@ -177,3 +177,63 @@ async fn an_old_snapshot_of_the_state_catches_up() {
     node.assert_same("after the snapshot").await;
     assert_one_chain(&node);
 }
+
+/// The same while the agent that went on still runs: who has uploaded since its start, and finds
+/// another's object where its own should be, gives way. So it is the healthy one that ends. Started
+/// again it follows, too.
+#[tokio::test]
+async fn a_snapshot_restored_beside_a_running_agent_makes_that_one_give_way() {
+    let node = Node::new();
+    node.write(&lines(0, 10));
+    let clock = auditseal_agent::system_clock();
+    let (stop, stopped) = watch::channel(true);
+    node.run(settings(&node, "state"), clock.clone(), stopped).await.unwrap();
+    copy_dir(&node.dir.path().join("state"), &node.dir.path().join("snapshot"));
+    drop(stop);
+
+    let (stop, stopped) = watch::channel(false);
+    let healthy = node.run(settings(&node, "state"), clock.clone(), stopped.clone());
+    let restored = async {
+        // The healthy one has nothing more to send meanwhile.
+        until(&node, 20).await;
+        let again = settings(&node, "snapshot");
+        let writer = async {
+            // The store has all of it: the restored one follows, and both are after what is new.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            for part in 2..8 {
+                node.write(&lines(part * 10, part * 10 + 10));
+                tokio::time::sleep(Duration::from_millis(60)).await;
+            }
+            until(&node, 80).await;
+            stop.send_replace(true);
+        };
+        let (restored, ()) = tokio::join!(node.run(again, clock.clone(), stopped.clone()), writer);
+        restored
+    };
+    node.write(&lines(10, 20));
+    let (healthy, restored) = tokio::join!(healthy, restored);
+    // Who comes first to a key is chance: the restored one follows until it is, and that ends it.
+    assert_eq!(restored.unwrap().end, ChainEnd::Done);
+    let end = healthy.unwrap().end;
+    assert!(matches!(end, ChainEnd::Forked(..)), "{end:?}");
+    for state in ["state", "snapshot"] {
+        node.write(&lines(80, 81));
+        let settings = Settings { mode: Mode::OneShot, ..settings(&node, state) };
+        let (_stop, stopped) = watch::channel(false);
+        assert_eq!(node.run(settings, clock.clone(), stopped).await.unwrap().end, ChainEnd::Done);
+        assert!(node.restored().await == node.source(), "{state}");
+    }
+    assert_one_chain(&node);
+}
+
+/// Waits until the archive holds so many lines.
+async fn until(node: &Node, lines: usize) {
+    for _ in 0..1000 {
+        let held = node.restored().await;
+        if held.iter().filter(|byte| **byte == b'\n').count() >= lines {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never holds {lines} lines");
+}
