@@ -148,6 +148,7 @@ explain() {
 
 # row TITLE EVENTS LOST REPEATED GAPS OBJECTS OTHER
 row() {
+  check "$name: below 64 MiB" python3 -c 'import json, sys; peak = json.load(open(sys.argv[1]))["peak_mib"]; print(peak); sys.exit(not 1 < peak < 64)' "$dir/report"
   python3 - "$dir/report" "$dir/writer.log" "$@" >>"$WORK/table" <<'PY'
 import json, sys
 report = json.load(open(sys.argv[1]))
@@ -190,8 +191,13 @@ stopped() {
 # The node loses all it knows, at random moments, and finds it again in the archive. Backups are kept: what was sealed and not stored is read again.
 state_lost() {
   follow --every "$lost_every" --jitter --signal KILL --wipe "$dir/state" -- --window 1s &&
-    writes --rate 2000 --seconds "$lost_for" --backups 0 && judge "2k/s, kill -9 and state deleted about every $lost_every s"
+    writes --rate 2000 --seconds "$lost_for" --backups 0 || return 1
+  # Before it comes to rest: under load it counts.
+  check "$name: it went on without its state $lost_times times or more" noticed "$lost_times"
+  judge "2k/s, kill -9 and state deleted about every $lost_every s"
 }
+
+noticed() { [ "$(grep -c 'no state on this node' "$dir/auditseal.log")" -ge "$1" ]; }
 
 # loses TITLE SUPERVISE_OPTION… -- WRITER_OPTION…: the log isn't kept for as long as it is away or takes to look, so lines are lost, whoever
 # reads it. The checker must notice, and a seal must say so: a chain that calls itself complete then is worse than the loss.
@@ -324,8 +330,8 @@ the_case() {
 form=--short
 case ${1:-} in --short | --full) form=$1 && shift ;; esac
 case $form in
-  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 lost_every=2 lost_for=10 ;;
-  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 lost_every=2 lost_for=45 ;;
+  --short) long=10 brief=5 every=3 s3_503=8 full_for=4 lost_every=2 lost_for=10 lost_times=3 ;;
+  --full) long=60 brief=15 every=7 s3_503=60 full_for=20 lost_every=2 lost_for=60 lost_times=20 ;;
 esac
 [ $# -gt 0 ] || set -- "${CASES[@]}"
 for name in "$@"; do [[ " ${CASES[*]} " == *" $name "* ]] || die "usage: torture.sh [--short|--full] [${CASES[*]}]"; done

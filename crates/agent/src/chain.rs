@@ -11,7 +11,7 @@ use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Mode, Shipper};
 use auditseal_spool::{Spool, failpoint};
 use auditseal_tail::fs::Manners;
-use auditseal_tail::{Reports, Throttle};
+use auditseal_tail::{History, Reports, Throttle};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ use crate::pipeline::{self, End};
 use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
 use crate::source::{Place, Source, locked, watch as watch_directory};
-use crate::start::{Asking, past, read_seal, take_over};
+use crate::start::{Asking, past, read_seal, refuse_foreign, take_over};
 use crate::state::{open_state, wait_out};
 use crate::{Error, ErrorKind, Progress, Settings};
 
@@ -141,6 +141,27 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Whether what stands at a key is to be passed. Not an agent's with another key that began this
+/// chain together with us: in another epoch ours would be a second one. Without an answer it isn't
+/// known, and asked again.
+async fn may_pass(asking: &Asking<'_>, key: &ObjectKey) -> Result<bool, Error> {
+    if key.seq > 0 {
+        return Ok(true);
+    }
+    match refuse_foreign(asking, key).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Store => {
+            warn!(%key, "{error}; asking again before it is passed");
+            Ok(false)
+        }
+        // What was sealed here stays: its lines may be nowhere else any more.
+        Err(error) => Err(error.hint(
+            "use the key that began the chain, with this chain's state moved away, \
+             or another --cluster, --node or source name",
+        )),
+    }
+}
+
 struct Chain {
     settings: Arc<Settings>,
     place: Place,
@@ -224,10 +245,11 @@ impl Chain {
         loop {
             self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
+            let key = signer.key().clone();
             let asking = Asking {
                 origin: &self.place.origin,
                 backups: Backups::of(&self.place, (self.clock)().wall),
-                key: signer.key(),
+                key: &key,
                 machine_id: config.machine_id,
                 store: &self.store,
                 give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
@@ -247,15 +269,8 @@ impl Chain {
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
             self.progress.facts().begins(head, &past.start.spooled);
-            let source = Source::new(
-                &self.place,
-                self.manners.clone(),
-                past.history,
-                reports.clone(),
-                &self.settings,
-            );
             let mut hands = Hands::new(
-                (self.place.clone(), source),
+                (self.place.clone(), self.source(past.history, reports.clone())),
                 Arc::clone(&self.spool),
                 (Arc::clone(&self.store), Arc::clone(guard)),
                 Arc::clone(&self.clock),
@@ -283,13 +298,25 @@ impl Chain {
                     if let Some(end) = self.weigh(passes, &key).await {
                         return Ok(end);
                     }
-                    failpoint!("agent.pass.before");
-                    locked(&self.spool).discard_from(key.seq)?;
-                    failpoint!("agent.pass.after");
-                    pass = Some(("squatted", epoch));
+                    if may_pass(&asking, &key).await? {
+                        self.pass(&key)?;
+                        pass = Some(("squatted", epoch));
+                    }
                 }
             }
         }
+    }
+
+    fn source(&self, history: History, reports: Option<Reports>) -> Source {
+        Source::new(&self.place, self.manners.clone(), history, reports, &self.settings)
+    }
+
+    /// What was sealed for the key and behind it, nobody will see: the lines are sealed once more.
+    fn pass(&self, key: &ObjectKey) -> Result<(), Error> {
+        failpoint!("agent.pass.before");
+        locked(&self.spool).discard_from(key.seq)?;
+        failpoint!("agent.pass.after");
+        Ok(())
     }
 
     /// A squatter may take a key or two. A store that says so of every key isn't answering, and

@@ -54,8 +54,9 @@ pub(crate) struct Hands {
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
-    /// To leave the spool, oldest first: more than one only while its disk refuses.
-    leaving: VecDeque<ObjectKey>,
+    /// To leave the spool with what each says is final, oldest first: more than one only while its
+    /// disk refuses.
+    leaving: VecDeque<(ObjectKey, Vec<Final>)>,
     /// Finals in the spool from which on they are looked through.
     compact_above: usize,
     stopped: bool,
@@ -239,13 +240,13 @@ impl Hands {
     /// A disk that refuses, being full most likely, is no reason to end: the object is stored, and
     /// leaves together with the next one, or after the next start.
     pub(crate) fn discard(&mut self, key: ObjectKey) -> Result<(), Error> {
-        self.leaving.push_back(key);
-        while let Some(key) = self.leaving.front() {
+        let seal = crate::start::read_seal(&locked(&self.spool), &key)?;
+        // Read once: a removal that is reported as failed may be done all the same.
+        self.leaving.push_back((key, Final::of(&seal).collect()));
+        while let Some((key, finals)) = self.leaving.front() {
             let mut spool = locked(&self.spool);
-            let seal = crate::start::read_seal(&spool, key)?;
             failpoint!("agent.discard.before");
-            let finals: Vec<_> = Final::of(&seal).collect();
-            let removed = spool.remember(&finals).and_then(|()| {
+            let removed = spool.remember(finals).and_then(|()| {
                 failpoint!("agent.discard.remembered");
                 spool.discard(key)
             });

@@ -15,6 +15,7 @@ use auditseal_tail::{
     Watcher,
 };
 use tokio::sync::Notify;
+use tracing::warn;
 
 use crate::hands::Content;
 use crate::settings::SourceSpec;
@@ -209,12 +210,23 @@ pub(crate) fn watch(directory: &Path, bell: &Arc<Notify>) -> Reports {
     let bell = Arc::downgrade(bell);
     let mut watcher = Watcher::new(directory);
     let reports = watcher.reports();
+    let (directory, mut told) = (directory.to_owned(), None);
+    let mut tell = move |why: Option<&str>| {
+        // Each reason once: a watch that can't be had is tried for again with every second.
+        if let Some(why) = why.filter(|why| told.as_deref() != Some(*why)) {
+            let directory = directory.display();
+            warn!(%directory, "no changes are reported: {why}; looking ten times a second instead");
+            told = Some(why.to_owned());
+        }
+    };
+    tell(watcher.blind());
     // A thread of its own: the watcher blocks, and a look must not wait for it.
     let body = move || {
         while let Some(bell) = bell.upgrade() {
             if watcher.wait(Duration::from_secs(1)) != auditseal_tail::Wake::Timeout {
                 bell.notify_one();
             }
+            tell(watcher.blind());
         }
     };
     // Without the thread the source is still looked at once a window.

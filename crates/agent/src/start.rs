@@ -110,7 +110,10 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     let trusted = std::slice::from_ref(asking.key);
     let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
     let Some(found) = patiently(asking, head).await? else {
-        refuse_foreign(asking).await?;
+        let genesis = ObjectKey::genesis(asking.origin.clone());
+        if let Some(key) = patiently(asking, || foreign(asking, &genesis)).await? {
+            return Err(another_key(asking, &key));
+        }
         if asking.only_existing {
             let what = format!("retire {}", asking.origin);
             let hint =
@@ -139,23 +142,37 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     Ok(Past { start: Start { head: Some(head), spooled: vec![], reanchor }, history })
 }
 
-/// A chain under our name that another key signed: a wrong key file, most likely. A second chain
-/// beside it would look like a fork for ever, so somebody must decide.
-async fn refuse_foreign(asking: &Asking<'_>) -> Result<(), Error> {
-    let key = ObjectKey::genesis(asking.origin.clone()).to_string();
-    let tail = match asking.store.tail(&key, None, MAX_SEAL_BLOCK as u64).await {
+/// Who else began a chain under our name, if somebody did: a wrong key file, most likely. A second
+/// chain beside it would look like a fork for ever, so somebody must decide.
+async fn foreign(
+    asking: &Asking<'_>,
+    genesis: &ObjectKey,
+) -> Result<Option<VerifierKey>, auditseal_archive::Error> {
+    let tail = asking.store.tail(&genesis.to_string(), None, MAX_SEAL_BLOCK as u64).await;
+    let tail = match tail {
         Ok(tail) => tail,
-        Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+        Err(error) if error.kind() == Kind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    match ObjectSeal::read(&tail.bytes) {
-        Ok(found) if found.seal.origin == *asking.origin && found.seal.key != *asking.key => {
-            let why = format!("the store has it, signed by another key: {}", found.seal.key);
-            Err(wrong_key(asking, why))
-        }
-        // Garbage is passed in the next epoch: it must not keep a chain from beginning.
-        _ => Ok(()),
+    let found = ObjectSeal::read(&tail.bytes).ok().map(|object| object.seal);
+    // Garbage is passed in the next epoch: it must not keep a chain from beginning.
+    Ok(found.filter(|seal| seal.origin == *asking.origin && seal.key != *asking.key).map(|s| s.key))
+}
+
+/// Refuses to go on beside the chain of another key.
+///
+/// # Errors
+/// That, or [`ErrorKind::Store`]: there was no answer.
+pub(crate) async fn refuse_foreign(asking: &Asking<'_>, genesis: &ObjectKey) -> Result<(), Error> {
+    match foreign(asking, genesis).await {
+        Ok(None) => Ok(()),
+        Ok(Some(key)) => Err(another_key(asking, &key)),
+        Err(error) => Err(lost(&error)),
     }
+}
+
+fn another_key(asking: &Asking<'_>, key: &VerifierKey) -> Error {
+    wrong_key(asking, format!("the store has it, signed by another key: {key}"))
 }
 
 fn wrong_key(asking: &Asking<'_>, why: String) -> Error {

@@ -110,6 +110,9 @@ async fn every_put_may_fail_in_every_way() {
         Fault::Refuse(Kind::Unavailable),
         Fault::Refuse(Kind::Denied),
         Fault::Refuse(Kind::AlreadyExists),
+        Fault::Refuse(Kind::TooLarge),
+        Fault::Refuse(Kind::NoBucket),
+        Fault::Refuse(Kind::Other),
         Fault::StoreThenFail(Kind::Timeout),
         Fault::StoreThenFail(Kind::AlreadyExists),
         Fault::HtmlPage,
@@ -198,6 +201,18 @@ async fn without_an_answer_a_lost_state_is_not_a_new_chain() {
     node.backfill().await;
     node.assert_same("after failed listings").await;
     assert_eq!(node.store.objects().len(), before.len() + 3, "reanchor, batch, final");
+}
+
+#[tokio::test]
+async fn a_first_start_waits_for_a_store_that_is_away() {
+    let node = Node::new();
+    node.write(&lines(0, 5));
+    node.store.fail_when(|operation, _, nth| {
+        let away = matches!(operation, Operation::Versions | Operation::Tail) && nth < 3;
+        away.then_some(Fault::Refuse(Kind::Unavailable))
+    });
+    assert_eq!(node.backfill().await.end, ChainEnd::Done);
+    node.assert_same("it came back").await;
 }
 
 #[tokio::test]

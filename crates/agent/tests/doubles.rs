@@ -1,4 +1,4 @@
-//! Two agents with one origin and one key, clocks that jump, and states that come back.
+//! Two agents with one origin, clocks that jump, and states that come back.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use auditseal_agent::{ChainEnd, Clock, Mode, Settings};
-use auditseal_format::{ObjectSeal, Time};
+use auditseal_agent::{ChainEnd, Clock, ErrorKind, Mode, Settings};
+use auditseal_format::{ObjectKey, ObjectSeal, Time};
 use auditseal_shipper::Now;
 use node::{Node, lines};
 use tokio::sync::watch;
@@ -63,6 +63,55 @@ fn assert_one_chain(node: &Node) {
     for pair in seals.windows(2) {
         assert_eq!(pair[1].seal.prev, Some(pair[0].hash));
     }
+}
+
+/// As where a node's name is fixed and each node makes a key of its own. Whoever comes second ends
+/// as one who comes later does, and begins no chain beside the first: also where bytes that are no
+/// seal keep both from the first epoch.
+#[tokio::test]
+async fn two_keys_make_one_chain() {
+    let mut refused_late = 0;
+    for round in 0..16_u64 {
+        let (node, other) = (Node::new(), Node::new());
+        let genesis = ObjectKey::genesis(node.origin()).to_string();
+        let squatted = round % 4 == 3;
+        if squatted {
+            node.store.insert(&genesis, "garbage");
+        }
+        node.write(&lines(0, 10));
+        let (stop, stopped) = watch::channel(false);
+        let clock = auditseal_agent::system_clock();
+        let one = node.run(settings(&node, "state"), clock.clone(), stopped.clone());
+        let key = other.dir.path().join("key");
+        let two = Settings { key, ..settings(&node, "double") };
+        let two = async {
+            tokio::time::sleep(Duration::from_millis(round / 4)).await;
+            node.run(two, clock.clone(), stopped.clone()).await
+        };
+        let writer = async {
+            for part in 1..8 {
+                tokio::time::sleep(Duration::from_millis(15)).await;
+                node.write(&lines(part * 10, part * 10 + 10));
+            }
+            // A pass is waited with, and each of the two reads garbage twice.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            stop.send_replace(true);
+        };
+        let (one, two, ()) = tokio::join!(one, two, writer);
+        let (ended, refused): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
+        assert_eq!((ended.len(), refused.len()), (1, 1), "round {round}: {ended:?} {refused:?}");
+        assert_eq!(ended[0].as_ref().unwrap().end, ChainEnd::Done);
+        let error = refused[0].as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.to_string().contains("signed by another key"), "{error}");
+        refused_late += u64::from(error.get_hint().unwrap().contains("state moved away"));
+        if squatted {
+            node.store.remove(&genesis).unwrap();
+        }
+        assert_one_chain(&node);
+        assert!(node.restored_by(&[&node, &other]).await == node.source(), "round {round}");
+    }
+    assert!(refused_late > 0, "in some round both had begun");
 }
 
 /// A clock that can be set.
@@ -127,4 +176,64 @@ async fn an_old_snapshot_of_the_state_catches_up() {
     assert_eq!(node.backfill().await.end, ChainEnd::Done);
     node.assert_same("after the snapshot").await;
     assert_one_chain(&node);
+}
+
+/// The same while the agent that went on still runs: who has uploaded since its start, and finds
+/// another's object where its own should be, gives way. So it is the healthy one that ends. Started
+/// again it follows, too.
+#[tokio::test]
+async fn a_snapshot_restored_beside_a_running_agent_makes_that_one_give_way() {
+    let node = Node::new();
+    node.write(&lines(0, 10));
+    let clock = auditseal_agent::system_clock();
+    let (stop, stopped) = watch::channel(true);
+    node.run(settings(&node, "state"), clock.clone(), stopped).await.unwrap();
+    copy_dir(&node.dir.path().join("state"), &node.dir.path().join("snapshot"));
+    drop(stop);
+
+    let (stop, stopped) = watch::channel(false);
+    let healthy = node.run(settings(&node, "state"), clock.clone(), stopped.clone());
+    let restored = async {
+        // The healthy one has nothing more to send meanwhile.
+        until(&node, 20).await;
+        let again = settings(&node, "snapshot");
+        let writer = async {
+            // The store has all of it: the restored one follows, and both are after what is new.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            for part in 2..8 {
+                node.write(&lines(part * 10, part * 10 + 10));
+                tokio::time::sleep(Duration::from_millis(60)).await;
+            }
+            until(&node, 80).await;
+            stop.send_replace(true);
+        };
+        let (restored, ()) = tokio::join!(node.run(again, clock.clone(), stopped.clone()), writer);
+        restored
+    };
+    node.write(&lines(10, 20));
+    let (healthy, restored) = tokio::join!(healthy, restored);
+    // Who comes first to a key is chance: the restored one follows until it is, and that ends it.
+    assert_eq!(restored.unwrap().end, ChainEnd::Done);
+    let end = healthy.unwrap().end;
+    assert!(matches!(end, ChainEnd::Forked(..)), "{end:?}");
+    for state in ["state", "snapshot"] {
+        node.write(&lines(80, 81));
+        let settings = Settings { mode: Mode::OneShot, ..settings(&node, state) };
+        let (_stop, stopped) = watch::channel(false);
+        assert_eq!(node.run(settings, clock.clone(), stopped).await.unwrap().end, ChainEnd::Done);
+        assert!(node.restored().await == node.source(), "{state}");
+    }
+    assert_one_chain(&node);
+}
+
+/// Waits until the archive holds so many lines.
+async fn until(node: &Node, lines: usize) {
+    for _ in 0..1000 {
+        let held = node.restored().await;
+        if held.iter().filter(|byte| **byte == b'\n').count() >= lines {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never holds {lines} lines");
 }

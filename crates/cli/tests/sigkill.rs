@@ -226,24 +226,31 @@ fn killed_again_while_it_recovers_it_goes_on_all_the_same() {
     assert_eq!(reached.len(), second.len(), "{reached:?}");
 }
 
-/// A disk that is full for a moment, while the chain goes on: said, and tried again.
+/// A disk that is full for a moment, while the chain goes on: said, and tried again. Also where what
+/// it says has failed is done.
 #[test]
 fn a_full_disk_is_reported_and_waited_for() {
     let templates = templates();
     let operations = [
         "spool.write.before",
         "spool.write.half",
+        "spool.write.after",
         "spool.sync.before",
+        "spool.sync.after",
         "spool.rename.before",
+        "spool.rename.after",
         "spool.sync_names.before",
+        "spool.sync_names.after",
         "spool.append.before",
         "spool.append.half",
+        "spool.append.after",
         "spool.remove.before",
+        "spool.remove.after",
     ];
     let mut jobs = VecDeque::new();
     for point in operations {
         // The first of all is the start's own, see below.
-        for nth in 1 + u32::from(point == "spool.sync_names.before")..=6 {
+        for nth in 1 + u32::from(point.starts_with("spool.sync_names."))..=6 {
             jobs.extend([Mode::Run, Mode::Backfill].map(|mode| (point, nth, mode)));
         }
     }
@@ -268,9 +275,13 @@ fn a_full_disk_at_the_start_is_reported_and_leaves_nothing_half_done() {
         "spool.sync_names.before=1",
         "spool.write.before=1",
         "spool.write.half=1",
+        "spool.write.after=1",
         "spool.sync.before=1",
+        "spool.sync.after=1",
         "spool.rename.before=1",
+        "spool.rename.after=1",
         "spool.sync_names.before=2",
+        "spool.sync_names.after=2",
     ];
     for scene in [Scene::New, Scene::StateLost] {
         for plan in points {

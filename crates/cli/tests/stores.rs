@@ -6,7 +6,7 @@ mod node;
 use std::process::Command;
 
 use auditseal_standin::{Bucket, Dialect, Effect, Fault, Keys, On, Retention, Server, World, time};
-use node::{Done, Node, events, finish, program};
+use node::{Done, Node, Running, events, finish, program, until};
 
 /// A node, and a server with one bucket that locks for a day.
 struct Lab {
@@ -38,14 +38,35 @@ impl Lab {
     }
 
     fn at(&self, command: &mut Command, args: &[&str]) -> Done {
+        finish(self.aimed(command).args(args))
+    }
+
+    /// The command, with this store.
+    fn aimed<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let scheme = match self.server.world().dialect() {
             Dialect::Google => "gs",
             Dialect::Azure => "az",
             _ => "s3",
         };
         let store = format!("{scheme}://bucket/k8s");
-        command.args(["--store", &store, "--endpoint", &self.server.endpoint()]).args(args);
-        finish(command.env("NO_PROXY", "127.0.0.1").envs(self.server.environment()))
+        command.args(["--store", &store, "--endpoint", &self.server.endpoint()]);
+        command.env("NO_PROXY", "127.0.0.1").envs(self.server.environment())
+    }
+
+    /// One object for each seq, in one version, all in the first epoch; how many.
+    #[track_caller]
+    fn count_once(&self) -> usize {
+        let objects = self.server.world().buckets["bucket"].objects.clone();
+        let seals = objects.iter().filter(|(key, _)| key.ends_with(".jsonl.zst"));
+        let mut seqs = Vec::new();
+        for (key, versions) in seals {
+            let name = key.rsplit('/').next().unwrap().strip_suffix(".jsonl.zst").unwrap();
+            seqs.push(name.parse::<usize>().unwrap_or_else(|_| panic!("another epoch: {key}")));
+            assert_eq!(versions.len(), 1, "{key} was put twice");
+        }
+        seqs.sort_unstable();
+        assert!(seqs.iter().copied().eq(0..seqs.len()), "{seqs:?}");
+        seqs.len()
     }
 
     fn backfill(&self, args: &[&str]) -> Done {
@@ -343,6 +364,53 @@ fn an_archive_made_through_faults_is_whole() {
         assert_eq!(codes.last(), Some(&0), "seed {seed}: {codes:?}");
         lab.becomes([]);
         assert!(lab.verdict().ok().text().contains("COMPLETE until="), "seed {seed}");
+        assert!(lab.count_once() > 3, "seed {seed}");
+    }
+}
+
+/// Each way to be refused or cut off, twice at each of the first puts: the daemon says so, goes on
+/// trying, and needs nobody to start it again.
+#[test]
+fn the_daemon_comes_through_every_refusal_of_a_put() {
+    let effects = [
+        Effect::Refuse(400, "ExpiredToken"),
+        Effect::Refuse(403, "ExpiredToken"),
+        Effect::Refuse(404, "NoSuchBucket"),
+        Effect::Refuse(409, "ConditionalRequestConflict"),
+        Effect::Refuse(413, "EntityTooLarge"),
+        Effect::Reset,
+        Effect::StoreThenFail(409, "OperationAborted"),
+        Effect::StoreThenFail(500, "InternalError"),
+        Effect::Cut,
+    ];
+    for dialect in Dialect::ALL {
+        let lab = Lab::new(dialect);
+        let mut command = lab.node.bare("run");
+        command.args(["--source", &format!("audit={}", lab.node.shown("logs/audit.log"))]);
+        command.args(["--window", "100ms", "--heartbeat", "30s", "--batch-size", "1KiB"]);
+        // Each counts the puts that come to it: one more is hit before it each time.
+        let faults = effects.iter().enumerate();
+        lab.becomes(faults.map(|(at, effect)| Fault {
+            on: On::Put,
+            spares: 1 + 2 * at as u64,
+            hits: 2,
+            effect: effect.clone(),
+        }));
+        let daemon = Running::start(lab.aimed(&mut command));
+        let held = |lab: &Lab| lab.read("cat", &[]).out == lab.node.source();
+        until("the archive holds the log", || held(&lab));
+        let left = || lab.server.world().faults.iter().filter(|fault| fault.hits > 0).count();
+        let mut more = 40;
+        until("every fault has struck", || {
+            lab.node.write("audit.log", &events(more, more + 2));
+            more += 2;
+            left() == 0
+        });
+        until("the archive holds the rest", || held(&lab));
+        let done = daemon.stop().ok();
+        assert!(done.err.matches("upload: ").count() >= effects.len(), "{}", done.err);
+        assert!(lab.verdict().ok().text().contains("COMPLETE until="), "{dialect:?}");
+        assert!(lab.count_once() > 3, "{dialect:?}");
     }
 }
 

@@ -4,8 +4,11 @@
 #   run.sh SECONDS [TARGET]…     seconds for each target
 #
 # Builds with libFuzzer and without sanitizers: no unsafe code of ours is there for them to watch, and the stable compiler will do.
-# What is found is kept in artifacts/, and the script ends with 1.
+# What makes a target fail is kept in artifacts/, and the script ends with 1. Inputs that only reach new code are thrown away, unless
+# AUDITSEAL_CORPUS names a directory: they are kept there, in one directory for each target, and the next run with it begins from them.
+# Delete it to begin anew; what is worth having for ever belongs, smallest first, into corpus/.
 set -euo pipefail
+kept=${AUDITSEAL_CORPUS:+$(realpath -m "$AUDITSEAL_CORPUS")}
 cd "$(dirname "$0")"
 seconds=${1:?usage: run.sh SECONDS [TARGET]…}
 shift
@@ -17,17 +20,20 @@ RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$build RUSTFLAGS="--cfg fuzzing -Cpasses=sanc
 bin=$(echo "$build"/*-*-*/release)
 status=0
 for target in "$@"; do
-  found=$(mktemp -d)
+  found=${kept:+$kept/$target}
+  if [ -n "$found" ]; then mkdir -p "$found"; else found=$(mktemp -d); fi
+  log=$(mktemp)
   mkdir -p "artifacts/$target"
   if "$bin/$target" "$found" "corpus/$target" -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 \
-    -artifact_prefix="artifacts/$target/" >"$found.log" 2>&1; then
-    printf '%s: %s\n' "$target" "$(grep -E '^Done|DONE' "$found.log" | tail -n 1)"
+    -artifact_prefix="artifacts/$target/" >"$log" 2>&1; then
+    printf '%s: %s\n' "$target" "$(grep -E '^Done|DONE' "$log" | tail -n 1)"
   else
     printf '%s: FAILED\n' "$target"
-    tail -n 20 "$found.log"
+    tail -n 20 "$log"
     status=1
   fi
-  rm -rf "$found" "$found.log"
+  rm -f "$log"
+  [ -n "$kept" ] || rm -rf "$found"
   rmdir "artifacts/$target" 2>/dev/null || true
 done
 rmdir artifacts 2>/dev/null || true

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use auditseal_format::seal::{Counters, Gap, MAX_GAPS, Range, Word};
+use auditseal_format::seal::{Counters, MAX_GAPS, Range, Word};
 use auditseal_format::{
     Compression, Hash, Kind, ObjectKey, Packed, Seal, SealedBatch, Signer, Time, hash,
 };
@@ -101,12 +101,12 @@ impl<C: Clone> Shipper<C> {
         let mut shipper = Self {
             files: Files::new(cursors),
             open: OpenBatch::new(cursors.len()),
+            last_event: start.last_event(),
             uploads: Uploads::new(start.spooled, config.backoff, config.store.clone()),
             head: start.head,
             config,
             compression,
             signer,
-            last_event: None,
             counters: None,
             queue: VecDeque::new(),
             reanchor: start.reanchor,
@@ -214,6 +214,9 @@ impl<C: Clone> Shipper<C> {
         let holding = std::mem::take(&mut self.look.holding);
         self.drained |= ending && !more && !stale && !holding;
         self.look.soon |= more || ending || holding;
+        let (early, late): (Vec<_>, Vec<_>) =
+            losses.into_iter().partition(|loss| self.precedes(loss, &takes));
+        self.lose(early, out);
         for take in takes {
             if !self.open.fits(&take) {
                 self.close_batch(out);
@@ -223,11 +226,7 @@ impl<C: Clone> Shipper<C> {
                 self.close_batch(out);
             }
         }
-        if !losses.is_empty() {
-            // A gap stands behind the bytes that were taken before it.
-            self.close_batch(out);
-            self.lose(losses, out);
-        }
+        self.lose(late, out);
         // Extra looks (a rotation) only hold on to what they found; a window's own look seals it.
         if self.drained || (self.look.closing && !more && !holding) {
             self.look.closing = false;
@@ -244,7 +243,23 @@ impl<C: Clone> Shipper<C> {
         self.drained |= self.config.mode == Mode::OneShot;
     }
 
+    /// Whether a gap may stand before what was taken in the same look, which then is what comes
+    /// after it in time: its file was begun before, and nothing more is taken of it. One of no known
+    /// file may if all that is taken is begun here.
+    fn precedes(&self, loss: &Loss, takes: &[Take<C>]) -> bool {
+        let known = |file| self.files.cursors().iter().any(|cursor| cursor.file == file);
+        match loss.file {
+            Some(file) => known(file) && takes.iter().all(|take| take.file != file),
+            None => !takes.iter().any(|take| known(take.file)),
+        }
+    }
+
     fn lose(&mut self, losses: Vec<Loss>, out: &mut Vec<Action<C>>) {
+        if losses.is_empty() {
+            return;
+        }
+        // A gap stands behind the bytes that were taken before it.
+        self.close_batch(out);
         out.extend(losses.iter().cloned().map(Report::Lost).map(Action::Report));
         for losses in losses.chunks(MAX_GAPS) {
             self.plan(bare(Kind::Gap, losses.to_vec()));
@@ -356,6 +371,10 @@ impl<C: Clone> Shipper<C> {
     fn seal_next(&mut self, now: Now, out: &mut Vec<Action<C>>) {
         let ready = match self.queue.front() {
             Some(Planned::Batch { result, .. }) => result.is_some(),
+            // Packing takes no time worth mention, and tells when the gap ends.
+            Some(Planned::Bare { kind: Kind::Gap, .. }) => {
+                self.next_batch().is_none_or(|result| result.is_some())
+            }
             Some(Planned::Bare { .. }) => true,
             None => false,
         };
@@ -371,6 +390,14 @@ impl<C: Clone> Shipper<C> {
         let sealed = Arc::new(sealed);
         out.push(Action::Commit(key.clone(), sealed.clone()));
         self.committing = Some(Committing { key, sealed, attempts: 0, retry_at: None });
+    }
+
+    /// What is there of the next batch that is planned.
+    fn next_batch(&self) -> Option<&Option<Box<PackedJob>>> {
+        self.queue.iter().find_map(|planned| match planned {
+            Planned::Batch { result, .. } => Some(result),
+            Planned::Bare { .. } => None,
+        })
     }
 
     fn draft(
@@ -405,7 +432,11 @@ impl<C: Clone> Shipper<C> {
                 seal.reason = reason.and_then(Word::new);
                 seal.epoch = epoch.unwrap_or(seal.epoch);
                 losses.iter().for_each(|loss| self.files.lose(loss));
-                seal.gaps = losses.into_iter().map(|loss| gap(loss, self.last_event)).collect();
+                let next = self.next_batch().and_then(Option::as_ref);
+                let before =
+                    next.and_then(|done| done.packed.payload.times).map(|(first, _)| first);
+                let gap = |loss: Loss| loss.gap(self.last_event, before);
+                seal.gaps = losses.into_iter().map(gap).collect();
                 if kind == Kind::Final {
                     seal.next_by = None;
                 }
@@ -562,16 +593,4 @@ fn ranges<C>(takes: &[Take<C>], done: &PackedJob, out: &mut Vec<Range>) -> Vec<L
         }
     }
     lost
-}
-
-fn gap(loss: Loss, after: Option<Time>) -> Gap {
-    Gap {
-        file: loss.file,
-        start: loss.start,
-        end: loss.end,
-        reason: Word::new(loss.reason).unwrap_or_else(|| Word::new("unknown").expect("a word")),
-        after,
-        before: None,
-        name: loss.name,
-    }
 }

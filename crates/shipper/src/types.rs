@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::seal::{Boot, Counters, Uuid};
+use auditseal_format::seal::{Boot, Counters, Gap, Uuid, Word};
 use auditseal_format::{
     Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
 };
@@ -76,6 +76,15 @@ pub struct Start {
     pub reanchor: Option<(&'static str, u32)>,
 }
 
+impl Start {
+    /// The newest event time that the seals at hand tell: what the next gap lies behind.
+    pub(crate) fn last_event(&self) -> Option<Time> {
+        let spooled = self.spooled.iter().rev().map(|(_, _, seal)| seal);
+        let mut known = self.head.iter().map(|head| &head.seal).chain(spooled);
+        known.find_map(|seal| seal.payload.times).map(|(_, last)| last)
+    }
+}
+
 /// Consecutive bytes of a source file, ready to be read. `C` is whatever reads them.
 #[derive(Debug, Clone)]
 pub struct Take<C> {
@@ -125,6 +134,22 @@ pub struct Loss {
     pub anchor: Option<Anchor>,
     /// Why: a word.
     pub reason: &'static str,
+}
+
+impl Loss {
+    /// What a seal says of it: between which sealed events, as far as that is known.
+    pub(crate) fn gap(self, after: Option<Time>, before: Option<Time>) -> Gap {
+        let word = Word::new(self.reason);
+        Gap {
+            file: self.file,
+            start: self.start,
+            end: self.end,
+            reason: word.unwrap_or_else(|| Word::new("unknown").expect("a word")),
+            after,
+            before,
+            name: self.name,
+        }
+    }
 }
 
 /// Takes to be packed into one payload.

@@ -61,7 +61,7 @@ impl Disk for Directory {
         let mut file = options.open(self.0.join(name))?;
         failpoint!(torn "spool.write.half", file, bytes);
         file.write_all(bytes)?;
-        failpoint!("spool.write.after");
+        failpoint!(try "spool.write.after");
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Disk for Directory {
         let mut file = File::options().append(true).open(self.0.join(name))?;
         failpoint!(torn "spool.append.half", file, bytes);
         file.write_all(bytes)?;
-        failpoint!("spool.append.after");
+        failpoint!(try "spool.append.after");
         Ok(())
     }
 
@@ -79,28 +79,28 @@ impl Disk for Directory {
         // The kernel syncs the file, through whichever descriptor; an error of writing it back
         // before is reported to one opened afterwards too (errseq, Linux ≥ 4.16).
         File::options().append(true).open(self.0.join(name))?.sync_all()?;
-        failpoint!("spool.sync.after");
+        failpoint!(try "spool.sync.after");
         Ok(())
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         failpoint!(try "spool.rename.before");
         fs::rename(self.0.join(from), self.0.join(to))?;
-        failpoint!("spool.rename.after");
+        failpoint!(try "spool.rename.after");
         Ok(())
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
         failpoint!(try "spool.remove.before");
         fs::remove_file(self.0.join(name))?;
-        failpoint!("spool.remove.after");
+        failpoint!(try "spool.remove.after");
         Ok(())
     }
 
     fn sync_names(&mut self) -> io::Result<()> {
         failpoint!(try "spool.sync_names.before");
         File::open(&self.0)?.sync_all()?;
-        failpoint!("spool.sync_names.after");
+        failpoint!(try "spool.sync_names.after");
         Ok(())
     }
 }

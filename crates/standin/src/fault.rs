@@ -30,6 +30,8 @@ pub enum Effect {
     StoreThenHang,
     /// No answer comes, and nothing is done.
     Hang,
+    /// The connection breaks where an answer should come, and nothing is done: the request was cut.
+    Reset,
     /// The answer comes so much later.
     Slow(Duration),
     /// The connection breaks in the middle of the answer's body, or before its head where it has
@@ -92,6 +94,11 @@ impl Fault {
             Effect::Refuse(500, "InternalError"),
             Effect::Refuse(503, "SlowDown"),
             Effect::Refuse(403, "AccessDenied"),
+            Effect::Refuse(403, "ExpiredToken"),
+            Effect::Refuse(400, "ExpiredToken"),
+            Effect::Refuse(409, "ConditionalRequestConflict"),
+            Effect::Refuse(413, "EntityTooLarge"),
+            Effect::Reset,
             Effect::StoreThenFail(500, "InternalError"),
             Effect::StoreThenHang,
             Effect::Hang,

@@ -1,6 +1,5 @@
 //! The state machine behind a socket on loopback.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,7 +114,7 @@ async fn accept(listener: &TcpListener, world: &Arc<Mutex<World>>) {
 async fn respond(
     request: HttpRequest<Incoming>,
     world: Arc<Mutex<World>>,
-) -> Result<Response<Sent>, Infallible> {
+) -> io::Result<Response<Sent>> {
     let (parts, body) = request.into_parts();
     let head = parts.method == hyper::Method::HEAD;
     let Ok(body) = body.collect().await else {
@@ -132,6 +131,8 @@ async fn respond(
     match delivery {
         Delivery::Never => std::future::pending::<()>().await,
         Delivery::After(time) => tokio::time::sleep(time).await,
+        // hyper drops the connection of a service that fails.
+        Delivery::Broken => return Err(io::ErrorKind::ConnectionReset.into()),
         Delivery::Whole | Delivery::Half => {}
     }
     Ok(response(answer, head, delivery == Delivery::Half))

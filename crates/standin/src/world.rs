@@ -51,6 +51,8 @@ pub enum Delivery {
     Half,
     /// Not at all.
     Never,
+    /// Not at all, and the connection breaks.
+    Broken,
 }
 
 /// A server's whole state.
@@ -132,6 +134,7 @@ impl World {
                 return (self.error(*status, code, "injected"), Delivery::Whole);
             }
             Some(Effect::Hang) => return (Answer::new(500), Delivery::Never),
+            Some(Effect::Reset) => return (Answer::new(500), Delivery::Broken),
             Some(Effect::HtmlPage) => {
                 let page = "<!DOCTYPE html><html><head><title>Log in</title></head></html>";
                 return (Answer::new(200).body("text/html", page), Delivery::Whole);

@@ -68,4 +68,5 @@ fn a_seed_gives_the_same_faults_again() {
     let all = Fault::seeded(3, 200, 99);
     assert!(all.iter().any(|fault| fault.effect == Effect::Cut));
     assert!(all.iter().any(|fault| fault.effect == Effect::HtmlPage));
+    assert!(all.iter().any(|fault| fault.effect == Effect::Refuse(413, "EntityTooLarge")));
 }

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use rustix::io::Errno;
 
 use crate::queue::{Change, Queue};
 use crate::types::{Notice, Notices};
@@ -111,6 +113,8 @@ impl Heard {
 pub struct Watcher {
     directory: PathBuf,
     reports: Reports,
+    /// Why nobody reports, if so: as of the last attempt to watch.
+    blind: Option<String>,
     /// Device and inode of the watched directory.
     watched: Option<(u64, u64)>,
     /// When it was last tried to watch.
@@ -128,6 +132,7 @@ impl Watcher {
         let mut watcher = Self {
             directory: directory.to_owned(),
             reports: Reports(Arc::default()),
+            blind: None,
             watched: None,
             tried: Instant::now(),
             told: None,
@@ -147,6 +152,12 @@ impl Watcher {
     #[must_use]
     pub fn armed(&self) -> bool {
         self.reports.heard().watching
+    }
+
+    /// Why changes are polled for, ten times a second, rather than reported; `None` if they aren't.
+    #[must_use]
+    pub fn blind(&self) -> Option<&str> {
+        self.blind.as_deref()
     }
 
     /// Waits until something changed, or `timeout` has passed; never much longer than a second,
@@ -238,9 +249,16 @@ impl Watcher {
         // Asked before watching: if the directory is replaced in between, the next wait notices.
         self.watched = identity(&self.directory);
         self.resting = false;
-        let queue = Queue::new(&self.directory).ok().map(Arc::new);
-        // What other machines do there, nobody reports.
-        let watching = queue.is_some() && !is_remote(&self.directory);
+        let queue = Queue::new(&self.directory);
+        self.blind = match &queue {
+            Err(error) => Some(refusal(error)),
+            // What other machines do there, nobody reports.
+            Ok(_) if is_remote(&self.directory) => {
+                Some("it lies on a network file system, or one like it".to_owned())
+            }
+            Ok(_) => None,
+        };
+        let (queue, watching) = (queue.ok().map(Arc::new), self.blind.is_none());
         let mut heard = self.reports.heard();
         // What happened until now, nobody reported.
         heard.notices.lost = true;
@@ -259,6 +277,17 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.disarm();
+    }
+}
+
+/// The kernel's words for its inotify limits are those for quite other things.
+fn refusal(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "too many users of inotify: see fs.inotify.max_user_instances".to_owned()
+        }
+        Some(Errno::NOSPC) => "too many watches: see fs.inotify.max_user_watches".to_owned(),
+        _ => format!("inotify: {error}"),
     }
 }
 
@@ -303,6 +332,20 @@ mod tests {
         let begin = Instant::now();
         assert_eq!(watcher.wait(Duration::from_secs(3600)), Wake::Lost);
         assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn it_says_why_it_polls() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let watched = Watcher::new(directory.path());
+        assert_eq!(watched.blind().is_none(), watched.armed(), "{:?}", watched.blind());
+        let absent = Watcher::new(&directory.path().join("absent"));
+        let why = absent.blind().expect("a reason");
+        assert!(!absent.armed() && why.starts_with("inotify: No such file"), "{why}");
+        for (errno, setting) in [(Errno::MFILE, "instances"), (Errno::NOSPC, "watches")] {
+            let why = refusal(&errno.into());
+            assert!(why.ends_with(&format!("fs.inotify.max_user_{setting}")), "{why}");
+        }
     }
 
     #[test]

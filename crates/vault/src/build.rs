@@ -26,7 +26,7 @@ use crate::request::{Cloud, Dialect, Signer};
 /// Opens what `location` names.
 pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, Error> {
     let pace = Pace::new(options.timeout);
-    let cloud = || Builder::new(&location, options, pace);
+    let cloud = || Builder::new(&location, options, pace.clone());
     let protection = Protection::new(&location.place, options).map_err(|(why, hint)| {
         Error::new(Operation::Open, &location.shown, Kind::Invalid, &why).with_hint(hint)
     })?;
@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
     }
 
     fn connector(&self) -> Connector {
-        Connector { pace: self.pace }
+        Connector { pace: self.pace.clone() }
     }
 
     /// An error of a builder. It may quote the value that it couldn't read, so the values of

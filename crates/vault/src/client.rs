@@ -11,6 +11,8 @@ use object_store::client::{
     HttpResponseBody, HttpService, ReqwestConnector,
 };
 
+use tokio::time::Instant;
+
 use crate::answer::{Answer, Failure, What};
 use crate::pace::Pace;
 use crate::pages::unescape;
@@ -31,7 +33,7 @@ pub(crate) struct Connector {
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Guard { inner, pace: self.pace }))
+        Ok(HttpClient::new(Guard { inner, pace: self.pace.clone() }))
     }
 }
 
@@ -62,12 +64,22 @@ impl HttpService for Guard {
             let for_credentials = purpose == Purpose::Credentials;
             HttpError::new(kind, Failure { what, for_credentials })
         };
-        let allowed = self.pace.allows(request.body().content_length() as u64);
+        let (sender, size) = (self.pace.sender(), request.body().content_length() as u64);
+        let (allowed, begun) = (sender.allows(size), Instant::now());
         let response = match tokio::time::timeout(allowed, self.inner.execute(request)).await {
-            Err(_) => return Err(failed(What::Silence(allowed))),
+            Err(_) => {
+                if size > 0 {
+                    sender.too_slow();
+                }
+                return Err(failed(What::Silence(allowed)));
+            }
             Ok(Err(error)) => return Err(failed(transport(&error))),
             Ok(Ok(response)) => response,
         };
+        // A refusal may come before the body has gone out.
+        if response.status().is_success() {
+            sender.done(size, begun.elapsed());
+        }
         if response.status() == 206 && !ranged {
             // A part would pass for the whole object, and the whole for damaged.
             let what = "the server answered with a part where the whole was asked for".to_owned();

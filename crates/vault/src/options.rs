@@ -42,7 +42,8 @@ pub struct Options {
     pub ca_certificate: Option<PathBuf>,
     /// The region of an S3 bucket; without it the environment's, else `us-east-1`.
     pub region: Option<String>,
-    /// The time for an exchange without its bytes; 64 KiB/s are allowed for those on top.
+    /// The time for an exchange without its bytes. Those have what they take at 64 KiB/s on top, and
+    /// twice as much with each exchange that timed out: down to 512 B/s, and up to an hour.
     pub timeout: Duration,
     /// Whether to create the directory of a `file://` URL.
     pub create: bool,

@@ -80,6 +80,59 @@ fn a_body_that_stalls_times_out() {
     });
 }
 
+/// At 16 KiB/s, a quarter of what is asked for at first; 16 KiB then last a second.
+#[test]
+fn a_thin_link_is_given_more_time_with_each_attempt() {
+    with_s3_keys("a_thin_link_is_given_more_time_with_each_attempt", async {
+        let server = Server::new(|request, stream| {
+            let second = Duration::from_secs(1);
+            if request.method == "PUT" {
+                std::thread::sleep(second);
+                stream.write_all(answer("200 OK", "ETag: \"e\"\r\n", "").as_bytes()).ok();
+                return;
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n{OBJECT}\r\n");
+            stream.write_all(head.as_bytes()).ok();
+            for _ in 0..32 {
+                std::thread::sleep(second / 32);
+                stream.write_all(&[b'x'; 512]).ok();
+            }
+        });
+        let options = Options { timeout: Duration::from_millis(200), ..server.options() };
+        let store = open("s3://bucket", &options).unwrap();
+        let bytes = Bytes::from(vec![b'x'; 16_384]);
+        let mut attempts = Vec::new();
+        for key in ["first", "second"] {
+            let mut tries = (1, 1);
+            while let Err(error) = store.put_new(key, bytes.clone()).await {
+                assert_eq!((error.kind(), tries.0 < 9), (Kind::Timeout, true), "{error}");
+                tries.0 += 1;
+            }
+            loop {
+                match store.get(key, None, 20_000).await {
+                    Ok(fetched) => break assert_eq!(fetched.bytes, bytes),
+                    Err(error) => assert_eq!(error.kind(), Kind::Timeout, "{error}"),
+                }
+                tries.1 += 1;
+                assert!(tries.1 < 9);
+            }
+            attempts.push(tries);
+        }
+        assert!(attempts[0].0 > 1 && attempts[0].1 > 1, "{attempts:?}: it is a thin link");
+        assert_eq!(attempts[1], (1, 1), "what was learned isn't forgotten");
+        // Silence gets no more time for that: nothing moves there.
+        let silent = Server::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
+        let store = open("s3://bucket", &Options { endpoint: Some(silent.endpoint()), ..options });
+        let store = store.unwrap();
+        let begun = Instant::now();
+        for _ in 0..10 {
+            store.get("k", None, 100).await.unwrap_err();
+            store.put_new("k", BYTES).await.unwrap_err();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    });
+}
+
 #[test]
 fn puts_carry_what_each_store_needs() {
     with_s3_keys("puts_carry_what_each_store_needs", async {
@@ -369,6 +422,15 @@ fn nobody_there() {
         let error = store.get("k", None, 10).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         assert!(error.to_string().contains("refused"), "{error}");
+        // No resolver knows it, whoever is asked (RFC 6761).
+        let endpoint = Some("http://store.invalid".to_owned());
+        let store = open("s3://b", &Options { endpoint, ..Options::default() }).unwrap();
+        for error in [
+            store.put_new("k", BYTES).await.unwrap_err(),
+            store.get("k", None, 10).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+        }
         let plain = Server::fixed(answer("400 Bad Request", "", "plain HTTP"));
         let endpoint = Some(format!("https://{}", plain.address));
         let store = open("s3://b", &Options { endpoint, ..plain.options() }).unwrap();

@@ -133,8 +133,13 @@ impl Node {
     }
 
     pub(crate) async fn restored(&self) -> Vec<u8> {
+        self.restored_by(&[self]).await
+    }
+
+    /// What the archive gives back to whoever trusts the keys of `nodes`.
+    pub(crate) async fn restored_by(&self, nodes: &[&Self]) -> Vec<u8> {
         let options = CatOptions {
-            vkeys: Some(vec![self.vkey.clone()]),
+            vkeys: Some(nodes.iter().map(|node| node.vkey.clone()).collect()),
             since: None,
             until: None,
             strict: false,

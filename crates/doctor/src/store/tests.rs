@@ -1,8 +1,6 @@
 #![allow(clippy::too_many_lines, reason = "tables")]
 
-use auditseal_vault::{Kind, LockedBy, Operation, StoreTime, site};
-
-use auditseal_vault::LifecycleRule;
+use auditseal_vault::{Kind, LifecycleRule, LockedBy, Operation, StoreTime, site};
 
 use super::*;
 
