@@ -158,6 +158,7 @@ kubectl -n auditseal create secret generic store --from-env-file="$WORK/credenti
 api_port=$(sed -n 's/^API=.*://p' "$KUBE_DIR/session.env")
 values >"$WORK/values.yaml"
 
+check "the chart's own checks" env HELM="$HELM" AUDITSEAL_DEPLOY_CHECK_DIR="$WORK/deploy-check" "$ROOT/deploy/check/helm.sh"
 for preset in "$CHART"/presets/*.yaml; do check "the apiserver takes the preset $(basename "$preset" .yaml)" server_takes "$(basename "$preset" .yaml)"; done
 check "and the kustomize example" kustomize_example
 check "Pod Security says what the docs say" deviations
