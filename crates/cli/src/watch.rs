@@ -101,7 +101,8 @@ pub(crate) fn watched(settings: Settings, watch: &Watch) -> Result<Settings, Fai
         Some((name, url)) if !name.contains([':', '/']) => (Some(name.to_owned()), url),
         _ => (None, text.as_str()),
     };
-    let example = "like https://NODE-ADDRESS:6443/metrics, or audit=https://NODE-ADDRESS:6443/metrics";
+    let example =
+        "like https://NODE-ADDRESS:6443/metrics, or audit=https://NODE-ADDRESS:6443/metrics";
     let Some((scheme, rest)) = url.split_once("://") else {
         return refused("it is no URL", example);
     };
