@@ -43,7 +43,7 @@ pub struct Options {
     /// The region of an S3 bucket; without it the environment's, else `us-east-1`.
     pub region: Option<String>,
     /// The time for an exchange without its bytes. Those have what they take at 64 KiB/s on top, and
-    /// twice as much with each exchange that timed out: down to 512 B/s, and up to an hour.
+    /// twice as much with each exchange that timed out: down to 512 B/s, and up to a quarter of an hour.
     pub timeout: Duration,
     /// Whether to create the directory of a `file://` URL.
     pub create: bool,
