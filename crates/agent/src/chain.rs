@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
-use auditseal_shipper::{Backoff, Config, Mode, Shipper};
+use auditseal_shipper::{Backoff, Config, Loss, Mode, Shipper};
 use auditseal_spool::{Spool, failpoint};
 use auditseal_tail::fs::Manners;
 use auditseal_tail::{History, Reports, Throttle};
@@ -23,6 +23,7 @@ use crate::finals::Backups;
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
+use crate::passed;
 use crate::pipeline::{self, End};
 use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
@@ -242,6 +243,7 @@ impl Chain {
         stop: &watch::Receiver<bool>,
     ) -> Result<ChainEnd, Error> {
         let (mut pass, mut passes, mut stored) = (None, 0, 0);
+        let mut missing = Vec::new();
         loop {
             self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
@@ -270,7 +272,7 @@ impl Chain {
             let head = past.start.head.as_ref().map(|head| &head.seal);
             self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
-                (self.place.clone(), self.source(past.history, reports.clone())),
+                (self.place.clone(), self.source(past.history, missing.clone(), reports)),
                 Arc::clone(&self.spool),
                 (Arc::clone(&self.store), Arc::clone(guard)),
                 Arc::clone(&self.clock),
@@ -299,7 +301,11 @@ impl Chain {
                         return Ok(end);
                     }
                     if may_pass(&asking, &key).await? {
-                        self.pass(&key)?;
+                        if passes == 1 {
+                            missing.clear();
+                        }
+                        let backups = Backups::of(&self.place, (self.clock)().wall);
+                        missing.extend(passed::pass(&mut locked(&self.spool), &key, &backups)?);
                         pass = Some(("squatted", epoch));
                     }
                 }
@@ -307,16 +313,15 @@ impl Chain {
         }
     }
 
-    fn source(&self, history: History, reports: Option<Reports>) -> Source {
-        Source::new(&self.place, self.manners.clone(), history, reports, &self.settings)
-    }
-
-    /// What was sealed for the key and behind it, nobody will see: the lines are sealed once more.
-    fn pass(&self, key: &ObjectKey) -> Result<(), Error> {
-        failpoint!("agent.pass.before");
-        locked(&self.spool).discard_from(key.seq)?;
-        failpoint!("agent.pass.after");
-        Ok(())
+    fn source(&self, history: History, missing: Vec<Loss>, reports: &Option<Reports>) -> Source {
+        let source = Source::new(
+            &self.place,
+            self.manners.clone(),
+            history,
+            reports.clone(),
+            &self.settings,
+        );
+        source.missing(missing)
     }
 
     /// A squatter may take a key or two. A store that says so of every key isn't answering, and

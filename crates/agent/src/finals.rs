@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use auditseal_archive::Before;
-use auditseal_format::{ObjectSeal, Time};
+use auditseal_format::{FileName, ObjectSeal, Time};
 use auditseal_spool::{Final, Spool};
 use auditseal_tail::fs::Directory;
 use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
@@ -63,6 +63,12 @@ impl<'a> Backups<'a> {
             Some(there) => self.rotated(known).is_some_and(|at| there.contains(&at)),
             None => true,
         }
+    }
+
+    /// Whether a backup's name tells that it is there no more.
+    pub(crate) fn lack(&self, name: &FileName) -> bool {
+        let rotated = self.family.rotated(&file_name(name));
+        self.there.as_ref().zip(rotated).is_some_and(|(there, at)| !there.contains(&at))
     }
 
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
@@ -154,7 +160,7 @@ impl<'a> WayBack<'a> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
-    use auditseal_format::{FileId, FileName, Hash};
+    use auditseal_format::{FileId, Hash};
     use auditseal_spool::StateDir;
 
     use super::*;

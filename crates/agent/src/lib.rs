@@ -14,6 +14,7 @@ mod keyfile;
 mod lag;
 mod manners;
 mod pack;
+mod passed;
 mod pipeline;
 mod progress;
 mod pulse;

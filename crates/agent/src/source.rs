@@ -99,6 +99,8 @@ pub(crate) struct Source {
     /// What happens between two looks; `None`: nobody watches.
     reports: Option<Reports>,
     mode: Mode,
+    /// Lost before the follower began, and not in its history.
+    missing: Vec<Loss>,
 }
 
 impl Source {
@@ -121,7 +123,12 @@ impl Source {
         };
         let disk = Directory::new(&place.directory).with_manners(manners);
         let follower = Follower::new(place.family.clone(), disk, history, settings);
-        Self { follower, reports, mode }
+        Self { follower, reports, mode, missing: Vec::new() }
+    }
+
+    /// The same, which tells of these losses at its first look.
+    pub(crate) fn missing(self, missing: Vec<Loss>) -> Self {
+        Self { missing, ..self }
     }
 
     /// Looks once. `committed` is what was sealed since the last look.
@@ -145,7 +152,11 @@ impl Source {
         let problems = look.problems.iter().map(|problem| describe(problem).to_string()).collect();
         let taken = look.takes.iter().map(|take| take.end - take.start).sum();
         let backlog = self.follower.backlog();
-        Ok(Looked { input: convert(look), problems, unreadable, taken, backlog })
+        let mut input = convert(look);
+        if let Input::Looked { losses, .. } = &mut input {
+            losses.append(&mut self.missing);
+        }
+        Ok(Looked { input, problems, unreadable, taken, backlog })
     }
 }
 

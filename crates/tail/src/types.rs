@@ -183,6 +183,17 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DeletedBeforeRead,
+        Self::Truncated,
+        Self::Unreadable,
+        Self::GzipDamaged,
+        Self::Replaced,
+        Self::Budget,
+        Self::Unseen,
+    ];
+
     /// The word for it in notes and metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
