@@ -55,8 +55,9 @@ pub enum Mode {
     Drain,
 }
 
-/// [`Settings::finals_kept`], unless said otherwise: about 8 MiB of memory.
-pub const FINALS_KEPT: usize = 8192;
+/// [`Settings::finals_kept`], unless said otherwise: about 1 MiB of memory, and more than there are
+/// numbers in logrotate's names.
+pub const FINALS_KEPT: usize = 1024;
 
 /// Limits and patience.
 #[derive(Debug, Clone, PartialEq, Eq)]
