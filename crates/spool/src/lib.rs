@@ -4,7 +4,7 @@
 //! <state>/lock                                    held by the one process that may write here
 //! <state>/<cluster>,<node>,<source>/              one directory per chain
 //!     000000000017_2026-11-21_e0.jsonl.zst        a committed object; the name holds its key
-//!     finals                                      files that a note of this chain says are final
+//!     finals                                      files that a note of this chain says are final, as far as anybody may ask
 //! ```
 //!
 //! There is no head file: the head is the committed object with the highest seq, so the two can't
