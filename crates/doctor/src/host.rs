@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use auditseal_tail::Family;
 
@@ -67,10 +66,10 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     let mut readable = Vec::new();
     for name in backups(directory, &family) {
         let file = directory.join(&name);
+        facts.rotations.extend(family.rotated(&name).map(|at| at.micros()));
         let name = name.to_string_lossy();
         facts.backups.0 += 1;
         facts.backups.1 += u64::from(name.ends_with(".gz"));
-        facts.rotations.extend(stamp(&name));
         match File::open(&file) {
             Ok(_) if !name.ends_with(".gz") => readable.push(file),
             Ok(_) => {}
@@ -119,18 +118,6 @@ fn backups(directory: &Path, family: &Family) -> Vec<std::ffi::OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name());
     names.filter(|name| family.has(name) && *name != family.live()).collect()
-}
-
-/// When a backup was rotated, by its name: `audit-2006-01-02T15-04-05.000.log`.
-fn stamp(name: &str) -> Option<i64> {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    let found = name.match_indices('-').find_map(|(at, _)| {
-        let stamp = name.get(at + 1..at + 24)?;
-        let (day, time) = stamp.split_once('T')?;
-        let time = time.replace('-', ":");
-        humantime::parse_rfc3339(&format!("{day}T{time}Z")).ok()
-    })?;
-    i64::try_from(found.duration_since(UNIX_EPOCH).ok()?.as_micros()).ok()
 }
 
 fn sample(path: &Path, sample: &mut Sample) {
@@ -288,13 +275,6 @@ mod tests {
     use crate::check::Status;
 
     #[test]
-    fn names_tell_when() {
-        assert_eq!(stamp("audit-2026-10-21T07-28-00.000.log"), Some(1_792_567_680_000_000));
-        assert_eq!(stamp("kube-audit-2026-10-21T07-28-00.000.log.gz"), Some(1_792_567_680_000_000));
-        assert_eq!(stamp("audit.log.1"), None);
-    }
-
-    #[test]
     fn mounts_are_found() {
         let info = "1 2 0:1 / / rw - ext4 x\n3 1 0:1 /a /var/log/my\\040audit.log ro - ext4 x\n";
         assert!(is_mount(info, Path::new("/var/log/my audit.log")));
@@ -335,7 +315,7 @@ mod tests {
             "/usr/bin/kube-apiserver\0--audit-policy-file=/etc/p.yaml\0--audit-log-path=/l\0--audit-log-maxbackup=3\0",
         );
         write("etc/p.yaml", "kind: Policy\nrules: [{level: Metadata}]\n");
-        let now = stamp("a-2026-11-21T03-30-00.000").unwrap();
+        let now = 1_795_231_800_000_000; // 2026-11-21T03:30:00Z
         let host = Host { root: root.path().to_owned(), ..Host::here(now) };
         for path in ["log", "log/audit.log"] {
             let checks = examine_source(&root.path().join(path), &host);
