@@ -54,21 +54,20 @@ impl<'a> Backups<'a> {
         Self { family, there: Some(times.into_iter().flatten().collect()), told }
     }
 
-    fn rotated(&self, known: &Final) -> Option<Time> {
-        self.family.rotated(&file_name(&known.name))
+    fn rotated(&self, name: &FileName) -> Option<Time> {
+        self.family.rotated(&file_name(name))
     }
 
     fn may_hold(&self, known: &Final) -> bool {
         match &self.there {
-            Some(there) => self.rotated(known).is_some_and(|at| there.contains(&at)),
+            Some(there) => self.rotated(&known.name).is_some_and(|at| there.contains(&at)),
             None => true,
         }
     }
 
     /// Whether a backup's name tells that it is there no more.
     pub(crate) fn lack(&self, name: &FileName) -> bool {
-        let rotated = self.family.rotated(&file_name(name));
-        self.there.as_ref().zip(rotated).is_some_and(|(there, at)| !there.contains(&at))
+        self.there.as_ref().zip(self.rotated(name)).is_some_and(|(there, at)| !there.contains(&at))
     }
 
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
@@ -118,7 +117,7 @@ impl<'a> WayBack<'a> {
 
     fn add(&mut self, finals: Vec<Final>) {
         for known in finals.into_iter().rev() {
-            if let Some(at) = self.backups.rotated(&known) {
+            if let Some(at) = self.backups.rotated(&known.name) {
                 self.left.remove(&at);
             }
             if self.finals.len() < FINALS_KEPT || self.backups.may_hold(&known) {
