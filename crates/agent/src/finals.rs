@@ -11,8 +11,8 @@ use std::ffi::OsStr;
 use auditseal_archive::Before;
 use auditseal_format::{FileName, ObjectSeal, Time};
 use auditseal_spool::{Final, Spool};
-use auditseal_tail::fs::Directory;
-use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
+use auditseal_tail::fs::entries;
+use auditseal_tail::{FINALS_KEPT, Family};
 use tracing::warn;
 
 use crate::Error;
@@ -35,7 +35,7 @@ impl<'a> Backups<'a> {
     /// Those that are there now.
     pub(crate) fn of(place: &'a Place, now: Time) -> Self {
         let family = &place.family;
-        match Directory::new(&place.directory).list() {
+        match entries(&place.directory) {
             Ok(entries) => Self::among(family, entries.iter().map(|entry| &*entry.name), now),
             Err(_) => Self { family, there: None, told: false },
         }

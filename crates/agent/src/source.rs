@@ -9,9 +9,9 @@ use std::{fs, io, thread};
 
 use auditseal_format::{FileId, FileName, Origin};
 use auditseal_shipper::{Input, Loss, Mode, Part, Take};
-use auditseal_tail::fs::{Directory, Manners};
+use auditseal_tail::fs::{Directory, Manners, entries};
 use auditseal_tail::{
-    Backlog, Disk as _, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
+    Backlog, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
     Watcher,
 };
 use tokio::sync::Notify;
@@ -50,9 +50,9 @@ impl Place {
             }
             error
         })?;
-        let entries = Directory::new(&directory).list().map_err(|e| fail(&e))?;
+        let entries = entries(&directory).map_err(|e| fail(&e))?;
         let family = if is_directory {
-            let names = entries.iter().filter(|entry| entry.regular);
+            let names = entries.iter().filter(|entry| entry.refusal.is_none());
             let found = Family::among(names.map(|entry| entry.name.as_os_str()))
                 .map_err(|e| fail(&e).hint(e.hint()))?;
             found.ok_or_else(|| {
@@ -121,7 +121,7 @@ impl Source {
             min_free_bytes: told.min_free,
             ..Settings::default()
         };
-        let disk = Directory::new(&place.directory).with_manners(manners);
+        let disk = Directory::new(&place.directory, place.family.clone()).with_manners(manners);
         let follower = Follower::new(place.family.clone(), disk, history, settings);
         Self { follower, reports, mode, missing: Vec::new() }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::content::Content;
-use crate::disk::{DiskFile, Entry, FileKey};
+use crate::disk::{DiskFile, Entry, FileKey, FolderId};
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
 use crate::types::FileId;
@@ -56,6 +56,7 @@ pub(crate) struct Carrier<F> {
     pub(crate) order: u64,
     pub(crate) name: OsString,
     pub(crate) role: Role,
+    pub(crate) folder: FolderId,
     pub(crate) key: FileKey,
     /// As last seen; stored bytes.
     pub(crate) size: u64,
@@ -98,12 +99,13 @@ pub(crate) struct Carrier<F> {
 
 impl<F: DiskFile> Carrier<F> {
     pub(crate) fn new(entry: (Role, Entry), order: u64, now: u64, look: u64) -> Self {
-        let (role, Entry { name, key, size, .. }) = entry;
+        let (role, Entry { name, folder, key, size, .. }) = entry;
         Self {
             order,
             name,
             standing: if role.age == Age::Live { Standing::Live } else { Standing::Rotated },
             role,
+            folder,
             key,
             size,
             links: 1,
@@ -134,7 +136,8 @@ impl<F: DiskFile> Carrier<F> {
         now: u64,
         look: u64,
     ) -> Self {
-        let entry = Entry { name, key: NO_INODE, size: 0, regular: true };
+        let folder = FolderId::default();
+        let entry = Entry { name, folder, key: NO_INODE, size: 0, refusal: None };
         let mut carrier = Self::new((role, entry), order, now, look);
         carrier.listed = false;
         carrier.unseen = true;
@@ -159,7 +162,7 @@ impl<F: DiskFile> Carrier<F> {
 
     pub(crate) fn hold(&mut self, file: F) {
         let file = Arc::new(file);
-        let content = if self.role.gzip {
+        let content = if self.role.packed() {
             Content::gzip(Arc::clone(&file))
         } else {
             Content::plain(Arc::clone(&file))
@@ -167,8 +170,8 @@ impl<F: DiskFile> Carrier<F> {
         self.held = Some(Held { file, content: Arc::new(content), unpack: None, passed: None });
     }
 
-    pub(crate) fn gzip(&self) -> bool {
-        self.role.gzip
+    pub(crate) fn packed(&self) -> bool {
+        self.role.packed()
     }
 
     pub(crate) fn file(&self) -> Option<Arc<F>> {
@@ -208,7 +211,7 @@ impl<F: DiskFile> Carrier<F> {
     /// Whether all of it is proved to be a part of what `file`'s account takes or took.
     pub(crate) fn is_copy(&self, file: FileId) -> bool {
         // A compressed file's length isn't its size; it is proved whole or not at all.
-        self.proved.is_some_and(|(of, length)| of == file && (self.gzip() || length == self.size))
+        self.proved.is_some_and(|(of, length)| of == file && (self.packed() || length == self.size))
     }
 
     /// The file whose bytes it holds, if that is known.

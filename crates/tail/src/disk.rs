@@ -1,7 +1,10 @@
 //! What the follower needs of a disk, as a trait: the tests' disk changes between any two calls.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
+
+use crate::names::Family;
 
 /// Device and inode: ties a held descriptor to a directory entry, and proves nothing else (inodes
 /// are reused).
@@ -13,17 +16,74 @@ pub struct FileKey {
     pub ino: u64,
 }
 
+/// One of the directories that a source reads, numbered as they came into use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FolderId(pub u32);
+
+/// A directory that a source reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Its number.
+    pub id: FolderId,
+    /// Which of its files are the source's, and in which order they were written.
+    pub family: Family,
+    /// The source's path led here once and leads elsewhere now: what is left here is read to its
+    /// end, and nobody reports what happens.
+    pub former: bool,
+}
+
+/// What a source's directories hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The directories, in the order of their numbers.
+    pub folders: Vec<Folder>,
+    /// All entries, in any order.
+    pub entries: Vec<Entry>,
+}
+
+/// Why an entry isn't opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A symbolic link: only the source's own path may lead through one.
+    Link,
+    /// A directory.
+    Directory,
+    /// A FIFO, a socket or a device, by this word.
+    Special(&'static str),
+    /// It belongs to this user: neither to root nor to the owner of the log or its directory.
+    Owner(u32),
+    /// So many names lead to it, and it belongs to a stranger: it may be any file of the disk.
+    Names(u64),
+    /// The disk doesn't tell what it is.
+    Unknown,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link => f.write_str("it is a symbolic link"),
+            Self::Directory => f.write_str("it is a directory"),
+            Self::Special(what) => write!(f, "it is a {what}"),
+            Self::Owner(uid) => write!(f, "it belongs to user {uid}"),
+            Self::Names(count) => write!(f, "it has {count} names and belongs to a stranger"),
+            Self::Unknown => f.write_str("not a regular file"),
+        }
+    }
+}
+
 /// One directory entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Base name.
     pub name: OsString,
+    /// The directory it stands in.
+    pub folder: FolderId,
     /// Device and inode.
     pub key: FileKey,
     /// Size in bytes, as stored.
     pub size: u64,
-    /// Whether it is a regular file.
-    pub regular: bool,
+    /// Why it won't be opened; `None` for a file that may be.
+    pub refusal: Option<Refusal>,
 }
 
 /// What an open descriptor tells about its file.
@@ -47,22 +107,25 @@ pub struct Room {
     pub all: u64,
 }
 
-/// One directory.
+/// The directories of one source.
 pub trait Disk {
     /// An open file.
     type File: DiskFile;
 
-    /// All entries, in any order. Entries that vanish during the listing may be left out.
+    /// What is there. Entries that vanish during the listing may be left out.
     ///
     /// # Errors
-    /// When the directory can't be listed.
-    fn list(&mut self) -> io::Result<Vec<Entry>>;
+    /// When the directory that the source's path means now can't be listed.
+    fn list(&mut self) -> io::Result<Listing>;
 
-    /// Opens the regular file called `name` for reading.
+    /// Nothing is left to be read in a former directory.
+    fn leave(&mut self, folder: FolderId);
+
+    /// Opens the regular file called `name` in a directory for reading.
     ///
     /// # Errors
     /// `NotFound` when no file has that name now; anything else when it can't be opened.
-    fn open(&mut self, name: &OsStr) -> io::Result<Self::File>;
+    fn open(&mut self, folder: FolderId, name: &OsStr) -> io::Result<Self::File>;
 
     /// The room on the directory's file system; `None`: it doesn't tell.
     fn room(&mut self) -> Option<Room>;
@@ -81,4 +144,12 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// When the bytes can't be read.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// The first place at or behind `offset` that isn't known to be in a hole: everything before it
+    /// reads as NUL. `offset` itself where the disk doesn't tell; the file's size where only a hole
+    /// is left.
+    ///
+    /// # Errors
+    /// When the descriptor can't be asked.
+    fn data_after(&self, offset: u64) -> io::Result<u64>;
 }

@@ -10,10 +10,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rustix::fs::{Advice, StatVfs, fadvise, statvfs};
+use rustix::fs::{Advice, SeekFrom, StatVfs, fadvise, statvfs};
+use rustix::io::Errno;
 
 use crate::Throttle;
-use crate::disk::{Disk, DiskFile, Entry, FileKey, Room, Stat};
+use crate::disk::{
+    Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat,
+};
+use crate::names::Family;
 
 /// After so many bytes of a file, those before are let go of.
 const BEHIND: u64 = 8 << 20;
@@ -22,6 +26,7 @@ const BEHIND: u64 = 8 << 20;
 #[derive(Debug, Clone)]
 pub struct Directory {
     path: PathBuf,
+    family: Family,
     manners: Manners,
 }
 
@@ -36,10 +41,10 @@ pub struct Manners {
 }
 
 impl Directory {
-    /// The directory at `path`; it needn't exist yet.
+    /// The directory at `path`, which holds this family's files; it needn't exist yet.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), manners: Manners::default() }
+    pub fn new(path: &Path, family: Family) -> Self {
+        Self { path: path.to_owned(), family, manners: Manners::default() }
     }
 
     /// The same, read with these manners.
@@ -58,34 +63,14 @@ impl Directory {
 impl Disk for Directory {
     type File = OpenFile;
 
-    fn list(&mut self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            // Follows symbolic links, as opening does.
-            match fs::metadata(entry.path()) {
-                Ok(data) => entries.push(Entry {
-                    name: entry.file_name(),
-                    key: key(&data),
-                    size: data.len(),
-                    regular: data.is_file(),
-                }),
-                // Renamed or deleted meanwhile, or a dangling link.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                // A link to itself, say: whatever it is, it mustn't keep the others from being
-                // listed. The follower complains about it, if it has a log's name.
-                Err(_) => entries.push(Entry {
-                    name: entry.file_name(),
-                    key: FileKey { dev: 0, ino: 0 },
-                    size: 0,
-                    regular: false,
-                }),
-            }
-        }
-        Ok(entries)
+    fn list(&mut self) -> io::Result<Listing> {
+        let folder = Folder { id: FolderId(0), family: self.family.clone(), former: false };
+        Ok(Listing { folders: vec![folder], entries: entries(&self.path)? })
     }
 
-    fn open(&mut self, name: &OsStr) -> io::Result<OpenFile> {
+    fn leave(&mut self, _: FolderId) {}
+
+    fn open(&mut self, _: FolderId, name: &OsStr) -> io::Result<OpenFile> {
         // Without O_NONBLOCK, a FIFO that took a log's name would block here for ever.
         let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(self.path.join(name))?;
@@ -98,6 +83,40 @@ impl Disk for Directory {
     fn room(&mut self) -> Option<Room> {
         Room::of(&self.path).ok().flatten()
     }
+}
+
+/// The entries of a directory.
+///
+/// # Errors
+/// When it can't be listed.
+pub fn entries(directory: &Path) -> io::Result<Vec<Entry>> {
+    let folder = FolderId(0);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // Follows symbolic links, as opening does.
+        match fs::metadata(entry.path()) {
+            Ok(data) => entries.push(Entry {
+                name: entry.file_name(),
+                folder,
+                key: key(&data),
+                size: data.len(),
+                refusal: (!data.is_file()).then_some(Refusal::Unknown),
+            }),
+            // Renamed or deleted meanwhile, or a dangling link.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // A link to itself, say: whatever it is, it mustn't keep the others from being listed.
+            // The follower complains about it, if it has a log's name.
+            Err(_) => entries.push(Entry {
+                name: entry.file_name(),
+                folder,
+                key: FileKey { dev: 0, ino: 0 },
+                size: 0,
+                refusal: Some(Refusal::Unknown),
+            }),
+        }
+    }
+    Ok(entries)
 }
 
 impl Room {
@@ -142,6 +161,17 @@ impl DiskFile for OpenFile {
         }
         Ok(n)
     }
+
+    fn data_after(&self, offset: u64) -> io::Result<u64> {
+        match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
+            Ok(at) => Ok(at),
+            // Nothing but a hole up to the file's end.
+            Err(Errno::NXIO) => Ok(offset.max(self.file.metadata()?.len())),
+            // The file system doesn't know of holes.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(offset),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 impl OpenFile {
@@ -180,8 +210,10 @@ mod tests {
 
     #[test]
     fn a_directory_tells_its_room() {
-        let room = Directory::new(Path::new(".")).room().unwrap();
+        let family = Family::of(OsStr::new("audit.log")).unwrap();
+        let directory = |path| Directory::new(Path::new(path), family.clone());
+        let room = directory(".").room().unwrap();
         assert!(room.all >= room.free && room.all > 0, "{room:?}");
-        assert_eq!(Directory::new(Path::new("not/there")).room(), None);
+        assert_eq!(directory("not/there").room(), None);
     }
 }

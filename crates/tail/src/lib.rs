@@ -20,7 +20,9 @@ mod unpack;
 mod watcher;
 
 pub use content::{Content, ReadError};
-pub use disk::{Disk, DiskFile, Entry, FileKey, Room, Stat};
+pub use disk::{
+    Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat,
+};
 pub use follower::Follower;
 pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};

@@ -40,7 +40,34 @@ pub(crate) struct Role {
     pub(crate) gzip: bool,
 }
 
+impl Age {
+    /// Whether no two files ever get this name: a stamp is given once, numbers and the live name
+    /// are given again and again.
+    pub(crate) fn is_unique(&self) -> bool {
+        matches!(self, Self::Stamped(_))
+    }
+
+    /// Whether rotation makes the one name of the other.
+    pub(crate) fn becomes(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Live, Self::Stamped(_) | Self::Numbered(_)) => true,
+            (Self::Numbered(before), Self::Numbered(after)) => after.0 == before.0 + 1,
+            _ => false,
+        }
+    }
+}
+
 impl Role {
+    /// Whether the file is compressed.
+    pub(crate) fn packed(&self) -> bool {
+        self.gzip
+    }
+
+    /// The role of the plain file that a compressed one was made of.
+    pub(crate) fn plain(&self) -> Self {
+        Self { gzip: false, ..self.clone() }
+    }
+
     /// When the file got this name, if the name tells.
     pub(crate) fn rotated(&self) -> Option<Time> {
         let Age::Stamped(stamp) = &self.age else { return None };

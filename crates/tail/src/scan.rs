@@ -229,6 +229,10 @@ mod tests {
             buf[..read].copy_from_slice(&rest[..read]);
             Ok(read)
         }
+
+        fn data_after(&self, offset: u64) -> io::Result<u64> {
+            Ok(offset)
+        }
     }
 
     #[test]

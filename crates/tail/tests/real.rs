@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_tail::fs::{Directory, OpenFile};
 use auditseal_tail::{
-    Disk, DiskFile, Family, Follower, Gap, GapReason, History, Mode, Notice, Reports, Settings,
+    Disk, DiskFile, Family, FolderId, Follower, Gap, GapReason, History, Mode, Notice, Reports, Settings,
     Take, Wake, Watcher,
 };
 
@@ -30,10 +30,13 @@ fn gzip(path: &Path) {
     fs::remove_file(path).unwrap();
 }
 
+fn family() -> Family {
+    Family::of(OsStr::new("audit.log")).unwrap()
+}
+
 fn follower(directory: &Path, history: History, mode: Mode) -> Follower<Directory> {
-    let family = Family::of(OsStr::new("audit.log")).unwrap();
     let settings = Settings { mode, ..Settings::default() };
-    Follower::new(family, Directory::new(directory), history, settings)
+    Follower::new(family(), Directory::new(directory, family()), history, settings)
 }
 
 fn read(take: &Take<OpenFile>) -> Vec<u8> {
@@ -127,9 +130,9 @@ fn a_hole_is_read_as_it_is() {
 fn only_regular_files_are_opened() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("audit.log")).unwrap();
-    let mut disk = Directory::new(directory.path());
-    assert!(disk.open(OsStr::new("audit.log")).is_err());
-    assert!(disk.list().unwrap().iter().all(|entry| !entry.regular));
+    let mut disk = Directory::new(directory.path(), family());
+    assert!(disk.open(FolderId(0), OsStr::new("audit.log")).is_err());
+    assert!(disk.list().unwrap().entries.iter().all(|entry| entry.refusal.is_some()));
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
     let look = follower.look(0, 1);
     assert_eq!(look.problems.len(), 1);
@@ -155,9 +158,9 @@ fn stat_tells_size_and_links() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.log");
     append(&path, b"12345");
-    let mut disk = Directory::new(directory.path());
-    let file = disk.open(OsStr::new("audit.log")).unwrap();
-    let entry = disk.list().unwrap().remove(0);
+    let mut disk = Directory::new(directory.path(), family());
+    let file = disk.open(FolderId(0), OsStr::new("audit.log")).unwrap();
+    let entry = disk.list().unwrap().entries.remove(0);
     let stat = file.stat().unwrap();
     assert_eq!((stat.size, stat.links, stat.key), (5, 1, entry.key));
     fs::remove_file(&path).unwrap();

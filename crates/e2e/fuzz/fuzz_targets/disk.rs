@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 
 use auditseal_tail::{
-    Disk, DiskFile, Entry, Family, FileKey, Follower, History, Mode, Room, Settings, Stat,
+    Disk, DiskFile, Entry, Family, FileKey, Folder, FolderId, Follower, History, Listing, Mode,
+    Room, Settings, Stat,
 };
 
 const KEY: FileKey = FileKey { dev: 1, ino: 2 };
@@ -16,12 +17,17 @@ struct Open(Vec<u8>);
 impl Disk for OneFile {
     type File = Open;
 
-    fn list(&mut self) -> io::Result<Vec<Entry>> {
-        let size = self.1.len() as u64;
-        Ok(vec![Entry { name: self.0.into(), key: KEY, size, regular: true }])
+    fn list(&mut self) -> io::Result<Listing> {
+        let (id, size) = (FolderId(0), self.1.len() as u64);
+        let family = Family::of(OsStr::new("audit.log")).unwrap();
+        let entry = Entry { name: self.0.into(), folder: id, key: KEY, size, refusal: None };
+        let folders = vec![Folder { id, family, former: false }];
+        Ok(Listing { folders, entries: vec![entry] })
     }
 
-    fn open(&mut self, _: &OsStr) -> io::Result<Open> {
+    fn leave(&mut self, _: FolderId) {}
+
+    fn open(&mut self, _: FolderId, _: &OsStr) -> io::Result<Open> {
         Ok(Open(self.1.clone()))
     }
 
@@ -40,6 +46,10 @@ impl DiskFile for Open {
         let read = rest.len().min(buf.len());
         buf[..read].copy_from_slice(&rest[..read]);
         Ok(read)
+    }
+
+    fn data_after(&self, offset: u64) -> io::Result<u64> {
+        Ok(offset)
     }
 }
 

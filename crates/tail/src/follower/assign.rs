@@ -112,7 +112,7 @@ impl<D: Disk> Follower<D> {
         account.owes |= account.lost.take().is_some_and(|lost| lost.reason == GapReason::Truncated);
         account.cut = None;
         account.final_ &=
-            !carrier.gzip() && carrier.size == account.taken && carrier.standing != Standing::Live;
+            !carrier.packed() && carrier.size == account.taken && carrier.standing != Standing::Live;
         account.final_since = self.now;
         account.order.get_or_insert(carrier.order);
         account.name.clone_from(&carrier.name);
@@ -137,7 +137,7 @@ impl<D: Disk> Follower<D> {
         if carrier.is_copy(file) && proved <= account.taken {
             return Ok(Verdict::Covered);
         }
-        if carrier.gzip() {
+        if carrier.packed() {
             return self.judge_gzip(id, file, look);
         }
         let Some(source) = carrier.file() else { return Ok(Verdict::Pending) };
@@ -228,12 +228,12 @@ impl<D: Disk> Follower<D> {
         let Some(account) = self.accounts.get(&file) else { return Ok(false) };
         let mark = (account.taken, account.anchor);
         let other = account.carrier.and_then(|other| self.carriers.get(&other));
-        let Some((size, gzip, Some(source))) = other.map(|o| (o.size, o.gzip(), o.file())) else {
+        let Some((size, gzip, Some(source))) = other.map(|o| (o.size, o.packed(), o.file())) else {
             return Ok(false);
         };
         let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(false) };
         let Some(mine) = carrier.file() else { return Ok(false) };
-        if carrier.gzip() {
+        if carrier.packed() {
             return match gzip {
                 // Judged when it is needed: two passes over one pair of files are enough.
                 true => Ok(true),
@@ -307,7 +307,7 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<bool> {
         let copies =
-            self.ids(|c| !c.gzip() && matches!(c.state, State::Standby(f, _) if f == file));
+            self.ids(|c| !c.packed() && matches!(c.state, State::Standby(f, _) if f == file));
         for copy in copies {
             let Some(State::Standby(_, head)) = self.carriers.get(&copy).map(|c| &c.state) else {
                 continue;

@@ -72,7 +72,7 @@ impl<D: Disk> Follower<D> {
         let since = self.accounts.get(file).map_or(0, |account| account.final_since);
         let quiet = self.now - since.max(carrier.since) >= self.settings.linger;
         // Nobody appends to a compressed file.
-        carrier.gzip() || quiet
+        carrier.packed() || quiet
     }
 
     /// Whether closing the carrier loses nothing that is known.
@@ -82,7 +82,7 @@ impl<D: Disk> Follower<D> {
             State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
                 account.final_
                     && account.committed >= account.taken
-                    && (carrier.gzip() || carrier.size <= account.taken)
+                    && (carrier.packed() || carrier.size <= account.taken)
             }),
             State::Unread => carrier.size == 0,
             State::Identified(_) => false,
@@ -161,7 +161,7 @@ impl<D: Disk> Follower<D> {
     /// Gives up a file that isn't read to its end.
     fn abandon(&mut self, id: u64, look: &mut Look<D::File>) {
         let Some(carrier) = self.carriers.get(&id) else { return };
-        let size = (!carrier.gzip()).then_some(carrier.size);
+        let size = (!carrier.packed()).then_some(carrier.size);
         match carrier.state {
             State::Active(file) => {
                 let Some(account) = self.accounts.get(&file) else { return };

@@ -16,7 +16,7 @@ impl<D: Disk> Follower<D> {
         for id in self.ids(|carrier| carrier.held.is_some() && !carrier.pending) {
             let Some(carrier) = self.carriers.get(&id) else { continue };
             let done = match carrier.state {
-                State::Unread if carrier.gzip() => self.find_head_gzip(id, look),
+                State::Unread if carrier.packed() => self.find_head_gzip(id, look),
                 State::Unread => self.find_head(id, look),
                 State::Standby(file, head) => {
                     self.review(id, file, head);
@@ -31,7 +31,7 @@ impl<D: Disk> Follower<D> {
             if let Err(error) = done {
                 self.with_carrier(id, |carrier| {
                     carrier.pending = true;
-                    if carrier.gzip() {
+                    if carrier.packed() {
                         carrier.reset();
                     }
                 });
@@ -135,9 +135,9 @@ impl<D: Disk> Follower<D> {
     fn unended(&mut self, id: u64, mark: Mark, head: Head) -> io::Result<()> {
         let age = self.carriers.get(&id).map(|carrier| carrier.role.age.clone());
         let mut copy = false;
-        for carrier in self.carriers.values().filter(|c| !c.gzip()) {
+        for carrier in self.carriers.values().filter(|c| !c.packed()) {
             if Some(&carrier.role.age) == age.as_ref()
-                && matches!(age, Some(Age::Stamped(_)))
+                && age.as_ref().is_some_and(Age::is_unique)
                 && let Some(plain) = carrier.file()
             {
                 copy |= proves(&*plain, Some(mark))?;
@@ -160,7 +160,7 @@ impl<D: Disk> Follower<D> {
         let Some(carrier) = self.carriers.get_mut(&id) else { return };
         let (name, age) = (carrier.name.clone(), carrier.role.age.clone());
         // Stamps don't come twice, so a file of that stamp is this one; numbers do.
-        let stamped = matches!(age, Age::Stamped(_));
+        let stamped = age.is_unique();
         let was = |account: &Account| {
             stamped && self.family.role(&account.name).is_some_and(|role| role.age == age)
         };

@@ -30,7 +30,7 @@ impl<D: Disk> Follower<D> {
             } else {
                 carrier.stir(self.now);
             }
-            if carrier.gzip() {
+            if carrier.packed() {
                 if stat.size != before {
                     self.restart_gzip(id, stat.size < before, look);
                 }

@@ -58,7 +58,7 @@ impl<D: Disk> Follower<D> {
     /// under both its names the listing may have passed it by. Without it, the order of files that
     /// are new to us would be a guess.
     fn list(&mut self) -> io::Result<Vec<Entry>> {
-        let mut entries = self.disk.list()?;
+        let mut entries = self.disk.list()?.entries;
         let live = self
             .carriers
             .values()
@@ -66,7 +66,7 @@ impl<D: Disk> Follower<D> {
         if live.is_none_or(|live| entries.iter().any(|entry| entry.key == live.key)) {
             return Ok(entries);
         }
-        let again = self.disk.list()?;
+        let again = self.disk.list()?.entries;
         // What was there a moment ago is lost, or renamed: either must be found out.
         entries.retain(|old| !again.iter().any(|new| self.same_file(old, new)));
         entries.extend(again);
@@ -79,7 +79,7 @@ impl<D: Disk> Follower<D> {
         let roles = self.family.role(&before.name).zip(self.family.role(&after.name));
         before.key == after.key
             && before.size <= after.size
-            && roles.is_some_and(|(b, a)| b == a || renames(&b.age, &a.age))
+            && roles.is_some_and(|(b, a)| b == a || b.age.becomes(&a.age))
     }
 
     /// The entries of this family, oldest first.
@@ -87,18 +87,20 @@ impl<D: Disk> Follower<D> {
         let mut ours: Vec<(Role, Entry)> = Vec::new();
         for entry in entries {
             let Some(role) = self.family.role(&entry.name) else { continue };
-            if entry.regular {
+            let Some(refusal) = entry.refusal else {
                 self.watch.know(&role);
                 ours.push((role, entry));
-            } else if !look.problems.iter().any(|problem| problem.name == entry.name) {
-                let error = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+                continue;
+            };
+            if !look.problems.iter().any(|problem| problem.name == entry.name) {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, refusal.to_string());
                 look.problems.push(Problem { name: entry.name, operation: "open", error });
             }
         }
         // A compressed file beside its plain one is being written: it would end anywhere.
         let plain: BTreeSet<Age> =
-            ours.iter().filter(|(role, _)| !role.gzip).map(|(role, _)| role.age.clone()).collect();
-        ours.retain(|(role, _)| !role.gzip || !plain.contains(&role.age));
+            ours.iter().filter(|(role, _)| !role.packed()).map(|(role, _)| role.age.clone()).collect();
+        ours.retain(|(role, _)| !role.packed() || !plain.contains(&role.age));
         ours.sort_by(|a, b| a.0.cmp(&b.0));
         ours
     }
@@ -154,7 +156,7 @@ impl<D: Disk> Follower<D> {
         // Its plain or compressed sibling's; its own, if it has grown since it was finished.
         let known = self.carriers.values().find(|c| {
             let own = c.key == key && matches!(c.state, State::Consumed);
-            matches!(role.age, Age::Stamped(_))
+            role.age.is_unique()
                 && c.role.age == role.age
                 && (c.role != *role || own)
         });
@@ -215,8 +217,9 @@ impl<D: Disk> Follower<D> {
                 self.with_carrier(id, |carrier| carrier.pending = true);
                 continue;
             }
-            let name = self.carriers[&id].name.clone();
-            match self.disk.open(&name).and_then(|file| Ok((file.stat()?, file))) {
+            let Carrier { name, folder, .. } = &self.carriers[&id];
+            let (name, folder) = (name.clone(), *folder);
+            match self.disk.open(folder, &name).and_then(|file| Ok((file.stat()?, file))) {
                 Ok((stat, _)) if self.holds(stat.key) => {
                     // Renamed, and known under its other name; or a second name for one file.
                     // If this entry was another file's, that one must turn up elsewhere.
@@ -256,8 +259,13 @@ impl<D: Disk> Follower<D> {
 
     fn hold_other(&mut self, id: u64, stat: Stat, file: D::File) {
         let Some(listed) = self.carriers.get(&id) else { return };
-        let entry =
-            Entry { name: listed.name.clone(), key: stat.key, size: stat.size, regular: true };
+        let entry = Entry {
+            name: listed.name.clone(),
+            folder: listed.folder,
+            key: stat.key,
+            size: stat.size,
+            refusal: None,
+        };
         let entry = (listed.role.clone(), entry);
         let mut carrier = Carrier::new(entry, self.last_order(), self.now, self.looks);
         carrier.links = stat.links;
@@ -280,30 +288,21 @@ fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
     if carrier.held.is_some() {
         return true;
     }
-    if carrier.role.gzip != role.gzip {
+    if carrier.role.packed() != role.packed() {
         return false;
     }
-    let renamed = renames(&carrier.role.age, &role.age);
+    let renamed = carrier.role.age.becomes(&role.age);
     if matches!(carrier.state, State::Consumed) {
         // Its number may go up every night. That is believed of compressed files only, where
         // finding out would mean to decode them all again.
-        let name = carrier.name == entry.name || (renamed && role.gzip);
+        let name = carrier.name == entry.name || (renamed && role.packed());
         name && carrier.size == entry.size
     } else {
         // A stamp is never given twice; other names are, and then an inode may be, too. The file
         // would stand in the place of the one that is gone, before what is older than it.
         let name =
-            carrier.name == entry.name && (!carrier.gone || matches!(role.age, Age::Stamped(_)));
+            carrier.name == entry.name && (!carrier.gone || role.age.is_unique());
         (name || renamed) && entry.size >= carrier.size
-    }
-}
-
-/// Whether rotation makes the one name of the other.
-fn renames(before: &Age, after: &Age) -> bool {
-    match (before, after) {
-        (Age::Live, Age::Stamped(_) | Age::Numbered(_)) => true,
-        (Age::Numbered(before), Age::Numbered(after)) => after.0 == before.0 + 1,
-        _ => false,
     }
 }
 
@@ -313,5 +312,5 @@ fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
     placeholder.key == held.key
         && before.gzip == after.gzip
         && placeholder.size <= held.size
-        && (before.age == after.age || renames(&before.age, &after.age))
+        && (before.age == after.age || before.age.becomes(&after.age))
 }

@@ -162,13 +162,13 @@ impl<D: Disk> Follower<D> {
                 }
                 State::Standby(..) | State::Consumed => continue,
             };
-            let bytes = if carrier.gzip() {
+            let bytes = if carrier.packed() {
                 u64::from(!final_) * carrier.size
             } else {
                 carrier.size.saturating_sub(taken)
             };
             if bytes > 0 {
-                *(if carrier.gzip() { &mut backlog.gzip_bytes } else { &mut backlog.bytes }) +=
+                *(if carrier.packed() { &mut backlog.gzip_bytes } else { &mut backlog.bytes }) +=
                     bytes;
                 backlog.files += 1;
                 backlog.oldest.get_or_insert_with(|| carrier.name.clone());
@@ -256,7 +256,7 @@ impl<D: Disk> Follower<D> {
                 waiting = true;
                 continue;
             }
-            let gzip = carrier.gzip();
+            let gzip = carrier.packed();
             let done = if gzip {
                 self.take_gzip(id, file, &mut left, look)
             } else {

@@ -53,7 +53,7 @@ impl<D: Disk> Follower<D> {
         let unread = |c: &&Carrier<D::File>| match c.state {
             State::Unread | State::Identified(_) => c.size > 0,
             State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
-                if c.gzip() { !account.final_ } else { c.size > account.taken }
+                if c.packed() { !account.final_ } else { c.size > account.taken }
             }),
             State::Standby(..) | State::Consumed => false,
         };

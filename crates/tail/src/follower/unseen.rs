@@ -60,7 +60,7 @@ impl Watch {
 
     /// The name's file is known.
     pub(super) fn know(&mut self, role: &Role) {
-        if matches!(role.age, Age::Stamped(_)) {
+        if role.age.is_unique() {
             self.known.entry(role.clone()).or_insert(false);
             while self.known.len() > MAX_KNOWN {
                 self.known.pop_first();
@@ -130,17 +130,17 @@ impl<D: Disk> Follower<D> {
 
     /// A file got a backup's name. If no listing showed it there, it is gone again.
     fn appeared(&mut self, role: Role, name: OsString, look: &mut Look<D::File>) {
-        let plain = Role { gzip: false, ..role.clone() };
+        let plain = role.plain();
         let known = [&role, &plain].iter().any(|role| self.watch.known.contains_key(role));
         self.watch.know(&role);
         let stood = self.watch.known.get_mut(&role).is_some_and(|s| std::mem::replace(s, true));
-        if stood && !role.gzip {
+        if stood && !role.packed() {
             // The one that is overwritten was the live file, which mustn't get a later name: one
             // name too many costs an alarm, one too few would hide a loss.
             self.name_vanished_live(&role, &name);
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
-        } else if !known && (role.gzip || !self.name_vanished_live(&role, &name)) {
+        } else if !known && (role.packed() || !self.name_vanished_live(&role, &name)) {
             let order = self.place(&role, NO_INODE);
             self.add(Carrier::reported((role, name), order, self.now, self.looks));
         }
@@ -149,7 +149,7 @@ impl<D: Disk> Follower<D> {
     /// The oldest live file that is gone without anybody having told where to.
     fn vanished_live(&mut self) -> Option<&mut Carrier<D::File>> {
         let gone = |c: &&mut Carrier<D::File>| {
-            !c.listed && !c.removed && c.role.age == Age::Live && !c.gzip()
+            !c.listed && !c.removed && c.role.age == Age::Live && !c.packed()
         };
         self.carriers.values_mut().filter(gone).min_by_key(|c| c.order)
     }
@@ -177,7 +177,7 @@ impl<D: Disk> Follower<D> {
         let Some(source) = source.and_then(|source| self.carriers.get(&source)) else { return };
         if !source.listed
             && source.role.age == Age::Live
-            && matches!(copy.role.age, Age::Stamped(_))
+            && copy.role.age.is_unique()
         {
             let (order, role, name) = (source.order, copy.role.clone(), copy.name.clone());
             self.rename_vanished(order, &role, &name);
@@ -221,7 +221,7 @@ impl<D: Disk> Follower<D> {
         let empty = fresh().all(|c| c.size == 0);
         let unsure = fresh().any(|c| {
             let unread = matches!(c.state, State::Unread | State::Identified(_));
-            c.pending || (unread && c.gzip())
+            c.pending || (unread && c.packed())
         });
         look.more |= !empty && (!unsure || self.draining());
         let unsure = unsure || empty;
@@ -262,7 +262,7 @@ impl<D: Disk> Follower<D> {
             State::Standby(file, _) => self.accounts.get(&file).and_then(|a| a.carrier),
             _ => None,
         };
-        let stamped = carrier.gzip() && matches!(carrier.role.age, Age::Stamped(_));
+        let stamped = carrier.packed() && carrier.role.age.is_unique();
         self.carriers.iter().any(|(id, c)| {
             let same = stamped && c.role.age == carrier.role.age;
             c.listing <= seen && !c.listed && (same || copied == Some(*id))
@@ -283,7 +283,7 @@ impl<D: Disk> Follower<D> {
             || self.unreported(carrier)
             || self.carriers.values().any(|other| {
                 let vanished = !other.listed && other.held.is_none();
-                let damaged = other.gzip() && matches!(other.state, State::Unread);
+                let damaged = other.packed() && matches!(other.state, State::Unread);
                 (vanished && (other.size > 0 || other.unseen))
                     || (other.held.is_some() && other.pending && damaged && !self.over(other))
             })

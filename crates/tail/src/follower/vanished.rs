@@ -53,10 +53,10 @@ impl<D: Disk> Follower<D> {
         // Unless another file has taken its name, what is compressed under it is this one.
         let overwritten = self.carriers.values().any(|c| c.role == gone.role);
         let twin = self.carriers.iter().find(|(_, c)| {
-            let other = c.role.age == gone.role.age && c.role.gzip != gone.role.gzip;
+            let other = c.role.age == gone.role.age && c.role.packed() != gone.role.packed();
             other && c.listed && !overwritten
         });
-        let twin = twin.map(|(id, c)| (*id, c.gzip(), matches!(c.state, State::Consumed)));
+        let twin = twin.map(|(id, c)| (*id, c.packed(), matches!(c.state, State::Consumed)));
         if let Some((id, gzip, false)) = twin {
             if gzip {
                 self.expect(id, gone.size, look);
@@ -65,7 +65,7 @@ impl<D: Disk> Follower<D> {
         }
         let without = twin.is_some();
         // Stamps don't come twice, so a file of that stamp is this one; numbers are reused.
-        if !matches!(gone.role.age, Age::Stamped(_)) {
+        if !gone.role.age.is_unique() {
             return without;
         }
         let size = known_size(gone);
@@ -86,7 +86,7 @@ impl<D: Disk> Follower<D> {
             a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
         };
         let Some(account) = self.accounts.values().find(finished) else { return without };
-        let unwatched = gone.role.gzip && account.final_since == 0;
+        let unwatched = gone.role.packed() && account.final_since == 0;
         if unwatched || size.is_some_and(|size| size > account.taken) {
             // It had grown since, or may have while nobody ran.
             self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
@@ -108,5 +108,5 @@ impl<D: Disk> Follower<D> {
 
 /// A file's uncompressed size, where it can be known.
 fn known_size<F: DiskFile>(carrier: &Carrier<F>) -> Option<u64> {
-    (!carrier.role.gzip && !carrier.unseen).then_some(carrier.size)
+    (!carrier.role.packed() && !carrier.unseen).then_some(carrier.size)
 }

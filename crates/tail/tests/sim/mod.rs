@@ -15,7 +15,9 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auditseal_tail::{Disk, DiskFile, Entry, FileId, FileKey, Notice, Notices, Room, Stat};
+use auditseal_tail::{
+    Disk, DiskFile, Entry, FileId, FileKey, Folder, FolderId, Listing, Notice, Notices, Room, Stat,
+};
 
 pub use ops::Op;
 
@@ -190,7 +192,7 @@ impl Drop for SimFile {
 impl Disk for SimDisk {
     type File = SimFile;
 
-    fn list(&mut self) -> io::Result<Vec<Entry>> {
+    fn list(&mut self) -> io::Result<Listing> {
         // As readdir does: names are read in turn, each is asked later, and what is renamed
         // meanwhile may be missed or seen twice.
         let names: Vec<String> = {
@@ -208,15 +210,19 @@ impl Disk for SimDisk {
             let inode = &world.inodes[index];
             entries.push(Entry {
                 name: OsString::from(name),
+                folder: FolderId(0),
                 key: FileKey { dev: 1, ino: inode.number },
                 size: inode.bytes.len() as u64,
-                regular: true,
+                refusal: None,
             });
         }
-        Ok(entries)
+        let folder = Folder { id: FolderId(0), family: agent::family(), former: false };
+        Ok(Listing { folders: vec![folder], entries })
     }
 
-    fn open(&mut self, name: &OsStr) -> io::Result<SimFile> {
+    fn leave(&mut self, _: FolderId) {}
+
+    fn open(&mut self, _: FolderId, name: &OsStr) -> io::Result<SimFile> {
         let mut world = self.call();
         let name = name.to_str().unwrap();
         let Some(index) = world.dir.get(name).copied() else {
@@ -269,6 +275,14 @@ impl DiskFile for SimFile {
             world.stories[story].read |= read.iter().any(|byte| *byte != 0);
         }
         Ok(read.len())
+    }
+
+    fn data_after(&self, offset: u64) -> io::Result<u64> {
+        let world = self.disk.world();
+        let bytes = &world.inodes[self.index].bytes;
+        let from = usize::try_from(offset).unwrap().min(bytes.len());
+        let data = bytes[from..].iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - from);
+        Ok(offset.max((from + data) as u64))
     }
 }
 
