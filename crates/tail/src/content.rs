@@ -8,6 +8,7 @@ use auditseal_merkle::hash;
 
 use crate::disk::DiskFile;
 use crate::gzip::{Gunzip, GzipDamage};
+use crate::names::Role;
 use crate::scan::{ANCHOR, STEP, anchor_at};
 use crate::types::Anchor;
 
@@ -58,13 +59,18 @@ impl<F> fmt::Debug for Content<F> {
 }
 
 impl<F: DiskFile> Content<F> {
+    /// The bytes of a file of this role.
+    pub(crate) fn of(file: Arc<F>, role: &Role) -> Self {
+        if role.packed() { Self::gzip(file) } else { Self::plain(file) }
+    }
+
     /// The bytes of a plain file.
-    pub(crate) fn plain(file: Arc<F>) -> Self {
+    fn plain(file: Arc<F>) -> Self {
         Self(Kind::Plain(file))
     }
 
     /// The uncompressed bytes of a gzip file.
-    pub(crate) fn gzip(file: Arc<F>) -> Self {
+    fn gzip(file: Arc<F>) -> Self {
         Self(Kind::Gzip { file, decoder: Mutex::new(None) })
     }
 
@@ -105,6 +111,18 @@ impl<F: DiskFile> Content<F> {
                 buf[..read].copy_from_slice(&rest[..read]);
                 Ok(read)
             }
+        }
+    }
+
+    /// The first place at or behind `offset` that isn't known to be in a hole: everything before it
+    /// reads as NUL. `offset` itself where that isn't known.
+    ///
+    /// # Errors
+    /// When the disk can't be asked.
+    pub fn data_after(&self, offset: u64) -> Result<u64, ReadError> {
+        match &self.0 {
+            Kind::Plain(file) => file.data_after(offset).map_err(ReadError::Io),
+            Kind::Gzip { .. } | Kind::Memory { .. } => Ok(offset),
         }
     }
 

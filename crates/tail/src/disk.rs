@@ -58,6 +58,16 @@ pub enum Refusal {
     Unknown,
 }
 
+impl Refusal {
+    /// Whether lines of the log may be in it, or behind it.
+    pub(crate) fn may_hold_lines(self) -> bool {
+        match self {
+            Self::Link | Self::Owner(_) | Self::Names(_) | Self::Unknown => true,
+            Self::Directory | Self::Special(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,9 +14,7 @@ use rustix::fs::{Advice, SeekFrom, StatVfs, fadvise, statvfs};
 use rustix::io::Errno;
 
 use crate::Throttle;
-use crate::disk::{
-    Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat,
-};
+use crate::disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat};
 use crate::names::Family;
 
 /// After so many bytes of a file, those before are let go of.

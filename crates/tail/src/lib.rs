@@ -4,8 +4,8 @@
 //! real disk, [`Watcher`] tells when to look. Who packs a [`Take`] reads its bytes through
 //! [`Content`], once.
 
-mod account;
-mod carrier;
+mod accounts;
+mod carriers;
 mod content;
 mod disk;
 mod follower;
@@ -20,15 +20,13 @@ mod unpack;
 mod watcher;
 
 pub use content::{Content, ReadError};
-pub use disk::{
-    Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat,
-};
+pub use disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat};
 pub use follower::Follower;
 pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};
 pub use throttle::Throttle;
 pub use types::{
-    Anchor, Backlog, Cursor, FINALS_KEPT, FileId, Gap, GapReason, History, Known, Look, Mode,
-    Notice, Notices, Problem, Settings, Take,
+    Anchor, Backlog, Cursor, FINALS_KEPT, FileId, Gap, GapReason, History, Known, Left, Limits,
+    Look, Mode, Notice, Notices, Problem, Settings, Take,
 };
 pub use watcher::{Reports, Wake, Watcher};

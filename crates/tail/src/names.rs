@@ -198,6 +198,17 @@ impl Family {
         self.role(name).is_some()
     }
 
+    /// Whether the name looks like one of this log's files and means nothing: it isn't archived.
+    #[must_use]
+    pub fn related(&self, name: &OsStr) -> bool {
+        let rest = |prefix: &[u8]| {
+            let rest = name.as_bytes().strip_prefix(prefix)?;
+            rest.first().filter(|byte| matches!(byte, b'.' | b'-' | b'_' | b'~'))
+        };
+        let live = [self.base.as_slice(), &self.ext].concat();
+        !self.has(name) && rest(&live).is_some()
+    }
+
     /// When a file was renamed to this backup's name, as the name itself tells: by the clock of
     /// whoever rotated it. The plain file's name and the compressed one's tell the same.
     #[must_use]

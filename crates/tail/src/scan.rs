@@ -44,6 +44,10 @@ pub(crate) enum LineEnd {
     None,
     /// The file ends inside the range: it was cut since its size was asked.
     Short,
+    /// None stands before this, and the work allowed is used up.
+    Unfinished(u64),
+    /// None stands before this, where a large hole begins or ends.
+    Hole(u64),
 }
 
 /// The end of the last line that ends in `from..to`, searched backwards: a take's cut is near the
@@ -65,11 +69,26 @@ pub(crate) fn last_line_end<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Re
     Ok(LineEnd::None)
 }
 
-/// The end of the first line that ends in `from..to`.
-pub(crate) fn first_line_end<F: DiskFile>(file: &F, from: u64, to: u64) -> io::Result<LineEnd> {
+/// The end of the first line that ends in `from..to`, reading at most about `work` bytes; or where
+/// a hole of at least `hole` bytes begins before that.
+pub(crate) fn first_line_end<F: DiskFile>(
+    file: &F,
+    from: u64,
+    to: u64,
+    hole: u64,
+    work: &mut u64,
+) -> io::Result<LineEnd> {
     let mut buffer = vec![0; STEP];
     let mut start = from;
     while start < to {
+        let data = file.data_after(start)?;
+        if data.min(to).saturating_sub(start) >= hole {
+            return Ok(LineEnd::Hole(start));
+        }
+        if *work == 0 {
+            return Ok(LineEnd::Unfinished(start));
+        }
+        *work = work.saturating_sub(STEP as u64);
         let length = STEP.min(usize::try_from(to - start).unwrap_or(STEP));
         let piece = &mut buffer[..length];
         if read_full(file, start, piece)? < length {
@@ -168,6 +187,18 @@ impl HeadScan {
         }
     }
 
+    /// Whether nothing but NULs came so far.
+    fn is_blank(&self) -> bool {
+        self.base.is_none()
+    }
+
+    /// Takes so many NULs, before the line.
+    fn skip(&mut self, nuls: u64) {
+        let kept = usize::try_from(nuls).unwrap_or(ANCHOR).min(ANCHOR);
+        self.tail.push(&[0; ANCHOR][..kept]);
+        self.at += nuls;
+    }
+
     fn seen(&mut self, bytes: &[u8]) {
         self.tail.push(bytes);
         self.at += bytes.len() as u64;
@@ -179,15 +210,32 @@ pub(crate) enum Progress {
     Head(Head),
     /// The file ends before the line does.
     Incomplete,
+    /// The work allowed is used up.
+    Unfinished,
     /// What was read before is no longer there.
     Changed,
 }
 
-/// Reads on in a plain file until its first line is complete.
-pub(crate) fn advance<F: DiskFile>(scan: &mut HeadScan, file: &F) -> io::Result<Progress> {
+/// Reads on in a plain file until its first line is complete, at most about `work` bytes. A hole
+/// before it costs nothing, however large it is.
+pub(crate) fn advance<F: DiskFile>(
+    scan: &mut HeadScan,
+    file: &F,
+    work: &mut u64,
+) -> io::Result<Progress> {
     let mut proof = (scan.at() > 0).then(|| (scan.at(), scan.anchor()));
     let mut buffer = vec![0; STEP];
+    let mut unfinished = false;
     let found = loop {
+        if *work == 0 {
+            unfinished = true;
+            break None;
+        }
+        *work = work.saturating_sub(STEP as u64);
+        if scan.is_blank() {
+            let data = file.data_after(scan.at())?;
+            scan.skip(data.saturating_sub(scan.at()));
+        }
         let read = match file.read_at(scan.at(), &mut buffer) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -206,7 +254,8 @@ pub(crate) fn advance<F: DiskFile>(scan: &mut HeadScan, file: &F) -> io::Result<
     {
         return Ok(Progress::Changed);
     }
-    Ok(found.map_or(Progress::Incomplete, Progress::Head))
+    let ended = if unfinished { Progress::Unfinished } else { Progress::Incomplete };
+    Ok(found.map_or(ended, Progress::Head))
 }
 
 #[cfg(test)]
@@ -246,10 +295,11 @@ mod tests {
         assert_eq!(last_line_end(&file, 0, 150_000).unwrap(), LineEnd::At(11));
         assert_eq!(last_line_end(&file, 11, 150_000).unwrap(), LineEnd::None);
         assert_eq!(last_line_end(&file, 0, 200_001).unwrap(), LineEnd::Short);
-        assert_eq!(first_line_end(&file, 0, 200_000).unwrap(), LineEnd::At(11));
-        assert_eq!(first_line_end(&file, 11, 200_000).unwrap(), LineEnd::At(150_001));
-        assert_eq!(first_line_end(&file, 11, 150_000).unwrap(), LineEnd::None);
-        assert_eq!(first_line_end(&file, 150_001, 200_001).unwrap(), LineEnd::Short);
+        let first = |from, to| first_line_end(&file, from, to, 1 << 20, &mut (1 << 20)).unwrap();
+        assert_eq!(first(0, 200_000), LineEnd::At(11));
+        assert_eq!(first(11, 200_000), LineEnd::At(150_001));
+        assert_eq!(first(11, 150_000), LineEnd::None);
+        assert_eq!(first(150_001, 200_001), LineEnd::Short);
     }
 
     #[test]
@@ -295,12 +345,14 @@ mod tests {
     fn a_head_is_not_made_of_two_files() {
         let mut scan = HeadScan::new();
         let old = Bytes(b"half of the old".to_vec());
-        assert!(matches!(advance(&mut scan, &old).unwrap(), Progress::Incomplete));
+        assert!(matches!(advance(&mut scan, &old, &mut (1 << 20)).unwrap(), Progress::Incomplete));
         let new = Bytes(b"something else, longer\n".to_vec());
-        assert!(matches!(advance(&mut scan, &new).unwrap(), Progress::Changed));
+        assert!(matches!(advance(&mut scan, &new, &mut (1 << 20)).unwrap(), Progress::Changed));
         let mut scan = HeadScan::new();
-        assert!(matches!(advance(&mut scan, &old).unwrap(), Progress::Incomplete));
+        assert!(matches!(advance(&mut scan, &old, &mut (1 << 20)).unwrap(), Progress::Incomplete));
         let grown = Bytes(b"half of the old\n".to_vec());
-        assert!(matches!(advance(&mut scan, &grown).unwrap(), Progress::Head(h) if h.end == 16));
+        assert!(
+            matches!(advance(&mut scan, &grown, &mut (1 << 20)).unwrap(), Progress::Head(h) if h.end == 16)
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::content::{Content, ReadError};
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, Refusal};
 
 pub use auditseal_format::{Anchor, FileId};
 
@@ -55,29 +55,64 @@ pub enum Mode {
     Drain,
 }
 
-/// [`Settings::finals_kept`], unless said otherwise: about 1 MiB of memory, and more than there are
-/// numbers in logrotate's names.
+/// Files, bytes and attempts that a follower handles at a time. None of them decides what is
+/// archived: what is beyond one of them waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Descriptors held. Further files are opened when the first ones are sealed.
+    pub open: usize,
+    /// Files begun and not final at which unfinished last lines of rotated files are no longer
+    /// waited for: each such file takes a line in every note, and a note's length is bounded.
+    pub begun: usize,
+    /// Files that may be begun beyond these before new ones have to wait.
+    pub begun_spare: usize,
+    /// Finished files that are remembered, the newest ones, besides those whose backups are there:
+    /// what was renamed otherwise, or is put back, is recognised and not taken again. 1,024 take
+    /// about 200 kB, and are more than there are numbers in logrotate's names.
+    pub finals: usize,
+    /// Listings in one look of a directory that changes faster than it can be opened.
+    pub relists: usize,
+    /// Bytes that are read or decoded in one look to find out what a file is and where a long line
+    /// ends.
+    pub work: u64,
+    /// Decoded bytes that are handed out at a time: until they are packed they are held in memory,
+    /// twice while the decoder's buffer grows. Longer lines are decoded again by whoever packs them.
+    pub piece: u64,
+    /// Bytes of a hole from which on it is a take of its own.
+    pub hole: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open: 256,
+            begun: 96,
+            begun_spare: 16,
+            finals: FINALS_KEPT,
+            relists: 6,
+            work: 32 << 20,
+            piece: 1 << 20,
+            hole: 64 << 20,
+        }
+    }
+}
+
+/// [`Limits::finals`], unless said otherwise.
 pub const FINALS_KEPT: usize = 1024;
 
-/// Limits and patience.
+/// Mode, limits and patience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Follow or drain.
     pub mode: Mode,
     /// How long, in milliseconds, an overlapping apiserver may still write to a rotated file.
     pub linger: u64,
-    /// Most descriptors held.
-    pub max_open: usize,
     /// Most bytes of unlinked files kept from being freed: they are on etcd's disk.
     pub max_unlinked_bytes: u64,
     /// Bytes of that disk that stay free before any are kept, and at most a twentieth of it.
     pub min_free_bytes: u64,
-    /// Files begun and not final at which unfinished last lines of rotated files are no longer
-    /// waited for: each such file takes a line in every note, and a note's length is bounded.
-    pub max_begun: usize,
-    /// Finished files that are remembered, the newest ones, besides those whose backups are there:
-    /// what was renamed otherwise, or is put back, is recognised and not taken again.
-    pub finals_kept: usize,
+    /// What is handled at a time.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -85,11 +120,9 @@ impl Default for Settings {
         Self {
             mode: Mode::Follow,
             linger: 135_000,
-            max_open: 256,
             max_unlinked_bytes: 1 << 30,
             min_free_bytes: 512 << 20,
-            max_begun: 96,
-            finals_kept: FINALS_KEPT,
+            limits: Limits::default(),
         }
     }
 }
@@ -108,6 +141,8 @@ pub enum Notice {
 pub struct Notices {
     /// In the order in which it happened.
     pub events: Vec<Notice>,
+    /// Something happened to names: what is listed may not be what is there.
+    pub changed: bool,
     /// More may have happened.
     pub lost: bool,
 }
@@ -181,11 +216,15 @@ pub enum GapReason {
     /// Nobody watched for so long that none of the files known before is left: any number of
     /// others may have come and gone.
     Unseen,
+    /// A file with one of the log's names isn't opened: a link, or a stranger's.
+    Refused,
+    /// The file isn't found; it may lie there under a name that isn't known for a backup's.
+    Unrecognised,
 }
 
 impl GapReason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::DeletedBeforeRead,
         Self::Truncated,
         Self::Unreadable,
@@ -193,6 +232,8 @@ impl GapReason {
         Self::Replaced,
         Self::Budget,
         Self::Unseen,
+        Self::Refused,
+        Self::Unrecognised,
     ];
 
     /// The word for it in notes and metrics.
@@ -206,6 +247,8 @@ impl GapReason {
             Self::Replaced => "replaced",
             Self::Budget => "budget",
             Self::Unseen => "unseen",
+            Self::Refused => "refused",
+            Self::Unrecognised => "unrecognised",
         }
     }
 }
@@ -245,22 +288,51 @@ pub struct Problem {
     pub error: io::Error,
 }
 
+/// Whether anything is left of what is known, and what it waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Left {
+    /// Everything that is known of is taken.
+    #[default]
+    Nothing,
+    /// Something can't be taken yet: time must pass, or the disk refuses.
+    Later,
+    /// What is left waits for descriptors, or for room, that sealing what was handed out frees.
+    Sealing,
+    /// There is more to do: look again at once.
+    More,
+}
+
 /// What one look found.
 pub struct Look<F> {
     /// Ranges to take, in rotation order.
     pub takes: Vec<Take<F>>,
     /// Losses. A gap stands after the takes of its file, of this look and of earlier ones.
     pub gaps: Vec<Gap>,
-    /// What couldn't be read. In [`Mode::Drain`] a caller must not call the source drained while
-    /// there are any.
+    /// What couldn't be read.
     pub problems: Vec<Problem>,
+    /// Files that have a name of the log's and aren't opened, and why: each once, when it is seen
+    /// first.
+    pub refusals: Vec<(OsString, Refusal)>,
+    /// Files that look like the log's and aren't taken, for their names mean nothing: each once.
+    pub strangers: Vec<OsString>,
     /// There is more to do: look again at once.
     pub more: bool,
+    /// Whether anything is left of what is known. A caller in [`Mode::Drain`] is done with
+    /// [`Left::Nothing`], and with nothing else.
+    pub left: Left,
 }
 
 impl<F> Default for Look<F> {
     fn default() -> Self {
-        Self { takes: Vec::new(), gaps: Vec::new(), problems: Vec::new(), more: false }
+        Self {
+            takes: Vec::new(),
+            gaps: Vec::new(),
+            problems: Vec::new(),
+            refusals: Vec::new(),
+            strangers: Vec::new(),
+            more: false,
+            left: Left::Nothing,
+        }
     }
 }
 
@@ -270,7 +342,10 @@ impl<F> std::fmt::Debug for Look<F> {
             .field("takes", &self.takes)
             .field("gaps", &self.gaps)
             .field("problems", &self.problems)
+            .field("refusals", &self.refusals)
+            .field("strangers", &self.strangers)
             .field("more", &self.more)
+            .field("left", &self.left)
             .finish()
     }
 }
@@ -288,6 +363,12 @@ pub struct Backlog {
     pub oldest: Option<OsString>,
     /// Descriptors held.
     pub open: usize,
+    /// Files that wait for a descriptor.
+    pub waiting: usize,
+    /// Files that have a name of the log's and aren't opened.
+    pub refused: usize,
+    /// Milliseconds since when no live file is there; `None`: one is.
+    pub absent: Option<u64>,
     /// Bytes of held files that are unlinked.
     pub unlinked_bytes: u64,
     /// Milliseconds until the oldest such file is deleted, if backups go on being deleted as they

@@ -8,6 +8,7 @@ use memchr::{memchr, memrchr};
 use crate::content::ReadError;
 use crate::disk::DiskFile;
 use crate::gzip::{Gunzip, GzipDamage};
+use crate::names::Role;
 use crate::scan::{STEP, Tail};
 use crate::types::Anchor;
 
@@ -41,7 +42,8 @@ pub(crate) struct Unpack<F> {
 }
 
 impl<F: DiskFile> Unpack<F> {
-    pub(crate) fn new(file: Arc<F>) -> Self {
+    /// The decoder of a file of this role.
+    pub(crate) fn new(file: Arc<F>, _: &Role) -> Self {
         Self {
             decoder: Gunzip::new(file),
             tail: Tail::default(),

@@ -96,6 +96,7 @@ impl Heard {
             }
         };
         news.names = true;
+        self.notices.changed = true;
         let room = self.notices.events.len() < MAX_EVENTS;
         self.notices.lost |= notice.is_some() && !room;
         self.notices.events.extend(notice.filter(|_| room));

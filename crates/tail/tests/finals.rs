@@ -4,7 +4,7 @@
 
 mod sim;
 
-use auditseal_tail::{Anchor, FileId, Follower, History, Known, Settings};
+use auditseal_tail::{Anchor, FileId, Follower, History, Known, Limits, Settings};
 use sim::agent::{Agent, family};
 use sim::desk::BIG;
 use sim::ops::stamped;
@@ -53,7 +53,8 @@ fn a_file_that_is_there_is_not_forgotten_before_it_was_looked_into() {
     // Behind a long history, and out of reach at first: a large one takes several looks.
     history.finals = past(100).chain(history.finals).collect();
     agent.disk.world().denied.extend(names);
-    let settings = Settings { finals_kept: 2, ..Settings::default() };
+    let settings =
+        Settings { limits: Limits { finals: 2, ..Limits::default() }, ..Settings::default() };
     let mut follower = Follower::new(family(), agent.disk.clone(), history, settings);
     for now in 0..20 {
         if now == 10 {
@@ -80,7 +81,8 @@ fn what_is_put_back_is_known_while_it_is_among_the_newest() {
         history.finals.push(last);
         history.finals.extend(past(100 + newer).skip(100));
         agent.ops([Op::DeleteOldest]);
-        let settings = Settings { finals_kept: 8, ..Settings::default() };
+        let settings =
+            Settings { limits: Limits { finals: 8, ..Limits::default() }, ..Settings::default() };
         let mut follower = Follower::new(family(), agent.disk.clone(), history, settings);
         follower.look(1000, BIG);
         agent.file(&stamped(9), b"only\n");

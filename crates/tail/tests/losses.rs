@@ -7,7 +7,7 @@ mod sim;
 use std::ffi::OsStr;
 
 use auditseal_tail::{
-    Follower, GapReason, History, Notice, Notices, ReadError, Room, Settings, Take,
+    Follower, GapReason, History, Limits, Notice, Notices, ReadError, Room, Settings, Take,
 };
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
@@ -261,7 +261,10 @@ fn lingering_files_are_let_go_before_unread_ones_are_given_up() {
 
 #[test]
 fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
-    let mut agent = Agent::with(Settings { max_open: 2, ..Settings::default() });
+    let mut agent = Agent::with(Settings {
+        limits: Limits { open: 2, ..Limits::default() },
+        ..Settings::default()
+    });
     for n in 0..6 {
         agent.put(format!("file {n}\n").as_bytes());
         agent.ops([Op::Rotate]);
@@ -373,11 +376,11 @@ fn read(take: &Take<SimFile>) -> Result<(), ReadError> {
 
 fn appeared(names: &[&str]) -> Notices {
     let events = names.iter().map(|name| Notice::Appeared((*name).into())).collect();
-    Notices { events, lost: false }
+    Notices { events, ..Notices::default() }
 }
 
 fn lost() -> Notices {
-    Notices { events: Vec::new(), lost: true }
+    Notices { lost: true, ..Notices::default() }
 }
 
 #[test]
@@ -449,7 +452,7 @@ fn a_deleted_name_that_comes_again_is_no_loss() {
     agent.once();
     // Compressed, and unpacked again by hand.
     let events = vec![Notice::Removed(name.clone().into()), Notice::Appeared(name.into())];
-    agent.follower.noticed(Notices { events, lost: false });
+    agent.follower.noticed(Notices { events, ..Notices::default() });
     agent.once();
     agent.follower.noticed(appeared(&[]));
     agent.settle();

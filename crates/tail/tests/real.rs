@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use auditseal_tail::fs::{Directory, OpenFile};
 use auditseal_tail::{
-    Disk, DiskFile, Family, FolderId, Follower, Gap, GapReason, History, Mode, Notice, Reports, Settings,
-    Take, Wake, Watcher,
+    Disk, DiskFile, Family, FolderId, Follower, Gap, GapReason, History, Mode, Notice, Reports,
+    Settings, Take, Wake, Watcher,
 };
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -135,8 +135,9 @@ fn only_regular_files_are_opened() {
     assert!(disk.list().unwrap().entries.iter().all(|entry| entry.refusal.is_some()));
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
     let look = follower.look(0, 1);
-    assert_eq!(look.problems.len(), 1);
-    assert_eq!(look.problems[0].name, OsStr::new("audit.log"));
+    let refusals: Vec<_> = look.refusals.iter().map(|(name, _)| name.to_str()).collect();
+    assert_eq!(refusals, [Some("audit.log")]);
+    assert!(follower.look(1, 1).refusals.is_empty(), "it is named once");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn a_link_to_itself_is_one_problem_and_hides_nothing() {
     }
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
     let look = follower.look(0, 1 << 20);
-    let names: Vec<_> = look.problems.iter().map(|problem| problem.name.to_str()).collect();
+    let names: Vec<_> = look.refusals.iter().map(|(name, _)| name.to_str()).collect();
     assert_eq!(names, [Some("audit-2026-01-02T15-04-05.000.log")]);
     assert_eq!(look.takes.iter().map(read).collect::<Vec<_>>(), [b"one\n"]);
 }

@@ -1,11 +1,10 @@
 //! Which account an identified carrier belongs to.
 
-use std::cmp::Reverse;
 use std::io;
 
 use super::{Follower, proves};
-use crate::account::{Account, Mark};
-use crate::carrier::{Carrier, Standing, State};
+use crate::accounts::Mark;
+use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, anchor_at};
 use crate::types::{FileId, GapReason, Look};
@@ -32,93 +31,70 @@ impl<D: Disk> Follower<D> {
         head: Head,
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
-        let copies = self.copies(&head);
-        let (mut free, busy): (Vec<FileId>, Vec<FileId>) =
-            copies.iter().partition(|file| self.accounts[file].carrier.is_none());
-        // An unfinished account is likelier than a finished one, a longer proof better.
-        free.sort_by_key(|file| {
-            let account = &self.accounts[file];
-            (account.final_, Reverse(account.taken))
-        });
+        let copies = self.accounts.copies(&head);
+        let (free, busy) = self.accounts.by_likelihood(&copies);
         for file in free {
-            let settled = match self.judge(id, head, file, look)? {
-                Verdict::Same => {
-                    self.attach(id, head, file);
-                    true
-                }
-                Verdict::Covered => {
-                    if let (Some(carrier), Some(account)) =
-                        (self.carriers.get_mut(&id), self.accounts.get_mut(&file))
-                    {
-                        // A copy of what was held is no news.
-                        carrier.account = carrier.proved.is_none().then_some(file);
-                        account.order.get_or_insert(carrier.order);
-                    }
-                    if self.accounts.get(&file).is_some_and(|account| account.final_) {
-                        self.fall_short(id, file, look);
-                    }
-                    self.with_carrier(id, Carrier::consume);
-                    true
-                }
-                Verdict::Pending => true,
-                Verdict::Different => false,
-            };
-            if settled {
-                return Ok(());
+            match self.judge(id, head, file, look)? {
+                Verdict::Same => self.attach(id, head, file),
+                Verdict::Covered => self.cover(id, file, look),
+                Verdict::Pending => {}
+                Verdict::Different => continue,
             }
+            return Ok(());
         }
         for file in busy {
             if self.agrees(id, head, file, look)? {
-                self.with_carrier(id, |carrier| carrier.state = State::Standby(file, head));
+                if let Some(carrier) = self.carriers.get_mut(id) {
+                    carrier.stand_by(file, head);
+                }
                 self.name_by_copy(id, file);
                 return Ok(());
             }
         }
         let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
         let file = FileId { hash: head.hash, base: head.base, copy };
-        if let Some(carrier) = self.carriers.get_mut(&id) {
+        if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.rewind();
-            let name = carrier.name.clone();
-            self.new_account(file, &name);
+            self.accounts.open(file, carrier.name().to_owned());
             self.attach(id, head, file);
         }
         Ok(())
     }
 
+    /// All that the carrier holds was taken.
+    fn cover(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.bring(file);
+            let order = carrier.order();
+            self.accounts.change(&file, |account| account.place(order));
+            self.accounts.close(&file);
+        }
+        if self.accounts.brief(&file).is_some_and(|account| account.final_) {
+            self.fall_short(id, file, look);
+        }
+        self.consume(id);
+    }
+
     /// A carrier that waits beside its account's: does it still hold the same, is it needed?
     pub(super) fn review(&mut self, id: u64, file: FileId, head: Head) {
-        let busy = self.accounts.get(&file).is_some_and(|account| account.carrier.is_some());
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
+        let busy = self.accounts.get(&file).is_some_and(|account| account.carrier().is_some());
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
         if !busy || !carrier.is_copy(file) {
-            carrier.state = State::Identified(head);
+            carrier.identify(head);
         }
     }
 
-    pub(super) fn copies(&self, head: &Head) -> Vec<FileId> {
-        let of = |copy| FileId { hash: head.hash, base: head.base, copy };
-        self.accounts.range(of(0)..=of(u32::MAX)).map(|(file, _)| *file).collect()
-    }
-
     fn attach(&mut self, id: u64, head: Head, file: FileId) {
-        let (Some(carrier), Some(account)) =
-            (self.carriers.get_mut(&id), self.accounts.get_mut(&file))
-        else {
-            return;
-        };
-        carrier.state = State::Active(file);
-        carrier.account = Some(file);
-        carrier.scan = crate::scan::HeadScan::new();
-        account.carrier = Some(id);
-        account.owes |= account.lost.take().is_some_and(|lost| lost.reason == GapReason::Truncated);
-        account.cut = None;
-        account.final_ &=
-            !carrier.packed() && carrier.size == account.taken && carrier.standing != Standing::Live;
-        account.final_since = self.now;
-        account.order.get_or_insert(carrier.order);
-        account.name.clone_from(&carrier.name);
-        account.head = Some((head.end, head.anchor));
-        account.stand_at((account.taken, account.anchor));
-        self.orphans.remove(&file);
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        carrier.activate(file);
+        let (name, order, now) = (carrier.name(), carrier.order(), self.now);
+        let (size, plain) = (carrier.size(), !carrier.packed() && !carrier.is_live());
+        self.accounts.change(&file, |account| {
+            let whole = plain && size == account.taken();
+            account.attach(id, head, whole, now);
+            account.place(order);
+            account.rename(name);
+        });
     }
 
     /// Whether the carrier continues an account that has none.
@@ -129,25 +105,27 @@ impl<D: Disk> Follower<D> {
         file: FileId,
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
-        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get(&file))
+        let (Some(carrier), Some((taken, anchor))) =
+            (self.carriers.get(id), self.accounts.mark(&file))
         else {
             return Ok(Verdict::Pending);
         };
-        let proved = carrier.proved.map_or(0, |(_, length)| length);
-        if carrier.is_copy(file) && proved <= account.taken {
+        if carrier.is_copy(file) && carrier.proved().unwrap_or(0) <= taken {
             return Ok(Verdict::Covered);
         }
         if carrier.packed() {
-            return self.judge_gzip(id, file, look);
+            return self.judge_packed(id, file, look);
         }
         let Some(source) = carrier.file() else { return Ok(Verdict::Pending) };
-        let (taken, anchor) = (account.taken, account.anchor);
-        let (size, live) = (carrier.size, carrier.standing == Standing::Live);
+        let (size, live) = (carrier.size(), carrier.is_live());
         let verdict = if size >= taken && proves(&*source, Some((taken, anchor)))? {
             // Even if it has nothing new it is held for a while: it may grow and be gone at the
             // next look.
             Verdict::Same
-        } else if !live && self.is_end(&file, size, anchor_at(&*source, size)?) {
+        } else if !live
+            && let Some(anchor) = anchor_at(&*source, size)?
+            && self.accounts.is_end(&file, (size, anchor))
+        {
             Verdict::Covered
         } else {
             Verdict::Different
@@ -162,30 +140,22 @@ impl<D: Disk> Follower<D> {
         }
     }
 
-    /// Whether the file was once final at this offset: a copy made then, before a late append, is
-    /// as long as that and holds nothing that wasn't taken.
-    fn is_end(&self, file: &FileId, offset: u64, anchor: Option<crate::types::Anchor>) -> bool {
-        let Some(anchor) = anchor else { return false };
-        let end: Mark = (offset, anchor);
-        self.accounts.get(file).is_some_and(|account| account.ends.contains(&end))
-    }
-
-    fn judge_gzip(
+    fn judge_packed(
         &mut self,
         id: u64,
         file: FileId,
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
-        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
-        let mut work = self.work;
-        let (Some(carrier), Some(account)) = (self.carriers.get_mut(&id), self.accounts.get(&file))
-        else {
+        let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
+        let Some(final_) = self.accounts.brief(&file).map(|account| account.final_) else {
             return Ok(Verdict::Pending);
         };
-        let (taken, final_) = (account.taken, account.final_);
-        let passed = pass(carrier, account, &mut work);
-        self.work = work;
-        let (skip, proved) = passed?;
+        let marks = self.accounts.marks(&file);
+        let Some(taken) = self.accounts.mark(&file).map(|mark| mark.0) else {
+            return Ok(Verdict::Pending);
+        };
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Verdict::Pending) };
+        let (skip, proved) = pass(carrier, file, &marks, &mut self.work)?;
         let Some(unpack) = carrier.unpack() else { return Ok(Verdict::Pending) };
         if skip == Skip::Reached && proved == Some(taken) && final_ {
             unpack.fill(1)?;
@@ -203,8 +173,10 @@ impl<D: Disk> Follower<D> {
             Skip::Reached => Verdict::Covered,
             // It is the same file as far as it can be read, and that far it was taken.
             Skip::Ended if damaged => {
-                if let Some(lost) = self.accounts.get_mut(&file).and_then(|a| a.lost.as_mut()) {
-                    lost.reason = GapReason::GzipDamaged;
+                if self.accounts.get(&file).is_some_and(|account| account.lost().is_some()) {
+                    self.accounts.change(&file, |account| {
+                        account.lost_mut().map(|lost| lost.reason = GapReason::GzipDamaged)
+                    });
                 }
                 Verdict::Covered
             }
@@ -212,7 +184,9 @@ impl<D: Disk> Follower<D> {
             Skip::Ended if proved.is_some() => Verdict::Covered,
             Skip::Ended => Verdict::Different,
         };
-        self.with_carrier(id, |carrier| carrier.pending |= verdict == Verdict::Pending);
+        if verdict == Verdict::Pending {
+            self.put_off(id);
+        }
         Ok(verdict)
     }
 
@@ -226,38 +200,39 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<bool> {
         let Some(account) = self.accounts.get(&file) else { return Ok(false) };
-        let mark = (account.taken, account.anchor);
-        let other = account.carrier.and_then(|other| self.carriers.get(&other));
-        let Some((size, gzip, Some(source))) = other.map(|o| (o.size, o.packed(), o.file())) else {
+        let mark = account.mark();
+        let other = account.carrier().and_then(|other| self.carriers.get(other));
+        let Some((size, packed, Some(source))) = other.map(|o| (o.size(), o.packed(), o.file()))
+        else {
             return Ok(false);
         };
-        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(false) };
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(false) };
         let Some(mine) = carrier.file() else { return Ok(false) };
         if carrier.packed() {
-            return match gzip {
+            return match packed {
                 // Judged when it is needed: two passes over one pair of files are enough.
                 true => Ok(true),
-                false => self.agrees_gzip(id, file, &*source, size, look),
+                false => self.agrees_packed(id, file, &*source, size, look),
             };
         }
-        if gzip {
+        if packed {
             // The live file is no copy of a compressed one. Another plain file that is shorter may
             // be, and is asked again when that one is done.
-            let shorter = carrier.size < mark.0 && carrier.standing != Standing::Live;
+            let shorter = carrier.size() < mark.0 && !carrier.is_live();
             return if shorter { Ok(true) } else { proves(&*mine, Some(mark)) };
         }
-        let length = carrier.size.min(size);
+        let length = carrier.size().min(size);
         let (here, there) = (anchor_at(&*mine, length)?, anchor_at(&*source, length)?);
         if here.is_none() || here != there || !proves(&*mine, Some((head.end, head.anchor)))? {
             return self.cut_since(&file, &*source);
         }
-        if length == carrier.size {
-            carrier.proved = Some((file, length));
+        if length == carrier.size() {
+            carrier.prove(file, length);
         }
         Ok(true)
     }
 
-    fn agrees_gzip(
+    fn agrees_packed(
         &mut self,
         id: u64,
         file: FileId,
@@ -265,14 +240,12 @@ impl<D: Disk> Follower<D> {
         size: u64,
         look: &mut Look<D::File>,
     ) -> io::Result<bool> {
-        let mut work = self.work;
-        let Some(unpack) = self.carriers.get_mut(&id).and_then(Carrier::unpack) else {
+        let Some(unpack) = self.carriers.get_mut(id).and_then(Carrier::unpack) else {
             return Ok(false);
         };
-        let skip = unpack.skip_to_end(&mut work)?;
+        let skip = unpack.skip_to_end(&mut self.work)?;
         let (length, anchor, whole) =
             (unpack.at(), unpack.anchor(), unpack.end() == Some(&End::Whole));
-        self.work = work;
         if skip == Skip::Pending {
             look.more = true;
             return Ok(true);
@@ -284,10 +257,10 @@ impl<D: Disk> Follower<D> {
         if length > size || anchor_at(source, length)? != Some(anchor) {
             return self.cut_since(&file, source);
         }
-        self.with_carrier(id, |carrier| {
-            carrier.proved = Some((file, length));
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.prove(file, length);
             carrier.rewind();
-        });
+        }
         Ok(true)
     }
 
@@ -295,7 +268,7 @@ impl<D: Disk> Follower<D> {
     /// tell yet whether a copy was made of it before; the next look can. As another file it would
     /// be taken twice.
     fn cut_since(&self, file: &FileId, source: &D::File) -> io::Result<bool> {
-        let proof = self.accounts.get(file).and_then(|account| account.proof);
+        let proof = self.accounts.get(file).and_then(|account| account.proof());
         Ok(!proves(source, proof)?)
     }
 
@@ -306,18 +279,18 @@ impl<D: Disk> Follower<D> {
         file: FileId,
         look: &mut Look<D::File>,
     ) -> io::Result<bool> {
-        let copies =
-            self.ids(|c| !c.packed() && matches!(c.state, State::Standby(f, _) if f == file));
-        for copy in copies {
-            let Some(State::Standby(_, head)) = self.carriers.get(&copy).map(|c| &c.state) else {
+        let copy_of = |c: &Carrier<D::File>| {
+            !c.packed() && matches!(c.state(), State::Standby(f, _) if f == file)
+        };
+        for copy in self.carriers.held(copy_of) {
+            let Some(State::Standby(_, head)) = self.carriers.get(copy).map(Carrier::state) else {
                 continue;
             };
-            let head = *head;
             if self.judge(copy, head, file, look)? == Verdict::Same {
-                self.with_carrier(id, |gzip| {
-                    gzip.rewind();
-                    gzip.state = State::Standby(file, head);
-                });
+                if let Some(packed) = self.carriers.get_mut(id) {
+                    packed.rewind();
+                    packed.stand_by(file, head);
+                }
                 self.attach(copy, head, file);
                 return Ok(true);
             }
@@ -330,37 +303,32 @@ impl<D: Disk> Follower<D> {
 /// file was final once and at the end, that it is the same file. Returns the last offset proved.
 fn pass<F: DiskFile>(
     carrier: &mut Carrier<F>,
-    account: &Account,
+    file: FileId,
+    marks: &[Mark],
     work: &mut u64,
 ) -> io::Result<(Skip, Option<u64>)> {
-    let file = account.file;
-    let passed = carrier.held.as_ref().and_then(|held| held.passed);
-    let mut proved = passed.filter(|(of, _)| *of == file).map(|(_, offset)| offset);
-    if carrier.unpack().is_some_and(|unpack| unpack.at() > account.taken) {
+    let mut proved = carrier.passed(file);
+    let taken = marks.last().map_or(0, |mark| mark.0);
+    if carrier.unpack().is_some_and(|unpack| unpack.at() > taken) {
         carrier.rewind();
         proved = None;
     }
-    let mut marks = account.ends.clone();
-    marks.push((account.taken, account.anchor));
-    marks.sort_unstable_by_key(|mark| mark.0);
     let mut skip = Skip::Reached;
     for (offset, anchor) in marks {
         let Some(unpack) = carrier.unpack() else { break };
-        if unpack.at() > offset {
+        if unpack.at() > *offset {
             continue;
         }
-        skip = unpack.skip_to(offset, work)?;
+        skip = unpack.skip_to(*offset, work)?;
         if skip != Skip::Reached {
             break;
         }
-        if unpack.anchor() != anchor {
+        if unpack.anchor() != *anchor {
             proved = None;
             break;
         }
-        proved = Some(offset);
+        proved = Some(*offset);
     }
-    if let Some(held) = &mut carrier.held {
-        held.passed = proved.map(|offset| (file, offset));
-    }
+    carrier.pass(file, proved);
     Ok((skip, proved))
 }

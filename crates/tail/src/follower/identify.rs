@@ -3,20 +3,19 @@
 use std::io;
 
 use super::{Follower, proves};
-use crate::account::{Account, Mark};
-use crate::carrier::{Standing, State};
+use crate::accounts::Mark;
+use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
-use crate::names::Age;
 use crate::scan::{Head, HeadScan, Progress, STEP, advance};
 use crate::types::{Gap, GapReason, Look};
 use crate::unpack::End;
 
 impl<D: Disk> Follower<D> {
     pub(super) fn identify(&mut self, look: &mut Look<D::File>) {
-        for id in self.ids(|carrier| carrier.held.is_some() && !carrier.pending) {
-            let Some(carrier) = self.carriers.get(&id) else { continue };
-            let done = match carrier.state {
-                State::Unread if carrier.packed() => self.find_head_gzip(id, look),
+        for id in self.carriers.held(|carrier| !carrier.pending()) {
+            let Some(carrier) = self.carriers.get(id) else { continue };
+            let done = match carrier.state() {
+                State::Unread if carrier.packed() => self.find_head_packed(id, look),
                 State::Unread => self.find_head(id, look),
                 State::Standby(file, head) => {
                     self.review(id, file, head);
@@ -24,70 +23,81 @@ impl<D: Disk> Follower<D> {
                 }
                 _ => Ok(()),
             };
-            let done = done.and_then(|()| match self.carriers.get(&id).map(|c| &c.state) {
-                Some(State::Identified(head)) => self.assign(id, *head, look),
+            let done = done.and_then(|()| match self.carriers.get(id).map(Carrier::state) {
+                Some(State::Identified(head)) => self.assign(id, head, look),
                 _ => Ok(()),
             });
             if let Err(error) = done {
-                self.with_carrier(id, |carrier| {
-                    carrier.pending = true;
+                if let Some(carrier) = self.carriers.get_mut(id) {
+                    carrier.put_off();
                     if carrier.packed() {
                         carrier.reset();
                     }
-                });
+                }
                 self.problem(id, "inspect", error, look);
             }
         }
     }
 
     fn find_head(&mut self, id: u64, look: &mut Look<D::File>) -> io::Result<()> {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(()) };
         let Some(file) = carrier.file() else { return Ok(()) };
-        if carrier.size == 0 && carrier.scan.at() == 0 {
+        if carrier.size() == 0 && carrier.scan().is_none_or(|scan| scan.at() == 0) {
             return Ok(());
         }
-        let progress = advance(&mut carrier.scan, &*file)?;
+        let (size, mut scan) = (carrier.size(), carrier.take_scan());
+        let progress = advance(&mut scan, &*file, &mut self.work);
+        let shrunk = file.stat().map(|stat| stat.size < size);
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(()) };
+        carrier.keep_scan(scan);
         // Shorter than it was known to be: what was read is not what was there before.
-        let progress = match progress {
-            _ if file.stat()?.size < carrier.size => Progress::Changed,
-            progress => progress,
+        let progress = match (progress?, shrunk?) {
+            (_, true) => Progress::Changed,
+            (progress, false) => progress,
         };
         match progress {
-            Progress::Head(head) => carrier.state = State::Identified(head),
+            Progress::Head(head) => carrier.identify(head),
             Progress::Changed => self.forget(id, look),
-            Progress::Incomplete => {
-                let due = self.carriers.get(&id).is_some_and(|c| {
-                    self.tail_due(c) || (c.standing != Standing::Live && self.was_final(&c.scan))
-                });
-                let draining = self.draining();
-                self.with_carrier(id, |carrier| {
-                    if due && carrier.scan.at() > 0 && carrier.scan.at() == carrier.size {
-                        carrier.state = State::Identified(carrier.scan.finish());
-                    } else if carrier.standing != Standing::Live {
-                        // It may yet turn out to be a file of the history.
-                        carrier.pending = true;
-                        look.more |= draining;
-                    } else {
-                        look.more |= draining;
-                    }
-                });
+            Progress::Unfinished => {
+                carrier.put_off();
+                look.more = true;
             }
+            Progress::Incomplete => self.await_line_end(id, look),
         }
         Ok(())
     }
 
+    /// The file ends before its first line does: that may be all there ever is of it.
+    fn await_line_end(&mut self, id: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let Some(scan) = carrier.scan() else { return };
+        let due = self.tail_due(carrier) || (!carrier.is_live() && self.was_final(scan));
+        let (whole, head) = (scan.at() > 0 && scan.at() == carrier.size(), scan.finish());
+        let draining = self.draining();
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        if due && whole {
+            return carrier.identify(head);
+        }
+        if !carrier.is_live() {
+            // It may yet turn out to be a file of the history.
+            carrier.put_off();
+        }
+        look.more |= draining;
+    }
+
     /// Whether the file was final as it is, though its first line never ended.
     fn was_final(&self, scan: &HeadScan) -> bool {
-        let (head, end) = (scan.finish(), (scan.at(), scan.anchor()));
-        self.copies(&head).iter().any(|file| {
-            self.accounts.get(file).is_some_and(|a| a.final_ && (a.taken, a.anchor) == end)
+        let end: Mark = (scan.at(), scan.anchor());
+        self.accounts.copies(&scan.finish()).iter().any(|file| {
+            let final_ = self.accounts.brief(file).is_some_and(|account| account.final_);
+            final_ && self.accounts.mark(file) == Some(end)
         })
     }
 
-    fn find_head_gzip(&mut self, id: u64, look: &mut Look<D::File>) -> io::Result<()> {
-        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
-        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
-        let mut scan = std::mem::replace(&mut carrier.scan, HeadScan::new());
+    fn find_head_packed(&mut self, id: u64, look: &mut Look<D::File>) -> io::Result<()> {
+        let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(()) };
+        let mut scan = carrier.take_scan();
         let Some(unpack) = carrier.unpack() else { return Ok(()) };
         let head = loop {
             if unpack.ahead().is_empty() {
@@ -106,26 +116,24 @@ impl<D: Disk> Follower<D> {
         };
         let end = unpack.end().cloned();
         match (head, end) {
-            (Some(head), _) => carrier.state = State::Identified(head),
+            (Some(head), _) => {
+                carrier.identify(head);
+                carrier.rewind();
+            }
             (None, None) => {
-                carrier.pending = true;
+                carrier.keep_scan(scan);
+                carrier.put_off();
                 look.more = true;
             }
-            (None, Some(End::Whole)) if scan.at() == 0 => carrier.consume(),
-            (None, Some(End::Damaged(_))) if !over => carrier.pending = true,
+            (None, Some(End::Whole)) if scan.at() == 0 => self.consume(id),
+            (None, Some(End::Damaged(_))) if !over => {
+                carrier.keep_scan(scan);
+                carrier.put_off();
+            }
             (None, Some(End::Whole)) => {
-                let mark = (scan.at(), scan.anchor());
-                self.unended(id, mark, scan.finish())?;
-                return Ok(());
+                self.unended(id, (scan.at(), scan.anchor()), scan.finish())?;
             }
-            (None, Some(End::Damaged(_))) => {
-                self.headless(id, &scan, look);
-                return Ok(());
-            }
-        }
-        carrier.scan = scan;
-        if !matches!(carrier.state, State::Unread) {
-            carrier.rewind();
+            (None, Some(End::Damaged(_))) => self.headless(id, &scan, look),
         }
         Ok(())
     }
@@ -133,60 +141,68 @@ impl<D: Disk> Follower<D> {
     /// A compressed file without one whole line. If we hold its plain file, that one's first line
     /// may be finished yet, and its identity be another: it is the one to go by.
     fn unended(&mut self, id: u64, mark: Mark, head: Head) -> io::Result<()> {
-        let age = self.carriers.get(&id).map(|carrier| carrier.role.age.clone());
+        let Some(carrier) = self.carriers.get(id) else { return Ok(()) };
         let mut copy = false;
-        for carrier in self.carriers.values().filter(|c| !c.packed()) {
-            if Some(&carrier.role.age) == age.as_ref()
-                && age.as_ref().is_some_and(Age::is_unique)
-                && let Some(plain) = carrier.file()
-            {
-                copy |= proves(&*plain, Some(mark))?;
+        if carrier.age().is_unique() {
+            for sibling in self.carriers.of_age(carrier.folder(), carrier.age()) {
+                if let Some(plain) = self.carriers.get(sibling.id).filter(|c| !c.packed())
+                    && let Some(file) = plain.file()
+                {
+                    copy |= proves(&*file, Some(mark))?;
+                }
             }
         }
-        self.with_carrier(id, |carrier| {
-            if copy {
-                carrier.consume();
-            } else {
-                carrier.state = State::Identified(head);
-                carrier.rewind();
-            }
-        });
+        if copy {
+            self.consume(id);
+        } else if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.identify(head);
+            carrier.rewind();
+        }
         Ok(())
     }
 
     /// Not even the first line of a compressed file can be had: a crash left it empty or cut short,
-    /// or it is no gzip file at all.
+    /// or it is no compressed file at all.
     fn headless(&mut self, id: u64, scan: &HeadScan, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        let (name, age) = (carrier.name.clone(), carrier.role.age.clone());
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let (name, age, expected) =
+            (carrier.name().to_owned(), carrier.age().clone(), carrier.expected());
         // Stamps don't come twice, so a file of that stamp is this one; numbers do.
-        let stamped = age.is_unique();
-        let was = |account: &Account| {
-            stamped && self.family.role(&account.name).is_some_and(|role| role.age == age)
+        let was = |name: &std::ffi::OsStr| {
+            age.is_unique() && self.family.role(name).is_some_and(|role| role.age == age)
         };
         // All of it was taken, or we hold the plain file.
-        let known = self.accounts.values().find(|a| {
+        let known = self.accounts.briefs().find(|a| {
             // Longer than its plain file was, it would be another file of that stamp.
-            let fits = carrier.expected == 0 || a.taken <= carrier.expected;
-            (a.final_ || a.carrier.is_some()) && was(a) && fits
+            let fits = expected == 0 || a.taken <= expected;
+            (a.final_ || a.carrier.is_some()) && fits && was(a.name)
         });
         let known = known.map(|account| (account.file, account.final_));
-        let orphan = self.orphans.iter().find(|file| self.accounts.get(file).is_some_and(was));
-        let orphan = orphan.copied();
-        if let Some(lost) = orphan.and_then(|file| self.accounts.get_mut(&file)?.lost.as_mut()) {
+        let lost = self
+            .accounts
+            .lost()
+            .iter()
+            .find(|file| self.accounts.get(file).is_some_and(|account| was(account.name())));
+        let lost = lost.copied();
+        if let Some(file) = lost {
             // Its own gap says from where on.
-            lost.reason = GapReason::GzipDamaged;
+            self.accounts.change(&file, |account| {
+                account.lost_mut().map(|lost| lost.reason = GapReason::GzipDamaged)
+            });
         }
-        if known.is_none() && orphan.is_none() && scan.at() > 0 {
-            carrier.state = State::Identified(scan.finish());
-            carrier.rewind();
+        let unknown = known.is_none() && lost.is_none();
+        if unknown && scan.at() > 0 {
+            if let Some(carrier) = self.carriers.get_mut(id) {
+                carrier.identify(scan.finish());
+                carrier.rewind();
+            }
             return;
         }
-        carrier.consume();
         if let Some((file, true)) = known {
             self.fall_short(id, file, look);
         }
-        if known.is_none() && orphan.is_none() {
+        self.consume(id);
+        if unknown {
             look.gaps.push(Gap::unidentified(name, None, GapReason::GzipDamaged));
         }
     }

@@ -1,70 +1,64 @@
 //! Each look begins with asking every held descriptor whether its file is still the same.
 
 use super::{Follower, proves};
-use crate::account::Mark;
-use crate::carrier::{Carrier, Standing, State};
+use crate::accounts::Mark;
+use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::Head;
 use crate::types::{FileId, Gap, GapReason, Look};
 
 impl<D: Disk> Follower<D> {
     pub(super) fn inspect(&mut self, look: &mut Look<D::File>) {
-        for id in self.ids(|carrier| carrier.held.is_some()) {
-            let Some(file) = self.carriers.get(&id).and_then(|carrier| carrier.file()) else {
-                continue;
-            };
+        for id in self.carriers.held(|_| true) {
+            let Some(file) = self.carriers.get(id).and_then(Carrier::file) else { continue };
             let stat = match file.stat() {
                 Ok(stat) => stat,
                 Err(error) => {
-                    self.with_carrier(id, |carrier| carrier.pending = true);
+                    self.put_off(id);
                     self.problem(id, "stat", error, look);
                     continue;
                 }
             };
-            let Some(carrier) = self.carriers.get_mut(&id) else { continue };
-            let before = carrier.size;
-            carrier.links = stat.links;
-            carrier.size = stat.size;
-            if stat.size == before {
-                carrier.calm = carrier.calm.saturating_add(1);
-            } else {
-                carrier.stir(self.now);
-            }
-            if carrier.packed() {
-                if stat.size != before {
-                    self.restart_gzip(id, stat.size < before, look);
-                }
-            } else {
+            let now = self.now;
+            let Some(carrier) = self.carriers.get_mut(id) else { continue };
+            let before = carrier.measure(stat, now);
+            if !carrier.packed() {
                 self.inspect_plain(id, &file, before, look);
+            } else if stat.size != before {
+                self.restart_packed(id, stat.size < before, look);
             }
         }
     }
 
     /// A compressed file that changes is read from the front again; what was taken of it is
     /// skipped, and proved by its anchor.
-    fn restart_gzip(&mut self, id: u64, shrunk: bool, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get(&id) else { return };
+    fn restart_packed(&mut self, id: u64, shrunk: bool, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(id) else { return };
         // Beside its plain file it may be made again from the start, and nothing is lost.
-        let sibling =
-            |c: &Carrier<D::File>| c.role.age == carrier.role.age && c.role != carrier.role;
-        match carrier.state {
-            State::Active(_) => self.with_carrier(id, Carrier::rewind),
-            State::Unread | State::Identified(_)
-                if shrunk && !self.carriers.values().any(sibling) =>
-            {
-                self.forget(id, look);
+        let mut same_age = self.carriers.of_age(carrier.folder(), carrier.age());
+        let sibling = same_age.any(|c| c.role != carrier.role());
+        drop(same_age);
+        let unread = matches!(carrier.state(), State::Unread | State::Identified(_));
+        let active = matches!(carrier.state(), State::Active(_));
+        if unread && shrunk && !sibling {
+            return self.forget(id, look);
+        }
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            if active {
+                carrier.rewind();
+            } else {
+                carrier.reset();
             }
-            _ => self.with_carrier(id, Carrier::reset),
         }
     }
 
     fn inspect_plain(&mut self, id: u64, file: &D::File, before: u64, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get(&id) else { return };
+        let Some(carrier) = self.carriers.get(id) else { return };
         // It may have been cut and have grown to its old length again while it was the live file;
         // renamed since, if nothing more of it is to be taken, nobody would ask again.
-        let live = carrier.standing == Standing::Live || carrier.stirred;
-        let size = carrier.size;
-        match carrier.state {
+        let live = carrier.is_live() || carrier.stirred();
+        let size = carrier.size();
+        match carrier.state() {
             State::Active(account) => {
                 if live || size != before {
                     self.inspect_active(id, account, file, before, look);
@@ -76,7 +70,7 @@ impl<D: Disk> Follower<D> {
                     self.inspect_head(id, head, file, before, look);
                 }
             }
-            State::Unread | State::Consumed => {}
+            State::Unread => {}
         }
     }
 
@@ -88,22 +82,20 @@ impl<D: Disk> Follower<D> {
         before: u64,
         look: &mut Look<D::File>,
     ) {
-        let (Some(carrier), Some(known)) =
-            (self.carriers.get(&id), self.accounts.get_mut(&account))
+        let (Some(carrier), Some(known)) = (self.carriers.get(id), self.accounts.get(&account))
         else {
             return;
         };
-        let size = carrier.size;
-        match proves(file, known.proof) {
+        let size = carrier.size();
+        match proves(file, known.proof()) {
             Ok(false) => self.detach(id, GapReason::Truncated, None),
             // Cut above what was taken: the rest up to there is still good.
             Ok(true) if size < before => {
-                known.cut = Some(known.cut.map_or(size, |cut| cut.min(size)));
-                known.clean = known.clean.min(size);
+                self.accounts.change(&account, |account| account.cut_at(size));
             }
             Ok(true) => {}
             Err(error) => {
-                self.with_carrier(id, |carrier| carrier.pending = true);
+                self.put_off(id);
                 self.problem(id, "inspect", error, look);
             }
         }
@@ -118,20 +110,20 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) {
         let mark: Mark = (head.end, head.anchor);
-        let shrunk = self.carriers.get(&id).is_some_and(|carrier| carrier.size < before);
+        let shrunk = self.carriers.get(id).is_some_and(|carrier| carrier.size() < before);
         match proves(file, Some(mark)) {
             Ok(true) if !shrunk => {}
             Ok(_) => {
                 // Bytes proved to be a copy of what is taken elsewhere are no loss.
-                let copied = self.carriers.get(&id).and_then(|carrier| carrier.proved);
-                if copied.is_some_and(|(_, length)| length == before) {
+                let copied = self.carriers.get(id).and_then(Carrier::proved);
+                if copied == Some(before) {
                     self.restart(id);
                 } else {
                     self.forget(id, look);
                 }
             }
             Err(error) => {
-                self.with_carrier(id, |carrier| carrier.pending = true);
+                self.put_off(id);
                 self.problem(id, "inspect", error, look);
             }
         }
@@ -139,8 +131,8 @@ impl<D: Disk> Follower<D> {
 
     /// Bytes were seen, not taken, and are gone: that is a gap, though their file has no identity.
     pub(super) fn forget(&mut self, id: u64, look: &mut Look<D::File>) {
-        if let Some(carrier) = self.carriers.get(&id) {
-            let name = carrier.name.clone();
+        if let Some(carrier) = self.carriers.get(id) {
+            let name = carrier.name().to_owned();
             look.gaps.push(Gap::unidentified(name, None, GapReason::Truncated));
         }
         self.restart(id);
@@ -148,13 +140,15 @@ impl<D: Disk> Follower<D> {
 
     /// The carrier holds another file's bytes than its account's from now on.
     pub(super) fn detach(&mut self, id: u64, reason: GapReason, end: Option<u64>) {
-        if let Some(State::Active(account)) = self.carriers.get(&id).map(|c| &c.state) {
-            self.lose(*account, reason, end);
+        if let Some(State::Active(account)) = self.carriers.get(id).map(Carrier::state) {
+            self.lose(account, reason, end);
         }
         self.restart(id);
     }
 
     fn restart(&mut self, id: u64) {
-        self.with_carrier(id, Carrier::reset);
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.reset();
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Cutting takes from plain files.
 
 use std::io;
-use std::sync::Arc;
 
 use super::{Follower, proves};
-use crate::account::Trouble;
-use crate::carrier::{Carrier, Standing};
+use crate::accounts::Account;
+use crate::carriers::{Carrier, Standing};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{ANCHOR, LineEnd, anchor_at, first_line_end, last_line_end};
 use crate::types::{FileId, GapReason, Look};
@@ -31,17 +30,17 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
-        if let Some(trouble) = account.trouble.clone() {
+        if let Some(trouble) = account.trouble().cloned() {
             let error = io::Error::other(format!("bytes from {} can't be read", trouble.at));
             self.problem(id, "read", error, look);
             if self.now - trouble.since >= self.settings.linger {
                 return self.give_up(id, file, look);
             }
         }
-        let Some(carrier) = self.carriers.get(&id) else { return Ok(()) };
+        let Some(carrier) = self.carriers.get(id) else { return Ok(()) };
         let Some(source) = carrier.file() else { return Ok(()) };
-        let content = carrier.held.as_ref().map(|held| Arc::clone(&held.content));
-        let size = carrier.size;
+        let content = carrier.content();
+        let size = carrier.size();
         let cut = match self.cut(id, file, &*source, left, look) {
             Ok(cut) => cut,
             Err(error) => {
@@ -53,7 +52,7 @@ impl<D: Disk> Follower<D> {
         };
         let Some(cut) = cut else { return Ok(()) };
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
-        let (taken, proof) = (account.taken, account.proof);
+        let (taken, proof) = (account.taken(), account.proof());
         let Some(anchor) = anchor_at(&*source, cut.end)? else {
             // Shorter than a moment ago: the next look finds out.
             look.more = true;
@@ -68,7 +67,7 @@ impl<D: Disk> Follower<D> {
         }
         *left = left.saturating_sub(cut.end - taken);
         let Some(content) = content else { return Ok(()) };
-        self.emit(file, (cut.end, anchor), cut.final_, cut.unterminated, content, look);
+        self.emit(file, (cut.end, anchor), (cut.final_, cut.unterminated), content, look);
         self.end_of_cut(file, look);
         Ok(())
     }
@@ -83,15 +82,15 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<Option<Cut>> {
         let left = *budget;
-        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get_mut(&file))
+        let (Some(carrier), Some(account)) = (self.carriers.get(id), self.accounts.get(&file))
         else {
             return Ok(None);
         };
-        let cut_at = account.cut.map_or(carrier.size, |cut| cut.min(carrier.size));
-        let bad = account.trouble.as_ref().filter(|trouble| self.now < trouble.retry);
-        let size = bad.map_or(cut_at, |trouble| trouble.at.clamp(account.taken, cut_at));
-        let taken = account.taken;
-        if account.final_ && size == taken {
+        let cut_at = account.cut().map_or(carrier.size(), |cut| cut.min(carrier.size()));
+        let bad = account.trouble().filter(|trouble| self.now < trouble.retry);
+        let size = bad.map_or(cut_at, |trouble| trouble.at.clamp(account.taken(), cut_at));
+        let taken = account.taken();
+        if account.is_final() && size == taken {
             return Ok(None);
         }
         let mut end = taken;
@@ -100,9 +99,20 @@ impl<D: Disk> Follower<D> {
                 look.more = true;
                 return Ok(None);
             }
-            match line_end(source, taken, account.clean, size, left)? {
+            match self.line_end(source, (taken, account.clean(), size), left)? {
                 LineEnd::At(at) => end = at,
-                LineEnd::None => account.clean = size,
+                LineEnd::None => {
+                    self.accounts.change(&file, |account| account.clean_up_to(size));
+                }
+                LineEnd::Unfinished(at) => {
+                    self.accounts.change(&file, |account| account.clean_up_to(at));
+                    look.more = true;
+                    return Ok(None);
+                }
+                LineEnd::Hole(at) => {
+                    look.more = true;
+                    return Ok(Some(Cut { end: at, unterminated: true, final_: false }));
+                }
                 LineEnd::Short => {
                     look.more = true;
                     return Ok(None);
@@ -126,7 +136,7 @@ impl<D: Disk> Follower<D> {
         }
         if crowded(size) {
             // The rest is no whole line, and too much for this look if it is due.
-            if self.carriers.get(&id).is_some_and(|carrier| self.tail_due(carrier)) {
+            if self.carriers.get(id).is_some_and(|carrier| self.tail_due(carrier)) {
                 look.more = true;
                 *budget = 0;
             }
@@ -136,13 +146,33 @@ impl<D: Disk> Follower<D> {
         self.finish_cut(id, file, source, end, size, look)
     }
 
+    /// The end of the last line within `left` bytes of `taken`; of the first line, if that is
+    /// longer. A large hole is a take of its own, whatever stands on both sides of it.
+    fn line_end(
+        &mut self,
+        source: &D::File,
+        (taken, clean, size): (u64, u64, u64),
+        left: u64,
+    ) -> io::Result<LineEnd> {
+        let hole = self.settings.limits.hole;
+        let data = source.data_after(taken)?.min(size);
+        if data - taken >= hole {
+            return Ok(LineEnd::Hole(data));
+        }
+        let near = size.min(taken.saturating_add(left));
+        let clean = clean.max(taken);
+        match last_line_end(source, clean.min(near), near)? {
+            LineEnd::None => first_line_end(source, clean.max(near), size, hole, &mut self.work),
+            found => Ok(found),
+        }
+    }
+
     /// Remembers from where on a file can't be read, and since when.
     fn refused(&mut self, file: FileId, source: &D::File, size: u64) {
         let now = self.now;
-        let Some(account) = self.accounts.get_mut(&file) else { return };
-        let at = readable_until(source, account.taken, size);
-        let since = account.trouble.as_ref().map_or(now, |trouble| trouble.since);
-        account.trouble = Some(Trouble { at, since, retry: now + RETRY });
+        let Some(account) = self.accounts.get(&file) else { return };
+        let at = readable_until(source, account.taken(), size);
+        self.accounts.change(&file, |account| account.refuse(at, now, now + RETRY));
     }
 
     /// No `\n` stands between `end` and the file's end: is it over, and is its rest due?
@@ -155,11 +185,11 @@ impl<D: Disk> Follower<D> {
         size: u64,
         look: &mut Look<D::File>,
     ) -> io::Result<Option<Cut>> {
-        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get(&file))
+        let (Some(carrier), Some(account)) = (self.carriers.get(id), self.accounts.get(&file))
         else {
             return Ok(None);
         };
-        let cut_short = account.cut == Some(size);
+        let cut_short = account.cut() == Some(size);
         let over = self.over(carrier) || cut_short;
         let mut unterminated = false;
         if end < size {
@@ -175,75 +205,57 @@ impl<D: Disk> Follower<D> {
             final_ = over || (self.closed(carrier) && ends_with_newline(source, end)?);
             // A first line that never ended is the file's identity as far as it goes: should it
             // grow, it would be another file's.
-            final_ |= unterminated && account.head.is_some_and(|head| head.0 == end);
+            final_ |= unterminated && account.head().is_some_and(|head| head.0 == end);
         }
-        Ok((end > account.taken || final_).then_some(Cut { end, unterminated, final_ }))
+        Ok((end > account.taken() || final_).then_some(Cut { end, unterminated, final_ }))
     }
 
     /// Whether its only writer has closed it.
     fn closed(&self, carrier: &Carrier<D::File>) -> bool {
-        carrier.standing == Standing::Rotated
+        carrier.standing() == Standing::Rotated
     }
 
     /// All that was left of a file that was cut short is taken: the rest is lost. What is written
     /// there from now on follows as a late append does.
     fn end_of_cut(&mut self, file: FileId, look: &mut Look<D::File>) {
-        let Some(account) = self.accounts.get_mut(&file) else { return };
-        if account.cut == Some(account.taken) {
-            account.cut = None;
-            self.gap(&file, None, GapReason::Truncated, look);
+        if self.accounts.change(&file, Account::end_cut) == Some(true) {
+            self.gap(&file, (None, None), GapReason::Truncated, look);
         }
     }
 
     /// Bytes could not be read for as long as we wait: what is before them is taken, they are a
     /// gap, and reading goes on behind them where it can.
     fn give_up(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<()> {
-        let (Some(carrier), Some(account)) = (self.carriers.get(&id), self.accounts.get_mut(&file))
-        else {
+        let Some(carrier) = self.carriers.get(id) else { return Ok(()) };
+        let Some((source, content)) = carrier.file().zip(carrier.content()) else { return Ok(()) };
+        let size = carrier.size();
+        let Some(trouble) = self.accounts.change(&file, Account::give_up).flatten() else {
             return Ok(());
         };
-        let Some(trouble) = account.trouble.take() else { return Ok(()) };
-        let Some(held) = &carrier.held else { return Ok(()) };
-        let (source, content) = (Arc::clone(&held.file), Arc::clone(&held.content));
-        let (taken, size) = (account.taken, carrier.size);
+        let Some((taken, anchor)) = self.accounts.mark(&file) else { return Ok(()) };
         let good = trouble.at.clamp(taken, size);
         let mark = match anchor_at(&*source, good) {
             Ok(Some(anchor)) => (good, anchor),
             // Not even the bytes before can be read any more.
-            _ => (taken, account.anchor),
+            _ => (taken, anchor),
         };
         let resume = resume_after(&*source, mark.0, size);
         let newline = mark.0 == taken || ends_with_newline(&*source, mark.0).unwrap_or(false);
         if mark.0 > taken || resume.is_none() {
-            self.emit(file, mark, resume.is_none(), !newline, content, look);
+            self.emit(file, mark, (resume.is_none(), !newline), content, look);
         }
-        self.gap_up_to(&file, resume.unzip(), GapReason::Unreadable, look);
-        let Some(account) = self.accounts.get_mut(&file) else { return Ok(()) };
+        self.gap(&file, resume.unzip(), GapReason::Unreadable, look);
         match resume {
-            Some(mark) => account.stand_at(mark),
+            Some(mark) => {
+                self.accounts.change(&file, |account| account.stand_at(mark));
+            }
             None => {
-                account.carrier = None;
-                self.with_carrier(id, Carrier::consume);
+                self.accounts.change(&file, Account::detach);
+                self.consume(id);
             }
         }
         look.more = true;
         Ok(())
-    }
-}
-
-/// The end of the last line within `left` bytes of `taken`; of the first line, if that is longer.
-fn line_end<F: DiskFile>(
-    source: &F,
-    taken: u64,
-    clean: u64,
-    size: u64,
-    left: u64,
-) -> io::Result<LineEnd> {
-    let near = size.min(taken.saturating_add(left));
-    let clean = clean.max(taken);
-    match last_line_end(source, clean.min(near), near)? {
-        LineEnd::None => first_line_end(source, clean.max(near), size),
-        found => Ok(found),
     }
 }
 

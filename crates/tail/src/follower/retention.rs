@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use auditseal_format::Time;
 
 use super::Follower;
-use crate::carrier::{Carrier, State};
+use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
+use crate::names::Role;
 
 /// Deletions remembered: the shortest time counts, but not for ever.
 const REMEMBERED: usize = 8;
@@ -44,29 +45,29 @@ impl Retention {
 impl<D: Disk> Follower<D> {
     /// Learns from the listing just made.
     pub(super) fn observe_retention(&mut self) {
-        let listed = self.carriers.values().filter(|carrier| carrier.listed);
-        self.retention.saw(listed.filter_map(stamp).collect());
+        let listed = self.carriers.all().filter(|carrier| carrier.listed);
+        self.retention.saw(listed.filter_map(|carrier| stamp(carrier.role)).collect());
     }
 
     /// Milliseconds until the oldest file with bytes to take is deleted, at the pace seen so far.
     pub(super) fn until_loss(&self) -> Option<u64> {
-        let unread = |c: &&Carrier<D::File>| match c.state {
-            State::Unread | State::Identified(_) => c.size > 0,
+        let unread = |c: &Carrier<D::File>| match c.state() {
+            State::Unread | State::Identified(_) => c.size() > 0,
             State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
-                if c.packed() { !account.final_ } else { c.size > account.taken }
+                if c.packed() { !account.is_final() } else { c.size() > account.taken() }
             }),
-            State::Standby(..) | State::Consumed => false,
+            State::Standby(..) => false,
         };
-        let stamps = self.carriers.values().filter(|c| c.listed).filter(unread).map(stamp);
+        let open = self.carriers.open().filter(|(_, c)| self.carriers.is_listed(c) && unread(c));
         // A live file is younger than all backups.
-        let oldest = stamps.min_by_key(|stamp| stamp.unwrap_or(i64::MAX))?;
+        let oldest = open.map(|(_, c)| stamp(c.role())).min_by_key(|at| at.unwrap_or(i64::MAX))?;
         self.retention.left(oldest)
     }
 }
 
 /// When the file got its backup name, by that name: microseconds.
-fn stamp<F>(carrier: &Carrier<F>) -> Option<i64> {
-    carrier.role.rotated().map(Time::micros)
+fn stamp(role: &Role) -> Option<i64> {
+    role.rotated().map(Time::micros)
 }
 
 #[cfg(test)]

@@ -4,39 +4,69 @@
 //! recognised by, so names and sizes must do; where they don't suffice, a gap is claimed: an alarm
 //! too many is better than one too few.
 
+use std::ffi::OsString;
+
 use super::Follower;
-use super::finish::MISSES;
-use crate::account::Account;
-use crate::carrier::{Carrier, State};
-use crate::disk::{Disk, DiskFile};
-use crate::names::Age;
+use super::settle::MISSES;
+use crate::carriers::{Carrier, State};
+use crate::disk::{Disk, FolderId};
+use crate::names::{Age, Role};
 use crate::types::{FileId, Gap, GapReason, Look};
+
+/// A file that was never opened and is gone.
+struct Gone {
+    folder: FolderId,
+    role: Role,
+    name: OsString,
+    size: u64,
+    /// Its uncompressed size, where it can be known.
+    known: Option<u64>,
+    /// Only its name was ever known.
+    unseen: bool,
+}
+
+impl Gone {
+    fn of<F: crate::disk::DiskFile>(carrier: &Carrier<F>) -> Self {
+        Self {
+            folder: carrier.folder(),
+            role: carrier.role().clone(),
+            name: carrier.name().to_owned(),
+            size: carrier.size(),
+            known: carrier.known_size(),
+            unseen: carrier.unseen(),
+        }
+    }
+}
 
 impl<D: Disk> Follower<D> {
     pub(super) fn settle_unopened(&mut self, look: &mut Look<D::File>) {
-        for id in self.ids(|c| !c.listed && c.held.is_none()) {
-            let Some(carrier) = self.carriers.get(&id) else { continue };
-            if carrier.misses < MISSES {
-                look.more = true;
+        let listed = self.directory.listed_now();
+        for id in self.carriers.missing() {
+            let Some(carrier) = self.carriers.get(id) else { continue };
+            if carrier.misses() < MISSES {
+                look.more |= listed;
                 continue;
             }
-            let Some(carrier) = self.carriers.remove(&id) else { continue };
+            let gone = Gone::of(carrier);
+            self.carriers.remove(id);
             // Others may have waited for what becomes of it.
             look.more = true;
-            if (carrier.size > 0 || carrier.unseen) && !self.turned_up(&carrier, look) {
-                let end = known_size(&carrier);
-                let reason = GapReason::DeletedBeforeRead;
-                look.gaps.push(Gap::unidentified(carrier.name, end, reason));
+            if (gone.size > 0 || gone.unseen) && !self.turned_up(&gone, look) {
+                // It may lie there all the same, under a name that means nothing to us.
+                let hidden = self.directory.has_strangers();
+                let reason =
+                    if hidden { GapReason::Unrecognised } else { GapReason::DeletedBeforeRead };
+                look.gaps.push(Gap::unidentified(gone.name, gone.known, reason));
             }
         }
     }
 
     /// A compressed file ends before its plain one did, which nobody has read.
     pub(super) fn fall_short(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        let expected = std::mem::take(&mut carrier.expected);
-        if self.accounts.get(&file).is_some_and(|account| account.taken < expected) {
-            self.gap(&file, Some(expected), GapReason::DeletedBeforeRead, look);
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        let expected = carrier.settle_expected();
+        if self.accounts.brief(&file).is_some_and(|account| account.taken < expected) {
+            self.gap(&file, (Some(expected), None), GapReason::DeletedBeforeRead, look);
         }
     }
 
@@ -44,69 +74,75 @@ impl<D: Disk> Follower<D> {
     ///
     /// Of a live file nobody knows the later name. A compressed file that came since then may be
     /// what it was made into, or what it made room for: how long that one is, is known only once
-    /// it is begun, and a gap must be handed out before that (see [`Self::must_wait`]). So it counts
-    /// as lost, though its bytes may come yet.
-    fn turned_up(&mut self, gone: &Carrier<D::File>, look: &mut Look<D::File>) -> bool {
+    /// it is begun, and a gap must be handed out before that (`must_wait` in `take.rs`). So it
+    /// counts as lost, though its bytes may come yet.
+    fn turned_up(&mut self, gone: &Gone, look: &mut Look<D::File>) -> bool {
         if gone.role.age == Age::Live {
             return false;
         }
         // Unless another file has taken its name, what is compressed under it is this one.
-        let overwritten = self.carriers.values().any(|c| c.role == gone.role);
-        let twin = self.carriers.iter().find(|(_, c)| {
-            let other = c.role.age == gone.role.age && c.role.packed() != gone.role.packed();
-            other && c.listed && !overwritten
-        });
-        let twin = twin.map(|(id, c)| (*id, c.packed(), matches!(c.state, State::Consumed)));
-        if let Some((id, gzip, false)) = twin {
-            if gzip {
+        let same_age = || self.carriers.of_age(gone.folder, &gone.role.age);
+        let overwritten = same_age().any(|c| *c.role == gone.role);
+        let other = |packed: bool| packed != gone.role.packed() && !overwritten;
+        let twin = same_age().filter(|c| c.listed && other(c.role.packed())).min_by_key(|c| c.id);
+        let twin = twin.map(|c| (c.id, c.role.packed(), c.done));
+        if let Some((id, packed, false)) = twin {
+            if packed {
                 self.expect(id, gone.size, look);
             }
             return true;
         }
-        let without = twin.is_some();
         // Stamps don't come twice, so a file of that stamp is this one; numbers are reused.
         if !gone.role.age.is_unique() {
-            return without;
+            return twin.is_some();
         }
-        let size = known_size(gone);
-        let same = |account: &Account| {
-            self.family.role(&account.name).is_some_and(|role| role.age == gone.role.age)
+        self.is_lost_already(gone) || self.was_finished(gone, look).unwrap_or(twin.is_some())
+    }
+
+    /// Whether it is a file that was begun, and whose own gap will say more.
+    fn is_lost_already(&mut self, gone: &Gone) -> bool {
+        let of_name = |file: &&FileId| {
+            let account = self.accounts.get(file);
+            let role = account.and_then(|account| self.family.role(account.name()));
+            role.is_some_and(|role| role.age == gone.role.age)
         };
-        for file in &self.orphans {
-            let Some(account) = self.accounts.get_mut(file).filter(|a| same(a)) else { continue };
-            let taken = account.taken;
-            if let Some(lost) = account.lost.as_mut() {
-                // That file's own gap says more.
-                lost.end = lost.end.or(size.filter(|size| *size >= taken));
-                return true;
+        let Some(file) = self.accounts.lost().iter().find(of_name).copied() else { return false };
+        self.accounts.change(&file, |account| {
+            let taken = account.taken();
+            if let Some(lost) = account.lost_mut() {
+                lost.end = lost.end.or(gone.known.filter(|size| *size >= taken));
             }
-        }
-        // Smaller than what was taken under that name, it would be another file after all.
-        let finished = |a: &&Account| {
-            a.final_ && a.carrier.is_none() && same(a) && size.is_none_or(|size| size >= a.taken)
-        };
-        let Some(account) = self.accounts.values().find(finished) else { return without };
-        let unwatched = gone.role.packed() && account.final_since == 0;
-        if unwatched || size.is_some_and(|size| size > account.taken) {
-            // It had grown since, or may have while nobody ran.
-            self.gap(&account.file, size, GapReason::DeletedBeforeRead, look);
-        }
+        });
         true
+    }
+
+    /// Whether it is a file that was taken to its end, and perhaps had grown since; `None`: no
+    /// such file is known.
+    fn was_finished(&self, gone: &Gone, look: &mut Look<D::File>) -> Option<bool> {
+        // Smaller than what was taken under that name, it would be another file after all.
+        let account = self.accounts.briefs().find(|account| {
+            let fits = gone.known.is_none_or(|size| size >= account.taken);
+            let role = || self.family.role(account.name);
+            let over = account.final_ && account.carrier.is_none() && fits;
+            over && role().is_some_and(|role| role.age == gone.role.age)
+        })?;
+        let unwatched = gone.role.packed() && account.final_since == 0;
+        if unwatched || gone.known.is_some_and(|size| size > account.taken) {
+            // It had grown since, or may have while nobody ran.
+            let end = (gone.known, None);
+            self.gap(&account.file, end, GapReason::DeletedBeforeRead, look);
+        }
+        Some(true)
     }
 
     /// A compressed file was made of one that had this many bytes at least.
     fn expect(&mut self, id: u64, size: u64, look: &mut Look<D::File>) {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return };
-        carrier.expected = carrier.expected.max(size);
-        if let State::Active(file) = carrier.state
-            && self.accounts.get(&file).is_some_and(|account| account.final_)
+        let Some(carrier) = self.carriers.get_mut(id) else { return };
+        carrier.expect(size);
+        if let State::Active(file) = carrier.state()
+            && self.accounts.brief(&file).is_some_and(|account| account.final_)
         {
             self.fall_short(id, file, look);
         }
     }
-}
-
-/// A file's uncompressed size, where it can be known.
-fn known_size<F: DiskFile>(carrier: &Carrier<F>) -> Option<u64> {
-    (!carrier.role.packed() && !carrier.unseen).then_some(carrier.size)
 }

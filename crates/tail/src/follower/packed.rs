@@ -4,25 +4,21 @@ use std::io;
 use std::sync::Arc;
 
 use super::Follower;
-use crate::carrier::Carrier;
+use crate::carriers::Carrier;
 use crate::content::Content;
 use crate::disk::Disk;
 use crate::types::{FileId, GapReason, Look};
 use crate::unpack::{End, Skip};
 
-/// Decoded bytes handed out at a time: until they are packed they are held in memory, twice while
-/// the decoder's buffer grows. Longer lines are decoded again by whoever packs them.
-const PIECE: u64 = 1 << 20;
-
 impl<D: Disk> Follower<D> {
-    pub(super) fn take_gzip(
+    pub(super) fn take_packed(
         &mut self,
         id: u64,
         file: FileId,
         left: &mut u64,
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
-        if self.accounts.get(&file).is_none_or(|account| account.final_) {
+        if self.accounts.get(&file).is_none_or(|account| account.is_final()) {
             return Ok(());
         }
         if *left == 0 {
@@ -32,9 +28,9 @@ impl<D: Disk> Follower<D> {
         if !self.stand(id, file, look)? {
             return Ok(());
         }
-        let limit = usize::try_from(PIECE.min(*left)).unwrap_or(usize::MAX);
-        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
-        let Some(unpack) = self.carriers.get_mut(&id).and_then(Carrier::unpack) else {
+        let limit = usize::try_from(self.settings.limits.piece.min(*left)).unwrap_or(usize::MAX);
+        let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
+        let Some(unpack) = self.carriers.get_mut(id).and_then(Carrier::unpack) else {
             return Ok(());
         };
         unpack.fill(limit)?;
@@ -45,7 +41,7 @@ impl<D: Disk> Follower<D> {
         let waits = rest <= limit && end.is_some() && !last;
         if length == 0 && !last {
             if waits {
-                return self.wait_for_gzip(id, file, look);
+                return self.wait_for_rest(id, file, look);
             }
             look.more = true;
             if look.takes.iter().any(|take| take.end > take.start) {
@@ -65,9 +61,9 @@ impl<D: Disk> Follower<D> {
             *left = 0;
         }
         let content = Arc::new(Content::memory(start, bytes));
-        self.emit(file, mark, last, unterminated, content, look);
+        self.emit(file, mark, (last, unterminated), content, look);
         if last && end != Some(End::Whole) {
-            self.gap(&file, None, GapReason::GzipDamaged, look);
+            self.gap(&file, (None, None), GapReason::GzipDamaged, look);
         } else if last {
             self.fall_short(id, file, look);
         }
@@ -77,22 +73,23 @@ impl<D: Disk> Follower<D> {
     /// Brings the decoder to where the account stands, and proves that it is the same file.
     fn stand(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<bool> {
         let Some(account) = self.accounts.get(&file) else { return Ok(false) };
-        let (taken, anchor) = (account.taken, account.anchor);
-        let mut work = self.work;
-        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(false) };
+        let (taken, anchor) = account.mark();
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(false) };
         if carrier.unpack().is_some_and(|unpack| unpack.at() > taken) {
             carrier.rewind();
         }
         let Some(unpack) = carrier.unpack() else { return Ok(false) };
-        let skip =
-            if unpack.at() == taken { Skip::Reached } else { unpack.skip_to(taken, &mut work)? };
+        let skip = if unpack.at() == taken {
+            Skip::Reached
+        } else {
+            unpack.skip_to(taken, &mut self.work)?
+        };
         let here = unpack.anchor();
         let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
-        self.work = work;
         match skip {
             Skip::Reached if here == anchor => return Ok(true),
             Skip::Pending => look.more = true,
-            Skip::Ended if damaged => return self.wait_for_gzip(id, file, look).map(|()| false),
+            Skip::Ended if damaged => return self.wait_for_rest(id, file, look).map(|()| false),
             _ => {
                 look.more = true;
                 self.detach(id, GapReason::Replaced, None);
@@ -102,18 +99,18 @@ impl<D: Disk> Follower<D> {
     }
 
     /// The compressed file ends early. It may be about to grow; a plain copy of it is better.
-    fn wait_for_gzip(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<()> {
+    fn wait_for_rest(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) -> io::Result<()> {
         if self.promote(id, file, look)? {
             look.more = true;
             return Ok(());
         }
-        let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
+        let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
         if over {
             // It ends before what was taken of it once: nothing is left to take.
             self.detach(id, GapReason::GzipDamaged, None);
             look.more = true;
         }
-        self.with_carrier(id, |carrier| carrier.pending = true);
+        self.put_off(id);
         Ok(())
     }
 
@@ -127,7 +124,7 @@ impl<D: Disk> Follower<D> {
         over: bool,
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
-        let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(()) };
         let Some(source) = carrier.file() else { return Ok(()) };
         let Some(unpack) = carrier.unpack() else { return Ok(()) };
         unpack.skip_line()?;
@@ -136,13 +133,13 @@ impl<D: Disk> Follower<D> {
         let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
         if unterminated && damaged && !over {
             carrier.rewind();
-            return self.wait_for_gzip(id, file, look);
+            return self.wait_for_rest(id, file, look);
         }
         *left = 0;
-        let content = Arc::new(Content::gzip(source));
-        self.emit(file, mark, unterminated, unterminated, content, look);
+        let content = Arc::new(Content::of(source, carrier.role()));
+        self.emit(file, mark, (unterminated, unterminated), content, look);
         if unterminated && damaged {
-            self.gap(&file, None, GapReason::GzipDamaged, look);
+            self.gap(&file, (None, None), GapReason::GzipDamaged, look);
         } else if unterminated {
             self.fall_short(id, file, look);
         }

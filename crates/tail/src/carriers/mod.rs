@@ -1,0 +1,663 @@
+//! What lies in a source's directories: every inode that a listing showed or a report named.
+//!
+//! Whatever isn't accounted for is a [`Carrier`]; what is, a [`Done`], as small as can be, for a
+//! directory may hold a hundred thousand of them. All are found by inode, by role and by place,
+//! never by search: a look costs what changed.
+
+mod carrier;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+
+use crate::disk::{DiskFile, Entry, FileKey, Folder, FolderId, Stat};
+use crate::names::{Age, Role};
+
+pub(crate) use carrier::{Carrier, NO_INODE, Standing, State};
+
+/// Distance between places in rotation order, so that others fit in between.
+const SPACING: u64 = 1 << 20;
+
+/// A file of which all is accounted for, or will never be readable.
+#[derive(Debug)]
+pub(crate) struct Done {
+    order: u64,
+    folder: FolderId,
+    name: Box<OsStr>,
+    role: Role,
+    key: FileKey,
+    size: u64,
+    listed: u64,
+    listing: u64,
+    rotated: u64,
+    /// A file that was there before: something of it is archived.
+    begun: bool,
+}
+
+/// What a directory showed of one file, whatever became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) id: u64,
+    pub(crate) role: &'a Role,
+    /// Nothing more is expected of it.
+    pub(crate) done: bool,
+    /// In the last listing.
+    pub(crate) listed: bool,
+    /// The listing that showed it first.
+    pub(crate) listing: u64,
+    pub(crate) folder: FolderId,
+    /// Stored bytes, as last seen.
+    pub(crate) size: u64,
+    order: u64,
+    key: FileKey,
+    rotated: u64,
+    live: bool,
+}
+
+/// All carriers of one source.
+pub(crate) struct Carriers<F> {
+    open: BTreeMap<u64, Carrier<F>>,
+    done: BTreeMap<u64, Done>,
+    by_key: BTreeSet<(FileKey, u64)>,
+    by_age: BTreeSet<(FolderId, Age, u64)>,
+    by_order: BTreeSet<(u64, u64)>,
+    /// Those of `open` with a descriptor.
+    held: BTreeSet<u64>,
+    next: u64,
+    /// Names that files had when they were listed and have no more, with the listings so far.
+    past: BTreeMap<(FolderId, Role), u64>,
+    /// The directories, as the last listing showed them.
+    folders: Vec<Folder>,
+    /// Listings so far.
+    listings: u64,
+    /// Looks so far.
+    looks: u64,
+}
+
+impl<F> std::fmt::Debug for Carriers<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Carriers")
+            .field("open", &self.open.len())
+            .field("done", &self.done.len())
+            .field("held", &self.held.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: DiskFile> Carriers<F> {
+    pub(crate) fn new() -> Self {
+        Self {
+            open: BTreeMap::new(),
+            done: BTreeMap::new(),
+            by_key: BTreeSet::new(),
+            by_age: BTreeSet::new(),
+            by_order: BTreeSet::new(),
+            held: BTreeSet::new(),
+            next: 0,
+            past: BTreeMap::new(),
+            folders: Vec::new(),
+            listings: 0,
+            looks: 0,
+        }
+    }
+
+    /// How many files the directories hold, as far as is known.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len() + self.done.len()
+    }
+
+    /// Listings so far.
+    pub(crate) fn listings(&self) -> u64 {
+        self.listings
+    }
+
+    /// A look begins.
+    pub(crate) fn begin_look(&mut self, now: u64) {
+        self.looks += 1;
+        self.open.values_mut().for_each(|carrier| carrier.begin_look(now));
+    }
+
+    /// What isn't accounted for.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (u64, &Carrier<F>)> {
+        self.open.iter().map(|(id, carrier)| (*id, carrier))
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<&Carrier<F>> {
+        self.open.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Carrier<F>> {
+        self.open.get_mut(&id)
+    }
+
+    /// Those with a descriptor that are wanted, by number.
+    pub(crate) fn held(&self, wanted: impl Fn(&Carrier<F>) -> bool) -> Vec<u64> {
+        self.held.iter().copied().filter(|id| self.open.get(id).is_some_and(&wanted)).collect()
+    }
+
+    /// How many have a descriptor.
+    pub(crate) fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Those with a descriptor.
+    pub(crate) fn all_held(&self) -> impl Iterator<Item = &Carrier<F>> {
+        self.held.iter().filter_map(|id| self.open.get(id))
+    }
+
+    pub(crate) fn is_listed(&self, carrier: &Carrier<F>) -> bool {
+        carrier.listed == self.listings && self.listings > 0
+    }
+
+    /// Those that are listed and wait to be opened, the live files first, then the oldest.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = u64> {
+        let wanted = |live: bool| {
+            move |(id, carrier): (&u64, &Carrier<F>)| {
+                let waits = self.is_listed(carrier) && !carrier.is_held();
+                (waits && carrier.is_live() == live).then_some(*id)
+            }
+        };
+        self.open.iter().filter_map(wanted(true)).chain(self.open.iter().filter_map(wanted(false)))
+    }
+
+    /// How many are listed and wait to be opened.
+    pub(crate) fn waiting_count(&self) -> usize {
+        if self.open.len() == self.held.len() { 0 } else { self.waiting().count() }
+    }
+
+    /// Those that were never opened and aren't listed any more.
+    pub(crate) fn missing(&self) -> Vec<u64> {
+        if self.open.len() == self.held.len() {
+            return Vec::new();
+        }
+        let missing = |(_, c): &(&u64, &Carrier<F>)| !c.is_held() && !self.is_listed(c);
+        self.open.iter().filter(missing).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a live file is there, under the name that the source's path means now.
+    pub(crate) fn has_live(&self) -> bool {
+        self.current().any(|folder| {
+            self.ids(folder.id, &Age::Live).any(|id| {
+                let live = |carrier: &Carrier<F>| self.is_listed(carrier) && carrier.is_live();
+                let done = |done: &Done| done.listed == self.listings;
+                self.open.get(&id).is_some_and(live) || self.done.get(&id).is_some_and(done)
+            })
+        })
+    }
+
+    /// The directories that the source's path means now.
+    pub(crate) fn current(&self) -> impl Iterator<Item = &Folder> {
+        self.folders.iter().filter(|folder| !folder.former)
+    }
+
+    /// What the name means in the directories that are read now; the newest first.
+    pub(crate) fn role(&self, name: &OsStr) -> Option<(FolderId, Role)> {
+        let mut folders: Vec<_> = self.current().collect();
+        folders.reverse();
+        folders.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
+    }
+
+    /// Former directories of which nothing is left to be read.
+    pub(crate) fn spent(&self) -> Vec<FolderId> {
+        let used: BTreeSet<FolderId> = self.open.values().map(|carrier| carrier.folder).collect();
+        let spent = |folder: &&Folder| folder.former && !used.contains(&folder.id);
+        self.folders.iter().filter(spent).map(|folder| folder.id).collect()
+    }
+
+    /// Everything that was ever seen under a name of this age and is remembered.
+    pub(crate) fn of_age(&self, folder: FolderId, age: &Age) -> impl Iterator<Item = Seen<'_>> {
+        self.ids(folder, age).filter_map(|id| self.seen(id))
+    }
+
+    /// Whether a file of this role was listed, or reported, and may be reported again as new.
+    pub(crate) fn showed(&self, folder: FolderId, role: &Role) -> bool {
+        self.of_age(folder, &role.age).any(|seen| seen.role == role)
+            || self.past.contains_key(&(folder, role.clone()))
+    }
+
+    /// Forgets the names that no report is still to come of: those lost up to this listing.
+    pub(crate) fn forget_names(&mut self, listing: u64) {
+        self.past.retain(|_, lost| *lost > listing);
+    }
+
+    /// All files that are remembered.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.open.keys().chain(self.done.keys()).filter_map(|id| self.seen(*id))
+    }
+
+    /// Whether a file that is accounted for was there before this listing, or is archived.
+    pub(crate) fn some_done(&self, before: u64) -> bool {
+        let there = |done: &Done| done.listed == self.listings;
+        self.done.values().any(|done| there(done) && (done.listing <= before || done.begun))
+    }
+
+    /// What a directory showed of one file.
+    pub(crate) fn seen(&self, id: u64) -> Option<Seen<'_>> {
+        let there = |listed: u64| listed == self.listings && self.listings > 0;
+        if let Some(c) = self.open.get(&id) {
+            return Some(Seen {
+                id,
+                role: &c.role,
+                done: false,
+                listed: there(c.listed),
+                listing: c.listing,
+                folder: c.folder,
+                size: c.size(),
+                order: c.order,
+                key: c.key,
+                rotated: c.rotated,
+                live: c.is_live(),
+            });
+        }
+        let d = self.done.get(&id)?;
+        Some(Seen {
+            id,
+            role: &d.role,
+            done: true,
+            listed: there(d.listed),
+            listing: d.listing,
+            folder: d.folder,
+            size: d.size,
+            order: d.order,
+            key: d.key,
+            rotated: d.rotated,
+            live: d.role.age == Age::Live,
+        })
+    }
+
+    fn ids(&self, folder: FolderId, age: &Age) -> impl Iterator<Item = u64> {
+        let range = (folder, age.clone(), 0)..=(folder, age.clone(), u64::MAX);
+        self.by_age.range(range).map(|(_, _, id)| *id)
+    }
+
+    fn with_key(&self, key: FileKey) -> impl Iterator<Item = u64> {
+        self.by_key.range((key, 0)..=(key, u64::MAX)).map(|(_, id)| *id)
+    }
+
+    /// Takes in what a listing showed: entries with their roles, oldest first. Returns the known
+    /// files that have another name now.
+    pub(crate) fn recognise(
+        &mut self,
+        folders: Vec<Folder>,
+        entries: Vec<(Role, Entry)>,
+        now: u64,
+    ) -> Vec<u64> {
+        self.folders = folders;
+        for carrier in self.open.values_mut() {
+            carrier.gone |= carrier.listed != self.listings && !carrier.is_held();
+        }
+        self.listings += 1;
+        let (mut fresh, mut renamed) = (Vec::new(), Vec::new());
+        for (role, entry) in entries {
+            let Some(id) = self.find(&role, &entry) else {
+                fresh.push((role, entry));
+                continue;
+            };
+            if self.show(id, role, entry, now) {
+                renamed.push(id);
+            }
+        }
+        self.merge();
+        if fresh.is_empty() {
+            return renamed;
+        }
+        let newer = Newer::of(self);
+        for (role, entry) in fresh {
+            let order = self.place(entry.folder, &role, entry.key, &newer);
+            let standing = self.standing_of(entry.folder, &role);
+            let mut carrier = Carrier::listed(role, entry, standing, order, now);
+            carrier.listed = self.listings;
+            self.add(carrier);
+        }
+        renamed
+    }
+
+    /// After the last listing of a look: what it didn't show is missing once more, and a live file
+    /// that has lost its name is deleted. What is accounted for and gone is forgotten: if it comes
+    /// back, it is identified anew.
+    pub(crate) fn conclude(&mut self, now: u64) {
+        let listings = self.listings;
+        for carrier in self.open.values_mut().filter(|carrier| carrier.listed != listings) {
+            if !carrier.is_held() {
+                carrier.misses = carrier.misses.saturating_add(1);
+            } else if carrier.standing == Standing::Live {
+                carrier.standing = Standing::Deleted;
+                carrier.stir(now);
+            }
+        }
+    }
+
+    /// Forgets what is accounted for and not listed any more.
+    pub(crate) fn forget_gone(&mut self) {
+        let gone: Vec<u64> = self
+            .done
+            .iter()
+            .filter(|(_, done)| done.listed != self.listings)
+            .map(|(id, _)| *id)
+            .collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+
+    fn find(&self, role: &Role, entry: &Entry) -> Option<u64> {
+        let mut other = None;
+        for id in self.with_key(entry.key) {
+            match self.open.get(&id) {
+                Some(carrier) if carrier.is_held() => return Some(id),
+                Some(carrier) if same(carrier, role, entry) => other = other.or(Some(id)),
+                Some(_) => {}
+                None if self.done.get(&id).is_some_and(|done| same_done(done, role, entry)) => {
+                    other = other.or(Some(id));
+                }
+                None => {}
+            }
+        }
+        other
+    }
+
+    fn standing_of(&self, folder: FolderId, role: &Role) -> Standing {
+        match role.age {
+            Age::Live if self.current().any(|current| current.id == folder) => Standing::Live,
+            Age::Live => Standing::Deleted,
+            _ => Standing::Rotated,
+        }
+    }
+
+    /// A known file is listed under this name. Returns whether that is another one than before.
+    fn show(&mut self, id: u64, role: Role, entry: Entry, now: u64) -> bool {
+        let standing = self.standing_of(entry.folder, &role);
+        self.set_role(id, entry.folder, &role);
+        let (listings, looks) = (self.listings, self.looks);
+        if let Some(done) = self.done.get_mut(&id) {
+            done.listed = listings;
+            if *done.name != *entry.name {
+                done.name = entry.name.into_boxed_os_str();
+                done.rotated = looks;
+            }
+            return false;
+        }
+        let Some(carrier) = self.open.get_mut(&id) else { return false };
+        if carrier.standing != standing {
+            carrier.standing = standing;
+            carrier.stir(now);
+            carrier.rotated = looks;
+        }
+        carrier.listed = listings;
+        carrier.misses = 0;
+        carrier.gone = false;
+        carrier.show(entry.size);
+        let renamed = carrier.name != entry.name;
+        carrier.name = entry.name;
+        renamed
+    }
+
+    /// A file that was renamed during a listing may have been seen under both names, and opened
+    /// under one of them.
+    fn merge(&mut self) {
+        for id in self.missing() {
+            let Some(placeholder) = self.open.get(&id) else { continue };
+            let twin = self.with_key(placeholder.key).any(|other| {
+                self.open.get(&other).is_some_and(|c| c.is_held() && moved(placeholder, c))
+            });
+            if twin {
+                self.remove(id);
+            }
+        }
+    }
+
+    /// The place in rotation order of a file listed for the first time.
+    ///
+    /// What wasn't there before was written after all that was, whatever its name says: the clock
+    /// that stamps names may step back. Names are believed only among files that got theirs about
+    /// now, and the live file is the newest in any case.
+    fn place(&self, folder: FolderId, role: &Role, key: FileKey, newer: &Newer) -> u64 {
+        // Its plain or compressed sibling's; its own, if it has grown since it was finished.
+        let known = self.of_age(folder, &role.age).filter(|_| role.age.is_unique());
+        let known =
+            known.filter(|c| c.role != role || (c.key == key && c.done)).min_by_key(|c| c.id);
+        if let Some(known) = known {
+            return known.order;
+        }
+        let Some(above) = newer.above(folder, &role.age) else { return self.last_order() };
+        let below = self.by_order.range(..(above, 0)).next_back().map_or(0, |(order, _)| *order);
+        // No room left between two neighbours: at the end then, for order is no matter of loss.
+        if above - below < 2 { self.last_order() } else { below + (above - below) / 2 }
+    }
+
+    /// A place after all others.
+    fn last_order(&self) -> u64 {
+        self.by_order.last().map_or(0, |(order, _)| *order) + SPACING
+    }
+
+    fn add(&mut self, mut carrier: Carrier<F>) {
+        let id = self.next;
+        self.next += 1;
+        carrier.listing = self.listings;
+        carrier.rotated = self.looks;
+        self.by_key.insert((carrier.key, id));
+        self.by_age.insert((carrier.folder, carrier.role.age.clone(), id));
+        self.by_order.insert((carrier.order, id));
+        if carrier.is_held() {
+            self.held.insert(id);
+        }
+        self.open.insert(id, carrier);
+    }
+
+    /// Adds a file of which only the name was reported.
+    pub(crate) fn report(
+        &mut self,
+        (folder, role): (FolderId, Role),
+        name: OsString,
+        newer: &Newer,
+        now: u64,
+    ) {
+        let order = self.place(folder, &role, NO_INODE, newer);
+        let entry = Entry { name, folder, key: NO_INODE, size: 0, refusal: None };
+        let standing = self.standing_of(folder, &role);
+        let mut carrier = Carrier::listed(role, entry, standing, order, now);
+        carrier.unseen = true;
+        self.add(carrier);
+    }
+
+    /// Whatever opened under a listed name turned out to be: from here on it is held.
+    pub(crate) fn hold(&mut self, id: u64, stat: Stat, file: F, now: u64) -> Opened {
+        let Some(carrier) = self.open.get_mut(&id) else { return Opened::Known };
+        // Only a held inode is certain not to have been given to another file.
+        let known = self.by_key.range((stat.key, 0)..=(stat.key, u64::MAX));
+        if known.into_iter().any(|(_, other)| self.held.contains(other)) {
+            // Renamed, and known under its other name; or a second name for one file. If this entry
+            // was another file's, that one must turn up elsewhere.
+            if stat.key == carrier.key && stat.size >= carrier.size() {
+                self.remove(id);
+                return Opened::Known;
+            }
+            return Opened::Other;
+        }
+        if stat.key == carrier.key {
+            carrier.hold(file, stat.links);
+            self.held.insert(id);
+            return Opened::Held;
+        }
+        // Another file has the name by now. It is held all the same, for it may be gone at the next
+        // listing; the listed one must turn up under its new name.
+        let (folder, role, name) = (carrier.folder, carrier.role.clone(), carrier.name.clone());
+        let entry = Entry { name, folder, key: stat.key, size: stat.size, refusal: None };
+        let standing = self.standing_of(folder, &role);
+        let mut other = Carrier::listed(role, entry, standing, self.last_order(), now);
+        other.listed = self.listings;
+        other.hold(file, stat.links);
+        self.add(other);
+        Opened::Other
+    }
+
+    /// All of it is accounted for: only its name and size are remembered.
+    pub(crate) fn consume(&mut self, id: u64, begun: bool) {
+        let Some(carrier) = self.open.remove(&id) else { return };
+        self.held.remove(&id);
+        let size = carrier.size();
+        let Carrier { order, folder, name, role, key, listed, listing, rotated, .. } = carrier;
+        let name = name.into_boxed_os_str();
+        let done = Done { order, folder, name, role, key, size, listed, listing, rotated, begun };
+        self.done.insert(id, done);
+    }
+
+    /// Lets go of a file that is accounted for.
+    pub(crate) fn let_go(&mut self, id: u64, begun: bool) {
+        let listed = self.open.get(&id).is_some_and(|carrier| self.is_listed(carrier));
+        self.consume(id, begun);
+        if !listed {
+            self.remove(id);
+        }
+    }
+
+    /// Forgets a file.
+    pub(crate) fn remove(&mut self, id: u64) {
+        let open = self.open.remove(&id).map(|c| (c.key, c.folder, c.role, c.order));
+        let done = self.done.remove(&id).map(|d| (d.key, d.folder, d.role, d.order));
+        let Some((key, folder, role, order)) = open.or(done) else { return };
+        self.held.remove(&id);
+        self.by_key.remove(&(key, id));
+        self.by_age.remove(&(folder, role.age.clone(), id));
+        self.by_order.remove(&(order, id));
+        self.past.insert((folder, role), self.listings);
+    }
+
+    fn set_role(&mut self, id: u64, folder: FolderId, role: &Role) {
+        let (old_folder, old) = match (self.open.get_mut(&id), self.done.get_mut(&id)) {
+            (Some(c), _) => (&mut c.folder, &mut c.role),
+            (_, Some(d)) => (&mut d.folder, &mut d.role),
+            _ => return,
+        };
+        // How its bytes are read was settled when it was opened: only its age changes.
+        if (*old_folder, &old.age) == (folder, &role.age) {
+            return;
+        }
+        let before = old.clone();
+        old.age = role.age.clone();
+        let was = std::mem::replace(old_folder, folder);
+        self.by_age.remove(&(was, before.age.clone(), id));
+        self.past.insert((was, before), self.listings);
+        self.by_age.insert((folder, role.age.clone(), id));
+    }
+
+    /// The oldest live file that is gone without anybody having told where to.
+    pub(crate) fn vanished_live(&self) -> Option<u64> {
+        let gone = |c: &&(u64, &Carrier<F>)| !self.is_listed(c.1) && !c.1.removed && !c.1.packed();
+        let live = self.folders.iter().flat_map(|folder| self.ids(folder.id, &Age::Live));
+        let live: Vec<_> = live.filter_map(|id| Some((id, self.open.get(&id)?))).collect();
+        live.iter().filter(gone).min_by_key(|(_, c)| c.order).map(|(id, _)| *id)
+    }
+
+    /// It was reported that the file was deleted under its live name.
+    pub(crate) fn set_removed(&mut self, id: u64) {
+        if let Some(carrier) = self.open.get_mut(&id) {
+            carrier.removed = true;
+        }
+    }
+
+    /// A file that isn't listed was renamed to this before it vanished.
+    pub(crate) fn rename_vanished(&mut self, id: u64, role: &Role, name: &OsStr, now: u64) {
+        let Some(carrier) = self.open.get(&id) else { return };
+        self.set_role(id, carrier.folder, role);
+        if let Some(carrier) = self.open.get_mut(&id) {
+            name.clone_into(&mut carrier.name);
+            carrier.standing = Standing::Rotated;
+            carrier.stir(now);
+        }
+    }
+
+    /// It was written to after it was listed, or it wouldn't have been rotated: though nobody saw
+    /// anything in it, it mustn't vanish in silence.
+    pub(crate) fn set_unseen(&mut self, id: u64) {
+        if let Some(carrier) = self.open.get_mut(&id) {
+            carrier.unseen = !carrier.is_held() && carrier.size() == 0;
+        }
+    }
+
+    /// Forgets the names that were reported and whose files turned up after all: a listing may miss
+    /// a file whose name changes during it.
+    pub(crate) fn drop_found(&mut self) {
+        let unseen = |(_, c): &(&u64, &Carrier<F>)| c.unseen && !self.is_listed(c);
+        let unseen: Vec<u64> = self.open.iter().filter(unseen).map(|(id, _)| *id).collect();
+        for id in unseen {
+            let Some(carrier) = self.open.get(&id) else { continue };
+            if self.of_age(carrier.folder, &carrier.role.age).any(|other| other.listed) {
+                self.remove(id);
+            }
+        }
+    }
+}
+
+/// What came of opening a listed name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opened {
+    /// The listed file.
+    Held,
+    /// A file that was held already.
+    Known,
+    /// Another file has the name by now.
+    Other,
+}
+
+/// The places of files that got their names about now, by name: what a fresh file may stand before.
+pub(crate) struct Newer(Vec<(FolderId, Age, u64)>);
+
+impl Newer {
+    pub(crate) fn of<F: DiskFile>(carriers: &Carriers<F>) -> Self {
+        let recent = |c: &Seen<'_>| {
+            // Behind the first listing of all, everything is recent and nothing is older.
+            c.listed && (c.live || carriers.looks - c.rotated <= 1)
+        };
+        let mut newer: Vec<_> = carriers
+            .by_age
+            .iter()
+            .filter_map(|(folder, age, id)| {
+                let seen = carriers.seen(*id).filter(recent)?;
+                Some((*folder, age.clone(), seen.order))
+            })
+            .collect();
+        // From each on, the least place: the order of names and that of places may differ.
+        let mut least: Option<(FolderId, u64)> = None;
+        for (folder, _, order) in newer.iter_mut().rev() {
+            let known = least.filter(|(of, _)| of == folder).map(|(_, order)| order);
+            *order = known.map_or(*order, |known| known.min(*order));
+            least = Some((*folder, *order));
+        }
+        Self(newer)
+    }
+
+    /// The first place of those whose names are newer.
+    fn above(&self, folder: FolderId, age: &Age) -> Option<u64> {
+        let at = self.0.partition_point(|(of, other, _)| (*of, other) <= (folder, age));
+        self.0.get(at).filter(|(of, ..)| *of == folder).map(|(_, _, order)| *order)
+    }
+}
+
+/// Whether the entry is the inode of a carrier that isn't held, and still the same file.
+fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
+    if carrier.folder != entry.folder || carrier.packed() != role.packed() {
+        return false;
+    }
+    // A stamp is never given twice; other names are, and then an inode may be, too. The file would
+    // stand in the place of the one that is gone, before what is older than it.
+    let name = carrier.name == entry.name && (!carrier.gone || role.age.is_unique());
+    (name || carrier.role.age.becomes(&role.age)) && entry.size >= carrier.size()
+}
+
+/// The same of a file that is accounted for.
+fn same_done(done: &Done, role: &Role, entry: &Entry) -> bool {
+    // Its number may go up every night. That is believed of compressed files only, where finding
+    // out would mean to decode them all again.
+    let renamed = done.role.age.becomes(&role.age) && role.packed();
+    done.folder == entry.folder
+        && done.role.packed() == role.packed()
+        && (*done.name == *entry.name || renamed)
+        && done.size == entry.size
+}
+
+/// Whether a carrier that was never opened is the inode that was opened under another name.
+fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
+    let (before, after) = (&placeholder.role, &held.role);
+    placeholder.key == held.key
+        && before.packed() == after.packed()
+        && placeholder.size() <= held.size()
+        && (before.age == after.age || before.age.becomes(&after.age))
+}

@@ -1,0 +1,218 @@
+//! Holding what was reported against what is listed.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+
+use super::Follower;
+use super::settle::MISSES;
+use crate::carriers::{Carrier, Newer, State};
+use crate::disk::{Disk, FolderId};
+use crate::names::{Age, Role};
+use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
+
+/// What is asked of all carriers or accounts, at most once in a comparison.
+#[derive(Default)]
+struct Asked {
+    newer: Option<Newer>,
+    archived: Option<BTreeSet<Role>>,
+}
+
+impl<D: Disk> Follower<D> {
+    /// Tells what was reported of the directory since the last look, before the next one.
+    ///
+    /// Never called, the directory counts as watched without a break: right where it can't change
+    /// between two looks.
+    pub fn noticed(&mut self, notices: Notices) {
+        // Before the first listing of all nothing is known that could be missing since.
+        let listings = self.carriers.listings();
+        let began = listings > 0 || self.accounts.any_begun();
+        self.watch.notice(notices, listings, began, self.now);
+    }
+
+    /// Compares what was reported with what is listed.
+    pub(super) fn compare(&mut self, look: &mut Look<D::File>) {
+        let (reported, deaf) = self.watch.take_reported();
+        if deaf {
+            // What became of these was reported then, if ever.
+            while let Some(id) = self.carriers.vanished_live() {
+                self.carriers.set_removed(id);
+            }
+        }
+        let mut asked = Asked::default();
+        for notice in reported {
+            let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
+            let Some((folder, role)) = self.carriers.role(name) else { continue };
+            match notice {
+                Notice::Appeared(name) if role.age.is_unique() => {
+                    self.appeared((folder, role), name, &mut asked, look);
+                }
+                Notice::Removed(_) if role.age.is_unique() => self.watch.falls(folder, &role),
+                Notice::Removed(_) if role.age == Age::Live => {
+                    if let Some(id) = self.carriers.vanished_live() {
+                        self.carriers.set_removed(id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.carriers.drop_found();
+        let carriers = &self.carriers;
+        let there = |folder: FolderId, role: &Role| {
+            carriers.of_age(folder, &role.age).any(|c| c.listed && c.role == role)
+        };
+        self.watch.forget(1024 + 2 * carriers.len(), there);
+        self.carriers.forget_names(self.watch.asked_before());
+    }
+
+    /// A file got a backup's name. If no listing showed it there, it is gone again.
+    fn appeared(
+        &mut self,
+        (folder, role): (FolderId, Role),
+        name: OsString,
+        asked: &mut Asked,
+        look: &mut Look<D::File>,
+    ) {
+        let known = self.knows(folder, &role, asked);
+        let stood = self.watch.stands(folder, &role);
+        if stood && !role.packed() {
+            // The one that is overwritten was the live file, which mustn't get a later name: one
+            // name too many costs an alarm, one too few would hide a loss.
+            self.name_vanished_live(&role, &name);
+            // Whether it was ever held under this name, or the other, can't be told.
+            look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
+        } else if !known && (role.packed() || !self.name_vanished_live(&role, &name)) {
+            let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
+            self.carriers.report((folder, role), name, newer, self.now);
+        }
+    }
+
+    /// Whether a file of this name, or the plain file of it, was listed or is archived.
+    fn knows(&self, folder: FolderId, role: &Role, asked: &mut Asked) -> bool {
+        let plain = role.plain();
+        if [role, &plain].iter().any(|role| self.carriers.showed(folder, role)) {
+            return true;
+        }
+        let archived = asked.archived.get_or_insert_with(|| {
+            let names = self.accounts.briefs().filter(|account| account.begun);
+            names.filter_map(|account| self.family.role(account.name)).collect()
+        });
+        archived.contains(role) || archived.contains(&plain)
+    }
+
+    /// The live file that a listing missed was renamed first, whatever happened later.
+    fn name_vanished_live(&mut self, role: &Role, name: &OsStr) -> bool {
+        let since = self.watch.asked_before();
+        let Some(id) = self.carriers.vanished_live() else { return false };
+        // Listed first amid what was reported, it may stand behind the file of that name.
+        if self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since) {
+            self.carriers.set_removed(id);
+            return false;
+        }
+        self.carriers.set_unseen(id);
+        self.rename_vanished(id, role, name);
+        true
+    }
+
+    /// A compressed copy of a vanished live file tells what that was renamed to.
+    pub(super) fn name_by_copy(&mut self, id: u64, file: FileId) {
+        let Some(copy) = self.carriers.get(id).filter(|copy| copy.is_copy(file)) else { return };
+        let Some(source) = self.accounts.get(&file).and_then(|account| account.carrier()) else {
+            return;
+        };
+        let Some(carrier) = self.carriers.get(source) else { return };
+        let vanished = !self.carriers.is_listed(carrier) && *carrier.age() == Age::Live;
+        if vanished && copy.age().is_unique() {
+            let (role, name) = (copy.role().clone(), copy.name().to_owned());
+            self.rename_vanished(source, &role, &name);
+        }
+    }
+
+    fn rename_vanished(&mut self, id: u64, role: &Role, name: &OsStr) {
+        self.carriers.rename_vanished(id, role, name, self.now);
+        self.rename_account(id);
+    }
+
+    /// The file that an account reads from has another name now.
+    pub(super) fn rename_account(&mut self, id: u64) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        if let State::Active(file) = carrier.state() {
+            self.accounts.change(&file, |account| account.rename(carrier.name()));
+        }
+    }
+
+    /// After a time without reports: is anything there that was there before?
+    pub(super) fn settle_unseen(&mut self, look: &mut Look<D::File>) {
+        self.watch.begin_settling();
+        let Some(blind) = self.watch.blind().filter(|_| self.directory.is_listed()) else { return };
+        if self.in_common(blind.listing) {
+            return self.watch.sighted();
+        }
+        let fresh = || self.carriers.open().filter(|(_, c)| c.first_listing() > blind.listing);
+        // An empty file says nothing yet, nor does an empty directory: the next may be being made.
+        let done = self.carriers.all().any(|c| c.done && c.listing > blind.listing && c.size > 0);
+        let empty = !done && fresh().all(|(_, c)| c.size() == 0);
+        let unsure = fresh().any(|(_, c)| {
+            let unread = matches!(c.state(), State::Unread | State::Identified(_));
+            let waits = self.carriers.is_listed(c) && !c.is_held();
+            c.pending() || waits || (unread && c.packed())
+        });
+        let listed = self.directory.listed_now();
+        look.more |= listed && !empty && (!unsure || self.draining());
+        let unsure = unsure || empty;
+        if unsure && self.now - blind.since < self.settings.linger {
+            return;
+        }
+        if !listed || self.watch.missed() < MISSES {
+            return;
+        }
+        self.watch.breaks();
+        look.more = true;
+        look.gaps.push(Gap {
+            file: None,
+            name: self.family.live(),
+            start: None,
+            end: None,
+            anchor: None,
+            reason: GapReason::Unseen,
+        });
+    }
+
+    /// Whether something is listed that was there in this listing, or before.
+    fn in_common(&self, before: u64) -> bool {
+        // Where nothing is archived, what was there before is what the first listing showed, or
+        // what was listed once and has vanished.
+        let first = !self.accounts.any_begun();
+        let known = !first || self.carriers.all().any(|c| c.listing <= before || !c.listed);
+        if !known || self.carriers.some_done(before) {
+            return true;
+        }
+        let seen = if first { before.max(1) } else { before };
+        self.carriers.open().filter(|(_, c)| self.carriers.is_listed(c)).any(|(_, c)| {
+            c.first_listing() <= before || self.shows_begun(c) || self.was_plain(c, seen)
+        }) || self.carriers.all().any(|c| {
+            c.done && c.listed && c.role.packed() && self.had_plain(c.folder, c.role, seen, None)
+        })
+    }
+
+    /// Whether the carrier is what a file became that was there in a listing up to `seen`.
+    fn was_plain(&self, carrier: &Carrier<D::File>, seen: u64) -> bool {
+        // Its plain file is held, or its stamp tells: stamps don't come twice.
+        let copied = match carrier.state() {
+            State::Standby(file, _) => self.accounts.get(&file).and_then(|a| a.carrier()),
+            _ => None,
+        };
+        self.had_plain(carrier.folder(), carrier.role(), seen, copied)
+    }
+
+    fn had_plain(&self, folder: FolderId, role: &Role, seen: u64, copied: Option<u64>) -> bool {
+        let gone = |c: crate::carriers::Seen<'_>| c.listing <= seen && !c.listed;
+        let copied = copied.and_then(|id| self.carriers.seen(id)).is_some_and(gone);
+        let stamped = role.packed() && role.age.is_unique();
+        copied || (stamped && self.carriers.of_age(folder, &role.age).any(gone))
+    }
+
+    /// Whether the reports of what happened before the file was listed first are still to come.
+    pub(super) fn unreported(&self, carrier: &Carrier<D::File>) -> bool {
+        self.watch.unreported(carrier.first_listing())
+    }
+}

@@ -1,0 +1,149 @@
+//! What can be let go of: descriptors, deleted files that hold a disk, finished accounts.
+
+use std::collections::BTreeSet;
+
+use auditseal_format::Time;
+
+use super::Follower;
+use crate::carriers::{Carrier, State};
+use crate::disk::Disk;
+use crate::types::{FileId, Gap, GapReason, Look};
+
+impl<D: Disk> Follower<D> {
+    /// Closes descriptors that nothing more is expected of.
+    pub(super) fn release(&mut self, look: &mut Look<D::File>) {
+        for id in self.carriers.held(|carrier| !carrier.pending()) {
+            let Some(carrier) = self.carriers.get(id) else { continue };
+            let done = match carrier.state() {
+                State::Active(file) => self.settled(carrier) && self.lingered(carrier, &file),
+                State::Unread => carrier.size() == 0 && self.over(carrier),
+                _ => false,
+            };
+            if done {
+                self.let_go(id);
+            }
+        }
+        self.keep_budget(look);
+        self.prune();
+        for folder in self.carriers.spent() {
+            self.disk.leave(folder);
+        }
+    }
+
+    fn lingered(&self, carrier: &Carrier<D::File>, file: &FileId) -> bool {
+        let since = self.accounts.get(file).map_or(0, |account| account.final_since());
+        let quiet = self.now - since.max(carrier.since()) >= self.settings.linger;
+        // Nobody appends to a compressed file.
+        carrier.packed() || quiet
+    }
+
+    /// Whether closing the carrier loses nothing that is known.
+    fn settled(&self, carrier: &Carrier<D::File>) -> bool {
+        match carrier.state() {
+            State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
+                account.is_final()
+                    && account.is_committed()
+                    && (carrier.packed() || carrier.size() <= account.taken())
+            }),
+            State::Unread => carrier.size() == 0,
+            State::Identified(_) => false,
+            State::Standby(file, _) => carrier.is_copy(file),
+        }
+    }
+
+    fn let_go(&mut self, id: u64) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let begun = self.shows_begun(carrier);
+        if let State::Active(file) = carrier.state() {
+            self.accounts.change(&file, crate::accounts::Account::detach);
+            self.accounts.close(&file);
+        }
+        self.carriers.let_go(id, begun);
+    }
+
+    /// Whether one more descriptor may be held; closes one that only lingers, if need be.
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.carriers.held_count() < self.settings.limits.open {
+            return true;
+        }
+        let lingering = |c: &Carrier<D::File>| matches!(c.state(), State::Active(_));
+        let spare = self.carriers.held(|c| lingering(c) && self.settled(c));
+        let oldest = spare.into_iter().min_by_key(|id| self.carriers.get(*id).map(Carrier::order));
+        oldest.map(|id| self.let_go(id)).is_some()
+    }
+
+    /// Unlinked files hold disk that etcd needs. Past the budget the oldest is closed: first those
+    /// that only linger, then, with a gap, those that are read too slowly.
+    fn keep_budget(&mut self, look: &mut Look<D::File>) {
+        let bytes = self.unlinked_bytes();
+        if bytes == 0 {
+            return;
+        }
+        let spared = bytes.saturating_sub(self.lacking());
+        let budget = self.settings.max_unlinked_bytes.min(spared);
+        while self.unlinked_bytes() > budget {
+            let mut unlinked = self.carriers.held(Carrier::unlinked);
+            unlinked.sort_by_key(|id| self.carriers.get(*id).map(Carrier::order));
+            let settled = |id: &u64| self.carriers.get(*id).is_some_and(|c| self.settled(c));
+            let settled = unlinked.iter().copied().find(settled);
+            let Some(id) = settled.or(unlinked.first().copied()) else { return };
+            if settled.is_none() {
+                self.abandon(id, look);
+            }
+            self.let_go(id);
+        }
+    }
+
+    pub(super) fn unlinked_bytes(&self) -> u64 {
+        self.carriers.all_held().filter(|c| c.unlinked()).map(Carrier::size).sum()
+    }
+
+    /// Bytes by which the disk has less free than it is to have.
+    fn lacking(&mut self) -> u64 {
+        let Some(room) = self.disk.room() else { return 0 };
+        // A small disk of the log's own would never have as much as a large one that is etcd's too.
+        let floor = self.settings.min_free_bytes.min(room.all / 20);
+        floor.saturating_sub(room.free)
+    }
+
+    /// Gives up a file that isn't read to its end.
+    fn abandon(&mut self, id: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let size = (!carrier.packed()).then_some(carrier.size());
+        match carrier.state() {
+            State::Active(file) => {
+                let Some(account) = self.accounts.get(&file) else { return };
+                if size != Some(account.taken()) {
+                    // A compressed copy may hold the rest; the gap follows unless one does.
+                    self.lose(file, GapReason::Budget, size);
+                } else if !account.is_final() {
+                    self.close(file, look);
+                }
+            }
+            State::Unread | State::Identified(_) => {
+                let name = carrier.name().to_owned();
+                look.gaps.push(Gap::unidentified(name, size, GapReason::Budget));
+            }
+            State::Standby(..) => {}
+        }
+    }
+
+    /// Forgets finished files, the oldest first. A year's would take more memory than all else,
+    /// and one whose backup is still there would be taken again: as a whole, into a locked bucket.
+    fn prune(&mut self) {
+        if self.accounts.len() <= self.prune_above {
+            return;
+        }
+        let listed = self.carriers.all().filter(|c| c.listed);
+        let there: BTreeSet<Time> = listed.filter_map(|c| c.role.rotated()).collect();
+        let held: BTreeSet<FileId> =
+            self.carriers.open().filter_map(|(_, c)| c.state().file()).collect();
+        let family = &self.family;
+        self.accounts.prune(self.settings.limits.finals, |account| {
+            held.contains(&account.file)
+                || family.rotated(account.name).is_some_and(|at| there.contains(&at))
+        });
+        // What is left may be there for long: not at each look again.
+        self.prune_above = self.accounts.len() + self.settings.limits.finals;
+    }
+}

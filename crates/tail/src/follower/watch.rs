@@ -1,0 +1,160 @@
+//! What was reported of the directory, and when nobody looked.
+//!
+//! A listing shows what is there, not what was. Two things tell of the rest. While the directory
+//! is watched, the name that every rotated file gets is reported, once, and lumberjack never gives
+//! a name twice but within one millisecond, when the second file overwrites the first: a name that
+//! no listing showed, or that comes again, is a file that is gone. And where reports are
+//! missing (no watch, lost events, the time between two runs), two views of the directory must
+//! have a file in common: the oldest backups are deleted first, so whatever was written after that
+//! file is still there. If they have none, nobody can say what stood between them.
+
+use std::collections::BTreeSet;
+
+use crate::disk::FolderId;
+use crate::names::Role;
+use crate::types::{Notice, Notices};
+
+/// What was reported, and since when nothing was.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Names that files were reported to have got, and not to have lost again.
+    stand: BTreeSet<(FolderId, Role)>,
+    /// Reported, and not compared with a listing yet.
+    reported: Vec<Notice>,
+    /// Listings there had been when reports were last handed in; `None`: they never are.
+    asked: Option<u64>,
+    /// The same, of the time before: from then on happened what was reported last.
+    asked_before: u64,
+    /// Reports were lost since the last listing.
+    deaf: bool,
+    /// Something happened to names since the last listing.
+    changed: bool,
+    blind: Option<Blind>,
+    /// The last listing before the time that this look found files to be missing of.
+    broken: Option<u64>,
+}
+
+/// A time without reports.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blind {
+    pub(super) since: u64,
+    /// What later listings show first is new.
+    pub(super) listing: u64,
+    /// Looks in a row that found nothing in common.
+    pub(super) misses: u8,
+}
+
+/// What calls for a listing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    /// Names changed, or nobody ever says whether they did.
+    pub(super) names: bool,
+    /// Nobody knows whether they did.
+    pub(super) lost: bool,
+}
+
+impl Watch {
+    /// Time begins.
+    pub(super) fn started(&mut self, now: u64) {
+        if let Some(blind) = &mut self.blind {
+            blind.since = now;
+        }
+    }
+
+    /// Takes in what was reported; `listings`: those made so far; `began`: something is known that
+    /// could be missing.
+    pub(super) fn notice(&mut self, notices: Notices, listings: u64, began: bool, now: u64) {
+        self.changed |= notices.changed || !notices.events.is_empty();
+        self.reported.extend(notices.events);
+        self.deaf |= notices.lost;
+        if notices.lost && began {
+            self.blinded(listings, now);
+        }
+        self.asked_before = self.asked.unwrap_or(listings);
+        self.asked = Some(listings);
+    }
+
+    /// What came and went since the last listing is not known.
+    pub(super) fn blinded(&mut self, listings: u64, now: u64) {
+        // What listings showed since then, may already be what came after what is missing.
+        let listing = self.asked.unwrap_or(listings);
+        self.blind.get_or_insert(Blind { since: now, listing, misses: 0 });
+    }
+
+    pub(super) fn news(&self) -> News {
+        News { names: self.changed || self.asked.is_none(), lost: self.deaf }
+    }
+
+    /// What was reported since the last listing, and whether more may have happened: it is compared
+    /// with a listing now.
+    pub(super) fn take_reported(&mut self) -> (Vec<Notice>, bool) {
+        self.changed = false;
+        (std::mem::take(&mut self.reported), std::mem::take(&mut self.deaf))
+    }
+
+    /// A file got this name. Returns whether another one had it, as far as was reported.
+    pub(super) fn stands(&mut self, folder: FolderId, role: &Role) -> bool {
+        !self.stand.insert((folder, role.clone()))
+    }
+
+    /// The file of this name was deleted.
+    pub(super) fn falls(&mut self, folder: FolderId, role: &Role) {
+        self.stand.remove(&(folder, role.clone()));
+    }
+
+    /// Forgets names whose deletion nobody reported, once they outnumber what is there.
+    pub(super) fn forget(&mut self, most: usize, there: impl Fn(FolderId, &Role) -> bool) {
+        if self.stand.len() > most {
+            self.stand.retain(|(folder, role)| there(*folder, role));
+        }
+    }
+
+    /// From this listing on happened what was reported last.
+    pub(super) fn asked_before(&self) -> u64 {
+        self.asked_before
+    }
+
+    /// Whether the reports of what happened before a file was listed first are still to come.
+    pub(super) fn unreported(&self, first_listing: u64) -> bool {
+        self.asked.is_some_and(|asked| first_listing > asked)
+    }
+
+    /// Whether a time without reports isn't settled yet.
+    pub(super) fn is_blind(&self) -> bool {
+        self.blind.is_some()
+    }
+
+    /// The time without reports.
+    pub(super) fn blind(&self) -> Option<Blind> {
+        self.blind
+    }
+
+    /// A look begins to settle it.
+    pub(super) fn begin_settling(&mut self) {
+        self.broken = None;
+    }
+
+    /// Nothing is missing of the time without reports.
+    pub(super) fn sighted(&mut self) {
+        self.blind = None;
+    }
+
+    /// One more look found nothing in common.
+    pub(super) fn missed(&mut self) -> u8 {
+        self.blind.as_mut().map_or(0, |blind| {
+            blind.misses += 1;
+            blind.misses
+        })
+    }
+
+    /// Files are missing of the time without reports.
+    pub(super) fn breaks(&mut self) {
+        self.broken = self.blind.take().map(|blind| blind.listing);
+    }
+
+    /// What was listed first after this listing has to wait: something that stood before it may be
+    /// missing.
+    pub(super) fn barrier(&self) -> Option<u64> {
+        self.blind.map(|blind| blind.listing).or(self.broken)
+    }
+}
