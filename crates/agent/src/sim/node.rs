@@ -112,7 +112,8 @@ impl Sim {
         let mut past = self.runtime.block_on(past(&spool, &asking)).unwrap();
         past.start.reanchor = pass.or(past.start.reanchor);
         let unsent = past.start.spooled.len();
-        let settings = Settings { max_open: 24, ..Settings::default() };
+        let limits = Limits { open: 24, ..Limits::default() };
+        let settings = Settings { limits, ..Settings::default() };
         let follower = Follower::new(family, self.disk.clone(), past.history, settings);
         let config = Self::config();
         let (compression, now) = (Compression::default(), self.now());

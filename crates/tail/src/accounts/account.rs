@@ -69,9 +69,9 @@ pub(crate) struct Account {
     /// The file was cut here, above `taken`: what is before is still good, what was after is lost.
     cut: Option<u64>,
     trouble: Option<Trouble>,
-    /// It was truncated, and goes on in a copy: bytes written after copying are lost. The gap
-    /// follows the copy's end.
-    owes: bool,
+    /// Why bytes are lost of which the gap is still to come, behind the file's end: it was truncated
+    /// and goes on in a copy, or a file that differs from it took its name.
+    owes: Option<GapReason>,
 }
 
 impl Account {
@@ -97,7 +97,7 @@ impl Account {
             clean: 0,
             cut: None,
             trouble: None,
-            owes: false,
+            owes: None,
         }
     }
 
@@ -129,12 +129,7 @@ impl Account {
         self.taken
     }
 
-    /// The anchor there.
-    pub(crate) fn anchor(&self) -> Anchor {
-        self.anchor
-    }
-
-    /// Both.
+    /// That, and the anchor there.
     pub(crate) fn mark(&self) -> Mark {
         (self.taken, self.anchor)
     }
@@ -230,9 +225,19 @@ impl Account {
         self.trouble.take()
     }
 
-    /// Whether bytes are lost of which the gap is still to come.
-    pub(crate) fn settle_debt(&mut self) -> bool {
-        std::mem::take(&mut self.owes)
+    /// Why bytes are lost of which the gap is still to come.
+    pub(crate) fn settle_debt(&mut self) -> Option<GapReason> {
+        self.owes.take()
+    }
+
+    /// Whether a gap is still to come behind the file's end.
+    pub(super) fn owes(&self) -> bool {
+        self.owes.is_some()
+    }
+
+    /// Behind the file's end stands a gap.
+    pub(crate) fn owe(&mut self, reason: GapReason) {
+        self.owes.get_or_insert(reason);
     }
 
     pub(crate) fn rename(&mut self, name: &OsStr) {
@@ -247,7 +252,8 @@ impl Account {
     /// It reads from this carrier from now on; `whole`: the carrier has nothing new.
     pub(crate) fn attach(&mut self, carrier: u64, head: Head, whole: bool, now: u64) {
         self.carrier = Some(carrier);
-        self.owes |= self.lost.take().is_some_and(|lost| lost.reason == GapReason::Truncated);
+        let lost = self.lost.take().map(|lost| lost.reason);
+        self.owes = self.owes.or(lost.filter(|reason| *reason == GapReason::Truncated));
         self.cut = None;
         self.final_ &= whole;
         self.final_since = now;
@@ -312,7 +318,7 @@ impl Account {
     /// A gap covers what is lost of it.
     pub(crate) fn own_up(&mut self) {
         self.lost = None;
-        self.owes = false;
+        self.owes = None;
     }
 
     /// Notes account for it up to here.

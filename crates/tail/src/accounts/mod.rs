@@ -34,7 +34,8 @@ impl Finished {
         let over = account.final_
             && account.is_committed()
             && account.carrier.is_none()
-            && account.lost.is_none();
+            && account.lost.is_none()
+            && !account.owes();
         if !over {
             return None;
         }

@@ -381,6 +381,11 @@ impl<F: DiskFile> Carrier<F> {
         self.proved.map(|(_, length)| length)
     }
 
+    /// Whether some of it was proved to be a part of what `file`'s account takes or took.
+    pub(crate) fn proved_of(&self, file: FileId) -> bool {
+        self.proved.is_some_and(|(of, _)| of == file)
+    }
+
     /// Whether all of it is proved to be a part of what `file`'s account takes or took.
     pub(crate) fn is_copy(&self, file: FileId) -> bool {
         // A compressed file's length isn't its size; it is proved whole or not at all.

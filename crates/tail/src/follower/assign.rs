@@ -4,7 +4,7 @@ use std::io;
 
 use super::{Follower, proves};
 use crate::accounts::Mark;
-use crate::carriers::{Carrier, State};
+use crate::carriers::{Carrier, Standing, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, anchor_at};
 use crate::types::{FileId, GapReason, Look};
@@ -20,6 +20,17 @@ enum Verdict {
     /// Not known in this look.
     Pending,
     Different,
+}
+
+/// What becomes of a copy of a file that an account reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Succession {
+    /// It waits for that file to be done.
+    Waits,
+    /// It has taken that one's name, and holds all of it and more: the account goes on in it.
+    GoesOn,
+    /// It has taken that one's name, and differs from it where something was sealed.
+    Diverges,
 }
 
 impl<D: Disk> Follower<D> {
@@ -43,12 +54,21 @@ impl<D: Disk> Follower<D> {
             return Ok(());
         }
         for file in busy {
-            if self.agrees(id, head, file, look)? {
-                if let Some(carrier) = self.carriers.get_mut(id) {
-                    carrier.stand_by(file, head);
+            let agrees = self.agrees(id, head, file, look)?;
+            match self.succeeds(id, file)? {
+                _ if !agrees => self.replaces(id, file),
+                Succession::Diverges => self.replaces(id, file),
+                Succession::GoesOn => {
+                    self.hand_over(id, head, file);
+                    return Ok(());
                 }
-                self.name_by_copy(id, file);
-                return Ok(());
+                Succession::Waits => {
+                    if let Some(carrier) = self.carriers.get_mut(id) {
+                        carrier.stand_by(file, head);
+                    }
+                    self.name_by_copy(id, file);
+                    return Ok(());
+                }
             }
         }
         let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
@@ -111,7 +131,10 @@ impl<D: Disk> Follower<D> {
             return Ok(Verdict::Pending);
         };
         if carrier.is_copy(file) && carrier.proved().unwrap_or(0) <= taken {
-            return Ok(Verdict::Covered);
+            // A shorter copy that is still being made is held on to: let go of and grown, it would
+            // be another file.
+            let grows = carrier.is_live() && !self.draining() && carrier.size() < taken;
+            return Ok(if grows { Verdict::Pending } else { Verdict::Covered });
         }
         if carrier.packed() {
             return self.judge_packed(id, file, look);
@@ -127,6 +150,8 @@ impl<D: Disk> Follower<D> {
             && self.accounts.is_end(&file, (size, anchor))
         {
             Verdict::Covered
+        } else if live && size < taken && self.catches_up(carrier, &head, &file)? {
+            return Ok(Verdict::Pending);
         } else {
             Verdict::Different
         };
@@ -188,6 +213,86 @@ impl<D: Disk> Follower<D> {
             self.put_off(id);
         }
         Ok(verdict)
+    }
+
+    /// Whether a live file that is shorter than what was taken is a copy of it that is still being
+    /// made: as another file, it would be taken twice. One that was cut in place is not; nor is
+    /// one of which nothing but the first line is known to be the same.
+    fn catches_up(
+        &self,
+        carrier: &Carrier<D::File>,
+        head: &Head,
+        file: &FileId,
+    ) -> io::Result<bool> {
+        let account = self.accounts.get(file);
+        let lost = account.and_then(|account| account.lost());
+        if self.draining() || lost.is_some_and(|lost| lost.reason == GapReason::Truncated) {
+            return Ok(false);
+        }
+        if carrier.proved_of(*file) {
+            return Ok(true);
+        }
+        let taken = account.map_or(&[][..], |account| account.marks()).iter().copied();
+        let marks = taken.chain(self.accounts.marks(file));
+        let last = marks.filter(|mark| mark.0 > head.end && mark.0 <= carrier.size()).max();
+        let source = carrier.file();
+        match source.zip(last) {
+            Some((source, mark)) => proves(&*source, Some(mark)),
+            None => Ok(false),
+        }
+    }
+
+    /// What becomes of a copy of the file that `file`'s account reads from, which somebody renamed
+    /// over it as mirrors do.
+    fn succeeds(&self, id: u64, file: FileId) -> io::Result<Succession> {
+        let Some(account) = self.accounts.get(&file) else { return Ok(Succession::Waits) };
+        let old = account.carrier().and_then(|old| self.carriers.get(old));
+        let Some((old, new)) = old.zip(self.carriers.get(id)) else {
+            return Ok(Succession::Waits);
+        };
+        let over = self.carriers.is_listed(new) && !self.carriers.is_listed(old);
+        let grown = new.size() > old.size();
+        if !over || !grown || old.packed() || new.packed() {
+            return Ok(Succession::Waits);
+        }
+        let Some((source, before)) = new.file().zip(old.file()) else {
+            return Ok(Succession::Waits);
+        };
+        let end = anchor_at(&*before, old.size())?.map(|anchor| (old.size(), anchor));
+        let sealed = self.accounts.marks(&file);
+        for mark in account.marks().iter().copied().chain(sealed).chain(end) {
+            if !proves(&*source, Some(mark))? {
+                return Ok(Succession::Diverges);
+            }
+        }
+        Ok(Succession::GoesOn)
+    }
+
+    /// The account goes on in the copy. The file that it read from is held for a while, as a copy
+    /// itself: should somebody write to it yet, they differ.
+    fn hand_over(&mut self, id: u64, head: Head, file: FileId) {
+        if let Some(old) = self.accounts.get(&file).and_then(|account| account.carrier())
+            && let Some(carrier) = self.carriers.get_mut(old)
+        {
+            carrier.prove(file, carrier.size());
+            carrier.stand_by(file, head);
+        }
+        self.attach(id, head, file);
+    }
+
+    /// A file that begins like the account's and goes on otherwise has taken the live name: it is
+    /// archived as another one, and the archive says that the first was replaced.
+    fn replaces(&mut self, id: u64, file: FileId) {
+        let old = self.accounts.get(&file).and_then(|account| account.carrier());
+        let Some((old, new)) =
+            old.and_then(|old| self.carriers.get(old)).zip(self.carriers.get(id))
+        else {
+            return;
+        };
+        let over = new.is_live() && !self.carriers.is_listed(old);
+        if over && old.standing() == Standing::Deleted {
+            self.accounts.change(&file, |account| account.owe(GapReason::Replaced));
+        }
     }
 
     /// Whether the carrier holds the same bytes as the one that `file`'s account reads from. What

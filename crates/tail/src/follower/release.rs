@@ -17,7 +17,12 @@ impl<D: Disk> Follower<D> {
             let done = match carrier.state() {
                 State::Active(file) => self.settled(carrier) && self.lingered(carrier, &file),
                 State::Unread => carrier.size() == 0 && self.over(carrier),
-                _ => false,
+                // A mirror leaves one behind each time that it renames a new copy over the log.
+                State::Standby(file, _) => {
+                    let quiet = self.now - carrier.since() >= self.settings.linger;
+                    quiet && !self.carriers.is_listed(carrier) && carrier.is_copy(file)
+                }
+                State::Identified(_) => false,
             };
             if done {
                 self.let_go(id);

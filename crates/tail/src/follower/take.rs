@@ -7,7 +7,7 @@ use crate::accounts::Mark;
 use crate::carriers::{Carrier, State};
 use crate::content::Content;
 use crate::disk::Disk;
-use crate::types::{FileId, GapReason, Look, Take};
+use crate::types::{FileId, Look, Take};
 
 impl<D: Disk> Follower<D> {
     /// Hands out takes in rotation order. Unlinked files come first without further ado: backups
@@ -98,10 +98,10 @@ impl<D: Disk> Follower<D> {
         });
         let owes = self.accounts.change(&file, |account| {
             account.take(mark, final_, now);
-            final_ && account.settle_debt()
+            if final_ { account.settle_debt() } else { None }
         });
-        if owes == Some(true) {
-            self.gap(&file, (None, None), GapReason::Truncated, look);
+        if let Some(reason) = owes.flatten() {
+            self.gap(&file, (None, None), reason, look);
         }
     }
 
