@@ -162,10 +162,9 @@ impl<F: DiskFile> Carrier<F> {
 
     pub(crate) fn hold(&mut self, file: F) {
         let file = Arc::new(file);
-        let content = if self.role.packed() {
-            Content::gzip(Arc::clone(&file))
-        } else {
-            Content::plain(Arc::clone(&file))
+        let content = match self.role.codec {
+            Some(codec) => Content::packed(codec, Arc::clone(&file)),
+            None => Content::plain(Arc::clone(&file)),
         };
         self.held = Some(Held { file, content: Arc::new(content), unpack: None, passed: None });
     }
@@ -180,9 +179,10 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The decoder, from the front if there is none.
     pub(crate) fn unpack(&mut self) -> Option<&mut Unpack<F>> {
+        let codec = self.role.codec?;
         let held = self.held.as_mut()?;
         let file = &held.file;
-        Some(held.unpack.get_or_insert_with(|| Unpack::new(Arc::clone(file))))
+        Some(held.unpack.get_or_insert_with(|| Unpack::new(codec, Arc::clone(file))))
     }
 
     /// Lets go of the decoder and its memory.

@@ -177,6 +177,7 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
         let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
+        let reason = self.damage(id);
         let mut work = self.work;
         let (Some(carrier), Some(account)) = (self.carriers.get_mut(&id), self.accounts.get(&file))
         else {
@@ -204,7 +205,7 @@ impl<D: Disk> Follower<D> {
             // It is the same file as far as it can be read, and that far it was taken.
             Skip::Ended if damaged => {
                 if let Some(lost) = self.accounts.get_mut(&file).and_then(|a| a.lost.as_mut()) {
-                    lost.reason = GapReason::GzipDamaged;
+                    lost.reason = reason;
                 }
                 Verdict::Covered
             }

@@ -67,11 +67,16 @@ impl<D: Disk> Follower<D> {
         let content = Arc::new(Content::memory(start, bytes));
         self.emit(file, mark, last, unterminated, content, look);
         if last && end != Some(End::Whole) {
-            self.gap(&file, None, GapReason::GzipDamaged, look);
+            self.gap(&file, None, self.damage(id), look);
         } else if last {
             self.fall_short(id, file, look);
         }
         Ok(())
+    }
+
+    /// Why bytes are lost that can't be had of a compressed file.
+    pub(super) fn damage(&self, id: u64) -> GapReason {
+        self.carriers.get(&id).map_or(GapReason::Undecodable, |carrier| carrier.role.damaged())
     }
 
     /// Brings the decoder to where the account stands, and proves that it is the same file.
@@ -110,7 +115,7 @@ impl<D: Disk> Follower<D> {
         let over = self.carriers.get(&id).is_some_and(|carrier| self.over(carrier));
         if over {
             // It ends before what was taken of it once: nothing is left to take.
-            self.detach(id, GapReason::GzipDamaged, None);
+            self.detach(id, self.damage(id), None);
             look.more = true;
         }
         self.with_carrier(id, |carrier| carrier.pending = true);
@@ -129,6 +134,7 @@ impl<D: Disk> Follower<D> {
     ) -> io::Result<()> {
         let Some(carrier) = self.carriers.get_mut(&id) else { return Ok(()) };
         let Some(source) = carrier.file() else { return Ok(()) };
+        let Some(codec) = carrier.role.codec else { return Ok(()) };
         let Some(unpack) = carrier.unpack() else { return Ok(()) };
         unpack.skip_line()?;
         let mark = (unpack.at(), unpack.anchor());
@@ -139,10 +145,10 @@ impl<D: Disk> Follower<D> {
             return self.wait_for_gzip(id, file, look);
         }
         *left = 0;
-        let content = Arc::new(Content::gzip(source));
+        let content = Arc::new(Content::packed(codec, source));
         self.emit(file, mark, unterminated, unterminated, content, look);
         if unterminated && damaged {
-            self.gap(&file, None, GapReason::GzipDamaged, look);
+            self.gap(&file, None, self.damage(id), look);
         } else if unterminated {
             self.fall_short(id, file, look);
         }

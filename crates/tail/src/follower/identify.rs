@@ -8,7 +8,7 @@ use crate::carrier::{Standing, State};
 use crate::disk::{Disk, DiskFile};
 use crate::names::Age;
 use crate::scan::{Head, HeadScan, Progress, STEP, advance};
-use crate::types::{Gap, GapReason, Look};
+use crate::types::{Gap, Look};
 use crate::unpack::End;
 
 impl<D: Disk> Follower<D> {
@@ -157,6 +157,7 @@ impl<D: Disk> Follower<D> {
     /// Not even the first line of a compressed file can be had: a crash left it empty or cut short,
     /// or it is no gzip file at all.
     fn headless(&mut self, id: u64, scan: &HeadScan, look: &mut Look<D::File>) {
+        let reason = self.damage(id);
         let Some(carrier) = self.carriers.get_mut(&id) else { return };
         let (name, age) = (carrier.name.clone(), carrier.role.age.clone());
         // Stamps don't come twice, so a file of that stamp is this one; numbers do.
@@ -175,7 +176,7 @@ impl<D: Disk> Follower<D> {
         let orphan = orphan.copied();
         if let Some(lost) = orphan.and_then(|file| self.accounts.get_mut(&file)?.lost.as_mut()) {
             // Its own gap says from where on.
-            lost.reason = GapReason::GzipDamaged;
+            lost.reason = reason;
         }
         if known.is_none() && orphan.is_none() && scan.at() > 0 {
             carrier.state = State::Identified(scan.finish());
@@ -187,7 +188,7 @@ impl<D: Disk> Follower<D> {
             self.fall_short(id, file, look);
         }
         if known.is_none() && orphan.is_none() {
-            look.gaps.push(Gap::unidentified(name, None, GapReason::GzipDamaged));
+            look.gaps.push(Gap::unidentified(name, None, reason));
         }
     }
 }

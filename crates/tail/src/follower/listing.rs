@@ -310,7 +310,7 @@ fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
 fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
     let (before, after) = (&placeholder.role, &held.role);
     placeholder.key == held.key
-        && before.gzip == after.gzip
+        && before.codec == after.codec
         && placeholder.size <= held.size
         && (before.age == after.age || before.age.becomes(&after.age))
 }
