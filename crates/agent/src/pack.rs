@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auditseal_format::{Anchor, Compression, PackError, Packer, PackerTools, RangeFacts, hash};
 use auditseal_shipper::{Job, PackedJob, Part, Take};
-use auditseal_tail::{DiskFile, ReadError};
+use auditseal_tail::{DiskFile, GapReason, ReadError};
 
 /// What reads a take's bytes.
 type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
@@ -146,7 +146,7 @@ fn read<F: DiskFile>(
     match again(|| content.read_at(at, buffer)) {
         Ok(0) => Err(TRUNCATED),
         Ok(n) => Ok(n),
-        Err(ReadError::Gzip(_)) => Err("gzip-damaged"),
+        Err(ReadError::Damaged(damage)) => Err(GapReason::of_damaged(damage.codec).word()),
         Err(ReadError::Io(_)) => Err("unreadable"),
     }
 }

@@ -1,6 +1,6 @@
 //! Looking at the machine that a source is on, and changing nothing.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -64,18 +64,25 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     let real = fs::canonicalize(&path).ok();
     facts.mounted = mounts.zip(real).map(|(mounts, real)| is_mount(&mounts, &real));
     let mut readable = Vec::new();
-    for name in backups(directory, &family) {
+    for name in names(directory) {
+        if family.related(&name) {
+            facts.related.push(shown(&name));
+        }
+        if !family.has(&name) || name == family.live() {
+            continue;
+        }
         let file = directory.join(&name);
         facts.rotations.extend(family.rotated(&name).map(|at| at.micros()));
-        let name = name.to_string_lossy();
+        let packed = family.is_packed(&name);
         facts.backups.0 += 1;
-        facts.backups.1 += u64::from(name.ends_with(".gz"));
+        facts.backups.1 += u64::from(packed);
         match File::open(&file) {
-            Ok(_) if !name.ends_with(".gz") => readable.push(file),
+            Ok(_) if !packed => readable.push(file),
             Ok(_) => {}
-            Err(error) => facts.unreadable = Some(format!("{name}: {error}")),
+            Err(error) => facts.unreadable = Some(format!("{}: {error}", shown(&name))),
         }
     }
+    facts.related.sort_unstable();
     facts.rotations.sort_unstable();
     readable.sort();
     for file in readable.last().into_iter().chain([&path]) {
@@ -114,10 +121,15 @@ fn live(path: &Path) -> Result<(PathBuf, Family), String> {
     }
 }
 
-fn backups(directory: &Path, family: &Family) -> Vec<std::ffi::OsString> {
+fn names(directory: &Path) -> impl Iterator<Item = OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name());
-    names.filter(|name| family.has(name) && *name != family.live()).collect()
+    let files = entries.filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    files.map(|entry| entry.file_name())
+}
+
+/// A name as it may be shown: whoever may create files may call them anything.
+fn shown(name: &OsStr) -> String {
+    name.to_string_lossy().escape_debug().to_string()
 }
 
 fn sample(path: &Path, sample: &mut Sample) {
@@ -297,6 +309,38 @@ mod tests {
     }
 
     #[test]
+    fn files_that_nobody_archives_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let event = "{\"kind\":\"Event\"}\n";
+        for name in [
+            "audit.log",
+            "audit-2026-11-21T01-00-00.000.log.1.zst",
+            "audit.log-20261121.xz",
+            "audit.log.1000.bz2",
+            "audit.log.2",
+            "audit.log.bak",
+            "audit-old.log",
+            "audit.log.1.lz4",
+            "audit.log.x\u{1b}[2J",
+            "audit-policy.yaml",
+            "kube-apiserver.log",
+        ] {
+            fs::write(root.path().join(name), event).unwrap();
+        }
+        let host = Host { root: root.path().join("none"), ..Host::here(0) };
+        let checks = examine_source(&root.path().join("audit.log"), &host);
+        let siblings = checks.iter().find(|check| check.check == "siblings").unwrap();
+        assert_eq!(siblings.status, Status::Warn);
+        assert_eq!(
+            siblings.found,
+            "4 files look like this log's and aren't archived: audit-old.log, audit.log.1.lz4, audit.log.bak, and 1 more"
+        );
+        assert!(!format!("{checks:?}").contains('\u{1b}'));
+        let rotation = checks.iter().find(|check| check.check == "rotation").unwrap();
+        assert!(rotation.found.starts_with("4 backups, 3 compressed"), "{}", rotation.found);
+    }
+
+    #[test]
     fn a_machine_is_looked_at() {
         let root = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
@@ -330,6 +374,7 @@ mod tests {
                 "{}",
                 found("content").found
             );
+            assert_eq!(found("siblings").status, Status::Pass);
             assert_eq!(found("policy-bodies").status, Status::Pass);
             assert_eq!(found("flag-mode").found, "blocking");
         }

@@ -10,6 +10,9 @@ use crate::policy::{self, Policy};
 pub use crate::sample::Sample;
 use crate::units::{size, span};
 
+/// Files named of those that look like the log's and aren't archived.
+const NAMED: usize = 3;
+
 /// What is known of a source.
 #[derive(Debug, Clone, Default)]
 pub struct SourceFacts {
@@ -25,6 +28,8 @@ pub struct SourceFacts {
     pub backups: (u64, u64),
     /// Backups that can't be read, with the reason for the first.
     pub unreadable: Option<String>,
+    /// Files that look like this log's and aren't, sorted; as they may be shown.
+    pub related: Vec<String>,
     /// This machine's time.
     pub now: i64,
     /// kube-apiserver's flags and where they were found, or why they weren't.
@@ -62,6 +67,7 @@ pub fn check(source: &SourceFacts) -> Vec<Check> {
     }
     checks.extend(source.mount());
     checks.extend(source.backups());
+    checks.push(source.siblings());
     checks.push(source.rotation());
     checks.push(source.logrotate());
     checks.extend(source.disk());
@@ -125,6 +131,27 @@ impl SourceFacts {
                 .why("what was rotated while auditseal was down is only there")
                 .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH"),
         )
+    }
+
+    fn siblings(&self) -> Check {
+        let name = "siblings";
+        let Some(example) = self.related.get(..self.related.len().min(NAMED)).filter(|e| !e.is_empty())
+        else {
+            return Check::pass(name, "each file that looks like this log's is archived");
+        };
+        let (count, named) = (self.related.len(), example.join(", "));
+        let files = if count == 1 {
+            "1 file looks like this log's and isn't".to_owned()
+        } else {
+            format!("{count} files look like this log's and aren't")
+        };
+        let more = match count - example.len() {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        Check::warn(name, format!("{files} archived: {named}{more}"))
+            .why("no rotation gives such names, so nobody can tell whose lines these are; when the file is deleted, they are gone")
+            .fix("if its lines are in no other file here, give it a name that rotation gives, such as audit.log.9 or audit.log.9.gz; else move it away")
     }
 
     /// The time from one rotation to the next, as the last few were.
@@ -295,12 +322,18 @@ mod tests {
     fn each_rule() {
         type Change = fn(&mut SourceFacts);
         let minutes: Change = |s| s.rotations = (0..5).map(|n| n * MINUTE).collect();
-        let table: [(Change, &str, Status, &str); 18] = [
+        let table: [(Change, &str, Status, &str); 19] = [
             (|s| s.live = Live::NotYet, "live", Status::Warn, "isn't there yet"),
             (|s| s.live = Live::Unreadable("denied".into()), "live", Status::Fail, "denied"),
             (|s| s.live = Live::Absent("gone".into()), "live", Status::Fail, "gone"),
             (|s| s.mounted = Some(true), "mount", Status::Fail, "single file"),
             (|s| s.unreadable = Some("x".into()), "backups", Status::Fail, "x"),
+            (
+                |s| s.related = vec!["audit.log.bak".into()],
+                "siblings",
+                Status::Warn,
+                "1 file looks like this log's and isn't archived: audit.log.bak",
+            ),
             (minutes, "rotation", Status::Fail, "every 60 s; each is deleted 10 minutes later"),
             (
                 |s| s.rotations = (0..5).map(|n| n * 60 * MINUTE).collect(),

@@ -7,6 +7,7 @@
 
 mod decode;
 mod file;
+mod foreign;
 mod frame;
 mod key;
 mod object;
@@ -21,6 +22,7 @@ pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
 pub use decode::{DecoderPool, PayloadDecoder, PayloadError};
 pub use file::{Anchor, FileId, FileName};
+pub use foreign::{ForeignError, ForeignFrames, ForeignStep};
 pub use frame::{MAX_SEAL_BLOCK, MAX_WINDOW_LOG, MIN_WINDOW_LOG};
 pub use key::ObjectKey;
 pub use object::{Fault, ObjectSeal, SealError, SealedBatch};

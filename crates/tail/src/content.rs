@@ -4,12 +4,13 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use auditseal_decompress::{Codec, Damage, Decoder, Error};
 use auditseal_merkle::hash;
 
 use crate::disk::DiskFile;
-use crate::gzip::{Gunzip, GzipDamage};
 use crate::names::Role;
 use crate::scan::{ANCHOR, STEP, anchor_at};
+use crate::stored::Stored;
 use crate::types::Anchor;
 
 /// Bytes of a file can't be read.
@@ -17,15 +18,15 @@ use crate::types::Anchor;
 pub enum ReadError {
     /// The disk's answer; it may be another one later.
     Io(io::Error),
-    /// The compressed file is cut short or corrupt.
-    Gzip(GzipDamage),
+    /// The compressed file is cut short or corrupt, or needs too much memory.
+    Damaged(Damage),
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "read source file: {error}"),
-            Self::Gzip(damage) => damage.fmt(f),
+            Self::Damaged(damage) => damage.fmt(f),
         }
     }
 }
@@ -34,7 +35,16 @@ impl std::error::Error for ReadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Gzip(_) => None,
+            Self::Damaged(_) => None,
+        }
+    }
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => Self::Io(error),
+            Error::Damaged(damage) => Self::Damaged(damage),
         }
     }
 }
@@ -44,7 +54,7 @@ pub struct Content<F>(Kind<F>);
 
 enum Kind<F> {
     Plain(Arc<F>),
-    Gzip { file: Arc<F>, decoder: Mutex<Option<Gunzip<F>>> },
+    Packed { file: Arc<F>, codec: Codec, decoder: Mutex<Option<Decoder<Stored<F>>>> },
     Memory { offset: u64, bytes: Vec<u8> },
 }
 
@@ -52,7 +62,7 @@ impl<F> fmt::Debug for Content<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             Kind::Plain(_) => "Content::Plain",
-            Kind::Gzip { .. } => "Content::Gzip",
+            Kind::Packed { .. } => "Content::Packed",
             Kind::Memory { .. } => "Content::Memory",
         })
     }
@@ -61,7 +71,10 @@ impl<F> fmt::Debug for Content<F> {
 impl<F: DiskFile> Content<F> {
     /// The bytes of a file of this role.
     pub(crate) fn of(file: Arc<F>, role: &Role) -> Self {
-        if role.packed() { Self::gzip(file) } else { Self::plain(file) }
+        match role.codec {
+            Some(codec) => Self::packed(codec, file),
+            None => Self::plain(file),
+        }
     }
 
     /// The bytes of a plain file.
@@ -69,9 +82,9 @@ impl<F: DiskFile> Content<F> {
         Self(Kind::Plain(file))
     }
 
-    /// The uncompressed bytes of a gzip file.
-    fn gzip(file: Arc<F>) -> Self {
-        Self(Kind::Gzip { file, decoder: Mutex::new(None) })
+    /// The uncompressed bytes of a compressed file.
+    fn packed(codec: Codec, file: Arc<F>) -> Self {
+        Self(Kind::Packed { file, codec, decoder: Mutex::new(None) })
     }
 
     /// Bytes already read, which stand at `offset` in the file.
@@ -93,11 +106,11 @@ impl<F: DiskFile> Content<F> {
                     other => return other.map_err(ReadError::Io),
                 }
             },
-            Kind::Gzip { file, decoder } => {
+            Kind::Packed { file, codec, decoder } => {
                 let mut slot = decoder.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut decoder = match slot.take() {
                     Some(decoder) if decoder.position() <= offset => decoder,
-                    _ => Gunzip::new(Arc::clone(file)),
+                    _ => Decoder::new(*codec, Stored::new(Arc::clone(file))),
                 };
                 // On an error the decoder isn't put back: its state is unknown then.
                 let read = read_forward(&mut decoder, offset, buf)?;
@@ -122,7 +135,7 @@ impl<F: DiskFile> Content<F> {
     pub fn data_after(&self, offset: u64) -> Result<u64, ReadError> {
         match &self.0 {
             Kind::Plain(file) => file.data_after(offset).map_err(ReadError::Io),
-            Kind::Gzip { .. } | Kind::Memory { .. } => Ok(offset),
+            Kind::Packed { .. } | Kind::Memory { .. } => Ok(offset),
         }
     }
 
@@ -136,8 +149,8 @@ impl<F: DiskFile> Content<F> {
                 Ok(anchor_at(&**file, offset).map_err(ReadError::Io)?.as_ref() == Some(anchor))
             }
             // A second decoder: the shared one stands after the payload, and would start over.
-            Kind::Gzip { file, .. } => {
-                let mut decoder = Gunzip::new(Arc::clone(file));
+            Kind::Packed { file, codec, .. } => {
+                let mut decoder = Decoder::new(*codec, Stored::new(Arc::clone(file)));
                 let first = offset.saturating_sub(ANCHOR as u64);
                 let mut bytes = Vec::with_capacity(ANCHOR);
                 let mut piece = [0; ANCHOR];
@@ -159,7 +172,7 @@ impl<F: DiskFile> Content<F> {
 
 /// Skips to `offset`, then reads once; 0 when the file ends before.
 fn read_forward<F: DiskFile>(
-    decoder: &mut Gunzip<F>,
+    decoder: &mut Decoder<Stored<F>>,
     offset: u64,
     buf: &mut [u8],
 ) -> Result<usize, ReadError> {
@@ -170,5 +183,5 @@ fn read_forward<F: DiskFile>(
             return Ok(0);
         }
     }
-    decoder.read(buf)
+    Ok(decoder.read(buf)?)
 }

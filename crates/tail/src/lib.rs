@@ -5,24 +5,27 @@
 //! [`Content`], once.
 
 mod accounts;
+mod age;
 mod carriers;
 mod content;
 mod disk;
 mod follower;
 pub mod fs;
-mod gzip;
 mod names;
 mod queue;
+mod related;
 mod scan;
+mod stamp;
+mod stored;
 mod throttle;
 mod types;
 mod unpack;
 mod watcher;
 
+pub use auditseal_decompress::{Codec, Damage, DamageKind};
 pub use content::{Content, ReadError};
 pub use disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat};
 pub use follower::Follower;
-pub use gzip::GzipDamage;
 pub use names::{Family, FamilyError, overlap};
 pub use throttle::Throttle;
 pub use types::{

@@ -1,82 +1,78 @@
 //! Which names in a directory belong to one log, and in which order they were written.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use auditseal_decompress::Codec;
 use auditseal_format::Time;
 
-/// Length of lumberjack's stamp, `2006-01-02T15-04-05.000`.
-const STAMP: usize = 23;
-const GZIP: &[u8] = b".gz";
+pub(crate) use crate::age::Age;
+use crate::stamp::{Stamp, number};
+use crate::types::GapReason;
 
-/// A log and its rotated siblings: the live file `<base><ext>`, lumberjack's backups
-/// `<base>-2006-01-02T15-04-05.000<ext>`, logrotate's `<base><ext>.N`, and both with `.gz`.
+/// A log and its rotated siblings, by the names that the field's programs give them.
+///
+/// For the live file `audit.log`, whose name Go's `filepath.Ext` splits into base and extension:
+///
+/// | name | who gives it |
+/// |---|---|
+/// | `audit-2026-01-02T15-04-05.000.log` | lumberjack: kube-apiserver |
+/// | `audit.log.N`, any N below 2³² | logrotate |
+/// | `audit.N.log` | logrotate with `extension .log` |
+/// | `audit.log-20261128`, `audit.log.20261128` and with other times | logrotate with `dateext` |
+/// | `audit-20261128.log` and with other times | the same with `extension .log` |
+/// | those with a time, and `.N` or another time behind | logrotate, of what was rotated before |
+///
+/// Each of them also compressed: `.gz`, `.zst`, `.xz`, `.bz2`, before such an `.N` or behind it.
+/// Eight or ten digits behind a dot are a time if they can be one (`audit.log.20261128`): nobody
+/// keeps twenty million backups. Four are a number, also those of a year, for there are people who
+/// keep two thousand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Family {
     base: Vec<u8>,
     ext: Vec<u8>,
 }
 
-/// When a name's file was rotated away. The order is the rotation order: oldest first.
-///
-/// Numbered backups come before stamped ones. Both together mean that somebody else's logrotate
-/// also works on a log that kube-apiserver rotates, and no order is certain then; nor does it
-/// matter to anything but the order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Age {
-    Numbered(Reverse<u32>),
-    Stamped([u8; STAMP]),
-    Live,
-}
-
-/// What a name means in its family.
+/// What a name means in its family. The order is the rotation order, plain before compressed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Role {
     pub(crate) age: Age,
-    pub(crate) gzip: bool,
-}
-
-impl Age {
-    /// Whether no two files ever get this name: a stamp is given once, numbers and the live name
-    /// are given again and again.
-    pub(crate) fn is_unique(&self) -> bool {
-        matches!(self, Self::Stamped(_))
-    }
-
-    /// Whether rotation makes the one name of the other.
-    pub(crate) fn becomes(&self, later: &Self) -> bool {
-        match (self, later) {
-            (Self::Live, Self::Stamped(_) | Self::Numbered(_)) => true,
-            (Self::Numbered(before), Self::Numbered(after)) => after.0 == before.0 + 1,
-            _ => false,
-        }
-    }
+    /// How it is compressed, by its name.
+    pub(crate) codec: Option<Codec>,
 }
 
 impl Role {
     /// Whether the file is compressed.
     pub(crate) fn packed(&self) -> bool {
-        self.gzip
+        self.codec.is_some()
     }
 
     /// The role of the plain file that a compressed one was made of.
     pub(crate) fn plain(&self) -> Self {
-        Self { gzip: false, ..self.clone() }
+        Self { codec: None, ..self.clone() }
     }
 
-    /// When the file got this name, if the name tells.
-    pub(crate) fn rotated(&self) -> Option<Time> {
-        let Age::Stamped(stamp) = &self.age else { return None };
-        let mut text = stamp.to_vec();
-        // Lumberjack writes a time that can stand in a file name, and milliseconds.
-        (text[13], text[16]) = (b':', b':');
-        text.extend(b"000Z");
-        std::str::from_utf8(&text).ok()?.parse().ok()
+    /// Why its bytes are lost, if nothing more can be had of it though it can be read.
+    pub(crate) fn damaged(&self) -> GapReason {
+        GapReason::of_damaged(self.codec.unwrap_or(Codec::Gzip))
     }
+
+    /// When the file was rotated, if the name tells.
+    pub(crate) fn rotated(&self) -> Option<Time> {
+        self.age.rotated()
+    }
+}
+
+/// Whose backup a name is, as it looks by itself.
+#[derive(Debug)]
+enum Kin {
+    /// This log's.
+    Backup(Family),
+    /// This log's, or a live log whose name has a date or a number: `audit-20261128.log`.
+    Perhaps(Family),
 }
 
 /// A path that names no log.
@@ -132,7 +128,8 @@ impl fmt::Display for FamilyError {
 impl std::error::Error for FamilyError {}
 
 impl Family {
-    /// The family of a live file's base name.
+    /// The family of a live file's base name. A name with a date or a number before its extension
+    /// (`audit-20261128.log`) is taken at its word.
     ///
     /// # Errors
     /// When the name is a backup's or a compressed file's.
@@ -145,44 +142,72 @@ impl Family {
             name: name.to_owned(),
             live: live.map(|family| family.live()),
         };
-        if let Some(family) = Self::of_backup(bytes) {
-            return Err(rotated(Some(family)));
+        let packed = unpacked(bytes).is_some();
+        match Self::kin(bytes) {
+            Some(Kin::Backup(family)) => Err(rotated(Some(family))),
+            Some(Kin::Perhaps(family)) if packed => Err(rotated(Some(family))),
+            None if packed => Err(rotated(None)),
+            Some(Kin::Perhaps(_)) | None => Ok(Self::split(bytes)),
         }
-        if bytes.ends_with(GZIP) {
-            return Err(rotated(None));
-        }
-        Ok(Self::split(bytes))
     }
 
     /// The one family among a directory's regular files; `None` for a directory with no log yet.
     ///
-    /// A log is told by a rotated sibling, or by the extension `.log`, `.json` or `.jsonl`.
+    /// A log is told by a rotated sibling, or by the extension `.log`, `.json` or `.jsonl`. One
+    /// name with a date or a number before the extension may be a live log; two that differ only in
+    /// that are backups.
     ///
     /// # Errors
     /// When there are several logs, or files but no log.
     pub fn among<'a>(
         names: impl IntoIterator<Item = &'a OsStr>,
     ) -> Result<Option<Self>, FamilyError> {
-        // Per family: whether a rotated file says that it is one.
-        let mut families: BTreeMap<Self, bool> = BTreeMap::new();
+        let mut families = BTreeSet::new();
+        // By the log whose backups they may be: how many, and the last one's own family.
+        let mut perhaps: BTreeMap<Self, (usize, Self)> = BTreeMap::new();
         let mut others = false;
         for name in names {
             let bytes = name.as_bytes();
-            if let Some(family) = Self::of_backup(bytes) {
-                families.insert(family, true);
-            } else if bytes.starts_with(b".") || bytes == b"termination.log" {
-                // OpenShift's lock and the kubelet's message stand beside its logs.
-            } else if [&b".log"[..], b".json", b".jsonl"].iter().any(|ext| bytes.ends_with(ext)) {
-                families.entry(Self::split(bytes)).or_insert(false);
-            } else {
-                others = true;
+            match Self::kin(bytes) {
+                Some(Kin::Backup(family)) => {
+                    families.insert(family);
+                }
+                Some(Kin::Perhaps(family)) if unpacked(bytes).is_some() => {
+                    families.insert(family);
+                }
+                _ if bytes.starts_with(b".") || bytes == b"termination.log" => {
+                    // OpenShift's lock and the kubelet's message stand beside its logs.
+                }
+                kin if [&b".log"[..], b".json", b".jsonl"]
+                    .iter()
+                    .any(|ext| bytes.ends_with(ext)) =>
+                {
+                    let own = Self::split(bytes);
+                    if let Some(Kin::Perhaps(family)) = kin {
+                        let (count, last) = perhaps.entry(family).or_insert((0, own.clone()));
+                        (*count, *last) = (*count + 1, own);
+                    } else {
+                        families.insert(own);
+                    }
+                }
+                _ => others = true,
             }
         }
-        match families.len() {
+        for (family, (count, own)) in perhaps {
+            if !families.contains(&family) {
+                families.insert(if count > 1 { family } else { own });
+            }
+        }
+        // `audit-20261128.log.1` tells of a log `audit-20261128.log`, which may be a backup.
+        let backups = |family: &&Self| match Self::kin(family.live().as_bytes()) {
+            Some(Kin::Perhaps(other)) => !families.contains(&other),
+            _ => true,
+        };
+        let mut logs: Vec<Self> = families.iter().filter(backups).cloned().collect();
+        match logs.len() {
             0 if others => Err(FamilyError::NotFound),
-            0 => Ok(None),
-            1 => Ok(families.into_keys().next()),
-            _ => Err(FamilyError::Several(families.keys().map(Self::live).collect())),
+            0 | 1 => Ok(logs.pop()),
+            _ => Err(FamilyError::Several(logs.iter().map(Self::live).collect())),
         }
     }
 
@@ -198,19 +223,15 @@ impl Family {
         self.role(name).is_some()
     }
 
-    /// Whether the name looks like one of this log's files and means nothing: it isn't archived.
+    /// Whether the name is a compressed backup's.
     #[must_use]
-    pub fn related(&self, name: &OsStr) -> bool {
-        let rest = |prefix: &[u8]| {
-            let rest = name.as_bytes().strip_prefix(prefix)?;
-            rest.first().filter(|byte| matches!(byte, b'.' | b'-' | b'_' | b'~'))
-        };
-        let live = [self.base.as_slice(), &self.ext].concat();
-        !self.has(name) && rest(&live).is_some()
+    pub fn is_packed(&self, name: &OsStr) -> bool {
+        self.role(name).is_some_and(|role| role.packed())
     }
 
-    /// When a file was renamed to this backup's name, as the name itself tells: by the clock of
-    /// whoever rotated it. The plain file's name and the compressed one's tell the same.
+    /// When a file was rotated to this backup's name, as the name itself tells: by the clock of
+    /// whoever rotated it, taken for UTC; the beginning of the hour or day where the name tells no
+    /// more. The names of one file, plain, compressed and rotated again, tell the same.
     #[must_use]
     pub fn rotated(&self, name: &OsStr) -> Option<Time> {
         self.role(name)?.rotated()
@@ -218,19 +239,22 @@ impl Family {
 
     /// What the name means in this family; `None`: nothing.
     pub(crate) fn role(&self, name: &OsStr) -> Option<Role> {
-        let rest = name.as_bytes().strip_prefix(self.base.as_slice())?;
-        if rest == self.ext {
-            return Some(Role { age: Age::Live, gzip: false });
-        }
-        let (rest, gzip) = rest.strip_suffix(GZIP).map_or((rest, false), |rest| (rest, true));
-        if let Some(digits) =
-            rest.strip_prefix(self.ext.as_slice()).and_then(|r| r.strip_prefix(b"."))
-            && let Some(number) = number(digits)
-        {
-            return Some(Role { age: Age::Numbered(Reverse(number)), gzip });
-        }
-        let stamp = rest.strip_prefix(b"-")?.strip_suffix(self.ext.as_slice())?;
-        Some(Role { age: Age::Stamped(stamp_of(stamp)?), gzip })
+        self.role_of(name.as_bytes())
+    }
+
+    pub(crate) fn role_of(&self, name: &[u8]) -> Option<Role> {
+        let rest = name.strip_prefix(self.base.as_slice())?;
+        let Some((rest, codec, again)) = unpacked(rest) else {
+            return Some(Role { age: Age::read(rest, &self.ext)?, codec: None });
+        };
+        let age = Age::read(rest, &self.ext)?;
+        let age = if again.is_empty() { age } else { age.again(again)? };
+        // Rotation compresses no live file: whose copy that is, nobody can tell.
+        (age != Age::Live).then_some(Role { age, codec: Some(codec) })
+    }
+
+    pub(crate) fn halves(&self) -> (&[u8], &[u8]) {
+        (&self.base, &self.ext)
     }
 
     /// Splits as Go's `filepath.Ext` does, for lumberjack puts its stamp between the halves.
@@ -239,23 +263,57 @@ impl Family {
         Self { base: name[..at].to_vec(), ext: name[at..].to_vec() }
     }
 
-    /// The family whose backup this name is.
-    fn of_backup(name: &[u8]) -> Option<Self> {
-        let name = name.strip_suffix(GZIP).unwrap_or(name);
-        // `-` before, the extension after: the stamp itself holds a dot, so look at each place.
-        let stamped = (1..name.len().saturating_sub(STAMP)).find_map(|at| {
-            let (base, rest) = (&name[..at], name[at..].strip_prefix(b"-")?);
-            let (stamp, ext) = rest.split_at_checked(STAMP)?;
-            stamp_of(stamp)?;
-            let plausible = ext.is_empty() || (ext[0] == b'.' && !ext[1..].contains(&b'.'));
-            plausible.then(|| Self { base: base.to_vec(), ext: ext.to_vec() })
+    /// The log whose backup this name is, or may be.
+    fn kin(name: &[u8]) -> Option<Kin> {
+        let name = unpacked(name).map_or(name, |(rest, ..)| rest);
+        // A time stands anywhere behind the base, and holds separators itself: look at each place.
+        let places = || (1..name.len()).map(|at| name.split_at(at));
+        let lumberjack = places().find_map(|(base, rest)| {
+            Stamp::prefixes(rest).filter(|(stamp, _)| stamp.is_lumberjacks()).find_map(
+                |(_, rest)| {
+                    // The extension, and what a second rotation put behind it.
+                    let end = rest.iter().skip(1).position(|byte| b".-_".contains(byte));
+                    let (ext, _) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+                    let family = Self { base: base.to_vec(), ext: ext.to_vec() };
+                    let plausible = ext.is_empty() || ext[0] == b'.';
+                    (plausible && family.role_of(name).is_some()).then_some(family)
+                },
+            )
         });
-        stamped.or_else(|| {
-            let dot = name.iter().rposition(|byte| *byte == b'.')?;
-            number(&name[dot + 1..])?;
-            (dot > 0).then(|| Self::split(&name[..dot]))
-        })
+        if let Some(family) = lumberjack {
+            return Some(Kin::Backup(family));
+        }
+        let log = |name: &[u8]| match Self::kin(name) {
+            // `audit.log-20261128.1`
+            Some(Kin::Backup(family)) => family,
+            _ => Self::split(name),
+        };
+        if let Some((base, _)) = places().find(|(_, rest)| Stamp::whole(rest).is_some()) {
+            return Some(Kin::Backup(log(base)));
+        }
+        let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0)?;
+        let (base, ext) = name.split_at(dot);
+        if number(ext).is_some() {
+            return Some(Kin::Backup(log(base)));
+        }
+        let inside = (1..dot)
+            .find(|at| Stamp::whole(&base[*at..]).is_some() || number(&base[*at..]).is_some())?;
+        Some(Kin::Perhaps(Self { base: base[..inside].to_vec(), ext: ext.to_vec() }))
     }
+}
+
+/// A compressed file's name without the codec's suffix, and the number or time behind that, if the
+/// compressed file was rotated once more. `None`: the name is no compressed file's.
+pub(crate) fn unpacked(name: &[u8]) -> Option<(&[u8], Codec, &[u8])> {
+    if let Some((rest, codec)) = Codec::strip(name) {
+        return Some((rest, codec, b""));
+    }
+    // From the end: what stands behind the suffix is short.
+    (1..name.len().min(40)).find_map(|length| {
+        let (packed, again) = name.split_at(name.len() - length);
+        let (rest, codec) = Codec::strip(packed)?;
+        (number(again).is_some() || Stamp::whole(again).is_some()).then_some((rest, codec, again))
+    })
 }
 
 /// Whether two sources take the same files. The directories must be canonical: a symbolic link or
@@ -263,43 +321,6 @@ impl Family {
 #[must_use]
 pub fn overlap(a: (&Path, &Family), b: (&Path, &Family)) -> bool {
     a.0 == b.0 && (a.1.has(&b.1.live()) || b.1.has(&a.1.live()))
-}
-
-/// A logrotate number: no leading zeros but `0` itself.
-fn number(digits: &[u8]) -> Option<u32> {
-    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let canonical = digits.len() == 1 || digits.first() != Some(&b'0');
-    // Four digits would be a year, or a part of some other name: nobody keeps 1,000 backups so.
-    if !plain || !canonical || digits.len() > 3 {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-/// Lumberjack's stamp, with a month, day and time that exist: it ignores other names too.
-fn stamp_of(text: &[u8]) -> Option<[u8; STAMP]> {
-    let stamp: [u8; STAMP] = text.try_into().ok()?;
-    for (byte, form) in stamp.iter().zip(b"0000-00-00T00-00-00.000") {
-        let fits = if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-        if !fits {
-            return None;
-        }
-    }
-    let part = |range: std::ops::Range<usize>| {
-        stamp[range].iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'))
-    };
-    let (year, month, day) = (part(0..4), part(5..7), part(8..10));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return None,
-    };
-    let exists =
-        (1..=days).contains(&day) && part(11..13) < 24 && part(14..16) < 60 && part(17..19) < 60;
-    exists.then_some(stamp)
 }
 
 #[cfg(test)]
@@ -319,15 +340,50 @@ mod tests {
     #[test]
     fn a_family_knows_its_files() {
         let audit = family("audit.log");
-        let ours = ["audit.log", STAMPED, "audit.log.1", "audit.log.12.gz"];
-        assert!(ours.iter().all(|name| audit.has(OsStr::new(name))));
+        for name in [
+            "audit.log",
+            STAMPED,
+            "audit.log.1",
+            "audit.log.12.gz",
+            "audit.log.1000",
+            "audit.log.2026",
+            "audit.log.4294967295.xz",
+            "audit.1.log",
+            "audit.1.log.gz",
+            "audit.log-20261128",
+            "audit.log-20261128.gz",
+            "audit.log-2026112819.zst",
+            "audit.log-20261128-134501.bz2",
+            "audit.log-1795231800",
+            "audit.log-2026-11-28.xz",
+            "audit.log-20261128.1",
+            "audit.log-20261128.1.gz",
+            "audit.log.20261128",
+            "audit-20261128.log",
+            "audit-20261128.log.gz",
+            "audit-20261128.log.1.gz",
+            "audit-2026-01-02T15-04-05.000.log.1",
+            "audit-2026-01-02T15-04-05.000.log.1.gz",
+            "audit-2026-01-02T15-04-05.000.log.gz.1",
+            "audit-2026-01-02T15-04-05.000.log-20261128",
+            "audit-2026-01-02T15-04-05.000.log-20261128.zst",
+            "audit-2026-01-02T15-04-05.log",
+        ] {
+            assert!(audit.has(OsStr::new(name)), "{name}");
+            assert!(!audit.related(OsStr::new(name)), "{name}");
+        }
         assert!(audit.has(OsStr::new(&format!("{STAMPED}.gz"))));
         for other in [
             "audit2.log",
             "audit-policy.log",
             "audit.log.gz",
             "audit.log.01",
-            "audit.log.2026",
+            "audit.log.42949672960",
+            "audit.log.gz.1",
+            "audit.log.1.gz.1.gz",
+            "audit.log.1.1",
+            "audit.log.1.Z",
+            "audit.log.1.lz4",
             "audit.log.lock",
             "audit.log~",
             ".lock",
@@ -335,7 +391,6 @@ mod tests {
             "audit-2026-13-02T15-04-05.000.log",
             "audit-2026-02-30T15-04-05.000.log",
             "audit-2026-02-03T24-04-05.000.log",
-            "audit-2026-01-02T15-04-05.log",
             "audit-2026-01-02T15-04-05.000.log.gz.tmp",
             "audit-2026-01-02T15-04-05.000",
             "xaudit.log",
@@ -367,6 +422,11 @@ mod tests {
         let rotated = |name: &str| audit.rotated(OsStr::new(name)).map(|time| time.to_string());
         let at = Some("2026-01-02T15:04:05.000000Z".to_owned());
         assert_eq!((rotated(STAMPED), rotated(&format!("{STAMPED}.gz"))), (at.clone(), at));
+        for again in [".1", ".1.gz", ".gz.1", "-20261128.zst"] {
+            assert_eq!(rotated(&format!("{STAMPED}{again}")), rotated(STAMPED), "{again}");
+        }
+        let day = rotated("audit.log-20261128.gz");
+        assert_eq!(day.as_deref(), Some("2026-11-28T00:00:00.000000Z"), "as far as it tells");
         for name in ["audit.log", "audit.log.1", "audit-2026-02-30T15-04-05.000.log", "x"] {
             assert_eq!(rotated(name), None, "{name}");
         }
@@ -390,7 +450,24 @@ mod tests {
         for name in [STAMPED, "audit-2026-01-02T15-04-05.000.log.gz", "audit.log.3"] {
             assert_eq!(rotated(name), Some("audit.log".into()), "{name}");
         }
+        for name in [
+            "audit.log.2026",
+            "audit.1.log.gz",
+            "audit.log-20261128",
+            "audit.log-20261128.1.xz",
+            "audit.log.20261128",
+            "audit-20261128.log.gz",
+            "audit-2026-01-02T15-04-05.000.log.1",
+            "audit-2026-01-02T15-04-05.000.log.gz.1",
+            "audit-2026-01-02T15-04-05.000.log-20261128.zst",
+        ] {
+            assert_eq!(rotated(name), Some("audit.log".into()), "{name}");
+        }
         assert_eq!(rotated("audit.log.gz"), None);
+        // A live log may have a date or a number in its name.
+        for name in ["audit-20261128.log", "audit.1.log", "apiserver-2.log", "audit-2026.log"] {
+            assert_eq!(family(name).live(), name);
+        }
         for name in ["", ".", "..", "a/b"] {
             assert_eq!(Family::of(OsStr::new(name)), Err(FamilyError::NoName));
         }
@@ -404,6 +481,18 @@ mod tests {
         let one = Ok(Some(family("audit.log")));
         assert_eq!(among(&["audit.log", ".lock", "termination.log"]), one);
         assert_eq!(among(&[STAMPED, "README"]), one, "a backup alone tells the log");
+        for names in [
+            &["audit.log", "audit-20261128.log", "audit.1.log"][..],
+            &["audit.log-20261128.gz"],
+            &["audit-20261128.log.gz"],
+            &["audit-20261127.log", "audit-20261128.log"],
+            &["audit.log", "audit-20261128.log.1"],
+            &["audit.log", "audit-20261127.log.1", "audit-20261128.log.1.gz"],
+            &["audit.log", "audit-2026-01-02T15-04-05.000.log.1.gz"],
+        ] {
+            assert_eq!(among(names), one, "{names:?}");
+        }
+        assert_eq!(among(&["audit-20261128.log"]), Ok(Some(family("audit-20261128.log"))));
         let error = among(&["audit.log", "kubelet.log", STAMPED]).unwrap_err();
         assert_eq!(error, FamilyError::Several(vec!["audit.log".into(), "kubelet.log".into()]));
         assert_eq!(error.to_string(), "directory holds several logs: audit.log kubelet.log");

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
+use auditseal_decompress::Codec;
+
 use crate::content::{Content, ReadError};
 use crate::disk::{DiskFile, Refusal};
 
@@ -207,8 +209,10 @@ pub enum GapReason {
     Truncated,
     /// The disk reports an error for these bytes.
     Unreadable,
-    /// A compressed file is cut short or corrupt.
+    /// A gzip file is cut short or corrupt.
     GzipDamaged,
+    /// Another compressed file is, or it can't be decoded in the memory that is allowed.
+    Undecodable,
     /// Another file stands where this one was.
     Replaced,
     /// Unlinked files held more disk than allowed, or it was nearly full: the oldest was given up.
@@ -224,17 +228,27 @@ pub enum GapReason {
 
 impl GapReason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DeletedBeforeRead,
         Self::Truncated,
         Self::Unreadable,
         Self::GzipDamaged,
+        Self::Undecodable,
         Self::Replaced,
         Self::Budget,
         Self::Unseen,
         Self::Refused,
         Self::Unrecognised,
     ];
+
+    /// For a compressed file of which nothing more can be had, by what its name promises.
+    #[must_use]
+    pub const fn of_damaged(codec: Codec) -> Self {
+        match codec {
+            Codec::Gzip => Self::GzipDamaged,
+            Codec::Zstd | Codec::Xz | Codec::Bzip2 => Self::Undecodable,
+        }
+    }
 
     /// The word for it in notes and metrics.
     #[must_use]
@@ -244,6 +258,7 @@ impl GapReason {
             Self::Truncated => "truncated",
             Self::Unreadable => "unreadable",
             Self::GzipDamaged => "gzip-damaged",
+            Self::Undecodable => "undecodable",
             Self::Replaced => "replaced",
             Self::Budget => "budget",
             Self::Unseen => "unseen",

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, Time};
 use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, ReadBack, Report, Shipper};
 use auditseal_spool::{Final, Spool, StateDir};
-use auditseal_tail::{Follower, Settings};
+use auditseal_tail::{Follower, Limits, Settings};
 use auditseal_vault::double::Fault;
 use auditseal_vault::{Kind, Operation, Store};
 use bytes::Bytes;

@@ -84,6 +84,7 @@ fn gap(lost: &Gap) -> auditseal_tail::Gap {
         GapReason::Truncated,
         GapReason::Unreadable,
         GapReason::GzipDamaged,
+        GapReason::Undecodable,
         GapReason::Replaced,
         GapReason::Budget,
         GapReason::Unseen,

@@ -305,10 +305,10 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The decoder, from the front if there is none.
     pub(crate) fn unpack(&mut self) -> Option<&mut Unpack<F>> {
-        let role = &self.role;
+        let codec = self.role.codec?;
         let held = self.held.as_mut()?;
         let file = &held.file;
-        Some(held.unpack.get_or_insert_with(|| Unpack::new(Arc::clone(file), role)))
+        Some(held.unpack.get_or_insert_with(|| Unpack::new(codec, Arc::clone(file))))
     }
 
     /// The furthest mark of `file`'s account that the decoder found as it should be.

@@ -171,6 +171,7 @@ impl<D: Disk> Follower<D> {
         file: FileId,
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
+        let reason = self.damage(id);
         let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
         let Some(final_) = self.accounts.brief(&file).map(|account| account.final_) else {
             return Ok(Verdict::Pending);
@@ -200,7 +201,7 @@ impl<D: Disk> Follower<D> {
             Skip::Ended if damaged => {
                 if self.accounts.get(&file).is_some_and(|account| account.lost().is_some()) {
                     self.accounts.change(&file, |account| {
-                        account.lost_mut().map(|lost| lost.reason = GapReason::GzipDamaged)
+                        account.lost_mut().map(|lost| lost.reason = reason)
                     });
                 }
                 Verdict::Covered

@@ -7,7 +7,7 @@ use crate::accounts::Mark;
 use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, HeadScan, Progress, STEP, advance};
-use crate::types::{Gap, GapReason, Look};
+use crate::types::{Gap, Look};
 use crate::unpack::End;
 
 impl<D: Disk> Follower<D> {
@@ -164,6 +164,7 @@ impl<D: Disk> Follower<D> {
     /// Not even the first line of a compressed file can be had: a crash left it empty or cut short,
     /// or it is no compressed file at all.
     fn headless(&mut self, id: u64, scan: &HeadScan, look: &mut Look<D::File>) {
+        let reason = self.damage(id);
         let Some(carrier) = self.carriers.get(id) else { return };
         let (name, age, expected) =
             (carrier.name().to_owned(), carrier.age().clone(), carrier.expected());
@@ -186,9 +187,8 @@ impl<D: Disk> Follower<D> {
         let lost = lost.copied();
         if let Some(file) = lost {
             // Its own gap says from where on.
-            self.accounts.change(&file, |account| {
-                account.lost_mut().map(|lost| lost.reason = GapReason::GzipDamaged)
-            });
+            self.accounts
+                .change(&file, |account| account.lost_mut().map(|lost| lost.reason = reason));
         }
         let unknown = known.is_none() && lost.is_none();
         if unknown && scan.at() > 0 {
@@ -203,7 +203,7 @@ impl<D: Disk> Follower<D> {
         }
         self.consume(id);
         if unknown {
-            look.gaps.push(Gap::unidentified(name, None, GapReason::GzipDamaged));
+            look.gaps.push(Gap::unidentified(name, None, reason));
         }
     }
 }

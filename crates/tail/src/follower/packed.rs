@@ -63,11 +63,16 @@ impl<D: Disk> Follower<D> {
         let content = Arc::new(Content::memory(start, bytes));
         self.emit(file, mark, (last, unterminated), content, look);
         if last && end != Some(End::Whole) {
-            self.gap(&file, (None, None), GapReason::GzipDamaged, look);
+            self.gap(&file, (None, None), self.damage(id), look);
         } else if last {
             self.fall_short(id, file, look);
         }
         Ok(())
+    }
+
+    /// Why bytes are lost that can't be had of a compressed file.
+    pub(super) fn damage(&self, id: u64) -> GapReason {
+        self.carriers.get(id).map_or(GapReason::Undecodable, |carrier| carrier.role().damaged())
     }
 
     /// Brings the decoder to where the account stands, and proves that it is the same file.
@@ -107,7 +112,7 @@ impl<D: Disk> Follower<D> {
         let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
         if over {
             // It ends before what was taken of it once: nothing is left to take.
-            self.detach(id, GapReason::GzipDamaged, None);
+            self.detach(id, self.damage(id), None);
             look.more = true;
         }
         self.put_off(id);
@@ -139,7 +144,7 @@ impl<D: Disk> Follower<D> {
         let content = Arc::new(Content::of(source, carrier.role()));
         self.emit(file, mark, (unterminated, unterminated), content, look);
         if unterminated && damaged {
-            self.gap(&file, (None, None), GapReason::GzipDamaged, look);
+            self.gap(&file, (None, None), self.damage(id), look);
         } else if unterminated {
             self.fall_short(id, file, look);
         }

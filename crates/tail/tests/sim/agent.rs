@@ -281,7 +281,7 @@ fn pack(take: &Take<SimFile>) -> (Option<Packed>, Option<Gap>, Option<Packed>) {
         match take.content.read_at(at, &mut piece[..length]) {
             Ok(0) => why = Some(GapReason::Truncated),
             Ok(read) => bytes.extend_from_slice(&piece[..read]),
-            Err(ReadError::Gzip(_)) => why = Some(GapReason::GzipDamaged),
+            Err(ReadError::Damaged(damage)) => why = Some(GapReason::of_damaged(damage.codec)),
             Err(ReadError::Io(_)) => why = Some(GapReason::Unreadable),
         }
     }
