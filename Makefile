@@ -1,6 +1,8 @@
 # What there is to run. `make help` lists it.
 SHELL := /bin/bash
 CARGO ?= cargo
+# Prints where cargo builds: the user's own configuration may say.
+TARGET_DIR := CARGO="$(CARGO)" crates/e2e/target-dir.sh
 
 .PHONY: help demo test check bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
 .DEFAULT_GOAL := help
@@ -10,7 +12,7 @@ help: ## list the targets
 
 demo: ## build, archive the sample logs into a local archive, verify, restore, tamper
 	$(CARGO) build --release --locked -p auditseal-cli
-	crates/e2e/demo.sh target/release/auditseal
+	crates/e2e/demo.sh "$$($(TARGET_DIR))/release/auditseal"
 
 test: ## all tests that need no server
 	$(CARGO) test --workspace --locked --no-fail-fast
