@@ -57,12 +57,13 @@ torture: ## a log at 20,000 events/s while auditseal is killed, refused and out 
 sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
 
-soak: ## what takes longer than a test may: random histories, the long form of torture
+soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
 	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
 	crates/e2e/doubles.sh 50
+	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
