@@ -1,6 +1,8 @@
 # What there is to run. `make help` lists it.
 SHELL := /bin/bash
 CARGO ?= cargo
+# Prints where cargo builds: the user's own configuration may say.
+TARGET_DIR := CARGO="$(CARGO)" crates/e2e/target-dir.sh
 
 .PHONY: help demo test check bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
 .DEFAULT_GOAL := help
@@ -10,7 +12,7 @@ help: ## list the targets
 
 demo: ## build, archive the sample logs into a local archive, verify, restore, tamper
 	$(CARGO) build --release --locked -p auditseal-cli
-	crates/e2e/demo.sh target/release/auditseal
+	crates/e2e/demo.sh "$$($(TARGET_DIR))/release/auditseal"
 
 test: ## all tests that need no server
 	$(CARGO) test --workspace --locked --no-fail-fast
@@ -55,12 +57,13 @@ torture: ## a log at 20,000 events/s while auditseal is killed, refused and out 
 sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
 
-soak: ## what takes longer than a test may: random histories, the long form of torture
+soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
 	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
 	crates/e2e/doubles.sh 50
+	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again

@@ -20,7 +20,7 @@ if ! command -v valgrind >/dev/null; then
   exit 2
 fi
 (cd "$ROOT" && cargo build --quiet --release --locked -p auditseal-bench --bins)
-BENCH=${CARGO_TARGET_DIR:-$ROOT/target}/release/auditseal-bench
+BENCH=$("$ROOT/crates/e2e/target-dir.sh")/release/auditseal-bench
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 

@@ -51,7 +51,7 @@ def arguments():
 
 def build(options):
     """The binaries. cargo does nothing if they are up to date."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+    target = Path(subprocess.run([ROOT / "crates/e2e/target-dir.sh"], check=True, capture_output=True, text=True).stdout.strip())
     packages = ["-p", "auditseal-bench", "-p", "auditseal-torture"] + ([] if options.auditseal else ["-p", "auditseal-cli"])
     subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", *packages, "--bins"], cwd=ROOT, check=True)
     release = target / "release"

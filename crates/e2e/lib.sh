@@ -160,7 +160,7 @@ need_auditseal() {
   fi
   note "building auditseal"
   (umask 022 && cd "$ROOT" && cargo build --quiet --release --locked -p auditseal-cli) || die "auditseal does not build"
-  AUDITSEAL=${CARGO_TARGET_DIR:-$ROOT/target}/release/auditseal
+  AUDITSEAL=$("$HERE/target-dir.sh")/release/auditseal
   export AUDITSEAL
 }
 

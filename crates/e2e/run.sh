@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The end-to-end checks against real parts, all on loopback.
 #
-#   run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|torture|observe]     AUDITSEAL=path takes a ready binary, else the release build is made
+#   run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]     AUDITSEAL=path takes a ready binary, else the release build is made
 #
 # Downloads, builds and runs go to ${AUDITSEAL_E2E_DIR:-target/e2e}; what was built there is used again, runs are deleted unless
 # AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about 17 minutes, most of it the builds, and later ones about 12.
@@ -45,10 +45,10 @@ archive_for_readers() {
 }
 
 what=${1:-all}
-case $what in all | readers | second | conformance | stores | worm | live | crash | doubles | torture | observe) ;; *) die "usage: run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|torture|observe]" ;; esac
+case $what in all | readers | second | conformance | stores | worm | live | crash | doubles | path | many | torture | observe) ;; *) die "usage: run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
-for name in readers second conformance stores worm live crash doubles torture observe; do
+for name in readers second conformance stores worm live crash doubles path many torture observe; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;

@@ -187,7 +187,7 @@ if [ -z "${AUDITSEAL_FAILPOINTS:-}" ]; then
   note "building auditseal with fail points"
   (umask 022 && cd "$ROOT" && cargo build --quiet --locked -p auditseal-cli --features failpoints) || die "auditseal does not build with fail points"
   AUDITSEAL_FAILPOINTS=$WORK/auditseal-failpoints
-  cp "${CARGO_TARGET_DIR:-$ROOT/target}/debug/auditseal" "$AUDITSEAL_FAILPOINTS"
+  cp "$("$HERE/target-dir.sh")/debug/auditseal" "$AUDITSEAL_FAILPOINTS"
 fi
 begin=$SECONDS
 "$HERE/parts/systemd.sh" up

@@ -33,7 +33,7 @@ need_torture() {
   if [ -z "${AUDITSEAL_TORTURE:-}" ]; then
     note "building auditseal-torture"
     (umask 022 && cd "$ROOT" && cargo build --quiet --release --locked -p auditseal-torture) || die "auditseal-torture does not build"
-    AUDITSEAL_TORTURE=${CARGO_TARGET_DIR:-$ROOT/target}/release/auditseal-torture
+    AUDITSEAL_TORTURE=$("$HERE/target-dir.sh")/release/auditseal-torture
   fi
   [ -x "$AUDITSEAL_TORTURE" ] || die "AUDITSEAL_TORTURE=$AUDITSEAL_TORTURE is not an executable"
 }

@@ -52,6 +52,26 @@ for preset in "$CHART"/presets/*.yaml; do
   check "preset $(basename "$preset" .yaml) names its source" grep -q '^# Source: ' "$preset"
 done
 check "the kustomize manifests are the chart's" same_base
+
+# Everything that the chart can make for a node.
+everything=(--set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=old,backfill.sources[0].path=/srv/old/audit.log'
+  --set 'retire.nodes={cp-3}' --set-json 'affinity={"nodeAffinity":{}}')
+# of_node PATTERN WANT ARGUMENT…: of the lines with PATTERN, of which there are some, all have WANT
+of_node() {
+  local pattern=$1 want=$2
+  shift 2
+  render "${everything[@]}" "$@" >"$WORK/rendered.yaml" && grep -e "$pattern" "$WORK/rendered.yaml" >"$WORK/lines" && ! grep -v -e "$want" "$WORK/lines"
+}
+for preset in "$CHART"/values.yaml "$CHART"/presets/*.yaml; do
+  name=$(basename "$preset" .yaml)
+  # A pod that demands a file which some nodes lack doesn't start there: nothing but directories is demanded, and the state's is made.
+  check "$name: demands no file, socket or device of a node" of_node 'hostPath:' 'type: Directory\(OrCreate\)\? }' -f "$preset"
+  check "$name: a log's disk that is mounted later is seen" of_node 'name: logs-.*mountPath:' 'mountPropagation: HostToContainer }' -f "$preset"
+done
+check "where no mount is shared, that can be off" of_node 'name: logs-.*mountPath:' 'mountPropagation: None }' --set mountPropagation=None
+check "but can't be the way back" refuses "/mountPropagation" --set mountPropagation=Bidirectional
+check "a directory above the log's" renders "mountPath: /var/log, readOnly: true" --set 'sources[0].name=a,sources[0].path=/var/log/a/audit.log,sources[0].mount=/var/log'
+check "not one beside it" refuses "mount must be a directory above" --set 'sources[0].name=a,sources[0].path=/var/log/a/audit.log,sources[0].mount=/var/lo'
 # A chart can't hold what lies outside of its directory.
 check "its alerts are those of deploy/prometheus" cmp "$DEPLOY/prometheus/alerts.yaml" "$CHART/files/alerts.yaml"
 check "its dashboard is that of deploy/grafana" cmp "$DEPLOY/grafana/auditseal.json" "$CHART/files/dashboard.json"

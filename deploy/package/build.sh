@@ -9,7 +9,8 @@ CARGO_DEB=3.8.0
 CARGO_GENERATE_RPM=0.21.1
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+CARGO_TARGET_DIR=$("$ROOT/crates/e2e/target-dir.sh")
+export CARGO_TARGET_DIR
 RELEASE=$CARGO_TARGET_DIR/release
 PACKAGE=$RELEASE/package
 

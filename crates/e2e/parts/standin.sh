@@ -11,7 +11,7 @@ trap finish EXIT
 up() {
   mkdir -p "$STANDIN_DIR"
   (umask 022 && cd "$ROOT" && cargo build --quiet --locked -p auditseal-standin) || die "the stand-in does not build"
-  spawn "$STANDIN_DIR" standin "${CARGO_TARGET_DIR:-$ROOT/target}/debug/standin" "$dialect" "$STANDIN_DIR/env" "${buckets[@]}"
+  spawn "$STANDIN_DIR" standin "$("$HERE/target-dir.sh")/debug/standin" "$dialect" "$STANDIN_DIR/env" "${buckets[@]}"
   wait_for 10 "$STANDIN_DIR" standin test -e "$STANDIN_DIR/env" || { show_logs "$STANDIN_DIR/standin.log"; die "the stand-in is not ready"; }
 }
 

@@ -110,15 +110,20 @@ envFrom:
 {{- /* One mount for each directory of the sources, at the path that it has on the node. A directory, for the file is renamed. */}}
 {{- define "auditseal.directories" -}}
 {{- $all := list }}
-{{- range . }}{{ $all = append $all (dir .path) }}{{ end }}
+{{- range . }}
+{{- $directory := default (dir .path) .mount }}
+{{- if not (hasPrefix (printf "%s/" $directory) .path) }}{{ fail (printf "sources: %s: mount must be a directory above its path" .name) }}{{ end }}
+{{- $all = append $all $directory }}
+{{- end }}
 {{- $all | uniq | toJson }}
 {{- end }}
 
+{{- /* A disk that is mounted on the node later must be seen in the pod too: without propagation the pod goes on with what lies below it. */}}
 {{- define "auditseal.mounts" -}}
+{{- $propagation := .root.Values.mountPropagation }}
 {{- range $i, $directory := include "auditseal.directories" .sources | fromJsonArray }}
-- { name: logs-{{ $i }}, mountPath: {{ $directory }}, readOnly: true }
+- { name: logs-{{ $i }}, mountPath: {{ $directory }}, readOnly: true, mountPropagation: {{ $propagation }} }
 {{- end }}
-- { name: machine-id, mountPath: /etc/machine-id, readOnly: true }
 - { name: state, mountPath: /var/lib/auditseal }
 {{- with .root.Values }}
 {{- if .key.secret }}
@@ -137,7 +142,6 @@ envFrom:
 {{- range $i, $directory := include "auditseal.directories" .sources | fromJsonArray }}
 - { name: logs-{{ $i }}, hostPath: { path: {{ $directory }}, type: Directory } }
 {{- end }}
-- { name: machine-id, hostPath: { path: /etc/machine-id, type: File } }
 - { name: state, hostPath: { path: {{ .root.Values.stateDir }}, type: DirectoryOrCreate } }
 {{- with .root.Values }}
 {{- if .key.secret }}
