@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::apiserver::{Counts, count};
 use crate::clock::{Clock, machine_id};
+use crate::facts::nanos;
 use crate::finals::Backups;
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
@@ -29,7 +30,7 @@ use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
 use crate::source::{Place, Source, locked, watch as watch_directory};
 use crate::start::{Asking, past, read_seal, refuse_foreign, take_over};
-use crate::state::{open_state, wait_out};
+use crate::state::{Patience, open_state};
 use crate::{Error, ErrorKind, Progress, Settings};
 
 /// Keys in a row that a one-shot finds taken by other bytes before it gives up.
@@ -57,6 +58,9 @@ pub struct Outcome {
     pub end: ChainEnd,
     /// What was done.
     pub tally: Tally,
+    /// Files beside the log that look related and aren't archived, escaped, as a list for people;
+    /// of many, the first ones and how many others.
+    pub strangers: Option<String>,
     /// The newest seal on the node.
     pub head: Option<(u64, Hash)>,
 }
@@ -111,7 +115,7 @@ pub async fn run(
     for (place, spool) in places.into_iter().zip(spools) {
         let chain = Chain {
             spool: Arc::new(Mutex::new(spool)),
-            progress: progress.chain(&place.origin, settings.spool_limit),
+            progress: progress.chain(&place.origin, settings.spool_limit, settings.window),
             settings: Arc::clone(&settings),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -136,10 +140,6 @@ pub(crate) fn backoff(settings: &Settings) -> Backoff {
         // The one place that wants chance: agents that fail together spread out.
         seed: RandomState::new().build_hasher().finish(),
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whether what stands at a key is to be passed. Not an agent's with another key that began this
@@ -188,7 +188,8 @@ impl Chain {
         let origin = self.place.origin.clone();
         self.conclude(&end);
         self.linger(&end, &mut linger).await;
-        Ok(Outcome { origin, end, tally: self.progress.tally(), head: self.head()? })
+        let (tally, strangers) = (self.progress.tally(), self.progress.facts().strangers.summary());
+        Ok(Outcome { origin, end, tally, strangers, head: self.head()? })
     }
 
     /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
@@ -215,20 +216,18 @@ impl Chain {
         let config = self.config();
         let guard = self.guard(config.backoff);
         let counts = self.count();
-        let mut attempt = 0;
+        let mut patience = Patience::new();
         loop {
-            attempt += 1;
             let begun = Instant::now();
             // Begun again it goes on from the spool, as after a crash.
             match self.run_from_spool(&config, (&bell, &reports, &counts), &guard, &stop).await {
                 Err(error) => {
                     // A full disk is no hang, and a restart would bring no room.
                     self.progress.pulse.opening();
-                    // What was full days ago says nothing about how soon there is room now.
                     if begun.elapsed() > self.settings.retry.1 {
-                        attempt = 1;
+                        patience.renew();
                     }
-                    wait_out(error, attempt, &self.settings, &stop).await?;
+                    patience.wait_out(error, &self.settings, &stop).await?;
                 }
                 end => return end,
             }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_format::{ObjectKey, Origin, Time};
 use auditseal_shipper::Backoff;
@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
+use crate::facts::nanos;
 use crate::progress::{ChainProgress, add};
 use crate::source::locked;
 use crate::{Error, ErrorKind, Mode, Settings};
@@ -44,6 +45,8 @@ pub(crate) struct Guard {
     checks: Mutex<JoinSet<()>>,
     /// Why locks couldn't be read, as far as it was said.
     causes: Arc<Mutex<BTreeSet<&'static str>>>,
+    /// When this was made: what is said again is said by the time since.
+    began: Instant,
 }
 
 impl Guard {
@@ -66,6 +69,7 @@ impl Guard {
             tried: OnceCell::new(),
             checks: Mutex::default(),
             causes: Arc::default(),
+            began: Instant::now(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Guard {
             backoff: self.backoff,
             progress: Arc::clone(&self.progress),
             causes: Arc::clone(&self.causes),
+            began: self.began,
         };
         let mut checks = locked(&self.checks);
         while checks.try_join_next().is_some() {}
@@ -168,6 +173,7 @@ struct Check {
     backoff: Backoff,
     progress: Arc<ChainProgress>,
     causes: Arc<Mutex<BTreeSet<&'static str>>>,
+    began: Instant,
 }
 
 impl Check {
@@ -194,7 +200,13 @@ impl Check {
             Held::Short(_) => {
                 add(&self.progress.lock_shortfalls, 1);
                 let (found, demanded) = (show(lock), self.demand.to_string());
-                error!(key, version, found, demanded, "the lock falls short of what is demanded");
+                let what = "the lock falls short of what is demanded";
+                // Where the bucket's policy is wrong, every object's lock is.
+                let now = nanos(self.began.elapsed());
+                let course = self.progress.facts().said.locks.met(what, now);
+                if let Some(course) = course {
+                    error!(key, version, found, demanded, "{what}{course}");
+                }
             }
             Held::Untold => {
                 let hint = "check the container's policy with the cloud's own tools, or lock each \

@@ -16,17 +16,18 @@ use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::{debug, error, info, warn};
+use tracing::warn;
 
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
-use crate::facts::seconds;
+use crate::complaints::{Line, say};
+use crate::facts::Beside;
 use crate::guard::Guard;
-use crate::progress::{ChainProgress, add};
+use crate::progress::ChainProgress;
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Place, Source, locked};
 use crate::worker::Worker;
-use crate::{Error, ErrorKind, finals, pack};
+use crate::{Error, ErrorKind, finals, pack, reports};
 
 /// Where a take's bytes come from.
 pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
@@ -78,6 +79,8 @@ impl Hands {
         progress: Arc<ChainProgress>,
         (bell, counts): (Arc<Notify>, Option<Counts>),
     ) -> Result<Self, Error> {
+        // A look that never comes back must show although none was completed before.
+        progress.facts().looked = Some(clock().boot.nanos);
         Ok(Self {
             place,
             source: Arc::new(Mutex::new(source)),
@@ -104,43 +107,22 @@ impl Hands {
     }
 
     pub(crate) fn look(&mut self, limit: u64) {
-        let (source, now) = (Arc::clone(&self.source), self.now());
+        let (source, clock) = (Arc::clone(&self.source), Arc::clone(&self.clock));
         let committed = std::mem::take(&mut self.committed);
         let progress = Arc::clone(&self.progress);
+        let origin = self.place.origin.clone();
         let work = progress.pulse.work("look", Instant::now());
         let look = move || {
             let _work = work;
-            let Looked { input, problems, unreadable, taken, backlog } =
-                locked(&source).look(&committed, now.boot.nanos, limit)?;
+            let begun = clock();
+            let looked = locked(&source).look(&committed, begun.boot.nanos, limit)?;
             failpoint!("agent.look.after");
-            let lag = {
-                let mut facts = progress.facts();
-                facts.unreadable = unreadable;
-                facts.deleted_bytes = backlog.unlinked_bytes;
-                let lag = &mut facts.lag;
-                let clear = unreadable == 0 && backlog.gzip_bytes == 0;
-                lag.looked(taken, backlog.bytes, clear, now.boot.nanos);
-                if lag.alarms(backlog.until_loss, now.boot.nanos) {
-                    let minutes = backlog.until_loss.unwrap_or(0) / 60_000;
-                    let (bytes, files) = (backlog.bytes + backlog.gzip_bytes, backlog.files);
-                    warn!(bytes, files, "unread files will be deleted in about {minutes} min");
-                }
-                lag.nanos(now.boot.nanos)
-            };
-            progress.backlog_bytes.store(backlog.bytes, Ordering::Relaxed);
-            progress.lag_millis.store(lag / 1_000_000, Ordering::Relaxed);
-            let until_loss = backlog.until_loss.unwrap_or(u64::MAX);
-            progress.until_loss_millis.store(until_loss, Ordering::Relaxed);
-            Ok((input, problems))
+            let (input, lines) = noted(looked, &progress, begun, clock());
+            say(&origin, lines);
+            Ok(input)
         };
         let done = self.looker.run(look);
-        self.tasks.spawn(async move {
-            let (input, problems) = done.await?;
-            for problem in problems {
-                warn!("{problem}");
-            }
-            Ok(input)
-        });
+        self.tasks.spawn(done);
     }
 
     pub(crate) fn pack(&mut self, job: Job<Content>) {
@@ -250,10 +232,17 @@ impl Hands {
                 failpoint!("agent.discard.remembered");
                 spool.discard(key)
             });
+            let now = (self.clock)().boot.nanos;
             if let Err(error) = removed {
-                warn!(%key, "discard: {error}; next attempt with the next object");
+                let what = format!("discard: {error}");
+                let course = self.progress.facts().said.discards.met(&what, now);
+                if let Some(course) = course {
+                    warn!(%key, "{what}{course}; next attempt with the next object");
+                }
                 break;
             }
+            let over = self.progress.facts().said.discards.over(now);
+            say(&self.place.origin, over);
             failpoint!("agent.discard.after");
             if spool.remembered() > self.compact_above {
                 // It is a matter of room: what is there does no harm until there is more of it.
@@ -268,65 +257,21 @@ impl Hands {
         Ok(())
     }
 
-    pub(crate) fn report(&mut self, report: Report) {
-        let progress = &self.progress;
+    pub(crate) fn report(&mut self, report: &Report) {
+        reports::tell(report, &self.progress, self.now());
         match report {
-            Report::Sealed { seal, size, .. } => {
+            Report::Sealed { seal, .. } => {
                 self.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
-                let bytes = seal.ranges.iter().map(|range| range.end - range.start).sum();
-                let mut facts = progress.facts();
-                facts.lag.sealed(bytes);
-                facts.sealed(&seal, size);
-                drop(facts);
-                add(&progress.sealed_bytes, bytes);
-                add(&progress.lines, seal.payload.root.lines);
-                add(&progress.seals, 1);
-                add(&progress.object_bytes, size);
-                let (seq, lines) = (seal.seq, seal.payload.root.lines);
-                info!(origin = %seal.origin, seq, kind = %seal.kind, lines, size, "sealed");
             }
-            Report::Stored(key) => {
-                add(&progress.stored, 1);
-                info!(%key, "stored");
-                self.stored(&key, true);
-            }
-            Report::FoundStored(key) => {
-                debug!(%key, "stored before");
-                self.stored(&key, false);
-            }
-            Report::Retry(key, pause) => {
-                progress.facts().retry(self.now());
-                let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
-                warn!(%key, attempt, "upload: {}; next attempt in {seconds:.1} s", pause.why);
-            }
-            Report::SpoolRetry(pause) => {
-                progress.facts().spool_retries += 1;
-                let (attempt, seconds) = (pause.attempts, seconds(pause.nanos));
-                error!(attempt, "commit: {}; next attempt in {seconds:.1} s", pause.why);
-            }
-            Report::SpoolFull(bytes) => {
-                warn!(bytes, "spool is full: the source waits until uploads make room");
-            }
-            Report::Lost(loss) => {
-                add(&progress.gaps, 1);
-                let name = loss.name.map(|name| name.to_string()).unwrap_or_default();
-                let (start, end, reason) = (loss.start, loss.end, loss.reason);
-                // Taken, and gone before it was packed; other losses were never taken.
-                let mut facts = progress.facts();
-                facts.lag.sealed(end.unwrap_or(0).saturating_sub(start.unwrap_or(u64::MAX)));
-                error!(name, ?start, ?end, reason, "source bytes were lost; a gap seal says so");
-            }
-            Report::Squatter(key, why) => {
-                progress.facts().squatted += 1;
-                error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
-            }
+            Report::Stored(_) => self.try_canary(true),
+            Report::FoundStored(_) => self.try_canary(false),
+            _ => {}
         }
     }
 
     /// The store has something: whether it would put over it is asked beside everything else, so
     /// that a chain without new lines learns of it too. The next put waits for the answer.
-    fn stored(&mut self, key: &ObjectKey, sent: bool) {
-        self.progress.facts().stored(key, sent, self.now());
+    fn try_canary(&mut self, sent: bool) {
         if self.guard.stored(sent) {
             let guard = Arc::clone(&self.guard);
             self.tasks.spawn(async move { guard.pass().await.map(|()| Input::Wake) });
@@ -361,6 +306,45 @@ impl Hands {
     pub(crate) async fn settle(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// Takes note of what a look told that began and ended then; gives what is to be said of it.
+fn noted(
+    looked: Looked,
+    progress: &ChainProgress,
+    begun: Now,
+    ended: Now,
+) -> (Input<Content>, Vec<Line>) {
+    let Looked { input, problems, unreadable, taken, backlog } = looked;
+    // The one place where what lies beside the log comes in: `backlog` and `Looked` know of none.
+    let beside = Beside { waiting: 0, refused: 0, absent: None, strangers: Vec::new() };
+    let nanos = begun.boot.nanos;
+    let mut facts = progress.facts();
+    facts.unreadable = unreadable;
+    facts.deleted_bytes = backlog.unlinked_bytes;
+    facts.beside(&beside, ended);
+    if let Input::Looked { losses, .. } = &input {
+        facts.untaken = losses.iter().cloned().collect();
+    }
+    let mut lines = facts.said.looks.looked(&problems, nanos);
+    if let Some(names) = facts.strangers.met(beside.strangers, nanos) {
+        lines.push(Line::Wrong(format!("beside the log, looks related, isn't archived: {names}")));
+    }
+    let clear = unreadable == 0 && backlog.gzip_bytes == 0;
+    facts.lag.looked(taken, backlog.bytes, clear, nanos);
+    if facts.lag.alarms(backlog.until_loss, nanos) {
+        let minutes = backlog.until_loss.unwrap_or(0) / 60_000;
+        let (bytes, files) = (backlog.bytes + backlog.gzip_bytes, backlog.files);
+        let what = format!("unread files will be deleted in about {minutes} min");
+        lines.push(Line::Wrong(format!("{what}: {bytes} bytes in {files} files")));
+    }
+    let lag = facts.lag.nanos(nanos);
+    drop(facts);
+    progress.backlog_bytes.store(backlog.bytes, Ordering::Relaxed);
+    progress.lag_millis.store(lag / 1_000_000, Ordering::Relaxed);
+    let until_loss = backlog.until_loss.unwrap_or(u64::MAX);
+    progress.until_loss_millis.store(until_loss, Ordering::Relaxed);
+    (input, lines)
 }
 
 /// What a later seal says of a stored object. `null` is S3's name for an object that has no version

@@ -44,6 +44,7 @@ impl Lag {
     pub(crate) fn looked(&mut self, taken: u64, backlog: u64, clear: bool, now: u64) {
         self.taken += taken;
         self.written = self.taken + backlog;
+        self.shrink();
         if self.marks.back().is_none_or(|mark| mark.written < self.written) {
             let (written, before) = (self.written, self.clear);
             self.marks.push_back(Mark { written, since: now, before });
@@ -55,6 +56,19 @@ impl Lag {
             self.thin();
         }
         self.forget();
+    }
+
+    /// Bytes that waited are gone unread, by a deletion or a truncation: nobody will ever seal them,
+    /// and their moments would pass for a lag that grows for ever. What is left waits since then.
+    fn shrink(&mut self) {
+        let mut earliest = None;
+        while self.marks.back().is_some_and(|mark| mark.written > self.written) {
+            earliest = self.marks.pop_back();
+        }
+        let covered = self.marks.back().is_some_and(|mark| mark.written == self.written);
+        if let Some(mark) = earliest.filter(|_| !covered) {
+            self.marks.push_back(Mark { written: self.written, ..mark });
+        }
     }
 
     /// Forgets every other moment. The first stays: it is the one that the lag is told by.
@@ -133,6 +147,24 @@ mod tests {
         lag.looked(50, 0, true, 40);
         lag.sealed(50);
         assert_eq!(lag.nanos(99), 0);
+    }
+
+    /// A file is deleted before it is read: the gap says so, and nothing waits any more.
+    #[test]
+    fn what_is_gone_unread_is_no_lag() {
+        let mut lag = Lag::default();
+        lag.looked(100, 0, true, 10);
+        lag.looked(0, 50, true, 20);
+        lag.looked(0, 80, true, 30);
+        lag.sealed(100);
+        assert_eq!((lag.bytes(), lag.nanos(40)), (80, 20));
+        lag.looked(0, 20, true, 50);
+        assert_eq!((lag.bytes(), lag.nanos(60)), (20, 40), "the rest waits since 20");
+        lag.looked(0, 0, true, 70);
+        assert_eq!((lag.bytes(), lag.nanos(80)), (0, 0));
+        assert_eq!(lag.sealed_through(), Some(70));
+        lag.looked(5, 0, true, 90);
+        assert_eq!(lag.nanos(95), 5);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod apiserver;
 mod chain;
 mod clock;
+mod complaints;
 mod error;
 mod facts;
 mod finals;
@@ -19,6 +20,7 @@ mod pipeline;
 mod progress;
 mod pulse;
 mod readback;
+mod reports;
 mod service;
 mod settings;
 #[cfg(test)]
@@ -26,6 +28,7 @@ mod sim;
 mod source;
 mod start;
 mod state;
+mod strangers;
 mod worker;
 
 pub use auditseal_shipper::Mode;

@@ -53,7 +53,7 @@ pub(crate) async fn run(
                 Action::Put(key) => hands.put(key),
                 Action::ReadBack(key) => hands.read_back(key),
                 Action::Discard(key) => hands.discard(key)?,
-                Action::Report(report) => hands.report(report),
+                Action::Report(report) => hands.report(&report),
                 Action::Adopt(key, object) => return Ok(End::Adopt(key, object)),
                 Action::Pass(key, epoch) => return Ok(End::Pass(key, epoch)),
                 Action::Fork(key, why) => return Ok(End::Forked(key, why)),

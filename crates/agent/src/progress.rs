@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use auditseal_format::Origin;
 use auditseal_observe::{Chain, Snapshot, State};
@@ -20,8 +20,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn chain(&self, origin: &Origin, spool_limit: u64) -> Arc<ChainProgress> {
-        let chain = Arc::new(ChainProgress::new(Facts::new(origin, spool_limit)));
+    pub(crate) fn chain(
+        &self,
+        origin: &Origin,
+        spool_limit: u64,
+        window: Duration,
+    ) -> Arc<ChainProgress> {
+        let facts = Facts::new(origin, spool_limit, window);
+        let chain = Arc::new(ChainProgress::new(facts));
         locked(&self.chains).push(Arc::clone(&chain));
         chain
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::Progress;
 use crate::hands::stopped;
@@ -26,14 +26,15 @@ pub async fn tell_manager(progress: Arc<Progress>, mut stop: watch::Receiver<boo
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return std::future::pending().await;
     }
-    tell(&[NotifyState::Status("asking the store where the chains go on")]);
+    let mut manager = Manager::default();
+    manager.tell(&[NotifyState::Status("asking the store where the chains go on")]);
     while !progress.opened() {
         tokio::select! {
-            () = stopped(&mut stop) => return stopping().await,
+            () = stopped(&mut stop) => return stopping(&mut manager).await,
             () = tokio::time::sleep(SOON) => {}
         }
     }
-    tell(&[NotifyState::Ready]);
+    manager.tell(&[NotifyState::Ready]);
     let watchdog = sd_notify::watchdog_enabled();
     let period = watchdog.map_or(PERIOD, |wait| (wait / 3).min(PERIOD));
     let mut said = None;
@@ -47,19 +48,20 @@ pub async fn tell_manager(progress: Arc<Progress>, mut stop: watch::Receiver<boo
             Some(what) => format!("{what} hangs"),
             None => status(&progress),
         };
-        tell(&[NotifyState::Status(&status)]);
+        manager.tell(&[NotifyState::Status(&status)]);
         if watchdog.is_some() && stuck.is_none() {
-            tell(&[NotifyState::Watchdog]);
+            manager.tell(&[NotifyState::Watchdog]);
         }
         tokio::select! {
-            () = stopped(&mut stop) => return stopping().await,
+            () = stopped(&mut stop) => return stopping(&mut manager).await,
             () = tokio::time::sleep(period) => {}
         }
     }
 }
 
-async fn stopping() -> Infallible {
-    tell(&[NotifyState::Stopping, NotifyState::Status("sealing and uploading what is left")]);
+async fn stopping(manager: &mut Manager) -> Infallible {
+    manager
+        .tell(&[NotifyState::Stopping, NotifyState::Status("sealing and uploading what is left")]);
     // The chains decide when it is over.
     std::future::pending().await
 }
@@ -76,10 +78,26 @@ fn status(progress: &Progress) -> String {
     )
 }
 
-/// A manager that can't be told must not keep the log from being archived; if it waits for READY
-/// it says so itself.
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!("tell the service manager: {error}");
+/// Whom this is told.
+#[derive(Debug, Default)]
+struct Manager {
+    /// It couldn't be told the last time.
+    deaf: bool,
+}
+
+impl Manager {
+    /// A manager that can't be told must not keep the log from being archived; if it waits for READY
+    /// it says so itself. It is told every few seconds: that it can't be is said once.
+    fn tell(&mut self, states: &[NotifyState<'_>]) {
+        let told = sd_notify::notify(states);
+        let deaf = told.is_err();
+        match told {
+            Err(error) if !self.deaf => {
+                warn!("tell the service manager: {error}; said once, tried again");
+            }
+            Ok(()) if self.deaf => info!("the service manager can be told again"),
+            _ => {}
+        }
+        self.deaf = deaf;
     }
 }

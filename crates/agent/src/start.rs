@@ -12,6 +12,8 @@ use auditseal_vault::{Kind, Store};
 use futures::StreamExt as _;
 use tracing::warn;
 
+use crate::complaints::Complaints;
+use crate::facts::nanos;
 use crate::finals::{Backups, WayBack};
 use crate::source::{file_name, locked};
 use crate::{Error, ErrorKind};
@@ -251,7 +253,7 @@ where
     A: FnMut() -> F,
     F: Future<Output = Result<T, auditseal_archive::Error>>,
 {
-    let begun = Instant::now();
+    let (begun, mut said) = (Instant::now(), Complaints::default());
     for attempt in 1.. {
         let left = asking.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
         let answer = match left {
@@ -273,12 +275,23 @@ where
                 if asking.give_up.is_some_and(|limit| begun.elapsed() + wait > limit) {
                     return Err(lost(&error));
                 }
-                warn!(attempt, "find the chain's head: {error}; next attempt in {wait:.1?}");
+                // By kind: the words of a store hold a number that is another each time.
+                if let Some(course) = said.met(kind(&error), nanos(begun.elapsed())) {
+                    let what = format!("find the chain's head: {error}{course}");
+                    warn!(attempt, "{what}; next attempt in {wait:.1?}");
+                }
                 tokio::time::sleep(wait).await;
             }
         }
     }
     unreachable!("attempts don't run out")
+}
+
+fn kind(error: &auditseal_archive::Error) -> &'static str {
+    match error {
+        auditseal_archive::Error::Store(error) => error.kind().name(),
+        _ => "other",
+    }
 }
 
 /// Whether asking again may help. What is found in the archive stays there; a bucket that isn't

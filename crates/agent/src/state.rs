@@ -1,6 +1,6 @@
 //! Opens the state directory, and waits for what may pass by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auditseal_shipper::Mode;
 use auditseal_spool::{Spool, StateDir, failpoint};
@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::chain::backoff;
+use crate::complaints::Complaints;
+use crate::facts::nanos;
 use crate::hands::stopped;
 use crate::source::Place;
 use crate::{Error, ErrorKind, Settings};
@@ -24,12 +26,11 @@ pub(crate) async fn open_state(
     places: &[Place],
     stop: &watch::Receiver<bool>,
 ) -> Result<(StateDir, Vec<Spool>), Error> {
-    let mut attempt = 0;
+    let mut patience = Patience::new();
     loop {
-        attempt += 1;
         match open_now(settings, places) {
             Ok(opened) => return Ok(opened),
-            Err(error) => wait_out(error, attempt, settings, stop).await?,
+            Err(error) => patience.wait_out(error, settings, stop).await?,
         }
     }
 }
@@ -41,33 +42,57 @@ fn open_now(settings: &Settings, places: &[Place]) -> Result<(StateDir, Vec<Spoo
     Ok((state, spools))
 }
 
-/// Waits until it's time to try again, if the error may pass; gives any other back.
-///
-/// A daemon waits for room on a full disk for ever: if it ended, it would be started again and
-/// again, and not be there when there is room.
-pub(crate) async fn wait_out(
-    error: Error,
+/// Waits for what may pass by itself, longer each time.
+#[derive(Debug)]
+pub(crate) struct Patience {
     attempt: u32,
-    settings: &Settings,
-    stop: &watch::Receiver<bool>,
-) -> Result<(), Error> {
-    let wait = match error.kind() {
-        ErrorKind::Locked if attempt <= HELD_TRIES => {
-            if attempt == 1 {
-                warn!("{error}; waiting up to {:?} for it to end", HELD_TRY * HELD_TRIES);
+    began: Instant,
+    said: Complaints,
+}
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self { attempt: 0, began: Instant::now(), said: Complaints::default() }
+    }
+
+    /// What was full days ago says nothing about how soon there is room now.
+    pub(crate) fn renew(&mut self) {
+        self.attempt = 0;
+    }
+
+    /// Waits until it's time to try again, if the error may pass; gives any other back.
+    ///
+    /// A daemon waits for room on a full disk for ever: if it ended, it would be started again and
+    /// again, and not be there when there is room.
+    pub(crate) async fn wait_out(
+        &mut self,
+        error: Error,
+        settings: &Settings,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        self.attempt += 1;
+        let attempt = self.attempt;
+        let wait = match error.kind() {
+            ErrorKind::Locked if attempt <= HELD_TRIES => {
+                if attempt == 1 {
+                    warn!("{error}; waiting up to {:?} for it to end", HELD_TRY * HELD_TRIES);
+                }
+                HELD_TRY
             }
-            HELD_TRY
+            ErrorKind::DiskFull if settings.mode == Mode::Live => {
+                let wait = Duration::from_nanos(backoff(settings).wait(attempt));
+                let now = nanos(self.began.elapsed());
+                if let Some(course) = self.said.met(&error.to_string(), now) {
+                    error!(attempt, "{error}{course}; next attempt in {wait:.1?}");
+                }
+                wait
+            }
+            _ => return Err(error),
+        };
+        let mut stop = stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = stopped(&mut stop) => Err(error),
         }
-        ErrorKind::DiskFull if settings.mode == Mode::Live => {
-            let wait = Duration::from_nanos(backoff(settings).wait(attempt));
-            error!(attempt, "{error}; next attempt in {wait:.1?}");
-            wait
-        }
-        _ => return Err(error),
-    };
-    let mut stop = stop.clone();
-    tokio::select! {
-        () = tokio::time::sleep(wait) => Ok(()),
-        () = stopped(&mut stop) => Err(error),
     }
 }

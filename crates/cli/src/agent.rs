@@ -229,12 +229,16 @@ fn summary(outcome: &Outcome) -> String {
     let head = outcome
         .head
         .map_or_else(|| "nothing sealed".to_owned(), |(seq, hash)| format!("head {seq}:{hash}"));
-    if tally.seals == 0 {
-        return format!("{}: nothing new, nothing uploaded{locks}; {head}", outcome.origin);
-    }
     let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
+    let beside = outcome.strangers.as_ref().map_or_else(String::new, |names| {
+        format!("; NOT ARCHIVED, though it looks related: {names}")
+    });
+    // A gap that couldn't be sealed any more, for the store or the disk refused, is news too.
+    if tally.seals == 0 && tally.gaps == 0 {
+        return format!("{}: nothing new, nothing uploaded{beside}{locks}; {head}", outcome.origin);
+    }
     format!(
-        "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}{locks}; {head}",
+        "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}{beside}{locks}; {head}",
         outcome.origin,
         tally.lines,
         show_size(tally.sealed_bytes),
@@ -262,4 +266,36 @@ fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_agent::Tally;
+    use auditseal_format::Origin;
+
+    use super::*;
+
+    #[test]
+    fn the_summary_names_what_is_lost_and_what_is_left_out() {
+        let outcome = |seals, gaps, strangers: Option<&str>| Outcome {
+            origin: Origin::new("c", "n", "s").expect("an origin"),
+            end: ChainEnd::Done,
+            tally: Tally { seals, gaps, lines: 3, stored: seals, ..Tally::default() },
+            strangers: strangers.map(str::to_owned),
+            head: None,
+        };
+        let said = |seals, gaps, strangers| summary(&outcome(seals, gaps, strangers));
+        assert_eq!(said(0, 0, None), "c/n/s: nothing new, nothing uploaded; nothing sealed");
+        let unsealed = "c/n/s: sealed 3 lines (0 B) in 0 objects (0 B), uploaded 0";
+        assert_eq!(said(0, 2, None), format!("{unsealed}; 2 GAPS; nothing sealed"));
+        let sealed = "c/n/s: sealed 3 lines (0 B) in 2 objects (0 B), uploaded 2";
+        assert_eq!(
+            said(2, 1, Some("audit.log.1.old and 7 more")),
+            format!(
+                "{sealed}; 1 GAPS; NOT ARCHIVED, though it looks related: audit.log.1.old and 7 \
+                 more; nothing sealed"
+            )
+        );
+        assert_eq!(said(2, 0, None), format!("{sealed}; nothing sealed"));
+    }
 }

@@ -68,7 +68,8 @@ pub(crate) fn conclude(outcomes: &[Outcome]) -> Result<(), Failure> {
         if tally.lock_shortfalls > 0 {
             let what = format!("lock {origin} as demanded: {} objects", tally.lock_shortfalls);
             let hint = "everything is stored; set the bucket's default retention (or --retention) \
-                        for what comes, and extend the locks of the objects that the log names";
+                        for what comes, and extend the locks of the objects that \
+                        `auditseal verify --require-retention` names";
             return Err(Failure::new(format!("{what} fall short")).hint(Some(hint)).code(1));
         }
     }
@@ -109,6 +110,7 @@ mod tests {
             origin: Origin::new("c", "n", name).expect("an origin"),
             end: ChainEnd::Done,
             tally: Tally { lock_shortfalls, lock_unknown, ..Tally::default() },
+            strangers: None,
             head: None,
         };
         let code = |outcomes: &[Outcome]| match conclude(outcomes) {

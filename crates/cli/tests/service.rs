@@ -5,6 +5,10 @@ mod node;
 
 use std::fs;
 use std::io::ErrorKind;
+#[cfg(feature = "failpoints")]
+use std::io::{Read as _, Write as _};
+#[cfg(feature = "failpoints")]
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -95,6 +99,49 @@ fn a_loop_that_hangs_starves_the_watchdog() {
         assert_eq!(manager.heard(), None);
     }
     daemon.signal(rustix::process::Signal::KILL);
+}
+
+/// A look that never comes back, as on a dead disk: the pages answer all the same, the time since
+/// the last look says it, and SIGTERM ends the process.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_look_that_hangs_holds_up_neither_health_nor_the_end() {
+    let node = Node::with(&events(0, 10));
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listening = || {
+        let mut command = node.daemon();
+        command.arg("--listen").arg(address.to_string());
+        command
+    };
+    let get = |path: &str| {
+        let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let since_last_look = || {
+        let page = get("/metrics");
+        let line = page.lines().find(|line| line.starts_with("auditseal_last_look_seconds{"))?;
+        line.rsplit_once(' ')?.1.parse::<f64>().ok()
+    };
+    let mut stalled = listening();
+    stalled.env("AUDITSEAL_FAILPOINT", "agent.look.after=4:hang");
+    let daemon = Running::start(&mut stalled);
+    // Looks are 200 ms apart.
+    until("a look hangs", || since_last_look().is_some_and(|seconds| seconds > 4.0));
+    assert!(get("/healthz").ends_with("alive\n"), "a restart is for five minutes from now");
+    let begun = Instant::now();
+    daemon.signal(rustix::process::Signal::TERM);
+    // It waits for the look, and for the store, as long as service managers allow.
+    daemon.end(Duration::from_secs(10)).ok();
+    assert!(begun.elapsed() > Duration::from_secs(5), "{:?}: nothing hung", begun.elapsed());
+    node.write("audit.log", &events(10, 20));
+    let daemon = Running::start(&mut listening());
+    until("what hung is archived", || node.cat().out == node.source());
+    assert!(since_last_look().is_some_and(|seconds| seconds < 4.0));
+    daemon.stop().ok();
+    node.assert_same();
 }
 
 #[test]

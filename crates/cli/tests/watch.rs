@@ -87,6 +87,64 @@ fn metrics_health_and_status_say_what_is() {
     }
 }
 
+/// A directory stands where the live file should be, and each look meets it.
+#[test]
+fn a_problem_that_stays_is_said_once() {
+    let node = Node::with(&events(0, 10));
+    let address = free("127.0.0.1");
+    let daemon = listening(&node, address);
+    until("the archive holds the log", || node.cat().out == node.source());
+    fs::remove_file(node.path("logs/audit.log")).unwrap();
+    fs::create_dir(node.path("logs/audit.log")).unwrap();
+    until("it isn't ready", || get(address, "/readyz").starts_with("HTTP/1.1 503"));
+    // Five looks a second.
+    thread::sleep(Duration::from_secs(3));
+    let done = daemon.stop().ok();
+    let said = done.err.lines().filter(|line| line.contains("source file audit.log"));
+    assert_eq!(said.count(), 1, "{}", done.err);
+}
+
+/// Lines are deleted before they are read, once while the daemon is stopped, once more before a
+/// backfill.
+#[test]
+fn a_gap_is_logged_and_counted_by_its_reason_and_in_the_summary() {
+    let node = Node::with(&events(0, 10));
+    let address = free("127.0.0.1");
+    let mut kept = events(0, 10);
+    let mut lose = |from: usize| {
+        node.write("audit.log", &events(from, from + 1));
+        fs::remove_file(node.path("logs/audit.log")).unwrap();
+        node.write("audit.log", &events(from + 1, from + 5));
+        kept.extend(events(from + 1, from + 5));
+        kept.clone()
+    };
+    let daemon = listening(&node, address);
+    until("the archive holds the log", || node.cat().out == node.source());
+    daemon.stop().ok();
+    let archived = lose(10);
+    let daemon = listening(&node, address);
+    let metric = "auditseal_gaps_total{origin=\"prod/cp-1/audit\",source=\"audit\",reason=";
+    until("the gap is counted", || {
+        get(address, "/metrics").contains(&format!("{metric}\"deleted-before-read\"}} 1"))
+    });
+    assert!(get(address, "/metrics").contains(&format!("{metric}\"truncated\"}} 0")));
+    until("the archive holds the rest", || node.cat().out == archived);
+    assert!(status(address, &[]).text().contains("  found    1 gaps\n"));
+    let logged = |err: &str| {
+        let lines = err.lines().filter(|line| line.contains("source bytes were lost"));
+        assert!(lines.clone().all(|line| line.contains("deleted-before-read")), "{err}");
+        lines.count()
+    };
+    let done = daemon.stop().ok();
+    assert_eq!(logged(&done.err), 1, "{}", done.err);
+    let archived = lose(20);
+    // The gap is sealed, and `verify` tells it: that is no failure of backfill.
+    let done = node.backfill().ok();
+    assert!(done.text().contains("; 1 GAPS; head "), "{}", done.text());
+    assert_eq!(logged(&done.err), 1, "{}", done.err);
+    assert_eq!(node.cat().out, archived);
+}
+
 #[test]
 fn an_address_that_is_taken_is_said_at_once() {
     let node = Node::with(&events(0, 1));

@@ -9,7 +9,9 @@ mod server;
 
 pub use process::process;
 pub use rules::exposition::{METRICS, Metric, OPENMETRICS, PLAIN, openmetrics, plain};
-pub use rules::health::{Health, LAG_LIMIT, LOSS_LIMIT, STORE_LIMIT, alive, ready};
+pub use rules::health::{
+    ABSENT_LIMIT, Health, LAG_LIMIT, LOOK_LIMIT, LOSS_LIMIT, STORE_LIMIT, alive, ready,
+};
 pub use rules::reconcile::{GRACE, Reconcile, Settled};
 pub use rules::reply::{Reply, respond};
 pub use rules::samples::{Reader, Sample, read};

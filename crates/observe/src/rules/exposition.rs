@@ -160,7 +160,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 36] = [
+pub const METRICS: [Metric; 40] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -172,6 +172,11 @@ pub const METRICS: [Metric; 36] = [
     gauge("auditseal_loop_idle_seconds", "Time since the pipeline's loop last turned", |c| {
         Some(c.idle)
     }),
+    gauge(
+        "auditseal_last_look_seconds",
+        "Time since a look at the source was last completed",
+        |c| c.last_look,
+    ),
     gauge(
         "auditseal_lag_bytes",
         "Source bytes seen and not sealed; files not unpacked count as 0",
@@ -197,6 +202,21 @@ pub const METRICS: [Metric; 36] = [
         "auditseal_source_unreadable_files",
         "Files that couldn't be read at the last look",
         |c| Some(number(c.unreadable)),
+    ),
+    gauge(
+        "auditseal_source_waiting_files",
+        "Files that wait to be opened; only so many are open at a time",
+        |c| Some(number(c.waiting)),
+    ),
+    gauge(
+        "auditseal_source_refused_files",
+        "Files beside the log that aren't opened, because of what they are or whose",
+        |c| Some(number(c.refused)),
+    ),
+    gauge(
+        "auditseal_source_absent_seconds",
+        "For how long there has been nothing at the source's path; 0: there is something",
+        |c| Some(c.absent.unwrap_or(0.0)),
     ),
     gauge(
         "auditseal_source_deleted_bytes",
@@ -240,7 +260,11 @@ pub const METRICS: [Metric; 36] = [
     gauge("auditseal_spool_limit_bytes", "At how many of these the source isn't read", |c| {
         Some(number(c.spool_limit))
     }),
-    counter("auditseal_gaps", "Losses of the source, sealed as gaps", |c| c.gaps),
+    metric(
+        "auditseal_gaps",
+        "Losses of the source, sealed as gaps, by reason",
+        Value::Kinds(|c| &c.gaps, "reason"),
+    ),
     counter("auditseal_squatted_keys", "Keys of the chain at which foreign bytes stood", |c| {
         c.squatted
     }),
@@ -347,6 +371,8 @@ mod tests {
             state: State::Running,
             seals: [("batch", 3), ("gap", 1)].into(),
             retries: [("denied", 2)].into(),
+            gaps: [("truncated", 1), ("unseen", 0)].into(),
+            last_look: Some(0.2),
             head: Some((7, 1.8e9)),
             last_stored: Some(1.8e9),
             counted: Some(Counted { events: 10, errors: 1, started: 1.7e9, unaccounted: 4 }),
@@ -394,7 +420,7 @@ mod tests {
         let text = plain(&full());
         for line in [
             "# TYPE auditseal_gaps_total counter",
-            "# HELP auditseal_gaps_total Losses of the source, sealed as gaps.",
+            "# HELP auditseal_gaps_total Losses of the source, sealed as gaps, by reason.",
             "# TYPE auditseal_build_info gauge",
             "# TYPE auditseal_lag_seconds gauge",
             "auditseal_seals_total{origin=\"prod/cp-1/audit\",source=\"audit\",kind=\"batch\"} 3",

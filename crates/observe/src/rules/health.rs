@@ -9,6 +9,11 @@ pub const LAG_LIMIT: f64 = 60.0;
 pub const STORE_LIMIT: f64 = 60.0;
 /// Seconds until unread bytes are deleted, below which a source isn't ready.
 pub const LOSS_LIMIT: f64 = 3600.0;
+/// Seconds without a completed look at which a source isn't ready; where the window is long, twice
+/// the window.
+pub const LOOK_LIMIT: f64 = 60.0;
+/// Seconds without anything at the source's path at which it isn't ready: a rotation takes less.
+pub const ABSENT_LIMIT: f64 = 60.0;
 /// A file that is read within seconds of its writing is in no danger, however short its life.
 const LAG_HARMLESS: f64 = 10.0;
 
@@ -61,6 +66,16 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
         }
     };
     reasons.extend(state);
+    // A look may hang on a dead disk or take an hour: nothing is known of the log meanwhile, so
+    // neither the lag nor an unreadable file says anything.
+    if let Some(seconds) = chain.last_look
+        && seconds > LOOK_LIMIT.max(2.0 * chain.window)
+    {
+        reasons.push(format!("the source was last read {seconds:.0} s ago"));
+    }
+    if let Some(seconds) = chain.absent.filter(|seconds| *seconds > ABSENT_LIMIT) {
+        reasons.push(format!("nothing is at the source's path for {seconds:.0} s"));
+    }
     if let Some((seconds, cause)) = &chain.failing
         && *seconds > STORE_LIMIT
     {
@@ -80,6 +95,10 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     }
     if chain.unreadable > 0 {
         reasons.push(format!("{} files of the source can't be read", chain.unreadable));
+    }
+    if chain.refused > 0 {
+        let refused = chain.refused;
+        reasons.push(format!("{refused} files beside the log are not opened: see the log"));
     }
     reasons
 }
@@ -120,6 +139,9 @@ mod tests {
             (Chain { lag: 61.0, lag_bytes: 7, ..running() }, "61 s behind the log, 7 bytes"),
             (Chain { lag: 11.0, until_loss: Some(600.0), ..running() }, "in about 10 min"),
             (Chain { unreadable: 2, ..running() }, "2 files"),
+            (Chain { refused: 3, ..running() }, "3 files beside the log are not opened"),
+            (Chain { absent: Some(61.0), ..running() }, "nothing is at the source's path for 61 s"),
+            (Chain { last_look: Some(61.0), ..running() }, "the source was last read 61 s ago"),
         ] {
             let snapshot = one(chain);
             let found = ready(&snapshot);
@@ -127,10 +149,22 @@ mod tests {
             assert!(found.reasons[0].contains(word), "{found:?}");
             assert!(alive(&snapshot).is_fine());
         }
-        let fine = Chain { failing: failing(60.0), lag: 60.0, spool_bytes: 99, ..running() };
+        let fine = Chain {
+            failing: failing(60.0),
+            lag: 60.0,
+            spool_bytes: 99,
+            last_look: Some(60.0),
+            absent: Some(60.0),
+            // They are opened one after the other: the lag says whether that is too slow.
+            waiting: 10_000,
+            ..running()
+        };
         assert!(ready(&one(fine)).is_fine());
         let fresh = Chain { lag: 9.0, until_loss: Some(1.0), ..running() };
         assert!(ready(&one(fresh)).is_fine());
+        let seldom = |last_look| Chain { last_look: Some(last_look), window: 300.0, ..running() };
+        assert!(ready(&one(seldom(600.0))).is_fine(), "it was told to look every five minutes");
+        assert!(!ready(&one(seldom(601.0))).is_fine());
         let hung = one(Chain { stuck: Some("commit"), ..running() });
         assert!(!alive(&hung).is_fine() && !ready(&hung).is_fine());
     }

@@ -70,6 +70,10 @@ pub struct Chain {
     pub idle: f64,
     /// What hangs on this node: the loop, a look, a pack, a commit.
     pub stuck: Option<&'static str>,
+    /// Since a look at the source was last completed. `None`: none is expected.
+    pub last_look: Option<f64>,
+    /// How often one is expected, at least.
+    pub window: f64,
     /// Source bytes that are known and not sealed.
     pub lag_bytes: u64,
     /// About how many events these are; 0 before the first was sealed.
@@ -80,6 +84,12 @@ pub struct Chain {
     pub until_loss: Option<f64>,
     /// Files that couldn't be read, as of the last look.
     pub unreadable: u64,
+    /// Files that wait to be opened, for there is a bound to how many are open at a time.
+    pub waiting: u64,
+    /// Files beside the log that aren't opened, because of what they are or whose.
+    pub refused: u64,
+    /// For how long there has been nothing at the source's path. `None`: there is something.
+    pub absent: Option<f64>,
     /// Bytes of deleted files that are held open.
     pub deleted_bytes: u64,
     /// Lines sealed.
@@ -106,8 +116,8 @@ pub struct Chain {
     pub spool_bytes: u64,
     /// At how many of these the source isn't read.
     pub spool_limit: u64,
-    /// Losses sealed as gaps.
-    pub gaps: u64,
+    /// Losses sealed as gaps, by reason.
+    pub gaps: BTreeMap<&'static str, u64>,
     /// Keys of the chain that held foreign bytes.
     pub squatted: u64,
     /// Stored versions whose lock falls short.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::health::LOOK_LIMIT;
 use super::samples::read;
 
 const PREFIX: &str = "auditseal_";
@@ -107,6 +108,11 @@ impl Source {
         self.values.get(name).copied().unwrap_or(0.0)
     }
 
+    /// The sum over all values of the one more label.
+    fn sum(&self, name: &str) -> f64 {
+        self.kinds.get(name).into_iter().flat_map(BTreeMap::values).sum()
+    }
+
     fn text(&self, now: f64, out: &mut String) {
         let ready = word(self.value("ready") == 1.0);
         let title = wrap(&self.origin).join("\n");
@@ -137,6 +143,11 @@ impl Source {
         if loss.is_finite() && lag.0 > 0.0 {
             row("loss in", duration(loss));
         }
+        for (name, said) in [("source", self.unread()), ("files", self.beside())] {
+            if !said.is_empty() {
+                row(name, said.join(", "));
+            }
+        }
         row(
             "head",
             match self.values.get("head_seq") {
@@ -147,8 +158,7 @@ impl Source {
         let (events, bytes) = (self.value("sealed_events_total"), self.value("sealed_bytes_total"));
         row("sealed", format!("{} events, {}", count(events), size(bytes)));
         let failing = self.value("store_failing_seconds");
-        let retries: f64 =
-            self.kinds.get("upload_retries_total").into_iter().flat_map(BTreeMap::values).sum();
+        let retries = self.sum("upload_retries_total");
         let health = match failing > 0.0 {
             true => format!("NOTHING ACCEPTED FOR {}", duration(failing)),
             false => "accepts".to_owned(),
@@ -169,11 +179,38 @@ impl Source {
         }
     }
 
+    /// What keeps the source as a whole from being read.
+    fn unread(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        let absent = self.value("source_absent_seconds");
+        if absent > 0.0 {
+            said.push(format!("NOTHING AT ITS PATH FOR {}", duration(absent)));
+        }
+        // Looks come once a window, which is 5 s unless somebody says otherwise.
+        let last = self.value("last_look_seconds");
+        if last > LOOK_LIMIT {
+            said.push(format!("last read {} ago", duration(last)));
+        }
+        said
+    }
+
+    /// Files that aren't open: some not yet, some not at all.
+    fn beside(&self) -> Vec<String> {
+        let (waiting, refused) =
+            (self.value("source_waiting_files"), self.value("source_refused_files"));
+        let kinds = [(waiting, "wait to be opened"), (refused, "not opened, the log says why")];
+        let some = kinds.into_iter().filter(|(n, _)| *n > 0.0);
+        some.map(|(n, text)| format!("{} {text}", count(n))).collect()
+    }
+
     /// What somebody should look at.
     fn found(&self) -> String {
         let mut found = Vec::new();
+        let gaps = self.sum("gaps_total");
+        if gaps > 0.0 {
+            found.push(format!("{} gaps", count(gaps)));
+        }
         for (name, text) in [
-            ("gaps_total", "gaps"),
             ("lock_shortfalls_total", "locks fall short"),
             ("lock_unknown_total", "locks unknown"),
             ("squatted_keys_total", "keys squatted"),
@@ -273,7 +310,10 @@ mod tests {
             head: Some((42, 1000.0)),
             spool_bytes: 2048,
             spool_limit: 1 << 30,
-            gaps: 1,
+            gaps: [("truncated", 2), ("unseen", 1), ("budget", 0)].into(),
+            last_look: Some(3700.0),
+            waiting: 1234,
+            refused: 2,
             ..Chain::default()
         };
         let process = Process { resident_bytes: 9 << 20, started: 500.0, ..Process::default() };
@@ -307,12 +347,31 @@ mod tests {
             "  sealed   1,234,567 events, 3.0 GiB",
             "  store    NOTHING ACCEPTED FOR 2 min 10 s, last never, 15 retries",
             "  spool    2.0 KiB of 1.0 GiB",
-            "  found    1 gaps",
+            "  source   last read 1 h 1 min ago",
+            "  files    1,234 wait to be opened, 2 not opened, the log says why",
+            "  found    3 gaps",
             "  prod/cp-1/audit: the store has accepted nothing for 130 s (denied)",
         ] {
             assert!(text.lines().any(|found| found == line), "{line:?} in\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_is_shown() {
+        let chain = Chain { absent: Some(90.0), ..Chain::default() };
+        let page = openmetrics(&Snapshot {
+            version: "0.1.0".to_owned(),
+            chains: vec![chain, Chain { origin: "fine".to_owned(), ..Chain::default() }],
+            ..Snapshot::default()
+        });
+        let text = Status::read(&page, true, "").expect("it is ours").text(0.0);
+        assert!(text.contains("\n  source   NOTHING AT ITS PATH FOR 1 min 30 s\n"), "{text}");
+        assert_eq!(
+            text.matches("\n  source ").count(),
+            1,
+            "nothing is said of a source that is fine"
+        );
     }
 
     #[test]
