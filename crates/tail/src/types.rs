@@ -108,6 +108,9 @@ pub enum Notice {
 pub struct Notices {
     /// In the order in which it happened.
     pub events: Vec<Notice>,
+    /// Something happened to the directories' names, or to whose files they are: anything but a
+    /// write. Otherwise a listing would show what the last one showed, but for the files' sizes.
+    pub changed: bool,
     /// More may have happened.
     pub lost: bool,
 }

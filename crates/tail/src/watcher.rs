@@ -67,6 +67,7 @@ impl Reports {
         heard.listen();
         let mut notices = std::mem::take(&mut heard.notices);
         notices.lost |= !heard.watching;
+        notices.changed |= notices.lost;
         notices
     }
 
@@ -96,6 +97,7 @@ impl Heard {
             }
         };
         news.names = true;
+        self.notices.changed = true;
         let room = self.notices.events.len() < MAX_EVENTS;
         self.notices.lost |= notice.is_some() && !room;
         self.notices.events.extend(notice.filter(|_| room));

@@ -373,11 +373,11 @@ fn read(take: &Take<SimFile>) -> Result<(), ReadError> {
 
 fn appeared(names: &[&str]) -> Notices {
     let events = names.iter().map(|name| Notice::Appeared((*name).into())).collect();
-    Notices { events, lost: false }
+    Notices { events, changed: true, lost: false }
 }
 
 fn lost() -> Notices {
-    Notices { events: Vec::new(), lost: true }
+    Notices { events: Vec::new(), changed: true, lost: true }
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn a_deleted_name_that_comes_again_is_no_loss() {
     agent.once();
     // Compressed, and unpacked again by hand.
     let events = vec![Notice::Removed(name.clone().into()), Notice::Appeared(name.into())];
-    agent.follower.noticed(Notices { events, lost: false });
+    agent.follower.noticed(Notices { events, changed: true, lost: false });
     agent.once();
     agent.follower.noticed(appeared(&[]));
     agent.settle();

@@ -307,7 +307,7 @@ impl World {
     pub fn hear(&mut self, lost: bool) -> Notices {
         let heard = std::mem::take(&mut self.heard);
         if lost {
-            return Notices { events: Vec::new(), lost };
+            return Notices { events: Vec::new(), changed: true, lost };
         }
         for notice in &heard {
             let Notice::Appeared(name) = notice else {
@@ -323,7 +323,7 @@ impl World {
                 story.told |= backup && again;
             }
         }
-        Notices { events: heard, lost }
+        Notices { events: heard, changed: true, lost }
     }
 
     /// The follower learns from a descriptor that there are bytes.
