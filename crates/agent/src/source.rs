@@ -141,7 +141,7 @@ impl Source {
         for (file, offset) in committed {
             self.follower.committed(file, *offset);
         }
-        let unwatched = Notices { lost: true, ..Notices::default() };
+        let unwatched = Notices { events: Vec::new(), changed: true, lost: true };
         self.follower.noticed(self.reports.as_ref().map_or(unwatched, Reports::take));
         let look = self.follower.look(now_nanos / 1_000_000, limit);
         if let (Mode::OneShot, Some(problem)) = (self.mode, look.problems.first()) {

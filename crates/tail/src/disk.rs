@@ -28,7 +28,8 @@ pub struct Folder {
     /// Which of its files are the source's, and in which order they were written.
     pub family: Family,
     /// The source's path led here once and leads elsewhere now: what is left here is read to its
-    /// end, and nobody reports what happens.
+    /// end, and nobody reports what happens. It stays until it is left ([`Disk::leave`]), and is no
+    /// former one any more if the path leads here again.
     pub former: bool,
 }
 
@@ -50,10 +51,17 @@ pub enum Refusal {
     Directory,
     /// A FIFO, a socket or a device, by this word.
     Special(&'static str),
-    /// It belongs to this user: neither to root nor to the owner of the log or its directory.
+    /// A symbolic link in the live file's place that this user made, who has no say in what the
+    /// source's path means.
     Owner(u32),
-    /// So many names lead to it, and it belongs to a stranger: it may be any file of the disk.
-    Names(u64),
+    /// Several names lead to it, and who gave it this one may be another than its owner: it may be
+    /// any file of the disk.
+    Names {
+        /// How many.
+        count: u64,
+        /// Its owner.
+        owner: u32,
+    },
     /// The disk doesn't tell what it is.
     Unknown,
 }
@@ -62,7 +70,7 @@ impl Refusal {
     /// Whether lines of the log may be in it, or behind it.
     pub(crate) fn may_hold_lines(self) -> bool {
         match self {
-            Self::Link | Self::Owner(_) | Self::Names(_) | Self::Unknown => true,
+            Self::Link | Self::Owner(_) | Self::Names { .. } | Self::Unknown => true,
             Self::Directory | Self::Special(_) => false,
         }
     }
@@ -74,8 +82,10 @@ impl fmt::Display for Refusal {
             Self::Link => f.write_str("it is a symbolic link"),
             Self::Directory => f.write_str("it is a directory"),
             Self::Special(what) => write!(f, "it is a {what}"),
-            Self::Owner(uid) => write!(f, "it belongs to user {uid}"),
-            Self::Names(count) => write!(f, "it has {count} names and belongs to a stranger"),
+            Self::Owner(uid) => write!(f, "it is a symbolic link of user {uid}"),
+            Self::Names { count, owner } => {
+                write!(f, "it has {count} names, belongs to user {owner}, and may be any file")
+            }
             Self::Unknown => f.write_str("not a regular file"),
         }
     }

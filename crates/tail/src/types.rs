@@ -143,7 +143,8 @@ pub enum Notice {
 pub struct Notices {
     /// In the order in which it happened.
     pub events: Vec<Notice>,
-    /// Something happened to names: what is listed may not be what is there.
+    /// Something happened to the directories' names, or to whose files they are: anything but a
+    /// write. Otherwise a listing would show what the last one showed, but for the files' sizes.
     pub changed: bool,
     /// More may have happened.
     pub lost: bool,

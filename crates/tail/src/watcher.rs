@@ -67,6 +67,7 @@ impl Reports {
         heard.listen();
         let mut notices = std::mem::take(&mut heard.notices);
         notices.lost |= !heard.watching;
+        notices.changed |= notices.lost;
         notices
     }
 

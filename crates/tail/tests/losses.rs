@@ -376,11 +376,11 @@ fn read(take: &Take<SimFile>) -> Result<(), ReadError> {
 
 fn appeared(names: &[&str]) -> Notices {
     let events = names.iter().map(|name| Notice::Appeared((*name).into())).collect();
-    Notices { events, ..Notices::default() }
+    Notices { events, changed: true, lost: false }
 }
 
 fn lost() -> Notices {
-    Notices { lost: true, ..Notices::default() }
+    Notices { events: Vec::new(), changed: true, lost: true }
 }
 
 #[test]
@@ -452,7 +452,7 @@ fn a_deleted_name_that_comes_again_is_no_loss() {
     agent.once();
     // Compressed, and unpacked again by hand.
     let events = vec![Notice::Removed(name.clone().into()), Notice::Appeared(name.into())];
-    agent.follower.noticed(Notices { events, ..Notices::default() });
+    agent.follower.noticed(Notices { events, changed: true, lost: false });
     agent.once();
     agent.follower.noticed(appeared(&[]));
     agent.settle();
