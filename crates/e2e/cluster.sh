@@ -115,6 +115,49 @@ deviations() {
     grep -E 'allowPrivilegeEscalation|seccompProfile|hostPort|host namespaces|privileged'
 }
 
+# ---- a disk that is mounted on the node over the log's directory, while the pod runs
+
+node() { "$HERE/parts/node.sh" on "$@"; }
+# event NAME FROM TO: written on the node, to the log that is there now
+event() {
+  seq "$2" "$3" | sed "s|.*|{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"auditID\":\"$1-&\",\"stage\":\"ResponseComplete\",\"verb\":\"get\",\"stageTimestamp\":\"2026-11-21T08:00:00.000000Z\"}|" >"$WORK/events" &&
+    cat "$WORK/events" >>"$WORK/expected" && node sh -c "cat >>$WORK/disk/audit.log" <"$WORK/events"
+}
+# Each file system's events, in their order: the archive has its files in the order in which they came to be.
+disk_archived() {
+  local name
+  "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/disk --vkey "$WORK/disk-vkey" >"$WORK/disk-archived" 2>/dev/null || return 1
+  [ "$(wc -c <"$WORK/disk-archived")" = "$(wc -c <"$WORK/expected")" ] || return 1
+  for name in below first second; do cmp <(grep "\"$name-" "$WORK/disk-archived") <(grep "\"$name-" "$WORK/expected") || return 1; done
+}
+disk_values() {
+  grep -v -e '^sources:' -e '^stateDir:' -e '^apiserverMetrics:' "$WORK/values.yaml"
+  echo "sources: [{name: disk, path: $WORK/disk/audit.log}]"
+  echo "stateDir: $WORK/agent/disk"
+}
+disk() {
+  : >"$WORK/expected"
+  mkdir "$WORK/disk"
+  event below 1 100
+  disk_values >"$WORK/disk.yaml"
+  # AUDITSEAL_E2E_PROPAGATION=None shows that without it nothing of the disk is archived.
+  check "disk: helm install" helm install disk "$CHART" -f "$WORK/disk.yaml" --set "mountPropagation=${AUDITSEAL_E2E_PROPAGATION:-HostToContainer}" --wait --timeout 120s
+  kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key >"$WORK/disk-vkey"
+  check "disk: the log is archived" until_it 60 disk_archived
+  node mount -t tmpfs -o size=16m,mode=755 auditseal-e2e "$WORK/disk" && event first 1 100
+  check "disk: one is mounted over it on the node, and archived" until_it 60 disk_archived
+  event first 101 150
+  check "disk: and what is written there" until_it 60 disk_archived
+  node umount --lazy "$WORK/disk" && event below 101 150
+  check "disk: unmounted, the log below goes on" until_it 60 disk_archived
+  node mount -t tmpfs -o size=16m,mode=755 auditseal-e2e "$WORK/disk" && event second 1 100
+  check "disk: another one is mounted" until_it 60 disk_archived
+  check "disk: helm uninstall" helm uninstall disk --wait --timeout 60s
+  check "disk: byte for byte, and once" disk_archived
+  check "disk: verify" "$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/disk --vkey "$WORK/disk-vkey"
+  node umount --lazy "$WORK/disk"
+}
+
 counted() { curl -sf "http://127.0.0.1:$listen_port/metrics" | grep '^auditseal_source_events{.*} [1-9]'; }
 
 complete() {
@@ -197,6 +240,7 @@ check "the node's key is still there" test -s "$WORK/agent/key"
 check "a Job retires the node, with the DaemonSet kept off it" retire
 check "the chain has ended" ended
 check "helm uninstall, again" helm uninstall auditseal --wait --timeout 60s
+disk
 kinds=daemonset,job,serviceaccount,networkpolicy,clusterrole,clusterrolebinding
 same "nothing is left in the cluster" "" "$(kubectl -n auditseal get $kinds -l app.kubernetes.io/name=auditseal -o name)"
 printf '  cluster: %s lines, %s s\n' "$(wc -l <"$WORK/archived")" $((SECONDS - begin))

@@ -26,6 +26,7 @@ clean() {
 fresh() {
   rm -rf "$WORK/archive" "$WORK/state"
   mkdir "$WORK/archive"
+  : >"$WORK/auditseal.log"
   at=(--store "file://$WORK/archive" --origin "$ORIGIN" --vkey "$WORK/vkey")
   how=(--cluster e2e --node node-1 --source "audit=$WORK/log/audit.log" --store "file://$WORK/archive" --key "$WORK/key" --state "$WORK/state")
 }
@@ -83,7 +84,6 @@ run() { # NAME COUNT
   local looks used idle=$IDLE
   fresh
   port=$(free_ports 1)
-  : >"$WORK/auditseal.log"
   spawn "$WORK" auditseal python3 "$MANY" watch "$WORK/report" "$AUDITSEAL" run "${how[@]}" --listen "127.0.0.1:$port" --window 1s
   if wait_for "$patience" "$WORK" auditseal caught_up; then pass "$1, run: it has caught up"; else fail "$1, run: $(metric auditseal_sealed_bytes_total) of $bytes bytes are sealed after $patience s, $(metric auditseal_spool_bytes) wait"; fi
   [ "$2" -ge $LARGE ] || idle=$((IDLE / 4))

@@ -3,6 +3,7 @@
 #
 #   node.sh up              join as cp-1, labelled and tainted as a control-plane node
 #   node.sh image TAR       make an image known to it; there is no registry
+#   node.sh on COMMAND…     run a command where its file systems are: what is mounted there is mounted on the node
 #   node.sh down            stop it, with all that runs on it
 #
 # It has process and mount namespaces of its own, so that nothing which runs or is mounted there outlives it. There is no network for pods: the
@@ -67,6 +68,7 @@ C
   # Process 1 of the node's namespace: when it ends, the kernel ends everything in it.
   cat >init.sh <<INIT
 set -eu
+mount --make-rshared / # as systemd does: what is mounted on the node later can come into its pods
 for dir in /run/containerd /var/log/containers; do mkdir -p "\$dir" && mount -t tmpfs tmpfs "\$dir"; done
 containerd --config "$NODE_DIR/containerd.toml" >>"$NODE_DIR/containerd.log" 2>&1 &
 until ctr --address "$NODE_DIR/containerd.sock" version >/dev/null 2>&1; do sleep 0.2; done
@@ -93,6 +95,11 @@ up() {
   kubectl label node cp-1 node-role.kubernetes.io/control-plane= >/dev/null
 }
 
+on() {
+  local pid _
+  read -r pid _ <"$NODE_DIR/node.pid" && nsenter --target "$pid" --mount --wd=/ -- "$@"
+}
+
 image() { ctr --address "$NODE_DIR/containerd.sock" --namespace k8s.io images import "$1" >/dev/null; }
 
 down() {
@@ -117,6 +124,7 @@ down() {
 case ${1:-} in
   up) up_or_down "$NODE_DIR/sysctls" ;;
   image) image "$2" ;;
+  on) on "${@:2}" ;;
   down) down ;;
-  *) die "usage: node.sh up|image TAR|down" ;;
+  *) die "usage: node.sh up|image TAR|on COMMAND…|down" ;;
 esac
