@@ -12,6 +12,8 @@ type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
 
 /// Most NUL runs of a batch that become holes: FORMAT.md allows 1,024, the seal has room for these.
 const MAX_HOLES: usize = 256;
+/// Bytes from which on a take that is nothing but a hole isn't read.
+const LARGE: u64 = 1 << 20;
 /// Bytes read at a time.
 const READ: usize = 256 << 10;
 /// Bytes before an offset that its anchor covers.
@@ -54,9 +56,11 @@ pub(crate) fn pack<F: DiskFile>(
     compression: Compression,
 ) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
+    // Their holes stand in the same seal: the room for small ones shrinks by as many.
+    let holes = MAX_HOLES.saturating_sub(job.takes.iter().filter(|take| is_hole(take)).count());
     loop {
         let tools = TOOLS.take().unwrap_or_default();
-        let mut packer = Packer::reusing(tools, compression, MAX_HOLES)?;
+        let mut packer = Packer::reusing(tools, compression, holes)?;
         match take_all(&mut packer, &job.takes, &short)? {
             Ok(facts) => {
                 let short = short.into_iter().enumerate().filter_map(|(at, short)| {
@@ -92,6 +96,14 @@ fn take_all<F: DiskFile>(
     Ok(Ok(facts))
 }
 
+/// Whether the file system says of a large take that it is nothing but a hole: terabytes of it are
+/// NULs that take no room, and an hour to read.
+fn is_hole<F: DiskFile>(take: &Take<Content<F>>) -> bool {
+    let [part] = &take.parts[..] else { return false };
+    let data = || part.content.data_after(take.start);
+    take.end - take.start >= LARGE && data().is_ok_and(|data| data >= take.end)
+}
+
 /// Reads a take up to `limit` into the packer, part by part.
 fn read_take<F: DiskFile>(
     packer: &mut Packer,
@@ -104,6 +116,11 @@ fn read_take<F: DiskFile>(
     let mut proved = None;
     for part in &take.parts {
         let from = at;
+        if limit == take.end && is_hole(take) {
+            packer.hole(take.end - at);
+            keep_last(&mut tail, &[0; ANCHOR]);
+            at = take.end;
+        }
         while at < part.end.min(limit) {
             let wanted = usize::try_from(part.end.min(limit) - at).unwrap_or(READ).min(READ);
             match read(&part.content, at, &mut buffer[..wanted]) {

@@ -159,6 +159,14 @@ impl Packer {
         bytes.chunks(SLICE).try_for_each(|slice| self.slice(slice))
     }
 
+    /// Takes the next `length` source bytes of the open range, which are NULs that nobody need read:
+    /// they are a hole, beside those that [`Packer::new`] allows.
+    pub fn hole(&mut self, length: u64) {
+        let offset = self.range.offset;
+        self.range.run.get_or_insert(Hole { offset, length: 0 }).length += length;
+        self.range.offset += length;
+    }
+
     fn slice(&mut self, mut bytes: &[u8]) -> Result<(), PackError> {
         while !bytes.is_empty() {
             let nul = bytes[0] == 0;
