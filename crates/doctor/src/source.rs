@@ -135,7 +135,8 @@ impl SourceFacts {
 
     fn siblings(&self) -> Check {
         let name = "siblings";
-        let Some(example) = self.related.get(..self.related.len().min(NAMED)).filter(|e| !e.is_empty())
+        let Some(example) =
+            self.related.get(..self.related.len().min(NAMED)).filter(|e| !e.is_empty())
         else {
             return Check::pass(name, "each file that looks like this log's is archived");
         };

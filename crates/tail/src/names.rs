@@ -71,8 +71,10 @@ impl Role {
 enum Kin {
     /// This log's.
     Backup(Family),
-    /// This log's, or a live log whose name has a date or a number: `audit-20261128.log`.
-    Perhaps(Family),
+    /// This log's, or a live log whose name has a date: `audit-20261128.log`.
+    Dated(Family),
+    /// This log's, or a live log whose name has a number: `apiserver-10.0.0.1.log`.
+    Numbered(Family),
 }
 
 /// A path that names no log.
@@ -145,17 +147,19 @@ impl Family {
         let packed = unpacked(bytes).is_some();
         match Self::kin(bytes) {
             Some(Kin::Backup(family)) => Err(rotated(Some(family))),
-            Some(Kin::Perhaps(family)) if packed => Err(rotated(Some(family))),
+            Some(Kin::Dated(family) | Kin::Numbered(family)) if packed => {
+                Err(rotated(Some(family)))
+            }
             None if packed => Err(rotated(None)),
-            Some(Kin::Perhaps(_)) | None => Ok(Self::split(bytes)),
+            _ => Ok(Self::split(bytes)),
         }
     }
 
     /// The one family among a directory's regular files; `None` for a directory with no log yet.
     ///
-    /// A log is told by a rotated sibling, or by the extension `.log`, `.json` or `.jsonl`. One
-    /// name with a date or a number before the extension may be a live log; two that differ only in
-    /// that are backups.
+    /// A log is told by a rotated sibling, or by the extension `.log`, `.json` or `.jsonl`. A name
+    /// with a date or a number before the extension is a backup where the log without it is there,
+    /// and else a log by itself; two that differ only in their dates are backups in any case.
     ///
     /// # Errors
     /// When there are several logs, or files but no log.
@@ -163,47 +167,47 @@ impl Family {
         names: impl IntoIterator<Item = &'a OsStr>,
     ) -> Result<Option<Self>, FamilyError> {
         let mut families = BTreeSet::new();
-        // By the log whose backups they may be: how many, and the last one's own family.
-        let mut perhaps: BTreeMap<Self, (usize, Self)> = BTreeMap::new();
+        // Live files, or backups of these logs.
+        let mut perhaps: Vec<(Self, Self)> = Vec::new();
+        // Logs of which one dated name was seen, or more.
+        let mut dated: BTreeMap<Self, bool> = BTreeMap::new();
         let mut others = false;
         for name in names {
             let bytes = name.as_bytes();
-            match Self::kin(bytes) {
+            let packed = unpacked(bytes).is_some();
+            let kin = Self::kin(bytes);
+            if let Some(Kin::Dated(family)) = &kin {
+                dated.entry(family.clone()).and_modify(|more| *more = true).or_insert(false);
+            }
+            match kin {
                 Some(Kin::Backup(family)) => {
                     families.insert(family);
                 }
-                Some(Kin::Perhaps(family)) if unpacked(bytes).is_some() => {
+                Some(Kin::Dated(family) | Kin::Numbered(family)) if packed => {
                     families.insert(family);
                 }
                 _ if bytes.starts_with(b".") || bytes == b"termination.log" => {
                     // OpenShift's lock and the kubelet's message stand beside its logs.
                 }
-                kin if [&b".log"[..], b".json", b".jsonl"]
-                    .iter()
-                    .any(|ext| bytes.ends_with(ext)) =>
-                {
-                    let own = Self::split(bytes);
-                    if let Some(Kin::Perhaps(family)) = kin {
-                        let (count, last) = perhaps.entry(family).or_insert((0, own.clone()));
-                        (*count, *last) = (*count + 1, own);
-                    } else {
-                        families.insert(own);
-                    }
+                Some(Kin::Dated(family) | Kin::Numbered(family)) if has_log_extension(bytes) => {
+                    perhaps.push((Self::split(bytes), family));
+                }
+                None if has_log_extension(bytes) => {
+                    families.insert(Self::split(bytes));
                 }
                 _ => others = true,
             }
         }
-        for (family, (count, own)) in perhaps {
-            if !families.contains(&family) {
-                families.insert(if count > 1 { family } else { own });
-            }
-        }
+        families.extend(dated.into_iter().filter(|(_, more)| *more).map(|(family, _)| family));
+        let own = perhaps.into_iter().filter(|(_, log)| !families.contains(log));
+        let own: Vec<Self> = own.map(|(own, _)| own).collect();
+        families.extend(own);
         // `audit-20261128.log.1` tells of a log `audit-20261128.log`, which may be a backup.
-        let backups = |family: &&Self| match Self::kin(family.live().as_bytes()) {
-            Some(Kin::Perhaps(other)) => !families.contains(&other),
+        let is_log = |family: &&Self| match Self::kin(family.live().as_bytes()) {
+            Some(Kin::Dated(other) | Kin::Numbered(other)) => !families.contains(&other),
             _ => true,
         };
-        let mut logs: Vec<Self> = families.iter().filter(backups).cloned().collect();
+        let mut logs: Vec<Self> = families.iter().filter(is_log).cloned().collect();
         match logs.len() {
             0 if others => Err(FamilyError::NotFound),
             0 | 1 => Ok(logs.pop()),
@@ -296,10 +300,16 @@ impl Family {
         if number(ext).is_some() {
             return Some(Kin::Backup(log(base)));
         }
-        let inside = (1..dot)
-            .find(|at| Stamp::whole(&base[*at..]).is_some() || number(&base[*at..]).is_some())?;
-        Some(Kin::Perhaps(Self { base: base[..inside].to_vec(), ext: ext.to_vec() }))
+        let log = |at: usize| Self { base: base[..at].to_vec(), ext: ext.to_vec() };
+        let dated = (1..dot).find(|at| Stamp::whole(&base[*at..]).is_some());
+        let numbered = || (1..dot).find(|at| number(&base[*at..]).is_some());
+        let dated = dated.map(|at| Kin::Dated(log(at)));
+        dated.or_else(|| Some(Kin::Numbered(log(numbered()?))))
     }
+}
+
+fn has_log_extension(name: &[u8]) -> bool {
+    [&b".log"[..], b".json", b".jsonl"].iter().any(|ext| name.ends_with(ext))
 }
 
 /// A compressed file's name without the codec's suffix, and the number or time behind that, if the
@@ -308,7 +318,8 @@ pub(crate) fn unpacked(name: &[u8]) -> Option<(&[u8], Codec, &[u8])> {
     if let Some((rest, codec)) = Codec::strip(name) {
         return Some((rest, codec, b""));
     }
-    // From the end: what stands behind the suffix is short.
+    // What stands behind the suffix is short, and ends with a digit.
+    name.last().filter(|byte| byte.is_ascii_digit())?;
     (1..name.len().min(40)).find_map(|length| {
         let (packed, again) = name.split_at(name.len() - length);
         let (rest, codec) = Codec::strip(packed)?;
@@ -325,6 +336,8 @@ pub fn overlap(a: (&Path, &Family), b: (&Path, &Family)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn family(live: &str) -> Family {
@@ -396,6 +409,39 @@ mod tests {
             "xaudit.log",
         ] {
             assert!(!audit.has(OsStr::new(other)), "{other}");
+        }
+    }
+
+    proptest! {
+        /// Two names of one role would be one file to the follower: a compressed one of them would
+        /// be left out as if it were still being made.
+        #[test]
+        fn no_two_names_mean_the_same(names in prop::collection::btree_set(
+            "audit(\\.log)?[-._](20261128|2026-11-28|1795231800|2026112813|[0-9]{1,2}|20261128-134501)(\\.log)?([-.](1|2|20261129))?(\\.gz|\\.xz)?",
+            2..40,
+        )) {
+            let audit = family("audit.log");
+            let mut roles: Vec<Role> = names.iter().filter_map(|name| audit.role(OsStr::new(name))).collect();
+            let count = roles.len();
+            roles.sort();
+            roles.dedup();
+            prop_assert_eq!(roles.len(), count);
+        }
+
+        #[test]
+        fn any_name_is_one_thing(name in "[-a._~log0-9TgzxZ]{0,30}", live in "a[-.a0-9]{0,5}(\\.log)?") {
+            let name = OsStr::new(&name);
+            drop(among(&[name.to_str().unwrap(), &live]));
+            if let Ok(family) = Family::of(OsStr::new(&live)) {
+                prop_assert_eq!(family.live(), OsString::from(&live));
+                let role = family.role(name);
+                prop_assert!(role.is_none() || !family.related(name));
+                prop_assert_eq!(role.as_ref().is_some_and(|role| role.age == Age::Live), name == family.live());
+                // A backup's name is refused as a live one, or it is a plausible one.
+                if let Ok(other) = Family::of(name) {
+                    prop_assert_eq!(other.live(), name);
+                }
+            }
         }
     }
 
@@ -489,10 +535,14 @@ mod tests {
             &["audit.log", "audit-20261128.log.1"],
             &["audit.log", "audit-20261127.log.1", "audit-20261128.log.1.gz"],
             &["audit.log", "audit-2026-01-02T15-04-05.000.log.1.gz"],
+            &["audit.log", "audit.1.log", "audit.2.log"],
         ] {
             assert_eq!(among(names), one, "{names:?}");
         }
         assert_eq!(among(&["audit-20261128.log"]), Ok(Some(family("audit-20261128.log"))));
+        let two = ["apiserver-10.0.0.1.log", "apiserver-10.0.0.2.log"];
+        assert!(matches!(among(&two), Err(FamilyError::Several(logs)) if logs == two));
+        assert_eq!(among(&two[..1]), Ok(Some(family(two[0]))));
         let error = among(&["audit.log", "kubelet.log", STAMPED]).unwrap_err();
         assert_eq!(error, FamilyError::Several(vec!["audit.log".into(), "kubelet.log".into()]));
         assert_eq!(error.to_string(), "directory holds several logs: audit.log kubelet.log");

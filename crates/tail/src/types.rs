@@ -329,6 +329,9 @@ pub struct Look<F> {
     /// Files that have a name of the log's and aren't opened, and why: each once, when it is seen
     /// first.
     pub refusals: Vec<(OsString, Refusal)>,
+    /// Compressed files that were taken to their ends and have bytes behind those, which are no part
+    /// of them: each once, with the stored offset where these begin.
+    pub ignored: Vec<(OsString, u64)>,
     /// Files that look like the log's and aren't taken, for their names mean nothing: each once.
     pub strangers: Vec<OsString>,
     /// There is more to do: look again at once.
@@ -345,6 +348,7 @@ impl<F> Default for Look<F> {
             gaps: Vec::new(),
             problems: Vec::new(),
             refusals: Vec::new(),
+            ignored: Vec::new(),
             strangers: Vec::new(),
             more: false,
             left: Left::Nothing,
@@ -359,6 +363,7 @@ impl<F> std::fmt::Debug for Look<F> {
             .field("gaps", &self.gaps)
             .field("problems", &self.problems)
             .field("refusals", &self.refusals)
+            .field("ignored", &self.ignored)
             .field("strangers", &self.strangers)
             .field("more", &self.more)
             .field("left", &self.left)

@@ -73,7 +73,6 @@ impl<F: DiskFile> Unpack<F> {
 
     /// Offset, in the stored file, of bytes behind its last member that are no member and are
     /// ignored, as the codec's own tool does: known with [`End::Whole`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "nobody names what is ignored yet"))]
     pub(crate) fn ignored(&self) -> Option<u64> {
         self.decoder.ignored()
     }

@@ -50,6 +50,7 @@ impl<D: Disk> Follower<D> {
             }
             return self.take_long_line(id, file, left, over, look);
         }
+        let ignored = unpack.ignored().filter(|_| last);
         let start = unpack.at();
         let bytes = unpack.take(length);
         let mark = (unpack.at(), unpack.anchor());
@@ -66,6 +67,9 @@ impl<D: Disk> Follower<D> {
             self.gap(&file, (None, None), self.damage(id), look);
         } else if last {
             self.fall_short(id, file, look);
+            if let Some((carrier, at)) = self.carriers.get(id).zip(ignored) {
+                look.ignored.push((carrier.name().to_owned(), at));
+            }
         }
         Ok(())
     }
