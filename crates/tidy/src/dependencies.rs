@@ -26,7 +26,7 @@ const OWNERS: [(&str, &str); 18] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-const LEVELS: [(&str, u8); 13] = [
+pub(crate) const LEVELS: [(&str, u8); 13] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
