@@ -146,11 +146,7 @@ pub struct TailLimits {
 impl Default for TailLimits {
     fn default() -> Self {
         let tail = auditseal_tail::Settings::default();
-        Self {
-            max_open: tail.max_open,
-            max_begun: tail.max_begun,
-            finals_kept: tail.finals_kept,
-        }
+        Self { max_open: tail.max_open, max_begun: tail.max_begun, finals_kept: tail.finals_kept }
     }
 }
 

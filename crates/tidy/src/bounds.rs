@@ -27,8 +27,20 @@ const KINDS: [(&str, &str); 4] = [
 
 /// Types of numbers that could bound something. A `Duration` is a time.
 const NUMBERS: [&str; 14] = [
-    "u8", "u16", "u32", "u64", "u128", "usize", "i32", "i64", "i128", "isize", "f64", "NonZeroU32",
-    "NonZeroU64", "NonZeroUsize",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f64",
+    "NonZeroU32",
+    "NonZeroU64",
+    "NonZeroUsize",
 ];
 
 /// Structs of settings have such names; their numeric fields are scanned.
@@ -163,7 +175,11 @@ fn registry() -> BTreeMap<String, BTreeMap<String, Entry>> {
             Entry::Nothing
         } else {
             let text = |key| words(value, key).concat();
-            Entry::Bound { kind: text("kind"), bounds: text("bounds"), tests: words(value, "tests") }
+            Entry::Bound {
+                kind: text("kind"),
+                bounds: text("bounds"),
+                tests: words(value, "tests"),
+            }
         };
         (name.clone(), entry)
     };
@@ -247,7 +263,8 @@ fn page() -> String {
             let (owner, file) = path.split_once("/src/").unwrap();
             if owner != section {
                 section = owner;
-                let head = "| bound | value | what it bounds | beyond it | tests |\n|---|---|---|---|---|";
+                let head =
+                    "| bound | value | what it bounds | beyond it | tests |\n|---|---|---|---|---|";
                 writeln!(page, "\n## {owner}\n\n{head}").unwrap();
             }
             let value = declared.get(path).and_then(|numbers| numbers.get(name));
@@ -318,9 +335,12 @@ fn each_fault_of_the_registry_is_found() {
     let entries = entries.map(|(name, entry)| (name.to_owned(), entry)).into();
     let registry = BTreeMap::from([("a.rs".to_owned(), entries)]);
     let found = faults(&declared, &registry, &BTreeSet::from(["beyond".to_owned()])).join("\n");
-    for (name, why) in
-        [("NEW", "isn't in"), ("LOST", "no test nowhere"), ("BARE", "no test goes"), ("GONE", "is gone")]
-    {
+    for (name, why) in [
+        ("NEW", "isn't in"),
+        ("LOST", "no test nowhere"),
+        ("BARE", "no test goes"),
+        ("GONE", "is gone"),
+    ] {
         let fits = |line: &str| line.contains(name) && line.contains(why);
         assert!(found.lines().any(fits), "{name}: {found}");
     }

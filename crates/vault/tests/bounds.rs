@@ -117,7 +117,8 @@ fn a_page_of_more_entries_than_any_clouds_is_an_error() {
 fn a_page_of_more_bytes_than_any_clouds_is_an_error() {
     with_s3_keys("a_page_of_more_bytes_than_any_clouds_is_an_error", async {
         let frame = "<ListBucketResult><!----></ListBucketResult>".len();
-        for (length, good) in [(LIST_LIMIT, true), (LIST_LIMIT + 1, false), (2 * LIST_LIMIT, false)] {
+        for (length, good) in [(LIST_LIMIT, true), (LIST_LIMIT + 1, false), (2 * LIST_LIMIT, false)]
+        {
             let filling = " ".repeat(length - frame);
             let server = server(move |_| {
                 let xml = format!("<ListBucketResult><!--{filling}--></ListBucketResult>");
@@ -141,7 +142,10 @@ fn empty_pages_are_passed_and_too_many_are_an_error() {
             let server = server(move |request| {
                 let at = begin(request);
                 let xml = if at < empty {
-                    format!("<ListBucketResult><NextContinuationToken>at{}</NextContinuationToken></ListBucketResult>", at + 1)
+                    format!(
+                        "<ListBucketResult><NextContinuationToken>at{}</NextContinuationToken></ListBucketResult>",
+                        at + 1
+                    )
                 } else {
                     "<ListBucketResult><Contents><Key>last</Key><LastModified>2026-10-21T07:28:00Z</LastModified><Size>5</Size></Contents></ListBucketResult>".to_owned()
                 };

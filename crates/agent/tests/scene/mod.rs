@@ -56,6 +56,7 @@ pub(crate) struct Scene {
     pub(crate) spool_limit: u64,
     pub(crate) jobs: usize,
     pub(crate) demand: Option<Retention>,
+    pub(crate) grace: Duration,
     progress: Arc<Progress>,
     files: usize,
 }
@@ -70,6 +71,7 @@ impl Scene {
             spool_limit: 1 << 30,
             jobs: 2,
             demand: None,
+            grace: Duration::from_secs(120),
             progress: Arc::default(),
             files: 0,
         }
@@ -130,7 +132,7 @@ impl Scene {
         settings.spool_limit = self.spool_limit;
         settings.jobs = self.jobs;
         settings.require_retention = self.demand;
-        settings.grace = Duration::from_secs(120);
+        settings.grace = self.grace;
         settings
     }
 
@@ -176,6 +178,11 @@ impl Scene {
         }
     }
 
+    /// What the running agent has done so far.
+    pub(crate) fn tally(&self) -> Tally {
+        self.progress.total()
+    }
+
     /// Archives what is there.
     pub(crate) async fn archive(&mut self, way: Way) -> Outcome {
         let mode = if matches!(way, Way::Run | Way::Stop) { Mode::Live } else { Mode::OneShot };
@@ -191,7 +198,7 @@ impl Scene {
     }
 
     /// Waits until a daemon has nothing left to do: no number moves for a second.
-    async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let (mut before, mut since) = (self.progress.total(), Instant::now());
         while since.elapsed() < Duration::from_secs(1) || before.seals == 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;

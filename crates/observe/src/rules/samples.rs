@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn a_line_longer_than_is_read_is_only_missed_if_it_is_wanted() {
         for length in [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 10 * MAX_LINE] {
-            let line = |name: &str| format!("{name}{{x=\"{}\"}} 1", "y".repeat(length - name.len() - 8));
+            let line =
+                |name: &str| format!("{name}{{x=\"{}\"}} 1", "y".repeat(length - name.len() - 8));
             assert_eq!(line("abc").len(), length);
             assert_eq!(found(&["ab"], &format!("{}\nab 2\n", line("abc"))), Ok(vec![2.0]));
             let wanted = found(&["ab"], &format!("{}\nab 2\n", line("ab")));
