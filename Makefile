@@ -4,7 +4,7 @@ CARGO ?= cargo
 # Prints where cargo builds: the user's own configuration may say.
 TARGET_DIR := CARGO="$(CARGO)" crates/e2e/target-dir.sh
 
-.PHONY: help demo test check bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
+.PHONY: help demo test check limits bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ check: ## formatting, lints, documentation: all warnings are errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) metadata --locked --format-version 1 --manifest-path crates/e2e/fuzz/Cargo.toml >/dev/null
+
+limits: ## docs/limits.md: every bound, from the sources and crates/tidy/bounds.toml
+	AUDITSEAL_PAGE=write $(CARGO) test --locked -q -p auditseal-tidy bounds::
 
 deb: ## the Debian package, in target/package
 	deploy/package/build.sh deb target/package
@@ -60,6 +63,7 @@ sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
 	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
+	AUDITSEAL_BOUNDS=production $(CARGO) test --release --locked -p auditseal-agent --test bounds_soak
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
 	crates/e2e/doubles.sh 50

@@ -74,7 +74,11 @@ impl Counter {
         let mut reader = Reader::new(&[EVENTS, ERRORS, START]);
         let got = self.page.get(|piece| reader.feed(piece)).await;
         let found = got.map_err(|error| (error.to_string(), error.hint().map(str::to_owned)));
-        match found.and_then(|()| tell(&reader.finish()).map_err(|why| (why, None))) {
+        let told = |()| {
+            let samples = reader.finish().map_err(|why| (why.to_owned(), None))?;
+            tell(&samples).map_err(|why| (why, None))
+        };
+        match found.and_then(told) {
             Ok(counters) => {
                 if std::mem::take(&mut self.failing) {
                     info!("the apiserver's count can be read again");

@@ -120,6 +120,34 @@ pub struct Settings {
     pub stay_on_fork: bool,
     /// Where the apiserver's own count of events is read.
     pub apiserver: Option<Apiserver>,
+    /// Bounds that tests lower.
+    pub limits: Limits,
+}
+
+/// Bounds of what is held at once. None decides what is archived: what is beyond one waits, so a
+/// test lowers them, and then asks for all the bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Of the follower of each source.
+    pub tail: TailLimits,
+}
+
+/// Bounds of a source's follower.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TailLimits {
+    /// Descriptors of files held at once.
+    pub max_open: usize,
+    /// Files begun and not final at which unfinished last lines are no longer waited for.
+    pub max_begun: usize,
+    /// Finished files that are remembered, besides those whose backups are there.
+    pub finals_kept: usize,
+}
+
+impl Default for TailLimits {
+    fn default() -> Self {
+        let tail = auditseal_tail::Settings::default();
+        Self { max_open: tail.max_open, max_begun: tail.max_begun, finals_kept: tail.finals_kept }
+    }
 }
 
 #[cfg(test)]

@@ -117,6 +117,9 @@ impl Source {
                 Mode::Live => auditseal_tail::Mode::Follow,
                 Mode::OneShot => auditseal_tail::Mode::Drain,
             },
+            max_open: told.limits.tail.max_open,
+            max_begun: told.limits.tail.max_begun,
+            finals_kept: told.limits.tail.finals_kept,
             max_unlinked_bytes: told.deleted_limit,
             min_free_bytes: told.min_free,
             ..Settings::default()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_agent::{
-    ChainEnd, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
+    ChainEnd, Limits, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
 };
 use auditseal_format::Compression;
 use auditseal_note::Signer as _;
@@ -138,6 +138,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         allow_overwrite: writer.protection.allow_overwrite_store,
         retire: false,
         stay_on_fork: false,
+        limits: Limits::default(),
         apiserver: None,
     }
 }

@@ -28,7 +28,7 @@ const OWNERS: [(&str, &str); 20] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-const LEVELS: [(&str, u8); 14] = [
+pub(crate) const LEVELS: [(&str, u8); 14] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),

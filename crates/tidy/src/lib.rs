@@ -1,6 +1,8 @@
 //! The project's own rules, as tests: what ARCHITECTURE.md calls an invariant is checked here.
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod purity;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auditseal_agent::{Clock, Mode, Outcome, Progress, Settings, SourceSpec, keygen, run};
+use auditseal_agent::{Clock, Limits, Mode, Outcome, Progress, Settings, SourceSpec, keygen, run};
 use auditseal_archive::{CatOptions, Options, Report, cat, verify};
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{Compression, Origin, Time, VerifierKey};
@@ -89,6 +89,7 @@ impl Node {
             retire: false,
             stay_on_fork: false,
             apiserver: None,
+            limits: Limits::default(),
         }
     }
 

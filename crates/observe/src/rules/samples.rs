@@ -1,8 +1,10 @@
 //! Reads an exposition: of the apiserver, which is large, and our own.
 
-/// Longest line that is read, bytes; longer ones are passed over.
+/// Longest line of a stranger's page that is read, bytes. Longer ones of other metrics are passed
+/// over; one of a wanted metric makes the page unreadable.
 const MAX_LINE: usize = 4096;
-/// Samples kept at most: what is wanted of an apiserver is three.
+/// Samples of the wanted metrics kept at most: what is wanted of an apiserver is three. With more,
+/// the page is unreadable: a sum of some of them would be a wrong number.
 const MAX_SAMPLES: usize = 4096;
 
 /// One sample.
@@ -33,13 +35,22 @@ pub struct Reader {
     /// The line is too long: its rest is passed over.
     skipping: bool,
     samples: Vec<Sample>,
+    /// Longest line and most samples.
+    room: (usize, usize),
+    /// Why what was found isn't all that is wanted.
+    partial: Option<&'static str>,
 }
 
 impl Reader {
     /// Keeps the metrics of these names; all of them if there is no name.
     #[must_use]
     pub fn new(wanted: &'static [&'static str]) -> Self {
-        Self { wanted, line: Vec::new(), skipping: false, samples: Vec::new() }
+        Self::within(wanted, (MAX_LINE, MAX_SAMPLES))
+    }
+
+    fn within(wanted: &'static [&'static str], room: (usize, usize)) -> Self {
+        let (line, samples) = (Vec::new(), Vec::new());
+        Self { wanted, line, skipping: false, samples, room, partial: None }
     }
 
     /// Takes the next piece.
@@ -53,40 +64,51 @@ impl Reader {
     }
 
     /// What was found.
-    #[must_use]
-    pub fn finish(mut self) -> Vec<Sample> {
+    ///
+    /// # Errors
+    /// There are more samples of the wanted metrics, or longer ones, than are kept.
+    pub fn finish(mut self) -> Result<Vec<Sample>, &'static str> {
         self.end_line();
-        self.samples
+        self.partial.map_or(Ok(self.samples), Err)
     }
 
     fn extend(&mut self, bytes: &[u8]) {
-        self.skipping |= self.line.len() + bytes.len() > MAX_LINE;
-        if !self.skipping {
-            self.line.extend_from_slice(bytes);
-        }
+        // The beginning of a line that is too long stays: it says whose line it is.
+        let room = self.room.0.saturating_sub(self.line.len());
+        self.skipping |= bytes.len() > room;
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn end_line(&mut self) {
         let skipped = std::mem::take(&mut self.skipping);
         let line = std::mem::take(&mut self.line);
-        let wanted = self.wanted.is_empty()
-            || self.wanted.iter().any(|name| line.starts_with(name.as_bytes()));
-        if skipped || !wanted || self.samples.len() >= MAX_SAMPLES {
+        let begins = |name: &&str| {
+            let rest = line.strip_prefix(name.as_bytes());
+            // Another metric may have this one's name as its beginning.
+            rest.is_some_and(|rest| rest.first().is_some_and(|next| b" {".contains(next)))
+        };
+        if !self.wanted.is_empty() && !self.wanted.iter().any(begins) {
             return;
         }
-        let sample = std::str::from_utf8(&line).ok().and_then(sample);
-        let exact =
-            |sample: &Sample| self.wanted.is_empty() || self.wanted.contains(&sample.name.as_str());
-        self.samples.extend(sample.filter(exact));
+        if skipped {
+            self.partial = Some("a sample is longer than any of an apiserver's");
+        } else if let Some(sample) = std::str::from_utf8(&line).ok().and_then(sample) {
+            if self.samples.len() < self.room.1 {
+                self.samples.push(sample);
+            } else {
+                self.partial = Some("there are more samples than any apiserver has");
+            }
+        }
     }
 }
 
-/// All samples of a text; lines that are none are passed over.
+/// All samples of a text, which is in memory already: however many there are. Lines that are none
+/// are passed over.
 #[must_use]
 pub fn read(text: &str) -> Vec<Sample> {
-    let mut reader = Reader::new(&[]);
+    let mut reader = Reader::within(&[], (usize::MAX, usize::MAX));
     reader.feed(text.as_bytes());
-    reader.finish()
+    reader.finish().unwrap_or_default()
 }
 
 /// `name{label="value",…} value [timestamp] [# exemplar]`.
@@ -147,16 +169,44 @@ mod tests {
         assert!(found[2].value.is_infinite());
     }
 
-    #[test]
-    fn only_the_wanted_names_are_kept_and_long_lines_are_not() {
-        let mut reader = Reader::new(&["ab"]);
-        let long = format!("ab{{x=\"{}\"}} 1\n", "y".repeat(MAX_LINE));
-        let text = format!("{long}ab 1\nabc 2\na 3\nab{{p=\"log\"}} 4");
+    fn found(wanted: &'static [&'static str], text: &str) -> Result<Vec<f64>, &'static str> {
+        let mut reader = Reader::new(wanted);
         for piece in text.as_bytes().chunks(7) {
             reader.feed(piece);
         }
-        let values: Vec<_> = reader.finish().into_iter().map(|sample| sample.value).collect();
-        assert_eq!(values, [1.0, 4.0]);
+        Ok(reader.finish()?.into_iter().map(|sample| sample.value).collect())
+    }
+
+    #[test]
+    fn only_the_wanted_names_are_kept() {
+        let text = "ab 1\nabc 2\na 3\nab{p=\"log\"} 4";
+        assert_eq!(found(&["ab"], text), Ok(vec![1.0, 4.0]));
+    }
+
+    /// The lines of other metrics, as long and as many as they like, change nothing.
+    #[test]
+    fn a_line_longer_than_is_read_is_only_missed_if_it_is_wanted() {
+        for length in [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 10 * MAX_LINE] {
+            let line =
+                |name: &str| format!("{name}{{x=\"{}\"}} 1", "y".repeat(length - name.len() - 8));
+            assert_eq!(line("abc").len(), length);
+            assert_eq!(found(&["ab"], &format!("{}\nab 2\n", line("abc"))), Ok(vec![2.0]));
+            let wanted = found(&["ab"], &format!("{}\nab 2\n", line("ab")));
+            assert_eq!(wanted.is_ok(), length <= MAX_LINE, "{length}: {wanted:?}");
+            assert_eq!(read(&line("ab")).len(), 1, "our own page is read whole");
+        }
+    }
+
+    #[test]
+    fn more_samples_than_are_kept_are_no_number_instead_of_a_wrong_one() {
+        for count in [MAX_SAMPLES - 1, MAX_SAMPLES, MAX_SAMPLES + 1, 10 * MAX_SAMPLES] {
+            let other = "abc 1\n".repeat(count);
+            assert_eq!(found(&["ab"], &format!("{other}ab 2\n")), Ok(vec![2.0]), "{count} others");
+            let wanted = "ab 1\n".repeat(count);
+            let kept = found(&["ab"], &wanted).map(|kept| kept.len());
+            assert_eq!(kept.ok(), (count <= MAX_SAMPLES).then_some(count), "{count} samples");
+            assert_eq!(read(&wanted).len(), count, "our own page is read whole");
+        }
     }
 
     proptest! {
