@@ -14,7 +14,7 @@ use auditseal_format::{
 };
 use auditseal_merkle::{Hasher, RootHasher};
 use auditseal_note::{Signer as _, StaticSigner, sha256};
-use auditseal_tail::fs::Directory;
+use auditseal_tail::fs::{LogPath, SourceDisk};
 use auditseal_tail::{Family, Follower, History, Mode, Settings};
 
 use crate::Events;
@@ -203,8 +203,12 @@ impl Bench {
 fn drain(directory: &Path) -> u64 {
     let family = Family::of(OsStr::new("audit.log")).expect("the usual name");
     let settings = Settings { mode: Mode::Drain, ..Settings::default() };
-    let mut follower =
-        Follower::new(family, Directory::new(directory), History::default(), settings);
+    let mut follower = Follower::new(
+        family.clone(),
+        SourceDisk::new(LogPath::directory(directory, family)),
+        History::default(),
+        settings,
+    );
     let (mut total, mut buffer, mut now) = (0, vec![0; 256 << 10], 0);
     loop {
         now += 60_000;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
 
-use auditseal_format::Time;
+use auditseal_format::{Time, printable};
+
+use crate::disk::FileKey;
 
 /// Length of lumberjack's stamp, `2006-01-02T15-04-05.000`.
 const STAMP: usize = 23;
@@ -104,7 +105,7 @@ impl FamilyError {
         match self {
             Self::NoName => "name the live log file, or its directory".into(),
             Self::Rotated { live: Some(live), .. } => {
-                format!("name the live file, {}; its backups belong to it", live.display())
+                format!("name the live file, {}; its backups belong to it", printable(live))
             }
             Self::Rotated { live: None, .. } => "name the live file".into(),
             Self::NotFound => "name the live log file itself: its extension may be unusual".into(),
@@ -118,12 +119,12 @@ impl fmt::Display for FamilyError {
         match self {
             Self::NoName => f.write_str("path has no file name"),
             Self::Rotated { name, .. } => {
-                write!(f, "{} is a rotated file, not a live log", name.display())
+                write!(f, "{} is a rotated file, not a live log", printable(name))
             }
             Self::NotFound => f.write_str("directory holds no audit log"),
             Self::Several(names) => {
                 f.write_str("directory holds several logs:")?;
-                names.iter().try_for_each(|name| write!(f, " {}", name.display()))
+                names.iter().try_for_each(|name| write!(f, " {}", printable(name)))
             }
         }
     }
@@ -247,10 +248,9 @@ impl Family {
     }
 }
 
-/// Whether two sources take the same files. The directories must be canonical: a symbolic link or
-/// `..` would make one directory look like two, and every line would be sealed twice.
+/// Whether two sources take the same files: of these directories, these families'.
 #[must_use]
-pub fn overlap(a: (&Path, &Family), b: (&Path, &Family)) -> bool {
+pub fn overlap(a: (FileKey, &Family), b: (FileKey, &Family)) -> bool {
     a.0 == b.0 && (a.1.has(&b.1.live()) || b.1.has(&a.1.live()))
 }
 
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn sources_overlap_when_one_takes_the_others_files() {
-        let (here, there) = (Path::new("/a"), Path::new("/b"));
+        let [here, there] = [1, 2].map(|ino| FileKey { dev: 1, ino });
         let (audit, other) = (family("audit.log"), family("audit2.log"));
         assert!(overlap((here, &audit), (here, &audit)));
         assert!(!overlap((here, &audit), (there, &audit)));
