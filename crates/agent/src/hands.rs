@@ -22,9 +22,10 @@ use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
 use crate::facts::seconds;
 use crate::guard::Guard;
+use crate::place::Place;
 use crate::progress::{ChainProgress, add};
 use crate::readback::{Stands, read_back};
-use crate::source::{Looked, Place, Source, locked};
+use crate::source::{Looked, Source, locked};
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, finals, pack};
 

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 
 use crate::chain::backoff;
 use crate::hands::stopped;
-use crate::source::Place;
+use crate::place::Place;
 use crate::{Error, ErrorKind, Settings};
 
 /// How often, and how many times, a held directory is tried again: for 5 s. A process that was

@@ -3,8 +3,10 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use auditseal_format::printable;
 use auditseal_tail::Family;
 
 use crate::check::Check;
@@ -67,13 +69,13 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     for name in backups(directory, &family) {
         let file = directory.join(&name);
         facts.rotations.extend(family.rotated(&name).map(|at| at.micros()));
-        let name = name.to_string_lossy();
+        let packed = name.as_bytes().ends_with(b".gz");
         facts.backups.0 += 1;
-        facts.backups.1 += u64::from(name.ends_with(".gz"));
+        facts.backups.1 += u64::from(packed);
         match File::open(&file) {
-            Ok(_) if !name.ends_with(".gz") => readable.push(file),
+            Ok(_) if !packed => readable.push(file),
             Ok(_) => {}
-            Err(error) => facts.unreadable = Some(format!("{name}: {error}")),
+            Err(error) => facts.unreadable = Some(format!("{}: {error}", printable(&name))),
         }
     }
     facts.rotations.sort_unstable();
@@ -229,7 +231,7 @@ fn logrotate(host: &Host, log: &Path) -> Vec<(String, bool)> {
     let covers = |path: PathBuf| {
         let text = text(&path).ok()?;
         let truncates = covered(&text, &log.to_string_lossy())?;
-        Some((path.display().to_string(), truncates))
+        Some((printable(&path).to_string(), truncates))
     };
     files.filter_map(covers).collect()
 }
