@@ -10,7 +10,7 @@ use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, Loss, Mode, Shipper};
 use auditseal_spool::{Spool, failpoint};
-use auditseal_tail::fs::Manners;
+use auditseal_tail::fs::{Manners, Owners};
 use auditseal_tail::{History, Reports, Throttle};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
@@ -26,9 +26,10 @@ use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
 use crate::passed;
 use crate::pipeline::{self, End};
+use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
 use crate::readback::LARGEST;
-use crate::source::{Place, Source, locked, watch as watch_directory};
+use crate::source::{Source, locked, watch as watch_path};
 use crate::start::{Asking, past, read_seal, refuse_foreign, take_over};
 use crate::state::{Patience, open_state};
 use crate::{Error, ErrorKind, Progress, Settings};
@@ -76,13 +77,14 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 /// Where each chain's log is, and the key that signs.
 fn places(settings: &Settings) -> Result<(Vec<Place>, VerifierKey), Error> {
     let mut places = Vec::new();
+    let owners = Owners::from(settings.accept_owners.as_slice());
     for spec in &settings.sources {
         let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
             .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
         let must_be = settings.mode == Mode::OneShot && !settings.retire;
-        places.push(Place::find(spec, origin, must_be)?);
+        places.push(Place::find(spec, origin, owners.clone(), must_be)?);
     }
-    Place::refuse_overlap(&places)?;
+    Place::set_apart(&mut places)?;
     let signer = read_signer(&settings.key)?;
     Ok((places, signer.key().clone()))
 }
@@ -212,7 +214,7 @@ impl Chain {
     async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<ChainEnd, Error> {
         let bell = Arc::new(Notify::new());
         let live = self.settings.mode == Mode::Live;
-        let reports = live.then(|| watch_directory(&self.place.directory, &bell));
+        let reports = live.then(|| watch_path(&self.place.path, &bell));
         let config = self.config();
         let guard = self.guard(config.backoff);
         let counts = self.count();

@@ -29,6 +29,10 @@ pub(crate) struct Beside {
     pub(crate) absent: Option<u64>,
     /// Files that look related and aren't taken, escaped for a log.
     pub(crate) strangers: Vec<String>,
+    /// Files that aren't opened, and why, likewise.
+    pub(crate) refusals: Vec<String>,
+    /// Compressed files with bytes behind their ends, and where these begin, likewise.
+    pub(crate) ignored: Vec<String>,
 }
 
 /// What changes too seldom to be worth an atomic each.
@@ -51,6 +55,8 @@ pub(crate) struct Facts {
     /// Since when there is nothing at the source's path: boot time, nanoseconds.
     absent: Option<u64>,
     pub(crate) strangers: Strangers,
+    pub(crate) refusals: Strangers,
+    pub(crate) ignored: Strangers,
     /// What the newest look found to be lost, as far as the shipper hasn't reported it yet. These
     /// bytes were never taken, so the lag doesn't know them; those of any other loss it does.
     pub(crate) untaken: VecDeque<Loss>,

@@ -11,51 +11,74 @@ use std::ffi::OsStr;
 use auditseal_archive::Before;
 use auditseal_format::{FileName, ObjectSeal, Time};
 use auditseal_spool::{Final, Spool};
-use auditseal_tail::fs::entries;
-use auditseal_tail::{FINALS_KEPT, Family};
+use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
 use tracing::warn;
 
 use crate::Error;
-use crate::source::{Place, file_name};
+use crate::place::Place;
+use crate::source::file_name;
 
 /// How far clocks and time zones may be apart: microseconds.
 const DAY: i64 = 86_400_000_000;
 
-/// The backups in a source's directory, told by when they were rotated.
+/// The backups in a source's directories, told by when they were rotated.
 #[derive(Debug)]
-pub(crate) struct Backups<'a> {
-    family: &'a Family,
-    /// `None`: the directory couldn't be listed, and any may be there.
+pub(crate) struct Backups {
+    families: Vec<Family>,
+    /// `None`: they couldn't be listed, and any may be there.
     there: Option<BTreeSet<Time>>,
     /// The names of all of them tell it, and none a time to come: then clocks were wrong.
     told: bool,
 }
 
-impl<'a> Backups<'a> {
-    /// Those that are there now.
-    pub(crate) fn of(place: &'a Place, now: Time) -> Self {
-        let family = &place.family;
-        match entries(&place.directory) {
-            Ok(entries) => Self::among(family, entries.iter().map(|entry| &*entry.name), now),
-            Err(_) => Self { family, there: None, told: false },
+impl Backups {
+    /// Those that are there now, wherever the source's path leads.
+    pub(crate) fn of(place: &Place, now: Time) -> Self {
+        let mut disk = place.disk();
+        let unknown = || Self::unknown(place.path.family().clone());
+        let Ok(listing) = disk.list() else { return unknown() };
+        if disk.state().trouble().is_some() {
+            return unknown();
         }
+        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
+        for folder in &listing.folders {
+            let ours = listing.entries.iter().filter(|entry| entry.folder == folder.id);
+            all.add(&folder.family, ours.map(|entry| &*entry.name), now);
+        }
+        all
+    }
+
+    /// Nobody can say.
+    fn unknown(family: Family) -> Self {
+        Self { families: vec![family], there: None, told: false }
     }
 
     /// Those of a family among the names in a directory.
+    #[cfg(test)]
     pub(crate) fn among<'n>(
-        family: &'a Family,
+        family: &Family,
         names: impl IntoIterator<Item = &'n OsStr>,
         now: Time,
     ) -> Self {
+        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
+        all.add(family, names, now);
+        all
+    }
+
+    fn add<'n>(&mut self, family: &Family, names: impl IntoIterator<Item = &'n OsStr>, now: Time) {
         let backup = |name: &&OsStr| family.has(name) && **name != family.live();
-        let times: Vec<_> =
-            names.into_iter().filter(backup).map(|name| family.rotated(name)).collect();
-        let told = times.iter().all(|time| time.is_some_and(|at| at <= now.saturating_add(DAY)));
-        Self { family, there: Some(times.into_iter().flatten().collect()), told }
+        for time in names.into_iter().filter(backup).map(|name| family.rotated(name)) {
+            self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
+            self.there.get_or_insert_default().extend(time);
+        }
+        if !self.families.contains(family) {
+            self.families.push(family.clone());
+        }
     }
 
     fn rotated(&self, name: &FileName) -> Option<Time> {
-        self.family.rotated(&file_name(name))
+        let name = file_name(name);
+        self.families.iter().find_map(|family| family.rotated(&name))
     }
 
     fn may_hold(&self, known: &Final) -> bool {
@@ -94,7 +117,7 @@ pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(),
 /// anything on disk may ask.
 #[derive(Debug)]
 pub(crate) struct WayBack<'a> {
-    backups: &'a Backups<'a>,
+    backups: &'a Backups,
     /// Newest first.
     finals: Vec<Final>,
     /// Backups that no note met so far accounts for.
@@ -107,7 +130,7 @@ pub(crate) struct WayBack<'a> {
 
 impl<'a> WayBack<'a> {
     /// Begins at `head`; `finals` are what is known already, oldest first.
-    pub(crate) fn new(backups: &'a Backups<'a>, head: &ObjectSeal, finals: Vec<Final>) -> Self {
+    pub(crate) fn new(backups: &'a Backups, head: &ObjectSeal, finals: Vec<Final>) -> Self {
         let left = backups.there.clone().unwrap_or_default();
         let reached = head.clone();
         let mut way = Self { backups, finals: vec![], left, reached, earlier: Time::MAX };
@@ -161,6 +184,7 @@ mod tests {
 
     use auditseal_format::{FileId, Hash};
     use auditseal_spool::StateDir;
+    use auditseal_tail::fs::LogPath;
 
     use super::*;
 
@@ -189,7 +213,7 @@ mod tests {
     fn the_newest_are_kept_and_those_that_are_there() {
         let family = family();
         let finals = minutes(FINALS_KEPT as u64 + 100);
-        let ends = |backups: Backups<'_>| {
+        let ends = |backups: Backups| {
             let kept = backups.needed(finals.clone());
             assert!(kept.is_sorted_by_key(|known| known.end));
             (kept.len() - FINALS_KEPT, kept[0].end)
@@ -198,7 +222,7 @@ mod tests {
         let listed = Backups::among(&family, names.iter().map(OsStr::new), Time::MAX);
         assert_eq!(ends(listed), (1, 7));
         assert_eq!(ends(Backups::among(&family, [], Time::MAX)), (0, 100));
-        let unlisted = Backups { family: &family, there: None, told: false };
+        let unlisted = Backups::unknown(family.clone());
         assert_eq!(ends(unlisted), (100, 0), "any may be there");
     }
 
@@ -211,7 +235,7 @@ mod tests {
         let directory = dir.path().join("logs");
         std::fs::create_dir(&directory).unwrap();
         std::fs::write(directory.join("audit-2026-01-01T00-03-00.000.log"), "x").unwrap();
-        let place = Place { origin, directory, family: family() };
+        let place = Place::new(origin, LogPath::directory(&directory, family()));
         spool.replace_finals(&minutes(2 * FINALS_KEPT as u64 - 1)).unwrap();
         compact(&mut spool, &place, Time::MAX).unwrap();
         assert_eq!(spool.remembered(), 2 * FINALS_KEPT - 1, "not worth it yet");

@@ -21,11 +21,11 @@ use tracing::warn;
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
 use crate::complaints::{Line, say};
-use crate::facts::Beside;
 use crate::guard::Guard;
+use crate::place::Place;
 use crate::progress::ChainProgress;
 use crate::readback::{Stands, read_back};
-use crate::source::{Looked, Place, Source, locked};
+use crate::source::{Looked, Source, locked};
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, finals, pack, reports};
 
@@ -315,9 +315,7 @@ fn noted(
     begun: Now,
     ended: Now,
 ) -> (Input<Content>, Vec<Line>) {
-    let Looked { input, problems, unreadable, taken, backlog } = looked;
-    // The one place where what lies beside the log comes in: `backlog` and `Looked` know of none.
-    let beside = Beside { waiting: 0, refused: 0, absent: None, strangers: Vec::new() };
+    let Looked { input, problems, unreadable, taken, backlog, beside } = looked;
     let nanos = begun.boot.nanos;
     let mut facts = progress.facts();
     facts.unreadable = unreadable;
@@ -329,6 +327,13 @@ fn noted(
     let mut lines = facts.said.looks.looked(&problems, nanos);
     if let Some(names) = facts.strangers.met(beside.strangers, nanos) {
         lines.push(Line::Wrong(format!("beside the log, looks related, isn't archived: {names}")));
+    }
+    if let Some(names) = facts.refusals.met(beside.refusals, nanos) {
+        lines.push(Line::Wrong(format!("beside the log, not opened, not archived: {names}")));
+    }
+    if let Some(names) = facts.ignored.met(beside.ignored, nanos) {
+        let what = "compressed files are archived whole, bytes behind their ends are not part of them";
+        lines.push(Line::Wrong(format!("{what}: {names}")));
     }
     let clear = unreadable == 0 && backlog.gzip_bytes == 0;
     facts.lag.looked(taken, backlog.bytes, clear, nanos);

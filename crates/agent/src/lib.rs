@@ -17,6 +17,7 @@ mod manners;
 mod pack;
 mod passed;
 mod pipeline;
+mod place;
 mod progress;
 mod pulse;
 mod readback;

@@ -17,7 +17,7 @@ use crate::start::read_seal;
 pub(crate) fn pass(
     spool: &mut Spool,
     key: &ObjectKey,
-    backups: &Backups<'_>,
+    backups: &Backups,
 ) -> Result<Vec<Loss>, Error> {
     let (mut kept, mut discarded) = (None, Vec::new());
     for entry in spool.entries() {
@@ -33,7 +33,7 @@ pub(crate) fn pass(
 
 /// What only discarded seals knew of, and isn't there any more. Files that the seal before had
 /// begun are the follower's: it finds them, or knows that they are lost.
-fn lost(head: Option<&Seal>, discarded: &[Seal], backups: &Backups<'_>) -> Vec<Loss> {
+fn lost(head: Option<&Seal>, discarded: &[Seal], backups: &Backups) -> Vec<Loss> {
     let begun: BTreeSet<FileId> =
         head.iter().flat_map(|seal| &seal.cursors).map(|cursor| cursor.file).collect();
     let mut files: BTreeMap<FileId, (&FileName, Option<u64>)> = BTreeMap::new();

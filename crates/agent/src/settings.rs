@@ -77,6 +77,9 @@ pub struct Settings {
     pub node: String,
     /// What to archive, one chain each.
     pub sources: Vec<SourceSpec>,
+    /// Users whose files are read though they have several names, and whose symbolic links are
+    /// followed in a live file's place.
+    pub accept_owners: Vec<u32>,
     /// File of the private key.
     pub key: PathBuf,
     /// State directory.

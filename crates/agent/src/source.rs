@@ -2,100 +2,38 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{io, thread};
 
-use auditseal_format::{FileId, FileName, Origin};
+use auditseal_format::{FileId, FileName, printable};
 use auditseal_shipper::{Input, Loss, Mode, Part, Take};
-use auditseal_tail::fs::{Directory, Manners, entries};
+use auditseal_tail::fs::{LogPath, Manners, PathState, SourceDisk};
 use auditseal_tail::{
-    Backlog, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
-    Watcher,
+    Backlog, Follower, History, Look, Notices, Problem, Reports, Settings, Watcher,
 };
 use tokio::sync::Notify;
-use tracing::warn;
+use tracing::{error, warn};
 
+use crate::facts::Beside;
 use crate::hands::Content;
-use crate::settings::SourceSpec;
+use crate::place::Place;
 use crate::{Error, ErrorKind};
 
-/// Where a source's files are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) origin: Origin,
-    /// Canonical, so that two sources in one directory are seen to be.
-    pub(crate) directory: PathBuf,
-    pub(crate) family: Family,
-}
-
-impl Place {
-    /// Finds the directory and the log that a `--source` means. Where it `must_be`, its absence is
-    /// an error.
-    pub(crate) fn find(spec: &SourceSpec, origin: Origin, must_be: bool) -> Result<Self, Error> {
-        let what = format!("open source {}={}", spec.name, spec.path.display());
-        let fail = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Source, &what, why);
-        let is_directory = spec.path.is_dir();
-        let directory = if is_directory { Some(spec.path.as_path()) } else { spec.path.parent() };
-        let directory = match directory {
-            Some(path) if path == Path::new("") => Path::new("."),
-            Some(path) => path,
-            None => return Err(fail(&"it has no directory")),
-        };
-        let directory = fs::canonicalize(directory).map_err(|e| {
-            let error = fail(&e);
-            if e.kind() == io::ErrorKind::NotFound {
-                return error.hint("the directory must exist; kube-apiserver makes the file in it");
-            }
-            error
-        })?;
-        let entries = entries(&directory).map_err(|e| fail(&e))?;
-        let family = if is_directory {
-            let names = entries.iter().filter(|entry| entry.refusal.is_none());
-            let found = Family::among(names.map(|entry| entry.name.as_os_str()))
-                .map_err(|e| fail(&e).hint(e.hint()))?;
-            found.ok_or_else(|| {
-                fail(&"the directory is empty").hint("name the live file, and run waits for it")
-            })?
-        } else {
-            let name = spec.path.file_name().ok_or_else(|| fail(&"it has no file name"))?;
-            Family::of(name).map_err(|e| fail(&e).hint(e.hint()))?
-        };
-        let place = Self { origin, directory, family };
-        if must_be && !entries.iter().any(|entry| place.family.has(&entry.name)) {
-            return Err(fail(&"no such file, and no rotated sibling of it"));
-        }
-        Ok(place)
-    }
-
-    /// Refuses two sources that would archive the same files.
-    pub(crate) fn refuse_overlap(places: &[Self]) -> Result<(), Error> {
-        for (at, one) in places.iter().enumerate() {
-            for other in &places[at + 1..] {
-                if one.origin == other.origin {
-                    let what = format!("open source {}", one.origin.source());
-                    return Err(Error::new(ErrorKind::Usage, &what, "two sources have this name"));
-                }
-                let overlap = auditseal_tail::overlap(
-                    (&one.directory, &one.family),
-                    (&other.directory, &other.family),
-                );
-                if overlap {
-                    let (a, b) = (one.origin.source(), other.origin.source());
-                    let what = format!("open sources {a} and {b}");
-                    return Err(Error::new(ErrorKind::Usage, &what, "they name the same files"));
-                }
-            }
-        }
-        Ok(())
-    }
-}
+/// How long a path may lead nowhere before that counts: who points a link elsewhere may remove it
+/// first.
+const BLINK: Duration = Duration::from_secs(5);
 
 /// The follower of one source, looked through from a blocking thread.
 #[derive(Debug)]
 pub(crate) struct Source {
-    follower: Follower<Directory>,
+    follower: Follower<SourceDisk>,
+    /// The operator's path, for messages.
+    path: LogPath,
+    /// Whether it leads to the log.
+    state: PathState,
+    /// The other source whose files it leads to, once that was told.
+    taken: Option<String>,
     /// What happens between two looks; `None`: nobody watches.
     reports: Option<Reports>,
     mode: Mode,
@@ -124,9 +62,10 @@ impl Source {
             min_free_bytes: told.min_free,
             ..Settings::default()
         };
-        let disk = Directory::new(&place.directory, place.family.clone()).with_manners(manners);
-        let follower = Follower::new(place.family.clone(), disk, history, settings);
-        Self { follower, reports, mode, missing: Vec::new() }
+        let disk = place.disk().with_manners(manners);
+        let (state, path) = (disk.state(), place.path.clone());
+        let follower = Follower::new(path.family().clone(), disk, history, settings);
+        Self { follower, path, state, taken: None, reports, mode, missing: Vec::new() }
     }
 
     /// The same, which tells of these losses at its first look.
@@ -151,15 +90,44 @@ impl Source {
             // What can't be read now mustn't be passed over: the next run might not see it again.
             return Err(describe(problem));
         }
-        let unreadable = look.problems.len() as u64;
-        let problems = look.problems.iter().map(|problem| describe(problem).to_string()).collect();
+        let mut problems: Vec<String> =
+            look.problems.iter().map(|problem| describe(problem).to_string()).collect();
+        problems.extend(self.misled()?.map(|error| error.to_string()));
+        let unreadable = problems.len() as u64;
         let taken = look.takes.iter().map(|take| take.end - take.start).sum();
         let backlog = self.follower.backlog();
+        let beside = Beside {
+            waiting: backlog.waiting,
+            refused: backlog.refused,
+            absent: backlog.absent,
+            strangers: look.strangers.iter().map(|name| printable(name).to_string()).collect(),
+            refusals: named(&look.refusals, |why| why.to_string()),
+            ignored: named(&look.ignored, |at| format!("from stored byte {at} on")),
+        };
         let mut input = convert(look);
         if let Input::Looked { losses, .. } = &mut input {
             losses.append(&mut self.missing);
         }
-        Ok(Looked { input, problems, unreadable, taken, backlog })
+        Ok(Looked { input, problems, unreadable, taken, backlog, beside })
+    }
+
+    /// What is wrong with the source's path. A one-shot mustn't end well without its log.
+    fn misled(&mut self) -> Result<Option<Error>, Error> {
+        let Some(trouble) = self.state.trouble() else {
+            self.taken = None;
+            return Ok(None);
+        };
+        let path = printable(self.path.as_path());
+        if trouble.taken.is_some() && self.taken != trouble.taken {
+            error!(%path, "{}; nothing of them is read for this one", trouble.why);
+            self.taken.clone_from(&trouble.taken);
+        }
+        let what = format!("follow source path {path}");
+        let error = Error::new(ErrorKind::Source, &what, &trouble.why);
+        match self.mode {
+            Mode::OneShot => Err(error),
+            Mode::Live => Ok((trouble.since.elapsed() >= BLINK).then_some(error)),
+        }
     }
 }
 
@@ -174,10 +142,17 @@ pub(crate) struct Looked {
     pub(crate) taken: u64,
     /// What is left for later.
     pub(crate) backlog: Backlog,
+    /// What lies there and can't be taken.
+    pub(crate) beside: Beside,
+}
+
+/// Files with what is to be said of each, escaped for a log.
+fn named<T>(files: &[(OsString, T)], what: impl Fn(&T) -> String) -> Vec<String> {
+    files.iter().map(|(name, of)| format!("{} ({})", printable(name), what(of))).collect()
 }
 
 fn describe(problem: &Problem) -> Error {
-    let what = format!("{} source file {}", problem.operation, problem.name.display());
+    let what = format!("{} source file {}", problem.operation, printable(&problem.name));
     let error = Error::new(ErrorKind::Source, what.trim_end(), &problem.error);
     if problem.error.kind() == io::ErrorKind::PermissionDenied {
         return error.hint("audit logs are mode 0600: run as root or with CAP_DAC_READ_SEARCH");
@@ -218,19 +193,19 @@ pub(crate) fn file_name(name: &FileName) -> OsString {
     OsStr::from_bytes(name.as_bytes()).to_owned()
 }
 
-/// Rings `bell` when the directory changes, until the last other holder of it is gone. Returns
-/// where it is reported what changed.
-pub(crate) fn watch(directory: &Path, bell: &Arc<Notify>) -> Reports {
+/// Rings `bell` when something changes where the path leads, until the last other holder of it is
+/// gone. Returns where it is reported what changed.
+pub(crate) fn watch(path: &LogPath, bell: &Arc<Notify>) -> Reports {
     let bell = Arc::downgrade(bell);
-    let mut watcher = Watcher::new(directory);
+    let mut watcher = Watcher::new(path.clone());
     let reports = watcher.reports();
-    let (directory, mut told) = (directory.to_owned(), None);
-    let mut tell = move |why: Option<&str>| {
+    let (path, mut told) = (path.clone(), None);
+    let mut tell = move |why: Option<String>| {
         // Each reason once: a watch that can't be had is tried for again with every second.
-        if let Some(why) = why.filter(|why| told.as_deref() != Some(*why)) {
-            let directory = directory.display();
-            warn!(%directory, "no changes are reported: {why}; looking ten times a second instead");
-            told = Some(why.to_owned());
+        if let Some(why) = why.filter(|why| told.as_ref() != Some(why)) {
+            let path = printable(path.as_path());
+            warn!(%path, "no changes are reported: {why}; looking ten times a second instead");
+            told = Some(why);
         }
     };
     tell(watcher.blind());

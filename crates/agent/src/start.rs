@@ -29,7 +29,7 @@ pub(crate) struct Past {
 pub(crate) struct Asking<'a> {
     pub(crate) origin: &'a Origin,
     /// The source's backups, as of now.
-    pub(crate) backups: Backups<'a>,
+    pub(crate) backups: Backups,
     pub(crate) key: &'a VerifierKey,
     pub(crate) machine_id: Option<[u8; 16]>,
     pub(crate) store: &'a Arc<dyn Store>,

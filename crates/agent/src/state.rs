@@ -11,7 +11,7 @@ use crate::chain::backoff;
 use crate::complaints::Complaints;
 use crate::facts::nanos;
 use crate::hands::stopped;
-use crate::source::Place;
+use crate::place::Place;
 use crate::{Error, ErrorKind, Settings};
 
 /// How often, and how many times, a held directory is tried again: for 5 s. A process that was

@@ -14,7 +14,7 @@ use auditseal_format::{
 };
 use auditseal_merkle::{Hasher, RootHasher};
 use auditseal_note::{Signer as _, StaticSigner, sha256};
-use auditseal_tail::fs::Directory;
+use auditseal_tail::fs::{LogPath, SourceDisk};
 use auditseal_tail::{Family, Follower, History, Mode, Settings};
 
 use crate::Events;
@@ -205,7 +205,7 @@ fn drain(directory: &Path) -> u64 {
     let settings = Settings { mode: Mode::Drain, ..Settings::default() };
     let mut follower = Follower::new(
         family.clone(),
-        Directory::new(directory, family),
+        SourceDisk::new(LogPath::directory(directory, family)),
         History::default(),
         settings,
     );

@@ -115,6 +115,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         cluster: writer.cluster.clone(),
         node: writer.node.clone(),
         sources: writer.source.iter().flat_map(|sources| sources.0.clone()).collect(),
+        accept_owners: writer.accept_owner.clone(),
         key: writer.key.clone(),
         state: writer.state.clone(),
         mode,

@@ -273,6 +273,13 @@ pub(crate) struct Writer {
     #[arg(long, env = "AUDITSEAL_SOURCE", value_name = "NAME=PATH", required = true,
           action = ArgAction::Append, value_parser = sources)]
     pub(crate) source: Vec<Sources>,
+    /// Read this user's files in the log's directory though they have several names (hard links),
+    /// and follow this user's symbolic link in the live file's place. Needed only where such a file
+    /// is refused: who may write to the directory could lend a log's name to any file of the disk.
+    /// Repeatable.
+    #[arg(long, env = "AUDITSEAL_ACCEPT_OWNER", value_name = "UID", action = ArgAction::Append,
+          value_delimiter = ',')]
+    pub(crate) accept_owner: Vec<u32>,
     #[command(flatten)]
     pub(crate) store: Store,
     #[command(flatten)]

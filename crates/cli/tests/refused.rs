@@ -75,7 +75,22 @@ fn a_pipe_in_the_place_of_a_log_does_not_hang() {
     let node = Node::new();
     let pipe = node.path("logs/audit.log");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    from(&node, "logs/audit.log").refused("not a regular file");
+    from(&node, "logs/audit.log").refused("open source file audit.log: it is a FIFO");
+}
+
+#[test]
+fn a_name_that_somebody_else_chose_is_never_printed_as_it_is() {
+    let node = Node::with(&events(0, 3));
+    let name = "b\u{1b}[2J\nERROR\u{202e}";
+    fs::write(node.path("logs").join(format!("{name}.log")), "").unwrap();
+    let done = from(&node, "logs");
+    done.refused(r"directory holds several logs: audit.log b\u{1b}[2J\nERROR\u{202e}.log");
+    // The log itself may be called so, and what goes wrong with it is told.
+    let name = "c\u{1b}[2J\u{202e}.log";
+    let pipe = node.path("logs").join(format!("{name}.1"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    from(&node, &format!("logs/{name}"))
+        .refused(r"open source file c\u{1b}[2J\u{202e}.log.1: it is a FIFO");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use auditseal_format::printable;
 use auditseal_tail::Family;
 
 use crate::check::Check;
@@ -66,7 +68,7 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     let mut readable = Vec::new();
     for name in names(directory) {
         if family.related(&name) {
-            facts.related.push(shown(&name));
+            facts.related.push(printable(&name).to_string());
         }
         if !family.has(&name) || name == family.live() {
             continue;
@@ -79,7 +81,7 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
         match File::open(&file) {
             Ok(_) if !packed => readable.push(file),
             Ok(_) => {}
-            Err(error) => facts.unreadable = Some(format!("{}: {error}", shown(&name))),
+            Err(error) => facts.unreadable = Some(format!("{}: {error}", printable(&name))),
         }
     }
     facts.related.sort_unstable();
@@ -125,11 +127,6 @@ fn names(directory: &Path) -> impl Iterator<Item = OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let files = entries.filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_dir()));
     files.map(|entry| entry.file_name())
-}
-
-/// A name as it may be shown: whoever may create files may call them anything.
-fn shown(name: &OsStr) -> String {
-    name.to_string_lossy().escape_debug().to_string()
 }
 
 fn sample(path: &Path, sample: &mut Sample) {
@@ -241,7 +238,7 @@ fn logrotate(host: &Host, log: &Path) -> Vec<(String, bool)> {
     let covers = |path: PathBuf| {
         let text = text(&path).ok()?;
         let truncates = covered(&text, &log.to_string_lossy())?;
-        Some((path.display().to_string(), truncates))
+        Some((printable(&path).to_string(), truncates))
     };
     files.filter_map(covers).collect()
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use auditseal_format::printable;
+
 use crate::check::Check;
 use crate::disk::Disk;
 use crate::flags::{self, Flags, Limit};
@@ -99,7 +101,7 @@ pub fn check(source: &SourceFacts) -> Vec<Check> {
 
 impl SourceFacts {
     fn live(&self) -> Check {
-        let (name, path) = ("live", self.path.display());
+        let (name, path) = ("live", printable(&self.path));
         match &self.live {
             Live::There(bytes) => Check::pass(name, format!("{path}, {}", size(*bytes))),
             Live::NotYet => Check::warn(name, format!("{path} isn't there yet"))

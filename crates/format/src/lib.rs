@@ -13,6 +13,7 @@ mod key;
 mod object;
 mod origin;
 mod pack;
+mod printable;
 pub mod seal;
 mod wrapper;
 
@@ -28,6 +29,7 @@ pub use key::ObjectKey;
 pub use object::{Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
 pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
+pub use printable::printable;
 pub use seal::{Kind, MalformedNote, Seal};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Follows a rotated audit log, and loses nothing of it without saying so.
 //!
-//! [`Follower`] decides which bytes of which file come next; it is pure. [`fs::Directory`] is the
-//! real disk, [`Watcher`] tells when to look. Who packs a [`Take`] reads its bytes through
+//! [`Follower`] decides which bytes of which file come next; it is pure. [`fs::SourceDisk`] is
+//! the real disk, [`Watcher`] tells when to look. Who packs a [`Take`] reads its bytes through
 //! [`Content`], once.
 
 mod accounts;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
 
 use auditseal_decompress::Codec;
-use auditseal_format::Time;
+use auditseal_format::{Time, printable};
+
+use crate::disk::FileKey;
 
 pub(crate) use crate::age::Age;
 use crate::stamp::{Stamp, number};
@@ -102,7 +103,7 @@ impl FamilyError {
         match self {
             Self::NoName => "name the live log file, or its directory".into(),
             Self::Rotated { live: Some(live), .. } => {
-                format!("name the live file, {}; its backups belong to it", live.display())
+                format!("name the live file, {}; its backups belong to it", printable(live))
             }
             Self::Rotated { live: None, .. } => "name the live file".into(),
             Self::NotFound => "name the live log file itself: its extension may be unusual".into(),
@@ -116,12 +117,12 @@ impl fmt::Display for FamilyError {
         match self {
             Self::NoName => f.write_str("path has no file name"),
             Self::Rotated { name, .. } => {
-                write!(f, "{} is a rotated file, not a live log", name.display())
+                write!(f, "{} is a rotated file, not a live log", printable(name))
             }
             Self::NotFound => f.write_str("directory holds no audit log"),
             Self::Several(names) => {
                 f.write_str("directory holds several logs:")?;
-                names.iter().try_for_each(|name| write!(f, " {}", name.display()))
+                names.iter().try_for_each(|name| write!(f, " {}", printable(name)))
             }
         }
     }
@@ -327,10 +328,9 @@ pub(crate) fn unpacked(name: &[u8]) -> Option<(&[u8], Codec, &[u8])> {
     })
 }
 
-/// Whether two sources take the same files. The directories must be canonical: a symbolic link or
-/// `..` would make one directory look like two, and every line would be sealed twice.
+/// Whether two sources take the same files: of these directories, these families'.
 #[must_use]
-pub fn overlap(a: (&Path, &Family), b: (&Path, &Family)) -> bool {
+pub fn overlap(a: (FileKey, &Family), b: (FileKey, &Family)) -> bool {
     a.0 == b.0 && (a.1.has(&b.1.live()) || b.1.has(&a.1.live()))
 }
 
@@ -551,7 +551,7 @@ mod tests {
 
     #[test]
     fn sources_overlap_when_one_takes_the_others_files() {
-        let (here, there) = (Path::new("/a"), Path::new("/b"));
+        let [here, there] = [1, 2].map(|ino| FileKey { dev: 1, ino });
         let (audit, other) = (family("audit.log"), family("audit2.log"));
         assert!(overlap((here, &audit), (here, &audit)));
         assert!(!overlap((here, &audit), (there, &audit)));

@@ -1,12 +1,13 @@
-//! Tells when a directory has changed, or might have, and what was reported of it.
+//! Tells when a source's directories have changed, or might have, and what was reported of them.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use rustix::io::Errno;
 
+use crate::disk::FileKey;
+use crate::fs::{DirFd, Limits, LogPath};
 use crate::queue::{Change, Queue};
 use crate::types::{Notice, Notices};
 
@@ -16,20 +17,18 @@ const BURST: Duration = Duration::from_millis(20);
 /// matters if it is cut before its batch is packed; at a thousand lines a second, a look for each
 /// would be most of what a daemon does.
 const REST: Duration = Duration::from_millis(200);
-/// A watch can go silent in ways that nobody reports: look now and then in any case.
+/// A watch can go silent in ways that nobody reports, and the path can come to lead elsewhere: look
+/// now and then in any case.
 const POLL: Duration = Duration::from_secs(1);
 /// Without a watch that works, polling is all there is. Logs may rotate five times a second.
 const POLL_BLIND: Duration = Duration::from_millis(100);
 
-/// Reports kept at most: the kernel's own queue holds fewer unless told otherwise.
-const MAX_EVENTS: usize = 65_536;
-
 /// Why a wait ended. Each calls for a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
-    /// The directory or a file in it changed.
+    /// A directory or a file in it changed.
     Changed,
-    /// Events were lost, or the directory was replaced: anything may have changed.
+    /// Events were lost, or the path leads elsewhere: anything may have changed.
     Lost,
     /// Nothing was reported.
     Timeout,
@@ -39,15 +38,25 @@ pub enum Wake {
 #[derive(Debug, Clone)]
 pub struct Reports(Arc<Mutex<Heard>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Heard {
+    path: LogPath,
+    limits: Limits,
     /// Where reports come from; `None`: nobody reports.
     queue: Option<Arc<Queue>>,
+    /// The directories that the path led to when they were watched.
+    watched: Vec<FileKey>,
+    /// Why nobody reports, if so: as of the last attempt to watch.
+    blind: Option<String>,
+    /// When it was last tried to watch.
+    tried: Instant,
     notices: Notices,
     /// The watch is to be renewed.
     broken: bool,
     /// Whether everything that happens is reported.
     watching: bool,
+    /// Nobody waits any more.
+    ended: bool,
 }
 
 /// What came of reading the reports.
@@ -60,10 +69,13 @@ struct News {
 impl Reports {
     /// What was reported since the last call: everything that happened before this one.
     ///
-    /// Ask right before a look: whatever isn't in the answer comes in the next.
+    /// Ask right before a look: whatever isn't in the answer comes in the next. The path is asked
+    /// first. If it leads elsewhere by now, that is watched from here on, and what happened there
+    /// before counts as lost: so nothing can be missed between the last answer and this one.
     #[must_use]
     pub fn take(&self) -> Notices {
         let mut heard = self.heard();
+        heard.follow();
         heard.listen();
         let mut notices = std::mem::take(&mut heard.notices);
         notices.lost |= !heard.watching;
@@ -80,7 +92,7 @@ impl Heard {
     fn listen(&mut self) -> News {
         let mut news = News::default();
         if let Some(queue) = self.queue.clone() {
-            queue.drain(|change| self.note(change, &mut news));
+            queue.drain(self.limits.drain, |change| self.note(change, &mut news));
         }
         news
     }
@@ -90,7 +102,7 @@ impl Heard {
             Change::Written => return news.writes = true,
             Change::Appeared(name) => Some(Notice::Appeared(name)),
             Change::Removed(name) => Some(Notice::Removed(name)),
-            Change::Moved => None,
+            Change::Altered => None,
             Change::Lost => {
                 self.lose();
                 None
@@ -98,7 +110,7 @@ impl Heard {
         };
         news.names = true;
         self.notices.changed = true;
-        let room = self.notices.events.len() < MAX_EVENTS;
+        let room = self.notices.events.len() < self.limits.notices;
         self.notices.lost |= notice.is_some() && !room;
         self.notices.events.extend(notice.filter(|_| room));
     }
@@ -108,19 +120,63 @@ impl Heard {
         self.notices.lost = true;
         self.broken = true;
     }
+
+    /// Watches what the path means now. Returns whether reports may be missing because of that.
+    fn follow(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        // An error doesn't say that it means something else.
+        let Ok(meaning) = self.path.resolve(&self.limits) else { return false };
+        let dirs = meaning.dirs();
+        let keys: Vec<_> = dirs.iter().map(|dir| dir.key()).collect();
+        let elsewhere = keys != self.watched;
+        let broken = std::mem::take(&mut self.broken);
+        if broken {
+            self.disarm();
+        }
+        // An attempt with each look would be for nothing where it is refused.
+        let due = self.queue.is_none() && self.tried.elapsed() >= POLL;
+        if elsewhere || due {
+            self.arm(&dirs, meaning.trouble);
+        }
+        elsewhere || broken
+    }
+
+    fn arm(&mut self, dirs: &[Arc<DirFd>], trouble: Option<String>) {
+        self.tried = Instant::now();
+        self.watched = dirs.iter().map(|dir| dir.key()).collect();
+        let queue = if dirs.is_empty() {
+            Err(format!("inotify: {}", trouble.unwrap_or_else(|| "nothing is there".to_owned())))
+        } else {
+            Queue::new(dirs).map_err(|error| refusal(&error))
+        };
+        self.blind = match &queue {
+            Err(why) => Some(why.clone()),
+            // What other machines do there, nobody reports.
+            Ok(_) if dirs.iter().any(|dir| is_remote(dir)) => {
+                Some("it lies on a network file system, or one like it".to_owned())
+            }
+            Ok(_) => None,
+        };
+        // What happened until now, nobody reported.
+        self.notices.lost = true;
+        self.watching = self.blind.is_none();
+        self.queue = queue.ok().map(Arc::new);
+    }
+
+    fn disarm(&mut self) {
+        self.queue = None;
+        // Whoever goes on looking must not take silence for calm.
+        self.watching = false;
+    }
 }
 
-/// Waits for changes in one directory. Polls when inotify can't be had or can't be trusted.
+/// Waits for changes in the directories that a source's path leads to. Polls when inotify can't be
+/// had or can't be trusted.
 #[derive(Debug)]
 pub struct Watcher {
-    directory: PathBuf,
     reports: Reports,
-    /// Why nobody reports, if so: as of the last attempt to watch.
-    blind: Option<String>,
-    /// Device and inode of the watched directory.
-    watched: Option<(u64, u64)>,
-    /// When it was last tried to watch.
-    tried: Instant,
     /// When it was last told that something was written.
     told: Option<Instant>,
     /// Writes aren't reported until [`REST`] after that.
@@ -128,20 +184,30 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Watches `directory`, which needn't exist yet.
+    /// Watches what the path leads to, now and whenever it comes to lead elsewhere.
     #[must_use]
-    pub fn new(directory: &Path) -> Self {
-        let mut watcher = Self {
-            directory: directory.to_owned(),
-            reports: Reports(Arc::default()),
+    pub fn new(path: LogPath) -> Self {
+        Self::with_limits(path, Limits::default())
+    }
+
+    /// The same, with other limits.
+    #[must_use]
+    pub fn with_limits(path: LogPath, limits: Limits) -> Self {
+        let meaning = path.resolve(&limits).unwrap_or_default();
+        let mut heard = Heard {
+            path,
+            limits,
+            queue: None,
+            watched: Vec::new(),
             blind: None,
-            watched: None,
             tried: Instant::now(),
-            told: None,
-            resting: false,
+            notices: Notices::default(),
+            broken: false,
+            watching: false,
+            ended: false,
         };
-        watcher.arm();
-        watcher
+        heard.arm(&meaning.dirs(), meaning.trouble);
+        Self { reports: Reports(Arc::new(Mutex::new(heard))), told: None, resting: false }
     }
 
     /// Where what happens is reported.
@@ -158,8 +224,8 @@ impl Watcher {
 
     /// Why changes are polled for, ten times a second, rather than reported; `None` if they aren't.
     #[must_use]
-    pub fn blind(&self) -> Option<&str> {
-        self.blind.as_deref()
+    pub fn blind(&self) -> Option<String> {
+        self.reports.heard().blind.clone()
     }
 
     /// Waits until something changed, or `timeout` has passed; never much longer than a second,
@@ -170,12 +236,9 @@ impl Watcher {
     pub fn wait(&mut self, timeout: Duration) -> Wake {
         let poll = if self.armed() { POLL } else { POLL_BLIND };
         let wake = self.listen(timeout.min(poll));
-        if std::mem::take(&mut self.reports.heard().broken) || self.stale() {
-            self.disarm();
-            // Where the directory isn't there, an attempt with each poll would be for nothing.
-            if self.tried.elapsed() >= POLL || wake == Wake::Changed {
-                self.arm();
-            }
+        if self.reports.heard().follow() {
+            // A new watch reports writes.
+            self.resting = false;
             return Wake::Lost;
         }
         // Another machine's changes are never reported: that nothing was says nothing.
@@ -206,6 +269,10 @@ impl Watcher {
                 self.reports.heard().lose();
                 return Wake::Changed;
             };
+            if !self.queue().is_some_and(|now| Arc::ptr_eq(&now, &queue)) {
+                // A look found that the path leads elsewhere, and watches that.
+                return Wake::Changed;
+            }
             let news = if ready { self.reports.heard().listen() } else { News::default() };
             let due = news.writes && self.rest(&queue);
             if news.names {
@@ -237,48 +304,16 @@ impl Watcher {
         }
     }
 
-    /// Whether the path leads to another directory than the one watched.
-    fn stale(&self) -> bool {
-        self.watched != identity(&self.directory) || self.queue().is_none()
-    }
-
     fn queue(&self) -> Option<Arc<Queue>> {
         self.reports.heard().queue.clone()
-    }
-
-    fn arm(&mut self) {
-        self.tried = Instant::now();
-        // Asked before watching: if the directory is replaced in between, the next wait notices.
-        self.watched = identity(&self.directory);
-        self.resting = false;
-        let queue = Queue::new(&self.directory);
-        self.blind = match &queue {
-            Err(error) => Some(refusal(error)),
-            // What other machines do there, nobody reports.
-            Ok(_) if is_remote(&self.directory) => {
-                Some("it lies on a network file system, or one like it".to_owned())
-            }
-            Ok(_) => None,
-        };
-        let (queue, watching) = (queue.ok().map(Arc::new), self.blind.is_none());
-        let mut heard = self.reports.heard();
-        // What happened until now, nobody reported.
-        heard.notices.lost = true;
-        heard.watching = watching;
-        heard.queue = queue;
-    }
-
-    fn disarm(&self) {
-        let mut heard = self.reports.heard();
-        heard.queue = None;
-        // Whoever goes on looking must not take silence for calm.
-        heard.watching = false;
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.disarm();
+        let mut heard = self.reports.heard();
+        heard.disarm();
+        heard.ended = true;
     }
 }
 
@@ -293,13 +328,8 @@ fn refusal(error: &io::Error) -> String {
     }
 }
 
-fn identity(directory: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(directory).ok().map(|data| (data.dev(), data.ino()))
-}
-
 /// Whether files there may change without the kernel's noticing.
-fn is_remote(directory: &Path) -> bool {
+fn is_remote(directory: &DirFd) -> bool {
     /// NFS, SMB, CIFS, SMB2, FUSE, 9P, Ceph, AFS, Coda, OCFS2, GFS2, Lustre.
     const REMOTE: [u64; 12] = [
         0x6969,
@@ -315,18 +345,27 @@ fn is_remote(directory: &Path) -> bool {
         0x0116_1970,
         0x0bd0_0bd0,
     ];
-    rustix::fs::statfs(directory)
+    rustix::fs::fstatfs(directory)
         .is_ok_and(|answer| REMOTE.contains(&(answer.f_type as u64 & 0xffff_ffff)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::path::Path;
+
     use super::*;
+    use crate::names::Family;
+
+    fn path(directory: &Path) -> LogPath {
+        let family = Family::of(OsStr::new("audit.log")).expect("a family");
+        LogPath::directory(directory, family)
+    }
 
     #[test]
     fn silence_of_a_network_file_system_is_no_calm() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut watcher = Watcher::new(directory.path());
+        let mut watcher = Watcher::new(path(directory.path()));
         let ended = watcher.wait(Duration::from_millis(10));
         assert!(!watcher.armed() || ended == Wake::Timeout, "{ended:?}");
         watcher.reports.heard().watching = false;
@@ -339,9 +378,9 @@ mod tests {
     #[test]
     fn it_says_why_it_polls() {
         let directory = tempfile::tempdir().expect("a directory");
-        let watched = Watcher::new(directory.path());
+        let watched = Watcher::new(path(directory.path()));
         assert_eq!(watched.blind().is_none(), watched.armed(), "{:?}", watched.blind());
-        let absent = Watcher::new(&directory.path().join("absent"));
+        let absent = Watcher::new(path(&directory.path().join("absent")));
         let why = absent.blind().expect("a reason");
         assert!(!absent.armed() && why.starts_with("inotify: No such file"), "{why}");
         for (errno, setting) in [(Errno::MFILE, "instances"), (Errno::NOSPC, "watches")] {
@@ -353,7 +392,7 @@ mod tests {
     #[test]
     fn after_a_loss_looks_go_on_and_the_directory_is_watched_again() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut watcher = Watcher::new(directory.path());
+        let mut watcher = Watcher::new(path(directory.path()));
         let reports = watcher.reports();
         if !watcher.armed() {
             return;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use auditseal_tail::fs::{Directory, OpenFile};
+use auditseal_tail::fs::{LogPath, OpenFile, SourceDisk};
 use auditseal_tail::{
     Disk, DiskFile, Family, FolderId, Follower, Gap, GapReason, History, Mode, Notice, Reports,
     Settings, Take, Wake, Watcher,
@@ -34,9 +34,17 @@ fn family() -> Family {
     Family::of(OsStr::new("audit.log")).unwrap()
 }
 
-fn follower(directory: &Path, history: History, mode: Mode) -> Follower<Directory> {
+fn log(directory: &Path) -> LogPath {
+    LogPath::directory(directory, family())
+}
+
+fn disk(directory: &Path) -> SourceDisk {
+    SourceDisk::new(log(directory))
+}
+
+fn follower(directory: &Path, history: History, mode: Mode) -> Follower<SourceDisk> {
     let settings = Settings { mode, ..Settings::default() };
-    Follower::new(family(), Directory::new(directory, family()), history, settings)
+    Follower::new(family(), disk(directory), history, settings)
 }
 
 fn read(take: &Take<OpenFile>) -> Vec<u8> {
@@ -51,11 +59,11 @@ fn read(take: &Take<OpenFile>) -> Vec<u8> {
     bytes
 }
 
-fn everything(follower: &mut Follower<Directory>) -> String {
+fn everything(follower: &mut Follower<SourceDisk>) -> String {
     watched(follower, None)
 }
 
-fn watched(follower: &mut Follower<Directory>, reports: Option<&Reports>) -> String {
+fn watched(follower: &mut Follower<SourceDisk>, reports: Option<&Reports>) -> String {
     let mut bytes = Vec::new();
     loop {
         if let Some(reports) = reports {
@@ -130,7 +138,7 @@ fn a_hole_is_read_as_it_is() {
 fn only_regular_files_are_opened() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("audit.log")).unwrap();
-    let mut disk = Directory::new(directory.path(), family());
+    let mut disk = disk(directory.path());
     assert!(disk.open(FolderId(0), OsStr::new("audit.log")).is_err());
     assert!(disk.list().unwrap().entries.iter().all(|entry| entry.refusal.is_some()));
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
@@ -159,7 +167,7 @@ fn stat_tells_size_and_links() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.log");
     append(&path, b"12345");
-    let mut disk = Directory::new(directory.path(), family());
+    let mut disk = disk(directory.path());
     let file = disk.open(FolderId(0), OsStr::new("audit.log")).unwrap();
     let entry = disk.list().unwrap().entries.remove(0);
     let stat = file.stat().unwrap();
@@ -186,7 +194,7 @@ fn an_append_wakes_and_our_own_reading_does_not() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.log");
     append(&path, b"one\n");
-    let mut watcher = Watcher::new(directory.path());
+    let mut watcher = Watcher::new(log(directory.path()));
     append(&path, b"two\n");
     assert_eq!(wake(&mut watcher).0, Wake::Changed);
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
@@ -209,7 +217,7 @@ fn a_log_that_is_written_all_the_time_wakes_now_and_then_and_a_rename_at_once() 
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.log");
     append(&path, b"one\n");
-    let mut watcher = Watcher::new(directory.path());
+    let mut watcher = Watcher::new(log(directory.path()));
     if !watcher.armed() {
         return; // there are no reports to count
     }
@@ -251,7 +259,7 @@ fn a_log_that_is_written_all_the_time_wakes_now_and_then_and_a_rename_at_once() 
 #[test]
 fn reports_are_complete_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let watcher = Watcher::new(directory.path());
+    let watcher = Watcher::new(log(directory.path()));
     let reports = watcher.reports();
     if !watcher.armed() {
         return;
@@ -274,7 +282,7 @@ fn reports_are_complete_at_once() {
 #[test]
 fn a_wait_ends_when_it_should() {
     let directory = tempfile::tempdir().unwrap();
-    let mut watcher = Watcher::new(directory.path());
+    let mut watcher = Watcher::new(log(directory.path()));
     let begin = Instant::now();
     assert_eq!(watcher.wait(Duration::from_millis(50)), Wake::Timeout);
     assert!(begin.elapsed() >= Duration::from_millis(50));
@@ -287,7 +295,7 @@ fn a_wait_ends_when_it_should() {
 fn a_directory_that_comes_back_is_watched_again() {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("logs");
-    let mut watcher = Watcher::new(&path);
+    let mut watcher = Watcher::new(log(&path));
     assert!(!watcher.armed());
     assert_eq!(watcher.wait(Duration::from_millis(10)), Wake::Lost, "polls while it waits");
     for round in 0..3 {
@@ -331,7 +339,7 @@ fn nothing_is_lost_while_a_writer_rotates() {
         }
         append(&live, b"end\n");
     });
-    let mut watcher = Watcher::new(directory.path());
+    let mut watcher = Watcher::new(log(directory.path()));
     let reports = watcher.reports();
     let mut follower = follower(directory.path(), History::default(), Mode::Follow);
     let mut text = String::new();
@@ -355,10 +363,10 @@ fn files_that_come_and_go_while_nobody_looks_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let live = dir.path().join("audit.log");
     append(&live, b"one\n");
-    let mut watcher = Watcher::new(dir.path());
+    let mut watcher = Watcher::new(log(dir.path()));
     let reports = watcher.reports();
     let mut follower = follower(dir.path(), History::default(), Mode::Follow);
-    let look = |follower: &mut Follower<Directory>| {
+    let look = |follower: &mut Follower<SourceDisk>| {
         follower.noticed(reports.take());
         follower.look(0, 1 << 20)
     };

@@ -69,6 +69,7 @@ impl Node {
             cluster: "c".into(),
             node: "n".into(),
             sources: vec![SourceSpec { name: "s".into(), path: self.log("audit.log") }],
+            accept_owners: Vec::new(),
             key: self.dir.path().join("key"),
             state: self.dir.path().join("state"),
             mode,
