@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
 use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
-use auditseal_shipper::{Backoff, Config, Loss, Mode, Shipper};
+use auditseal_shipper::{Backoff, Config, Limits, Loss, Mode, Shipper};
 use auditseal_spool::{Spool, failpoint};
 use auditseal_tail::fs::Manners;
 use auditseal_tail::{History, Reports, Throttle};
@@ -381,6 +381,7 @@ impl Chain {
             cluster_uid: None,
             machine_id: machine_id(),
             store: settings.store_name.clone(),
+            limits: Limits::default(),
         }
     }
 

@@ -10,8 +10,6 @@ use auditseal_tail::{DiskFile, ReadError};
 /// What reads a take's bytes.
 type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
 
-/// Most NUL runs of a batch that become holes: FORMAT.md allows 1,024, the seal has room for these.
-const MAX_HOLES: usize = 256;
 /// Bytes read at a time.
 const READ: usize = 256 << 10;
 /// Bytes before an offset that its anchor covers.
@@ -56,7 +54,7 @@ pub(crate) fn pack<F: DiskFile>(
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     loop {
         let tools = TOOLS.take().unwrap_or_default();
-        let mut packer = Packer::reusing(tools, compression, MAX_HOLES)?;
+        let mut packer = Packer::reusing(tools, compression, job.max_holes)?;
         match take_all(&mut packer, &job.takes, &short)? {
             Ok(facts) => {
                 let short = short.into_iter().enumerate().filter_map(|(at, short)| {

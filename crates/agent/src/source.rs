@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{fs, io, thread};
 
 use auditseal_format::{FileId, FileName, Origin};
-use auditseal_shipper::{Input, Loss, Mode, Part, Take};
+use auditseal_shipper::{Input, Loss, Mode, Part, Rest, Take};
 use auditseal_tail::fs::{Directory, Manners, entries};
 use auditseal_tail::{
     Backlog, Family, Follower, History, Look, Notices, Problem, Reports, Settings,
@@ -203,7 +203,8 @@ pub(crate) fn convert<F>(look: Look<F>) -> Input<Arc<auditseal_tail::Content<F>>
         anchor: gap.anchor,
         reason: gap.reason.word(),
     });
-    Input::Looked { takes: takes.collect(), losses: losses.collect(), more: look.more }
+    let rest = if look.more { Rest::More } else { Rest::Nothing };
+    Input::Looked { takes: takes.collect(), losses: losses.collect(), rest }
 }
 
 fn name(name: &OsStr) -> FileName {
