@@ -539,6 +539,8 @@ def check_links(notes, chain, find):
         last = note
         if note.gap:
             find("SOURCE_GAP", note.seq)
+        if note.kind == "heartbeat" and note.reason == "stalled":
+            find("STALLED", note.seq)
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
             expected, seq = ends.get(file, (0, 0))
             if start < expected:
@@ -551,7 +553,7 @@ def check_links(notes, chain, find):
 # ---------------- § Ranges, "To restore the source"
 def restore(store, chain, objects, out):
     """Each byte is written where it belongs; the holes stay the NUL bytes that nobody writes there."""
-    order, sizes = [], {}
+    order, sizes = [], {}  # gaps aren't looked at: a chain with one isn't restored
     for note in chain:
         for r in note.range:
             if r.file not in sizes:

@@ -382,6 +382,7 @@ impl Chain {
             cluster_uid: None,
             machine_id: machine_id(),
             store: settings.store_name.clone(),
+            limits: self.settings.limits.shipper,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_format::{ObjectKey, Origin, Seal, Time};
 use auditseal_observe::{Chain, Counted, Reconcile, State};
-use auditseal_shipper::{Loss, Now};
+use auditseal_shipper::{Loss, Now, Spooled};
 use auditseal_tail::GapReason;
 
 use crate::complaints::Said;
@@ -98,10 +98,10 @@ impl Facts {
 
     /// A pipeline begins, from here. What is compared with the apiserver's count begins anew: other
     /// processes may have sealed lines meanwhile, or these lines are sealed once more.
-    pub(crate) fn begins(&mut self, head: Option<&Seal>, spooled: &[(ObjectKey, u64, Seal)]) {
+    pub(crate) fn begins(&mut self, head: Option<&Seal>, spooled: &Spooled) {
         self.state = State::Running;
         self.head = head.map(|seal| (seal.seq, seal.sealed));
-        self.waiting = spooled.iter().map(|(key, size, _)| (key.seq, *size)).collect();
+        self.waiting = spooled.sizes().collect();
         self.lag = Lag::default();
         self.untaken.clear();
         self.failing_since = None;

@@ -262,6 +262,9 @@ impl Hands {
         match report {
             Report::Sealed { seal, .. } => {
                 self.committed.extend(seal.ranges.iter().map(|range| (range.file, range.end)));
+                // What turned out to be lost when it was packed is accounted for as well.
+                let lost = seal.gaps.iter().filter_map(|gap| Some((gap.file?, gap.end?)));
+                self.committed.extend(lost);
             }
             Report::Stored(_) => self.try_canary(true),
             Report::FoundStored(_) => self.try_canary(false),

@@ -40,4 +40,4 @@ pub use keyfile::{keygen, read_signer};
 pub use manners::stand_back;
 pub use progress::{Progress, Tally};
 pub use service::tell_manager;
-pub use settings::{Apiserver, Limits, RETRY, Settings, SourceSpec, TailLimits, store_name};
+pub use settings::{Apiserver, Limits, RETRY, Settings, SourceSpec, store_name};

@@ -10,8 +10,6 @@ use auditseal_tail::{DiskFile, GapReason, ReadError};
 /// What reads a take's bytes.
 type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
 
-/// Most NUL runs of a batch that become holes: FORMAT.md allows 1,024, the seal has room for these.
-const MAX_HOLES: usize = 256;
 /// Bytes from which on a take that is nothing but a hole isn't read.
 const LARGE: u64 = 1 << 20;
 /// Bytes read at a time.
@@ -57,7 +55,7 @@ pub(crate) fn pack<F: DiskFile>(
 ) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     // Their holes stand in the same seal: the room for small ones shrinks by as many.
-    let holes = MAX_HOLES.saturating_sub(job.takes.iter().filter(|take| is_hole(take)).count());
+    let holes = job.max_holes.saturating_sub(job.takes.iter().filter(|take| is_hole(take)).count());
     loop {
         let tools = TOOLS.take().unwrap_or_default();
         let mut packer = Packer::reusing(tools, compression, holes)?;

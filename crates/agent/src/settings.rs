@@ -132,25 +132,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Of the follower of each source.
-    pub tail: TailLimits,
-}
-
-/// Bounds of a source's follower.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TailLimits {
-    /// Descriptors of files held at once.
-    pub max_open: usize,
-    /// Files begun and not final at which unfinished last lines are no longer waited for.
-    pub max_begun: usize,
-    /// Finished files that are remembered, besides those whose backups are there.
-    pub finals_kept: usize,
-}
-
-impl Default for TailLimits {
-    fn default() -> Self {
-        let tail = auditseal_tail::Settings::default();
-        Self { max_open: tail.max_open, max_begun: tail.max_begun, finals_kept: tail.finals_kept }
-    }
+    pub tail: auditseal_tail::Limits,
+    /// Of each chain's batches and seals.
+    pub shipper: auditseal_shipper::Limits,
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use std::{io, thread};
 
 use auditseal_format::{FileId, FileName, printable};
-use auditseal_shipper::{Input, Loss, Mode, Part, Take};
+use auditseal_shipper::{Input, Loss, Mode, Part, Rest, Take};
 use auditseal_tail::fs::{LogPath, Manners, PathState, SourceDisk};
 use auditseal_tail::{
-    Backlog, Follower, History, Look, Notices, Problem, Reports, Settings, Watcher,
+    Backlog, Follower, History, Left, Look, Notices, Problem, Reports, Settings, Watcher,
 };
 use tokio::sync::Notify;
 use tracing::{error, warn};
@@ -55,9 +55,7 @@ impl Source {
                 Mode::Live => auditseal_tail::Mode::Follow,
                 Mode::OneShot => auditseal_tail::Mode::Drain,
             },
-            max_open: told.limits.tail.max_open,
-            max_begun: told.limits.tail.max_begun,
-            finals_kept: told.limits.tail.finals_kept,
+            limits: told.limits.tail.clone(),
             max_unlinked_bytes: told.deleted_limit,
             min_free_bytes: told.min_free,
             ..Settings::default()
@@ -181,7 +179,13 @@ pub(crate) fn convert<F>(look: Look<F>) -> Input<Arc<auditseal_tail::Content<F>>
         anchor: gap.anchor,
         reason: gap.reason.word(),
     });
-    Input::Looked { takes: takes.collect(), losses: losses.collect(), more: look.more }
+    let rest = match look.left {
+        Left::Nothing => Rest::Nothing,
+        Left::Later => Rest::Later,
+        Left::Sealing => Rest::Sealing,
+        Left::More => Rest::More,
+    };
+    Input::Looked { takes: takes.collect(), losses: losses.collect(), rest }
 }
 
 fn name(name: &OsStr) -> FileName {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_archive::{Verdict, find_head, walk_back};
 use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
-use auditseal_shipper::{Backoff, Head, Start};
+use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::{History, Known};
 use auditseal_vault::{Kind, Store};
@@ -75,36 +75,54 @@ pub(crate) fn take_over(
 
 /// Finds out where the chain goes on.
 pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
-    let (spooled, finals) = read_spool(&mut locked(spool))?;
-    let Some((_, _, newest)) = spooled.last() else { return from_store(spool, asking).await };
+    let Here { spooled, newest, oldest, said, finals } = read_spool(&mut locked(spool))?;
+    let (Some(newest), Some(oldest)) = (newest, oldest) else {
+        return from_store(spool, asking).await;
+    };
     // A seal by any other key would make the chain wrong for ever: it can't be taken back.
     if newest.next != *asking.key {
         let why = format!("its newest seal leaves the next one to another key: {}", newest.next);
         return Err(wrong_key(asking, why));
     }
-    let head = Head { hash: newest.hash(), seal: newest.clone() };
+    let head = Head { hash: newest.hash(), seal: newest };
     let mut finals = match finals {
         Some(finals) => finals,
         // Only this file is lost: no state that decides what is signed, so no reanchor. From the
         // oldest object here on the spool itself knows; what is older is stored.
         None => {
-            let oldest = read_object(&locked(spool), &spooled[0].0)?;
+            let oldest = read_object(&locked(spool), &oldest)?;
             recall(spool, asking, &oldest, vec![]).await?
         }
     };
-    finals.extend(spooled.iter().flat_map(|(_, _, seal)| Final::of(seal)));
+    finals.extend(said);
     let history = history(&head.seal, asking.backups.needed(finals));
     Ok(Past { start: Start { head: Some(head), spooled, reanchor: None }, history })
 }
 
-type Spooled = Vec<(ObjectKey, u64, Seal)>;
+/// What the spool holds.
+#[derive(Default)]
+struct Here {
+    spooled: Spooled,
+    /// The newest object's note: of the others, tens of thousands after an outage, none is kept.
+    newest: Option<Seal>,
+    oldest: Option<ObjectKey>,
+    /// What the objects' notes say is final.
+    said: Vec<Final>,
+    /// What notes before them said, if that isn't lost.
+    finals: Option<Vec<Final>>,
+}
 
-fn read_spool(spool: &mut Spool) -> Result<(Spooled, Option<Vec<Final>>), Error> {
-    let mut spooled = Vec::new();
+fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
+    let mut here = Here::default();
     for entry in spool.entries() {
-        spooled.push((entry.key.clone(), entry.size, read_seal(spool, &entry.key)?));
+        let seal = read_seal(spool, &entry.key)?;
+        here.spooled.push(&entry.key, entry.size, &seal);
+        here.said.extend(Final::of(&seal));
+        here.oldest.get_or_insert(entry.key);
+        here.newest = Some(seal);
     }
-    Ok((spooled, spool.finals()?))
+    here.finals = spool.finals()?;
+    Ok(here)
 }
 
 /// No object in the spool: a new chain, or the state was lost.
@@ -141,7 +159,7 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
     let history = history(&head.seal, finals);
     let reanchor = Some((reason, head.seal.epoch));
     let head = Head { hash: head.hash, seal: head.seal };
-    Ok(Past { start: Start { head: Some(head), spooled: vec![], reanchor }, history })
+    Ok(Past { start: Start { head: Some(head), spooled: Spooled::default(), reanchor }, history })
 }
 
 /// Who else began a chain under our name, if somebody did: a wrong key file, most likely. A second

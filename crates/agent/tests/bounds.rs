@@ -50,7 +50,7 @@ async fn more_files_than_may_be_open_are_archived() {
     for way in Way::ALL {
         for count in around(24) {
             let mut scene = Scene::roomy();
-            scene.limits.tail.max_open = 24;
+            scene.limits.tail.open = 24;
             scene.begin(way).await;
             scene.backups(count, |n| lines(3 * n, 3 * n + 3));
             scene.archive(way).await;
@@ -65,7 +65,7 @@ async fn files_of_all_sizes_and_kinds_are_archived_whatever_may_be_open() {
     for way in Way::ALL {
         for (small, large) in [(23, 2), (24, 2), (60, 6), (240, 24)] {
             let mut scene = Scene::new();
-            scene.limits.tail.max_open = 24;
+            scene.limits.tail.open = 24;
             scene.node.batch_bytes = 16_000;
             scene.begin(way).await;
             for n in 0..small {
@@ -106,7 +106,7 @@ async fn more_unfinished_files_than_are_waited_for_are_archived() {
         for way in Way::ALL {
             for count in counts {
                 let mut scene = Scene::roomy();
-                scene.limits.tail.max_begun = max_begun;
+                scene.limits.tail.begun = max_begun;
                 scene.begin(way).await;
                 scene.backups(count, |n| [lines(n, n + 1), b"{\"torn\":".to_vec()].concat());
                 scene.archive(way).await;
@@ -199,7 +199,7 @@ async fn more_finished_files_than_are_remembered_are_not_taken_twice() {
     for way in Way::ALL {
         for count in around(8) {
             let mut scene = Scene::roomy();
-            scene.limits.tail.finals_kept = 8;
+            scene.limits.tail.finals = 8;
             scene.begin(way).await;
             scene.backups(count, |n| lines(n, n + 1));
             scene.archive(way).await;

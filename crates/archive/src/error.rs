@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use auditseal_format::{FileId, Origin};
+use auditseal_format::Origin;
 
 use crate::chain::Place;
 use crate::finding::{Finding, Verdict};
@@ -24,8 +24,6 @@ pub enum Error {
     NoObject(String),
     /// The archive isn't what it should be, and going on would give out what isn't proved.
     Found(Box<Finding>),
-    /// A file is to stand before one that no note has begun.
-    Order(FileId),
     /// The output couldn't be written.
     Write(io::Error),
 }
@@ -43,9 +41,6 @@ impl fmt::Display for Error {
             }
             Self::NoObject(key) => write!(f, "read object {}: there is none", escape(key)),
             Self::Found(finding) => write!(f, "read archive: {finding}"),
-            Self::Order(file) => {
-                write!(f, "order files: one is to stand before {file}, which no note has begun")
-            }
             Self::Write(error) => write!(f, "write output: {error}"),
         }
     }
@@ -80,14 +75,14 @@ impl Error {
                 "this looks like a prefix: an object's key ends in .jsonl.zst, and `auditseal ls` lists them".to_owned(),
             ),
             Self::Found(_) => Some("`auditseal verify` says all that is wrong".to_owned()),
-            Self::NoObject(_) | Self::Order(_) | Self::Write(_) => None,
+            Self::NoObject(_) | Self::Write(_) => None,
         }
     }
 
     /// Whether the archive is at fault (exit 1), and not whoever should have given it (exit 2).
     #[must_use]
     pub fn is_finding(&self) -> bool {
-        matches!(self, Self::Found(_) | Self::Order(_))
+        matches!(self, Self::Found(_))
     }
 }
 

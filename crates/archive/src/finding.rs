@@ -29,6 +29,8 @@ pub enum Verdict {
     Silent,
     /// Source bytes that nobody sealed.
     SourceGap,
+    /// The writer says that it couldn't look at its source.
+    Stalled,
     /// The signature doesn't hold.
     BadSignature,
     /// Signed by a key that may not sign there.
@@ -67,6 +69,7 @@ impl Verdict {
             Self::Truncated => "TRUNCATED",
             Self::Silent => "SILENT",
             Self::SourceGap => "SOURCE_GAP",
+            Self::Stalled => "STALLED",
             Self::BadSignature => "BAD_SIGNATURE",
             Self::WrongKey => "WRONG_KEY",
             Self::Unsealed => "UNSEALED",

@@ -327,7 +327,7 @@ async fn an_object_too_large_to_hold_is_streamed_twice() {
 }
 
 #[tokio::test]
-async fn a_file_before_one_that_nobody_began_has_no_place() {
+async fn a_file_before_one_that_nobody_began_stands_last() {
     let mut chain = six();
     chain.edit(|seal| {
         let mut stranger = seal.ranges[0].file;
@@ -336,6 +336,40 @@ async fn a_file_before_one_that_nobody_began_has_no_place() {
     });
     chain.batch(&[Piece::new("lost", "x\n")]);
     let (done, bytes) = cat_of(memory(&chain.archive()), &chain, trusting(&chain)).await;
-    let error = done.unwrap_err();
-    assert!(matches!(error.error, Error::Order(_)) && bytes.is_empty(), "{error}");
+    done.unwrap();
+    assert!(bytes == chain.restored());
+}
+
+/// In a window the batch that began the file is passed over: its place is settled all the same.
+#[tokio::test]
+async fn only_the_first_range_of_a_file_says_where_it_stands() {
+    let mut chain = started();
+    chain.batch(&[Piece::new("one", events(0..2))]);
+    chain.batch(&[Piece::new("two", events(2..4))]);
+    let one = chain.get(1).seal.ranges[0].file;
+    chain.edit(move |seal| {
+        for range in &mut seal.ranges {
+            range.before = Some(one).filter(|one| *one != range.file);
+        }
+    });
+    chain.batch(&[Piece::new("two", events(4..5))]);
+    let (done, bytes) = cat_of(memory(&chain.archive()), &chain, trusting(&chain)).await;
+    done.unwrap();
+    assert!(bytes == chain.restored());
+    let mut twice = started();
+    twice.batch(&[Piece::new("one", events(0..2))]);
+    let one = twice.get(1).seal.ranges[0].file;
+    twice.edit(move |seal| {
+        for range in seal.ranges.iter_mut().skip(1) {
+            range.before = Some(one);
+        }
+    });
+    twice.batch(&[Piece::new("two", events(2..4)), Piece::new("two", events(4..5))]);
+    let (done, bytes) = cat_of(memory(&twice.archive()), &twice, trusting(&twice)).await;
+    done.unwrap();
+    assert!(bytes == twice.restored());
+    let options = CatOptions { since: Some(time_of(3)), ..trusting(&chain) };
+    let (done, bytes) = cat_of(memory(&chain.archive()), &chain, options).await;
+    done.unwrap();
+    assert!(bytes == events(3..5));
 }

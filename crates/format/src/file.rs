@@ -40,7 +40,7 @@ impl FromStr for FileId {
 
 /// A file's base name at the time: 1–255 bytes, any of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileName(Vec<u8>);
+pub struct FileName(Box<[u8]>);
 
 impl FileName {
     /// Longest name, bytes (`NAME_MAX`).
@@ -51,9 +51,9 @@ impl FileName {
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
-            Self(b"?".to_vec())
+            Self((*b"?").into())
         } else {
-            Self(bytes[..bytes.len().min(Self::MAX)].to_vec())
+            Self(bytes[..bytes.len().min(Self::MAX)].into())
         }
     }
 
@@ -74,7 +74,7 @@ impl FromStr for FileName {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Ok(Self(unescape(text, Self::MAX).ok_or(())?))
+        Ok(Self(unescape(text, Self::MAX).ok_or(())?.into()))
     }
 }
 

@@ -1,8 +1,9 @@
 //! How far each file has been sealed: the cursors of the next note.
 
+use auditseal_format::FileId;
 use auditseal_format::seal::{Cursor, Range};
 
-use crate::types::Loss;
+use crate::types::{Loss, Take};
 
 /// Cursors in the order in which their files were begun.
 ///
@@ -30,6 +31,24 @@ impl Files {
             name: range.name.clone(),
         };
         self.set(cursor, range.is_final);
+    }
+
+    /// Whether the file is begun and not final.
+    pub(crate) fn has(&self, file: FileId) -> bool {
+        self.cursors.iter().any(|cursor| cursor.file == file)
+    }
+
+    /// The same for a take, when it is planned.
+    pub(crate) fn taken<C>(&mut self, take: &Take<C>) {
+        let Take { file, end, anchor, .. } = *take;
+        let cursor = Cursor { file, offset: end, anchor, name: take.name.clone() };
+        self.set(cursor, take.is_final);
+    }
+
+    /// Whether a gap begins its file, which is read on from its end.
+    pub(crate) fn begins(&self, loss: &Loss) -> bool {
+        let resumed = loss.end.is_some() && loss.anchor.is_some() && loss.name.is_some();
+        resumed && loss.file.is_some_and(|file| !self.has(file))
     }
 
     /// A gap with a known end moves the cursor there, or begins the file if it is read on from

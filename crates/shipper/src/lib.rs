@@ -7,14 +7,20 @@
 
 mod batch;
 mod files;
+mod limits;
+mod look;
 mod pins;
 mod shipper;
+mod short;
+mod spooled;
 mod types;
 mod upload;
 
+pub use limits::Limits;
 pub use shipper::Shipper;
+pub use spooled::Spooled;
 pub use types::{
     Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, Pin, ReadBack,
-    Report, Start, Take,
+    Report, Rest, Start, Take,
 };
 pub use upload::Backoff;

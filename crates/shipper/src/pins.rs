@@ -2,20 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use auditseal_format::seal::{MAX_STORED, Stored};
-use auditseal_format::{MAX_SEAL_BLOCK, Seal, SealedBatch};
+use auditseal_format::seal::Stored;
+use auditseal_format::{Seal, SealedBatch};
 
+use crate::limits::{Limits, UNSIGNED};
+use crate::spooled::Pinned;
 use crate::types::Pin;
-
-/// Pins that wait at most. Uploads can only outrun seals by so many while a backlog drains, and
-/// what an object is doesn't hang on its pin: the oldest give way.
-const MAX_WAITING: usize = 1024;
-
-/// Longest version id that a note holds, bytes.
-const MAX_VERSION: usize = 1024;
-
-/// Bytes of the seal that aren't known before it is signed: the payload's numbers and times.
-const MARGIN: usize = 1024;
 
 /// What stores have told us and no seal says yet, oldest first.
 #[derive(Debug)]
@@ -24,21 +16,20 @@ pub(crate) struct Pins {
     waiting: VecDeque<Stored>,
     /// Sealed by notes that are still in the spool: a restart finds the newest object stored once
     /// more, and needn't say so twice.
-    sealed: BTreeSet<(u64, Option<Vec<u8>>)>,
+    sealed: BTreeSet<Pinned>,
+    limits: Limits,
 }
 
 impl Pins {
-    pub(crate) fn new<'a>(store: String, spooled: impl Iterator<Item = &'a Seal>) -> Self {
-        let pinned = spooled.flat_map(|seal| &seal.stored);
-        let sealed = pinned.map(|pin| (pin.seq, pin.version.clone())).collect();
-        Self { store, waiting: VecDeque::new(), sealed }
+    pub(crate) fn new(store: String, sealed: BTreeSet<Pinned>, limits: Limits) -> Self {
+        Self { store, waiting: VecDeque::new(), sealed, limits }
     }
 
     /// Remembers the version that an object is stored as.
     pub(crate) fn add(&mut self, seq: u64, pin: Pin) {
         let version = pin.version.into_bytes();
         // An id that the format can't hold is pinned by nothing: cut short it would name another.
-        if version.is_empty() || version.len() > MAX_VERSION {
+        if version.is_empty() || version.len() > self.limits.version_bytes {
             return;
         }
         let pin =
@@ -46,10 +37,12 @@ impl Pins {
         if self.sealed.contains(&(seq, pin.version.clone())) || self.waiting.contains(&pin) {
             return;
         }
-        if self.waiting.len() == MAX_WAITING {
+        // Uploads come in order: of what is before, nothing is found again.
+        self.sealed.retain(|(sealed, _)| *sealed > seq);
+        self.waiting.push_back(pin);
+        while self.waiting.len() > self.limits.waiting_pins {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(pin);
     }
 
     /// Takes as many as `seal`, complete but for its pins and its payload, has room for.
@@ -58,9 +51,10 @@ impl Pins {
         if self.waiting.is_empty() {
             return taken;
         }
-        let mut room = (MAX_SEAL_BLOCK - MARGIN).saturating_sub(SealedBatch::seal_size(seal));
+        let most = self.limits.seal_bytes.saturating_sub(UNSIGNED);
+        let mut room = most.saturating_sub(SealedBatch::seal_size(seal));
         while let Some(pin) = self.waiting.front()
-            && taken.len() < MAX_STORED
+            && taken.len() < self.limits.stored
             && pin.seq < seal.seq
             && weight(pin) <= room
         {
@@ -84,13 +78,16 @@ mod tests {
 
     #[test]
     fn the_oldest_give_way() {
-        let mut pins = Pins::new("bucket".to_owned(), std::iter::empty());
-        for seq in 0..MAX_WAITING as u64 + 3 {
-            let pin = Pin { sha256: [0; 32], version: format!("v{seq}") };
-            pins.add(seq, pin.clone());
-            pins.add(seq, pin);
+        for limit in [0, 1, 2, 1024] {
+            let limits = Limits { waiting_pins: limit, ..Limits::default() };
+            let mut pins = Pins::new("bucket".to_owned(), BTreeSet::new(), limits);
+            for seq in 0..10 * limit as u64 + 3 {
+                let pin = Pin { sha256: [0; 32], version: format!("v{seq}") };
+                pins.add(seq, pin.clone());
+                pins.add(seq, pin);
+                assert_eq!(pins.waiting.len(), limit.min(seq as usize + 1));
+                assert!(limit == 0 || pins.waiting.back().is_some_and(|pin| pin.seq == seq));
+            }
         }
-        assert_eq!(pins.waiting.len(), MAX_WAITING);
-        assert_eq!(pins.waiting.front().map(|pin| pin.seq), Some(3));
     }
 }

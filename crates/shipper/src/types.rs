@@ -7,6 +7,8 @@ use auditseal_format::{
     Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
 };
 
+use crate::limits::Limits;
+use crate::spooled::Spooled;
 use crate::upload::Backoff;
 
 /// The clocks, read once per input.
@@ -45,6 +47,8 @@ pub struct Config {
     pub machine_id: Option<[u8; 16]>,
     /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.
     pub store: String,
+    /// How much goes into one seal.
+    pub limits: Limits,
 }
 
 /// Daemon or one-shot.
@@ -70,8 +74,8 @@ pub struct Head {
 pub struct Start {
     /// The newest seal on this node, or in the store when the node has none.
     pub head: Option<Head>,
-    /// Objects in the spool, oldest first: key, size in bytes and what their notes state.
-    pub spooled: Vec<(ObjectKey, u64, Seal)>,
+    /// Objects in the spool.
+    pub spooled: Spooled,
     /// A `reanchor` must come first, for this reason; in this epoch.
     pub reanchor: Option<(&'static str, u32)>,
 }
@@ -79,9 +83,8 @@ pub struct Start {
 impl Start {
     /// The newest event time that the seals at hand tell: what the next gap lies behind.
     pub(crate) fn last_event(&self) -> Option<Time> {
-        let spooled = self.spooled.iter().rev().map(|(_, _, seal)| seal);
-        let mut known = self.head.iter().map(|head| &head.seal).chain(spooled);
-        known.find_map(|seal| seal.payload.times).map(|(_, last)| last)
+        let head = self.head.as_ref().and_then(|head| head.seal.payload.times);
+        head.map(|(_, last)| last).or(self.spooled.last_event)
     }
 }
 
@@ -106,6 +109,14 @@ pub struct Take<C> {
     pub before: Option<FileId>,
     /// Where the bytes come from, in order; the last one's end and anchor are the take's.
     pub parts: Vec<Part<C>>,
+}
+
+impl<C> Take<C> {
+    /// A take of no bytes, which says that the file ends here.
+    pub(crate) fn end_of(file: FileId, end: u64, anchor: Anchor, name: FileName) -> Self {
+        let (mid_line, is_final, before, parts) = (false, true, None, Vec::new());
+        Self { file, name, start: end, end, mid_line, is_final, anchor, before, parts }
+    }
 }
 
 /// Where a part of a take's bytes comes from: it begins where the part before ends.
@@ -137,6 +148,19 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// The same in numbers that a note can state; `None` if nothing is lost. What doesn't fit
+    /// together is as good as unknown.
+    pub(crate) fn sound(self) -> Option<Self> {
+        let unidentified = self.start.is_none() && self.file.is_some();
+        let file = self.file.filter(|_| !unidentified);
+        let end = match (self.start, self.end) {
+            (Some(start), Some(end)) if start == end => return None,
+            (Some(start), end) => end.filter(|end| *end > start),
+            (None, _) => None,
+        };
+        Some(Self { file, end, ..self })
+    }
+
     /// What a seal says of it: between which sealed events, as far as that is known.
     pub(crate) fn gap(self, after: Option<Time>, before: Option<Time>) -> Gap {
         let word = Word::new(self.reason);
@@ -159,6 +183,8 @@ pub struct Job<C> {
     pub ticket: u64,
     /// In the payload's order.
     pub takes: Vec<Take<C>>,
+    /// Most NUL runs, of all takes together, that may be left out of the payload.
+    pub max_holes: usize,
 }
 
 /// A job's result.
@@ -195,6 +221,24 @@ pub enum ReadBack {
     Other(Vec<u8>),
 }
 
+/// What is left of a source after a look: whether, and when, it is looked at again before the next
+/// window. A one-shot ends with [`Rest::Nothing`] only, however little a look handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Everything that is known of the source is taken.
+    Nothing,
+    /// Something is there that can't be taken yet: time must pass, or the disk refuses it. A
+    /// one-shot looks again soon, a daemon with its next window. A stop doesn't wait for it: what
+    /// is left is there at the next start.
+    Later,
+    /// What is left waits for descriptors or room, which only sealing what was handed out sets
+    /// free: the open batch is closed at once, whatever its size, and the source is looked at again
+    /// when an object is committed.
+    Sealing,
+    /// There is more already: look again as soon as there is room for it.
+    More,
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Input<C> {
@@ -208,8 +252,8 @@ pub enum Input<C> {
         takes: Vec<Take<C>>,
         /// What was lost; it stands behind the takes.
         losses: Vec<Loss>,
-        /// There is more already.
-        more: bool,
+        /// What is left.
+        rest: Rest,
     },
     /// A job is done.
     Packed(u64, Box<PackedJob>),

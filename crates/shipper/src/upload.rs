@@ -1,11 +1,10 @@
 //! Uploads: one at a time, in order, every doubt read back.
 
-use std::collections::VecDeque;
-
-use auditseal_format::{Fault, ObjectKey, ObjectSeal, Seal};
+use auditseal_format::{Fault, ObjectKey, ObjectSeal, Origin, Seal};
 
 use crate::pins::Pins;
-use crate::types::{Action, Pause, Pin, ReadBack, Report};
+use crate::spooled::{Pending, Spooled};
+use crate::types::{Action, Config, Pause, Pin, ReadBack, Report};
 
 /// Waits between attempts: doubling, with jitter, bounded.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +32,6 @@ impl Backoff {
     }
 }
 
-/// A committed object that isn't known to be stored.
-#[derive(Debug)]
-struct Pending {
-    key: ObjectKey,
-    size: u64,
-    /// What its note states.
-    seal: Box<Seal>,
-}
-
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     /// Nothing asked of the store.
@@ -56,7 +46,9 @@ enum State {
 
 #[derive(Debug)]
 pub(crate) struct Uploads {
-    queue: VecDeque<Pending>,
+    origin: Origin,
+    /// What isn't known to be stored.
+    queue: Spooled,
     /// The newest object known to be stored: it stays in the spool, for the next start needs it.
     stored: Option<ObjectKey>,
     state: State,
@@ -77,15 +69,11 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    pub(crate) fn new(
-        spooled: Vec<(ObjectKey, u64, Seal)>,
-        backoff: Backoff,
-        store: String,
-    ) -> Self {
-        let pins = Pins::new(store, spooled.iter().map(|(_, _, seal)| seal));
-        let pending = |(key, size, seal)| Pending { key, size, seal: Box::new(seal) };
-        let queue: VecDeque<_> = spooled.into_iter().map(pending).collect();
+    pub(crate) fn new(mut queue: Spooled, config: &Config) -> Self {
+        let pinned = std::mem::take(&mut queue.pinned);
+        let pins = Pins::new(config.store.clone(), pinned, config.limits);
         Self {
+            origin: config.origin.clone(),
             probe: !queue.is_empty(),
             queue,
             stored: None,
@@ -96,13 +84,18 @@ impl Uploads {
             failing_since: None,
             why: String::new(),
             squatted: 0,
-            backoff,
+            backoff: config.backoff,
             pins,
         }
     }
 
-    pub(crate) fn push(&mut self, key: ObjectKey, size: u64, seal: Box<Seal>) {
-        self.queue.push_back(Pending { key, size, seal });
+    pub(crate) fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal) {
+        self.queue.push(key, size, seal);
+    }
+
+    /// The key of the object that is next.
+    fn front(&self) -> Option<ObjectKey> {
+        self.queue.objects.front().map(|front| front.key(&self.origin))
     }
 
     /// Whether everything committed is stored.
@@ -113,7 +106,7 @@ impl Uploads {
     /// Bytes that wait to be stored. What is stored and kept doesn't count: a single object larger
     /// than the spool's limit would stop the chain for ever.
     pub(crate) fn bytes(&self) -> u64 {
-        self.queue.iter().map(|pending| pending.size).sum()
+        self.queue.bytes
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
@@ -130,13 +123,12 @@ impl Uploads {
 
     /// Starts what may start.
     pub(crate) fn poll<C>(&mut self, now: u64, out: &mut Vec<Action<C>>) {
-        let Some(front) = self.queue.front() else { return };
+        let Some(key) = self.front() else { return };
         let read = match self.state {
             State::Idle => std::mem::take(&mut self.probe),
             State::Waiting { until, read } if until <= now => read,
             _ => return,
         };
-        let key = front.key.clone();
         self.state = if read { State::Reading } else { State::Putting };
         self.sent |= !read;
         out.push(if read { Action::ReadBack(key) } else { Action::Put(key) });
@@ -154,23 +146,24 @@ impl Uploads {
         self.attempts = 0;
         self.squatted = 0;
         self.failing_since = None;
-        if let Some(front) = self.queue.pop_front() {
+        if let Some(front) = self.queue.pop() {
             if let Some(pin) = pin {
-                self.pins.add(front.key.seq, pin);
+                self.pins.add(front.seq, pin);
             }
-            let key = front.key.clone();
-            let report = if sent { Report::Stored(key) } else { Report::FoundStored(key) };
+            let key = front.key(&self.origin);
+            let told = key.clone();
+            let report = if sent { Report::Stored(told) } else { Report::FoundStored(told) };
             out.push(Action::Report(report));
-            out.extend(self.stored.replace(front.key).map(Action::Discard));
+            out.extend(self.stored.replace(key).map(Action::Discard));
         }
     }
 
     /// Any other answer means nothing: what stands at the key decides.
     pub(crate) fn doubt<C>(&mut self, why: String, out: &mut Vec<Action<C>>) {
-        let Some(front) = self.queue.front() else { return };
+        let Some(key) = self.front() else { return };
         self.why = why;
         self.state = State::Reading;
-        out.push(Action::ReadBack(front.key.clone()));
+        out.push(Action::ReadBack(key));
     }
 
     pub(crate) fn read_back<C>(&mut self, found: ReadBack, now: u64, out: &mut Vec<Action<C>>) {
@@ -200,19 +193,19 @@ impl Uploads {
         self.failing_since.get_or_insert(now);
         let nanos = self.backoff.wait(self.attempts);
         self.state = State::Waiting { until: now.saturating_add(nanos), read };
-        if let Some(front) = self.queue.front() {
+        if let Some(key) = self.front() {
             let pause =
                 Pause { nanos, attempts: self.attempts, why: std::mem::take(&mut self.why) };
             self.why.clone_from(&pause.why);
-            out.push(Action::Report(Report::Retry(front.key.clone(), pause)));
+            out.push(Action::Report(Report::Retry(key, pause)));
         }
     }
 
     /// Somebody else's bytes stand at our key.
     fn other<C>(&mut self, bytes: Vec<u8>, now: u64, out: &mut Vec<Action<C>>) {
-        let Some(front) = self.queue.front() else { return };
-        let key = front.key.clone();
-        match judge(&bytes, front) {
+        let Some(front) = self.queue.objects.front() else { return };
+        let key = front.key(&self.origin);
+        match judge(&bytes, &key, front) {
             // We lost a race against ourselves: a delayed upload of a process that is gone, or a
             // double that started from the same head. Its lines are not ours to repeat.
             Verdict::Continues if !self.uploaded => out.push(Action::Adopt(key, bytes)),
@@ -247,15 +240,13 @@ enum Verdict {
 
 /// What foreign bytes at the key of `pending` are. Only a seal that our own key signed can be more
 /// than garbage: everybody else may write what they like into a bucket.
-fn judge(bytes: &[u8], pending: &Pending) -> Verdict {
+fn judge(bytes: &[u8], key: &ObjectKey, ours: &Pending) -> Verdict {
     let found = match ObjectSeal::open(bytes) {
         Ok(found) => found,
         Err(fault) => return Verdict::Garbage(fault),
     };
-    let key = &pending.key;
     let here = (&found.seal.origin, found.seal.seq) == (&key.origin, key.seq);
-    let ours = &pending.seal;
-    if !here || found.seal.key != ours.key {
+    if !here || found.seal.key != *ours.signer {
         return Verdict::Garbage(Fault::Malformed("a seal of another chain or key".to_owned()));
     }
     if found.seal.prev == ours.prev { Verdict::Continues } else { Verdict::Differs }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use auditseal_format::seal::Stored;
 use auditseal_format::{MAX_SEAL_BLOCK, ObjectSeal, sha256};
-use auditseal_shipper::{Input, Mode, Pin};
+use auditseal_shipper::{Input, Mode, Pin, Rest};
 use world::{Ended, Fault, SECOND, World, lines, version};
 
 /// Every pin in the store's notes, checked against the objects that they name, with how often each
@@ -152,9 +152,10 @@ fn pins_take_only_the_room_that_a_seal_has() {
         let input = inputs.pop().unwrap_or(Input::Wake);
         for action in shipper.step(input, world.clock()) {
             match action {
-                auditseal_shipper::Action::Look(_) => {
-                    inputs.insert(0, Input::Looked { takes: vec![], losses: vec![], more: false })
-                }
+                auditseal_shipper::Action::Look(_) => inputs.insert(
+                    0,
+                    Input::Looked { takes: vec![], losses: vec![], rest: Rest::Nothing },
+                ),
                 auditseal_shipper::Action::Commit(_, sealed) => {
                     let seal = ObjectSeal::open(&sealed.bytes).unwrap().seal;
                     most = most.max(seal.stored.len());

@@ -3,7 +3,7 @@
 mod world;
 
 use auditseal_format::{Kind, ObjectKey, ObjectSeal};
-use auditseal_shipper::{Action, Head, Input, Mode, Report, Start};
+use auditseal_shipper::{Action, Head, Input, Mode, Report, Spooled, Start};
 use world::{Ended, Fault, SECOND, World, lines};
 
 /// How many steps an undisturbed run has.
@@ -96,7 +96,7 @@ fn a_one_shot_that_lost_its_state_and_finds_nothing_new_seals_nothing() {
         let seal = ObjectSeal::open(&head.1).unwrap().seal;
         let start = Start {
             head: Some(Head { hash: seal.hash(), seal }),
-            spooled: vec![],
+            spooled: Spooled::default(),
             reanchor: Some(("state-lost", 0)),
         };
         let before = world.store.len();
@@ -121,9 +121,9 @@ fn a_slow_batch_holds_up_no_packer() {
             match action {
                 Action::Look(0) => {}
                 Action::Look(limit) => {
-                    let (takes, more) = world.look(offset, limit);
+                    let (takes, rest) = world.look(offset, limit);
                     offset = takes.last().map_or(offset, |take| take.end);
-                    inputs.push_back(Input::Looked { takes, losses: vec![], more });
+                    inputs.push_back(Input::Looked { takes, losses: vec![], rest });
                 }
                 Action::Pack(job) => {
                     // The first one takes for ever.

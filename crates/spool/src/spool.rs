@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use auditseal_format::{ObjectKey, Origin};
+use auditseal_format::{Date, ObjectKey, Origin};
 
 use crate::disk::Disk;
 use crate::{Error, Final, object_name};
@@ -22,6 +22,14 @@ pub struct Entry {
     pub size: u64,
 }
 
+/// What is kept of an entry beside its seq. An outage makes tens of thousands of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    date: Date,
+    size: u64,
+    epoch: u32,
+}
+
 /// The committed objects of one chain, on this node.
 #[derive(Debug)]
 pub struct Spool {
@@ -29,7 +37,7 @@ pub struct Spool {
     dir: PathBuf,
     disk: Box<dyn Disk>,
     origin: Origin,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Kept>,
     /// Finals in their file, as of when it was last read or written.
     remembered: usize,
 }
@@ -46,8 +54,8 @@ impl Spool {
             if name.ends_with(".tmp") {
                 disk.remove(&name).map_err(Error::io("remove unfinished", &dir.join(&name)))?;
             } else if let Some(key) = object_name::parse(origin, &name) {
-                let seq = key.seq;
-                if entries.insert(seq, Entry { key, size }).is_some() {
+                let ObjectKey { seq, epoch, date, .. } = key;
+                if entries.insert(seq, Kept { date, size, epoch }).is_some() {
                     let what = format!("two objects with seq {seq}");
                     return Err(Error::Corrupt { path: dir.join(name), what });
                 }
@@ -60,8 +68,12 @@ impl Spool {
     }
 
     /// The committed objects, oldest first.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.entries.values()
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        self.entries.iter().map(|(seq, kept)| {
+            let (origin, &seq) = (self.origin.clone(), seq);
+            let Kept { date, size, epoch } = *kept;
+            Entry { key: ObjectKey { origin, seq, epoch, date }, size }
+        })
     }
 
     /// Commits an object: when this returns, it outlives a power cut. **The point of no return.**
@@ -76,7 +88,8 @@ impl Spool {
     pub fn commit(&mut self, key: &ObjectKey, bytes: &[u8]) -> Result<(), Error> {
         assert!(!self.entries.contains_key(&key.seq), "seq {} is committed", key.seq);
         self.write_whole(&object_name::write(key), bytes)?;
-        self.entries.insert(key.seq, Entry { key: key.clone(), size: bytes.len() as u64 });
+        let (date, epoch, size) = (key.date, key.epoch, bytes.len() as u64);
+        self.entries.insert(key.seq, Kept { date, size, epoch });
         Ok(())
     }
 
@@ -147,8 +160,10 @@ impl Spool {
         };
         let text = String::from_utf8_lossy(&bytes);
         let Some(lines) = text.strip_prefix(FINALS_HEADER) else { return Ok(None) };
+        // There may be a hundred thousand: a list that grows as it must takes twice its room.
+        let mut finals = Vec::with_capacity(lines.lines().count());
         // A line that a power cut tore belongs to an object that is still in the spool.
-        let finals: Vec<_> = lines.lines().filter_map(|line| line.parse().ok()).collect();
+        finals.extend(lines.lines().filter_map(|line| line.parse::<Final>().ok()));
         self.remembered = finals.len();
         Ok(Some(finals))
     }

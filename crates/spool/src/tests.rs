@@ -27,7 +27,7 @@ fn what_was_committed_is_there_after_a_restart() {
     spool.discard(&key(4)).unwrap();
 
     let spool = state.spool(&origin()).unwrap();
-    let entries: Vec<_> = spool.entries().cloned().collect();
+    let entries: Vec<_> = spool.entries().collect();
     assert_eq!(entries, [Entry { key: key(5), size: 8 }, Entry { key: key(6), size: 8 }]);
     assert_eq!(spool.read(&key(6)).unwrap(), b"object 6");
     assert_eq!(spool.read_tail(&key(6), 3).unwrap(), b"t 6");
@@ -117,4 +117,28 @@ fn errors_say_what_failed_and_where() {
     std::fs::write(&file, "").unwrap();
     let error = StateDir::open(&file.join("state")).unwrap_err().to_string();
     assert!(error.starts_with("create directory ") && error.contains("/file/state: "), "{error}");
+}
+
+/// An outage leaves tens of thousands of objects, and a year as many finished files.
+#[test]
+fn what_is_kept_of_each_is_small() {
+    // A map's leaf has room for 11, and is at least 5/11 full.
+    let entry = size_of::<u64>() + size_of::<crate::spool::Kept>();
+    assert!(entry * 11 / 5 <= 80, "{entry} bytes");
+    let known = size_of::<Final>();
+    assert!(known <= 112, "{known} bytes beside the name");
+    // The list of them has no room to spare.
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(&dir.path().join("state")).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    let hash = auditseal_format::hash(b"");
+    let name = auditseal_format::FileName::new(b"audit-2026-11-21T08-04-19.851.log");
+    let file = |base| auditseal_format::FileId { hash, base, copy: 0 };
+    let finals: Vec<_> = (0..1000)
+        .map(|n| Final { file: file(n), end: n, anchor: hash, name: name.clone() })
+        .collect();
+    spool.replace_finals(&finals).unwrap();
+    let read = spool.finals().unwrap().unwrap();
+    assert_eq!(read, finals);
+    assert!(read.capacity() <= 1001, "room for {}", read.capacity());
 }

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
 
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, Time};
-use auditseal_shipper::{Action, Backoff, Config, Input, Job, Mode, ReadBack, Report, Shipper};
+use auditseal_shipper::{
+    Action, Backoff, Config, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
+};
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_tail::{Follower, Limits, Settings};
 use auditseal_vault::double::Fault;
@@ -88,6 +90,7 @@ impl Sim {
             cluster_uid: None,
             machine_id: Some([5; 16]),
             store: "sim".into(),
+            limits: Limits::default(),
         }
     }
 

@@ -80,7 +80,7 @@ impl Scene {
     /// Where nothing but the bound that is tried is in the way: descriptors and bytes for all.
     pub(crate) fn roomy() -> Self {
         let mut scene = Self::new();
-        scene.limits.tail.max_open = 100_000;
+        scene.limits.tail.open = 100_000;
         scene.node.batch_bytes = 1 << 30;
         scene
     }

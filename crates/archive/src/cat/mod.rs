@@ -201,11 +201,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
             self.step(0);
             if let Some(note) = chain.object(examined.sighting) {
-                plan.note(&note)?;
+                plan.note(&note);
             }
         }
         let (note, report) = chain.finish(None);
-        note.map_or(Ok(()), |note| plan.note(&note))?;
+        note.iter().for_each(|note| plan.note(note));
         Ok((plan, report.findings))
     }
 

@@ -7,7 +7,6 @@ use auditseal_format::seal::{Kind, Seal};
 use auditseal_format::{FileId, MAX_SEAL_BLOCK, Time};
 
 use crate::chain::{Accepted, Place};
-use crate::error::Error;
 
 /// A window of `stageTimestamp`s, both ends included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,12 +61,20 @@ struct Run {
     last: usize,
 }
 
+/// A file that the chain has begun.
+#[derive(Debug, Default)]
+struct Begun {
+    /// With a range, not only with a gap: where it stands is settled.
+    ranged: bool,
+    runs: Vec<Run>,
+}
+
 /// The plan: small per batch, and otherwise bounded by files and by how they are interleaved.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     window: Window,
     batches: Vec<Batch>,
-    runs: HashMap<FileId, Vec<Run>>,
+    files: HashMap<FileId, Begun>,
     /// The files in the source's rotation order.
     order: Vec<FileId>,
 }
@@ -85,67 +92,58 @@ impl Plan {
     }
 
     /// Takes the chain's next note.
-    pub(crate) fn note(&mut self, note: &Accepted) -> Result<(), Error> {
+    pub(crate) fn note(&mut self, note: &Accepted) {
         let seal = &note.seal.seal;
-        for gap in &seal.gaps {
-            if let Some(file) = gap.file {
-                self.begin(file, None)?;
-            }
+        for file in seal.gaps.iter().filter_map(|gap| gap.file) {
+            self.begin(file, None);
         }
         for range in &seal.ranges {
-            self.begin(range.file, range.before)?;
+            self.begin(range.file, range.before).ranged = true;
         }
         if seal.kind != Kind::Batch || !self.window.meets(seal) {
-            return Ok(());
+            return;
         }
         let at = self.batches.len();
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
         let (place, version) = (note.place, note.version.clone());
         self.batches.push(Batch { place, version, size, print: print(&note.seal.hash) });
         for range in &seal.ranges {
-            let runs = self.runs.entry(range.file).or_default();
+            let runs = &mut self.files.entry(range.file).or_default().runs;
             match runs.last_mut() {
                 // Nothing but this file came between.
                 Some(run) if run.last + 1 >= at => run.last = at,
                 _ => runs.push(Run { first: at, last: at }),
             }
         }
-        Ok(())
     }
 
-    /// Gives a file its place in the order when the chain first names it.
-    fn begin(&mut self, file: FileId, before: Option<FileId>) -> Result<(), Error> {
-        let known = self.runs.get(&file);
-        // Of a file that began with a gap, the first range still says where it stands.
-        let settled = known.is_some_and(|runs| before.is_none() || !runs.is_empty());
-        if settled {
-            return Ok(());
-        }
-        if known.is_some() {
-            self.order.retain(|other| *other != file);
-        }
-        let at = match before {
-            None => self.order.len(),
-            Some(other) => {
-                let at = self.order.iter().position(|begun| *begun == other);
-                at.ok_or(Error::Order(other))?
+    /// Gives a file its place in the order when the chain first names it. Of a file that began with
+    /// a gap, the first range still says where it stands; later ranges don't, and nothing stands
+    /// before a file that isn't begun.
+    fn begin(&mut self, file: FileId, before: Option<FileId>) -> &mut Begun {
+        let known = self.files.get(&file);
+        let behind = before.filter(|_| known.is_none_or(|begun| !begun.ranged));
+        let behind = behind.filter(|other| self.files.contains_key(other) && *other != file);
+        if known.is_none() || behind.is_some() {
+            if known.is_some() {
+                self.order.retain(|other| *other != file);
             }
-        };
-        self.order.insert(at, file);
-        self.runs.entry(file).or_default();
-        Ok(())
+            let at = self.order.iter().position(|begun| Some(*begun) == behind);
+            self.order.insert(at.unwrap_or(self.order.len()), file);
+        }
+        self.files.entry(file).or_default()
     }
 
     /// Batches that will be fetched, those of several files once for each.
     pub(crate) fn fetches(&self) -> u64 {
-        let runs = self.runs.values().flatten();
+        let runs = self.files.values().flat_map(|begun| &begun.runs);
         runs.map(|run| (run.last - run.first + 1) as u64).sum()
     }
 
     /// The batches in the order of the source's bytes, each with the file that it is fetched for.
     pub(crate) fn steps(&self) -> impl Iterator<Item = (FileId, Batch)> {
         self.order.iter().flat_map(|file| {
-            let runs = self.runs.get(file).into_iter().flatten();
+            let runs = self.files.get(file).into_iter().flat_map(|begun| &begun.runs);
             let batches = runs.flat_map(|run| &self.batches[run.first..=run.last]);
             batches.map(|batch| (*file, batch.clone()))
         })

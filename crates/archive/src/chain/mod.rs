@@ -328,11 +328,16 @@ impl Chain {
     fn check_source(&mut self, place: Place, object: &ObjectSeal) {
         let mut found = self.files.note(&object.seal);
         found.extend(object.seal.gaps.iter().map(|gap| (Verdict::SourceGap, lost(gap))));
+        if is_stalled(&object.seal) {
+            let detail = "no look at the source ended in the heartbeat before: what was written \
+                          meanwhile may have been lost unnoticed";
+            found.push((Verdict::Stalled, detail.to_owned()));
+        }
         let accepted = self.rules.accept.contains(&place.seq);
         let key = place.key(&self.origin).to_string();
         for (verdict, detail) in found {
             let finding = self.findings.of(verdict, &detail).at(place.seq).key(&key);
-            let accepted = accepted && verdict == Verdict::SourceGap;
+            let accepted = accepted && verdict != Verdict::Replay;
             self.findings.push(if accepted { finding.accepted() } else { finding });
         }
     }
@@ -408,6 +413,12 @@ impl Chain {
             self.findings.push(finding);
         }
     }
+}
+
+/// Whether a heartbeat says that it vouches for nothing.
+fn is_stalled(seal: &Seal) -> bool {
+    let reason = seal.reason.as_ref().map(|reason| reason.as_str());
+    seal.kind == Kind::Heartbeat && reason == Some("stalled")
 }
 
 /// The entries of one seq in a list that is in order of seq.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "shared by several test files, each using a part")]
 #![allow(clippy::unwrap_used, reason = "a test's helper fails the test")]
 
+pub(crate) mod many;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -51,6 +53,19 @@ pub(crate) struct World {
     pub(crate) bad: std::ops::Range<u64>,
     /// The source has been rotated: its end is final.
     pub(crate) rotated: bool,
+    /// Bytes that may be handed out and not committed: the source has no descriptor for more.
+    pub(crate) held: u64,
+    /// From this offset on the source gives nothing before this time.
+    pub(crate) refused: (u64, u64),
+    /// Looks that begin in this time end with it.
+    pub(crate) hangs: std::ops::Range<u64>,
+    /// When the daemon is told to stop.
+    pub(crate) stop: Option<u64>,
+    /// Such a look is under way.
+    pub(crate) looking: bool,
+    /// Looks so far.
+    pub(crate) looks: usize,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +103,13 @@ impl World {
             outage: false,
             bad: 0..0,
             rotated: false,
+            held: u64::MAX,
+            refused: (u64::MAX, 0),
+            hangs: 0..0,
+            stop: None,
+            looking: false,
+            looks: 0,
+            limits: Limits::default(),
         }
     }
 
@@ -109,6 +131,7 @@ impl World {
             cluster_uid: None,
             machine_id: None,
             store: "bucket".to_owned(),
+            limits: self.limits,
         }
     }
 
@@ -119,19 +142,25 @@ impl World {
 
     /// A shipper that starts from what the spool holds.
     pub(crate) fn start(&self, reanchor: Option<(&'static str, u32)>) -> Shipper<Arc<Vec<u8>>> {
-        let open = |(key, bytes): &(ObjectKey, Vec<u8>)| {
-            let found = ObjectSeal::open(bytes).unwrap();
-            (key.clone(), bytes.len() as u64, found.seal)
-        };
-        let spooled: Vec<_> = self.spool.values().map(open).collect();
-        let head =
-            spooled.last().map(|(_, _, seal)| Head { hash: seal.hash(), seal: seal.clone() });
+        let (mut spooled, mut head) = (Spooled::default(), None);
+        for (key, bytes) in self.spool.values() {
+            let ObjectSeal { seal, hash, .. } = ObjectSeal::open(bytes).unwrap();
+            spooled.push(key, bytes.len() as u64, &seal);
+            head = Some(Head { seal, hash });
+        }
         self.shipper(Start { head, spooled, reanchor })
     }
 
     pub(crate) fn shipper(&self, start: Start) -> Shipper<Arc<Vec<u8>>> {
         let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
         Shipper::new(self.config(), Compression::default(), Box::new(signer), start, self.clock())
+    }
+
+    /// A new chain's shipper with other settings.
+    pub(crate) fn shipper_as(&self, config: Config) -> Shipper<Arc<Vec<u8>>> {
+        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let (compression, start) = (Compression::default(), Start::default());
+        Shipper::new(config, compression, Box::new(signer), start, self.clock())
     }
 
     fn file(&self) -> FileId {
@@ -147,15 +176,27 @@ impl World {
     }
 
     /// Whole lines from `offset` on, up to about `limit` bytes.
-    pub(crate) fn look(&self, offset: u64, limit: u64) -> (Vec<Take<Arc<Vec<u8>>>>, bool) {
+    pub(crate) fn look(&self, offset: u64, limit: u64) -> (Vec<Take<Arc<Vec<u8>>>>, Rest) {
         let start = usize::try_from(offset).unwrap();
         let mut end = start;
-        while end < self.source.len() && ((end - start) as u64) < limit {
-            let Some(line) = self.source[end..].iter().position(|b| *b == b'\n') else { break };
+        let mut rest = Rest::More;
+        while ((end - start) as u64) < limit {
+            let Some(line) = self.source[end..].iter().position(|b| *b == b'\n') else {
+                rest = Rest::Nothing;
+                break;
+            };
+            if end as u64 >= self.refused.0 && self.now < self.refused.1 {
+                rest = Rest::Later;
+                break;
+            }
+            if end as u64 >= self.offset().saturating_add(self.held) {
+                rest = Rest::Sealing;
+                break;
+            }
             end += line + 1;
         }
         if end == start {
-            return (vec![], false);
+            return (vec![], rest);
         }
         let bytes = self.source[start..end].to_vec();
         let take = Take {
@@ -173,7 +214,8 @@ impl World {
                 content: Arc::new(bytes),
             }],
         };
-        (vec![take], end < self.source.len())
+        let rest = if end == self.source.len() { Rest::Nothing } else { rest };
+        (vec![take], rest)
     }
 
     /// Counts a step; says whether it takes effect, and whether it is reported as done.
@@ -197,7 +239,24 @@ impl World {
             turns += 1;
             assert!(turns < 100_000, "the shipper doesn't come to rest");
             let input = inputs.pop_front().unwrap_or_else(|| {
-                self.now = self.now.max(shipper.deadline().min(until));
+                let mut wake = shipper.deadline().min(until);
+                if let Some(stop) = self.stop {
+                    wake = wake.min(stop);
+                }
+                if self.looking {
+                    wake = wake.min(self.hangs.end);
+                }
+                self.now = self.now.max(wake);
+                if self.stop.is_some_and(|stop| stop <= self.now) {
+                    self.stop = None;
+                    return Input::Stop;
+                }
+                if self.looking && self.hangs.end <= self.now {
+                    self.looking = false;
+                    let (takes, rest) = self.look(taken, u64::MAX);
+                    taken = takes.last().map_or(taken, |take| take.end);
+                    return Input::Looked { takes, losses: vec![], rest };
+                }
                 Input::Wake
             });
             for action in shipper.step(input, self.clock()) {
@@ -224,9 +283,14 @@ impl World {
     ) -> Option<Ended> {
         match action {
             Action::Look(limit) => {
-                let (takes, more) = self.look(*taken, limit);
+                self.looks += 1;
+                if self.hangs.contains(&self.now) {
+                    self.looking = true;
+                    return None;
+                }
+                let (takes, rest) = self.look(*taken, limit);
                 *taken = takes.last().map_or(*taken, |take| take.end);
-                inputs.push_back(Input::Looked { takes, losses: vec![], more });
+                inputs.push_back(Input::Looked { takes, losses: vec![], rest });
             }
             Action::Pack(job) => {
                 inputs.push_back(Input::Packed(job.ticket, Box::new(self.pack(&job))));

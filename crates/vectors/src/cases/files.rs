@@ -59,7 +59,31 @@ fn order() -> Vec<Vector> {
         Piece::new(LOG, events(2..3)),
         Piece::new("older", events(0..1)).last().before(LOG),
     ]);
+    // Neither of these moves a file.
+    let mut later = chain.clone();
+    let first = chain.get(1).seal.ranges[0].file;
+    later.batch(&[Piece::new("new", events(30..31))]);
+    later.edit(move |seal| {
+        for range in &mut seal.ranges {
+            range.before = Some(first).filter(|first| *first != range.file);
+        }
+    });
+    later.batch(&[Piece::new("new", events(31..32)), Piece::new("new", events(32..33)).last()]);
+    let mut unbegun = small();
+    unbegun.edit(|seal| {
+        let behind = seal.ranges.last().map(|range| range.file);
+        for range in &mut seal.ranges {
+            range.before = behind.filter(|behind| *behind != range.file);
+        }
+    });
+    unbegun.batch(&[Piece::new("one", events(3..4)).last(), Piece::new("two", events(4..5))]);
     vec![
+        Vector::good("order-before-on-a-later-range", "before counts once", &later),
+        Vector::good(
+            "order-before-not-yet-begun",
+            "before a file that the note begins later",
+            &unbegun,
+        ),
         Vector::good("order-before", "an older file is found later", &older),
         Vector::good("order-before-each", "immediately before: older ones one by one", &chain),
         Vector::good("order-before-in-batch", "the file behind was begun in the same note", &same),

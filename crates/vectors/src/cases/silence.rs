@@ -1,5 +1,7 @@
 //! Chains that don't go on as promised.
 
+use auditseal_format::seal::Word;
+
 use super::{LOG, ORIGIN, four, signer, small};
 use crate::{Chain, Piece, Vector, events};
 
@@ -21,6 +23,20 @@ pub(super) fn cases() -> Vec<Vector> {
     both.extend(other.archive());
     let mut resumed = small();
     resumed.wait(86_400).heartbeat();
+    let reasoned = |chain: &mut Chain, reason: &'static str| {
+        let word = move || Word::new(reason);
+        chain.edit(move |seal| seal.reason = word());
+    };
+    let mut stalled = small();
+    reasoned(&mut stalled, "stalled");
+    stalled.heartbeat();
+    stalled.batch(&[Piece::new(LOG, events(2..3))]);
+    // The word says so of a heartbeat alone, and no other word does.
+    let mut named = small();
+    reasoned(&mut named, "stalled");
+    named.batch(&[Piece::new(LOG, events(2..3))]);
+    reasoned(&mut named, "stalled-for-a-while");
+    named.heartbeat();
     vec![
         Vector::new("silent", "a microsecond after the promise", &chain)
             .now(just)
@@ -37,6 +53,13 @@ pub(super) fn cases() -> Vec<Vector> {
             .origin(ORIGIN)
             .now(just)
             .finding("SILENT c/n/s 3"),
+        Vector::new(
+            "stalled",
+            "the writer couldn't look at its source, and went on later",
+            &stalled,
+        )
+        .finding("STALLED c/n/s 2"),
+        Vector::good("stalled-elsewhere", "the word in a batch, and another word", &named),
         // Lateness inside a chain that joins says nothing about its lines.
         Vector::good("late-but-resumed", "a day's silence that ended", &resumed),
     ]

@@ -1,0 +1,91 @@
+//! Objects that are committed and not known to be stored: as little of each as uploads need.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use auditseal_format::{Date, Hash, ObjectKey, Origin, Seal, Time, VerifierKey};
+
+/// A committed object that isn't known to be stored. An outage makes tens of thousands of them, so
+/// that each is small: its note is in the spool, for whoever wants more.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) seq: u64,
+    epoch: u32,
+    date: Date,
+    /// Bytes of the object.
+    pub(crate) size: u64,
+    /// What its note says was before it.
+    pub(crate) prev: Option<Hash>,
+    /// Who signed it; one for all that the same key signed.
+    pub(crate) signer: Arc<VerifierKey>,
+}
+
+impl Pending {
+    pub(crate) fn key(&self, origin: &Origin) -> ObjectKey {
+        let Self { seq, epoch, date, .. } = *self;
+        ObjectKey { origin: origin.clone(), seq, epoch, date }
+    }
+}
+
+/// A pinned object: its seq, and the version that a note pins.
+pub(crate) type Pinned = (u64, Option<Vec<u8>>);
+
+/// The objects in a chain's spool at the start, oldest first, as far as a shipper must know them:
+/// about 70 bytes for each.
+#[derive(Debug, Clone, Default)]
+pub struct Spooled {
+    pub(crate) objects: VecDeque<Pending>,
+    /// Bytes of all objects.
+    pub(crate) bytes: u64,
+    /// What the notes pin of the objects that are here.
+    pub(crate) pinned: BTreeSet<Pinned>,
+    /// The newest event time that the notes tell.
+    pub(crate) last_event: Option<Time>,
+}
+
+impl Spooled {
+    /// Adds the next object: its key, its size in bytes, and what its note states.
+    pub fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal) {
+        let known = self.objects.back().map(|last| &last.signer);
+        let signer = known.filter(|known| ***known == seal.key).cloned();
+        self.objects.push_back(Pending {
+            seq: key.seq,
+            epoch: key.epoch,
+            date: key.date,
+            size,
+            prev: seal.prev,
+            signer: signer.unwrap_or_else(|| Arc::new(seal.key.clone())),
+        });
+        self.bytes += size;
+        let oldest = self.objects.front().map_or(0, |oldest| oldest.seq);
+        let here = seal.stored.iter().filter(|pin| pin.seq >= oldest);
+        self.pinned.extend(here.map(|pin| (pin.seq, pin.version.clone())));
+        self.last_event = seal.payload.times.map(|(_, last)| last).or(self.last_event);
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Seq and size in bytes of each object, oldest first.
+    pub fn sizes(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.objects.iter().map(|object| (object.seq, object.size))
+    }
+
+    /// Takes the oldest object out.
+    pub(crate) fn pop(&mut self) -> Option<Pending> {
+        let oldest = self.objects.pop_front()?;
+        self.bytes -= oldest.size;
+        // It won't be found stored a second time.
+        self.pinned.retain(|(seq, _)| *seq > oldest.seq);
+        Some(oldest)
+    }
+}
