@@ -287,13 +287,15 @@ async fn more_locks_than_are_asked_for_at_once_are_all_counted() {
             .node
             .store
             .fail_when(|operation, _, _| (operation == Operation::Lock).then_some(Fault::Hang));
-        scene.backups(count, |n| lines(4 * n, 4 * n + 4));
+        // Each line fills a batch.
+        scene.node.batch_bytes = 1;
+        scene.backup(&lines(0, count));
         let place = format!("{count} locks that hang");
         scene.demand = Some(Retention { compliance: true, duration: Duration::from_secs(86_400) });
         // A quarter of this is how long a stop waits for locks.
         scene.grace = Duration::from_secs(8);
         let (stop, running) = scene.start(Mode::Live);
-        scene.until(&place, |tally| tally.lines >= 4 * count as u64).await;
+        scene.until(&place, |tally| tally.lines >= count as u64).await;
         scene.until(&place, |tally| tally.stored >= tally.seals).await;
         stop.send_replace(true);
         let outcome = running.await.unwrap().unwrap();
