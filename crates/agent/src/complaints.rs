@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_problems_at_once_are_a_few_lines_and_little_memory() {
-        for count in [TOLD_APART, TOLD_APART + 1, 10_000, 100_000] {
+        for count in [TOLD_APART, TOLD_APART + 1, 10 * TOLD_APART, 10_000] {
             let (mut complaints, met) = (Complaints::default(), named(count));
             let first = complaints.looked(&met, 0);
             let others = count - TOLD_APART;
@@ -278,7 +278,7 @@ mod tests {
                     format!("{others} more problems of this kind; they are counted, not said");
                 assert_eq!(first[TOLD_APART], wrong(&text));
             }
-            for second in 1..600 {
+            for second in (1..600).step_by(20) {
                 assert_eq!(complaints.looked(&met, second * SECOND), [], "{count}, {second} s");
             }
             assert_eq!(complaints.looked(&met, REPEAT).len(), first.len(), "{count}");

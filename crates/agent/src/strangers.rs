@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn at_every_number_all_are_named_or_counted() {
-        for count in [IN_A_LINE, IN_A_LINE + 1, KEPT, KEPT + 1, 10 * KEPT, 100 * KEPT] {
+        for count in [IN_A_LINE, IN_A_LINE + 1, KEPT, KEPT + 1, 10 * KEPT] {
             let (mut strangers, mut named, mut lines) = (Strangers::default(), 0, Vec::new());
-            for minute in 0..100 {
+            for minute in 0..25 {
                 if let Some(line) = strangers.met(names(0..count), minute * PAUSE) {
                     named += line.split(" and ").next().unwrap_or_default().split(", ").count();
                     lines.push(line);
