@@ -227,7 +227,7 @@ mod tests {
     fn facts() -> Facts {
         let origin = Origin::new("c", "n", "s").unwrap();
         let mut facts = Facts::new(&origin, 100, Duration::from_secs(5));
-        facts.begins(None, &[]);
+        facts.begins(None, &Spooled::default());
         facts
     }
 

@@ -8,7 +8,7 @@ use auditseal_shipper::{
     Action, Backoff, Config, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
 };
 use auditseal_spool::{Final, Spool, StateDir};
-use auditseal_tail::{Follower, Limits, Settings};
+use auditseal_tail::{Follower, Settings};
 use auditseal_vault::double::Fault;
 use auditseal_vault::{Kind, Operation, Store};
 use bytes::Bytes;
@@ -115,7 +115,7 @@ impl Sim {
         let mut past = self.runtime.block_on(past(&spool, &asking)).unwrap();
         past.start.reanchor = pass.or(past.start.reanchor);
         let unsent = past.start.spooled.len();
-        let limits = Limits { open: 24, ..Limits::default() };
+        let limits = auditseal_tail::Limits { open: 24, ..auditseal_tail::Limits::default() };
         let settings = Settings { limits, ..Settings::default() };
         let follower = Follower::new(family, self.disk.clone(), past.history, settings);
         let config = Self::config();
