@@ -168,8 +168,8 @@ fn stat_tells_size_and_links() {
     let path = directory.path().join("audit.log");
     append(&path, b"12345");
     let mut disk = disk(directory.path());
-    let file = disk.open(FolderId(0), OsStr::new("audit.log")).unwrap();
     let entry = disk.list().unwrap().entries.remove(0);
+    let file = disk.open(FolderId(0), OsStr::new("audit.log")).unwrap();
     let stat = file.stat().unwrap();
     assert_eq!((stat.size, stat.links, stat.key), (5, 1, entry.key));
     fs::remove_file(&path).unwrap();
