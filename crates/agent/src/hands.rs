@@ -335,7 +335,8 @@ fn noted(
         lines.push(Line::Wrong(format!("beside the log, not opened, not archived: {names}")));
     }
     if let Some(names) = facts.ignored.met(beside.ignored, nanos) {
-        let what = "compressed files are archived whole, bytes behind their ends are not part of them";
+        let what =
+            "compressed files are archived whole, bytes behind their ends are not part of them";
         lines.push(Line::Wrong(format!("{what}: {names}")));
     }
     let clear = unreadable == 0 && backlog.gzip_bytes == 0;

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use auditseal_tail::fs::{Directory, OpenFile};
+use auditseal_tail::fs::{LogPath, OpenFile, SourceDisk};
 use auditseal_tail::{
     Codec, Family, FileId, Follower, GapReason, History, Mode, ReadError, Settings, Take,
 };
@@ -45,7 +45,7 @@ fn lines(name: &str, count: usize) -> Vec<u8> {
 
 struct Desk {
     directory: tempfile::TempDir,
-    follower: Follower<Directory>,
+    follower: Follower<SourceDisk>,
     /// What was taken of each file, in the order in which they were begun.
     files: Vec<(FileId, Vec<u8>)>,
     gaps: Vec<(String, GapReason)>,
@@ -55,7 +55,7 @@ impl Desk {
     fn new(mode: Mode) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let family = Family::of(OsStr::new("audit.log")).unwrap();
-        let disk = Directory::new(directory.path(), family.clone());
+        let disk = SourceDisk::new(LogPath::directory(directory.path(), family.clone()));
         let settings = Settings { mode, ..Settings::default() };
         let follower = Follower::new(family, disk, History::default(), settings);
         Self { directory, follower, files: Vec::new(), gaps: Vec::new() }

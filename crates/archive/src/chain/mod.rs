@@ -14,7 +14,7 @@ mod pins;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_format::{Seal, Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Time};
+use auditseal_format::{Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, Time};
 use auditseal_vault::Lock;
 
 use crate::finding::{Findings, Verdict};
