@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use auditseal_format::{FileId, FileName, printable};
 use auditseal_shipper::{Input, Loss, Mode, Part, Rest, Take};
-use auditseal_tail::fs::{LogPath, Manners, PathState, SourceDisk};
+use auditseal_tail::fs::{LogPath, Manners, OpenFile, PathState, SourceDisk};
 use auditseal_tail::{
     Backlog, Follower, History, Left, Look, Notices, Problem, Reports, Settings, Watcher,
 };
@@ -88,6 +88,7 @@ impl Source {
             // What can't be read now mustn't be passed over: the next run might not see it again.
             return Err(describe(problem));
         }
+        self.refuse_live(&look)?;
         let mut problems: Vec<String> =
             look.problems.iter().map(|problem| describe(problem).to_string()).collect();
         problems.extend(self.misled()?.map(|error| error.to_string()));
@@ -107,6 +108,19 @@ impl Source {
             losses.append(&mut self.missing);
         }
         Ok(Looked { input, problems, unreadable, taken, backlog, beside })
+    }
+
+    /// A one-shot is told of one file: if that is none, it must not end well.
+    fn refuse_live(&self, look: &Look<OpenFile>) -> Result<(), Error> {
+        let live = self.path.family().live();
+        let refused = look.refusals.iter().find(|(name, _)| *name == live);
+        match (self.mode, refused) {
+            (Mode::OneShot, Some((name, why))) => {
+                let what = format!("open source file {}", printable(name));
+                Err(Error::new(ErrorKind::Source, &what, why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is wrong with the source's path. A one-shot mustn't end well without its log.

@@ -103,7 +103,7 @@ async fn more_files_than_a_note_has_ranges_go_into_several() {
 async fn more_unfinished_files_than_are_waited_for_are_archived() {
     for (max_begun, counts) in [(6, around(6)), (96, [95, 96, 97, 960]), (96, around(MAX_CURSORS))]
     {
-        for way in Way::ALL {
+        for way in [Way::Backfill, Way::Run] {
             for count in counts {
                 let mut scene = Scene::roomy();
                 scene.limits.tail.begun = max_begun;
@@ -145,11 +145,13 @@ async fn more_losses_than_a_note_has_gaps_are_all_sealed() {
             for n in 0..count {
                 let good = lines(n, n + 1);
                 // A whole member, and the beginning of a second one.
-                let stored = [gzip(&good), gzip(&lines(0, 40))[..12].to_vec()].concat();
+                let stored = [gzip(&good), gzip(&lines(0, 40))[..10].to_vec()].concat();
                 scene.file("log.gz", &stored, &good);
             }
             scene.backup(&lines(10_000, 10_003));
             scene.archive(way).await;
+            // A live agent waits for the rest of such a file; who drains doesn't.
+            scene.archive(Way::Backfill).await;
             scene.assert_gaps(count, "gzip-damaged", &format!("{count} gaps, {way:?}")).await;
         }
     }
@@ -161,7 +163,7 @@ async fn every_file_that_cannot_be_identified_is_a_gap() {
     for count in [1, 2, MAX_GAPS + 1] {
         let mut scene = Scene::roomy();
         for _ in 0..count {
-            scene.file("log.gz", &gzip(&lines(0, 40))[..12], &[]);
+            scene.file("log.gz", &gzip(&lines(0, 40))[..10], &[]);
         }
         scene.backup(&lines(0, 3));
         scene.archive(Way::Backfill).await;
@@ -223,8 +225,8 @@ async fn more_finished_files_than_are_remembered_are_not_taken_twice() {
 async fn names_that_fill_a_note_leave_no_file_out() {
     // With a backup's stamp and `.log` it has 255 bytes.
     for base in ["n".repeat(227), "\u{1}".repeat(227), "é".repeat(113)] {
-        for way in Way::ALL {
-            for count in [1, 95, 97, 300] {
+        for way in [Way::Backfill, Way::Run] {
+            for count in [1, 97, 300] {
                 let mut scene = Scene::roomy();
                 scene.base.clone_from(&base);
                 scene.begin(way).await;

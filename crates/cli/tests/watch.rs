@@ -97,10 +97,11 @@ fn a_problem_that_stays_is_said_once() {
     fs::remove_file(node.path("logs/audit.log")).unwrap();
     fs::create_dir(node.path("logs/audit.log")).unwrap();
     until("it isn't ready", || get(address, "/readyz").starts_with("HTTP/1.1 503"));
+    assert!(get(address, "/readyz").contains("1 files beside the log are not opened"));
     // Five looks a second.
     thread::sleep(Duration::from_secs(3));
     let done = daemon.stop().ok();
-    let said = done.err.lines().filter(|line| line.contains("source file audit.log"));
+    let said = done.err.lines().filter(|line| line.contains("audit.log (it is a directory)"));
     assert_eq!(said.count(), 1, "{}", done.err);
 }
 

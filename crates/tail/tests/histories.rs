@@ -5,7 +5,7 @@
 
 mod sim;
 
-use auditseal_tail::Settings;
+use auditseal_tail::{Limits, Settings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use sim::Op;
@@ -142,4 +142,35 @@ fn no_file_is_missing_in_silence() {
             Ok(())
         })
         .unwrap_or_else(show);
+}
+
+/// A follower that handles next to nothing at a time: of each kind of thing one, or a few.
+fn tiny() -> impl Strategy<Value = Limits> {
+    (1usize..4, 1usize..4, 0usize..2, 1u64..3).prop_map(|(open, begun, begun_spare, step)| Limits {
+        open,
+        begun,
+        begun_spare,
+        relists: 1,
+        work: step << 16,
+        piece: 700 * step,
+        hole: 3 * step,
+        ..Limits::default()
+    })
+}
+
+/// No bound decides what is archived: what is beyond one of them waits.
+#[test]
+fn however_little_is_handled_at_a_time_nothing_is_missing() {
+    let histories = (script(gentle()), prop::collection::vec(turn(), 1..40), tiny());
+    let run = runner(4).run(&histories, |(script, turns, limits)| {
+        let agent = run(script, &turns, Settings { limits, ..Settings::default() });
+        check(&agent, Allowed { disorder: true, unruly: true });
+        Ok(())
+    });
+    run.unwrap_or_else(|failure| match failure {
+        TestError::Fail(why, (script, turns, limits)) => {
+            panic!("{why}\n&{script:?},\n&{turns:?},\n{limits:?}")
+        }
+        TestError::Abort(why) => panic!("{why}"),
+    });
 }

@@ -24,6 +24,9 @@ use crate::start::{Asking, past, read_seal, take_over};
 
 type Content = Arc<auditseal_tail::Content<SimFile>>;
 
+/// A seal is made at least this often, nanoseconds.
+const HEARTBEAT: u64 = 60_000_000_000;
+
 /// What was asked for and hasn't happened yet.
 pub(super) enum Pending {
     Look(u64),
@@ -82,7 +85,7 @@ impl Sim {
             mode: Mode::Live,
             batch_bytes: 3_000,
             window: 1_000_000_000,
-            heartbeat: 60_000_000_000,
+            heartbeat: HEARTBEAT,
             jobs: 2,
             spool_limit: 40_000,
             give_up: None,
@@ -187,6 +190,11 @@ impl Sim {
 
     pub(super) fn step(&mut self, node: &mut Node, input: Input<Content>) -> Option<Ended> {
         let now = self.now();
+        let ms = now.boot.nanos / 1_000_000;
+        self.stalled |= ms - self.looked >= HEARTBEAT / 1_000_000;
+        if matches!(input, Input::Looked { .. }) {
+            self.looked = ms;
+        }
         for action in node.shipper.step(input, now) {
             match action {
                 Action::Look(limit) => node.pending.push(Pending::Look(limit)),

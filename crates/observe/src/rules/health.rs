@@ -13,7 +13,7 @@ pub const LOSS_LIMIT: f64 = 3600.0;
 /// the window.
 pub const LOOK_LIMIT: f64 = 60.0;
 /// Seconds without anything at the source's path at which it isn't ready: a rotation takes less.
-pub const ABSENT_LIMIT: f64 = 60.0;
+pub const ABSENT_LIMIT: f64 = 30.0;
 /// A file that is read within seconds of its writing is in no danger, however short its life.
 const LAG_HARMLESS: f64 = 10.0;
 
@@ -154,7 +154,7 @@ mod tests {
             lag: 60.0,
             spool_bytes: 99,
             last_look: Some(60.0),
-            absent: Some(60.0),
+            absent: Some(30.0),
             // They are opened one after the other: the lag says whether that is too slow.
             waiting: 10_000,
             ..running()

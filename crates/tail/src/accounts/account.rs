@@ -70,7 +70,7 @@ pub(crate) struct Account {
     cut: Option<u64>,
     trouble: Option<Trouble>,
     /// Why bytes are lost of which the gap is still to come, behind the file's end: it was truncated
-    /// and goes on in a copy, or a file that differs from it took its name.
+    /// and goes on in a copy.
     owes: Option<GapReason>,
 }
 
@@ -233,11 +233,6 @@ impl Account {
     /// Whether a gap is still to come behind the file's end.
     pub(super) fn owes(&self) -> bool {
         self.owes.is_some()
-    }
-
-    /// Behind the file's end stands a gap.
-    pub(crate) fn owe(&mut self, reason: GapReason) {
-        self.owes.get_or_insert(reason);
     }
 
     pub(crate) fn rename(&mut self, name: &OsStr) {

@@ -7,7 +7,7 @@ use crate::accounts::Mark;
 use crate::carriers::{Carrier, Standing, State};
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, anchor_at};
-use crate::types::{FileId, GapReason, Look};
+use crate::types::{FileId, Gap, GapReason, Look};
 use crate::unpack::{End, Skip};
 
 /// Whether a carrier holds an account's bytes.
@@ -56,8 +56,8 @@ impl<D: Disk> Follower<D> {
         for file in busy {
             let agrees = self.agrees(id, head, file, look)?;
             match self.succeeds(id, file)? {
-                _ if !agrees => self.replaces(id, file),
-                Succession::Diverges => self.replaces(id, file),
+                _ if !agrees => self.replaces(id, file, look),
+                Succession::Diverges => self.replaces(id, file, look),
                 Succession::GoesOn => {
                     self.hand_over(id, head, file);
                     return Ok(());
@@ -283,7 +283,7 @@ impl<D: Disk> Follower<D> {
 
     /// A file that begins like the account's and goes on otherwise has taken the live name: it is
     /// archived as another one, and the archive says that the first was replaced.
-    fn replaces(&mut self, id: u64, file: FileId) {
+    fn replaces(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
         let old = self.accounts.get(&file).and_then(|account| account.carrier());
         let Some((old, new)) =
             old.and_then(|old| self.carriers.get(old)).zip(self.carriers.get(id))
@@ -292,7 +292,10 @@ impl<D: Disk> Follower<D> {
         };
         let over = new.is_live() && !self.carriers.is_listed(old);
         if over && old.standing() == Standing::Deleted {
-            self.accounts.change(&file, |account| account.owe(GapReason::Replaced));
+            // Said at once: the first file may be written to for a while, and closes later.
+            let (name, reason) = (new.name().to_owned(), GapReason::Replaced);
+            let (file, start, end, anchor) = (None, None, None, None);
+            look.gaps.push(Gap { file, name, start, end, anchor, reason });
         }
     }
 

@@ -156,6 +156,7 @@ impl<D: Disk> Follower<D> {
             let waits = self.carriers.is_listed(c) && !c.is_held();
             c.pending() || waits || (unread && c.packed())
         });
+        self.watch.finds(empty);
         let listed = self.directory.listed_now();
         look.more |= listed && !empty && (!unsure || self.draining());
         let unsure = unsure || empty;

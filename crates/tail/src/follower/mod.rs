@@ -229,7 +229,7 @@ impl<D: Disk> Follower<D> {
         };
         self.directory.is_complete()
             && self.accounts.lost().is_empty()
-            && !self.watch.is_blind()
+            && !self.watch.is_doubtful()
             && self.carriers.missing().is_empty()
             && self.carriers.all_held().all(|c| !c.pending() && over(c))
     }

@@ -63,6 +63,10 @@ impl<D: Disk> Follower<D> {
         }
         let content = Arc::new(Content::memory(start, bytes));
         self.emit(file, mark, (last, unterminated), content, look);
+        if last && let Some(carrier) = self.carriers.get_mut(id) {
+            // Its decoder holds megabytes, and hundreds of files may wait to be sealed.
+            carrier.rewind();
+        }
         if last && end != Some(End::Whole) {
             self.gap(&file, (None, None), self.damage(id), look);
         } else if last {

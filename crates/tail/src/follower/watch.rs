@@ -30,6 +30,8 @@ pub(super) struct Watch {
     /// Something happened to names since the last listing.
     changed: bool,
     blind: Option<Blind>,
+    /// Nothing is there that could be compared with what was before.
+    bare: bool,
     /// The last listing before the time that this look found files to be missing of.
     broken: Option<u64>,
 }
@@ -117,6 +119,16 @@ impl Watch {
     /// Whether the reports of what happened before a file was listed first are still to come.
     pub(super) fn unreported(&self, first_listing: u64) -> bool {
         self.asked.is_some_and(|asked| first_listing > asked)
+    }
+
+    /// Nothing is there, or something, that could be compared with what was before.
+    pub(super) fn finds(&mut self, bare: bool) {
+        self.bare = bare;
+    }
+
+    /// Whether a time without reports could be settled, and isn't yet.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.blind.is_some() && !self.bare
     }
 
     /// Whether a time without reports isn't settled yet.

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::ops::Range;
 
 use auditseal_tail::{
-    Anchor, Family, FileId, Follower, Gap, GapReason, History, Known, Look, ReadError, Settings,
-    Take,
+    Anchor, Family, FileId, Follower, Gap, GapReason, History, Known, Left, Look, ReadError,
+    Settings, Take,
 };
 
 use super::{Need, SimDisk, SimFile, Story};
@@ -175,10 +175,10 @@ impl Agent {
 
     /// Looks until there is nothing to do.
     pub fn settle(&mut self) {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             let look = self.look(1 << 20);
             self.commit();
-            if !look.more {
+            if !look.more && look.left != Left::Sealing {
                 // When what this look noticed happened, the next one knows.
                 self.look(1 << 20);
                 self.commit();
