@@ -88,9 +88,9 @@ pub(crate) fn first_line_end<F: DiskFile>(
         if *work == 0 {
             return Ok(LineEnd::Unfinished(start));
         }
-        *work = work.saturating_sub(STEP as u64);
         let length = STEP.min(usize::try_from(to - start).unwrap_or(STEP));
         let piece = &mut buffer[..length];
+        *work = work.saturating_sub(length as u64);
         if read_full(file, start, piece)? < length {
             return Ok(LineEnd::Short);
         }
@@ -231,7 +231,6 @@ pub(crate) fn advance<F: DiskFile>(
             unfinished = true;
             break None;
         }
-        *work = work.saturating_sub(STEP as u64);
         if scan.is_blank() {
             let data = file.data_after(scan.at())?;
             scan.skip(data.saturating_sub(scan.at()));
@@ -241,6 +240,7 @@ pub(crate) fn advance<F: DiskFile>(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
+        *work = work.saturating_sub(read as u64);
         let found = scan.feed(&buffer[..read]);
         if found.is_some() || read == 0 {
             break found;

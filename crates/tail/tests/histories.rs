@@ -146,7 +146,9 @@ fn no_file_is_missing_in_silence() {
 
 /// A follower that handles next to nothing at a time: of each kind of thing one, or a few.
 fn tiny() -> impl Strategy<Value = Limits> {
-    (1usize..4, 1usize..4, 0usize..2, 1u64..3).prop_map(|(open, begun, begun_spare, step)| Limits {
+    // A live file is begun and never final, and so may one be that was deleted: room for others is
+    // needed besides.
+    (2usize..5, 3usize..6, 1usize..3, 1u64..3).prop_map(|(open, begun, begun_spare, step)| Limits {
         open,
         begun,
         begun_spare,
@@ -161,7 +163,13 @@ fn tiny() -> impl Strategy<Value = Limits> {
 /// No bound decides what is archived: what is beyond one of them waits.
 #[test]
 fn however_little_is_handled_at_a_time_nothing_is_missing() {
-    let histories = (script(gentle()), prop::collection::vec(turn(), 1..40), tiny());
+    // Without a second apiserver: a descriptor that is wanted elsewhere isn't held for late lines,
+    // and a copy made before they came is taken twice then, rather than never.
+    let alone = gentle().prop_map(|op| match op {
+        Op::SecondOpen | Op::SecondAppend(_) | Op::SecondPartial(_) => Op::Append(1, 20),
+        other => other,
+    });
+    let histories = (script(alone), prop::collection::vec(turn(), 1..40), tiny());
     let run = runner(4).run(&histories, |(script, turns, limits)| {
         let agent = run(script, &turns, Settings { limits, ..Settings::default() });
         check(&agent, Allowed { disorder: true, unruly: true });

@@ -15,8 +15,12 @@ impl<D: Disk> Follower<D> {
         if self.accounts.lost().is_empty() {
             return;
         }
+        if self.carriers.waiting_count() > 0 {
+            // It may be one of those that wait for a descriptor. They get one, however many there
+            // are and however long that takes.
+            return;
+        }
         let unsure = !self.directory.is_listed()
-            || self.carriers.waiting_count() > 0
             || self.carriers.open().any(|(_, carrier)| carrier.pending());
         for file in self.accounts.lost().clone() {
             if let Some((reason, end)) = self.given_up(file, unsure, look) {
