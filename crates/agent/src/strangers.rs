@@ -107,7 +107,7 @@ mod tests {
             }
             assert_eq!(named, count.min(KEPT));
             assert_eq!(lines.len(), count.min(KEPT).div_ceil(IN_A_LINE));
-            let first = if count > IN_A_LINE { count - IN_A_LINE } else { 0 };
+            let first = count.saturating_sub(IN_A_LINE);
             assert_eq!(first > 0, lines[0].ends_with(&format!(" and {first} more")), "{count}");
             assert_eq!(strangers.met.len(), count.min(KEPT));
             let summary = strangers.summary().unwrap_or_default();

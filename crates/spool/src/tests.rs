@@ -1,5 +1,6 @@
 use auditseal_format::{Date, FileId, FileName, ObjectKey, Origin, hash};
 
+use crate::spool::Kept;
 use crate::*;
 
 fn origin() -> Origin {
@@ -123,7 +124,7 @@ fn errors_say_what_failed_and_where() {
 #[test]
 fn what_is_kept_of_each_is_small() {
     // A map's leaf has room for 11, and is at least 5/11 full.
-    let entry = size_of::<u64>() + size_of::<crate::spool::Kept>();
+    let entry = size_of::<u64>() + size_of::<Kept>();
     assert!(entry * 11 / 5 <= 80, "{entry} bytes");
     let known = size_of::<Final>();
     assert!(known <= 112, "{known} bytes beside the name");
@@ -131,9 +132,9 @@ fn what_is_kept_of_each_is_small() {
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(&dir.path().join("state")).unwrap();
     let mut spool = state.spool(&origin()).unwrap();
-    let hash = auditseal_format::hash(b"");
-    let name = auditseal_format::FileName::new(b"audit-2026-11-21T08-04-19.851.log");
-    let file = |base| auditseal_format::FileId { hash, base, copy: 0 };
+    let hash = hash(b"");
+    let name = FileName::new(b"audit-2026-11-21T08-04-19.851.log");
+    let file = |base| FileId { hash, base, copy: 0 };
     let finals: Vec<_> = (0..1000)
         .map(|n| Final { file: file(n), end: n, anchor: hash, name: name.clone() })
         .collect();

@@ -354,6 +354,7 @@ fn a_file_that_takes_a_name_between_listing_and_opening_is_judged_again() {
 }
 
 /// Changing owners takes root.
+#[allow(clippy::print_stdout, reason = "what isn't tried is said")]
 fn root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {

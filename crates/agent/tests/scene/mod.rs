@@ -15,7 +15,7 @@ use auditseal_vault::Retention;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::node::{Node, lines};
+use crate::node::Node;
 
 /// How a source is archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ struct Finished {
     name: Box<OsStr>,
     end: Mark,
     /// Where it was final before.
-    earlier: Option<Box<Vec<Mark>>>,
+    earlier: Vec<Mark>,
     order: Option<u64>,
     since: u64,
     turn: usize,
@@ -44,7 +44,7 @@ impl Finished {
         Some(Self {
             name: account.name.clone().into_boxed_os_str(),
             end,
-            earlier: (!earlier.is_empty()).then(|| Box::new(earlier)),
+            earlier,
             order: account.order,
             since: account.final_since,
             turn: account.turn,
@@ -55,7 +55,7 @@ impl Finished {
         let (offset, anchor) = self.end;
         let name = self.name.into_os_string();
         let mut account = Account::known(Known { file, offset, anchor, name });
-        account.ends = self.earlier.map_or_else(Vec::new, |earlier| *earlier);
+        account.ends = self.earlier;
         account.ends.push(self.end);
         account.order = self.order;
         account.final_ = true;
@@ -122,15 +122,15 @@ impl Accounts {
             let end = (known.offset, known.anchor);
             match accounts.finished.get_mut(&known.file) {
                 Some(before) if before.end.0 > end.0 => {
-                    before.earlier.get_or_insert_default().push(end);
+                    before.earlier.push(end);
                 }
                 Some(before) => {
                     let earlier = std::mem::replace(&mut before.end, end);
-                    before.earlier.get_or_insert_default().push(earlier);
+                    before.earlier.push(earlier);
                     (before.name, before.turn) = (known.name.into_boxed_os_str(), turn);
                 }
                 None => {
-                    let (name, earlier) = (known.name.into_boxed_os_str(), None);
+                    let (name, earlier) = (known.name.into_boxed_os_str(), Vec::new());
                     let file = Finished { name, end, earlier, order: None, since: 0, turn };
                     accounts.finished.insert(known.file, file);
                 }
@@ -183,10 +183,7 @@ impl Accounts {
     pub(crate) fn marks(&self, file: &FileId) -> Vec<Mark> {
         let mut marks = match (self.open.get(file), self.finished.get(file)) {
             (Some(account), _) => account.ends.iter().copied().chain([account.mark()]).collect(),
-            (_, Some(finished)) => {
-                let earlier = finished.earlier.iter().flat_map(|marks| marks.iter().copied());
-                earlier.chain([finished.end]).collect()
-            }
+            (_, Some(finished)) => finished.earlier.iter().copied().chain([finished.end]).collect(),
             _ => Vec::new(),
         };
         marks.sort_unstable_by_key(|mark: &Mark| mark.0);
@@ -203,10 +200,10 @@ impl Accounts {
     /// long as that and holds nothing that wasn't taken.
     pub(crate) fn is_end(&self, file: &FileId, mark: Mark) -> bool {
         let open = self.open.get(file).is_some_and(|account| account.ends.contains(&mark));
-        open || self.finished.get(file).is_some_and(|finished| {
-            let earlier = finished.earlier.as_ref();
-            finished.end == mark || earlier.is_some_and(|marks| marks.contains(&mark))
-        })
+        open || self
+            .finished
+            .get(file)
+            .is_some_and(|finished| finished.end == mark || finished.earlier.contains(&mark))
     }
 
     /// All files with this first line.
