@@ -201,7 +201,9 @@ impl Scene {
     /// Waits until a daemon has nothing left to do: no number moves for a second.
     pub(crate) async fn settled(&self) {
         let (mut before, mut since) = (self.progress.total(), Instant::now());
-        while since.elapsed() < Duration::from_secs(1) || before.seals == 0 {
+        // Where all is archived already, it never seals anything.
+        let calm = |seals: u64| Duration::from_secs(if seals == 0 { 3 } else { 1 });
+        while since.elapsed() < calm(before.seals) {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let mut now = self.progress.total();
             now.lag_millis = 0;
