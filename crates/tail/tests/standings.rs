@@ -51,95 +51,129 @@ fn is_final(agent: &Agent) -> bool {
     agent.archived()[0].final_
 }
 
-fn walk(event: &str, standing: Standing) {
-    let (mut agent, index) = scene(standing);
-    let live = standing == Standing::Live;
-    match event {
-        "it grows" => {
-            agent.disk.world().put(index, b"third\nhal");
-            agent.settle();
-            assert_eq!(agent.texts()[0], "first\nsecond\nthird\n");
-        }
-        "nothing happens for 135 s" => {
-            agent.disk.world().put(index, b"hal");
-            quiet(&mut agent);
-            let text = if live { "first\nsecond\n" } else { "first\nsecond\nhal" };
-            assert_eq!((agent.texts()[0].as_str(), is_final(&agent)), (text, !live));
-        }
-        "it gets a backup's name" => {
-            if standing == Standing::Rotated {
-                let old = name(&agent, index).unwrap();
-                let mut world = agent.disk.world();
-                world.dir.remove(&old);
-                world.inodes[index].links -= 1;
-                world.link(&stamped(9_000), index);
-            } else if live {
-                agent.ops([Op::Rotate]);
-            } else {
-                agent.disk.world().link(&stamped(9_000), index);
+/// A file under test: the agent, its inode, its standing.
+struct Walk {
+    agent: Agent,
+    index: usize,
+    standing: Standing,
+}
+
+impl Walk {
+    fn row(&mut self, event: &str) {
+        match event {
+            "it grows" => self.grows(),
+            "nothing happens for 135 s" => self.rests(),
+            "it gets a backup's name" => self.is_rotated(),
+            "its name is deleted" => self.is_deleted(),
+            "it is cut or written anew in place" => self.is_cut(),
+            "a longer copy of it is renamed over it" => {
+                self.is_replaced_by_a_copy(b"first\nsecond\nthird\n", "first\nsecond\nthird\n")
             }
-            agent.settle();
-            assert!(is_final(&agent), "it ends with a newline, and its writer has closed it");
-            assert_eq!(agent.texts().len(), 1);
-        }
-        "its name is deleted" => {
-            if let Some(name) = name(&agent, index) {
-                agent.unlink(&name);
+            "a shorter copy of it is renamed over it" => {
+                self.is_replaced_by_a_copy(b"first\nsec", "first\nsecond\n")
             }
-            agent.disk.world().put(index, b"third\n");
-            agent.settle();
-            assert_eq!(agent.texts()[0], "first\nsecond\nthird\n");
-        }
-        "it is cut or written anew in place" => {
-            {
-                let mut world = agent.disk.world();
-                world.inodes[index].bytes = b"other\n".to_vec();
+            "a file that begins alike and differs is renamed over it" => {
+                self.is_replaced_by_another()
             }
-            agent.settle();
-            quiet(&mut agent);
-            assert!(agent.texts()[0].starts_with("first\nsecond\n"));
-            assert!(agent.gaps().iter().any(|gap| gap.2 == GapReason::Truncated), "{standing:?}");
-        }
-        "a longer copy of it is renamed over it" | "a shorter copy of it is renamed over it" => {
-            let longer = event.starts_with("a longer");
-            let copy = if longer { &b"first\nsecond\nthird\n"[..] } else { b"first\nsec" };
-            let over = name(&agent, index).unwrap_or_else(|| "audit.log".to_owned());
-            agent.file(&over, copy);
-            agent.settle();
-            quiet(&mut agent);
-            let text = if longer { "first\nsecond\nthird\n" } else { "first\nsecond\n" };
-            assert_eq!(agent.texts(), [text], "{event}, {standing:?}");
-            assert_eq!(agent.gaps(), []);
-        }
-        "a file that begins alike and differs is renamed over it" => {
-            let over = name(&agent, index).unwrap_or_else(|| "audit.log".to_owned());
-            agent.file(&over, b"first\nSECOND\nthird\n");
-            agent.settle();
-            assert_eq!(agent.texts(), ["first\nsecond\n", "first\nSECOND\nthird\n"]);
-            let replaced = agent.gaps().iter().any(|gap| gap.2 == GapReason::Replaced);
-            assert_eq!(replaced, standing != Standing::Rotated, "{standing:?}");
-        }
-        "a compressed copy of it appears" => {
-            if standing == Standing::Rotated {
-                agent.ops([Op::Gzip]);
-                quiet(&mut agent);
-                assert_eq!((agent.texts(), agent.gaps()), (vec!["first\nsecond\n".into()], vec![]));
-            }
-        }
-        "no descriptor is free" => {
-            agent.settings.limits.open = 2;
-            for n in 0..9 {
-                agent.file(&stamped(9_000 + n), format!("backup {n}\n").as_bytes());
-            }
-            agent.crash();
-            agent.settle();
-            quiet(&mut agent);
-            assert_eq!(agent.texts().len(), 10, "{standing:?}");
-        }
-        "the path leads elsewhere" => {
+            "a compressed copy of it appears" => self.is_compressed(),
+            "no descriptor is free" => self.waits_for_a_descriptor(),
             // On a real disk: tests/path.rs and crates/e2e/path.sh.
+            "the path leads elsewhere" => {}
+            other => panic!("nobody walks the row «{other}»"),
         }
-        other => panic!("nobody walks the row «{other}»"),
+    }
+
+    fn grows(&mut self) {
+        self.agent.disk.world().put(self.index, b"third\nhal");
+        self.agent.settle();
+        assert_eq!(self.agent.texts()[0], "first\nsecond\nthird\n");
+    }
+
+    fn rests(&mut self) {
+        self.agent.disk.world().put(self.index, b"hal");
+        quiet(&mut self.agent);
+        let live = self.standing == Standing::Live;
+        let text = if live { "first\nsecond\n" } else { "first\nsecond\nhal" };
+        assert_eq!((self.agent.texts()[0].as_str(), is_final(&self.agent)), (text, !live));
+    }
+
+    fn is_rotated(&mut self) {
+        match self.standing {
+            Standing::Live => self.agent.ops([Op::Rotate]),
+            Standing::Rotated => {
+                let old = name(&self.agent, self.index).unwrap();
+                let mut world = self.agent.disk.world();
+                world.dir.remove(&old);
+                world.inodes[self.index].links -= 1;
+                world.link(&stamped(9_000), self.index);
+            }
+            Standing::Deleted => self.agent.disk.world().link(&stamped(9_000), self.index),
+        }
+        self.agent.settle();
+        assert!(is_final(&self.agent), "it ends with a newline, and its writer has closed it");
+        assert_eq!(self.agent.texts().len(), 1);
+    }
+
+    fn is_deleted(&mut self) {
+        if let Some(name) = name(&self.agent, self.index) {
+            self.agent.unlink(&name);
+        }
+        self.agent.disk.world().put(self.index, b"third\n");
+        self.agent.settle();
+        assert_eq!(self.agent.texts()[0], "first\nsecond\nthird\n");
+    }
+
+    fn is_cut(&mut self) {
+        self.agent.disk.world().inodes[self.index].bytes = b"other\n".to_vec();
+        self.agent.settle();
+        quiet(&mut self.agent);
+        assert!(self.agent.texts()[0].starts_with("first\nsecond\n"));
+        assert!(
+            self.agent.gaps().iter().any(|gap| gap.2 == GapReason::Truncated),
+            "{:?}",
+            self.standing
+        );
+    }
+
+    fn is_replaced_by_a_copy(&mut self, copy: &[u8], text: &str) {
+        let over = name(&self.agent, self.index).unwrap_or_else(|| "audit.log".to_owned());
+        self.agent.file(&over, copy);
+        self.agent.settle();
+        quiet(&mut self.agent);
+        assert_eq!(self.agent.texts(), [text], "{:?}", self.standing);
+        assert_eq!(self.agent.gaps(), []);
+    }
+
+    fn is_replaced_by_another(&mut self) {
+        let over = name(&self.agent, self.index).unwrap_or_else(|| "audit.log".to_owned());
+        self.agent.file(&over, b"first\nSECOND\nthird\n");
+        self.agent.settle();
+        assert_eq!(self.agent.texts(), ["first\nsecond\n", "first\nSECOND\nthird\n"]);
+        let replaced = self.agent.gaps().iter().any(|gap| gap.2 == GapReason::Replaced);
+        assert_eq!(replaced, self.standing != Standing::Rotated, "{:?}", self.standing);
+    }
+
+    /// Only what is rotated gets compressed: the other two standings have nothing to show.
+    fn is_compressed(&mut self) {
+        if self.standing == Standing::Rotated {
+            self.agent.ops([Op::Gzip]);
+            quiet(&mut self.agent);
+            assert_eq!(
+                (self.agent.texts(), self.agent.gaps()),
+                (vec!["first\nsecond\n".into()], vec![])
+            );
+        }
+    }
+
+    fn waits_for_a_descriptor(&mut self) {
+        self.agent.settings.limits.open = 2;
+        for n in 0..9 {
+            self.agent.file(&stamped(9_000 + n), format!("backup {n}\n").as_bytes());
+        }
+        self.agent.crash();
+        self.agent.settle();
+        quiet(&mut self.agent);
+        assert_eq!(self.agent.texts().len(), 10, "{:?}", self.standing);
     }
 }
 
@@ -152,7 +186,8 @@ fn every_row_of_the_table_is_what_happens() {
     assert_eq!(events.len(), 11);
     for event in events {
         for standing in [Standing::Live, Standing::Rotated, Standing::Deleted] {
-            walk(event, standing);
+            let (agent, index) = scene(standing);
+            Walk { agent, index, standing }.row(event);
         }
     }
 }
