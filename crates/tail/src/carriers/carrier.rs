@@ -49,13 +49,21 @@ impl State {
     }
 }
 
-/// An open descriptor.
+/// An open descriptor, and what is known of the bytes behind it. Apart from the carrier: of a
+/// hundred thousand that wait to be opened, nothing of this is known.
 struct Held<F> {
     file: Arc<F>,
     content: Arc<Content<F>>,
     unpack: Option<Unpack<F>>,
     /// An account, and the furthest of its marks that the decoder found as it should be.
     passed: Option<(FileId, u64)>,
+    state: State,
+    /// The search for its first line; `None` before it began.
+    scan: Option<Box<HeadScan>>,
+    /// Bytes proved, while their account's carrier was there, to be the same as that one's.
+    proved: Option<(FileId, u64)>,
+    /// The account that it was the first to bring, or that nothing else held when it came.
+    brought: Option<FileId>,
 }
 
 /// An inode seen in a directory that isn't accounted for: what is, is a [`super::Done`].
@@ -93,19 +101,12 @@ pub(crate) struct Carrier<F> {
     stirred: bool,
     /// Looks in a row that found the same size.
     calm: u32,
-    held: Option<Held<F>>,
-    state: State,
-    /// The search for its first line; `None` before it began.
-    scan: Option<Box<HeadScan>>,
+    held: Option<Box<Held<F>>>,
     /// This look couldn't find out what it is.
     pending: bool,
-    /// Bytes proved, while their account's carrier was there, to be the same as that one's.
-    proved: Option<(FileId, u64)>,
     /// Bytes that the plain file had which this compressed one was made of, and which was gone
     /// before it could be opened.
     expected: u64,
-    /// The account that it was the first to bring, or that nothing else held when it came.
-    brought: Option<FileId>,
 }
 
 impl<F: DiskFile> Carrier<F> {
@@ -138,12 +139,8 @@ impl<F: DiskFile> Carrier<F> {
             stirred: true,
             calm: 0,
             held: None,
-            state: State::Unread,
-            scan: None,
             pending: false,
-            proved: None,
             expected: 0,
-            brought: None,
         }
     }
 
@@ -227,7 +224,7 @@ impl<F: DiskFile> Carrier<F> {
     }
 
     pub(crate) fn state(&self) -> State {
-        self.state
+        self.held.as_ref().map_or(State::Unread, |held| held.state)
     }
 
     pub(crate) fn is_held(&self) -> bool {
@@ -290,7 +287,16 @@ impl<F: DiskFile> Carrier<F> {
         let file = Arc::new(file);
         let content = Content::of(Arc::clone(&file), &self.role);
         self.links = links;
-        self.held = Some(Held { file, content: Arc::new(content), unpack: None, passed: None });
+        self.held = Some(Box::new(Held {
+            file,
+            content: Arc::new(content),
+            unpack: None,
+            passed: None,
+            state: State::Unread,
+            scan: None,
+            proved: None,
+            brought: None,
+        }));
     }
 
     /// The open file.
@@ -319,77 +325,94 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The decoder found `file`'s account's marks as they should be, up to here.
     pub(crate) fn pass(&mut self, file: FileId, offset: Option<u64>) {
-        if let Some(held) = &mut self.held {
-            held.passed = offset.map(|offset| (file, offset));
-        }
+        self.know(|held| held.passed = offset.map(|offset| (file, offset)));
     }
 
     /// Lets go of the decoder and its memory.
     pub(crate) fn rewind(&mut self) {
-        if let Some(held) = &mut self.held {
+        self.know(|held| {
             held.unpack = None;
             held.passed = None;
-        }
+        });
     }
 
     /// The search for the first line, which has come so far.
     pub(crate) fn scan(&self) -> Option<&HeadScan> {
-        self.scan.as_deref()
+        self.held.as_ref()?.scan.as_deref()
     }
 
     pub(crate) fn take_scan(&mut self) -> Box<HeadScan> {
-        self.scan.take().unwrap_or_else(|| Box::new(HeadScan::new()))
+        let begun = self.held.as_mut().and_then(|held| held.scan.take());
+        begun.unwrap_or_else(|| Box::new(HeadScan::new()))
     }
 
     pub(crate) fn keep_scan(&mut self, scan: Box<HeadScan>) {
-        self.scan = Some(scan);
+        self.know(|held| held.scan = Some(scan));
     }
 
     /// Its first line is found.
     pub(crate) fn identify(&mut self, head: Head) {
-        self.state = State::Identified(head);
-        self.scan = None;
+        self.know(|held| {
+            held.state = State::Identified(head);
+            held.scan = None;
+        });
     }
 
     /// An account reads from it.
     pub(crate) fn activate(&mut self, file: FileId) {
-        self.state = State::Active(file);
-        self.brought = Some(file);
-        self.scan = None;
+        self.know(|held| {
+            held.state = State::Active(file);
+            held.brought = Some(file);
+            held.scan = None;
+        });
     }
 
     /// It waits beside the carrier that `file`'s account reads from.
     pub(crate) fn stand_by(&mut self, file: FileId, head: Head) {
-        self.state = State::Standby(file, head);
+        self.know(|held| held.state = State::Standby(file, head));
     }
 
     /// Forgets what was found out about the content.
     pub(crate) fn reset(&mut self) {
-        self.state = State::Unread;
-        self.scan = None;
-        self.proved = None;
+        self.know(|held| {
+            held.state = State::Unread;
+            held.scan = None;
+            held.proved = None;
+        });
         self.rewind();
     }
 
     /// Its bytes up to here are those that `file`'s account takes or took.
     pub(crate) fn prove(&mut self, file: FileId, length: u64) {
-        self.proved = Some((file, length));
+        self.know(|held| held.proved = Some((file, length)));
+    }
+
+    /// What was found out about the content: of a file that isn't open, nothing.
+    fn know(&mut self, learn: impl FnOnce(&mut Held<F>)) {
+        if let Some(held) = self.held.as_deref_mut() {
+            learn(held);
+        }
+    }
+
+    fn proof(&self) -> Option<(FileId, u64)> {
+        self.held.as_ref()?.proved
     }
 
     /// Bytes proved to be the same as another carrier's.
     pub(crate) fn proved(&self) -> Option<u64> {
-        self.proved.map(|(_, length)| length)
+        self.proof().map(|(_, length)| length)
     }
 
     /// Whether some of it was proved to be a part of what `file`'s account takes or took.
     pub(crate) fn proved_of(&self, file: FileId) -> bool {
-        self.proved.is_some_and(|(of, _)| of == file)
+        self.proof().is_some_and(|(of, _)| of == file)
     }
 
     /// Whether all of it is proved to be a part of what `file`'s account takes or took.
     pub(crate) fn is_copy(&self, file: FileId) -> bool {
         // A compressed file's length isn't its size; it is proved whole or not at all.
-        self.proved.is_some_and(|(of, length)| of == file && (self.packed() || length == self.size))
+        self.proof()
+            .is_some_and(|(of, length)| of == file && (self.packed() || length == self.size))
     }
 
     /// The plain file that this compressed one was made of had so many bytes at least.
@@ -408,11 +431,11 @@ impl<F: DiskFile> Carrier<F> {
 
     /// It holds what `file`'s account has taken; a copy of what was held is no news.
     pub(crate) fn bring(&mut self, file: FileId) {
-        self.brought = self.proved.is_none().then_some(file);
+        self.know(|held| held.brought = held.proved.is_none().then_some(file));
     }
 
     /// The file that shows that this one was there before: see [`super::super::follower`].
     pub(crate) fn shows(&self) -> Option<FileId> {
-        self.state.file().or(self.brought)
+        self.state().file().or_else(|| self.held.as_ref()?.brought)
     }
 }

@@ -6,6 +6,7 @@
 
 mod carrier;
 mod matching;
+mod unopened;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -15,7 +16,10 @@ use crate::names::{Age, Role};
 
 pub(crate) use carrier::{Carrier, NO_INODE, Standing, State};
 pub(crate) use matching::{Newer, Opened};
+pub(crate) use unopened::Unread;
+
 use matching::{moved, same, same_done};
+use unopened::Unopened;
 
 /// Distance between places in rotation order, so that others fit in between.
 const SPACING: u64 = 1 << 20;
@@ -58,13 +62,17 @@ pub(crate) struct Seen<'a> {
 
 /// All carriers of one source.
 pub(crate) struct Carriers<F> {
-    open: BTreeMap<u64, Carrier<F>>,
+    open: BTreeMap<u64, Box<Carrier<F>>>,
     done: BTreeMap<u64, Done>,
     by_key: BTreeSet<(FileKey, u64)>,
     by_age: BTreeSet<(FolderId, Age, u64)>,
     by_order: BTreeSet<(u64, u64)>,
     /// Those of `open` with a descriptor.
     held: BTreeSet<u64>,
+    /// Those of `open` without.
+    unopened: Unopened,
+    /// Those of `unopened` about which something changed since the last look began.
+    touched: Vec<u64>,
     next: u64,
     /// Names that files had when they were listed and have no more, with the listings so far.
     past: BTreeMap<(FolderId, Role), u64>,
@@ -95,6 +103,8 @@ impl<F: DiskFile> Carriers<F> {
             by_age: BTreeSet::new(),
             by_order: BTreeSet::new(),
             held: BTreeSet::new(),
+            unopened: Unopened::default(),
+            touched: Vec::new(),
             next: 0,
             past: BTreeMap::new(),
             folders: Vec::new(),
@@ -116,25 +126,34 @@ impl<F: DiskFile> Carriers<F> {
     /// A look begins.
     pub(crate) fn begin_look(&mut self, now: u64) {
         self.looks += 1;
-        self.open.values_mut().for_each(|carrier| carrier.begin_look(now));
+        let touched = std::mem::take(&mut self.touched);
+        for id in self.held.iter().chain(&touched) {
+            if let Some(carrier) = self.open.get_mut(id) {
+                carrier.begin_look(now);
+            }
+        }
     }
 
     /// What isn't accounted for.
     pub(crate) fn open(&self) -> impl Iterator<Item = (u64, &Carrier<F>)> {
-        self.open.iter().map(|(id, carrier)| (*id, carrier))
+        self.open.iter().map(|(id, carrier)| (*id, &**carrier))
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&Carrier<F>> {
-        self.open.get(&id)
+        self.open.get(&id).map(|carrier| &**carrier)
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Carrier<F>> {
-        self.open.get_mut(&id)
+        let carrier = self.open.get_mut(&id)?;
+        if !carrier.is_held() {
+            self.touched.push(id);
+        }
+        Some(carrier)
     }
 
     /// Those with a descriptor that are wanted, by number.
     pub(crate) fn held(&self, wanted: impl Fn(&Carrier<F>) -> bool) -> Vec<u64> {
-        self.held.iter().copied().filter(|id| self.open.get(id).is_some_and(&wanted)).collect()
+        self.held.iter().copied().filter(|id| self.get(*id).is_some_and(&wanted)).collect()
     }
 
     /// How many have a descriptor.
@@ -144,7 +163,12 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Those with a descriptor.
     pub(crate) fn all_held(&self) -> impl Iterator<Item = &Carrier<F>> {
-        self.held.iter().filter_map(|id| self.open.get(id))
+        self.held.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// What those hold that were never opened.
+    pub(crate) fn unread(&self) -> Unread {
+        self.unopened.unread()
     }
 
     pub(crate) fn is_listed(&self, carrier: &Carrier<F>) -> bool {
@@ -153,27 +177,17 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Those that are listed and wait to be opened, the live files first, then the oldest.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = u64> {
-        let wanted = |live: bool| {
-            move |(id, carrier): (&u64, &Carrier<F>)| {
-                let waits = self.is_listed(carrier) && !carrier.is_held();
-                (waits && carrier.is_live() == live).then_some(*id)
-            }
-        };
-        self.open.iter().filter_map(wanted(true)).chain(self.open.iter().filter_map(wanted(false)))
+        self.unopened.waiting()
     }
 
     /// How many are listed and wait to be opened.
     pub(crate) fn waiting_count(&self) -> usize {
-        if self.open.len() == self.held.len() { 0 } else { self.waiting().count() }
+        self.unopened.waiting_count()
     }
 
     /// Those that were never opened and aren't listed any more.
-    pub(crate) fn missing(&self) -> Vec<u64> {
-        if self.open.len() == self.held.len() {
-            return Vec::new();
-        }
-        let missing = |(_, c): &(&u64, &Carrier<F>)| !c.is_held() && !self.is_listed(c);
-        self.open.iter().filter(missing).map(|(id, _)| *id).collect()
+    pub(crate) fn missing(&self) -> impl Iterator<Item = u64> {
+        self.unopened.missing()
     }
 
     /// Whether a live file is there, under the name that the source's path means now.
@@ -182,7 +196,7 @@ impl<F: DiskFile> Carriers<F> {
             self.ids(folder.id, &Age::Live).any(|id| {
                 let live = |carrier: &Carrier<F>| self.is_listed(carrier) && carrier.is_live();
                 let done = |done: &Done| done.listed == self.listings;
-                self.open.get(&id).is_some_and(live) || self.done.get(&id).is_some_and(done)
+                self.get(id).is_some_and(live) || self.done.get(&id).is_some_and(done)
             })
         })
     }
@@ -201,8 +215,8 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Former directories of which nothing is left to be read.
     pub(crate) fn spent(&self) -> Vec<FolderId> {
-        let used: BTreeSet<FolderId> = self.open.values().map(|carrier| carrier.folder).collect();
-        let spent = |folder: &&Folder| folder.former && !used.contains(&folder.id);
+        let used = |id: FolderId| self.open.values().any(|carrier| carrier.folder == id);
+        let spent = |folder: &&Folder| folder.former && !used(folder.id);
         self.folders.iter().filter(spent).map(|folder| folder.id).collect()
     }
 
@@ -299,6 +313,7 @@ impl<F: DiskFile> Carriers<F> {
                 renamed.push(id);
             }
         }
+        self.unopened = Unopened::of(&self.open, self.listings);
         self.merge();
         if fresh.is_empty() {
             return renamed;
@@ -395,7 +410,8 @@ impl<F: DiskFile> Carriers<F> {
     /// A file that was renamed during a listing may have been seen under both names, and opened
     /// under one of them.
     fn merge(&mut self) {
-        for id in self.missing() {
+        let missing: Vec<u64> = self.missing().collect();
+        for id in missing {
             let Some(placeholder) = self.open.get(&id) else { continue };
             let twin = self.with_key(placeholder.key).any(|other| {
                 self.open.get(&other).is_some_and(|c| c.is_held() && moved(placeholder, c))
@@ -440,8 +456,11 @@ impl<F: DiskFile> Carriers<F> {
         self.by_order.insert((carrier.order, id));
         if carrier.is_held() {
             self.held.insert(id);
+        } else {
+            self.unopened.add(id, &carrier, self.listings);
+            self.touched.push(id);
         }
-        self.open.insert(id, carrier);
+        self.open.insert(id, Box::new(carrier));
     }
 
     /// Adds a file of which only the name was reported.
@@ -475,6 +494,7 @@ impl<F: DiskFile> Carriers<F> {
             return Opened::Other;
         }
         if stat.key == carrier.key {
+            self.unopened.remove(id, carrier);
             carrier.hold(file, stat.links);
             self.held.insert(id);
             return Opened::Held;
@@ -494,12 +514,18 @@ impl<F: DiskFile> Carriers<F> {
     /// All of it is accounted for: only its name and size are remembered.
     pub(crate) fn consume(&mut self, id: u64, begun: bool) {
         let Some(carrier) = self.open.remove(&id) else { return };
-        self.held.remove(&id);
+        self.close(id, &carrier);
         let size = carrier.size();
-        let Carrier { order, folder, name, role, key, listed, listing, rotated, .. } = carrier;
+        let Carrier { order, folder, name, role, key, listed, listing, rotated, .. } = *carrier;
         let name = name.into_boxed_os_str();
         let done = Done { order, folder, name, role, key, size, listed, listing, rotated, begun };
         self.done.insert(id, done);
+    }
+
+    fn close(&mut self, id: u64, carrier: &Carrier<F>) {
+        if !self.held.remove(&id) {
+            self.unopened.remove(id, carrier);
+        }
     }
 
     /// Lets go of a file that is accounted for.
@@ -513,10 +539,12 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Forgets a file.
     pub(crate) fn remove(&mut self, id: u64) {
-        let open = self.open.remove(&id).map(|c| (c.key, c.folder, c.role, c.order));
+        let open = self.open.remove(&id).map(|c| {
+            self.close(id, &c);
+            (c.key, c.folder, c.role, c.order)
+        });
         let done = self.done.remove(&id).map(|d| (d.key, d.folder, d.role, d.order));
         let Some((key, folder, role, order)) = open.or(done) else { return };
-        self.held.remove(&id);
         self.by_key.remove(&(key, id));
         self.by_age.remove(&(folder, role.age.clone(), id));
         self.by_order.remove(&(order, id));
@@ -545,7 +573,7 @@ impl<F: DiskFile> Carriers<F> {
     pub(crate) fn vanished_live(&self) -> Option<u64> {
         let gone = |c: &&(u64, &Carrier<F>)| !self.is_listed(c.1) && !c.1.removed && !c.1.packed();
         let live = self.folders.iter().flat_map(|folder| self.ids(folder.id, &Age::Live));
-        let live: Vec<_> = live.filter_map(|id| Some((id, self.open.get(&id)?))).collect();
+        let live: Vec<_> = live.filter_map(|id| Some((id, self.get(id)?))).collect();
         live.iter().filter(gone).min_by_key(|(_, c)| c.order).map(|(id, _)| *id)
     }
 
@@ -578,8 +606,8 @@ impl<F: DiskFile> Carriers<F> {
     /// Forgets the names that were reported and whose files turned up after all: a listing may miss
     /// a file whose name changes during it.
     pub(crate) fn drop_found(&mut self) {
-        let unseen = |(_, c): &(&u64, &Carrier<F>)| c.unseen && !self.is_listed(c);
-        let unseen: Vec<u64> = self.open.iter().filter(unseen).map(|(id, _)| *id).collect();
+        let unseen = self.open().filter(|(_, c)| c.unseen && !self.is_listed(c));
+        let unseen: Vec<u64> = unseen.map(|(id, _)| id).collect();
         for id in unseen {
             let Some(carrier) = self.open.get(&id) else { continue };
             if self.of_age(carrier.folder, &carrier.role.age).any(|other| other.listed) {

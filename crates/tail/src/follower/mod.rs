@@ -143,7 +143,11 @@ impl<D: Disk> Follower<D> {
     /// What is known and not taken.
     #[must_use]
     pub fn backlog(&self) -> Backlog {
+        let unread = self.carriers.unread();
         let mut backlog = Backlog {
+            bytes: unread.bytes,
+            gzip_bytes: unread.packed,
+            files: unread.files,
             unlinked_bytes: self.unlinked_bytes(),
             until_loss: self.until_loss(),
             open: self.carriers.held_count(),
@@ -152,19 +156,8 @@ impl<D: Disk> Follower<D> {
             absent: self.directory.absent_since().map(|since| self.now - since),
             ..Backlog::default()
         };
-        for (_, carrier) in self.carriers.open() {
-            let (taken, final_) = match carrier.state() {
-                State::Unread | State::Identified(_) => (0, false),
-                State::Active(file) => {
-                    self.accounts.get(&file).map_or((0, true), |a| (a.taken(), a.is_final()))
-                }
-                State::Standby(..) => continue,
-            };
-            let bytes = if carrier.packed() {
-                u64::from(!final_) * carrier.size()
-            } else {
-                carrier.size().saturating_sub(taken)
-            };
+        for carrier in self.carriers.all_held() {
+            let bytes = self.left_of(carrier);
             if bytes > 0 {
                 *(if carrier.packed() { &mut backlog.gzip_bytes } else { &mut backlog.bytes }) +=
                     bytes;
@@ -172,7 +165,29 @@ impl<D: Disk> Follower<D> {
                 backlog.oldest.get_or_insert_with(|| carrier.name().to_owned());
             }
         }
+        // Whatever is open was there before what waits to be opened.
+        if unread.files > 0 && backlog.oldest.is_none() {
+            let name = |id| self.carriers.get(id).filter(|c| c.size() > 0).map(Carrier::name);
+            let mut unopened = self.carriers.waiting().chain(self.carriers.missing());
+            backlog.oldest = unopened.find_map(name).map(ToOwned::to_owned);
+        }
         backlog
+    }
+
+    /// Bytes of a file that aren't taken: stored ones, where it is compressed.
+    fn left_of(&self, carrier: &Carrier<D::File>) -> u64 {
+        let (taken, final_) = match carrier.state() {
+            State::Unread | State::Identified(_) => (0, false),
+            State::Active(file) => {
+                self.accounts.get(&file).map_or((0, true), |a| (a.taken(), a.is_final()))
+            }
+            State::Standby(..) => return 0,
+        };
+        if carrier.packed() {
+            u64::from(!final_) * carrier.size()
+        } else {
+            carrier.size().saturating_sub(taken)
+        }
     }
 
     fn start(&mut self, now: u64) {
@@ -230,7 +245,7 @@ impl<D: Disk> Follower<D> {
         self.directory.is_complete()
             && self.accounts.lost().is_empty()
             && !self.watch.is_doubtful()
-            && self.carriers.missing().is_empty()
+            && self.carriers.missing().next().is_none()
             && self.carriers.all_held().all(|c| !c.pending() && over(c))
     }
 

@@ -101,7 +101,7 @@ impl<D: Disk> Follower<D> {
         let unsettled = !self.directory.complete
             || self.watch.is_blind()
             || !self.accounts.lost().is_empty()
-            || !self.carriers.missing().is_empty();
+            || self.carriers.missing().next().is_some();
         if self.draining() {
             return unsettled || since >= RELIST_DRAINING || self.carriers.waiting_count() == 0;
         }

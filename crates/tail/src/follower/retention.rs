@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use auditseal_format::Time;
 
 use super::Follower;
-use crate::carriers::{Carrier, State};
+use crate::carriers::Carrier;
 use crate::disk::Disk;
 use crate::names::Role;
 
@@ -51,16 +51,16 @@ impl<D: Disk> Follower<D> {
 
     /// Milliseconds until the oldest file with bytes to take is deleted, at the pace seen so far.
     pub(super) fn until_loss(&self) -> Option<u64> {
-        let unread = |c: &Carrier<D::File>| match c.state() {
-            State::Unread | State::Identified(_) => c.size() > 0,
-            State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
-                if c.packed() { !account.is_final() } else { c.size() > account.taken() }
-            }),
-            State::Standby(..) => false,
+        let unread = |c: &&Carrier<D::File>| self.carriers.is_listed(c) && self.left_of(c) > 0;
+        let held = self.carriers.all_held().filter(unread).map(|c| stamp(c.role()));
+        // What waits to be opened does so in rotation order, behind the live files.
+        let waiting = |live: bool| {
+            let waiting = self.carriers.waiting().filter_map(|id| self.carriers.get(id));
+            waiting.filter(|c| c.is_live() == live).find(unread).map(|c| stamp(c.role()))
         };
-        let open = self.carriers.open().filter(|(_, c)| self.carriers.is_listed(c) && unread(c));
+        let held = held.chain(waiting(false));
         // A live file is younger than all backups.
-        let oldest = open.map(|(_, c)| stamp(c.role())).min_by_key(|at| at.unwrap_or(i64::MAX))?;
+        let oldest = held.chain(waiting(true)).min_by_key(|at| at.unwrap_or(i64::MAX))?;
         self.retention.left(oldest)
     }
 }

@@ -62,7 +62,7 @@ impl<D: Disk> Follower<D> {
         let damaged = |c: &Carrier<D::File>| {
             c.pending() && c.packed() && matches!(c.state(), State::Unread) && !self.over(c)
         };
-        self.carriers.missing().into_iter().any(vanished) || self.carriers.all_held().any(damaged)
+        self.carriers.missing().any(vanished) || self.carriers.all_held().any(damaged)
     }
 
     /// Whether nothing must be taken yet of a file that wasn't begun: something that stood before

@@ -41,7 +41,8 @@ impl Gone {
 impl<D: Disk> Follower<D> {
     pub(super) fn settle_unopened(&mut self, look: &mut Look<D::File>) {
         let listed = self.directory.listed_now();
-        for id in self.carriers.missing() {
+        let missing: Vec<u64> = self.carriers.missing().collect();
+        for id in missing {
             let Some(carrier) = self.carriers.get(id) else { continue };
             if carrier.misses() < MISSES {
                 look.more |= listed;
