@@ -163,7 +163,8 @@ fn empty_pages_are_passed_and_too_many_are_an_error() {
 async fn a_page_of_metrics_beyond_its_bound_is_an_error() {
     for (length, good) in [(METRICS - 1, true), (METRICS, true), (METRICS + 1, false)] {
         let server = Server::new(move |_, stream| {
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
             stream.write_all(head.as_bytes()).ok();
             let (piece, mut left) = (vec![b'#'; 1 << 20], length);
             while left > 0 && stream.write_all(&piece[..left.min(1 << 20)]).is_ok() {

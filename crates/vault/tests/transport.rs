@@ -66,7 +66,9 @@ fn a_silent_server_times_out() {
 fn a_body_that_stalls_times_out() {
     with_s3_keys("a_body_that_stalls_times_out", async {
         let server = Server::new(|_, stream| {
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n{OBJECT}\r\nabc");
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 50\r\nConnection: close\r\n{OBJECT}\r\nabc"
+            );
             stream.write_all(head.as_bytes()).unwrap();
             std::thread::sleep(Duration::from_secs(60));
         });
@@ -91,7 +93,9 @@ fn a_thin_link_is_given_more_time_with_each_attempt() {
                 stream.write_all(answer("200 OK", "ETag: \"e\"\r\n", "").as_bytes()).ok();
                 return;
             }
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n{OBJECT}\r\n");
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 16384\r\nConnection: close\r\n{OBJECT}\r\n"
+            );
             stream.write_all(head.as_bytes()).ok();
             for _ in 0..32 {
                 std::thread::sleep(second / 32);
@@ -327,7 +331,9 @@ fn the_announced_size_is_checked_before_and_after() {
         let error = store.get("k", None, 1000).await.unwrap_err();
         assert_eq!(error.kind(), Kind::TooLarge, "{error}");
         assert!(written.load(Ordering::Relaxed) < 20 * MIB);
-        let short = format!("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n{OBJECT}\r\nabc");
+        let short = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 90\r\nConnection: close\r\n{OBJECT}\r\nabc"
+        );
         let error = Server::fixed(short).open("s3://bucket").get("k", None, 100).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         // No length at all: nothing says when it would end.
