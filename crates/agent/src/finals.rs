@@ -103,14 +103,15 @@ impl Backups {
 
 /// Forgets durably what is no longer needed, once it is much.
 pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
-    if let Some(finals) = spool.finals()? {
-        let before = finals.len();
-        let kept = Backups::of(place, now).needed(finals);
-        if kept.len() + FINALS_KEPT <= before {
-            spool.replace_finals(&kept)?;
-        }
-    }
-    Ok(())
+    let backups = Backups::of(place, now);
+    let needed = |newer: usize, known: &Final| newer < FINALS_KEPT || backups.may_hold(known);
+    Ok(spool.forget_finals(FINALS_KEPT, needed)?)
+}
+
+/// How many finals may be remembered until it is looked again which of so many are needed: each
+/// time all of them are read, and the directory is listed, so that is done more and more rarely.
+pub(crate) fn compact_above(remembered: usize) -> usize {
+    remembered + FINALS_KEPT.max(remembered / 2)
 }
 
 /// The way back through the store, after the state was lost: which files are final, as far as

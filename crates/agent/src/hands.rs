@@ -97,7 +97,7 @@ impl Hands {
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: VecDeque::new(),
-            compact_above: 2 * FINALS_KEPT,
+            compact_above: finals::compact_above(FINALS_KEPT),
             stopped: false,
         })
     }
@@ -249,7 +249,7 @@ impl Hands {
                 if let Err(error) = finals::compact(&mut spool, &self.place, (self.clock)().wall) {
                     warn!("forget finished files: {error}");
                 }
-                self.compact_above = spool.remembered() + FINALS_KEPT;
+                self.compact_above = finals::compact_above(spool.remembered());
             }
             drop(spool);
             self.leaving.pop_front();

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -16,6 +16,8 @@ pub(crate) trait Disk: Debug + Send {
     fn list(&self) -> io::Result<Vec<(String, u64)>>;
     /// The last bytes of a file, at most `length`.
     fn read_tail(&self, name: &str, length: u64) -> io::Result<Vec<u8>>;
+    /// A file, from its first byte on.
+    fn read(&self, name: &str) -> io::Result<Box<dyn Read>>;
     /// Creates or empties a file and writes it.
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
     /// Writes at the end of a file that is there.
@@ -51,6 +53,10 @@ impl Disk for Directory {
         let mut bytes = Vec::with_capacity(usize::try_from(size.min(length)).unwrap_or(0));
         file.take(length).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(File::open(self.0.join(name))?))
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -84,6 +84,10 @@ impl Disk for Machine {
         Ok(bytes[from..].to_vec())
     }
 
+    fn read(&self, name: &str) -> io::Result<Box<dyn io::Read>> {
+        Ok(Box::new(io::Cursor::new(self.read_tail(name, u64::MAX)?)))
+    }
+
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.step(|state| {
             state.files.push((bytes.to_vec(), Vec::new()));

@@ -1,17 +1,18 @@
 //! One chain's committed objects.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 
 use auditseal_format::{Date, ObjectKey, Origin};
 
 use crate::disk::Disk;
+use crate::finals::{FINALS_HEADER, Finals};
 use crate::{Error, Final, object_name};
 
 const FINALS: &str = "finals";
-/// First line of the finals: a file without it was never written in full.
-const FINALS_HEADER: &str = "auditseal finals v1\n";
+/// Bytes of finals that are written at a time.
+const PIECE: usize = 64 << 10;
 
 /// A committed object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Spool {
     /// When another object with this seq is committed: one of them would be lost.
     pub fn commit(&mut self, key: &ObjectKey, bytes: &[u8]) -> Result<(), Error> {
         assert!(!self.entries.contains_key(&key.seq), "seq {} is committed", key.seq);
-        self.write_whole(&object_name::write(key), bytes)?;
+        self.write_whole(&object_name::write(key), |disk, name| disk.write(name, bytes))?;
         let (date, epoch, size) = (key.date, key.epoch, bytes.len() as u64);
         self.entries.insert(key.seq, Kept { date, size, epoch });
         Ok(())
@@ -153,19 +154,55 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn finals(&mut self) -> Result<Option<Vec<Final>>, Error> {
-        let bytes = match self.disk.read_tail(FINALS, u64::MAX) {
-            Ok(bytes) => bytes,
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(Error::io("read", &self.dir.join(FINALS))(cause)),
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        let Some(lines) = text.strip_prefix(FINALS_HEADER) else { return Ok(None) };
+        let Some(counted) = self.read_finals()? else { return Ok(None) };
+        let mut count = 0;
+        for known in counted {
+            known.map_err(|cause| self.unreadable(cause))?;
+            count += 1;
+        }
         // There may be a hundred thousand: a list that grows as it must takes twice its room.
-        let mut finals = Vec::with_capacity(lines.lines().count());
-        // A line that a power cut tore belongs to an object that is still in the spool.
-        finals.extend(lines.lines().filter_map(|line| line.parse::<Final>().ok()));
+        let mut finals = Vec::with_capacity(count);
+        for known in self.read_finals()?.into_iter().flatten() {
+            finals.push(known.map_err(|cause| self.unreadable(cause))?);
+        }
         self.remembered = finals.len();
         Ok(Some(finals))
+    }
+
+    fn read_finals(&self) -> Result<Option<Finals<Box<dyn Read>>>, Error> {
+        match self.disk.read(FINALS) {
+            Ok(file) => Finals::of(file).map_err(|cause| self.unreadable(cause)),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(self.unreadable(cause)),
+        }
+    }
+
+    fn unreadable(&self, cause: io::Error) -> Error {
+        Error::io("read", &self.dir.join(FINALS))(cause)
+    }
+
+    /// Forgets durably the finals that `keep` doesn't want, if at least `worth` can go: it is told
+    /// of each, oldest first, with how many come behind it. None is held in memory for that.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forget_finals(
+        &mut self,
+        worth: usize,
+        keep: impl Fn(usize, &Final) -> bool,
+    ) -> Result<(), Error> {
+        let count = self.remembered;
+        let wanted = |(at, known): &(usize, io::Result<Final>)| {
+            known.as_ref().map_or(true, |known| keep(count.saturating_sub(at + 1), known))
+        };
+        let Some(finals) = self.read_finals()? else { return Ok(()) };
+        let kept = finals.enumerate().filter(wanted).count();
+        if kept + worth > count {
+            return Ok(());
+        }
+        let Some(finals) = self.read_finals()? else { return Ok(()) };
+        let kept = finals.enumerate().filter(wanted).map(|(_, known)| known);
+        self.write_finals(kept)
     }
 
     /// How many finals the file holds, as of when it was last read or written.
@@ -199,19 +236,41 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn replace_finals(&mut self, finals: &[Final]) -> Result<(), Error> {
-        let lines = finals.iter().map(|known| format!("{known}\n"));
-        let text: String = std::iter::once(FINALS_HEADER.to_owned()).chain(lines).collect();
-        self.write_whole(FINALS, text.as_bytes())?;
-        self.remembered = finals.len();
+        self.write_finals(finals.iter().map(|known| Ok(known.clone())))
+    }
+
+    fn write_finals(
+        &mut self,
+        finals: impl Iterator<Item = io::Result<Final>>,
+    ) -> Result<(), Error> {
+        let mut remembered = 0;
+        self.write_whole(FINALS, |disk, name| {
+            let mut text = String::new();
+            disk.write(name, FINALS_HEADER.as_bytes())?;
+            for known in finals {
+                text += &format!("{}\n", known?);
+                remembered += 1;
+                if text.len() >= PIECE {
+                    disk.append(name, text.as_bytes())?;
+                    text.clear();
+                }
+            }
+            if text.is_empty() { Ok(()) } else { disk.append(name, text.as_bytes()) }
+        })?;
+        self.remembered = remembered;
         Ok(())
     }
 
     /// Writes a file so that its name stands for all of it or isn't there: two fsyncs. The first
     /// before the rename, or a power cut may leave the name without its contents.
-    fn write_whole(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    fn write_whole(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Disk, &str) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let path = self.dir.join(name);
         let tmp = format!("{name}.tmp");
-        let written = self.disk.write(&tmp, bytes).and_then(|()| self.disk.sync(&tmp));
+        let written = write(&mut *self.disk, &tmp).and_then(|()| self.disk.sync(&tmp));
         if let Err(cause) = written {
             // Best effort: on a full disk its room is wanted; the next start removes it anyway.
             drop(self.disk.remove(&tmp));

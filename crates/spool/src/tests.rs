@@ -143,3 +143,21 @@ fn what_is_kept_of_each_is_small() {
     assert_eq!(read, finals);
     assert!(read.capacity() <= 1001, "room for {}", read.capacity());
 }
+
+#[test]
+fn finals_are_forgotten_when_that_is_worth_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    // More than is written at a time.
+    let all: Vec<_> = (0..2000).map(|n| a_final(&format!("{n}"))).collect();
+    spool.forget_finals(0, |_, _| false).unwrap();
+    assert_eq!(spool.finals().unwrap(), None, "there is nothing yet");
+    spool.replace_finals(&all).unwrap();
+    let keep = |newer: usize, known: &Final| newer < 900 || *known == all[7];
+    spool.forget_finals(1100, keep).unwrap();
+    assert_eq!((spool.remembered(), spool.finals().unwrap()), (2000, Some(all.clone())));
+    spool.forget_finals(1099, keep).unwrap();
+    let kept: Vec<_> = [&all[7..8], &all[1100..]].concat();
+    assert_eq!((spool.remembered(), spool.finals().unwrap()), (901, Some(kept)));
+}

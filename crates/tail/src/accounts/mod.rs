@@ -87,7 +87,7 @@ pub(crate) struct Brief<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     open: BTreeMap<FileId, Account>,
-    finished: BTreeMap<FileId, Finished>,
+    finished: BTreeMap<FileId, Box<Finished>>,
     /// Those of `open` that nothing on disk is known to hold.
     lost: BTreeSet<FileId>,
     /// Those begun, by place.
@@ -132,7 +132,7 @@ impl Accounts {
                 None => {
                     let (name, earlier) = (known.name.into_boxed_os_str(), Vec::new());
                     let file = Finished { name, end, earlier, order: None, since: 0, turn };
-                    accounts.finished.insert(known.file, file);
+                    accounts.finished.insert(known.file, Box::new(file));
                 }
             }
         }
@@ -254,7 +254,7 @@ impl Accounts {
     pub(crate) fn close(&mut self, file: &FileId) {
         if let Some(finished) = self.open.get(file).and_then(Finished::of) {
             self.open.remove(file);
-            self.finished.insert(*file, finished);
+            self.finished.insert(*file, Box::new(finished));
         }
     }
 

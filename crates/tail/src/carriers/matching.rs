@@ -1,6 +1,8 @@
 //! Telling known files from new ones, and where a new one stands among them.
 
-use super::{Carrier, Carriers, Done, Seen};
+use std::collections::BTreeSet;
+
+use super::{Carrier, Carriers, Done, NameHash, Seen};
 use crate::disk::{DiskFile, Entry, FolderId};
 use crate::names::{Age, Role};
 
@@ -15,8 +17,13 @@ pub(crate) enum Opened {
     Other,
 }
 
-/// The places of files that got their names about now, by name: what a fresh file may stand before.
-pub(crate) struct Newer(Vec<(FolderId, Age, u64)>);
+/// What a fresh file may stand before.
+pub(crate) struct Newer {
+    /// The places of files that got their names about now, by name.
+    names: Vec<(FolderId, Age, u64)>,
+    /// All places, once somebody asked.
+    places: Option<BTreeSet<u64>>,
+}
 
 impl Newer {
     pub(crate) fn of<F: DiskFile>(carriers: &Carriers<F>) -> Self {
@@ -39,13 +46,24 @@ impl Newer {
             *order = known.map_or(*order, |known| known.min(*order));
             least = Some((*folder, *order));
         }
-        Self(newer)
+        Self { names: newer, places: None }
     }
 
     /// The first place of those whose names are newer.
     pub(super) fn above(&self, folder: FolderId, age: &Age) -> Option<u64> {
-        let at = self.0.partition_point(|(of, other, _)| (*of, other) <= (folder, age));
-        self.0.get(at).filter(|(of, ..)| *of == folder).map(|(_, _, order)| *order)
+        let at = self.names.partition_point(|(of, other, _)| (*of, other) <= (folder, age));
+        self.names.get(at).filter(|(of, ..)| *of == folder).map(|(_, _, order)| *order)
+    }
+
+    /// The last place before this one. `all` gives all places: they are asked for once.
+    pub(super) fn below(&mut self, above: u64, all: impl FnOnce() -> BTreeSet<u64>) -> u64 {
+        self.places.get_or_insert_with(all).range(..above).next_back().copied().unwrap_or(0)
+    }
+
+    /// A fresh file gets this place.
+    pub(super) fn takes(&mut self, place: u64) -> u64 {
+        self.places.get_or_insert_default().insert(place);
+        place
     }
 }
 
@@ -67,7 +85,7 @@ pub(super) fn same_done(done: &Done, role: &Role, entry: &Entry) -> bool {
     let renamed = done.role.age.becomes(&role.age) && role.packed();
     done.folder == entry.folder
         && done.role.packed() == role.packed()
-        && (*done.name == *entry.name || renamed)
+        && (done.name == NameHash::of(&entry.name) || renamed)
         && done.size == entry.size
 }
 

@@ -10,6 +10,7 @@ mod unopened;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::hash::{Hash as _, Hasher as _};
 
 use crate::disk::{DiskFile, Entry, FileKey, Folder, FolderId, Stat};
 use crate::names::{Age, Role};
@@ -29,7 +30,8 @@ const SPACING: u64 = 1 << 20;
 pub(crate) struct Done {
     order: u64,
     folder: FolderId,
-    name: Box<OsStr>,
+    /// By what it can be told whether it has another name: the name itself is longer.
+    name: NameHash,
     role: Role,
     key: FileKey,
     size: u64,
@@ -38,6 +40,18 @@ pub(crate) struct Done {
     rotated: u64,
     /// A file that was there before: something of it is archived.
     begun: bool,
+}
+
+/// Tells one base name from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameHash(u64);
+
+impl NameHash {
+    fn of(name: &OsStr) -> Self {
+        let mut hasher = std::hash::DefaultHasher::new();
+        name.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// What a directory showed of one file, whatever became of it.
@@ -63,10 +77,9 @@ pub(crate) struct Seen<'a> {
 /// All carriers of one source.
 pub(crate) struct Carriers<F> {
     open: BTreeMap<u64, Box<Carrier<F>>>,
-    done: BTreeMap<u64, Done>,
+    done: BTreeMap<u64, Box<Done>>,
     by_key: BTreeSet<(FileKey, u64)>,
     by_age: BTreeSet<(FolderId, Age, u64)>,
-    by_order: BTreeSet<(u64, u64)>,
     /// Those of `open` with a descriptor.
     held: BTreeSet<u64>,
     /// Those of `open` without.
@@ -74,6 +87,8 @@ pub(crate) struct Carriers<F> {
     /// Those of `unopened` about which something changed since the last look began.
     touched: Vec<u64>,
     next: u64,
+    /// The greatest place that was given so far.
+    last: u64,
     /// Names that files had when they were listed and have no more, with the listings so far.
     past: BTreeMap<(FolderId, Role), u64>,
     /// The directories, as the last listing showed them.
@@ -101,11 +116,11 @@ impl<F: DiskFile> Carriers<F> {
             done: BTreeMap::new(),
             by_key: BTreeSet::new(),
             by_age: BTreeSet::new(),
-            by_order: BTreeSet::new(),
             held: BTreeSet::new(),
             unopened: Unopened::default(),
             touched: Vec::new(),
             next: 0,
+            last: 0,
             past: BTreeMap::new(),
             folders: Vec::new(),
             listings: 0,
@@ -195,8 +210,8 @@ impl<F: DiskFile> Carriers<F> {
         self.current().any(|folder| {
             self.ids(folder.id, &Age::Live).any(|id| {
                 let live = |carrier: &Carrier<F>| self.is_listed(carrier) && carrier.is_live();
-                let done = |done: &Done| done.listed == self.listings;
-                self.get(id).is_some_and(live) || self.done.get(&id).is_some_and(done)
+                let done = self.done.get(&id).is_some_and(|done| done.listed == self.listings);
+                done || self.get(id).is_some_and(live)
             })
         })
     }
@@ -290,12 +305,11 @@ impl<F: DiskFile> Carriers<F> {
         self.by_key.range((key, 0)..=(key, u64::MAX)).map(|(_, id)| *id)
     }
 
-    /// Takes in what a listing showed: entries with their roles, oldest first. Returns the known
-    /// files that have another name now.
+    /// Takes in what a listing showed. Returns the known files that have another name now.
     pub(crate) fn recognise(
         &mut self,
         folders: Vec<Folder>,
-        entries: Vec<(Role, Entry)>,
+        entries: Vec<Entry>,
         now: u64,
     ) -> Vec<u64> {
         self.folders = folders;
@@ -304,7 +318,10 @@ impl<F: DiskFile> Carriers<F> {
         }
         self.listings += 1;
         let (mut fresh, mut renamed) = (Vec::new(), Vec::new());
-        for (role, entry) in entries {
+        for entry in entries {
+            let folder = self.folders.iter().find(|folder| folder.id == entry.folder);
+            let role = folder.and_then(|folder| folder.family.role(&entry.name));
+            let Some(role) = role else { continue };
             let Some(id) = self.find(&role, &entry) else {
                 fresh.push((role, entry));
                 continue;
@@ -318,9 +335,11 @@ impl<F: DiskFile> Carriers<F> {
         if fresh.is_empty() {
             return renamed;
         }
-        let newer = Newer::of(self);
+        // Oldest first.
+        fresh.sort_by(|a: &(Role, Entry), b| (a.1.folder, &a.0).cmp(&(b.1.folder, &b.0)));
+        let mut newer = Newer::of(self);
         for (role, entry) in fresh {
-            let order = self.place(entry.folder, &role, entry.key, &newer);
+            let order = self.place(entry.folder, &role, entry.key, &mut newer);
             let standing = self.standing_of(entry.folder, &role);
             let mut carrier = Carrier::listed(role, entry, standing, order, now);
             carrier.listed = self.listings;
@@ -386,8 +405,9 @@ impl<F: DiskFile> Carriers<F> {
         let (listings, looks) = (self.listings, self.looks);
         if let Some(done) = self.done.get_mut(&id) {
             done.listed = listings;
-            if *done.name != *entry.name {
-                done.name = entry.name.into_boxed_os_str();
+            let name = NameHash::of(&entry.name);
+            if done.name != name {
+                done.name = name;
                 done.rotated = looks;
             }
             return false;
@@ -427,7 +447,7 @@ impl<F: DiskFile> Carriers<F> {
     /// What wasn't there before was written after all that was, whatever its name says: the clock
     /// that stamps names may step back. Names are believed only among files that got theirs about
     /// now, and the live file is the newest in any case.
-    fn place(&self, folder: FolderId, role: &Role, key: FileKey, newer: &Newer) -> u64 {
+    fn place(&self, folder: FolderId, role: &Role, key: FileKey, newer: &mut Newer) -> u64 {
         // Its plain or compressed sibling's; its own, if it has grown since it was finished.
         let known = self.of_age(folder, &role.age).filter(|_| role.age.is_unique());
         let known =
@@ -436,14 +456,17 @@ impl<F: DiskFile> Carriers<F> {
             return known.order;
         }
         let Some(above) = newer.above(folder, &role.age) else { return self.last_order() };
-        let below = self.by_order.range(..(above, 0)).next_back().map_or(0, |(order, _)| *order);
+        let below = newer.below(above, || self.all().map(|seen| seen.order).collect());
         // No room left between two neighbours: at the end then, for order is no matter of loss.
-        if above - below < 2 { self.last_order() } else { below + (above - below) / 2 }
+        if above - below < 2 {
+            return self.last_order();
+        }
+        newer.takes(below + (above - below) / 2)
     }
 
     /// A place after all others.
     fn last_order(&self) -> u64 {
-        self.by_order.last().map_or(0, |(order, _)| *order) + SPACING
+        self.last + SPACING
     }
 
     fn add(&mut self, mut carrier: Carrier<F>) {
@@ -453,7 +476,7 @@ impl<F: DiskFile> Carriers<F> {
         carrier.rotated = self.looks;
         self.by_key.insert((carrier.key, id));
         self.by_age.insert((carrier.folder, carrier.role.age.clone(), id));
-        self.by_order.insert((carrier.order, id));
+        self.last = self.last.max(carrier.order);
         if carrier.is_held() {
             self.held.insert(id);
         } else {
@@ -468,7 +491,7 @@ impl<F: DiskFile> Carriers<F> {
         &mut self,
         (folder, role): (FolderId, Role),
         name: OsString,
-        newer: &Newer,
+        newer: &mut Newer,
         now: u64,
     ) {
         let order = self.place(folder, &role, NO_INODE, newer);
@@ -517,9 +540,9 @@ impl<F: DiskFile> Carriers<F> {
         self.close(id, &carrier);
         let size = carrier.size();
         let Carrier { order, folder, name, role, key, listed, listing, rotated, .. } = *carrier;
-        let name = name.into_boxed_os_str();
+        let name = NameHash::of(&name);
         let done = Done { order, folder, name, role, key, size, listed, listing, rotated, begun };
-        self.done.insert(id, done);
+        self.done.insert(id, Box::new(done));
     }
 
     fn close(&mut self, id: u64, carrier: &Carrier<F>) {
@@ -541,13 +564,12 @@ impl<F: DiskFile> Carriers<F> {
     pub(crate) fn remove(&mut self, id: u64) {
         let open = self.open.remove(&id).map(|c| {
             self.close(id, &c);
-            (c.key, c.folder, c.role, c.order)
+            (c.key, c.folder, c.role)
         });
-        let done = self.done.remove(&id).map(|d| (d.key, d.folder, d.role, d.order));
-        let Some((key, folder, role, order)) = open.or(done) else { return };
+        let done = self.done.remove(&id).map(|d| (d.key, d.folder, d.role));
+        let Some((key, folder, role)) = open.or(done) else { return };
         self.by_key.remove(&(key, id));
         self.by_age.remove(&(folder, role.age.clone(), id));
-        self.by_order.remove(&(order, id));
         self.past.insert((folder, role), self.listings);
     }
 

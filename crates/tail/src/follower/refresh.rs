@@ -19,7 +19,7 @@ const RELIST: u64 = 10_000;
 const RELIST_DRAINING: u64 = 2_000;
 /// Where nobody reports, and while a doubt isn't settled, a listing of so many entries is followed
 /// by a pause of this many milliseconds: it takes a tenth of that.
-const PAUSE: (u64, u64) = (1000, 15);
+const PAUSE: (u64, u64) = (1000, 70);
 
 /// What the last listing showed of the directories as such.
 #[derive(Debug, Default)]
@@ -102,10 +102,11 @@ impl<D: Disk> Follower<D> {
             || self.watch.is_blind()
             || !self.accounts.lost().is_empty()
             || self.carriers.missing().next().is_some();
-        if self.draining() {
-            return unsettled || since >= RELIST_DRAINING || self.carriers.waiting_count() == 0;
-        }
         let pause = self.directory.entries as u64 / PAUSE.0 * PAUSE.1;
+        if self.draining() {
+            let due = since >= pause.max(RELIST_DRAINING);
+            return unsettled || due || self.carriers.waiting_count() == 0;
+        }
         match self.watch.news() {
             News { names: true, .. } => since >= pause / 10,
             News { lost: true, .. } => since >= pause,
@@ -167,51 +168,50 @@ impl<D: Disk> Follower<D> {
         Ok(listing)
     }
 
-    /// The entries of this log, oldest first. What looks like one and isn't taken is named once.
+    /// The entries of this log. What looks like one and isn't taken is named once.
     fn ours(
         &mut self,
         folders: &[Folder],
-        entries: Vec<Entry>,
+        mut entries: Vec<Entry>,
         look: &mut Look<D::File>,
-    ) -> Vec<(Role, Entry)> {
+    ) -> Vec<Entry> {
         let family = |id: FolderId| {
             folders.iter().find(|folder| folder.id == id).map(|folder| &folder.family)
         };
-        let mut ours: Vec<(Role, Entry)> = Vec::new();
         let (mut refused, mut strangers) = (BTreeMap::new(), BTreeSet::new());
-        for entry in entries {
-            let Some(family) = family(entry.folder) else { continue };
+        let mut packed = false;
+        // In place: a directory may hold a hundred thousand.
+        entries.retain(|entry| {
+            let Some(family) = family(entry.folder) else { return false };
+            let name = || (entry.folder, entry.name.clone());
             match (family.role(&entry.name), entry.refusal) {
-                (Some(role), None) => ours.push((role, entry)),
+                (Some(role), None) => {
+                    packed |= role.packed();
+                    return true;
+                }
                 (Some(_), Some(why)) => {
-                    let name = (entry.folder, entry.name);
-                    if self.directory.refused.get(&name) != Some(&entry.key) {
-                        refuse(&name.1, why, look);
+                    if self.directory.refused.get(&name()) != Some(&entry.key) {
+                        refuse(&entry.name, why, look);
                     }
-                    refused.insert(name, entry.key);
+                    refused.insert(name(), entry.key);
                 }
                 (None, _) if family.related(&entry.name) => {
-                    let name = (entry.folder, entry.name);
-                    if !self.directory.strangers.contains(&name) {
-                        look.strangers.push(name.1.clone());
+                    if !self.directory.strangers.contains(&name()) {
+                        look.strangers.push(entry.name.clone());
                     }
-                    strangers.insert(name);
+                    strangers.insert(name());
                 }
                 (None, _) => {}
             }
-        }
-        (self.directory.refused, self.directory.strangers) = (refused, strangers);
-        // A compressed file beside its plain one is being written: it would end anywhere.
-        let plain: BTreeSet<(FolderId, Age)> = ours
-            .iter()
-            .filter(|(role, _)| !role.packed())
-            .map(|(role, entry)| (entry.folder, role.age.clone()))
-            .collect();
-        ours.retain(|(role, entry)| {
-            !role.packed() || !plain.contains(&(entry.folder, role.age.clone()))
+            false
         });
-        ours.sort_by(|a, b| (a.1.folder, &a.0).cmp(&(b.1.folder, &b.0)));
-        ours
+        (self.directory.refused, self.directory.strangers) = (refused, strangers);
+        if packed {
+            hide_unfinished(&mut entries, |entry| family(entry.folder)?.role(&entry.name));
+        }
+        // The order in which a directory names its files is no order: each run must do the same.
+        entries.sort_unstable_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
+        entries
     }
 
     /// Opens what isn't held, the live file first: the limit must not stop what is written now.
@@ -240,6 +240,17 @@ impl<D: Disk> Follower<D> {
         }
         changed
     }
+}
+
+/// Leaves out each compressed file that lies beside its plain one: it is being written, and would
+/// end anywhere.
+fn hide_unfinished(entries: &mut Vec<Entry>, role: impl Fn(&Entry) -> Option<Role>) {
+    let age = |entry: &Entry, packed: bool| {
+        role(entry).filter(|role| role.packed() == packed).map(|role| (entry.folder, role.age))
+    };
+    let mut plain: Vec<(FolderId, Age)> = entries.iter().filter_map(|e| age(e, false)).collect();
+    plain.sort_unstable();
+    entries.retain(|entry| age(entry, true).is_none_or(|age| plain.binary_search(&age).is_err()));
 }
 
 /// Something that looks like a file of the log and isn't opened. Where it may hold lines, that is a

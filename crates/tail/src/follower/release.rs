@@ -149,6 +149,7 @@ impl<D: Disk> Follower<D> {
                 || family.rotated(account.name).is_some_and(|at| there.contains(&at))
         });
         // What is left may be there for long: not at each look again.
-        self.prune_above = self.accounts.len() + self.settings.limits.finals;
+        let finals = self.settings.limits.finals;
+        self.prune_above = self.accounts.len() + finals.max(self.accounts.len() / 2);
     }
 }

@@ -259,7 +259,12 @@ impl Disk for SourceDisk {
             };
             let why = self.settle(at, &mut entries);
             trouble = trouble.or(why.map(|why| (why, None)));
-            listing.entries.append(&mut entries);
+            // Of a hundred thousand none is moved where there is one directory.
+            if listing.entries.is_empty() {
+                listing.entries = entries;
+            } else {
+                listing.entries.append(&mut entries);
+            }
         }
         for used in &mut self.folders {
             used.listed = true;
