@@ -189,9 +189,11 @@ impl World {
         if self.places.used.iter().any(|used| Some(used.place) == self.places.here) {
             return;
         }
+        // Nor who starts only then, whatever the last run had seen and not begun.
+        let starting = self.places.used.is_empty();
         for index in self.dir.values() {
             if let Some(story) = self.inodes[*index].story {
-                self.stories[story].stranded |= !self.stories[story].seen;
+                self.stories[story].stranded |= starting || !self.stories[story].seen;
             }
         }
     }
