@@ -198,13 +198,13 @@ impl World {
         }
     }
 
-    /// Another run starts: what was left behind and never listed, it can't know.
+    /// Another run starts: of what was left behind and not begun, no note tells.
     pub fn strand_the_rest(&mut self) {
         let left: BTreeSet<usize> =
             self.places.away.values().flat_map(BTreeMap::values).copied().collect();
         for index in left {
             if let Some(story) = self.inodes[index].story {
-                self.stories[story].stranded |= !self.stories[story].seen;
+                self.stories[story].stranded = true;
             }
         }
     }
