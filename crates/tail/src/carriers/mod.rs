@@ -221,11 +221,29 @@ impl<F: DiskFile> Carriers<F> {
         self.folders.iter().filter(|folder| !folder.former)
     }
 
+    /// Whether anything is known of the directory.
+    pub(crate) fn has_any(&self, folder: FolderId) -> bool {
+        let last = self.by_age.range(..=(folder, Age::Live, u64::MAX)).next_back();
+        last.is_some_and(|(of, ..)| *of == folder)
+    }
+
+    /// The directory that came into use last.
+    pub(crate) fn newest_folder(&self) -> Option<FolderId> {
+        self.folders.iter().map(|folder| folder.id).max()
+    }
+
     /// What the name means in the directories that are read now; the newest first.
     pub(crate) fn role(&self, name: &OsStr) -> Option<(FolderId, Role)> {
         let mut folders: Vec<_> = self.current().collect();
         folders.reverse();
         folders.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
+    }
+
+    /// The directory in which a file of this age is known, if any: a report doesn't say where it is
+    /// of, and the path may lead elsewhere since.
+    pub(crate) fn folder_of(&self, age: &Age) -> Option<FolderId> {
+        let known = |folder: &&Folder| self.ids(folder.id, age).next().is_some();
+        self.current().chain(&self.folders).find(known).map(|folder| folder.id)
     }
 
     /// Former directories of which nothing is left to be read.
@@ -240,10 +258,13 @@ impl<F: DiskFile> Carriers<F> {
         self.ids(folder, age).filter_map(|id| self.seen(id))
     }
 
-    /// Whether a file of this role was listed, or reported, and may be reported again as new.
-    pub(crate) fn showed(&self, folder: FolderId, role: &Role) -> bool {
-        self.of_age(folder, &role.age).any(|seen| seen.role == role)
-            || self.past.contains_key(&(folder, role.clone()))
+    /// Whether a file of this role was listed, or reported, and may be reported again as new: in
+    /// whichever directory.
+    pub(crate) fn showed(&self, role: &Role) -> bool {
+        self.folders.iter().any(|folder| {
+            self.of_age(folder.id, &role.age).any(|seen| seen.role == role)
+                || self.past.contains_key(&(folder.id, role.clone()))
+        })
     }
 
     /// Forgets the names that no report is still to come of: those lost up to this listing.
@@ -257,8 +278,8 @@ impl<F: DiskFile> Carriers<F> {
     }
 
     /// Whether a file that is accounted for was there before this listing, or is archived.
-    pub(crate) fn some_done(&self, before: u64) -> bool {
-        let there = |done: &Done| done.listed == self.listings;
+    pub(crate) fn some_done(&self, before: u64, wanted: impl Fn(FolderId) -> bool) -> bool {
+        let there = |done: &Done| done.listed == self.listings && wanted(done.folder);
         self.done.values().any(|done| there(done) && (done.listing <= before || done.begun))
     }
 

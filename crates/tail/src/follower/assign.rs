@@ -277,6 +277,8 @@ impl<D: Disk> Follower<D> {
         {
             carrier.prove(file, carrier.size());
             carrier.stand_by(file, head);
+            // It has no name any more: what gets a backup's from now on is another file.
+            self.carriers.set_removed(old);
         }
         self.attach(id, head, file);
     }

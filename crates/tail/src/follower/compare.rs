@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use super::Follower;
 use super::settle::MISSES;
+use super::watch::{Blind, Watched};
 use crate::carriers::{Carrier, Newer, State};
 use crate::disk::{Disk, FolderId};
 use crate::names::{Age, Role};
@@ -26,7 +27,10 @@ impl<D: Disk> Follower<D> {
         // Before the first listing of all nothing is known that could be missing since.
         let listings = self.carriers.listings();
         let began = listings > 0 || self.accounts.any_begun();
-        self.watch.notice(notices, listings, began, self.now);
+        let current = self.carriers.current().map(|folder| folder.id);
+        let folders = current.filter(|folder| self.carriers.has_any(*folder)).collect();
+        let watched = Watched { folders, newest: self.carriers.newest_folder() };
+        self.watch.notice(notices, listings, self.now, (began, watched));
     }
 
     /// Compares what was reported with what is listed.
@@ -42,6 +46,8 @@ impl<D: Disk> Follower<D> {
         for notice in reported {
             let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
             let Some((folder, role)) = self.carriers.role(name) else { continue };
+            let known = self.carriers.folder_of(&role.age).filter(|_| role.age.is_unique());
+            let folder = known.unwrap_or(folder);
             match notice {
                 Notice::Appeared(name) if role.age.is_unique() => {
                     self.appeared((folder, role), name, &mut asked, look);
@@ -64,7 +70,8 @@ impl<D: Disk> Follower<D> {
         self.carriers.forget_names(self.watch.asked_before());
     }
 
-    /// A file got a backup's name. If no listing showed it there, it is gone again.
+    /// A file got a backup's name. If no listing showed it there, it is gone again. One that is
+    /// there and isn't opened has a gap of its own.
     fn appeared(
         &mut self,
         (folder, role): (FolderId, Role),
@@ -72,7 +79,7 @@ impl<D: Disk> Follower<D> {
         asked: &mut Asked,
         look: &mut Look<D::File>,
     ) {
-        let known = self.knows(folder, &role, asked);
+        let known = self.knows(&role, asked);
         let stood = self.watch.stands(folder, &role);
         if stood && !role.packed() {
             // The one that is overwritten was the live file, which mustn't get a later name: one
@@ -80,16 +87,19 @@ impl<D: Disk> Follower<D> {
             self.name_vanished_live(&role, &name);
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
-        } else if !known && (role.packed() || !self.name_vanished_live(&role, &name)) {
+        } else if !known
+            && (role.packed() || !self.name_vanished_live(&role, &name))
+            && !self.directory.refuses(&name)
+        {
             let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
             self.carriers.report((folder, role), name, newer, self.now);
         }
     }
 
     /// Whether a file of this name, or the plain file of it, was listed or is archived.
-    fn knows(&self, folder: FolderId, role: &Role, asked: &mut Asked) -> bool {
+    fn knows(&self, role: &Role, asked: &mut Asked) -> bool {
         let plain = role.plain();
-        if [role, &plain].iter().any(|role| self.carriers.showed(folder, role)) {
+        if [role, &plain].iter().any(|role| self.carriers.showed(role)) {
             return true;
         }
         let archived = asked.archived.get_or_insert_with(|| {
@@ -144,7 +154,7 @@ impl<D: Disk> Follower<D> {
     pub(super) fn settle_unseen(&mut self, look: &mut Look<D::File>) {
         self.watch.begin_settling();
         let Some(blind) = self.watch.blind().filter(|_| self.directory.is_listed()) else { return };
-        if self.in_common(blind.listing) {
+        if self.in_common(&blind) {
             return self.watch.sighted();
         }
         let fresh = || self.carriers.open().filter(|(_, c)| c.first_listing() > blind.listing);
@@ -179,19 +189,22 @@ impl<D: Disk> Follower<D> {
     }
 
     /// Whether something is listed that was there in this listing, or before.
-    fn in_common(&self, before: u64) -> bool {
+    fn in_common(&self, blind: &Blind) -> bool {
+        let before = blind.listing;
         // Where nothing is archived, what was there before is what the first listing showed, or
         // what was listed once and has vanished.
         let first = !self.accounts.any_begun();
         let known = !first || self.carriers.all().any(|c| c.listing <= before || !c.listed);
-        if !known || self.carriers.some_done(before) {
+        if !known || self.carriers.some_done(before, |folder| blind.tells(folder)) {
             return true;
         }
         let seen = if first { before.max(1) } else { before };
-        self.carriers.open().filter(|(_, c)| self.carriers.is_listed(c)).any(|(_, c)| {
+        let there = |c: &Carrier<D::File>| self.carriers.is_listed(c) && blind.tells(c.folder());
+        self.carriers.open().filter(|(_, c)| there(c)).any(|(_, c)| {
             c.first_listing() <= before || self.shows_begun(c) || self.was_plain(c, seen)
         }) || self.carriers.all().any(|c| {
-            c.done && c.listed && c.role.packed() && self.had_plain(c.folder, c.role, seen, None)
+            let there = c.done && c.listed && blind.tells(c.folder);
+            there && c.role.packed() && self.had_plain(c.folder, c.role, seen, None)
         })
     }
 

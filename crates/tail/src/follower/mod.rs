@@ -47,7 +47,7 @@ use crate::types::{
     Backlog, Cursor, FileId, Gap, GapReason, History, Left, Look, Mode, Problem, Settings,
 };
 use refresh::Directory;
-use watch::Watch;
+use watch::{Watch, Watched};
 
 /// Follows one source: tells the ranges to take, in rotation order, exactly once each.
 pub struct Follower<D: Disk> {
@@ -86,7 +86,7 @@ impl<D: Disk> Follower<D> {
         let mut watch = Watch::default();
         if !history.finals.is_empty() || !history.cursors.is_empty() {
             // Nobody reported what happened since the notes were written.
-            watch.blinded(0, 0);
+            watch.blinded(0, 0, Watched::default());
         }
         Self {
             family,

@@ -68,6 +68,11 @@ impl Directory {
         self.refused.len()
     }
 
+    /// Whether a file of this name isn't opened, in whichever directory.
+    pub(super) fn refuses(&self, name: &OsStr) -> bool {
+        self.refused.keys().any(|(_, refused)| refused == name)
+    }
+
     /// Since when no live file is there.
     pub(super) fn absent_since(&self) -> Option<u64> {
         self.absent

@@ -25,6 +25,8 @@ pub(super) struct Watch {
     asked: Option<u64>,
     /// The same, of the time before: from then on happened what was reported last.
     asked_before: u64,
+    /// Where they came from then.
+    watched: Option<Watched>,
     /// Reports were lost since the last listing.
     deaf: bool,
     /// Something happened to names since the last listing.
@@ -37,13 +39,32 @@ pub(super) struct Watch {
 }
 
 /// A time without reports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Blind {
     pub(super) since: u64,
     /// What later listings show first is new.
     pub(super) listing: u64,
     /// Looks in a row that found nothing in common.
     pub(super) misses: u8,
+    watched: Watched,
+}
+
+/// The directories that are reported of, when the path leads there, and which of them hold files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watched {
+    pub(super) folders: BTreeSet<FolderId>,
+    /// The newest of all that are read then.
+    pub(super) newest: Option<FolderId>,
+}
+
+impl Blind {
+    /// Whether a file in this directory says something of those where reports are missing. One that
+    /// the path led to before them doesn't: what lies there still, lies there whatever came and went
+    /// elsewhere.
+    pub(super) fn tells(&self, folder: FolderId) -> bool {
+        let Watched { folders, newest } = &self.watched;
+        folders.is_empty() || folders.contains(&folder) || Some(folder) > *newest
+    }
 }
 
 /// What calls for a listing.
@@ -63,24 +84,31 @@ impl Watch {
         }
     }
 
-    /// Takes in what was reported; `listings`: those made so far; `began`: something is known that
-    /// could be missing.
-    pub(super) fn notice(&mut self, notices: Notices, listings: u64, began: bool, now: u64) {
+    /// Takes in what was reported; `listings`: those made so far; `began`: something is known
+    /// that could be missing; `watched`: where reports come from as of the last listing.
+    pub(super) fn notice(
+        &mut self,
+        notices: Notices,
+        listings: u64,
+        now: u64,
+        (began, watched): (bool, Watched),
+    ) {
+        let before = self.watched.replace(watched.clone()).unwrap_or(watched);
         self.changed |= notices.changed || !notices.events.is_empty();
         self.reported.extend(notices.events);
         self.deaf |= notices.lost;
         if notices.lost && began {
-            self.blinded(listings, now);
+            self.blinded(listings, now, before);
         }
         self.asked_before = self.asked.unwrap_or(listings);
         self.asked = Some(listings);
     }
 
     /// What came and went since the last listing is not known.
-    pub(super) fn blinded(&mut self, listings: u64, now: u64) {
+    pub(super) fn blinded(&mut self, listings: u64, now: u64, watched: Watched) {
         // What listings showed since then, may already be what came after what is missing.
         let listing = self.asked.unwrap_or(listings);
-        self.blind.get_or_insert(Blind { since: now, listing, misses: 0 });
+        self.blind.get_or_insert(Blind { since: now, listing, misses: 0, watched });
     }
 
     pub(super) fn news(&self) -> News {
@@ -138,7 +166,7 @@ impl Watch {
 
     /// The time without reports.
     pub(super) fn blind(&self) -> Option<Blind> {
-        self.blind
+        self.blind.clone()
     }
 
     /// A look begins to settle it.
@@ -167,6 +195,6 @@ impl Watch {
     /// What was listed first after this listing has to wait: something that stood before it may be
     /// missing.
     pub(super) fn barrier(&self) -> Option<u64> {
-        self.blind.map(|blind| blind.listing).or(self.broken)
+        self.blind.as_ref().map(|blind| blind.listing).or(self.broken)
     }
 }

@@ -145,11 +145,12 @@ impl Agent {
 
     /// A look after which the watch may have lost what it should have reported.
     pub fn look_after(&mut self, lost: bool, limit: u64) -> Look<SimFile> {
-        self.deaf |= lost;
+        let starting = !lost && std::mem::take(&mut self.starting);
         let (now, notices) = {
             let mut world = self.disk.world();
-            (world.clock, world.hear(lost || std::mem::take(&mut self.starting)))
+            (world.clock, world.hear(lost || starting))
         };
+        self.deaf |= lost || (notices.lost && !starting);
         super::trace(|| format!("look {limit} after {notices:?}"));
         if self.watched {
             self.follower.noticed(notices);
@@ -214,12 +215,17 @@ impl Agent {
         let mut world = self.disk.world();
         world.heard.clear();
         world.reported.clear();
+        world.strand_the_rest();
+        world.places.forget();
+        // What it led to before, nobody reads any more.
+        world.destroyed |= world.places.moved;
         for story in &mut world.stories {
             let archived = self.archive.of(story);
             story.relisted = false;
             story.announced = false;
             story.told = false;
             story.read = false;
+            story.refused.clear();
             story.cursor = archived.is_some_and(|(_, archived)| !archived.final_);
             story.need = match archived {
                 Some((_, archived)) => Need::UpTo(archived.bytes.len()),

@@ -9,6 +9,9 @@ pub mod desk;
 pub mod history;
 pub mod ops;
 pub mod oracle;
+pub mod owners;
+pub mod places;
+pub mod swaps;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -16,7 +19,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auditseal_tail::{
-    Disk, DiskFile, Entry, FileId, FileKey, Folder, FolderId, Listing, Notice, Notices, Room, Stat,
+    Disk, DiskFile, Entry, FileId, FileKey, FolderId, Listing, Notice, Notices, Refusal, Room, Stat,
 };
 
 pub use ops::Op;
@@ -36,8 +39,11 @@ pub struct Story {
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
     /// A compressed copy made before that, whose plain file was deleted when nobody waited for
-    /// writers any more.
+    /// writers any more; or made of a longer copy, while the
+    /// original is held: the two can't be told for one.
     pub stale: bool,
+    /// A longer copy took its place.
+    pub mirrored: bool,
     /// Another file took its place in a way that nobody can see.
     pub overwritten: bool,
     /// It was cut; what was not taken before is lost.
@@ -52,6 +58,19 @@ pub struct Story {
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
     pub cursor: bool,
+    /// Names under which a listing showed that it isn't opened, since the follower last started.
+    pub refused: BTreeSet<String>,
+    /// The files that begin as it does and go on otherwise.
+    pub twins: BTreeSet<usize>,
+    /// A shorter copy took its place.
+    pub shortened: bool,
+    /// It was put among the backups by somebody: what stands behind it says nothing of it.
+    pub foreign: bool,
+    /// A listing showed bytes of it, or that it isn't opened, to whichever run.
+    pub seen: bool,
+    /// It stood in a directory that the path left, or was deleted there, before anybody had listed
+    /// that.
+    pub stranded: bool,
 }
 
 impl Story {
@@ -60,6 +79,11 @@ impl Story {
         let base = self.bytes.iter().position(|byte| *byte != 0).unwrap_or(self.bytes.len());
         let line = self.bytes[base..].split(|byte| *byte == b'\n').next().unwrap_or_default();
         base as u64 == file.base && auditseal_merkle::hash(line) == file.hash
+    }
+
+    /// Whether it stood in more than one file, of which some may be gone unread.
+    pub fn is_swapped(&self) -> bool {
+        self.mirrored || self.shortened || !self.twins.is_empty()
     }
 
     /// Whether bytes of it that were there are gone, other than by a deletion.
@@ -79,6 +103,7 @@ pub enum Need {
 /// An inode. `story` is what it holds, or for a compressed file, what it was made from.
 #[derive(Debug)]
 pub struct Inode {
+    pub dev: u64,
     pub number: u64,
     pub bytes: Vec<u8>,
     pub links: u64,
@@ -90,12 +115,16 @@ pub struct Inode {
     pub renamed: u64,
     /// Deleted while it was the live file, or within a millisecond of being it.
     pub deleted: bool,
+    /// Why it isn't opened.
+    pub refusal: Option<Refusal>,
 }
 
 /// The disk, who writes to it, and what is going to happen.
 #[derive(Debug)]
 pub struct World {
+    /// What is in the directory that the path leads to now.
     pub dir: BTreeMap<String, usize>,
+    pub places: places::Places,
     pub inodes: Vec<Inode>,
     pub stories: Vec<Story>,
     pub script: VecDeque<(u8, Op)>,
@@ -108,6 +137,10 @@ pub struct World {
     pub lines: u64,
     pub first: ops::Writer,
     pub second: ops::Writer,
+    /// Names under which a listing ever showed a file that isn't opened.
+    pub refused: BTreeSet<String>,
+    /// Backups' names that other files were renamed over.
+    pub swapped: BTreeSet<String>,
     /// Names that can't be opened.
     pub denied: BTreeSet<String>,
     /// Inodes (by index) and offsets from which reading fails, up to the second offset.
@@ -128,6 +161,7 @@ impl SimDisk {
     pub fn new(script: impl IntoIterator<Item = (u8, Op)>) -> Self {
         Self(Arc::new(Mutex::new(World {
             dir: BTreeMap::new(),
+            places: places::Places::default(),
             inodes: Vec::new(),
             stories: Vec::new(),
             script: script.into_iter().collect(),
@@ -138,6 +172,8 @@ impl SimDisk {
             lines: 0,
             first: ops::Writer::default(),
             second: ops::Writer::default(),
+            refused: BTreeSet::new(),
+            swapped: BTreeSet::new(),
             denied: BTreeSet::new(),
             bad: BTreeMap::new(),
             unlistable: false,
@@ -195,39 +231,50 @@ impl Disk for SimDisk {
     fn list(&mut self) -> io::Result<Listing> {
         // As readdir does: names are read in turn, each is asked later, and what is renamed
         // meanwhile may be missed or seen twice.
-        let names: Vec<String> = {
-            let world = self.call();
+        let folders = {
+            let mut world = self.call();
             if world.unlistable {
                 return Err(io::Error::from(io::ErrorKind::PermissionDenied));
             }
-            world.dir.keys().cloned().collect()
+            world.follow_path()
         };
         let mut entries = Vec::new();
-        for name in names {
-            let mut world = self.call();
-            let Some(index) = world.dir.get(&name).copied() else { continue };
-            world.notice(&name, index);
-            let inode = &world.inodes[index];
-            entries.push(Entry {
-                name: OsString::from(name),
-                folder: FolderId(0),
-                key: FileKey { dev: 1, ino: inode.number },
-                size: inode.bytes.len() as u64,
-                refusal: None,
-            });
+        for (at, folder) in folders.iter().enumerate() {
+            let world = if at == 0 { self.world() } else { self.call() };
+            let Some(place) = world.places.of(folder.id) else { continue };
+            let names: Vec<String> = world.names(place).keys().cloned().collect();
+            drop(world);
+            for name in names {
+                let mut world = self.call();
+                let Some(index) = world.names(place).get(&name).copied() else { continue };
+                world.notice(place, &name, index);
+                let inode = &world.inodes[index];
+                entries.push(Entry {
+                    name: OsString::from(name),
+                    folder: folder.id,
+                    key: FileKey { dev: inode.dev, ino: inode.number },
+                    size: inode.bytes.len() as u64,
+                    refusal: inode.refusal,
+                });
+            }
         }
-        let folder = Folder { id: FolderId(0), family: agent::family(), former: false };
-        Ok(Listing { folders: vec![folder], entries })
+        Ok(Listing { folders, entries })
     }
 
-    fn leave(&mut self, _: FolderId) {}
+    fn leave(&mut self, folder: FolderId) {
+        self.world().places.leave(folder);
+    }
 
-    fn open(&mut self, _: FolderId, name: &OsStr) -> io::Result<SimFile> {
+    fn open(&mut self, folder: FolderId, name: &OsStr) -> io::Result<SimFile> {
         let mut world = self.call();
         let name = name.to_str().unwrap();
-        let Some(index) = world.dir.get(name).copied() else {
+        let place = world.places.of(folder);
+        let Some(index) = place.and_then(|place| world.names(place).get(name).copied()) else {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
+        if let Some(why) = world.inodes[index].refusal {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why.to_string()));
+        }
         if world.denied.contains(name) {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
@@ -246,7 +293,7 @@ impl DiskFile for SimFile {
         world.touch(self.index);
         let inode = &world.inodes[self.index];
         Ok(Stat {
-            key: FileKey { dev: 1, ino: inode.number },
+            key: FileKey { dev: inode.dev, ino: inode.number },
             size: inode.bytes.len() as u64,
             links: inode.links,
         })
@@ -288,16 +335,27 @@ impl DiskFile for SimFile {
 
 impl World {
     /// The follower sees the name: from now on it must account for what is there.
-    fn notice(&mut self, name: &str, index: usize) {
+    fn notice(&mut self, place: usize, name: &str, index: usize) {
         let inode = &self.inodes[index];
         let (Some(story), size) = (inode.story, inode.bytes.len()) else { return };
-        let copied = inode.copied;
-        let beside = name.strip_suffix(".gz").is_some_and(|plain| self.dir.contains_key(plain));
+        let (copied, refused) = (inode.copied, inode.refusal.is_some());
+        let plain = name.strip_suffix(".gz");
+        let beside = plain.is_some_and(|plain| {
+            let plain = self.names(place).get(plain);
+            plain.is_some_and(|plain| self.inodes[*plain].refusal.is_none())
+        });
         let story = &mut self.stories[story];
         story.names.insert(name.to_owned());
+        if refused {
+            (story.seen, story.stranded) = (true, false);
+            story.refused.insert(name.to_owned());
+            self.refused.insert(name.to_owned());
+            return;
+        }
         if size == 0 || beside {
             return;
         }
+        (story.seen, story.stranded) = (true, false);
         story.relisted = true;
         // What is written later is known only to who has opened it.
         story.need = story.need.max(Need::UpTo(copied.unwrap_or(size)));
@@ -306,8 +364,15 @@ impl World {
     /// What a watch reports, in order; or nothing of it, if events were lost.
     pub fn hear(&mut self, lost: bool) -> Notices {
         let heard = std::mem::take(&mut self.heard);
+        let changed = std::mem::take(&mut self.places.altered);
+        let elsewhere = self.places.watch();
         if lost {
-            return Notices { lost, ..Notices::default() };
+            return Notices { lost, changed, ..Notices::default() };
+        }
+        if elsewhere {
+            // Of a directory that is no longer watched, and perhaps not read.
+            self.reported.clear();
+            return Notices { events: heard, lost: true, changed };
         }
         for notice in &heard {
             let Notice::Appeared(name) = notice else {
@@ -323,7 +388,7 @@ impl World {
                 story.told |= backup && again;
             }
         }
-        Notices { events: heard, lost, ..Notices::default() }
+        Notices { events: heard, lost, changed }
     }
 
     /// The follower learns from a descriptor that there are bytes.

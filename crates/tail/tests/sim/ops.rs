@@ -1,9 +1,13 @@
 //! What happens to the files: one or two apiservers with lumberjack, logrotate, administrators.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use auditseal_tail::Notice;
 
+use super::owners::Which;
+use super::places::{There, To};
+use super::swaps;
 use super::{Inode, Story, World};
 
 pub const LIVE: &str = "audit.log";
@@ -53,6 +57,20 @@ pub enum Op {
     Strangers,
     /// Time passes.
     Wait(u32),
+    /// The operator's path comes to lead elsewhere, and whether the reports until then were read.
+    Repoint(To, bool),
+    /// In a directory that it led to before.
+    There(u8, There),
+    /// A file is renamed over another.
+    Replace(Which, swaps::Copy),
+    /// A backup of a line of this length that isn't opened.
+    Foreign(u16),
+    /// A file isn't opened any more.
+    Estrange(Which),
+    /// They are all opened again.
+    Own,
+    /// So many backups at once, each tenth of them compressed.
+    Many(u16),
 }
 
 /// An apiserver's open file.
@@ -121,6 +139,7 @@ impl World {
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
+            Op::Strangers if self.places.is_nowhere() => {}
             Op::Strangers => {
                 for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
                     if !self.dir.contains_key(name) {
@@ -131,6 +150,34 @@ impl World {
                 }
             }
             Op::Wait(ms) => self.clock += u64::from(ms),
+            Op::Repoint(to, heard) => self.repoint(to, heard),
+            Op::There(place, what) => self.there(place, what),
+            Op::Replace(which, copy) => self.replace(which, copy),
+            Op::Foreign(length) => self.foreign(length),
+            Op::Estrange(which) => self.estrange(which),
+            Op::Own => self.own(),
+            Op::Many(count) => self.many(count),
+        }
+    }
+
+    /// Backups that were there before.
+    fn many(&mut self, count: u16) {
+        for n in 0..count {
+            if self.places.is_nowhere() {
+                return;
+            }
+            self.stamp += 10;
+            self.stamps.insert(self.stamp);
+            let bytes: Vec<u8> = (0..=n % 3).flat_map(|_| self.line(n % 70, true)).collect();
+            let story = self.story();
+            let index = self.inode(Some(story));
+            self.stories[story].bytes.clone_from(&bytes);
+            let packed = n % 10 == 3;
+            self.inodes[index].copied = packed.then_some(bytes.len());
+            self.inodes[index].bytes = if packed { pack(&bytes) } else { bytes };
+            let suffix = if packed { ".gz" } else { "" };
+            let name = format!("{}{suffix}", stamped(self.stamp));
+            self.link(&name, index);
         }
     }
 
@@ -145,28 +192,32 @@ impl World {
 
     /// A file with the smallest inode number that is free: reuse is the rule here.
     pub fn inode(&mut self, story: Option<usize>) -> usize {
-        let used: Vec<u64> = self
+        let dev = self.places.dev();
+        let used: BTreeSet<u64> = self
             .inodes
             .iter()
             .enumerate()
             .filter(|(index, inode)| {
-                inode.links > 0
-                    || inode.opens > 0
-                    || self.first.index == Some(*index)
-                    || self.second.index == Some(*index)
+                inode.dev == dev
+                    && (inode.links > 0
+                        || inode.opens > 0
+                        || self.first.index == Some(*index)
+                        || self.second.index == Some(*index))
             })
             .map(|(_, inode)| inode.number)
             .collect();
         let number = (1..).find(|number| !used.contains(number)).unwrap();
         // A live file that was listed, then deleted and made anew with its inode number before it
         // could be opened: nothing that the disk tells differs.
-        let twins = self.inodes.iter().filter(|old| old.number == number && old.deleted);
+        let twins =
+            self.inodes.iter().filter(|old| (old.dev, old.number) == (dev, number) && old.deleted);
         for story in twins.filter_map(|old| old.story) {
             let story = &mut self.stories[story];
             story.overwritten |= !story.read;
         }
         let renamed = self.clock;
         self.inodes.push(Inode {
+            dev,
             number,
             bytes: Vec::new(),
             links: 0,
@@ -175,6 +226,7 @@ impl World {
             copied: None,
             renamed,
             deleted: false,
+            refusal: None,
         });
         self.inodes.len() - 1
     }
@@ -191,7 +243,9 @@ impl World {
         self.inodes[index].links += 1;
         self.inodes[index].renamed = self.clock;
         self.dir.insert(name.to_owned(), index);
-        self.heard.push(Notice::Appeared(name.into()));
+        if self.places.reports() {
+            self.heard.push(Notice::Appeared(name.into()));
+        }
         // What the file held before it was cut is lost under its later names, too.
         let mut story = self.inodes[index].story;
         while let Some(index) = story {
@@ -200,7 +254,7 @@ impl World {
         }
     }
 
-    fn delete_oldest(&mut self) {
+    pub fn delete_oldest(&mut self) {
         if let Some(name) = self.backups(|_| true).first().cloned() {
             self.delete(&name);
             self.delete(&format!("{name}.gz"));
@@ -208,7 +262,7 @@ impl World {
     }
 
     pub fn delete(&mut self, name: &str) {
-        if self.dir.contains_key(name) {
+        if self.dir.contains_key(name) && self.places.reports() {
             self.heard.push(Notice::Removed(name.into()));
         }
         self.unlink(name);
@@ -216,6 +270,9 @@ impl World {
 
     fn unlink(&mut self, name: &str) {
         if let Some(index) = self.dir.remove(name) {
+            if let Some(story) = self.inodes[index].story.filter(|_| self.places.is_unknown()) {
+                self.stories[story].stranded |= !self.stories[story].seen;
+            }
             self.inodes[index].links -= 1;
             self.destroyed = true;
         }
@@ -230,8 +287,18 @@ impl World {
     }
 
     fn write(&mut self, second: bool, bytes: &[u8]) {
+        // An apiserver whose file isn't the path's any more doesn't go on for ever.
+        let elsewhere = |index| self.dir.get(LIVE).is_some_and(|live| *live != index);
+        let late = |index: usize| self.clock - self.inodes[index].renamed > LINGER / 2;
+        if !second && self.first.index.is_some_and(|index| elsewhere(index) && late(index)) {
+            self.first = Writer::default();
+        }
         if !second && self.first.index.is_none() {
             self.create();
+        }
+        let writer = if second { &self.second } else { &self.first };
+        if let Some(index) = writer.index {
+            self.complete(index);
         }
         let writer = if second { &mut self.second } else { &mut self.first };
         let Some(index) = writer.index else { return };
@@ -253,11 +320,11 @@ impl World {
         }
         if let Some(story) = inode.story {
             self.stories[story].bytes.clone_from(&inode.bytes);
-            self.stories[story].late |= self.dir.get(LIVE) != Some(&index);
+            self.stories[story].late |= !self.is_live(index);
         }
     }
 
-    fn rename(&mut self, again: bool) -> bool {
+    pub fn rename(&mut self, again: bool) -> bool {
         let Some(index) = self.dir.get(LIVE).copied() else { return false };
         // Lumberjack rotates for a line that no longer fits: never an empty file.
         if self.inodes[index].bytes.is_empty() {
@@ -305,6 +372,9 @@ impl World {
             self.first.index = self.dir.get(LIVE).copied();
             return;
         }
+        if self.places.is_nowhere() {
+            return;
+        }
         let story = self.story();
         let index = self.inode(Some(story));
         self.link(LIVE, index);
@@ -313,7 +383,7 @@ impl World {
     }
 
     /// Backups, oldest name first.
-    fn backups(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    pub fn backups(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         self.dir
             .keys()
             .filter(|name| name.starts_with("audit-2") && wanted(name))
@@ -321,10 +391,12 @@ impl World {
             .collect()
     }
 
-    fn gzip(&mut self, step: u8) {
-        let Some(plain) = self.backups(|name| !name.ends_with(".gz")).first().cloned() else {
-            return;
-        };
+    pub fn gzip(&mut self, step: u8) {
+        let plain = |name: &str| !name.ends_with(".gz");
+        let mut plain = self.backups(plain).into_iter();
+        // Not of a stranger's file.
+        let ours = |name: &String| self.inodes[self.dir[name]].refusal.is_none();
+        let Some(plain) = plain.find(ours) else { return };
         let name = format!("{plain}.gz");
         let source = self.dir[&plain];
         let index = match self.dir.get(&name) {
@@ -366,7 +438,8 @@ impl World {
                 let late = inode.copied != Some(copied) || inode.story != story;
                 if let Some(story) = story {
                     let waited = self.clock - self.inodes[source].renamed > LINGER;
-                    self.stories[story].stale |= late && waited;
+                    let mirrored = self.stories[story].mirrored;
+                    self.stories[story].stale |= (late && waited) || mirrored;
                 }
                 self.delete(&plain);
                 self.destroyed = destroyed || late;

@@ -3,7 +3,7 @@
 use auditseal_tail::{FileId, Gap, GapReason};
 
 use super::agent::{Agent, Archived};
-use super::{Need, Story};
+use super::{Need, Story, World};
 
 /// What a history may contain that loosens the check.
 #[derive(Debug, Default, Clone, Copy)]
@@ -36,7 +36,11 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         let Some(story) = story else {
             panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
         };
-        owners[story].push(*file);
+        // Several files may begin so: each is one of them.
+        let twins = world.stories[story].twins.iter().copied();
+        let twins = twins.filter(|twin| holds(&world.stories[*twin]));
+        let story = [story].into_iter().chain(twins).min_by_key(|twin| owners[*twin].len());
+        owners[story.unwrap_or_default()].push(*file);
     }
     let confused = confused(agent, &world.stories);
     for (index, story) in world.stories.iter().enumerate() {
@@ -50,7 +54,8 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         let copied = story.late || story.names.iter().any(|name| name.starts_with("audit.log."));
         // Nor one that turns up long after the file was let go of. Nothing proves then that it holds
         // only what was taken, and what isn't proved to be taken is taken: twice, not never.
-        let excused = headless || story.stale || (copied && agent.crashes > 0);
+        // Nor, after a restart, a shorter copy of it that is still being made.
+        let excused = headless || story.stale || ((copied || story.shortened) && agent.crashes > 0);
         assert!(
             of.len() <= 1 || excused,
             "story {index} taken {} times: {:?}",
@@ -72,9 +77,10 @@ pub fn check(agent: &Agent, allowed: Allowed) {
             previous = world.stories[at].previous;
         }
         let cut_before = previous.is_some_and(|story| gapped(agent, &world.stories[story]));
-        check_story(agent, index, story, best, Some(index) == live, cut_before, confused);
+        check_story(agent, index, &world.stories, best, Some(index) == live, cut_before, confused);
+        check_refused(agent, story, best.map_or(0, |(_, archived)| archived.bytes.len()));
     }
-    check_gaps(agent, &world.stories, world.destroyed);
+    check_gaps(agent, &world);
     if !allowed.unruly {
         check_unseen(agent, &world.stories, &owners);
     }
@@ -99,12 +105,13 @@ pub fn check(agent: &Agent, allowed: Allowed) {
 fn check_story(
     agent: &Agent,
     index: usize,
-    story: &Story,
+    stories: &[Story],
     best: Option<(&FileId, &Archived)>,
     live: bool,
     cut_before: bool,
     confused: bool,
 ) {
+    let story = &stories[index];
     let whole = story.bytes.len();
     // An unfinished line of the live file is waited for.
     let ready = if live { lines(&story.bytes) } else { whole };
@@ -122,11 +129,17 @@ fn check_story(
         Need::All => ready,
     };
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
+    // What it has in common with another file may stand under that one's identity.
+    let taken = if story.twins.is_empty() { taken } else { taken.max(common(agent, story)) };
     let owned_up = (cut_before && taken == 0)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
         || (taken == 0 && gapped(agent, story))
+        || (story.is_swapped() && parted(agent, story))
         || (story.need == Need::Nothing && confused);
-    let vanished = story.cursor && !story.relisted;
+    let found = |twin: &usize| stories[*twin].relisted;
+    // The cursor of a file that begins so may be another one's.
+    let own = story.twins.is_empty() || (best.is_some() && !story.twins.iter().any(found));
+    let vanished = story.cursor && !story.relisted && own;
     assert!(
         (taken >= need && !vanished) || owned_up,
         "story {index} {:?} ({whole} bytes, truncated: {}): {taken} of {need} bytes taken, and no \
@@ -141,6 +154,35 @@ fn check_story(
         && taken == whole
     {
         assert!(archived.final_, "{file:?} is over, all of it is taken, and it isn't final");
+    }
+}
+
+/// Whether a gap says that a file of this name is gone, of which nothing was read.
+fn parted(agent: &Agent, story: &Story) -> bool {
+    agent.archive.nameless.iter().any(|gap| {
+        gap.reason != GapReason::Unseen && story.names.contains(gap.name.to_str().unwrap())
+    })
+}
+
+/// How much of the story's beginning is archived, of whichever file.
+fn common(agent: &Agent, story: &Story) -> usize {
+    let alike = |archived: &Archived| {
+        let both = archived.bytes.iter().zip(&story.bytes).enumerate();
+        let lost = |at: usize| archived.holes.iter().any(|hole| hole.contains(&at));
+        both.take_while(|(at, (a, b))| a == b || lost(*at)).count()
+    };
+    agent.archive.files.values().map(alike).max().unwrap_or(0)
+}
+
+/// What a listing showed and wasn't opened is said not to be archived, by each of its names; or it
+/// was opened after all, and all of it is.
+fn check_refused(agent: &Agent, story: &Story, taken: usize) {
+    if taken == story.bytes.len() {
+        return;
+    }
+    for name in &story.refused {
+        let says = |gap: &Gap| gap.reason == GapReason::Refused && gap.name == name.as_str();
+        assert!(agent.archive.nameless.iter().any(says), "{name} isn't opened, and no gap says so");
     }
 }
 
@@ -172,10 +214,22 @@ fn confused(agent: &Agent, stories: &[Story]) -> bool {
 }
 
 /// No gap is claimed for what isn't lost.
-fn check_gaps(agent: &Agent, stories: &[Story], destroyed: bool) {
-    let archive = &agent.archive;
+fn check_gaps(agent: &Agent, world: &World) {
+    let (archive, stories, destroyed) = (&agent.archive, &world.stories, world.destroyed);
     let gaps = archive.files.values().flat_map(|archived| &archived.gaps).chain(&archive.nameless);
     for gap in gaps {
+        if gap.reason == GapReason::Refused {
+            let refused = gap.name.to_str().is_some_and(|name| world.refused.contains(name));
+            assert!(refused, "it was never refused, yet: {gap:?}");
+            continue;
+        }
+        // Where a copy is renamed over a backup that nobody has read, nobody can tell whether what
+        // was there before was the same.
+        let name = gap.name.to_str().unwrap_or_default();
+        let unread = matches!(gap.reason, GapReason::Replaced | GapReason::DeletedBeforeRead);
+        if unread && gap.file.is_none() && world.swapped.contains(name) {
+            continue;
+        }
         // A live file that was listed, then renamed and compressed before it could be opened, is
         // no longer known for the same: an alarm too many, which is better than one too few.
         let live = gap.file.is_none() && gap.name == super::ops::LIVE;
@@ -212,9 +266,10 @@ fn check_unseen(agent: &Agent, stories: &[Story], owners: &[Vec<FileId>]) {
     let confused = confused(agent, stories);
     let owned_up = agent.archive.nameless.iter().any(|gap| gap.reason == GapReason::Unseen);
     for (index, story) in stories.iter().enumerate().skip(first) {
-        let silent = owners[index].is_empty() && lines(&story.bytes) > 0;
+        let unknown = story.stranded || story.foreign || unknowable(story);
+        let silent = owners[index].is_empty() && lines(&story.bytes) > 0 && !unknown;
         assert!(
-            !silent || owned_up || gapped(agent, story) || confused || unknowable(story),
+            !silent || owned_up || gapped(agent, story) || confused,
             "story {index} {:?} is missing, and nothing says so",
             story.names
         );

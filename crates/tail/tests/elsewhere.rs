@@ -1,0 +1,78 @@
+//! What is reported and what lies in the directories, where the path led elsewhere, or where what
+//! got a log's name is a stranger's.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod sim;
+
+use auditseal_tail::{GapReason, Settings};
+use sim::SimDisk;
+use sim::agent::Agent;
+use sim::desk::BIG;
+use sim::ops::Op::*;
+use sim::owners::Which;
+use sim::places::To;
+use sim::swaps::Copy::Longer;
+
+/// A node with a watch whose live file, of one line, is archived.
+fn begun() -> Agent {
+    let mut agent = Agent::new(SimDisk::new([]), Settings::default());
+    agent.ops([Append(1, 0)]);
+    agent.settle();
+    assert_eq!(agent.texts().len(), 1);
+    agent
+}
+
+/// A file with a backup's name is reported, listed and refused: that is the one gap it has. It isn't
+/// deleted, though nothing of that name is known.
+#[test]
+fn a_refused_file_that_is_reported_is_not_said_to_be_deleted() {
+    let mut agent = begun();
+    agent.ops([Foreign(0)]);
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::Refused)]);
+    agent.ops([Own]);
+    agent.settle();
+    assert_eq!(agent.texts().len(), 2, "made acceptable, it is archived");
+}
+
+/// The log is rotated right before the path leads elsewhere: the report comes, and the file lies in
+/// a directory that the path doesn't lead to any more.
+#[test]
+fn a_report_from_before_the_path_led_elsewhere_is_of_a_file_that_is_there() {
+    for compressed in [false, true] {
+        let mut agent = begun();
+        agent.ops([Rotate, Append(1, 0), Rotate, Append(1, 0)]);
+        if compressed {
+            agent.ops([Gzip, Gzip]);
+        }
+        agent.ops([Repoint(To::Fresh, true), Create, Append(1, 0)]);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps()), (4, vec![]), "compressed: {compressed}");
+    }
+}
+
+/// Reports are lost while every file of the directory is rotated away, one of them unseen. That a
+/// file lies where the path led before says nothing of what was here.
+#[test]
+fn a_file_left_behind_hides_no_loss_where_the_path_leads_now() {
+    let mut agent = begun();
+    agent.ops([Partial(0), Repoint(To::Fresh, true), Create, Restart, Append(1, 0)]);
+    agent.settle();
+    agent.ops([Rotate, Append(1, 0), Rotate, Append(1, 0), DeleteOldest, DeleteOldest]);
+    agent.look_after(true, BIG);
+    agent.settle();
+    assert_eq!(agent.gaps(), [(None, None, GapReason::Unseen)]);
+}
+
+/// A mirror renamed a longer copy over the log, and the old file is held for late lines. A backup
+/// that comes and goes is another file: the old one has no name that it could lose.
+#[test]
+fn a_file_that_was_renamed_over_is_not_taken_for_a_backup_that_comes_and_goes() {
+    let mut agent = begun();
+    agent.ops([Replace(Which::Live, Longer(1))]);
+    agent.settle();
+    agent.ops([Foreign(0), DeleteOldest]);
+    agent.settle();
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::DeletedBeforeRead)]);
+}
