@@ -282,6 +282,27 @@ fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
     assert_eq!(texts[0], "file 0\n");
 }
 
+/// Whatever waits, and however little is sealed: deleted right after a look, it isn't lost.
+#[test]
+fn a_new_live_file_is_held_though_backups_wait_for_descriptors() {
+    let limits = Limits { open: 2, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..Settings::default() });
+    for n in 1..6 {
+        agent.file(&stamped(n), format!("file {n}\n").as_bytes());
+    }
+    agent.put(b"live\n");
+    agent.look(0);
+    agent.ops([Op::Rotate]);
+    agent.put(b"next\n");
+    agent.look(0);
+    let backlog = agent.follower.backlog();
+    assert_eq!((backlog.open, backlog.waiting), (3, 4));
+    agent.ops([Op::UnlinkLive]);
+    agent.settle();
+    assert_eq!(agent.texts().last().map(String::as_str), Some("next\n"));
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn a_file_that_vanishes_unopened_is_a_gap_without_identity() {
     let mut agent = Agent::plain();
@@ -293,6 +314,23 @@ fn a_file_that_vanishes_unopened_is_a_gap_without_identity() {
     agent.unlink(&stamped(1));
     agent.settle();
     assert_eq!(agent.gaps(), [(Some(0), Some(11), GapReason::DeletedBeforeRead)]);
+}
+
+#[test]
+fn a_file_that_got_a_lost_ones_inode_is_another() {
+    for after in [&b"another\n"[..], b"another, and longer\n"] {
+        let mut agent = Agent::plain();
+        agent.file(&stamped(1), b"never seen\n");
+        agent.disk.world().denied.insert(stamped(1));
+        agent.look(BIG);
+        agent.unlink(&stamped(1));
+        agent.file(&stamped(2), after);
+        let numbers: Vec<u64> = agent.disk.world().inodes.iter().map(|i| i.number).collect();
+        assert_eq!(numbers, [1, 1], "the disk gives the number again");
+        agent.settle();
+        assert_eq!(agent.texts().concat().as_bytes(), after);
+        assert_eq!(agent.gaps(), [(Some(0), Some(11), GapReason::DeletedBeforeRead)]);
+    }
 }
 
 #[test]
@@ -507,6 +545,23 @@ fn views_with_a_file_in_common_leave_no_gap() {
     }
 }
 
+/// Nothing is archived yet, and of what was there only a compressed copy is left.
+#[test]
+fn a_compressed_copy_of_what_was_there_is_in_common() {
+    let mut agent = Agent::plain();
+    agent.follower.noticed(appeared(&[]));
+    agent.put(b"one\n");
+    agent.look(0);
+    agent.ops([Op::Rotate, Op::Gzip]);
+    agent.put(b"two\n");
+    agent.follower.noticed(lost());
+    agent.once();
+    agent.follower.noticed(appeared(&[]));
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "two\n"]);
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn the_first_run_of_all_knows_of_nothing_missing() {
     let mut agent = Agent::plain();
@@ -562,4 +617,66 @@ fn many_damaged_copies_are_not_waited_for_together() {
 
 fn hash(n: u32) -> u64 {
     u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(n).pow(3)
+}
+
+/// Gives a file another name, which nobody reports.
+fn rename(agent: &Agent, from: &str, to: &str) {
+    let mut world = agent.disk.world();
+    let index = world.dir.remove(from).unwrap();
+    world.dir.insert(to.to_owned(), index);
+}
+
+#[test]
+fn what_may_lie_under_a_strange_name_is_unrecognised() {
+    // Begun, and renamed while nobody ran; and never opened.
+    let mut begun = Agent::plain();
+    begun.put(b"one\ntwo\n");
+    begun.look(5);
+    begun.commit();
+    rename(&begun, "audit.log", "audit.log.old");
+    begun.crash();
+    let mut unread = Agent::plain();
+    unread.file(&stamped(1), b"never seen\n");
+    unread.disk.world().denied.insert(stamped(1));
+    unread.look(BIG);
+    rename(&unread, &stamped(1), &format!("{}.bak", stamped(1)));
+    for (agent, start, end, name) in [
+        (&mut begun, 4, None, "audit.log.old".to_owned()),
+        (&mut unread, 0, Some(11), format!("{}.bak", stamped(1))),
+    ] {
+        agent.put(b"live\n");
+        let mut strangers = Vec::new();
+        for _ in 0..10 {
+            strangers.extend(agent.look(BIG).strangers);
+            agent.commit();
+            agent.wait(20_000);
+        }
+        agent.settle();
+        let gap = (Some(start), end, GapReason::Unrecognised);
+        assert!(agent.gaps().contains(&gap), "{name}: {:?}", agent.gaps());
+        assert_eq!(strangers, [OsStr::new(&name)], "it is named once");
+        let reason = GapReason::DeletedBeforeRead;
+        assert!(agent.gaps().iter().all(|gap| gap.2 != reason), "{:?}", agent.gaps());
+    }
+}
+
+#[test]
+fn bytes_that_can_be_read_again_in_time_are_no_gap() {
+    let mut agent = Agent::plain();
+    let line = [&[b'z'; 999][..], b"\n"].concat();
+    agent.file(&stamped(1), &line.repeat(20));
+    let index = agent.disk.world().dir[&stamped(1)];
+    agent.disk.world().bad.insert(index, (8_192, 20_000));
+    agent.wait(10_000);
+    for _ in 0..6 {
+        agent.once();
+        agent.wait(LINGER / 10);
+    }
+    assert!(agent.texts().concat().len() <= 8_192);
+    agent.disk.world().bad.clear();
+    agent.settle();
+    agent.wait(LINGER / 10);
+    agent.settle();
+    assert_eq!(agent.texts().concat().len(), 20_000);
+    assert_eq!(agent.gaps(), []);
 }
