@@ -69,6 +69,21 @@ fn an_unterminated_rest_that_is_finished_in_time_is_one_line() {
     assert!(agent.archived()[0].final_ && agent.texts()[0].ends_with("}\n"));
 }
 
+/// A look may take minutes on a disk that hangs. What happens at its end, isn't long over by then.
+#[test]
+fn a_file_that_was_renamed_amid_a_long_look_lingers_from_its_end_on() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\nhal");
+    agent.settle();
+    agent.disk.world().script.extend([(0, Op::Wait(2 * LINGER as u32)), (0, Op::Rotate)]);
+    agent.once();
+    agent.once();
+    assert_eq!(agent.texts(), ["one\n"], "an overlapping apiserver may finish the line");
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\nhal"]);
+}
+
 #[test]
 fn a_late_append_to_a_backup_follows_its_final_take() {
     let mut agent = Agent::plain();

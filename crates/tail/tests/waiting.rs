@@ -131,6 +131,21 @@ fn something_is_left_while_files_wait_for_descriptors() {
     assert_eq!(agent.texts().len(), 9);
 }
 
+#[test]
+fn what_waits_and_what_is_open_are_counted_once() {
+    let limits = Limits { open: 2, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..Settings::default() });
+    for n in 1..6 {
+        agent.file(&stamped(n), format!("file {n}\n").as_bytes());
+    }
+    for look in 0..3 {
+        agent.look(0);
+        let backlog = agent.follower.backlog();
+        let counted = (backlog.bytes, backlog.files, backlog.open, backlog.waiting);
+        assert_eq!(counted, (35, 5, 2, 3), "look {look}");
+    }
+}
+
 /// A large file that is known is decoded up to where it was taken, over several looks: others are
 /// not to wait for it.
 #[test]
