@@ -593,6 +593,27 @@ fn files_begun_at_a_time_are_bounded() {
     assert_eq!(agent.texts().iter().filter(|text| text.ends_with("half")).count(), 300);
 }
 
+/// Deleted live files are written to until there is a new one, and quiet: they are waited for however
+/// many there are, so further ones aren't begun.
+#[test]
+fn new_files_wait_until_some_of_those_begun_are_final() {
+    let mut agent = Agent::plain();
+    for n in 0..150 {
+        agent.ops([Op::UnlinkLive]);
+        agent.put(format!("whole {n}\nhalf").as_bytes());
+        agent.once();
+        assert!(agent.follower.cursors().len() <= 112, "{}", agent.follower.cursors().len());
+    }
+    assert_eq!(agent.follower.cursors().len(), 112);
+    for _ in 0..3 {
+        agent.wait(LINGER + 1);
+        agent.settle();
+    }
+    assert_eq!(agent.texts().len(), 150);
+    assert_eq!(agent.texts().iter().filter(|text| text.ends_with("half")).count(), 149);
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn many_damaged_copies_are_not_waited_for_together() {
     let mut agent = Agent::plain();
