@@ -260,6 +260,51 @@ fn lingering_files_are_let_go_before_unread_ones_are_given_up() {
 }
 
 #[test]
+fn a_lingering_file_is_let_go_before_an_older_unread_one() {
+    let mut agent = Agent::with(Settings { max_unlinked_bytes: 25, ..Settings::default() });
+    agent.file(&stamped(1), b"file 1 has 20 bytes\n");
+    agent.file(&stamped(2), b"file 2 has 20 bytes\n");
+    agent.disk.world().denied.insert(stamped(1));
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 2 has 20 bytes\n"]);
+    agent.disk.world().denied.clear();
+    agent.look(0);
+    agent.ops([Op::DeleteOldest, Op::DeleteOldest]);
+    agent.look(0);
+    assert_eq!(agent.follower.backlog().unlinked_bytes, 20);
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 1 has 20 bytes\n", "file 2 has 20 bytes\n"]);
+    assert_eq!(agent.gaps(), []);
+}
+
+#[test]
+fn a_begun_file_that_waits_for_a_descriptor_is_not_lost() {
+    let mut agent = Agent::plain();
+    // What was there before, and tells that nothing is missing.
+    agent.file(&stamped(1), b"archived\n");
+    agent.settle();
+    agent.put(b"one\ntwo\n");
+    agent.look(5);
+    agent.commit();
+    assert_eq!(agent.texts(), ["archived\n", "one\n"]);
+    agent.ops([Op::Rotate]);
+    for n in 2..7 {
+        agent.file(&stamped(n), format!("older {n}\n").as_bytes());
+    }
+    agent.settings.limits.open = 2;
+    agent.crash();
+    // Nothing is sealed, so no descriptor gets free.
+    for _ in 0..10 {
+        agent.look(0);
+        agent.wait(1_000);
+    }
+    assert!(agent.follower.backlog().waiting > 0);
+    agent.settle();
+    assert!(agent.texts().contains(&"one\ntwo\n".to_owned()), "{:?}", agent.texts());
+    assert_eq!((agent.texts().len(), agent.gaps()), (7, vec![]));
+}
+
+#[test]
 fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
     let mut agent = Agent::with(Settings {
         limits: Limits { open: 2, ..Limits::default() },
