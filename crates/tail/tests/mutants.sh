@@ -224,8 +224,8 @@ mutate "any number is a stamped file's first" age.rs \
     'first.0 <= 1' 'true'
 
 # --- the real disk
-mutate "what is opened isn't judged again" fs/folder.rs \
-    'judge(&fstat(&file)?)?' '()'
+mutate "what is opened isn't judged" fs/folder.rs \
+    'owners.refuse(found, &folder, live).map_or(Ok(()), |why| Err(refused(why)))' 'Ok(())'
 mutate "anybody's second name is read" fs/owners.rs \
     '@@!alone || !lent@@).then_some' '!alone'
 mutate "a folder is never left" fs/disk.rs \
