@@ -81,6 +81,22 @@ fn long_lines_in_gzip_files_are_taken_whole() {
     assert!(agent.archived()[0].final_);
 }
 
+/// Renamed and compressed between two looks: of the plain file no listing shows the new name.
+#[test]
+fn a_compressed_copy_tells_the_name_of_a_file_that_vanished() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.settle();
+    agent.ops([Op::Rotate, Op::Gzip]);
+    agent.put(b"two\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "two\n"]);
+    assert!(agent.archived()[0].final_, "nobody writes to it any more: it was rotated");
+    let name = agent.archived()[0].last.as_ref().unwrap().name.clone();
+    assert_eq!(name.to_str(), Some(&*format!("{}.gz", stamped(5_010))));
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn gzip_members_follow_each_other() {
     let mut agent = Agent::plain();
@@ -134,6 +150,32 @@ fn a_gzip_that_grows_after_all_is_taken_to_its_end() {
     agent.settle();
     assert_eq!(agent.texts(), [text]);
     assert!(agent.gaps().is_empty());
+}
+
+#[test]
+fn a_gzip_that_is_written_anew_while_it_is_read_is_another_file() {
+    let text = |word: &str| -> String {
+        let lines = (0..3000).map(|n| format!("{word} {n} {}\n", n * 7919 % 10_007));
+        std::iter::once("same\n".to_owned()).chain(lines).collect()
+    };
+    let (first, second) = (text("first"), text("the second"));
+    let mut agent = Agent::plain();
+    let name = format!("{}.gz", stamped(1));
+    agent.file(&name, &pack(first.as_bytes()));
+    agent.look(5_000);
+    agent.commit();
+    let taken = agent.texts()[0].clone();
+    assert!(first.starts_with(&taken) && taken.len() > 4_000 && taken.len() < first.len());
+    {
+        let mut world = agent.disk.world();
+        let index = world.dir[&name];
+        world.inodes[index].bytes = pack(second.as_bytes());
+    }
+    agent.settle();
+    agent.wait(LINGER);
+    agent.settle();
+    assert!(agent.texts() == [taken.clone(), second], "{} files", agent.texts().len());
+    assert_eq!(agent.gaps(), [(Some(taken.len() as u64), None, GapReason::Replaced)]);
 }
 
 #[test]

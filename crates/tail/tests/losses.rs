@@ -260,6 +260,51 @@ fn lingering_files_are_let_go_before_unread_ones_are_given_up() {
 }
 
 #[test]
+fn a_lingering_file_is_let_go_before_an_older_unread_one() {
+    let mut agent = Agent::with(Settings { max_unlinked_bytes: 25, ..Settings::default() });
+    agent.file(&stamped(1), b"file 1 has 20 bytes\n");
+    agent.file(&stamped(2), b"file 2 has 20 bytes\n");
+    agent.disk.world().denied.insert(stamped(1));
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 2 has 20 bytes\n"]);
+    agent.disk.world().denied.clear();
+    agent.look(0);
+    agent.ops([Op::DeleteOldest, Op::DeleteOldest]);
+    agent.look(0);
+    assert_eq!(agent.follower.backlog().unlinked_bytes, 20);
+    agent.settle();
+    assert_eq!(agent.texts(), ["file 1 has 20 bytes\n", "file 2 has 20 bytes\n"]);
+    assert_eq!(agent.gaps(), []);
+}
+
+#[test]
+fn a_begun_file_that_waits_for_a_descriptor_is_not_lost() {
+    let mut agent = Agent::plain();
+    // What was there before, and tells that nothing is missing.
+    agent.file(&stamped(1), b"archived\n");
+    agent.settle();
+    agent.put(b"one\ntwo\n");
+    agent.look(5);
+    agent.commit();
+    assert_eq!(agent.texts(), ["archived\n", "one\n"]);
+    agent.ops([Op::Rotate]);
+    for n in 2..7 {
+        agent.file(&stamped(n), format!("older {n}\n").as_bytes());
+    }
+    agent.settings.limits.open = 2;
+    agent.crash();
+    // Nothing is sealed, so no descriptor gets free.
+    for _ in 0..10 {
+        agent.look(0);
+        agent.wait(1_000);
+    }
+    assert!(agent.follower.backlog().waiting > 0);
+    agent.settle();
+    assert!(agent.texts().contains(&"one\ntwo\n".to_owned()), "{:?}", agent.texts());
+    assert_eq!((agent.texts().len(), agent.gaps()), (7, vec![]));
+}
+
+#[test]
 fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
     let mut agent = Agent::with(Settings {
         limits: Limits { open: 2, ..Limits::default() },
@@ -282,6 +327,27 @@ fn descriptors_have_a_limit_and_the_live_file_is_exempt() {
     assert_eq!(texts[0], "file 0\n");
 }
 
+/// Whatever waits, and however little is sealed: deleted right after a look, it isn't lost.
+#[test]
+fn a_new_live_file_is_held_though_backups_wait_for_descriptors() {
+    let limits = Limits { open: 2, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..Settings::default() });
+    for n in 1..6 {
+        agent.file(&stamped(n), format!("file {n}\n").as_bytes());
+    }
+    agent.put(b"live\n");
+    agent.look(0);
+    agent.ops([Op::Rotate]);
+    agent.put(b"next\n");
+    agent.look(0);
+    let backlog = agent.follower.backlog();
+    assert_eq!((backlog.open, backlog.waiting), (3, 4));
+    agent.ops([Op::UnlinkLive]);
+    agent.settle();
+    assert_eq!(agent.texts().last().map(String::as_str), Some("next\n"));
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn a_file_that_vanishes_unopened_is_a_gap_without_identity() {
     let mut agent = Agent::plain();
@@ -293,6 +359,23 @@ fn a_file_that_vanishes_unopened_is_a_gap_without_identity() {
     agent.unlink(&stamped(1));
     agent.settle();
     assert_eq!(agent.gaps(), [(Some(0), Some(11), GapReason::DeletedBeforeRead)]);
+}
+
+#[test]
+fn a_file_that_got_a_lost_ones_inode_is_another() {
+    for after in [&b"another\n"[..], b"another, and longer\n"] {
+        let mut agent = Agent::plain();
+        agent.file(&stamped(1), b"never seen\n");
+        agent.disk.world().denied.insert(stamped(1));
+        agent.look(BIG);
+        agent.unlink(&stamped(1));
+        agent.file(&stamped(2), after);
+        let numbers: Vec<u64> = agent.disk.world().inodes.iter().map(|i| i.number).collect();
+        assert_eq!(numbers, [1, 1], "the disk gives the number again");
+        agent.settle();
+        assert_eq!(agent.texts().concat().as_bytes(), after);
+        assert_eq!(agent.gaps(), [(Some(0), Some(11), GapReason::DeletedBeforeRead)]);
+    }
 }
 
 #[test]
@@ -507,6 +590,23 @@ fn views_with_a_file_in_common_leave_no_gap() {
     }
 }
 
+/// Nothing is archived yet, and of what was there only a compressed copy is left.
+#[test]
+fn a_compressed_copy_of_what_was_there_is_in_common() {
+    let mut agent = Agent::plain();
+    agent.follower.noticed(appeared(&[]));
+    agent.put(b"one\n");
+    agent.look(0);
+    agent.ops([Op::Rotate, Op::Gzip]);
+    agent.put(b"two\n");
+    agent.follower.noticed(lost());
+    agent.once();
+    agent.follower.noticed(appeared(&[]));
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "two\n"]);
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn the_first_run_of_all_knows_of_nothing_missing() {
     let mut agent = Agent::plain();
@@ -538,6 +638,27 @@ fn files_begun_at_a_time_are_bounded() {
     assert_eq!(agent.texts().iter().filter(|text| text.ends_with("half")).count(), 300);
 }
 
+/// Deleted live files are written to until there is a new one, and quiet: they are waited for however
+/// many there are, so further ones aren't begun.
+#[test]
+fn new_files_wait_until_some_of_those_begun_are_final() {
+    let mut agent = Agent::plain();
+    for n in 0..150 {
+        agent.ops([Op::UnlinkLive]);
+        agent.put(format!("whole {n}\nhalf").as_bytes());
+        agent.once();
+        assert!(agent.follower.cursors().len() <= 112, "{}", agent.follower.cursors().len());
+    }
+    assert_eq!(agent.follower.cursors().len(), 112);
+    for _ in 0..3 {
+        agent.wait(LINGER + 1);
+        agent.settle();
+    }
+    assert_eq!(agent.texts().len(), 150);
+    assert_eq!(agent.texts().iter().filter(|text| text.ends_with("half")).count(), 149);
+    assert_eq!(agent.gaps(), []);
+}
+
 #[test]
 fn many_damaged_copies_are_not_waited_for_together() {
     let mut agent = Agent::plain();
@@ -562,4 +683,66 @@ fn many_damaged_copies_are_not_waited_for_together() {
 
 fn hash(n: u32) -> u64 {
     u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(n).pow(3)
+}
+
+/// Gives a file another name, which nobody reports.
+fn rename(agent: &Agent, from: &str, to: &str) {
+    let mut world = agent.disk.world();
+    let index = world.dir.remove(from).unwrap();
+    world.dir.insert(to.to_owned(), index);
+}
+
+#[test]
+fn what_may_lie_under_a_strange_name_is_unrecognised() {
+    // Begun, and renamed while nobody ran; and never opened.
+    let mut begun = Agent::plain();
+    begun.put(b"one\ntwo\n");
+    begun.look(5);
+    begun.commit();
+    rename(&begun, "audit.log", "audit.log.old");
+    begun.crash();
+    let mut unread = Agent::plain();
+    unread.file(&stamped(1), b"never seen\n");
+    unread.disk.world().denied.insert(stamped(1));
+    unread.look(BIG);
+    rename(&unread, &stamped(1), &format!("{}.bak", stamped(1)));
+    for (agent, start, end, name) in [
+        (&mut begun, 4, None, "audit.log.old".to_owned()),
+        (&mut unread, 0, Some(11), format!("{}.bak", stamped(1))),
+    ] {
+        agent.put(b"live\n");
+        let mut strangers = Vec::new();
+        for _ in 0..10 {
+            strangers.extend(agent.look(BIG).strangers);
+            agent.commit();
+            agent.wait(20_000);
+        }
+        agent.settle();
+        let gap = (Some(start), end, GapReason::Unrecognised);
+        assert!(agent.gaps().contains(&gap), "{name}: {:?}", agent.gaps());
+        assert_eq!(strangers, [OsStr::new(&name)], "it is named once");
+        let reason = GapReason::DeletedBeforeRead;
+        assert!(agent.gaps().iter().all(|gap| gap.2 != reason), "{:?}", agent.gaps());
+    }
+}
+
+#[test]
+fn bytes_that_can_be_read_again_in_time_are_no_gap() {
+    let mut agent = Agent::plain();
+    let line = [&[b'z'; 999][..], b"\n"].concat();
+    agent.file(&stamped(1), &line.repeat(20));
+    let index = agent.disk.world().dir[&stamped(1)];
+    agent.disk.world().bad.insert(index, (8_192, 20_000));
+    agent.wait(10_000);
+    for _ in 0..6 {
+        agent.once();
+        agent.wait(LINGER / 10);
+    }
+    assert!(agent.texts().concat().len() <= 8_192);
+    agent.disk.world().bad.clear();
+    agent.settle();
+    agent.wait(LINGER / 10);
+    agent.settle();
+    assert_eq!(agent.texts().concat().len(), 20_000);
+    assert_eq!(agent.gaps(), []);
 }

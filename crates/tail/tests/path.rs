@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use auditseal_tail::fs::{Claims, FindError, Limits, LogPath, Owners, SourceDisk};
 use auditseal_tail::{
-    Disk, DiskFile as _, Family, FamilyError, FolderId, Listing, Notice, Refusal, Watcher,
+    Disk, DiskFile as _, Family, FamilyError, FolderId, Follower, History, Left, Listing, Notice,
+    Refusal, Settings, Watcher,
 };
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::{TempDir, tempdir};
@@ -96,6 +97,59 @@ fn a_directorys_link_that_is_pointed_elsewhere_is_followed_and_the_old_one_kept(
         assert!(disk.open(FolderId(1), OsStr::new("audit.log")).is_err());
         assert_eq!(why(&disk), None);
     }
+}
+
+/// With few descriptors, most of what a directory holds isn't opened yet when the path comes to
+/// lead elsewhere.
+#[test]
+fn a_former_directory_is_read_to_its_end_and_left() {
+    let dir = tempdir().unwrap();
+    let (link, one) = (dir.path().join("logs"), logs(dir.path(), "one"));
+    let two = logs(dir.path(), "two");
+    for n in 0..9 {
+        let name = format!("audit-2026-01-02T15-04-0{n}.000.log");
+        fs::write(one.join(name), format!("backup {n}\n")).unwrap();
+    }
+    fs::write(one.join("audit.log"), "last\nhalf").unwrap();
+    fs::write(two.join("audit.log"), "new\n").unwrap();
+    symlink(&one, &link).unwrap();
+    let mut settings = Settings::default();
+    settings.limits.open = 2;
+    let mut follower =
+        Follower::new(family("audit.log"), disk(&link), History::default(), settings);
+    let (mut taken, mut now) = (BTreeMap::new(), 0);
+    let mut settle = |follower: &mut Follower<SourceDisk>, now: u64| {
+        for _ in 0..100 {
+            let look = follower.look(now, 1 << 20);
+            assert!(look.gaps.is_empty() && look.problems.is_empty(), "{look:?}");
+            for take in &look.takes {
+                let mut bytes = vec![0; (take.end - take.start) as usize];
+                assert_eq!(take.content.read_at(take.start, &mut bytes).unwrap(), bytes.len());
+                let text: &mut String = taken.entry(take.file).or_default();
+                text.push_str(std::str::from_utf8(&bytes).unwrap());
+                follower.committed(&take.file, take.end);
+            }
+            if !look.more && look.left != Left::Sealing {
+                return taken.values().cloned().collect::<BTreeSet<_>>();
+            }
+        }
+        panic!("it always wants another look");
+    };
+    follower.look(now, 0);
+    point(&link, &two);
+    now += 20_000;
+    let mut expected: BTreeSet<_> = (0..9).map(|n| format!("backup {n}\n")).collect();
+    expected.extend(["last\n", "new\n"].map(String::from));
+    assert_eq!(settle(&mut follower, now), expected);
+    // Its live file may be written to, until it has been quiet for as long as any deleted one.
+    now += 140_000;
+    settle(&mut follower, now);
+    now += 140_000;
+    expected.remove("last\n");
+    expected.insert("last\nhalf".to_owned());
+    assert_eq!(settle(&mut follower, now), expected);
+    assert_eq!(follower.backlog().open, 1, "the live file's");
+    assert_eq!(follower.cursors().len(), 1, "and nothing else is waited for");
 }
 
 #[test]

@@ -160,6 +160,9 @@ fn a_link_to_itself_is_one_problem_and_hides_nothing() {
     let names: Vec<_> = look.refusals.iter().map(|(name, _)| name.to_str()).collect();
     assert_eq!(names, [Some("audit-2026-01-02T15-04-05.000.log")]);
     assert_eq!(look.takes.iter().map(read).collect::<Vec<_>>(), [b"one\n"]);
+    let gaps: Vec<_> = look.gaps.iter().map(|gap| (gap.name.to_str(), gap.reason)).collect();
+    assert_eq!(gaps, [(names[0], GapReason::Refused)], "what is behind it, nobody knows");
+    assert!(follower.look(20_000, 1 << 20).gaps.is_empty(), "once");
 }
 
 #[test]

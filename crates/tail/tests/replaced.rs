@@ -6,8 +6,9 @@
 mod sim;
 
 use auditseal_tail::GapReason;
+use sim::Op;
 use sim::agent::Agent;
-use sim::desk::drain;
+use sim::desk::{BIG, drain};
 use sim::ops::LINGER;
 
 /// Renames a new file with these bytes over the live one.
@@ -96,6 +97,58 @@ fn a_file_that_differs_is_another_one_and_a_gap_says_so() {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         assert_eq!(agent.texts(), [text(log), text(differs)]);
         assert_eq!(agent.gaps(), [(None, None, GapReason::Replaced)]);
+    }
+}
+
+/// An anchor covers what stands closely before it, so each place where something was taken is
+/// asked: asked at its end alone, a copy altered long before that would pass for the file.
+#[test]
+fn a_copy_that_was_altered_long_before_its_end_is_another_file() {
+    let mut agent = Agent::plain();
+    let mut log = b"first\n".to_vec();
+    agent.put(&log);
+    agent.settle();
+    for n in 0..10 {
+        let line = format!("{n} {}\n", "x".repeat(2_000));
+        agent.put(line.as_bytes());
+        agent.settle();
+        log.extend(line.bytes());
+    }
+    let mut altered = log.clone();
+    altered[3_000] = b'y';
+    altered.extend(b"more\n");
+    mirror(&agent, &altered);
+    agent.settle();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    assert_eq!(agent.texts(), [text(&log), text(&altered)]);
+    assert_eq!(agent.gaps(), [(None, None, GapReason::Replaced)]);
+}
+
+/// A rotation that the listing passes by under both names: two files that begin alike, and the
+/// first is renamed, not replaced.
+#[test]
+fn a_file_that_is_renamed_amid_a_listing_is_not_replaced() {
+    for delay in 0..8 {
+        let mut agent = Agent::plain();
+        let append = |length| Op::Append(1, length);
+        agent.ops([append(0), append(1)]);
+        agent.settle();
+        {
+            let mut world = agent.disk.world();
+            // The next line is the first one again.
+            world.lines = 0;
+            let ops = [Op::Rename, Op::Create, append(0), append(2)];
+            let script = ops.into_iter().enumerate();
+            world.script.extend(script.map(|(at, op)| (if at == 0 { delay } else { 0 }, op)));
+        }
+        agent.look(BIG);
+        agent.look(BIG);
+        agent.commit();
+        agent.settle();
+        assert_eq!(agent.gaps(), [], "at call {delay}");
+        let texts = agent.texts();
+        assert_eq!(texts.len(), 2);
+        assert!(texts[0].lines().next() == texts[1].lines().next() && texts[0] != texts[1]);
     }
 }
 

@@ -69,6 +69,21 @@ fn an_unterminated_rest_that_is_finished_in_time_is_one_line() {
     assert!(agent.archived()[0].final_ && agent.texts()[0].ends_with("}\n"));
 }
 
+/// A look may take minutes on a disk that hangs. What happens at its end, isn't long over by then.
+#[test]
+fn a_file_that_was_renamed_amid_a_long_look_lingers_from_its_end_on() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\nhal");
+    agent.settle();
+    agent.disk.world().script.extend([(0, Op::Wait(2 * LINGER as u32)), (0, Op::Rotate)]);
+    agent.once();
+    agent.once();
+    assert_eq!(agent.texts(), ["one\n"], "an overlapping apiserver may finish the line");
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\nhal"]);
+}
+
 #[test]
 fn a_late_append_to_a_backup_follows_its_final_take() {
     let mut agent = Agent::plain();
@@ -98,6 +113,44 @@ fn a_late_append_while_nobody_ran_is_seen_at_the_start() {
     agent.crash();
     agent.settle();
     assert!(agent.texts()[0].starts_with("one\n{") && agent.texts().len() == 1);
+}
+
+#[test]
+fn a_late_append_to_a_backup_that_was_let_go_of_is_taken() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.ops([Op::Rotate]);
+    agent.put(b"two\n");
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    assert_eq!(agent.follower.backlog().open, 1, "only the live file is held");
+    let index = agent.disk.world().dir[&stamped(5_010)];
+    agent.disk.world().put(index, b"late\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\nlate\n", "two\n"]);
+    assert_eq!(agent.gaps(), []);
+}
+
+#[test]
+fn a_backup_that_is_renamed_by_hand_is_read_on_under_its_new_name() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\nhal");
+    agent.ops([Op::Rotate]);
+    agent.put(b"two\n");
+    agent.settle();
+    let index = {
+        let mut world = agent.disk.world();
+        let index = world.dir.remove(&stamped(5_010)).unwrap();
+        world.dir.insert(stamped(4_000), index);
+        index
+    };
+    agent.settle();
+    agent.disk.world().put(index, b"f\n");
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\nhalf\n", "two\n"]);
+    let name = agent.archived()[0].last.as_ref().unwrap().name.clone();
+    assert_eq!(name.to_str(), Some(&*stamped(4_000)));
 }
 
 #[test]
@@ -195,6 +248,33 @@ fn a_smaller_file_with_a_known_first_line_is_taken_and_not_skipped() {
     agent.settle();
     assert_eq!(agent.texts(), ["same\nlonger\n", "same\n"]);
     assert_eq!(agent.archive.order[1].copy, 1);
+}
+
+/// A plain copy that was made before a late append: as long as the file was when it was final first.
+#[test]
+fn a_copy_of_what_a_file_was_when_it_was_final_first_holds_nothing_new() {
+    for crash in [false, true] {
+        let mut agent = Agent::plain();
+        agent.put(b"one\n");
+        agent.ops([Op::Rotate]);
+        agent.put(b"two\n");
+        agent.settle();
+        let index = agent.disk.world().dir[&stamped(5_010)];
+        agent.disk.world().put(index, b"late\n");
+        agent.settle();
+        assert_eq!(agent.archived()[0].ends.len(), 2, "final twice");
+        agent.wait(LINGER + 1);
+        agent.settle();
+        agent.unlink(&stamped(5_010));
+        agent.settle();
+        if crash {
+            agent.crash();
+        }
+        agent.file(&stamped(1), b"one\n");
+        agent.settle();
+        assert_eq!(agent.texts(), ["one\nlate\n", "two\n"], "crash: {crash}");
+        assert_eq!(agent.gaps(), []);
+    }
 }
 
 #[test]

@@ -5,12 +5,12 @@
 
 mod sim;
 
-use auditseal_tail::Settings;
+use auditseal_tail::{GapReason, Left, Limits, Settings};
 use sim::SimDisk;
-use sim::agent::Agent;
+use sim::agent::{Agent, Item};
 use sim::desk::{BIG, drain};
-use sim::ops::LINGER;
 use sim::ops::Op::{self, *};
+use sim::ops::{LINGER, pack, stamped};
 use sim::oracle::{Allowed, check};
 
 /// A node whose first file is archived, and that has no live one.
@@ -105,4 +105,91 @@ fn a_file_named_by_a_clock_that_stepped_back_stands_last() {
     agent.look(BIG);
     agent.settle();
     check(&agent, Allowed { disorder: false, unruly: false });
+}
+
+/// Who drains would stop, and the files that wait would be archived by nobody.
+#[test]
+fn something_is_left_while_files_wait_for_descriptors() {
+    let limits = Limits { open: 2, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..drain() });
+    for n in 0..9 {
+        agent.file(&stamped(n + 1), format!("backup {n}\n").as_bytes());
+    }
+    for look in 0..100 {
+        let left = agent.look(BIG).left;
+        let waiting = agent.follower.backlog().waiting;
+        assert!(left != Left::Nothing || waiting == 0, "{waiting} wait at look {look}");
+        if left == Left::Nothing {
+            break;
+        }
+        // Sealing takes some looks.
+        if look % 3 == 0 {
+            agent.commit();
+        }
+    }
+    agent.commit();
+    assert_eq!(agent.texts().len(), 9);
+}
+
+#[test]
+fn what_waits_and_what_is_open_are_counted_once() {
+    let limits = Limits { open: 2, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..Settings::default() });
+    for n in 1..6 {
+        agent.file(&stamped(n), format!("file {n}\n").as_bytes());
+    }
+    for look in 0..3 {
+        agent.look(0);
+        let backlog = agent.follower.backlog();
+        let counted = (backlog.bytes, backlog.files, backlog.open, backlog.waiting);
+        assert_eq!(counted, (35, 5, 2, 3), "look {look}");
+    }
+}
+
+/// A large file that is known is decoded up to where it was taken, over several looks: others are
+/// not to wait for it.
+#[test]
+fn finding_out_what_a_large_file_is_takes_several_looks() {
+    let text: String = (0..60_000).map(|n| format!("line {n} of many\n")).collect();
+    let mut agent = Agent::plain();
+    agent.file(&format!("{}.gz", stamped(1)), &pack(text.as_bytes()));
+    agent.settle();
+    assert_eq!(agent.texts(), [text.as_str()]);
+    agent.settings.limits.work = 64 << 10;
+    agent.crash();
+    let mut looks = 1;
+    while agent.look(BIG).more {
+        agent.commit();
+        looks += 1;
+    }
+    let least = text.len() / (64 << 10);
+    assert!(looks >= least && looks < 3 * least, "{looks} looks, {least} at least");
+    agent.settle();
+    assert_eq!((agent.texts(), agent.gaps()), (vec![text], vec![]));
+}
+
+/// Takes of a look are sealed before its gaps: after a crash between the two, the new file would be
+/// what two views have in common.
+#[test]
+fn nothing_new_is_handed_out_together_with_the_gap_before_it() {
+    let mut agent = Agent::plain();
+    agent.put(b"one\n");
+    agent.settle();
+    agent.ops([Rotate, DeleteOldest]);
+    agent.put(b"two\n");
+    agent.crash();
+    let unseen = |item: &Item| matches!(item, Item::Gap(gap) if gap.reason == GapReason::Unseen);
+    for _ in 0..10 {
+        agent.look(BIG);
+        if agent.queue.iter().any(unseen) {
+            break;
+        }
+        agent.commit();
+    }
+    assert!(agent.queue.iter().any(unseen));
+    assert_eq!(agent.texts().len(), 1);
+    let new = |item: &Item| matches!(item, Item::Take(take) if take.bytes == b"two\n");
+    assert!(!agent.queue.iter().any(new), "{:?}", agent.queue);
+    agent.settle();
+    assert_eq!(agent.texts(), ["one\n", "two\n"]);
 }

@@ -5,7 +5,7 @@ use std::io;
 
 use auditseal_tail::{
     Disk, DiskFile, Entry, Family, FileKey, Folder, FolderId, Follower, History, Listing, Mode,
-    Room, Settings, Stat,
+    ReadError, Room, Settings, Stat, Take,
 };
 
 const KEY: FileKey = FileKey { dev: 1, ino: 2 };
@@ -53,6 +53,28 @@ impl DiskFile for Open {
     }
 }
 
+/// Reads a take as whoever packs it does. How much a decoder still gives of damaged bytes depends on
+/// how it is asked; where it is less than before, the rest is a gap.
+fn pack(take: &Take<Open>, taken: &mut Vec<u8>) -> bool {
+    while (taken.len() as u64) < take.end {
+        let mut piece = vec![0; (take.end - taken.len() as u64).min(4096) as usize];
+        match take.content.read_at(taken.len() as u64, &mut piece) {
+            Ok(read) => {
+                assert!(read > 0);
+                taken.extend_from_slice(&piece[..read]);
+            }
+            Err(ReadError::Damaged(_)) => return false,
+            Err(ReadError::Io(error)) => panic!("memory never fails: {error}"),
+        }
+    }
+    match take.holds() {
+        Ok(holds) => assert!(holds),
+        Err(ReadError::Damaged(_)) => return false,
+        Err(ReadError::Io(error)) => panic!("memory never fails: {error}"),
+    }
+    true
+}
+
 /// Takes all there is, and returns it with the number of gaps.
 pub fn drain(name: &'static str, bytes: &[u8]) -> (Vec<u8>, usize) {
     let family = Family::of(OsStr::new("audit.log")).unwrap();
@@ -64,13 +86,9 @@ pub fn drain(name: &'static str, bytes: &[u8]) -> (Vec<u8>, usize) {
         let look = follower.look(now, 4096);
         for take in &look.takes {
             assert_eq!(take.start, taken.len() as u64, "takes join");
-            while (taken.len() as u64) < take.end {
-                let mut piece = vec![0; (take.end - taken.len() as u64).min(4096) as usize];
-                let read = take.content.read_at(taken.len() as u64, &mut piece).unwrap();
-                assert!(read > 0);
-                taken.extend_from_slice(&piece[..read]);
+            if !pack(take, &mut taken) {
+                return (taken, gaps + 1);
             }
-            assert!(take.holds().unwrap());
             follower.committed(&take.file, take.end);
         }
         gaps += look.gaps.len();
