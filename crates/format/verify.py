@@ -539,7 +539,7 @@ def check_links(notes, chain, find):
         last = note
         if note.gap:
             find("SOURCE_GAP", note.seq)
-        if note.kind == "heartbeat" and note.reason == "stalled":
+        if note.kind == "heartbeat" and note.reason == [["stalled"]]:
             find("STALLED", note.seq)
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
             expected, seq = ends.get(file, (0, 0))

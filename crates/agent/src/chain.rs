@@ -42,7 +42,8 @@ const MAX_PASSES: u32 = 8;
 pub enum ChainEnd {
     /// Everything is sealed and stored.
     Done,
-    /// Stopped before everything was stored; what is sealed is in the spool.
+    /// Stopped before everything was stored, or, a one-shot, before all of the source was sealed; what
+    /// is sealed is in the spool.
     Interrupted,
     /// The store accepted nothing for too long; what is sealed is in the spool.
     GaveUp(String),
@@ -292,6 +293,7 @@ impl Chain {
             guard.refusal()?;
             match end? {
                 End::Done => return Ok(ChainEnd::Done),
+                End::Stopped => return Ok(ChainEnd::Interrupted),
                 End::GaveUp(why) => return Ok(ChainEnd::GaveUp(why)),
                 End::Forked(key, why) => return Ok(ChainEnd::Forked(key.to_string(), why)),
                 End::Adopt(key, object) => self.adopt(key, object).await?,
@@ -418,6 +420,8 @@ impl Chain {
                 let left = self.idle_spool().map(|spool| spool.entries().count());
                 if left == Some(0) {
                     warn!(%origin, "stopped before anything was sealed");
+                } else if self.settings.mode == Mode::OneShot {
+                    warn!(%origin, left, "stopped before everything was archived; what is left is in the log's files and in the spool");
                 } else {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
                 }

@@ -24,6 +24,8 @@ use crate::hands::{Content, Hands};
 pub(crate) enum End {
     /// Everything is sealed and stored.
     Done,
+    /// A one-shot was told to stop before it had read the source to its end.
+    Stopped,
     /// The store accepted nothing for too long; everything sealed is in the spool.
     GaveUp(String),
     /// Another writer has our key: nothing more may be signed.
@@ -59,6 +61,7 @@ pub(crate) async fn run(
                 Action::Fork(key, why) => return Ok(End::Forked(key, why)),
                 Action::GiveUp(why) => return Ok(End::GaveUp(why)),
                 Action::Done => return Ok(End::Done),
+                Action::Stopped => return Ok(End::Stopped),
             }
         }
         input = hands.next(shipper.deadline(), &mut stop).await?;

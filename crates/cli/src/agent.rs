@@ -93,6 +93,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
     }
     let code = conclude(&outcomes)?;
     protection::conclude(&outcomes)?;
+    interrupted(&outcomes)?;
     Ok(code)
 }
 
@@ -268,6 +269,15 @@ fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who asked for everything didn't get it: an evicted Job, say, must not look done.
+fn interrupted(outcomes: &[Outcome]) -> Result<(), Failure> {
+    let stopped = outcomes.iter().find(|outcome| matches!(outcome.end, ChainEnd::Interrupted));
+    stopped.map_or(Ok(()), |Outcome { origin, .. }| {
+        let what = format!("archive {origin}: stopped by a signal before everything was archived");
+        Err(Failure::new(what).hint(Some("run it again to go on")))
+    })
 }
 
 #[cfg(test)]

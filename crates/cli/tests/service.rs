@@ -158,6 +158,28 @@ fn backfill_reads_no_faster_than_it_may() {
     finish(node.writer("backfill").args(["--rate-limit", "1KiB"])).refused("less than 64KiB");
 }
 
+/// An evicted Job: whoever asked for everything must not believe that it is there. What a final seal
+/// said before is no excuse.
+#[test]
+fn a_one_shot_that_is_stopped_says_that_something_is_left() {
+    let node = Node::with(&events(0, 3000));
+    for command in ["backfill", "retire"] {
+        let slow = Running::start(node.writer(command).args(["--rate-limit", "64KiB"]));
+        until("it has begun", || fs::read_dir(node.path("state")).is_ok());
+        std::thread::sleep(Duration::from_millis(500));
+        slow.signal(rustix::process::Signal::TERM);
+        let done = slow.end(Duration::from_secs(20));
+        assert_eq!(done.code, 2, "{command}: {}", done.err);
+        assert!(done.err.contains("stopped by a signal"), "{command}: {}", done.err);
+        assert!(done.err.contains("hint: run it again"), "{command}: {}", done.err);
+        if command == "backfill" {
+            finish(&mut node.writer("backfill")).ok();
+            node.assert_same();
+            fs::write(node.path("logs/audit.log.1"), events(5000, 3000)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn backfill_stands_back() {
     let node = Node::with(&events(0, 2000));

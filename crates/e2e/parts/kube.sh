@@ -47,7 +47,9 @@ compile() {
     edits+=("-replace=$sibling=$sibling@v0.${KUBE_VERSION#1.}")
   done < <(go mod edit -json "$mod" | jq -r '.Require[] | select(.Version == "v0.0.0") | .Path')
   go mod edit "${edits[@]}"
-  go get -tool "${PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}" "k8s.io/kubernetes/cmd/kube-apiserver@v$KUBE_VERSION" "go.etcd.io/etcd/server/v3@v$ETCD_VERSION"
+  # Each with its version: go takes the newest Kubernetes there is for one without, and the two don't go together.
+  local programs=("${PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}")
+  go get -tool "${programs[@]/%/@v$KUBE_VERSION}" "go.etcd.io/etcd/server/v3@v$ETCD_VERSION"
   # kubectl compares versions with the server's: an unstamped build calls itself v0.0.0.
   go build -trimpath -ldflags "-s -w ${version}gitVersion=v$KUBE_VERSION ${version}gitMajor=1 ${version}gitMinor=36" \
     -o "$BIN.new/" "${PROGRAMS[@]/#/k8s.io/kubernetes/cmd/}"

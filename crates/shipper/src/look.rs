@@ -48,6 +48,11 @@ impl Look {
         self.changed = true;
     }
 
+    /// What the last look showed may be old by now: another one is wanted.
+    pub(crate) fn once_more(&mut self) {
+        self.soon = true;
+    }
+
     /// A last look is wanted: one that begins from now on.
     pub(crate) fn stop(&mut self) {
         self.soon = true;

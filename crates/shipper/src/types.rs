@@ -302,6 +302,8 @@ pub enum Action<C> {
     GiveUp(String),
     /// Everything is done.
     Done,
+    /// A one-shot was told to stop: what it sealed is stored, and the source isn't read to its end.
+    Stopped,
 }
 
 /// What people want to know.

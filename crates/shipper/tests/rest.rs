@@ -101,7 +101,40 @@ fn a_look_that_began_before_the_commit_is_followed_by_another_at_once() {
             inputs.extend(late.take());
         }
     }
-    assert_eq!(looks, 3, "the clock stands still: nothing but the commit calls for it");
+    // And one behind the last batch.
+    assert_eq!(looks, 4, "the clock stands still: nothing but the commit calls for it");
+}
+
+/// The log goes on being written while its lines are sealed: a final seal says that all of it is there.
+#[test]
+fn a_one_shot_looks_again_behind_its_last_batch() {
+    let world = World { batch_bytes: 1_000_000, ..World::new(&lines(30)) };
+    let mut shipper = world.start(None);
+    let (mut there, mut offset, mut finals) = (100, 0, 0);
+    let mut inputs = std::collections::VecDeque::from([Input::Wake]);
+    while let Some(input) = inputs.pop_front() {
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(limit) => {
+                    let (takes, _) = world.look(offset, limit.min(there - offset));
+                    offset = takes.last().map_or(offset, |take| take.end);
+                    inputs.push_back(Input::Looked { takes, losses: vec![], rest: Rest::Nothing });
+                }
+                Action::Pack(job) => {
+                    // Written meanwhile.
+                    there = world.source.len() as u64;
+                    inputs.push_back(Input::Packed(job.ticket, Box::new(world::pack(&job))));
+                }
+                Action::Commit(_, sealed) => {
+                    finals += u64::from(sealed.seal.kind == Kind::Final);
+                    assert!(finals == 0 || offset == there, "final, and {offset} of {there} bytes");
+                    inputs.push_back(Input::Committed);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!((offset, finals), (there, 1));
 }
 
 /// It can't be: but whoever waits for ever says nothing, and whoever asks for ever burns the node.
@@ -125,7 +158,7 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
                 }
                 Action::Commit(..) => inputs.push_back(Input::Committed),
                 Action::Put(_) => inputs.push_back(Input::Stored(None)),
-                Action::Done => done = true,
+                Action::Done | Action::Stopped => done = true,
                 _ => {}
             }
         }

@@ -36,6 +36,18 @@ fn a_refused_file_that_is_reported_is_not_said_to_be_deleted() {
     assert_eq!(agent.texts().len(), 2, "made acceptable, it is archived");
 }
 
+/// A log that is open gets a second name, as a rotation by link and unlink gives it one, in a directory
+/// where others may do so too: nothing of it is refused, for it is being read.
+#[test]
+fn a_file_that_is_open_is_not_refused_for_a_second_name() {
+    let mut agent = begun();
+    agent.ops([Estrange(Which::Live), Append(1, 0)]);
+    agent.settle();
+    agent.ops([Rotate, Append(1, 0)]);
+    agent.settle();
+    assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]));
+}
+
 /// The log is rotated right before the path leads elsewhere: the report comes, and the file lies in
 /// a directory that the path doesn't lead to any more.
 #[test]

@@ -213,7 +213,7 @@ impl Sim {
                 Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
                 Action::Fork(key, why) => panic!("no fork here: {key}, {why}"),
                 Action::GiveUp(why) => panic!("the daemon never gives up: {why}"),
-                Action::Done => return Some(Ended::Done),
+                Action::Done | Action::Stopped => return Some(Ended::Done),
             }
         }
         None

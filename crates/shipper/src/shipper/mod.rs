@@ -47,6 +47,8 @@ pub struct Shipper<C> {
     /// The source has been read to its end (one-shot, or after a stop).
     drained: bool,
     stopping: bool,
+    /// A one-shot was stopped before it had read the source to its end.
+    cut: bool,
     /// Boot time of the newest seal, nanoseconds.
     last_seal: u64,
     /// Boot time of the newest step, nanoseconds.
@@ -108,6 +110,7 @@ impl<C: Clone> Shipper<C> {
             look: Look::default(),
             drained: false,
             stopping: false,
+            cut: false,
             last_seal: now.boot.nanos,
             now: now.boot.nanos,
             spool_full: false,
@@ -176,7 +179,10 @@ impl<C: Clone> Shipper<C> {
     fn stop(&mut self) {
         self.stopping = true;
         self.look.stop();
-        self.drained |= self.config.mode == Mode::OneShot;
+        if self.config.mode == Mode::OneShot {
+            self.cut = !self.drained;
+            self.drained = true;
+        }
     }
 
     /// Plans a seal. A one-shot that lost its state and finds nothing new seals nothing at all.
@@ -320,7 +326,18 @@ impl<C: Clone> Shipper<C> {
         self.uploads.push(&key, size, &seal);
         self.head = Some(Head { seal: *seal, hash });
         self.look.committed();
+        self.look_again();
         self.seal_next(now, out);
+    }
+
+    /// Sealing takes time, and the source was written to meanwhile, or rotated: a one-shot looks once
+    /// more behind its last batch before it says with a final seal that this was all.
+    fn look_again(&mut self) {
+        let is_final = self.head.as_ref().is_some_and(|head| head.seal.kind == Kind::Final);
+        if self.config.mode == Mode::OneShot && !self.stopping && !is_final && self.drained {
+            self.drained = false;
+            self.look.once_more();
+        }
     }
 
     /// The same bytes are tried again: they are signed, and must be the only ones with this seq.
@@ -353,7 +370,7 @@ impl<C: Clone> Shipper<C> {
             out.push(Action::GiveUp(why.to_owned()));
         } else if self.drained && self.quiet() {
             self.ended = true;
-            out.push(Action::Done);
+            out.push(if self.cut { Action::Stopped } else { Action::Done });
         }
     }
 }

@@ -285,7 +285,7 @@ impl Many {
                     }
                     Action::Report(Report::Lost(loss)) => self.lost.push(loss),
                     Action::Report(_) | Action::Discard(_) => {}
-                    Action::Done => done = true,
+                    Action::Done | Action::Stopped => done = true,
                     other => panic!("{other:?}"),
                 }
             }

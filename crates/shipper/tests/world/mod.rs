@@ -348,7 +348,7 @@ impl World {
             Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
             Action::Fork(..) => return Some(Ended::Forked),
             Action::GiveUp(_) => return Some(Ended::GaveUp),
-            Action::Done => return Some(Ended::Done),
+            Action::Done | Action::Stopped => return Some(Ended::Done),
         }
         None
     }

@@ -190,10 +190,11 @@ impl<D: Disk> Follower<D> {
             let Some(family) = family(entry.folder) else { return false };
             let name = || (entry.folder, entry.name.clone());
             match (family.role(&entry.name), entry.refusal) {
-                (Some(role), None) => {
+                (Some(role), why) if why.is_none() || self.carriers.knows(&role, entry) => {
                     packed |= role.packed();
                     return true;
                 }
+                (Some(_), None) => {}
                 (Some(_), Some(why)) => {
                     if self.directory.refused.get(&name()) != Some(&entry.key) {
                         refuse(&entry.name, why, look);
