@@ -338,7 +338,8 @@ impl World {
     fn notice(&mut self, place: usize, name: &str, index: usize) {
         let inode = &self.inodes[index];
         let (Some(story), size) = (inode.story, inode.bytes.len()) else { return };
-        let (copied, refused) = (inode.copied, inode.refusal.is_some());
+        // What is open is read on, whatever it is called by now.
+        let (copied, refused) = (inode.copied, inode.refusal.is_some() && inode.opens == 0);
         let plain = name.strip_suffix(".gz");
         let beside = plain.is_some_and(|plain| {
             let plain = self.names(place).get(plain);
