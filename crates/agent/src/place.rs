@@ -36,6 +36,9 @@ impl Place {
         let path = LogPath::find(&spec.path, owners).map_err(|error| match &error {
             FindError::Family(why) => fail(why).hint(why.hint()),
             FindError::Empty => fail(&error).hint("name the live file, and run waits for it"),
+            FindError::InTheWay => fail(&error).hint(
+                "find out who put it there; to archive what is in it, give --source a path inside",
+            ),
             FindError::Io(_) => fail(&error),
         })?;
         let place = Self::new(origin, path);

@@ -37,7 +37,8 @@ pub struct Config {
     pub jobs: usize,
     /// The source isn't read while the spool holds at least this many bytes.
     pub spool_limit: u64,
-    /// A one-shot gives up when the store has accepted nothing for so long, nanoseconds.
+    /// A one-shot gives up when the store, or the spool's disk, has accepted nothing for so long,
+    /// nanoseconds.
     pub give_up: Option<u64>,
     /// Waits between attempts.
     pub backoff: Backoff,

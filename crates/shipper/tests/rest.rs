@@ -166,6 +166,42 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
     assert!(world.now > 2 * SECOND && world.now < 4 * SECOND, "{} ns", world.now);
 }
 
+/// The spool's disk is full, and stays so: a one-shot that waits for ever says nothing to whoever waits
+/// for it. A daemon does wait.
+#[test]
+fn a_one_shot_whose_spool_is_full_gives_up() {
+    for mode in [Mode::OneShot, Mode::Live] {
+        let give_up = (mode == Mode::OneShot).then_some(300 * SECOND);
+        let mut world = World { mode, give_up, ..World::new(&lines(3)) };
+        let mut shipper = world.start(None);
+        let (begun, mut gave_up) = (world.now, None);
+        let mut inputs = std::collections::VecDeque::from([Input::Wake]);
+        while gave_up.is_none() && world.now < begun + 3600 * SECOND {
+            let input = inputs.pop_front().unwrap_or_else(|| {
+                world.now = world.now.max(shipper.deadline());
+                Input::Wake
+            });
+            for action in shipper.step(input, world.clock()) {
+                match action {
+                    Action::Look(_) => {
+                        let (takes, losses, rest) = (vec![], vec![], Rest::Nothing);
+                        inputs.push_back(Input::Looked { takes, losses, rest });
+                    }
+                    Action::Commit(..) => inputs.push_back(Input::CommitFailed("full".into())),
+                    Action::GiveUp(why) => gave_up = Some((why, (world.now - begun) / SECOND)),
+                    _ => {}
+                }
+            }
+        }
+        match (mode, gave_up) {
+            (Mode::OneShot, Some((why, after))) => {
+                assert!(why == "full" && (300..=340).contains(&after), "{why} after {after} s");
+            }
+            (mode, gave_up) => assert_eq!((mode, gave_up), (Mode::Live, None)),
+        }
+    }
+}
+
 /// The reasons of all heartbeats, in order.
 fn beats(world: &World) -> Vec<Option<String>> {
     let seals = world.seals().into_values().filter(|seal| seal.kind == Kind::Heartbeat);

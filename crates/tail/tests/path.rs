@@ -640,3 +640,17 @@ fn the_end_of_a_hole_is_found_at_once() {
     assert_eq!(hole.data_after(at + 1).unwrap(), at + 1);
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
+
+/// Somebody who may write beside the log makes a directory of its name and puts a log into it: that
+/// isn't what the operator means.
+#[test]
+fn a_directory_in_the_live_files_place_is_none() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("audit.log");
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("x.log"), "x\n").unwrap();
+    assert!(LogPath::find(&path, Owners::default()).is_ok(), "nothing says what it was before");
+    fs::write(dir.path().join("audit.log.1"), "one\n").unwrap();
+    let error = LogPath::find(&path, Owners::default()).unwrap_err();
+    assert!(matches!(error, FindError::InTheWay), "{error}");
+}

@@ -72,6 +72,8 @@ struct Committing {
     attempts: u32,
     /// After a failure: when to try again.
     retry_at: Option<u64>,
+    /// When the first attempt failed, boot time in nanoseconds, and why the last one did.
+    failing: Option<(u64, String)>,
 }
 
 impl<C> std::fmt::Debug for Shipper<C> {
@@ -313,7 +315,8 @@ impl<C: Clone> Shipper<C> {
             .unwrap_or_else(|error| panic!("{}: {error}", self.config.origin));
         let sealed = Arc::new(sealed);
         out.push(Action::Commit(key.clone(), sealed.clone()));
-        self.committing = Some(Committing { key, sealed, attempts: 0, retry_at: None });
+        self.committing =
+            Some(Committing { key, sealed, attempts: 0, retry_at: None, failing: None });
     }
 
     /// The object is durable: now it is the head, now it may be uploaded.
@@ -346,6 +349,8 @@ impl<C: Clone> Shipper<C> {
         committing.attempts += 1;
         let nanos = self.config.backoff.wait(committing.attempts);
         committing.retry_at = Some(now.boot.nanos.saturating_add(nanos));
+        let since = committing.failing.take().map_or(now.boot.nanos, |(since, _)| since);
+        committing.failing = Some((since, why.clone()));
         let pause = Pause { nanos, attempts: committing.attempts, why };
         out.push(Action::Report(Report::SpoolRetry(pause)));
     }
@@ -362,7 +367,9 @@ impl<C: Clone> Shipper<C> {
         if self.ended {
             return;
         }
-        let failing = self.uploads.failing(now.boot.nanos);
+        let committing = self.committing.as_ref().and_then(|c| c.failing.as_ref());
+        let full = committing.map(|(since, why)| (self.now.saturating_sub(*since), &**why));
+        let failing = self.uploads.failing(now.boot.nanos).or(full);
         if let (Some(limit), Some((nanos, why))) = (self.config.give_up, failing)
             && nanos >= limit
         {

@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 use super::Limits;
 use super::folder::DirFd;
 use super::owners::Owners;
-use crate::disk::FileKey;
+use crate::disk::{FileKey, FolderId};
 use crate::names::{Family, FamilyError};
 
 /// A source's path as the operator wrote it: the live file, or the directory that holds it. What it
@@ -41,6 +41,8 @@ pub enum FindError {
     Family(FamilyError),
     /// The directory is empty.
     Empty,
+    /// A directory has the live file's name: backups of a log of that name lie beside it.
+    InTheWay,
 }
 
 impl fmt::Display for FindError {
@@ -49,6 +51,9 @@ impl fmt::Display for FindError {
             Self::Io(error) => error.fmt(f),
             Self::Family(error) => error.fmt(f),
             Self::Empty => f.write_str("the directory is empty"),
+            Self::InTheWay => {
+                f.write_str("it is a directory, and backups of a log of that name lie beside it")
+            }
         }
     }
 }
@@ -81,6 +86,9 @@ impl LogPath {
     pub fn find(path: &Path, owners: Owners) -> Result<Self, FindError> {
         if !path.is_dir() {
             return Self::file(path, owners).map_err(FindError::Family);
+        }
+        if is_in_the_way(path, &owners).map_err(FindError::Io)? {
+            return Err(FindError::InTheWay);
         }
         let dir = DirFd::open(path).map_err(FindError::Io)?;
         // Any family: only links and other odd ones are to be told from files.
@@ -212,6 +220,15 @@ impl LogPath {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a directory stands where a live file belongs. Whoever may write beside the log may put one
+/// there: what lies in it would be archived in the log's place.
+fn is_in_the_way(path: &Path, owners: &Owners) -> io::Result<bool> {
+    let Some(Ok(family)) = path.file_name().map(Family::of) else { return Ok(false) };
+    let parent = DirFd::open(path.parent().unwrap_or(Path::new("")))?;
+    let entries = parent.entries((FolderId::default(), &family), None, owners)?;
+    Ok(entries.iter().any(|entry| family.has(&entry.name) && entry.name != family.live()))
 }
 
 /// The directory that a link's target is in, and the family of the target.
