@@ -139,16 +139,7 @@ impl World {
             }
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
-            Op::Strangers if self.places.is_nowhere() => {}
-            Op::Strangers => {
-                for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
-                    if !self.dir.contains_key(name) {
-                        let index = self.inode(None);
-                        self.inodes[index].bytes = b"not ours\n".to_vec();
-                        self.link(name, index);
-                    }
-                }
-            }
+            Op::Strangers => self.strangers(),
             Op::Wait(ms) => self.clock += u64::from(ms),
             Op::Repoint(to, heard) => self.repoint(to, heard),
             Op::There(place, what) => self.there(place, what),
@@ -157,6 +148,20 @@ impl World {
             Op::Estrange(which) => self.estrange(which),
             Op::Own => self.own(),
             Op::Many(count) => self.many(count),
+        }
+    }
+
+    /// Files of other names.
+    fn strangers(&mut self) {
+        if self.places.is_nowhere() {
+            return;
+        }
+        for name in [".lock", "termination.log", "audit-policy.log", "audit2.log"] {
+            if !self.dir.contains_key(name) {
+                let index = self.inode(None);
+                self.inodes[index].bytes = b"not ours\n".to_vec();
+                self.link(name, index);
+            }
         }
     }
 
