@@ -117,7 +117,7 @@ impl Source {
         match (self.mode, refused) {
             (Mode::OneShot, Some((name, why))) => {
                 let what = format!("open source file {}", printable(name));
-                Err(Error::new(ErrorKind::Source, &what, why))
+                Err(Error::new(ErrorKind::Source, &what, why).hint(why.hint()))
             }
             _ => Ok(()),
         }

@@ -74,6 +74,21 @@ impl Refusal {
             Self::Directory | Self::Special(_) => false,
         }
     }
+
+    /// What an operator may do about it.
+    #[must_use]
+    pub fn hint(self) -> String {
+        match self {
+            Self::Owner(uid) | Self::Names { owner: uid, .. } => format!(
+                "find out who gave it that name; if it is the log, --accept-owner {uid} reads that \
+                 user's, or take the right to write to the directory from all but its owner"
+            ),
+            Self::Link => "name the file that it leads to".to_owned(),
+            Self::Directory | Self::Special(_) | Self::Unknown => {
+                "find out who put it there: kube-apiserver writes a regular file".to_owned()
+            }
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
