@@ -97,7 +97,7 @@ up() {
 
 on() {
   local pid _
-  read -r pid _ <"$NODE_DIR/node.pid" && nsenter --target "$pid" --mount --wd=/ -- "$@"
+  read -r pid _ <"$NODE_DIR/node.pid" && nsenter --target "$pid" --mount --pid="/proc/$pid/ns/pid_for_children" --wd=/ -- "$@"
 }
 
 image() { ctr --address "$NODE_DIR/containerd.sock" --namespace k8s.io images import "$1" >/dev/null; }
