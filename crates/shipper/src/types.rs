@@ -303,7 +303,8 @@ pub enum Action<C> {
     GiveUp(String),
     /// Everything is done.
     Done,
-    /// A one-shot was told to stop: what it sealed is stored, and the source isn't read to its end.
+    /// A one-shot was told to stop before it could say that it had read the source to its end: what
+    /// it sealed is stored.
     Stopped,
 }
 

@@ -3,12 +3,18 @@
 mod world;
 
 use auditseal_format::Kind;
-use auditseal_shipper::{Action, Input, Mode, Rest};
+use auditseal_shipper::{Action, Input, Mode, Rest, Shipper};
 use world::{Ended, SECOND, World, lines};
 
 /// The source has descriptors for two lines only, and they don't fill a batch.
 fn scarce(n: usize) -> World {
     World { held: 20, batch_bytes: 1_000_000, ..World::new(&lines(n)) }
+}
+
+/// Nothing happens until the shipper wants to be woken.
+fn wait<C: Clone>(world: &mut World, shipper: &Shipper<C>) -> Input<C> {
+    world.now = world.now.max(shipper.deadline());
+    Input::Wake
 }
 
 #[test]
@@ -145,10 +151,7 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
     let (mut looks, mut done) = (0, false);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
     while !done {
-        let input = inputs.pop_front().unwrap_or_else(|| {
-            world.now = world.now.max(shipper.deadline());
-            Input::Wake
-        });
+        let input = inputs.pop_front().unwrap_or_else(|| wait(&mut world, &shipper));
         for action in shipper.step(input, world.clock()) {
             match action {
                 Action::Look(_) => {
@@ -166,6 +169,40 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
     assert!(world.now > 2 * SECOND && world.now < 4 * SECOND, "{} ns", world.now);
 }
 
+/// Everything that a look showed was taken, and the stop comes while it is being sealed: nobody has
+/// said that this was all.
+#[test]
+fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
+    let world = World { batch_bytes: 1_000_000, ..World::new(&lines(3)) };
+    let mut shipper = world.start(None);
+    let (mut offset, mut ended) = (0, vec![]);
+    let mut inputs = std::collections::VecDeque::from([Input::Wake]);
+    while let Some(input) = inputs.pop_front() {
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(limit) => {
+                    let (takes, rest) = world.look(offset, limit);
+                    offset = takes.last().map_or(offset, |take| take.end);
+                    inputs.push_back(Input::Looked { takes, losses: vec![], rest });
+                }
+                Action::Pack(job) => {
+                    inputs.push_back(Input::Stop);
+                    inputs.push_back(Input::Packed(job.ticket, Box::new(world::pack(&job))));
+                }
+                Action::Commit(_, sealed) => {
+                    assert_ne!(sealed.seal.kind, Kind::Final);
+                    inputs.push_back(Input::Committed);
+                }
+                Action::Put(_) => inputs.push_back(Input::Stored(None)),
+                Action::Done => ended.push("done"),
+                Action::Stopped => ended.push("stopped"),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!((offset, &*ended), (world.source.len() as u64, &["stopped"][..]));
+}
+
 /// The spool's disk is full, and stays so: a one-shot that waits for ever says nothing to whoever waits
 /// for it. A daemon does wait.
 #[test]
@@ -177,10 +214,7 @@ fn a_one_shot_whose_spool_is_full_gives_up() {
         let (begun, mut gave_up) = (world.now, None);
         let mut inputs = std::collections::VecDeque::from([Input::Wake]);
         while gave_up.is_none() && world.now < begun + 3600 * SECOND {
-            let input = inputs.pop_front().unwrap_or_else(|| {
-                world.now = world.now.max(shipper.deadline());
-                Input::Wake
-            });
+            let input = inputs.pop_front().unwrap_or_else(|| wait(&mut world, &shipper));
             for action in shipper.step(input, world.clock()) {
                 match action {
                     Action::Look(_) => {

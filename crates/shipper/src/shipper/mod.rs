@@ -333,11 +333,16 @@ impl<C: Clone> Shipper<C> {
         self.seal_next(now, out);
     }
 
+    /// Whether the newest seal says that this was all.
+    fn is_final(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.seal.kind == Kind::Final)
+    }
+
     /// Sealing takes time, and the source was written to meanwhile, or rotated: a one-shot looks once
     /// more behind its last batch before it says with a final seal that this was all.
     fn look_again(&mut self) {
-        let is_final = self.head.as_ref().is_some_and(|head| head.seal.kind == Kind::Final);
-        if self.config.mode == Mode::OneShot && !self.stopping && !is_final && self.drained {
+        let one_shot = self.config.mode == Mode::OneShot;
+        if one_shot && !self.stopping && self.drained && !self.is_final() {
             self.drained = false;
             self.look.once_more();
         }
@@ -377,7 +382,11 @@ impl<C: Clone> Shipper<C> {
             out.push(Action::GiveUp(why.to_owned()));
         } else if self.drained && self.quiet() {
             self.ended = true;
-            out.push(if self.cut { Action::Stopped } else { Action::Done });
+            // Stopped right behind its last batch, it had no time to look once more, nor to say
+            // with a final seal that this was all.
+            let one_shot = self.config.mode == Mode::OneShot;
+            let early = one_shot && self.stopping && (self.cut || !self.is_final());
+            out.push(if early { Action::Stopped } else { Action::Done });
         }
     }
 }
