@@ -89,15 +89,15 @@ mutate "no second listing" follower/refresh.rs \
 mutate "a missing live file is believed at once" follower/refresh.rs \
     'live.is_none_or(|live| there(live.key()))' 'true'
 mutate "gzip beside plain is complete" follower/refresh.rs \
-    '!role.packed() || !plain.contains(&(entry.folder, role.age.clone()))' 'true'
+    '!ours.0.packed() || plain.binary_search(&stands(ours)).is_err()' 'true'
 mutate "a refusal is no gap" follower/refresh.rs \
     'why.may_hold_lines()' 'false'
 mutate "a refusal is told with each listing" follower/refresh.rs \
-    'self.directory.refused.get(&name) != Some(&entry.key)' 'true'
+    'self.directory.refused.get(&name()) != Some(&entry.key)' 'true'
 mutate "what is refused is opened" follower/refresh.rs \
     '(family.role(&entry.name), entry.refusal)' '(family.role(&entry.name), None)'
 mutate "a stranger is named with each listing" follower/refresh.rs \
-    '!self.directory.strangers.contains(&name)' 'true'
+    '!self.directory.strangers.contains(&name())' 'true'
 
 # --- reports
 mutate "reports aren't waited for" follower/watch.rs \
@@ -108,11 +108,11 @@ mutate "a name reported twice is one file" follower/watch.rs \
     '!self.stand.insert((folder, role.clone()))' \
     '{ self.stand.insert((folder, role.clone())); false }'
 mutate "no barrier before what a gap stands for" follower/watch.rs \
-    'self.blind.map(|blind| blind.listing).or(self.broken)' \
+    'self.blind.as_ref().map(|blind| blind.listing).or(self.broken)' \
     'self.blind.map(|blind| blind.listing)'
 mutate "blind since the last listing only" follower/watch.rs \
-    'Blind { since: now, listing, misses: 0 }' \
-    'Blind { since: now, listing: listings, misses: 0 }'
+    'Blind { since: now, listing, misses: 0, watched }' \
+    'Blind { since: now, listing: listings, misses: 0, watched }'
 mutate "names are given by guess" follower/compare.rs \
     'self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since)' 'false'
 mutate "a copy doesn't name a vanished file" follower/compare.rs \
@@ -129,16 +129,16 @@ mutate "the order of names" carriers/matching.rs \
     'c.listed && (c.live || carriers.looks - c.rotated <= 1)' 'c.listed'
 mutate "a finished file doesn't grow" carriers/matching.rs \
     'done.size == entry.size' 'true'
-mutate "a held inode is asked for its name" carriers/mod.rs \
+mutate "a held inode is asked for its name" carriers/listing.rs \
     'Some(carrier) if @@carrier.is_held()@@ => return Some(id)' \
     'carrier.is_held() && same(carrier, role, entry)'
 mutate "a reported file stands last" carriers/mod.rs \
     'self.place(folder, &role, NO_INODE, newer)' 'self.last_order()'
 mutate "names that were lost are forgotten" carriers/mod.rs \
-    'self.past.contains_key(&(folder, role.clone()))' 'false'
-mutate "a live file that lost its name is live" carriers/mod.rs \
+    'self.past.contains_key(&(folder.id, role.clone()))' 'false'
+mutate "a live file that lost its name is live" carriers/listing.rs \
     'carrier.standing == Standing::Live' 'false'
-mutate "a former folder's live file is live" carriers/mod.rs \
+mutate "a former folder's live file is live" carriers/listing.rs \
     'self.current().any(|current| current.id == folder)' 'true'
 mutate "a former folder is left at once" carriers/mod.rs \
     '!used(folder.id)' 'true'

@@ -7,11 +7,12 @@ use crate::disk::{DiskFile, Entry, FileKey, Folder, FolderId};
 use crate::names::{Age, Role};
 
 impl<F: DiskFile> Carriers<F> {
-    /// Takes in what a listing showed. Returns the known files that have another name now.
+    /// Takes in what a listing showed, with their roles. Returns the known files that have another
+    /// name now.
     pub(crate) fn recognise(
         &mut self,
         folders: Vec<Folder>,
-        entries: Vec<Entry>,
+        entries: Vec<(Role, Entry)>,
         now: u64,
     ) -> Vec<u64> {
         self.folders = folders;
@@ -20,10 +21,7 @@ impl<F: DiskFile> Carriers<F> {
         }
         self.listings += 1;
         let (mut fresh, mut renamed) = (Vec::new(), Vec::new());
-        for entry in entries {
-            let folder = self.folders.iter().find(|folder| folder.id == entry.folder);
-            let role = folder.and_then(|folder| folder.family.role(&entry.name));
-            let Some(role) = role else { continue };
+        for (role, entry) in entries {
             let Some(id) = self.find(&role, &entry) else {
                 fresh.push((role, entry));
                 continue;

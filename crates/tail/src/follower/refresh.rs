@@ -173,26 +173,25 @@ impl<D: Disk> Follower<D> {
         Ok(listing)
     }
 
-    /// The entries of this log. What looks like one and isn't taken is named once.
+    /// The entries of this log, by name: each name is read once, which takes longer than all else.
+    /// What looks like one and isn't taken is named once.
     fn ours(
         &mut self,
         folders: &[Folder],
-        mut entries: Vec<Entry>,
+        entries: Vec<Entry>,
         look: &mut Look<D::File>,
-    ) -> Vec<Entry> {
+    ) -> Vec<(Role, Entry)> {
         let family = |id: FolderId| {
             folders.iter().find(|folder| folder.id == id).map(|folder| &folder.family)
         };
         let (mut refused, mut strangers) = (BTreeMap::new(), BTreeSet::new());
-        let mut packed = false;
-        // In place: a directory may hold a hundred thousand.
-        entries.retain(|entry| {
-            let Some(family) = family(entry.folder) else { return false };
+        let mut ours: Vec<(Role, Entry)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Some(family) = family(entry.folder) else { continue };
             let name = || (entry.folder, entry.name.clone());
             match (family.role(&entry.name), entry.refusal) {
-                (Some(role), why) if why.is_none() || self.carriers.knows(&role, entry) => {
-                    packed |= role.packed();
-                    return true;
+                (Some(role), why) if why.is_none() || self.carriers.knows(&role, &entry) => {
+                    ours.push((role, entry));
                 }
                 (Some(_), None) => {}
                 (Some(_), Some(why)) => {
@@ -209,15 +208,12 @@ impl<D: Disk> Follower<D> {
                 }
                 (None, _) => {}
             }
-            false
-        });
-        (self.directory.refused, self.directory.strangers) = (refused, strangers);
-        if packed {
-            hide_unfinished(&mut entries, |entry| family(entry.folder)?.role(&entry.name));
         }
+        (self.directory.refused, self.directory.strangers) = (refused, strangers);
+        hide_unfinished(&mut ours);
         // The order in which a directory names its files is no order: each run must do the same.
-        entries.sort_unstable_by(|a, b| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
-        entries
+        ours.sort_unstable_by(|(_, a), (_, b)| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
+        ours
     }
 
     /// Opens what isn't held, the live file first: the limit must not stop what is written now.
@@ -250,13 +246,15 @@ impl<D: Disk> Follower<D> {
 
 /// Leaves out each compressed file that lies beside its plain one: it is being written, and would
 /// end anywhere.
-fn hide_unfinished(entries: &mut Vec<Entry>, role: impl Fn(&Entry) -> Option<Role>) {
-    let age = |entry: &Entry, packed: bool| {
-        role(entry).filter(|role| role.packed() == packed).map(|role| (entry.folder, role.age))
-    };
-    let mut plain: Vec<(FolderId, Age)> = entries.iter().filter_map(|e| age(e, false)).collect();
+fn hide_unfinished(entries: &mut Vec<(Role, Entry)>) {
+    let stands = |(role, entry): &(Role, Entry)| (entry.folder, role.age.clone());
+    if !entries.iter().any(|(role, _)| role.packed()) {
+        return;
+    }
+    let plain = entries.iter().filter(|(role, _)| !role.packed());
+    let mut plain: Vec<(FolderId, Age)> = plain.map(stands).collect();
     plain.sort_unstable();
-    entries.retain(|entry| age(entry, true).is_none_or(|age| plain.binary_search(&age).is_err()));
+    entries.retain(|ours| !ours.0.packed() || plain.binary_search(&stands(ours)).is_err());
 }
 
 /// Something that looks like a file of the log and isn't opened. Where it may hold lines, that is a
