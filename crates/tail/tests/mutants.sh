@@ -109,7 +109,7 @@ mutate "a name reported twice is one file" follower/watch.rs \
     '{ self.stand.insert((folder, role.clone())); false }'
 mutate "no barrier before what a gap stands for" follower/watch.rs \
     'self.blind.as_ref().map(|blind| blind.listing).or(self.broken)' \
-    'self.blind.map(|blind| blind.listing)'
+    'self.blind.as_ref().map(|blind| blind.listing)'
 mutate "blind since the last listing only" follower/watch.rs \
     'Blind { since: now, listing, misses: 0, watched }' \
     'Blind { since: now, listing: listings, misses: 0, watched }'
