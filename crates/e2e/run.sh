@@ -48,9 +48,14 @@ what=${1:-all}
 case $what in all | readers | second | conformance | stores | worm | live | crash | doubles | path | many | torture | observe) ;; *) die "usage: run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
+# With all the others, torture has one case of each kind: killed, rotated while away, without state, too slow, a long line, a store that lies,
+# a full disk. `run.sh torture` has all of them.
+cases=()
+[ "$what" != all ] || cases=(kill-gzip stopped-killed state-lost churn line-100m s3-lie full-state full-source)
 for name in readers second conformance stores worm live crash doubles path many torture observe; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
+    *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
   esac
 done

@@ -99,6 +99,10 @@ impl Source {
             waiting: backlog.waiting,
             refused: backlog.refused,
             absent: backlog.absent,
+            unfinished: backlog
+                .unfinished
+                .clone()
+                .map(|(name, ms)| (printable(&name).to_string(), ms)),
             strangers: look.strangers.iter().map(|name| printable(name).to_string()).collect(),
             refusals: named(&look.refusals, |why| why.to_string()),
             ignored: named(&look.ignored, |at| format!("from stored byte {at} on")),

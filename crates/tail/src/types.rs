@@ -390,6 +390,9 @@ pub struct Backlog {
     pub refused: usize,
     /// Milliseconds since when no live file is there; `None`: one is.
     pub absent: Option<u64>,
+    /// The compressed file that has lain there for longest without its end, and for how many
+    /// milliseconds: it is read when it is whole, or given up.
+    pub unfinished: Option<(OsString, u64)>,
     /// Bytes of held files that are unlinked.
     pub unlinked_bytes: u64,
     /// Milliseconds until the oldest such file is deleted, if backups go on being deleted as they
