@@ -116,9 +116,7 @@ impl Source {
 
     /// A one-shot is told of one file: if that is none, it must not end well.
     fn refuse_live(&self, look: &Look<OpenFile>) -> Result<(), Error> {
-        let live = self.path.family().live();
-        let refused = look.refusals.iter().find(|(name, _)| *name == live);
-        match (self.mode, refused) {
+        match (self.mode, &look.refused_live) {
             (Mode::OneShot, Some((name, why))) => {
                 let what = format!("open source file {}", printable(name));
                 Err(Error::new(ErrorKind::Source, &what, why).hint(why.hint()))

@@ -196,7 +196,10 @@ impl<D: Disk> Follower<D> {
                     ours.push((role, entry));
                 }
                 (Some(_), None) => {}
-                (Some(_), Some(why)) => {
+                (Some(role), Some(why)) => {
+                    if role.age == Age::Live {
+                        look.refused_live = Some((entry.name.clone(), why));
+                    }
                     if self.directory.refused.get(&name()) != Some(&entry.key) {
                         refuse(&entry.name, why, look);
                     }
