@@ -4,7 +4,7 @@
 #   run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]     AUDITSEAL=path takes a ready binary, else the release build is made
 #
 # Downloads, builds and runs go to ${AUDITSEAL_E2E_DIR:-target/e2e}; what was built there is used again, runs are deleted unless
-# AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about 17 minutes, most of it the builds, and later ones about 12.
+# AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about half an hour, a third of it the builds, and later ones a quarter.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/run.XXXXXX")
