@@ -154,7 +154,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 /// it, and a wrong path of the key shouldn't leave one behind.
 fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
     let options = protection::ask(store_options(&writer.store, true), &writer.protection.asked)?;
-    warn_of_profile([&writer.store.store]);
+    warn_of_environment([&writer.store.store]);
     auditseal_agent::check(&settings)?;
     let store = auditseal_vault::open(&writer.store.store, &options)?;
     warn_of_others(&writer.store.store);
@@ -176,13 +176,18 @@ fn warn_of_others(store: &str) {
 
 /// Opens the store to read from.
 pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
-    warn_of_profile([&store.store]);
+    warn_of_environment([&store.store]);
     Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
 }
 
 /// Says that the usual variable of AWS's own tools does nothing here: who set it would believe that
 /// the requests are somebody else's than they are.
-pub(crate) fn warn_of_profile<'a>(stores: impl IntoIterator<Item = &'a String>) {
+/// And whose values were not taken as they are.
+pub(crate) fn warn_of_environment<'a>(stores: impl IntoIterator<Item = &'a String>) {
+    for name in auditseal_vault::untidy() {
+        let hint = "encode the Secret without the line break: printf, or echo -n";
+        warn!(hint, "the value of {name} has white space around it, which is left out");
+    }
     let is_s3 = |url: &String| {
         url.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("s3"))
     };
