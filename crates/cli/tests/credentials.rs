@@ -177,3 +177,17 @@ fn a_line_break_amid_a_variables_value_is_refused_by_its_name() {
         assert!(!done.err.contains("sesame"), "{}", done.err);
     }
 }
+
+#[test]
+fn googles_credentials_that_are_not_read_say_what_to_do() {
+    let node = Node::new();
+    for kind in ["external_account", "impersonated_service_account"] {
+        let file = node.path("google.json");
+        fs::write(&file, format!("{{\"type\":\"{kind}\",\"audience\":\"a\"}}")).unwrap();
+        let mut command = program();
+        command.args(["ls", "--store", "gs://bucket/x"]);
+        let done = finish(command.env("GOOGLE_APPLICATION_CREDENTIALS", &file));
+        done.refused(kind);
+        assert!(done.err.contains("GOOGLE_SERVICE_ACCOUNT"), "{}", done.err);
+    }
+}

@@ -156,6 +156,13 @@ impl<'a> Builder<'a> {
         let lower = cause.to_ascii_lowercase();
         if lower.contains("account must be specified") {
             ours.with_hint("set AZURE_STORAGE_ACCOUNT_NAME")
+        } else if lower.contains("unknown variant") && lower.contains("service_account") {
+            // External accounts and impersonation, which the client doesn't know.
+            ours.with_hint(
+                "Google credentials of this kind aren't read: leave the variable out where the \
+                 machine has a service account (the metadata service is asked then), or name a \
+                 service account's key file by GOOGLE_SERVICE_ACCOUNT",
+            )
         } else if lower.contains("credential") || lower.contains("key") {
             ours.with_hint("check the cloud's credential variables in the environment")
         } else {
