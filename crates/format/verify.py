@@ -196,6 +196,7 @@ def escaped(limit):
 
 NUMBER = "0|[1-9][0-9]{0,19}"
 N, N32, SEQ, WINDOW = (of(NUMBER, limit) for limit in (2**64 - 1, 2**32 - 1, MAX_SEQ, 23))
+ALTERNATE = of("[0-9a-f]{16}")
 HASH, WORD, STORE = of("[0-9a-f]{64}"), of("[a-z0-9-]{1,64}"), of("[a-z0-9._-]{1,64}")
 TIME, VKEY, FILE, NAME, VERSION = parse_time, parse_vkey, parse_file, escaped(255), escaped(1024)
 PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,244}"
@@ -206,7 +207,7 @@ FLAGS = of("-|final|unterminated|final,unterminated")
 
 # § Note, the table: keyword, how often at most (None: exactly once), the values.
 TABLE = [
-    ("auditseal/seal/v1", None, []), ("origin", None, [ORIGIN]), ("epoch", None, [N32]), ("seq", None, [SEQ]),
+    ("auditseal/seal/v1", None, []), ("origin", None, [ORIGIN]), ("seq", None, [SEQ]),
     ("kind", None, [KIND]), ("prev", None, [or_dash(HASH)]), ("key", None, [VKEY]), ("next", None, [VKEY]),
     ("root", None, [HASH]), ("chunks", None, [N]), ("lines", None, [N]), ("bytes", None, [N]),
     ("blocks", None, [HASH, N]), ("window", None, [WINDOW]), ("malformed", None, [N]),
@@ -217,7 +218,7 @@ TABLE = [
     ("range", 256, [FILE, N, N, N, FLAGS, HASH, NAME]),
     ("gap", 64, [or_dash(FILE), or_dash(N), or_dash(N), WORD, or_dash(TIME), or_dash(TIME), or_dash(NAME)]),
     ("cursor", 128, [FILE, N, HASH, NAME]),
-    ("stored", 64, [STORE, SEQ, HASH, or_dash(VERSION)]),
+    ("stored", 64, [STORE, SEQ, or_dash(ALTERNATE), HASH, or_dash(VERSION)]),
 ]  # fmt: skip
 
 
@@ -352,19 +353,19 @@ def cut(pieces, sizes):
 
 # ---------------- § Keys of objects
 KEY = re.compile(f"cluster=({PART})/node=({PART})/source=({PART})/date=([0-9-]{{10}})/"
-                 r"([0-9]{12})(?:\.e([1-9][0-9]{0,9}))?\.jsonl\.zst")  # fmt: skip
+                 r"([0-9]{12})(?:\.([0-9a-f]{16}))?\.jsonl\.zst")  # fmt: skip
 
 
 def parse_key(key):
-    """§ Keys of objects, below the prefix: (origin, date, seq, epoch), or None if not of the shape."""
+    """§ Keys of objects, below the prefix: (origin, date, seq, alternate), or None if not of the shape."""
     match = KEY.fullmatch(key)
-    if not match or int(match[6] or 0) >= 2**32:
+    if not match:
         return None
     try:
         parse_date(match[4])
     except Finding:
         return None
-    return "/".join(match.group(1, 2, 3)), match[4], int(match[5]), int(match[6] or 0)
+    return "/".join(match.group(1, 2, 3)), match[4], int(match[5]), match[6] or ""
 
 
 # ---------------- § Reading and verifying
@@ -440,7 +441,7 @@ def verify(store, trusted, asked=(), head=None, now=None):
         with store[key]() as fh:
             verdict, note = check_object(fh, parsed[0])
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
-            key=key, date=parsed[1], seq=parsed[2], epoch=parsed[3], verdict=verdict, note=note))
+            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note))
     for origin, objects in sorted(origins.items()):
         check_chain(origin, objects, trusted, head, now, result)
     result.exit = 1 if result.findings else 0 if origins else 2
@@ -454,45 +455,39 @@ def check_chain(origin, objects, trusted, head, now, result):
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
 
-    candidates = {}  # seq -> the objects whose note is for it
-    for o in objects:
-        if o.note:
-            candidates.setdefault(o.note.seq, []).append(o)
-    chain, seen = {}, set()  # seq -> the chain's note; every `next` of a note with the right key
-    for seq in sorted(candidates):
-        for o in candidates[seq]:
-            o.note.good = key_is_right(o.note, chain.get(seq - 1), trusted, seen)
-            o.at_its_key = (o.seq, o.epoch) == (seq, o.note.epoch) and o.date == right_date(seq, chain, o.date)
-        there = sorted((o for o in candidates[seq] if o.at_its_key), key=lambda o: o.key)
-        if there:
-            main = max(there, key=lambda o: (o.note.good, o.epoch))
-            chain[seq] = main.note
-            for o in there:  # where any date is right, one of two copies is the right one
-                o.at_its_key = o is main or o.note.hash != main.note.hash
-            if main.note.good:
-                seen.add(main.note.next)
-
+    chain, whole, fork = choose(objects, trusted, branch_of(objects, head), find)
+    objects = [o for o in objects if fork is None or o.seq < fork]
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
+    ours = [o.note.seq for o in objects if o.note and o.note.good]
+    reach = max(ours, default=None) if fork is None else None
+    needed = float("inf") if reach is None else max(reach, head[0] if head else 0)
     for o in objects:
-        note, main = o.note, chain.get(o.seq)
-        if main and main.good and main.epoch > o.epoch and not (note and note.good and o.at_its_key):
-            result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))  # a later epoch passes it
-            continue
-        if o.verdict:
-            find(o.verdict, o.seq)
-        if note and not o.at_its_key:
-            find("REPLAY" if note.hash in in_place else "REORDERED", o.seq)
-        elif note and not note.good:
-            find("WRONG_KEY", o.seq)
+        note, main, needless = o.note, chain.get(o.seq), o.seq in whole or o.seq > needed
+        right = note and o.at_its_key and note.good
+        strayed = note and note.good and not o.at_its_key and note.hash not in in_place
         own = note and chain.get(note.seq)  # the chain's note at the seq of this one
-        if own and own.hash != note.hash and own.good and note.good:
+        lost = strayed and not (own and own.good)
+        if right and main.hash != note.hash:
+            needless = False  # FORK was said; what is wrong with its bytes is wrong
+        elif right and not o.verdict:
+            needless = o.key != main.key_of_object  # the same note at two of its keys
+        elif note and not o.at_its_key and (lost or not needless):
+            find("REPLAY" if note.hash in in_place else "REORDERED", o.seq)
+        if needless and (o.seq in whole or not lost):
+            result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
+        elif o.verdict:
+            find(o.verdict, o.seq)
+        if note and o.at_its_key and not note.good and not needless:
+            find("WRONG_KEY", o.seq)
+        if strayed and not lost:
             find("FORK", note.seq)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
-    for seq in sorted({o.seq for o in objects} | set(candidates)):
-        for missing in range(expected, min(seq + (seq not in taken), expected + MAX_MISSING)):
+    last = reach if reach is not None else max([o.seq for o in objects] + [-1])
+    for seq in sorted({o.seq for o in objects if o.seq <= last} | {last + 1}):
+        for missing in range(expected, min(seq + (seq <= last and seq not in taken), expected + MAX_MISSING)):
             find("MISSING", missing)
         expected = seq + 1
-    if not objects:
+    if not objects and fork is None:
         find("MISSING", None)
 
     notes = [chain[seq] for seq in sorted(chain) if chain[seq].good]
@@ -503,12 +498,57 @@ def check_chain(origin, objects, trusted, head, now, result):
         find("TRUNCATED", newest.seq + 1 if newest else 0)
     elif head and head[0] in chain and chain[head[0]].hash != head[1]:
         find("FORK", head[0])
-    if newest and newest.next_by is not None and newest.next_by < now:
+    if fork is None and newest and newest.next_by is not None and newest.next_by < now:
         find("SILENT", newest.seq)
     result.findings |= findings
     result.chains[origin] = (notes, objects)
     if not findings:
         result.until[origin] = newest.sealed
+
+
+def choose(objects, trusted, branch, find):
+    """Which note is the chain's at each seq: {seq: note}; the seqs where its bytes are there too; and the
+    seq of two rightly signed notes with the same claim, where the chain ends undecided (or None)."""
+    candidates, chain, whole, seen = {}, {}, set(), set()
+    for o in objects:
+        if o.note:
+            candidates.setdefault(o.note.seq, []).append(o)
+    for seq in sorted(candidates):
+        before = chain.get(seq - 1)
+        for o in candidates[seq]:
+            o.note.good = key_is_right(o.note, before, trusted, seen)
+            o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
+        there = sorted((o for o in candidates[seq] if o.at_its_key), key=lambda o: (o.alternate, o.date))
+        good = [o for o in there if o.note.good]
+        claims = {o.note.hash: (branch.get(seq) == o.note.hash, not before or o.note.prev == before.hash) for o in good}
+        best = [digest for digest, claim in claims.items() if claim == max(claims.values())]
+        if len(claims) > 1:
+            find("FORK", seq)
+        if len(best) > 1:
+            return chain, whole, seq
+        if there:
+            main = next((o for o in good if o.note.hash in best), there[0])
+            chain[seq] = main.note
+            same = [o for o in there if o.note.hash == main.note.hash]
+            for o in same:  # where any date is right, one of two copies is the right one
+                o.at_its_key = o.date == main.date and (o is main or main.note.good)
+            sound = [o for o in same if o.at_its_key and not o.verdict]
+            main.note.key_of_object = (sound or [main])[0].key
+            if main.note.good:
+                seen.add(main.note.next)
+                whole |= {seq} if sound else set()
+    return chain, whole, None
+
+
+def branch_of(objects, head):
+    """The hashes of the notes on the branch of the known head, by seq."""
+    by_hash = {o.note.hash: o.note for o in objects if o.note and o.seq == o.note.seq}
+    branch, at = {}, head
+    while at and at[1]:
+        branch[at[0]] = at[1]
+        note = by_hash.get(at[1])
+        at = (at[0] - 1, note.prev) if note and note.seq == at[0] else None
+    return branch
 
 
 def right_date(seq, chain, other):
@@ -534,8 +574,6 @@ def check_links(notes, chain, find):
             find("FORK", note.seq)
         follows = last.seq + 1 == note.seq if last else note.seq == 0
         torn = torn if follows else note.seq
-        if last and (note.epoch < last.epoch or follows and note.epoch > last.epoch and note.kind != "reanchor"):
-            find("MALFORMED", note.seq)
         last = note
         if note.gap:
             find("SOURCE_GAP", note.seq)
@@ -562,7 +600,7 @@ def restore(store, chain, objects, out):
     base, total = {}, 0
     for file in order:
         base[file], total = total, total + sizes[file]
-    where = {o.note.hash: o.key for o in objects if o.note and o.at_its_key}
+    where = {note.hash: note.key_of_object for note in chain}
     for note in chain:
         segments = []  # (where in the output or None, length)
         for r in note.range:

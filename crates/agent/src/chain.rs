@@ -5,11 +5,11 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
-use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin};
+use auditseal_format::{Hash, Origin};
 use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
-use auditseal_shipper::{Backoff, Config, Loss, Mode, Shipper};
-use auditseal_spool::{Spool, failpoint};
+use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
+use auditseal_spool::Spool;
 use auditseal_tail::fs::{Manners, Owners};
 use auditseal_tail::{History, Reports, Throttle};
 use auditseal_vault::Store;
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use crate::adopt::adopt;
 use crate::apiserver::{Counts, count};
 use crate::clock::{Clock, machine_id};
 use crate::facts::nanos;
@@ -24,32 +25,13 @@ use crate::finals::Backups;
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
-use crate::passed;
-use crate::pipeline::{self, End};
+use crate::pipeline;
 use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
-use crate::readback::LARGEST;
-use crate::source::{Source, locked, watch as watch_path};
-use crate::start::{Asking, past, read_seal, refuse_foreign, take_over};
+use crate::source::{Source, watch as watch_path};
+use crate::start::{Asking, Finder, beside_another, past, read_seal};
 use crate::state::{Patience, open_state};
 use crate::{Error, ErrorKind, Progress, Settings};
-
-/// Keys in a row that a one-shot finds taken by other bytes before it gives up.
-const MAX_PASSES: u32 = 8;
-
-/// How a chain ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChainEnd {
-    /// Everything is sealed and stored.
-    Done,
-    /// Stopped before everything was stored, or, a one-shot, before all of the source was sealed; what
-    /// is sealed is in the spool.
-    Interrupted,
-    /// The store accepted nothing for too long; what is sealed is in the spool.
-    GaveUp(String),
-    /// Another writer has this chain: which object stands where ours should.
-    Forked(String, String),
-}
 
 /// What came of one chain.
 #[derive(Debug, Clone)]
@@ -57,7 +39,7 @@ pub struct Outcome {
     /// The chain.
     pub origin: Origin,
     /// How it ended.
-    pub end: ChainEnd,
+    pub end: End,
     /// What was done.
     pub tally: Tally,
     /// Files beside the log that look related and aren't archived, escaped, as a list for people;
@@ -145,27 +127,6 @@ pub(crate) fn backoff(settings: &Settings) -> Backoff {
     }
 }
 
-/// Whether what stands at a key is to be passed. Not an agent's with another key that began this
-/// chain together with us: in another epoch ours would be a second one. Without an answer it isn't
-/// known, and asked again.
-async fn may_pass(asking: &Asking<'_>, key: &ObjectKey) -> Result<bool, Error> {
-    if key.seq > 0 {
-        return Ok(true);
-    }
-    match refuse_foreign(asking, key).await {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::Store => {
-            warn!(%key, "{error}; asking again before it is passed");
-            Ok(false)
-        }
-        // What was sealed here stays: its lines may be nowhere else any more.
-        Err(error) => Err(error.hint(
-            "use the key that began the chain, with this chain's state moved away, \
-             or another --cluster, --node or source name",
-        )),
-    }
-}
-
 struct Chain {
     settings: Arc<Settings>,
     place: Place,
@@ -185,7 +146,7 @@ impl Chain {
         };
         let end = tokio::select! {
             end = self.run_to_end(stop) => end?,
-            () = overdue => ChainEnd::Interrupted,
+            () = overdue => End::Stopped,
         };
         self.progress.pulse.ended();
         let origin = self.place.origin.clone();
@@ -197,9 +158,9 @@ impl Chain {
 
     /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
     /// restart it again and again would help nobody.
-    async fn linger(&self, end: &ChainEnd, stop: &mut watch::Receiver<bool>) {
-        let ChainEnd::Forked(key, _) = end else { return self.progress.enter(State::Ended) };
-        self.progress.enter(State::Forked(key.clone()));
+    async fn linger(&self, end: &End, stop: &mut watch::Receiver<bool>) {
+        let End::Forked(key, _) = end else { return self.progress.enter(State::Ended) };
+        self.progress.enter(State::Forked(key.to_string()));
         if self.settings.stay_on_fork {
             stopped(stop).await;
         }
@@ -212,7 +173,7 @@ impl Chain {
         ours.then(|| count(spec.clone(), Arc::clone(&self.progress), Arc::clone(&self.clock)))
     }
 
-    async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<ChainEnd, Error> {
+    async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<End, Error> {
         let bell = Arc::new(Notify::new());
         let live = self.settings.mode == Mode::Live;
         let reports = live.then(|| watch_path(&self.place.path, &bell));
@@ -243,40 +204,28 @@ impl Chain {
         (bell, reports, counts): (&Arc<Notify>, &Option<Reports>, &Option<Counts>),
         guard: &Arc<Guard>,
         stop: &watch::Receiver<bool>,
-    ) -> Result<ChainEnd, Error> {
-        let (mut pass, mut passes, mut stored) = (None, 0, 0);
-        let mut missing = Vec::new();
+    ) -> Result<End, Error> {
+        let mut restarts = 0;
         loop {
             self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
-            let key = signer.key().clone();
-            let asking = Asking {
-                origin: &self.place.origin,
-                backups: Backups::of(&self.place, (self.clock)().wall),
-                key: &key,
-                machine_id: config.machine_id,
-                store: &self.store,
-                give_up: (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up),
-                backoff: config.backoff,
-                only_existing: self.settings.retire,
-            };
+            let asking = self.asking(config, signer.key().clone());
             let mut stopping = stop.clone();
-            let mut past = tokio::select! {
+            let past = tokio::select! {
                 biased;
-                past = past(&self.spool, &asking) => past?,
+                past = past(&self.spool, &asking, restarts > 0) => past?,
                 // Nothing is sealed before it is known where the chain goes on.
-                () = stopped(&mut stopping) => return Ok(ChainEnd::Interrupted),
+                () = stopped(&mut stopping) => return Ok(End::Stopped),
             };
-            past.start.reanchor = pass.take().or(past.start.reanchor);
             if past.start.spooled.is_empty() && past.start.head.is_some() {
                 guard.stored(false);
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
             self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
-                (self.place.clone(), self.source(past.history, missing.clone(), reports)),
+                (self.place.clone(), self.source(past.history, reports)),
                 Arc::clone(&self.spool),
-                (Arc::clone(&self.store), Arc::clone(guard)),
+                (asking.finder.clone(), Arc::clone(guard)),
                 Arc::clone(&self.clock),
                 (self.settings.compression, self.settings.jobs),
                 Arc::clone(&self.progress),
@@ -292,80 +241,46 @@ impl Chain {
             guard.settle(self.settings.grace / 4).await;
             guard.refusal()?;
             match end? {
-                End::Done => return Ok(ChainEnd::Done),
-                End::Stopped => return Ok(ChainEnd::Interrupted),
-                End::GaveUp(why) => return Ok(ChainEnd::GaveUp(why)),
-                End::Forked(key, why) => return Ok(ChainEnd::Forked(key.to_string(), why)),
-                End::Adopt(key, object) => self.adopt(key, object).await?,
-                End::Pass(key, epoch) => {
-                    passes = if self.progress.tally().stored > stored { 1 } else { passes + 1 };
-                    stored = self.progress.tally().stored;
-                    if let Some(end) = self.weigh(passes, &key).await {
-                        return Ok(end);
+                Some(End::Foreign(_, other)) => return Err(beside_another(&asking, &other)),
+                Some(end) => return Ok(end),
+                None => {
+                    // A store whose listing and whose objects disagree would have us turn for ever.
+                    let wait = Duration::from_nanos(config.backoff.wait(restarts));
+                    if restarts > 0 && self.wait_or_stop(wait, stop).await {
+                        return Ok(End::Stopped);
                     }
-                    if may_pass(&asking, &key).await? {
-                        if passes == 1 {
-                            missing.clear();
-                        }
-                        let backups = Backups::of(&self.place, (self.clock)().wall);
-                        missing.extend(passed::pass(&mut locked(&self.spool), &key, &backups)?);
-                        pass = Some(("squatted", epoch));
+                    restarts += 1;
+                    if let Some(end) = adopt(&self.spool, &asking).await? {
+                        return Ok(end);
                     }
                 }
             }
         }
     }
 
-    fn source(&self, history: History, missing: Vec<Loss>, reports: &Option<Reports>) -> Source {
-        let source = Source::new(
-            &self.place,
-            self.manners.clone(),
-            history,
-            reports.clone(),
-            &self.settings,
-        );
-        source.missing(missing)
+    fn asking(&self, config: &Config, key: VerifierKey) -> Asking {
+        let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
+        let (origin, store) = (self.place.origin.clone(), Arc::clone(&self.store));
+        Asking {
+            finder: Finder { origin, key, store, give_up, backoff: config.backoff },
+            backups: Backups::of(&self.place, (self.clock)().wall),
+            machine_id: config.machine_id,
+            hold: self.settings.hold,
+            only_existing: self.settings.retire,
+        }
     }
 
-    /// A squatter may take a key or two. A store that says so of every key isn't answering, and
-    /// passing each of its answers would only raise the epoch: a one-shot gives up, the daemon
-    /// waits longer each time.
-    async fn weigh(&self, passes: u32, key: &ObjectKey) -> Option<ChainEnd> {
-        if self.settings.mode == Mode::OneShot && passes > MAX_PASSES {
-            let why = format!("{passes} keys in a row hold other bytes, the last one is {key}");
-            return Some(ChainEnd::GaveUp(why));
+    /// Whether a stop came before the wait was over.
+    async fn wait_or_stop(&self, wait: Duration, stop: &watch::Receiver<bool>) -> bool {
+        let mut stop = stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => false,
+            () = stopped(&mut stop) => true,
         }
-        if passes > 1 {
-            tokio::time::sleep(Duration::from_nanos(self.config().backoff.wait(passes))).await;
-        }
-        None
     }
 
-    /// Takes over an object of our own key that stands where ours should, and all that follow it:
-    /// they are the chain's. The lines of ours are still in the source, and go behind them as far
-    /// as they don't hold them.
-    async fn adopt(&self, mut key: ObjectKey, mut object: Vec<u8>) -> Result<(), Error> {
-        warn!(%key, "another process with our key was faster: going on from its object");
-        failpoint!("agent.adopt.before");
-        locked(&self.spool).discard_from(key.seq)?;
-        failpoint!("agent.adopt.discarded");
-        loop {
-            let found = take_over(&mut locked(&self.spool), &key, &object)?;
-            failpoint!("agent.adopt.after");
-            let next = ObjectKey::after(&found.seal);
-            // Whatever isn't plainly the next of the chain is for the pipeline to judge.
-            let Ok(fetched) = self.store.get(&next.to_string(), None, LARGEST).await else {
-                break;
-            };
-            let follows = ObjectSeal::open(&fetched.bytes).is_ok_and(|after| {
-                after.seal.prev == Some(found.hash) && after.seal.key == found.seal.next
-            });
-            if !follows {
-                break;
-            }
-            (key, object) = (next, fetched.bytes.to_vec());
-        }
-        Ok(())
+    fn source(&self, history: History, reports: &Option<Reports>) -> Source {
+        Source::new(&self.place, self.manners.clone(), history, reports.clone(), &self.settings)
     }
 
     fn config(&self) -> Config {
@@ -412,11 +327,11 @@ impl Chain {
         Ok(Some((seal.seq, seal.hash())))
     }
 
-    fn conclude(&self, end: &ChainEnd) {
+    fn conclude(&self, end: &End) {
         let origin = &self.place.origin;
         match end {
-            ChainEnd::Done => info!(%origin, "done"),
-            ChainEnd::Interrupted => {
+            End::Done => info!(%origin, "done"),
+            End::Stopped => {
                 let left = self.idle_spool().map(|spool| spool.entries().count());
                 if left == Some(0) {
                     warn!(%origin, "stopped before anything was sealed");
@@ -426,10 +341,11 @@ impl Chain {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
                 }
             }
-            ChainEnd::GaveUp(why) => error!(%origin, "gave up: {why}"),
-            ChainEnd::Forked(key, why) => {
-                error!(%origin, key, "fork: {why}; nothing more is signed");
+            End::GaveUp(why) => error!(%origin, "gave up: {why}"),
+            End::Forked(key, why) => {
+                error!(%origin, %key, "fork: {why}; nothing more is signed");
             }
+            End::Foreign(key, by) => error!(%origin, %key, %by, "another key's chain is there"),
         }
     }
 }

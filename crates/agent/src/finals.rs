@@ -88,11 +88,6 @@ impl Backups {
         }
     }
 
-    /// Whether a backup's name tells that it is there no more.
-    pub(crate) fn lack(&self, name: &FileName) -> bool {
-        self.there.as_ref().zip(self.rotated(name)).is_some_and(|(there, at)| !there.contains(&at))
-    }
-
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
     pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
         let newest = finals.len().saturating_sub(FINALS_KEPT);

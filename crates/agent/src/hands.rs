@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use auditseal_archive::{Found, HeadFound};
 use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
-use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report};
+use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::FINALS_KEPT;
 use auditseal_tail::fs::OpenFile;
@@ -26,6 +27,7 @@ use crate::place::Place;
 use crate::progress::ChainProgress;
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
+use crate::start::Finder;
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, finals, pack, reports};
 
@@ -42,6 +44,7 @@ pub(crate) struct Hands {
     pub(crate) source: Arc<Mutex<Source>>,
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) store: Arc<dyn Store>,
+    finder: Finder,
     pub(crate) guard: Arc<Guard>,
     pub(crate) clock: Clock,
     pub(crate) compression: Compression,
@@ -73,7 +76,7 @@ impl Hands {
     pub(crate) fn new(
         (place, source): (Place, Source),
         spool: Arc<Mutex<Spool>>,
-        (store, guard): (Arc<dyn Store>, Arc<Guard>),
+        (finder, guard): (Finder, Arc<Guard>),
         clock: Clock,
         (compression, jobs): (Compression, usize),
         progress: Arc<ChainProgress>,
@@ -85,7 +88,8 @@ impl Hands {
             place,
             source: Arc::new(Mutex::new(source)),
             spool,
-            store,
+            store: Arc::clone(&finder.store),
+            finder,
             guard,
             clock,
             compression,
@@ -210,6 +214,22 @@ impl Hands {
         });
     }
 
+    /// What the store has of the chain: asked until it answers, for nothing is sent before.
+    pub(crate) fn find_head(&mut self) {
+        let finder = self.finder.clone();
+        self.tasks.spawn(async move {
+            failpoint!("agent.head.before");
+            match finder.find().await {
+                Ok(found) => Ok(told(found)),
+                // What is sealed meanwhile is in the spool, as where uploads fail for as long.
+                Err(error) if error.kind() == ErrorKind::Store && finder.give_up.is_some() => {
+                    Ok(Input::HeadUnknown(error.to_string()))
+                }
+                Err(error) => Err(error),
+            }
+        });
+    }
+
     fn read_spooled(&self, key: &ObjectKey) -> impl Future<Output = Result<Bytes, Error>> + use<> {
         let (spool, key) = (Arc::clone(&self.spool), key.clone());
         let read = spawn_blocking(move || Ok(locked(&spool).read(&key)?));
@@ -309,6 +329,12 @@ impl Hands {
     pub(crate) async fn settle(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// What the shipper is told of what the store has.
+pub(crate) fn told<C>(found: Found) -> Input<C> {
+    let head = |found: HeadFound| StoreHead { key: found.key, hash: found.object.hash };
+    Input::HeadFound(found.head.map(head), found.foreign)
 }
 
 /// Takes note of what a look told that began and ended then; gives what is to be said of it.

@@ -2,6 +2,7 @@
 //!
 //! Read `pipeline.rs` first: it is the daemon on one screen.
 
+mod adopt;
 mod apiserver;
 mod chain;
 mod clock;
@@ -15,7 +16,6 @@ mod keyfile;
 mod lag;
 mod manners;
 mod pack;
-mod passed;
 mod pipeline;
 mod place;
 mod progress;
@@ -32,8 +32,8 @@ mod state;
 mod strangers;
 mod worker;
 
-pub use auditseal_shipper::Mode;
-pub use chain::{ChainEnd, Outcome, check, run};
+pub use auditseal_shipper::{End as ChainEnd, Mode};
+pub use chain::{Outcome, check, run};
 pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};

@@ -12,31 +12,14 @@
 //!
 //! A crash anywhere goes on from what the spool holds: see `start.rs`.
 
-use auditseal_format::ObjectKey;
-use auditseal_shipper::{Action, Input, Shipper};
+use auditseal_shipper::{Action, End, Input, Shipper};
 use tokio::sync::watch;
 
 use crate::Error;
 use crate::hands::{Content, Hands};
 
-/// Why a pipeline ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// Everything is sealed and stored.
-    Done,
-    /// A one-shot was told to stop before it had read the source to its end.
-    Stopped,
-    /// The store accepted nothing for too long; everything sealed is in the spool.
-    GaveUp(String),
-    /// Another writer has our key: nothing more may be signed.
-    Forked(ObjectKey, String),
-    /// Go on from this object, which stands where ours should.
-    Adopt(ObjectKey, Vec<u8>),
-    /// Go on past this key in a new epoch.
-    Pass(ObjectKey, u32),
-}
-
-/// Runs one chain until it ends.
+/// Runs one chain until it ends; `None`: it is to start again, for the store has more of it than
+/// the node.
 ///
 /// # Errors
 /// What can't be retried: the state directory or the source can't be used at all.
@@ -44,7 +27,7 @@ pub(crate) async fn run(
     mut shipper: Shipper<Content>,
     hands: &mut Hands,
     mut stop: watch::Receiver<bool>,
-) -> Result<End, Error> {
+) -> Result<Option<End>, Error> {
     let mut input = Input::Wake;
     loop {
         for action in shipper.step(input, hands.now()) {
@@ -56,12 +39,9 @@ pub(crate) async fn run(
                 Action::ReadBack(key) => hands.read_back(key),
                 Action::Discard(key) => hands.discard(key)?,
                 Action::Report(report) => hands.report(&report),
-                Action::Adopt(key, object) => return Ok(End::Adopt(key, object)),
-                Action::Pass(key, epoch) => return Ok(End::Pass(key, epoch)),
-                Action::Fork(key, why) => return Ok(End::Forked(key, why)),
-                Action::GiveUp(why) => return Ok(End::GaveUp(why)),
-                Action::Done => return Ok(End::Done),
-                Action::Stopped => return Ok(End::Stopped),
+                Action::FindHead => hands.find_head(),
+                Action::Restart => return Ok(None),
+                Action::End(end) => return Ok(Some(end)),
             }
         }
         input = hands.next(shipper.deadline(), &mut stop).await?;

@@ -94,6 +94,9 @@ pub struct Settings {
     pub give_up: Duration,
     /// First and longest wait between attempts of an upload.
     pub retry: (Duration, Duration),
+    /// After a loss of state, how long nothing is uploaded; `None`: for as long as an upload that was
+    /// begun before may be under way.
+    pub hold: Option<Duration>,
     /// After a stop, how long uploads may still take.
     pub grace: Duration,
     /// Bytes read a second at most, over all sources.

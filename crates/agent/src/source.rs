@@ -37,8 +37,6 @@ pub(crate) struct Source {
     /// What happens between two looks; `None`: nobody watches.
     reports: Option<Reports>,
     mode: Mode,
-    /// Lost before the follower began, and not in its history.
-    missing: Vec<Loss>,
 }
 
 impl Source {
@@ -63,12 +61,7 @@ impl Source {
         let disk = place.disk().with_manners(manners);
         let (state, path) = (disk.state(), place.path.clone());
         let follower = Follower::new(path.family().clone(), disk, history, settings);
-        Self { follower, path, state, taken: None, reports, mode, missing: Vec::new() }
-    }
-
-    /// The same, which tells of these losses at its first look.
-    pub(crate) fn missing(self, missing: Vec<Loss>) -> Self {
-        Self { missing, ..self }
+        Self { follower, path, state, taken: None, reports, mode }
     }
 
     /// Looks once. `committed` is what was sealed since the last look.
@@ -107,10 +100,7 @@ impl Source {
             refusals: named(&look.refusals, |why| why.to_string()),
             ignored: named(&look.ignored, |at| format!("from stored byte {at} on")),
         };
-        let mut input = convert(look);
-        if let Input::Looked { losses, .. } = &mut input {
-            losses.append(&mut self.missing);
-        }
+        let input = convert(look);
         Ok(Looked { input, problems, unreadable, taken, backlog, beside })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{Verdict, find_head, walk_back};
+use auditseal_archive::{Found, Verdict, find_chain, walk_back};
 use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
@@ -26,18 +26,34 @@ pub(crate) struct Past {
 }
 
 /// What the chain's past is asked with.
-pub(crate) struct Asking<'a> {
-    pub(crate) origin: &'a Origin,
+pub(crate) struct Asking {
+    pub(crate) finder: Finder,
     /// The source's backups, as of now.
     pub(crate) backups: Backups,
-    pub(crate) key: &'a VerifierKey,
     pub(crate) machine_id: Option<[u8; 16]>,
-    pub(crate) store: &'a Arc<dyn Store>,
+    /// How long nothing is sent after a loss of state; `None`: for as long as an upload may take.
+    pub(crate) hold: Option<Duration>,
+    /// A chain that isn't there is an error: none is to be begun.
+    pub(crate) only_existing: bool,
+}
+
+/// Asks the store what it has of a chain.
+#[derive(Clone)]
+pub(crate) struct Finder {
+    pub(crate) origin: Origin,
+    pub(crate) key: VerifierKey,
+    pub(crate) store: Arc<dyn Store>,
     /// After so long without an answer of the store: give up.
     pub(crate) give_up: Option<Duration>,
     pub(crate) backoff: Backoff,
-    /// A chain that isn't there is an error: none is to be begun.
-    pub(crate) only_existing: bool,
+}
+
+impl Finder {
+    /// What the store has of the chain, once it has answered.
+    pub(crate) async fn find(&self) -> Result<Found, Error> {
+        let trusted = std::slice::from_ref(&self.key);
+        patiently(self, || find_chain(Arc::clone(&self.store), &self.origin, trusted)).await
+    }
 }
 
 /// What the note of a spooled object states.
@@ -74,13 +90,19 @@ pub(crate) fn take_over(
 }
 
 /// Finds out where the chain goes on.
-pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
+///
+/// `adopted`: it goes on behind objects that another process sent.
+pub(crate) async fn past(
+    spool: &Mutex<Spool>,
+    asking: &Asking,
+    adopted: bool,
+) -> Result<Past, Error> {
     let Here { spooled, newest, oldest, said, finals } = read_spool(&mut locked(spool))?;
     let (Some(newest), Some(oldest)) = (newest, oldest) else {
         return from_store(spool, asking).await;
     };
     // A seal by any other key would make the chain wrong for ever: it can't be taken back.
-    if newest.next != *asking.key {
+    if newest.next != asking.finder.key {
         let why = format!("its newest seal leaves the next one to another key: {}", newest.next);
         return Err(wrong_key(asking, why));
     }
@@ -96,13 +118,15 @@ pub(crate) async fn past(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Pa
     };
     finals.extend(said);
     let history = history(&head.seal, asking.backups.needed(finals));
-    Ok(Past { start: Start { head: Some(head), spooled, reanchor: None }, history })
+    let hold =
+        if adopted { held(asking, "another process with this chain's key was met") } else { 0 };
+    Ok(Past { start: Start { head: Some(head), spooled, reanchor: None, hold }, history })
 }
 
 /// What the spool holds.
 #[derive(Default)]
-struct Here {
-    spooled: Spooled,
+pub(crate) struct Here {
+    pub(crate) spooled: Spooled,
     /// The newest object's note: of the others, tens of thousands after an outage, none is kept.
     newest: Option<Seal>,
     oldest: Option<ObjectKey>,
@@ -112,11 +136,11 @@ struct Here {
     finals: Option<Vec<Final>>,
 }
 
-fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
+pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
     let mut here = Here::default();
     for entry in spool.entries() {
-        let seal = read_seal(spool, &entry.key)?;
-        here.spooled.push(&entry.key, entry.size, &seal);
+        let ObjectSeal { seal, hash, .. } = read_object(spool, &entry.key)?;
+        here.spooled.push(&entry.key, entry.size, &seal, hash);
         here.said.extend(Final::of(&seal));
         here.oldest.get_or_insert(entry.key);
         here.newest = Some(seal);
@@ -126,16 +150,15 @@ fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
 }
 
 /// No object in the spool: a new chain, or the state was lost.
-async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, Error> {
-    let trusted = std::slice::from_ref(asking.key);
-    let head = || find_head(Arc::clone(asking.store), asking.origin, trusted);
-    let Some(found) = patiently(asking, head).await? else {
-        let genesis = ObjectKey::genesis(asking.origin.clone());
-        if let Some(key) = patiently(asking, || foreign(asking, &genesis)).await? {
+async fn from_store(spool: &Mutex<Spool>, asking: &Asking) -> Result<Past, Error> {
+    let Found { head, foreign } = asking.finder.find().await?;
+    let Some(found) = head else {
+        // A second chain beside it would look like a fork for ever, so somebody must decide.
+        if let Some((_, key)) = foreign {
             return Err(another_key(asking, &key));
         }
         if asking.only_existing {
-            let what = format!("retire {}", asking.origin);
+            let what = format!("retire {}", &asking.finder.origin);
             let hint =
                 "check --cluster, --node, --source and --store; `auditseal ls` shows what is there";
             return Err(
@@ -152,51 +175,43 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking<'_>) -> Result<Past, E
         (Some(theirs), Some(ours)) if theirs != ours => "machine-changed",
         _ => "state-lost",
     };
-    let (origin, seq) = (asking.origin, head.seal.seq);
+    let (origin, seq) = (&asking.finder.origin, head.seal.seq);
     warn!(%origin, seq, reason, "no state on this node: going on from the store");
     let newest = Final::of(&head.seal).collect();
     let finals = recall(spool, asking, &head, newest).await?;
     let history = history(&head.seal, finals);
-    let reanchor = Some((reason, head.seal.epoch));
-    let head = Head { hash: head.hash, seal: head.seal };
-    Ok(Past { start: Start { head: Some(head), spooled: Spooled::default(), reanchor }, history })
+    let (reanchor, hold) = (Some(reason), held(asking, "the state was lost"));
+    let (head, spooled) = (Head { hash: head.hash, seal: head.seal }, Spooled::default());
+    Ok(Past { start: Start { head: Some(head), spooled, reanchor, hold }, history })
 }
 
-/// Who else began a chain under our name, if somebody did: a wrong key file, most likely. A second
-/// chain beside it would look like a fork for ever, so somebody must decide.
-async fn foreign(
-    asking: &Asking<'_>,
-    genesis: &ObjectKey,
-) -> Result<Option<VerifierKey>, auditseal_archive::Error> {
-    let tail = asking.store.tail(&genesis.to_string(), None, MAX_SEAL_BLOCK as u64).await;
-    let tail = match tail {
-        Ok(tail) => tail,
-        Err(error) if error.kind() == Kind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let found = ObjectSeal::read(&tail.bytes).ok().map(|object| object.seal);
-    // Garbage is passed in the next epoch: it must not keep a chain from beginning.
-    Ok(found.filter(|seal| seal.origin == *asking.origin && seal.key != *asking.key).map(|s| s.key))
-}
-
-/// Refuses to go on beside the chain of another key.
-///
-/// # Errors
-/// That, or [`ErrorKind::Store`]: there was no answer.
-pub(crate) async fn refuse_foreign(asking: &Asking<'_>, genesis: &ObjectKey) -> Result<(), Error> {
-    match foreign(asking, genesis).await {
-        Ok(None) => Ok(()),
-        Ok(Some(key)) => Err(another_key(asking, &key)),
-        Err(error) => Err(lost(&error)),
+/// For how long nothing may be sent: an upload that was begun before, by whomever, has arrived by
+/// then, or never will. Met before anything of ours is sent it is gone on from; met behind it, there
+/// are two signed notes for one place.
+fn held(asking: &Asking, why: &str) -> u64 {
+    let allowance = asking.hold.unwrap_or_else(|| asking.finder.store.allowance());
+    if !allowance.is_zero() {
+        let origin = &asking.finder.origin;
+        warn!(%origin, "{why}: nothing is uploaded for {allowance:.0?}, while uploads of before may still arrive; what is read meanwhile is sealed on this node");
     }
+    nanos(allowance)
 }
 
-fn another_key(asking: &Asking<'_>, key: &VerifierKey) -> Error {
+/// That a chain of our name, by another key, stands where ours should.
+pub(crate) fn beside_another(asking: &Asking, key: &VerifierKey) -> Error {
+    // What was sealed here stays: its lines may be nowhere else any more.
+    another_key(asking, key).hint(
+        "use the key that began the chain, with this chain's state moved away, \
+         or another --cluster, --node or source name",
+    )
+}
+
+fn another_key(asking: &Asking, key: &VerifierKey) -> Error {
     wrong_key(asking, format!("the store has it, signed by another key: {key}"))
 }
 
-fn wrong_key(asking: &Asking<'_>, why: String) -> Error {
-    Error::new(ErrorKind::Usage, &format!("extend chain {}", asking.origin), why)
+fn wrong_key(asking: &Asking, why: String) -> Error {
+    Error::new(ErrorKind::Usage, &format!("extend chain {}", &asking.finder.origin), why)
         .hint("use the key that began the chain, or another --cluster, --node or source name")
 }
 
@@ -204,7 +219,7 @@ fn wrong_key(asking: &Asking<'_>, why: String) -> Error {
 /// disk may ask, and keeps the answer.
 async fn recall(
     spool: &Mutex<Spool>,
-    asking: &Asking<'_>,
+    asking: &Asking,
     head: &ObjectSeal,
     newest: Vec<Final>,
 ) -> Result<Vec<Final>, Error> {
@@ -215,7 +230,7 @@ async fn recall(
         if locked(&way).is_over() {
             return Ok(());
         }
-        let mut walk = std::pin::pin!(walk_back(Arc::clone(asking.store), &from).await?);
+        let mut walk = std::pin::pin!(walk_back(Arc::clone(&asking.finder.store), &from).await?);
         while let Some(step) = walk.next().await {
             match step {
                 Ok(before) => locked(&way).met(before),
@@ -231,7 +246,7 @@ async fn recall(
         }
         Ok(())
     };
-    patiently(asking, walk).await?;
+    patiently(&asking.finder, walk).await?;
     let finals = way.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     failpoint!("agent.recall.before");
     locked(spool).replace_finals(&finals)?;
@@ -240,7 +255,7 @@ async fn recall(
 }
 
 /// Whether a note isn't there, deleted by whoever may, or lies where it must be restored first.
-fn is_gone(error: &auditseal_archive::Error) -> bool {
+pub(crate) fn is_gone(error: &auditseal_archive::Error) -> bool {
     match error {
         auditseal_archive::Error::Found(finding) => finding.verdict == Verdict::Missing,
         auditseal_archive::Error::Store(error) => error.kind() == Kind::Archived,
@@ -266,14 +281,14 @@ fn history(head: &Seal, finals: Vec<Final>) -> History {
 
 /// Asks the store until it answers: without an answer nothing may be sealed, for a listing that
 /// failed is not an empty bucket.
-async fn patiently<T, F, A>(asking: &Asking<'_>, mut ask: A) -> Result<T, Error>
+pub(crate) async fn patiently<T, F, A>(finder: &Finder, mut ask: A) -> Result<T, Error>
 where
     A: FnMut() -> F,
     F: Future<Output = Result<T, auditseal_archive::Error>>,
 {
     let (begun, mut said) = (Instant::now(), Complaints::default());
     for attempt in 1.. {
-        let left = asking.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
+        let left = finder.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
         let answer = match left {
             None => ask().await,
             // A store that never answers mustn't outlast the limit within one question.
@@ -289,8 +304,8 @@ where
             Ok(answer) => return Ok(answer),
             Err(error) if !may_heal(&error) => return Err(lost(&error)),
             Err(error) => {
-                let wait = Duration::from_nanos(asking.backoff.wait(attempt));
-                if asking.give_up.is_some_and(|limit| begun.elapsed() + wait > limit) {
+                let wait = Duration::from_nanos(finder.backoff.wait(attempt));
+                if finder.give_up.is_some_and(|limit| begun.elapsed() + wait > limit) {
                     return Err(lost(&error));
                 }
                 // By kind: the words of a store hold a number that is another each time.
@@ -323,7 +338,7 @@ fn may_heal(error: &auditseal_archive::Error) -> bool {
     }
 }
 
-fn lost(error: &auditseal_archive::Error) -> Error {
+pub(crate) fn lost(error: &auditseal_archive::Error) -> Error {
     let shown = Error::new(ErrorKind::Store, "find the chain's head", error);
     match error.hint() {
         Some(hint) => shown.hint(hint),

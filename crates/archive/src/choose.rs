@@ -73,6 +73,6 @@ pub(crate) async fn choose(
 fn holds<'a>(examined: &'a Examined, key: &ObjectKey) -> Option<&'a ObjectSeal> {
     let Outcome::Note(object, Ok(())) = &examined.sighting.outcome else { return None };
     let seal = &object.seal;
-    let here = (&seal.origin, seal.seq, seal.epoch) == (&key.origin, key.seq, key.epoch);
+    let here = (&seal.origin, seal.seq) == (&key.origin, key.seq);
     (here && examined.error.is_none()).then_some(object)
 }

@@ -47,9 +47,9 @@ pub enum Verdict {
     WeakWorm,
     /// Sealed later than the store received it.
     TimeInconsistent,
-    /// The chain went on after a loss of state or past a squatted key.
+    /// The chain went on after a loss of state.
     Reanchored,
-    /// An object that isn't the archive's, and that it can do without.
+    /// An object that isn't the chain's, and that it can do without.
     UnexpectedObject,
     /// The node's clock was set.
     ClockStep,
@@ -98,7 +98,7 @@ impl From<&Fault> for Verdict {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::Unsealed => Self::Unsealed,
-            Fault::Malformed(_) => Self::Malformed,
+            Fault::Malformed(_) | Fault::Earlier(_) => Self::Malformed,
             Fault::BadSignature(_) => Self::BadSignature,
             Fault::Tampered(_) => Self::Tampered,
         }

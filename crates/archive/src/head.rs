@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::{Hash, ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
+use auditseal_format::{EARLIER, Fault, Hash, ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
 use auditseal_vault::Store;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream, Stream};
@@ -30,9 +30,20 @@ pub struct HeadFound {
     pub passed: Vec<ObjectKey>,
 }
 
+/// What was found of a chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Its newest seal.
+    pub head: Option<HeadFound>,
+    /// A genesis of its name by another key, where no seal but perhaps the genesis is there.
+    pub foreign: Option<(ObjectKey, VerifierKey)>,
+}
+
 /// A note on the way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
+    /// Where its object stands.
+    pub key: ObjectKey,
     /// The note.
     pub object: ObjectSeal,
     /// When any object before it was stored at the latest, by the days that their keys name and by
@@ -55,17 +66,38 @@ pub async fn find_head(
     origin: &Origin,
     vkeys: &[VerifierKey],
 ) -> Result<Option<HeadFound>, Error> {
+    Ok(find_chain(store, origin, vkeys).await?.head)
+}
+
+/// The same, and whether another key began a chain of that name, as far as ours has just begun, or
+/// hasn't.
+///
+/// # Errors
+/// As [`find_head`].
+pub async fn find_chain(
+    store: Arc<dyn Store>,
+    origin: &Origin,
+    vkeys: &[VerifierKey],
+) -> Result<Found, Error> {
     let source = Source::new(store);
     let entries = newest_first(&source, origin).await?;
     let mut seals = seals(source, origin.clone(), entries);
-    let mut search =
-        Search { origin, vkeys, found: None, places: vec![], passed: vec![], moved: None };
+    let mut search = Search {
+        origin,
+        vkeys,
+        found: None,
+        places: vec![],
+        passed: vec![],
+        moved: None,
+        foreign: None,
+    };
     while let Some(examined) = seals.next().await {
         if !search.object(examined)? {
             break;
         }
     }
-    search.end()
+    let foreign = search.foreign.take();
+    Ok(Found { head: search.end()?, foreign })
 }
 
 /// Looks at the objects of a chain from the highest seq down, to the one below the head's.
@@ -78,6 +110,7 @@ struct Search<'a> {
     passed: Vec<Place>,
     /// The highest seq of a note of ours that stands at another key.
     moved: Option<(u64, Place)>,
+    foreign: Option<(ObjectKey, VerifierKey)>,
 }
 
 impl Search<'_> {
@@ -89,9 +122,21 @@ impl Search<'_> {
             let detail = "listed, but gone when it was read: it may be the chain's newest";
             return Err(Error::found(self.origin, place, Verdict::Missing, detail));
         }
-        let note = note(examined)?.filter(|object| {
-            object.seal.origin == *self.origin && self.vkeys.contains(&object.seal.key)
-        });
+        if let Outcome::Fault(Fault::Earlier(of)) = &examined.sighting.outcome
+            && of.0 == *self.origin
+            && self.vkeys.contains(&of.1)
+        {
+            return Err(Error::found(self.origin, place, Verdict::Malformed, EARLIER));
+        }
+        let note = note(examined)?.filter(|object| object.seal.origin == *self.origin);
+        if place.seq == 0
+            && let Some(object) = &note
+            && object.seal.seq == 0
+            && !self.vkeys.contains(&object.seal.key)
+        {
+            self.foreign = Some((place.key(self.origin), object.seal.key.clone()));
+        }
+        let note = note.filter(|object| self.vkeys.contains(&object.seal.key));
         let Some(head) = &self.found else {
             match note {
                 Some(object) if at_home(&object, place) => {
@@ -152,7 +197,7 @@ impl Search<'_> {
 
 /// Whether a note may stand there, as far as it says itself.
 fn at_home(object: &ObjectSeal, place: Place) -> bool {
-    (object.seal.seq, object.seal.epoch) == (place.seq, place.epoch)
+    object.seal.seq == place.seq
 }
 
 /// The notes before `head`, newest to oldest, each held against the hash that the one after it
@@ -208,7 +253,8 @@ impl Walk {
                 Err(error) => return Some(Err(error)),
                 Ok(Some(object)) if object.hash == hash && object.seal.origin == self.origin => {
                     self.next = object.seal.prev.map(|prev| (seq.saturating_sub(1), prev));
-                    return Some(Ok(Before { object, earlier }));
+                    let key = place.key(&self.origin);
+                    return Some(Ok(Before { key, object, earlier }));
                 }
                 Ok(_) => {}
             }

@@ -146,10 +146,8 @@ fn checks(
         Some(key) if key.origin != seal.origin => {
             Err(format!("{}: this is an object of {}", Verdict::WrongOrigin, seal.origin))
         }
-        Some(key) if (key.seq, key.epoch) != (seal.seq, seal.epoch) => {
-            Err(format!("this is the object of seq {}, epoch {}", seal.seq, seal.epoch))
-        }
-        Some(_) => Ok("origin, seq and epoch are the key's".to_owned()),
+        Some(key) if key.seq != seal.seq => Err(format!("this is the object of seq {}", seal.seq)),
+        Some(_) => Ok("origin and seq are the key's".to_owned()),
     };
     let bytes = match payload {
         Ok(()) => Ok("frame, blocks, lines and root are the signed ones".to_owned()),
@@ -172,7 +170,6 @@ fn facts(seal: &Seal) -> Vec<Fact> {
     let payload = &seal.payload;
     let mut facts = vec![
         fact("origin", &seal.origin),
-        fact("epoch", seal.epoch),
         fact("seq", seal.seq),
         fact("kind", seal.kind),
         optional("prev", seal.prev),
@@ -206,11 +203,10 @@ fn facts(seal: &Seal) -> Vec<Fact> {
         let at = format!("{} at byte {}", cursor.name, cursor.offset);
         fact("cursor", format!("{at}, file {}", short(&cursor.file)))
     }));
-    facts.extend(
-        seal.stored.iter().map(|stored| {
-            fact("stored", format!("seq {} is in store {}", stored.seq, stored.store))
-        }),
-    );
+    facts.extend(seal.stored.iter().map(|stored| {
+        let alternate = stored.alternate.map_or_else(String::new, |name| format!(" as {name}"));
+        fact("stored", format!("seq {} is in store {}{alternate}", stored.seq, stored.store))
+    }));
     facts
 }
 

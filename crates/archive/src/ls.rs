@@ -30,8 +30,9 @@ pub struct Row {
     pub origin: Origin,
     /// Place in the chain, by its key.
     pub seq: u64,
-    /// Epoch, by its key.
-    pub epoch: u32,
+    /// Which of the seq's keys it is, if not the plain one.
+    #[serde(serialize_with = "displayed")]
+    pub alternate: Option<auditseal_format::Alternate>,
     /// What the seal is for.
     #[serde(serialize_with = "displayed")]
     pub kind: Option<auditseal_format::Kind>,
@@ -95,7 +96,7 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
     let empty = Row {
         origin: origin.clone(),
         seq: key.seq,
-        epoch: key.epoch,
+        alternate: key.alternate,
         kind: None,
         sealed: None,
         first: None,
@@ -141,9 +142,8 @@ fn misplaced(object: &ObjectSeal, key: &auditseal_format::ObjectKey) -> Option<S
     let seal = &object.seal;
     if seal.origin != key.origin {
         Some(format!("{}: this is an object of {}", Verdict::WrongOrigin, seal.origin))
-    } else if (seal.seq, seal.epoch) != (key.seq, key.epoch) {
-        let place = (seal.seq, seal.epoch);
-        Some(format!("{}: this is seq {}, epoch {}", Verdict::Reordered, place.0, place.1))
+    } else if seal.seq != key.seq {
+        Some(format!("{}: this is seq {}", Verdict::Reordered, seal.seq))
     } else {
         None
     }
@@ -167,9 +167,10 @@ impl Row {
     /// # Errors
     /// Those of `out`.
     pub fn text(&self, out: &mut impl Write) -> io::Result<()> {
-        let seq = match self.epoch {
-            0 => self.seq.to_string(),
-            epoch => format!("{}.e{epoch}", self.seq),
+        let seq = match self.alternate {
+            None => self.seq.to_string(),
+            // The key tells the rest of it.
+            Some(name) => format!("{}.{}", self.seq, name.to_string().get(..4).unwrap_or_default()),
         };
         let Some(kind) = self.kind else {
             let fault = self.fault.as_deref().unwrap_or("-");

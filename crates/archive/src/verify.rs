@@ -7,7 +7,7 @@ use auditseal_format::{Origin, Time, VerifierKey};
 use auditseal_vault::{Error as StoreError, Kind, Operation, Store};
 use futures::StreamExt as _;
 
-use crate::chain::{Chain, Head, Outcome, Retention, Rules, Trust};
+use crate::chain::{Chain, ChainReport, Head, Outcome, Retention, Rules, Trust};
 use crate::error::Error;
 use crate::fetch::{Depth, Examined, examine};
 use crate::listing::{Entry, Listing};
@@ -117,14 +117,36 @@ struct Run<'a, P> {
 
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
+        let (mut branch, done) = (Vec::new(), self.done);
+        loop {
+            let rules = self.rules(&origin, &branch);
+            let (chain, errors) = self.pass(&origin, &entries, rules).await;
+            // Two signed notes for one seq, and the known head tells which of them is the chain's:
+            // rare enough to read it all once more.
+            if let Some(known) = chain.branch.filter(|known| !branch.contains(known)) {
+                branch.push(known);
+                self.done = done;
+                continue;
+            }
+            let limits = self.limits(&chain);
+            return OriginReport::new(origin, chain, errors, limits);
+        }
+    }
+
+    async fn pass(
+        &mut self,
+        origin: &Origin,
+        entries: &[Entry],
+        rules: Rules,
+    ) -> (ChainReport, Errors) {
         let decoders = Arc::default();
         let depth =
             if self.options.stored_only { Depth::Stored } else { Depth::Payload(&decoders) };
-        let mut chain = Chain::new(origin.clone(), self.rules(&origin));
+        let mut chain = Chain::new(origin.clone(), rules);
         let mut errors = Errors::default();
-        let (source, name, retention) = (&self.source, &origin, self.options.retention);
+        let (source, name, retention) = (&self.source, origin, self.options.retention);
         let objects = futures::stream::iter(entries).map(|entry| async move {
-            let examined = examine(source, name, entry, depth).await;
+            let examined = examine(source, name, entry.clone(), depth).await;
             match retention {
                 Some(retention) => locked(source, name, examined, retention).await,
                 None => (examined, None),
@@ -140,16 +162,15 @@ impl<P: Fn(Progress)> Run<'_, P> {
             drop(chain.object(examined.sighting));
             (self.progress)(self.done);
         }
-        let (_, chain) = chain.finish(Some(self.options.now));
-        let limits = self.limits(&chain);
-        OriginReport::new(origin.clone(), chain, errors, limits)
+        (chain.finish(Some(self.options.now)).1, errors)
     }
 
-    fn rules(&self, origin: &Origin) -> Rules {
+    fn rules(&self, origin: &Origin, branch: &[Head]) -> Rules {
         let accepted = self.options.accept.iter().filter(|(of, _)| of == origin);
         Rules {
             trust: Trust::Keys(self.options.vkeys.clone()),
             head: self.options.head,
+            branch: branch.to_vec(),
             accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
             skew: self.options.skew,
             retention: self.options.retention,
@@ -157,7 +178,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
     }
 
-    fn limits(&self, chain: &crate::chain::ChainReport) -> Vec<String> {
+    fn limits(&self, chain: &ChainReport) -> Vec<String> {
         let mut limits = Vec::new();
         if let (None, Some((head, _))) = (self.options.head, &chain.newest) {
             limits.push(match chain.next_by {

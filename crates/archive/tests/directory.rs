@@ -16,6 +16,7 @@ use tempfile::TempDir;
 fn large() -> (Chain, String) {
     let mut chain = chain("c/n/s", 1);
     chain.batch(&[Piece::new("new", [noise(1_100_000, 2), b"\n".to_vec()].concat())]);
+    chain.heartbeat();
     let archive = chain.archive();
     let (key, _) = archive.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
     (chain, key.clone())

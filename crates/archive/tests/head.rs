@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use auditseal_archive::{Error, HeadFound, Verdict, find_head, walk_back};
-use auditseal_format::{ObjectKey, ObjectSeal};
+use auditseal_format::{Alternate, ObjectKey, ObjectSeal};
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vault::{Kind, Operation};
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
@@ -70,7 +70,7 @@ async fn what_is_not_the_chains_is_passed() {
     stranger.heartbeat();
     let keys = [
         next.to_string(),
-        ObjectKey { epoch: 1, ..next.clone() }.to_string(),
+        next.with(Alternate::parse("00000000000000ff")).to_string(),
         ObjectKey { seq: 7, ..next.clone() }.to_string(),
         ObjectKey { seq: 999_999_999_999, ..next }.to_string(),
     ];
@@ -124,9 +124,9 @@ async fn going_on_from_a_doubtful_head_is_refused() {
     let mut one = six();
     let mut other = one.clone();
     one.heartbeat();
-    other.epoch(1).reanchor("state-lost");
-    let mut archive = one.archive();
-    archive.extend(other.archive());
+    other.squat(b"what the store said").reanchor("state-lost");
+    let mut archive = other.archive();
+    archive.extend(one.archive());
     let error = head_in(memory(&archive), &one).await.unwrap_err();
     assert_eq!(found(error), (Verdict::Fork, Some(6)));
     // The newest object stands at another key: whoever continued below it would fork the chain.
@@ -146,11 +146,11 @@ async fn walked(store: MemoryStore, head: &ObjectSeal) -> Vec<Result<u64, Error>
 #[tokio::test]
 async fn walking_back_follows_the_hashes() {
     let mut chain = six();
-    chain.pass(b"garbage");
+    chain.squat(b"garbage").heartbeat();
     chain.batch(&[Piece::new("new", events(11..12))]);
     let mut archive = chain.archive();
     // Objects that aren't the notes that the hashes name.
-    let stray = ObjectKey { epoch: 3, ..ObjectKey::after(&chain.get(2).seal) };
+    let stray = ObjectKey::after(&chain.get(2).seal).with(Alternate::parse("00000000000000ff"));
     archive.insert(stray.to_string(), chain.get(1).bytes.clone());
     let head = head_of(&archive, &chain).await;
     let seqs: Vec<_> = walked(memory(&archive), &head.object).await.into_iter().flatten().collect();

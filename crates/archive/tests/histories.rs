@@ -22,10 +22,10 @@ fn of_chains() -> Histories {
     reanchored.reanchor("state-lost");
     reanchored.batch(&[Piece::new("new", events(11..14))]);
     let mut passed = six();
-    passed.pass(b"garbage");
+    passed.squat(b"garbage");
     passed.batch(&[Piece::new("new", events(11..14))]);
     let mut passed_twice = passed.clone();
-    passed_twice.pass(&six().get(2).bytes);
+    passed_twice.squat(&six().get(2).bytes);
     passed_twice.batch(&[Piece::new("new", events(14..15))]);
     let mut resumed = six();
     resumed.final_();
@@ -41,8 +41,8 @@ fn of_chains() -> Histories {
         ("six objects", six()),
         ("heartbeats", heartbeats),
         ("reanchor", reanchored),
-        ("garbage passed", passed),
-        ("a copy passed after it", passed_twice),
+        ("garbage at a key", passed),
+        ("a copy at a key after it", passed_twice),
         ("final, then another batch", resumed),
         ("a fresh key for each note", ratchet),
         ("days", midnight),
@@ -128,7 +128,7 @@ async fn random_histories_come_back() {
             match roll(8) {
                 0 => drop(chain.heartbeat().clone()),
                 1 => drop(chain.reanchor("state-lost").clone()),
-                2 => drop(chain.pass(b"garbage").clone()),
+                2 => drop(chain.squat(b"garbage").heartbeat().clone()),
                 3 => drop(chain.wait(40_000)),
                 _ => {
                     let pieces: Vec<_> =

@@ -73,7 +73,7 @@ async fn an_archive_with_findings_in_text_and_json() {
         "MISSING origin=c/n/s seq=1-2: no objects at the keys of these 2 seqs\n\
          UNSEALED origin=c/n/s seq=4 key={}: no seal in the object's last 64 KiB\n\
          TRUNCATED origin=c/n/s seq=7-9: the chain is known to reach seq 9\n\
-         info: REANCHORED origin=c/n/s seq=6 key={}: epoch 0, reason state-lost\n\
+         info: REANCHORED origin=c/n/s seq=6 key={}: reason state-lost\n\
          NOT COMPLETE origin=c/n/s seals=4 lines=2 bytes={} findings=3 head=6:{}\n",
         chain.key(4),
         chain.key(6),
@@ -109,7 +109,7 @@ async fn rows(store: MemoryStore) -> Vec<Row> {
 #[tokio::test]
 async fn ls_has_a_row_for_each_object_whatever_it_is() {
     let mut one = six();
-    one.pass(b"garbage");
+    one.squat(b"garbage").heartbeat();
     let other = chain("c/m/s", 1);
     let store = memory(&one.archive());
     other.archive().into_iter().for_each(|(key, object)| store.insert(&key, object));
@@ -122,7 +122,7 @@ async fn ls_has_a_row_for_each_object_whatever_it_is() {
     let rows = rows(store.clone()).await;
     assert_eq!(store.calls(Operation::Get) + store.calls(Operation::Stream), 0, "tails only");
     let places: Vec<_> =
-        rows.iter().map(|row| (row.origin.to_string(), row.seq, row.epoch)).collect();
+        rows.iter().map(|row| (row.origin.to_string(), row.seq, row.alternate)).collect();
     let mut sorted = places.clone();
     sorted.sort();
     assert_eq!(places, sorted);
@@ -136,7 +136,7 @@ async fn ls_has_a_row_for_each_object_whatever_it_is() {
         [
             (3, "WRONG_ORIGIN: this is an object of c/n/s"),
             (4, &*format!("read the end of memory://{}: refused", other.key(4))),
-            (2, "REORDERED: this is seq 1, epoch 0"),
+            (2, "REORDERED: this is seq 1"),
             (6, "UNSEALED: no seal in the object's last 64 KiB"),
         ]
     );
@@ -232,7 +232,7 @@ async fn inspect_says_what_does_not_hold() {
     store.insert(&chain.key(2), parts.bytes());
     for (key, expected) in [
         (chain.key(6), "BAD  bytes: TAMPERED: the blocks' hash isn't the signed one\n"),
-        (chain.key(5), "BAD  place: this is the object of seq 4, epoch 0\n"),
+        (chain.key(5), "BAD  place: this is the object of seq 4\n"),
         (chain.key(4), "BAD  seal: UNSEALED: no seal in the object's last 64 KiB\n"),
         (chain.key(2), "BAD  seal: BAD_SIGNATURE: the note's signature doesn't verify\n"),
         ("some/where".to_owned(), "BAD  place: the key isn't one of ours\n"),

@@ -161,7 +161,6 @@ impl Bench {
         };
         let seal = Seal {
             origin: Origin::new("bench", "node", "audit").expect("an origin"),
-            epoch: 0,
             seq: 1,
             kind: Kind::Batch,
             prev: Some(hash(b"previous")),

@@ -129,6 +129,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         heartbeat: Duration::from_secs(60),
         give_up: Duration::from_secs(300),
         retry: RETRY,
+        hold: writer.hold,
         grace: GRACE,
         rate_limit: None,
         spool_limit: writer.spool_limit,
@@ -298,7 +299,7 @@ fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
 
 /// Who asked for everything didn't get it: an evicted Job, say, must not look done.
 fn interrupted(outcomes: &[Outcome]) -> Result<(), Failure> {
-    let stopped = outcomes.iter().find(|outcome| matches!(outcome.end, ChainEnd::Interrupted));
+    let stopped = outcomes.iter().find(|outcome| matches!(outcome.end, ChainEnd::Stopped));
     stopped.map_or(Ok(()), |Outcome { origin, .. }| {
         let what = format!("archive {origin}: stopped by a signal before everything was archived");
         Err(Failure::new(what).hint(Some("run it again to go on")))

@@ -290,6 +290,11 @@ pub(crate) struct Writer {
     /// Directory for sealed batches until they are stored. One process at a time.
     #[arg(long, env = "AUDITSEAL_STATE", value_name = "DIR")]
     pub(crate) state: PathBuf,
+    /// After the state was lost, upload nothing for so long, so that uploads which were begun before
+    /// arrive first [default: as long as one may take, 15.5m in a cloud]. Use 10ms only where no other
+    /// process can have this chain's key.
+    #[arg(long, env = "AUDITSEAL_HOLD", value_name = "TIME", value_parser = duration)]
+    pub(crate) hold: Option<Duration>,
     /// Stop reading while so many bytes of sealed batches wait to be stored.
     #[arg(long, env = "AUDITSEAL_SPOOL_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) spool_limit: u64,

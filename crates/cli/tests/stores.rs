@@ -53,7 +53,7 @@ impl Lab {
         command.env("NO_PROXY", "127.0.0.1").envs(self.server.environment())
     }
 
-    /// One object for each seq, in one version, all in the first epoch; how many.
+    /// One object for each seq, in one version, all at their plain keys; how many.
     #[track_caller]
     fn count_once(&self) -> usize {
         let objects = self.server.world().buckets["bucket"].objects.clone();
@@ -61,7 +61,7 @@ impl Lab {
         let mut seqs = Vec::new();
         for (key, versions) in seals {
             let name = key.rsplit('/').next().unwrap().strip_suffix(".jsonl.zst").unwrap();
-            seqs.push(name.parse::<usize>().unwrap_or_else(|_| panic!("another epoch: {key}")));
+            seqs.push(name.parse::<usize>().unwrap_or_else(|_| panic!("another key: {key}")));
             assert_eq!(versions.len(), 1, "{key} was put twice");
         }
         seqs.sort_unstable();

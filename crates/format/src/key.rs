@@ -4,8 +4,8 @@ use std::fmt;
 
 use auditseal_audit::Date;
 
-use crate::Origin;
 use crate::seal::{MAX_SEQ, Seal};
+use crate::{Alternate, Origin};
 
 /// The key of an object below the store's prefix: FORMAT.md, "Keys of objects".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,28 +14,34 @@ pub struct ObjectKey {
     pub origin: Origin,
     /// Place in the chain.
     pub seq: u64,
-    /// 0 unless the chain had to pass a squatted key.
-    pub epoch: u32,
+    /// Which of the seq's keys; `None` for the plain one, which comes first.
+    pub alternate: Option<Alternate>,
     /// The UTC day on which the *previous* seal was made; [`Date::EPOCH`] for the genesis.
     pub date: Date,
 }
 
 impl ObjectKey {
-    /// The key of a chain's first object.
+    /// The plain key of a chain's first object.
     #[must_use]
     pub fn genesis(origin: Origin) -> Self {
-        Self { origin, seq: 0, epoch: 0, date: Date::EPOCH }
+        Self { origin, seq: 0, alternate: None, date: Date::EPOCH }
     }
 
-    /// The key of the object that follows `seal` in the same epoch.
+    /// The plain key of the object that follows `seal`.
     #[must_use]
     pub fn after(seal: &Seal) -> Self {
         Self {
             origin: seal.origin.clone(),
             seq: seal.seq + 1,
-            epoch: seal.epoch,
+            alternate: None,
             date: seal.sealed.date(),
         }
+    }
+
+    /// The same object's key under another name.
+    #[must_use]
+    pub fn with(&self, alternate: Option<Alternate>) -> Self {
+        Self { alternate, ..self.clone() }
     }
 
     /// What all keys of a chain begin with, without a final `/`.
@@ -52,11 +58,11 @@ impl ObjectKey {
         let origin = Origin::new(field("cluster")?, field("node")?, field("source")?).ok()?;
         let date = Date::parse(field("date")?.as_bytes())?;
         let name = segments.next()?.strip_suffix(".jsonl.zst")?;
-        let (seq, epoch) = match name.split_once(".e") {
-            Some((seq, epoch)) => (seq, epoch.parse().ok()?),
-            None => (name, 0),
+        let (seq, alternate) = match name.split_once('.') {
+            Some((seq, alternate)) => (seq, Some(Alternate::parse(alternate)?)),
+            None => (name, None),
         };
-        let key = Self { origin, seq: seq.parse().ok()?, epoch, date };
+        let key = Self { origin, seq: seq.parse().ok()?, alternate, date };
         // Comparing what it prints refuses every second spelling of a key.
         (segments.next().is_none() && key.seq <= MAX_SEQ && key.to_string() == text).then_some(key)
     }
@@ -65,8 +71,8 @@ impl ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/date={}/{:012}", Self::prefix(&self.origin), self.date, self.seq)?;
-        if self.epoch > 0 {
-            write!(f, ".e{}", self.epoch)?;
+        if let Some(alternate) = self.alternate {
+            write!(f, ".{alternate}")?;
         }
         f.write_str(".jsonl.zst")
     }

@@ -5,6 +5,7 @@
 //! Types ⇄ bytes for the format above. It is the only user of `zstd`, and pure: no files, clocks,
 //! network or randomness.
 
+mod alternate;
 mod decode;
 mod file;
 mod foreign;
@@ -21,12 +22,13 @@ pub use auditseal_audit::{Date, Time};
 pub use auditseal_merkle::{Hash, Hasher, Root, hash};
 pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
+pub use alternate::Alternate;
 pub use decode::{DecoderPool, PayloadDecoder, PayloadError};
 pub use file::{Anchor, FileId, FileName};
 pub use foreign::{ForeignError, ForeignFrames, ForeignStep};
 pub use frame::{MAX_SEAL_BLOCK, MAX_WINDOW_LOG, MIN_WINDOW_LOG};
 pub use key::ObjectKey;
-pub use object::{Fault, ObjectSeal, SealError, SealedBatch};
+pub use object::{EARLIER, Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
 pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use auditseal_merkle::Hash;
-use auditseal_note::{NoteError, SignedNote, Signer};
+use auditseal_note::{NoteError, SignedNote, Signer, VerifierKey};
 
 use crate::decode::{PayloadDecoder, PayloadError};
 use crate::frame::{BLOCK_HEADER, HEADER, MAX_SEAL_BLOCK, final_block, header};
 use crate::pack::Packed;
 use crate::seal::{MalformedNote, Seal};
-use crate::{ObjectKey, wrapper};
+use crate::{Origin, wrapper};
 
 /// An object, final and immutable: its bytes are the same for the same payload, seal and key.
 #[derive(Clone, PartialEq, Eq)]
@@ -136,6 +136,10 @@ impl ObjectSeal {
         let wrapped = wrapper::parse(line)
             .ok_or_else(|| Fault::Malformed("the seal line isn't canonical".to_owned()))?;
         let note = SignedNote::parse(&wrapped.note).map_err(|e| Fault::Malformed(e.to_string()))?;
+        if let Some((origin, key)) = earlier(note.text()) {
+            note.verify(&key).map_err(Fault::BadSignature)?;
+            return Err(Fault::Earlier(Box::new((origin, key))));
+        }
         let seal = Seal::parse(note.text()).map_err(|e| Fault::Malformed(e.to_string()))?;
         note.verify(&seal.key).map_err(Fault::BadSignature)?;
         Ok(Self {
@@ -189,16 +193,20 @@ impl ObjectSeal {
     pub fn blocks(&self) -> std::ops::Range<u64> {
         HEADER as u64..HEADER as u64 + self.seal.payload.blocks_len
     }
+}
 
-    /// The key that this object belongs at, given the date of the note before; see
-    /// [`ObjectKey::after`].
-    #[must_use]
-    pub fn key_after(&self, previous: Option<&Seal>) -> ObjectKey {
-        let mut key =
-            previous.map_or_else(|| ObjectKey::genesis(self.seal.origin.clone()), ObjectKey::after);
-        key.epoch = self.seal.epoch;
-        key
-    }
+/// What to do about an archive, spool or state directory of the format before the first release.
+pub const EARLIER: &str = "made by an auditseal from before the first release: keep it, read and \
+     verify it with the revision that made it, and begin a new chain with an empty --state and \
+     another --store prefix";
+
+/// Origin and key of a note that has an `epoch`, as they had before the first release.
+fn earlier(text: &str) -> Option<(Origin, VerifierKey)> {
+    let mut lines = text.lines().skip(1);
+    let origin = lines.next()?.strip_prefix("origin ")?.parse().ok()?;
+    lines.next()?.strip_prefix("epoch ")?;
+    let key = lines.find_map(|line| line.strip_prefix("key "))?.parse().ok()?;
+    Some((origin, key))
 }
 
 /// Why an object isn't the sealed batch that it should be.
@@ -212,6 +220,8 @@ pub enum Fault {
     BadSignature(NoteError),
     /// Its bytes aren't the signed ones.
     Tampered(String),
+    /// An object of the format as it was before anything was released, rightly signed by this key.
+    Earlier(Box<(Origin, VerifierKey)>),
 }
 
 impl fmt::Display for Fault {
@@ -220,6 +230,7 @@ impl fmt::Display for Fault {
             Self::Unsealed => f.write_str("no seal in the object's last 64 KiB"),
             Self::Malformed(what) | Self::Tampered(what) => f.write_str(what),
             Self::BadSignature(error) => write!(f, "{error}"),
+            Self::Earlier(_) => f.write_str(EARLIER),
         }
     }
 }

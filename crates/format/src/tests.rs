@@ -35,7 +35,6 @@ fn draft(packed: &Packed, ranges: Vec<Range>) -> Seal {
     let batch = !ranges.is_empty();
     Seal {
         origin: origin(),
-        epoch: 0,
         seq: u64::from(batch),
         kind: if batch { Kind::Batch } else { Kind::Genesis },
         prev: batch.then(|| hash(b"previous")),

@@ -62,6 +62,7 @@ fn lists_are_bounded() {
         let one = auditseal_format::seal::Stored {
             store: "b".to_owned(),
             seq: 0,
+            alternate: None,
             sha256: [7; 32],
             version: None,
         };

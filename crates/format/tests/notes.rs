@@ -8,7 +8,7 @@ use auditseal_format::seal::{
     Boot, Counters, Cursor, Gap, Hole, Payload, Range, Stored, Uuid, Word,
 };
 use auditseal_format::{
-    FileId, FileName, Hash, Kind, Origin, Root, Seal, Signer as _, Time, VerifierKey,
+    Alternate, FileId, FileName, Hash, Kind, Origin, Root, Seal, Signer as _, Time, VerifierKey,
 };
 use auditseal_vectors::{TestSigner, Vector};
 use proptest::prelude::*;
@@ -124,8 +124,13 @@ fn stored() -> impl Strategy<Value = Stored> {
         1 => Just(b"-".to_vec()),
         9 => prop::collection::vec(any::<u8>(), 1..=1024),
     ];
-    ("[a-z0-9._-]{1,64}", any::<[u8; 32]>(), prop::option::of(version))
-        .prop_map(|(store, sha256, version)| Stored { store, seq: 0, sha256, version })
+    let alternate = prop::option::of(any::<u64>());
+    ("[a-z0-9._-]{1,64}", alternate, any::<[u8; 32]>(), prop::option::of(version)).prop_map(
+        |(store, alternate, sha256, version)| {
+            let alternate = alternate.and_then(|n| Alternate::parse(&format!("{n:016x}")));
+            Stored { store, seq: 0, alternate, sha256, version }
+        },
+    )
 }
 
 prop_compose! {
@@ -162,7 +167,7 @@ prop_compose! {
 prop_compose! {
     /// A seal that holds by itself.
     fn seals()(
-        place in (origins(), any::<u32>(), prop_oneof![Just(0), 1..=999_999_999_999_u64]),
+        place in (origins(), prop_oneof![Just(0), 1..=999_999_999_999_u64]),
         kind in prop::sample::select(&Kind::ALL[1..]),
         hashes in (hashes(), prop::option::of(hashes())),
         keys in (keys(), keys()),
@@ -174,12 +179,12 @@ prop_compose! {
         cursors in cursors(),
         stored in prop::collection::vec(stored(), 0..3),
     ) -> Seal {
-        let (origin, epoch, seq) = place;
+        let (origin, seq) = place;
         let kind = if seq == 0 { Kind::Genesis } else { kind };
         let (cluster_uid, machine_id, config, counters, reason) = optional;
         let reason = reason.or_else(|| (kind == Kind::Reanchor).then(|| Word::new("x").unwrap()));
         let mut seal = Seal {
-            origin, epoch, seq, kind,
+            origin, seq, kind,
             prev: (seq > 0).then_some(hashes.0),
             key: keys.0, next: keys.1, payload,
             index: hashes.1,

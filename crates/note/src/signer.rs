@@ -21,6 +21,10 @@ pub trait Signer: Send + fmt::Debug {
 
     /// Signs `text`, which ends with a newline, and returns the whole signed note.
     fn sign(&mut self, text: &str) -> String;
+
+    /// The signature over `text`, which is no note, by the key that will sign the next note. The
+    /// same text gives the same bytes, and the signer doesn't move on.
+    fn signature(&self, text: &str) -> [u8; 64];
 }
 
 /// One Ed25519 key for the whole chain: `key` and `next` are the same, and it is its own identity
@@ -92,8 +96,12 @@ impl Signer for StaticSigner {
     }
 
     fn sign(&mut self, text: &str) -> String {
+        write(text, &self.key, &self.signature(text))
+    }
+
+    fn signature(&self, text: &str) -> [u8; 64] {
         let mut signature = [0; 64];
         signature.copy_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        write(text, &self.key, &signature)
+        signature
     }
 }

@@ -5,7 +5,9 @@
 //! writing"): an object is committed to the spool before its upload begins, uploads go one at a
 //! time and in order, every doubt is read back, and nothing is discarded before it is stored.
 
+mod backoff;
 mod batch;
+mod course;
 mod files;
 mod limits;
 mod look;
@@ -16,11 +18,12 @@ mod spooled;
 mod types;
 mod upload;
 
+pub use backoff::Backoff;
+pub use course::{Course, course};
 pub use limits::Limits;
 pub use shipper::Shipper;
 pub use spooled::Spooled;
 pub use types::{
-    Action, Config, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, Pin, ReadBack,
-    Report, Rest, Start, Take,
+    Action, Config, End, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, Pin, ReadBack,
+    Report, Rest, Start, StoreHead, Take,
 };
-pub use upload::Backoff;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use auditseal_format::seal::Stored;
-use auditseal_format::{Seal, SealedBatch};
+use auditseal_format::{Alternate, Seal, SealedBatch};
 
 use crate::limits::{Limits, UNSIGNED};
 use crate::spooled::Pinned;
@@ -26,14 +26,14 @@ impl Pins {
     }
 
     /// Remembers the version that an object is stored as.
-    pub(crate) fn add(&mut self, seq: u64, pin: Pin) {
+    pub(crate) fn add(&mut self, seq: u64, alternate: Option<Alternate>, pin: Pin) {
         let version = pin.version.into_bytes();
         // An id that the format can't hold is pinned by nothing: cut short it would name another.
         if version.is_empty() || version.len() > self.limits.version_bytes {
             return;
         }
-        let pin =
-            Stored { store: self.store.clone(), seq, sha256: pin.sha256, version: Some(version) };
+        let (store, version) = (self.store.clone(), Some(version));
+        let pin = Stored { store, seq, alternate, sha256: pin.sha256, version };
         if self.sealed.contains(&(seq, pin.version.clone())) || self.waiting.contains(&pin) {
             return;
         }
@@ -69,7 +69,7 @@ impl Pins {
 /// is.
 fn weight(pin: &Stored) -> usize {
     let version = pin.version.as_ref().map_or(1, |version| 3 * version.len());
-    "stored".len() + pin.store.len() + 20 + 64 + version + 4 + 2
+    "stored".len() + pin.store.len() + 20 + 16 + 64 + version + 5 + 2
 }
 
 #[cfg(test)]
@@ -83,8 +83,8 @@ mod tests {
             let mut pins = Pins::new("bucket".to_owned(), BTreeSet::new(), limits);
             for seq in 0..10 * limit as u64 + 3 {
                 let pin = Pin { sha256: [0; 32], version: format!("v{seq}") };
-                pins.add(seq, pin.clone());
-                pins.add(seq, pin);
+                pins.add(seq, None, pin.clone());
+                pins.add(seq, None, pin);
                 assert_eq!(pins.waiting.len(), limit.min(seq as usize + 1));
                 assert!(limit == 0 || pins.waiting.back().is_some_and(|pin| pin.seq == seq));
             }

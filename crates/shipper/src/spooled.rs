@@ -3,17 +3,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use auditseal_format::{Date, Hash, ObjectKey, Origin, Seal, Time, VerifierKey};
+use auditseal_format::{Alternate, Date, Hash, ObjectKey, Origin, Seal, Time, VerifierKey};
 
 /// A committed object that isn't known to be stored. An outage makes tens of thousands of them, so
 /// that each is small: its note is in the spool, for whoever wants more.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     pub(crate) seq: u64,
-    epoch: u32,
     date: Date,
     /// Bytes of the object.
     pub(crate) size: u64,
+    /// Hash of its note.
+    pub(crate) hash: Hash,
     /// What its note says was before it.
     pub(crate) prev: Option<Hash>,
     /// Who signed it; one for all that the same key signed.
@@ -21,9 +22,10 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn key(&self, origin: &Origin) -> ObjectKey {
-        let Self { seq, epoch, date, .. } = *self;
-        ObjectKey { origin: origin.clone(), seq, epoch, date }
+    /// One of the object's keys.
+    pub(crate) fn key(&self, origin: &Origin, alternate: Option<Alternate>) -> ObjectKey {
+        let Self { seq, date, .. } = *self;
+        ObjectKey { origin: origin.clone(), seq, alternate, date }
     }
 }
 
@@ -31,7 +33,7 @@ impl Pending {
 pub(crate) type Pinned = (u64, Option<Vec<u8>>);
 
 /// The objects in a chain's spool at the start, oldest first, as far as a shipper must know them:
-/// about 70 bytes for each.
+/// about 110 bytes for each.
 #[derive(Debug, Clone, Default)]
 pub struct Spooled {
     pub(crate) objects: VecDeque<Pending>,
@@ -44,15 +46,15 @@ pub struct Spooled {
 }
 
 impl Spooled {
-    /// Adds the next object: its key, its size in bytes, and what its note states.
-    pub fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal) {
+    /// Adds the next object: its key, its size in bytes, what its note states, and its hash.
+    pub fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal, hash: Hash) {
         let known = self.objects.back().map(|last| &last.signer);
         let signer = known.filter(|known| ***known == seal.key).cloned();
         self.objects.push_back(Pending {
             seq: key.seq,
-            epoch: key.epoch,
             date: key.date,
             size,
+            hash,
             prev: seal.prev,
             signer: signer.unwrap_or_else(|| Arc::new(seal.key.clone())),
         });
@@ -61,6 +63,20 @@ impl Spooled {
         let here = seal.stored.iter().filter(|pin| pin.seq >= oldest);
         self.pinned.extend(here.map(|pin| (pin.seq, pin.version.clone())));
         self.last_event = seal.payload.times.map(|(_, last)| last).or(self.last_event);
+    }
+
+    /// Whether a note of the chain is one that ours continue: `None` of a seq where they differ from
+    /// it, and of one that they say nothing about.
+    #[must_use]
+    pub fn meets(&self, seq: u64, hash: &Hash) -> Option<bool> {
+        let oldest = self.objects.front()?;
+        let at = seq.checked_sub(oldest.seq).and_then(|at| usize::try_from(at).ok());
+        match at {
+            Some(at) => self.objects.get(at).filter(|object| object.hash == *hash).map(|_| true),
+            None if seq + 1 == oldest.seq => Some(oldest.prev.as_ref() == Some(hash)),
+            // Ours begin behind it, and something else was met there.
+            None => Some(false),
+        }
     }
 
     /// How many objects there are.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use auditseal_format::seal::{Boot, Counters, Gap, Uuid, Word};
 use auditseal_format::{
     Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
+    VerifierKey,
 };
 
+use crate::backoff::Backoff;
 use crate::limits::Limits;
 use crate::spooled::Spooled;
-use crate::upload::Backoff;
 
 /// The clocks, read once per input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +78,11 @@ pub struct Start {
     pub head: Option<Head>,
     /// Objects in the spool.
     pub spooled: Spooled,
-    /// A `reanchor` must come first, for this reason; in this epoch.
-    pub reanchor: Option<(&'static str, u32)>,
+    /// A `reanchor` must come first, for this reason.
+    pub reanchor: Option<&'static str>,
+    /// Nothing is sent for so long, nanoseconds: what another process sent for this chain, and was
+    /// lost with its state or belongs to a double, has arrived by then, or never will.
+    pub hold: u64,
 }
 
 impl Start {
@@ -218,7 +222,7 @@ pub enum ReadBack {
     Absent,
     /// No answer of the store.
     Unknown(String),
-    /// Other bytes.
+    /// Other bytes: at least the last [`auditseal_format::MAX_SEAL_BLOCK`] of them.
     Other(Vec<u8>),
 }
 
@@ -268,8 +272,13 @@ pub enum Input<C> {
     Doubt(String),
     /// What stands at the key.
     ReadBack(ReadBack),
+    /// The newest note of this chain that the store has, and, where that is its first or none, the
+    /// genesis of another key's chain of the same name.
+    HeadFound(Option<StoreHead>, Option<(ObjectKey, VerifierKey)>),
     /// The apiserver's own count, for the seals that follow; `None` when it isn't known any more.
     Counted(Option<Counters>),
+    /// The store doesn't tell, and it was asked for as long as a one-shot may wait.
+    HeadUnknown(String),
     /// Seal and upload what is there, then end.
     Stop,
 }
@@ -291,21 +300,39 @@ pub enum Action<C> {
     Discard(ObjectKey),
     /// For logs and metrics.
     Report(Report),
-    /// Start again from this object, which somebody who holds our key stored in our place: our own
-    /// delayed upload, or our double.
-    Adopt(ObjectKey, Vec<u8>),
-    /// Start again: the key is taken by bytes that are no seal of this chain. The next seal is a
-    /// `reanchor` in this epoch.
-    Pass(ObjectKey, u32),
-    /// The chain has forked: stop, and say so.
-    Fork(ObjectKey, String),
-    /// The store accepts nothing: give up.
-    GiveUp(String),
-    /// Everything is done.
+    /// Find the newest note of this chain in the store.
+    FindHead,
+    /// Start again: the store holds notes of this chain where ours should stand, and nothing of ours
+    /// was sent since the start. See [`crate::course`].
+    Restart,
+    /// Nothing more is to be done.
+    End(End),
+}
+
+/// How a chain ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Everything is sealed and stored.
     Done,
-    /// A one-shot was told to stop before it could say that it had read the source to its end: what
-    /// it sealed is stored.
+    /// Stopped before everything was stored, or, a one-shot, before all of the source was sealed; what
+    /// is sealed is in the spool.
     Stopped,
+    /// The store accepted nothing for too long; what is sealed is in the spool.
+    GaveUp(String),
+    /// Another writer has this chain: which object stands where ours should, and why that can't be
+    /// gone on from. Nothing more may be signed.
+    Forked(ObjectKey, String),
+    /// Somebody with this other key has begun a chain of our name.
+    Foreign(ObjectKey, VerifierKey),
+}
+
+/// The newest note of a chain that a store has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreHead {
+    /// Where its object stands.
+    pub key: ObjectKey,
+    /// Hash of the note.
+    pub hash: Hash,
 }
 
 /// What people want to know.
@@ -332,7 +359,8 @@ pub enum Report {
     SpoolFull(u64),
     /// Source bytes were lost; a gap seal says so.
     Lost(Loss),
-    /// Bytes that are no seal of this chain stand at the next key.
+    /// Bytes that are no seal of this chain stand at a key of its next object, which goes to an
+    /// alternate; why they are none.
     Squatter(ObjectKey, String),
 }
 

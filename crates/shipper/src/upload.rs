@@ -1,39 +1,39 @@
 //! Uploads: one at a time, in order, every doubt read back.
+//!
+//! ```text
+//!          HeadFound: ours              Stored, or ReadBack: same
+//!  Held ──────────────────▶ Idle ◀─────────────────────────────────┐
+//!   │ FindHead               │ Put                                  │
+//!   ▼                        ▼            Doubt                     │
+//!  Restart: the store       Putting ──────────────────▶ Reading ────┤
+//!  has more than we          ▲                             │        │
+//!  know, none sent           │  absent, no answer          │ other bytes
+//!                         Waiting ◀────────────────────────┤
+//!                            ▲  once more, some time later │
+//!                            └─────────────────────────────┤ foreign, twice: the same bytes
+//!                                                          │ go to the next alternate
+//!                            rightly signed, not ours: ────┘
+//!                            Restart if nothing was sent, else a fork
+//! ```
 
-use auditseal_format::{Fault, ObjectKey, ObjectSeal, Origin, Seal};
+use auditseal_format::{Alternate, ObjectKey, ObjectSeal, Origin, Seal, Signer, VerifierKey};
 
+use crate::backoff::Backoff;
+use crate::course::{Course, course};
 use crate::pins::Pins;
 use crate::spooled::{Pending, Spooled};
-use crate::types::{Action, Config, Pause, Pin, ReadBack, Report};
+use crate::types::{Action, Config, End, Pause, Pin, ReadBack, Report, StoreHead};
 
-/// Waits between attempts: doubling, with jitter, bounded.
-#[derive(Debug, Clone, Copy)]
-pub struct Backoff {
-    /// First wait, nanoseconds.
-    pub first: u64,
-    /// Longest wait, nanoseconds.
-    pub max: u64,
-    /// Any number: agents that fail together then don't come back together.
-    pub seed: u64,
-}
-
-impl Backoff {
-    /// The wait after so many failed attempts (1 or more), nanoseconds: between half and all of
-    /// the doubled value. A function of seed and attempts, so that a run can be repeated.
-    #[must_use]
-    pub fn wait(&self, attempts: u32) -> u64 {
-        let doubled = self.first.saturating_mul(1 << attempts.saturating_sub(1).min(20));
-        let whole = doubled.min(self.max);
-        // splitmix64: any mixing will do, this one is known not to repeat itself.
-        let mut z = self.seed.wrapping_add(u64::from(attempts).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        whole / 2 + (z ^ (z >> 31)) % (whole / 2).max(1)
-    }
-}
+/// Times that foreign bytes must be seen at a key, some time apart, before it is given up: one wrong
+/// answer must not move an object.
+const LOOKS: u32 = 2;
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
+    /// Nothing is sent until this boot time, nanoseconds; then the store's head is asked for.
+    Held { until: u64 },
+    /// The store's head was asked for.
+    Asking,
     /// Nothing asked of the store.
     Idle,
     /// An upload is under way.
@@ -44,6 +44,16 @@ enum State {
     Waiting { until: u64, read: bool },
 }
 
+/// At which of its keys the front is.
+#[derive(Debug, Default)]
+struct Place {
+    /// 0 for the plain one.
+    nth: u32,
+    alternate: Option<Alternate>,
+    /// Times that bytes which are no seal of ours were seen there.
+    foreign: u32,
+}
+
 #[derive(Debug)]
 pub(crate) struct Uploads {
     origin: Origin,
@@ -52,50 +62,57 @@ pub(crate) struct Uploads {
     /// The newest object known to be stored: it stays in the spool, for the next start needs it.
     stored: Option<ObjectKey>,
     state: State,
-    /// The first object after a start may well be stored already: ask before sending it again.
+    /// The front is known to be stored: ask which version it is, and don't send it again.
     probe: bool,
-    /// Whether the store has accepted anything of us since the start.
-    uploaded: bool,
-    /// Whether the front was sent since the start.
+    /// Whether anything was sent since the start.
     sent: bool,
+    /// Whether the front was.
+    sent_front: bool,
+    place: Place,
     attempts: u32,
     failing_since: Option<u64>,
     why: String,
-    /// Times that bytes which are no seal of ours were seen at the front's key.
-    squatted: u32,
     backoff: Backoff,
     /// Which versions the next seals name.
     pub(crate) pins: Pins,
 }
 
 impl Uploads {
-    pub(crate) fn new(mut queue: Spooled, config: &Config) -> Self {
+    /// Uploads that send nothing before this boot time, nanoseconds.
+    pub(crate) fn new(mut queue: Spooled, config: &Config, until: u64) -> Self {
         let pinned = std::mem::take(&mut queue.pinned);
         let pins = Pins::new(config.store.clone(), pinned, config.limits);
         Self {
             origin: config.origin.clone(),
-            probe: !queue.is_empty(),
+            probe: false,
             queue,
             stored: None,
-            state: State::Idle,
-            uploaded: false,
+            state: State::Held { until },
             sent: false,
+            sent_front: false,
+            place: Place::default(),
             attempts: 0,
             failing_since: None,
             why: String::new(),
-            squatted: 0,
             backoff: config.backoff,
             pins,
         }
     }
 
-    pub(crate) fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal) {
-        self.queue.push(key, size, seal);
+    pub(crate) fn push(
+        &mut self,
+        key: &ObjectKey,
+        size: u64,
+        seal: &Seal,
+        hash: auditseal_format::Hash,
+    ) {
+        self.queue.push(key, size, seal, hash);
     }
 
-    /// The key of the object that is next.
+    /// The key at which the next object is.
     fn front(&self) -> Option<ObjectKey> {
-        self.queue.objects.front().map(|front| front.key(&self.origin))
+        let front = self.queue.objects.front()?;
+        Some(front.key(&self.origin, self.place.alternate))
     }
 
     /// Whether everything committed is stored.
@@ -112,6 +129,7 @@ impl Uploads {
     pub(crate) fn deadline(&self) -> Option<u64> {
         match self.state {
             State::Waiting { until, .. } => Some(until),
+            State::Held { until } => Some(until).filter(|_| !self.queue.is_empty()),
             _ => None,
         }
     }
@@ -125,32 +143,71 @@ impl Uploads {
     pub(crate) fn poll<C>(&mut self, now: u64, out: &mut Vec<Action<C>>) {
         let Some(key) = self.front() else { return };
         let read = match self.state {
+            State::Held { until } if until <= now => {
+                self.state = State::Asking;
+                return out.push(Action::FindHead);
+            }
             State::Idle => std::mem::take(&mut self.probe),
             State::Waiting { until, read } if until <= now => read,
             _ => return,
         };
         self.state = if read { State::Reading } else { State::Putting };
         self.sent |= !read;
+        self.sent_front |= !read;
         out.push(if read { Action::ReadBack(key) } else { Action::Put(key) });
+    }
+
+    /// The store has told what it has: objects of ours that it has needn't be sent, and where it has
+    /// more than we know, none of ours may be.
+    pub(crate) fn head_found<C>(
+        &mut self,
+        found: Option<&StoreHead>,
+        foreign: Option<(ObjectKey, VerifierKey)>,
+        out: &mut Vec<Action<C>>,
+    ) {
+        if self.state != State::Asking {
+            return;
+        }
+        if let Some((key, by)) = foreign {
+            return out.push(Action::End(End::Foreign(key, by)));
+        }
+        match course(&self.queue, found) {
+            Course::Begin | Course::GoOn => self.state = State::Idle,
+            Course::TakeUp | Course::Adopt | Course::Fork => return out.push(Action::Restart),
+        }
+        let Some(found) = found else { return };
+        while self.queue.objects.front().is_some_and(|front| front.seq < found.key.seq) {
+            self.done(false, None, out);
+        }
+        if self.queue.objects.front().is_some_and(|front| front.seq == found.key.seq) {
+            self.place.alternate = found.key.alternate;
+            self.probe = true;
+        }
     }
 
     /// The store accepted the front.
     pub(crate) fn accepted<C>(&mut self, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
-        self.uploaded = true;
+        let genesis = self.queue.objects.front().is_some_and(|front| front.seq == 0);
         self.done(true, pin, out);
+        if genesis {
+            // Where its plain key was taken, another key's may have come to another: neither of the
+            // two was in the other's way.
+            self.state = State::Held { until: 0 };
+        }
     }
 
     fn done<C>(&mut self, sent: bool, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
         self.state = State::Idle;
-        self.sent = false;
+        self.sent_front = false;
         self.attempts = 0;
-        self.squatted = 0;
         self.failing_since = None;
+        self.why.clear();
+        let place = std::mem::take(&mut self.place);
         if let Some(front) = self.queue.pop() {
             if let Some(pin) = pin {
-                self.pins.add(front.seq, pin);
+                self.pins.add(front.seq, place.alternate, pin);
             }
-            let key = front.key(&self.origin);
+            let key = front.key(&self.origin, place.alternate);
             let told = key.clone();
             let report = if sent { Report::Stored(told) } else { Report::FoundStored(told) };
             out.push(Action::Report(report));
@@ -166,10 +223,16 @@ impl Uploads {
         out.push(Action::ReadBack(key));
     }
 
-    pub(crate) fn read_back<C>(&mut self, found: ReadBack, now: u64, out: &mut Vec<Action<C>>) {
+    pub(crate) fn read_back<C>(
+        &mut self,
+        found: ReadBack,
+        now: u64,
+        signer: &dyn Signer,
+        out: &mut Vec<Action<C>>,
+    ) {
         match found {
             ReadBack::Same(pin) => {
-                let sent = self.sent;
+                let sent = self.sent_front;
                 self.done(sent, pin, out);
             }
             // A probe that finds nothing is no failure: the object was never sent.
@@ -184,7 +247,7 @@ impl Uploads {
                 // Without an answer the upload is tried again: create-only makes that harmless.
                 self.wait(now, false, out);
             }
-            ReadBack::Other(bytes) => self.other(bytes, now, out),
+            ReadBack::Other(bytes) => self.other(&bytes, now, signer, out),
         }
     }
 
@@ -202,52 +265,79 @@ impl Uploads {
     }
 
     /// Somebody else's bytes stand at our key.
-    fn other<C>(&mut self, bytes: Vec<u8>, now: u64, out: &mut Vec<Action<C>>) {
+    fn other<C>(&mut self, bytes: &[u8], now: u64, signer: &dyn Signer, out: &mut Vec<Action<C>>) {
         let Some(front) = self.queue.objects.front() else { return };
-        let key = front.key(&self.origin);
-        match judge(&bytes, &key, front) {
-            // We lost a race against ourselves: a delayed upload of a process that is gone, or a
-            // double that started from the same head. Its lines are not ours to repeat.
-            Verdict::Continues if !self.uploaded => out.push(Action::Adopt(key, bytes)),
-            Verdict::Continues | Verdict::Differs => {
+        let key = front.key(&self.origin, self.place.alternate);
+        match judge(bytes, &key, front) {
+            // Our own delayed upload of a process that is gone, or a double's. Its lines are not ours
+            // to repeat, and as nothing was sent, nobody has seen that we sealed them too.
+            Verdict::Rival if !self.sent => out.push(Action::Restart),
+            Verdict::Rival => {
                 let what = "a different, correctly signed seal stands at its key".to_owned();
-                out.push(Action::Fork(key, what));
+                out.push(Action::End(End::Forked(key, what)));
             }
-            Verdict::Garbage(fault) => {
-                // Looked at twice, some time apart: one wrong answer must not move the chain.
-                self.squatted += 1;
-                if self.squatted >= 2 {
-                    let epoch = key.epoch.saturating_add(1);
-                    out.push(Action::Report(Report::Squatter(key.clone(), fault.to_string())));
-                    out.push(Action::Pass(key, epoch));
-                } else {
-                    self.why = format!("other bytes stand at the key: {fault}");
+            Verdict::Foreign(other, _) if key.seq == 0 && other.is_some() => {
+                out.extend(other.map(|other| Action::End(End::Foreign(key, other))));
+            }
+            Verdict::Foreign(_, why) => {
+                self.place.foreign += 1;
+                self.why = format!("other bytes stand at the key: {why}");
+                if self.place.foreign < LOOKS {
                     self.wait(now, true, out);
+                } else {
+                    self.step_aside(key, why, now, signer, out);
                 }
             }
+        }
+    }
+
+    /// Takes the front, as it is, to its next key. The first time at once; who finds alternates
+    /// taken has a store that gives the same answer whatever it is asked, and waits longer each time.
+    fn step_aside<C>(
+        &mut self,
+        key: ObjectKey,
+        why: String,
+        now: u64,
+        signer: &dyn Signer,
+        out: &mut Vec<Action<C>>,
+    ) {
+        let Some(front) = self.queue.objects.front() else { return };
+        let nth = self.place.nth + 1;
+        let alternate = Alternate::new(signer, &self.origin, front.seq, front.prev, nth);
+        self.place = Place { nth, alternate: Some(alternate), foreign: 0 };
+        out.push(Action::Report(Report::Squatter(key, why)));
+        if nth == 1 {
+            self.state = State::Idle;
+            self.poll(now, out);
+        } else {
+            self.wait(now, false, out);
         }
     }
 }
 
 enum Verdict {
-    /// A seal of ours that continues the same head.
-    Continues,
-    /// A seal of ours with another past.
-    Differs,
-    /// No seal of this chain.
-    Garbage(Fault),
+    /// Another seal of ours, for the same seq.
+    Rival,
+    /// No seal of this chain: whose it is, if it is of our name, and what is wrong with it.
+    Foreign(Option<VerifierKey>, String),
 }
 
-/// What foreign bytes at the key of `pending` are. Only a seal that our own key signed can be more
-/// than garbage: everybody else may write what they like into a bucket.
+/// What the end of foreign bytes at the key of `ours` says. Only a seal that our own key signed can
+/// be more than foreign: everybody else may write what they like into a bucket. Nothing is decoded.
 fn judge(bytes: &[u8], key: &ObjectKey, ours: &Pending) -> Verdict {
-    let found = match ObjectSeal::open(bytes) {
+    let found = match ObjectSeal::read(bytes) {
         Ok(found) => found,
-        Err(fault) => return Verdict::Garbage(fault),
+        Err(fault) => return Verdict::Foreign(None, fault.to_string()),
     };
-    let here = (&found.seal.origin, found.seal.seq) == (&key.origin, key.seq);
-    if !here || found.seal.key != *ours.signer {
-        return Verdict::Garbage(Fault::Malformed("a seal of another chain or key".to_owned()));
+    if (&found.seal.origin, found.seal.seq) != (&key.origin, key.seq) {
+        return Verdict::Foreign(None, "a seal of another chain or seq".to_owned());
     }
-    if found.seal.prev == ours.prev { Verdict::Continues } else { Verdict::Differs }
+    if found.seal.key != *ours.signer {
+        let why = format!("a seal by another key, {}", found.seal.key);
+        return Verdict::Foreign(Some(found.seal.key), why);
+    }
+    if found.hash == ours.hash {
+        return Verdict::Foreign(None, "our own seal behind other bytes".to_owned());
+    }
+    Verdict::Rival
 }

@@ -31,6 +31,7 @@ fn checked(world: &World) -> BTreeMap<u64, usize> {
                 Stored {
                     store: "bucket".to_owned(),
                     seq: pin.seq,
+                    alternate: None,
                     sha256: sha256(bytes),
                     version: Some(version(key).into_bytes()),
                 }
@@ -50,7 +51,7 @@ fn versioned(n: usize) -> World {
 /// A daemon that goes on for some heartbeats: each seal pins what was stored before it.
 fn beats(world: &mut World) {
     world.mode = Mode::Live;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 200 * SECOND;
     assert_eq!(world.run(&mut shipper, until), Ended::Paused);
 }
@@ -125,7 +126,7 @@ fn a_seal_takes_64_the_oldest_first() {
     world.mode = Mode::Live;
     world.batch_bytes = 1;
     world.outage = true;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 120 * SECOND;
     assert_eq!(world.run(&mut shipper, until), Ended::Paused);
     assert!(world.spool.len() > 150, "{}", world.spool.len());
@@ -143,7 +144,7 @@ fn a_seal_takes_64_the_oldest_first() {
 fn pins_take_only_the_room_that_a_seal_has() {
     let mut world = versioned(40);
     world.mode = Mode::Live;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let mut inputs = vec![Input::Wake];
     let mut puts = 0;
     let mut sizes = Vec::new();
@@ -170,6 +171,9 @@ fn pins_take_only_the_room_that_a_seal_has() {
                     let odd = Pin { version: format!("{}x", pin.version), ..pin.clone() };
                     let pin = if length == 1025 { odd } else { pin };
                     inputs.insert(0, Input::Stored(Some(pin)));
+                }
+                auditseal_shipper::Action::FindHead => {
+                    inputs.insert(0, Input::HeadFound(None, None))
                 }
                 _ => {}
             }

@@ -46,7 +46,7 @@ fn two_crashes_lose_nothing_either() {
         for second in 1..8 {
             let mut world = World::new(&source);
             world.fault = Some((first, Fault::DoneButFailed, true));
-            let mut shipper = world.start(None);
+            let mut shipper = world.start();
             assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Crashed);
             world.fault = Some((first + second, Fault::NotDone, true));
             world.run_to_done();
@@ -61,7 +61,7 @@ fn committed_objects_never_change() {
     for at in 1..=steps(&source) {
         let mut world = World::new(&source);
         world.fault = Some((at, Fault::DoneButFailed, true));
-        let mut shipper = world.start(None);
+        let mut shipper = world.start();
         world.run(&mut shipper, u64::MAX);
         let before = world.spool.clone();
         world.run_to_done();
@@ -97,7 +97,8 @@ fn a_one_shot_that_lost_its_state_and_finds_nothing_new_seals_nothing() {
         let start = Start {
             head: Some(Head { hash: seal.hash(), seal }),
             spooled: Spooled::default(),
-            reanchor: Some(("state-lost", 0)),
+            reanchor: Some("state-lost"),
+            hold: 0,
         };
         let before = world.store.len();
         let mut shipper = world.shipper(start);
@@ -113,7 +114,7 @@ fn a_one_shot_that_lost_its_state_and_finds_nothing_new_seals_nothing() {
 #[test]
 fn a_slow_batch_holds_up_no_packer() {
     let world = World::new(&lines(60));
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let (mut offset, mut jobs) = (0, Vec::new());
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
     while let Some(input) = inputs.pop_front() {
@@ -191,7 +192,7 @@ fn a_second_writer_while_we_upload_is_a_fork() {
     // Both go on from one head; theirs is stored, and we have uploaded since our start.
     ours.source = lines(11);
     ours.mode = Mode::Live;
-    let mut shipper = ours.start(None);
+    let mut shipper = ours.start();
     let soon = ours.now + SECOND;
     assert_eq!(ours.run(&mut shipper, soon), Ended::Paused);
     assert!(ours.uploads > 0);
@@ -210,40 +211,115 @@ fn a_second_writer_while_we_upload_is_a_fork() {
 }
 
 #[test]
-fn garbage_at_the_next_key_is_passed_in_the_next_epoch() {
+fn the_same_bytes_go_to_an_alternate_where_garbage_stands() {
     let source = lines(10);
+    let mut plain = World::new(&source);
+    plain.run_to_done();
     // At the genesis, and in the middle.
     for seq in [0, 2] {
-        let mut plain = World::new(&source);
-        plain.run_to_done();
-        let key =
-            plain.store.keys().find(|key| key.contains(&format!("{seq:012}"))).unwrap().clone();
+        let taken = plain.store.keys().find(|key| key.contains(&format!("{seq:012}"))).unwrap();
         let mut world = World::new(&source);
-        world.store.insert(key.clone(), b"garbage".to_vec());
-        world.run_to_done();
-        assert_eq!(world.store[&key], b"garbage", "it can't be removed, only passed");
+        world.store.insert(taken.clone(), b"garbage".to_vec());
+        let mut shipper = world.start();
+        assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done);
+        assert_eq!(world.store[taken], b"garbage", "it can't be removed");
         assert_eq!(world.restored(), source);
-        let passed: Vec<_> = world.store.keys().filter(|key| key.contains(".e1.")).collect();
-        assert!(!passed.is_empty());
-        let seal = ObjectSeal::open(&world.store[passed[0]]).unwrap().seal;
-        assert_eq!((seal.seq, seal.epoch), (seq, 1));
-        assert_eq!(seal.kind, if seq == 0 { Kind::Genesis } else { Kind::Reanchor });
+        let alternates = world.store.keys().map(|key| ObjectKey::parse(key).unwrap());
+        let alternates: Vec<_> = alternates.filter(|key| key.alternate.is_some()).collect();
+        assert_eq!(alternates.iter().map(|key| key.seq).collect::<Vec<_>>(), [seq]);
+        assert_eq!(world.uploads, world.store.len(), "one more for the squatted one");
+        let reanchors = world.kinds().into_iter().filter(|kind| *kind == Kind::Reanchor).count();
+        assert_eq!(reanchors, 0, "nothing was signed again");
         let squatters = world.reports.iter().filter(|r| matches!(r, Report::Squatter(..)));
         assert_eq!(squatters.count(), 1);
     }
 }
 
 #[test]
-fn a_seal_of_somebody_elses_key_is_garbage_to_us() {
+fn a_seal_of_somebody_elses_key_is_garbage_to_us_but_at_the_genesis() {
     let source = lines(4);
     let mut stranger = World::new(&source);
     stranger.seed = 9;
     stranger.run_to_done();
-    let genesis = ObjectKey::genesis(World::origin()).to_string();
+    let plain = |seq: u64, world: &World| {
+        let key = world.store.keys().find(|key| key.contains(&format!("/{seq:012}.")));
+        key.unwrap().clone()
+    };
     let mut world = World::new(&source);
-    world.store.insert(genesis.clone(), stranger.store[&genesis].clone());
+    let theirs = plain(1, &stranger);
+    world.store.insert(theirs.clone(), stranger.store[&theirs].clone());
     world.run_to_done();
-    assert!(world.store.keys().any(|key| key.contains("000000000000.e1.")));
+    assert_eq!(world.restored(), source);
+    assert_eq!(world.store.keys().filter(|key| key.contains("/000000000001.")).count(), 2);
+    // Who began the chain, somebody must look at: ours beside it would be a second one.
+    let mut world = World::new(&source);
+    let genesis = plain(0, &stranger);
+    world.store.insert(genesis.clone(), stranger.store[&genesis].clone());
+    let mut shipper = world.start();
+    assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Foreign);
+}
+
+/// A restored snapshot, or a double: what the store has more is seen before anything is sent.
+#[test]
+fn nothing_is_sent_before_the_stores_head_is_known() {
+    let mut first = World::new(&lines(10));
+    first.run_to_done();
+    for kept in 1..first.store.len() {
+        let mut world = World::new(&lines(12));
+        world.store = first.store.clone();
+        let genesis = ObjectKey::genesis(World::origin());
+        let bytes = first.store[&genesis.to_string()].clone();
+        world.spool.insert(0, (genesis, bytes));
+        // The newest objects have expired: the ones in between are what the node would send again.
+        let keys: Vec<_> = world.store.keys().cloned().collect();
+        let key =
+            |seq: usize| keys.iter().find(|key| key.contains(&format!("/{seq:012}."))).unwrap();
+        for seq in 1..kept {
+            world.store.remove(key(seq));
+        }
+        let mut shipper = world.start();
+        assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Restart);
+        assert_eq!(world.uploads, 0);
+    }
+}
+
+/// After a loss of state an upload of before is met in the waiting time, and nothing was sent.
+#[test]
+fn a_delayed_upload_of_before_is_met_before_anything_is_sent() {
+    let mut world = World::new(&lines(10));
+    world.run_to_done();
+    let head = world.spool.values().last().unwrap().clone();
+    let mut before = World::new(&lines(12));
+    before.spool = world.spool.clone();
+    before.store = world.store.clone();
+    before.now = world.now + SECOND;
+    before.run_to_done();
+    let seal = ObjectSeal::open(&head.1).unwrap().seal;
+    let next = ObjectKey::after(&seal).to_string();
+    for lands in [false, true] {
+        let mut world = World::new(&lines(12));
+        world.store = before.store.clone();
+        world.store.retain(|key, _| key.as_str() <= head.0.to_string().as_str());
+        world.now = before.now + SECOND;
+        let start = Start {
+            head: Some(Head { hash: seal.hash(), seal: seal.clone() }),
+            spooled: Spooled::default(),
+            reanchor: Some("state-lost"),
+            hold: 100 * SECOND,
+        };
+        let began = world.now;
+        let mut shipper = world.shipper(start);
+        let until = began + 99 * SECOND;
+        assert_eq!(world.run(&mut shipper, until), Ended::Paused);
+        assert_eq!(world.uploads, 0, "sealed, and held");
+        assert!(world.spool.len() > 1);
+        if lands {
+            world.store.insert(next.clone(), before.store[&next].clone());
+        }
+        let ended = world.run(&mut shipper, u64::MAX);
+        assert_eq!(ended, if lands { Ended::Restart } else { Ended::Done });
+        assert_eq!(world.uploads == 0, lands);
+    }
 }
 
 #[test]
@@ -253,7 +329,7 @@ fn a_one_shot_gives_up_and_a_daemon_never_does() {
         world.mode = mode;
         world.give_up = give_up;
         world.outage = true;
-        let mut shipper = world.start(None);
+        let mut shipper = world.start();
         let until = world.now + 3600 * SECOND;
         let ended = world.run(&mut shipper, until);
         assert_eq!(ended, if give_up.is_some() { Ended::GaveUp } else { Ended::Paused });
@@ -267,7 +343,7 @@ fn a_one_shot_gives_up_and_a_daemon_never_does() {
 fn a_quiet_daemon_beats_and_promises() {
     let mut world = World::new(&lines(3));
     world.mode = Mode::Live;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 200 * SECOND;
     assert_eq!(world.run(&mut shipper, until), Ended::Paused);
     let seals: Vec<_> = world.store.values().map(|b| ObjectSeal::open(b).unwrap().seal).collect();

@@ -3,7 +3,7 @@
 mod world;
 
 use auditseal_format::Kind;
-use auditseal_shipper::{Action, Input, Mode, Rest, Shipper};
+use auditseal_shipper::{Action, End, Input, Mode, Rest, Shipper};
 use world::{Ended, SECOND, World, lines};
 
 /// The source has descriptors for two lines only, and they don't fill a batch.
@@ -29,7 +29,7 @@ fn a_one_shot_goes_on_when_what_it_handed_out_is_sealed() {
 #[test]
 fn so_does_a_daemon_and_before_its_next_window() {
     let mut world = World { mode: Mode::Live, ..scarce(40) };
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 4 * SECOND;
     assert_eq!(world.run(&mut shipper, until), Ended::Paused);
     assert!(world.restored() == lines(40));
@@ -39,7 +39,7 @@ fn so_does_a_daemon_and_before_its_next_window() {
 fn a_stopped_daemon_seals_all_that_only_waits_for_its_seals() {
     let mut world = World { mode: Mode::Live, ..scarce(40) };
     world.stop = Some(world.now);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done);
     assert_eq!(world.restored(), lines(40));
 }
@@ -59,7 +59,7 @@ fn a_one_shot_waits_for_what_can_not_be_taken_yet() {
 fn a_daemon_looks_for_it_once_a_window_and_a_stop_does_not_wait() {
     let mut world = World { mode: Mode::Live, ..World::new(&lines(20)) };
     world.refused = (100, u64::MAX);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 21 * SECOND;
     assert_eq!(world.run(&mut shipper, until), Ended::Paused);
     assert!((5..12).contains(&world.looks), "{} looks", world.looks);
@@ -71,7 +71,7 @@ fn a_daemon_looks_for_it_once_a_window_and_a_stop_does_not_wait() {
 #[test]
 fn a_look_that_began_before_the_commit_is_followed_by_another_at_once() {
     let world = scarce(4);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let mut looks = 0;
     let mut offset = 0;
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
@@ -115,7 +115,7 @@ fn a_look_that_began_before_the_commit_is_followed_by_another_at_once() {
 #[test]
 fn a_one_shot_looks_again_behind_its_last_batch() {
     let world = World { batch_bytes: 1_000_000, ..World::new(&lines(30)) };
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let (mut there, mut offset, mut finals) = (100, 0, 0);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
     while let Some(input) = inputs.pop_front() {
@@ -147,7 +147,7 @@ fn a_one_shot_looks_again_behind_its_last_batch() {
 #[test]
 fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while() {
     let mut world = World::new(&[]);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let (mut looks, mut done) = (0, false);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
     while !done {
@@ -160,8 +160,9 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
                     inputs.push_back(Input::Looked { takes: vec![], losses: vec![], rest });
                 }
                 Action::Commit(..) => inputs.push_back(Input::Committed),
+                Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
                 Action::Put(_) => inputs.push_back(Input::Stored(None)),
-                Action::Done | Action::Stopped => done = true,
+                Action::End(End::Done | End::Stopped) => done = true,
                 _ => {}
             }
         }
@@ -174,7 +175,7 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
 #[test]
 fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
     let world = World { batch_bytes: 1_000_000, ..World::new(&lines(3)) };
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let (mut offset, mut ended) = (0, vec![]);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
     while let Some(input) = inputs.pop_front() {
@@ -193,9 +194,10 @@ fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
                     assert_ne!(sealed.seal.kind, Kind::Final);
                     inputs.push_back(Input::Committed);
                 }
+                Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
                 Action::Put(_) => inputs.push_back(Input::Stored(None)),
-                Action::Done => ended.push("done"),
-                Action::Stopped => ended.push("stopped"),
+                Action::End(End::Done) => ended.push("done"),
+                Action::End(End::Stopped) => ended.push("stopped"),
                 _ => {}
             }
         }
@@ -210,7 +212,7 @@ fn a_one_shot_whose_spool_is_full_gives_up() {
     for mode in [Mode::OneShot, Mode::Live] {
         let give_up = (mode == Mode::OneShot).then_some(300 * SECOND);
         let mut world = World { mode, give_up, ..World::new(&lines(3)) };
-        let mut shipper = world.start(None);
+        let mut shipper = world.start();
         let (begun, mut gave_up) = (world.now, None);
         let mut inputs = std::collections::VecDeque::from([Input::Wake]);
         while gave_up.is_none() && world.now < begun + 3600 * SECOND {
@@ -222,7 +224,9 @@ fn a_one_shot_whose_spool_is_full_gives_up() {
                         inputs.push_back(Input::Looked { takes, losses, rest });
                     }
                     Action::Commit(..) => inputs.push_back(Input::CommitFailed("full".into())),
-                    Action::GiveUp(why) => gave_up = Some((why, (world.now - begun) / SECOND)),
+                    Action::End(End::GaveUp(why)) => {
+                        gave_up = Some((why, (world.now - begun) / SECOND))
+                    }
                     _ => {}
                 }
             }
@@ -252,7 +256,7 @@ fn a_heartbeat_without_a_look_before_it_says_so() {
     let begun = world.now;
     // From half a minute on, for five minutes; a heartbeat is due each minute.
     world.hangs = begun + 30 * SECOND..begun + 330 * SECOND;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     world.run(&mut shipper, begun + 500 * SECOND);
     let told = beats(&world);
     let stalled = told.iter().filter(|reason| reason.as_deref() == Some("stalled")).count();
@@ -267,7 +271,7 @@ fn the_first_look_that_never_ends_shows_too() {
     let mut world = daemon(3);
     let begun = world.now;
     world.hangs = 0..u64::MAX;
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     world.run(&mut shipper, begun + 190 * SECOND);
     assert_eq!(beats(&world), vec![Some("stalled".to_owned()); 3]);
 }
@@ -276,7 +280,7 @@ fn the_first_look_that_never_ends_shows_too() {
 fn a_look_that_ends_with_something_left_for_later_counts() {
     let mut world = daemon(3);
     world.refused = (0, u64::MAX);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 190 * SECOND;
     world.run(&mut shipper, until);
     assert_eq!(beats(&world), [None, None, None]);
@@ -286,7 +290,7 @@ fn a_look_that_ends_with_something_left_for_later_counts() {
 #[test]
 fn a_heartbeat_waits_for_the_look_under_way() {
     let mut world = daemon(0);
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let until = world.now + 72 * SECOND;
     world.run(&mut shipper, until);
     world.now += 3600 * SECOND;
@@ -311,7 +315,7 @@ fn looks_come_more_often_than_heartbeats() {
 #[test]
 fn lines_at_hand_do_not_wait_for_a_look_that_hangs() {
     let mut world = World { batch_bytes: 1_000_000, ..daemon(3) };
-    let mut shipper = world.start(None);
+    let mut shipper = world.start();
     let begun = world.now;
     // The window's look seals the first three lines. A look in mid-window brings one more, and the
     // next window's hangs.

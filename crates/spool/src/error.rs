@@ -24,6 +24,11 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file of the format as it was before anything was released.
+    Earlier {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl Error {
@@ -52,7 +57,7 @@ impl Error {
             Self::Io { .. } if self.is_full() => {
                 Some("make room on the file system of the state directory")
             }
-            Self::Io { .. } => None,
+            Self::Io { .. } | Self::Earlier { .. } => None,
             Self::Corrupt { .. } => {
                 Some("move the chain's directory away: auditseal goes on from what is in the store")
             }
@@ -68,6 +73,9 @@ impl fmt::Display for Error {
             }
             Self::Io { what, path, cause } => write!(f, "{what} {}: {cause}", path.display()),
             Self::Corrupt { path, what } => write!(f, "read {}: {what}", path.display()),
+            Self::Earlier { path } => {
+                write!(f, "read {}: {}", path.display(), auditseal_format::EARLIER)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! <state>/lock                                    held by the one process that may write here
 //! <state>/<cluster>,<node>,<source>/              one directory per chain
-//!     000000000017_2026-11-21_e0.jsonl.zst        a committed object; the name holds its key
+//!     000000000017_2026-11-21.jsonl.zst           a committed object; the name holds its plain key
 //!     finals                                      files that a note of this chain says are final, as far as anybody may ask
 //! ```
 //!

@@ -137,7 +137,7 @@ impl Disk for Machine {
 
 fn key(seq: u64) -> ObjectKey {
     let origin = Origin::new("c", "n", "s").unwrap();
-    ObjectKey { origin, seq, epoch: 0, date: Date::EPOCH }
+    ObjectKey { origin, seq, alternate: None, date: Date::EPOCH }
 }
 
 fn object(seq: u64) -> Vec<u8> {

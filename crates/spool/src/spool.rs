@@ -28,7 +28,6 @@ pub struct Entry {
 pub(crate) struct Kept {
     date: Date,
     size: u64,
-    epoch: u32,
 }
 
 /// The committed objects of one chain, on this node.
@@ -55,11 +54,13 @@ impl Spool {
             if name.ends_with(".tmp") {
                 disk.remove(&name).map_err(Error::io("remove unfinished", &dir.join(&name)))?;
             } else if let Some(key) = object_name::parse(origin, &name) {
-                let ObjectKey { seq, epoch, date, .. } = key;
-                if entries.insert(seq, Kept { date, size, epoch }).is_some() {
+                let ObjectKey { seq, date, .. } = key;
+                if entries.insert(seq, Kept { date, size }).is_some() {
                     let what = format!("two objects with seq {seq}");
                     return Err(Error::Corrupt { path: dir.join(name), what });
                 }
+            } else if object_name::is_earlier(origin, &name) {
+                return Err(Error::Earlier { path: dir.join(name) });
             }
         }
         // A crash between rename and fsync: the name is there, but may not outlive a power cut.
@@ -72,8 +73,8 @@ impl Spool {
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry> {
         self.entries.iter().map(|(seq, kept)| {
             let (origin, &seq) = (self.origin.clone(), seq);
-            let Kept { date, size, epoch } = *kept;
-            Entry { key: ObjectKey { origin, seq, epoch, date }, size }
+            let Kept { date, size } = *kept;
+            Entry { key: ObjectKey { origin, seq, alternate: None, date }, size }
         })
     }
 
@@ -89,8 +90,8 @@ impl Spool {
     pub fn commit(&mut self, key: &ObjectKey, bytes: &[u8]) -> Result<(), Error> {
         assert!(!self.entries.contains_key(&key.seq), "seq {} is committed", key.seq);
         self.write_whole(&object_name::write(key), |disk, name| disk.write(name, bytes))?;
-        let (date, epoch, size) = (key.date, key.epoch, bytes.len() as u64);
-        self.entries.insert(key.seq, Kept { date, size, epoch });
+        let (date, size) = (key.date, bytes.len() as u64);
+        self.entries.insert(key.seq, Kept { date, size });
         Ok(())
     }
 

@@ -11,7 +11,7 @@ fn origin() -> Origin {
 
 fn key(seq: u64) -> ObjectKey {
     let date = Date::parse(b"2026-11-21").unwrap();
-    ObjectKey { origin: origin(), seq, epoch: (seq > 5).into(), date }
+    ObjectKey { origin: origin(), seq, alternate: None, date }
 }
 
 fn a_final(name: &str) -> Final {
@@ -45,7 +45,7 @@ fn unfinished_and_foreign_files_are_no_objects() {
     let state = StateDir::open(dir.path()).unwrap();
     state.spool(&origin()).unwrap();
     let chain = dir.path().join("c,n,s");
-    let names = ["000000000001_2026-11-21_e0.jsonl.zst.tmp", "1_2026-11-21_e0.jsonl.zst", "README"];
+    let names = ["000000000001_2026-11-21.jsonl.zst.tmp", "1_2026-11-21.jsonl.zst", "README"];
     for name in names {
         std::fs::write(chain.join(name), "x").unwrap();
     }
@@ -61,7 +61,7 @@ fn two_objects_with_one_seq_are_refused() {
     let state = StateDir::open(dir.path()).unwrap();
     let mut spool = state.spool(&origin()).unwrap();
     spool.commit(&key(1), b"x").unwrap();
-    let twin = dir.path().join("c,n,s/000000000001_2026-11-22_e0.jsonl.zst");
+    let twin = dir.path().join("c,n,s/000000000001_2026-11-22.jsonl.zst");
     std::fs::write(twin, "y").unwrap();
     assert!(matches!(state.spool(&origin()), Err(Error::Corrupt { .. })));
 }

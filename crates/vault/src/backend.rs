@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -345,6 +346,13 @@ impl Body {
 
 #[async_trait]
 impl Store for Backend {
+    fn allowance(&self) -> Duration {
+        match self.home {
+            Home::Directory(_) => Duration::ZERO,
+            Home::Cloud(_) => self.pace.longest(),
+        }
+    }
+
     async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Stored, Error> {
         let call = self.call(Operation::Put, key);
         let path = self.object_path(&call, key)?;

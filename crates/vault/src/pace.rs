@@ -41,6 +41,11 @@ impl Pace {
         Self { base, up: Arc::default(), down: Arc::default() }
     }
 
+    /// The longest that sending any body may take: of one that a first rate doesn't allow so much.
+    pub(crate) fn longest(&self) -> Duration {
+        self.base.saturating_add(LONGEST)
+    }
+
     /// Begins to send a body.
     pub(crate) fn sender(&self) -> Exchange {
         Exchange::new(self.base, &self.up)

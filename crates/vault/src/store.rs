@@ -1,5 +1,7 @@
 //! What auditseal asks of an object store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -181,6 +183,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
+
+    /// The longest that a [`Store::put_new`] may be under way, whoever began it: what was sent before
+    /// has arrived by then, or never will. Zero where nothing outlives its process.
+    fn allowance(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// The server that is asked instead of the cloud's own, by an option or by the environment.
     fn endpoint(&self) -> Option<String> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use auditseal_format::seal::{Boot, Gap, Range, Uuid, Word};
 use auditseal_format::{
-    Compression, Date, Hash, Kind, ObjectKey, Origin, Packed, Packer, Seal, SealedBatch, Time, hash,
+    Alternate, Compression, Date, Hash, Kind, ObjectKey, Origin, Packed, Packer, Seal, SealedBatch,
+    Time, hash,
 };
 use auditseal_note::Signer;
 
@@ -49,7 +50,8 @@ pub struct Chain {
     /// Nanoseconds since boot.
     uptime: u64,
     promise: i64,
-    epoch: u32,
+    /// How many of the next seal's keys are taken.
+    taken: u32,
     compression: Compression,
     max_holes: usize,
     index: Option<Vec<u8>>,
@@ -88,7 +90,7 @@ impl Chain {
             now: Time::from_micros(START),
             uptime: 60_000_000_000,
             promise: 3600,
-            epoch: 0,
+            taken: 0,
             compression: Compression::default(),
             max_holes: auditseal_format::seal::MAX_HOLES,
             index: None,
@@ -144,12 +146,6 @@ impl Chain {
         self
     }
 
-    /// Goes on in another epoch.
-    pub fn epoch(&mut self, epoch: u32) -> &mut Self {
-        self.epoch = epoch;
-        self
-    }
-
     /// Gives the next object an index.
     pub fn index(&mut self, index: &[u8]) -> &mut Self {
         self.index = Some(index.to_vec());
@@ -200,12 +196,12 @@ impl Chain {
         self.seal_empty(Kind::Reanchor, Some(reason), vec![])
     }
 
-    /// Somebody has put `squatter` at the next key: seals a reanchor in the next epoch (a genesis,
-    /// if the chain has none). [`Chain::archive`] holds both objects.
-    pub fn pass(&mut self, squatter: &[u8]) -> &SealedBatch {
+    /// Somebody has put `squatter` at the next key: whatever is sealed next goes to the alternate
+    /// after it. [`Chain::archive`] holds both objects.
+    pub fn squat(&mut self, squatter: &[u8]) -> &mut Self {
         self.squatters.insert(self.next_key().to_string(), squatter.to_vec());
-        self.epoch += 1;
-        if self.links.is_empty() { self.genesis() } else { self.reanchor("squatted") }
+        self.taken += 1;
+        self
     }
 
     /// Seals that nothing more is promised.
@@ -224,7 +220,7 @@ impl Chain {
         let parts = Parts::of(&link.batch.bytes).edit(&mut signer, edit);
         link.batch.hash = hash(parts.text().as_bytes());
         if let Ok(seal) = Seal::parse(parts.text()) {
-            link.key = self.key_of(seal.seq, seal.epoch);
+            link.key = self.key_of(seal.seq);
             link.batch.seal = seal;
         }
         link.batch.bytes = parts.bytes();
@@ -268,7 +264,7 @@ impl Chain {
     /// Where the next object belongs.
     #[must_use]
     pub fn next_key(&self) -> ObjectKey {
-        self.key_of(self.links.len() as u64, self.epoch)
+        self.key_of(self.links.len() as u64)
     }
 
     /// The chain's name.
@@ -334,7 +330,6 @@ impl Chain {
     fn draft(&self, kind: Kind, packed: &Packed) -> Seal {
         Seal {
             origin: self.origin.clone(),
-            epoch: self.epoch,
             seq: self.links.len() as u64,
             kind,
             prev: self.links.last().map(|link| link.batch.hash),
@@ -361,7 +356,8 @@ impl Chain {
         if let Some(edit) = self.edit.take() {
             edit(&mut seal);
         }
-        let key = self.key_of(seal.seq, seal.epoch);
+        let key = self.key_of(seal.seq);
+        self.taken = 0;
         let index = self.index.take();
         let batch = SealedBatch::seal(seal, packed, index.as_deref(), &mut self.signer)
             .expect("a note that holds by itself; use Chain::rewrite or Parts for others");
@@ -374,9 +370,12 @@ impl Chain {
         self.head()
     }
 
-    fn key_of(&self, seq: u64, epoch: u32) -> ObjectKey {
+    fn key_of(&self, seq: u64) -> ObjectKey {
+        let prev = self.links.last().map(|link| link.batch.hash);
+        let name = |k| Alternate::new(&self.signer, &self.origin, seq, prev, k);
+        let alternate = (self.taken > 0).then(|| name(self.taken));
         let date = self.links.last().map_or(Date::EPOCH, |link| link.batch.seal.sealed.date());
-        ObjectKey { origin: self.origin.clone(), seq, epoch, date }
+        ObjectKey { origin: self.origin.clone(), seq, alternate, date }
     }
 }
 

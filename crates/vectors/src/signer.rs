@@ -88,4 +88,8 @@ impl Signer for TestSigner {
         }
         note
     }
+
+    fn signature(&self, text: &str) -> [u8; 64] {
+        pair(&self.name, &self.seed).signature(text)
+    }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use auditseal_archive::{Options, Verdict, verify};
 use auditseal_format::seal::{Boot, Uuid};
-use auditseal_format::{ObjectKey, Origin, Time, VerifierKey};
+use auditseal_format::{ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
 use auditseal_shipper::{Input, Now};
 use auditseal_vault::double::MemoryStore;
 use auditseal_vault::{Operation, Store as _};
@@ -36,6 +36,11 @@ use node::{Ended, Node};
 /// Seeds that once went wrong: run with every build.
 const ONCE_FAILED: [u64; 5] = [5, 258, 1005, 1642, 2186];
 
+/// The longest that an upload may be under way, milliseconds.
+const ALLOWANCE: u64 = 5_000;
+/// What squatters put.
+const GARBAGE: &[u8] = b"somebody else's bytes";
+
 /// One simulated node, its log and its bucket.
 struct Sim {
     chance: Chance,
@@ -46,8 +51,12 @@ struct Sim {
     dir: tempfile::TempDir,
     vkey: VerifierKey,
     runtime: Runtime,
-    /// Uploads that nobody waits for any more, and that may yet arrive.
-    flying: Vec<(ObjectKey, Bytes)>,
+    /// Uploads that nobody waits for any more, and when they were begun: they may yet arrive.
+    flying: Vec<(u64, ObjectKey, Bytes)>,
+    /// What was ever sent for each seq.
+    sent: BTreeMap<u64, Bytes>,
+    /// A copy of the state directory, as it was once.
+    snapshot: Option<tempfile::TempDir>,
     /// The clock that dates seals is off by this, milliseconds.
     skew: i64,
     /// Every object ever seen in the bucket.
@@ -81,6 +90,8 @@ impl Sim {
             vkey,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             flying: Vec::new(),
+            sent: BTreeMap::new(),
+            snapshot: None,
             skew: 0,
             seen: BTreeMap::new(),
             sealed: 0,
@@ -104,7 +115,7 @@ impl Sim {
 
     /// One history: so many turns with faults, then calm until all is stored.
     fn run(&mut self, turns: usize) {
-        let mut node = self.start(None);
+        let mut node = self.start(false);
         for _ in 0..turns {
             node = self.turn(node);
             self.look_at_bucket();
@@ -116,7 +127,7 @@ impl Sim {
             self.disk.world().clock += disk::ops::LINGER + 1;
             node = self.calm(node);
         }
-        drop(self.step(&mut node, Input::Stop));
+        self.step(&mut node, Input::Stop);
         let mut node = Some(node);
         while let Some(running) = node.take() {
             node = self.finish(running);
@@ -145,6 +156,11 @@ impl Sim {
                 self.land();
                 node
             }
+            36 => {
+                self.squat();
+                node
+            }
+            37 if self.chance.below(3) == 0 => self.snapshot(node),
             32..=35 => {
                 let ended = self.step(&mut node, Input::Changed);
                 self.go_on(node, ended)
@@ -203,7 +219,7 @@ impl Sim {
                 Some(Ended::Done) => return None,
                 Some(other) => {
                     let mut node = self.restart(node, other);
-                    drop(self.step(&mut node, Input::Stop));
+                    self.step(&mut node, Input::Stop);
                     return Some(node);
                 }
                 None => {}
@@ -219,14 +235,76 @@ impl Sim {
         }
     }
 
-    /// An upload whose writer is gone, or had given it up, arrives.
+    /// An upload is begun whose answer nobody will hear.
+    fn fly(&mut self, key: ObjectKey, bytes: Bytes) {
+        self.sending(&key, &bytes);
+        self.flying.push((self.disk.world().clock, key, bytes));
+    }
+
+    /// Whatever leaves the process is the only thing that ever leaves it for its seq.
+    fn sending(&mut self, key: &ObjectKey, bytes: &Bytes) {
+        let before = self.sent.entry(key.seq).or_insert_with(|| bytes.clone());
+        assert!(before == bytes, "two objects were sent for seq {}", key.seq);
+    }
+
+    /// An upload whose writer is gone, or had given it up, arrives; not later than it may.
     fn land(&mut self) {
+        let now = self.disk.world().clock;
+        self.flying.retain(|(begun, ..)| now - begun < ALLOWANCE);
         if self.flying.is_empty() {
             return;
         }
-        let (key, bytes) = self.flying.remove(self.chance.below(self.flying.len()));
+        let (_, key, bytes) = self.flying.remove(self.chance.below(self.flying.len()));
         disk::trace(|| format!("{key} lands late"));
         drop(self.runtime.block_on(self.store.put_new(&key.to_string(), bytes)));
+    }
+
+    /// Somebody puts garbage where the next objects belong.
+    fn squat(&mut self) {
+        let keys = self.next_keys();
+        for key in keys.into_iter().take(1 + self.chance.below(3)) {
+            disk::trace(|| format!("garbage at {key}"));
+            let garbage = Bytes::from_static(GARBAGE);
+            drop(self.runtime.block_on(self.store.put_new(&key.to_string(), garbage)));
+        }
+    }
+
+    /// The plain keys behind the newest object, as far as anybody can tell who has no key.
+    fn next_keys(&self) -> Vec<ObjectKey> {
+        let objects = self.store.objects();
+        let notes = objects.values().filter_map(|bytes| ObjectSeal::open(bytes).ok());
+        let newest = notes.max_by_key(|note| note.seal.seq);
+        let plain = || ObjectKey::genesis(Self::origin());
+        let next = newest.map_or_else(plain, |note| ObjectKey::after(&note.seal));
+        (next.seq..next.seq + 3).map(|seq| ObjectKey { seq, ..next.clone() }).collect()
+    }
+
+    /// A copy of the state is made; or the one that was made takes the state's place, as where a
+    /// machine is restored.
+    fn snapshot(&mut self, node: Node) -> Node {
+        let state = self.dir.path().join("state");
+        let Some(snapshot) = self.snapshot.take() else {
+            let copy = tempfile::tempdir().unwrap();
+            copy_dir(&state, copy.path());
+            self.snapshot = Some(copy);
+            return node;
+        };
+        disk::trace(|| "a snapshot of the state is restored".to_owned());
+        self.end(node);
+        // It takes longer than an upload may be under way.
+        self.disk.world().clock += ALLOWANCE;
+        std::fs::remove_dir_all(&state).unwrap();
+        copy_dir(snapshot.path(), &state);
+        self.lost_state();
+        self.start(false)
+    }
+
+    /// What was sent, and never stored, nobody knows any more.
+    fn lost_state(&mut self) {
+        self.sealed = 0;
+        let objects = self.store.objects();
+        self.sent.retain(|_, sent| objects.values().any(|stored| stored == sent));
+        self.forget();
     }
 
     /// What is in the bucket stays as it is.
@@ -260,6 +338,21 @@ impl Sim {
         assert_eq!(report.exit_code(), u8::from(gaps + stalled > 0), "{gaps} gaps: {text}");
         assert_eq!(self.store.calls(Operation::Lock), 0, "nothing else was asked of the store");
         check(&self.model, Allowed { disorder: true, unruly: true });
+    }
+}
+
+fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            copy_dir(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
     }
 }
 

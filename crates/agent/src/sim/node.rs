@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Signer as _, Time};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time};
 use auditseal_shipper::{
-    Action, Backoff, Config, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
+    Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
 };
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_tail::{Follower, Settings};
@@ -13,14 +14,15 @@ use auditseal_vault::double::Fault;
 use auditseal_vault::{Kind, Operation, Store};
 use bytes::Bytes;
 
-use super::Sim;
 use super::disk::{self, SimDisk, SimFile};
+use super::{ALLOWANCE, Sim};
+use crate::adopt::adopt;
 use crate::finals::Backups;
-use crate::hands::pin_of;
+use crate::hands::{pin_of, told};
 use crate::pack::pack;
 use crate::readback::{Stands, read_back};
 use crate::source::{convert, locked};
-use crate::start::{Asking, past, read_seal, take_over};
+use crate::start::{Asking, Finder, past, read_seal};
 
 type Content = Arc<auditseal_tail::Content<SimFile>>;
 
@@ -34,6 +36,7 @@ pub(super) enum Pending {
     Commit(ObjectKey, Arc<SealedBatch>),
     Put(ObjectKey),
     ReadBack(ObjectKey),
+    FindHead,
 }
 
 impl std::fmt::Debug for Pending {
@@ -44,6 +47,7 @@ impl std::fmt::Debug for Pending {
             Self::Commit(key, _) => write!(f, "commit {key}"),
             Self::Put(key) => write!(f, "put {key}"),
             Self::ReadBack(key) => write!(f, "read back {key}"),
+            Self::FindHead => write!(f, "find head"),
         }
     }
 }
@@ -54,8 +58,7 @@ pub(super) enum Ended {
     Done,
     /// Between a thing's being done and anybody's knowing it.
     Crashed,
-    Adopt(ObjectKey, Vec<u8>),
-    Pass(ObjectKey, u32),
+    Restart,
 }
 
 pub(super) struct Node {
@@ -98,25 +101,13 @@ impl Sim {
     }
 
     /// Starts as the agent does: from the spool, or from the bucket.
-    pub(super) fn start(&mut self, pass: Option<(&'static str, u32)>) -> Node {
+    pub(super) fn start(&mut self, restarted: bool) -> Node {
         let state = StateDir::open(&self.dir.path().join("state")).unwrap();
         let spool = Mutex::new(state.spool(&Self::origin()).unwrap());
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
-        let store: Arc<dyn Store> = Arc::new(self.store.clone());
         let family = disk::agent::family();
-        let names: Vec<String> = self.disk.world().dir.keys().cloned().collect();
-        let asking = Asking {
-            origin: &Self::origin(),
-            backups: Backups::among(&family, names.iter().map(OsStr::new), Time::MAX),
-            key: signer.key(),
-            machine_id: Self::config().machine_id,
-            store: &store,
-            give_up: None,
-            backoff: Self::config().backoff,
-            only_existing: false,
-        };
-        let mut past = self.runtime.block_on(past(&spool, &asking)).unwrap();
-        past.start.reanchor = pass.or(past.start.reanchor);
+        let asking = self.asking();
+        let past = self.runtime.block_on(past(&spool, &asking, restarted)).unwrap();
         let unsent = past.start.spooled.len();
         let limits = auditseal_tail::Limits { open: 24, ..auditseal_tail::Limits::default() };
         let settings = Settings { limits, ..Settings::default() };
@@ -132,49 +123,68 @@ impl Sim {
         node
     }
 
+    /// What the agent asks its past with.
+    fn asking(&self) -> Asking {
+        let names: Vec<String> = self.disk.world().dir.keys().cloned().collect();
+        let names = names.iter().map(OsStr::new);
+        Asking {
+            finder: self.finder(),
+            backups: Backups::among(&disk::agent::family(), names, Time::MAX),
+            machine_id: Self::config().machine_id,
+            hold: Some(Duration::from_millis(ALLOWANCE)),
+            only_existing: false,
+        }
+    }
+
+    fn finder(&self) -> Finder {
+        let (store, backoff) = (Arc::new(self.store.clone()), Self::config().backoff);
+        let (origin, key) = (Self::origin(), self.vkey.clone());
+        Finder { origin, key, store, give_up: None, backoff }
+    }
+
     /// The process ends at once; what it had asked the network for may yet happen.
     pub(super) fn crash(&mut self, node: Node, state_lost: bool) -> Node {
         disk::trace(|| format!("crash, state lost: {state_lost}"));
+        self.end(node);
+        if state_lost {
+            std::fs::remove_dir_all(self.dir.path().join("state")).unwrap();
+            self.lost_state();
+        } else {
+            self.forget();
+        }
+        self.start(false)
+    }
+
+    /// The process is gone; what it had sent may yet arrive.
+    pub(super) fn end(&mut self, node: Node) {
         for pending in &node.pending {
             if let Pending::Put(key) = pending
                 && let Ok(bytes) = locked(&node.spool).read(key)
             {
-                self.flying.push((key.clone(), bytes.into()));
+                self.fly(key.clone(), bytes.into());
             }
         }
-        drop(node);
-        if state_lost {
-            std::fs::remove_dir_all(self.dir.path().join("state")).unwrap();
-            self.sealed = 0;
-        }
-        self.forget();
-        self.start(None)
     }
 
     pub(super) fn restart(&mut self, node: Node, ended: Ended) -> Node {
         disk::trace(|| format!("ended: {ended:?}"));
-        let mut pass = None;
         match ended {
             Ended::Done => panic!("nobody said stop"),
             Ended::Crashed => return self.crash(node, false),
-            Ended::Adopt(key, object) => {
-                let mut spool = locked(&node.spool);
-                spool.discard_from(key.seq).unwrap();
-                take_over(&mut spool, &key, &object).unwrap();
-            }
-            Ended::Pass(key, epoch) => {
-                locked(&node.spool).discard_from(key.seq).unwrap();
-                pass = Some(("squatted", epoch));
+            Ended::Restart => {
+                let asking = self.asking();
+                let end = self.runtime.block_on(adopt(&node.spool, &asking)).unwrap();
+                assert!(end.is_none(), "no fork here: {end:?}");
             }
         }
         drop(node);
         self.sealed = 0;
         self.forget();
-        self.start(pass)
+        self.start(true)
     }
 
     /// What the oracle may no longer ask for: what only the ended run knew.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         let mut objects = self.store.objects();
         let path = self.dir.path().join("state");
         if let Ok(state) = StateDir::open(&path) {
@@ -209,11 +219,10 @@ impl Sim {
                     spool.discard(&key).unwrap();
                 }
                 Action::Report(report) => self.report(node, report),
-                Action::Adopt(key, object) => return Some(Ended::Adopt(key, object)),
-                Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
-                Action::Fork(key, why) => panic!("no fork here: {key}, {why}"),
-                Action::GiveUp(why) => panic!("the daemon never gives up: {why}"),
-                Action::Done | Action::Stopped => return Some(Ended::Done),
+                Action::FindHead => node.pending.push(Pending::FindHead),
+                Action::Restart => return Some(Ended::Restart),
+                Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
+                Action::End(end) => panic!("neither a fork nor an end here: {end:?}"),
             }
         }
         None
@@ -256,6 +265,7 @@ impl Sim {
                     Input::Committed
                 }
             },
+            Pending::FindHead => told(self.runtime.block_on(self.finder().find()).unwrap()),
             Pending::Put(key) => self.put(node, &key, fate),
             Pending::ReadBack(key) => self.read_back(node, &key, fate),
         };
@@ -279,6 +289,7 @@ impl Sim {
 
     fn put(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
         let bytes = Bytes::from(locked(&node.spool).read(key).unwrap());
+        self.sending(key, &bytes);
         let nth = self.store.calls(Operation::Put) + 1;
         let fault = match fate {
             0 => Some(Fault::Refuse(Kind::Unavailable)),
@@ -286,7 +297,7 @@ impl Sim {
             2 => Some(Fault::Refuse(Kind::Denied)),
             3 => {
                 // Nobody hears of it again for now.
-                self.flying.push((key.clone(), bytes));
+                self.fly(key.clone(), bytes);
                 return Input::Doubt("no answer in time".into());
             }
             _ => None,

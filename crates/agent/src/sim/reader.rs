@@ -13,14 +13,22 @@ use super::disk::agent::{Archive, Item, Packed};
 
 /// What the objects of the chain hold, in its order. Commits check that ranges join.
 pub(super) fn archive(objects: &BTreeMap<String, Bytes>) -> Archive {
-    let mut chain: Vec<(ObjectKey, &Bytes)> =
-        objects.iter().map(|(key, bytes)| (ObjectKey::parse(key).unwrap(), bytes)).collect();
-    chain.sort_by_key(|(key, _)| (key.seq, key.epoch));
+    let mut chain: Vec<(u64, ObjectSeal, &Bytes)> = Vec::new();
+    for (key, bytes) in objects {
+        let key = ObjectKey::parse(key).unwrap();
+        // Of the same object at two of its keys, one; and garbage is none of it.
+        if let Ok(seal) = ObjectSeal::open(bytes)
+            && seal.seal.seq == key.seq
+        {
+            chain.push((key.seq, seal, bytes));
+        }
+    }
+    chain.sort_by_key(|(seq, ..)| *seq);
+    chain.dedup_by(|(_, one, _), (_, other, _)| one.hash == other.hash);
     let mut archive = Archive::default();
     // The oracle knows files up to their first gap; that what follows joins, `verify` checks.
     let mut behind_gap = BTreeSet::new();
-    for (_, object) in chain {
-        let Ok(seal) = ObjectSeal::open(object) else { continue };
+    for (_, seal, object) in chain {
         super::disk::trace(|| {
             let (seal, ranges) = (&seal.seal, seal.seal.ranges.iter());
             let ranges: Vec<_> = ranges.map(|r| (r.file.to_string(), r.start, r.end)).collect();

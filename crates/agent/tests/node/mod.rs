@@ -77,6 +77,7 @@ impl Node {
             heartbeat: Duration::from_secs(3600),
             give_up: Duration::from_secs(30),
             retry: (Duration::from_millis(1), Duration::from_millis(20)),
+            hold: None,
             grace: Duration::from_secs(5),
             spool_limit: 1 << 30,
             deleted_limit: 1 << 30,

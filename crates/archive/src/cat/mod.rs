@@ -153,8 +153,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         self.done.total = entries.len() as u64;
         let trust = options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
         let untied = trust == Trust::Anyone;
-        let (head, accept) = (None, BTreeSet::new());
-        let rules = Rules { trust, head, accept, skew: None, retention: None, store: None };
+        let (head, branch, accept) = (None, Vec::new(), BTreeSet::new());
+        let rules = Rules { trust, head, branch, accept, skew: None, retention: None, store: None };
         let chain = Chain::new(self.origin.clone(), rules);
         let concurrency = if options.concurrency == 0 { 16 } else { options.concurrency };
         let (plan, findings) = self.seals(chain, entries, concurrency).await?;

@@ -1,5 +1,6 @@
 //! All objects at one seq: which of them is the chain's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditseal_format::{Fault, Hash, ObjectSeal};
@@ -8,19 +9,26 @@ use auditseal_vault::Lock;
 use super::{Accepted, Chain, Displaced, Head, Outcome, Place, Previous, Sighting, keys, pins};
 use crate::finding::Verdict;
 
-/// A note that stands at its key.
+/// A version at one of the seq's keys.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct Copy {
     pub(super) place: Place,
     pub(super) version: Option<Arc<str>>,
-    pub(super) hidden: bool,
+    /// Whoever names no version gets nothing at this key.
+    hidden: bool,
     pub(super) size: u64,
     pub(super) modified: i64,
-    pub(super) lock: Option<Lock>,
-    pub(super) seal: Box<ObjectSeal>,
-    pub(super) payload: Result<(), Fault>,
+    lock: Option<Lock>,
     /// Of the versions at its seq, which one it is; at one place the oldest comes first.
     nth: u64,
+}
+
+/// A note that stands at one of its keys.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) copy: Copy,
+    pub(super) seal: Box<ObjectSeal>,
+    pub(super) payload: Result<(), Fault>,
 }
 
 impl Candidate {
@@ -34,12 +42,12 @@ impl Candidate {
 }
 
 /// An object that isn't the chain's note.
-#[derive(Debug)]
-struct Stray {
-    place: Place,
+#[derive(Debug, Clone)]
+pub(super) struct Stray {
+    pub(super) place: Place,
     nth: u64,
-    verdict: Verdict,
-    detail: String,
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
 }
 
 /// The objects at one seq so far. At most one seal of each sort is kept whole: an attacker may
@@ -47,22 +55,25 @@ struct Stray {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) seq: u64,
-    /// Something stands at the right key of this seq.
+    /// Something stands where the seq's object may.
     occupied: bool,
     /// How many versions have been seen.
     seen: u64,
     /// Their ids, where the store has versions.
     versions: Vec<u64>,
-    /// The note of the highest epoch whose key may sign here.
+    /// The first version of the note that is the chain's, as far as is known by now.
     best: Option<Candidate>,
-    /// Further versions at the key of the best that have its bytes.
+    /// Further versions with its bytes: the oldest at each further key, and how many beside these.
+    copies: Vec<Copy>,
     repeated: u64,
-    /// The note of the highest epoch whose key may not. If there is no better, the `prev` of the
-    /// next is compared with it, and nothing else it says counts.
-    stranger: Option<(u32, Hash)>,
-    /// Objects that aren't the chain's notes: findings, unless the chain passed them.
+    /// Another rightly signed note has as good a claim as the best.
+    contested: bool,
+    /// The first note whose key may not sign here. If there is no better, the `prev` of the next
+    /// is compared with it, and nothing else it says counts.
+    stranger: Option<Hash>,
+    /// Objects that aren't the chain's notes.
     faults: Vec<Stray>,
-    /// Objects whose notes belong at other keys; likewise.
+    /// Objects whose notes belong at other keys.
     displaced: Vec<Displaced>,
 }
 
@@ -74,15 +85,43 @@ impl Group {
             seen: 0,
             versions: Vec::new(),
             best: None,
+            copies: Vec::new(),
             repeated: 0,
+            contested: false,
             stranger: None,
             faults: Vec::new(),
             displaced: Vec::new(),
         }
     }
 
-    fn fault(&mut self, place: Place, nth: u64, verdict: Verdict, detail: String) {
-        self.faults.push(Stray { place, nth, verdict, detail });
+    fn fault(&mut self, copy: &Copy, verdict: Verdict, detail: String) {
+        self.faults.push(Stray { place: copy.place, nth: copy.nth, verdict, detail });
+    }
+
+    /// A further version with the note of the best, at one of its keys: its bytes once more, or
+    /// other bytes before the same seal.
+    fn again(&mut self, candidate: Candidate) {
+        let Some(best) = &mut self.best else { return };
+        if best.equals(&candidate) {
+            let place = candidate.copy.place;
+            let known = self.copies.iter().any(|copy| copy.place == place);
+            if known || place == best.copy.place {
+                self.repeated += 1;
+            } else {
+                self.copies.push(candidate.copy);
+            }
+            return;
+        }
+        let other = if best.payload.is_err() && candidate.payload.is_ok() {
+            std::mem::replace(best, candidate)
+        } else {
+            candidate
+        };
+        let (verdict, detail) = match &other.payload {
+            Err(fault) => (fault.into(), fault.to_string()),
+            Ok(()) => (Verdict::Tampered, "the same note, signed once more".to_owned()),
+        };
+        self.fault(&other.copy, verdict, detail);
     }
 }
 
@@ -101,25 +140,24 @@ impl Chain {
         group.occupied |= right_date;
         group.seen += 1;
         group.versions.extend(version.as_deref().map(|id| pins::of_id(id.as_bytes())));
-        let nth = group.seen;
+        let copy = Copy { place, version, hidden, size, modified, lock, nth: group.seen };
         let (seal, payload) = match outcome {
             Outcome::Unreadable => return,
             Outcome::Gone => {
-                return self.report(Verdict::Missing, place, "listed, but gone when it was read");
+                let detail = "listed, but gone when it was read".to_owned();
+                return group.fault(&copy, Verdict::Missing, detail);
             }
             Outcome::Fault(fault) => {
-                return group.fault(place, nth, (&fault).into(), fault.to_string());
+                return group.fault(&copy, (&fault).into(), fault.to_string());
             }
             Outcome::Note(seal, payload) => (seal, payload),
         };
         if seal.seal.origin != self.origin {
             let detail = format!("this is an object of {}", seal.seal.origin);
-            return group.fault(place, nth, Verdict::WrongOrigin, detail);
+            return group.fault(&copy, Verdict::WrongOrigin, detail);
         }
-        let candidate =
-            Candidate { place, version, hidden, size, modified, lock, seal, payload, nth };
-        let note = &candidate.seal.seal;
-        if (note.seq, note.epoch) == (place.seq, place.epoch) && right_date {
+        let candidate = Candidate { copy, seal, payload };
+        if candidate.seal.seal.seq == place.seq && right_date {
             self.candidate(candidate);
         } else {
             self.displace(candidate);
@@ -127,173 +165,166 @@ impl Chain {
     }
 
     fn displace(&mut self, candidate: Candidate) {
-        let Candidate { place, seal: object, payload, nth, .. } = candidate;
+        let Candidate { copy, seal: object, payload } = candidate;
         let Some(group) = &mut self.group else { return };
         group.displaced.push(Displaced {
-            place,
+            place: copy.place,
             seq: object.seal.seq,
             print: fingerprint(&object.hash),
             key: keys::print(&object.seal.key),
-            nth,
-            passed: false,
+            nth: copy.nth,
+            needless: false,
         });
         if let Err(fault) = payload {
-            group.fault(place, nth, (&fault).into(), fault.to_string());
+            group.fault(&copy, (&fault).into(), fault.to_string());
         }
     }
 
     fn candidate(&mut self, candidate: Candidate) {
-        let seal = &candidate.seal.seal;
-        if !self.keys.may_sign(seal) {
+        if !self.keys.may_sign(&candidate.seal.seal) {
             return self.stranger(candidate);
         }
-        let links = |note: &Candidate| {
-            self.before(note.place.seq)
-                .is_none_or(|before| Some(before.hash) == note.seal.seal.prev)
-        };
-        let linked = links(&candidate);
-        let Some(group) = &self.group else { return };
-        let best = group.best.as_ref().map(|best| (best.place, best.seal.hash, links(best)));
-        let hash = candidate.seal.hash;
-        let Some((place, standing, standing_links)) = best else {
-            return self.stand(candidate);
-        };
-        if standing == hash {
-            if candidate.place == place {
-                return self.another_version(candidate);
-            }
-            // Any date was right, as the note before is absent; but both can't be.
-            return self.displace(candidate);
-        }
-        let detail = format!("another signed note stands at {}", place.key(&self.origin));
-        let at = candidate.place;
-        let better = (at.epoch, linked) > (place.epoch, standing_links);
-        let loser = if better { self.replace(candidate) } else { Some(candidate) };
-        self.notes.push((at.seq, fingerprint(&hash)));
-        self.report(Verdict::Fork, at, &detail);
-        if let Some(Candidate { place, payload: Err(fault), .. }) = loser {
-            self.report((&fault).into(), place, &fault.to_string());
-        }
-    }
-
-    /// Takes the first note that may be the chain's.
-    fn stand(&mut self, candidate: Candidate) {
-        self.notes.push((candidate.place.seq, fingerprint(&candidate.seal.hash)));
-        drop(self.replace(candidate));
-    }
-
-    fn replace(&mut self, candidate: Candidate) -> Option<Candidate> {
-        let group = self.group.as_mut()?;
-        group.repeated = 0;
-        group.best.replace(candidate)
-    }
-
-    /// A further version with the note of the best, at the same key: that, or other bytes before
-    /// the same seal.
-    fn another_version(&mut self, candidate: Candidate) {
+        let claim = self.claim(&candidate.seal);
+        let best = self.group.as_ref().and_then(|group| group.best.as_ref());
+        let rival = best.map(|best| self.claim(&best.seal));
         let Some(group) = &mut self.group else { return };
-        let Some(best) = &mut group.best else { return };
-        if best.equals(&candidate) {
-            group.repeated += 1;
+        let (place, hash) = (candidate.copy.place, candidate.seal.hash);
+        let Some(best) = &group.best else {
+            self.notes.push((place.seq, fingerprint(&hash)));
+            group.best = Some(candidate);
             return;
+        };
+        if best.seal.hash == hash {
+            // Any date was right, as the note before is absent; but both can't be.
+            let strays = best.copy.place.date != place.date;
+            return if strays { self.displace(candidate) } else { group.again(candidate) };
         }
-        let other = if best.payload.is_err() && candidate.payload.is_ok() {
-            std::mem::replace(best, candidate)
+        let standing = best.copy.place;
+        let loser = if Some(claim) > rival {
+            (group.contested, group.repeated) = (false, 0);
+            group.copies.clear();
+            group.best.replace(candidate)
         } else {
-            candidate
+            group.contested |= Some(claim) == rival;
+            Some(candidate)
         };
-        let (verdict, detail) = match &other.payload {
-            Err(fault) => (fault.into(), fault.to_string()),
-            Ok(()) => (Verdict::Tampered, "the same note, signed once more".to_owned()),
-        };
-        group.fault(other.place, other.nth, verdict, detail);
+        self.notes.push((place.seq, fingerprint(&hash)));
+        let detail = format!("another signed note stands at {}", standing.key(&self.origin));
+        self.report(Verdict::Fork, place, &detail);
+        if let Some(Candidate { copy, payload: Err(fault), .. }) = loser {
+            self.report((&fault).into(), copy.place, &fault.to_string());
+        }
+    }
+
+    /// What a rightly signed note has to show for being the chain's: that it is on the branch of the
+    /// head that the reader trusts; or else, that it follows the note before.
+    fn claim(&self, object: &ObjectSeal) -> (bool, bool) {
+        let trusted = self.rules.trusted(object.seal.seq) == Some(object.hash);
+        let before = self.before(object.seal.seq);
+        (trusted, before.is_none_or(|before| Some(before.hash) == object.seal.prev))
     }
 
     /// A note that its key may not sign: it counts for nothing, but a copy of it is a copy.
     fn stranger(&mut self, candidate: Candidate) {
         let Some(group) = &mut self.group else { return };
-        let first = group.stranger;
-        if first.is_some_and(|(_, hash)| hash == candidate.seal.hash) {
+        if group.stranger.is_some_and(|hash| hash == candidate.seal.hash) {
             return self.displace(candidate);
         }
-        let Candidate { place, seal: object, payload, nth, .. } = candidate;
-        if first.is_none_or(|(epoch, _)| epoch < place.epoch) {
-            group.stranger = Some((place.epoch, object.hash));
-        }
+        let Candidate { copy, seal: object, payload } = candidate;
+        group.stranger.get_or_insert(object.hash);
         let detail = format!("signed by {}, which may not sign here", object.seal.key);
-        group.fault(place, nth, Verdict::WrongKey, detail);
+        group.fault(&copy, Verdict::WrongKey, detail);
         if let Err(fault) = payload {
-            group.fault(place, nth, (&fault).into(), fault.to_string());
+            group.fault(&copy, (&fault).into(), fault.to_string());
         }
-        self.strangers.push((place.seq, fingerprint(&object.hash)));
+        self.strangers.push((copy.place.seq, fingerprint(&object.hash)));
     }
 
     /// Decides what the chain's note at the current seq is.
     pub(super) fn close(&mut self) -> Option<Accepted> {
-        let group = self.group.take()?;
-        let Group { seq, occupied, best, stranger, faults, displaced, repeated, versions, .. } =
-            group;
-        let passed = best.as_ref().map_or(0, |best| best.place.epoch);
-        let mut beside = Beside { best: best.as_ref(), shadows: vec![], older: vec![] };
-        for fault in faults {
-            let Some(Stray { place, verdict, detail, .. }) = beside.sort_out(fault) else {
-                continue;
-            };
-            if place.epoch < passed {
-                let detail = format!("passed by epoch {passed}; by itself {verdict}: {detail}");
-                self.report(Verdict::UnexpectedObject, place, &detail);
-            } else {
-                self.report(verdict, place, &detail);
-            }
-        }
-        for mut displaced in displaced {
-            let Displaced { place, nth, seq: of, .. } = displaced;
-            let detail = format!("an object of seq {of}");
-            let stray = Stray { place, nth, verdict: Verdict::Replay, detail };
-            let elsewhere = beside.sort_out(stray).is_some();
-            displaced.passed = place.epoch < passed || !elsewhere;
-            if displaced.passed && elsewhere {
-                let detail = format!("passed by epoch {passed}; by itself an object of seq {of}");
-                self.report(Verdict::UnexpectedObject, place, &detail);
-            }
-            self.displaced.push(displaced);
-        }
-        let (shadows, older) = (beside.shadows, beside.older);
-        if !occupied {
-            self.missing(seq, seq);
-        }
-        let Some(best) = best else {
-            self.files.lost_notes();
-            self.previous = stranger.map(|(_, hash)| Previous { seq, hash, facts: None });
-            if let Some((_, hash)) = stranger {
-                self.compare_head(Head { seq, hash });
-            }
+        let mut group = self.group.take()?;
+        if group.contested {
+            self.needed();
+            self.undecided = Some(group.seq);
             return None;
-        };
-        // Of a note whose bytes aren't there, none of the versions is the true one.
-        if best.payload.is_ok() {
-            self.tell_versions(&best, shadows, &older, repeated);
         }
-        self.versions.remember(seq, versions);
-        Some(self.accept(best))
+        match group.best.take() {
+            Some(best) => Some(self.settle(best, group)),
+            None => {
+                self.leave_open(group);
+                None
+            }
+        }
     }
 
-    /// What else is at the key of the chain's note.
-    fn tell_versions(
-        &mut self,
-        best: &Candidate,
-        mut shadows: Vec<Stray>,
-        older: &[Stray],
-        same: u64,
-    ) {
-        // More than one thing can be wrong with a version.
-        shadows.sort_by_key(|stray| stray.nth);
-        shadows.dedup_by_key(|stray| stray.nth);
+    /// No object at the seq is the chain's. Whether the chain needs one, later seqs say.
+    fn leave_open(&mut self, group: Group) {
+        let Group { seq, occupied, stranger, faults, displaced, .. } = group;
+        self.files.lost_notes();
+        if !occupied {
+            self.open.absent(seq, seq);
+        }
+        faults.into_iter().for_each(|stray| self.open.stray(stray));
+        self.displaced.extend(displaced);
+        self.previous = stranger.map(|hash| Previous { seq, hash, facts: None });
+        if let Some(hash) = stranger {
+            self.compare_head(Head { seq, hash });
+        }
+    }
+
+    /// The note at the seq is known: what else stands there is a matter of where its bytes are.
+    fn settle(&mut self, best: Candidate, group: Group) -> Accepted {
+        self.needed();
+        let Group { seq, copies, faults, mut displaced, repeated, versions, .. } = group;
+        let whole = best.payload.is_ok();
+        let Candidate { copy, seal, payload } = best;
+        let mut beside = Beside::default();
+        for stray in faults {
+            if whole {
+                beside.add(stray);
+            } else {
+                self.report(stray.verdict, stray.place, &stray.detail);
+            }
+        }
+        for displaced in &mut displaced {
+            let Displaced { place, nth, seq: of, .. } = *displaced;
+            displaced.needless = whole;
+            if whole {
+                let detail = format!("an object of seq {of}");
+                beside.add(Stray { place, nth, verdict: Verdict::Replay, detail });
+            }
+        }
+        self.displaced.extend(displaced);
+        let others = copies.len() as u64;
+        let mut copies: Vec<Copy> = copies.into_iter().chain([copy]).collect();
+        // Whoever names no version, and looks at the right one of the keys, must find it; and one
+        // firm lock keeps it. Of equals the first in the order of keys.
+        copies.sort_by_cached_key(|copy| {
+            let covered = copy.hidden || beside.shadows(copy).next().is_some();
+            let weak = self.weakness(seal.seal.sealed, copy.lock.as_ref()).is_some();
+            (covered, weak, copy.place)
+        });
+        let mut copies = copies.into_iter();
+        let Some(chosen) = copies.next() else { unreachable!("a note has a place") };
+        // Of a note whose bytes aren't there, none of the versions is the true one.
+        if whole {
+            self.tell_beside(&chosen, &beside, others, repeated);
+        }
+        if let Some(detail) = self.weakness(seal.seal.sealed, chosen.lock.as_ref()) {
+            self.report_version(Verdict::WeakWorm, &chosen, &detail);
+        }
+        self.versions.remember(seq, versions);
+        self.accept(Candidate { copy: chosen, seal, payload })
+    }
+
+    /// What stands at the seq's keys beside the chain's note.
+    fn tell_beside(&mut self, chosen: &Copy, beside: &Beside, others: u64, same: u64) {
         let mut found = Vec::new();
-        if best.hidden {
+        if chosen.hidden {
             let detail = "its key looks empty to whoever names no version; the true bytes are here";
             found.push((Verdict::Hidden, detail.to_owned()));
         }
+        let shadows: Vec<_> = beside.shadows(chosen).collect();
         if let Some(Stray { verdict, detail, .. }) = shadows.last() {
             let count = match shadows.len() {
                 1 => "a newer version has".to_owned(),
@@ -303,45 +334,52 @@ impl Chain {
                 format!("{count} other bytes ({verdict}: {detail}); the true ones are here");
             found.push((Verdict::Shadowed, detail));
         }
-        if let Some(Stray { verdict, detail, .. }) = older.first() {
-            let detail = format!("an older version isn't the chain's: {verdict}: {detail}");
-            found.push((Verdict::UnexpectedObject, detail));
-        }
         if same > 0 {
             let detail = format!("{same} more with the same bytes");
             found.push((Verdict::UnexpectedObject, detail));
         }
-        let key = best.place.key(&self.origin).to_string();
-        for (verdict, detail) in found {
-            let finding = self.findings.of(verdict, &detail).at(best.place.seq).key(&key);
-            self.findings.push(finding.version(best.version.as_deref()));
+        if others > 0 {
+            let detail = format!("the same object stands at {others} more of its keys");
+            found.push((Verdict::UnexpectedObject, detail));
         }
+        for (verdict, detail) in found {
+            self.report_version(verdict, chosen, &detail);
+        }
+        let covers = |stray: &&Stray| stray.place == chosen.place && stray.nth > chosen.nth;
+        for stray in beside.all().filter(|stray| !covers(stray)) {
+            let Stray { place, verdict, detail, .. } = stray;
+            let detail = format!("the seq has its object; by itself {verdict}: {detail}");
+            self.report(Verdict::UnexpectedObject, *place, &detail);
+        }
+    }
+
+    fn report_version(&mut self, verdict: Verdict, copy: &Copy, detail: &str) {
+        let key = copy.place.key(&self.origin).to_string();
+        let finding = self.findings.of(verdict, detail).at(copy.place.seq).key(&key);
+        self.findings.push(finding.version(copy.version.as_deref()));
     }
 }
 
-/// What stands at the key of the chain's note beside it.
-struct Beside<'a> {
-    best: Option<&'a Candidate>,
-    /// Newer versions: who names none gets one of them.
-    shadows: Vec<Stray>,
-    /// Older ones: squatters over which the chain's object was put once they were hidden.
-    older: Vec<Stray>,
-}
+/// What stands at the seq of the chain's note beside it, by key.
+#[derive(Debug, Default)]
+struct Beside(BTreeMap<Place, Vec<Stray>>);
 
-impl Beside<'_> {
-    /// Keeps what stands at that key; gives back what stands elsewhere.
-    fn sort_out(&mut self, stray: Stray) -> Option<Stray> {
-        match self.best {
-            Some(best) if best.place != stray.place || best.payload.is_err() => return Some(stray),
-            Some(best) if stray.nth > best.nth => {
-                self.shadows.push(stray);
-            }
-            Some(best) if stray.nth < best.nth => {
-                self.older.push(stray);
-            }
-            // Also what is wrong with the best itself.
-            _ => return Some(stray),
+impl Beside {
+    /// More than one thing can be wrong with a version; one is told.
+    fn add(&mut self, stray: Stray) {
+        let here = self.0.entry(stray.place).or_default();
+        if here.last().is_none_or(|last| last.nth != stray.nth) {
+            here.push(stray);
         }
-        None
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Stray> {
+        self.0.values().flatten()
+    }
+
+    /// Newer versions at a key: whoever names none gets one of them.
+    fn shadows<'a>(&'a self, copy: &'a Copy) -> impl Iterator<Item = &'a Stray> {
+        let here = self.0.get(&copy.place).into_iter().flatten();
+        here.filter(|stray| stray.nth > copy.nth)
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a note follows from the one before, and its times from other clocks.
 
 use auditseal_format::seal::Boot;
-use auditseal_format::{Hash, Kind, ObjectSeal, Seal, Time};
+use auditseal_format::{Hash, ObjectSeal, Seal, Time};
 
 use super::{Chain, Head, Place};
 use crate::finding::Verdict;
@@ -24,14 +24,13 @@ pub(super) struct Previous {
 pub(super) struct Facts {
     pub(super) seq: u64,
     pub(super) hash: Hash,
-    pub(super) epoch: u32,
     pub(super) sealed: Time,
     pub(super) boot: Boot,
     pub(super) next_by: Option<Time>,
 }
 
 impl Chain {
-    /// Holds a note against the one before: hash, epoch and clocks.
+    /// Holds a note against the one before: hash and clocks.
     pub(super) fn check_link(&mut self, place: Place, object: &ObjectSeal) {
         let seal = &object.seal;
         let mut found = Vec::new();
@@ -39,17 +38,7 @@ impl Chain {
         if self.before(seal.seq).is_some_and(|before| Some(before.hash) != seal.prev) {
             found.push((Verdict::Fork, "prev isn't the hash of the note before".to_owned()));
         }
-        if let Some(earlier) = &self.newest
-            && seal.epoch < earlier.epoch
-        {
-            let detail = format!("the epoch falls from {} to {}", earlier.epoch, seal.epoch);
-            found.push((Verdict::Malformed, detail));
-        }
         if let Some(before) = before {
-            if seal.epoch > before.epoch && seal.kind != Kind::Reanchor {
-                let detail = format!("the epoch rises to {} without reanchor", seal.epoch);
-                found.push((Verdict::Malformed, detail));
-            }
             let step = before.clock_step(seal);
             found.extend(step.map(|detail| (Verdict::ClockStep, detail)));
         }
@@ -71,8 +60,8 @@ impl Chain {
 
 impl Facts {
     pub(super) fn of(object: &ObjectSeal) -> Self {
-        let Seal { seq, epoch, sealed, boot, next_by, .. } = object.seal;
-        Self { seq, hash: object.hash, epoch, sealed, boot, next_by }
+        let Seal { seq, sealed, boot, next_by, .. } = object.seal;
+        Self { seq, hash: object.hash, sealed, boot, next_by }
     }
 
     pub(super) fn head(&self) -> Head {

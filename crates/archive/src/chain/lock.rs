@@ -3,8 +3,7 @@
 use auditseal_format::Time;
 use auditseal_vault::{Lock, LockMode};
 
-use super::{Chain, Place};
-use crate::finding::Verdict;
+use super::Chain;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -65,22 +64,13 @@ fn name(mode: LockMode) -> &'static str {
 }
 
 impl Chain {
-    /// A lock that nobody could read is no finding: whoever asked for it counts that.
-    pub(super) fn check_lock(
-        &mut self,
-        place: Place,
-        version: Option<&str>,
-        sealed: Time,
-        lock: Option<Lock>,
-    ) {
-        let (Some(retention), Some(lock)) = (self.rules.retention, lock) else { return };
-        if retention.unknown(&lock).is_some() {
-            return;
+    /// How a lock falls short of what is demanded. One that nobody could read is no finding: whoever
+    /// asked for it counts that.
+    pub(super) fn weakness(&self, sealed: Time, lock: Option<&Lock>) -> Option<String> {
+        let (retention, lock) = (self.rules.retention?, lock?);
+        if retention.unknown(lock).is_some() {
+            return None;
         }
-        if let Some(detail) = retention.lacks(&lock, sealed, self.rules.skew.unwrap_or(0)) {
-            let key = place.key(&self.origin).to_string();
-            let finding = self.findings.of(Verdict::WeakWorm, &detail).at(place.seq).key(&key);
-            self.findings.push(finding.version(version));
-        }
+        retention.lacks(lock, sealed, self.rules.skew.unwrap_or(0))
     }
 }

@@ -9,12 +9,15 @@ mod group;
 mod keys;
 mod link;
 mod lock;
+mod open;
 mod pins;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_format::{Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, Time};
+use auditseal_format::{
+    Alternate, Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, Time,
+};
 use auditseal_vault::Lock;
 
 use crate::finding::{Findings, Verdict};
@@ -25,6 +28,7 @@ use keys::KnownKeys;
 pub use keys::Trust;
 use link::{Facts, Previous};
 pub use lock::Retention;
+use open::Open;
 use pins::Versions;
 
 /// Where an object stands: its key without the origin. Ordered as a chain is read.
@@ -32,8 +36,8 @@ use pins::Versions;
 pub struct Place {
     /// Place in the chain.
     pub seq: u64,
-    /// Epoch.
-    pub epoch: u32,
+    /// Which of the seq's keys; the plain one comes first.
+    pub alternate: Option<Alternate>,
     /// Date of the note before.
     pub date: Date,
 }
@@ -42,14 +46,14 @@ impl Place {
     /// The key in a chain.
     #[must_use]
     pub fn key(self, origin: &Origin) -> ObjectKey {
-        let Self { seq, epoch, date } = self;
-        ObjectKey { origin: origin.clone(), seq, epoch, date }
+        let Self { seq, alternate, date } = self;
+        ObjectKey { origin: origin.clone(), seq, alternate, date }
     }
 }
 
 impl From<&ObjectKey> for Place {
     fn from(key: &ObjectKey) -> Self {
-        Self { seq: key.seq, epoch: key.epoch, date: key.date }
+        Self { seq: key.seq, alternate: key.alternate, date: key.date }
     }
 }
 
@@ -101,6 +105,8 @@ pub struct Rules {
     pub trust: Trust,
     /// A head that the chain must reach.
     pub head: Option<Head>,
+    /// Notes before that head which are on its branch, as far as another may stand beside them.
+    pub branch: Vec<Head>,
     /// Places whose source gaps somebody looked at and accepted.
     pub accept: BTreeSet<u64>,
     /// How much later than the store's date of an object its seal may say that it was made,
@@ -111,6 +117,14 @@ pub struct Rules {
     /// The name by which the chain's notes call the store that is read: what they pin there must be
     /// there. `None` for a copy elsewhere, whose versions are others.
     pub store: Option<String>,
+}
+
+impl Rules {
+    /// The hash of the note that the head tells to be the chain's at a seq.
+    fn trusted(&self, seq: u64) -> Option<Hash> {
+        let known = self.head.iter().chain(&self.branch);
+        known.clone().find(|head| head.seq == seq).map(|head| head.hash)
+    }
 }
 
 /// A note that is the chain's at its seq.
@@ -144,6 +158,8 @@ pub struct ChainReport {
     pub(crate) newest: Option<(Head, Time)>,
     /// By when that one promises another.
     pub(crate) next_by: Option<Time>,
+    /// A note on the known head's branch: with it among its [`Rules`] the chain goes further.
+    pub(crate) branch: Option<Head>,
 }
 
 /// An object whose note belongs at another key.
@@ -155,8 +171,8 @@ struct Displaced {
     key: keys::Print,
     /// Which of the versions at its place it is, counted from the oldest.
     nth: u64,
-    /// The chain passed its key in a later epoch, or has its own object there.
-    passed: bool,
+    /// The chain has its own object at the seq where this one stands.
+    needless: bool,
 }
 
 /// The verifier of one chain.
@@ -178,6 +194,12 @@ pub struct Chain {
     displaced: Vec<Displaced>,
     /// The versions of what a later note may pin.
     versions: Versions,
+    /// What stands at seqs that the chain may not reach.
+    open: Open,
+    /// Where two rightly signed notes have the same claim: the chain ends before them.
+    undecided: Option<u64>,
+    /// Seq, hash and `prev` of the notes behind: the known head's branch is among them.
+    links: Vec<(u64, Hash, Option<Hash>)>,
     /// The note at the known head's seq isn't the head's.
     other_head: bool,
     totals: Totals,
@@ -200,6 +222,9 @@ impl Chain {
             strangers: Vec::new(),
             displaced: Vec::new(),
             versions: Versions::default(),
+            open: Open::default(),
+            undecided: None,
+            links: Vec::new(),
             other_head: false,
             totals: Totals::default(),
         }
@@ -216,7 +241,11 @@ impl Chain {
         let current = self.group.as_ref().map(|group| group.seq);
         assert!(current.is_none_or(|current| current <= seq), "objects in order of seq");
         let accepted = if current == Some(seq) { None } else { self.begin(seq) };
-        self.sort_in(sighting);
+        if self.undecided.is_some() {
+            self.link(&sighting);
+        } else {
+            self.sort_in(sighting);
+        }
         accepted
     }
 
@@ -224,32 +253,68 @@ impl Chain {
     pub fn finish(mut self, now: Option<Time>) -> (Option<Accepted>, ChainReport) {
         let last = self.group.as_ref().map(|group| group.seq);
         let accepted = self.close();
-        let named = self.displaced.iter().filter(|displaced| self.counts(displaced));
-        let named = named.map(|displaced| displaced.seq).max();
-        match (last, named) {
-            (Some(last), Some(named)) if named > last => self.missing(last + 1, named),
-            _ => {}
-        }
-        self.resolve_displaced();
-        self.check_end(now, last.is_none());
+        let reach = self.end_open(last);
+        self.resolve_displaced(reach);
+        self.check_end(now, last.is_none() && self.undecided.is_none());
+        let branch = self.branch();
         self.findings.sort();
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
         let newest = self.newest.map(|newest| (newest.head(), newest.sealed));
-        (accepted, ChainReport { findings: self.findings, totals: self.totals, newest, next_by })
+        let (findings, totals) = (self.findings, self.totals);
+        (accepted, ChainReport { findings, totals, newest, next_by, branch })
     }
 
-    /// Whether an object shows that the chain reaches the seq that its note names. Of those whose
-    /// keys the chain passed, only one of its own does: a squatter names what it likes.
-    fn counts(&self, displaced: &Displaced) -> bool {
-        !displaced.passed || self.keys.known(&displaced.key)
+    /// Settles what was left open behind the newest note; `last` is the highest seq at which
+    /// anything stands. Gives the seq up to which objects that aren't the chain's are findings.
+    fn end_open(&mut self, last: Option<u64>) -> u64 {
+        let ours = self.displaced.iter().filter(|displaced| self.keys.known(&displaced.key));
+        let named = ours.map(|displaced| displaced.seq).max();
+        let newest = self.notes.last().map(|note| note.0);
+        // Where nobody has the chain's key, nothing says how far it reaches: all of it is wrong.
+        let Some(reach) = newest.max(named).filter(|_| self.undecided.is_none()) else {
+            self.needed();
+            return u64::MAX;
+        };
+        let head = self.rules.head.map_or(0, |head| head.seq);
+        if let Some(last) = last.filter(|last| *last < reach) {
+            self.open.absent(last + 1, reach);
+        }
+        self.needed_up_to(reach, head);
+        reach.max(head)
+    }
+
+    /// Takes note of an object behind the place where the chain ends undecided.
+    fn link(&mut self, sighting: &Sighting) {
+        if let Outcome::Note(object, _) = &sighting.outcome
+            && self.rules.head.is_some()
+            && (&object.seal.origin, object.seal.seq) == (&self.origin, sighting.place.seq)
+        {
+            self.links.push((object.seal.seq, object.hash, object.seal.prev));
+        }
+    }
+
+    /// Where the chain ends undecided: the note there that is on the known head's branch. Hashes
+    /// lead from the head to it, so nobody's signature is needed.
+    fn branch(&self) -> Option<Head> {
+        let (fork, mut at) = (self.undecided?, self.rules.head?);
+        for (seq, hash, prev) in self.links.iter().rev() {
+            if (*seq, *hash) == (at.seq, at.hash) {
+                at = Head { seq: seq.checked_sub(1)?, hash: (*prev)? };
+            }
+        }
+        (at.seq == fork).then_some(at)
     }
 
     /// Closes the seq before and opens `seq`.
     fn begin(&mut self, seq: u64) -> Option<Accepted> {
         let next = self.group.as_ref().map_or(0, |group| group.seq + 1);
         let accepted = self.close();
+        if self.undecided.is_some() {
+            return accepted;
+        }
         if next < seq {
-            self.missing(next, seq - 1);
+            self.files.lost_notes();
+            self.open.absent(next, seq - 1);
         }
         self.group = Some(Group::new(seq));
         accepted
@@ -257,7 +322,6 @@ impl Chain {
 
     /// A key may name any seq up to 10¹²: absent ones are one finding, however many they are.
     fn missing(&mut self, first: u64, last: u64) {
-        self.files.lost_notes();
         let detail = match last - first {
             0 => "no object at the key of this seq".to_owned(),
             more => format!("no objects at the keys of these {} seqs", more + 1),
@@ -293,18 +357,17 @@ impl Chain {
 
     /// Makes `candidate` the chain's note at its seq.
     fn accept(&mut self, candidate: Candidate) -> Accepted {
-        let Candidate { place, version, seal: object, payload, modified, size, lock, .. } =
-            candidate;
+        let Candidate { copy, seal: object, payload } = candidate;
+        let group::Copy { place, version, size, modified, .. } = copy;
         let seal = &object.seal;
         if let Err(fault) = &payload {
             self.report(fault.into(), place, &fault.to_string());
         }
-        self.check_lock(place, version.as_deref(), seal.sealed, lock);
         self.check_link(place, &object);
         self.check_store_date(place, seal.sealed, modified);
         if seal.kind == Kind::Reanchor {
             let reason = seal.reason.as_ref().map_or("-", |reason| reason.as_str());
-            let detail = format!("epoch {}, reason {reason}", seal.epoch);
+            let detail = format!("reason {reason}");
             self.report(Verdict::Reanchored, place, &detail);
         }
         self.check_source(place, &object);
@@ -357,27 +420,35 @@ impl Chain {
     }
 
     /// Tells copies from what was moved, now that all notes have been seen.
-    fn resolve_displaced(&mut self) {
-        for Displaced { place, seq, print, key, passed, .. } in std::mem::take(&mut self.displaced)
+    ///
+    /// What stands where the chain has its own object was told there, and what stands behind `reach`
+    /// the chain can do without; but a note of our own says more.
+    fn resolve_displaced(&mut self, reach: u64) {
+        for Displaced { place, seq, print, key, needless, .. } in
+            std::mem::take(&mut self.displaced)
         {
-            if passed {
-                continue;
-            }
             let there = at_seq(&self.notes, seq);
-            let other = there.iter().any(|note| note.1 != print);
+            let forked = there.iter().any(|note| note.1 != print) && self.keys.known(&key);
+            let lost = there.is_empty() && self.keys.known(&key);
             let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
-            if standing.any(|note| note.1 == print) {
-                let detail = format!("a copy of the object at seq {seq}");
-                self.report(Verdict::Replay, place, &detail);
-                continue;
-            }
-            let detail = format!("this is the object of seq {seq}, which isn't at its own key");
-            self.report(Verdict::Reordered, place, &detail);
-            if other && self.keys.known(&key) {
+            let (verdict, detail) = if standing.any(|note| note.1 == print) {
+                (Verdict::Replay, format!("a copy of the object at seq {seq}"))
+            } else {
+                let detail = format!("this is the object of seq {seq}, which isn't at its own key");
+                (Verdict::Reordered, detail)
+            };
+            if verdict == Verdict::Reordered && forked {
                 let detail = format!("another signed note for seq {seq} than the one at its key");
                 let key = place.key(&self.origin).to_string();
                 let finding = self.findings.of(Verdict::Fork, &detail).at(seq).key(&key);
                 self.findings.push(finding);
+            }
+            if (verdict == Verdict::Reordered && lost) || (!needless && place.seq <= reach) {
+                self.report(verdict, place, &detail);
+            } else if !needless {
+                let detail =
+                    format!("behind the chain's newest seal; by itself {verdict}: {detail}");
+                self.report(Verdict::UnexpectedObject, place, &detail);
             }
         }
     }
@@ -393,6 +464,7 @@ impl Chain {
         }
         if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
             && *next_by < now
+            && self.undecided.is_none()
         {
             let detail = format!("another seal was promised by {next_by}, and there is none");
             let finding = self.findings.of(Verdict::Silent, &detail).at(*seq);

@@ -294,9 +294,10 @@ impl Victim {
             if name.ends_with(".zst") {
                 let bytes = fs::read(&path).unwrap();
                 let seal = ObjectSeal::open(&bytes).expect("what has its name is whole").seal;
-                let date = Date::parse(name.split('_').nth(1).unwrap().as_bytes()).unwrap();
-                let (seq, epoch) = (seal.seq, seal.epoch);
-                let key = ObjectKey { origin: seal.origin, seq, epoch, date };
+                let date = name.split('_').nth(1).unwrap().strip_suffix(".jsonl.zst").unwrap();
+                let date = Date::parse(date.as_bytes()).unwrap();
+                let (seq, alternate) = (seal.seq, None);
+                let key = ObjectKey { origin: seal.origin, seq, alternate, date };
                 found.insert(key.to_string(), bytes);
             }
         }

@@ -10,7 +10,7 @@ use auditseal_audit::Time;
 use auditseal_merkle::{Hash, Root};
 use auditseal_note::VerifierKey;
 
-use crate::{Anchor, FileId, FileName, Origin};
+use crate::{Alternate, Anchor, FileId, FileName, Origin};
 
 pub(crate) use parse::number;
 
@@ -34,8 +34,6 @@ pub const MAX_STORED: usize = 64;
 pub struct Seal {
     /// The chain.
     pub origin: Origin,
-    /// 0 unless the chain had to pass a squatted key.
-    pub epoch: u32,
     /// Place in the chain.
     pub seq: u64,
     /// What the seal is for.
@@ -87,7 +85,7 @@ pub enum Kind {
     Heartbeat,
     /// Source bytes were lost.
     Gap,
-    /// The chain goes on after a loss of state or past a squatted key.
+    /// The chain goes on after a loss of state.
     Reanchor,
     /// Nothing more is promised.
     Final,
@@ -286,6 +284,8 @@ pub struct Stored {
     pub store: String,
     /// The object's seq.
     pub seq: u64,
+    /// Which of the seq's keys it is stored at; `None` for the plain one.
+    pub alternate: Option<Alternate>,
     /// SHA-256 of the whole object.
     pub sha256: [u8; 32],
     /// The store's version id.

@@ -10,6 +10,7 @@ use super::{
     Boot, Counters, Cursor, Gap, Hole, Kind, MAX_CURSORS, MAX_GAPS, MAX_HOLES, MAX_RANGES,
     MAX_STORED, MalformedNote, Payload, Range, Seal, Stored, Uuid, VERSION, Word,
 };
+use crate::Alternate;
 use crate::file::unescape;
 
 impl Seal {
@@ -152,7 +153,6 @@ impl<'a> Reader<'a> {
         // Field by field in the order of the text: struct expressions evaluate as written.
         Ok(Seal {
             origin: self.one("origin", read)?,
-            epoch: self.one("epoch", |text| number(text)?.try_into().ok())?,
             seq: self.one("seq", number)?,
             kind: self
                 .one("kind", |text| Kind::ALL.into_iter().find(|kind| kind.as_str() == text))?,
@@ -275,6 +275,7 @@ fn stored(mut fields: Fields<'_>) -> Result<Stored, MalformedNote> {
     let stored = Stored {
         store: fields.value(store_name)?,
         seq: fields.value(number)?,
+        alternate: fields.dashed(Alternate::parse)?,
         sha256: fields.value(hex)?,
         version: fields.dashed(|text| unescape(text, 1024))?,
     };

@@ -16,7 +16,7 @@ impl Seal {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "{VERSION}\norigin {}\nepoch {}\nseq {}", self.origin, self.epoch, self.seq)?;
+        writeln!(out, "{VERSION}\norigin {}\nseq {}", self.origin, self.seq)?;
         writeln!(out, "kind {}\nprev {}", self.kind, dash(&self.prev))?;
         writeln!(out, "key {}\nnext {}", self.key, self.next)?;
         self.write_payload(out)?;
@@ -103,7 +103,9 @@ impl Cursor {
 impl Stored {
     fn write(&self, out: &mut String) -> fmt::Result {
         let version = self.version.as_ref().map(|version| escape(version));
-        writeln!(out, "stored {} {} {} {}", self.store, self.seq, hex(&self.sha256), dash(&version))
+        let Self { store, seq, alternate, sha256, .. } = self;
+        let (alternate, sha256, version) = (dash(alternate), hex(sha256), dash(&version));
+        writeln!(out, "stored {store} {seq} {alternate} {sha256} {version}")
     }
 }
 

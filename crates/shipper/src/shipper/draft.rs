@@ -39,10 +39,9 @@ impl<C: Clone> Shipper<C> {
                 }
                 done.packed
             }
-            Planned::Bare { kind, reason, epoch, losses } => {
+            Planned::Bare { kind, reason, losses } => {
                 seal.kind = kind;
                 seal.reason = reason.and_then(Word::new);
-                seal.epoch = epoch.unwrap_or(seal.epoch);
                 self.draft_gaps(losses, &mut seal, out);
                 if kind == Kind::Final {
                     seal.next_by = None;
@@ -51,11 +50,10 @@ impl<C: Clone> Shipper<C> {
             }
         };
         self.draft_rest(&mut seal);
-        let mut key = self.head.as_ref().map_or_else(
+        let key = self.head.as_ref().map_or_else(
             || ObjectKey::genesis(self.config.origin.clone()),
             |head| ObjectKey::after(&head.seal),
         );
-        key.epoch = seal.epoch;
         (key, seal, packed)
     }
 
@@ -107,7 +105,6 @@ impl<C: Clone> Shipper<C> {
         let promise = self.config.heartbeat.saturating_mul(PROMISE) / 1000;
         Seal {
             origin: self.config.origin.clone(),
-            epoch: head.map_or(0, |head| head.seal.epoch),
             seq: head.map_or(0, |head| head.seal.seq + 1),
             kind: Kind::Heartbeat,
             prev: head.map(|head| head.hash),

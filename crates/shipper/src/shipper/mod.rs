@@ -14,7 +14,7 @@ use crate::batch::OpenBatch;
 use crate::files::Files;
 use crate::look::Look;
 use crate::types::{
-    Action, Config, Head, Input, Loss, Mode, Now, PackedJob, Pause, Report, Start, Take,
+    Action, Config, End, Head, Input, Loss, Mode, Now, PackedJob, Pause, Report, Start, Take,
 };
 use crate::upload::Uploads;
 
@@ -38,8 +38,8 @@ pub struct Shipper<C> {
     open: OpenBatch<C>,
     /// What will be sealed, in this order.
     queue: VecDeque<Planned<C>>,
-    /// A `reanchor` must come before whatever is sealed next: its reason and epoch.
-    reanchor: Option<(&'static str, u32)>,
+    /// A `reanchor` must come before whatever is sealed next: its reason.
+    reanchor: Option<&'static str>,
     tickets: u64,
     committing: Option<Committing>,
     uploads: Uploads,
@@ -62,7 +62,7 @@ enum Planned<C> {
     /// Takes that are being packed; the result, once there.
     Batch { ticket: u64, takes: Vec<Take<C>>, result: Option<Box<PackedJob>> },
     /// A seal without lines.
-    Bare { kind: Kind, reason: Option<&'static str>, epoch: Option<u32>, losses: Vec<Loss> },
+    Bare { kind: Kind, reason: Option<&'static str>, losses: Vec<Loss> },
 }
 
 /// The sealed object that is on its way into the spool.
@@ -99,7 +99,11 @@ impl<C: Clone> Shipper<C> {
             files,
             open: OpenBatch::new(config.limits),
             last_event: start.last_event(),
-            uploads: Uploads::new(start.spooled, &config),
+            uploads: Uploads::new(
+                start.spooled,
+                &config,
+                now.boot.nanos.saturating_add(start.hold),
+            ),
             head: start.head,
             config,
             compression,
@@ -119,10 +123,7 @@ impl<C: Clone> Shipper<C> {
             ended: false,
         };
         if shipper.head.is_none() {
-            let epoch = shipper.reanchor.take().map(|(_, epoch)| epoch);
-            let genesis =
-                Planned::Bare { kind: Kind::Genesis, reason: None, epoch, losses: vec![] };
-            shipper.queue.push_back(genesis);
+            shipper.queue.push_back(bare(Kind::Genesis, vec![]));
         } else if shipper.config.mode == Mode::Live {
             shipper.plan_reanchor();
         }
@@ -169,9 +170,18 @@ impl<C: Clone> Shipper<C> {
             Input::CommitFailed(why) => self.commit_failed(why, now, out),
             Input::Stored(pin) => self.uploads.accepted(pin, out),
             Input::Doubt(why) => self.uploads.doubt(why, out),
-            Input::ReadBack(found) => self.uploads.read_back(found, now.boot.nanos, out),
+            Input::ReadBack(found) => {
+                self.uploads.read_back(found, now.boot.nanos, self.signer.as_ref(), out);
+            }
+            Input::HeadFound(found, foreign) => {
+                self.uploads.head_found(found.as_ref(), foreign, out);
+            }
             Input::Changed => self.look.changed(),
             Input::Counted(counters) => self.counters = counters,
+            Input::HeadUnknown(why) => {
+                self.ended = true;
+                out.push(Action::End(End::GaveUp(why)));
+            }
             Input::Stop => self.stop(),
         }
     }
@@ -194,10 +204,9 @@ impl<C: Clone> Shipper<C> {
     }
 
     fn plan_reanchor(&mut self) {
-        if let Some((reason, epoch)) = self.reanchor.take() {
-            let (reason, epoch) = (Some(reason), Some(epoch));
-            let kind = Kind::Reanchor;
-            self.queue.push_back(Planned::Bare { kind, reason, epoch, losses: vec![] });
+        if let Some(reason) = self.reanchor.take() {
+            let (kind, reason) = (Kind::Reanchor, Some(reason));
+            self.queue.push_back(Planned::Bare { kind, reason, losses: vec![] });
         }
     }
 
@@ -289,7 +298,7 @@ impl<C: Clone> Shipper<C> {
         } else if self.beat_due().is_some_and(|due| due <= now.boot.nanos) {
             let fresh = self.look.is_fresh(now.boot.nanos, self.config.heartbeat);
             let (kind, reason) = (Kind::Heartbeat, (!fresh).then_some(STALLED));
-            self.plan(Planned::Bare { kind, reason, epoch: None, losses: vec![] });
+            self.plan(Planned::Bare { kind, reason, losses: vec![] });
         }
     }
 
@@ -326,7 +335,7 @@ impl<C: Clone> Shipper<C> {
         self.last_seal = now.boot.nanos;
         let seal = Box::new(sealed.seal.clone());
         out.push(Action::Report(Report::Sealed { seal: seal.clone(), hash, size }));
-        self.uploads.push(&key, size, &seal);
+        self.uploads.push(&key, size, &seal, hash);
         self.head = Some(Head { seal: *seal, hash });
         self.look.committed();
         self.look_again();
@@ -379,18 +388,18 @@ impl<C: Clone> Shipper<C> {
             && nanos >= limit
         {
             self.ended = true;
-            out.push(Action::GiveUp(why.to_owned()));
+            out.push(Action::End(End::GaveUp(why.to_owned())));
         } else if self.drained && self.quiet() {
             self.ended = true;
             // Stopped right behind its last batch, it had no time to look once more, nor to say
             // with a final seal that this was all.
             let one_shot = self.config.mode == Mode::OneShot;
             let early = one_shot && self.stopping && (self.cut || !self.is_final());
-            out.push(if early { Action::Stopped } else { Action::Done });
+            out.push(Action::End(if early { End::Stopped } else { End::Done }));
         }
     }
 }
 
 fn bare<C>(kind: Kind, losses: Vec<Loss>) -> Planned<C> {
-    Planned::Bare { kind, reason: None, epoch: None, losses }
+    Planned::Bare { kind, reason: None, losses }
 }

@@ -285,7 +285,8 @@ impl Many {
                     }
                     Action::Report(Report::Lost(loss)) => self.lost.push(loss),
                     Action::Report(_) | Action::Discard(_) => {}
-                    Action::Done | Action::Stopped => done = true,
+                    Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
+                    Action::End(End::Done | End::Stopped) => done = true,
                     other => panic!("{other:?}"),
                 }
             }

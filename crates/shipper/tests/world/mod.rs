@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) refused: (u64, u64),
     /// Looks that begin in this time end with it.
     pub(crate) hangs: std::ops::Range<u64>,
+    /// How long nothing is sent after a start.
+    pub(crate) hold: u64,
     /// When the daemon is told to stop.
     pub(crate) stop: Option<u64>,
     /// Such a look is under way.
@@ -73,8 +75,8 @@ pub(crate) enum Ended {
     Done,
     Crashed,
     Forked,
-    Adopt(ObjectKey, Vec<u8>),
-    Pass(ObjectKey, u32),
+    Foreign,
+    Restart,
     GaveUp,
     Paused,
 }
@@ -106,6 +108,7 @@ impl World {
             held: u64::MAX,
             refused: (u64::MAX, 0),
             hangs: 0..0,
+            hold: 0,
             stop: None,
             looking: false,
             looks: 0,
@@ -141,14 +144,14 @@ impl World {
     }
 
     /// A shipper that starts from what the spool holds.
-    pub(crate) fn start(&self, reanchor: Option<(&'static str, u32)>) -> Shipper<Arc<Vec<u8>>> {
+    pub(crate) fn start(&self) -> Shipper<Arc<Vec<u8>>> {
         let (mut spooled, mut head) = (Spooled::default(), None);
         for (key, bytes) in self.spool.values() {
             let ObjectSeal { seal, hash, .. } = ObjectSeal::open(bytes).unwrap();
-            spooled.push(key, bytes.len() as u64, &seal);
+            spooled.push(key, bytes.len() as u64, &seal, hash);
             head = Some(Head { seal, hash });
         }
-        self.shipper(Start { head, spooled, reanchor })
+        self.shipper(Start { head, spooled, reanchor: None, hold: self.hold })
     }
 
     pub(crate) fn shipper(&self, start: Start) -> Shipper<Arc<Vec<u8>>> {
@@ -344,11 +347,12 @@ impl World {
                 }
             }
             Action::Report(report) => self.reports.push(report),
-            Action::Adopt(key, bytes) => return Some(Ended::Adopt(key, bytes)),
-            Action::Pass(key, epoch) => return Some(Ended::Pass(key, epoch)),
-            Action::Fork(..) => return Some(Ended::Forked),
-            Action::GiveUp(_) => return Some(Ended::GaveUp),
-            Action::Done | Action::Stopped => return Some(Ended::Done),
+            Action::FindHead => inputs.push_back(Input::HeadFound(self.head(), None)),
+            Action::Restart => return Some(Ended::Restart),
+            Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
+            Action::End(End::GaveUp(_)) => return Some(Ended::GaveUp),
+            Action::End(End::Forked(..)) => return Some(Ended::Forked),
+            Action::End(End::Foreign(..)) => return Some(Ended::Foreign),
         }
         None
     }
@@ -383,24 +387,58 @@ impl World {
 
     /// Starts and restarts until everything is done, as a service manager would.
     pub(crate) fn run_to_done(&mut self) {
-        let mut reanchor = None;
         for _ in 0..20 {
-            let mut shipper = self.start(reanchor.take());
+            let mut shipper = self.start();
             match self.run(&mut shipper, u64::MAX) {
                 Ended::Done => return,
                 Ended::Crashed => {}
-                Ended::Adopt(key, bytes) => {
-                    self.spool.split_off(&key.seq);
-                    self.spool.insert(key.seq, (key, bytes));
-                }
-                Ended::Pass(key, epoch) => {
-                    self.spool.split_off(&key.seq);
-                    reanchor = Some(("squatted", epoch));
-                }
+                Ended::Restart => self.adopt(),
                 other => panic!("{other:?}"),
             }
         }
         panic!("never done");
+    }
+
+    /// The chain's notes in the store, each with the object that it is read from.
+    fn notes(&self) -> Vec<(ObjectKey, ObjectSeal, &Vec<u8>)> {
+        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let mut notes: Vec<_> = self
+            .store
+            .iter()
+            .filter_map(|(key, bytes)| {
+                let (key, found) = (ObjectKey::parse(key)?, ObjectSeal::open(bytes).ok()?);
+                let ours = found.seal.key == *signer.key() && found.seal.seq == key.seq;
+                ours.then_some((key, found, bytes))
+            })
+            .collect();
+        notes.sort_by_key(|(key, ..)| key.seq);
+        notes
+    }
+
+    /// What the chain's seals in the store are for.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        self.notes().into_iter().map(|(_, found, _)| found.seal.kind).collect()
+    }
+
+    fn head(&self) -> Option<StoreHead> {
+        if self.outage {
+            return None;
+        }
+        let (key, found, _) = self.notes().pop()?;
+        Some(StoreHead { key, hash: found.hash })
+    }
+
+    /// Goes on from what the store has; the lines of ours are still in the source.
+    fn adopt(&mut self) {
+        let ours = |key: &ObjectKey, bytes: &Vec<u8>| {
+            self.spool.get(&key.seq).is_none_or(|(_, ours)| ours == bytes)
+        };
+        let notes = self.notes();
+        let common = notes.iter().take_while(|(key, _, bytes)| ours(key, bytes)).count() as u64;
+        let (key, _, bytes) = notes.into_iter().next_back().unwrap();
+        let (key, bytes) = (key, bytes.clone());
+        self.spool.split_off(&common);
+        self.spool.insert(key.seq, (key, bytes));
     }
 
     /// Checks the chain in the store from its genesis on, and gives all its lines.
@@ -411,7 +449,10 @@ impl World {
         loop {
             let next = self.store.iter().find_map(|(key, bytes)| {
                 let found = ObjectSeal::open(bytes).ok()?;
-                let right = found.key_after(previous.as_ref().map(|p| &p.seal)).to_string() == *key;
+                let key = ObjectKey::parse(key)?;
+                let plain = previous.as_ref().map(|p| ObjectKey::after(&p.seal));
+                let plain = plain.unwrap_or_else(|| ObjectKey::genesis(found.seal.origin.clone()));
+                let right = key.with(None) == plain;
                 let links = found.seal.prev == previous.as_ref().map(|p| p.hash);
                 (right && links).then_some((found, bytes))
             });

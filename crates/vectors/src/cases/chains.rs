@@ -8,7 +8,7 @@ use crate::text::{set, substitute};
 use crate::{Chain, Lost, Piece, TestSigner, Vector, events};
 
 pub(super) fn cases() -> Vec<Vector> {
-    [forks(), heads(), keys(), epochs(), joins()].concat()
+    [forks(), heads(), keys(), joins()].concat()
 }
 
 fn forks() -> Vec<Vector> {
@@ -16,17 +16,17 @@ fn forks() -> Vec<Vector> {
     prev.heartbeat();
     prev.rewrite(|text| set(text, "prev", &hash(b"another note").to_string()));
     prev.heartbeat();
-    // Two writers at once: one in epoch 0, the other passes it as if it were garbage.
+    // Two writers at once, and a store that kept what both sent.
     let mut one = small();
     let mut two = one.clone();
     one.heartbeat();
-    two.epoch(1).reanchor("squatted");
-    let mut both = one.archive();
-    both.extend(two.archive());
-    let mut longer = one.clone();
-    longer.heartbeat();
-    let mut tail = longer.archive();
-    tail.extend(two.archive());
+    two.squat(b"what the store said of it").wait(1).heartbeat();
+    let mut both = two.archive();
+    both.extend(one.archive());
+    one.heartbeat();
+    two.squat(b"once more").heartbeat();
+    let mut longer = two.archive();
+    longer.extend(one.archive());
     // Two histories of which the second hides the first one's seq 2, but not its seq 3: that one
     // has another date, and by the note 2 that is there it is at the wrong key.
     let mut again = small();
@@ -40,20 +40,26 @@ fn forks() -> Vec<Vector> {
     vec![
         Vector::new("fork-prev", "prev is another note's hash; the chain goes on from it", &prev)
             .finding("FORK c/n/s 2"),
-        Vector::new("fork-epochs", "two notes for one seq, in two epochs", &two)
+        Vector::new("fork-alternates", "two notes for one seq, at two of its keys", &two)
             .objects(both)
+            .finding("FORK c/n/s 2"),
+        Vector::new("fork-alternates-continued", "both go on: the chain ends before them", &one)
+            .objects(longer.clone())
+            .finding("FORK c/n/s 2"),
+        Vector::new("fork-alternates-head-known", "the head tells which is the chain's", &one)
+            .objects(longer.clone())
+            .head_of(&one)
             .finding("FORK c/n/s 2")
-            .info("REANCHORED c/n/s 2"),
-        Vector::new("fork-epochs-continued", "both epochs; the chain is the higher one's", &longer)
-            .objects(tail)
+            .finding("FORK c/n/s 3"),
+        Vector::new("fork-alternates-other-head", "or the other", &two)
+            .objects(longer)
+            .head_of(&two)
             .finding("FORK c/n/s 2")
-            .finding("FORK c/n/s 3")
-            .finding("MALFORMED c/n/s 3")
-            .info("REANCHORED c/n/s 2"),
+            .finding("FORK c/n/s 3"),
         Vector::new("fork-dates", "two notes for one seq, at keys with two dates", &again)
             .objects(histories)
             .finding("FORK c/n/s 3")
-            .finding("REORDERED c/n/s 3"),
+            .info("UNEXPECTED_OBJECT c/n/s 3"),
     ]
 }
 
@@ -88,59 +94,42 @@ fn keys() -> Vec<Vector> {
     };
     let mut not_next = small();
     not_next.signer(stranger()).heartbeat();
+    not_next.signer(signer()).heartbeat();
     // The newest note hands over to a key, and the old one signs once more.
     let mut ignored = small();
     ignored.rewrite(|text| set(text, "next", &other));
     ignored.heartbeat();
+    ignored.signer(stranger()).heartbeat();
     // Trusted, but not the one that may sign here.
     let trusted = trusts_first("key-trusted-not-next", "a trusted key that isn't next", &not_next);
     let mut ratchet = started(TestSigner::ratchet(3));
     ratchet.heartbeat();
     let mut reused = ratchet.clone();
     reused.signer(TestSigner::new(3)).heartbeat();
+    reused.reanchor("state-lost");
     let mut fresh = ratchet.clone();
     fresh.edit(|seal| {
         seal.kind = auditseal_format::Kind::Reanchor;
         seal.reason = auditseal_format::seal::Word::new("state-lost");
     });
     fresh.heartbeat();
+    fresh.reanchor("state-lost");
     vec![
         trusts_first("key-not-next", "a key that isn't the one named next", &not_next)
             .finding("WRONG_KEY c/n/s 2"),
         trusted.trust(&other).finding("WRONG_KEY c/n/s 2"),
-        Vector::new("key-after-handing-over", "the old key signs after it handed over", &ignored)
+        trusts_first("key-after-handing-over", "the old key signs after it handed over", &ignored)
             .finding("WRONG_KEY c/n/s 2"),
         Vector::new("key-identity-in-a-ratchet", "the identity key signs a heartbeat", &reused)
-            .finding("WRONG_KEY c/n/s 2"),
+            .finding("WRONG_KEY c/n/s 2")
+            .info("REANCHORED c/n/s 3"),
         Vector::new(
             "key-reanchor-by-next",
             "a reanchor with the next key, which isn't trusted",
             &fresh,
         )
-        .finding("WRONG_KEY c/n/s 2"),
-    ]
-}
-
-fn epochs() -> Vec<Vector> {
-    let mut rises = small();
-    rises.epoch(1).heartbeat();
-    rises.heartbeat();
-    let mut falls = small();
-    falls.epoch(1).reanchor("squatted");
-    falls.epoch(0).heartbeat();
-    let mut falls_by_reanchor = small();
-    falls_by_reanchor.epoch(2).reanchor("squatted");
-    falls_by_reanchor.epoch(1).reanchor("squatted");
-    vec![
-        Vector::new("epoch-rises", "a heartbeat in the next epoch", &rises)
-            .finding("MALFORMED c/n/s 2"),
-        Vector::new("epoch-falls", "the epoch before, after a reanchor", &falls)
-            .finding("MALFORMED c/n/s 3")
-            .info("REANCHORED c/n/s 2"),
-        Vector::new("epoch-falls-by-reanchor", "a reanchor into a lower epoch", &falls_by_reanchor)
-            .finding("MALFORMED c/n/s 3")
-            .info("REANCHORED c/n/s 2")
-            .info("REANCHORED c/n/s 3"),
+        .finding("WRONG_KEY c/n/s 2")
+        .info("REANCHORED c/n/s 3"),
     ]
 }
 
@@ -206,13 +195,13 @@ fn joins() -> Vec<Vector> {
     ]
 }
 
-/// A second genesis in epoch 1, after the first was there.
+/// A second genesis at an alternate, after the first was there.
 fn two_geneses() -> (Chain, crate::Archive) {
     let first = started(signer());
     let mut second = Chain::new(ORIGIN, signer());
-    second.wait(60).epoch(1).genesis();
-    let mut archive = first.archive();
-    archive.extend(second.archive());
+    second.wait(60).squat(b"the first").genesis();
+    let mut archive = second.archive();
+    archive.extend(first.archive());
     archive.insert("notes.txt".to_owned(), b"why?".to_vec());
     (second, archive)
 }

@@ -1,14 +1,14 @@
 //! Chains that are as they should be.
 
 use auditseal_format::seal::{Counters, Stored, Uuid, Word};
-use auditseal_format::{Compression, Time, hash};
+use auditseal_format::{Alternate, Compression, Time, hash};
 
 use super::{LOG, ORIGIN, four, signer, small, started, stranger};
 use crate::text::set;
 use crate::{Chain, Piece, TestSigner, Vector, event, events, example};
 
 pub(super) fn cases() -> Vec<Vector> {
-    [kinds(), settings(), keys(), passed(), surroundings()].concat()
+    [kinds(), settings(), keys(), squatted(), surroundings()].concat()
 }
 
 fn kinds() -> Vec<Vector> {
@@ -78,13 +78,17 @@ pub(super) fn optional_fields() -> Chain {
         seal.config = Some(hash(b"policy"));
         seal.counters = Some(Counters { since: first.seal.sealed, events: 7, errors: 1 });
         seal.reason = Word::new("flush");
-        let stored = |store: &str, version: Option<&[u8]>| Stored {
+        let stored = |store: &str, alternate: Option<&str>, version: Option<&[u8]>| Stored {
             store: store.to_owned(),
             seq: 0,
+            alternate: alternate.and_then(Alternate::parse),
             sha256: auditseal_format::sha256(&first.bytes),
             version: version.map(<[u8]>::to_vec),
         };
-        seal.stored = vec![stored("primary", Some(b"3/L4kqtJlcpXro")), stored("b-2_x.y", None)];
+        seal.stored = vec![
+            stored("primary", None, Some(b"3/L4kqtJlcpXro")),
+            stored("b-2_x.y", Some("00c0ffee00c0ffee"), None),
+        ];
     });
     chain.batch(&[
         Piece::new(LOG, events(1..3)),
@@ -124,46 +128,43 @@ fn keys() -> Vec<Vector> {
     ]
 }
 
-fn passed() -> Vec<Vector> {
+fn squatted() -> Vec<Vector> {
     let mut lost = small();
     lost.reanchor("state-lost");
     lost.batch(&[Piece::new(LOG, events(2..3))]);
     let pass = |squatter: &[u8]| {
         let mut chain = small();
-        chain.pass(squatter);
+        chain.squat(squatter);
         chain.batch(&[Piece::new(LOG, events(2..3))]);
         chain
     };
     let garbage = pass(b"garbage");
     let mut later = garbage.clone();
-    later.pass(b"more garbage");
-    let mut squatted = small();
-    squatted.signer(stranger()).heartbeat();
-    let foreign = pass(&squatted.head().bytes);
+    later.squat(b"more garbage").squat(b"and more").heartbeat();
+    let mut theirs = small();
+    theirs.signer(stranger()).heartbeat();
+    let foreign = pass(&theirs.head().bytes);
     let mut other = Chain::new("c/m/s", signer());
     other.genesis();
     let elsewhere = pass(&other.head().bytes);
     let replayed = pass(&small().head().bytes);
     let mut genesis = Chain::new(ORIGIN, signer());
-    genesis.pass(b"garbage");
+    genesis.squat(b"garbage").genesis();
     genesis.heartbeat();
-    let passed = |name, about, chain: &Chain| {
-        Vector::good(name, about, chain)
-            .info("REANCHORED c/n/s 2")
-            .info("UNEXPECTED_OBJECT c/n/s 2")
+    let squatted = |name, about, chain: &Chain| {
+        Vector::good(name, about, chain).info("UNEXPECTED_OBJECT c/n/s 2")
     };
     vec![
         Vector::good("reanchor", "a writer that lost its state goes on", &lost)
             .info("REANCHORED c/n/s 2"),
-        passed("passed-garbage", "garbage at the next key is passed in epoch 1", &garbage),
-        passed("passed-twice", "garbage at a key of epoch 1 too", &later)
-            .info("REANCHORED c/n/s 4")
-            .info("UNEXPECTED_OBJECT c/n/s 4"),
-        passed("passed-foreign-key", "a seal of somebody else's key is passed", &foreign),
+        squatted("squatted-garbage", "garbage at a key: its object is at the next one", &garbage),
+        squatted("squatted-twice", "garbage at two keys of another seq too", &later)
+            .info("UNEXPECTED_OBJECT c/n/s 3"),
+        squatted("squatted-foreign-key", "a seal of somebody else's key stands at a key", &foreign),
         // A squatter who can read the bucket too: it must not be able to stop the chain either.
-        passed("passed-replay", "a copy of an own object is passed", &replayed),
-        passed("passed-other-origin", "another chain's object is passed", &elsewhere),
-        Vector::good("passed-at-genesis", "garbage at the genesis's key is passed", &genesis)
+        squatted("squatted-replay", "a copy of an own object stands at a key", &replayed),
+        squatted("squatted-other-origin", "another chain's object stands at a key", &elsewhere),
+        Vector::good("squatted-at-genesis", "garbage at the genesis's plain key", &genesis)
             .info("UNEXPECTED_OBJECT c/n/s 0"),
     ]
 }

@@ -88,10 +88,19 @@ fn with_last(chain: &Chain, object: Vec<u8>) -> Archive {
     archive
 }
 
+/// The same, and one more seal behind it: the chain needs what stands there.
+fn with_last_needed(chain: &Chain, object: Vec<u8>) -> Archive {
+    let mut longer = chain.clone();
+    longer.heartbeat();
+    let mut archive = longer.archive();
+    archive.insert(chain.key(chain.batches().count() - 1), object);
+    archive
+}
+
 /// A case in which the object of seq 1 of [`small`] is replaced.
 fn bad_object(name: &str, about: &str, verdict: &str, object: Vec<u8>) -> Vector {
     let chain = small();
-    let archive = with_last(&chain, object);
+    let archive = with_last_needed(&chain, object);
     Vector::new(name, about, &chain).objects(archive).finding(&format!("{verdict} {ORIGIN} 1"))
 }
 

@@ -1,6 +1,6 @@
 //! Notes that are signed and not of the format: MALFORMED, one case per rule of the grammar.
 
-use super::{LOG, bad_object, four, good, signer, small, small_parts, started, with_last};
+use super::{LOG, bad_object, four, good, signer, small, small_parts, started, with_last_needed};
 use crate::text::{add_after, remove, repeat, set, substitute, swap, value};
 use crate::{Chain, Lost, Parts, Vector};
 
@@ -18,13 +18,13 @@ pub(super) fn edited(
 ) -> Vector {
     let parts = Parts::of(&chain.head().bytes).edit(&mut signer(), edit);
     let finding = format!("MALFORMED c/n/s {}", chain.head().seal.seq);
-    Vector::new(name, about, chain).objects(with_last(chain, parts.bytes())).finding(&finding)
+    let archive = with_last_needed(chain, parts.bytes());
+    Vector::new(name, about, chain).objects(archive).finding(&finding)
 }
 
-const REQUIRED: [&str; 21] = [
+const REQUIRED: [&str; 20] = [
     "auditseal/seal/v1",
     "origin",
-    "epoch",
     "seq",
     "kind",
     "prev",
@@ -73,9 +73,9 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("origin-dot-first", "origin", "c/.n/s"),
     ("origin-escape", "origin", "c/n%6e/s"),
     ("origin-not-ascii", "origin", "c/nö/s"),
-    ("epoch-too-high", "epoch", "4294967296"),
-    ("epoch-leading-zero", "epoch", "00"),
-    ("epoch-negative", "epoch", "-0"),
+    ("malformed-too-high", "malformed", "18446744073709551616"),
+    ("malformed-leading-zero", "malformed", "00"),
+    ("malformed-negative", "malformed", "-0"),
     ("seq-too-high", "seq", "1000000000000"),
     ("seq-leading-zero", "seq", "01"),
     ("seq-plus", "seq", "+1"),
@@ -223,8 +223,7 @@ fn order() -> Vec<Vector> {
     let mut gap = small();
     gap.gap(&[Lost::bytes(LOG, 9)]);
     let pairs = [
-        ("origin", "epoch"),
-        ("epoch", "seq"),
+        ("origin", "seq"),
         ("key", "next"),
         ("chunks", "lines"),
         ("first", "last"),
@@ -272,6 +271,9 @@ fn shape() -> Vec<Vector> {
         case("nul", "a NUL byte", &|text| substitute(text, "seq 1", "seq 1\0")),
         case("keyword-upper-case", "a keyword in upper case", &|text| {
             substitute(text, "\nseq", "\nSeq")
+        }),
+        case("epoch", "a line of before the first release", &|text| {
+            add_after(text, "origin", "epoch 0\n")
         }),
         case("unknown-line", "a keyword that the table doesn't have", &|text| {
             add_after(text, "next-by", "comment hello\n")
@@ -391,13 +393,22 @@ fn lists() -> Vec<Vector> {
         pinned("store-too-long", "a store's name of 65 characters", &|s| {
             substitute(s, "primary", &"p".repeat(65))
         }),
+        pinned("alternate-short", "15 digits of an alternate", &|s| {
+            substitute(s, "primary 0 -", "primary 0 0123456789abcde")
+        }),
+        pinned("alternate-upper-case", "an alternate in upper case", &|s| {
+            substitute(s, "primary 0 -", "primary 0 0123456789ABCDEF")
+        }),
+        pinned("alternate-left-out", "a field too few", &|s| {
+            substitute(s, "primary 0 -", "primary 0")
+        }),
         pinned("not-earlier", "the object itself", &|s| substitute(s, "primary 0", "primary 1")),
         pinned("sha256-upper-case", "a hash in upper case", &str::to_uppercase),
         pinned("version-lower-case", "an escape in lower case", &|s| substitute(s, "%2F", "%2f")),
         pinned("version-escaped", "an escape that isn't needed", &|s| substitute(s, "L4", "%4C4")),
         pinned("version-too-long", "1,025 bytes", &|s| format!("{s}{}", "x".repeat(1025))),
         edited(&rich, "stored-too-many", "66 stored lines", |text| {
-            let line = format!("stored b 0 {HASH} -\n");
+            let line = format!("stored b 0 - {HASH} -\n");
             format!("{text}{}", line.repeat(64))
         }),
     ]

@@ -1,6 +1,6 @@
 //! Objects removed, moved, copied, altered or added by whoever holds the bucket.
 
-use super::{LOG, ORIGIN, four, signer, small, started, stranger, with_last};
+use super::{LOG, ORIGIN, four, signer, small, started, stranger, with_last, with_last_needed};
 use crate::text::{set, substitute};
 use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
 
@@ -18,6 +18,11 @@ fn case(name: &str, about: &str, edit: impl FnOnce(&Chain, &mut Archive)) -> Vec
 
 fn take(archive: &mut Archive, key: &str) -> Vec<u8> {
     archive.remove(key).expect("an object at this key")
+}
+
+/// A key of the same object that nobody who has its signer's key would come to.
+fn alternate(key: &str) -> String {
+    substitute(key, ".jsonl", ".0123456789abcdef.jsonl")
 }
 
 fn removed() -> Vec<Vector> {
@@ -63,7 +68,8 @@ fn removed() -> Vec<Vector> {
             .finding("SILENT c/n/s 2"),
         Vector::new("removed-in-a-ratchet", "behind the hole nobody vouches for the key", &ratchet)
             .objects(objects)
-            .finding("MISSING c/n/s 2")
+            .head_of(&ratchet)
+            .finding("TRUNCATED c/n/s 2")
             .finding("WRONG_KEY c/n/s 3"),
         empty,
         foreign,
@@ -97,11 +103,16 @@ fn moved() -> Vec<Vector> {
         })
         .finding("MISSING c/n/s 2")
         .finding("REORDERED c/n/s 2"),
-        case("moved-to-another-epoch", "an object moves to epoch 1", |chain, archive| {
-            let object = take(archive, &chain.key(2));
-            archive.insert(substitute(&chain.key(2), ".jsonl", ".e1.jsonl"), object);
-        })
-        .finding("REORDERED c/n/s 2"),
+        case(
+            "moved-to-an-alternate",
+            "an object moves to another of its keys",
+            |chain, archive| {
+                let object = take(archive, &chain.key(2));
+                archive.insert(alternate(&chain.key(2)), object);
+            },
+        )
+        .complete(four().head().seal.sealed)
+        .restores(&four().restored()),
         case("moved-genesis", "the genesis moves to the day of its sealing", |chain, archive| {
             let object = take(archive, &chain.key(0));
             archive.insert(substitute(&chain.key(0), "1970-01-01", "2026-11-21"), object);
@@ -145,7 +156,8 @@ fn copied() -> Vec<Vector> {
             "an object once more, behind the newest",
             copy(&|chain| chain.next_key().to_string()),
         )
-        .finding("REPLAY c/n/s 4"),
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 4"),
         case(
             "copied-over-another",
             "an object once more, in place of the next",
@@ -157,13 +169,22 @@ fn copied() -> Vec<Vector> {
             "an object once more, a day later",
             copy(&|chain| substitute(&chain.key(1), "2026-11-21", "2026-11-22")),
         )
-        .finding("REPLAY c/n/s 1"),
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 1"),
         case(
-            "copied-to-another-epoch",
-            "an object once more, in epoch 1",
-            copy(&|chain| substitute(&chain.key(1), ".jsonl", ".e1.jsonl")),
+            "copied-to-an-alternate",
+            "an object once more, at another of its keys",
+            copy(&|chain| alternate(&chain.key(1))),
         )
-        .finding("REPLAY c/n/s 1"),
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 1"),
+        case(
+            "copied-to-an-alternate-of-another",
+            "an object once more, at a key of the next",
+            copy(&|chain| alternate(&chain.key(2))),
+        )
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 2"),
         elsewhere("copied-to-another-cluster", "cluster=c/", "cluster=d/", "d/n/s"),
         elsewhere("copied-to-another-node", "node=n/", "node=m/", "c/m/s"),
         elsewhere("copied-to-another-source", "source=s/", "source=t/", "c/n/t"),
@@ -225,34 +246,63 @@ fn added() -> Vec<Vector> {
     };
     let mut forged = four();
     forged.signer(stranger()).heartbeat();
+    let mut longer = four();
+    longer.heartbeat();
     vec![
         case(
             "added-garbage-behind",
             "garbage at the next key",
             garbage(&|chain| chain.next_key().to_string()),
         )
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 4"),
+        case(
+            "added-garbage-behind-head-ahead",
+            "garbage at the next key, which is known to have been sealed",
+            garbage(&|chain| chain.next_key().to_string()),
+        )
+        .head_of(&longer)
+        .finding("TRUNCATED c/n/s 4")
         .finding("UNSEALED c/n/s 4"),
         case(
-            "added-garbage-in-epoch-1",
-            "garbage in a later epoch than the object's",
-            garbage(&|chain| substitute(&chain.key(2), ".jsonl", ".e1.jsonl")),
+            "added-garbage-at-an-alternate",
+            "garbage at another key of an object",
+            garbage(&|chain| alternate(&chain.key(2))),
         )
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 2"),
+        case(
+            "added-garbage-at-another-date",
+            "garbage at the seq of an object, a day later",
+            garbage(&|chain| substitute(&chain.key(2), "2026-11-21", "2026-11-22")),
+        )
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 2"),
+        case("added-garbage-in-a-hole", "an object is gone, garbage is there", |chain, archive| {
+            take(archive, &chain.key(2));
+            archive.insert(alternate(&chain.key(2)), b"garbage".to_vec());
+        })
         .finding("UNSEALED c/n/s 2"),
         case(
             "added-garbage-far-behind",
             "garbage at a later key, nothing between",
             garbage(&|chain| substitute(&chain.key(3), "000003", "000006")),
         )
-        .finding("MISSING c/n/s 4")
-        .finding("MISSING c/n/s 5")
-        .finding("UNSEALED c/n/s 6"),
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 6"),
         Vector::new(
             "added-forged-heartbeat",
-            "a heartbeat of another key keeps the chain alive",
+            "a heartbeat of another key doesn't keep the chain alive",
             &four(),
         )
         .objects(forged.archive())
-        .finding("WRONG_KEY c/n/s 4"),
+        .complete(four().head().seal.sealed)
+        .info("UNEXPECTED_OBJECT c/n/s 4"),
+        Vector::new("added-forged-heartbeat-overdue", "the chain is overdue all the same", &four())
+            .objects(forged.archive())
+            .now(four().head().seal.next_by.expect("a promise").saturating_add(1))
+            .finding("SILENT c/n/s 3")
+            .info("UNEXPECTED_OBJECT c/n/s 4"),
     ]
 }
 
@@ -293,6 +343,7 @@ fn signed_again() -> Vec<Vector> {
     let reanchor = |by: TestSigner| {
         let mut chain = started(TestSigner::ratchet(3));
         chain.signer(by).reanchor("state-lost");
+        chain.signer(TestSigner::ratchet(3)).heartbeat();
         chain
     };
     let untrusted = reanchor(stranger());
@@ -302,16 +353,18 @@ fn signed_again() -> Vec<Vector> {
     vec![
         Vector::new("signed-again-last", "the newest note under another key", &chain)
             .objects(with_last(&chain, again(&chain.head().bytes, &stranger_key)))
+            .head_of(&chain)
+            .finding("TRUNCATED c/n/s 3")
             .finding("WRONG_KEY c/n/s 3"),
         Vector::new("signed-again-middle", "a note under another key, which hands back", &chain)
             .objects(middle)
             .finding("FORK c/n/s 2")
             .finding("WRONG_KEY c/n/s 1"),
         Vector::new("signed-again-key-kept", "another key signs and isn't named", &chain)
-            .objects(with_last(&chain, mismatched))
+            .objects(with_last_needed(&chain, mismatched))
             .finding("BAD_SIGNATURE c/n/s 3"),
         Vector::new("signed-again-forged", "another key's signature under this key's name", &chain)
-            .objects(with_last(&chain, forged.bytes()))
+            .objects(with_last_needed(&chain, forged.bytes()))
             .finding("BAD_SIGNATURE c/n/s 3"),
         all,
         vector,

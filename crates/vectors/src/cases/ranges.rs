@@ -1,7 +1,7 @@
 //! Ranges, names and holes that are signed and not of the format.
 
 use super::notes::edited;
-use super::{LOG, good, signer, small, started, with_last};
+use super::{LOG, good, signer, small, started, with_last_needed};
 use crate::text::{add_after, repeat, restate, set, substitute, value};
 use crate::{Chain, Parts, Piece, Vector, events, raw_block};
 
@@ -116,7 +116,7 @@ fn made_up_line(chain: &Chain) -> Vector {
         restate(&text, b"\n", &blocks)
     });
     Vector::new("range-empty-with-line", "an empty range that makes up a line", chain)
-        .objects(with_last(chain, parts.bytes()))
+        .objects(with_last_needed(chain, parts.bytes()))
         .finding("MALFORMED c/n/s 2")
 }
 

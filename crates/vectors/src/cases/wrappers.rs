@@ -1,6 +1,6 @@
 //! Seal lines in another spelling than the one there is.
 
-use super::{LOG, bad_object, signer, small_parts, started, with_last};
+use super::{LOG, bad_object, signer, small_parts, started, with_last_needed};
 use crate::text::substitute;
 use crate::{Chain, Parts, Piece, Vector, events};
 
@@ -28,7 +28,7 @@ fn spelling() -> Vec<Vector> {
         case("escaped-letter", "a letter as \\u006f", r"\norigin", r"\n\u006frigin"),
         case("escaped-slash", "a slash as \\/", "auditseal/seal/v1", r"auditseal\/seal\/v1"),
         case("escaped-dash", "the dash of the signature as \\u2014", "—", r"\u2014"),
-        case("raw-newline", "a newline that isn't escaped", r"\nepoch", "\nepoch"),
+        case("raw-newline", "a newline that isn't escaped", r"\nseq", "\nseq"),
         case("space-after-note", "a space before the brace", "\"}\n", "\" }\n"),
         case("space-before-note", "a space after the colon", "\"note\":\"", "\"note\": \""),
         case("space-at-the-end", "a space after the brace", "}\n", "} \n"),
@@ -86,7 +86,7 @@ fn indexes() -> Vec<Vector> {
         let hash = auditseal_format::hash(index).to_string();
         let parts = parts.edit(&mut signer(), |text| crate::text::set(text, "index", &hash));
         Vector::new(&format!("index-{name}"), about, &chain)
-            .objects(with_last(&chain, parts.bytes()))
+            .objects(with_last_needed(&chain, parts.bytes()))
             .finding("MALFORMED c/n/s 1")
     };
     vec![
