@@ -22,7 +22,7 @@ agent() {
   local name=$1 dir=$2
   shift 2
   spawn "$WORK" "$name" "$AUDITSEAL" run --cluster e2e --node node-1 --source "audit=$dir/audit.log" --key "$WORK/key" --state "$dir/$name" \
-    --window 1s --heartbeat 1s "$@"
+    --window 1s --heartbeat 1s --hold 1s "$@"
 }
 
 lines() { seq "$1" "$2" | sed 's/.*/{"kind":"Event","auditID":"&","verb":"get"}/'; }

@@ -24,16 +24,22 @@ restores() {
   second "$WORK/archive" --restore "$WORK/restored" && cat "$LOGS"/audit-*.log "$LOGS/audit.log" | cmp - "$WORK/restored"
 }
 
-# Both verifiers must give the same verdicts on the same damage, whatever it is.
+# Both verifiers must give the same verdicts on the same damage, whatever it is. A newest object that is none any more is as good as absent,
+# which nobody sees who wasn't told of a head: no verdict then.
 agree() {
   "$PY" "$HERE/helpers/damage.py" "$WORK/archive" "$WORK/damaged" "$1" || return 1
   local one two
   one=$(first "$WORK/damaged" | sed -n 's/^\([A-Z_]*\) origin=[^ ]*\( seq=\([0-9]*\)\)\{0,1\}.*/\1 \3/p' | grep -v '^COMPLETE' | sort -u)
   two=$(second "$WORK/damaged" | grep -v -e '^info' -e COMPLETE | sed 's/ [^ ]* / /; s/ -$/ /' | sort -u)
-  [ -n "$one" ] && [ "$one" = "$two" ] || { printf 'damage %s\nfirst:  %s\nsecond: %s\n' "$1" "$one" "$two"; return 1; }
+  [ -z "$one" ] || noticed=$((noticed + 1))
+  [ "$one" = "$two" ] || { printf 'damage %s\nfirst:  %s\nsecond: %s\n' "$1" "$one" "$two"; return 1; }
 }
 
-all_agree() { local seed; for seed in $(seq 60); do agree "$seed" || return 1; done; }
+all_agree() {
+  local seed noticed=0
+  for seed in $(seq 60); do agree "$seed" || return 1; done
+  [ "$noticed" -ge 50 ] || { printf 'only %s were noticed\n' "$noticed" && return 1; }
+}
 
 python_env
 need_auditseal
