@@ -4,7 +4,7 @@
 #   run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]     AUDITSEAL=path takes a ready binary, else the release build is made
 #
 # Downloads, builds and runs go to ${AUDITSEAL_E2E_DIR:-target/e2e}; what was built there is used again, runs are deleted unless
-# AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about 17 minutes, most of it the builds, and later ones about 12.
+# AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about half an hour, a third of it the builds, and later ones a quarter.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/run.XXXXXX")
@@ -48,9 +48,14 @@ what=${1:-all}
 case $what in all | readers | second | conformance | stores | worm | live | crash | doubles | path | many | torture | observe) ;; *) die "usage: run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
+# With all the others, torture has one case of each kind: killed, rotated while away, without state, too slow, a long line, a store that lies,
+# a full disk. `run.sh torture` has all of them.
+cases=()
+[ "$what" != all ] || cases=(kill-gzip stopped-killed state-lost churn line-100m s3-lie full-state full-source)
 for name in readers second conformance stores worm live crash doubles path many torture observe; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
+    *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
   esac
 done

@@ -27,6 +27,9 @@ pub(crate) struct Beside {
     pub(crate) refused: usize,
     /// Milliseconds since the source's path means nothing, or has no live file; `None`: it has one.
     pub(crate) absent: Option<u64>,
+    /// The compressed file that waits for its end for longest, escaped, and for how many
+    /// milliseconds.
+    pub(crate) unfinished: Option<(String, u64)>,
     /// Files that look related and aren't taken, escaped for a log.
     pub(crate) strangers: Vec<String>,
     /// Files that aren't opened, and why, likewise.
@@ -54,6 +57,8 @@ pub(crate) struct Facts {
     refused: usize,
     /// Since when there is nothing at the source's path: boot time, nanoseconds.
     absent: Option<u64>,
+    /// The compressed file that waits for its end, and since when: boot time, nanoseconds.
+    unfinished: Option<(String, u64)>,
     pub(crate) strangers: Strangers,
     pub(crate) refusals: Strangers,
     pub(crate) ignored: Strangers,
@@ -133,6 +138,7 @@ impl Facts {
         (self.unopened, self.refused) = (beside.waiting, beside.refused);
         let since = |millis: u64| now.boot.nanos.saturating_sub(millis.saturating_mul(1_000_000));
         self.absent = beside.absent.map(since);
+        self.unfinished = beside.unfinished.clone().map(|(name, millis)| (name, since(millis)));
     }
 
     /// The shipper drafted a gap for this. Bytes that were taken, and gone before they were packed,
@@ -170,6 +176,7 @@ impl Facts {
             waiting: self.unopened as u64,
             refused: self.refused as u64,
             absent: self.absent.map(since),
+            unfinished: self.unfinished.clone().map(|(name, then)| (name, since(then))),
             deleted_bytes: self.deleted_bytes,
             events: tally.lines,
             bytes: tally.sealed_bytes,

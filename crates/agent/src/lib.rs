@@ -37,7 +37,7 @@ pub use chain::{Outcome, check, run};
 pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};
-pub use manners::stand_back;
+pub use manners::{keep_to_owner, stand_back};
 pub use progress::{Progress, Tally};
 pub use service::tell_manager;
 pub use settings::{Apiserver, Limits, RETRY, Settings, SourceSpec, store_name};

@@ -1,7 +1,8 @@
-//! Standing back behind everything else on the machine.
+//! How this process behaves on a machine that isn't its own.
 
 use ioprio::{Class, Pid, Priority, Target};
-use rustix::process::{getpriority_process, setpriority_process};
+use rustix::fs::Mode;
+use rustix::process::{getpriority_process, setpriority_process, umask};
 use tracing::debug;
 
 /// How far below ordinary processes.
@@ -22,6 +23,13 @@ pub fn stand_back() {
     if let Err(error) = ioprio::set_priority(me, Priority::new(Class::Idle)) {
         debug!("lower the disk priority: {error}");
     }
+}
+
+/// From now on, what this process creates is its owner's alone: audit events hold secrets, and an
+/// archive on a disk and the state hold audit events. The umask of whoever started it may let others
+/// read, or keep the files from ourselves.
+pub fn keep_to_owner() {
+    umask(Mode::RWXG | Mode::RWXO);
 }
 
 #[cfg(test)]

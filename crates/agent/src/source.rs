@@ -92,6 +92,10 @@ impl Source {
             waiting: backlog.waiting,
             refused: backlog.refused,
             absent: backlog.absent,
+            unfinished: backlog
+                .unfinished
+                .clone()
+                .map(|(name, ms)| (printable(&name).to_string(), ms)),
             strangers: look.strangers.iter().map(|name| printable(name).to_string()).collect(),
             refusals: named(&look.refusals, |why| why.to_string()),
             ignored: named(&look.ignored, |at| format!("from stored byte {at} on")),
@@ -102,9 +106,7 @@ impl Source {
 
     /// A one-shot is told of one file: if that is none, it must not end well.
     fn refuse_live(&self, look: &Look<OpenFile>) -> Result<(), Error> {
-        let live = self.path.family().live();
-        let refused = look.refusals.iter().find(|(name, _)| *name == live);
-        match (self.mode, refused) {
+        match (self.mode, &look.refused_live) {
             (Mode::OneShot, Some((name, why))) => {
                 let what = format!("open source file {}", printable(name));
                 Err(Error::new(ErrorKind::Source, &what, why).hint(why.hint()))

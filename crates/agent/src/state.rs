@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use auditseal_format::printable;
 use auditseal_shipper::Mode;
 use auditseal_spool::{Spool, StateDir, failpoint};
 use tokio::sync::watch;
@@ -29,7 +30,13 @@ pub(crate) async fn open_state(
     let mut patience = Patience::new();
     loop {
         match open_now(settings, places) {
-            Ok(opened) => return Ok(opened),
+            Ok((state, spools)) => {
+                for (path, mode) in state.open_to_others() {
+                    let path = printable(path.as_os_str());
+                    warn!("others may open {path} (mode {mode:04o}): chmod go= it");
+                }
+                return Ok((state, spools));
+            }
             Err(error) => patience.wait_out(error, settings, stop).await?,
         }
     }

@@ -1,7 +1,9 @@
 //! keygen, pubkey, run, backfill.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +11,9 @@ use std::time::Duration;
 use auditseal_agent::{
     ChainEnd, Limits, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
 };
-use auditseal_format::Compression;
+use auditseal_format::{Compression, printable};
 use auditseal_note::Signer as _;
-use auditseal_vault::Store;
+use auditseal_vault::{Provider, Site, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;
@@ -28,6 +30,7 @@ use crate::watch::{listen, serve_from, watched};
 const GRACE: Duration = Duration::from_secs(8);
 
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
+    auditseal_agent::keep_to_owner();
     // A half-written key isn't left behind by keygen: what is there is whole, or refused.
     if args.keep && args.out.exists() {
         return say(&auditseal_agent::read_signer(&args.out)?.key().to_string());
@@ -45,6 +48,7 @@ fn say(line: &str) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
+    auditseal_agent::keep_to_owner();
     check(&args.writer)?;
     let settings = Settings {
         window: args.window,
@@ -69,6 +73,7 @@ pub(crate) fn backfill(args: Backfill) -> Result<ExitCode, Failure> {
 }
 
 fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
+    auditseal_agent::keep_to_owner();
     check(&args.writer)?;
     auditseal_agent::stand_back();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -150,20 +155,40 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 /// it, and a wrong path of the key shouldn't leave one behind.
 fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
     let options = protection::ask(store_options(&writer.store, true), &writer.protection.asked)?;
-    warn_of_profile([&writer.store.store]);
+    warn_of_environment([&writer.store.store]);
     auditseal_agent::check(&settings)?;
-    Ok((settings, auditseal_vault::open(&writer.store.store, &options)?))
+    let store = auditseal_vault::open(&writer.store.store, &options)?;
+    warn_of_others(&writer.store.store);
+    Ok((settings, store))
+}
+
+/// Says that others may look into the directory that is the archive: somebody else made it.
+fn warn_of_others(store: &str) {
+    let Ok(Site { provider: Provider::Directory, bucket: path, .. }) = auditseal_vault::site(store)
+    else {
+        return;
+    };
+    let mode = std::fs::metadata(&path).map_or(0, |found| found.permissions().mode() & 0o7777);
+    if mode & 0o077 != 0 {
+        let path = printable(OsStr::new(&path));
+        warn!("others may open {path} (mode {mode:04o}): chmod go= it, unless they are to read it");
+    }
 }
 
 /// Opens the store to read from.
 pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
-    warn_of_profile([&store.store]);
+    warn_of_environment([&store.store]);
     Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
 }
 
 /// Says that the usual variable of AWS's own tools does nothing here: who set it would believe that
 /// the requests are somebody else's than they are.
-pub(crate) fn warn_of_profile<'a>(stores: impl IntoIterator<Item = &'a String>) {
+/// And whose values were not taken as they are.
+pub(crate) fn warn_of_environment<'a>(stores: impl IntoIterator<Item = &'a String>) {
+    for name in auditseal_vault::untidy() {
+        let hint = "encode the Secret without the line break: printf, or echo -n";
+        warn!(hint, "the value of {name} has white space around it, which is left out");
+    }
     let is_s3 = |url: &String| {
         url.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("s3"))
     };

@@ -1,6 +1,7 @@
 //! How a failure is shown: what failed and why, then what might help.
 
 use std::io::{self, Write as _};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -52,6 +53,28 @@ impl Failure {
         drop(io::stderr().write_all(shown.as_bytes()));
         ExitCode::from(self.code)
     }
+}
+
+/// Says that this program itself is wrong, where, and what to do: whoever sees it can't mend it. Of
+/// what it would say by itself only what was written in its source is shown, for the rest may be
+/// anything that it has read.
+pub(crate) fn fault(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string);
+    let why = info.payload().downcast_ref::<&str>().copied();
+    let thread = std::thread::current();
+    let said = fault_text(place.as_deref(), why, thread.name());
+    drop(io::stderr().write_all(said.as_bytes()));
+}
+
+fn fault_text(place: Option<&str>, why: Option<&str>, thread: Option<&str>) -> String {
+    let (place, thread) = (place.unwrap_or("an unknown place"), thread.unwrap_or("unnamed"));
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "auditseal: a fault of auditseal {version} itself, at {place} (thread {thread}){why}\n\
+         hint: nothing that was sealed is lost; start it again, and report this line to whoever \
+         you have auditseal from\n"
+    )
 }
 
 /// Ends a command line that wasn't one: also `--help` and `--version` come here.
@@ -144,4 +167,29 @@ pub(crate) fn archive_hint(error: &auditseal_archive::Error) -> Option<String> {
 
 fn general(error: &auditseal_vault::Error) -> &'static str {
     if error.kind() == auditseal_vault::Kind::Invalid { HELP } else { STORE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_says_where_and_what_to_do_and_nothing_that_was_read() {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let hook = std::panic::take_hook();
+        let into = std::sync::Arc::clone(&seen);
+        std::panic::set_hook(Box::new(move |info| {
+            let place = info.location().map(ToString::to_string);
+            let why = info.payload().downcast_ref::<&str>().copied();
+            into.lock().expect("no other").push(fault_text(place.as_deref(), why, Some("t")));
+        }));
+        let token = String::from("top secret");
+        drop(std::panic::catch_unwind(|| panic!("a literal")));
+        drop(std::panic::catch_unwind(|| panic!("the value {token} is wrong")));
+        std::panic::set_hook(hook);
+        let seen = seen.lock().expect("no other");
+        assert!(seen[0].contains("a literal") && seen[0].contains("failure.rs:"), "{}", seen[0]);
+        assert!(!seen[1].contains("secret") && seen[1].contains("failure.rs:"), "{}", seen[1]);
+        assert!(seen.iter().all(|said| said.contains("itself") && said.contains("hint: ")));
+    }
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(failure::fault));
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),

@@ -11,7 +11,7 @@ use auditseal_vault::{Attacker, Options, Retention, open, site};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use crate::agent::{store_options, warn_of_profile};
+use crate::agent::{store_options, warn_of_environment};
 use crate::args::{self, Asked, Format, RetentionMode, Sources, sources};
 use crate::failure::Failure;
 use crate::help;
@@ -131,7 +131,7 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
         ..Options::default()
     };
     let stores = || args.store.iter().filter(|url| !url.is_empty());
-    warn_of_profile(stores());
+    warn_of_environment(stores());
     for url in stores() {
         let (subject, checks) = block_on(examine_store(url, &options, args.demand.retention()))?;
         report.add(&subject, checks);
@@ -163,7 +163,7 @@ async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
     let options = protection::ask(store_options(&args.store, false), &args.asked)?;
     let url = &args.store.store;
     let (site, store) = (site(url)?, open(url, &options)?);
-    warn_of_profile([url]);
+    warn_of_environment([url]);
     if !args.yes && holds_chains(store.as_ref()).await? {
         let below = format!("{}/worm-test", site.shown);
         let hint = format!(

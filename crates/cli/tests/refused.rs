@@ -80,6 +80,15 @@ fn a_pipe_in_the_place_of_a_log_does_not_hang() {
 }
 
 #[test]
+fn a_link_to_something_that_is_no_file_is_no_log() {
+    let node = Node::new();
+    symlink("/dev/zero", node.path("logs/audit.log")).unwrap();
+    for _ in 0..2 {
+        from(&node, "logs/audit.log").refused("open source file zero: it is a device");
+    }
+}
+
+#[test]
 fn a_name_that_somebody_else_chose_is_never_printed_as_it_is() {
     let node = Node::with(&events(0, 3));
     let name = "b\u{1b}[2J\nERROR\u{202e}";

@@ -1,6 +1,7 @@
 //! What kube-apiserver's flags mean for its audit log. Pure.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -163,6 +164,18 @@ impl Flags {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
+    }
+
+    /// Where on the node the file is that the apiserver knows by this path: its manifest tells, the
+    /// deepest mount above the file first.
+    #[must_use]
+    pub fn on_node(&self, inside: &str) -> PathBuf {
+        let below = |mount: &Mount| {
+            let rest = Path::new(inside).strip_prefix(&mount.path).ok()?;
+            Some((mount.path.len(), Path::new(&mount.host).join(rest)))
+        };
+        let deepest = self.mounts.iter().filter_map(below).max_by_key(|(depth, _)| *depth);
+        deepest.map_or_else(|| inside.into(), |(_, path)| path)
     }
 
     fn number(&self, name: &str) -> u64 {

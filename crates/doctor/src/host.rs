@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use auditseal_format::printable;
@@ -12,7 +13,7 @@ use crate::check::Check;
 use crate::disk::Disk;
 use crate::flags::{self, Flags};
 use crate::policy;
-use crate::source::{self, Live, Sample, SourceFacts};
+use crate::source::{self, Live, Sample, SourceFacts, Written};
 
 /// What of the newest files is looked at, bytes each.
 const SAMPLE: u64 = 4 << 20;
@@ -54,7 +55,8 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     };
     let flags = host.flags();
     let policy = host.policy(&flags);
-    let mut facts = SourceFacts { now, flags, policy, ..SourceFacts::default() };
+    let written = host.written(&flags, &path);
+    let mut facts = SourceFacts { now, flags, policy, written, ..SourceFacts::default() };
     facts.live = match File::open(&path).and_then(|file| file.metadata()) {
         Ok(data) => Live::There(data.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Live::NotYet,
@@ -219,14 +221,33 @@ impl Host {
         }
         let Some(Ok((_, flags))) = flags else { return None };
         let inside = flags.get("audit-policy-file")?;
-        // The manifest tells where on the node the container's file is.
-        let mount = flags.mounts.iter().find_map(|mount| {
-            let rest = inside.strip_prefix(mount.path.as_str())?;
-            Some(format!("{}{rest}", mount.host))
-        });
-        let path = mount.unwrap_or_else(|| inside.to_owned());
-        let path = self.root.join(path.trim_start_matches('/'));
+        let path = self.below_root(&flags.on_node(inside));
         path.exists().then(|| read(&path))
+    }
+
+    /// A path of the node's as this process sees it.
+    fn below_root(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Whether kube-apiserver's log is this file; `None`: its flags don't say where it writes.
+    fn written(
+        &self,
+        flags: &Option<Result<(String, Flags), String>>,
+        live: &Path,
+    ) -> Option<Written> {
+        let Some(Ok((_, flags))) = flags else { return None };
+        let inside = flags.get("audit-log-path").filter(|path| *path != "-")?;
+        let log = flags.on_node(inside);
+        let id = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        Some(match (id(live), id(&self.below_root(&log))) {
+            (Some(here), Some(there)) if here == there => Written::Here,
+            (Some(_), Some(_)) => Written::Elsewhere(log),
+            _ if live == log => Written::Here,
+            // In a container the node's directory may stand anywhere.
+            _ if live.file_name() == log.file_name() => Written::Perhaps(log),
+            _ => Written::Elsewhere(log),
+        })
     }
 }
 
@@ -372,8 +393,56 @@ mod tests {
             assert_eq!(found("siblings").status, Status::Pass);
             assert_eq!(found("policy-bodies").status, Status::Pass);
             assert_eq!(found("flag-mode").found, "blocking");
+            assert_eq!(found("written").status, Status::Warn, "it writes /l");
         }
         let absent = examine_source(&root.path().join("nowhere/audit.log"), &host);
         assert_eq!((absent.len(), absent[0].status), (1, Status::Fail));
+    }
+    #[test]
+    fn the_apiservers_own_log_is_told_from_another() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["var/log/kube/audit.log", "var/log/other/audit.log", "var/log/other/x.log"] {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let manifest = root.path().join("manifest.yaml");
+        let host = Host {
+            root: root.path().to_owned(),
+            manifest: Some(manifest.clone()),
+            ..Host::here(0)
+        };
+        let judged = |log: &str, source: &str| {
+            let text = format!(
+                "spec:\n  containers:\n  - command: [kube-apiserver, --audit-log-path={log}]\n\
+                 \x20   volumeMounts:\n    - {{name: all, mountPath: /logs}}\n\
+                 \x20   - {{name: own, mountPath: /logs/audit}}\n  volumes:\n\
+                 \x20 - {{name: all, hostPath: {{path: /var/log/other}}}}\n\
+                 \x20 - {{name: own, hostPath: {{path: /var/log/kube}}}}\n"
+            );
+            fs::write(&manifest, text).unwrap();
+            host.written(&host.flags(), &root.path().join(source))
+        };
+        let at = |path: &str| PathBuf::from(path);
+        for (log, source, expected) in [
+            ("/logs/audit/audit.log", "var/log/kube/audit.log", Written::Here),
+            ("/logs/audit.log", "var/log/other/audit.log", Written::Here),
+            (
+                "/logs/audit/audit.log",
+                "var/log/other/audit.log",
+                Written::Elsewhere(at("/var/log/kube/audit.log")),
+            ),
+            (
+                "/logs/audit/audit.log",
+                "var/log/other/x.log",
+                Written::Elsewhere(at("/var/log/kube/audit.log")),
+            ),
+            // The node's directory isn't seen here.
+            ("/far/audit.log", "var/log/kube/audit.log", Written::Perhaps(at("/far/audit.log"))),
+            ("/far/y.log", "var/log/kube/audit.log", Written::Elsewhere(at("/far/y.log"))),
+        ] {
+            assert_eq!(judged(log, source), Some(expected), "{log} {source}");
+        }
+        assert_eq!(judged("-", "var/log/kube/audit.log"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What a piece of the log itself tells: whether it holds what it shouldn't. Pure.
 
+use auditseal_format::Time;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -16,6 +17,8 @@ pub struct Sample {
     pub example: Option<String>,
     /// Events that kube-apiserver cut.
     pub cut: u64,
+    /// When the newest event happened, microseconds since the Unix epoch.
+    pub newest: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +33,8 @@ struct Event {
     response_object: Option<IgnoredAny>,
     #[serde(default)]
     annotations: Annotations,
+    #[serde(default)]
+    stage_timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +70,8 @@ impl Sample {
         if event.kind != "Event" {
             self.foreign += 1;
         }
+        let at = Time::parse(event.stage_timestamp.as_bytes()).map(Time::micros);
+        self.newest = self.newest.max(at);
         self.cut += u64::from(event.annotations.truncated.is_some());
         let Some(object) = event.object_ref else { return };
         let resource = match object.subresource.as_str() {
@@ -83,6 +90,16 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_event_is_known_whatever_their_order() {
+        let event =
+            |minute| format!("{{\"stageTimestamp\":\"2026-11-21T08:{minute}:00.000000Z\"}}\n");
+        let mut sample = Sample::default();
+        sample.add([event("05"), event("07"), event("06")].concat().as_bytes(), true);
+        sample.add(b"{\"stageTimestamp\":\"yesterday\"}\n", true);
+        assert_eq!(sample.newest, Time::parse(b"2026-11-21T08:07:00.000000Z").map(Time::micros));
+    }
 
     #[test]
     fn bodies_are_seen() {
@@ -106,7 +123,8 @@ mod tests {
         let mut sample = Sample::default();
         sample.add(text.as_bytes(), true);
         let example = Some("get secrets".to_owned());
-        assert_eq!(sample, Sample { lines: 7, foreign: 1, bodies: 2, example, cut: 1 });
+        let seen = Sample { lines: 7, foreign: 1, bodies: 2, example, cut: 1, newest: None };
+        assert_eq!(sample, seen);
         let mut later = Sample::default();
         later.add(text.as_bytes(), false);
         assert_eq!(later.lines, 6, "the first may have been cut by whoever read it");

@@ -12,6 +12,8 @@ use crate::policy::{self, Policy};
 pub use crate::sample::Sample;
 use crate::units::{size, span};
 
+/// An age of the newest event at which nobody seems to write any more.
+const STALE: Duration = Duration::from_secs(86_400);
 /// Files named of those that look like the log's and aren't archived.
 const NAMED: usize = 3;
 
@@ -22,6 +24,8 @@ pub struct SourceFacts {
     pub path: PathBuf,
     /// What the live file is.
     pub live: Live,
+    /// Where kube-apiserver writes, where its flags tell.
+    pub written: Option<Written>,
     /// Whether the live file is the place of a mount by itself.
     pub mounted: Option<bool>,
     /// Rotation times that backups' names tell, microseconds since the Unix epoch, oldest first.
@@ -46,6 +50,17 @@ pub struct SourceFacts {
     pub(crate) disk: Option<Disk>,
 }
 
+/// Where kube-apiserver writes its log, by its flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is the source.
+    Here,
+    /// It has the source's name, and this process doesn't see where it is on the node.
+    Perhaps(PathBuf),
+    /// It is another file.
+    Elsewhere(PathBuf),
+}
+
 /// What the live file is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Live {
@@ -67,6 +82,8 @@ pub fn check(source: &SourceFacts) -> Vec<Check> {
     if matches!(source.live, Live::Absent(_)) {
         return checks;
     }
+    checks.extend(source.written());
+    checks.extend(source.newest());
     checks.extend(source.mount());
     checks.extend(source.backups());
     checks.push(source.siblings());
@@ -114,6 +131,39 @@ impl SourceFacts {
                 .why("there is nothing to follow")
                 .fix("name the live file, or its directory, as this machine or container sees it"),
         }
+    }
+
+    fn written(&self) -> Option<Check> {
+        let name = "written";
+        Some(match self.written.as_ref()? {
+            Written::Here => Check::pass(name, "kube-apiserver's flags name this file"),
+            Written::Perhaps(log) => {
+                let log = printable(log);
+                Check::pass(
+                    name,
+                    format!("kube-apiserver writes {log}, which isn't seen from here"),
+                )
+            }
+            Written::Elsewhere(log) => {
+                let log = printable(log);
+                Check::warn(name, format!("kube-apiserver writes another file, {log}"))
+                    .why("what it writes there isn't archived from here")
+                    .fix("name that file by --source, as this machine or container sees it")
+            }
+        })
+    }
+
+    fn newest(&self) -> Option<Check> {
+        let at = self.sample.newest?;
+        let age = Duration::from_micros(u64::try_from(self.now.saturating_sub(at)).unwrap_or(0));
+        let found = format!("the newest event is {} old", span(age));
+        Some(if age < STALE {
+            Check::pass("newest", found)
+        } else {
+            Check::warn("newest", found)
+                .why("a kube-apiserver that runs logs something every few seconds, if its policy says so")
+                .fix("is that --audit-log-path, as this machine or container sees it, and is it running?")
+        })
     }
 
     fn mount(&self) -> Option<Check> {
@@ -287,6 +337,7 @@ mod tests {
         SourceFacts {
             path: "/var/log/audit.log".into(),
             live: Live::There(5),
+            written: Some(Written::Here),
             mounted: Some(false),
             rotations: (0..5).map(|n| n * 300 * MINUTE).collect(),
             backups: (5, 1),
@@ -298,7 +349,7 @@ mod tests {
             policy: Some(
                 policy::parse("kind: Policy\nrules: [{level: Metadata}]").map(|p| ("p".into(), p)),
             ),
-            sample: Sample { lines: 10, ..Sample::default() },
+            sample: Sample { lines: 10, newest: Some(1299 * MINUTE), ..Sample::default() },
             disk: Some(disk(50)),
             ..SourceFacts::default()
         }
@@ -325,7 +376,25 @@ mod tests {
     fn each_rule() {
         type Change = fn(&mut SourceFacts);
         let minutes: Change = |s| s.rotations = (0..5).map(|n| n * MINUTE).collect();
-        let table: [(Change, &str, Status, &str); 19] = [
+        let table: [(Change, &str, Status, &str); 22] = [
+            (
+                |s| s.written = Some(Written::Elsewhere("/other/audit.log".into())),
+                "written",
+                Status::Warn,
+                "another file, /other/audit.log",
+            ),
+            (
+                |s| s.written = Some(Written::Perhaps("/host/audit.log".into())),
+                "written",
+                Status::Pass,
+                "isn't seen from here",
+            ),
+            (
+                |s| s.sample.newest = Some(s.now - 3 * 24 * 60 * MINUTE),
+                "newest",
+                Status::Warn,
+                "is 3 days old",
+            ),
             (|s| s.live = Live::NotYet, "live", Status::Warn, "isn't there yet"),
             (|s| s.live = Live::Unreadable("denied".into()), "live", Status::Fail, "denied"),
             (|s| s.live = Live::Absent("gone".into()), "live", Status::Fail, "gone"),

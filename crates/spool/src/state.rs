@@ -1,13 +1,17 @@
 //! The state directory and its lock.
 
 use std::fs::{self, File};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use auditseal_format::Origin;
+use auditseal_format::{Origin, hash};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::disk::Directory;
 use crate::{Error, Spool};
+
+/// The longest name of a directory, bytes: every file system's bound.
+const LONGEST_NAME: usize = 255;
 
 /// The state directory, locked as long as this value lives.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ impl StateDir {
             .create(true)
             .truncate(false)
             .write(true)
+            // Whoever may open it may hold it.
+            .mode(0o600)
             .open(&lock_path)
             .map_err(Error::io("open lock", &lock_path))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -44,9 +50,7 @@ impl StateDir {
     /// # Errors
     /// [`Error`] when its directory can't be made or read.
     pub fn spool(&self, origin: &Origin) -> Result<Spool, Error> {
-        // A comma can't stand in an origin's part, so two origins never share a directory.
-        let name = origin.to_string().replace('/', ",");
-        let path = self.path.join(name);
+        let path = self.path.join(directory(origin));
         let new = !path.exists();
         create_private(&path)?;
         if new {
@@ -54,6 +58,26 @@ impl StateDir {
         }
         Spool::open(path.clone(), Box::new(Directory(path)), origin)
     }
+}
+
+impl StateDir {
+    /// What of the state others than its owner may open, and its mode: it was made by somebody else,
+    /// or changed.
+    #[must_use]
+    pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {
+        let all = [self.path.clone(), self.path.join("lock")];
+        let mode = |path: &PathBuf| Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777);
+        let modes = all.into_iter().filter_map(|path| Some((mode(&path)?, path)));
+        modes.filter(|(mode, _)| mode & 0o077 != 0).map(|(mode, path)| (path, mode)).collect()
+    }
+}
+
+/// The name of a chain's directory. A comma can't stand in an origin's part, so two origins never
+/// share one. An origin of three long parts is longer than any name may be: the hash that stands for
+/// it has no comma.
+fn directory(origin: &Origin) -> String {
+    let name = origin.to_string().replace('/', ",");
+    if name.len() <= LONGEST_NAME { name } else { hash(name.as_bytes()).to_string() }
 }
 
 /// Makes a directory that only its owner can read: audit events can hold secrets.

@@ -1,3 +1,5 @@
+use std::os::unix::fs::PermissionsExt as _;
+
 use auditseal_format::{Date, FileId, FileName, ObjectKey, Origin, hash};
 
 use crate::spool::Kept;
@@ -89,6 +91,39 @@ fn the_lock_is_exclusive_and_goes_with_its_owner() {
     assert!(matches!(error, Error::Locked(_)) && error.hint().is_some(), "{error}");
     drop(state);
     StateDir::open(dir.path()).unwrap();
+}
+
+#[test]
+fn what_others_may_open_is_named() {
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    let state = StateDir::open(&path).unwrap();
+    assert_eq!(state.open_to_others(), []);
+    mode(&path, 0o755);
+    mode(&path.join("lock"), 0o640);
+    assert_eq!(state.open_to_others(), [(path.clone(), 0o755), (path.join("lock"), 0o640)]);
+}
+
+#[test]
+fn origins_longer_than_a_name_may_be_have_directories_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    // Below a name's longest, at it, beyond it, and the longest there are.
+    for length in [84, 85, 86, 245] {
+        for last in ["a", "b"] {
+            let part = "p".repeat(length - 1);
+            let origin = Origin::new(&format!("{part}{last}"), &part, &part).unwrap();
+            let mut spool = state.spool(&origin).unwrap();
+            spool.commit(&ObjectKey::genesis(origin.clone()), last.as_bytes()).unwrap();
+            drop(spool);
+            let spool = state.spool(&origin).unwrap();
+            let key = ObjectKey::genesis(origin.clone());
+            assert_eq!(spool.read_tail(&key, 9).unwrap(), last.as_bytes());
+        }
+    }
 }
 
 #[test]

@@ -329,6 +329,8 @@ pub struct Look<F> {
     /// Files that have a name of the log's and aren't opened, and why: each once, when it is seen
     /// first.
     pub refusals: Vec<(OsString, Refusal)>,
+    /// What has the live file's name and isn't opened, and why: whenever a listing shows it.
+    pub refused_live: Option<(OsString, Refusal)>,
     /// Compressed files that were taken to their ends and have bytes behind those, which are no part
     /// of them: each once, with the stored offset where these begin.
     pub ignored: Vec<(OsString, u64)>,
@@ -348,6 +350,7 @@ impl<F> Default for Look<F> {
             gaps: Vec::new(),
             problems: Vec::new(),
             refusals: Vec::new(),
+            refused_live: None,
             ignored: Vec::new(),
             strangers: Vec::new(),
             more: false,
@@ -363,6 +366,7 @@ impl<F> std::fmt::Debug for Look<F> {
             .field("gaps", &self.gaps)
             .field("problems", &self.problems)
             .field("refusals", &self.refusals)
+            .field("refused_live", &self.refused_live)
             .field("ignored", &self.ignored)
             .field("strangers", &self.strangers)
             .field("more", &self.more)
@@ -390,6 +394,9 @@ pub struct Backlog {
     pub refused: usize,
     /// Milliseconds since when no live file is there; `None`: one is.
     pub absent: Option<u64>,
+    /// The compressed file that has lain there for longest without its end, and for how many
+    /// milliseconds: it is read when it is whole, or given up.
+    pub unfinished: Option<(OsString, u64)>,
     /// Bytes of held files that are unlinked.
     pub unlinked_bytes: u64,
     /// Milliseconds until the oldest such file is deleted, if backups go on being deleted as they

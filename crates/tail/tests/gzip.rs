@@ -211,6 +211,43 @@ fn an_empty_gzip_is_a_gap_when_it_stays_empty() {
 }
 
 #[test]
+fn a_compressed_file_without_its_end_is_told_of_for_as_long_as_it_waits() {
+    let whole = pack(b"one\ntwo\n");
+    for (begun, over) in [(&b""[..], 0), (&whole[..whole.len() - 6], LINGER)] {
+        let mut agent = Agent::plain();
+        let name = format!("{}.gz", stamped(1));
+        agent.file(&name, begun);
+        agent.settle();
+        agent.wait(LINGER / 2);
+        agent.look(0);
+        let waits = agent.follower.backlog().unfinished;
+        assert!(
+            waits.as_ref().is_some_and(|(of, ms)| *of == *name && *ms >= LINGER / 2),
+            "{waits:?}"
+        );
+        // The whole one is renamed over it. What could be read of the first is waited for.
+        agent.file(&name, &whole);
+        agent.settle();
+        agent.wait(over);
+        agent.settle();
+        assert_eq!(agent.texts(), ["one\ntwo\n"]);
+        assert_eq!(agent.follower.backlog().unfinished, None);
+        assert_eq!(agent.gaps().is_empty(), begun.is_empty(), "nothing was behind no bytes");
+    }
+}
+
+#[test]
+fn a_compressed_file_that_was_given_up_is_told_of_no_more() {
+    let mut agent = Agent::plain();
+    agent.file(&format!("{}.gz", stamped(1)), b"");
+    agent.settle();
+    agent.wait(LINGER);
+    agent.settle();
+    assert_eq!(agent.gaps().len(), 1);
+    assert_eq!(agent.follower.backlog().unfinished, None);
+}
+
+#[test]
 fn an_empty_gzip_of_a_file_that_was_taken_is_no_gap() {
     let mut agent = Agent::plain();
     agent.put(b"one\n");

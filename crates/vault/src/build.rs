@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
@@ -16,6 +17,7 @@ use object_store::{
 
 use crate::backend::{Backend, Home};
 use crate::client::{CONNECT_TIMEOUT, Connector};
+use crate::environment;
 use crate::error::{Error, Kind, Operation};
 use crate::location::{Location, Place};
 use crate::options::Options;
@@ -107,6 +109,14 @@ impl<'a> Builder<'a> {
         Error::new(Operation::Open, self.shown, kind, why)
     }
 
+    /// What the environment says of a cloud.
+    fn settings<K: FromStr>(&self, cloud: &str) -> Result<Vec<(K, String)>, Error> {
+        environment::settings(cloud, std::env::vars_os()).map_err(|why| {
+            self.failed(Kind::Invalid, &why)
+                .with_hint("a Secret's value must be encoded without the line break behind it")
+        })
+    }
+
     /// The endpoint: the option's, else the environment's, which the builder has already read.
     fn endpoint(&self, environment: Option<String>) -> Result<Option<String>, Error> {
         let Some(endpoint) = self.options.endpoint.clone().or(environment) else {
@@ -134,7 +144,8 @@ impl<'a> Builder<'a> {
     }
 
     fn connector(&self) -> Connector {
-        Connector { pace: self.pace.clone() }
+        let metadata = environment::metadata(std::env::vars_os());
+        Connector { pace: self.pace.clone(), metadata }
     }
 
     /// An error of a builder. It may quote the value that it couldn't read, so the values of
@@ -145,6 +156,13 @@ impl<'a> Builder<'a> {
         let lower = cause.to_ascii_lowercase();
         if lower.contains("account must be specified") {
             ours.with_hint("set AZURE_STORAGE_ACCOUNT_NAME")
+        } else if lower.contains("unknown variant") && lower.contains("service_account") {
+            // External accounts and impersonation, which the client doesn't know.
+            ours.with_hint(
+                "Google credentials of this kind aren't read: leave the variable out where the \
+                 machine has a service account (the metadata service is asked then), or name a \
+                 service account's key file by GOOGLE_SERVICE_ACCOUNT",
+            )
         } else if lower.contains("credential") || lower.contains("key") {
             ours.with_hint("check the cloud's credential variables in the environment")
         } else {
@@ -171,7 +189,10 @@ impl<'a> Builder<'a> {
     }
 
     fn s3(&self, bucket: &str) -> Result<Opened, Error> {
-        let mut builder = AmazonS3Builder::from_env();
+        let mut builder = AmazonS3Builder::new();
+        for (key, text) in self.settings("AWS_")? {
+            builder = builder.with_config(key, text);
+        }
         let value = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
         let environment = value(&builder, AmazonS3ConfigKey::S3Endpoint)
             .or_else(|| value(&builder, AmazonS3ConfigKey::Endpoint));
@@ -227,7 +248,10 @@ impl<'a> Builder<'a> {
     }
 
     fn gcs(&self, bucket: &str) -> Result<Opened, Error> {
-        let mut builder = GoogleCloudStorageBuilder::from_env();
+        let mut builder = GoogleCloudStorageBuilder::new();
+        for (key, text) in self.settings("GOOGLE_")? {
+            builder = builder.with_config(key, text);
+        }
         let environment = builder.get_config_value(&GoogleConfigKey::BaseUrl);
         let endpoint = self.endpoint(environment.or_else(|| account_endpoint(&builder)))?;
         if let Some(endpoint) = &endpoint {
@@ -264,7 +288,14 @@ impl<'a> Builder<'a> {
     }
 
     fn azure(&self, account: Option<&str>, container: &str) -> Result<Opened, Error> {
-        let mut builder = MicrosoftAzureBuilder::from_env();
+        let mut builder = MicrosoftAzureBuilder::new();
+        // App Service and Arc name their metadata service so.
+        if let Ok(text) = std::env::var("IDENTITY_ENDPOINT") {
+            builder = builder.with_msi_endpoint(text.trim());
+        }
+        for (key, text) in self.settings("AZURE_")? {
+            builder = builder.with_config(key, text);
+        }
         let endpoint = self.endpoint(builder.get_config_value(&AzureConfigKey::Endpoint))?;
         if let Some(account) = account {
             builder = builder.with_account(account);

@@ -28,13 +28,31 @@ const LIST_LIMIT: u64 = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) pace: Pace,
+    /// How URLs begin at which the machine's credentials are handed out, beside [`METADATA`]'s.
+    pub(crate) metadata: Vec<String>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Guard { inner, pace: self.pace.clone() }))
+        let (pace, metadata) = (self.pace.clone(), self.metadata.clone());
+        Ok(HttpClient::new(Guard { inner, direct: direct()?, metadata, pace }))
     }
+}
+
+/// A client that goes through no proxy: whatever stands in between might hand out the credentials of
+/// its own machine, and these would be taken for ours.
+fn direct() -> object_store::Result<HttpClient> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(METADATA_TIMEOUT)
+        .build();
+    let client = client.map_err(|source| object_store::Error::Generic {
+        store: "HTTP client",
+        source: Box::new(source),
+    })?;
+    Ok(HttpClient::new(client))
 }
 
 /// Bounds every exchange, and turns every answer but success into a [`Failure`].
@@ -44,6 +62,9 @@ impl HttpConnector for Connector {
 #[derive(Debug)]
 struct Guard {
     inner: HttpClient,
+    /// For the machine's metadata service.
+    direct: HttpClient,
+    metadata: Vec<String>,
     pace: Pace,
 }
 
@@ -53,7 +74,8 @@ impl HttpService for Guard {
         if let Some(extra) = request.extensions_mut().remove::<Extra>() {
             extra.apply(&mut request).await?;
         }
-        let purpose = Purpose::of(&request);
+        let purpose = Purpose::of(&request, &self.metadata);
+        let client = if purpose == Purpose::Credentials { &self.direct } else { &self.inner };
         let confidential = Confidential::of(&request);
         let ranged = request.headers().contains_key("range");
         let failed = |what: What| {
@@ -66,7 +88,7 @@ impl HttpService for Guard {
         };
         let (sender, size) = (self.pace.sender(), request.body().content_length() as u64);
         let (allowed, begun) = (sender.allows(size), Instant::now());
-        let response = match tokio::time::timeout(allowed, self.inner.execute(request)).await {
+        let response = match tokio::time::timeout(allowed, client.execute(request)).await {
             Err(_) => {
                 if size > 0 {
                     sender.too_slow();
@@ -146,6 +168,9 @@ pub(crate) fn transport(error: &HttpError) -> What {
 
 /// Time to connect, including name resolution and TLS.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same to the metadata service, which is on the machine or not at all.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What of a request must not be quoted by its answer's error: debugging proxies and token
 /// endpoints repeat what they were sent.
@@ -236,9 +261,10 @@ const METADATA: [&str; 6] = [
 ];
 
 impl Purpose {
-    fn of(request: &HttpRequest) -> Self {
+    fn of(request: &HttpRequest, metadata: &[String]) -> Self {
         let uri = request.uri();
-        if uri.host().is_some_and(|host| METADATA.contains(&host)) {
+        let told = |url: String| metadata.iter().any(|begin| url.starts_with(begin));
+        if uri.host().is_some_and(|host| METADATA.contains(&host)) || told(uri.to_string()) {
             return Self::Credentials;
         }
         let small = request.extensions().get::<Small>().is_some();

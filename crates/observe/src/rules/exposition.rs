@@ -160,7 +160,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 40] = [
+pub const METRICS: [Metric; 41] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -217,6 +217,11 @@ pub const METRICS: [Metric; 40] = [
         "auditseal_source_absent_seconds",
         "For how long there has been nothing at the source's path; 0: there is something",
         |c| Some(c.absent.unwrap_or(0.0)),
+    ),
+    gauge(
+        "auditseal_source_unfinished_seconds",
+        "For how long a compressed file has lain there without its end; 0: none does",
+        |c| Some(c.unfinished.as_ref().map_or(0.0, |(_, seconds)| *seconds)),
     ),
     gauge(
         "auditseal_source_deleted_bytes",

@@ -14,6 +14,9 @@ pub const LOSS_LIMIT: f64 = 3600.0;
 pub const LOOK_LIMIT: f64 = 60.0;
 /// Seconds without anything at the source's path at which it isn't ready: a rotation takes less.
 pub const ABSENT_LIMIT: f64 = 30.0;
+/// Seconds for which a compressed file may lack its end before the source isn't ready: whoever makes
+/// it is slow, or died over it.
+pub(crate) const UNFINISHED_LIMIT: f64 = 60.0;
 /// A file that is read within seconds of its writing is in no danger, however short its life.
 const LAG_HARMLESS: f64 = 10.0;
 
@@ -76,6 +79,11 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     if let Some(seconds) = chain.absent.filter(|seconds| *seconds > ABSENT_LIMIT) {
         reasons.push(format!("nothing is at the source's path for {seconds:.0} s"));
     }
+    if let Some((name, seconds)) = &chain.unfinished
+        && *seconds > UNFINISHED_LIMIT
+    {
+        reasons.push(format!("{name} has lain there without its end for {seconds:.0} s"));
+    }
     if let Some((seconds, cause)) = &chain.failing
         && *seconds > STORE_LIMIT
     {
@@ -130,6 +138,7 @@ mod tests {
     #[test]
     fn each_reason_is_said_and_only_a_hung_loop_is_death() {
         let failing = |seconds| Some((seconds, "denied".to_owned()));
+        let cut = |seconds| Some(("a.gz".to_owned(), seconds));
         for (chain, word) in [
             (Chain { state: State::Stopping, ..running() }, "stopping"),
             (Chain { state: State::Ended, ..running() }, "ended"),
@@ -141,6 +150,10 @@ mod tests {
             (Chain { unreadable: 2, ..running() }, "2 files"),
             (Chain { refused: 3, ..running() }, "3 files beside the log are not opened"),
             (Chain { absent: Some(61.0), ..running() }, "nothing is at the source's path for 61 s"),
+            (
+                Chain { unfinished: cut(61.0), ..running() },
+                "a.gz has lain there without its end for 61 s",
+            ),
             (Chain { last_look: Some(61.0), ..running() }, "the source was last read 61 s ago"),
         ] {
             let snapshot = one(chain);
@@ -155,6 +168,7 @@ mod tests {
             spool_bytes: 99,
             last_look: Some(60.0),
             absent: Some(30.0),
+            unfinished: cut(60.0),
             // They are opened one after the other: the lag says whether that is too slow.
             waiting: 10_000,
             ..running()

@@ -90,6 +90,9 @@ pub struct Chain {
     pub refused: u64,
     /// For how long there has been nothing at the source's path. `None`: there is something.
     pub absent: Option<f64>,
+    /// The compressed file that has lain there for longest without its end, and for how many
+    /// seconds.
+    pub unfinished: Option<(String, f64)>,
     /// Bytes of deleted files that are held open.
     pub deleted_bytes: u64,
     /// Lines sealed.

@@ -8,7 +8,7 @@ use crate::disk::{DiskFile, Entry, FileKey, FolderId, Stat};
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
 use crate::types::FileId;
-use crate::unpack::Unpack;
+use crate::unpack::{End, Unpack};
 
 /// The key of a file that no listing showed: no file system gives out inode 0.
 pub(crate) const NO_INODE: FileKey = FileKey { dev: 0, ino: 0 };
@@ -315,6 +315,13 @@ impl<F: DiskFile> Carrier<F> {
         let held = self.held.as_mut()?;
         let file = &held.file;
         Some(held.unpack.get_or_insert_with(|| Unpack::new(codec, Arc::clone(file))))
+    }
+
+    /// Whether it is compressed and ends before its content does: whoever makes it isn't done, or
+    /// died over it.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let unpack = self.held.as_ref().and_then(|held| held.unpack.as_ref());
+        unpack.is_some_and(|unpack| matches!(unpack.end(), Some(End::Damaged(_))))
     }
 
     /// The furthest mark of `file`'s account that the decoder found as it should be.

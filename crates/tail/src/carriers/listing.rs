@@ -130,7 +130,9 @@ impl<F: DiskFile> Carriers<F> {
         carrier.gone = false;
         carrier.show(entry.size);
         let renamed = carrier.name != entry.name;
-        carrier.name = entry.name;
+        if renamed {
+            carrier.name = entry.name;
+        }
         renamed
     }
 

@@ -94,6 +94,25 @@ impl<D: Disk> Follower<D> {
         })
     }
 
+    /// The compressed file ends before its first line does: whoever makes it may be about to go on.
+    fn await_rest(&mut self, id: u64, scan: Box<HeadScan>) {
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.keep_scan(scan);
+            carrier.put_off();
+        }
+    }
+
+    /// Whether the file is deleted and another one has its name: a mirror renamed the whole file over
+    /// the empty one that it had begun with.
+    fn is_superseded(&self, id: u64) -> bool {
+        let Some(carrier) = self.carriers.get(id).filter(|carrier| carrier.unlinked()) else {
+            return false;
+        };
+        self.carriers
+            .of_age(carrier.folder(), carrier.age())
+            .any(|other| other.listed && other.id != id)
+    }
+
     fn find_head_packed(&mut self, id: u64, look: &mut Look<D::File>) -> io::Result<()> {
         let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
         let Some(carrier) = self.carriers.get_mut(id) else { return Ok(()) };
@@ -126,10 +145,10 @@ impl<D: Disk> Follower<D> {
                 look.more = true;
             }
             (None, Some(End::Whole)) if scan.at() == 0 => self.consume(id),
-            (None, Some(End::Damaged(_))) if !over => {
-                carrier.keep_scan(scan);
-                carrier.put_off();
+            (None, Some(End::Damaged(_))) if scan.at() == 0 && self.is_superseded(id) => {
+                self.carriers.let_go(id, false);
             }
+            (None, Some(End::Damaged(_))) if !over => self.await_rest(id, scan),
             (None, Some(End::Whole)) => {
                 self.unended(id, (scan.at(), scan.anchor()), scan.finish())?;
             }

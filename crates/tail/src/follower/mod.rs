@@ -165,6 +165,14 @@ impl<D: Disk> Follower<D> {
                 backlog.oldest.get_or_insert_with(|| carrier.name().to_owned());
             }
         }
+        let unfinished =
+            |carrier: &&Carrier<D::File>| carrier.is_unfinished() && !self.over(carrier);
+        backlog.unfinished = self
+            .carriers
+            .all_held()
+            .filter(unfinished)
+            .min_by_key(|carrier| carrier.since())
+            .map(|carrier| (carrier.name().to_owned(), self.now - carrier.since()));
         // Whatever is open was there before what waits to be opened.
         if unread.files > 0 && backlog.oldest.is_none() {
             let name = |id| self.carriers.get(id).filter(|c| c.size() > 0).map(Carrier::name);
@@ -215,7 +223,7 @@ impl<D: Disk> Follower<D> {
             Left::More
         } else if self.carriers.waiting_count() > 0 || self.crowded() || self.copies_wait() {
             if sealing { Left::Sealing } else { Left::Later }
-        } else if !look.problems.is_empty() || !self.at_rest() {
+        } else if !look.problems.is_empty() || !self.at_rest() || self.stale() {
             Left::Later
         } else {
             Left::Nothing
@@ -229,6 +237,11 @@ impl<D: Disk> Follower<D> {
             _ => false,
         };
         self.carriers.all_held().any(waits)
+    }
+
+    /// Whether the last listing is too old to tell that nothing is left.
+    fn stale(&self) -> bool {
+        self.draining() && !self.directory.listed_now()
     }
 
     /// Whether every file is taken as far as it goes, and every doubt settled.

@@ -18,7 +18,8 @@ const RELIST: u64 = 10_000;
 /// directory is large, so it isn't made for each handful of files.
 const RELIST_DRAINING: u64 = 2_000;
 /// Where nobody reports, and while a doubt isn't settled, a listing of so many entries is followed
-/// by a pause of this many milliseconds: it takes a tenth of that.
+/// by a pause of this many milliseconds: it takes a tenth of that. A backfill of 100,000 files would
+/// else list them once for each 256 that it may open.
 const PAUSE: (u64, u64) = (1000, 70);
 
 /// What the last listing showed of the directories as such.
@@ -109,8 +110,9 @@ impl<D: Disk> Follower<D> {
             || self.carriers.missing().next().is_some();
         let pause = self.directory.entries as u64 / PAUSE.0 * PAUSE.1;
         if self.draining() {
-            let due = since >= pause.max(RELIST_DRAINING);
-            return unsettled || due || self.carriers.waiting_count() == 0;
+            let nothing_waits = self.carriers.waiting_count() == 0;
+            return since >= pause.max(RELIST_DRAINING)
+                || ((unsettled || nothing_waits) && since >= pause);
         }
         match self.watch.news() {
             News { names: true, .. } => since >= pause / 10,
@@ -194,7 +196,10 @@ impl<D: Disk> Follower<D> {
                     ours.push((role, entry));
                 }
                 (Some(_), None) => {}
-                (Some(_), Some(why)) => {
+                (Some(role), Some(why)) => {
+                    if role.age == Age::Live {
+                        look.refused_live = Some((entry.name.clone(), why));
+                    }
                     if self.directory.refused.get(&name()) != Some(&entry.key) {
                         refuse(&entry.name, why, look);
                     }
