@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auditseal_format::{ObjectKey, ObjectSeal};
-use auditseal_vault::{Error, Kind, ObjectInfo, Store};
+use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
+use auditseal_vault::{Error, Kind, ObjectInfo, Store, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
 
@@ -20,25 +20,52 @@ pub(crate) enum Stands {
     Nothing,
     /// No answer that can be relied on: the cause as a word, and in full.
     Unknown(&'static str, String),
-    /// Other bytes; none for an object larger than any of ours.
+    /// Other bytes, or the end of an object larger than any of ours.
     Other(Vec<u8>),
 }
 
 /// Reads a key back and compares it with our object.
 ///
-/// Only the store's own word counts. Bytes that are no seal make the chain go on past this key, in
-/// another epoch, with the same lines once more; if our object stood there after all, they would be
-/// in the archive twice. So a page that something between us and the store sent with status 200,
-/// or a bit that flipped on the way, must not pass for what is stored.
+/// Only the store's own word counts. Bytes that are no seal make the object go to another key; if it
+/// stood here after all, it would be stored twice. So a page that something between us and the store
+/// sent with status 200, or a bit that flipped on the way, must not pass for what is stored. And what
+/// covers our object, a newer version or a marker, isn't what is stored: the versions tell. Nothing
+/// that isn't ours is decoded.
 pub(crate) async fn read_back(store: &Arc<dyn Store>, key: &ObjectKey, ours: &Bytes) -> Stands {
     let found = match read(store, key, ours).await {
         Ok(Found::Bytes(found, info)) if found == *ours => return Stands::Ours(info),
-        Ok(Found::Bytes(found, _)) => found,
-        Ok(Found::TooLarge) => return confirm_size(store, key, ours).await,
+        Ok(found) => Some(found),
+        Err(error) if error.kind() == Kind::NotFound => None,
         Err(error) => return unread(&error),
     };
+    let beneath = match versions(store, key).await {
+        Ok(versions) => versions,
+        Err(error) => return unread(&error),
+    };
+    match among(store, key, ours, &beneath).await {
+        Ok(Some(info)) => return Stands::Ours(info),
+        Ok(None) => {}
+        Err(error) => return unread(&error),
+    }
+    match found {
+        None if beneath.is_empty() => Stands::Nothing,
+        // A marker, and garbage under it, or nothing: some stores take a put there, and some don't.
+        None => Stands::Other(Vec::new()),
+        Some(Found::TooLarge) => agreed_end(store, key).await,
+        Some(Found::Bytes(found, _)) => agreed(store, key, ours, found, &beneath).await,
+    }
+}
+
+/// Other bytes at a key are believed if several reads and the listing agree on them.
+async fn agreed(
+    store: &Arc<dyn Store>,
+    key: &ObjectKey,
+    ours: &Bytes,
+    found: Bytes,
+    listed: &[Version],
+) -> Stands {
     // A signature can't come about by accident.
-    if ObjectSeal::open(&found).is_ok() {
+    if ObjectSeal::read(&found).is_ok() {
         return Stands::Other(found.to_vec());
     }
     for _ in 1..READS {
@@ -49,11 +76,52 @@ pub(crate) async fn read_back(store: &Arc<dyn Store>, key: &ObjectKey, ours: &By
             Err(error) => return unread(&error),
         }
     }
-    match listed_size(store, key).await {
-        Ok(Some(size)) if size == found.len() as u64 => Stands::Other(found.to_vec()),
-        Ok(_) => unreliable("what is read isn't what is listed"),
-        Err(error) => unread(&error),
+    if listed.iter().any(|version| version.latest && version.size == found.len() as u64) {
+        return Stands::Other(found.to_vec());
     }
+    unreliable("what is read isn't what is listed")
+}
+
+/// The same of an object that is larger than any of ours: its end says whose it is.
+async fn agreed_end(store: &Arc<dyn Store>, key: &ObjectKey) -> Stands {
+    let mut end: Option<Bytes> = None;
+    for _ in 0..READS {
+        match store.tail(&key.to_string(), None, MAX_SEAL_BLOCK as u64).await {
+            Ok(tail) if end.as_ref().is_none_or(|end| *end == tail.bytes) => end = Some(tail.bytes),
+            Ok(_) => return unreliable("two reads of one object's end differ"),
+            Err(error) => return unread(&error),
+        }
+    }
+    Stands::Other(end.map_or_else(Vec::new, |end| end.to_vec()))
+}
+
+/// Our object among the versions of a key, read by their ids.
+async fn among(
+    store: &Arc<dyn Store>,
+    key: &ObjectKey,
+    ours: &Bytes,
+    versions: &[Version],
+) -> Result<Option<ObjectInfo>, Error> {
+    let size = ours.len() as u64;
+    for version in versions.iter().filter(|version| !version.marker && version.size == size) {
+        let Some(id) = &version.id else { continue };
+        let found = store.get(&key.to_string(), Some(id), size).await?;
+        if found.bytes == *ours {
+            return Ok(Some(found.info));
+        }
+    }
+    Ok(None)
+}
+
+async fn versions(store: &Arc<dyn Store>, key: &ObjectKey) -> Result<Vec<Version>, Error> {
+    let key = key.to_string();
+    let directory = key.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let mut found = Vec::new();
+    let mut listed = store.versions(directory);
+    while let Some(version) = listed.next().await {
+        found.extend(Some(version?).filter(|version| version.key == key));
+    }
+    Ok(found)
 }
 
 enum Found {
@@ -69,28 +137,6 @@ async fn read(store: &Arc<dyn Store>, key: &ObjectKey, ours: &Bytes) -> Result<F
     }
 }
 
-/// An object larger than any of ours; unless the listing says that it isn't.
-async fn confirm_size(store: &Arc<dyn Store>, key: &ObjectKey, ours: &Bytes) -> Stands {
-    match listed_size(store, key).await {
-        Ok(Some(size)) if size > LARGEST.max(ours.len() as u64) => Stands::Other(Vec::new()),
-        Ok(_) => unreliable("what is read isn't what is listed"),
-        Err(error) => unread(&error),
-    }
-}
-
-async fn listed_size(store: &Arc<dyn Store>, key: &ObjectKey) -> Result<Option<u64>, Error> {
-    let key = key.to_string();
-    let directory = key.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let mut objects = store.list(directory);
-    while let Some(object) = objects.next().await {
-        let object = object?;
-        if object.key == key {
-            return Ok(Some(object.size));
-        }
-    }
-    Ok(None)
-}
-
 fn unreliable(why: &str) -> Stands {
     Stands::Unknown(Kind::Other.name(), why.to_owned())
 }
@@ -99,5 +145,42 @@ fn unread(error: &Error) -> Stands {
     match error.kind() {
         Kind::NotFound => Stands::Nothing,
         kind => Stands::Unknown(kind.name(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_vault::double::MemoryStore;
+
+    use super::*;
+
+    async fn stands(store: &MemoryStore, ours: &[u8]) -> Stands {
+        let key = ObjectKey::genesis("c/n/s".parse().expect("an origin"));
+        let store: Arc<dyn Store> = Arc::new(store.clone());
+        read_back(&store, &key, &Bytes::copy_from_slice(ours)).await
+    }
+
+    /// The answer to an upload is lost, and somebody covers what it stored: ours is there, under its
+    /// id, and needn't be stored at another key (finding W9).
+    #[tokio::test]
+    async fn what_covers_our_object_is_not_what_is_stored() {
+        let key = ObjectKey::genesis("c/n/s".parse().expect("an origin")).to_string();
+        for cover in ["shadow", "hide", "both"] {
+            let store = MemoryStore::versioned();
+            store.insert(&key, "ours");
+            if cover != "hide" {
+                store.shadow(&key, "another's");
+            }
+            if cover != "shadow" {
+                store.hide(&key);
+            }
+            let Stands::Ours(info) = stands(&store, b"ours").await else { panic!("{cover}") };
+            assert!(info.version.is_some(), "{cover}");
+            assert!(matches!(stands(&store, b"mine").await, Stands::Other(_)), "{cover}: taken");
+        }
+        let store = MemoryStore::versioned();
+        assert!(matches!(stands(&store, b"ours").await, Stands::Nothing));
+        store.hide(&key);
+        assert!(matches!(stands(&store, b"ours").await, Stands::Other(_)), "a marker alone");
     }
 }

@@ -31,7 +31,8 @@ async fn squatted() -> Node {
     node.rotate(1);
     node.write(&lines(20, 30));
     let mut settings = node.settings(Mode::OneShot);
-    settings.give_up = Duration::from_millis(50);
+    // Long enough for a busy machine to seal all of it.
+    settings.give_up = Duration::from_secs(3);
     let (_stop, stopped) = watch::channel(false);
     let outcome = node.run(settings, node.clock(), stopped).await.unwrap();
     assert!(matches!(outcome.end, ChainEnd::GaveUp(_)), "{:?}", outcome.end);

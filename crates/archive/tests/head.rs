@@ -138,6 +138,36 @@ async fn going_on_from_a_doubtful_head_is_refused() {
     assert_eq!(found(error), (Verdict::Reordered, Some(9)));
 }
 
+/// A chain of before the first release is neither gone on from nor begun anew beside it; but anybody
+/// may put a note that looks like one.
+#[tokio::test]
+async fn a_chain_of_before_the_first_release_is_refused() {
+    let chain = six();
+    for (signer, refused) in [(1, true), (9, false)] {
+        let mut signer = TestSigner::new(signer);
+        let old = |object: &[u8], signer: &mut TestSigner| {
+            let parts = auditseal_vectors::Parts::of(object);
+            let key = auditseal_format::Signer::key(signer).to_string();
+            let own = auditseal_vectors::text::value(parts.text(), "key");
+            let text = parts.text().replacen(&format!("\nkey {own}"), &format!("\nkey {key}"), 1);
+            let text = text.replacen("\nseq ", "\nepoch 0\nseq ", 1);
+            parts.with_text(&text, signer).bytes()
+        };
+        let mut archive = Archive::new();
+        for seq in 0..3 {
+            archive.insert(chain.key(seq), old(&chain.get(seq).bytes, &mut signer));
+        }
+        let head = head_in(memory(&archive), &chain).await;
+        if refused {
+            let error = head.unwrap_err();
+            assert!(error.to_string().contains("from before the first release"), "{error}");
+            assert_eq!(found(error), (Verdict::Malformed, Some(2)));
+        } else {
+            assert_eq!(head.unwrap(), None);
+        }
+    }
+}
+
 async fn walked(store: MemoryStore, head: &ObjectSeal) -> Vec<Result<u64, Error>> {
     let walk = walk_back(Arc::new(store), head).await.unwrap();
     walk.map(|item| item.map(|before| before.object.seal.seq)).collect().await

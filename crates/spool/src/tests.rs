@@ -14,6 +14,23 @@ fn key(seq: u64) -> ObjectKey {
     ObjectKey { origin: origin(), seq, alternate: None, date }
 }
 
+/// A spool of before the first release is told what to do, and stays as it is.
+#[test]
+fn a_spool_of_before_the_first_release_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    drop(state.spool(&origin()).unwrap());
+    let old = dir.path().join("c,n,s/000000000017_2026-11-21_e0.jsonl.zst");
+    std::fs::write(&old, "sealed").unwrap();
+    let error = state.spool(&origin()).unwrap_err();
+    assert!(matches!(error, Error::Earlier { .. }), "{error}");
+    assert!(error.to_string().contains("begin a new chain with an empty --state"), "{error}");
+    assert!(old.exists());
+    // Whatever else lies there isn't ours.
+    std::fs::rename(&old, dir.path().join("c,n,s/17_2026-11-21_e0.jsonl.zst")).unwrap();
+    assert_eq!(state.spool(&origin()).unwrap().entries().count(), 0);
+}
+
 fn a_final(name: &str) -> Final {
     let file = FileId { hash: hash(name.as_bytes()), base: 3, copy: 1 };
     Final { file, end: 7, anchor: hash(b"anchor"), name: FileName::new(name.as_bytes()) }

@@ -327,7 +327,8 @@ impl Sim {
         let mut text = Vec::new();
         report.text(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        self.model.archive = reader::archive(&self.store.objects());
+        let objects: Vec<Bytes> = self.store.objects().into_values().collect();
+        self.model.archive = reader::archive(&objects, None);
         let files = self.model.archive.files.values();
         let gaps = files.map(|f| f.gaps.len()).sum::<usize>() + self.model.archive.nameless.len();
         // Time may pass while a look is still pending: then the heartbeats say so, and nothing else

@@ -185,16 +185,18 @@ impl Sim {
 
     /// What the oracle may no longer ask for: what only the ended run knew.
     pub(super) fn forget(&mut self) {
-        let mut objects = self.store.objects();
+        let mut objects: Vec<Bytes> = self.store.objects().into_values().collect();
+        let mut head = None;
         let path = self.dir.path().join("state");
         if let Ok(state) = StateDir::open(&path) {
             let spool = state.spool(&Self::origin()).unwrap();
             for entry in spool.entries() {
                 let bytes = spool.read(&entry.key).unwrap();
-                objects.insert(entry.key.to_string(), bytes.into());
+                head = Some(read_seal(&spool, &entry.key).unwrap().hash());
+                objects.push(bytes.into());
             }
         }
-        self.model.archive = super::reader::archive(&objects);
+        self.model.archive = super::reader::archive(&objects, head);
         self.model.crash();
     }
 

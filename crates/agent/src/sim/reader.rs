@@ -5,30 +5,35 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use auditseal_format::seal::{Gap, Range};
-use auditseal_format::{ObjectKey, ObjectSeal, PayloadDecoder};
+use auditseal_format::{Hash, ObjectSeal, PayloadDecoder};
 use auditseal_tail::GapReason;
 use bytes::Bytes;
 
 use super::disk::agent::{Archive, Item, Packed};
 
-/// What the objects of the chain hold, in its order. Commits check that ranges join.
-pub(super) fn archive(objects: &BTreeMap<String, Bytes>) -> Archive {
-    let mut chain: Vec<(u64, ObjectSeal, &Bytes)> = Vec::new();
-    for (key, bytes) in objects {
-        let key = ObjectKey::parse(key).unwrap();
-        // Of the same object at two of its keys, one; and garbage is none of it.
-        if let Ok(seal) = ObjectSeal::open(bytes)
-            && seal.seal.seq == key.seq
-        {
-            chain.push((key.seq, seal, bytes));
+/// What the objects of the chain hold, in its order, back from `head`; without it, from the newest
+/// that there is. Commits check that ranges join.
+pub(super) fn archive(objects: &[Bytes], head: Option<Hash>) -> Archive {
+    let mut notes: BTreeMap<Hash, (ObjectSeal, &Bytes)> = BTreeMap::new();
+    for bytes in objects {
+        // Garbage is none of it.
+        if let Ok(seal) = ObjectSeal::open(bytes) {
+            notes.insert(seal.hash, (seal, bytes));
         }
     }
-    chain.sort_by_key(|(seq, ..)| *seq);
-    chain.dedup_by(|(_, one, _), (_, other, _)| one.hash == other.hash);
+    // What a restored node has may not be what the store went on with: one history at a time.
+    let newest = || notes.values().max_by_key(|(note, _)| note.seal.seq).map(|(note, _)| note.hash);
+    let mut next = head.or_else(newest);
+    let mut chain = Vec::new();
+    while let Some((note, bytes)) = next.and_then(|hash| notes.remove(&hash)) {
+        next = note.seal.prev;
+        chain.push((note, bytes));
+    }
+    chain.reverse();
     let mut archive = Archive::default();
     // The oracle knows files up to their first gap; that what follows joins, `verify` checks.
     let mut behind_gap = BTreeSet::new();
-    for (_, seal, object) in chain {
+    for (seal, object) in chain {
         super::disk::trace(|| {
             let (seal, ranges) = (&seal.seal, seal.seal.ranges.iter());
             let ranges: Vec<_> = ranges.map(|r| (r.file.to_string(), r.start, r.end)).collect();
