@@ -7,6 +7,10 @@ mod sim;
 use sim::history::Turn::*;
 use sim::history::replay;
 use sim::ops::Op::*;
+use sim::owners::Which::*;
+use sim::places;
+use sim::places::To::*;
+use sim::swaps::Copy::{Longer, Other, Shorter};
 
 #[test]
 #[rustfmt::skip]
@@ -52,4 +56,68 @@ fn amid_the_first_look_of_all_nothing_is_missed() {
         ];
         replay(&script, &[Sleep(5), Look(0), Look(0), Look(0), Look(0), Look(1 << 20)], true);
     }
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_file_that_only_begins_alike_is_cut_before_anything_of_it_is_taken() {
+    replay(
+        &[(0, Append(1, 0)), (3, SameStamp), (4, Append(1, 0)), (26, Rename), (3, Append(1, 0)), (8, Replace(Live, Other(0))), (29, Append(1, 0)), (4, Restart), (3, Append(1, 0)), (2, Truncate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Strangers), (0, Append(1, 0))], &[Look(0), Commit, Commit, Commit], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn of_two_files_that_begin_alike_the_one_that_is_archived_is_known_after_a_restart() {
+    replay(
+        &[(14, Restart), (0, Repoint(Fresh, false)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, SecondAppend(0)), (0, SecondAppend(0)), (0, Append(1, 0)), (0, SecondAppend(0)), (0, Partial(0)), (0, Rotate), (0, Finish), (18, Finish), (4, Replace(Oldest, Other(87))), (45, Finish), (2, Repoint(Fresh, false)), (17, Finish), (3, Append(1, 0))], &[Crash, Commit, Commit, Look(0), Look(1), Look(110), Look(159), Look(0), Commit, Commit], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_piece_of_a_copy_is_archived_and_refused_later() {
+    replay(
+        &[(0, Append(1, 0)), (0, Append(1, 0)), (0, Rename), (1, Append(2, 0)), (0, Rotate), (4, GzipFill), (0, GzipRemove), (0, Append(2, 16)), (0, Replace(Live, Shorter(0))), (0, Strangers), (0, Rotate), (0, Partial(0)), (0, SameStamp), (0, Append(1, 0)), (0, Append(1, 0)), (2, Gzip), (17, Append(1, 0)), (1, Append(1, 0)), (4, Partial(0)), (0, Append(1, 0)), (1, Restart), (1, There(0, places::There::Rotate)), (9, Restart), (2, Restart), (1, Append(1, 224)), (1, Append(1, 0)), (2, Append(2, 17)), (0, Append(1, 0)), (0, UnlinkLive), (0, Append(1, 0)), (0, Own), (0, Append(1, 0)), (5, DeleteOldest), (0, Append(1, 0)), (0, Append(1, 0)), (0, Estrange(Oldest))], &[Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_copy_is_cut_before_it_is_read() {
+    replay(
+        &[(0, Append(1, 0)), (1, Restart), (2, Wait(10)), (4, Append(1, 0)), (0, Copy), (0, ClockBack(1)), (0, There(0, places::There::Rotate)), (0, Append(1, 0)), (0, Append(1, 0)), (0, UnlinkLive), (0, Append(1, 0)), (45, Partial(0)), (0, Rename), (2, Finish), (4, Restart), (0, Append(1, 0)), (0, Append(1, 0)), (50, Rename), (1, Append(1, 0)), (0, Replace(Oldest, Longer(0))), (0, Strangers), (0, Append(1, 0)), (20, Replace(Live, Longer(0))), (0, Append(1, 0)), (6, Restart), (1, Append(1, 0)), (6, DeleteOldest), (5, Strangers), (3, Truncate), (0, Append(1, 66)), (0, Append(1, 0)), (0, Append(1, 0))], &[Look(0), Look(0), Deaf(66), Look(5000)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_live_copy_never_becomes_whole() {
+    replay(
+        &[(0, Append(1, 0)), (0, Replace(Live, Shorter(0)))], &[Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_longer_copy_is_compressed_before_it_is_seen() {
+    replay(
+        &[(0, Append(1, 0)), (4, Replace(Live, Shorter(0))), (27, Append(1, 0)), (0, Rotate), (0, Gzip)], &[Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_shorter_copy_of_a_backup_comes_when_that_is_over() {
+    replay(
+        &[(20, Partial(0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Wait(10)), (0, Append(1, 0)), (0, Append(1, 0)), (11, Restart), (7, Append(1, 0)), (3, Finish), (3, Finish), (12, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (0, Rename), (0, Append(1, 0)), (0, Append(1, 0)), (0, Finish), (0, Rotate), (0, Append(1, 0)), (0, Strangers), (28, Wait(140000)), (56, Create), (4, Replace(Oldest, Shorter(20)))], &[Sleep(1), Look(0), Look(0), Look(0), Sleep(7), Look(0), Look(5000), Commit, Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_copy_is_cut_while_it_is_compared() {
+    replay(
+        &[(4, Finish), (0, Finish), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Create), (1, Restart), (15, Replace(Live, Longer(0))), (15, Restart), (0, Copy)], &[Sleep(6), Look(0), Commit, Look(1), Look(0)], true,
+    );
 }

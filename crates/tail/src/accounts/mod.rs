@@ -217,12 +217,15 @@ impl Accounts {
         all
     }
 
-    /// Of these, those that nothing reads, the likeliest first, and those that something reads: an
-    /// unfinished account is likelier than a finished one, a longer proof better.
+    /// Of these, those that nothing reads, the likeliest first, and those that something reads.
+    ///
+    /// Two files that begin alike may both be archived, one to its end and the other not: what has
+    /// the first one's end is that one, or its rest would be taken again for the other. So the longer
+    /// proof decides, and between equal ones the unfinished account.
     pub(crate) fn by_likelihood(&self, files: &[FileId]) -> (Vec<FileId>, Vec<FileId>) {
         let free = |file: &&FileId| self.brief(file).is_some_and(|a| a.carrier.is_none());
         let (mut free, busy): (Vec<&FileId>, Vec<&FileId>) = files.iter().partition(free);
-        free.sort_by_key(|file| self.brief(file).map(|a| (a.final_, Reverse(a.taken))));
+        free.sort_by_key(|file| self.brief(file).map(|a| (Reverse(a.taken), a.final_)));
         (free.into_iter().copied().collect(), busy.into_iter().copied().collect())
     }
 

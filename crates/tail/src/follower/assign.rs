@@ -17,9 +17,29 @@ enum Verdict {
     Same,
     /// It does, and has nothing more.
     Covered,
+    /// It is shorter than what was taken, and may be a copy that is still being made.
+    Shorter,
     /// Not known in this look.
     Pending,
     Different,
+}
+
+/// What a carrier has in common with the one that an account reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    Different,
+    /// All of the shorter one, or that isn't known yet.
+    Alike,
+    /// It is compressed, whole, begins with all that the other one holds, and goes on.
+    Longer,
+    /// It was cut since it was identified: what was read of it is of no file any more.
+    Cut,
+}
+
+impl Likeness {
+    fn of(alike: bool) -> Self {
+        if alike { Self::Alike } else { Self::Different }
+    }
 }
 
 /// What becomes of a copy of a file that an account reads from.
@@ -44,19 +64,32 @@ impl<D: Disk> Follower<D> {
     ) -> io::Result<()> {
         let copies = self.accounts.copies(&head);
         let (free, busy) = self.accounts.by_likelihood(&copies);
+        let mut shorter = false;
         for file in free {
             match self.judge(id, head, file, look)? {
                 Verdict::Same => self.attach(id, head, file),
                 Verdict::Covered => self.cover(id, file, look),
                 Verdict::Pending => {}
                 Verdict::Different => continue,
+                // Another file that begins alike may be this one, as far as it was taken.
+                Verdict::Shorter => {
+                    shorter = true;
+                    continue;
+                }
             }
             return Ok(());
         }
+        if shorter {
+            return Ok(());
+        }
         for file in busy {
-            let agrees = self.agrees(id, head, file, look)?;
-            match self.succeeds(id, file)? {
-                _ if !agrees => self.replaces(id, file, look),
+            let likeness = self.likeness(id, head, file, look)?;
+            if likeness == Likeness::Cut {
+                self.forget(id, look);
+                look.more = true;
+                return Ok(());
+            }
+            match self.succeeds(id, file, likeness)? {
                 Succession::Diverges => self.replaces(id, file, look),
                 Succession::GoesOn => {
                     self.hand_over(id, head, file);
@@ -151,7 +184,7 @@ impl<D: Disk> Follower<D> {
         {
             Verdict::Covered
         } else if live && size < taken && self.catches_up(carrier, &head, &file)? {
-            return Ok(Verdict::Pending);
+            return Ok(Verdict::Shorter);
         } else {
             Verdict::Different
         };
@@ -245,13 +278,20 @@ impl<D: Disk> Follower<D> {
 
     /// What becomes of a copy of the file that `file`'s account reads from, which somebody renamed
     /// over it as mirrors do.
-    fn succeeds(&self, id: u64, file: FileId) -> io::Result<Succession> {
+    fn succeeds(&self, id: u64, file: FileId, likeness: Likeness) -> io::Result<Succession> {
+        if likeness == Likeness::Different {
+            return Ok(Succession::Diverges);
+        }
         let Some(account) = self.accounts.get(&file) else { return Ok(Succession::Waits) };
         let old = account.carrier().and_then(|old| self.carriers.get(old));
         let Some((old, new)) = old.zip(self.carriers.get(id)) else {
             return Ok(Succession::Waits);
         };
         let over = self.carriers.is_listed(new) && !self.carriers.is_listed(old);
+        if likeness == Likeness::Longer {
+            // A longer copy had been renamed over it, and was compressed before anybody saw it.
+            return Ok(if over { Succession::GoesOn } else { Succession::Diverges });
+        }
         let grown = new.size() > old.size();
         if !over || !grown || old.packed() || new.packed() {
             return Ok(Succession::Waits);
@@ -259,14 +299,23 @@ impl<D: Disk> Follower<D> {
         let Some((source, before)) = new.file().zip(old.file()) else {
             return Ok(Succession::Waits);
         };
-        let end = anchor_at(&*before, old.size())?.map(|anchor| (old.size(), anchor));
-        let sealed = self.accounts.marks(&file);
-        for mark in account.marks().iter().copied().chain(sealed).chain(end) {
+        for mark in self.marks_up_to(file, &*before, old.size())? {
             if !proves(&*source, Some(mark))? {
                 return Ok(Succession::Diverges);
             }
         }
         Ok(Succession::GoesOn)
+    }
+
+    /// Wherever the file that an account reads from was taken to, and its end: there, a copy of it
+    /// has the same bytes.
+    fn marks_up_to(&self, file: FileId, source: &D::File, size: u64) -> io::Result<Vec<Mark>> {
+        let end = anchor_at(source, size)?.map(|anchor| (size, anchor));
+        let taken = self.accounts.get(&file).map_or(&[][..], |account| account.marks());
+        let sealed = self.accounts.marks(&file);
+        let mut marks: Vec<Mark> = taken.iter().copied().chain(sealed).chain(end).collect();
+        marks.sort_unstable_by_key(|mark| mark.0);
+        Ok(marks)
     }
 
     /// The account goes on in the copy. The file that it read from is held for a while, as a copy
@@ -303,76 +352,90 @@ impl<D: Disk> Follower<D> {
 
     /// Whether the carrier holds the same bytes as the one that `file`'s account reads from. What
     /// is proved so need not be read again when that one is gone.
-    fn agrees(
+    fn likeness(
         &mut self,
         id: u64,
         head: Head,
         file: FileId,
         look: &mut Look<D::File>,
-    ) -> io::Result<bool> {
-        let Some(account) = self.accounts.get(&file) else { return Ok(false) };
+    ) -> io::Result<Likeness> {
+        let Some(account) = self.accounts.get(&file) else { return Ok(Likeness::Different) };
         let mark = account.mark();
         let other = account.carrier().and_then(|other| self.carriers.get(other));
         let Some((size, packed, Some(source))) = other.map(|o| (o.size(), o.packed(), o.file()))
         else {
-            return Ok(false);
+            return Ok(Likeness::Different);
         };
-        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(false) };
-        let Some(mine) = carrier.file() else { return Ok(false) };
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Likeness::Different) };
+        let Some(mine) = carrier.file() else { return Ok(Likeness::Different) };
         if carrier.packed() {
             return match packed {
                 // Judged when it is needed: two passes over one pair of files are enough.
-                true => Ok(true),
-                false => self.agrees_packed(id, file, &*source, size, look),
+                true => Ok(Likeness::Alike),
+                false => self.likeness_packed(id, file, &*source, size, look),
             };
         }
         if packed {
             // The live file is no copy of a compressed one. Another plain file that is shorter may
             // be, and is asked again when that one is done.
             let shorter = carrier.size() < mark.0 && !carrier.is_live();
-            return if shorter { Ok(true) } else { proves(&*mine, Some(mark)) };
+            return Ok(Likeness::of(shorter || proves(&*mine, Some(mark))?));
         }
         let length = carrier.size().min(size);
         let (here, there) = (anchor_at(&*mine, length)?, anchor_at(&*source, length)?);
-        if here.is_none() || here != there || !proves(&*mine, Some((head.end, head.anchor)))? {
-            return self.cut_since(&file, &*source);
+        // Asked last: was it still the identified file that this was read from?
+        if here.is_none() || !proves(&*mine, Some((head.end, head.anchor)))? {
+            return Ok(Likeness::Cut);
+        }
+        if here != there {
+            return self.cut_since(&file, &*source).map(Likeness::of);
         }
         if length == carrier.size() {
             carrier.prove(file, length);
         }
-        Ok(true)
+        Ok(Likeness::Alike)
     }
 
-    fn agrees_packed(
+    fn likeness_packed(
         &mut self,
         id: u64,
         file: FileId,
         source: &D::File,
         size: u64,
         look: &mut Look<D::File>,
-    ) -> io::Result<bool> {
-        let Some(unpack) = self.carriers.get_mut(id).and_then(Carrier::unpack) else {
-            return Ok(false);
-        };
-        let skip = unpack.skip_to_end(&mut self.work)?;
+    ) -> io::Result<Likeness> {
+        let marks = self.marks_up_to(file, source, size)?;
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Likeness::Different) };
+        let Some(unpack) = carrier.unpack() else { return Ok(Likeness::Different) };
+        let mut skip = Skip::Reached;
+        if unpack.at() <= size {
+            skip = pass(carrier, file, &marks, &mut self.work)?.0;
+        }
+        let begins = carrier.passed(file) == Some(size);
+        let Some(unpack) = carrier.unpack() else { return Ok(Likeness::Different) };
+        if skip != Skip::Pending {
+            skip = unpack.skip_to_end(&mut self.work)?;
+        }
         let (length, anchor, whole) =
             (unpack.at(), unpack.anchor(), unpack.end() == Some(&End::Whole));
         if skip == Skip::Pending {
             look.more = true;
-            return Ok(true);
+            return Ok(Likeness::Alike);
         }
         if !whole {
             // Being written, or damaged: either way the one we hold is the better one.
-            return Ok(true);
+            return Ok(Likeness::Alike);
+        }
+        if length > size && begins {
+            carrier.rewind();
+            return Ok(Likeness::Longer);
         }
         if length > size || anchor_at(source, length)? != Some(anchor) {
-            return self.cut_since(&file, source);
+            return self.cut_since(&file, source).map(Likeness::of);
         }
-        if let Some(carrier) = self.carriers.get_mut(id) {
-            carrier.prove(file, length);
-            carrier.rewind();
-        }
-        Ok(true)
+        carrier.prove(file, length);
+        carrier.rewind();
+        Ok(Likeness::Alike)
     }
 
     /// Whether the file that an account reads from was cut since it was inspected. Then nobody can

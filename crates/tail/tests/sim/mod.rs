@@ -36,6 +36,8 @@ pub struct Story {
     pub previous: Option<usize>,
     /// Bytes of it were read, so that the follower can tell it from what comes after a cut.
     pub read: bool,
+    /// It was cut when nobody had read the file that held it yet: so much of it had stood elsewhere.
+    pub unread: Option<usize>,
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
     /// A compressed copy made before that, whose plain file was deleted when nobody waited for
@@ -58,8 +60,9 @@ pub struct Story {
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
     pub cursor: bool,
-    /// Names under which a listing showed that it isn't opened, since the follower last started.
-    pub refused: BTreeSet<String>,
+    /// Names under which a listing showed that it isn't opened, since the follower last started, and
+    /// how much of it the file held then.
+    pub refused: BTreeMap<String, usize>,
     /// The files that begin as it does and go on otherwise.
     pub twins: BTreeSet<usize>,
     /// A shorter copy took its place.
@@ -111,6 +114,10 @@ pub struct Inode {
     pub story: Option<usize>,
     /// For copies and compressed files: bytes of the story in it.
     pub copied: Option<usize>,
+    /// Bytes of the story that stand in the file whose place it took.
+    pub base: usize,
+    /// Somebody has read it.
+    pub read: bool,
     /// When it got its last name, on the world's clock.
     pub renamed: u64,
     /// Deleted while it was the live file, or within a millisecond of being it.
@@ -319,7 +326,9 @@ impl DiskFile for SimFile {
         if let Some(story) = world.inodes[self.index].story {
             // One hole looks like another: who has read nothing else, can't tell that a file was
             // cut and has grown again.
-            world.stories[story].read |= read.iter().any(|byte| *byte != 0);
+            let told = read.iter().any(|byte| *byte != 0);
+            world.stories[story].read |= told;
+            world.inodes[self.index].read |= told;
         }
         Ok(read.len())
     }
@@ -349,7 +358,8 @@ impl World {
         story.names.insert(name.to_owned());
         if refused {
             (story.seen, story.stranded) = (true, false);
-            story.refused.insert(name.to_owned());
+            let length = story.refused.entry(name.to_owned()).or_default();
+            *length = copied.unwrap_or(size).max(*length);
             self.refused.insert(name.to_owned());
             return;
         }

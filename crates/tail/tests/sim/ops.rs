@@ -229,6 +229,8 @@ impl World {
             opens: 0,
             story,
             copied: None,
+            base: 0,
+            read: false,
             renamed,
             deleted: false,
             refusal: None,
@@ -461,6 +463,8 @@ impl World {
         self.destroyed = true;
         if let Some(story) = self.inodes[index].story {
             self.stories[story].truncated = true;
+            let inode = &self.inodes[index];
+            self.stories[story].unread = (!inode.read).then_some(inode.base);
         }
         let story = self.story();
         self.stories[story].names.insert(LIVE.to_owned());
@@ -468,6 +472,7 @@ impl World {
         let inode = &mut self.inodes[index];
         inode.story = Some(story);
         inode.copied = None;
+        (inode.base, inode.read) = (0, false);
         inode.bytes.clear();
     }
 

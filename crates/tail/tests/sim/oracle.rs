@@ -125,15 +125,21 @@ fn check_story(
         // Cut and written anew between being listed and being read: nobody can tell.
         _ if story.truncated && !story.read => 0,
         _ if hidden => 0,
+        // Nor is that of a live file whose copy, still being made, has its place.
+        Need::UpTo(length) if live => lines(&story.bytes[..length.min(whole)]),
         Need::UpTo(length) => length.min(ready),
         Need::All => ready,
     };
+    // So it is with what a copy had besides that was cut before it was read.
+    let need = story.unread.map_or(need, |known| need.min(known));
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
-    // What it has in common with another file may stand under that one's identity.
+    let none = taken == 0;
+    // What it has in common with another file may stand under that one's identity. That tells
+    // nothing of the rest: a gap does, if nothing of this one was taken.
     let taken = if story.twins.is_empty() { taken } else { taken.max(common(agent, story)) };
-    let owned_up = (cut_before && taken == 0)
+    let owned_up = (cut_before && none)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
-        || (taken == 0 && gapped(agent, story))
+        || (none && gapped(agent, story))
         || (story.is_swapped() && parted(agent, story))
         || (story.need == Need::Nothing && confused);
     let found = |twin: &usize| stories[*twin].relisted;
@@ -181,7 +187,9 @@ fn check_refused(agent: &Agent, story: &Story, taken: usize) {
     if taken == story.bytes.len() || (taken > 0 && taken == lines(&story.bytes)) {
         return;
     }
-    for name in &story.refused {
+    // Nor is anything missing of a piece of it, made by somebody who began to copy it, once all that
+    // is in that piece is archived: it isn't opened again.
+    for (name, _) in story.refused.iter().filter(|(_, length)| **length > taken) {
         let says = |gap: &Gap| gap.reason == GapReason::Refused && gap.name == name.as_str();
         assert!(agent.archive.nameless.iter().any(says), "{name} isn't opened, and no gap says so");
     }

@@ -24,6 +24,7 @@ impl World {
             return;
         };
         let (bytes, refusal, live) = (inode.bytes.clone(), inode.refusal, which == Which::Live);
+        let unheld = inode.opens == 0;
         let part = |hundredths: u8| bytes.len() * usize::from(hundredths) / 100;
         let destroyed = self.destroyed;
         // What the copy has besides is known only to who has seen the copy.
@@ -31,6 +32,7 @@ impl World {
         *need = (*need).min(Need::UpTo(bytes.len()));
         let index = self.inode(Some(story));
         self.inodes[index].refusal = refusal;
+        self.inodes[index].base = bytes.len();
         match copy {
             Copy::Longer(lines) => {
                 self.stories[story].mirrored = true;
@@ -45,6 +47,9 @@ impl World {
                 self.inodes[index].bytes = bytes[..length].to_vec();
                 self.inodes[index].copied = Some(length);
                 self.stories[story].shortened = true;
+                // Of a file that is over and let go of, its ends are remembered: whether what is
+                // shorter than all of them is a piece of it, nothing tells but its first line.
+                self.stories[story].stale |= unheld;
             }
             Copy::Other(hundredths) => {
                 let other = self.other(story);
