@@ -218,7 +218,6 @@ impl Hands {
     pub(crate) fn find_head(&mut self) {
         let finder = self.finder.clone();
         self.tasks.spawn(async move {
-            failpoint!("agent.head.before");
             match finder.find().await {
                 Ok(found) => Ok(told(found)),
                 // What is sealed meanwhile is in the spool, as where uploads fail for as long.
