@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use auditseal_archive::{Found, HeadFound};
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
+use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::{Final, Spool, failpoint};
@@ -215,10 +215,10 @@ impl Hands {
     }
 
     /// What the store has of the chain: asked until it answers, for nothing is sent before.
-    pub(crate) fn find_head(&mut self) {
+    pub(crate) fn find_head(&mut self, days: Option<(Date, Date)>) {
         let finder = self.finder.clone();
         self.tasks.spawn(async move {
-            match finder.find().await {
+            match finder.find_newest(days).await {
                 Ok(found) => Ok(told(found)),
                 // What is sealed meanwhile is in the spool, as where uploads fail for as long.
                 Err(error) if error.kind() == ErrorKind::Store && finder.give_up.is_some() => {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{Found, Verdict, find_chain, walk_back};
-use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
+use auditseal_archive::{Found, Verdict, find_chain, find_newest, walk_back};
+use auditseal_format::{Date, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::{History, Known};
@@ -53,6 +53,13 @@ impl Finder {
     pub(crate) async fn find(&self) -> Result<Found, Error> {
         let trusted = std::slice::from_ref(&self.key);
         patiently(self, || find_chain(Arc::clone(&self.store), &self.origin, trusted)).await
+    }
+
+    /// The same for a node that has objects of it, whose keys name these days.
+    pub(crate) async fn find_newest(&self, days: Option<(Date, Date)>) -> Result<Found, Error> {
+        let Some(days) = days else { return self.find().await };
+        let (store, trusted) = (|| Arc::clone(&self.store), std::slice::from_ref(&self.key));
+        patiently(self, || find_newest(store(), &self.origin, trusted, days)).await
     }
 }
 

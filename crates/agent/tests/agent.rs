@@ -66,16 +66,16 @@ async fn the_same_input_clock_and_key_give_the_same_objects() {
     assert!(runs[0] == runs[1], "the objects differ");
 }
 
-/// How long an archive is doesn't show when the agent starts with its state: no listing, and a few
-/// requests around its head.
+/// How long an archive is doesn't show when the agent starts with its state: it lists the days around
+/// its head, and asks for a few objects there.
 #[tokio::test]
-async fn a_start_with_its_state_lists_once() {
+async fn a_start_with_its_state_lists_some_days() {
     let node = Node::new();
     node.write(&lines(0, 40));
     node.backfill().await;
     let (key, genesis) = node.store.objects().pop_first().unwrap();
     for day in 0..10_000 {
-        let key = key.replace("date=1970-01-01", &format!("date=20{:02}-01-01", day % 100));
+        let key = key.replace("date=1970-01-01", &format!("date=20{:02}-01-01", day % 20));
         node.store.insert(&key.replace("000000000000", &format!("{day:012}")), genesis.clone());
     }
     assert!(node.store.objects().len() >= 10_000);
@@ -93,8 +93,7 @@ async fn a_start_with_its_state_lists_once() {
     assert_eq!(node.backfill().await.end, ChainEnd::Done);
     let after = calls();
     let asked: Vec<_> = after.iter().zip(before).map(|(after, before)| after - before).collect();
-    // What stands behind the chain is looked at: one of these might be the chain's newest.
-    assert_eq!((asked[0], asked[4], asked[5]), (0, 0, 1), "one listing: {asked:?}");
+    assert!(asked[0] == 0 && asked[1..5].iter().sum::<u64>() <= 8 && asked[5] <= 8, "{asked:?}");
 }
 
 /// Every put fails once in every way; nothing is lost, stored twice, or stored under another key.

@@ -1,8 +1,11 @@
 //! The head of a chain, and the way back from it: for whoever continues the chain.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_format::{EARLIER, Fault, Hash, ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
+use auditseal_format::{
+    Date, EARLIER, Fault, Hash, ObjectKey, ObjectSeal, Origin, Time, VerifierKey,
+};
 use auditseal_vault::Store;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream, Stream};
@@ -16,6 +19,10 @@ use crate::source::Source;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
+/// Days by which clocks may differ without a start missing what another process made.
+const SPARE_DAYS: i64 = 2;
+/// Days that are listed one by one: where there are more, the chain is listed as a whole.
+const MOST_DAYS: usize = 400;
 /// Seals read ahead.
 const AHEAD: usize = 8;
 
@@ -81,6 +88,54 @@ pub async fn find_chain(
 ) -> Result<Found, Error> {
     let source = Source::new(store);
     let entries = newest_first(&source, origin).await?;
+    search(source, origin, vkeys, entries).await
+}
+
+/// The same for a node that has objects of the chain itself: its oldest one's key names the first of
+/// these days, and the key of the next one, not made yet, the second. What is older is known. So a
+/// start costs a listing of some days, however old the chain is.
+///
+/// What another process made after them has a key in one of these folders, or a later one: the first
+/// of it, where it should be, is met even if it is hidden. Only if that one is gone for good, and
+/// the clock was set back by more than two days for all behind it, it isn't found.
+///
+/// # Errors
+/// As [`find_head`].
+pub async fn find_newest(
+    store: Arc<dyn Store>,
+    origin: &Origin,
+    vkeys: &[VerifierKey],
+    (first, next): (Date, Date),
+) -> Result<Found, Error> {
+    let source = Source::new(Arc::clone(&store));
+    let mut days = BTreeSet::new();
+    let mut day = first.start().saturating_add(-SPARE_DAYS * DAY);
+    let last = next.start().saturating_add(SPARE_DAYS * DAY);
+    while day <= last && days.len() <= MOST_DAYS {
+        days.insert(day.date());
+        day = day.saturating_add(DAY);
+    }
+    let folder = format!("{}/date=", ObjectKey::prefix(origin));
+    for found in source.folders(&folder).await? {
+        let day = found.strip_prefix(&folder).and_then(|day| Date::parse(day.as_bytes()));
+        days.extend(day.filter(|day| day.start() > last));
+    }
+    if days.len() > MOST_DAYS {
+        return find_chain(store, origin, vkeys).await;
+    }
+    let mut entries = Listing::of_days(&source, origin, days).await?;
+    entries.reverse();
+    let found = search(source, origin, vkeys, entries).await?;
+    // None of what this node stored is there: what there is, then, must be known in full.
+    if found.head.is_some() { Ok(found) } else { find_chain(store, origin, vkeys).await }
+}
+
+async fn search(
+    source: Source,
+    origin: &Origin,
+    vkeys: &[VerifierKey],
+    entries: Vec<Entry>,
+) -> Result<Found, Error> {
     let mut seals = seals(source, origin.clone(), entries);
     let mut search = Search {
         origin,

@@ -2,7 +2,7 @@
 //!
 //! [`Chain`] is the judge: pure, it is fed what each object of a chain turned out to be, in the
 //! order of their keys, and says what is wrong. Everything else fetches with bounded memory
-//! ([`verify`], [`cat`], [`ls`], [`inspect`], [`find_chain, find_head`], [`walk_back`]) or prints.
+//! ([`verify`], [`cat`], [`ls`], [`inspect`], [`find_head`], [`walk_back`]) or prints.
 //!
 //! Of each key all versions are listed and read by their ids: what is hidden under a delete marker,
 //! or in the shadow of a newer version, is found and given back, and named.
@@ -34,7 +34,7 @@ pub use chain::{
 pub use check::ObjectCheck;
 pub use error::Error;
 pub use finding::{Finding, Severity, Verdict};
-pub use head::{Before, Found, HeadFound, find_chain, find_head, walk_back};
+pub use head::{Before, Found, HeadFound, find_chain, find_head, find_newest, walk_back};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use report::{OriginReport, Report};

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_format::{ObjectKey, Origin};
+use auditseal_format::{Date, ObjectKey, Origin};
 use auditseal_vault::{Error, Version};
 
 use crate::chain::Place;
@@ -68,6 +68,22 @@ impl Listing {
         }
         listing.sort();
         Ok(listing)
+    }
+
+    /// Lists the objects of a chain below these days' folders.
+    pub(crate) async fn of_days(
+        source: &Source,
+        origin: &Origin,
+        days: impl IntoIterator<Item = Date>,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut listing = Self::default();
+        for day in days {
+            let folder = format!("{}/date={day}", ObjectKey::prefix(origin));
+            let one = |listing: &mut Self, version| listing.add(version, Some(origin));
+            listing.merge(source.versions(&folder, Self::default, one).await?);
+        }
+        listing.sort();
+        Ok(listing.chains.remove(origin).unwrap_or_default())
     }
 
     /// Lists what there is at the key of one object, the oldest version first.

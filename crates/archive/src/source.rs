@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use auditseal_vault::{Error, Fetched, Kind, Lock, ObjectFile, Store, Version};
 use bytes::Bytes;
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Waits before a further attempt, milliseconds: a verification of a million objects meets a
@@ -101,6 +101,11 @@ impl Source {
             Ok(all)
         })
         .await
+    }
+
+    /// The folders whose paths begin so.
+    pub(crate) async fn folders(&self, start: &str) -> Result<Vec<String>, Error> {
+        patiently(|| self.store.folders(start).try_collect()).await
     }
 }
 

@@ -5,8 +5,8 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{Error, HeadFound, Verdict, find_head, walk_back};
-use auditseal_format::{Alternate, ObjectKey, ObjectSeal};
+use auditseal_archive::{Error, HeadFound, Verdict, find_head, find_newest, walk_back};
+use auditseal_format::{Alternate, Date, ObjectKey, ObjectSeal};
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vault::{Kind, Operation};
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
@@ -59,6 +59,44 @@ async fn one_head_among_ten_thousand_takes_a_listing_and_ten_requests() {
     let others = [Operation::Get, Operation::Tail, Operation::Stream, Operation::List];
     let asked: u64 = others.into_iter().map(|operation| store.calls(operation)).sum();
     assert!(asked <= 10, "{asked} requests");
+}
+
+/// What a node asks for that has objects of the chain: at whichever it stopped, it finds what was
+/// sealed behind it, and lists some days of them at most.
+#[tokio::test]
+async fn a_node_that_knows_its_chain_lists_some_days_of_it() {
+    let mut chain = six();
+    while chain.batches().count() < 2_000 {
+        chain.wait(600).heartbeat();
+    }
+    let vkeys = [chain.current_signer().identity()];
+    let (first, last) = (&chain.get(2).seal, &chain.head().seal);
+    let days = (last.sealed.micros() - first.sealed.micros()) / 86_400_000_000;
+    assert!(days > 8, "the chain is {days} days long");
+    for at in [2, 500, 1_200, 1_990, 1_999] {
+        let days =
+            (ObjectKey::parse(&chain.key(at)).unwrap().date, chain.get(at).seal.sealed.date());
+        let store = memory(&chain.archive());
+        let found = find_newest(Arc::new(store.clone()), chain.origin(), &vkeys, days);
+        let head = found.await.unwrap().head.unwrap();
+        assert_eq!(head.object.hash, chain.head().hash, "from {at} on");
+        assert!(store.calls(Operation::Versions) <= 18);
+        assert!(store.calls(Operation::Tail) + store.calls(Operation::Get) <= 10);
+    }
+    // Away for longer than days are listed one by one.
+    let store = memory(&chain.archive());
+    let days = (Date::parse(b"2020-01-01").unwrap(), last.sealed.date());
+    let found = find_newest(Arc::new(store.clone()), chain.origin(), &vkeys, days).await;
+    assert_eq!(found.unwrap().head.unwrap().object.hash, chain.head().hash);
+    assert_eq!(store.calls(Operation::Versions), 1);
+    // The node's own newest is gone from the store: what there is must be known in full.
+    let mut archive = chain.archive();
+    for at in 1_000..2_000 {
+        archive.remove(&chain.key(at)).unwrap();
+    }
+    let days = (ObjectKey::parse(&chain.key(1_999)).unwrap().date, last.sealed.date());
+    let found = find_newest(Arc::new(memory(&archive)), chain.origin(), &vkeys, days).await;
+    assert_eq!(found.unwrap().head.unwrap().object.seal.seq, 999);
 }
 
 #[tokio::test]

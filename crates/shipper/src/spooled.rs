@@ -43,6 +43,8 @@ pub struct Spooled {
     pub(crate) pinned: BTreeSet<Pinned>,
     /// The newest event time that the notes tell.
     pub(crate) last_event: Option<Time>,
+    /// The day that the key of the object after them names.
+    next: Option<Date>,
 }
 
 impl Spooled {
@@ -59,6 +61,7 @@ impl Spooled {
             signer: signer.unwrap_or_else(|| Arc::new(seal.key.clone())),
         });
         self.bytes += size;
+        self.next = Some(seal.sealed.date());
         let oldest = self.objects.front().map_or(0, |oldest| oldest.seq);
         let here = seal.stored.iter().filter(|pin| pin.seq >= oldest);
         self.pinned.extend(here.map(|pin| (pin.seq, pin.version.clone())));
@@ -77,6 +80,13 @@ impl Spooled {
             // Ours begin behind it, and something else was met there.
             None => Some(false),
         }
+    }
+
+    /// The days that the oldest one's key names, and that of the object after them; `None` for none,
+    /// and at a chain's beginning, where another key's chain may stand beside it.
+    pub(crate) fn days(&self) -> Option<(Date, Date)> {
+        let oldest = self.objects.front().filter(|oldest| oldest.seq > 1)?;
+        Some((oldest.date, self.next?))
     }
 
     /// How many objects there are.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use auditseal_format::seal::{Boot, Counters, Gap, Uuid, Word};
 use auditseal_format::{
-    Anchor, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch, Time,
-    VerifierKey,
+    Anchor, Date, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch,
+    Time, VerifierKey,
 };
 
 use crate::backoff::Backoff;
@@ -300,8 +300,9 @@ pub enum Action<C> {
     Discard(ObjectKey),
     /// For logs and metrics.
     Report(Report),
-    /// Find the newest note of this chain in the store.
-    FindHead,
+    /// Find the newest note of this chain in the store. Where there are days, objects of it are here:
+    /// the oldest one's key names the first, and the key of the one to come the second.
+    FindHead(Option<(Date, Date)>),
     /// Start again: the store holds notes of this chain where ours should stand, and nothing of ours
     /// was sent since the start. See [`crate::course`].
     Restart,

@@ -145,7 +145,7 @@ impl Uploads {
         let read = match self.state {
             State::Held { until } if until <= now => {
                 self.state = State::Asking;
-                return out.push(Action::FindHead);
+                return out.push(Action::FindHead(self.queue.days()));
             }
             State::Idle => std::mem::take(&mut self.probe),
             State::Waiting { until, read } if until <= now => read,

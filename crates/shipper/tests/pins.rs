@@ -172,7 +172,7 @@ fn pins_take_only_the_room_that_a_seal_has() {
                     let pin = if length == 1025 { odd } else { pin };
                     inputs.insert(0, Input::Stored(Some(pin)));
                 }
-                auditseal_shipper::Action::FindHead => {
+                auditseal_shipper::Action::FindHead(_) => {
                     inputs.insert(0, Input::HeadFound(None, None))
                 }
                 _ => {}

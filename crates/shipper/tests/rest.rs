@@ -160,7 +160,7 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
                     inputs.push_back(Input::Looked { takes: vec![], losses: vec![], rest });
                 }
                 Action::Commit(..) => inputs.push_back(Input::Committed),
-                Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
+                Action::FindHead(_) => inputs.push_back(Input::HeadFound(None, None)),
                 Action::Put(_) => inputs.push_back(Input::Stored(None)),
                 Action::End(End::Done | End::Stopped) => done = true,
                 _ => {}
@@ -194,7 +194,7 @@ fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
                     assert_ne!(sealed.seal.kind, Kind::Final);
                     inputs.push_back(Input::Committed);
                 }
-                Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
+                Action::FindHead(_) => inputs.push_back(Input::HeadFound(None, None)),
                 Action::Put(_) => inputs.push_back(Input::Stored(None)),
                 Action::End(End::Done) => ended.push("done"),
                 Action::End(End::Stopped) => ended.push("stopped"),

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time};
+use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
 use auditseal_shipper::{
     Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
 };
@@ -36,7 +36,7 @@ pub(super) enum Pending {
     Commit(ObjectKey, Arc<SealedBatch>),
     Put(ObjectKey),
     ReadBack(ObjectKey),
-    FindHead,
+    FindHead(Option<(Date, Date)>),
 }
 
 impl std::fmt::Debug for Pending {
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Pending {
             Self::Commit(key, _) => write!(f, "commit {key}"),
             Self::Put(key) => write!(f, "put {key}"),
             Self::ReadBack(key) => write!(f, "read back {key}"),
-            Self::FindHead => write!(f, "find head"),
+            Self::FindHead(_) => write!(f, "find head"),
         }
     }
 }
@@ -221,7 +221,7 @@ impl Sim {
                     spool.discard(&key).unwrap();
                 }
                 Action::Report(report) => self.report(node, report),
-                Action::FindHead => node.pending.push(Pending::FindHead),
+                Action::FindHead(days) => node.pending.push(Pending::FindHead(days)),
                 Action::Restart => return Some(Ended::Restart),
                 Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
                 Action::End(end) => panic!("neither a fork nor an end here: {end:?}"),
@@ -267,7 +267,9 @@ impl Sim {
                     Input::Committed
                 }
             },
-            Pending::FindHead => told(self.runtime.block_on(self.finder().find()).unwrap()),
+            Pending::FindHead(days) => {
+                told(self.runtime.block_on(self.finder().find_newest(days)).unwrap())
+            }
             Pending::Put(key) => self.put(node, &key, fate),
             Pending::ReadBack(key) => self.read_back(node, &key, fate),
         };

@@ -285,7 +285,7 @@ impl Many {
                     }
                     Action::Report(Report::Lost(loss)) => self.lost.push(loss),
                     Action::Report(_) | Action::Discard(_) => {}
-                    Action::FindHead => inputs.push_back(Input::HeadFound(None, None)),
+                    Action::FindHead(_) => inputs.push_back(Input::HeadFound(None, None)),
                     Action::End(End::Done | End::Stopped) => done = true,
                     other => panic!("{other:?}"),
                 }

@@ -347,7 +347,7 @@ impl World {
                 }
             }
             Action::Report(report) => self.reports.push(report),
-            Action::FindHead => inputs.push_back(Input::HeadFound(self.head(), None)),
+            Action::FindHead(_) => inputs.push_back(Input::HeadFound(self.head(), None)),
             Action::Restart => return Some(Ended::Restart),
             Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
             Action::End(End::GaveUp(_)) => return Some(Ended::GaveUp),
