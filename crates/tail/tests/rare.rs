@@ -145,3 +145,11 @@ fn a_strangers_backup_is_not_what_the_live_file_became() {
         &[(0, Restart), (2, Restart), (2, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (30, Restart), (3, Foreign(0)), (0, Rotate), (0, DeleteOldest), (0, Gzip)], &[Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0)], true,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_copy_grows_and_is_cut_before_anybody_sees_that() {
+    replay(
+        &[(0, Append(1, 0)), (3, Strangers), (2, Append(1, 0)), (22, Replace(Live, Shorter(50))), (4, There(0, places::There::Rotate)), (15, Append(1, 0)), (3, Truncate)], &[Look(0), Look(5000), Look(0), Look(0), Look(0)], true,
+    );
+}
