@@ -88,3 +88,15 @@ fn a_file_that_was_renamed_over_is_not_taken_for_a_backup_that_comes_and_goes() 
     agent.settle();
     assert_eq!(agent.gaps(), [(Some(0), None, GapReason::DeletedBeforeRead)]);
 }
+
+/// A stranger's file gets a backup's name and is deleted, and the log is rotated and compressed, all
+/// before the next look. The first name that is reported isn't the log's: its compressed copy says
+/// which one is, and the other file is owned up to.
+#[test]
+fn a_backup_that_came_and_went_is_not_what_the_log_was_renamed_to() {
+    let mut agent = begun();
+    agent.ops([Foreign(0), Rotate, DeleteOldest, Gzip, Append(1, 0)]);
+    agent.settle();
+    assert_eq!(agent.texts().len(), 2);
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::DeletedBeforeRead)]);
+}

@@ -121,3 +121,35 @@ fn a_copy_is_cut_while_it_is_compared() {
         &[(4, Finish), (0, Finish), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Create), (1, Restart), (15, Replace(Live, Longer(0))), (15, Restart), (0, Copy)], &[Sleep(6), Look(0), Commit, Look(1), Look(0)], true,
     );
 }
+
+#[test]
+#[rustfmt::skip]
+fn a_file_renamed_amid_a_listing_is_refused_once() {
+    replay(
+        &[(4, Append(1, 0)), (0, Truncate), (8, Finish), (1, Append(1, 0)), (13, Append(1, 0)), (0, Rename), (0, GzipCreate), (0, Finish), (0, Append(1, 0)), (0, DeleteOldest), (0, Estrange(Oldest)), (0, Append(1, 0)), (25, Create), (3, SecondAppend(0)), (13, Restart), (3, Restart), (5, Append(1, 0)), (2, Replace(Live, Longer(0))), (10, Restart), (0, Append(1, 0)), (0, Restart), (0, Create), (0, Restart), (0, Append(1, 0)), (0, Estrange(Live)), (0, Append(1, 0)), (1, Estrange(Live)), (2, Rename)], &[Commit, Look(66), Look(44), Look(0), Look(0), Look(0), Look(0), Sleep(8), Commit], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_copy_of_a_piece_of_a_line_is_cut_when_the_line_is_whole() {
+    replay(
+        &[(1, Append(1, 0)), (2, Restart), (7, Estrange(Live)), (7, Append(1, 0)), (1, Copy), (4, ClockBack(1)), (0, There(0, places::There::Rotate)), (0, Append(1, 0)), (0, Append(1, 0)), (21, ClockBack(1)), (3, Rename), (36, Partial(0)), (0, Copy), (2, Rename), (4, Rename), (11, Append(1, 0)), (3, Append(1, 0)), (49, Rename), (1, Partial(0)), (0, Replace(Newest, Longer(0))), (0, Strangers), (7, Partial(0)), (27, Replace(Live, Longer(0))), (2, Append(1, 0)), (0, Restart), (0, Append(1, 0)), (4, DeleteOldest), (43, Append(1, 0)), (3, Truncate)], &[Look(0), Look(5000), Look(1)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_strangers_backup_is_not_what_the_live_file_became() {
+    replay(
+        &[(0, Restart), (2, Restart), (2, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (30, Restart), (3, Foreign(0)), (0, Rotate), (0, DeleteOldest), (0, Gzip)], &[Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_copy_grows_and_is_cut_before_anybody_sees_that() {
+    replay(
+        &[(0, Append(1, 0)), (3, Strangers), (2, Append(1, 0)), (22, Replace(Live, Shorter(50))), (4, There(0, places::There::Rotate)), (15, Append(1, 0)), (3, Truncate)], &[Look(0), Look(5000), Look(0), Look(0), Look(0)], true,
+    );
+}

@@ -92,6 +92,9 @@ pub(crate) struct Carrier<F> {
     pub(super) unseen: bool,
     /// It was reported that it was deleted under its live name.
     pub(super) removed: bool,
+    /// Its name was the first to be reported when it had lost the live one: another file may have
+    /// got that.
+    pub(super) guessed: bool,
     /// As last seen; stored bytes.
     size: u64,
     links: u64,
@@ -133,6 +136,7 @@ impl<F: DiskFile> Carrier<F> {
             standing,
             unseen: false,
             removed: false,
+            guessed: false,
             size,
             links: 1,
             since: now,
@@ -196,6 +200,12 @@ impl<F: DiskFile> Carrier<F> {
     /// Whether its name was reported, and no listing ever showed anything in it.
     pub(crate) fn unseen(&self) -> bool {
         self.unseen
+    }
+
+    /// Whether its name was the first to be reported when it had lost the live one, and no more is
+    /// known of it.
+    pub(crate) fn guessed(&self) -> bool {
+        self.guessed
     }
 
     /// Stored bytes, as last seen.

@@ -128,6 +128,7 @@ impl<F: DiskFile> Carriers<F> {
         carrier.listed = listings;
         carrier.misses = 0;
         carrier.gone = false;
+        carrier.guessed = false;
         carrier.show(entry.size);
         let renamed = carrier.name != entry.name;
         if renamed {

@@ -470,7 +470,15 @@ impl<F: DiskFile> Carriers<F> {
         if let Some(carrier) = self.open.get_mut(&id) {
             name.clone_into(&mut carrier.name);
             carrier.standing = Standing::Rotated;
+            carrier.guessed = false;
             carrier.stir(now);
+        }
+    }
+
+    /// That name was the first to be reported since then.
+    pub(crate) fn set_guessed(&mut self, id: u64) {
+        if let Some(carrier) = self.open.get_mut(&id) {
+            carrier.guessed = true;
         }
     }
 

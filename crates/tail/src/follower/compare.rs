@@ -88,8 +88,8 @@ impl<D: Disk> Follower<D> {
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
         } else if !known
-            && (role.packed() || !self.name_vanished_live(&role, &name))
             && !self.directory.refuses(&name)
+            && (role.packed() || !self.name_vanished_live(&role, &name))
         {
             let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
             self.carriers.report((folder, role), name, newer, self.now);
@@ -120,20 +120,28 @@ impl<D: Disk> Follower<D> {
         }
         self.carriers.set_unseen(id);
         self.rename_vanished(id, role, name);
+        self.carriers.set_guessed(id);
         true
     }
 
-    /// A compressed copy of a vanished live file tells what that was renamed to.
+    /// A compressed copy of a vanished live file tells what that was renamed to. If another name had
+    /// been reported first, that was another file's, which came and went.
     pub(super) fn name_by_copy(&mut self, id: u64, file: FileId) {
         let Some(copy) = self.carriers.get(id).filter(|copy| copy.is_copy(file)) else { return };
         let Some(source) = self.accounts.get(&file).and_then(|account| account.carrier()) else {
             return;
         };
         let Some(carrier) = self.carriers.get(source) else { return };
-        let vanished = !self.carriers.is_listed(carrier) && *carrier.age() == Age::Live;
-        if vanished && copy.age().is_unique() {
+        let (guessed, folder) = (carrier.guessed(), carrier.folder());
+        let unnamed = *carrier.age() == Age::Live || (guessed && carrier.age() != copy.age());
+        if !self.carriers.is_listed(carrier) && unnamed && copy.age().is_unique() {
             let (role, name) = (copy.role().clone(), copy.name().to_owned());
+            let other = (carrier.role().clone(), carrier.name().to_owned());
             self.rename_vanished(source, &role, &name);
+            if guessed && !self.carriers.of_age(folder, &other.0.age).any(|c| c.listed) {
+                let mut newer = Newer::of(&self.carriers);
+                self.carriers.report((folder, other.0), other.1, &mut newer, self.now);
+            }
         }
     }
 

@@ -114,9 +114,10 @@ impl<D: Disk> Follower<D> {
         match proves(file, Some(mark)) {
             Ok(true) if !shrunk => {}
             Ok(_) => {
-                // Bytes proved to be a copy of what is taken elsewhere are no loss.
-                let copied = self.carriers.get(id).and_then(Carrier::proved);
-                if copied == Some(before) {
+                // Bytes proved to be a copy of what is taken elsewhere are no loss. But in a live
+                // file, more may have been written before it was cut, as in any other.
+                let still = self.carriers.get(id).filter(|carrier| !carrier.is_live());
+                if still.and_then(Carrier::proved) == Some(before) {
                     self.restart(id);
                 } else {
                     self.forget(id, look);

@@ -60,9 +60,9 @@ pub struct Story {
     pub relisted: bool,
     /// At the last restart, a cursor stood in it.
     pub cursor: bool,
-    /// Names under which a listing showed that it isn't opened, since the follower last started, and
-    /// how much of it the file held then.
-    pub refused: BTreeMap<String, usize>,
+    /// The files with it (by index) that a listing showed and that weren't opened, since the follower
+    /// last started: by which names, and how much of it they held then.
+    pub refused: BTreeMap<usize, (BTreeSet<String>, usize)>,
     /// The files that begin as it does and go on otherwise.
     pub twins: BTreeSet<usize>,
     /// A shorter copy took its place.
@@ -358,7 +358,8 @@ impl World {
         story.names.insert(name.to_owned());
         if refused {
             (story.seen, story.stranded) = (true, false);
-            let length = story.refused.entry(name.to_owned()).or_default();
+            let (names, length) = story.refused.entry(index).or_default();
+            names.insert(name.to_owned());
             *length = copied.unwrap_or(size).max(*length);
             self.refused.insert(name.to_owned());
             return;

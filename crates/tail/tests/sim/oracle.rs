@@ -134,12 +134,14 @@ fn check_story(
     let need = story.unread.map_or(need, |known| need.min(known));
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
     let none = taken == 0;
+    // A piece of a first line is archived under the piece's own identity.
+    let nameless = best.is_none_or(|(_, archived)| !archived.bytes.contains(&b'\n'));
     // What it has in common with another file may stand under that one's identity. That tells
-    // nothing of the rest: a gap does, if nothing of this one was taken.
+    // nothing of the rest: a gap does, if nothing was taken under this one's.
     let taken = if story.twins.is_empty() { taken } else { taken.max(common(agent, story)) };
     let owned_up = (cut_before && none)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
-        || (none && gapped(agent, story))
+        || (nameless && gapped(agent, story))
         || (story.is_swapped() && parted(agent, story))
         || (story.need == Need::Nothing && confused);
     let found = |twin: &usize| stories[*twin].relisted;
@@ -180,8 +182,8 @@ fn common(agent: &Agent, story: &Story) -> usize {
     agent.archive.files.values().map(alike).max().unwrap_or(0)
 }
 
-/// What a listing showed and wasn't opened is said not to be archived, by each of its names; or it
-/// was opened after all, and all of it is.
+/// What a listing showed and wasn't opened is said not to be archived; or it was opened after all,
+/// and all of it is. One name will do: renamed amid a listing, it is seen under both.
 fn check_refused(agent: &Agent, story: &Story, taken: usize) {
     // Refused while it was open already, it is read on, and its unfinished line is waited for.
     if taken == story.bytes.len() || (taken > 0 && taken == lines(&story.bytes)) {
@@ -189,9 +191,11 @@ fn check_refused(agent: &Agent, story: &Story, taken: usize) {
     }
     // Nor is anything missing of a piece of it, made by somebody who began to copy it, once all that
     // is in that piece is archived: it isn't opened again.
-    for (name, _) in story.refused.iter().filter(|(_, length)| **length > taken) {
-        let says = |gap: &Gap| gap.reason == GapReason::Refused && gap.name == name.as_str();
-        assert!(agent.archive.nameless.iter().any(says), "{name} isn't opened, and no gap says so");
+    for (names, _) in story.refused.values().filter(|(_, length)| *length > taken) {
+        let named = |gap: &Gap| gap.name.to_str().is_some_and(|name| names.contains(name));
+        let says = |gap: &Gap| gap.reason == GapReason::Refused && named(gap);
+        let said = agent.archive.nameless.iter().any(says);
+        assert!(said, "{names:?} isn't opened, and no gap says so");
     }
 }
 
