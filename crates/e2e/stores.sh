@@ -55,7 +55,7 @@ pins_match() {
   stop "$WORK" pinning
   "$AUDITSEAL" ls --format json "${store[@]}" | jq -r .key >"$WORK/pins.keys" || return 1
   while read -r key; do
-    "$AUDITSEAL" inspect --format json "${store[@]}" "$key" | jq -r .note | sed -n 's/^stored [^ ]* \([0-9]*\) [0-9a-f]* \(.*\)$/\1 \2/p'
+    "$AUDITSEAL" inspect --format json "${store[@]}" "$key" | jq -r .note | sed -n 's/^stored [^ ]* \([0-9]*\) - [0-9a-f]* \(.*\)$/\1 \2/p'
   done <"$WORK/pins.keys" | sort -u >"$WORK/pins"
   # seq and version of each listed object; a note escapes what isn't plain in an id
   "${lister[@]}" | sed -n "s|^$prefix/.*/0*\([0-9][0-9]*\)\.jsonl\.zst \(.*\)$|\1 \2|p" | sort -u >"$WORK/pins.listed"

@@ -61,12 +61,7 @@ const MATRIX: [(Scene, &[(&str, u32)]); 6] = [
     ),
     (
         Scene::Squatted,
-        &[
-            ("agent.commit", 2),
-            ("agent.put", 2),
-            ("agent.read_back", 2),
-            ("spool.remove", 1),
-        ],
+        &[("agent.commit", 2), ("agent.put", 2), ("agent.read_back", 2), ("spool.remove", 1)],
     ),
 ];
 
