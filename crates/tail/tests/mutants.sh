@@ -116,7 +116,9 @@ mutate "blind since the last listing only" follower/watch.rs \
 mutate "names are given by guess" follower/compare.rs \
     'self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since)' 'false'
 mutate "a copy doesn't name a vanished file" follower/compare.rs \
-    'vanished && copy.age().is_unique()' 'false'
+    '!self.carriers.is_listed(carrier) && unnamed && copy.age().is_unique()' 'false'
+mutate "a guessed name is believed" follower/compare.rs \
+    '(guessed && carrier.age() != copy.age())' 'false'
 mutate "a compressed file is nothing that was there" follower/compare.rs \
     'self.was_plain(c, seen)' 'false'
 
@@ -186,7 +188,7 @@ mutate "a restless writer is read for ever" queue.rs \
 
 # --- copies that are renamed over the log
 mutate "a longer copy is asked at its end only" follower/assign.rs \
-    '@@account.marks()@@.iter().copied().chain(sealed).chain(end)' '(&[][..])'
+    'self.accounts.get(&file).map_or(&[][..], |account| account.marks())' '(&[][..])'
 mutate "a shorter copy isn't waited for" follower/assign.rs \
     'live && size < taken && self.catches_up(carrier, &head, &file)?' 'false'
 mutate "a shorter copy is let go of" follower/assign.rs \
