@@ -191,3 +191,15 @@ fn googles_credentials_that_are_not_read_say_what_to_do() {
         assert!(done.err.contains("GOOGLE_SERVICE_ACCOUNT"), "{}", done.err);
     }
 }
+
+/// What an error of a client quotes of a variable is what it was given: without the line break.
+#[test]
+fn a_secret_with_a_line_break_behind_it_is_not_quoted_either() {
+    for value in ["sesame-open", "sesame-open\n"] {
+        let mut command = program();
+        command.args(["ls", "--store", "gs://bucket/x"]);
+        let done = finish(command.env("GOOGLE_SERVICE_ACCOUNT", value));
+        assert_eq!(done.code, 2, "{}", done.err);
+        assert!(done.err.contains("from ***") && !done.err.contains("sesame"), "{}", done.err);
+    }
+}

@@ -416,7 +416,8 @@ fn without_secrets(mut text: String) -> String {
             && words.iter().any(|word| name.contains(word))
     };
     for (name, value) in std::env::vars_os() {
-        if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+        // As it was taken, for that is what is quoted.
+        if let (Some(name), Some(value)) = (name.to_str(), value.to_str().map(str::trim))
             && secret(name)
             && value.len() >= 4
         {

@@ -263,8 +263,8 @@ const METADATA: [&str; 6] = [
 impl Purpose {
     fn of(request: &HttpRequest, metadata: &[String]) -> Self {
         let uri = request.uri();
-        let told = |url: String| metadata.iter().any(|begin| url.starts_with(begin));
-        if uri.host().is_some_and(|host| METADATA.contains(&host)) || told(uri.to_string()) {
+        let told = metadata.iter().any(|begin| uri.to_string().starts_with(begin));
+        if told || uri.host().is_some_and(|host| METADATA.contains(&host)) {
             return Self::Credentials;
         }
         let small = request.extensions().get::<Small>().is_some();
