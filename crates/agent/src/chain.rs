@@ -22,13 +22,15 @@ use crate::apiserver::{Counts, count};
 use crate::clock::{Clock, machine_id};
 use crate::facts::nanos;
 use crate::finals::Backups;
+use crate::fork;
 use crate::guard::Guard;
 use crate::hands::{Hands, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline;
 use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
-use crate::source::{Source, watch as watch_path};
+use crate::repack::Making;
+use crate::source::{Source, locked, watch as watch_path};
 use crate::start::{Asking, Finder, beside_another, past, read_seal};
 use crate::state::{Patience, open_state};
 use crate::{Error, ErrorKind, Progress, Settings};
@@ -210,6 +212,9 @@ impl Chain {
             self.progress.enter(State::Starting);
             let signer = read_signer(&self.settings.key)?;
             let asking = self.asking(config, signer.key().clone());
+            if let Some(end) = fork::read(&locked(&self.spool))? {
+                return Ok(end);
+            }
             let mut stopping = stop.clone();
             let past = tokio::select! {
                 biased;
@@ -250,12 +255,19 @@ impl Chain {
                         return Ok(End::Stopped);
                     }
                     restarts += 1;
-                    if let Some(end) = adopt(&self.spool, &asking).await? {
+                    let making = self.making(config.clone())?;
+                    if let Some(end) = adopt(&self.spool, &asking, making).await? {
                         return Ok(end);
                     }
                 }
             }
         }
+    }
+
+    fn making(&self, config: Config) -> Result<Making, Error> {
+        let signer = Box::new(read_signer(&self.settings.key)?);
+        let clock = Arc::clone(&self.clock);
+        Ok(Making { config, compression: self.settings.compression, signer, clock })
     }
 
     fn asking(&self, config: &Config, key: VerifierKey) -> Asking {

@@ -164,13 +164,15 @@ impl Hands {
     }
 
     pub(crate) fn put(&mut self, key: ObjectKey) {
-        let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        let (store, spool, sent) = (Arc::clone(&self.store), Arc::clone(&self.spool), key.clone());
+        let object = spawn_blocking(move || Ok(locked(&spool).read_to_send(&sent)?));
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
         let progress = Arc::clone(&self.progress);
         self.tasks.spawn(async move {
-            let object = object.await?;
+            let object = Bytes::from(joined(object).await?);
             guard.pass().await?;
             failpoint!("agent.put.before");
+            failpoint!(sent key.seq, &object);
             let sent = clock().wall;
             let answer = store.put_new(&key.to_string(), object.clone()).await;
             failpoint!("agent.put.after");
@@ -401,7 +403,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+pub(crate) async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     task.await.unwrap_or_else(|e| Err(crashed(&e)))
 }
 

@@ -10,8 +10,8 @@ use auditseal_tail::{DiskFile, GapReason, ReadError};
 /// What reads a take's bytes.
 type Content<F> = std::sync::Arc<auditseal_tail::Content<F>>;
 
-/// Bytes from which on a take that is nothing but a hole isn't read.
-const LARGE: u64 = 1 << 20;
+/// Bytes from which on a hole isn't read, where a take is nothing else or its content knows of it.
+pub(crate) const LARGE: u64 = 1 << 20;
 /// Bytes read at a time.
 const READ: usize = 256 << 10;
 /// Bytes before an offset that its anchor covers.
@@ -55,7 +55,7 @@ pub(crate) fn pack<F: DiskFile>(
 ) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     // Their holes stand in the same seal: the room for small ones shrinks by as many.
-    let holes = job.max_holes.saturating_sub(job.takes.iter().filter(|take| is_hole(take)).count());
+    let holes = job.max_holes.saturating_sub(job.takes.iter().map(large_holes).sum());
     loop {
         let tools = TOOLS.take().unwrap_or_default();
         let mut packer = Packer::reusing(tools, compression, holes)?;
@@ -102,6 +102,20 @@ fn is_hole<F: DiskFile>(take: &Take<Content<F>>) -> bool {
     take.end - take.start >= LARGE && data().is_ok_and(|data| data >= take.end)
 }
 
+/// How many holes of a take aren't read.
+fn large_holes<F: DiskFile>(take: &Take<Content<F>>) -> usize {
+    let known = take.parts.iter().flat_map(|part| part.content.holes());
+    let known = known.filter(|(_, length)| *length >= LARGE).count();
+    known + usize::from(is_hole(take))
+}
+
+/// How many bytes from `at` on are in a large hole that the content knows of.
+fn in_known_hole<F: DiskFile>(part: &Part<Content<F>>, at: u64) -> u64 {
+    let large = part.content.holes().iter().filter(|(_, length)| *length >= LARGE);
+    let mut here = large.filter_map(|(from, length)| length.checked_sub(at.checked_sub(*from)?));
+    here.next_back().unwrap_or(0).min(part.end.saturating_sub(at))
+}
+
 /// Reads a take up to `limit` into the packer, part by part.
 fn read_take<F: DiskFile>(
     packer: &mut Packer,
@@ -120,6 +134,13 @@ fn read_take<F: DiskFile>(
             at = take.end;
         }
         while at < part.end.min(limit) {
+            let hole = in_known_hole(part, at);
+            if hole > 0 {
+                packer.hole(hole);
+                keep_last(&mut tail, &[0; ANCHOR]);
+                at += hole;
+                continue;
+            }
             let wanted = usize::try_from(part.end.min(limit) - at).unwrap_or(READ).min(READ);
             match read(&part.content, at, &mut buffer[..wanted]) {
                 Ok(n) => {

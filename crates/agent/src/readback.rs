@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_format::{MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
+use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
 use auditseal_vault::{Error, Kind, ObjectInfo, Store, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -108,6 +108,35 @@ async fn among(
         let found = store.get(&key.to_string(), Some(id), size).await?;
         if found.bytes == *ours {
             return Ok(Some(found.info));
+        }
+    }
+    Ok(None)
+}
+
+/// The whole object at a key whose note has this hash, of at most so many bytes, whatever covers it.
+pub(crate) async fn find_note(
+    store: &Arc<dyn Store>,
+    key: &ObjectKey,
+    hash: &Hash,
+    most: u64,
+) -> Result<Option<Bytes>, Error> {
+    // Whose it is first: what nobody of ours signed isn't decoded.
+    let ours = |bytes: &Bytes| ObjectSeal::read(bytes).is_ok_and(|note| note.hash == *hash);
+    let whole = |bytes: &Bytes| ours(bytes) && ObjectSeal::open(bytes).is_ok();
+    let name = key.to_string();
+    match store.get(&name, None, most).await {
+        Ok(found) if whole(&found.bytes) => return Ok(Some(found.bytes)),
+        Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
+            return Err(error);
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let beneath = versions(store, key).await?;
+    for version in beneath.iter().filter(|version| !version.marker && version.size <= most) {
+        let Some(id) = &version.id else { continue };
+        let found = store.get(&name, Some(id), most).await?;
+        if whole(&found.bytes) {
+            return Ok(Some(found.bytes));
         }
     }
     Ok(None)

@@ -78,24 +78,6 @@ fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
     })
 }
 
-/// Makes an object the head of this node's chain; the one before it leaves the spool.
-pub(crate) fn take_over(
-    spool: &mut Spool,
-    key: &ObjectKey,
-    object: &[u8],
-) -> Result<ObjectSeal, Error> {
-    let found = ObjectSeal::open(object)
-        .map_err(|e| Error::new(ErrorKind::Other, &format!("take over {key}"), e))?;
-    let before: Vec<_> = spool.entries().map(|entry| entry.key.clone()).collect();
-    spool.commit(key, object)?;
-    for old in before {
-        let seal = read_seal(spool, &old)?;
-        spool.remember(&Final::of(&seal).collect::<Vec<_>>())?;
-        spool.discard(&old)?;
-    }
-    Ok(found)
-}
-
 /// Finds out where the chain goes on.
 ///
 /// `adopted`: it goes on behind objects that another process sent.
@@ -108,11 +90,7 @@ pub(crate) async fn past(
     let (Some(newest), Some(oldest)) = (newest, oldest) else {
         return from_store(spool, asking).await;
     };
-    // A seal by any other key would make the chain wrong for ever: it can't be taken back.
-    if newest.next != asking.finder.key {
-        let why = format!("its newest seal leaves the next one to another key: {}", newest.next);
-        return Err(wrong_key(asking, why));
-    }
+    leaves_to_us(asking, &newest)?;
     let head = Head { hash: newest.hash(), seal: newest };
     let mut finals = match finals {
         Some(finals) => finals,
@@ -125,9 +103,26 @@ pub(crate) async fn past(
     };
     finals.extend(said);
     let history = history(&head.seal, asking.backups.needed(finals));
-    let hold =
-        if adopted { held(asking, "another process with this chain's key was met") } else { 0 };
+    // After a crash too: what was sent before the state was lost may arrive behind what is sealed here.
+    let hold = match (adopted, locked(spool).is_held()) {
+        (true, _) => held(asking, "another process with this chain's key was met"),
+        (false, true) => held(
+            asking,
+            "nothing was uploaded yet since another process's objects were met, or the state was lost",
+        ),
+        (false, false) => 0,
+    };
     Ok(Past { start: Start { head: Some(head), spooled, reanchor: None, hold }, history })
+}
+
+/// Whether the seal behind this one is to be made with our key. One by any other would make the chain
+/// wrong for ever: it can't be taken back.
+pub(crate) fn leaves_to_us(asking: &Asking, newest: &Seal) -> Result<(), Error> {
+    if newest.next == asking.finder.key {
+        return Ok(());
+    }
+    let why = format!("its newest seal leaves the next one to another key: {}", newest.next);
+    Err(wrong_key(asking, why))
 }
 
 /// What the spool holds.
@@ -188,6 +183,9 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking) -> Result<Past, Error
     let finals = recall(spool, asking, &head, newest).await?;
     let history = history(&head.seal, finals);
     let (reanchor, hold) = (Some(reason), held(asking, "the state was lost"));
+    if hold > 0 {
+        locked(spool).hold()?;
+    }
     let (head, spooled) = (Head { hash: head.hash, seal: head.seal }, Spooled::default());
     Ok(Past { start: Start { head: Some(head), spooled, reanchor, hold }, history })
 }

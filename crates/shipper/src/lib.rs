@@ -5,6 +5,7 @@
 //! writing"): an object is committed to the spool before its upload begins, uploads go one at a
 //! time and in order, every doubt is read back, and nothing is discarded before it is stored.
 
+mod adoption;
 mod backoff;
 mod batch;
 mod course;
@@ -18,6 +19,7 @@ mod spooled;
 mod types;
 mod upload;
 
+pub use adoption::{Adoption, Conflict, Left, Overlap};
 pub use backoff::Backoff;
 pub use course::{Course, course};
 pub use limits::Limits;

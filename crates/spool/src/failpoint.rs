@@ -3,7 +3,8 @@
 //! `AUDITSEAL_FAILPOINT=spool.rename.after=2` kills it where that point is reached for the second
 //! time; `AUDITSEAL_FAILPOINT=spool.rename.before=2:error` lets that rename fail instead, once,
 //! as on a full disk; `=2:hang` lets the thread that gets there wait for ever, as on a dead disk. A
-//! comma stands between several. Only with the cargo feature `failpoints`: without it, a point is no code.
+//! comma stands between several. `AUDITSEAL_SENT=DIR` keeps every body that leaves the process, whatever
+//! becomes of it. Only with the cargo feature `failpoints`: without it, a point is no code.
 
 /// A point. `try` marks one in front of a file operation that may fail, inside a function that
 /// returns its error; `torn` one that writes half of the bytes first.
@@ -19,6 +20,9 @@ macro_rules! failpoint {
     (torn $name:literal, $file:expr, $bytes:expr) => {
         $crate::failpoint::tear($name, &mut $file, $bytes)?
     };
+    (sent $seq:expr, $bytes:expr) => {
+        $crate::failpoint::sent($seq, $bytes)
+    };
 }
 
 /// Nothing: the points are for tests, see the feature `failpoints`.
@@ -29,7 +33,7 @@ macro_rules! failpoint {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{hit, hit_or_fail, tear};
+pub use armed::{hit, hit_or_fail, sent, tear};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -116,6 +120,14 @@ mod armed {
             End::Hang => hang(),
             End::Die => die(),
         }
+    }
+
+    /// Keeps what is being sent, under its seq and what tells it from others.
+    pub fn sent(seq: u64, bytes: &[u8]) {
+        let Some(dir) = std::env::var_os("AUDITSEAL_SENT") else { return };
+        let path =
+            std::path::Path::new(&dir).join(format!("{seq}-{}", auditseal_format::hash(bytes)));
+        std::fs::write(path, bytes).expect("what is sent must be known");
     }
 
     fn hang() -> ! {

@@ -205,39 +205,84 @@ fn a_failed_commit_can_be_tried_again() {
     }
 }
 
-/// A commit whose last fsync failed has left a whole object that is no entry.
-#[test]
-fn what_a_failed_commit_left_is_discarded_as_well() {
-    let machine = Machine::new(usize::MAX);
-    let mut spool = open(&machine).unwrap();
-    spool.commit(&key(0), &object(0)).unwrap();
-    spool.commit(&key(1), &object(1)).unwrap();
-    machine.0.lock().unwrap().left = 3;
-    spool.commit(&key(2), &object(2)).unwrap_err();
-    machine.0.lock().unwrap().left = usize::MAX;
-    spool.discard_from(1).unwrap();
-    for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
-        let spool = open(&machine.restarted(left)).unwrap();
-        let found: Vec<u64> = spool.entries().map(|entry| entry.key.seq).collect();
-        assert_eq!(found, [0], "{left:?}");
-    }
+/// What the spool holds before an exchange, and afterwards: other bytes under the same names among it.
+fn before() -> Vec<(u64, Vec<u8>)> {
+    (0..4).map(|seq| (seq, object(seq))).collect()
 }
 
-/// A power cut may keep any of the removals that weren't synced: that must leave no hole.
+fn after() -> Vec<(u64, Vec<u8>)> {
+    (2..7).map(|seq| (seq, format!("the other {seq}").into_bytes())).collect()
+}
+
+fn held(spool: &mut Spool) -> (Vec<(u64, Vec<u8>)>, usize) {
+    let objects = spool.entries().map(|entry| (entry.key.seq, spool.read(&entry.key).unwrap()));
+    let objects = objects.collect();
+    (objects, spool.finals().unwrap().unwrap().len())
+}
+
+fn exchange(spool: &mut Spool) -> Result<(), crate::Error> {
+    let mut exchange = spool.exchange()?;
+    for (seq, bytes) in after() {
+        exchange.add(&key(seq), &bytes)?;
+    }
+    exchange.decide(&[crate::tests::a_final("theirs")])
+}
+
+/// Whenever the power goes, and goes again while what it left is brought to an end: the spool holds
+/// what it held, or what it was to hold, and nothing in between.
 #[test]
-fn discarding_from_a_seq_leaves_no_hole_whenever_the_power_goes() {
-    for cut in 0..20 {
-        for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+fn an_exchange_is_done_or_not_whenever_the_power_goes() {
+    const LEFT: [Left; 3] = [Left::Nothing, Left::NamesAndHalves, Left::Everything];
+    let mut seen = std::collections::BTreeSet::new();
+    let mut cut = 0;
+    loop {
+        let mut whole = false;
+        for (left, again, then) in LEFT
+            .iter()
+            .flat_map(|left| (0..24).flat_map(move |again| LEFT.map(|then| (*left, again, then))))
+        {
             let machine = Machine::new(usize::MAX);
             let mut spool = open(&machine).unwrap();
-            for seq in 0..4 {
-                spool.commit(&key(seq), &object(seq)).unwrap();
-            }
+            spool.replace_finals(&[crate::tests::a_final("ours")]).unwrap();
+            before().iter().for_each(|(seq, bytes)| spool.commit(&key(*seq), bytes).unwrap());
             machine.0.lock().unwrap().left = cut;
-            drop(spool.discard_from(1));
-            let spool = open(&machine.restarted(left)).unwrap();
-            let found: Vec<u64> = spool.entries().map(|entry| entry.key.seq).collect();
-            assert_eq!(found, (0..found.len() as u64).collect::<Vec<_>>(), "cut {cut}, {left:?}");
+            whole |= exchange(&mut spool).is_ok();
+            let second = machine.restarted(left);
+            second.0.lock().unwrap().left = again;
+            drop(open(&second));
+            let third = second.restarted(then);
+            let mut spool = open(&third).unwrap();
+            let found = held(&mut spool);
+            let done = found == (after(), 2);
+            assert!(done || found == (before(), 1), "cut {cut}, {left:?}, {again}, {then:?}");
+            assert!(done || !whole, "it was done: cut {cut}");
+            let files = third.list().unwrap().len();
+            assert_eq!(spool.is_held(), done, "cut {cut}, {left:?}");
+            let others = 1 + usize::from(done);
+            assert_eq!(files, found.0.len() + others, "nothing else is left: cut {cut}, {left:?}");
+            seen.insert(done);
         }
+        if whole {
+            break;
+        }
+        cut += 1;
+    }
+    assert!(cut > 30 && seen.len() == 2, "{cut} cuts");
+}
+
+/// A commit whose last fsync failed has left a whole object that is no entry.
+#[test]
+fn what_a_failed_commit_left_goes_with_the_others() {
+    let machine = Machine::new(usize::MAX);
+    let mut spool = open(&machine).unwrap();
+    spool.replace_finals(&[]).unwrap();
+    spool.commit(&key(0), &object(0)).unwrap();
+    machine.0.lock().unwrap().left = 3;
+    spool.commit(&key(9), &object(9)).unwrap_err();
+    machine.0.lock().unwrap().left = usize::MAX;
+    exchange(&mut spool).unwrap();
+    for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+        let mut spool = open(&machine.restarted(left)).unwrap();
+        assert_eq!(held(&mut spool), (after(), 1), "{left:?}");
     }
 }

@@ -7,10 +7,21 @@ use std::path::PathBuf;
 use auditseal_format::{Date, ObjectKey, Origin};
 
 use crate::disk::Disk;
+use crate::exchange::{self, Exchange};
 use crate::finals::{FINALS_HEADER, Finals};
 use crate::{Error, Final, object_name};
 
-const FINALS: &str = "finals";
+/// The file of the finals.
+pub(crate) const FINALS: &str = "finals";
+/// The file that says why nothing more may be sealed.
+const FORK: &str = "fork";
+/// The file that says that nothing may be sent at once.
+pub(crate) const HOLD: &str = "hold";
+/// For whoever finds it.
+pub(crate) const HOLD_TEXT: &[u8] =
+    b"Nothing is uploaded from here before uploads of others have arrived.\n";
+/// Ends the names of files that are being written.
+const TMP: &str = ".tmp";
 /// Bytes of finals that are written at a time.
 const PIECE: usize = 64 << 10;
 
@@ -40,33 +51,77 @@ pub struct Spool {
     entries: BTreeMap<u64, Kept>,
     /// Finals in their file, as of when it was last read or written.
     remembered: usize,
+    /// Whether there is the file that says that nothing may be sent at once.
+    held: bool,
 }
 
 impl Spool {
     /// Reads the directory, removes what was never finished, and makes the rest durable.
-    pub(crate) fn open(
-        dir: PathBuf,
-        mut disk: Box<dyn Disk>,
-        origin: &Origin,
-    ) -> Result<Self, Error> {
-        let mut entries = BTreeMap::new();
-        for (name, size) in disk.list().map_err(Error::io("read directory", &dir))? {
-            if name.ends_with(".tmp") {
-                disk.remove(&name).map_err(Error::io("remove unfinished", &dir.join(&name)))?;
-            } else if let Some(key) = object_name::parse(origin, &name) {
-                let ObjectKey { seq, date, .. } = key;
-                if entries.insert(seq, Kept { date, size }).is_some() {
-                    let what = format!("two objects with seq {seq}");
-                    return Err(Error::Corrupt { path: dir.join(name), what });
-                }
-            } else if object_name::is_earlier(origin, &name) {
-                return Err(Error::Earlier { path: dir.join(name) });
+    pub(crate) fn open(dir: PathBuf, disk: Box<dyn Disk>, origin: &Origin) -> Result<Self, Error> {
+        let origin = origin.clone();
+        let mut spool =
+            Self { dir, disk, origin, entries: BTreeMap::new(), remembered: 0, held: false };
+        for (name, _) in spool.files()? {
+            if name.ends_with(TMP) {
+                spool.remove(&name)?;
+            } else if object_name::is_earlier(&spool.origin, &name) {
+                return Err(Error::Earlier { path: spool.dir.join(name) });
             }
         }
+        exchange::recover(&mut spool)?;
+        spool.list()?;
         // A crash between rename and fsync: the name is there, but may not outlive a power cut.
         // Before anything is uploaded on the strength of it, it must.
-        disk.sync_names().map_err(Error::io("sync directory", &dir))?;
-        Ok(Self { dir, disk, origin: origin.clone(), entries, remembered: 0 })
+        spool.sync_names()?;
+        Ok(spool)
+    }
+
+    /// Reads which objects there are.
+    pub(crate) fn list(&mut self) -> Result<(), Error> {
+        self.entries.clear();
+        let files = self.files()?;
+        self.held = files.iter().any(|(name, _)| name == HOLD);
+        for (name, size) in files {
+            let Some(key) = object_name::parse(&self.origin, &name) else { continue };
+            let ObjectKey { seq, date, .. } = key;
+            if self.entries.insert(seq, Kept { date, size }).is_some() {
+                let what = format!("two objects with seq {seq}");
+                return Err(Error::Corrupt { path: self.dir.join(name), what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to write what will take the place of all objects.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn exchange(&mut self) -> Result<Exchange<'_>, Error> {
+        Exchange::new(self)
+    }
+
+    /// The chain.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Names and sizes of all files.
+    pub(crate) fn files(&self) -> Result<Vec<(String, u64)>, Error> {
+        self.disk.list().map_err(Error::io("read directory", &self.dir))
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Result<(), Error> {
+        self.disk.remove(name).map_err(Error::io("remove", &self.dir.join(name)))
+    }
+
+    pub(crate) fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        self.disk.rename(from, to).map_err(Error::io("rename", &self.dir.join(from)))
+    }
+
+    /// Makes creations, renames and removals durable.
+    pub(crate) fn sync_names(&mut self) -> Result<(), Error> {
+        self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))
     }
 
     /// The committed objects, oldest first.
@@ -113,6 +168,35 @@ impl Spool {
         read.map_err(Error::io("read object", &self.dir.join(name)))
     }
 
+    /// Reads a committed object that is to be sent: so what kept all from being sent is over.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_to_send(&mut self, key: &ObjectKey) -> Result<Vec<u8>, Error> {
+        if self.held {
+            self.remove(HOLD)?;
+            self.held = false;
+        }
+        self.read(key)
+    }
+
+    /// Whether nothing may be sent at once: what another process of this chain has sent may not have
+    /// arrived yet. So it was when nothing had been sent from here, whatever ended the process since.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Notes down, durably, that nothing may be sent at once.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn hold(&mut self) -> Result<(), Error> {
+        self.write_whole(HOLD, |disk, name| disk.write(name, HOLD_TEXT))?;
+        self.held = true;
+        Ok(())
+    }
+
     /// Removes an object. Not made durable at once: at worst it is there again after a power cut,
     /// and is found to be stored.
     ///
@@ -129,24 +213,25 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes all objects from this seq on: the chain goes on without them.
+    /// Why nothing more may be sealed here, if that was found before.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn discard_from(&mut self, seq: u64) -> Result<(), Error> {
-        // By what the disk has: a commit whose last fsync failed left a whole object that is no
-        // entry, and the next start would take it for the head.
-        let listed = self.disk.list().map_err(Error::io("read directory", &self.dir))?;
-        let keys = listed.iter().filter_map(|(name, _)| object_name::parse(&self.origin, name));
-        let mut keys: Vec<_> = keys.filter(|key| key.seq >= seq).collect();
-        // The newest first, so that a crash in between leaves no hole; nor does a power cut, for
-        // what is removed stays so before the next one is.
-        keys.sort_by_key(|key| std::cmp::Reverse(key.seq));
-        for key in keys {
-            self.discard(&key)?;
-            self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))?;
+    pub fn fork(&self) -> Result<Option<String>, Error> {
+        match self.disk.read_tail(FORK, u64::MAX) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Error::io("read", &self.dir.join(FORK))(cause)),
         }
-        Ok(())
+    }
+
+    /// Writes down, durably, why nothing more may be sealed here. Returns where.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forked(&mut self, why: &str) -> Result<PathBuf, Error> {
+        self.write_whole(FORK, |disk, name| disk.write(name, why.as_bytes()))?;
+        Ok(self.dir.join(FORK))
     }
 
     /// The finals remembered so far; `None` when there is no such file, which for a chain that has
@@ -170,7 +255,7 @@ impl Spool {
         Ok(Some(finals))
     }
 
-    fn read_finals(&self) -> Result<Option<Finals<Box<dyn Read>>>, Error> {
+    pub(crate) fn read_finals(&self) -> Result<Option<Finals<Box<dyn Read>>>, Error> {
         match self.disk.read(FINALS) {
             Ok(file) => Finals::of(file).map_err(|cause| self.unreadable(cause)),
             Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
@@ -203,7 +288,7 @@ impl Spool {
         }
         let Some(finals) = self.read_finals()? else { return Ok(()) };
         let kept = finals.enumerate().filter(wanted).map(|(_, known)| known);
-        self.write_finals(kept)
+        self.write_finals(FINALS, kept)
     }
 
     /// How many finals the file holds, as of when it was last read or written.
@@ -237,15 +322,16 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn replace_finals(&mut self, finals: &[Final]) -> Result<(), Error> {
-        self.write_finals(finals.iter().map(|known| Ok(known.clone())))
+        self.write_finals(FINALS, finals.iter().map(|known| Ok(known.clone())))
     }
 
-    fn write_finals(
+    pub(crate) fn write_finals(
         &mut self,
+        name: &str,
         finals: impl Iterator<Item = io::Result<Final>>,
     ) -> Result<(), Error> {
         let mut remembered = 0;
-        self.write_whole(FINALS, |disk, name| {
+        self.write_whole(name, |disk, name| {
             let mut text = String::new();
             disk.write(name, FINALS_HEADER.as_bytes())?;
             for known in finals {
@@ -264,13 +350,13 @@ impl Spool {
 
     /// Writes a file so that its name stands for all of it or isn't there: two fsyncs. The first
     /// before the rename, or a power cut may leave the name without its contents.
-    fn write_whole(
+    pub(crate) fn write_whole(
         &mut self,
         name: &str,
         write: impl FnOnce(&mut dyn Disk, &str) -> io::Result<()>,
     ) -> Result<(), Error> {
         let path = self.dir.join(name);
-        let tmp = format!("{name}.tmp");
+        let tmp = format!("{name}{TMP}");
         let written = write(&mut *self.disk, &tmp).and_then(|()| self.disk.sync(&tmp));
         if let Err(cause) = written {
             // Best effort: on a full disk its room is wanted; the next start removes it anyway.
@@ -278,6 +364,6 @@ impl Spool {
             return Err(Error::io("write", &path)(cause));
         }
         self.disk.rename(&tmp, name).map_err(Error::io("rename into place", &path))?;
-        self.disk.sync_names().map_err(Error::io("sync directory", &self.dir))
+        self.sync_names()
     }
 }

@@ -31,7 +31,7 @@ fn a_spool_of_before_the_first_release_is_refused() {
     assert_eq!(state.spool(&origin()).unwrap().entries().count(), 0);
 }
 
-fn a_final(name: &str) -> Final {
+pub(crate) fn a_final(name: &str) -> Final {
     let file = FileId { hash: hash(name.as_bytes()), base: 3, copy: 1 };
     Final { file, end: 7, anchor: hash(b"anchor"), name: FileName::new(name.as_bytes()) }
 }
@@ -150,17 +150,53 @@ fn finals_survive_a_torn_line_and_their_absence_shows() {
     assert_eq!(spool.finals().unwrap(), None, "without its header it is as good as lost");
 }
 
+/// An exchange that nobody decided leaves the spool as it was, also where the next one begins.
 #[test]
-fn discarding_from_a_seq_leaves_what_is_older() {
+fn an_exchange_that_is_dropped_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let state = StateDir::open(dir.path()).unwrap();
     let mut spool = state.spool(&origin()).unwrap();
-    for seq in 1..=4 {
-        spool.commit(&key(seq), b"x").unwrap();
-    }
-    spool.discard_from(3).unwrap();
-    assert_eq!(spool.entries().map(|entry| entry.key.seq).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(state.spool(&origin()).unwrap().entries().count(), 2);
+    spool.commit(&key(1), b"x").unwrap();
+    let mut exchange = spool.exchange().unwrap();
+    exchange.add(&key(1), b"y").unwrap();
+    exchange.add(&key(2), b"y").unwrap();
+    assert_eq!(exchange.spool().read(&key(1)).unwrap(), b"x");
+    let mut exchange = spool.exchange().unwrap();
+    exchange.add(&key(3), b"z").unwrap();
+    exchange.decide(&[]).unwrap();
+    assert_eq!(spool.entries().map(|entry| entry.key.seq).collect::<Vec<_>>(), [3]);
+    let spool = state.spool(&origin()).unwrap();
+    assert_eq!(spool.entries().map(|entry| entry.key.seq).collect::<Vec<_>>(), [3]);
+    assert_eq!(spool.read(&key(3)).unwrap(), b"z");
+}
+
+/// Until something is sent, nothing may be sent at once, however often the process ends.
+#[test]
+fn what_is_held_stays_held_until_something_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    assert!(!spool.is_held());
+    spool.hold().unwrap();
+    spool.commit(&key(1), b"x").unwrap();
+    assert_eq!(spool.read(&key(1)).unwrap(), b"x");
+    let mut spool = state.spool(&origin()).unwrap();
+    assert!(spool.is_held());
+    assert_eq!(spool.read_to_send(&key(1)).unwrap(), b"x");
+    assert!(!spool.is_held());
+    assert!(!state.spool(&origin()).unwrap().is_held());
+}
+
+#[test]
+fn why_nothing_more_may_be_sealed_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    assert_eq!(spool.fork().unwrap(), None);
+    let path = spool.forked("two histories\n").unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "two histories\n");
+    let spool = state.spool(&origin()).unwrap();
+    assert_eq!(spool.fork().unwrap().as_deref(), Some("two histories\n"));
 }
 
 #[test]

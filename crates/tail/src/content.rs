@@ -54,8 +54,17 @@ pub struct Content<F>(Kind<F>);
 
 enum Kind<F> {
     Plain(Arc<F>),
-    Packed { file: Arc<F>, codec: Codec, decoder: Mutex<Option<Decoder<Stored<F>>>> },
-    Memory { offset: u64, bytes: Vec<u8> },
+    Packed {
+        file: Arc<F>,
+        codec: Codec,
+        decoder: Mutex<Option<Decoder<Stored<F>>>>,
+    },
+    /// The bytes from `offset` on, without the NULs that `holes` stand for: offset and length, in order.
+    Memory {
+        offset: u64,
+        bytes: Vec<u8>,
+        holes: Vec<(u64, u64)>,
+    },
 }
 
 impl<F> fmt::Debug for Content<F> {
@@ -89,7 +98,23 @@ impl<F: DiskFile> Content<F> {
 
     /// Bytes already read, which stand at `offset` in the file.
     pub(crate) fn memory(offset: u64, bytes: Vec<u8>) -> Self {
-        Self(Kind::Memory { offset, bytes })
+        Self(Kind::Memory { offset, bytes, holes: Vec::new() })
+    }
+
+    /// Bytes that a seal has, which stand at `offset` in their file. `holes`: offset and length of
+    /// the NUL runs that aren't among `bytes`, in order and apart.
+    #[must_use]
+    pub fn sealed(offset: u64, bytes: Vec<u8>, holes: Vec<(u64, u64)>) -> Self {
+        Self(Kind::Memory { offset, bytes, holes })
+    }
+
+    /// The NUL runs that needn't be read, as [`Content::sealed`] was told.
+    #[must_use]
+    pub fn holes(&self) -> &[(u64, u64)] {
+        match &self.0 {
+            Kind::Memory { holes, .. } => holes,
+            Kind::Plain(_) | Kind::Packed { .. } => &[],
+        }
     }
 
     /// Reads at an (uncompressed) offset; 0 bytes means that nothing is there.
@@ -117,12 +142,8 @@ impl<F: DiskFile> Content<F> {
                 *slot = Some(decoder);
                 Ok(read)
             }
-            Kind::Memory { offset: first, bytes } => {
-                let skip = offset.checked_sub(*first).and_then(|skip| usize::try_from(skip).ok());
-                let rest = skip.and_then(|skip| bytes.get(skip..)).unwrap_or_default();
-                let read = rest.len().min(buf.len());
-                buf[..read].copy_from_slice(&rest[..read]);
-                Ok(read)
+            Kind::Memory { offset: first, bytes, holes } => {
+                Ok(read_memory((*first, bytes, holes), offset, buf))
             }
         }
     }
@@ -168,6 +189,33 @@ impl<F: DiskFile> Content<F> {
             Kind::Memory { .. } => Ok(true),
         }
     }
+}
+
+/// Reads bytes in memory at an offset of their file, up to the next border of a hole.
+fn read_memory(
+    (first, bytes, holes): (u64, &[u8], &[(u64, u64)]),
+    offset: u64,
+    buf: &mut [u8],
+) -> usize {
+    let Some(mut skip) = offset.checked_sub(first) else { return 0 };
+    let wanted = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+    let mut most = buf.len();
+    for &(at, length) in holes {
+        if offset < at {
+            most = wanted(at - offset);
+            break;
+        }
+        if offset - at < length {
+            let read = wanted(length - (offset - at));
+            buf[..read].fill(0);
+            return read;
+        }
+        skip = skip.saturating_sub(length);
+    }
+    let rest = usize::try_from(skip).ok().and_then(|skip| bytes.get(skip..)).unwrap_or_default();
+    let read = rest.len().min(most);
+    buf[..read].copy_from_slice(&rest[..read]);
+    read
 }
 
 /// Skips to `offset`, then reads once; 0 when the file ends before.

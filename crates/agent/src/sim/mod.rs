@@ -9,6 +9,7 @@
 //!
 //! `AUDITSEAL_SEED=7 AUDITSEAL_RUNS=1` runs one history, `AUDITSEAL_TRACE=1` shows what happens.
 
+mod adopted;
 mod chance;
 #[path = "../../../tail/tests/sim/mod.rs"]
 mod disk;
@@ -67,6 +68,11 @@ struct Sim {
     looked: u64,
     /// None did for as long as a heartbeat, once.
     stalled: bool,
+    /// How often it went on from objects that it didn't know, and how often it couldn't.
+    adopted: u64,
+    /// How often there was something to seal again.
+    repacked: u64,
+    forks: u64,
 }
 
 impl Sim {
@@ -97,6 +103,9 @@ impl Sim {
             sealed: 0,
             looked: 0,
             stalled: false,
+            adopted: 0,
+            repacked: 0,
+            forks: 0,
         }
     }
 
@@ -381,10 +390,23 @@ fn every_byte_is_sealed_once_or_owned_up_to() {
     let key = private_key();
     let first = number("AUDITSEAL_SEED").unwrap_or(1);
     let runs = number("AUDITSEAL_RUNS").unwrap_or(25);
+    let mut counts = [0; 3];
     for seed in ONCE_FAILED.into_iter().chain(first..first + runs) {
-        let run = std::panic::catch_unwind(|| Sim::new(seed, &key).run(400));
-        assert!(run.is_ok(), "seed {seed}: AUDITSEAL_SEED={seed} AUDITSEAL_RUNS=1 shows it again");
+        let run = std::panic::catch_unwind(|| {
+            let mut sim = Sim::new(seed, &key);
+            sim.run(400);
+            [sim.adopted, sim.repacked, sim.forks]
+        });
+        let Ok(more) = run else {
+            panic!("seed {seed}: AUDITSEAL_SEED={seed} AUDITSEAL_RUNS=1 shows it again")
+        };
+        counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
     }
+    let [adopted, repacked, forks] = counts;
+    println!(
+        "{runs} histories: {adopted} times it went on from objects that it didn't know, {repacked} of them with something to seal again; {forks} times it couldn't"
+    );
+    assert!(repacked > 0 || runs < 20, "nothing is shown of going on from unknown objects");
 }
 
 #[test]

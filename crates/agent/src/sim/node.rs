@@ -14,13 +14,17 @@ use auditseal_vault::double::Fault;
 use auditseal_vault::{Kind, Operation, Store};
 use bytes::Bytes;
 
+use super::adopted::assert_kept;
+use super::disk::agent::Archive;
 use super::disk::{self, SimDisk, SimFile};
 use super::{ALLOWANCE, Sim};
 use crate::adopt::adopt;
 use crate::finals::Backups;
+use crate::fork;
 use crate::hands::{pin_of, told};
 use crate::pack::pack;
 use crate::readback::{Stands, read_back};
+use crate::repack::Making;
 use crate::source::{convert, locked};
 use crate::start::{Asking, Finder, past, read_seal};
 
@@ -64,7 +68,7 @@ pub(super) enum Ended {
 pub(super) struct Node {
     follower: Follower<SimDisk>,
     shipper: Shipper<Content>,
-    spool: Mutex<Spool>,
+    spool: Arc<Mutex<Spool>>,
     /// Holds the directory's lock.
     _state: StateDir,
     pub(super) pending: Vec<Pending>,
@@ -103,7 +107,7 @@ impl Sim {
     /// Starts as the agent does: from the spool, or from the bucket.
     pub(super) fn start(&mut self, restarted: bool) -> Node {
         let state = StateDir::open(&self.dir.path().join("state")).unwrap();
-        let spool = Mutex::new(state.spool(&Self::origin()).unwrap());
+        let spool = Arc::new(Mutex::new(state.spool(&Self::origin()).unwrap()));
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
         let family = disk::agent::family();
         let asking = self.asking();
@@ -172,9 +176,18 @@ impl Sim {
             Ended::Done => panic!("nobody said stop"),
             Ended::Crashed => return self.crash(node, false),
             Ended::Restart => {
-                let asking = self.asking();
-                let end = self.runtime.block_on(adopt(&node.spool, &asking)).unwrap();
-                assert!(end.is_none(), "no fork here: {end:?}");
+                let (asking, making) = (self.asking(), self.making());
+                let before = self.sealed(&locked(&node.spool));
+                let end = self.runtime.block_on(adopt(&node.spool, &asking, making)).unwrap();
+                let after = self.sealed(&locked(&node.spool));
+                if let Some(end) = end {
+                    assert_eq!(after, before, "what is sealed stays: {end:?}");
+                    return self.forked(node, &end);
+                }
+                assert_kept(&before, &after);
+                self.adopted += 1;
+                // The first is the one that it goes on from.
+                self.repacked += u64::from(locked(&node.spool).entries().count() > 1);
             }
         }
         drop(node);
@@ -183,21 +196,48 @@ impl Sim {
         self.start(true)
     }
 
+    /// What this node sealed can't be one history with what the store has: it says so at each start,
+    /// until somebody looks and moves the state away. Only where another process couldn't read any
+    /// more what this one still could.
+    fn forked(&mut self, node: Node, end: &End) -> Node {
+        assert!(matches!(end, End::Forked(_, why) if why.contains("are lost")), "{end:?}");
+        assert!(fork::read(&locked(&node.spool)).unwrap().is_some(), "it is written down");
+        self.forks += 1;
+        self.crash(node, true)
+    }
+
+    /// What seals are made with where a chain is adopted.
+    fn making(&self) -> Making {
+        let signer = Box::new(crate::read_signer(&self.dir.path().join("key")).unwrap());
+        let (config, compression, now) = (Self::config(), Compression::default(), self.now());
+        Making { config, compression, signer, clock: Arc::new(move || now) }
+    }
+
     /// What the oracle may no longer ask for: what only the ended run knew.
     pub(super) fn forget(&mut self) {
-        let mut objects: Vec<Bytes> = self.store.objects().into_values().collect();
-        let mut head = None;
         let path = self.dir.path().join("state");
-        if let Ok(state) = StateDir::open(&path) {
-            let spool = state.spool(&Self::origin()).unwrap();
-            for entry in spool.entries() {
-                let bytes = spool.read(&entry.key).unwrap();
-                head = Some(read_seal(&spool, &entry.key).unwrap().hash());
-                objects.push(bytes.into());
-            }
-        }
-        self.model.archive = super::reader::archive(&objects, head);
+        let state = StateDir::open(&path).ok();
+        let spool = state.as_ref().map(|state| state.spool(&Self::origin()).unwrap());
+        self.model.archive = match &spool {
+            Some(spool) => self.sealed(spool),
+            None => super::reader::archive(&self.stored(), None),
+        };
         self.model.crash();
+    }
+
+    /// What the chain holds whose newest object is the spool's; or, without one, the store's.
+    fn sealed(&self, spool: &Spool) -> Archive {
+        let (mut objects, mut head) = (self.stored(), None);
+        for entry in spool.entries() {
+            let bytes = spool.read(&entry.key).unwrap();
+            head = Some(read_seal(spool, &entry.key).unwrap().hash());
+            objects.push(bytes.into());
+        }
+        super::reader::archive(&objects, head)
+    }
+
+    fn stored(&self) -> Vec<Bytes> {
+        self.store.objects().into_values().collect()
     }
 
     pub(super) fn step(&mut self, node: &mut Node, input: Input<Content>) -> Option<Ended> {
@@ -292,7 +332,7 @@ impl Sim {
     }
 
     fn put(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
-        let bytes = Bytes::from(locked(&node.spool).read(key).unwrap());
+        let bytes = Bytes::from(locked(&node.spool).read_to_send(key).unwrap());
         self.sending(key, &bytes);
         let nth = self.store.calls(Operation::Put) + 1;
         let fault = match fate {

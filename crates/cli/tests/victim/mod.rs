@@ -29,6 +29,10 @@ pub(crate) enum Scene {
     FinalsLost,
     /// A state directory as it was before the newest objects were made: a restored snapshot.
     Twin,
+    /// The same, and it sealed what nobody else can: the files are gone, and it never sent it.
+    Parted,
+    /// The same, and the chain in the store says that those files are lost.
+    Split,
     /// Somebody else's bytes at the next key.
     Squatted,
 }
@@ -57,9 +61,11 @@ impl Victim {
     pub(crate) fn make(scene: Scene) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("logs")).unwrap();
+        fs::create_dir(dir.path().join("sent")).unwrap();
         let out = program().args(["keygen", "--out"]).arg(dir.path().join("key")).output().unwrap();
         let vkey = String::from_utf8(out.stdout).unwrap().trim().to_owned();
-        let may_yield = matches!(scene, Scene::Twin | Scene::Squatted);
+        let may_yield =
+            !matches!(scene, Scene::New | Scene::Restart | Scene::StateLost | Scene::FinalsLost);
         let (written, kept) = (Vec::new(), BTreeMap::new());
         let mut victim = Self { dir, vkey, written, rounds: 0, squatters: 0, kept, may_yield };
         for _ in 0..4 {
@@ -90,6 +96,35 @@ impl Victim {
                 fs::remove_dir_all(&state).unwrap();
                 fs::rename(&snapshot, &state).unwrap();
             }
+            Scene::Parted | Scene::Split => {
+                if scene == Scene::Split {
+                    // A file that the double has begun, and will look for.
+                    self.feed();
+                    self.complete(Mode::Backfill);
+                }
+                let (other, before) = (self.path("other"), self.written.len());
+                copy(&state, &other);
+                let old = files(&self.path("logs"));
+                let mut sealed = self.feed();
+                if scene == Scene::Parted {
+                    sealed.extend(self.feed());
+                }
+                self.seal_unsent();
+                let logs = files(&self.path("logs")).into_iter();
+                logs.filter(|path| !old.contains(path))
+                    .for_each(|path| fs::remove_file(path).unwrap());
+                // The double never saw these lines; the chain has them behind its own.
+                self.written.truncate(before);
+                let ours = self.path("ours");
+                fs::rename(&state, &ours).unwrap();
+                fs::rename(&other, &state).unwrap();
+                self.feed();
+                self.feed();
+                self.complete(Mode::Backfill);
+                fs::remove_dir_all(&state).unwrap();
+                fs::rename(&ours, &state).unwrap();
+                self.written.extend(sealed);
+            }
             Scene::Squatted => {
                 let newest = self.stored().into_values().next_back().unwrap();
                 let key = ObjectKey::after(&ObjectSeal::open(&newest).unwrap().seal);
@@ -105,6 +140,7 @@ impl Victim {
     pub(crate) fn copy(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         copy(self.dir.path(), dir.path());
+        fs::create_dir_all(dir.path().join("sent")).unwrap();
         let mut victim = Self {
             dir,
             vkey: self.vkey.clone(),
@@ -121,7 +157,7 @@ impl Victim {
     }
 
     /// The log grows; every other time it is rotated, and every third time a backup is compressed.
-    fn feed(&mut self) {
+    fn feed(&mut self) -> Vec<u8> {
         let round = self.rounds;
         self.rounds += 1;
         let line = |i| format!("{{\"event\":\"{round}.{i}\",\"pad\":\"{i:040}\"}}\n");
@@ -140,19 +176,52 @@ impl Victim {
             fs::write(plain.with_extension("log.gz"), gzip(&fs::read(&plain).unwrap())).unwrap();
             fs::remove_file(plain).unwrap();
         }
+        bytes.into_bytes()
+    }
+
+    /// Seals all there is, and sends nothing of it: the store is out of reach.
+    fn seal_unsent(&mut self) {
+        let sealed = || {
+            let objects = self.spooled().into_values();
+            let seals = objects.map(|bytes| ObjectSeal::open(&bytes).unwrap().seal);
+            seals.flat_map(|seal| seal.ranges).map(|range| range.end - range.start).sum::<u64>()
+        };
+        let wanted = sealed() + (self.written.len() as u64 - self.taken());
+        let mut child = self.start_with(Mode::Run, None, Some("s3://bucket"));
+        let start = Instant::now();
+        while sealed() < wanted || !heeds_sigterm(&child) {
+            assert!(
+                child.try_wait().unwrap().is_none() && start.elapsed() < PATIENCE,
+                "{}",
+                self.said()
+            );
+            sleep(Duration::from_millis(15));
+        }
+        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        self.wait(&mut child);
     }
 
     fn start(&self, mode: Mode, plan: Option<&str>) -> Child {
+        self.start_with(mode, plan, None)
+    }
+
+    fn start_with(&self, mode: Mode, plan: Option<&str>, elsewhere: Option<&str>) -> Child {
         let mut command = program();
         match mode {
             Mode::Run => command.args(["run", "--window", "50ms", "--heartbeat", "300ms"]),
             Mode::Backfill => command.arg("backfill"),
         };
         command.args(["--cluster", "c", "--node", "n", "--batch-size", "500B", "--store"]);
-        command.arg(self.url()).arg("--key").arg(self.path("key"));
+        match elsewhere {
+            Some(store) => command.args([store, "--endpoint", "http://127.0.0.1:1"]),
+            None => command.arg(self.url()),
+        };
+        command.arg("--key").arg(self.path("key"));
         command.arg(format!("--source=s={}", self.path("logs/audit.log").display()));
         command.arg("--state").arg(self.path("state"));
         command.envs(plan.map(|plan| ("AUDITSEAL_FAILPOINT", plan)));
+        command.env("AUDITSEAL_SENT", self.path("sent"));
+        command.env("AWS_ACCESS_KEY_ID", "nobody").env("AWS_SECRET_ACCESS_KEY", "none");
         command.stdout(File::create(self.path("stdout")).unwrap());
         command.stderr(File::create(self.path("stderr")).unwrap()).spawn().unwrap()
     }
@@ -229,6 +298,27 @@ impl Victim {
         assert_eq!(status.code(), Some(2), "{plan}: {}", self.said());
         assert!(self.said().contains("No space left on device"), "{plan}: {}", self.said());
         assert!(self.stored() == before, "{plan}: something was stored");
+    }
+
+    /// Runs to where it finds that its chain is another's too; whether it was killed before it said
+    /// so. What it sealed stays where it is, and nothing is stored.
+    pub(crate) fn fork(&mut self, plan: Option<&str>) -> bool {
+        let (before, spooled) = (self.stored(), self.spooled());
+        let mut child = self.start(Mode::Backfill, plan);
+        let status = self.wait(&mut child);
+        let killed = status.signal() == Some(9);
+        assert!(killed || status.code() == Some(3), "{status}: {}", self.said());
+        assert!(killed || self.said().contains("are lost, which seq"), "{}", self.said());
+        assert!(self.stored() == before, "something was stored");
+        let now = self.spooled();
+        assert!(
+            spooled.iter().all(|(key, bytes)| now.get(key) == Some(bytes)),
+            "what is sealed stays"
+        );
+        let written = self.path("state/c,n,s/fork").exists();
+        assert!(killed || written);
+        self.feed();
+        killed
     }
 
     /// What the program said last.
@@ -329,6 +419,15 @@ impl Victim {
         let newest = seals.map(|found| found.seal.seq).max().unwrap();
         let keys: Vec<_> = stored.keys().collect();
         assert_eq!(stored.len() - self.squatters, newest as usize + 1, "{keys:#?}");
+
+        let sent = files(&self.path("sent")).into_iter();
+        let sent = sent.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+        let mut seqs = BTreeMap::new();
+        for name in sent {
+            let other = seqs.insert(name.split('-').next().unwrap().to_owned(), name.clone());
+            assert!(other.is_none(), "two bodies were sent for one seq: {name} and {other:?}");
+        }
+        assert!(!seqs.is_empty());
 
         let trust = ["--origin", "c/n/s", "--vkey", &self.vkey, "--store", &self.url()];
         // As of a time before any promise is due: the daemon was stopped, and is silent.

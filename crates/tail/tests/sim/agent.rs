@@ -37,7 +37,7 @@ impl Packed {
 }
 
 /// What is committed of one file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Archived {
     /// Up to where the takes end. What was lost between them stands here as NULs.
     pub bytes: Vec<u8>,
@@ -89,7 +89,7 @@ impl Archived {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Archive {
     pub files: BTreeMap<FileId, Archived>,
     /// In the order that notes give: as begun, or before another.
