@@ -13,26 +13,25 @@ use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
 use auditseal_shipper::{Adoption, Conflict, Course, End, Overlap, Spooled, StoreHead, course};
 use auditseal_spool::{Final, Spool};
 use futures::StreamExt as _;
-use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use crate::fork;
-use crate::hands::joined;
 use crate::opened::{Opened, same};
 use crate::readback::find_note;
 use crate::repack::{Making, Theirs, repack};
 use crate::source::locked;
+use crate::spooler::Spooler;
 use crate::start::{Asking, is_gone, leaves_to_us, lost, patiently, read_seal, read_spool};
 use crate::{Error, ErrorKind};
 
 /// Goes on from what the store has, if it continues what both have; else says how the chain ends.
 pub(crate) async fn adopt(
-    spool: &Arc<Mutex<Spool>>,
+    spool: &Spooler,
     asking: &Asking,
     making: Making,
 ) -> Result<Option<End>, Error> {
     let Some(found) = asking.finder.find().await?.head else { return Ok(None) };
-    let (ours, adoption) = blocking(spool, branch).await?;
+    let (ours, adoption) = spool.run(branch).await?;
     let store = StoreHead { key: found.key.clone(), hash: found.object.hash };
     match course(&ours, Some(&store)) {
         Course::Begin | Course::TakeUp | Course::GoOn => return Ok(None),
@@ -51,14 +50,14 @@ pub(crate) async fn adopt(
         None => compare(spool, asking, both).await?,
     };
     if let Some((key, conflict)) = differs {
-        let fork = blocking(spool, move |spool| fork::write(spool, key, &conflict)).await?;
+        let fork = spool.run(move |spool| fork::write(spool, key, &conflict)).await?;
         return Ok(Some(fork));
     }
     let object = fetch(asking, &Named::new(&found.key, &found.object)).await?;
     let (origin, seq) = (asking.finder.origin.clone(), found.object.seal.seq);
     warn!(%origin, seq, common, "the store has this chain up to there, sent by another process with its key: going on from it");
     let theirs = Theirs { common, finals, adoption, head: (found.key, object) };
-    let sealed = blocking(spool, |spool| repack(spool, theirs, making)).await?;
+    let sealed = spool.run(|spool| repack(spool, theirs, making)).await?;
     if sealed > 0 {
         warn!(%origin, sealed, "what only this node had sealed is sealed again behind it");
     }
@@ -162,15 +161,14 @@ async fn walk(
 
 /// Compares the bytes that both have. Returns where they differ.
 async fn compare(
-    spool: &Arc<Mutex<Spool>>,
+    spool: &Spooler,
     asking: &Asking,
     both: Vec<(Named, Vec<Overlap>)>,
 ) -> Result<Option<(ObjectKey, Conflict)>, Error> {
     for (named, overlaps) in both {
         let object = fetch(asking, &named).await?;
         let (key, theirs) = (named.key.clone(), named.key);
-        let differs =
-            blocking(spool, move |spool| differs(spool, &theirs, &object, &overlaps)).await?;
+        let differs = spool.run(move |spool| differs(spool, &theirs, &object, &overlaps)).await?;
         if let Some(conflict) = differs {
             return Ok(Some((key, conflict)));
         }
@@ -231,15 +229,6 @@ async fn fetch(asking: &Asking, named: &Named) -> Result<Vec<u8>, Error> {
     let why = "its note is there, and no version of the object is whole";
     let gone = || Error::new(ErrorKind::Store, &format!("read {key}"), why);
     Ok(patiently(&asking.finder, find).await?.ok_or_else(gone)?.to_vec())
-}
-
-/// Runs what waits for the disk where it holds up nobody.
-async fn blocking<T: Send + 'static>(
-    spool: &Arc<Mutex<Spool>>,
-    work: impl FnOnce(&mut Spool) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let spool = Arc::clone(spool);
-    joined(spawn_blocking(move || work(&mut locked(&spool)))).await
 }
 
 fn fork(key: &ObjectKey) -> End {

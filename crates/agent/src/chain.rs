@@ -2,14 +2,13 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auditseal_format::{Hash, Origin};
-use auditseal_note::{Signer as _, VerifierKey};
+use auditseal_note::{Signer as _, StaticSigner, VerifierKey};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
-use auditseal_spool::Spool;
 use auditseal_tail::fs::{Manners, Owners};
 use auditseal_tail::{History, Reports, Throttle};
 use auditseal_vault::Store;
@@ -24,16 +23,24 @@ use crate::facts::nanos;
 use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
-use crate::hands::{Hands, stopped};
+use crate::hands::{Hands, off_loop, overdue, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline;
 use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
 use crate::repack::Making;
-use crate::source::{Source, locked, watch as watch_path};
+use crate::source::{Source, watch as watch_path};
+use crate::spooler::Spooler;
 use crate::start::{Asking, Finder, beside_another, past, read_seal};
 use crate::state::{Patience, open_state};
 use crate::{Error, ErrorKind, Progress, Settings};
+
+/// After a stop, how long disk and store may take to tell where the chain goes on: where they do, what
+/// is there is sealed before the end.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long the disk may take to tell a chain's newest seal when the chain has ended.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// What came of one chain.
 #[derive(Debug, Clone)]
@@ -86,7 +93,18 @@ pub async fn run(
     progress: Arc<Progress>,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
-    let (places, key) = places(&settings)?;
+    let settings = Arc::new(settings);
+    let opening = off_loop({
+        let settings = Arc::clone(&settings);
+        move || places(&settings)
+    });
+    let (places, key) = tokio::select! {
+        opened = opening => opened?,
+        () = overdue(stop.clone(), settings.grace) => {
+            let why = "stopped before their disk, or the key's, gave an answer";
+            return Err(Error::new(ErrorKind::Other, "open sources", why));
+        }
+    };
     let vkey = key.to_string();
     // A key that was made on the node is known to nobody before: this line is where it is reported.
     info!(vkey, "signing");
@@ -97,11 +115,10 @@ pub async fn run(
         drop_cache: settings.mode == Mode::OneShot,
         throttle: settings.rate_limit.map(|rate| Arc::new(Throttle::new(rate))),
     };
-    let settings = Arc::new(settings);
     let mut chains = JoinSet::new();
     for (place, spool) in places.into_iter().zip(spools) {
         let chain = Chain {
-            spool: Arc::new(Mutex::new(spool)),
+            spool: Spooler::new(spool)?,
             progress: progress.chain(&place.origin, settings.spool_limit, settings.window),
             settings: Arc::clone(&settings),
             store: Arc::clone(&store),
@@ -132,7 +149,7 @@ pub(crate) fn backoff(settings: &Settings) -> Backoff {
 struct Chain {
     settings: Arc<Settings>,
     place: Place,
-    spool: Arc<Mutex<Spool>>,
+    spool: Spooler,
     store: Arc<dyn Store>,
     clock: Clock,
     progress: Arc<ChainProgress>,
@@ -141,11 +158,7 @@ struct Chain {
 
 impl Chain {
     async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
-        let (grace, mut overdue, mut linger) = (self.settings.grace, stop.clone(), stop.clone());
-        let overdue = async move {
-            stopped(&mut overdue).await;
-            tokio::time::sleep(grace).await;
-        };
+        let (overdue, mut linger) = (overdue(stop.clone(), self.settings.grace), stop.clone());
         let end = tokio::select! {
             end = self.run_to_end(stop) => end?,
             () = overdue => End::Stopped,
@@ -155,7 +168,7 @@ impl Chain {
         self.conclude(&end);
         self.linger(&end, &mut linger).await;
         let (tally, strangers) = (self.progress.tally(), self.progress.facts().strangers.summary());
-        Ok(Outcome { origin, end, tally, strangers, head: self.head()? })
+        Ok(Outcome { origin, end, tally, strangers, head: self.head().await? })
     }
 
     /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
@@ -178,7 +191,8 @@ impl Chain {
     async fn run_to_end(&self, stop: watch::Receiver<bool>) -> Result<End, Error> {
         let bell = Arc::new(Notify::new());
         let live = self.settings.mode == Mode::Live;
-        let reports = live.then(|| watch_path(&self.place.path, &bell));
+        let (path, ringing) = (self.place.path.clone(), Arc::clone(&bell));
+        let reports = off_loop(move || Ok(live.then(|| watch_path(&path, &ringing)))).await?;
         let config = self.config();
         let guard = self.guard(config.backoff);
         let counts = self.count();
@@ -210,17 +224,14 @@ impl Chain {
         let mut restarts = 0;
         loop {
             self.progress.enter(State::Starting);
-            let signer = read_signer(&self.settings.key)?;
-            let asking = self.asking(config, signer.key().clone());
-            if let Some(end) = fork::read(&locked(&self.spool))? {
+            let (signer, asking) = self.asking(config).await?;
+            if let Some(end) = self.spool.run(|spool| fork::read(spool)).await? {
                 return Ok(end);
             }
-            let mut stopping = stop.clone();
             let past = tokio::select! {
-                biased;
                 past = past(&self.spool, &asking, restarts > 0) => past?,
                 // Nothing is sealed before it is known where the chain goes on.
-                () = stopped(&mut stopping) => return Ok(End::Stopped),
+                () = overdue(stop.clone(), ANSWER) => return Ok(End::Stopped),
             };
             if past.start.spooled.is_empty() && past.start.head.is_some() {
                 guard.stored(false);
@@ -229,7 +240,7 @@ impl Chain {
             self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
                 (self.place.clone(), self.source(past.history, reports)),
-                Arc::clone(&self.spool),
+                self.spool.clone(),
                 (asking.finder.clone(), Arc::clone(guard)),
                 Arc::clone(&self.clock),
                 (self.settings.compression, self.settings.jobs),
@@ -255,7 +266,7 @@ impl Chain {
                         return Ok(End::Stopped);
                     }
                     restarts += 1;
-                    let making = self.making(config.clone())?;
+                    let making = self.making(config.clone()).await?;
                     if let Some(end) = adopt(&self.spool, &asking, making).await? {
                         return Ok(end);
                     }
@@ -264,22 +275,29 @@ impl Chain {
         }
     }
 
-    fn making(&self, config: Config) -> Result<Making, Error> {
-        let signer = Box::new(read_signer(&self.settings.key)?);
+    async fn making(&self, config: Config) -> Result<Making, Error> {
+        let settings = Arc::clone(&self.settings);
+        let signer = Box::new(off_loop(move || read_signer(&settings.key)).await?);
         let clock = Arc::clone(&self.clock);
         Ok(Making { config, compression: self.settings.compression, signer, clock })
     }
 
-    fn asking(&self, config: &Config, key: VerifierKey) -> Asking {
+    async fn asking(&self, config: &Config) -> Result<(StaticSigner, Asking), Error> {
+        let (settings, place) = (Arc::clone(&self.settings), self.place.clone());
+        let wall = (self.clock)().wall;
+        let files = move || Ok((read_signer(&settings.key)?, Backups::of(&place, wall)));
+        let (signer, backups) = off_loop(files).await?;
+        let key = signer.key().clone();
         let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
         let (origin, store) = (self.place.origin.clone(), Arc::clone(&self.store));
-        Asking {
+        let asking = Asking {
             finder: Finder { origin, key, store, give_up, backoff: config.backoff },
-            backups: Backups::of(&self.place, (self.clock)().wall),
+            backups,
             machine_id: config.machine_id,
             hold: self.settings.hold,
             only_existing: self.settings.retire,
-        }
+        };
+        Ok((signer, asking))
     }
 
     /// Whether a stop came before the wait was over.
@@ -322,21 +340,15 @@ impl Chain {
         Arc::new(guard)
     }
 
-    /// The spool, if nobody is at it: after an interrupt a commit may still hang on a dead disk,
-    /// and waiting for it on this thread would keep a stopped process alive.
-    fn idle_spool(&self) -> Option<MutexGuard<'_, Spool>> {
-        match self.spool.try_lock() {
-            Ok(spool) => Some(spool),
-            Err(TryLockError::Poisoned(spool)) => Some(spool.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
-        let Some(spool) = self.idle_spool() else { return Ok(None) };
-        let Some(entry) = spool.entries().next_back() else { return Ok(None) };
-        let seal = read_seal(&spool, &entry.key)?;
-        Ok(Some((seal.seq, seal.hash())))
+    /// The newest seal on the node; `None` too where the disk doesn't say: after an interrupt a
+    /// commit may still hang on it, and waiting for it would keep a stopped process alive.
+    async fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
+        let head = self.spool.run(|spool| {
+            let Some(entry) = spool.entries().next_back() else { return Ok(None) };
+            let seal = read_seal(spool, &entry.key)?;
+            Ok(Some((seal.seq, seal.hash())))
+        });
+        tokio::time::timeout(LAST_LOOK, head).await.unwrap_or(Ok(None))
     }
 
     fn conclude(&self, end: &End) {
@@ -344,7 +356,7 @@ impl Chain {
         match end {
             End::Done => info!(%origin, "done"),
             End::Stopped => {
-                let left = self.idle_spool().map(|spool| spool.entries().count());
+                let left = self.spool.idle().map(|spool| spool.entries().count());
                 if left == Some(0) {
                     warn!(%origin, "stopped before anything was sealed");
                 } else if self.settings.mode == Mode::OneShot {

@@ -1,7 +1,5 @@
 //! Performs what the shipper decides, and brings back what came of it.
 
-use std::collections::VecDeque;
-use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,26 +8,26 @@ use auditseal_archive::{Found, HeadFound};
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
-use auditseal_spool::{Final, Spool, failpoint};
-use auditseal_tail::FINALS_KEPT;
+use auditseal_spool::failpoint;
 use auditseal_tail::fs::OpenFile;
 use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::warn;
 
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
 use crate::complaints::{Line, say};
 use crate::guard::Guard;
+use crate::leaving::Leaving;
 use crate::place::Place;
 use crate::progress::ChainProgress;
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
+use crate::spooler::Spooler;
 use crate::start::Finder;
 use crate::worker::Worker;
-use crate::{Error, ErrorKind, finals, pack, reports};
+use crate::{Error, ErrorKind, pack, reports};
 
 /// Where a take's bytes come from.
 pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
@@ -42,7 +40,7 @@ const NAP: Duration = Duration::from_secs(10);
 pub(crate) struct Hands {
     place: Place,
     pub(crate) source: Arc<Mutex<Source>>,
-    pub(crate) spool: Arc<Mutex<Spool>>,
+    pub(crate) spool: Spooler,
     pub(crate) store: Arc<dyn Store>,
     finder: Finder,
     pub(crate) guard: Arc<Guard>,
@@ -58,11 +56,8 @@ pub(crate) struct Hands {
     tasks: JoinSet<Result<Input<Content>, Error>>,
     /// Sealed since the last look: the source may let go of it.
     committed: Vec<(FileId, u64)>,
-    /// To leave the spool with what each says is final, oldest first: more than one only while its
-    /// disk refuses.
-    leaving: VecDeque<(ObjectKey, Vec<Final>)>,
-    /// Finals in the spool from which on they are looked through.
-    compact_above: usize,
+    /// What is stored, and still in the spool.
+    leaving: Arc<Mutex<Leaving>>,
     stopped: bool,
 }
 
@@ -75,7 +70,7 @@ impl std::fmt::Debug for Hands {
 impl Hands {
     pub(crate) fn new(
         (place, source): (Place, Source),
-        spool: Arc<Mutex<Spool>>,
+        spool: Spooler,
         (finder, guard): (Finder, Arc<Guard>),
         clock: Clock,
         (compression, jobs): (Compression, usize),
@@ -100,8 +95,7 @@ impl Hands {
             packer: Worker::new("pack", jobs)?,
             tasks: JoinSet::new(),
             committed: Vec::new(),
-            leaving: VecDeque::new(),
-            compact_above: finals::compact_above(FINALS_KEPT),
+            leaving: Arc::new(Mutex::new(Leaving::new())),
             stopped: false,
         })
     }
@@ -146,17 +140,16 @@ impl Hands {
     }
 
     pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
-        let spool = Arc::clone(&self.spool);
         let work = self.progress.pulse.work("commit", Instant::now());
-        let done = spawn_blocking(move || {
+        let done = self.spool.run(move |spool| {
             let _work = work;
             failpoint!("agent.commit.before");
-            let committed = locked(&spool).commit(&key, &sealed.bytes);
+            let committed = spool.commit(&key, &sealed.bytes);
             failpoint!("agent.commit.after");
             Ok(committed)
         });
         self.tasks.spawn(async move {
-            Ok(match joined(done).await? {
+            Ok(match done.await? {
                 Ok(()) => Input::Committed,
                 Err(error) => Input::CommitFailed(error.to_string()),
             })
@@ -164,12 +157,16 @@ impl Hands {
     }
 
     pub(crate) fn put(&mut self, key: ObjectKey) {
-        let (store, spool, sent) = (Arc::clone(&self.store), Arc::clone(&self.spool), key.clone());
-        let object = spawn_blocking(move || Ok(locked(&spool).read_to_send(&sent)?));
+        let (store, sent) = (Arc::clone(&self.store), key.clone());
+        let work = self.progress.pulse.work("read", Instant::now());
+        let object = self.spool.run(move |spool| {
+            let _work = work;
+            Ok(spool.read_to_send(&sent)?)
+        });
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
         let progress = Arc::clone(&self.progress);
         self.tasks.spawn(async move {
-            let object = Bytes::from(joined(object).await?);
+            let object = Bytes::from(object.await?);
             guard.pass().await?;
             failpoint!("agent.put.before");
             failpoint!(sent key.seq, &object);
@@ -191,10 +188,15 @@ impl Hands {
 
     /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
-        let (store, object) = (Arc::clone(&self.store), self.read_spooled(&key));
+        let (store, read) = (Arc::clone(&self.store), key.clone());
+        let work = self.progress.pulse.work("read", Instant::now());
+        let object = self.spool.run(move |spool| {
+            let _work = work;
+            Ok(spool.read(&read)?)
+        });
         let (guard, progress) = (Arc::clone(&self.guard), Arc::clone(&self.progress));
         self.tasks.spawn(async move {
-            let ours = object.await?;
+            let ours = Bytes::from(object.await?);
             failpoint!("agent.read_back.before");
             let found = match read_back(&store, &key, &ours).await {
                 Stands::Ours(info) => {
@@ -231,51 +233,16 @@ impl Hands {
         });
     }
 
-    fn read_spooled(&self, key: &ObjectKey) -> impl Future<Output = Result<Bytes, Error>> + use<> {
-        let (spool, key) = (Arc::clone(&self.spool), key.clone());
-        let read = spawn_blocking(move || Ok(locked(&spool).read(&key)?));
-        async move { Ok(Bytes::from(joined(read).await?)) }
-    }
-
-    /// Takes an object out of the spool. What it says is final is remembered first: otherwise a
-    /// crash in between would have those files read again from the start.
-    ///
-    /// A disk that refuses, being full most likely, is no reason to end: the object is stored, and
-    /// leaves together with the next one, or after the next start.
-    pub(crate) fn discard(&mut self, key: ObjectKey) -> Result<(), Error> {
-        let seal = crate::start::read_seal(&locked(&self.spool), &key)?;
-        // Read once: a removal that is reported as failed may be done all the same.
-        self.leaving.push_back((key, Final::of(&seal).collect()));
-        while let Some((key, finals)) = self.leaving.front() {
-            let mut spool = locked(&self.spool);
-            failpoint!("agent.discard.before");
-            let removed = spool.remember(finals).and_then(|()| {
-                failpoint!("agent.discard.remembered");
-                spool.discard(key)
-            });
-            let now = (self.clock)().boot.nanos;
-            if let Err(error) = removed {
-                let what = format!("discard: {error}");
-                let course = self.progress.facts().said.discards.met(&what, now);
-                if let Some(course) = course {
-                    warn!(%key, "{what}{course}; next attempt with the next object");
-                }
-                break;
-            }
-            let over = self.progress.facts().said.discards.over(now);
-            say(&self.place.origin, over);
-            failpoint!("agent.discard.after");
-            if spool.remembered() > self.compact_above {
-                // It is a matter of room: what is there does no harm until there is more of it.
-                if let Err(error) = finals::compact(&mut spool, &self.place, (self.clock)().wall) {
-                    warn!("forget finished files: {error}");
-                }
-                self.compact_above = finals::compact_above(spool.remembered());
-            }
-            drop(spool);
-            self.leaving.pop_front();
-        }
-        Ok(())
+    /// Takes an object out of the spool, which has what it needs of it by then.
+    pub(crate) fn discard(&mut self, key: ObjectKey) {
+        let (leaving, progress) = (Arc::clone(&self.leaving), Arc::clone(&self.progress));
+        let (place, clock) = (self.place.clone(), Arc::clone(&self.clock));
+        let work = self.progress.pulse.work("discard", Instant::now());
+        let done = self.spool.run(move |spool| {
+            let _work = work;
+            locked(&leaving).discard(key, spool, &place, &progress, clock())
+        });
+        self.tasks.spawn(async move { done.await.map(|()| Input::Wake) });
     }
 
     pub(crate) fn report(&mut self, report: &Report) {
@@ -403,7 +370,22 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-pub(crate) async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+/// Returns when a stop has been wanted for as long as it may take.
+pub(crate) async fn overdue(mut stop: watch::Receiver<bool>, grace: Duration) {
+    stopped(&mut stop).await;
+    tokio::time::sleep(grace).await;
+}
+
+/// Does what waits for a disk where it holds up nobody.
+pub(crate) fn off_loop<T, W>(work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, Error> + Send + 'static,
+{
+    joined(spawn_blocking(work))
+}
+
+async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     task.await.unwrap_or_else(|e| Err(crashed(&e)))
 }
 

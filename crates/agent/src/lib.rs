@@ -15,6 +15,7 @@ mod guard;
 mod hands;
 mod keyfile;
 mod lag;
+mod leaving;
 mod manners;
 mod opened;
 mod pack;
@@ -30,6 +31,7 @@ mod settings;
 #[cfg(test)]
 mod sim;
 mod source;
+mod spooler;
 mod start;
 mod state;
 mod strangers;

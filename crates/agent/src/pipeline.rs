@@ -37,7 +37,7 @@ pub(crate) async fn run(
                 Action::Commit(key, sealed) => hands.commit(key, sealed),
                 Action::Put(key) => hands.put(key),
                 Action::ReadBack(key) => hands.read_back(key),
-                Action::Discard(key) => hands.discard(key)?,
+                Action::Discard(key) => hands.discard(key),
                 Action::Report(report) => hands.report(&report),
                 Action::FindHead(days) => hands.find_head(days),
                 Action::Restart => return Ok(None),

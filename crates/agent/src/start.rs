@@ -16,6 +16,7 @@ use crate::complaints::Complaints;
 use crate::facts::nanos;
 use crate::finals::{Backups, WayBack};
 use crate::source::{file_name, locked};
+use crate::spooler::Spooler;
 use crate::{Error, ErrorKind};
 
 /// Everything a pipeline needs to know about its past.
@@ -81,12 +82,9 @@ fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
 /// Finds out where the chain goes on.
 ///
 /// `adopted`: it goes on behind objects that another process sent.
-pub(crate) async fn past(
-    spool: &Mutex<Spool>,
-    asking: &Asking,
-    adopted: bool,
-) -> Result<Past, Error> {
-    let Here { spooled, newest, oldest, said, finals } = read_spool(&mut locked(spool))?;
+pub(crate) async fn past(spool: &Spooler, asking: &Asking, adopted: bool) -> Result<Past, Error> {
+    let Here { spooled, newest, oldest, said, finals, held: is_held } =
+        spool.run(read_spool).await?;
     let (Some(newest), Some(oldest)) = (newest, oldest) else {
         return from_store(spool, asking).await;
     };
@@ -97,14 +95,14 @@ pub(crate) async fn past(
         // Only this file is lost: no state that decides what is signed, so no reanchor. From the
         // oldest object here on the spool itself knows; what is older is stored.
         None => {
-            let oldest = read_object(&locked(spool), &oldest)?;
+            let oldest = spool.run(move |spool| read_object(spool, &oldest)).await?;
             recall(spool, asking, &oldest, vec![]).await?
         }
     };
     finals.extend(said);
     let history = history(&head.seal, asking.backups.needed(finals));
     // After a crash too: what was sent before the state was lost may arrive behind what is sealed here.
-    let hold = match (adopted, locked(spool).is_held()) {
+    let hold = match (adopted, is_held) {
         (true, _) => held(asking, "another process with this chain's key was met"),
         (false, true) => held(
             asking,
@@ -136,10 +134,12 @@ pub(crate) struct Here {
     said: Vec<Final>,
     /// What notes before them said, if that isn't lost.
     finals: Option<Vec<Final>>,
+    /// Nothing may be sent at once.
+    held: bool,
 }
 
 pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
-    let mut here = Here::default();
+    let mut here = Here { held: spool.is_held(), ..Here::default() };
     for entry in spool.entries() {
         let ObjectSeal { seal, hash, .. } = read_object(spool, &entry.key)?;
         here.spooled.push(&entry.key, entry.size, &seal, hash);
@@ -152,7 +152,7 @@ pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
 }
 
 /// No object in the spool: a new chain, or the state was lost.
-async fn from_store(spool: &Mutex<Spool>, asking: &Asking) -> Result<Past, Error> {
+async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
     let Found { head, foreign } = asking.finder.find().await?;
     let Some(found) = head else {
         // A second chain beside it would look like a fork for ever, so somebody must decide.
@@ -168,7 +168,7 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking) -> Result<Past, Error
             );
         }
         failpoint!("agent.start.new");
-        locked(spool).replace_finals(&[])?;
+        spool.run(|spool| Ok(spool.replace_finals(&[])?)).await?;
         failpoint!("agent.start.begun");
         return Ok(Past { start: Start::default(), history: History::default() });
     };
@@ -184,7 +184,7 @@ async fn from_store(spool: &Mutex<Spool>, asking: &Asking) -> Result<Past, Error
     let history = history(&head.seal, finals);
     let (reanchor, hold) = (Some(reason), held(asking, "the state was lost"));
     if hold > 0 {
-        locked(spool).hold()?;
+        spool.run(|spool| Ok(spool.hold()?)).await?;
     }
     let (head, spooled) = (Head { hash: head.hash, seal: head.seal }, Spooled::default());
     Ok(Past { start: Start { head: Some(head), spooled, reanchor, hold }, history })
@@ -223,7 +223,7 @@ fn wrong_key(asking: &Asking, why: String) -> Error {
 /// Collects from the chain in the store which files are final before `head`, as far as a file on
 /// disk may ask, and keeps the answer.
 async fn recall(
-    spool: &Mutex<Spool>,
+    spool: &Spooler,
     asking: &Asking,
     head: &ObjectSeal,
     newest: Vec<Final>,
@@ -254,7 +254,11 @@ async fn recall(
     patiently(&asking.finder, walk).await?;
     let finals = way.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     failpoint!("agent.recall.before");
-    locked(spool).replace_finals(&finals)?;
+    let finals = spool.run(move |spool| {
+        spool.replace_finals(&finals)?;
+        Ok(finals)
+    });
+    let finals = finals.await?;
     failpoint!("agent.recall.after");
     Ok(finals)
 }

@@ -1,5 +1,6 @@
 //! Opens the state directory, and waits for what may pass by itself.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use auditseal_format::printable;
@@ -11,7 +12,7 @@ use tracing::{error, warn};
 use crate::chain::backoff;
 use crate::complaints::Complaints;
 use crate::facts::nanos;
-use crate::hands::stopped;
+use crate::hands::{off_loop, overdue, stopped};
 use crate::place::Place;
 use crate::{Error, ErrorKind, Settings};
 
@@ -29,9 +30,17 @@ pub(crate) async fn open_state(
 ) -> Result<(StateDir, Vec<Spool>), Error> {
     let mut patience = Patience::new();
     loop {
-        match open_now(settings, places) {
-            Ok((state, spools)) => {
-                for (path, mode) in state.open_to_others() {
+        let (path, places) = (settings.state.clone(), places.to_vec());
+        let opened = tokio::select! {
+            opened = off_loop(move || open_now(&path, &places)) => opened,
+            () = overdue(stop.clone(), settings.grace) => {
+                let (what, why) = ("open state directory", "stopped before its disk gave an answer");
+                return Err(Error::new(ErrorKind::Other, what, why));
+            }
+        };
+        match opened {
+            Ok((state, spools, open)) => {
+                for (path, mode) in open {
                     let path = printable(path.as_os_str());
                     warn!("others may open {path} (mode {mode:04o}): chmod go= it");
                 }
@@ -42,11 +51,15 @@ pub(crate) async fn open_state(
     }
 }
 
-fn open_now(settings: &Settings, places: &[Place]) -> Result<(StateDir, Vec<Spool>), Error> {
-    let state = StateDir::open(&settings.state)?;
+/// Beside the spools, what others may open.
+type Opened = (StateDir, Vec<Spool>, Vec<(PathBuf, u32)>);
+
+fn open_now(path: &Path, places: &[Place]) -> Result<Opened, Error> {
+    let state = StateDir::open(path)?;
     failpoint!("agent.start.locked");
     let spools = places.iter().map(|place| state.spool(&place.origin)).collect::<Result<_, _>>()?;
-    Ok((state, spools))
+    let open = state.open_to_others();
+    Ok((state, spools, open))
 }
 
 /// Waits for what may pass by itself, longer each time.

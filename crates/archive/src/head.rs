@@ -109,8 +109,9 @@ pub async fn find_newest(
 ) -> Result<Found, Error> {
     let source = Source::new(Arc::clone(&store));
     let mut days = BTreeSet::new();
-    let mut day = first.start().saturating_add(-SPARE_DAYS * DAY);
-    let last = next.start().saturating_add(SPARE_DAYS * DAY);
+    // The clock may have been set back between the two.
+    let mut day = first.min(next).start().saturating_add(-SPARE_DAYS * DAY);
+    let last = first.max(next).start().saturating_add(SPARE_DAYS * DAY);
     while day <= last && days.len() <= MOST_DAYS {
         days.insert(day.date());
         day = day.saturating_add(DAY);

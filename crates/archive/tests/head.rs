@@ -99,6 +99,27 @@ async fn a_node_that_knows_its_chain_lists_some_days_of_it() {
     assert_eq!(found.unwrap().head.unwrap().object.seal.seq, 999);
 }
 
+/// The clock was set back by a year while the node made its newest objects: what was sealed behind
+/// them has keys of days before theirs.
+#[tokio::test]
+async fn a_clock_that_was_set_back_hides_nothing() {
+    for back in [30, 399, 3_000] {
+        let mut chain = six();
+        chain.wait(back * 86_400).heartbeat();
+        chain.step_clock(-back * 86_400).heartbeat();
+        let newest = chain.head().seal.seq as usize;
+        chain.wait(600).heartbeat();
+        chain.wait(600).heartbeat();
+        let vkeys = [chain.current_signer().identity()];
+        let first = ObjectKey::parse(&chain.key(newest)).unwrap().date;
+        let days = (first, chain.get(newest).seal.sealed.date());
+        assert!(days.0 > days.1, "it went back: {days:?}");
+        let store = Arc::new(memory(&chain.archive()));
+        let head = find_newest(store, chain.origin(), &vkeys, days).await.unwrap().head.unwrap();
+        assert_eq!(head.object.hash, chain.head().hash, "{back} days");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_the_chains_is_passed() {
     let chain = six();

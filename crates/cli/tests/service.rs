@@ -144,6 +144,125 @@ fn a_look_that_hangs_holds_up_neither_health_nor_the_end() {
     node.assert_same();
 }
 
+/// A disk that hangs under one chain's spool, at whichever of its operations, or under its log: the
+/// pages answer, the other chain goes on, SIGTERM ends the process, and the next start archives what
+/// hung.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_disk_that_hangs_holds_up_one_chain_alone() {
+    let points = [
+        "agent.look.after=6",
+        "spool.write.before=6",
+        "spool.sync.before=6",
+        "spool.rename.before=6",
+        "spool.sync_names.before=8",
+        "spool.remove.before=2",
+    ];
+    // Each waits, most of the time.
+    std::thread::scope(|scope| {
+        for point in points {
+            scope.spawn(move || hang_at(point));
+        }
+    });
+}
+
+#[cfg(feature = "failpoints")]
+fn hang_at(point: &str) {
+    let node = Node::with(&events(0, 10));
+    for name in ["other", "more"] {
+        fs::create_dir(node.path(name)).unwrap();
+        fs::write(node.path(name).join("audit.log"), events(0, 10)).unwrap();
+    }
+    let others = ["other", "more"];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let daemon = || {
+        let mut command = node.daemon();
+        command.args(["--listen", &address.to_string()]);
+        for name in others {
+            command.args(["--source", &format!("{name}={}/audit.log", node.shown(name))]);
+        }
+        command
+    };
+    let held = |name: &str| {
+        let origin = format!("prod/cp-1/{name}");
+        node.read("cat", &["--origin", &origin, "--vkey", &node.vkey]).out
+    };
+    let hung = Running::start(daemon().env("AUDITSEAL_FAILPOINT", format!("{point}:hang")));
+    let lines = |names: &[&str], n| {
+        for name in names {
+            let file = match *name {
+                "audit" => node.path("logs/audit.log"),
+                name => node.path(name).join("audit.log"),
+            };
+            let mut file = fs::File::options().append(true).open(file).unwrap();
+            file.write_all(&events(n, n + 1)).unwrap();
+        }
+    };
+    // Which of the three it strikes is chance; the other two go on.
+    let chains = ["audit", "other", "more"];
+    let mut n = 10;
+    until("two chains go on", || {
+        lines(&chains, n);
+        n += 1;
+        std::thread::sleep(Duration::from_millis(300));
+        let whole = |name: &&&str| held(name).split(|b| *b == b'\n').count() > 20;
+        n > 24 && chains.iter().filter(whole).count() >= 2
+    });
+    let page = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(page("/healthz").ends_with("alive\n"), "{point}");
+    assert!(page("/metrics").contains("auditseal_last_look_seconds"), "{point}");
+    let whole = |name: &&&str| held(name).split(|b| *b == b'\n').count() > 20;
+    assert_eq!(chains.iter().filter(whole).count(), 2, "{point}: nothing hung");
+    hung.signal(rustix::process::Signal::TERM);
+    // It waits for the disk as long as service managers allow.
+    hung.end(Duration::from_secs(15)).ok();
+    let daemon = Running::start(&mut daemon());
+    until("what hung is archived", || {
+        node.cat().out == node.source()
+            && others
+                .iter()
+                .all(|name| held(name) == fs::read(node.path(name).join("audit.log")).unwrap())
+    });
+    daemon.stop().ok();
+    node.assert_same();
+}
+
+/// A disk that hangs at the start, before it is known where the chain goes on.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_disk_that_hangs_at_the_start_holds_up_neither_health_nor_the_end() {
+    for point in ["agent.start.locked=1", "spool.sync_names.before=1", "spool.write.before=1"] {
+        let node = Node::with(&events(0, 10));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let mut command = node.daemon();
+        command.args(["--listen", &address.to_string()]);
+        let daemon = Running::start(command.env("AUDITSEAL_FAILPOINT", format!("{point}:hang")));
+        until("it answers", || {
+            let Ok(mut stream) = TcpStream::connect(address) else { return false };
+            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).is_ok() && answer.ends_with("alive\n")
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        daemon.signal(rustix::process::Signal::TERM);
+        daemon.end(Duration::from_secs(15));
+        node.backfill().ok();
+        node.assert_same();
+    }
+}
+
 #[test]
 fn backfill_reads_no_faster_than_it_may() {
     let log = events(0, 2000);

@@ -1,7 +1,7 @@
 //! The process: what it holds in memory, and what becomes of what it asks for.
 
 use std::ffi::OsStr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
@@ -25,7 +25,8 @@ use crate::hands::{pin_of, told};
 use crate::pack::pack;
 use crate::readback::{Stands, read_back};
 use crate::repack::Making;
-use crate::source::{convert, locked};
+use crate::source::convert;
+use crate::spooler::Spooler;
 use crate::start::{Asking, Finder, past, read_seal};
 
 type Content = Arc<auditseal_tail::Content<SimFile>>;
@@ -68,7 +69,7 @@ pub(super) enum Ended {
 pub(super) struct Node {
     follower: Follower<SimDisk>,
     shipper: Shipper<Content>,
-    spool: Arc<Mutex<Spool>>,
+    spool: Spooler,
     /// Holds the directory's lock.
     _state: StateDir,
     pub(super) pending: Vec<Pending>,
@@ -107,7 +108,7 @@ impl Sim {
     /// Starts as the agent does: from the spool, or from the bucket.
     pub(super) fn start(&mut self, restarted: bool) -> Node {
         let state = StateDir::open(&self.dir.path().join("state")).unwrap();
-        let spool = Arc::new(Mutex::new(state.spool(&Self::origin()).unwrap()));
+        let spool = Spooler::new(state.spool(&Self::origin()).unwrap()).unwrap();
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
         let family = disk::agent::family();
         let asking = self.asking();
@@ -163,7 +164,7 @@ impl Sim {
     pub(super) fn end(&mut self, node: Node) {
         for pending in &node.pending {
             if let Pending::Put(key) = pending
-                && let Ok(bytes) = locked(&node.spool).read(key)
+                && let Ok(bytes) = node.spool.idle().unwrap().read(key)
             {
                 self.fly(key.clone(), bytes.into());
             }
@@ -177,9 +178,9 @@ impl Sim {
             Ended::Crashed => return self.crash(node, false),
             Ended::Restart => {
                 let (asking, making) = (self.asking(), self.making());
-                let before = self.sealed(&locked(&node.spool));
+                let before = self.sealed(&node.spool.idle().unwrap());
                 let end = self.runtime.block_on(adopt(&node.spool, &asking, making)).unwrap();
-                let after = self.sealed(&locked(&node.spool));
+                let after = self.sealed(&node.spool.idle().unwrap());
                 if let Some(end) = end {
                     assert_eq!(after, before, "what is sealed stays: {end:?}");
                     return self.forked(node, &end);
@@ -187,7 +188,7 @@ impl Sim {
                 assert_kept(&before, &after);
                 self.adopted += 1;
                 // The first is the one that it goes on from.
-                self.repacked += u64::from(locked(&node.spool).entries().count() > 1);
+                self.repacked += u64::from(node.spool.idle().unwrap().entries().count() > 1);
             }
         }
         drop(node);
@@ -201,7 +202,7 @@ impl Sim {
     /// more what this one still could.
     fn forked(&mut self, node: Node, end: &End) -> Node {
         assert!(matches!(end, End::Forked(_, why) if why.contains("are lost")), "{end:?}");
-        assert!(fork::read(&locked(&node.spool)).unwrap().is_some(), "it is written down");
+        assert!(fork::read(&node.spool.idle().unwrap()).unwrap().is_some(), "it is written down");
         self.forks += 1;
         self.crash(node, true)
     }
@@ -255,7 +256,7 @@ impl Sim {
                 Action::Put(key) => node.pending.push(Pending::Put(key)),
                 Action::ReadBack(key) => node.pending.push(Pending::ReadBack(key)),
                 Action::Discard(key) => {
-                    let mut spool = locked(&node.spool);
+                    let mut spool = node.spool.idle().unwrap();
                     let seal = read_seal(&spool, &key).unwrap();
                     spool.remember(&Final::of(&seal).collect::<Vec<_>>()).unwrap();
                     spool.discard(&key).unwrap();
@@ -299,11 +300,11 @@ impl Sim {
             Pending::Commit(key, sealed) => match fate {
                 0 => Input::CommitFailed("not done".into()),
                 1 => {
-                    locked(&node.spool).commit(&key, &sealed.bytes).unwrap();
+                    node.spool.idle().unwrap().commit(&key, &sealed.bytes).unwrap();
                     return Some(Ended::Crashed);
                 }
                 _ => {
-                    locked(&node.spool).commit(&key, &sealed.bytes).unwrap();
+                    node.spool.idle().unwrap().commit(&key, &sealed.bytes).unwrap();
                     Input::Committed
                 }
             },
@@ -332,7 +333,7 @@ impl Sim {
     }
 
     fn put(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
-        let bytes = Bytes::from(locked(&node.spool).read_to_send(key).unwrap());
+        let bytes = Bytes::from(node.spool.idle().unwrap().read_to_send(key).unwrap());
         self.sending(key, &bytes);
         let nth = self.store.calls(Operation::Put) + 1;
         let fault = match fate {
@@ -357,7 +358,7 @@ impl Sim {
     }
 
     fn read_back(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
-        let ours = Bytes::from(locked(&node.spool).read(key).unwrap());
+        let ours = Bytes::from(node.spool.idle().unwrap().read(key).unwrap());
         let nth = self.store.calls(Operation::Get) + 1;
         match fate {
             0 => self.store.fail(Operation::Get, nth, Fault::Refuse(Kind::Timeout)),

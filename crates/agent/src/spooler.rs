@@ -1,0 +1,46 @@
+//! One chain's spool, and the one thread that is at it.
+
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use auditseal_spool::Spool;
+
+use crate::Error;
+use crate::source::locked;
+use crate::worker::Worker;
+
+/// Does everything that waits for a spool's disk, one thing after the other, in the order in which it
+/// was asked for, where it holds up nothing else: a disk that hangs keeps this thread.
+///
+/// A thread of its own, and none of a pool's: look-ups of names share that, and a resolver that is
+/// silent would hold up commits.
+#[derive(Debug, Clone)]
+pub(crate) struct Spooler {
+    spool: Arc<Mutex<Spool>>,
+    worker: Arc<Worker>,
+}
+
+impl Spooler {
+    pub(crate) fn new(spool: Spool) -> Result<Self, Error> {
+        let worker = Arc::new(Worker::new("spool", 1)?);
+        Ok(Self { spool: Arc::new(Mutex::new(spool)), worker })
+    }
+
+    /// Does this when all that was asked for before is done.
+    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Spool) -> Result<T, Error> + Send + 'static,
+    {
+        let spool = Arc::clone(&self.spool);
+        self.worker.run(move || work(&mut locked(&spool)))
+    }
+
+    /// The spool, if its thread isn't at it: whoever waited for it would wait for the disk.
+    pub(crate) fn idle(&self) -> Option<MutexGuard<'_, Spool>> {
+        match self.spool.try_lock() {
+            Ok(spool) => Some(spool),
+            Err(TryLockError::Poisoned(spool)) => Some(spool.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
