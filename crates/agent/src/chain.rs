@@ -328,6 +328,7 @@ impl Chain {
             backoff: backoff(settings),
             cluster_uid: None,
             machine_id: machine_id(),
+            read_back: settings.read_back,
             store: settings.store_name.clone(),
             limits: self.settings.limits.shipper,
         }

@@ -119,6 +119,8 @@ pub struct Settings {
     pub require_retention: Option<Retention>,
     /// Go on with a store that puts over objects.
     pub allow_overwrite: bool,
+    /// Read each object back before it counts as stored.
+    pub read_back: bool,
     /// The source goes away: seal `final` for a chain that is there already, whether or not the
     /// source's files still are.
     pub retire: bool,

@@ -144,6 +144,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
             writer.protection.require_retention_mode,
         ),
         allow_overwrite: writer.protection.allow_overwrite_store,
+        read_back: writer.protection.read_back,
         retire: false,
         stay_on_fork: false,
         limits: Limits::default(),

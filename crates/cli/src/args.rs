@@ -258,6 +258,10 @@ pub(crate) struct Protection {
     /// the chain, and without versions from destroying objects.
     #[arg(long, help_heading = "Protection", env = "AUDITSEAL_ALLOW_OVERWRITE_STORE", value_parser = BoolishValueParser::new())]
     pub(crate) allow_overwrite_store: bool,
+    /// Read each object back before it counts as stored and leaves this node: for a store whose word
+    /// for an upload isn't enough. It costs one GET each.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_READ_BACK", value_parser = BoolishValueParser::new())]
+    pub(crate) read_back: bool,
 }
 
 #[derive(Debug, Args)]

@@ -47,6 +47,8 @@ pub struct Config {
     pub cluster_uid: Option<Uuid>,
     /// Id of the machine, if known.
     pub machine_id: Option<[u8; 16]>,
+    /// An accepted upload is read back before it counts: the store's 200 isn't enough.
+    pub read_back: bool,
     /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.
     pub store: String,
     /// How much goes into one seal.

@@ -28,6 +28,9 @@ use crate::types::{Action, Config, End, Pause, Pin, ReadBack, Report, StoreHead}
 /// answer must not move an object.
 const LOOKS: u32 = 2;
 
+/// Why an upload failed that was accepted and isn't there.
+const UNSEEN: &str = "the store accepted it, and doesn't show it";
+
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     /// Nothing is sent until this boot time, nanoseconds; then the store's head is asked for.
@@ -73,6 +76,8 @@ pub(crate) struct Uploads {
     failing_since: Option<u64>,
     why: String,
     backoff: Backoff,
+    /// An accepted upload is read back.
+    read_back: bool,
     /// Which versions the next seals name.
     pub(crate) pins: Pins,
 }
@@ -95,6 +100,7 @@ impl Uploads {
             failing_since: None,
             why: String::new(),
             backoff: config.backoff,
+            read_back: config.read_back,
             pins,
         }
     }
@@ -185,8 +191,15 @@ impl Uploads {
         }
     }
 
-    /// The store accepted the front.
+    /// The store accepted the front. Where its word isn't enough, what it holds is.
     pub(crate) fn accepted<C>(&mut self, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
+        if self.read_back {
+            return self.doubt(UNSEEN.to_owned(), out);
+        }
+        self.stored(pin, out);
+    }
+
+    fn stored<C>(&mut self, pin: Option<Pin>, out: &mut Vec<Action<C>>) {
         let genesis = self.queue.objects.front().is_some_and(|front| front.seq == 0);
         self.done(true, pin, out);
         if genesis {
@@ -231,10 +244,8 @@ impl Uploads {
         out: &mut Vec<Action<C>>,
     ) {
         match found {
-            ReadBack::Same(pin) => {
-                let sent = self.sent_front;
-                self.done(sent, pin, out);
-            }
+            ReadBack::Same(pin) if self.sent_front => self.stored(pin, out),
+            ReadBack::Same(pin) => self.done(false, pin, out),
             // A probe that finds nothing is no failure: the object was never sent.
             ReadBack::Absent if self.why.is_empty() && self.attempts == 0 => {
                 self.state = State::Waiting { until: now, read: false };

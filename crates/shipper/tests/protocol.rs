@@ -368,3 +368,20 @@ fn a_full_spool_stops_reading_and_goes_on_by_itself() {
     world.run_to_done();
     assert_eq!(world.restored(), source);
 }
+
+/// A store that says yes and stores nothing: read back, the object is uploaded again. Without that its
+/// word counts, and the object is missing.
+#[test]
+fn what_is_read_back_counts_and_not_the_stores_word() {
+    for (read_back, forgets) in [(true, 0), (true, 1), (true, 3), (false, 2)] {
+        let mut world = World::new(&lines(20));
+        (world.read_back, world.forgets) = (read_back, forgets);
+        let mut shipper = world.start();
+        assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done);
+        let sealed = world.spool.keys().next_back().unwrap() + 1;
+        let missing = if read_back { 0 } else { forgets as u64 };
+        assert_eq!(world.store.len() as u64, sealed - missing, "{read_back}, {forgets}");
+        let again = if read_back { forgets } else { 0 };
+        assert_eq!(world.uploads as u64, sealed + again as u64, "{read_back}, {forgets}");
+    }
+}

@@ -17,6 +17,7 @@ use object_store::{
 };
 use reqwest::header::{HeaderName, HeaderValue};
 
+use crate::checksum::Sent;
 use crate::error::{Error, Kind, Operation};
 use crate::facts::Facts;
 use crate::file::ObjectFile;
@@ -368,6 +369,7 @@ impl Store for Backend {
             })?;
             options.extensions.insert(Extra { headers, signer: Arc::clone(&cloud.signer) });
         }
+        options.extensions.insert(Sent(bytes.clone()));
         let result = self.store.put_opts(&path, PutPayload::from(bytes), options).await;
         result.map(|put| Stored { version: put.version }).map_err(|error| call.translate(&error))
     }

@@ -14,6 +14,7 @@ use object_store::client::{
 use tokio::time::Instant;
 
 use crate::answer::{Answer, Failure, What};
+use crate::checksum::Sent;
 use crate::pace::Pace;
 use crate::pages::unescape;
 use crate::request::{Extra, Small};
@@ -78,6 +79,7 @@ impl HttpService for Guard {
         let client = if purpose == Purpose::Credentials { &self.direct } else { &self.inner };
         let confidential = Confidential::of(&request);
         let ranged = request.headers().contains_key("range");
+        let sent = request.extensions_mut().remove::<Sent>();
         let failed = |what: What| {
             let kind = match what {
                 What::Silence(_) | What::NoConnection => HttpErrorKind::Timeout,
@@ -101,6 +103,11 @@ impl HttpService for Guard {
         // A refusal may come before the body has gone out.
         if response.status().is_success() {
             sender.done(size, begun.elapsed());
+        }
+        let other = sent.filter(|_| response.status().is_success());
+        if let Some(other) = other.and_then(|sent| sent.contradicted(response.headers())) {
+            let what = format!("the store says that it stored other bytes than were sent: {other}");
+            return Err(failed(What::Transport(what)));
         }
         if response.status() == 206 && !ranged {
             // A part would pass for the whole object, and the whole for damaged.

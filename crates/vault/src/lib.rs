@@ -14,6 +14,7 @@ mod attack;
 mod backend;
 mod build;
 mod canary;
+mod checksum;
 mod client;
 pub mod conformance;
 mod date;

@@ -445,3 +445,36 @@ fn nobody_there() {
         assert!(error.hint().unwrap_or("none").contains("http://"), "{error} {:?}", error.hint());
     });
 }
+
+/// What the store says of the bytes that it got is held against what was sent; what it doesn't say, or
+/// what is no checksum of them, isn't.
+#[test]
+fn a_checksum_in_the_answer_must_be_that_of_the_bytes() {
+    with_s3_keys("a_checksum_in_the_answer_must_be_that_of_the_bytes", async {
+        let sha256 = "DSLNzBDm0Enb4a9RI9UIc/38Gk9YMG5Yy2JBvpRyAU0=";
+        let (ours, other) = (format!("x-amz-checksum-sha256: {sha256}"), sha256.replace('D', "E"));
+        let md5 = "nQVoRp0gbBrt8bcfEvR0vA==";
+        let cases = [
+            (ours.clone(), true),
+            (format!("x-amz-checksum-sha256: {other}"), false),
+            (format!("Content-MD5: {md5}"), true),
+            ("Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==".to_owned(), false),
+            (format!("x-goog-hash: crc32c=AAAAAA==,md5={md5}"), true),
+            (format!("x-goog-hash: crc32c=AAAAAA==\r\nx-goog-hash: md5={md5}"), true),
+            ("x-goog-hash: crc32c=AAAAAA==,md5=AAAAAAAAAAAAAAAAAAAAAA==".to_owned(), false),
+            ("x-goog-hash: crc32c=AAAAAA==".to_owned(), true),
+            ("x-amz-version-id: 3".to_owned(), true),
+        ];
+        for (header, agrees) in cases {
+            let head = format!("ETag: \"0123456789abcdef0123456789abcdef\"\r\n{header}\r\n");
+            let server = Server::fixed(answer("200 OK", &head, ""));
+            match server.open("s3://bucket").put_new("k", BYTES).await {
+                Ok(_) => assert!(agrees, "{header}"),
+                Err(error) => {
+                    assert!(!agrees && error.kind() == Kind::Unavailable, "{header}: {error}");
+                    assert!(error.to_string().contains("other bytes than were sent"), "{error}");
+                }
+            }
+        }
+    });
+}

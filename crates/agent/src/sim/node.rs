@@ -100,6 +100,7 @@ impl Sim {
             backoff: Backoff { first: 10_000_000, max: 1_000_000_000, seed: 1 },
             cluster_uid: None,
             machine_id: Some([5; 16]),
+            read_back: false,
             store: "sim".into(),
             limits: Limits::default(),
         }

@@ -88,6 +88,7 @@ impl Node {
             store_name: "bucket".to_owned(),
             require_retention: None,
             allow_overwrite: false,
+            read_back: false,
             retire: false,
             stay_on_fork: false,
             apiserver: None,

@@ -31,6 +31,10 @@ pub(crate) struct World {
     pub(crate) store: BTreeMap<String, Vec<u8>>,
     /// Whether the store has versions; an object's id is made of its key.
     pub(crate) versioned: bool,
+    /// Uploads are read back.
+    pub(crate) read_back: bool,
+    /// So many uploads more are accepted, and not stored.
+    pub(crate) forgets: usize,
     pub(crate) now: u64,
     /// Boot clock to wall clock.
     pub(crate) wall: i64,
@@ -88,6 +92,8 @@ impl World {
             spool: BTreeMap::new(),
             store: BTreeMap::new(),
             versioned: false,
+            read_back: false,
+            forgets: 0,
             now: SECOND,
             wall: 1_795_000_000_000_000,
             steps: 0,
@@ -133,6 +139,7 @@ impl World {
             backoff: Backoff { first: SECOND / 5, max: 30 * SECOND, seed: 7 },
             cluster_uid: None,
             machine_id: None,
+            read_back: self.read_back,
             store: "bucket".to_owned(),
             limits: self.limits,
         }
@@ -318,7 +325,8 @@ impl World {
                 let bytes = self.spool[&key.seq].1.clone();
                 let free = !self.store.contains_key(&key.to_string());
                 let answers = !self.outage;
-                if effect && free && answers {
+                let kept = self.keeps();
+                if effect && free && answers && kept {
                     self.store.insert(key.to_string(), bytes);
                 }
                 inputs.push_back(if fine && free && answers {
@@ -373,9 +381,16 @@ impl World {
         PackedJob { short, ..pack(&job) }
     }
 
+    /// Whether the store keeps what it accepts now.
+    fn keeps(&mut self) -> bool {
+        let forgets = self.forgets;
+        self.forgets = forgets.saturating_sub(1);
+        forgets == 0
+    }
+
     /// What the store says of an object that it has.
     fn pin(&self, key: &ObjectKey) -> Option<Pin> {
-        let sha256 = sha256(&self.store[&key.to_string()]);
+        let sha256 = sha256(&self.spool[&key.seq].1);
         self.versioned.then(|| Pin { sha256, version: version(&key.to_string()) })
     }
 
