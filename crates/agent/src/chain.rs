@@ -296,6 +296,7 @@ impl Chain {
             machine_id: config.machine_id,
             hold: self.settings.hold,
             only_existing: self.settings.retire,
+            beside: config.beside.clone(),
         };
         Ok((signer, asking))
     }
@@ -329,6 +330,7 @@ impl Chain {
             cluster_uid: None,
             machine_id: machine_id(),
             read_back: settings.read_back,
+            beside: settings.beside.clone(),
             store: settings.store_name.clone(),
             limits: self.settings.limits.shipper,
         }

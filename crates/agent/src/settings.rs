@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use auditseal_format::Compression;
+use auditseal_format::{Compression, VerifierKey};
 use auditseal_shipper::Mode;
 use auditseal_vault::Retention;
 
@@ -119,6 +119,8 @@ pub struct Settings {
     pub require_retention: Option<Retention>,
     /// Go on with a store that puts over objects.
     pub allow_overwrite: bool,
+    /// Keys that began chains of the same names, which somebody has looked at: ours begin beside them.
+    pub beside: Vec<VerifierKey>,
     /// Read each object back before it counts as stored.
     pub read_back: bool,
     /// The source goes away: seal `final` for a chain that is there already, whether or not the

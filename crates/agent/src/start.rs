@@ -36,6 +36,8 @@ pub(crate) struct Asking {
     pub(crate) hold: Option<Duration>,
     /// A chain that isn't there is an error: none is to be begun.
     pub(crate) only_existing: bool,
+    /// Keys whose chains of this name are none of ours.
+    pub(crate) beside: Vec<VerifierKey>,
 }
 
 /// Asks the store what it has of a chain.
@@ -156,8 +158,12 @@ async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
     let Found { head, foreign } = asking.finder.find().await?;
     let Some(found) = head else {
         // A second chain beside it would look like a fork for ever, so somebody must decide.
-        if let Some((_, key)) = foreign {
-            return Err(another_key(asking, &key));
+        if let Some((key, by)) = foreign {
+            if !asking.beside.contains(&by) {
+                return Err(another_key(asking, &by));
+            }
+            let origin = &asking.finder.origin;
+            warn!(%origin, %key, %by, "another key has begun a chain of this name: as told, ours begins beside it");
         }
         if asking.only_existing {
             let what = format!("retire {}", &asking.finder.origin);
@@ -207,12 +213,17 @@ pub(crate) fn beside_another(asking: &Asking, key: &VerifierKey) -> Error {
     // What was sealed here stays: its lines may be nowhere else any more.
     another_key(asking, key).hint(
         "use the key that began the chain, with this chain's state moved away, \
-         or another --cluster, --node or source name",
+         or another --cluster, --node or source name; if nobody of yours has that key, \
+         --begin-beside KEY begins this chain beside it",
     )
 }
 
 fn another_key(asking: &Asking, key: &VerifierKey) -> Error {
-    wrong_key(asking, format!("the store has it, signed by another key: {key}"))
+    wrong_key(asking, format!("the store has it, signed by another key: {key}")).hint(
+        "use the key that began the chain, or another --cluster, --node or source name; \
+         whoever may write to the bucket can put one there: if nobody of yours has that key, \
+         --begin-beside KEY begins this chain beside it",
+    )
 }
 
 fn wrong_key(asking: &Asking, why: String) -> Error {

@@ -145,6 +145,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         ),
         allow_overwrite: writer.protection.allow_overwrite_store,
         read_back: writer.protection.read_back,
+        beside: writer.begin_beside.clone(),
         retire: false,
         stay_on_fork: false,
         limits: Limits::default(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
-use auditseal_format::{Hash, Origin, Time};
+use auditseal_format::{Hash, Origin, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
@@ -299,6 +299,12 @@ pub(crate) struct Writer {
     /// process can have this chain's key.
     #[arg(long, env = "AUDITSEAL_HOLD", value_name = "TIME", value_parser = duration)]
     pub(crate) hold: Option<Duration>,
+    /// Begin the chain although this key has begun one of the same name: somebody has looked, and the
+    /// key is nobody's who should have this name. The store keeps both; `verify` with our key reads
+    /// ours, and names the other. Repeatable.
+    #[arg(long, env = "AUDITSEAL_BEGIN_BESIDE", value_name = "VKEY", action = ArgAction::Append,
+          value_delimiter = ',')]
+    pub(crate) begin_beside: Vec<VerifierKey>,
     /// Stop reading while so many bytes of sealed batches wait to be stored.
     #[arg(long, env = "AUDITSEAL_SPOOL_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) spool_limit: u64,

@@ -329,6 +329,40 @@ fn a_chain_that_another_key_began() {
     node.assert_same();
 }
 
+/// Whoever may write to the bucket began a chain of a name that was still to come: the node begins
+/// beside it when it is told so of that very key, and not before.
+#[test]
+fn a_chain_begins_beside_anothers_when_told() {
+    let stranger = Node::with(&events(0, 3));
+    stranger.backfill().ok();
+    let node = Node::with(&events(10, 30));
+    fs::rename(stranger.path("store"), node.path("store")).unwrap();
+    let theirs = stranger.vkey.clone();
+    let beside = |keys: &[&str]| {
+        let mut command = node.writer("backfill");
+        keys.iter().for_each(|key| {
+            command.args(["--begin-beside", key]);
+        });
+        finish(&mut command)
+    };
+    let done = beside(&[]);
+    done.refused("the store has it, signed by another key: auditseal+");
+    assert!(done.err.contains("--begin-beside KEY"), "{}", done.err);
+    beside(&[&node.vkey]).refused("signed by another key");
+    let done = beside(&[&node.keygen("more"), &theirs]).ok();
+    assert!(done.err.contains("ours begins beside it"), "{}", done.err);
+    assert!(node.cat().ok().out == node.source());
+    let report = node.verify();
+    let named = ["UNEXPECTED_OBJECT", "FOREIGN_CHAIN"].iter().any(|v| report.text().contains(v));
+    assert!(named, "the other is there, and is said to be: {}", report.text());
+    // Once begun it is our chain: nobody need be told again.
+    node.write("audit.log", &events(30, 40));
+    node.backfill().ok();
+    assert!(node.cat().ok().out == node.source());
+    let cat = ["--origin", "prod/cp-1/audit", "--vkey", &theirs];
+    assert!(node.read("cat", &cat).ok().out == stranger.source(), "theirs is what it was");
+}
+
 #[test]
 fn another_key_under_the_chains_own_state() {
     let node = Node::with(&events(0, 3));

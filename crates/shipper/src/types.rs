@@ -47,6 +47,9 @@ pub struct Config {
     pub cluster_uid: Option<Uuid>,
     /// Id of the machine, if known.
     pub machine_id: Option<[u8; 16]>,
+    /// Keys that began chains of this name, which somebody has looked at: this chain begins beside
+    /// theirs.
+    pub beside: Vec<VerifierKey>,
     /// An accepted upload is read back before it counts: the store's 200 isn't enough.
     pub read_back: bool,
     /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.

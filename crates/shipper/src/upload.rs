@@ -78,6 +78,8 @@ pub(crate) struct Uploads {
     backoff: Backoff,
     /// An accepted upload is read back.
     read_back: bool,
+    /// Whose chains of this name are none of ours.
+    beside: Vec<VerifierKey>,
     /// Which versions the next seals name.
     pub(crate) pins: Pins,
 }
@@ -101,6 +103,7 @@ impl Uploads {
             why: String::new(),
             backoff: config.backoff,
             read_back: config.read_back,
+            beside: config.beside.clone(),
             pins,
         }
     }
@@ -174,7 +177,7 @@ impl Uploads {
         if self.state != State::Asking {
             return;
         }
-        if let Some((key, by)) = foreign {
+        if let Some((key, by)) = foreign.filter(|(_, by)| !self.beside.contains(by)) {
             return out.push(Action::End(End::Foreign(key, by)));
         }
         match course(&self.queue, found) {
@@ -287,8 +290,8 @@ impl Uploads {
                 let what = "a different, correctly signed seal stands at its key".to_owned();
                 out.push(Action::End(End::Forked(key, what)));
             }
-            Verdict::Foreign(other, _) if key.seq == 0 && other.is_some() => {
-                out.extend(other.map(|other| Action::End(End::Foreign(key, other))));
+            Verdict::Foreign(Some(other), _) if key.seq == 0 && !self.beside.contains(&other) => {
+                out.push(Action::End(End::Foreign(key, other)));
             }
             Verdict::Foreign(_, why) => {
                 self.place.foreign += 1;

@@ -15,6 +15,7 @@ mod chance;
 mod disk;
 mod node;
 mod reader;
+mod squatters;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ struct Sim {
     flying: Vec<(u64, ObjectKey, Bytes)>,
     /// What was ever sent for each seq.
     sent: BTreeMap<u64, Bytes>,
+    /// How often anything was.
+    sendings: u64,
     /// A copy of the state directory, as it was once.
     snapshot: Option<tempfile::TempDir>,
     /// The clock that dates seals is off by this, milliseconds.
@@ -97,6 +100,7 @@ impl Sim {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             flying: Vec::new(),
             sent: BTreeMap::new(),
+            sendings: 0,
             snapshot: None,
             skew: 0,
             seen: BTreeMap::new(),
@@ -129,7 +133,11 @@ impl Sim {
             node = self.turn(node);
             self.look_at_bucket();
         }
-        // In the end there is an apiserver, with a log, and nothing fails any more.
+        self.end_well(node);
+    }
+
+    /// In the end there is an apiserver, with a log, and nothing fails any more.
+    fn end_well(&mut self, mut node: Node) {
         self.disk.world().script.clear();
         self.disk.world().apply(Op::Create);
         for _ in 0..4 {
@@ -252,6 +260,7 @@ impl Sim {
 
     /// Whatever leaves the process is the only thing that ever leaves it for its seq.
     fn sending(&mut self, key: &ObjectKey, bytes: &Bytes) {
+        self.sendings += 1;
         let before = self.sent.entry(key.seq).or_insert_with(|| bytes.clone());
         assert!(before == bytes, "two objects were sent for seq {}", key.seq);
     }

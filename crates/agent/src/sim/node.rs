@@ -101,6 +101,7 @@ impl Sim {
             cluster_uid: None,
             machine_id: Some([5; 16]),
             read_back: false,
+            beside: vec![],
             store: "sim".into(),
             limits: Limits::default(),
         }
@@ -139,6 +140,7 @@ impl Sim {
             machine_id: Self::config().machine_id,
             hold: Some(Duration::from_millis(ALLOWANCE)),
             only_existing: false,
+            beside: vec![],
         }
     }
 

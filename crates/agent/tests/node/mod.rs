@@ -89,6 +89,7 @@ impl Node {
             require_retention: None,
             allow_overwrite: false,
             read_back: false,
+            beside: vec![],
             retire: false,
             stay_on_fork: false,
             apiserver: None,

@@ -140,6 +140,7 @@ impl World {
             cluster_uid: None,
             machine_id: None,
             read_back: self.read_back,
+            beside: vec![],
             store: "bucket".to_owned(),
             limits: self.limits,
         }
