@@ -66,6 +66,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	AUDITSEAL_BOUNDS=production $(CARGO) test --release --locked -p auditseal-agent --test bounds_soak
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
+	crates/agent/tests/mutants.sh
 	crates/e2e/doubles.sh 50
 	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full

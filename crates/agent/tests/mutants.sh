@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Sabotages the lifecycle of a chain (where it goes on, adoption, uploads, alternates) in one place at a
+# time and asks whether a test notices: crates/tidy/mutants.
+# With words as arguments: only the mutations whose names hold one of them.
+. "$(dirname "${BASH_SOURCE[0]}")/../../tidy/mutants/lib.sh"
+# Histories of the simulator for each.
+export AUDITSEAL_RUNS=${AUDITSEAL_RUNS:-60}
+
+# --- where a chain goes on
+mutate "what the store has behind ours is passed over" shipper/course.rs \
+    'seq > newest.seq' 'false'
+mutate "another's object at our seq counts as ours" shipper/course.rs \
+    'Some(hash) if @@hash == store.hash@@ =>' 'true'
+mutate "what ours don't continue is no fork" shipper/course.rs \
+    'seq + 1 == oldest.seq && oldest.prev != Some(store.hash)' 'false'
+mutate "the way back meets ours anywhere" shipper/spooled.rs \
+    'Some(@@oldest.prev.as_ref() == Some(hash)@@)' 'true'
+mutate "nothing is waited for after a loss" agent/start.rs \
+    'held(asking, "the state was lost")' '0'
+mutate "a crash ends the wait" agent/start.rs \
+    'match (adopted, @@is_held@@)' 'false'
+mutate "nothing is waited for after an adoption" agent/start.rs \
+    'held(asking, "another process with this chain'"'"'s key was met")' '0'
+
+# --- what only ours has
+mutate "what theirs calls lost is no conflict" shipper/adoption.rs \
+    'self.overlaps(file, start, gap.end.unwrap_or(u64::MAX)).next()' 'None'
+mutate "nothing is compared" shipper/adoption.rs \
+    '(start < end).then(ours)' 'None'
+mutate "the rest of a file is dropped" shipper/adoption.rs \
+    '(range.end > reached.end || ends)' 'false'
+mutate "a file that theirs never began is dropped" shipper/adoption.rs \
+    'return @@Some(range.start)@@ };' 'None'
+mutate "a file's end is dropped" shipper/adoption.rs \
+    'range.is_final && range.end == reached.end && !reached.is_final' 'false'
+mutate "what theirs has is sealed again" shipper/adoption.rs \
+    'range.start.max(reached.end)' 'range.start'
+mutate "gaps are dropped" shipper/adoption.rs \
+    '(reached.closed.is_none() && !over)' 'false'
+mutate "gaps of no file are dropped" shipper/adoption.rs \
+    '(!self.nameless.contains(&nameless(gap))).then_some(gap.start)' 'None'
+mutate "what is final is forgotten" agent/repack.rs \
+    'exchange.decide(&said)?' 'exchange.decide(&[])?'
+mutate "differing bytes are one history" agent/adopt.rs \
+    '!content(&theirs).zip(content(&held.1)).is_some_and(|(a, b)| same(&a, &b, *start, *end))' 'false'
+mutate "a decided exchange is given up" spool/exchange.rs \
+    'names(spool)?.iter().any(decided)' 'false'
+mutate "the old objects stay" spool/exchange.rs \
+    'object_name::parse(spool.origin(), name).is_some()' 'false'
+
+# --- uploads
+mutate "it is sent at once" shipper/upload.rs \
+    'State::Held { until } if @@until <= now@@ => {' 'true'
+mutate "who has sent something adopts" shipper/upload.rs \
+    'Verdict::Rival if @@!self.sent@@ =>' 'true'
+mutate "one wrong answer moves an object" shipper/upload.rs \
+    'self.place.foreign < LOOKS' 'false'
+mutate "a stranger's seal counts as ours" shipper/upload.rs \
+    'found.seal.key != *ours.signer' 'false'
+mutate "a seal of another seq counts as a rival" shipper/upload.rs \
+    '(&found.seal.origin, found.seal.seq) != (&key.origin, key.seq)' 'false'
+mutate "there is one alternate" shipper/upload.rs \
+    'self.place.nth + 1' '1'
+mutate "the store's word counts though it is to be read" shipper/upload.rs \
+    'if @@self.read_back@@ {' 'false'
+
+judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:pins shipper:lib" "spool:lib" \
+    "agent:squatted agent:doubles agent:lost agent:hidden" "agent:lib" -- "$@"
