@@ -36,15 +36,14 @@ impl Backups {
     pub(crate) fn of(place: &Place, now: Time) -> Self {
         let mut disk = place.disk();
         let unknown = || Self::unknown(place.path.family().clone());
-        let Ok(listing) = disk.list() else { return unknown() };
+        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
+        // One by one: a hundred thousand entries at once would take more memory than all else here.
+        let listed = disk.each(&mut |family, entry| all.add(family, &entry.name, now));
+        let Ok(folders) = listed else { return unknown() };
         if disk.state().trouble().is_some() {
             return unknown();
         }
-        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        for folder in &listing.folders {
-            let ours = listing.entries.iter().filter(|entry| entry.folder == folder.id);
-            all.add(&folder.family, ours.map(|entry| &*entry.name), now);
-        }
+        folders.iter().for_each(|folder| all.read(&folder.family));
         all
     }
 
@@ -61,16 +60,22 @@ impl Backups {
         now: Time,
     ) -> Self {
         let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        all.add(family, names, now);
+        names.into_iter().for_each(|name| all.add(family, name, now));
+        all.read(family);
         all
     }
 
-    fn add<'n>(&mut self, family: &Family, names: impl IntoIterator<Item = &'n OsStr>, now: Time) {
-        let backup = |name: &&OsStr| family.has(name) && **name != family.live();
-        for time in names.into_iter().filter(backup).map(|name| family.rotated(name)) {
-            self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
-            self.there.get_or_insert_default().extend(time);
+    fn add(&mut self, family: &Family, name: &OsStr, now: Time) {
+        let time = family.rotated(name);
+        if time.is_none() && (!family.has(name) || *name == family.live()) {
+            return;
         }
+        self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
+        self.there.get_or_insert_default().extend(time);
+    }
+
+    /// Files of this family are asked for.
+    fn read(&mut self, family: &Family) {
         if !self.families.contains(family) {
             self.families.push(family.clone());
         }
