@@ -72,6 +72,14 @@ impl Label {
         }
     }
 
+    /// What is kept of it as text.
+    fn kept(&self) -> Option<&OsStr> {
+        match &self.0 {
+            Kind::Stamped(..) => None,
+            Kind::Other(other) => Some(&other.1),
+        }
+    }
+
     /// How the names stand to each other as texts, in one family.
     pub(crate) fn cmp_text(&self, other: &Self, family: &Family) -> Ordering {
         match (&self.0, &other.0) {
@@ -82,6 +90,19 @@ impl Label {
             }
             _ => self.text(family).as_bytes().cmp(other.text(family).as_bytes()),
         }
+    }
+}
+
+/// In rotation order, as far as they mean something.
+impl Ord for Label {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.role().cmp(&other.role()).then_with(|| self.kept().cmp(&other.kept()))
+    }
+}
+
+impl PartialOrd for Label {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -142,6 +163,7 @@ mod tests {
             for (b, second) in names.iter().zip(&labels) {
                 assert_eq!(first.cmp_text(second, &family), a.cmp(b), "{a} {b}");
                 assert_eq!(first == second, a == b, "{a} {b}");
+                assert_eq!(first.cmp(second) == Ordering::Equal, a == b, "{a} {b}");
             }
         }
     }

@@ -8,13 +8,39 @@ const PIECE: usize = 512;
 /// Elements in an order that its owner knows: it may be that of what they stand for.
 ///
 /// A tree that is filled in ascending order is half empty; this is full then, and two thirds full
-/// in any other.
+/// in any other. Made anew with each listing it takes the places of those before: one vector of a
+/// megabyte wouldn't, for something small stands amid the place of the last one by then.
 #[derive(Debug)]
 pub(crate) struct Sorted<T>(Vec<Vec<T>>);
 
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+impl<T: Copy + Ord> FromIterator<T> for Sorted<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        let mut all = Self::default();
+        elements.into_iter().for_each(|element| all.add(element));
+        all
+    }
+}
+
+impl<T: Copy + Ord> Sorted<T> {
+    /// Inserts an element, in its own order.
+    pub(crate) fn add(&mut self, element: T) {
+        self.insert(element, |other| other.cmp(&element));
+    }
+
+    /// Whether it is there, of a list in this order.
+    pub(crate) fn has(&self, element: &T) -> bool {
+        self.from(|other| other.cmp(element)).next().is_some_and(|found| found == *element)
+    }
+
+    /// The greatest, of a list in this order.
+    pub(crate) fn last(&self) -> Option<T> {
+        self.0.last()?.last().copied()
     }
 }
 
@@ -153,6 +179,9 @@ mod tests {
             let order = |other: &u32| other.cmp(&sought);
             prop_assert!(sorted.from(order).eq(model.range(sought..).copied()));
             prop_assert_eq!(sorted.before(order), model.range(..sought).next_back().copied());
+            prop_assert_eq!(sorted.has(&sought), model.contains(&sought));
+            prop_assert_eq!(sorted.last(), model.last().copied());
+            whole(&model.iter().rev().copied().collect(), &model);
         }
     }
 

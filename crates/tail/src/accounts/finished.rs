@@ -130,20 +130,20 @@ impl Finished {
     }
 }
 
-/// All of them, found by first line and by place.
+/// All of them, found by file, and so by first line, and by place.
 #[derive(Debug)]
 pub(super) struct FinishedFiles {
     files: Shelf<Finished>,
-    /// By the beginning of the hash.
-    by_hash: Sorted<(u64, u64)>,
+    /// By file.
+    by_file: Sorted<u64>,
     /// Those that have a place, by that and by file.
     by_order: Sorted<u64>,
 }
 
 impl FinishedFiles {
     pub(super) fn new() -> Self {
-        let (by_hash, by_order) = (Sorted::default(), Sorted::default());
-        Self { files: Shelf::new(), by_hash, by_order }
+        let (by_file, by_order) = (Sorted::default(), Sorted::default());
+        Self { files: Shelf::new(), by_file, by_order }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -164,8 +164,7 @@ impl FinishedFiles {
             return known.add(file);
         }
         let number = self.files.next();
-        let entry = (prefix(&file.hash), number);
-        self.by_hash.insert(entry, |other| other.cmp(&entry));
+        self.by_file.insert(number, is(&self.files, file.file()));
         if let Some(order) = file.order() {
             let place = (order, file.file());
             self.by_order.insert(number, |other| stands(&self.files, *other).cmp(&Some(place)));
@@ -179,16 +178,16 @@ impl FinishedFiles {
         if place.is_some() {
             self.by_order.remove(|other| stands(&self.files, *other).cmp(&place));
         }
-        let entry = (prefix(&file.hash), number);
-        self.by_hash.remove(|other| other.cmp(&entry));
+        self.by_file.remove(is(&self.files, *file));
         self.files.remove(number)
     }
 
     /// All that have this first line.
     pub(super) fn copies(&self, head: &Head) -> impl Iterator<Item = FileId> {
         let (hash, base) = (head.hash, head.base);
-        let alike = self.of_hash(hash).map(|(_, known)| known.file());
-        alike.filter(move |file| (file.hash, file.base) == (hash, base))
+        let from = self.by_file.from(is(&self.files, FileId { hash, base, copy: 0 }));
+        let files = from.filter_map(|number| self.files.get(number)).map(Finished::file);
+        files.take_while(move |file| (file.hash, file.base) == (hash, base))
     }
 
     /// The first one behind this place.
@@ -200,27 +199,21 @@ impl FinishedFiles {
         self.by_order.from(behind).next().and_then(|number| stands(&self.files, number))
     }
 
-    fn of_hash(&self, hash: Hash) -> impl Iterator<Item = (u64, &Finished)> {
-        let begin = prefix(&hash);
-        let from = self.by_hash.from(move |other| other.cmp(&(begin, 0)));
-        let alike = from.take_while(move |(other, _)| *other == begin);
-        alike.filter_map(|(_, number)| Some((number, self.files.get(number)?)))
-    }
-
     fn number(&self, file: &FileId) -> Option<u64> {
-        self.of_hash(file.hash).find(|(_, known)| known.file() == *file).map(|(number, _)| number)
+        let number = self.by_file.from(is(&self.files, *file)).next()?;
+        (self.files.get(number)?.file() == *file).then_some(number)
     }
+}
+
+/// How a number stands to this file's.
+fn is(files: &Shelf<Finished>, file: FileId) -> impl Fn(&u64) -> Ordering {
+    move |other| files.get(*other).map(Finished::file).cmp(&Some(file))
 }
 
 /// Place and file of one that has a place.
 fn stands(files: &Shelf<Finished>, number: u64) -> Option<(u64, FileId)> {
     let file = files.get(number)?;
     Some((file.order()?, file.file()))
-}
-
-fn prefix(hash: &Hash) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]

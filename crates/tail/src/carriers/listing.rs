@@ -1,46 +1,40 @@
 //! What a listing shows: which files are known, which are new, and where these stand.
 
-use super::matching::{Newer, Sight, moved, same, same_done};
+use super::matching::{Newer, Sight, Sights, moved, same, same_done};
 use super::unopened::Unopened;
 use super::{Carrier, Carriers, SPACING, Standing};
-use crate::disk::{DiskFile, Folder, FolderId};
+use crate::disk::{DiskFile, FileKey, Folder, FolderId};
 use crate::names::{Age, Role};
 
 impl<F: DiskFile> Carriers<F> {
-    /// Takes in what a listing showed: carriers that are as they were, and others. Returns the known
-    /// files that have another name now.
-    pub(crate) fn recognise(
-        &mut self,
-        folders: Vec<Folder>,
-        (unchanged, mut sights): (Vec<u64>, Vec<Sight>),
-        now: u64,
-    ) -> Vec<u64> {
+    /// Takes in what a listing showed. Returns the known files that have another name now.
+    pub(crate) fn recognise(&mut self, folders: Vec<Folder>, sights: Sights, now: u64) -> Vec<u64> {
+        let Sights { unchanged, known, mut fresh } = sights;
         self.families.extend(folders.iter().map(|folder| (folder.id, folder.family.clone())));
         self.folders = folders;
         self.files.values_mut().for_each(Carrier::begin_listing);
         self.listings += 1;
-        for id in unchanged {
+        for id in unchanged.iter() {
             if let Some(carrier) = self.files.get_mut(id) {
                 carrier.list(carrier.size());
             }
         }
         let mut renamed = Vec::new();
-        // What is left are those seen for the first time.
-        sights.retain(|sight| {
-            let known = self.find(sight);
-            renamed.extend(known.filter(|id| self.show(*id, sight, now)));
-            known.is_none()
-        });
+        for sight in known {
+            match self.find(&sight) {
+                Some(id) => renamed.extend(self.show(id, &sight, now).then_some(id)),
+                // Its inode was given to another file.
+                None => drop(fresh.insert(sight)),
+            }
+        }
         self.unopened = Unopened::of(self.files.iter());
         self.merge();
-        if sights.is_empty() {
+        if fresh.is_empty() {
             return renamed;
         }
-        // Oldest first.
-        let stands = |sight: &Sight| (sight.folder, sight.label.role());
-        sights.sort_by_key(stands);
         let mut newer = Newer::of(self);
-        for sight in sights {
+        // Oldest first.
+        for sight in fresh {
             let order = self.place(&sight, &mut newer);
             let size = sight.size;
             let mut carrier = self.first_seen(sight, order, now);
@@ -80,6 +74,11 @@ impl<F: DiskFile> Carriers<F> {
         let closed = known.is_listed() && !known.is_held() && !known.packed();
         let same = *known.label() == sight.label && known.folder() == sight.folder;
         (backup && closed && same && known.size() == sight.size).then_some(id)
+    }
+
+    /// Whether it is an inode that any carrier has.
+    pub(crate) fn has_inode(&self, key: FileKey) -> bool {
+        self.with_key(key).next().is_some()
     }
 
     /// What a listing would show of it, if nothing changed.

@@ -21,7 +21,7 @@ use crate::shelf::Shelf;
 use crate::sorted::Sorted;
 
 pub(crate) use carrier::{Carrier, NO_INODE};
-pub(crate) use matching::{Newer, Opened, Sight};
+pub(crate) use matching::{Newer, Opened, Sight, Sights};
 pub(crate) use state::{Standing, State};
 pub(crate) use unopened::Unread;
 

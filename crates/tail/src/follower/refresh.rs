@@ -138,8 +138,8 @@ impl<D: Disk> Follower<D> {
             self.directory.listed = true;
             self.directory.entries = shown.entries;
             self.sort_out(&mut shown, look);
-            let Shown { folders, ours, unchanged, .. } = shown;
-            for id in self.carriers.recognise(folders, (unchanged, ours), self.now) {
+            let Shown { folders, ours, .. } = shown;
+            for id in self.carriers.recognise(folders, ours, self.now) {
                 self.rename_account(id);
             }
             again = self.open_waiting(look);
@@ -175,7 +175,7 @@ impl<D: Disk> Follower<D> {
         let before = std::mem::take(&mut self.directory.refused);
         for (sight, why) in refused {
             if self.carriers.knows(&sight) {
-                shown.ours.push(sight);
+                shown.ours.known.push(sight);
                 continue;
             }
             let family = shown.folders.iter().find(|folder| folder.id == sight.folder);

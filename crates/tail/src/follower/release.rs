@@ -7,6 +7,7 @@ use auditseal_format::Time;
 use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
+use crate::sorted::Sorted;
 use crate::types::{FileId, Gap, GapReason, Look};
 
 impl<D: Disk> Follower<D> {
@@ -140,16 +141,12 @@ impl<D: Disk> Follower<D> {
             return;
         }
         let listed = self.carriers.all().filter(|c| c.listed);
-        let mut there: Vec<Time> = listed.filter_map(|c| c.role.rotated()).collect();
-        there.sort_unstable();
+        let there: Sorted<Time> = listed.filter_map(|c| c.role.rotated()).collect();
         let held: BTreeSet<FileId> =
             self.carriers.open().filter_map(|(_, c)| c.state().file()).collect();
         self.accounts.prune(self.settings.limits.finals, |account| {
             held.contains(&account.file)
-                || account
-                    .role()
-                    .and_then(|role| role.rotated())
-                    .is_some_and(|at| there.binary_search(&at).is_ok())
+                || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
         // What is left may be there for long: not at each look again.
         let finals = self.settings.limits.finals;

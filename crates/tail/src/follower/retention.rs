@@ -8,6 +8,7 @@ use super::Follower;
 use crate::carriers::Carrier;
 use crate::disk::Disk;
 use crate::names::Role;
+use crate::sorted::Sorted;
 
 /// Deletions remembered: the shortest time counts, but not for ever.
 const REMEMBERED: usize = 8;
@@ -16,17 +17,15 @@ const REMEMBERED: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     /// Stamps listed last, microseconds, in ascending order.
-    present: Vec<i64>,
+    present: Sorted<i64>,
     /// How old a backup was when it was deleted, by the newest one's stamp: microseconds.
     spans: VecDeque<i64>,
 }
 
 impl Retention {
-    fn saw(&mut self, mut present: Vec<i64>) {
-        present.sort_unstable();
-        present.dedup();
+    fn saw(&mut self, present: Sorted<i64>) {
         if let Some(newest) = present.last() {
-            let gone = |stamp: &&i64| *stamp < newest && present.binary_search(stamp).is_err();
+            let gone = |stamp: &i64| *stamp < newest && !present.has(stamp);
             for gone in self.present.iter().filter(gone) {
                 self.spans.push_back(newest - gone);
                 if self.spans.len() > REMEMBERED {

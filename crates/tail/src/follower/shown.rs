@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 
-use crate::carriers::{Carriers, Sight};
+use crate::carriers::{Carriers, Sight, Sights};
 use crate::disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Refusal};
 use crate::label::Label;
 use crate::names::{Age, Family};
@@ -15,10 +15,8 @@ pub(super) struct Shown {
     pub(super) folders: Vec<Folder>,
     /// How many entries it had, the log's or not.
     pub(super) entries: usize,
-    /// Those of the log, but for:
-    pub(super) ours: Vec<Sight>,
-    /// Carriers that it shows as they are known, in ascending order.
-    pub(super) unchanged: Vec<u64>,
+    /// Those of the log that may be opened.
+    pub(super) ours: Sights,
     /// Those that have a name of the log's, and may not be opened.
     pub(super) refused: Vec<(Sight, Refusal)>,
     /// Those that look like the log's and have names that mean nothing.
@@ -39,16 +37,13 @@ impl Shown {
         let mut shown = Self {
             folders: Vec::new(),
             entries: 0,
-            ours: Vec::new(),
-            unchanged: Vec::new(),
+            ours: Sights::default(),
             refused: Vec::new(),
             strangers: BTreeSet::new(),
             wanted,
             has_wanted: false,
         };
         shown.folders = disk.each(&mut |family, entry| shown.add(family, entry, carriers))?;
-        shown.unchanged.sort_unstable();
-        shown.unchanged.dedup();
         Ok(shown)
     }
 
@@ -58,11 +53,12 @@ impl Shown {
         self.has_wanted |= self.wanted == Some(key);
         let label = Label::of(family, &name);
         let known = label.role().is_some();
-        let sight = Sight { label, folder, key, size };
+        let sight = Sight { folder, label, key, size };
         match refusal {
             None if known => match carriers.unchanged(&sight) {
-                Some(id) => self.unchanged.push(id),
-                None => self.ours.push(sight),
+                Some(id) => self.ours.unchanged.add(id),
+                None if carriers.has_inode(key) => self.ours.known.push(sight),
+                None => drop(self.ours.fresh.insert(sight)),
             },
             Some(why) if known => self.refused.push((sight, why)),
             _ if family.related(&name) => drop(self.strangers.insert((folder, name))),
@@ -72,15 +68,17 @@ impl Shown {
 
     /// The same with what is unchanged written out: as it is known.
     pub(super) fn in_full<F: DiskFile>(mut self, carriers: &Carriers<F>) -> Self {
-        let unchanged = std::mem::take(&mut self.unchanged);
-        self.ours.extend(unchanged.into_iter().filter_map(|id| carriers.sight(id)));
+        let unchanged = std::mem::take(&mut self.ours.unchanged);
+        self.ours.known.extend(unchanged.iter().filter_map(|id| carriers.sight(id)));
         self
     }
 
     /// Adds what this listing had that the next one, `again`, doesn't have: what was there a moment
     /// ago is lost, or renamed, and either must be found out.
     pub(super) fn followed_by(self, again: Self) -> Self {
-        let there = again.ours.iter().chain(again.refused.iter().map(|(sight, _)| sight));
+        let Sights { known, fresh, .. } = &again.ours;
+        let refused = again.refused.iter().map(|(sight, _)| sight);
+        let there = known.iter().chain(fresh).chain(refused);
         let mut there: Vec<&Sight> = there.collect();
         there.sort_unstable_by_key(|sight| sight.key);
         let gone = |before: &Sight| {
@@ -88,25 +86,29 @@ impl Shown {
             let same = there[from..].iter().take_while(|after| after.key == before.key);
             !same.into_iter().any(|after| same_file(before, after))
         };
-        let mut ours: Vec<Sight> = self.ours.into_iter().filter(gone).collect();
-        let mut refused: Vec<_> = self.refused.into_iter().filter(|(s, _)| gone(s)).collect();
+        let Sights { mut known, mut fresh, .. } = self.ours;
+        let mut refused = self.refused;
+        known.retain(gone);
+        fresh.retain(gone);
+        refused.retain(|(sight, _)| gone(sight));
         drop(there);
         let mut all = again;
-        ours.append(&mut all.ours);
+        known.append(&mut all.ours.known);
+        fresh.append(&mut all.ours.fresh);
         refused.append(&mut all.refused);
         all.strangers.extend(self.strangers);
-        all.entries = ours.len() + refused.len() + all.strangers.len();
-        Self { ours, refused, ..all }
+        all.entries = known.len() + fresh.len() + refused.len() + all.strangers.len();
+        Self { ours: Sights { known, fresh, ..Sights::default() }, refused, ..all }
     }
 
     /// Leaves out each compressed file that lies beside its plain one: it is being written, and would
-    /// end anywhere. What is left comes in the order of its names: that in which a directory names
-    /// its files is none, and each run must do the same.
+    /// end anywhere. Known inodes that are left come in the order of their names: that in which a
+    /// directory names its files is none, and each run must do the same.
     pub(super) fn settle<F: DiskFile>(&mut self, carriers: &Carriers<F>) {
         self.hide_unfinished(carriers);
         let families: BTreeMap<FolderId, &Family> =
             self.folders.iter().map(|folder| (folder.id, &folder.family)).collect();
-        self.ours.sort_unstable_by(|a, b| {
+        self.ours.known.sort_unstable_by(|a, b| {
             let texts = || families.get(&a.folder).map(|family| a.label.cmp_text(&b.label, family));
             a.folder.cmp(&b.folder).then_with(|| texts().unwrap_or(Ordering::Equal))
         });
@@ -115,22 +117,24 @@ impl Shown {
     fn hide_unfinished<F: DiskFile>(&mut self, carriers: &Carriers<F>) {
         let packed = |sight: &Sight| sight.label.role().is_some_and(|role| role.packed());
         let stands = |sight: &Sight| (sight.folder, sight.label.role().map(|role| role.age));
-        if !self.ours.iter().any(packed) {
+        let Sights { unchanged, known, fresh } = &mut self.ours;
+        if !known.iter().chain(&*fresh).any(packed) {
             return;
         }
-        let plain = self.ours.iter().filter(|sight| !packed(sight));
+        let plain = known.iter().chain(&*fresh).filter(|sight| !packed(sight));
         let mut plain: Vec<(FolderId, Option<Age>)> = plain.map(stands).collect();
         plain.sort_unstable();
-        let unchanged = &self.unchanged;
         // What is unchanged is plain.
         let beside = |(folder, age): (FolderId, Option<Age>)| {
-            let known = age.into_iter().flat_map(|age| carriers.of_age(folder, age));
-            known.into_iter().any(|seen| unchanged.binary_search(&seen.id).is_ok())
+            let seen = age.into_iter().flat_map(|age| carriers.of_age(folder, age));
+            seen.into_iter().any(|seen| unchanged.has(&seen.id))
         };
-        self.ours.retain(|sight| {
+        let whole = |sight: &Sight| {
             let stands = stands(sight);
             !packed(sight) || (plain.binary_search(&stands).is_err() && !beside(stands))
-        });
+        };
+        known.retain(whole);
+        fresh.retain(whole);
     }
 }
 
