@@ -25,8 +25,8 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Debug)]
 pub(crate) struct Backups {
     families: Vec<Family>,
-    /// `None`: they couldn't be listed, and any may be there.
-    there: Option<BTreeSet<Time>>,
+    /// In ascending order. `None`: they couldn't be listed, and any may be there.
+    there: Option<Vec<Time>>,
     /// The names of all of them tell it, and none a time to come: then clocks were wrong.
     told: bool,
 }
@@ -36,15 +36,14 @@ impl Backups {
     pub(crate) fn of(place: &Place, now: Time) -> Self {
         let mut disk = place.disk();
         let unknown = || Self::unknown(place.path.family().clone());
-        let Ok(listing) = disk.list() else { return unknown() };
+        let mut all = Self { families: Vec::new(), there: Some(Vec::new()), told: true };
+        // One by one: a hundred thousand entries at once would take more memory than all else here.
+        let listed = disk.each(&mut |family, entry| all.add(family, &entry.name, now));
+        let Ok(folders) = listed else { return unknown() };
         if disk.state().trouble().is_some() {
             return unknown();
         }
-        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        for folder in &listing.folders {
-            let ours = listing.entries.iter().filter(|entry| entry.folder == folder.id);
-            all.add(&folder.family, ours.map(|entry| &*entry.name), now);
-        }
+        all.read(folders.iter().map(|folder| &folder.family));
         all
     }
 
@@ -60,20 +59,32 @@ impl Backups {
         names: impl IntoIterator<Item = &'n OsStr>,
         now: Time,
     ) -> Self {
-        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        all.add(family, names, now);
+        let mut all = Self { families: Vec::new(), there: Some(Vec::new()), told: true };
+        names.into_iter().for_each(|name| all.add(family, name, now));
+        all.read([family]);
         all
     }
 
-    fn add<'n>(&mut self, family: &Family, names: impl IntoIterator<Item = &'n OsStr>, now: Time) {
-        let backup = |name: &&OsStr| family.has(name) && **name != family.live();
-        for time in names.into_iter().filter(backup).map(|name| family.rotated(name)) {
-            self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
-            self.there.get_or_insert_default().extend(time);
+    fn add(&mut self, family: &Family, name: &OsStr, now: Time) {
+        let time = family.rotated(name);
+        if time.is_none() && (!family.has(name) || *name == family.live()) {
+            return;
         }
-        if !self.families.contains(family) {
-            self.families.push(family.clone());
+        self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
+        self.there.get_or_insert_default().extend(time);
+    }
+
+    /// All are added; files of these families are asked for.
+    fn read<'f>(&mut self, families: impl IntoIterator<Item = &'f Family>) {
+        for family in families {
+            if !self.families.contains(family) {
+                self.families.push(family.clone());
+            }
         }
+        self.there.iter_mut().for_each(|there| {
+            there.sort_unstable();
+            there.dedup();
+        });
     }
 
     fn rotated(&self, name: &FileName) -> Option<Time> {
@@ -83,7 +94,9 @@ impl Backups {
 
     fn may_hold(&self, known: &Final) -> bool {
         match &self.there {
-            Some(there) => self.rotated(&known.name).is_some_and(|at| there.contains(&at)),
+            Some(there) => {
+                self.rotated(&known.name).is_some_and(|at| there.binary_search(&at).is_ok())
+            }
             None => true,
         }
     }
@@ -127,7 +140,7 @@ pub(crate) struct WayBack<'a> {
 impl<'a> WayBack<'a> {
     /// Begins at `head`; `finals` are what is known already, oldest first.
     pub(crate) fn new(backups: &'a Backups, head: &ObjectSeal, finals: Vec<Final>) -> Self {
-        let left = backups.there.clone().unwrap_or_default();
+        let left = backups.there.iter().flatten().copied().collect();
         let reached = head.clone();
         let mut way = Self { backups, finals: vec![], left, reached, earlier: Time::MAX };
         way.add(finals);

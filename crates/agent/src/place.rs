@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use auditseal_format::{Origin, printable};
 use auditseal_tail::fs::{Claims, FindError, LogPath, Owners, SourceDisk};
-use auditseal_tail::{Disk as _, Entry, Family, FileKey, overlap};
+use auditseal_tail::{Disk as _, Family, FileKey, overlap};
 
 use crate::settings::SourceSpec;
 use crate::{Error, ErrorKind};
@@ -43,21 +43,20 @@ impl Place {
         })?;
         let place = Self::new(origin, path);
         let mut disk = SourceDisk::new(place.path.clone());
-        let listing = disk.list().map_err(|error| fail(&error))?;
+        // One by one: of a hundred thousand backups one is enough.
+        let mut ours = false;
+        let listed = disk.each(&mut |family, entry| ours |= family.has(&entry.name));
+        let folders = listed.map_err(|error| fail(&error))?;
         let trouble = disk.state().trouble().map(|trouble| trouble.why);
-        if listing.folders.is_empty() {
+        if folders.is_empty() {
             return Err(fail(&trouble.unwrap_or_default())
                 .hint("the directory must exist; kube-apiserver makes the file in it"));
         }
-        let ours = |entry: &Entry| {
-            let mut folders = listing.folders.iter();
-            folders.any(|f| f.id == entry.folder && f.family.has(&entry.name))
-        };
         if must_be {
             if let Some(why) = trouble {
                 return Err(fail(&why));
             }
-            if !listing.entries.iter().any(ours) {
+            if !ours {
                 return Err(fail(&"no such file, and no rotated sibling of it"));
             }
         }

@@ -13,7 +13,7 @@ use crate::stamp::{Stamp, number};
 /// log, and no order is certain then; nor does it matter to anything but the order.
 ///
 /// Two names never have the same age, but for the codec's suffix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
     /// `audit.log.N`: the higher, the older. Each rotation gives every file the next number.
     Numbered(Number),
@@ -70,6 +70,21 @@ impl Dated {
 }
 
 impl Age {
+    /// What a time alone tells.
+    pub(crate) fn of_stamp(stamp: Stamp) -> Self {
+        Dated { stamp, again: Again::No }.age()
+    }
+
+    /// The time, where the name tells nothing else.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Stamped(dated) | Self::Dated(dated) => {
+                (dated.again == Again::No).then_some(dated.stamp)
+            }
+            Self::Numbered(_) | Self::Live => None,
+        }
+    }
+
     /// Reads what stands behind a log's base name, the codec's suffix taken off.
     pub(crate) fn read(rest: &[u8], ext: &[u8]) -> Option<Self> {
         if rest == ext {

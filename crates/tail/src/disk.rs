@@ -153,6 +153,21 @@ pub trait Disk {
     /// When the directory that the source's path means now can't be listed.
     fn list(&mut self) -> io::Result<Listing>;
 
+    /// The same, without holding all of it: `each` is handed every entry and the family of its
+    /// directory. After an error, what it was handed counts for nothing.
+    ///
+    /// # Errors
+    /// As [`Disk::list`].
+    fn each(&mut self, each: &mut dyn FnMut(&Family, Entry)) -> io::Result<Vec<Folder>> {
+        let Listing { folders, entries } = self.list()?;
+        for entry in entries {
+            if let Some(folder) = folders.iter().find(|folder| folder.id == entry.folder) {
+                each(&folder.family, entry);
+            }
+        }
+        Ok(folders)
+    }
+
     /// Nothing is left to be read in a former directory.
     fn leave(&mut self, folder: FolderId);
 

@@ -38,7 +38,7 @@ pub struct Family {
 }
 
 /// What a name means in its family. The order is the rotation order, plain before compressed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Role {
     pub(crate) age: Age,
     /// How it is compressed, by its name.
@@ -53,7 +53,7 @@ impl Role {
 
     /// The role of the plain file that a compressed one was made of.
     pub(crate) fn plain(&self) -> Self {
-        Self { codec: None, ..self.clone() }
+        Self { codec: None, ..*self }
     }
 
     /// Why its bytes are lost, if nothing more can be had of it though it can be read.

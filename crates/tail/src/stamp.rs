@@ -75,6 +75,34 @@ impl Stamp {
         Self(self.0 | 1)
     }
 
+    /// Whether it stands before the extension.
+    pub(crate) fn is_before_extension(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// Whether both are written in one form, in one place: then texts are in the order of times.
+    pub(crate) fn is_written_as(self, other: Self) -> bool {
+        self.0 & 0xffff == other.0 & 0xffff
+    }
+
+    /// The separator and the time, as they were read. Not so where a form writes a day and seconds
+    /// that don't agree: only the seconds are kept.
+    pub(crate) fn text(self) -> Vec<u8> {
+        let time = self.time();
+        let written = time.to_string();
+        let seconds = format!("{:010}", (self.0 >> 16) / 1000).into_bytes();
+        let mut seconds = seconds.iter();
+        let mut parts = [0, 5, 8, 11, 14, 17, 20].map(|at| written.as_bytes()[at..].iter());
+        let separator = SEPARATORS[(self.0 >> 1 & 0x7f) as usize % SEPARATORS.len()];
+        let letter = |letter: &u8| match (b"YMDhmsf".iter().position(|part| part == letter), letter)
+        {
+            (Some(part), _) => parts[part].next().copied().unwrap_or(b'0'),
+            (None, b'E') => seconds.next().copied().unwrap_or(b'0'),
+            (None, letter) => *letter,
+        };
+        [separator].into_iter().chain(FORMS[self.form()].iter().map(letter)).collect()
+    }
+
     fn form(self) -> usize {
         (self.0 >> 8 & 0xff) as usize
     }

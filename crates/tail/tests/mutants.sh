@@ -59,17 +59,17 @@ mutate "what was truncated owes nothing in its copy" tail/accounts/account.rs \
 mutate "no second listing" tail/follower/refresh.rs \
     'self.settings.limits.relists' '1'
 mutate "a missing live file is believed at once" tail/follower/refresh.rs \
-    'live.is_none_or(|live| there(live.key()))' 'true'
-mutate "gzip beside plain is complete" tail/follower/refresh.rs \
-    '!ours.0.packed() || plain.binary_search(&stands(ours)).is_err()' 'true'
+    'live.is_none() || shown.has_wanted' 'true'
+mutate "gzip beside plain is complete" tail/follower/shown.rs \
+    '!packed(sight) || (plain.binary_search(&stands).is_err() && !beside(stands))' 'true'
 mutate "a refusal is no gap" tail/follower/refresh.rs \
     'why.may_hold_lines()' 'false'
 mutate "a refusal is told with each listing" tail/follower/refresh.rs \
-    'self.directory.refused.get(&name()) != Some(&entry.key)' 'true'
-mutate "what is refused is opened" tail/follower/refresh.rs \
-    '(family.role(&entry.name), entry.refusal)' '(family.role(&entry.name), None)'
+    'before.get(&name) != Some(&sight.key)' 'true'
+mutate "what is refused is opened" tail/follower/shown.rs \
+    'match @@refusal@@ {' 'None'
 mutate "a stranger is named with each listing" tail/follower/refresh.rs \
-    '!self.directory.strangers.contains(&name())' 'true'
+    '!self.directory.strangers.contains(stranger)' 'true'
 
 # --- reports
 mutate "reports aren't waited for" tail/follower/watch.rs \
@@ -77,8 +77,8 @@ mutate "reports aren't waited for" tail/follower/watch.rs \
 mutate "the first start is blind" tail/follower/watch.rs \
     'notices.lost && began' 'notices.lost'
 mutate "a name reported twice is one file" tail/follower/watch.rs \
-    '!self.stand.insert((folder, role.clone()))' \
-    '{ self.stand.insert((folder, role.clone())); false }'
+    '!self.stand.insert((folder, *role))' \
+    '{ self.stand.insert((folder, *role)); false }'
 mutate "no barrier before what a gap stands for" tail/follower/watch.rs \
     'self.blind.as_ref().map(|blind| blind.listing).or(self.broken)' \
     'self.blind.as_ref().map(|blind| blind.listing)'
@@ -88,7 +88,7 @@ mutate "blind since the last listing only" tail/follower/watch.rs \
 mutate "names are given by guess" tail/follower/compare.rs \
     'self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since)' 'false'
 mutate "a copy doesn't name a vanished file" tail/follower/compare.rs \
-    '!self.carriers.is_listed(carrier) && unnamed && copy.age().is_unique()' 'false'
+    '!carrier.is_listed() && unnamed && copy.age().is_unique()' 'false'
 mutate "a guessed name is believed" tail/follower/compare.rs \
     '(guessed && carrier.age() != copy.age())' 'false'
 mutate "a compressed file is nothing that was there" tail/follower/compare.rs \
@@ -96,22 +96,24 @@ mutate "a compressed file is nothing that was there" tail/follower/compare.rs \
 
 # --- carriers
 mutate "an inode is a file" tail/carriers/matching.rs \
-    '(name || carrier.role.age.becomes(&role.age)) && entry.size >= carrier.size()' 'true'
+    '(name || carrier.age().becomes(&age))
+        && sight.size >= carrier.size()' 'true'
 mutate "a live file's inode isn't given again" tail/carriers/matching.rs \
-    '(!carrier.gone || role.age.is_unique())' 'true'
+    '(!carrier.is_gone() || age.is_unique())' 'true'
 mutate "the order of names" tail/carriers/matching.rs \
-    'c.listed && (c.live || carriers.looks - c.rotated <= 1)' 'c.listed'
+    'c.is_listed() && (c.is_live() || c.is_recent(carriers.looks))' 'c.is_listed()'
 mutate "a finished file doesn't grow" tail/carriers/matching.rs \
-    'done.size == entry.size' 'true'
+    'done.size() == sight.size' 'true'
 mutate "a held inode is asked for its name" tail/carriers/listing.rs \
-    'Some(carrier) if @@carrier.is_held()@@ => return Some(id)' \
-    'carrier.is_held() && same(carrier, role, entry)'
+    'if @@known.is_held()@@ {
+                return Some(id)' \
+    'known.is_held() && same(known, sight, role.age)'
 mutate "a reported file stands last" tail/carriers/mod.rs \
-    'self.place(folder, &role, NO_INODE, newer)' 'self.last_order()'
+    'self.place(&sight, newer)' 'self.last_order()'
 mutate "names that were lost are forgotten" tail/carriers/mod.rs \
-    'self.past.contains_key(&(folder.id, role.clone()))' 'false'
-mutate "a live file that lost its name is live" tail/carriers/listing.rs \
-    'carrier.standing == Standing::Live' 'false'
+    'self.past.contains_key(&(folder.id, *role))' 'false'
+mutate "a live file that lost its name is live" tail/carriers/carrier.rs \
+    'self.phase == Phase::Open(Standing::Live)' 'false'
 mutate "a former folder's live file is live" tail/carriers/listing.rs \
     'self.current().any(|current| current.id == folder)' 'true'
 mutate "a former folder is left at once" tail/carriers/mod.rs \
@@ -119,15 +121,15 @@ mutate "a former folder is left at once" tail/carriers/mod.rs \
 mutate "quiet since the look began" tail/carriers/carrier.rs \
     'std::mem::take(&mut self.stirred)' '{ self.stirred = false; false }'
 mutate "what is missing isn't counted" tail/carriers/unopened.rs \
-    'closed().filter(|(_, c)| !listed(c)).map(|(id, _)| *id).collect()' 'BTreeSet::new()'
+    'missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect()' 'BTreeSet::new()'
 mutate "what was opened counts as unread" tail/carriers/unopened.rs \
     'self.count(carrier, false)' '()'
 
 # --- accounts
 mutate "only the last end of a file is known" tail/accounts/mod.rs \
-    'finished.end == mark || finished.earlier.contains(&mark)' 'finished.end == mark'
-mutate "a start forgets earlier ends" tail/accounts/mod.rs \
-    'before.earlier.push(earlier)' '()'
+    'finished.marks().any(|end| end == mark)' 'finished.end() == mark'
+mutate "a start forgets earlier ends" tail/accounts/finished.rs \
+    'self.earlier.get_or_insert_default().0.push(end)' '()'
 
 # --- limits
 mutate "nothing is left though files wait" tail/follower/mod.rs \
@@ -141,14 +143,19 @@ mutate "any number of files is held" tail/follower/release.rs \
     'self.carriers.held_count() < self.settings.limits.open' 'true'
 mutate "the live file waits for a descriptor" tail/follower/refresh.rs \
     '!carrier.is_live() && !self.has_room()' '!self.has_room()'
-mutate "the live file is opened last" tail/carriers/unopened.rs \
-    '(!carrier.is_live(), id)' '(carrier.is_live(), id)'
+mutate "the live file is opened last" tail/follower/refresh.rs \
+    'self.carriers.waiting().take(most.saturating_add(1)).collect()' \
+    '{
+        let mut all: Vec<u64> = self.carriers.waiting().collect();
+        all.sort_by_key(|id| self.carriers.get(*id).is_some_and(|c| c.is_live()));
+        all
+    }'
 mutate "lost though files wait for descriptors" tail/follower/settle.rs \
     'self.carriers.waiting_count() > 0' 'false'
 mutate "unread files are given up before others" tail/follower/release.rs \
     'settled.or(unlinked.first().copied())' 'unlinked.first().copied()'
 mutate "finished files are forgotten though they are there" tail/follower/release.rs \
-    'family.rotated(account.name).is_some_and(|at| there.contains(&at))' 'false'
+    'there.has(&at)' 'false'
 mutate "any amount is decoded in one look" tail/unpack.rs \
     '*work == 0' 'false'
 mutate "any number of former folders" tail/fs/disk.rs \
@@ -171,7 +178,7 @@ mutate "two files for one account" tail/follower/assign.rs \
     'carrier.prove(file, carrier.size());
             @@carrier.stand_by(file, head)@@' '()'
 mutate "copies that a mirror leaves are held" tail/follower/release.rs \
-    'quiet && !self.carriers.is_listed(carrier) && carrier.is_copy(file)' 'false'
+    'quiet && !carrier.is_listed() && carrier.is_copy(file)' 'false'
 mutate "a file cut amid a comparison is another" tail/follower/assign.rs \
     'Ok(!proves(source, proof)?)' 'Ok(false)'
 mutate "no proof after a judgement" tail/follower/assign.rs \

@@ -4,6 +4,7 @@
 //! hundred thousand of them, and each must be known again when it is renamed or compressed.
 
 mod account;
+mod finished;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,65 +12,19 @@ use std::ffi::{OsStr, OsString};
 
 use auditseal_merkle::{Hash, hash};
 
+use crate::label::Label;
+use crate::names::{Family, Role};
 use crate::scan::Head;
-use crate::types::{Cursor, FileId, GapReason, History, Known};
+use crate::types::{Cursor, FileId, GapReason, History};
 
 pub(crate) use account::{Account, Mark};
-
-/// A file that is final, sealed to its end, and read by nobody.
-#[derive(Debug, Clone)]
-struct Finished {
-    name: Box<OsStr>,
-    end: Mark,
-    /// Where it was final before.
-    earlier: Vec<Mark>,
-    order: Option<u64>,
-    since: u64,
-    turn: usize,
-}
-
-impl Finished {
-    /// What an account comes to, if nothing more is expected of it.
-    fn of(account: &Account) -> Option<Self> {
-        let over = account.final_
-            && account.is_committed()
-            && account.carrier.is_none()
-            && account.lost.is_none()
-            && !account.owes();
-        if !over {
-            return None;
-        }
-        let end = account.mark();
-        let earlier: Vec<Mark> = account.ends.iter().copied().filter(|mark| *mark != end).collect();
-        Some(Self {
-            name: account.name.clone().into_boxed_os_str(),
-            end,
-            earlier,
-            order: account.order,
-            since: account.final_since,
-            turn: account.turn,
-        })
-    }
-
-    fn reopen(self, file: FileId) -> Account {
-        let (offset, anchor) = self.end;
-        let name = self.name.into_os_string();
-        let mut account = Account::known(Known { file, offset, anchor, name });
-        account.ends = self.earlier;
-        account.ends.push(self.end);
-        account.order = self.order;
-        account.final_ = true;
-        account.final_since = self.since;
-        account.turn = self.turn;
-        account
-    }
-}
+use finished::{Finished, FinishedFiles};
 
 /// A file's account, as far as others ask.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Brief<'a> {
     pub(crate) file: FileId,
-    pub(crate) name: &'a OsStr,
+    name: Name<'a>,
     /// End of what was handed out.
     pub(crate) taken: u64,
     pub(crate) final_: bool,
@@ -78,19 +33,27 @@ pub(crate) struct Brief<'a> {
     pub(crate) begun: bool,
     /// The carrier it reads from.
     pub(crate) carrier: Option<u64>,
-    order: Option<u64>,
     turn: usize,
     committed: bool,
 }
 
+/// A base name, however it is kept.
+#[derive(Debug, Clone, Copy)]
+enum Name<'a> {
+    Text(&'a OsStr, &'a Family),
+    Label(&'a Label, &'a Family),
+}
+
 /// All accounts of one source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Accounts {
+    /// Whose names most of them have.
+    family: Family,
     open: BTreeMap<FileId, Account>,
-    finished: BTreeMap<FileId, Box<Finished>>,
+    finished: FinishedFiles,
     /// Those of `open` that nothing on disk is known to hold.
     lost: BTreeSet<FileId>,
-    /// Those begun, by place.
+    /// Those of `open` that are begun, by place.
     begun: BTreeSet<(u64, FileId)>,
     /// How many are begun and not final.
     unfinished: usize,
@@ -116,31 +79,22 @@ impl Indexed {
 
 impl Accounts {
     /// The accounts that notes give.
-    pub(crate) fn of(history: History) -> Self {
-        let mut accounts = Self::default();
+    pub(crate) fn of(history: History, family: Family) -> Self {
+        let mut accounts = Self {
+            family,
+            open: BTreeMap::new(),
+            finished: FinishedFiles::new(),
+            lost: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            unfinished: 0,
+        };
         for (turn, known) in history.finals.into_iter().enumerate() {
-            let end = (known.offset, known.anchor);
-            match accounts.finished.get_mut(&known.file) {
-                Some(before) if before.end.0 > end.0 => {
-                    before.earlier.push(end);
-                }
-                Some(before) => {
-                    let earlier = std::mem::replace(&mut before.end, end);
-                    before.earlier.push(earlier);
-                    (before.name, before.turn) = (known.name.into_boxed_os_str(), turn);
-                }
-                None => {
-                    let (name, earlier) = (known.name.into_boxed_os_str(), Vec::new());
-                    let file = Finished { name, end, earlier, order: None, since: 0, turn };
-                    accounts.finished.insert(known.file, Box::new(file));
-                }
-            }
+            accounts.finished.add(Finished::known(&known, turn, &accounts.family));
         }
         for known in history.cursors {
-            let file = known.file;
-            let before = accounts.finished.remove(&file).map(|finished| finished.reopen(file));
+            let before = accounts.finished.remove(&known.file);
             let mut account = Account::known(known);
-            account.ends = before.map(|account| account.ends).unwrap_or_default();
+            account.ends = before.map(|finished| finished.marks().collect()).unwrap_or_default();
             account.lose(GapReason::DeletedBeforeRead, None, 0);
             accounts.insert(account);
         }
@@ -154,7 +108,7 @@ impl Accounts {
 
     /// Whether something of any file is archived, or handed out to be.
     pub(crate) fn any_begun(&self) -> bool {
-        !self.finished.is_empty() || self.open.values().any(Account::is_begun)
+        self.finished.len() > 0 || self.open.values().any(Account::is_begun)
     }
 
     /// Files begun and not final.
@@ -169,21 +123,22 @@ impl Accounts {
 
     /// Any account.
     pub(crate) fn brief(&self, file: &FileId) -> Option<Brief<'_>> {
-        let open = self.open.get(file).map(Brief::of);
-        open.or_else(|| self.finished.get(file).map(|finished| Brief::of_finished(*file, finished)))
+        let open = self.open.get(file).map(|account| Brief::of(account, &self.family));
+        let finished = || self.finished.get(file);
+        open.or_else(|| finished().map(|known| Brief::of_finished(known, &self.family)))
     }
 
     /// All accounts.
     pub(crate) fn briefs(&self) -> impl Iterator<Item = Brief<'_>> {
-        let finished = self.finished.iter().map(|(file, known)| Brief::of_finished(*file, known));
-        self.open.values().map(Brief::of).chain(finished)
+        let finished = self.finished.iter().map(|known| Brief::of_finished(known, &self.family));
+        self.open.values().map(|account| Brief::of(account, &self.family)).chain(finished)
     }
 
     /// Where the file stands, and wherever it was final, in ascending order.
     pub(crate) fn marks(&self, file: &FileId) -> Vec<Mark> {
         let mut marks = match (self.open.get(file), self.finished.get(file)) {
             (Some(account), _) => account.ends.iter().copied().chain([account.mark()]).collect(),
-            (_, Some(finished)) => finished.earlier.iter().copied().chain([finished.end]).collect(),
+            (_, Some(finished)) => finished.marks().collect(),
             _ => Vec::new(),
         };
         marks.sort_unstable_by_key(|mark: &Mark| mark.0);
@@ -193,26 +148,22 @@ impl Accounts {
     /// Where the file stands.
     pub(crate) fn mark(&self, file: &FileId) -> Option<Mark> {
         let open = self.open.get(file).map(Account::mark);
-        open.or_else(|| self.finished.get(file).map(|finished| finished.end))
+        open.or_else(|| self.finished.get(file).map(Finished::end))
     }
 
     /// Whether the file was once final at this mark: a copy made then, before a late append, is as
     /// long as that and holds nothing that wasn't taken.
     pub(crate) fn is_end(&self, file: &FileId, mark: Mark) -> bool {
         let open = self.open.get(file).is_some_and(|account| account.ends.contains(&mark));
-        open || self
-            .finished
-            .get(file)
-            .is_some_and(|finished| finished.end == mark || finished.earlier.contains(&mark))
+        let finished = || self.finished.get(file);
+        open || finished().is_some_and(|finished| finished.marks().any(|end| end == mark))
     }
 
     /// All files with this first line.
     pub(crate) fn copies(&self, head: &Head) -> Vec<FileId> {
         let of = |copy| FileId { hash: head.hash, base: head.base, copy };
-        let range = of(0)..=of(u32::MAX);
-        let open = self.open.range(range.clone()).map(|(file, _)| *file);
-        let mut all: Vec<FileId> =
-            open.chain(self.finished.range(range).map(|(file, _)| *file)).collect();
+        let open = self.open.range(of(0)..=of(u32::MAX)).map(|(file, _)| *file);
+        let mut all: Vec<FileId> = open.chain(self.finished.copies(head)).collect();
         all.sort_unstable();
         all
     }
@@ -241,9 +192,7 @@ impl Accounts {
         change: impl FnOnce(&mut Account) -> R,
     ) -> Option<R> {
         if let Some(finished) = self.finished.remove(file) {
-            // Its place among those begun stays.
-            let account = finished.reopen(*file);
-            self.open.insert(*file, account);
+            self.insert(finished.reopen(&self.family));
         }
         let account = self.open.get_mut(file)?;
         let before = Indexed::of(account);
@@ -255,9 +204,17 @@ impl Accounts {
 
     /// Nothing reads the file any more: it takes little room from now on, if it is over.
     pub(crate) fn close(&mut self, file: &FileId) {
-        if let Some(finished) = self.open.get(file).and_then(Finished::of) {
-            self.open.remove(file);
-            self.finished.insert(*file, Box::new(finished));
+        let over = self.open.get(file).and_then(|account| Finished::of(account, &self.family));
+        if let Some(finished) = over {
+            self.forget(file);
+            self.finished.add(finished);
+        }
+    }
+
+    /// Forgets an account that isn't finished.
+    fn forget(&mut self, file: &FileId) {
+        if let Some(account) = self.open.remove(file) {
+            self.index(*file, Indexed::of(&account), Indexed::default());
         }
     }
 
@@ -292,7 +249,8 @@ impl Accounts {
     /// The file already begun that stands next behind this place.
     pub(crate) fn begun_behind(&self, order: u64) -> Option<FileId> {
         let first = FileId { hash: Hash::new([0; 32]), base: 0, copy: 0 };
-        self.begun.range((order.saturating_add(1), first)..).next().map(|(_, file)| *file)
+        let open = self.begun.range((order.saturating_add(1), first)..).next().copied();
+        open.into_iter().chain(self.finished.behind(order)).min().map(|(_, file)| file)
     }
 
     /// The cursors as of the takes handed out so far: each file begun and not final.
@@ -320,44 +278,54 @@ impl Accounts {
         over.sort_unstable();
         over.truncate(over.len().saturating_sub(kept));
         for (_, _, file) in over {
-            if let Some(order) = self.brief(&file).and_then(|a| a.order) {
-                self.begun.remove(&(order, file));
-            }
             self.finished.remove(&file);
-            self.open.remove(&file);
-            self.lost.remove(&file);
+            self.forget(&file);
         }
     }
 }
 
 impl<'a> Brief<'a> {
-    fn of(account: &'a Account) -> Self {
+    fn of(account: &'a Account, family: &'a Family) -> Self {
         Self {
             file: account.file,
-            name: &account.name,
+            name: Name::Text(&account.name, family),
             taken: account.taken,
             final_: account.final_,
             final_since: account.final_since,
             begun: account.begun,
             carrier: account.carrier,
-            order: account.order,
             turn: account.turn,
             committed: account.is_committed(),
         }
     }
 
-    fn of_finished(file: FileId, finished: &'a Finished) -> Self {
+    fn of_finished(finished: &'a Finished, family: &'a Family) -> Self {
         Self {
-            file,
-            name: &finished.name,
-            taken: finished.end.0,
+            file: finished.file(),
+            name: Name::Label(finished.label(), family),
+            taken: finished.end().0,
             final_: true,
-            final_since: finished.since,
+            final_since: finished.since(),
             begun: true,
             carrier: None,
-            order: finished.order,
-            turn: finished.turn,
+            turn: finished.turn(),
             committed: true,
+        }
+    }
+
+    /// Its base name now, or the last known.
+    pub(crate) fn name(&self) -> OsString {
+        match self.name {
+            Name::Text(name, _) => name.to_owned(),
+            Name::Label(label, family) => label.text(family),
+        }
+    }
+
+    /// What that means in the source's family.
+    pub(crate) fn role(&self) -> Option<Role> {
+        match self.name {
+            Name::Text(name, family) => family.role(name),
+            Name::Label(label, _) => label.role(),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! An inode that was seen in a directory, and the descriptor that holds it.
 
-use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
+use auditseal_decompress::Codec;
+
+use super::matching::Sight;
+use super::state::{Standing, State};
 use crate::content::Content;
-use crate::disk::{DiskFile, Entry, FileKey, FolderId, Stat};
+use crate::disk::{DiskFile, FileKey, FolderId, Stat};
+use crate::label::Label;
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
 use crate::types::FileId;
@@ -12,42 +16,6 @@ use crate::unpack::{End, Unpack};
 
 /// The key of a file that no listing showed: no file system gives out inode 0.
 pub(crate) const NO_INODE: FileKey = FileKey { dev: 0, ino: 0 };
-
-/// Whether somebody may still write to the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It has the live name, where the source's path leads now.
-    Live,
-    /// It has, or had last, a backup's name: with one writer it is closed.
-    Rotated,
-    /// It had the live name and lost it without getting a backup's that we saw, or the path leads
-    /// elsewhere. The apiserver writes on, without an error, into a live file that was deleted.
-    Deleted,
-}
-
-/// What is known of a carrier's content.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum State {
-    /// Not identified yet.
-    Unread,
-    /// Identified; which account it belongs to is being found out.
-    Identified(Head),
-    /// An account reads from it.
-    Active(FileId),
-    /// It holds the same bytes as an account that reads from another carrier: a copy made by
-    /// logrotate, or a compressed file whose plain one we still hold.
-    Standby(FileId, Head),
-}
-
-impl State {
-    /// The file whose bytes it holds, if that is known.
-    pub(crate) fn file(self) -> Option<FileId> {
-        match self {
-            Self::Active(file) | Self::Standby(file, _) => Some(file),
-            Self::Unread | Self::Identified(_) => None,
-        }
-    }
-}
 
 /// An open descriptor, and what is known of the bytes behind it. Apart from the carrier: of a
 /// hundred thousand that wait to be opened, nothing of this is known.
@@ -64,88 +32,134 @@ struct Held<F> {
     proved: Option<(FileId, u64)>,
     /// The account that it was the first to bring, or that nothing else held when it came.
     brought: Option<FileId>,
-}
-
-/// An inode seen in a directory that isn't accounted for: what is, is a [`super::Done`].
-///
-/// Its name, key and whether it is held are [`super::Carriers`]' to change, which finds it by them.
-pub(crate) struct Carrier<F> {
-    /// Place in rotation order, among carriers and accounts.
-    pub(super) order: u64,
-    pub(super) folder: FolderId,
-    pub(super) name: OsString,
-    pub(super) role: Role,
-    pub(super) key: FileKey,
-    /// The last listing that showed it.
-    pub(super) listed: u64,
-    /// The listing that showed it first.
-    pub(super) listing: u64,
-    /// The look with a listing that saw it get a backup's name, or saw it first.
-    pub(super) rotated: u64,
-    /// Looks in a row whose listing didn't have it.
-    pub(super) misses: u8,
-    /// A listing didn't have it, nor did we: under the same name it doesn't come back. Whatever
-    /// comes there may have been given its inode.
-    pub(super) gone: bool,
-    pub(super) standing: Standing,
-    /// Its name was reported, and no listing ever showed anything in it.
-    pub(super) unseen: bool,
-    /// It was reported that it was deleted under its live name.
-    pub(super) removed: bool,
-    /// Its name was the first to be reported when it had lost the live one: another file may have
-    /// got that.
-    pub(super) guessed: bool,
-    /// As last seen; stored bytes.
-    size: u64,
     links: u64,
-    /// Since when nothing about it changed: neither size nor standing.
-    since: u64,
-    /// That was noticed in the look under way, or the last one: when it happened, isn't known yet.
-    stirred: bool,
     /// Looks in a row that found the same size.
     calm: u32,
-    held: Option<Box<Held<F>>>,
-    /// This look couldn't find out what it is.
-    pending: bool,
+}
+
+/// What few carriers have.
+struct More<F> {
+    held: Option<Held<F>>,
     /// Bytes that the plain file had which this compressed one was made of, and which was gone
     /// before it could be opened.
     expected: u64,
 }
 
-impl<F: DiskFile> Carrier<F> {
-    /// An entry that a listing showed, not opened yet.
-    pub(super) fn listed(
-        role: Role,
-        entry: Entry,
+/// What is to be expected of a carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Something isn't accounted for.
+    Open(Standing),
+    /// All is accounted for, or will never be readable.
+    Done,
+    /// The same, and it was there before: something of it is archived.
+    Archived,
+}
+
+/// What listings say of a carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// The last one had it.
+    Now,
+    /// The last one didn't.
+    Before,
+    /// One didn't have it, nor did we: under the same name it doesn't come back. Whatever comes
+    /// there may have been given its inode.
+    Gone,
+}
+
+/// What was reported of a file that had the live name, and lost it between two listings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// It was deleted under it.
+    Removed,
+    /// The name that it has is the first one that was reported since: another file may have got it.
+    Guessed,
+}
+
+impl Told {
+    /// It has a name that is certain.
+    fn settle(&mut self) {
+        if *self == Self::Guessed {
+            *self = Self::Nothing;
+        }
+    }
+}
+
+/// An inode that a directory showed, or whose name was reported. As small as can be: a directory may
+/// hold a hundred thousand that wait to be opened, or are accounted for.
+///
+/// Its place, label, key and whether it is held are [`super::Carriers`]' to change, which finds it
+/// by them.
+pub(crate) struct Carrier<F> {
+    /// Place in rotation order, among carriers and accounts.
+    order: u64,
+    key: FileKey,
+    label: Label,
+    /// The listing that showed it first.
+    listing: u64,
+    /// As last seen; stored bytes.
+    size: u64,
+    /// Since when nothing about it changed: neither size nor standing.
+    since: u64,
+    more: Option<Box<More<F>>>,
+    folder: FolderId,
+    /// The look with a listing that saw it get a backup's name, or saw it first: the low digits are
+    /// compared with the last look's.
+    rotated: u32,
+    phase: Phase,
+    shown: Shown,
+    /// How its bytes are read: settled when it was seen first, whatever it is called later.
+    codec: Option<Codec>,
+    /// Looks in a row whose listing didn't have it.
+    misses: u8,
+    /// Its name was reported, and no listing ever showed anything in it.
+    unseen: bool,
+    /// What reports say became of its live name.
+    told: Told,
+    /// That something changed was noticed in the look under way, or the last one: when it happened,
+    /// isn't known yet.
+    stirred: bool,
+    /// This look couldn't find out what it is.
+    pending: bool,
+}
+
+impl<F> Carrier<F> {
+    /// What was seen first in this listing, the look under way being the other number.
+    pub(super) fn new(
+        sight: Sight,
         standing: Standing,
         order: u64,
+        (listing, look): (u64, u64),
         now: u64,
     ) -> Self {
-        let Entry { name, folder, key, size, .. } = entry;
+        let Sight { label, folder, key, size } = sight;
+        let codec = label.role().and_then(|role| role.codec);
         Self {
             order,
-            folder,
-            name,
-            role,
             key,
-            listed: 0,
-            listing: 0,
-            rotated: 0,
-            misses: 0,
-            gone: false,
-            standing,
-            unseen: false,
-            removed: false,
-            guessed: false,
+            label,
+            listing,
             size,
-            links: 1,
             since: now,
+            more: None,
+            folder,
+            rotated: look as u32,
+            phase: Phase::Open(standing),
+            shown: Shown::Before,
+            codec,
+            misses: 0,
+            unseen: false,
+            told: Told::Nothing,
             stirred: true,
-            calm: 0,
-            held: None,
             pending: false,
-            expected: 0,
         }
+    }
+
+    /// The same, which was reported, and shown by no listing.
+    pub(super) fn reported(self) -> Self {
+        Self { unseen: true, ..self }
     }
 
     /// Place in rotation order.
@@ -162,34 +176,70 @@ impl<F: DiskFile> Carrier<F> {
     }
 
     /// Its base name now, or the last known.
-    pub(crate) fn name(&self) -> &OsStr {
-        &self.name
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
     }
 
-    pub(crate) fn role(&self) -> &Role {
-        &self.role
+    /// What its name means, but for how its bytes are read.
+    pub(crate) fn role(&self) -> Role {
+        Role { age: self.age(), codec: self.codec }
     }
 
-    pub(crate) fn age(&self) -> &Age {
-        &self.role.age
+    pub(crate) fn age(&self) -> Age {
+        // No name that means nothing becomes a carrier's.
+        self.label.role().map_or(Age::Live, |role| role.age)
     }
 
     /// Whether the file is compressed.
     pub(crate) fn packed(&self) -> bool {
-        self.role.packed()
+        self.codec.is_some()
+    }
+
+    /// Whether all of it is accounted for.
+    pub(super) fn is_done(&self) -> bool {
+        !matches!(self.phase, Phase::Open(_))
+    }
+
+    /// Whether it is accounted for, and something of it is archived.
+    pub(super) fn is_begun(&self) -> bool {
+        self.phase == Phase::Archived
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        self.standing
+        match self.phase {
+            Phase::Open(standing) => standing,
+            _ if self.age() == Age::Live => Standing::Live,
+            _ => Standing::Rotated,
+        }
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.standing == Standing::Live
+        self.standing() == Standing::Live
     }
 
     /// The listing that showed it first.
     pub(crate) fn first_listing(&self) -> u64 {
         self.listing
+    }
+
+    /// Whether the last listing showed it.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.shown == Shown::Now
+    }
+
+    /// Whether it got its name in this look or in the one before.
+    pub(super) fn is_recent(&self, look: u64) -> bool {
+        (look as u32).wrapping_sub(self.rotated) <= 1
+    }
+
+    /// Whether a listing didn't have it, nor did we.
+    pub(super) fn is_gone(&self) -> bool {
+        self.shown == Shown::Gone
+    }
+
+    /// Whether it was reported that it was deleted under its live name.
+    pub(super) fn is_removed(&self) -> bool {
+        self.told == Told::Removed
     }
 
     /// Looks in a row whose listing didn't have it.
@@ -205,7 +255,7 @@ impl<F: DiskFile> Carrier<F> {
     /// Whether its name was the first to be reported when it had lost the live one, and no more is
     /// known of it.
     pub(crate) fn guessed(&self) -> bool {
-        self.guessed
+        self.told == Told::Guessed
     }
 
     /// Stored bytes, as last seen.
@@ -228,24 +278,6 @@ impl<F: DiskFile> Carrier<F> {
         self.stirred
     }
 
-    /// Looks in a row that found the same size.
-    pub(crate) fn calm(&self) -> u32 {
-        self.calm
-    }
-
-    pub(crate) fn state(&self) -> State {
-        self.held.as_ref().map_or(State::Unread, |held| held.state)
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
-        self.held.is_some()
-    }
-
-    /// Whether nothing can free its bytes but closing the descriptor.
-    pub(crate) fn unlinked(&self) -> bool {
-        self.held.is_some() && self.links == 0
-    }
-
     /// Whether this look couldn't find out what it is.
     pub(crate) fn pending(&self) -> bool {
         self.pending
@@ -254,6 +286,29 @@ impl<F: DiskFile> Carrier<F> {
     /// This look can't find out what it is; the next one tries again.
     pub(crate) fn put_off(&mut self) {
         self.pending = true;
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held().is_some()
+    }
+
+    fn held(&self) -> Option<&Held<F>> {
+        self.more.as_ref()?.held.as_ref()
+    }
+
+    fn held_mut(&mut self) -> Option<&mut Held<F>> {
+        self.more.as_mut()?.held.as_mut()
+    }
+
+    /// What was found out by the descriptor: of a file that isn't open, nothing.
+    fn know(&mut self, learn: impl FnOnce(&mut Held<F>)) {
+        if let Some(held) = self.held_mut() {
+            learn(held);
+        }
+    }
+
+    fn more(&mut self) -> &mut More<F> {
+        self.more.get_or_insert_with(|| Box::new(More { held: None, expected: 0 }))
     }
 
     /// Another look begins.
@@ -267,27 +322,118 @@ impl<F: DiskFile> Carrier<F> {
     }
 
     /// Something about it has changed.
-    pub(super) fn stir(&mut self, now: u64) {
+    fn stir(&mut self, now: u64) {
         self.since = now;
         self.stirred = true;
-        self.calm = 0;
+        self.know(|held| held.calm = 0);
     }
 
-    /// A listing shows its size, which matters while it isn't open.
-    pub(super) fn show(&mut self, size: u64) {
-        if self.held.is_none() {
+    /// Another listing begins.
+    pub(super) fn begin_listing(&mut self) {
+        self.shown = match self.shown {
+            Shown::Before if !self.is_held() => Shown::Gone,
+            Shown::Now => Shown::Before,
+            shown => shown,
+        };
+    }
+
+    /// The listing shows it, with this size.
+    pub(super) fn list(&mut self, size: u64) {
+        self.shown = Shown::Now;
+        if self.is_done() {
+            return;
+        }
+        self.misses = 0;
+        self.told.settle();
+        // An open file tells its size itself.
+        if !self.is_held() {
             self.size = size;
         }
+    }
+
+    /// Its standing is another one, as of this look.
+    pub(super) fn set_standing(&mut self, standing: Standing, look: u64, now: u64) {
+        if !self.is_done() && self.standing() != standing {
+            self.phase = Phase::Open(standing);
+            self.stir(now);
+            self.rotated = look as u32;
+        }
+    }
+
+    /// A look's last listing didn't show it: it is missing once more, and a live file that has lost
+    /// its name is deleted.
+    pub(super) fn miss(&mut self, now: u64) {
+        if !self.is_held() {
+            self.misses = self.misses.saturating_add(1);
+        } else if self.phase == Phase::Open(Standing::Live) {
+            self.phase = Phase::Open(Standing::Deleted);
+            self.stir(now);
+        }
+    }
+
+    /// It was renamed to a backup's name before it vanished.
+    pub(super) fn rotate_away(&mut self, now: u64) {
+        self.phase = Phase::Open(Standing::Rotated);
+        self.told.settle();
+        self.stir(now);
+    }
+
+    /// It has this name now, in this directory; of one that is accounted for that is all there is to
+    /// learn in this look.
+    pub(super) fn set_label(&mut self, folder: FolderId, label: Label, look: u64) {
+        self.folder = folder;
+        self.label = label;
+        if self.is_done() {
+            self.rotated = look as u32;
+        }
+    }
+
+    /// It was reported that it was deleted under its live name.
+    pub(super) fn set_removed(&mut self) {
+        self.told = Told::Removed;
+    }
+
+    /// Its name is the first one that was reported after it had lost the live one.
+    pub(super) fn set_guessed(&mut self) {
+        self.told = Told::Guessed;
+    }
+
+    /// It was written to after it was listed: see [`super::Carriers::set_unseen`].
+    pub(super) fn set_unseen(&mut self) {
+        self.unseen = !self.is_held() && self.size == 0;
+    }
+
+    /// All of it is accounted for: only its name and size are remembered.
+    pub(super) fn finish(&mut self, begun: bool) {
+        self.phase = if begun { Phase::Archived } else { Phase::Done };
+        self.more = None;
+    }
+}
+
+impl<F: DiskFile> Carrier<F> {
+    /// Looks in a row that found the same size.
+    pub(crate) fn calm(&self) -> u32 {
+        self.held().map_or(0, |held| held.calm)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.held().map_or(State::Unread, |held| held.state)
+    }
+
+    /// Whether nothing can free its bytes but closing the descriptor.
+    pub(crate) fn unlinked(&self) -> bool {
+        self.held().is_some_and(|held| held.links == 0)
     }
 
     /// The descriptor tells what the file is like now. Returns the size known before.
     pub(crate) fn measure(&mut self, stat: Stat, now: u64) -> u64 {
         let before = self.size;
-        self.links = stat.links;
         self.size = stat.size;
-        if stat.size == before {
-            self.calm = self.calm.saturating_add(1);
-        } else {
+        self.know(|held| {
+            held.links = stat.links;
+            held.calm = held.calm.saturating_add(1);
+        });
+        if stat.size != before {
             self.stir(now);
         }
         before
@@ -295,9 +441,8 @@ impl<F: DiskFile> Carrier<F> {
 
     pub(super) fn hold(&mut self, file: F, links: u64) {
         let file = Arc::new(file);
-        let content = Content::of(Arc::clone(&file), &self.role);
-        self.links = links;
-        self.held = Some(Box::new(Held {
+        let content = Content::of(Arc::clone(&file), &self.role());
+        self.more().held = Some(Held {
             file,
             content: Arc::new(content),
             unpack: None,
@@ -306,23 +451,25 @@ impl<F: DiskFile> Carrier<F> {
             scan: None,
             proved: None,
             brought: None,
-        }));
+            links,
+            calm: 0,
+        });
     }
 
     /// The open file.
     pub(crate) fn file(&self) -> Option<Arc<F>> {
-        self.held.as_ref().map(|held| Arc::clone(&held.file))
+        self.held().map(|held| Arc::clone(&held.file))
     }
 
     /// Its bytes, for whoever packs them.
     pub(crate) fn content(&self) -> Option<Arc<Content<F>>> {
-        self.held.as_ref().map(|held| Arc::clone(&held.content))
+        self.held().map(|held| Arc::clone(&held.content))
     }
 
     /// The decoder, from the front if there is none.
     pub(crate) fn unpack(&mut self) -> Option<&mut Unpack<F>> {
-        let codec = self.role.codec?;
-        let held = self.held.as_mut()?;
+        let codec = self.codec?;
+        let held = self.held_mut()?;
         let file = &held.file;
         Some(held.unpack.get_or_insert_with(|| Unpack::new(codec, Arc::clone(file))))
     }
@@ -330,13 +477,13 @@ impl<F: DiskFile> Carrier<F> {
     /// Whether it is compressed and ends before its content does: whoever makes it isn't done, or
     /// died over it.
     pub(crate) fn is_unfinished(&self) -> bool {
-        let unpack = self.held.as_ref().and_then(|held| held.unpack.as_ref());
+        let unpack = self.held().and_then(|held| held.unpack.as_ref());
         unpack.is_some_and(|unpack| matches!(unpack.end(), Some(End::Damaged(_))))
     }
 
     /// The furthest mark of `file`'s account that the decoder found as it should be.
     pub(crate) fn passed(&self, file: FileId) -> Option<u64> {
-        let passed = self.held.as_ref().and_then(|held| held.passed);
+        let passed = self.held().and_then(|held| held.passed);
         passed.filter(|(of, _)| *of == file).map(|(_, offset)| offset)
     }
 
@@ -355,11 +502,11 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The search for the first line, which has come so far.
     pub(crate) fn scan(&self) -> Option<&HeadScan> {
-        self.held.as_ref()?.scan.as_deref()
+        self.held()?.scan.as_deref()
     }
 
     pub(crate) fn take_scan(&mut self) -> Box<HeadScan> {
-        let begun = self.held.as_mut().and_then(|held| held.scan.take());
+        let begun = self.held_mut().and_then(|held| held.scan.take());
         begun.unwrap_or_else(|| Box::new(HeadScan::new()))
     }
 
@@ -404,15 +551,8 @@ impl<F: DiskFile> Carrier<F> {
         self.know(|held| held.proved = Some((file, length)));
     }
 
-    /// What was found out about the content: of a file that isn't open, nothing.
-    fn know(&mut self, learn: impl FnOnce(&mut Held<F>)) {
-        if let Some(held) = self.held.as_deref_mut() {
-            learn(held);
-        }
-    }
-
     fn proof(&self) -> Option<(FileId, u64)> {
-        self.held.as_ref()?.proved
+        self.held()?.proved
     }
 
     /// Bytes proved to be the same as another carrier's.
@@ -434,16 +574,17 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The plain file that this compressed one was made of had so many bytes at least.
     pub(crate) fn expect(&mut self, size: u64) {
-        self.expected = self.expected.max(size);
+        let more = self.more();
+        more.expected = more.expected.max(size);
     }
 
     pub(crate) fn expected(&self) -> u64 {
-        self.expected
+        self.more.as_ref().map_or(0, |more| more.expected)
     }
 
     /// What was expected of it is settled.
     pub(crate) fn settle_expected(&mut self) -> u64 {
-        std::mem::take(&mut self.expected)
+        self.more.as_mut().map_or(0, |more| std::mem::take(&mut more.expected))
     }
 
     /// It holds what `file`'s account has taken; a copy of what was held is no news.
@@ -453,6 +594,17 @@ impl<F: DiskFile> Carrier<F> {
 
     /// The file that shows that this one was there before: see [`super::super::follower`].
     pub(crate) fn shows(&self) -> Option<FileId> {
-        self.state().file().or_else(|| self.held.as_ref()?.brought)
+        self.state().file().or_else(|| self.held()?.brought)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carrier_is_small() {
+        assert!(size_of::<Carrier<()>>() <= 88, "{}", size_of::<Carrier<()>>());
+        assert_eq!(size_of::<Carrier<()>>(), size_of::<Option<Carrier<()>>>());
     }
 }

@@ -1,140 +1,141 @@
 //! What a listing shows: which files are known, which are new, and where these stand.
 
-use super::matching::{Newer, moved, same, same_done};
+use super::matching::{Newer, Sight, Sights, moved, same, same_done};
 use super::unopened::Unopened;
-use super::{Carrier, Carriers, NameHash, SPACING, Standing};
-use crate::disk::{DiskFile, Entry, FileKey, Folder, FolderId};
+use super::{Carrier, Carriers, SPACING, Standing};
+use crate::disk::{DiskFile, FileKey, Folder, FolderId};
 use crate::names::{Age, Role};
 
 impl<F: DiskFile> Carriers<F> {
-    /// Takes in what a listing showed, with their roles. Returns the known files that have another
-    /// name now.
-    pub(crate) fn recognise(
-        &mut self,
-        folders: Vec<Folder>,
-        entries: Vec<(Role, Entry)>,
-        now: u64,
-    ) -> Vec<u64> {
+    /// Takes in what a listing showed. Returns the known files that have another name now.
+    pub(crate) fn recognise(&mut self, folders: Vec<Folder>, sights: Sights, now: u64) -> Vec<u64> {
+        let Sights { unchanged, known, mut fresh } = sights;
+        self.families.extend(folders.iter().map(|folder| (folder.id, folder.family.clone())));
         self.folders = folders;
-        for carrier in self.open.values_mut() {
-            carrier.gone |= carrier.listed != self.listings && !carrier.is_held();
-        }
+        self.files.values_mut().for_each(Carrier::begin_listing);
         self.listings += 1;
-        let (mut fresh, mut renamed) = (Vec::new(), Vec::new());
-        for (role, entry) in entries {
-            let Some(id) = self.find(&role, &entry) else {
-                fresh.push((role, entry));
-                continue;
-            };
-            if self.show(id, role, entry, now) {
-                renamed.push(id);
+        for id in unchanged.iter() {
+            if let Some(carrier) = self.files.get_mut(id) {
+                carrier.list(carrier.size());
             }
         }
-        self.unopened = Unopened::of(&self.open, self.listings);
+        let mut renamed = Vec::new();
+        for sight in known {
+            match self.find(&sight) {
+                Some(id) => renamed.extend(self.show(id, &sight, now).then_some(id)),
+                // Its inode was given to another file.
+                None => drop(fresh.insert(sight)),
+            }
+        }
+        self.unopened = Unopened::of(self.files.iter());
         self.merge();
         if fresh.is_empty() {
             return renamed;
         }
-        // Oldest first.
-        fresh.sort_by(|a: &(Role, Entry), b| (a.1.folder, &a.0).cmp(&(b.1.folder, &b.0)));
         let mut newer = Newer::of(self);
-        for (role, entry) in fresh {
-            let order = self.place(entry.folder, &role, entry.key, &mut newer);
-            let standing = self.standing_of(entry.folder, &role);
-            let mut carrier = Carrier::listed(role, entry, standing, order, now);
-            carrier.listed = self.listings;
+        // Oldest first.
+        for sight in fresh {
+            let order = self.place(&sight, &mut newer);
+            let size = sight.size;
+            let mut carrier = self.first_seen(sight, order, now);
+            carrier.list(size);
             self.add(carrier);
         }
         renamed
     }
 
     /// After the last listing of a look: what it didn't show is missing once more, and a live file
-    /// that has lost its name is deleted. What is accounted for and gone is forgotten: if it comes
-    /// back, it is identified anew.
+    /// that has lost its name is deleted.
     pub(crate) fn conclude(&mut self, now: u64) {
-        let listings = self.listings;
-        for carrier in self.open.values_mut().filter(|carrier| carrier.listed != listings) {
-            if !carrier.is_held() {
-                carrier.misses = carrier.misses.saturating_add(1);
-            } else if carrier.standing == Standing::Live {
-                carrier.standing = Standing::Deleted;
-                carrier.stir(now);
+        let missing = self.files.values_mut().filter(|c| !c.is_done() && !c.is_listed());
+        missing.for_each(|carrier| carrier.miss(now));
+    }
+
+    /// Forgets what is accounted for and not listed any more: if it comes back, it is identified
+    /// anew.
+    pub(crate) fn forget_gone(&mut self) {
+        let gone = self.files.iter().filter(|(_, c)| c.is_done() && !c.is_listed());
+        let gone: Vec<u64> = gone.map(|(id, _)| id).collect();
+        gone.into_iter().for_each(|id| self.remove(id));
+        let former: Vec<FolderId> = self.families.keys().copied().collect();
+        for folder in former {
+            if !self.folders.iter().any(|known| known.id == folder) && !self.has_any(folder) {
+                self.families.remove(&folder);
             }
         }
     }
 
-    /// Forgets what is accounted for and not listed any more.
-    pub(crate) fn forget_gone(&mut self) {
-        let gone: Vec<u64> = self
-            .done
-            .iter()
-            .filter(|(_, done)| done.listed != self.listings)
-            .map(|(id, _)| *id)
-            .collect();
-        gone.into_iter().for_each(|id| self.remove(id));
+    /// The backup that this entry shows just as it is known, if it isn't open and not compressed: a
+    /// listing of a hundred thousand shows hardly any others, and need not be held for them.
+    pub(crate) fn unchanged(&self, sight: &Sight) -> Option<u64> {
+        let id = self.find(sight)?;
+        let known = self.files.get(id)?;
+        let backup = known.standing() == Standing::Rotated && known.age() != Age::Live;
+        let closed = known.is_listed() && !known.is_held() && !known.packed();
+        let same = *known.label() == sight.label && known.folder() == sight.folder;
+        (backup && closed && same && known.size() == sight.size).then_some(id)
+    }
+
+    /// Whether it is an inode that any carrier has.
+    pub(crate) fn has_inode(&self, key: FileKey) -> bool {
+        self.with_key(key).next().is_some()
+    }
+
+    /// What a listing would show of it, if nothing changed.
+    pub(crate) fn sight(&self, id: u64) -> Option<Sight> {
+        let known = self.files.get(id)?;
+        let (label, folder) = (known.label().clone(), known.folder());
+        Some(Sight { label, folder, key: known.key(), size: known.size() })
     }
 
     /// Whether the file is open, or accounted for: another name for it, or another owner, says
     /// nothing of what was read.
-    pub(crate) fn knows(&self, role: &Role, entry: &Entry) -> bool {
-        let id = self.find(role, entry);
-        id.is_some_and(|id| self.get(id).is_none_or(Carrier::is_held))
+    pub(crate) fn knows(&self, sight: &Sight) -> bool {
+        let known = self.find(sight).and_then(|id| self.files.get(id));
+        known.is_some_and(|known| known.is_done() || known.is_held())
     }
 
-    fn find(&self, role: &Role, entry: &Entry) -> Option<u64> {
+    fn find(&self, sight: &Sight) -> Option<u64> {
+        let role = sight.label.role()?;
         let mut other = None;
-        for id in self.with_key(entry.key) {
-            match self.open.get(&id) {
-                Some(carrier) if carrier.is_held() => return Some(id),
-                Some(carrier) if same(carrier, role, entry) => other = other.or(Some(id)),
-                Some(_) => {}
-                None if self.done.get(&id).is_some_and(|done| same_done(done, role, entry)) => {
-                    other = other.or(Some(id));
-                }
-                None => {}
+        for (id, known) in self.with_key(sight.key) {
+            if known.is_held() {
+                return Some(id);
+            }
+            let same = if known.is_done() { same_done } else { same };
+            if known.packed() == role.packed() && same(known, sight, role.age) {
+                other = other.or(Some(id));
             }
         }
         other
     }
 
-    pub(super) fn standing_of(&self, folder: FolderId, role: &Role) -> Standing {
-        match role.age {
-            Age::Live if self.current().any(|current| current.id == folder) => Standing::Live,
-            Age::Live => Standing::Deleted,
+    pub(super) fn standing_of(&self, folder: FolderId, age: Option<Age>) -> Standing {
+        match age {
+            Some(Age::Live) if self.current().any(|current| current.id == folder) => Standing::Live,
+            Some(Age::Live) => Standing::Deleted,
             _ => Standing::Rotated,
         }
     }
 
     /// A known file is listed under this name. Returns whether that is another one than before.
-    fn show(&mut self, id: u64, role: Role, entry: Entry, now: u64) -> bool {
-        let standing = self.standing_of(entry.folder, &role);
-        self.set_role(id, entry.folder, &role);
-        let (listings, looks) = (self.listings, self.looks);
-        if let Some(done) = self.done.get_mut(&id) {
-            done.listed = listings;
-            let name = NameHash::of(&entry.name);
-            if done.name != name {
-                done.name = name;
-                done.rotated = looks;
-            }
-            return false;
+    fn show(&mut self, id: u64, sight: &Sight, now: u64) -> bool {
+        let age = sight.label.role().map(|role| role.age);
+        let standing = self.standing_of(sight.folder, age);
+        let Some(carrier) = self.files.get(id) else { return false };
+        let moved = carrier.folder() != sight.folder;
+        let named = moved.then(|| self.name(carrier));
+        let relabelled = *carrier.label() != sight.label;
+        if moved || relabelled {
+            self.rename(id, sight.folder, sight.label.clone());
         }
-        let Some(carrier) = self.open.get_mut(&id) else { return false };
-        if carrier.standing != standing {
-            carrier.standing = standing;
-            carrier.stir(now);
-            carrier.rotated = looks;
-        }
-        carrier.listed = listings;
-        carrier.misses = 0;
-        carrier.gone = false;
-        carrier.guessed = false;
-        carrier.show(entry.size);
-        let renamed = carrier.name != entry.name;
-        if renamed {
-            carrier.name = entry.name;
-        }
-        renamed
+        let looks = self.looks;
+        let Some(carrier) = self.files.get_mut(id) else { return false };
+        carrier.set_standing(standing, looks, now);
+        carrier.list(sight.size);
+        let Some(carrier) = self.get(id) else { return false };
+        // In another directory the same label may stand for another name.
+        named.map_or(relabelled, |named| named != self.name(carrier))
     }
 
     /// A file that was renamed during a listing may have been seen under both names, and opened
@@ -142,11 +143,10 @@ impl<F: DiskFile> Carriers<F> {
     fn merge(&mut self) {
         let missing: Vec<u64> = self.missing().collect();
         for id in missing {
-            let Some(placeholder) = self.open.get(&id) else { continue };
-            let twin = self.with_key(placeholder.key).any(|other| {
-                self.open.get(&other).is_some_and(|c| c.is_held() && moved(placeholder, c))
-            });
-            if twin {
+            let Some(placeholder) = self.get(id) else { continue };
+            let mut same_inode = self.with_key(placeholder.key());
+            if same_inode.any(|(_, c)| c.is_held() && moved(placeholder, c)) {
+                drop(same_inode);
                 self.remove(id);
             }
         }
@@ -157,21 +157,17 @@ impl<F: DiskFile> Carriers<F> {
     /// What wasn't there before was written after all that was, whatever its name says: the clock
     /// that stamps names may step back. Names are believed only among files that got theirs about
     /// now, and the live file is the newest in any case.
-    pub(super) fn place(
-        &self,
-        folder: FolderId,
-        role: &Role,
-        key: FileKey,
-        newer: &mut Newer,
-    ) -> u64 {
+    pub(super) fn place(&self, sight: &Sight, newer: &mut Newer) -> u64 {
+        let Some(role) = sight.label.role() else { return self.last_order() };
+        let Role { age, .. } = role;
         // Its plain or compressed sibling's; its own, if it has grown since it was finished.
-        let known = self.of_age(folder, &role.age).filter(|_| role.age.is_unique());
+        let known = self.of_age(sight.folder, age).filter(|_| age.is_unique());
         let known =
-            known.filter(|c| c.role != role || (c.key == key && c.done)).min_by_key(|c| c.id);
+            known.filter(|c| c.role != role || (c.key == sight.key && c.done)).min_by_key(|c| c.id);
         if let Some(known) = known {
             return known.order;
         }
-        let Some(above) = newer.above(folder, &role.age) else { return self.last_order() };
+        let Some(above) = newer.above(sight.folder, &age) else { return self.last_order() };
         let below = newer.below(above, || self.all().map(|seen| seen.order).collect());
         // No room left between two neighbours: at the end then, for order is no matter of loss.
         if above - below < 2 {

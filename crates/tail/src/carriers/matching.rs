@@ -2,9 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::{Carrier, Carriers, Done, NameHash, Seen};
-use crate::disk::{DiskFile, Entry, FolderId};
-use crate::names::{Age, Role};
+use super::{Carrier, Carriers};
+use crate::disk::{DiskFile, FileKey, FolderId};
+use crate::label::Label;
+use crate::names::Age;
+use crate::sorted::Sorted;
+
+/// An entry of a listing whose name is one of the log's. Within a directory, the order is that of
+/// rotation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sight {
+    pub(crate) folder: FolderId,
+    pub(crate) label: Label,
+    pub(crate) key: FileKey,
+    /// Stored bytes.
+    pub(crate) size: u64,
+}
+
+/// What a listing showed of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Sights {
+    /// Carriers that it shows as they are known.
+    pub(crate) unchanged: Sorted<u64>,
+    /// Entries of inodes that carriers have, but for those.
+    pub(crate) known: Vec<Sight>,
+    /// All others. At a start that may be a hundred thousand, which are taken out while carriers are
+    /// made of them: in small pieces, or the C library would keep room for all of them from then on.
+    pub(crate) fresh: BTreeSet<Sight>,
+}
 
 /// What came of opening a listed name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,18 +52,12 @@ pub(crate) struct Newer {
 
 impl Newer {
     pub(crate) fn of<F: DiskFile>(carriers: &Carriers<F>) -> Self {
-        let recent = |c: &Seen<'_>| {
+        let recent = |c: &&Carrier<F>| {
             // Behind the first listing of all, everything is recent and nothing is older.
-            c.listed && (c.live || carriers.looks - c.rotated <= 1)
+            c.is_listed() && (c.is_live() || c.is_recent(carriers.looks))
         };
-        let mut newer: Vec<_> = carriers
-            .by_age
-            .iter()
-            .filter_map(|(folder, age, id)| {
-                let seen = carriers.seen(*id).filter(recent)?;
-                Some((*folder, age.clone(), seen.order))
-            })
-            .collect();
+        let by_age = carriers.by_age().filter(recent);
+        let mut newer: Vec<_> = by_age.map(|c| (c.folder(), c.age(), c.order())).collect();
         // From each on, the least place: the order of names and that of places may differ.
         let mut least: Option<(FolderId, u64)> = None;
         for (folder, _, order) in newer.iter_mut().rev() {
@@ -68,32 +87,30 @@ impl Newer {
 }
 
 /// Whether the entry is the inode of a carrier that isn't held, and still the same file.
-pub(super) fn same<F: DiskFile>(carrier: &Carrier<F>, role: &Role, entry: &Entry) -> bool {
-    if carrier.folder != entry.folder || carrier.packed() != role.packed() {
-        return false;
-    }
+pub(super) fn same<F: DiskFile>(carrier: &Carrier<F>, sight: &Sight, age: Age) -> bool {
     // A stamp is never given twice; other names are, and then an inode may be, too. The file would
     // stand in the place of the one that is gone, before what is older than it.
-    let name = carrier.name == entry.name && (!carrier.gone || role.age.is_unique());
-    (name || carrier.role.age.becomes(&role.age)) && entry.size >= carrier.size()
+    let name = *carrier.label() == sight.label && (!carrier.is_gone() || age.is_unique());
+    carrier.folder() == sight.folder
+        && (name || carrier.age().becomes(&age))
+        && sight.size >= carrier.size()
 }
 
 /// The same of a file that is accounted for.
-pub(super) fn same_done(done: &Done, role: &Role, entry: &Entry) -> bool {
+pub(super) fn same_done<F: DiskFile>(done: &Carrier<F>, sight: &Sight, age: Age) -> bool {
     // Its number may go up every night. That is believed of compressed files only, where finding
     // out would mean to decode them all again.
-    let renamed = done.role.age.becomes(&role.age) && role.packed();
-    done.folder == entry.folder
-        && done.role.packed() == role.packed()
-        && (done.name == NameHash::of(&entry.name) || renamed)
-        && done.size == entry.size
+    let renamed = done.age().becomes(&age) && done.packed();
+    done.folder() == sight.folder
+        && (*done.label() == sight.label || renamed)
+        && done.size() == sight.size
 }
 
 /// Whether a carrier that was never opened is the inode that was opened under another name.
 pub(super) fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
-    let (before, after) = (&placeholder.role, &held.role);
-    placeholder.key == held.key
-        && before.packed() == after.packed()
+    let (before, after) = (placeholder.age(), held.age());
+    placeholder.key() == held.key()
+        && placeholder.packed() == held.packed()
         && placeholder.size() <= held.size()
-        && (before.age == after.age || before.age.becomes(&after.age))
+        && (before == after || before.becomes(&after))
 }

@@ -1,23 +1,28 @@
 //! What lies in a source's directories: every inode that a listing showed or a report named.
 //!
-//! Whatever isn't accounted for is a [`Carrier`]; what is, a [`Done`], as small as can be, for a
-//! directory may hold a hundred thousand of them. All are found by inode, by role and by place,
-//! never by search: a look costs what changed.
+//! Each is a [`Carrier`], side by side on a [`Shelf`] until it is forgotten, for a directory may
+//! hold a hundred thousand that wait or are accounted for. All are found by inode, by role and by
+//! place, never by search: a look costs what changed.
 
 mod carrier;
 mod listing;
 mod matching;
+mod state;
 mod unopened;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::hash::{Hash as _, Hasher as _};
 
-use crate::disk::{DiskFile, Entry, FileKey, Folder, FolderId, Stat};
-use crate::names::{Age, Role};
+use crate::disk::{DiskFile, FileKey, Folder, FolderId, Stat};
+use crate::label::Label;
+use crate::names::{Age, Family, Role};
+use crate::shelf::Shelf;
+use crate::sorted::Sorted;
 
-pub(crate) use carrier::{Carrier, NO_INODE, Standing, State};
-pub(crate) use matching::{Newer, Opened};
+pub(crate) use carrier::{Carrier, NO_INODE};
+pub(crate) use matching::{Newer, Opened, Sight, Sights};
+pub(crate) use state::{Standing, State};
 pub(crate) use unopened::Unread;
 
 use unopened::Unopened;
@@ -25,40 +30,11 @@ use unopened::Unopened;
 /// Distance between places in rotation order, so that others fit in between.
 const SPACING: u64 = 1 << 20;
 
-/// A file of which all is accounted for, or will never be readable.
-#[derive(Debug)]
-pub(crate) struct Done {
-    order: u64,
-    folder: FolderId,
-    /// By what it can be told whether it has another name: the name itself is longer.
-    name: NameHash,
-    role: Role,
-    key: FileKey,
-    size: u64,
-    listed: u64,
-    listing: u64,
-    rotated: u64,
-    /// A file that was there before: something of it is archived.
-    begun: bool,
-}
-
-/// Tells one base name from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NameHash(u64);
-
-impl NameHash {
-    fn of(name: &OsStr) -> Self {
-        let mut hasher = std::hash::DefaultHasher::new();
-        name.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
 /// What a directory showed of one file, whatever became of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct Seen {
     pub(crate) id: u64,
-    pub(crate) role: &'a Role,
+    pub(crate) role: Role,
     /// Nothing more is expected of it.
     pub(crate) done: bool,
     /// In the last listing.
@@ -70,29 +46,46 @@ pub(crate) struct Seen<'a> {
     pub(crate) size: u64,
     order: u64,
     key: FileKey,
-    rotated: u64,
-    live: bool,
+}
+
+impl Seen {
+    fn of<F: DiskFile>(id: u64, carrier: &Carrier<F>) -> Self {
+        Self {
+            id,
+            role: carrier.role(),
+            done: carrier.is_done(),
+            listed: carrier.is_listed(),
+            listing: carrier.first_listing(),
+            folder: carrier.folder(),
+            size: carrier.size(),
+            order: carrier.order(),
+            key: carrier.key(),
+        }
+    }
 }
 
 /// All carriers of one source.
 pub(crate) struct Carriers<F> {
-    open: BTreeMap<u64, Box<Carrier<F>>>,
-    done: BTreeMap<u64, Box<Done>>,
-    by_key: BTreeSet<(FileKey, u64)>,
-    by_age: BTreeSet<(FolderId, Age, u64)>,
-    /// Those of `open` with a descriptor.
+    /// Those that aren't accounted for, and those that are.
+    files: Shelf<Carrier<F>>,
+    /// By inode; its device is the carrier's to tell.
+    by_key: Sorted<(u64, u64)>,
+    /// By directory, age and number.
+    by_age: Sorted<u64>,
+    /// Those with a descriptor.
     held: BTreeSet<u64>,
-    /// Those of `open` without.
+    /// Those without that aren't accounted for.
     unopened: Unopened,
     /// Those of `unopened` about which something changed since the last look began.
     touched: Vec<u64>,
-    next: u64,
     /// The greatest place that was given so far.
     last: u64,
     /// Names that files had when they were listed and have no more, with the listings so far.
     past: BTreeMap<(FolderId, Role), u64>,
     /// The directories, as the last listing showed them.
     folders: Vec<Folder>,
+    /// The families of all directories that a carrier is in.
+    families: BTreeMap<FolderId, Family>,
     /// Listings so far.
     listings: u64,
     /// Looks so far.
@@ -102,8 +95,7 @@ pub(crate) struct Carriers<F> {
 impl<F> std::fmt::Debug for Carriers<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Carriers")
-            .field("open", &self.open.len())
-            .field("done", &self.done.len())
+            .field("files", &self.files.len())
             .field("held", &self.held.len())
             .finish_non_exhaustive()
     }
@@ -112,17 +104,16 @@ impl<F> std::fmt::Debug for Carriers<F> {
 impl<F: DiskFile> Carriers<F> {
     pub(crate) fn new() -> Self {
         Self {
-            open: BTreeMap::new(),
-            done: BTreeMap::new(),
-            by_key: BTreeSet::new(),
-            by_age: BTreeSet::new(),
+            files: Shelf::new(),
+            by_key: Sorted::default(),
+            by_age: Sorted::default(),
             held: BTreeSet::new(),
             unopened: Unopened::default(),
             touched: Vec::new(),
-            next: 0,
             last: 0,
             past: BTreeMap::new(),
             folders: Vec::new(),
+            families: BTreeMap::new(),
             listings: 0,
             looks: 0,
         }
@@ -130,7 +121,7 @@ impl<F: DiskFile> Carriers<F> {
 
     /// How many files the directories hold, as far as is known.
     pub(crate) fn len(&self) -> usize {
-        self.open.len() + self.done.len()
+        self.files.len()
     }
 
     /// Listings so far.
@@ -143,7 +134,7 @@ impl<F: DiskFile> Carriers<F> {
         self.looks += 1;
         let touched = std::mem::take(&mut self.touched);
         for id in self.held.iter().chain(&touched) {
-            if let Some(carrier) = self.open.get_mut(id) {
+            if let Some(carrier) = self.files.get_mut(*id) {
                 carrier.begin_look(now);
             }
         }
@@ -151,15 +142,21 @@ impl<F: DiskFile> Carriers<F> {
 
     /// What isn't accounted for.
     pub(crate) fn open(&self) -> impl Iterator<Item = (u64, &Carrier<F>)> {
-        self.open.iter().map(|(id, carrier)| (*id, &**carrier))
+        self.files.iter().filter(|(_, carrier)| !carrier.is_done())
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<&Carrier<F>> {
-        self.open.get(&id).map(|carrier| &**carrier)
+        self.files.get(id).filter(|carrier| !carrier.is_done())
+    }
+
+    /// Its base name now, or the last known.
+    pub(crate) fn name(&self, carrier: &Carrier<F>) -> OsString {
+        let family = self.families.get(&carrier.folder());
+        family.map(|family| carrier.label().text(family)).unwrap_or_default()
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Carrier<F>> {
-        let carrier = self.open.get_mut(&id)?;
+        let carrier = self.files.get_mut(id).filter(|carrier| !carrier.is_done())?;
         if !carrier.is_held() {
             self.touched.push(id);
         }
@@ -186,10 +183,6 @@ impl<F: DiskFile> Carriers<F> {
         self.unopened.unread()
     }
 
-    pub(crate) fn is_listed(&self, carrier: &Carrier<F>) -> bool {
-        carrier.listed == self.listings && self.listings > 0
-    }
-
     /// Those that are listed and wait to be opened, the live files first, then the oldest.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = u64> {
         self.unopened.waiting()
@@ -208,11 +201,7 @@ impl<F: DiskFile> Carriers<F> {
     /// Whether a live file is there, under the name that the source's path means now.
     pub(crate) fn has_live(&self) -> bool {
         self.current().any(|folder| {
-            self.ids(folder.id, &Age::Live).any(|id| {
-                let live = |carrier: &Carrier<F>| self.is_listed(carrier) && carrier.is_live();
-                let done = self.done.get(&id).is_some_and(|done| done.listed == self.listings);
-                done || self.get(id).is_some_and(live)
-            })
+            self.with_age(folder.id, Age::Live).any(|(_, c)| c.is_listed() && c.is_live())
         })
     }
 
@@ -223,8 +212,8 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Whether anything is known of the directory.
     pub(crate) fn has_any(&self, folder: FolderId) -> bool {
-        let last = self.by_age.range(..=(folder, Age::Live, u64::MAX)).next_back();
-        last.is_some_and(|(of, ..)| *of == folder)
+        let last = self.by_age.before(self.by(folder, Age::Live, u64::MAX));
+        last.and_then(|id| self.files.get(id)).is_some_and(|last| last.folder() == folder)
     }
 
     /// The directory that came into use last.
@@ -241,29 +230,29 @@ impl<F: DiskFile> Carriers<F> {
 
     /// The directory in which a file of this age is known, if any: a report doesn't say where it is
     /// of, and the path may lead elsewhere since.
-    pub(crate) fn folder_of(&self, age: &Age) -> Option<FolderId> {
-        let known = |folder: &&Folder| self.ids(folder.id, age).next().is_some();
+    pub(crate) fn folder_of(&self, age: Age) -> Option<FolderId> {
+        let known = |folder: &&Folder| self.with_age(folder.id, age).next().is_some();
         self.current().chain(&self.folders).find(known).map(|folder| folder.id)
     }
 
     /// Former directories of which nothing is left to be read.
     pub(crate) fn spent(&self) -> Vec<FolderId> {
-        let used = |id: FolderId| self.open.values().any(|carrier| carrier.folder == id);
+        let used = |id: FolderId| self.open().any(|(_, carrier)| carrier.folder() == id);
         let spent = |folder: &&Folder| folder.former && !used(folder.id);
         self.folders.iter().filter(spent).map(|folder| folder.id).collect()
     }
 
     /// Everything that was ever seen under a name of this age and is remembered.
-    pub(crate) fn of_age(&self, folder: FolderId, age: &Age) -> impl Iterator<Item = Seen<'_>> {
-        self.ids(folder, age).filter_map(|id| self.seen(id))
+    pub(crate) fn of_age(&self, folder: FolderId, age: Age) -> impl Iterator<Item = Seen> {
+        self.with_age(folder, age).map(|(id, carrier)| Seen::of(id, carrier))
     }
 
     /// Whether a file of this role was listed, or reported, and may be reported again as new: in
     /// whichever directory.
     pub(crate) fn showed(&self, role: &Role) -> bool {
         self.folders.iter().any(|folder| {
-            self.of_age(folder.id, &role.age).any(|seen| seen.role == role)
-                || self.past.contains_key(&(folder.id, role.clone()))
+            self.of_age(folder.id, role.age).any(|seen| seen.role == *role)
+                || self.past.contains_key(&(folder.id, *role))
         })
     }
 
@@ -273,107 +262,122 @@ impl<F: DiskFile> Carriers<F> {
     }
 
     /// All files that are remembered.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Seen<'_>> {
-        self.open.keys().chain(self.done.keys()).filter_map(|id| self.seen(*id))
+    pub(crate) fn all(&self) -> impl Iterator<Item = Seen> {
+        self.files.iter().map(|(id, carrier)| Seen::of(id, carrier))
     }
 
     /// Whether a file that is accounted for was there before this listing, or is archived.
     pub(crate) fn some_done(&self, before: u64, wanted: impl Fn(FolderId) -> bool) -> bool {
-        let there = |done: &Done| done.listed == self.listings && wanted(done.folder);
-        self.done.values().any(|done| there(done) && (done.listing <= before || done.begun))
+        let there = |done: &Carrier<F>| done.is_listed() && wanted(done.folder());
+        let before = |done: &Carrier<F>| done.first_listing() <= before || done.is_begun();
+        self.files.iter().any(|(_, c)| c.is_done() && there(c) && before(c))
     }
 
     /// What a directory showed of one file.
-    pub(crate) fn seen(&self, id: u64) -> Option<Seen<'_>> {
-        let there = |listed: u64| listed == self.listings && self.listings > 0;
-        if let Some(c) = self.open.get(&id) {
-            return Some(Seen {
-                id,
-                role: &c.role,
-                done: false,
-                listed: there(c.listed),
-                listing: c.listing,
-                folder: c.folder,
-                size: c.size(),
-                order: c.order,
-                key: c.key,
-                rotated: c.rotated,
-                live: c.is_live(),
-            });
+    pub(crate) fn seen(&self, id: u64) -> Option<Seen> {
+        self.files.get(id).map(|carrier| Seen::of(id, carrier))
+    }
+
+    /// By directory, age and number.
+    fn by_age(&self) -> impl Iterator<Item = &Carrier<F>> {
+        self.by_age.iter().filter_map(|id| self.files.get(id))
+    }
+
+    /// How a carrier stands to this place in `by_age`.
+    fn by(&self, folder: FolderId, age: Age, id: u64) -> impl Fn(&u64) -> Ordering {
+        move |other| {
+            let known = self.files.get(*other).map(|c| (c.folder(), c.age(), *other));
+            known.cmp(&Some((folder, age, id)))
         }
-        let d = self.done.get(&id)?;
-        Some(Seen {
-            id,
-            role: &d.role,
-            done: true,
-            listed: there(d.listed),
-            listing: d.listing,
-            folder: d.folder,
-            size: d.size,
-            order: d.order,
-            key: d.key,
-            rotated: d.rotated,
-            live: d.role.age == Age::Live,
-        })
     }
 
-    fn ids(&self, folder: FolderId, age: &Age) -> impl Iterator<Item = u64> {
-        let range = (folder, age.clone(), 0)..=(folder, age.clone(), u64::MAX);
-        self.by_age.range(range).map(|(_, _, id)| *id)
+    fn with_age(&self, folder: FolderId, age: Age) -> impl Iterator<Item = (u64, &Carrier<F>)> {
+        let from = self.by_age.from(self.by(folder, age, 0));
+        let known = from.map_while(|id| Some((id, self.files.get(id)?)));
+        known.take_while(move |(_, c)| (c.folder(), c.age()) == (folder, age))
     }
 
-    fn with_key(&self, key: FileKey) -> impl Iterator<Item = u64> {
-        self.by_key.range((key, 0)..=(key, u64::MAX)).map(|(_, id)| *id)
+    fn with_key(&self, key: FileKey) -> impl Iterator<Item = (u64, &Carrier<F>)> {
+        let from = self.by_key.from(move |other| other.cmp(&(key.ino, 0)));
+        let with = from.take_while(move |(ino, _)| *ino == key.ino);
+        with.filter_map(|(_, id)| Some((id, self.files.get(id)?)))
+            .filter(move |(_, c)| c.key() == key)
     }
 
-    fn add(&mut self, mut carrier: Carrier<F>) {
-        let id = self.next;
-        self.next += 1;
-        carrier.listing = self.listings;
-        carrier.rotated = self.looks;
-        self.by_key.insert((carrier.key, id));
-        self.by_age.insert((carrier.folder, carrier.role.age.clone(), id));
-        self.last = self.last.max(carrier.order);
+    fn index(&mut self, id: u64) {
+        let Some(carrier) = self.files.get(id) else { return };
+        let entry = (carrier.key().ino, id);
+        self.by_key.insert(entry, |other| other.cmp(&entry));
+        self.index_age(id);
+    }
+
+    fn index_age(&mut self, id: u64) {
+        let Some((folder, age)) = self.files.get(id).map(|c| (c.folder(), c.age())) else { return };
+        let mut by_age = std::mem::take(&mut self.by_age);
+        by_age.insert(id, self.by(folder, age, id));
+        self.by_age = by_age;
+    }
+
+    fn unindex_age(&mut self, id: u64) {
+        let Some((folder, age)) = self.files.get(id).map(|c| (c.folder(), c.age())) else { return };
+        let mut by_age = std::mem::take(&mut self.by_age);
+        by_age.remove(self.by(folder, age, id));
+        self.by_age = by_age;
+    }
+
+    /// What this is, if it is seen for the first time now.
+    fn first_seen(&self, sight: Sight, order: u64, now: u64) -> Carrier<F> {
+        let age = sight.label.role().map(|role| role.age);
+        let standing = self.standing_of(sight.folder, age);
+        Carrier::new(sight, standing, order, (self.listings, self.looks), now)
+    }
+
+    fn add(&mut self, carrier: Carrier<F>) {
+        let id = self.files.next();
+        self.last = self.last.max(carrier.order());
         if carrier.is_held() {
             self.held.insert(id);
         } else {
-            self.unopened.add(id, &carrier, self.listings);
+            self.unopened.add(id, &carrier);
             self.touched.push(id);
         }
-        self.open.insert(id, Box::new(carrier));
+        self.files.add(carrier);
+        self.index(id);
     }
 
     /// Adds a file of which only the name was reported.
     pub(crate) fn report(
         &mut self,
         (folder, role): (FolderId, Role),
-        name: OsString,
+        name: &OsStr,
         newer: &mut Newer,
         now: u64,
     ) {
-        let order = self.place(folder, &role, NO_INODE, newer);
-        let entry = Entry { name, folder, key: NO_INODE, size: 0, refusal: None };
-        let standing = self.standing_of(folder, &role);
-        let mut carrier = Carrier::listed(role, entry, standing, order, now);
-        carrier.unseen = true;
+        let Some(family) = self.families.get(&folder) else { return };
+        let label = Label::reported(family, role, name);
+        let sight = Sight { label, folder, key: NO_INODE, size: 0 };
+        let order = self.place(&sight, newer);
+        let carrier = self.first_seen(sight, order, now).reported();
         self.add(carrier);
     }
 
     /// Whatever opened under a listed name turned out to be: from here on it is held.
     pub(crate) fn hold(&mut self, id: u64, stat: Stat, file: F, now: u64) -> Opened {
-        let Some(carrier) = self.open.get_mut(&id) else { return Opened::Known };
         // Only a held inode is certain not to have been given to another file.
-        let known = self.by_key.range((stat.key, 0)..=(stat.key, u64::MAX));
-        if known.into_iter().any(|(_, other)| self.held.contains(other)) {
+        let known = self.with_key(stat.key).any(|(_, other)| other.is_held());
+        let Some(carrier) = self.files.get_mut(id).filter(|carrier| !carrier.is_done()) else {
+            return Opened::Known;
+        };
+        if known {
             // Renamed, and known under its other name; or a second name for one file. If this entry
             // was another file's, that one must turn up elsewhere.
-            if stat.key == carrier.key && stat.size >= carrier.size() {
+            if stat.key == carrier.key() && stat.size >= carrier.size() {
                 self.remove(id);
                 return Opened::Known;
             }
             return Opened::Other;
         }
-        if stat.key == carrier.key {
+        if stat.key == carrier.key() {
             self.unopened.remove(id, carrier);
             carrier.hold(file, stat.links);
             self.held.insert(id);
@@ -381,11 +385,10 @@ impl<F: DiskFile> Carriers<F> {
         }
         // Another file has the name by now. It is held all the same, for it may be gone at the next
         // listing; the listed one must turn up under its new name.
-        let (folder, role, name) = (carrier.folder, carrier.role.clone(), carrier.name.clone());
-        let entry = Entry { name, folder, key: stat.key, size: stat.size, refusal: None };
-        let standing = self.standing_of(folder, &role);
-        let mut other = Carrier::listed(role, entry, standing, self.last_order(), now);
-        other.listed = self.listings;
+        let (label, folder) = (carrier.label().clone(), carrier.folder());
+        let sight = Sight { label, folder, key: stat.key, size: stat.size };
+        let mut other = self.first_seen(sight, self.last_order(), now);
+        other.list(stat.size);
         other.hold(file, stat.links);
         self.add(other);
         Opened::Other
@@ -393,24 +396,23 @@ impl<F: DiskFile> Carriers<F> {
 
     /// All of it is accounted for: only its name and size are remembered.
     pub(crate) fn consume(&mut self, id: u64, begun: bool) {
-        let Some(carrier) = self.open.remove(&id) else { return };
-        self.close(id, &carrier);
-        let size = carrier.size();
-        let Carrier { order, folder, name, role, key, listed, listing, rotated, .. } = *carrier;
-        let name = NameHash::of(&name);
-        let done = Done { order, folder, name, role, key, size, listed, listing, rotated, begun };
-        self.done.insert(id, Box::new(done));
+        self.close(id);
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.finish(begun);
+        }
     }
 
-    fn close(&mut self, id: u64, carrier: &Carrier<F>) {
-        if !self.held.remove(&id) {
+    fn close(&mut self, id: u64) {
+        if !self.held.remove(&id)
+            && let Some(carrier) = self.files.get(id)
+        {
             self.unopened.remove(id, carrier);
         }
     }
 
     /// Lets go of a file that is accounted for.
     pub(crate) fn let_go(&mut self, id: u64, begun: bool) {
-        let listed = self.open.get(&id).is_some_and(|carrier| self.is_listed(carrier));
+        let listed = self.get(id).is_some_and(Carrier::is_listed);
         self.consume(id, begun);
         if !listed {
             self.remove(id);
@@ -419,85 +421,79 @@ impl<F: DiskFile> Carriers<F> {
 
     /// Forgets a file.
     pub(crate) fn remove(&mut self, id: u64) {
-        let open = self.open.remove(&id).map(|c| {
-            self.close(id, &c);
-            (c.key, c.folder, c.role)
-        });
-        let done = self.done.remove(&id).map(|d| (d.key, d.folder, d.role));
-        let Some((key, folder, role)) = open.or(done) else { return };
-        self.by_key.remove(&(key, id));
-        self.by_age.remove(&(folder, role.age.clone(), id));
-        self.past.insert((folder, role), self.listings);
+        self.close(id);
+        self.unindex_age(id);
+        let Some(carrier) = self.files.remove(id) else { return };
+        let entry = (carrier.key().ino, id);
+        self.by_key.remove(|other| other.cmp(&entry));
+        self.past.insert((carrier.folder(), carrier.role()), self.listings);
     }
 
-    fn set_role(&mut self, id: u64, folder: FolderId, role: &Role) {
-        let (old_folder, old) = match (self.open.get_mut(&id), self.done.get_mut(&id)) {
-            (Some(c), _) => (&mut c.folder, &mut c.role),
-            (_, Some(d)) => (&mut d.folder, &mut d.role),
-            _ => return,
-        };
-        // How its bytes are read was settled when it was opened: only its age changes.
-        if (*old_folder, &old.age) == (folder, &role.age) {
-            return;
+    /// The file has this name now.
+    fn rename(&mut self, id: u64, folder: FolderId, label: Label) {
+        let Some(carrier) = self.files.get(id) else { return };
+        let (was, before) = (carrier.folder(), carrier.role());
+        let stays = (was, Some(before.age)) == (folder, label.role().map(|role| role.age));
+        if !stays {
+            self.unindex_age(id);
+            self.past.insert((was, before), self.listings);
         }
-        let before = old.clone();
-        old.age = role.age.clone();
-        let was = std::mem::replace(old_folder, folder);
-        self.by_age.remove(&(was, before.age.clone(), id));
-        self.past.insert((was, before), self.listings);
-        self.by_age.insert((folder, role.age.clone(), id));
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.set_label(folder, label, self.looks);
+        }
+        if !stays {
+            self.index_age(id);
+        }
     }
 
     /// The oldest live file that is gone without anybody having told where to.
     pub(crate) fn vanished_live(&self) -> Option<u64> {
-        let gone = |c: &&(u64, &Carrier<F>)| !self.is_listed(c.1) && !c.1.removed && !c.1.packed();
-        let live = self.folders.iter().flat_map(|folder| self.ids(folder.id, &Age::Live));
-        let live: Vec<_> = live.filter_map(|id| Some((id, self.get(id)?))).collect();
-        live.iter().filter(gone).min_by_key(|(_, c)| c.order).map(|(id, _)| *id)
+        let gone = |c: &Carrier<F>| !c.is_listed() && !c.is_removed() && !c.packed();
+        let live = self.folders.iter().flat_map(|folder| self.with_age(folder.id, Age::Live));
+        let live = live.filter(|(_, c)| !c.is_done() && gone(c));
+        live.min_by_key(|(_, c)| c.order()).map(|(id, _)| id)
     }
 
     /// It was reported that the file was deleted under its live name.
     pub(crate) fn set_removed(&mut self, id: u64) {
-        if let Some(carrier) = self.open.get_mut(&id) {
-            carrier.removed = true;
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.set_removed();
         }
     }
 
     /// A file that isn't listed was renamed to this before it vanished.
-    pub(crate) fn rename_vanished(&mut self, id: u64, role: &Role, name: &OsStr, now: u64) {
-        let Some(carrier) = self.open.get(&id) else { return };
-        self.set_role(id, carrier.folder, role);
-        if let Some(carrier) = self.open.get_mut(&id) {
-            name.clone_into(&mut carrier.name);
-            carrier.standing = Standing::Rotated;
-            carrier.guessed = false;
-            carrier.stir(now);
+    pub(crate) fn rename_vanished(&mut self, id: u64, role: Role, name: &OsStr, now: u64) {
+        let Some(folder) = self.get(id).map(Carrier::folder) else { return };
+        let Some(family) = self.families.get(&folder) else { return };
+        self.rename(id, folder, Label::reported(family, role, name));
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.rotate_away(now);
         }
     }
 
     /// That name was the first to be reported since then.
     pub(crate) fn set_guessed(&mut self, id: u64) {
-        if let Some(carrier) = self.open.get_mut(&id) {
-            carrier.guessed = true;
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.set_guessed();
         }
     }
 
     /// It was written to after it was listed, or it wouldn't have been rotated: though nobody saw
     /// anything in it, it mustn't vanish in silence.
     pub(crate) fn set_unseen(&mut self, id: u64) {
-        if let Some(carrier) = self.open.get_mut(&id) {
-            carrier.unseen = !carrier.is_held() && carrier.size() == 0;
+        if let Some(carrier) = self.files.get_mut(id) {
+            carrier.set_unseen();
         }
     }
 
     /// Forgets the names that were reported and whose files turned up after all: a listing may miss
     /// a file whose name changes during it.
     pub(crate) fn drop_found(&mut self) {
-        let unseen = self.open().filter(|(_, c)| c.unseen && !self.is_listed(c));
+        let unseen = self.open().filter(|(_, c)| c.unseen() && !c.is_listed());
         let unseen: Vec<u64> = unseen.map(|(id, _)| id).collect();
         for id in unseen {
-            let Some(carrier) = self.open.get(&id) else { continue };
-            if self.of_age(carrier.folder, &carrier.role.age).any(|other| other.listed) {
+            let Some(carrier) = self.get(id) else { continue };
+            if self.of_age(carrier.folder(), carrier.age()).any(|other| other.listed) {
                 self.remove(id);
             }
         }

@@ -1,9 +1,9 @@
 //! The carriers without a descriptor: which of them wait to be opened, and what they hold in all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Carrier;
-use crate::disk::DiskFile;
+use crate::sorted::Sorted;
 
 /// What the files hold that were never opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,44 +19,53 @@ pub(crate) struct Unread {
 /// Kept as files come and go: a hundred thousand may wait, and each look asks.
 #[derive(Debug, Default)]
 pub(super) struct Unopened {
-    /// Listed. The live files (`false`) stand first, then the oldest.
-    waiting: BTreeSet<(bool, u64)>,
+    /// Listed, the live files.
+    live: BTreeSet<u64>,
+    /// Listed, the others: the oldest first.
+    waiting: Sorted<u64>,
     /// Not listed any more, or only reported.
     missing: BTreeSet<u64>,
     unread: Unread,
 }
 
 impl Unopened {
-    /// Those of `open`, after this listing.
-    pub(super) fn of<F: DiskFile>(open: &BTreeMap<u64, Box<Carrier<F>>>, listing: u64) -> Self {
-        let closed = || open.iter().filter(|(_, carrier)| !carrier.is_held());
-        let listed = |carrier: &Carrier<F>| carrier.listed == listing;
+    /// Those of `carriers`, which come by number, after a listing.
+    pub(super) fn of<'a, F: 'a>(
+        carriers: impl Iterator<Item = (u64, &'a Carrier<F>)> + Clone,
+    ) -> Self {
+        let closed = carriers.filter(|(_, c)| !c.is_done() && !c.is_held());
+        let (listed, missing) = (closed.clone(), closed.clone());
+        let listed = listed.filter(|(_, c)| c.is_listed());
         let mut all = Self {
-            waiting: closed().filter(|(_, c)| listed(c)).map(|(id, c)| key(*id, c)).collect(),
-            missing: closed().filter(|(_, c)| !listed(c)).map(|(id, _)| *id).collect(),
+            live: listed.clone().filter(|(_, c)| c.is_live()).map(|(id, _)| id).collect(),
+            waiting: Sorted::of(listed.filter(|(_, c)| !c.is_live()).map(|(id, _)| id)),
+            missing: missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect(),
             unread: Unread::default(),
         };
-        closed().for_each(|(_, carrier)| all.count(carrier, true));
+        closed.for_each(|(_, carrier)| all.count(carrier, true));
         all
     }
 
-    pub(super) fn add<F: DiskFile>(&mut self, id: u64, carrier: &Carrier<F>, listing: u64) {
-        if carrier.listed == listing && listing > 0 {
-            self.waiting.insert(key(id, carrier));
-        } else {
+    pub(super) fn add<F>(&mut self, id: u64, carrier: &Carrier<F>) {
+        if !carrier.is_listed() {
             self.missing.insert(id);
+        } else if carrier.is_live() {
+            self.live.insert(id);
+        } else {
+            self.waiting.insert(id, |other| other.cmp(&id));
         }
         self.count(carrier, true);
     }
 
     /// The carrier is opened now, or forgotten.
-    pub(super) fn remove<F: DiskFile>(&mut self, id: u64, carrier: &Carrier<F>) {
-        if self.waiting.remove(&key(id, carrier)) || self.missing.remove(&id) {
+    pub(super) fn remove<F>(&mut self, id: u64, carrier: &Carrier<F>) {
+        let listed = self.waiting.remove(|other| other.cmp(&id)) || self.live.remove(&id);
+        if listed || self.missing.remove(&id) {
             self.count(carrier, false);
         }
     }
 
-    fn count<F: DiskFile>(&mut self, carrier: &Carrier<F>, more: bool) {
+    fn count<F>(&mut self, carrier: &Carrier<F>, more: bool) {
         let size = carrier.size();
         let Unread { files, bytes, packed } = &mut self.unread;
         let bytes = if carrier.packed() { packed } else { bytes };
@@ -71,11 +80,11 @@ impl Unopened {
 
     /// Those that wait to be opened, the live files first, then the oldest.
     pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
-        self.waiting.iter().map(|(_, id)| *id)
+        self.live.iter().copied().chain(self.waiting.iter())
     }
 
     pub(super) fn waiting_count(&self) -> usize {
-        self.waiting.len()
+        self.live.len() + self.waiting.len()
     }
 
     pub(super) fn missing(&self) -> impl Iterator<Item = u64> {
@@ -85,8 +94,4 @@ impl Unopened {
     pub(super) fn unread(&self) -> Unread {
         self.unread
     }
-}
-
-fn key<F: DiskFile>(id: u64, carrier: &Carrier<F>) -> (bool, u64) {
-    (!carrier.is_live(), id)
 }

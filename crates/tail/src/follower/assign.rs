@@ -106,9 +106,10 @@ impl<D: Disk> Follower<D> {
         }
         let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
         let file = FileId { hash: head.hash, base: head.base, copy };
+        let name = self.name_of(id);
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.rewind();
-            self.accounts.open(file, carrier.name().to_owned());
+            self.accounts.open(file, name);
             self.attach(id, head, file);
         }
         Ok(())
@@ -138,15 +139,16 @@ impl<D: Disk> Follower<D> {
     }
 
     fn attach(&mut self, id: u64, head: Head, file: FileId) {
+        let name = self.name_of(id);
         let Some(carrier) = self.carriers.get_mut(id) else { return };
         carrier.activate(file);
-        let (name, order, now) = (carrier.name(), carrier.order(), self.now);
+        let (order, now) = (carrier.order(), self.now);
         let (size, plain) = (carrier.size(), !carrier.packed() && !carrier.is_live());
         self.accounts.change(&file, |account| {
             let whole = plain && size == account.taken();
             account.attach(id, head, whole, now);
             account.place(order);
-            account.rename(name);
+            account.rename(&name);
         });
     }
 
@@ -287,7 +289,7 @@ impl<D: Disk> Follower<D> {
         let Some((old, new)) = old.zip(self.carriers.get(id)) else {
             return Ok(Succession::Waits);
         };
-        let over = self.carriers.is_listed(new) && !self.carriers.is_listed(old);
+        let over = new.is_listed() && !old.is_listed();
         if likeness == Likeness::Longer {
             // A longer copy had been renamed over it, and was compressed before anybody saw it.
             return Ok(if over { Succession::GoesOn } else { Succession::Diverges });
@@ -341,10 +343,10 @@ impl<D: Disk> Follower<D> {
         else {
             return;
         };
-        let over = new.is_live() && !self.carriers.is_listed(old);
+        let over = new.is_live() && !old.is_listed();
         if over && old.standing() == Standing::Deleted {
             // Said at once: the first file may be written to for a while, and closes later.
-            let (name, reason) = (new.name().to_owned(), GapReason::Replaced);
+            let (name, reason) = (self.carriers.name(new), GapReason::Replaced);
             let (file, start, end, anchor) = (None, None, None, None);
             look.gaps.push(Gap { file, name, start, end, anchor, reason });
         }

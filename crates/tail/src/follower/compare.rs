@@ -46,7 +46,7 @@ impl<D: Disk> Follower<D> {
         for notice in reported {
             let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
             let Some((folder, role)) = self.carriers.role(name) else { continue };
-            let known = self.carriers.folder_of(&role.age).filter(|_| role.age.is_unique());
+            let known = self.carriers.folder_of(role.age).filter(|_| role.age.is_unique());
             let folder = known.unwrap_or(folder);
             match notice {
                 Notice::Appeared(name) if role.age.is_unique() => {
@@ -64,7 +64,7 @@ impl<D: Disk> Follower<D> {
         self.carriers.drop_found();
         let carriers = &self.carriers;
         let there = |folder: FolderId, role: &Role| {
-            carriers.of_age(folder, &role.age).any(|c| c.listed && c.role == role)
+            carriers.of_age(folder, role.age).any(|c| c.listed && c.role == *role)
         };
         self.watch.forget(1024 + 2 * carriers.len(), there);
         self.carriers.forget_names(self.watch.asked_before());
@@ -84,15 +84,15 @@ impl<D: Disk> Follower<D> {
         if stood && !role.packed() {
             // The one that is overwritten was the live file, which mustn't get a later name: one
             // name too many costs an alarm, one too few would hide a loss.
-            self.name_vanished_live(&role, &name);
+            self.name_vanished_live(role, &name);
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
         } else if !known
             && !self.directory.refuses(&name)
-            && (role.packed() || !self.name_vanished_live(&role, &name))
+            && (role.packed() || !self.name_vanished_live(role, &name))
         {
             let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
-            self.carriers.report((folder, role), name, newer, self.now);
+            self.carriers.report((folder, role), &name, newer, self.now);
         }
     }
 
@@ -104,13 +104,13 @@ impl<D: Disk> Follower<D> {
         }
         let archived = asked.archived.get_or_insert_with(|| {
             let names = self.accounts.briefs().filter(|account| account.begun);
-            names.filter_map(|account| self.family.role(account.name)).collect()
+            names.filter_map(|account| account.role()).collect()
         });
         archived.contains(role) || archived.contains(&plain)
     }
 
     /// The live file that a listing missed was renamed first, whatever happened later.
-    fn name_vanished_live(&mut self, role: &Role, name: &OsStr) -> bool {
+    fn name_vanished_live(&mut self, role: Role, name: &OsStr) -> bool {
         let since = self.watch.asked_before();
         let Some(id) = self.carriers.vanished_live() else { return false };
         // Listed first amid what was reported, it may stand behind the file of that name.
@@ -132,20 +132,20 @@ impl<D: Disk> Follower<D> {
             return;
         };
         let Some(carrier) = self.carriers.get(source) else { return };
-        let (guessed, folder) = (carrier.guessed(), carrier.folder());
-        let unnamed = *carrier.age() == Age::Live || (guessed && carrier.age() != copy.age());
-        if !self.carriers.is_listed(carrier) && unnamed && copy.age().is_unique() {
-            let (role, name) = (copy.role().clone(), copy.name().to_owned());
-            let other = (carrier.role().clone(), carrier.name().to_owned());
-            self.rename_vanished(source, &role, &name);
-            if guessed && !self.carriers.of_age(folder, &other.0.age).any(|c| c.listed) {
+        let (guessed, folder, before) = (carrier.guessed(), carrier.folder(), carrier.role());
+        let unnamed = before.age == Age::Live || (guessed && carrier.age() != copy.age());
+        if !carrier.is_listed() && unnamed && copy.age().is_unique() {
+            let (name, other) = (self.carriers.name(copy), self.carriers.name(carrier));
+            let role = copy.role();
+            self.rename_vanished(source, role, &name);
+            if guessed && !self.carriers.of_age(folder, before.age).any(|c| c.listed) {
                 let mut newer = Newer::of(&self.carriers);
-                self.carriers.report((folder, other.0), other.1, &mut newer, self.now);
+                self.carriers.report((folder, before), &other, &mut newer, self.now);
             }
         }
     }
 
-    fn rename_vanished(&mut self, id: u64, role: &Role, name: &OsStr) {
+    fn rename_vanished(&mut self, id: u64, role: Role, name: &OsStr) {
         self.carriers.rename_vanished(id, role, name, self.now);
         self.rename_account(id);
     }
@@ -154,7 +154,8 @@ impl<D: Disk> Follower<D> {
     pub(super) fn rename_account(&mut self, id: u64) {
         let Some(carrier) = self.carriers.get(id) else { return };
         if let State::Active(file) = carrier.state() {
-            self.accounts.change(&file, |account| account.rename(carrier.name()));
+            let name = self.carriers.name(carrier);
+            self.accounts.change(&file, |account| account.rename(&name));
         }
     }
 
@@ -171,7 +172,7 @@ impl<D: Disk> Follower<D> {
         let empty = !done && fresh().all(|(_, c)| c.size() == 0);
         let unsure = fresh().any(|(_, c)| {
             let unread = matches!(c.state(), State::Unread | State::Identified(_));
-            let waits = self.carriers.is_listed(c) && !c.is_held();
+            let waits = c.is_listed() && !c.is_held();
             c.pending() || waits || (unread && c.packed())
         });
         self.watch.finds(empty);
@@ -207,12 +208,12 @@ impl<D: Disk> Follower<D> {
             return true;
         }
         let seen = if first { before.max(1) } else { before };
-        let there = |c: &Carrier<D::File>| self.carriers.is_listed(c) && blind.tells(c.folder());
+        let there = |c: &Carrier<D::File>| c.is_listed() && blind.tells(c.folder());
         self.carriers.open().filter(|(_, c)| there(c)).any(|(_, c)| {
             c.first_listing() <= before || self.shows_begun(c) || self.was_plain(c, seen)
         }) || self.carriers.all().any(|c| {
             let there = c.done && c.listed && blind.tells(c.folder);
-            there && c.role.packed() && self.had_plain(c.folder, c.role, seen, None)
+            there && c.role.packed() && self.had_plain(c.folder, &c.role, seen, None)
         })
     }
 
@@ -223,14 +224,14 @@ impl<D: Disk> Follower<D> {
             State::Standby(file, _) => self.accounts.get(&file).and_then(|a| a.carrier()),
             _ => None,
         };
-        self.had_plain(carrier.folder(), carrier.role(), seen, copied)
+        self.had_plain(carrier.folder(), &carrier.role(), seen, copied)
     }
 
     fn had_plain(&self, folder: FolderId, role: &Role, seen: u64, copied: Option<u64>) -> bool {
-        let gone = |c: crate::carriers::Seen<'_>| c.listing <= seen && !c.listed;
+        let gone = |c: crate::carriers::Seen| c.listing <= seen && !c.listed;
         let copied = copied.and_then(|id| self.carriers.seen(id)).is_some_and(gone);
         let stamped = role.packed() && role.age.is_unique();
-        copied || (stamped && self.carriers.of_age(folder, &role.age).any(gone))
+        copied || (stamped && self.carriers.of_age(folder, role.age).any(gone))
     }
 
     /// Whether the reports of what happened before the file was listed first are still to come.

@@ -186,7 +186,7 @@ impl<D: Disk> Follower<D> {
         let reason = self.damage(id);
         let Some(carrier) = self.carriers.get(id) else { return };
         let (name, age, expected) =
-            (carrier.name().to_owned(), carrier.age().clone(), carrier.expected());
+            (self.carriers.name(carrier), carrier.age(), carrier.expected());
         // Stamps don't come twice, so a file of that stamp is this one; numbers do.
         let was = |name: &std::ffi::OsStr| {
             age.is_unique() && self.family.role(name).is_some_and(|role| role.age == age)
@@ -195,7 +195,8 @@ impl<D: Disk> Follower<D> {
         let known = self.accounts.briefs().find(|a| {
             // Longer than its plain file was, it would be another file of that stamp.
             let fits = expected == 0 || a.taken <= expected;
-            (a.final_ || a.carrier.is_some()) && fits && was(a.name)
+            let of_age = || a.role().is_some_and(|role| age.is_unique() && role.age == age);
+            (a.final_ || a.carrier.is_some()) && fits && of_age()
         });
         let known = known.map(|account| (account.file, account.final_));
         let lost = self

@@ -133,7 +133,7 @@ impl<D: Disk> Follower<D> {
     /// Bytes were seen, not taken, and are gone: that is a gap, though their file has no identity.
     pub(super) fn forget(&mut self, id: u64, look: &mut Look<D::File>) {
         if let Some(carrier) = self.carriers.get(id) {
-            let name = carrier.name().to_owned();
+            let name = self.carriers.name(carrier);
             look.gaps.push(Gap::unidentified(name, None, GapReason::Truncated));
         }
         self.restart(id);

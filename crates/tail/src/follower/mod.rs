@@ -32,6 +32,7 @@ mod refresh;
 mod release;
 mod retention;
 mod settle;
+mod shown;
 mod take;
 mod vanished;
 mod watch;
@@ -89,11 +90,11 @@ impl<D: Disk> Follower<D> {
             watch.blinded(0, 0, Watched::default());
         }
         Self {
+            accounts: Accounts::of(history, family.clone()),
             family,
             disk,
             settings,
             carriers: Carriers::new(),
-            accounts: Accounts::of(history),
             watch,
             directory: Directory::default(),
             retention: retention::Retention::default(),
@@ -162,7 +163,7 @@ impl<D: Disk> Follower<D> {
                 *(if carrier.packed() { &mut backlog.gzip_bytes } else { &mut backlog.bytes }) +=
                     bytes;
                 backlog.files += 1;
-                backlog.oldest.get_or_insert_with(|| carrier.name().to_owned());
+                backlog.oldest.get_or_insert_with(|| self.carriers.name(carrier));
             }
         }
         let unfinished =
@@ -172,12 +173,12 @@ impl<D: Disk> Follower<D> {
             .all_held()
             .filter(unfinished)
             .min_by_key(|carrier| carrier.since())
-            .map(|carrier| (carrier.name().to_owned(), self.now - carrier.since()));
+            .map(|carrier| (self.carriers.name(carrier), self.now - carrier.since()));
         // Whatever is open was there before what waits to be opened.
         if unread.files > 0 && backlog.oldest.is_none() {
-            let name = |id| self.carriers.get(id).filter(|c| c.size() > 0).map(Carrier::name);
+            let unread = |id| self.carriers.get(id).filter(|c| c.size() > 0);
             let mut unopened = self.carriers.waiting().chain(self.carriers.missing());
-            backlog.oldest = unopened.find_map(name).map(ToOwned::to_owned);
+            backlog.oldest = unopened.find_map(unread).map(|c| self.carriers.name(c));
         }
         backlog
     }
@@ -277,7 +278,7 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) {
         if let Some(account) = self.accounts.brief(file) {
-            let (name, start) = (account.name.to_owned(), Some(account.taken));
+            let (name, start) = (account.name(), Some(account.taken));
             look.gaps.push(Gap { file: Some(*file), name, start, end, anchor, reason });
         }
     }
@@ -289,8 +290,13 @@ impl<D: Disk> Follower<D> {
         error: io::Error,
         look: &mut Look<D::File>,
     ) {
-        let name = self.carriers.get(id).map(|c| c.name().to_owned()).unwrap_or_default();
+        let name = self.name_of(id);
         self.complain(name, operation, error, look);
+    }
+
+    /// A carrier's base name now, or the last known.
+    fn name_of(&self, id: u64) -> OsString {
+        self.carriers.get(id).map(|carrier| self.carriers.name(carrier)).unwrap_or_default()
     }
 
     fn complain(

@@ -72,7 +72,7 @@ impl<D: Disk> Follower<D> {
         } else if last {
             self.fall_short(id, file, look);
             if let Some((carrier, at)) = self.carriers.get(id).zip(ignored) {
-                look.ignored.push((carrier.name().to_owned(), at));
+                look.ignored.push((self.carriers.name(carrier), at));
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl<D: Disk> Follower<D> {
             return self.wait_for_rest(id, file, look);
         }
         *left = 0;
-        let content = Arc::new(Content::of(source, carrier.role()));
+        let content = Arc::new(Content::of(source, &carrier.role()));
         self.emit(file, mark, (unterminated, unterminated), content, look);
         if unterminated && damaged {
             self.gap(&file, (None, None), self.damage(id), look);

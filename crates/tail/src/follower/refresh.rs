@@ -5,10 +5,11 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 
 use super::Follower;
+use super::shown::Shown;
 use super::watch::News;
-use crate::carriers::Opened;
-use crate::disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal};
-use crate::names::{Age, Family, Role};
+use crate::carriers::{Carrier, Opened};
+use crate::disk::{Disk, DiskFile, FileKey, FolderId, Refusal};
+use crate::names::Age;
 use crate::types::{Gap, GapReason, Look};
 
 /// Milliseconds after which the directories are listed again though nothing was reported: the path
@@ -126,8 +127,8 @@ impl<D: Disk> Follower<D> {
         self.directory.complete = false;
         self.directory.made = self.now;
         for _ in 0..self.settings.limits.relists {
-            let listing = match self.list() {
-                Ok(listing) => listing,
+            let mut shown = match self.list() {
+                Ok(shown) => shown,
                 Err(error) => {
                     // What is held can be read on; who is live stays as it was.
                     self.directory.listed = false;
@@ -135,10 +136,10 @@ impl<D: Disk> Follower<D> {
                 }
             };
             self.directory.listed = true;
-            self.directory.entries = listing.entries.len();
-            let Listing { folders, entries } = listing;
-            let entries = self.ours(&folders, entries, look);
-            for id in self.carriers.recognise(folders, entries, self.now) {
+            self.directory.entries = shown.entries;
+            self.sort_out(&mut shown, look);
+            let Shown { folders, ours, .. } = shown;
+            for id in self.carriers.recognise(folders, ours, self.now) {
                 self.rename_account(id);
             }
             again = self.open_waiting(look);
@@ -157,68 +158,46 @@ impl<D: Disk> Follower<D> {
     /// Lists the directories; again, if the live file is missing: it is probably being renamed, and
     /// under both its names the listing may have passed it by. Without it, the order of files that
     /// are new to us would be a guess.
-    fn list(&mut self) -> io::Result<Listing> {
-        let mut listing = self.disk.list()?;
-        let live = self.carriers.all_held().find(|carrier| carrier.is_live());
-        let there = |key| listing.entries.iter().any(|entry| entry.key == key);
-        if live.is_none_or(|live| there(live.key())) {
-            return Ok(listing);
+    fn list(&mut self) -> io::Result<Shown> {
+        let live = self.carriers.all_held().find(|carrier| carrier.is_live()).map(Carrier::key);
+        let shown = Shown::by(&mut self.disk, &self.carriers, live)?;
+        if live.is_none() || shown.has_wanted {
+            return Ok(shown);
         }
-        let again = self.disk.list()?;
-        // What was there a moment ago is lost, or renamed: either must be found out.
-        let families: BTreeMap<FolderId, &Family> =
-            again.folders.iter().map(|folder| (folder.id, &folder.family)).collect();
-        let mut entries = listing.entries;
-        entries.retain(|old| !again.entries.iter().any(|new| same_file(&families, old, new)));
-        entries.extend(again.entries);
-        listing = Listing { folders: again.folders, entries };
-        Ok(listing)
+        let again = Shown::by(&mut self.disk, &self.carriers, None)?;
+        Ok(shown.in_full(&self.carriers).followed_by(again.in_full(&self.carriers)))
     }
 
-    /// The entries of this log, by name: each name is read once, which takes longer than all else.
-    /// What looks like one and isn't taken is named once.
-    fn ours(
-        &mut self,
-        folders: &[Folder],
-        entries: Vec<Entry>,
-        look: &mut Look<D::File>,
-    ) -> Vec<(Role, Entry)> {
-        let family = |id: FolderId| {
-            folders.iter().find(|folder| folder.id == id).map(|folder| &folder.family)
-        };
-        let (mut refused, mut strangers) = (BTreeMap::new(), BTreeSet::new());
-        let mut ours: Vec<(Role, Entry)> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let Some(family) = family(entry.folder) else { continue };
-            let name = || (entry.folder, entry.name.clone());
-            match (family.role(&entry.name), entry.refusal) {
-                (Some(role), why) if why.is_none() || self.carriers.knows(&role, &entry) => {
-                    ours.push((role, entry));
-                }
-                (Some(_), None) => {}
-                (Some(role), Some(why)) => {
-                    if role.age == Age::Live {
-                        look.refused_live = Some((entry.name.clone(), why));
-                    }
-                    if self.directory.refused.get(&name()) != Some(&entry.key) {
-                        refuse(&entry.name, why, look);
-                    }
-                    refused.insert(name(), entry.key);
-                }
-                (None, _) if family.related(&entry.name) => {
-                    if !self.directory.strangers.contains(&name()) {
-                        look.strangers.push(entry.name.clone());
-                    }
-                    strangers.insert(name());
-                }
-                (None, _) => {}
+    /// Tells the entries of this log that are to be known from those that look like one and aren't
+    /// taken: these are named once.
+    fn sort_out(&mut self, shown: &mut Shown, look: &mut Look<D::File>) {
+        let refused = std::mem::take(&mut shown.refused);
+        let before = std::mem::take(&mut self.directory.refused);
+        for (sight, why) in refused {
+            if self.carriers.knows(&sight) {
+                shown.ours.known.push(sight);
+                continue;
+            }
+            let family = shown.folders.iter().find(|folder| folder.id == sight.folder);
+            let Some(name) = family.map(|folder| sight.label.text(&folder.family)) else {
+                continue;
+            };
+            if sight.label.role().is_some_and(|role| role.age == Age::Live) {
+                look.refused_live = Some((name.clone(), why));
+            }
+            let name = (sight.folder, name);
+            if before.get(&name) != Some(&sight.key) {
+                refuse(&name.1, why, look);
+            }
+            self.directory.refused.insert(name, sight.key);
+        }
+        for stranger in &shown.strangers {
+            if !self.directory.strangers.contains(stranger) {
+                look.strangers.push(stranger.1.clone());
             }
         }
-        (self.directory.refused, self.directory.strangers) = (refused, strangers);
-        hide_unfinished(&mut ours);
-        // The order in which a directory names its files is no order: each run must do the same.
-        ours.sort_unstable_by(|(_, a), (_, b)| (a.folder, &a.name).cmp(&(b.folder, &b.name)));
-        ours
+        self.directory.strangers = std::mem::take(&mut shown.strangers);
+        shown.settle(&self.carriers);
     }
 
     /// Opens what isn't held, the live file first: the limit must not stop what is written now.
@@ -233,7 +212,7 @@ impl<D: Disk> Follower<D> {
                 break;
             }
             let Some(carrier) = self.carriers.get(id) else { continue };
-            let (folder, name) = (carrier.folder(), carrier.name().to_owned());
+            let (folder, name) = (carrier.folder(), self.carriers.name(carrier));
             match self.disk.open(folder, &name).and_then(|file| Ok((file.stat()?, file))) {
                 Ok((stat, file)) => {
                     changed |= self.carriers.hold(id, stat, file, self.now) == Opened::Other;
@@ -249,19 +228,6 @@ impl<D: Disk> Follower<D> {
     }
 }
 
-/// Leaves out each compressed file that lies beside its plain one: it is being written, and would
-/// end anywhere.
-fn hide_unfinished(entries: &mut Vec<(Role, Entry)>) {
-    let stands = |(role, entry): &(Role, Entry)| (entry.folder, role.age.clone());
-    if !entries.iter().any(|(role, _)| role.packed()) {
-        return;
-    }
-    let plain = entries.iter().filter(|(role, _)| !role.packed());
-    let mut plain: Vec<(FolderId, Age)> = plain.map(stands).collect();
-    plain.sort_unstable();
-    entries.retain(|ours| !ours.0.packed() || plain.binary_search(&stands(ours)).is_err());
-}
-
 /// Something that looks like a file of the log and isn't opened. Where it may hold lines, that is a
 /// gap: nobody knows which.
 fn refuse<F>(name: &OsStr, why: Refusal, look: &mut Look<F>) {
@@ -269,15 +235,4 @@ fn refuse<F>(name: &OsStr, why: Refusal, look: &mut Look<F>) {
     if why.may_hold_lines() {
         look.gaps.push(Gap::unidentified(name.to_owned(), None, GapReason::Refused));
     }
-}
-
-/// Whether an entry of one listing is, in the next, this one: an inode number alone may have been
-/// given to another file in between.
-fn same_file(families: &BTreeMap<FolderId, &Family>, before: &Entry, after: &Entry) -> bool {
-    let role = |entry: &Entry| families.get(&entry.folder)?.role(&entry.name);
-    let roles = role(before).zip(role(after));
-    before.key == after.key
-        && before.folder == after.folder
-        && before.size <= after.size
-        && roles.is_some_and(|(b, a)| b == a || b.age.becomes(&a.age))
 }

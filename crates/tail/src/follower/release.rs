@@ -7,6 +7,7 @@ use auditseal_format::Time;
 use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
+use crate::sorted::Sorted;
 use crate::types::{FileId, Gap, GapReason, Look};
 
 impl<D: Disk> Follower<D> {
@@ -20,7 +21,7 @@ impl<D: Disk> Follower<D> {
                 // A mirror leaves one behind each time that it renames a new copy over the log.
                 State::Standby(file, _) => {
                     let quiet = self.now - carrier.since() >= self.settings.linger;
-                    quiet && !self.carriers.is_listed(carrier) && carrier.is_copy(file)
+                    quiet && !carrier.is_listed() && carrier.is_copy(file)
                 }
                 State::Identified(_) => false,
             };
@@ -126,7 +127,7 @@ impl<D: Disk> Follower<D> {
                 }
             }
             State::Unread | State::Identified(_) => {
-                let name = carrier.name().to_owned();
+                let name = self.carriers.name(carrier);
                 look.gaps.push(Gap::unidentified(name, size, GapReason::Budget));
             }
             State::Standby(..) => {}
@@ -140,13 +141,12 @@ impl<D: Disk> Follower<D> {
             return;
         }
         let listed = self.carriers.all().filter(|c| c.listed);
-        let there: BTreeSet<Time> = listed.filter_map(|c| c.role.rotated()).collect();
+        let there: Sorted<Time> = listed.filter_map(|c| c.role.rotated()).collect();
         let held: BTreeSet<FileId> =
             self.carriers.open().filter_map(|(_, c)| c.state().file()).collect();
-        let family = &self.family;
         self.accounts.prune(self.settings.limits.finals, |account| {
             held.contains(&account.file)
-                || family.rotated(account.name).is_some_and(|at| there.contains(&at))
+                || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
         // What is left may be there for long: not at each look again.
         let finals = self.settings.limits.finals;

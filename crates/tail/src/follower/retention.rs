@@ -1,6 +1,6 @@
 //! How long backups are kept, as far as deletions have shown it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use auditseal_format::Time;
 
@@ -8,6 +8,7 @@ use super::Follower;
 use crate::carriers::Carrier;
 use crate::disk::Disk;
 use crate::names::Role;
+use crate::sorted::Sorted;
 
 /// Deletions remembered: the shortest time counts, but not for ever.
 const REMEMBERED: usize = 8;
@@ -15,20 +16,21 @@ const REMEMBERED: usize = 8;
 /// What the listings showed of backups' ages.
 #[derive(Debug, Default)]
 pub(super) struct Retention {
-    /// Stamps listed last, microseconds.
-    present: BTreeSet<i64>,
+    /// Stamps listed last, microseconds, in ascending order.
+    present: Sorted<i64>,
     /// How old a backup was when it was deleted, by the newest one's stamp: microseconds.
     spans: VecDeque<i64>,
 }
 
 impl Retention {
-    fn saw(&mut self, present: BTreeSet<i64>) {
+    fn saw(&mut self, present: Sorted<i64>) {
         if let Some(newest) = present.last() {
-            for gone in self.present.difference(&present).filter(|gone| *gone < newest) {
+            let gone = |stamp: &i64| *stamp < newest && !present.has(stamp);
+            for gone in self.present.iter().filter(gone) {
                 self.spans.push_back(newest - gone);
-            }
-            while self.spans.len() > REMEMBERED {
-                self.spans.pop_front();
+                if self.spans.len() > REMEMBERED {
+                    self.spans.pop_front();
+                }
             }
         }
         self.present = present;
@@ -46,17 +48,17 @@ impl<D: Disk> Follower<D> {
     /// Learns from the listing just made.
     pub(super) fn observe_retention(&mut self) {
         let listed = self.carriers.all().filter(|carrier| carrier.listed);
-        self.retention.saw(listed.filter_map(|carrier| stamp(carrier.role)).collect());
+        self.retention.saw(listed.filter_map(|carrier| stamp(&carrier.role)).collect());
     }
 
     /// Milliseconds until the oldest file with bytes to take is deleted, at the pace seen so far.
     pub(super) fn until_loss(&self) -> Option<u64> {
-        let unread = |c: &&Carrier<D::File>| self.carriers.is_listed(c) && self.left_of(c) > 0;
-        let held = self.carriers.all_held().filter(unread).map(|c| stamp(c.role()));
+        let unread = |c: &&Carrier<D::File>| c.is_listed() && self.left_of(c) > 0;
+        let held = self.carriers.all_held().filter(unread).map(|c| stamp(&c.role()));
         // What waits to be opened does so in rotation order, behind the live files.
         let waiting = |live: bool| {
             let waiting = self.carriers.waiting().filter_map(|id| self.carriers.get(id));
-            waiting.filter(|c| c.is_live() == live).find(unread).map(|c| stamp(c.role()))
+            waiting.filter(|c| c.is_live() == live).find(unread).map(|c| stamp(&c.role()))
         };
         let held = held.chain(waiting(false));
         // A live file is younger than all backups.

@@ -26,11 +26,11 @@ struct Gone {
 }
 
 impl Gone {
-    fn of<F: crate::disk::DiskFile>(carrier: &Carrier<F>) -> Self {
+    fn of<F: crate::disk::DiskFile>(carrier: &Carrier<F>, name: OsString) -> Self {
         Self {
             folder: carrier.folder(),
-            role: carrier.role().clone(),
-            name: carrier.name().to_owned(),
+            role: carrier.role(),
+            name,
             size: carrier.size(),
             known: carrier.known_size(),
             unseen: carrier.unseen(),
@@ -48,7 +48,7 @@ impl<D: Disk> Follower<D> {
                 look.more |= listed;
                 continue;
             }
-            let gone = Gone::of(carrier);
+            let gone = Gone::of(carrier, self.carriers.name(carrier));
             self.carriers.remove(id);
             // Others may have waited for what becomes of it.
             look.more = true;
@@ -82,8 +82,8 @@ impl<D: Disk> Follower<D> {
             return false;
         }
         // Unless another file has taken its name, what is compressed under it is this one.
-        let same_age = || self.carriers.of_age(gone.folder, &gone.role.age);
-        let overwritten = same_age().any(|c| *c.role == gone.role);
+        let same_age = || self.carriers.of_age(gone.folder, gone.role.age);
+        let overwritten = same_age().any(|c| c.role == gone.role);
         let other = |packed: bool| packed != gone.role.packed() && !overwritten;
         let twin = same_age().filter(|c| c.listed && other(c.role.packed())).min_by_key(|c| c.id);
         let twin = twin.map(|c| (c.id, c.role.packed(), c.done));
@@ -123,9 +123,8 @@ impl<D: Disk> Follower<D> {
         // Smaller than what was taken under that name, it would be another file after all.
         let account = self.accounts.briefs().find(|account| {
             let fits = gone.known.is_none_or(|size| size >= account.taken);
-            let role = || self.family.role(account.name);
             let over = account.final_ && account.carrier.is_none() && fits;
-            over && role().is_some_and(|role| role.age == gone.role.age)
+            over && account.role().is_some_and(|role| role.age == gone.role.age)
         })?;
         let unwatched = gone.role.packed() && account.final_since == 0;
         if unwatched || gone.known.is_some_and(|size| size > account.taken) {

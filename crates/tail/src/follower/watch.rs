@@ -124,12 +124,12 @@ impl Watch {
 
     /// A file got this name. Returns whether another one had it, as far as was reported.
     pub(super) fn stands(&mut self, folder: FolderId, role: &Role) -> bool {
-        !self.stand.insert((folder, role.clone()))
+        !self.stand.insert((folder, *role))
     }
 
     /// The file of this name was deleted.
     pub(super) fn falls(&mut self, folder: FolderId, role: &Role) {
-        self.stand.remove(&(folder, role.clone()));
+        self.stand.remove(&(folder, *role));
     }
 
     /// Forgets names whose deletion nobody reported, once they outnumber what is there.

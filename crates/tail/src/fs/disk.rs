@@ -228,13 +228,25 @@ impl SourceDisk {
 }
 
 impl InUse {
-    fn entries(&mut self, path: &LogPath) -> io::Result<Vec<Entry>> {
+    fn each(&self, path: &LogPath, each: &mut dyn FnMut(Entry)) -> io::Result<()> {
         let Place { dir, family, link } = &self.place;
-        let entries = dir.entries((self.id, family), link.as_deref(), path.owners())?;
+        dir.each((self.id, family), link.as_deref(), path.owners(), each)
+    }
+
+    fn entries(&mut self, path: &LogPath) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.each(path, &mut |entry| entries.push(entry))?;
         if self.former {
             self.last.clone_from(&entries);
         }
         Ok(entries)
+    }
+
+    /// Whether its entries can be handed on before all of them are known: a directory without which
+    /// nothing can be said, and whose family is certain.
+    fn is_plain(&self, path: &LogPath) -> bool {
+        let certain = self.settled || !path.is_directory();
+        !self.former && self.place.link.is_none() && certain
     }
 }
 
@@ -242,10 +254,19 @@ impl Disk for SourceDisk {
     type File = OpenFile;
 
     fn list(&mut self) -> io::Result<Listing> {
+        let mut entries = Vec::new();
+        let folders = self.each(&mut |_, entry| entries.push(entry))?;
+        Ok(Listing { folders, entries })
+    }
+
+    fn each(&mut self, each: &mut dyn FnMut(&Family, Entry)) -> io::Result<Vec<Folder>> {
         let mut trouble = self.follow_path()?;
-        let mut listing = Listing::default();
         for at in 0..self.folders.len() {
             let used = &mut self.folders[at];
+            if used.is_plain(&self.path) {
+                used.each(&self.path, &mut |entry| each(&used.place.family, entry))?;
+                continue;
+            }
             let mut entries = match used.entries(&self.path) {
                 Ok(entries) => entries,
                 // Where the file itself is now: without it nothing can be said.
@@ -259,20 +280,20 @@ impl Disk for SourceDisk {
             };
             let why = self.settle(at, &mut entries);
             trouble = trouble.or(why.map(|why| (why, None)));
-            // Of a hundred thousand none is moved where there is one directory.
-            if listing.entries.is_empty() {
-                listing.entries = entries;
-            } else {
-                listing.entries.append(&mut entries);
+            for entry in entries {
+                if let Some(used) = self.find(entry.folder) {
+                    each(&used.place.family, entry);
+                }
             }
         }
+        let mut folders = Vec::new();
         for used in &mut self.folders {
             used.listed = true;
             let (id, former) = (used.id, used.former);
-            listing.folders.push(Folder { id, family: used.place.family.clone(), former });
+            folders.push(Folder { id, family: used.place.family.clone(), former });
         }
         self.state.tell(trouble);
-        Ok(listing)
+        Ok(folders)
     }
 
     fn leave(&mut self, folder: FolderId) {

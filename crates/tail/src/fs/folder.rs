@@ -90,24 +90,24 @@ impl DirFd {
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Its entries but `link`, judged by who owns what. A directory that was deleted has none.
+    /// Hands on its entries but `link`, judged by who owns what. A directory that was deleted has none.
     ///
     /// # Errors
     /// When it can't be listed.
-    pub(super) fn entries(
+    pub(super) fn each(
         &self,
         (id, family): (FolderId, &Family),
         link: Option<&OsStr>,
         owners: &Owners,
-    ) -> io::Result<Vec<Entry>> {
+        each: &mut dyn FnMut(Entry),
+    ) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut listed = match openat(&self.fd, ".", flags, Mode::empty()) {
             Ok(fd) => Dir::new(fd)?,
-            Err(Errno::NOENT) => return Ok(Vec::new()),
+            Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
         let (folder, live) = (self.stat_self()?, family.live());
-        let mut entries = Vec::new();
         // Files of several names wait until it is known whose the live file is.
         let (mut owner, mut doubtful) = (None, Vec::new());
         while let Some(next) = listed.read() {
@@ -142,7 +142,8 @@ impl DirFd {
                     }
                     let regular = FileType::from_raw_mode(found.st_mode).is_file();
                     if regular && entry.refusal.is_some() {
-                        doubtful.push((entries.len(), found));
+                        doubtful.push((entry, found));
+                        continue;
                     }
                 }
                 // Renamed or deleted meanwhile.
@@ -150,11 +151,27 @@ impl DirFd {
                 // Whatever it is, it doesn't keep the others from being listed.
                 Err(_) => {}
             }
-            entries.push(entry);
+            each(entry);
         }
-        for (at, found) in doubtful {
-            entries[at].refusal = owners.refuse(&found, &folder, || owner);
+        for (mut entry, found) in doubtful {
+            entry.refusal = owners.refuse(&found, &folder, || owner);
+            each(entry);
         }
+        Ok(())
+    }
+
+    /// The same, all at once.
+    ///
+    /// # Errors
+    /// When it can't be listed.
+    pub(super) fn entries(
+        &self,
+        of: (FolderId, &Family),
+        link: Option<&OsStr>,
+        owners: &Owners,
+    ) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.each(of, link, owners, &mut |entry| entries.push(entry))?;
         Ok(entries)
     }
 

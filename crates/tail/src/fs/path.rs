@@ -227,8 +227,11 @@ impl LogPath {
 fn is_in_the_way(path: &Path, owners: &Owners) -> io::Result<bool> {
     let Some(Ok(family)) = path.file_name().map(Family::of) else { return Ok(false) };
     let parent = DirFd::open(path.parent().unwrap_or(Path::new("")))?;
-    let entries = parent.entries((FolderId::default(), &family), None, owners)?;
-    Ok(entries.iter().any(|entry| family.has(&entry.name) && entry.name != family.live()))
+    let mut found = false;
+    parent.each((FolderId::default(), &family), None, owners, &mut |entry| {
+        found |= family.has(&entry.name) && entry.name != family.live();
+    })?;
+    Ok(found)
 }
 
 /// The directory that a link's target is in, and the family of the target.
