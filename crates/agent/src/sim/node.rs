@@ -311,6 +311,11 @@ impl Sim {
                     Input::Committed
                 }
             },
+            // The store is away, and what is read meanwhile is sealed.
+            Pending::FindHead(days) if fate < 17 => {
+                node.pending.push(Pending::FindHead(days));
+                return None;
+            }
             Pending::FindHead(days) => {
                 told(self.runtime.block_on(self.finder().find_newest(days)).unwrap())
             }
