@@ -107,8 +107,8 @@ def parse_seal(line):
     raw, index = match.groups()
     if index is not None:
         depth = 0
-        for bracket in re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", index)):
-            depth += 1 if bracket in b"[{" else -1
+        for bracket in re.findall(rb'"(?:[^"\\]|\\.)*"?|[][{}]', index):  # an open string takes the rest
+            depth += (bracket in b"[{") - (bracket in b"]}")
             need(depth <= 127)
         try:
             json.loads(index.decode("utf-8"), parse_int=len, parse_float=len, parse_constant=lambda _: need(False))
@@ -283,6 +283,7 @@ def must_hold(note):
     sizes = (note.chunks, note.lines, note.bytes, note.blocks[1])
     need(all(sizes) or not any(sizes))
     need(note.chunks >= note.lines and note.bytes >= note.lines and note.malformed <= note.lines)
+    need(note.chunks <= note.blocks[1] and note.bytes <= PIECE * note.chunks + note.lines)
     need((note.first is None) == (note.last is None))
     if note.first is not None:
         need(note.lines and note.first <= note.last)
@@ -370,8 +371,8 @@ def parse_key(key):
 
 # ---------------- § Reading and verifying
 def check_object(fh, origin):
-    """§ Reading and verifying, steps 1–6: (verdict or None, note or None). The note is there if
-    steps 1–4 passed."""
+    """§ Reading and verifying, steps 1–5: (verdict or None, note or None). The note is there if
+    steps 1–4 passed. Nothing is decompressed before it is known whose it is: see `choose`."""
     note = None
     try:
         line, size = find_seal(fh)  # 1, and the block header of 2
@@ -381,7 +382,6 @@ def check_object(fh, origin):
         need(candidate.origin == origin, "WRONG_ORIGIN")  # 4
         note = candidate
         check_stored(fh, size, note, line, index)  # 5
-        check_payload(fh, note, line)  # 6
     except Finding as finding:
         return str(finding), note
     return None, note
@@ -414,13 +414,23 @@ def check_stored(fh, size, note, line, index):
     need(hasher.hexdigest() == digest, "TAMPERED")
 
 
-def check_payload(fh, note, line):
-    """Step 6."""
+def check_payload(store, o):
+    """Step 6: the verdict or None."""
+    try:
+        with store[o.key]() as fh:
+            line, _ = find_seal(fh)
+            check_lines(fh, o.note, line)
+    except Finding as finding:
+        return str(finding)
+    return None
+
+
+def check_lines(fh, note, line):
     root, lines, end = Root(), [0] * len(note.range), [b"\n"] * len(note.range)
     for part, data in cut(payload(fh, note, line), [r.size for r in note.range]):
-        root.update(data)
-        need(root.chunks <= note.chunks)
         lines[part] += data.count(b"\n")
+        need(lines[part] <= note.range[part].lines)  # a newline costs a chunk of hashing
+        root.update(data)
         end[part] = data[-1:]
     need(lines == [r.lines for r in note.range] and all(e == b"\n" for e in end))
     need((root.chunks, root.lines, root.hash.hexdigest()) == (note.chunks, note.lines, note.root))
@@ -441,22 +451,25 @@ def verify(store, trusted, asked=(), head=None, now=None):
         with store[key]() as fh:
             verdict, note = check_object(fh, parsed[0])
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
-            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note))
+            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note, foreign=False))
     for origin, objects in sorted(origins.items()):
-        check_chain(origin, objects, trusted, head, now, result)
+        check_chain(store, origin, objects, trusted, head, now, result)
     result.exit = 1 if result.findings else 0 if origins else 2
     return result
 
 
-def check_chain(origin, objects, trusted, head, now, result):
+def check_chain(store, origin, objects, trusted, head, now, result):
     """§ Reading and verifying, the table of verdicts, for one origin."""
     findings = set()
 
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
 
-    chain, whole, fork = choose(objects, trusted, branch_of(objects, head), find)
-    objects = [o for o in objects if fork is None or o.seq < fork]
+    chain, whole, fork = choose(store, objects, trusted, branch_of(objects, head), find)
+    last_named = max([o.seq for o in objects if fork is None or o.seq < fork] + [-1])
+    if any(o.foreign for o in objects):  # wrong where nothing of the chain itself is there
+        (result.infos if any(n.good for n in chain.values()) else findings).add(("FOREIGN_CHAIN", origin, 0))
+    objects = [o for o in objects if not o.foreign and (fork is None or o.seq < fork)]
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
     ours = [o.note.seq for o in objects if o.note and o.note.good]
     reach = max(ours, default=None) if fork is None else None
@@ -482,12 +495,12 @@ def check_chain(origin, objects, trusted, head, now, result):
         if strayed and not lost:
             find("FORK", note.seq)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
-    last = reach if reach is not None else max([o.seq for o in objects] + [-1])
+    last = reach if reach is not None else last_named
     for seq in sorted({o.seq for o in objects if o.seq <= last} | {last + 1}):
         for missing in range(expected, min(seq + (seq <= last and seq not in taken), expected + MAX_MISSING)):
             find("MISSING", missing)
         expected = seq + 1
-    if not objects and fork is None:
+    if last_named < 0 and fork is None:
         find("MISSING", None)
 
     notes = [chain[seq] for seq in sorted(chain) if chain[seq].good]
@@ -506,10 +519,10 @@ def check_chain(origin, objects, trusted, head, now, result):
         result.until[origin] = newest.sealed
 
 
-def choose(objects, trusted, branch, find):
+def choose(store, objects, trusted, branch, find):
     """Which note is the chain's at each seq: {seq: note}; the seqs where its bytes are there too; and the
     seq of two rightly signed notes with the same claim, where the chain ends undecided (or None)."""
-    candidates, chain, whole, seen = {}, {}, set(), set()
+    candidates, chain, whole, seen, foreign = {}, {}, set(), set(), {}
     for o in objects:
         if o.note:
             candidates.setdefault(o.note.seq, []).append(o)
@@ -518,7 +531,10 @@ def choose(objects, trusted, branch, find):
         for o in candidates[seq]:
             o.note.good = key_is_right(o.note, before, trusted, seen)
             o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
-        there = sorted((o for o in candidates[seq] if o.at_its_key), key=lambda o: (o.alternate, o.date))
+            if o.note.good and o.seq == seq:
+                o.verdict = o.verdict or check_payload(store, o)  # 6
+        foreign = mark_foreign([o for o in candidates[seq] if o.seq == seq and not o.note.good], foreign)
+        there = sorted((o for o in candidates[seq] if o.at_its_key and not o.foreign), key=lambda o: (o.alternate, o.date))
         good = [o for o in there if o.note.good]
         claims = {o.note.hash: (branch.get(seq) == o.note.hash, not before or o.note.prev == before.hash) for o in good}
         best = [digest for digest, claim in claims.items() if claim == max(claims.values())]
@@ -538,6 +554,23 @@ def choose(objects, trusted, branch, find):
                 seen.add(main.note.next)
                 whole |= {seq} if sound else set()
     return chain, whole, None
+
+
+def mark_foreign(strangers, before):
+    """`FOREIGN_CHAIN`: of notes at one seq that their keys may not sign there, those that begin a chain of
+    their own or follow one. `before` is {hash: (seq, key of the genesis, next, date of the next key)}."""
+    tips = {}
+    for o in strangers:
+        note = o.note
+        if note.seq == 0:
+            o.foreign, first = o.date == "1970-01-01", note.key
+        elif note.prev in before:
+            seq, first, following, day = before[note.prev]
+            signs = first if note.kind == "reanchor" else following
+            o.foreign = (seq + 1, signs, day) == (note.seq, note.key, o.date)
+        if o.foreign:
+            tips[note.hash] = (note.seq, first, note.next, note.sealed[:10])
+    return tips
 
 
 def branch_of(objects, head):

@@ -51,6 +51,14 @@ impl ObjectCheck {
         }
     }
 
+    /// Whether an object of this size can pass at all: asked before any of it is read.
+    ///
+    /// # Errors
+    /// [`Fault::Tampered`].
+    pub(crate) fn size(&self, size: u64) -> Result<(), Fault> {
+        self.seal.check_size(size)
+    }
+
     /// Takes the object's next bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         let blocks = self.seal.blocks();
@@ -164,15 +172,30 @@ impl RangeLines {
     }
 }
 
-/// Checks an object that is in memory whole.
+/// Checks an object that is in memory whole; decompresses nothing before it is the signed one.
 pub(crate) fn check_whole(
     seal: ObjectSeal,
     object: &[u8],
     decoders: Option<&Arc<DecoderPool>>,
 ) -> (ObjectSeal, Result<(), Fault>) {
     let seal = Arc::new(seal);
-    let mut check = ObjectCheck::new(Arc::clone(&seal), decoders);
+    let mut check = ObjectCheck::new(Arc::clone(&seal), None);
     check.take(object);
-    let verdict = check.finish(object);
+    let stored = check.finish(object);
+    let verdict = match decoders {
+        Some(pool) => stored.and_then(|()| decompress(&seal, object, pool)),
+        None => stored,
+    };
     (Arc::unwrap_or_clone(seal), verdict)
+}
+
+/// Step 6 alone.
+fn decompress(seal: &ObjectSeal, object: &[u8], pool: &Arc<DecoderPool>) -> Result<(), Fault> {
+    let refused = |error: PayloadError| Fault::Malformed(error.to_string());
+    let mut decoder = Decoder::new(seal, pool).map_err(refused)?;
+    let blocks = seal.blocks();
+    // In bounds: the object has the size that its seal says.
+    let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX).min(object.len());
+    decoder.take(&object[at(blocks.start)..at(blocks.end)]);
+    decoder.finish()
 }

@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use crate::chain::{Outcome, Sighting};
 use crate::check::{ObjectCheck, check_whole};
 use crate::listing::Entry;
+use crate::payloads::{Gate, Payloads};
 use crate::source::{Object, Source, patiently};
 
 /// Objects listed with at most this size are fetched whole.
@@ -22,23 +23,37 @@ const FILE_PIECE: u64 = 256 << 10;
 /// What one fetch of an object's end must hold.
 pub(crate) const TAIL: u64 = MAX_SEAL_BLOCK as u64;
 
-/// How much of each object is looked at.
+/// How much of each object of a chain is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Depth<'a> {
     /// Its seal.
     Seal,
     /// All its bytes as stored.
     Stored,
-    /// All its bytes, decompressed by these.
-    Payload(&'a Arc<DecoderPool>),
+    /// All its bytes, decompressed where these say that they may be.
+    Payload(&'a Arc<Payloads>),
 }
 
-impl Depth<'_> {
-    fn decoders(self) -> Option<Arc<DecoderPool>> {
+/// How much of one object is looked at.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    Seal,
+    Stored,
+    Payload(Gate),
+}
+
+impl Wanted {
+    /// The decoders that the payload may have.
+    fn decoders(&self, seal: &ObjectSeal) -> Option<Arc<DecoderPool>> {
         match self {
-            Self::Payload(decoders) => Some(Arc::clone(decoders)),
+            Self::Payload(gate) => gate.open(seal),
             Self::Seal | Self::Stored => None,
         }
+    }
+
+    /// Whether the payload was wanted, and wasn't to be had.
+    fn refuses(&self, decoders: &Option<Arc<DecoderPool>>) -> bool {
+        matches!(self, Self::Payload(_)) && decoders.is_none()
     }
 }
 
@@ -48,6 +63,22 @@ pub(crate) struct Examined {
     pub(crate) sighting: Sighting,
     /// The store gave no answer, or only a part of one.
     pub(crate) error: Option<Error>,
+    /// Its payload wasn't decompressed, for its key wasn't known.
+    pub(crate) refused: bool,
+}
+
+/// What was read of one object.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) outcome: Outcome,
+    pub(crate) error: Option<Error>,
+    refused: bool,
+}
+
+impl From<Outcome> for Look {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, error: None, refused: false }
+    }
 }
 
 /// Fetches one version of an object and looks at it.
@@ -61,21 +92,27 @@ pub(crate) async fn examine(
     depth: Depth<'_>,
 ) -> Examined {
     let key = entry.place.key(origin).to_string();
-    let depth = if matches!(depth, Depth::Seal) && entry.several { Depth::Stored } else { depth };
+    let wanted = match depth {
+        Depth::Seal if entry.several => Wanted::Stored,
+        Depth::Seal => Wanted::Seal,
+        Depth::Stored => Wanted::Stored,
+        Depth::Payload(payloads) => Wanted::Payload(Gate::at(payloads, origin, entry.place)),
+    };
     let mut size = entry.size;
     let object = Object { key: &key, version: entry.version.as_deref() };
-    let (outcome, error) = if entry.out_of_reach() {
-        (Outcome::Gone, None)
+    let look = if entry.out_of_reach() {
+        Outcome::Gone.into()
     } else {
-        match read(source, object, &mut size, depth).await {
-            Ok((outcome, error)) => (outcome, error),
-            Err(error) if error.kind() == Kind::NotFound => (Outcome::Gone, None),
-            Err(error) => (Outcome::Unreadable, Some(error)),
+        match read(source, object, &mut size, wanted).await {
+            Ok(look) => look,
+            Err(error) if error.kind() == Kind::NotFound => Outcome::Gone.into(),
+            Err(error) => Look { error: Some(error), ..Outcome::Unreadable.into() },
         }
     };
     let Entry { place, version, modified, hidden, .. } = entry;
+    let Look { outcome, error, refused } = look;
     let sighting = Sighting { place, version, hidden, size, modified, lock: None, outcome };
-    Examined { sighting, error }
+    Examined { sighting, error, refused }
 }
 
 /// `size` is the listed one at first, then the one found.
@@ -83,20 +120,20 @@ pub(crate) async fn read(
     source: &Source,
     object: Object<'_>,
     size: &mut u64,
-    depth: Depth<'_>,
-) -> Result<(Outcome, Option<Error>), Error> {
-    if !matches!(depth, Depth::Seal)
+    wanted: Wanted,
+) -> Result<Look, Error> {
+    if !matches!(wanted, Wanted::Seal)
         && let Some(file) = source.file(object).await?
     {
         *size = file.size();
         let file = Arc::new(file);
         let look = || {
-            let (file, decoders) = (Arc::clone(&file), depth.decoders());
-            blocking(move || look_at_file(&file, decoders.as_ref()))
+            let (file, wanted) = (Arc::clone(&file), wanted.clone());
+            blocking(move || look_at_file(&file, &wanted))
         };
-        return Ok((patiently(look).await?, None));
+        return patiently(look).await;
     }
-    if !matches!(depth, Depth::Seal) && *size <= WHOLE {
+    if !matches!(wanted, Wanted::Seal) && *size <= WHOLE {
         let _room = source.room(*size).await;
         match source.get(object, WHOLE).await {
             // The listing said less than there is: read it as what it is.
@@ -104,10 +141,7 @@ pub(crate) async fn read(
             Err(error) => return Err(error),
             Ok(fetched) => {
                 *size = fetched.bytes.len() as u64;
-                let decoders = depth.decoders();
-                let look = move || look_at_whole(&fetched.bytes, decoders.as_ref());
-                let looked = blocking(look).await;
-                return Ok((looked, None));
+                return Ok(blocking(move || look_at_whole(&fetched.bytes, &wanted)).await);
             }
         }
     }
@@ -115,41 +149,66 @@ pub(crate) async fn read(
     *size = tail.info.size;
     let seal = match ObjectSeal::read(&tail.bytes) {
         Ok(seal) => seal,
-        Err(fault) => return Ok((Outcome::Fault(fault), None)),
+        Err(fault) => return Ok(Outcome::Fault(fault).into()),
     };
-    if matches!(depth, Depth::Seal) {
-        return Ok((Outcome::Note(Box::new(seal), Ok(())), None));
+    if matches!(wanted, Wanted::Seal) {
+        return Ok(Outcome::Note(Box::new(seal), Ok(())).into());
     }
+    let decoders = wanted.decoders(&seal);
+    let refused = wanted.refuses(&decoders);
     let seal = Arc::new(seal);
-    let checked = patiently(|| stream(source, object, &seal, &tail.bytes, depth)).await;
+    let checked = patiently(|| stream(source, object, &seal, &tail.bytes, decoders.as_ref())).await;
     let seal = Box::new(Arc::unwrap_or_clone(seal));
     Ok(match checked {
-        Ok(verdict) => (Outcome::Note(seal, verdict), None),
+        Ok(verdict) => Look { refused, ..Outcome::Note(seal, verdict).into() },
         // The note is true whatever becomes of the rest.
-        Err(error) => (Outcome::Note(seal, Ok(())), Some(error)),
+        Err(error) => Look { error: Some(error), refused, outcome: Outcome::Note(seal, Ok(())) },
     })
 }
 
-fn look_at_whole(object: &[u8], decoders: Option<&Arc<DecoderPool>>) -> Outcome {
+fn look_at_whole(object: &[u8], wanted: &Wanted) -> Look {
     match ObjectSeal::read(object) {
-        Err(fault) => Outcome::Fault(fault),
+        Err(fault) => Outcome::Fault(fault).into(),
         Ok(seal) => {
-            let (seal, verdict) = check_whole(seal, object, decoders);
-            Outcome::Note(Box::new(seal), verdict)
+            let decoders = wanted.decoders(&seal);
+            let (seal, verdict) = check_whole(seal, object, decoders.as_ref());
+            let refused = wanted.refuses(&decoders);
+            Look { refused, ..Outcome::Note(Box::new(seal), verdict).into() }
         }
     }
 }
 
-/// Checks an object where it lies: a piece of it is in memory, and its end.
-fn look_at_file(file: &ObjectFile, decoders: Option<&Arc<DecoderPool>>) -> Result<Outcome, Error> {
+/// Checks an object where it lies: a piece of it is in memory, and its end. Its blocks are read
+/// twice if they are to be decompressed: once to learn that they are the signed ones.
+fn look_at_file(file: &ObjectFile, wanted: &Wanted) -> Result<Look, Error> {
     let mut tail = vec![0; file.size().min(TAIL) as usize];
     let before = file.size() - tail.len() as u64;
     file.read_at(before, &mut tail)?;
     let seal = match ObjectSeal::read(&tail) {
         Ok(seal) => Arc::new(seal),
-        Err(fault) => return Ok(Outcome::Fault(fault)),
+        Err(fault) => return Ok(Outcome::Fault(fault).into()),
     };
-    let mut check = ObjectCheck::new(Arc::clone(&seal), decoders);
+    let decoders = wanted.decoders(&seal);
+    let mut verdict =
+        look_at_pieces(file, before, &tail, ObjectCheck::new(Arc::clone(&seal), None))?;
+    if verdict.is_ok() && decoders.is_some() {
+        let check = ObjectCheck::new(Arc::clone(&seal), decoders.as_ref());
+        verdict = look_at_pieces(file, before, &tail, check)?;
+    }
+    let refused = wanted.refuses(&decoders);
+    let seal = Box::new(Arc::unwrap_or_clone(seal));
+    Ok(Look { refused, ..Outcome::Note(seal, verdict).into() })
+}
+
+fn look_at_pieces(
+    file: &ObjectFile,
+    before: u64,
+    tail: &[u8],
+    mut check: ObjectCheck,
+) -> Result<Result<(), Fault>, Error> {
+    if let Err(fault) = check.size(file.size()) {
+        return Ok(Err(fault));
+    }
     let mut piece = vec![0; before.min(FILE_PIECE) as usize];
     let mut position = 0;
     while position < before && !check.overflows() {
@@ -158,20 +217,20 @@ fn look_at_file(file: &ObjectFile, decoders: Option<&Arc<DecoderPool>>) -> Resul
         check.take(piece);
         position += piece.len() as u64;
     }
-    check.take(&tail);
-    let verdict = check.finish(&tail);
-    Ok(Outcome::Note(Box::new(Arc::unwrap_or_clone(seal)), verdict))
+    check.take(tail);
+    Ok(check.finish(tail))
 }
 
-/// Checks a large object as it comes.
+/// Checks a large object as it comes. It is fetched once, so it is decompressed before it is known
+/// to be the signed one: within what a known key's note says of it, and no further.
 async fn stream(
     source: &Source,
     object: Object<'_>,
     seal: &Arc<ObjectSeal>,
     tail: &Bytes,
-    depth: Depth<'_>,
+    decoders: Option<&Arc<DecoderPool>>,
 ) -> Result<Result<(), Fault>, Error> {
-    let mut check = ObjectCheck::new(Arc::clone(seal), depth.decoders().as_ref());
+    let mut check = ObjectCheck::new(Arc::clone(seal), decoders);
     let mut pieces = Pieces::new(source.stream(object).await?);
     while let Some(piece) = pieces.next().await? {
         check = blocking(move || {

@@ -35,6 +35,8 @@ pub enum Verdict {
     BadSignature,
     /// Signed by a key that may not sign there.
     WrongKey,
+    /// Another key began a chain of this name.
+    ForeignChain,
     /// No seal in the object.
     Unsealed,
     /// Not of the format's shape.
@@ -72,6 +74,7 @@ impl Verdict {
             Self::Stalled => "STALLED",
             Self::BadSignature => "BAD_SIGNATURE",
             Self::WrongKey => "WRONG_KEY",
+            Self::ForeignChain => "FOREIGN_CHAIN",
             Self::Unsealed => "UNSEALED",
             Self::Malformed => "MALFORMED",
             Self::Hidden => "HIDDEN",
@@ -190,8 +193,14 @@ impl Finding {
     /// Makes it information: somebody looked at it and accepted it.
     #[must_use]
     pub fn accepted(mut self) -> Self {
-        self.severity = Severity::Information;
         self.detail.push_str(" (accepted)");
+        self.as_information()
+    }
+
+    /// Makes it information: the chain can do without what is at fault.
+    #[must_use]
+    pub fn as_information(mut self) -> Self {
+        self.severity = Severity::Information;
         self
     }
 }
@@ -251,13 +260,26 @@ impl Findings {
     }
 
     pub(crate) fn push(&mut self, finding: Finding) {
-        let (list, total) = match finding.severity {
-            Severity::Finding => (&mut self.findings, &mut self.findings_total),
-            Severity::Information => (&mut self.information, &mut self.information_total),
-        };
+        let (list, total) = self.of_severity(finding.severity);
         *total += 1;
         if list.len() < KEPT {
             list.push(finding);
+        }
+    }
+
+    /// The same, and keeps it whatever else there is: whoever fills a bucket with garbage must not
+    /// keep it from being told.
+    pub(crate) fn push_first(&mut self, finding: Finding) {
+        let (list, total) = self.of_severity(finding.severity);
+        *total += 1;
+        list.truncate(KEPT - 1);
+        list.insert(0, finding);
+    }
+
+    fn of_severity(&mut self, severity: Severity) -> (&mut Vec<Finding>, &mut u64) {
+        match severity {
+            Severity::Finding => (&mut self.findings, &mut self.findings_total),
+            Severity::Information => (&mut self.information, &mut self.information_total),
         }
     }
 

@@ -1,4 +1,6 @@
 //! `inspect`: one object, all that its seal says, and what of it holds.
+//!
+//! It trusts no key, so it decompresses what anybody signed: the format bounds what that costs.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,9 +13,10 @@ use serde::Serialize;
 use crate::chain::Outcome;
 use crate::choose::{Chosen, choose};
 use crate::error::Error;
-use crate::fetch::{Depth, read};
+use crate::fetch::{Depth, Wanted, read};
 use crate::finding::Verdict;
 use crate::listing::Listing;
+use crate::payloads::{Gate, Payloads};
 use crate::source::{Object, Source};
 use crate::text::{self, escape};
 
@@ -104,7 +107,8 @@ struct Found {
 async fn find(source: &Source, key: &str) -> Result<Found, Error> {
     let Some(ours) = ObjectKey::parse(key) else { return latest(source, key).await };
     let versions = Listing::of(source, &ours).await?;
-    let chosen = choose(source, &ours.origin, &versions, Depth::Payload(&Arc::default())).await;
+    let payloads = Arc::new(Payloads::anyones());
+    let chosen = choose(source, &ours.origin, &versions, Depth::Payload(&payloads)).await;
     let Some(Chosen { examined, notice }) = chosen else {
         return Err(Error::NoObject(key.to_owned()));
     };
@@ -119,19 +123,17 @@ async fn find(source: &Source, key: &str) -> Result<Found, Error> {
 async fn latest(source: &Source, key: &str) -> Result<Found, Error> {
     let mut size = u64::MAX;
     let object = Object { key, version: None };
-    let (outcome, error) = read(source, object, &mut size, Depth::Payload(&Arc::default()))
-        .await
-        .map_err(|error| {
-        match error.kind() {
+    let wanted = Wanted::Payload(Gate::elsewhere(&Arc::new(Payloads::anyones())));
+    let look =
+        read(source, object, &mut size, wanted).await.map_err(|error| match error.kind() {
             Kind::NotFound => Error::NoObject(key.to_owned()),
             // Stores refuse a key that ends in '/'; whoever typed it meant a prefix.
             Kind::Invalid if !key.ends_with(".jsonl.zst") => Error::NoObject(key.to_owned()),
             _ => Error::Store(error),
-        }
-    })?;
-    match error {
+        })?;
+    match look.error {
         Some(error) => Err(Error::Store(error)),
-        None => Ok(Found { outcome, size, version: None, notice: None }),
+        None => Ok(Found { outcome: look.outcome, size, version: None, notice: None }),
     }
 }
 

@@ -21,6 +21,7 @@ mod head;
 mod inspect;
 mod listing;
 mod ls;
+mod payloads;
 mod render;
 mod report;
 mod source;

@@ -54,6 +54,9 @@ pub struct Row {
     /// Root of the payload.
     #[serde(serialize_with = "displayed")]
     pub root: Option<auditseal_format::Hash>,
+    /// The key that signed the note; whether it is trusted is not asked here.
+    #[serde(serialize_with = "displayed")]
+    pub vkey: Option<auditseal_format::VerifierKey>,
     /// The object's key.
     pub key: String,
     /// Which version of it this is, where the store has versions.
@@ -105,6 +108,7 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
         bytes: None,
         stored_bytes: size,
         root: None,
+        vkey: None,
         key: key.to_string(),
         version: examined.sighting.version.as_deref().map(text::escape),
         notice: notice.map(|notice| notice.to_string()),
@@ -133,6 +137,7 @@ fn filled(row: Row, seal: &Seal) -> Row {
         lines: Some(payload.root.lines),
         bytes: Some(payload.bytes),
         root: Some(payload.root.hash),
+        vkey: Some(seal.key.clone()),
         ..row
     }
 }

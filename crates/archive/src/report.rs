@@ -38,6 +38,8 @@ pub struct OriginReport {
     pub last: Option<Time>,
     /// Lines that the writer didn't recognise as audit events.
     pub malformed: u64,
+    /// Objects whose payloads were decompressed. No other's are than those of known keys.
+    pub decompressed: u64,
     /// How many findings there are; `findings` holds the first 10,000.
     pub findings_total: u64,
     /// What is wrong, in order of seq.
@@ -75,6 +77,7 @@ impl OriginReport {
             first: totals.times.map(|times| times.0),
             last: totals.times.map(|times| times.1),
             malformed: totals.malformed,
+            decompressed: totals.decompressed,
             findings_total,
             findings,
             information_total,

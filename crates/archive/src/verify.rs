@@ -11,6 +11,7 @@ use crate::chain::{Chain, ChainReport, Head, Outcome, Retention, Rules, Trust};
 use crate::error::Error;
 use crate::fetch::{Depth, Examined, examine};
 use crate::listing::{Entry, Listing};
+use crate::payloads::{Gate, Payloads};
 use crate::report::{Errors, OriginReport, Report};
 use crate::source::{Object, Source};
 
@@ -139,21 +140,33 @@ impl<P: Fn(Progress)> Run<'_, P> {
         entries: &[Entry],
         rules: Rules,
     ) -> (ChainReport, Errors) {
-        let decoders = Arc::default();
+        let payloads = Arc::new(Payloads::of(&self.options.vkeys));
         let depth =
-            if self.options.stored_only { Depth::Stored } else { Depth::Payload(&decoders) };
+            if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
         let mut chain = Chain::new(origin.clone(), rules);
         let mut errors = Errors::default();
         let (source, name, retention) = (&self.source, origin, self.options.retention);
         let objects = futures::stream::iter(entries).map(|entry| async move {
             let examined = examine(source, name, entry.clone(), depth).await;
-            match retention {
+            let (examined, unknown) = match retention {
                 Some(retention) => locked(source, name, examined, retention).await,
                 None => (examined, None),
-            }
+            };
+            (entry, examined, unknown)
         });
         let mut objects = objects.buffered(self.options.concurrency.max(1));
-        while let Some((examined, unknown)) = objects.next().await {
+        while let Some((entry, examined, unknown)) = objects.next().await {
+            let examined = match &examined.sighting.outcome {
+                Outcome::Note(seal, _) if examined.refused => {
+                    let known = Gate::at(&payloads, origin, entry.place).open(seal).is_some();
+                    if known {
+                        again(source, origin, entry, depth, examined).await
+                    } else {
+                        examined
+                    }
+                }
+                _ => examined,
+            };
             self.done.objects += 1;
             self.done.bytes = self.done.bytes.saturating_add(examined.sighting.size);
             if let Some(error) = examined.error.as_ref().or(unknown.as_ref()) {
@@ -162,7 +175,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
             drop(chain.object(examined.sighting));
             (self.progress)(self.done);
         }
-        (chain.finish(Some(self.options.now)).1, errors)
+        let mut report = chain.finish(Some(self.options.now)).1;
+        report.totals.decompressed = payloads.begun();
+        (report, errors)
     }
 
     fn rules(&self, origin: &Origin, branch: &[Head]) -> Rules {
@@ -197,6 +212,20 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         limits
     }
+}
+
+/// Looks once more at an object whose key an earlier note names as its next, and which was read
+/// before that note.
+async fn again(
+    source: &Source,
+    origin: &Origin,
+    entry: &Entry,
+    depth: Depth<'_>,
+    before: Examined,
+) -> Examined {
+    let mut examined = examine(source, origin, entry.clone(), depth).await;
+    examined.sighting.lock = before.sighting.lock;
+    examined
 }
 
 /// Asks what protects a note's object; says why that isn't known.

@@ -454,3 +454,55 @@ async fn a_store_that_lists_beside_the_prefix_does_not_confuse() {
     assert_eq!((report.origins.len(), report.exit_code()), (1, 0));
     assert_eq!(report.origins[0].lines, one.restored().len() as u64 / events(0..1).len() as u64);
 }
+
+/// With a fresh key for each note, what is read ahead is read before its key is known.
+#[tokio::test]
+async fn of_fresh_keys_every_payload_is_decompressed_once() {
+    let mut chain = Chain::new("c/n/s", TestSigner::ratchet(3));
+    chain.genesis();
+    for n in 0..40 {
+        chain.batch(&[Piece::new("audit.log", events(n..n + 1))]);
+    }
+    for concurrency in [1, 16, 64] {
+        let options = Options { concurrency, ..options(&chain) };
+        let report = findings(&chain.archive(), &options).await;
+        let origin = &report.origins[0];
+        assert_eq!((report.exit_code(), origin.seals), (0, 41));
+        assert_eq!(origin.decompressed, 41, "{concurrency} at a time");
+        let stored_only = Options { stored_only: true, ..options };
+        let report = findings(&chain.archive(), &stored_only).await;
+        assert_eq!(report.origins[0].decompressed, 0);
+    }
+}
+
+/// A newer version by another key is no part of the chain, and whoever names no version gets it.
+#[tokio::test]
+async fn another_keys_genesis_over_ours_shadows_it() {
+    let (chain, other) = (six(), chain("c/n/s", 66));
+    let store = MemoryStore::versioned();
+    store.set_time(i64::MAX / 2);
+    for (key, bytes) in chain.archive() {
+        store.insert(&key, bytes);
+    }
+    store.shadow(&chain.key(0), other.get(0).bytes.clone());
+    let report = check(store, &options(&chain)).await;
+    let origin = &report.origins[0];
+    assert_eq!(verdicts(&origin.findings), [("SHADOWED", Some(0))]);
+    assert_eq!(verdicts(&origin.information), [("FOREIGN_CHAIN", Some(0))]);
+}
+
+/// However much garbage there is beside it, it is told.
+#[tokio::test]
+async fn another_keys_chain_is_told_beside_any_number_of_strangers() {
+    let (chain, other) = (six(), chain("c/n/s", 66));
+    let mut archive = chain.archive();
+    for n in 0..12_000 {
+        archive.insert(chain.key(0).replace(".jsonl", &format!(".{n:016x}.jsonl")), vec![]);
+    }
+    let last = chain.key(0).replace(".jsonl", ".ffffffffffffffff.jsonl");
+    archive.insert(last, other.get(0).bytes.clone());
+    let report = findings(&archive, &options(&chain)).await;
+    let origin = &report.origins[0];
+    assert_eq!((report.exit_code(), origin.information_total), (0, 12_001));
+    assert_eq!(origin.information[0].verdict.name(), "FOREIGN_CHAIN");
+}

@@ -50,7 +50,7 @@ async fn what_is_wrong_in_the_chain_stops_it_before_the_first_byte() {
     let (done, _) =
         cat_of(memory(&chain.archive()), &chain, trusting(&common::chain("c/n/s", 2))).await;
     let text = done.unwrap_err().to_string();
-    assert!(text.starts_with("read archive: WRONG_KEY origin=c/n/s seq=0"), "{text}");
+    assert!(text.starts_with("read archive: FOREIGN_CHAIN origin=c/n/s seq=0"), "{text}");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ async fn an_archive_with_findings_in_text_and_json() {
     let store = Arc::new(memory(&archive));
     let report = verify(store, &options, |_| {}).await.unwrap();
     let expected = format!(
-        "MISSING origin=c/n/s seq=1-2: no objects at the keys of these 2 seqs\n\
+        "MISSING origin=c/n/s seq=1-2: no objects of the chain at the keys of these 2 seqs\n\
          UNSEALED origin=c/n/s seq=4 key={}: no seal in the object's last 64 KiB\n\
          TRUNCATED origin=c/n/s seq=7-9: the chain is known to reach seq 9\n\
          info: REANCHORED origin=c/n/s seq=6 key={}: reason state-lost\n\

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use auditseal_agent::system_clock;
 use auditseal_archive as archive;
-use auditseal_format::VerifierKey;
+use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
 use auditseal_vault::LockMode;
 
@@ -82,8 +82,10 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     let store = open_store(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let (mut origin, mut covered) = (None, 0_u64);
+    let mut geneses = Geneses::default();
     let done = block_on(archive::ls(store, &args.origin, |row| {
         covered += u64::from(row.notice.is_some());
+        geneses.row(row);
         match args.format {
             Format::Json => row.json(&mut out),
             Format::Text => {
@@ -105,7 +107,33 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     if covered > 0 {
         tracing::warn!("{covered} objects are hidden or shadowed: read by their version ids");
     }
+    for origin in &geneses.of_several {
+        tracing::warn!(
+            "{origin}: several keys began a chain of this name: `verify` says which is trusted"
+        );
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Chains that more than one key began. `ls` trusts none, so it can't say which is whose.
+#[derive(Default)]
+struct Geneses {
+    latest: Option<(Origin, VerifierKey)>,
+    of_several: Vec<Origin>,
+}
+
+impl Geneses {
+    fn row(&mut self, row: &archive::Row) {
+        let (0, Some(Kind::Genesis), Some(vkey)) = (row.seq, row.kind, &row.vkey) else { return };
+        match &self.latest {
+            Some((origin, first)) if *origin == row.origin => {
+                if first != vkey && self.of_several.last() != Some(origin) {
+                    self.of_several.push(origin.clone());
+                }
+            }
+            _ => self.latest = Some((row.origin.clone(), vkey.clone())),
+        }
+    }
 }
 
 pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {

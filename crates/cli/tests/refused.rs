@@ -305,7 +305,7 @@ fn keys_to_trust_that_are_none() {
     let other = node.keygen("other");
     let report = node.read("verify", &["--vkey", &other]);
     assert_eq!(report.code, 1);
-    assert!(report.text().contains("WRONG_KEY"), "{}", report.text());
+    assert!(report.text().contains("FOREIGN_CHAIN"), "{}", report.text());
     let both = format!("# both\n{other}\n{}\n", node.vkey);
     fs::write(node.path("both.vkey"), both).unwrap();
     node.read("verify", &["--vkey", &node.shown("both.vkey")]).ok();

@@ -1,6 +1,7 @@
 //! Blocks → payload, checked against what the seal says, in bounded memory.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use auditseal_merkle::{Hasher, RootHasher};
@@ -15,7 +16,8 @@ const OUTPUT: usize = 128 << 10;
 /// Decodes the blocks of one object and checks hash, size and root.
 ///
 /// Nothing is trusted before [`PayloadDecoder::finish`] returned; output never exceeds the size
-/// that the seal states, and the window never [`crate::MAX_WINDOW_LOG`].
+/// that the seal states, hashing never its chunks, and the window never
+/// [`crate::MAX_WINDOW_LOG`].
 pub struct PayloadDecoder {
     tools: DecoderTools,
     expected: Payload,
@@ -45,7 +47,10 @@ impl DecoderTools {
 /// A decoder's window takes megabytes. Freed, the C library keeps them for the thread that freed
 /// them, so a reader of many objects would hold several times what it uses.
 #[derive(Default)]
-pub struct DecoderPool(Mutex<Vec<DecoderTools>>);
+pub struct DecoderPool {
+    tools: Mutex<Vec<DecoderTools>>,
+    begun: AtomicU64,
+}
 
 impl DecoderPool {
     /// A decoder for the payload that a seal states: [`PayloadDecoder::new`].
@@ -53,13 +58,20 @@ impl DecoderPool {
     /// # Errors
     /// [`PayloadError::Zstd`] when libzstd refuses the window.
     pub fn decoder(&self, expected: &Payload) -> Result<PayloadDecoder, PayloadError> {
-        let tools = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner).pop();
         PayloadDecoder::reusing(tools.unwrap_or_else(DecoderTools::new), expected)
     }
 
     /// Takes back what a decoder allocated, whatever became of its payload.
     pub fn put_back(&self, decoder: PayloadDecoder) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(decoder.into_tools());
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(decoder.into_tools());
+    }
+
+    /// How many payloads were decompressed, whatever came of them.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 }
 
@@ -150,7 +162,9 @@ impl PayloadDecoder {
             if self.produced > self.expected.bytes {
                 return Err(PayloadError::TooLong);
             }
-            root.update(decoded);
+            if !root.update_within(decoded, self.expected.root.chunks) {
+                return Err(PayloadError::Root);
+            }
             sink(decoded);
             // A full buffer may mean that more is waiting inside the decoder.
             if input.pos() == bytes.len() && !full {

@@ -178,14 +178,24 @@ impl ObjectSeal {
         if header.is_none_or(|header| !start.starts_with(&header)) {
             return Err(Fault::Tampered("the frame header isn't the one that belongs".to_owned()));
         }
-        let around = (HEADER + BLOCK_HEADER + self.line_len) as u64;
-        if payload.blocks_len.checked_add(around) != Some(size) {
-            return Err(Fault::Tampered("the object has another size than signed".to_owned()));
-        }
+        self.check_size(size)?;
         if self.index.as_deref().map(auditseal_merkle::hash) != self.seal.index {
             return Err(Fault::Tampered("the index isn't the signed one".to_owned()));
         }
         Ok(())
+    }
+
+    /// Checks the size of the whole object: what can be known of it before any of it is read.
+    ///
+    /// # Errors
+    /// [`Fault::Tampered`].
+    pub fn check_size(&self, size: u64) -> Result<(), Fault> {
+        let around = (HEADER + BLOCK_HEADER + self.line_len) as u64;
+        if self.seal.payload.blocks_len.checked_add(around) == Some(size) {
+            Ok(())
+        } else {
+            Err(Fault::Tampered("the object has another size than signed".to_owned()))
+        }
     }
 
     /// Where the blocks stand in the object.

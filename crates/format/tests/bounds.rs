@@ -6,8 +6,8 @@ use auditseal_format::seal::{
     Hole, MAX_CURSORS, MAX_GAPS, MAX_HOLES, MAX_RANGES, MAX_SEQ, MAX_STORED,
 };
 use auditseal_format::{
-    Compression, Fault, MAX_SEAL_BLOCK, ObjectSeal, Packed, PayloadDecoder, PayloadError, Seal,
-    SealError, SealedBatch, hash,
+    Compression, Fault, MAX_SEAL_BLOCK, ObjectSeal, Packed, Packer, PayloadDecoder, PayloadError,
+    Seal, SealError, SealedBatch, hash,
 };
 use auditseal_vectors::text::{restate, set};
 use auditseal_vectors::{Chain, Lost, Parts, Piece, TestSigner, events, rle_block};
@@ -38,6 +38,7 @@ fn lists_are_bounded() {
         let mut seal = batch.clone();
         seal.ranges = vec![seal.ranges[0].clone(); n];
         seal.payload.bytes *= n as u64;
+        seal.payload.blocks_len *= n as u64;
         seal.payload.root.lines *= n as u64;
         seal.payload.root.chunks *= n as u64;
         seal
@@ -174,4 +175,99 @@ fn a_bomb_costs_no_more_than_is_signed() {
     assert_eq!(decoder.finish(), Err(PayloadError::TooLong));
     assert!(handed_on <= payload.len(), "{handed_on} bytes were handed on");
     assert!(matches!(ObjectSeal::open(&object), Err(Fault::Malformed(_))));
+}
+
+/// What a log can be at worst: lines that cost the most hashing for the fewest bytes.
+fn worst() -> Vec<(&'static str, Vec<u8>)> {
+    let line = events(0..1);
+    vec![
+        ("one empty line", b"\n".to_vec()),
+        ("empty lines", vec![b'\n'; 150_000]),
+        ("a line of two bytes, again and again", b"{}\n".repeat(50_000)),
+        ("an event, again and again", line.repeat(2000)),
+        ("one long line of one byte", [vec![b'x'; 1 << 20], vec![b'\n']].concat()),
+        ("lines just over a chunk", [vec![b'x'; 1009], vec![b'\n']].concat().repeat(1000)),
+        ("NUL bytes that no hole names", [vec![0; 1 << 20], b"\n".to_vec()].concat()),
+        ("events, and then empty lines", [events(0..500), vec![b'\n'; 50_000]].concat()),
+        ("an open line behind empty ones", [vec![b'\n'; 70_000], b"open".to_vec()].concat()),
+    ]
+}
+
+#[test]
+fn whatever_a_log_holds_its_objects_stay_within_the_bounds() {
+    for (what, source) in worst() {
+        for (level, window) in [(1, 17), (3, 21), (19, 23)] {
+            let mut packer = Packer::new(Compression { level, window }, 0).unwrap();
+            packer.begin_range(0);
+            packer.source(&source).unwrap();
+            let facts = packer.end_range().unwrap();
+            let packed = packer.finish().unwrap();
+            let payload = packed.payload;
+            assert!(payload.root.chunks <= payload.blocks_len, "{what}: {payload:?}");
+            // Never larger than what it holds, but for the headers of zstd's blocks.
+            let raw = payload.bytes + 3 * payload.bytes.div_ceil(128 << 10) + 3;
+            assert!(payload.blocks_len <= raw, "{what}: {payload:?}");
+            let mut seal = small().head().seal.clone();
+            let range = &mut seal.ranges[0];
+            (range.end, range.lines) = (source.len() as u64, facts.lines);
+            range.unterminated = facts.unterminated;
+            let sealed = SealedBatch::seal(seal, packed, None, &mut signer()).expect(what);
+            ObjectSeal::open(&sealed.bytes).expect(what);
+        }
+    }
+}
+
+#[test]
+fn an_object_of_a_real_log_is_far_from_the_bounds() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/kube-apiserver-1.36.3");
+    let source = std::fs::read(format!("{folder}/audit.log")).unwrap();
+    let mut packer = Packer::new(Compression { level: 19, window: 23 }, 0).unwrap();
+    packer.begin_range(0);
+    packer.source(&source).unwrap();
+    packer.end_range().unwrap();
+    let payload = packer.finish().unwrap().payload;
+    assert!(payload.blocks_len > 10 * payload.root.chunks, "{payload:?}");
+}
+
+#[test]
+fn chunks_and_bytes_are_bounded_by_what_is_stored() {
+    let batch = small().head().seal.clone();
+    let with = |lines: u64, chunks: u64, blocks: u64, bytes: u64| {
+        let mut seal = batch.clone();
+        let range = &mut seal.ranges[0];
+        (range.end, range.lines) = (bytes, lines);
+        seal.payload.blocks_len = blocks;
+        (seal.payload.root.chunks, seal.payload.root.lines, seal.payload.bytes) =
+            (chunks, lines, bytes);
+        seal.payload.malformed = 0;
+        Seal::parse(&seal.text()).map(|_| ()).map_err(|error| error.what)
+    };
+    for chunks in [2, 1000, 1 << 40] {
+        let bytes = 1008 * chunks + 2;
+        assert_eq!(with(2, chunks, chunks + 1, bytes), Ok(()), "below");
+        assert_eq!(with(2, chunks, chunks, bytes), Ok(()), "at both");
+        let above = with(2, chunks, chunks - 1, bytes).unwrap_err();
+        assert!(above.contains("more chunks than bytes of blocks"), "{above}");
+        let above = with(2, chunks, chunks, bytes + 1).unwrap_err();
+        assert!(above.contains("more bytes than the chunks can hold"), "{above}");
+    }
+    let last = with(1, u64::MAX, u64::MAX, u64::MAX);
+    assert_eq!(last, Ok(()), "the highest numbers don't overflow");
+}
+
+#[test]
+fn newlines_beyond_those_signed_are_not_hashed() {
+    // As many bytes as signed, in one line of four gigabytes by the note, all newlines by the blocks.
+    let blocks = rle_block(b'\n', 128 << 10).repeat(32_000);
+    let mut seal = small().head().seal.clone();
+    let bytes = 32_000 << 17;
+    seal.payload.root.chunks = 1 + (bytes - 1) / 1008;
+    (seal.payload.root.lines, seal.payload.bytes) = (1, bytes);
+    (seal.payload.blocks, seal.payload.blocks_len) = (hash(&blocks), blocks.len() as u64);
+    let mut decoder = PayloadDecoder::new(&seal.payload).unwrap();
+    let mut handed_on = 0;
+    decoder.blocks(&blocks, |bytes| handed_on += bytes.len()).unwrap();
+    assert_eq!(decoder.finish(), Err(PayloadError::Root));
+    let most = seal.payload.root.chunks as usize;
+    assert!(handed_on <= most, "{handed_on} of {most}");
 }

@@ -203,7 +203,9 @@ prop_compose! {
         if payload.root.lines == 0 {
             (payload.root.chunks, payload.blocks_len, payload.times) = (0, 0, None);
         } else {
-            payload.root.chunks += payload.root.lines;
+            let full = (payload.bytes - payload.root.lines).div_ceil(1008);
+            payload.root.chunks += full.max(payload.root.lines);
+            payload.blocks_len = payload.blocks_len.saturating_add(payload.root.chunks);
             payload.malformed = malformed.index(payload.root.lines as usize + 1) as u64;
         }
         seal

@@ -66,21 +66,40 @@ impl RootHasher {
     }
 
     /// Takes the next payload bytes, cut anywhere.
-    pub fn update(&mut self, mut payload: &[u8]) {
+    pub fn update(&mut self, payload: &[u8]) {
+        // Nobody counts so far.
+        let _within = self.update_within(payload, u64::MAX);
+    }
+
+    /// The same, and stops where the lines that ended have more than `most` chunks: each newline
+    /// costs a whole chunk of hashing, and a few bytes of zstd are a hundred thousand of them. False
+    /// then, and what was hashed means nothing any more.
+    #[must_use]
+    pub fn update_within(&mut self, mut payload: &[u8], most: u64) -> bool {
         while let Some(at) = memchr::memchr(b'\n', payload) {
             self.extend(&payload[..at]);
             self.close_frame(true);
+            if self.chunks > most {
+                return false;
+            }
             payload = &payload[at + 1..];
         }
         if !payload.is_empty() {
             self.extend(payload);
         }
+        self.chunks <= most
     }
 
     /// Lines ended so far.
     #[must_use]
     pub fn lines(&self) -> u64 {
         self.line
+    }
+
+    /// Chunks of the lines so far, without the open one's last.
+    #[must_use]
+    pub fn chunks(&self) -> u64 {
+        self.chunks
     }
 
     /// Whether bytes have come after the last `\n`.
@@ -218,6 +237,21 @@ mod tests {
         hasher.update(b"open");
         assert!(hasher.in_line());
         assert_eq!(hasher.finish().lines, 0, "not reached");
+    }
+
+    #[test]
+    fn hashing_ends_with_the_chunks_that_are_allowed() {
+        for (payload, chunks) in
+            [(vec![b'\n'; 5000], 5000), ([vec![b'x'; 9000], vec![b'\n']].concat(), 9)]
+        {
+            let mut hasher = RootHasher::new();
+            assert!(hasher.update_within(&payload, chunks));
+            assert_eq!(hasher.take().chunks, chunks);
+            assert!(!hasher.update_within(&payload, chunks - 1));
+            hasher.clear();
+            assert!(!hasher.update_within(&vec![b'\n'; 1 << 20], 7));
+            assert_eq!(hasher.chunks(), 8, "one beyond, and no more");
+        }
     }
 
     proptest! {

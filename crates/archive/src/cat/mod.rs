@@ -162,6 +162,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if untied {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
+        let beside = findings.information.iter();
+        let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
+        warnings.extend(foreign.map(ToString::to_string));
         let mut recovered = 0_u64;
         for finding in findings.findings {
             match finding.verdict {

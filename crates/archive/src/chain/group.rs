@@ -136,8 +136,12 @@ impl Chain {
     pub(super) fn sort_in(&mut self, sighting: Sighting) {
         let Sighting { place, version, hidden, size, modified, lock, outcome } = sighting;
         let right_date = self.right_date(place);
+        let foreign = match &outcome {
+            Outcome::Note(seal, _) => self.is_foreign(seal, place),
+            _ => false,
+        };
         let Some(group) = &mut self.group else { return };
-        group.occupied |= right_date;
+        group.occupied |= right_date && !foreign;
         group.seen += 1;
         group.versions.extend(version.as_deref().map(|id| pins::of_id(id.as_bytes())));
         let copy = Copy { place, version, hidden, size, modified, lock, nth: group.seen };
@@ -150,18 +154,35 @@ impl Chain {
             Outcome::Fault(fault) => {
                 return group.fault(&copy, (&fault).into(), fault.to_string());
             }
+            Outcome::Note(..) if foreign => {
+                let detail = "a chain by another key".to_owned();
+                return group.fault(&copy, Verdict::ForeignChain, detail);
+            }
             Outcome::Note(seal, payload) => (seal, payload),
         };
         if seal.seal.origin != self.origin {
             let detail = format!("this is an object of {}", seal.seal.origin);
             return group.fault(&copy, Verdict::WrongOrigin, detail);
         }
+        // Step 6 is asked of no other; it may have been looked at on a guess.
+        let asked = seal.seal.seq == place.seq && self.keys.may_sign(&seal.seal);
+        let payload = match payload {
+            Err(Fault::Malformed(_)) if !asked => Ok(()),
+            payload => payload,
+        };
         let candidate = Candidate { copy, seal, payload };
         if candidate.seal.seal.seq == place.seq && right_date {
             self.candidate(candidate);
         } else {
             self.displace(candidate);
         }
+    }
+
+    /// Whether an object is one of a chain that another key began.
+    fn is_foreign(&mut self, object: &ObjectSeal, place: Place) -> bool {
+        let seal = &object.seal;
+        let here = (&seal.origin, seal.seq) == (&self.origin, place.seq);
+        here && !self.keys.may_sign(seal) && self.foreign.take(object, place)
     }
 
     fn displace(&mut self, candidate: Candidate) {
@@ -264,7 +285,8 @@ impl Chain {
         if !occupied {
             self.open.absent(seq, seq);
         }
-        faults.into_iter().for_each(|stray| self.open.stray(stray));
+        let told = faults.into_iter().filter(|stray| stray.verdict != Verdict::ForeignChain);
+        told.for_each(|stray| self.open.stray(stray));
         self.displaced.extend(displaced);
         self.previous = stranger.map(|hash| Previous { seq, hash, facts: None });
         if let Some(hash) = stranger {
@@ -282,7 +304,7 @@ impl Chain {
         for stray in faults {
             if whole {
                 beside.add(stray);
-            } else {
+            } else if stray.verdict != Verdict::ForeignChain {
                 self.report(stray.verdict, stray.place, &stray.detail);
             }
         }
@@ -346,7 +368,8 @@ impl Chain {
             self.report_version(verdict, chosen, &detail);
         }
         let covers = |stray: &&Stray| stray.place == chosen.place && stray.nth > chosen.nth;
-        for stray in beside.all().filter(|stray| !covers(stray)) {
+        let told = |stray: &&Stray| !covers(stray) && stray.verdict != Verdict::ForeignChain;
+        for stray in beside.all().filter(told) {
             let Stray { place, verdict, detail, .. } = stray;
             let detail = format!("the seq has its object; by itself {verdict}: {detail}");
             self.report(Verdict::UnexpectedObject, *place, &detail);

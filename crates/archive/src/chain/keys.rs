@@ -26,9 +26,9 @@ impl Trust {
 }
 
 /// Sixteen bytes of a key's hash: a signer with a fresh key for each note names a million of them.
-pub(super) type Print = [u8; 16];
+pub(crate) type Print = [u8; 16];
 
-pub(super) fn print(key: &VerifierKey) -> Print {
+pub(crate) fn print(key: &VerifierKey) -> Print {
     let hash = hash(key.to_string().as_bytes());
     let mut print = [0; 16];
     print.copy_from_slice(&hash.as_bytes()[..16]);

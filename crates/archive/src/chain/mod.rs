@@ -5,6 +5,7 @@
 //! next is held against; so a chain of a million batches costs a few tens of megabytes at most.
 
 mod files;
+mod foreign;
 mod group;
 mod keys;
 mod link;
@@ -23,9 +24,11 @@ use auditseal_vault::Lock;
 use crate::finding::{Findings, Verdict};
 use files::Files;
 pub(crate) use files::lost;
+use foreign::Foreign;
 use group::{Candidate, Group};
 use keys::KnownKeys;
 pub use keys::Trust;
+pub(crate) use keys::{Print, print};
 use link::{Facts, Previous};
 pub use lock::Retention;
 use open::Open;
@@ -146,6 +149,8 @@ pub(crate) struct Totals {
     pub(crate) bytes: u64,
     pub(crate) stored_bytes: u64,
     pub(crate) malformed: u64,
+    /// Payloads that were decompressed.
+    pub(crate) decompressed: u64,
     pub(crate) times: Option<(Time, Time)>,
 }
 
@@ -168,7 +173,7 @@ struct Displaced {
     place: Place,
     seq: u64,
     print: u64,
-    key: keys::Print,
+    key: Print,
     /// Which of the versions at its place it is, counted from the oldest.
     nth: u64,
     /// The chain has its own object at the seq where this one stands.
@@ -192,6 +197,8 @@ pub struct Chain {
     /// The same of notes whose key may not sign there.
     strangers: Vec<(u64, u64)>,
     displaced: Vec<Displaced>,
+    /// Chains of the same name by other keys.
+    foreign: Foreign,
     /// The versions of what a later note may pin.
     versions: Versions,
     /// What stands at seqs that the chain may not reach.
@@ -221,6 +228,7 @@ impl Chain {
             notes: Vec::new(),
             strangers: Vec::new(),
             displaced: Vec::new(),
+            foreign: Foreign::default(),
             versions: Versions::default(),
             open: Open::default(),
             undecided: None,
@@ -255,6 +263,7 @@ impl Chain {
         let accepted = self.close();
         let reach = self.end_open(last);
         self.resolve_displaced(reach);
+        self.tell_foreign();
         self.check_end(now, last.is_none() && self.undecided.is_none());
         let branch = self.branch();
         self.findings.sort();
@@ -323,8 +332,8 @@ impl Chain {
     /// A key may name any seq up to 10¹²: absent ones are one finding, however many they are.
     fn missing(&mut self, first: u64, last: u64) {
         let detail = match last - first {
-            0 => "no object at the key of this seq".to_owned(),
-            more => format!("no objects at the keys of these {} seqs", more + 1),
+            0 => "no object of the chain at the key of this seq".to_owned(),
+            more => format!("no objects of the chain at the keys of these {} seqs", more + 1),
         };
         let finding = self.findings.of(Verdict::Missing, &detail).at(first).through(last);
         self.findings.push(finding);

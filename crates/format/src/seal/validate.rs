@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use auditseal_merkle::FRAME_CAPACITY;
+
 use super::parse::malformed;
 use super::{
     Gap, Kind, MAX_CURSORS, MAX_GAPS, MAX_HOLES, MAX_RANGES, MAX_SEQ, MAX_STORED, MalformedNote,
@@ -55,12 +57,15 @@ impl Seal {
         let (lines, chunks) = (payload.root.lines, payload.root.chunks);
         let sizes = [lines, chunks, payload.bytes, payload.blocks_len];
         let uniform = sizes.iter().all(|n| *n == 0) || sizes.iter().all(|n| *n > 0);
+        let most = chunks.saturating_mul(FRAME_CAPACITY as u64).saturating_add(lines);
         let sum = |of: fn(&Range) -> Option<u64>| {
             self.ranges.iter().try_fold(0_u64, |sum, range| sum.checked_add(of(range)?))
         };
         check(&[
             (uniform, "lines, chunks, bytes and blocks aren't all there or all absent"),
             (chunks >= lines && payload.bytes >= lines, "fewer chunks or bytes than lines"),
+            (chunks <= payload.blocks_len, "more chunks than bytes of blocks"),
+            (payload.bytes <= most, "more bytes than the chunks can hold"),
             (payload.malformed <= lines, "more malformed lines than lines"),
             (
                 (MIN_WINDOW_LOG..=MAX_WINDOW_LOG).contains(&payload.window),

@@ -2,6 +2,7 @@
 
 mod chains;
 mod files;
+mod foreign;
 mod frames;
 mod good;
 mod lines;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Vector> {
         payloads::cases(),
         objects::cases(),
         chains::cases(),
+        foreign::cases(),
         silence::cases(),
     ]
     .concat();

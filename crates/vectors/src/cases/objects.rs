@@ -337,8 +337,9 @@ fn signed_again() -> Vec<Vector> {
     usurped.genesis();
     usurped.batch(&[Piece::new(LOG, events(0..1))]);
     let mut all = Vector::new("signed-again-all", "the whole chain under another key", &usurped)
-        .finding("WRONG_KEY c/n/s 0")
-        .finding("WRONG_KEY c/n/s 1");
+        .finding("FOREIGN_CHAIN c/n/s 0")
+        .finding("MISSING c/n/s 0")
+        .finding("MISSING c/n/s 1");
     all.vkeys = vec![own_key.clone()];
     let reanchor = |by: TestSigner| {
         let mut chain = started(TestSigner::ratchet(3));
@@ -375,8 +376,9 @@ fn signed_again() -> Vec<Vector> {
 /// Nothing was done; the reader trusts another key.
 fn untrusted_small() -> Vector {
     let mut vector = Vector::new("untrusted", "the reader trusts another key", &small())
-        .finding("WRONG_KEY c/n/s 0")
-        .finding("WRONG_KEY c/n/s 1");
+        .finding("FOREIGN_CHAIN c/n/s 0")
+        .finding("MISSING c/n/s 0")
+        .finding("MISSING c/n/s 1");
     vector.vkeys = vec![stranger().identity().to_string()];
     vector
 }

@@ -1,11 +1,11 @@
 //! Blocks that are the signed ones and not what the note says: MALFORMED, the signer made them so.
 
-use super::{LOG, signer, small, started, with_last};
+use super::{LOG, signer, small, started, with_last, with_last_needed};
 use crate::text::{restate, set, substitute, value};
 use crate::{Chain, Parts, Piece, Vector, events, raw_block, rle_block};
 
 pub(super) fn cases() -> Vec<Vector> {
-    [stated(), blocks(), ranges()].concat()
+    [stated(), blocks(), bounds(), ranges()].concat()
 }
 
 /// Has the newest note of `chain` say something else of its payload.
@@ -47,18 +47,66 @@ fn stated() -> Vec<Vector> {
 
 /// Blocks of the signer's own making; the note states `payload` and their true hash.
 fn made(name: &str, about: &str, payload: &[u8], blocks: &[u8]) -> Vector {
+    finish(&small(), name, about, &parts_of(payload, blocks))
+}
+
+/// The same, and nothing is wrong with it.
+fn sound(name: &str, about: &str, payload: &[u8], blocks: &[u8]) -> Vector {
     let chain = small();
-    let mut parts = Parts::of(&chain.head().bytes);
+    Vector::new(&format!("payload-{name}"), about, &chain)
+        .objects(with_last(&chain, parts_of(payload, blocks).bytes()))
+        .complete(chain.head().seal.sealed)
+        .restores(payload)
+}
+
+fn parts_of(payload: &[u8], blocks: &[u8]) -> Parts {
+    let mut parts = Parts::of(&small().head().bytes);
     parts.blocks = blocks.to_vec();
     let size = events(0..2).len();
     let lines = payload.iter().filter(|byte| **byte == b'\n').count();
-    let parts = parts.edit(&mut signer(), |text| {
+    parts.edit(&mut signer(), |text| {
         let text = restate(text, payload, blocks);
         let now = format!(" 0 {} {lines} - ", payload.len());
         let was = format!(" 0 {size} 2 - ");
         if was == now { text } else { substitute(&text, &was, &now) }
-    });
-    finish(&chain, name, about, &parts)
+    })
+}
+
+/// An object whose note breaks a rule, and which the chain needs.
+fn refused(name: &str, about: &str, parts: &Parts) -> Vector {
+    let chain = small();
+    Vector::new(&format!("payload-{name}"), about, &chain)
+        .objects(with_last_needed(&chain, parts.bytes()))
+        .finding("MALFORMED c/n/s 1")
+}
+
+/// What an object may cost its reader for each byte of it that is stored.
+fn bounds() -> Vec<Vector> {
+    let newlines = |count: usize, empty: usize| {
+        let blocks = [rle_block(b'\n', count), raw_block(b"").repeat(empty)].concat();
+        (vec![b'\n'; count], blocks)
+    };
+    let line = |length: usize| [vec![b'x'; length], vec![b'\n']].concat();
+    let (payload, blocks) = newlines(97, 31);
+    let at = sound("chunks-at-bound", "as many chunks as bytes of blocks", &payload, &blocks);
+    let (payload, blocks) = newlines(97, 32);
+    let below = sound("chunks-below-bound", "more bytes of blocks", &payload, &blocks);
+    let (payload, blocks) = newlines(98, 31);
+    let above = parts_of(&payload, &blocks);
+    let above = refused("chunks-above-bound", "a chunk more than bytes of blocks", &above);
+    let (payload, blocks) = newlines(130_000, 0);
+    let far = parts_of(&payload, &blocks);
+    let far = refused("chunks-far-above-bound", "four bytes for 130,000 lines", &far);
+    let full = sound("bytes-at-bound", "a full chunk", &line(1008), &raw_block(&line(1008)));
+    // Two chunks in truth, and one by the note.
+    let over = parts_of(&line(1009), &raw_block(&line(1009)));
+    let over = over.edit(&mut signer(), |text| set(text, "chunks", "1"));
+    let over = refused("bytes-above-bound", "a byte more than the chunks hold", &over);
+    // As many bytes as signed; to hash them would cost a thousand times as much.
+    let blocks = [rle_block(b'\n', 100_000), raw_block(b"").repeat(40)].concat();
+    let few = parts_of(&line(99_999), &blocks);
+    let few = finish(&small(), "more-newlines", "one line signed, newlines stored", &few);
+    vec![at, below, above, far, full, over, few]
 }
 
 fn blocks() -> Vec<Vector> {
@@ -70,8 +118,10 @@ fn blocks() -> Vec<Vector> {
         block
     };
     let bomb = rle_block(b'x', 128 << 10).repeat(1000);
-    let long_block = rle_block(b'\n', (128 << 10) + 1);
-    let long_payload = vec![b'\n'; (128 << 10) + 1];
+    // Long lines, and enough of blocks for their chunks.
+    let long = rle_block(b'x', (128 << 10) + 1);
+    let long_block = [long, raw_block(b"\n"), raw_block(b"").repeat(44)].concat();
+    let long_payload = [vec![b'x'; (128 << 10) + 1], vec![b'\n']].concat();
     vec![
         made(
             "last-bit-early",

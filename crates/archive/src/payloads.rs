@@ -1,0 +1,80 @@
+//! Whose payloads are decompressed. To decompress is the work that an object's own numbers say how
+//! much of it there is: it is done for whoever a trusted key speaks for, and for nobody else.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auditseal_format::{DecoderPool, ObjectSeal, Origin, VerifierKey};
+
+use crate::chain::{Place, Print, print};
+
+/// Decoders for the payloads of one chain, and the keys for which they work.
+#[derive(Debug)]
+pub(crate) struct Payloads {
+    pool: Arc<DecoderPool>,
+    /// The trusted keys, and those that their notes named as next, as far as they were read.
+    /// `None`: nobody's signature is held against a key.
+    keys: Option<Mutex<HashSet<Print>>>,
+}
+
+impl Payloads {
+    /// For a chain whose notes these keys sign, or keys that they named.
+    pub(crate) fn of(trusted: &[VerifierKey]) -> Self {
+        let keys = trusted.iter().map(print).collect();
+        Self { pool: Arc::default(), keys: Some(Mutex::new(keys)) }
+    }
+
+    /// For whoever looks at one object by itself, and trusts no key. What an object may cost is then
+    /// bounded by its size alone: FORMAT.md, "Bounds on work".
+    pub(crate) fn anyones() -> Self {
+        Self { pool: Arc::default(), keys: None }
+    }
+
+    /// How many payloads were decompressed.
+    pub(crate) fn begun(&self) -> u64 {
+        self.pool.begun()
+    }
+}
+
+/// What is asked of a note before the payload of its object is decompressed.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    payloads: Arc<Payloads>,
+    /// Chain and seq of the object's key.
+    home: Option<(Origin, u64)>,
+}
+
+impl Gate {
+    /// For an object at a key of a chain.
+    pub(crate) fn at(payloads: &Arc<Payloads>, origin: &Origin, place: Place) -> Self {
+        Self { payloads: Arc::clone(payloads), home: Some((origin.clone(), place.seq)) }
+    }
+
+    /// For an object at a key that isn't one of ours.
+    pub(crate) fn elsewhere(payloads: &Arc<Payloads>) -> Self {
+        Self { payloads: Arc::clone(payloads), home: None }
+    }
+
+    /// The decoders, if the note belongs where it stands and its key is a known one; that key's note
+    /// makes another one known.
+    ///
+    /// Objects are read several at a time, so the note that names a fresh key may be read after the
+    /// one which that key signed: asked again in the order of the chain, the answer is certain.
+    pub(crate) fn open(&self, object: &ObjectSeal) -> Option<Arc<DecoderPool>> {
+        if let Some(keys) = &self.payloads.keys {
+            let seal = &object.seal;
+            let home = self
+                .home
+                .as_ref()
+                .is_some_and(|(origin, seq)| (origin, *seq) == (&seal.origin, seal.seq));
+            let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if !home || !keys.contains(&print(&seal.key)) {
+                return None;
+            }
+            if seal.next != seal.key {
+                keys.insert(print(&seal.next));
+            }
+        }
+        Some(Arc::clone(&self.payloads.pool))
+    }
+}
