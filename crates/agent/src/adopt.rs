@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{HeadFound, walk_back};
+use auditseal_archive::{Days, Found, HeadFound, walk_back};
 use auditseal_format::{Hash, ObjectKey};
 use auditseal_shipper::{Course, End, StoreHead, course};
 use auditseal_spool::{Final, Spool, failpoint};
@@ -23,7 +23,9 @@ struct Theirs {
 
 /// Goes on from what the store has, if it continues what both have; else says how the chain ends.
 pub(crate) async fn adopt(spool: &Mutex<Spool>, asking: &Asking) -> Result<Option<End>, Error> {
-    let Some(found) = asking.finder.find().await?.head else { return Ok(None) };
+    let Found { head: Some(found), days, .. } = asking.finder.find().await? else {
+        return Ok(None);
+    };
     let ours = read_spool(&mut locked(spool))?.spooled;
     let store = StoreHead { key: found.key.clone(), hash: found.object.hash };
     match course(&ours, Some(&store)) {
@@ -31,8 +33,9 @@ pub(crate) async fn adopt(spool: &Mutex<Spool>, asking: &Asking) -> Result<Optio
         Course::Fork => return Ok(Some(fork(&found.key))),
         Course::Adopt => {}
     }
-    let theirs =
-        patiently(&asking.finder, || walk(asking, &found, |seq, hash| ours.meets(seq, hash)));
+    let theirs = patiently(&asking.finder, || {
+        walk(asking, (&found, &days), |seq, hash| ours.meets(seq, hash))
+    });
     let theirs = match theirs.await? {
         Ok(theirs) => theirs,
         Err(end) => return Ok(Some(end)),
@@ -56,13 +59,13 @@ pub(crate) async fn adopt(spool: &Mutex<Spool>, asking: &Asking) -> Result<Optio
 /// The way back from the store's head to what this node has too.
 async fn walk(
     asking: &Asking,
-    found: &HeadFound,
+    (found, days): (&HeadFound, &Option<Days>),
     meets: impl Fn(u64, &Hash) -> Option<bool>,
 ) -> Result<Result<Theirs, End>, auditseal_archive::Error> {
     let mut finals: Vec<_> = Final::of(&found.object.seal).collect();
     let (mut seq, mut common) = (found.object.seal.seq, None);
-    let mut steps =
-        std::pin::pin!(walk_back(Arc::clone(&asking.finder.store), &found.object).await?);
+    let store = Arc::clone(&asking.finder.store);
+    let mut steps = std::pin::pin!(walk_back(store, &found.object, days.clone()));
     while let Some(step) = steps.next().await {
         let before = match step {
             Ok(before) => before,

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
+use auditseal_archive::Judged;
 use auditseal_format::{Hash, Origin};
 use auditseal_note::{Signer as _, VerifierKey};
 use auditseal_observe::State;
@@ -106,6 +107,7 @@ pub async fn run(
             clock: Arc::clone(&clock),
             place,
             manners: manners.clone(),
+            judged: Judged::default(),
         };
         chains.spawn(chain.run(stop.clone()));
     }
@@ -135,6 +137,7 @@ struct Chain {
     clock: Clock,
     progress: Arc<ChainProgress>,
     manners: Manners,
+    judged: Judged,
 }
 
 impl Chain {
@@ -262,7 +265,14 @@ impl Chain {
         let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
         let (origin, store) = (self.place.origin.clone(), Arc::clone(&self.store));
         Asking {
-            finder: Finder { origin, key, store, give_up, backoff: config.backoff },
+            finder: Finder {
+                origin,
+                key,
+                store,
+                give_up,
+                backoff: config.backoff,
+                judged: self.judged.clone(),
+            },
             backups: Backups::of(&self.place, (self.clock)().wall),
             machine_id: config.machine_id,
             hold: self.settings.hold,

@@ -6,20 +6,17 @@
 //! be archived once more, and with all of them the memory would grow for ever.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
-use auditseal_archive::Before;
-use auditseal_format::{FileName, ObjectSeal, Time};
+use auditseal_format::{FileName, Time};
 use auditseal_spool::{Final, Spool};
-use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
-use tracing::warn;
+use auditseal_tail::{Disk as _, FINALS_KEPT, Family, Folder};
 
 use crate::Error;
 use crate::place::Place;
 use crate::source::file_name;
-
-/// How far clocks and time zones may be apart: microseconds.
-const DAY: i64 = 86_400_000_000;
+use crate::untold::{DAY, Untold};
 
 /// The backups in a source's directories, told by when they were rotated.
 #[derive(Debug)]
@@ -27,8 +24,8 @@ pub(crate) struct Backups {
     families: Vec<Family>,
     /// `None`: they couldn't be listed, and any may be there.
     there: Option<BTreeSet<Time>>,
-    /// The names of all of them tell it, and none a time to come: then clocks were wrong.
-    told: bool,
+    /// Those whose names don't tell it, or a time to come: then clocks were wrong.
+    pub(crate) untold: Arc<Untold>,
 }
 
 impl Backups {
@@ -40,17 +37,24 @@ impl Backups {
         if disk.state().trouble().is_some() {
             return unknown();
         }
-        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        for folder in &listing.folders {
-            let ours = listing.entries.iter().filter(|entry| entry.folder == folder.id);
-            all.add(&folder.family, ours.map(|entry| &*entry.name), now);
+        let (mut all, mut untold) = (Self::none(), Vec::new());
+        for Folder { id, family, .. } in &listing.folders {
+            // An empty one holds nothing that could be archived twice.
+            let ours = listing.entries.iter().filter(|e| e.folder == *id && e.size > 0);
+            let names = all.add(family, ours.map(|entry| &*entry.name), now);
+            untold.extend(names.into_iter().map(|name| (*id, family.clone(), name)));
         }
+        all.untold = Arc::new(Untold::new(disk, untold, now));
         all
+    }
+
+    fn none() -> Self {
+        Self { families: vec![], there: Some(BTreeSet::new()), untold: Arc::default() }
     }
 
     /// Nobody can say.
     fn unknown(family: Family) -> Self {
-        Self { families: vec![family], there: None, told: false }
+        Self { families: vec![family], there: None, untold: Arc::default() }
     }
 
     /// Those of a family among the names in a directory.
@@ -60,28 +64,51 @@ impl Backups {
         names: impl IntoIterator<Item = &'n OsStr>,
         now: Time,
     ) -> Self {
-        let mut all = Self { families: Vec::new(), there: Some(BTreeSet::new()), told: true };
-        all.add(family, names, now);
+        let mut all = Self::none();
+        let untold = all.add(family, names, now);
+        all.untold = Arc::new(Untold::unreadable(untold.len()));
         all
     }
 
-    fn add<'n>(&mut self, family: &Family, names: impl IntoIterator<Item = &'n OsStr>, now: Time) {
-        let backup = |name: &&OsStr| family.has(name) && **name != family.live();
-        for time in names.into_iter().filter(backup).map(|name| family.rotated(name)) {
-            self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
-            self.there.get_or_insert_default().extend(time);
+    /// Returns the names that don't tell.
+    fn add<'n>(
+        &mut self,
+        family: &Family,
+        names: impl IntoIterator<Item = &'n OsStr>,
+        now: Time,
+    ) -> Vec<OsString> {
+        let mut untold = Vec::new();
+        for name in names {
+            if !family.has(name) || *name == family.live() {
+                continue;
+            }
+            match family.rotated(name) {
+                Some(at) if at <= now.saturating_add(DAY) => {
+                    self.there.get_or_insert_default().insert(at);
+                }
+                at => {
+                    self.there.get_or_insert_default().extend(at);
+                    untold.push(name.to_owned());
+                }
+            }
         }
         if !self.families.contains(family) {
             self.families.push(family.clone());
         }
+        untold
     }
 
-    fn rotated(&self, name: &FileName) -> Option<Time> {
+    /// When they were rotated, of those whose names tell it; `None`: any may be there.
+    pub(crate) fn there(&self) -> Option<&BTreeSet<Time>> {
+        self.there.as_ref()
+    }
+
+    pub(crate) fn rotated(&self, name: &FileName) -> Option<Time> {
         let name = file_name(name);
         self.families.iter().find_map(|family| family.rotated(&name))
     }
 
-    fn may_hold(&self, known: &Final) -> bool {
+    pub(crate) fn may_hold(&self, known: &Final) -> bool {
         match &self.there {
             Some(there) => self.rotated(&known.name).is_some_and(|at| there.contains(&at)),
             None => true,
@@ -107,71 +134,6 @@ pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(),
 /// time all of them are read, and the directory is listed, so that is done more and more rarely.
 pub(crate) fn compact_above(remembered: usize) -> usize {
     remembered + FINALS_KEPT.max(remembered / 2)
-}
-
-/// The way back through the store, after the state was lost: which files are final, as far as
-/// anything on disk may ask.
-#[derive(Debug)]
-pub(crate) struct WayBack<'a> {
-    backups: &'a Backups,
-    /// Newest first.
-    finals: Vec<Final>,
-    /// Backups that no note met so far accounts for.
-    left: BTreeSet<Time>,
-    /// The oldest note met so far.
-    pub(crate) reached: ObjectSeal,
-    /// When anything before it was stored at the latest.
-    earlier: Time,
-}
-
-impl<'a> WayBack<'a> {
-    /// Begins at `head`; `finals` are what is known already, oldest first.
-    pub(crate) fn new(backups: &'a Backups, head: &ObjectSeal, finals: Vec<Final>) -> Self {
-        let left = backups.there.clone().unwrap_or_default();
-        let reached = head.clone();
-        let mut way = Self { backups, finals: vec![], left, reached, earlier: Time::MAX };
-        way.add(finals);
-        way
-    }
-
-    fn add(&mut self, finals: Vec<Final>) {
-        for known in finals.into_iter().rev() {
-            if let Some(at) = self.backups.rotated(&known.name) {
-                self.left.remove(&at);
-            }
-            if self.finals.len() < FINALS_KEPT || self.backups.may_hold(&known) {
-                self.finals.push(known);
-            }
-        }
-    }
-
-    pub(crate) fn met(&mut self, before: Before) {
-        self.add(Final::of(&before.object.seal).collect());
-        (self.reached, self.earlier) = (before.object, before.earlier);
-    }
-
-    /// Whether nothing before can matter: every backup is accounted for, or was rotated after all
-    /// that comes before was stored. To end too early is to archive a file twice.
-    pub(crate) fn is_over(&self) -> bool {
-        if !self.backups.told {
-            return false;
-        }
-        self.left.first().is_none_or(|oldest| self.earlier.saturating_add(DAY) < *oldest)
-    }
-
-    /// A note isn't there, or not at hand. What is unknown is unread: rather twice than not at all,
-    /// and an agent that never starts archives nothing.
-    pub(crate) fn broken(&self, why: &auditseal_archive::Error) {
-        let origin = &self.reached.seal.origin;
-        let (seq, left) = (self.reached.seal.seq, self.left.len());
-        warn!(%origin, seq, left, "the chain can't be followed further back: {why}; files that only older seals account for are archived again");
-    }
-
-    /// Oldest first.
-    pub(crate) fn end(mut self) -> Vec<Final> {
-        self.finals.reverse();
-        self.finals
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ mod source;
 mod start;
 mod state;
 mod strangers;
+mod untold;
+mod wayback;
 mod worker;
 
 pub use auditseal_shipper::{End as ChainEnd, Mode};
