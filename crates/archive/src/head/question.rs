@@ -109,11 +109,11 @@ impl Question {
             };
             self.asker.look(run).await?;
             let Some(run) = self.run.take() else { continue };
-            let (head, foreign) = run.search.end()?;
+            let found = run.search.end()?;
             let whole = self.first.take().is_none() || matches!(run.folders, Folders::Chain);
             // None of what this node stored is there: what there is, then, must be known in full.
-            if head.is_some() || whole {
-                return Ok(Found { head, foreign, days: run.days });
+            if found.head.is_some() || whole {
+                return Ok(Found { days: run.days, ..found });
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use auditseal_format::{Date, EARLIER, Fault, ObjectKey, ObjectSeal, Origin, VerifierKey};
 
-use super::found::HeadFound;
+use super::found::{Found, HeadFound};
 use crate::chain::{Outcome, Place};
 use crate::error::Error;
 use crate::fetch::Examined;
@@ -144,25 +144,26 @@ impl Search {
     }
 
     /// The head, if there is one, and a genesis by another key.
-    pub(super) fn end(
-        self,
-    ) -> Result<(Option<HeadFound>, Option<(ObjectKey, VerifierKey)>), Error> {
+    pub(super) fn end(self) -> Result<Found, Error> {
         let reached = self.found.as_ref().map(|head| head.seal.seq);
         if let Some((seq, place)) = self.moved.filter(|(seq, _)| Some(*seq) > reached) {
             let detail = format!("this is the object of seq {seq}, which isn't at its own key");
             return Err(Error::found(&self.origin, place, Verdict::Reordered, &detail));
         }
-        let Some(object) = self.found else { return Ok((None, self.foreign)) };
+        let foreign = self.foreign;
+        let none = Found { foreign: foreign.clone(), ..Found::default() };
+        let Some(object) = self.found else { return Ok(none) };
         let mut places: Vec<_> = self.places.into_values().collect();
         places.sort_by_key(|place| (Some(place.date) != self.own, std::cmp::Reverse(*place)));
         let mut places = places.into_iter();
-        let Some(own) = places.next() else { return Ok((None, self.foreign)) };
+        let Some(own) = places.next() else { return Ok(none) };
         let mut passed: Vec<_> = self.passed.into_iter().chain(places).collect();
         passed.retain(|place| *place != own);
         passed.dedup();
         passed.truncate(NAMED);
         let passed = passed.into_iter().map(|place| place.key(&self.origin)).collect();
-        Ok((Some(HeadFound { key: own.key(&self.origin), object, passed }), self.foreign))
+        let head = HeadFound { key: own.key(&self.origin), object, passed };
+        Ok(Found { head: Some(head), foreign, days: None })
     }
 }
 

@@ -140,7 +140,7 @@ mod tests {
     }
 
     /// All that passes of this room see, and how many they are.
-    fn passes(all: &[Entry], room: usize) -> (Vec<(u64, Option<Arc<str>>)>, usize) {
+    fn passes(all: &[Entry], room: usize) -> (Vec<Rank>, usize) {
         let (mut seen, mut below, mut passes) = (vec![], None, 0);
         loop {
             let mut window = Window::new(below.take(), room);
@@ -151,7 +151,7 @@ mod tests {
             passes += 1;
             let top = window.end();
             assert!(!top.entries.is_empty(), "no pass without progress");
-            seen.extend(top.entries.into_iter().map(|entry| (entry.place.seq, entry.version)));
+            seen.extend(top.entries.iter().map(Rank::of));
             match top.rest {
                 Some(rest) => below = Some(rest),
                 None => return (seen, passes),
@@ -184,9 +184,9 @@ mod tests {
                     assert_eq!(passes, seen.len());
                     continue;
                 }
-                assert_eq!(seen.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), seqs);
+                assert_eq!(seen.iter().map(|rank| rank.0.seq).collect::<Vec<_>>(), seqs);
                 assert!(passes <= 2 + 6_000 * 150 / room, "{passes} passes of {room}");
-                let mut ids: Vec<_> = seen.iter().filter_map(|(_, id)| id.clone()).collect();
+                let mut ids: Vec<_> = seen.iter().filter_map(|rank| rank.1.clone()).collect();
                 ids.sort();
                 ids.dedup();
                 assert_eq!(ids.len(), 600);
