@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{Before, HeadFound, walk_back};
+use auditseal_archive::{Before, Days, Found, HeadFound, walk_back};
 use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
 use auditseal_shipper::{Adoption, Conflict, Course, End, Overlap, Spooled, StoreHead, course};
 use auditseal_spool::{Final, Spool};
@@ -30,7 +30,9 @@ pub(crate) async fn adopt(
     asking: &Asking,
     making: Making,
 ) -> Result<Option<End>, Error> {
-    let Some(found) = asking.finder.find().await?.head else { return Ok(None) };
+    let Found { head: Some(found), days, .. } = asking.finder.find().await? else {
+        return Ok(None);
+    };
     let (ours, adoption) = spool.run(branch).await?;
     let store = StoreHead { key: found.key.clone(), hash: found.object.hash };
     match course(&ours, Some(&store)) {
@@ -40,7 +42,7 @@ pub(crate) async fn adopt(
     }
     leaves_to_us(asking, &found.object.seal)?;
     let mut trail = Trail::new(&ours, adoption, &found);
-    if let Some(end) = walk(asking, &found, &mut trail).await? {
+    if let Some(end) = walk(asking, (&found, days), &mut trail).await? {
         return Ok(Some(end));
     }
     let Trail { common, mut finals, adoption, both, conflict, .. } = trail;
@@ -83,14 +85,14 @@ struct Trail<'a> {
     /// Where theirs have bytes that ours have too, by object.
     both: Vec<(Named, Vec<Overlap>)>,
     conflict: Option<(ObjectKey, Conflict)>,
-    /// The oldest of them.
-    reached: ObjectSeal,
+    /// The seq of the oldest of them.
+    reached: u64,
     common: Option<u64>,
 }
 
 impl<'a> Trail<'a> {
     fn new(ours: &'a Spooled, adoption: Adoption, head: &HeadFound) -> Self {
-        let (finals, both, reached) = (Vec::new(), Vec::new(), head.object.clone());
+        let (finals, both, reached) = (Vec::new(), Vec::new(), head.object.seal.seq);
         let mut trail =
             Self { ours, adoption, finals, both, conflict: None, reached, common: None };
         trail.add(&head.key, &head.object);
@@ -105,7 +107,7 @@ impl<'a> Trail<'a> {
         }
         let finals: Vec<_> = Final::of(&note.seal).collect();
         self.finals.extend(finals.into_iter().rev());
-        self.reached = note.clone();
+        self.reached = note.seal.seq;
     }
 
     /// Takes the note before. Returns how it ends, if it does.
@@ -127,13 +129,14 @@ impl<'a> Trail<'a> {
 /// where it was. Returns the fork, where it doesn't get there.
 async fn walk(
     asking: &Asking,
-    head: &HeadFound,
+    (head, days): (&HeadFound, Option<Days>),
     trail: &mut Trail<'_>,
 ) -> Result<Option<End>, Error> {
     let trail = Mutex::new(trail);
+    let steps = std::pin::pin!(walk_back(Arc::clone(&asking.finder.store), &head.object, days));
+    let steps = tokio::sync::Mutex::new(steps);
     let walk = || async {
-        let from = locked(&trail).reached.clone();
-        let mut steps = std::pin::pin!(walk_back(Arc::clone(&asking.finder.store), &from).await?);
+        let mut steps = steps.lock().await;
         while let Some(step) = steps.next().await {
             match step {
                 Ok(before) => {
@@ -153,7 +156,7 @@ async fn walk(
             }
         }
         // Back to the genesis, and nothing is common: one of the two began the chain anew.
-        let begun = locked(&trail).reached.seal.seq == 0;
+        let begun = locked(&trail).reached == 0;
         Ok((!begun).then(|| fork(&head.key)))
     };
     patiently(&asking.finder, walk).await

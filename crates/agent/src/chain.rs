@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auditseal_archive::Judged;
 use auditseal_format::{Hash, Origin};
 use auditseal_note::{Signer as _, StaticSigner, VerifierKey};
 use auditseal_observe::State;
@@ -125,6 +126,7 @@ pub async fn run(
             clock: Arc::clone(&clock),
             place,
             manners: manners.clone(),
+            judged: Judged::default(),
         };
         chains.spawn(chain.run(stop.clone()));
     }
@@ -154,6 +156,7 @@ struct Chain {
     clock: Clock,
     progress: Arc<ChainProgress>,
     manners: Manners,
+    judged: Judged,
 }
 
 impl Chain {
@@ -290,8 +293,9 @@ impl Chain {
         let key = signer.key().clone();
         let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
         let (origin, store) = (self.place.origin.clone(), Arc::clone(&self.store));
+        let judged = self.judged.clone();
         let asking = Asking {
-            finder: Finder { origin, key, store, give_up, backoff: config.backoff },
+            finder: Finder { origin, key, store, give_up, backoff: config.backoff, judged },
             backups,
             machine_id: config.machine_id,
             hold: self.settings.hold,

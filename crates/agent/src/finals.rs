@@ -5,21 +5,17 @@
 //! those are remembered whose backups are there, and the newest: without the first a backup would
 //! be archived once more, and with all of them the memory would grow for ever.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::sync::Arc;
 
-use auditseal_archive::Before;
-use auditseal_format::{FileName, ObjectSeal, Time};
+use auditseal_format::{FileName, Time};
 use auditseal_spool::{Final, Spool};
 use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
-use tracing::warn;
 
 use crate::Error;
 use crate::place::Place;
 use crate::source::file_name;
-
-/// How far clocks and time zones may be apart: microseconds.
-const DAY: i64 = 86_400_000_000;
+use crate::untold::{DAY, Untold};
 
 /// The backups in a source's directories, told by when they were rotated.
 #[derive(Debug)]
@@ -27,8 +23,8 @@ pub(crate) struct Backups {
     families: Vec<Family>,
     /// In ascending order. `None`: they couldn't be listed, and any may be there.
     there: Option<Vec<Time>>,
-    /// The names of all of them tell it, and none a time to come: then clocks were wrong.
-    told: bool,
+    /// Those whose names don't tell it, or a time to come: then clocks were wrong.
+    pub(crate) untold: Arc<Untold>,
 }
 
 impl Backups {
@@ -36,20 +32,30 @@ impl Backups {
     pub(crate) fn of(place: &Place, now: Time) -> Self {
         let mut disk = place.disk();
         let unknown = || Self::unknown(place.path.family().clone());
-        let mut all = Self { families: Vec::new(), there: Some(Vec::new()), told: true };
+        let (mut all, mut untold) = (Self::none(), Vec::new());
         // One by one: a hundred thousand entries at once would take more memory than all else here.
-        let listed = disk.each(&mut |family, entry| all.add(family, &entry.name, now));
+        let listed = disk.each(&mut |family, entry| {
+            // An empty one holds nothing that could be archived twice.
+            if entry.size > 0 && all.add(family, &entry.name, now) {
+                untold.push((entry.folder, family.clone(), entry.name.clone()));
+            }
+        });
         let Ok(folders) = listed else { return unknown() };
         if disk.state().trouble().is_some() {
             return unknown();
         }
         all.read(folders.iter().map(|folder| &folder.family));
+        all.untold = Arc::new(Untold::new(disk, untold, now));
         all
+    }
+
+    fn none() -> Self {
+        Self { families: vec![], there: Some(Vec::new()), untold: Arc::default() }
     }
 
     /// Nobody can say.
     fn unknown(family: Family) -> Self {
-        Self { families: vec![family], there: None, told: false }
+        Self { families: vec![family], there: None, untold: Arc::default() }
     }
 
     /// Those of a family among the names in a directory.
@@ -59,19 +65,21 @@ impl Backups {
         names: impl IntoIterator<Item = &'n OsStr>,
         now: Time,
     ) -> Self {
-        let mut all = Self { families: Vec::new(), there: Some(Vec::new()), told: true };
-        names.into_iter().for_each(|name| all.add(family, name, now));
+        let mut all = Self::none();
+        let untold = names.into_iter().filter(|name| all.add(family, name, now)).count();
         all.read([family]);
+        all.untold = Arc::new(Untold::unreadable(untold));
         all
     }
 
-    fn add(&mut self, family: &Family, name: &OsStr, now: Time) {
+    /// Whether it is one whose name doesn't tell.
+    fn add(&mut self, family: &Family, name: &OsStr, now: Time) -> bool {
         let time = family.rotated(name);
         if time.is_none() && (!family.has(name) || *name == family.live()) {
-            return;
+            return false;
         }
-        self.told &= time.is_some_and(|at| at <= now.saturating_add(DAY));
         self.there.get_or_insert_default().extend(time);
+        time.is_none_or(|at| at > now.saturating_add(DAY))
     }
 
     /// All are added; files of these families are asked for.
@@ -87,12 +95,18 @@ impl Backups {
         });
     }
 
-    fn rotated(&self, name: &FileName) -> Option<Time> {
+    /// When they were rotated, of those whose names tell it, in ascending order; `None`: any may be
+    /// there.
+    pub(crate) fn there(&self) -> Option<&[Time]> {
+        self.there.as_deref()
+    }
+
+    pub(crate) fn rotated(&self, name: &FileName) -> Option<Time> {
         let name = file_name(name);
         self.families.iter().find_map(|family| family.rotated(&name))
     }
 
-    fn may_hold(&self, known: &Final) -> bool {
+    pub(crate) fn may_hold(&self, known: &Final) -> bool {
         match &self.there {
             Some(there) => {
                 self.rotated(&known.name).is_some_and(|at| there.binary_search(&at).is_ok())
@@ -120,71 +134,6 @@ pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(),
 /// time all of them are read, and the directory is listed, so that is done more and more rarely.
 pub(crate) fn compact_above(remembered: usize) -> usize {
     remembered + FINALS_KEPT.max(remembered / 2)
-}
-
-/// The way back through the store, after the state was lost: which files are final, as far as
-/// anything on disk may ask.
-#[derive(Debug)]
-pub(crate) struct WayBack<'a> {
-    backups: &'a Backups,
-    /// Newest first.
-    finals: Vec<Final>,
-    /// Backups that no note met so far accounts for.
-    left: BTreeSet<Time>,
-    /// The oldest note met so far.
-    pub(crate) reached: ObjectSeal,
-    /// When anything before it was stored at the latest.
-    earlier: Time,
-}
-
-impl<'a> WayBack<'a> {
-    /// Begins at `head`; `finals` are what is known already, oldest first.
-    pub(crate) fn new(backups: &'a Backups, head: &ObjectSeal, finals: Vec<Final>) -> Self {
-        let left = backups.there.iter().flatten().copied().collect();
-        let reached = head.clone();
-        let mut way = Self { backups, finals: vec![], left, reached, earlier: Time::MAX };
-        way.add(finals);
-        way
-    }
-
-    fn add(&mut self, finals: Vec<Final>) {
-        for known in finals.into_iter().rev() {
-            if let Some(at) = self.backups.rotated(&known.name) {
-                self.left.remove(&at);
-            }
-            if self.finals.len() < FINALS_KEPT || self.backups.may_hold(&known) {
-                self.finals.push(known);
-            }
-        }
-    }
-
-    pub(crate) fn met(&mut self, before: Before) {
-        self.add(Final::of(&before.object.seal).collect());
-        (self.reached, self.earlier) = (before.object, before.earlier);
-    }
-
-    /// Whether nothing before can matter: every backup is accounted for, or was rotated after all
-    /// that comes before was stored. To end too early is to archive a file twice.
-    pub(crate) fn is_over(&self) -> bool {
-        if !self.backups.told {
-            return false;
-        }
-        self.left.first().is_none_or(|oldest| self.earlier.saturating_add(DAY) < *oldest)
-    }
-
-    /// A note isn't there, or not at hand. What is unknown is unread: rather twice than not at all,
-    /// and an agent that never starts archives nothing.
-    pub(crate) fn broken(&self, why: &auditseal_archive::Error) {
-        let origin = &self.reached.seal.origin;
-        let (seq, left) = (self.reached.seal.seq, self.left.len());
-        warn!(%origin, seq, left, "the chain can't be followed further back: {why}; files that only older seals account for are archived again");
-    }
-
-    /// Oldest first.
-    pub(crate) fn end(mut self) -> Vec<Final> {
-        self.finals.reverse();
-        self.finals
-    }
 }
 
 #[cfg(test)]

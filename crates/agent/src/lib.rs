@@ -35,6 +35,8 @@ mod spooler;
 mod start;
 mod state;
 mod strangers;
+mod untold;
+mod wayback;
 mod worker;
 
 pub use auditseal_shipper::{End as ChainEnd, Mode};

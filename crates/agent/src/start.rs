@@ -1,9 +1,10 @@
 //! Where a chain goes on: from the spool, or, when the node has lost its state, from the store.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{Found, Verdict, find_chain, find_newest, walk_back};
+use auditseal_archive::{Days, Found, Judged, Question, Verdict, walk_back};
 use auditseal_format::{Date, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
@@ -14,9 +15,10 @@ use tracing::warn;
 
 use crate::complaints::Complaints;
 use crate::facts::nanos;
-use crate::finals::{Backups, WayBack};
+use crate::finals::Backups;
 use crate::source::{file_name, locked};
 use crate::spooler::Spooler;
+use crate::wayback::WayBack;
 use crate::{Error, ErrorKind};
 
 /// Everything a pipeline needs to know about its past.
@@ -49,20 +51,27 @@ pub(crate) struct Finder {
     /// After so long without an answer of the store: give up.
     pub(crate) give_up: Option<Duration>,
     pub(crate) backoff: Backoff,
+    /// What was found to be none of the chain's notes.
+    pub(crate) judged: Judged,
 }
 
 impl Finder {
     /// What the store has of the chain, once it has answered.
     pub(crate) async fn find(&self) -> Result<Found, Error> {
-        let trusted = std::slice::from_ref(&self.key);
-        patiently(self, || find_chain(Arc::clone(&self.store), &self.origin, trusted)).await
+        self.find_newest(None).await
     }
 
     /// The same for a node that has objects of it, whose keys name these days.
     pub(crate) async fn find_newest(&self, days: Option<(Date, Date)>) -> Result<Found, Error> {
-        let Some(days) = days else { return self.find().await };
-        let (store, trusted) = (|| Arc::clone(&self.store), std::slice::from_ref(&self.key));
-        patiently(self, || find_newest(store(), &self.origin, trusted, days)).await
+        let (store, trusted) = (Arc::clone(&self.store), std::slice::from_ref(&self.key));
+        let question = Question::new(store, &self.origin, trusted, &self.judged);
+        let question = match days {
+            Some(days) => question.from(days),
+            None => question,
+        };
+        // After an error of the store it goes on where it was: a year's chain has millions of keys.
+        let question = tokio::sync::Mutex::new(question);
+        patiently(self, || async { question.lock().await.answer().await }).await
     }
 }
 
@@ -98,7 +107,7 @@ pub(crate) async fn past(spool: &Spooler, asking: &Asking, adopted: bool) -> Res
         // oldest object here on the spool itself knows; what is older is stored.
         None => {
             let oldest = spool.run(move |spool| read_object(spool, &oldest)).await?;
-            recall(spool, asking, &oldest, vec![]).await?
+            recall(spool, asking, (&oldest, None), vec![]).await?
         }
     };
     finals.extend(said);
@@ -155,7 +164,7 @@ pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
 
 /// No object in the spool: a new chain, or the state was lost.
 async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
-    let Found { head, foreign } = asking.finder.find().await?;
+    let Found { head, foreign, days } = asking.finder.find().await?;
     let Some(found) = head else {
         // A second chain beside it would look like a fork for ever, so somebody must decide.
         if let Some((key, by)) = foreign {
@@ -186,7 +195,7 @@ async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
     let (origin, seq) = (&asking.finder.origin, head.seal.seq);
     warn!(%origin, seq, reason, "no state on this node: going on from the store");
     let newest = Final::of(&head.seal).collect();
-    let finals = recall(spool, asking, &head, newest).await?;
+    let finals = recall(spool, asking, (&head, days), newest).await?;
     let history = history(&head.seal, finals);
     let (reanchor, hold) = (Some(reason), held(asking, "the state was lost"));
     if hold > 0 {
@@ -236,18 +245,25 @@ fn wrong_key(asking: &Asking, why: String) -> Error {
 async fn recall(
     spool: &Spooler,
     asking: &Asking,
-    head: &ObjectSeal,
+    (head, days): (&ObjectSeal, Option<Days>),
     newest: Vec<Final>,
 ) -> Result<Vec<Final>, Error> {
-    let way = Mutex::new(WayBack::new(&asking.backups, head, newest));
+    let untold = asking.backups.untold.clone();
+    let untold = match untold.is_empty() {
+        true => vec![],
+        false => tokio::task::spawn_blocking(move || untold.read()).await.map_err(|error| {
+            Error::new(ErrorKind::Other, "read the beginnings of backups", error)
+        })?,
+    };
+    let way = Mutex::new(WayBack::new(&asking.backups, untold, head, newest));
     // After an error of the store it goes on where it was: a year's chain has millions of notes.
+    let walk = pin!(walk_back(Arc::clone(&asking.finder.store), head, days));
+    let walk = tokio::sync::Mutex::new(walk);
     let walk = || async {
-        let from = locked(&way).reached.clone();
-        if locked(&way).is_over() {
-            return Ok(());
-        }
-        let mut walk = std::pin::pin!(walk_back(Arc::clone(&asking.finder.store), &from).await?);
-        while let Some(step) = walk.next().await {
+        let mut walk = walk.lock().await;
+        while !locked(&way).is_over()
+            && let Some(step) = walk.next().await
+        {
             match step {
                 Ok(before) => locked(&way).met(before),
                 Err(error) if is_gone(&error) => {
@@ -255,9 +271,6 @@ async fn recall(
                     break;
                 }
                 Err(error) => return Err(error),
-            }
-            if locked(&way).is_over() {
-                break;
             }
         }
         Ok(())

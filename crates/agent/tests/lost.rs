@@ -6,6 +6,7 @@
 mod node;
 
 use std::fs;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use auditseal_agent::{ChainEnd, Clock, Mode, Outcome};
@@ -49,6 +50,42 @@ async fn long_past(days: usize) -> Node {
     node
 }
 
+/// The same where backups are numbered, as logrotate does: three are left, the older ones compressed.
+async fn numbered_past(days: usize) -> Node {
+    let node = Node::new();
+    for day in 0..days {
+        node.write(&lines(10 * day, 10 * day + 10));
+        shift(&node);
+        run(&node, day).await;
+    }
+    fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+    node
+}
+
+/// Rotates the live file to `audit.log.1`, that to `audit.log.2.gz`, and so on.
+fn shift(node: &Node) {
+    let old = |n: usize| node.log(&format!("audit.log.{n}.gz"));
+    for n in (2..3).rev().filter(|n| old(*n).exists()) {
+        fs::rename(old(n), old(n + 1)).unwrap();
+    }
+    if let Ok(bytes) = fs::read(node.log("audit.log.1")) {
+        let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        gzip.write_all(&bytes).unwrap();
+        fs::write(old(2), gzip.finish().unwrap()).unwrap();
+    }
+    fs::rename(node.log("audit.log"), node.log("audit.log.1")).unwrap();
+}
+
+/// Events that were written then.
+fn events(from: usize, to: usize, time: Time) -> Vec<u8> {
+    let event = |n| {
+        format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"{n}","stage":"ResponseComplete","stageTimestamp":"{time}"}}"#
+        ) + "\n"
+    };
+    (from..to).flat_map(|n| event(n).into_bytes()).collect()
+}
+
 fn reads(node: &Node) -> u64 {
     node.store.calls(Operation::Tail)
 }
@@ -68,6 +105,53 @@ async fn it_goes_back_as_far_as_a_backup_can_ask() {
         assert!(objects > 50 && reads < 30, "rotated: {rotated}, {reads} of {objects}");
         assert_eq!(node.verify().await.exit_code(), 0);
     }
+}
+
+/// A number says nothing of when a file was rotated: its first line says which file it is, and when it
+/// was begun.
+#[tokio::test]
+async fn it_goes_back_as_far_as_a_numbered_backup_can_ask() {
+    for new in ["nothing", "a live file", "a backup"] {
+        let node = numbered_past(25).await;
+        let (objects, before) = (node.store.objects().len() as u64, reads(&node));
+        if new != "nothing" {
+            // Written on the day of the run: no note accounts for it, however old.
+            node.write(&events(250, 252, clock(25)().wall));
+        }
+        if new == "a backup" {
+            shift(&node);
+        }
+        let expected = if new == "nothing" { 0 } else { 2 };
+        assert_eq!(run(&node, 25).await.tally.lines, expected, "{new}");
+        let reads = reads(&node) - before;
+        assert!(objects > 45 && reads < 30, "{new}: {reads} of {objects}");
+        assert_eq!(node.verify().await.exit_code(), 0, "{new}");
+    }
+    // One that was put back: only the oldest notes account for it.
+    let node = numbered_past(8).await;
+    fs::write(node.log("audit.log.7"), lines(0, 10)).unwrap();
+    assert_eq!(run(&node, 8).await.tally.lines, 0, "it is known");
+    // Of one that can't be told nothing is known: all of the chain is looked through.
+    let node = numbered_past(8).await;
+    let (objects, before) = (node.store.objects().len() as u64, reads(&node));
+    fs::write(node.log("audit.log.7"), "no event\n").unwrap();
+    assert_eq!(run(&node, 8).await.tally.lines, 1);
+    assert!(reads(&node) - before > objects - 10);
+    assert_eq!(node.verify().await.exit_code(), 0);
+}
+
+/// A backup that grew after it was final, and is begun in the newest note: what is there is known, and
+/// what is new is read.
+#[tokio::test]
+async fn a_numbered_backup_that_grew_is_read_on() {
+    let node = numbered_past(20).await;
+    let (objects, before) = (node.store.objects().len() as u64, reads(&node));
+    let mut grown = fs::OpenOptions::new().append(true).open(node.log("audit.log.1")).unwrap();
+    grown.write_all(&lines(300, 303)).unwrap();
+    assert_eq!(run(&node, 20).await.tally.lines, 3);
+    let reads = reads(&node) - before;
+    assert!(objects > 35 && reads < 25, "{reads} of {objects}");
+    assert_eq!(node.verify().await.exit_code(), 0);
 }
 
 /// For a time the clock said 1970. What was sealed before may be asked for all the same.

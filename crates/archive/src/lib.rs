@@ -35,7 +35,9 @@ pub use chain::{
 pub use check::ObjectCheck;
 pub use error::Error;
 pub use finding::{Finding, Severity, Verdict};
-pub use head::{Before, Found, HeadFound, find_chain, find_head, find_newest, walk_back};
+pub use head::{
+    Before, Days, Found, HeadFound, Judged, Question, find_chain, find_head, find_newest, walk_back,
+};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use report::{OriginReport, Report};

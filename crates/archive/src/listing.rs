@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_format::{Date, ObjectKey, Origin};
+use auditseal_format::{ObjectKey, Origin};
 use auditseal_vault::{Error, Version};
 
 use crate::chain::Place;
@@ -27,13 +27,34 @@ pub(crate) struct Entry {
     pub(crate) hidden: bool,
     /// The key has further versions.
     pub(crate) several: bool,
-    latest: bool,
-    marker: bool,
+    pub(crate) latest: bool,
+    pub(crate) marker: bool,
     /// How many entries of the listing came before it.
-    nth: u32,
+    pub(crate) nth: u32,
 }
 
 impl Entry {
+    /// What a listing says of the version of an object, the `nth` that it names.
+    pub(crate) fn of(place: Place, version: Version, nth: u32) -> Self {
+        Self {
+            place,
+            size: version.size,
+            modified: version.modified,
+            version: version.id.map(Arc::from),
+            hidden: false,
+            several: false,
+            latest: version.latest,
+            marker: version.marker,
+            nth,
+        }
+    }
+
+    /// By this order the versions of a place stand from the oldest to the newest. S3 lists the newest
+    /// first, and its dates may be whole seconds: of equal dates the one listed last is the oldest.
+    pub(crate) fn age(&self) -> (Place, bool, i64, Reverse<u32>) {
+        (self.place, self.latest, self.modified, Reverse(self.nth))
+    }
+
     /// Whether it can't be asked for: it was deleted, and has no id to read it by.
     pub(crate) fn out_of_reach(&self) -> bool {
         self.version.is_none() && !self.latest
@@ -70,22 +91,6 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Lists the objects of a chain below these days' folders.
-    pub(crate) async fn of_days(
-        source: &Source,
-        origin: &Origin,
-        days: impl IntoIterator<Item = Date>,
-    ) -> Result<Vec<Entry>, Error> {
-        let mut listing = Self::default();
-        for day in days {
-            let folder = format!("{}/date={day}", ObjectKey::prefix(origin));
-            let one = |listing: &mut Self, version| listing.add(version, Some(origin));
-            listing.merge(source.versions(&folder, Self::default, one).await?);
-        }
-        listing.sort();
-        Ok(listing.chains.remove(origin).unwrap_or_default())
-    }
-
     /// Lists what there is at the key of one object, the oldest version first.
     pub(crate) async fn of(source: &Source, key: &ObjectKey) -> Result<Vec<Entry>, Error> {
         let (name, place) = (key.to_string(), Place::from(key));
@@ -108,17 +113,7 @@ impl Listing {
             // A store that lists beside the prefix asked for is wrong; what it says isn't needed.
             Some(key) if asked.is_some_and(|origin| *origin != key.origin) => {}
             Some(key) => {
-                let entry = Entry {
-                    place: Place::from(&key),
-                    size: version.size,
-                    modified: version.modified,
-                    version: version.id.map(Arc::from),
-                    hidden: false,
-                    several: false,
-                    latest: version.latest,
-                    marker: version.marker,
-                    nth: self.seen,
-                };
+                let entry = Entry::of(Place::from(&key), version, self.seen);
                 // Looked up before it is cloned: there are many objects and few chains.
                 match self.chains.get_mut(&key.origin) {
                     Some(entries) => entries.push(entry),
@@ -153,11 +148,7 @@ impl Listing {
         for (origin, entries) in &mut self.chains {
             entries.sort_unstable_by(|a, b| (a.place, &a.version).cmp(&(b.place, &b.version)));
             entries.dedup_by(|a, b| (a.place, &a.version) == (b.place, &b.version));
-            // S3 lists the newest first, and its dates may be whole seconds: of equal dates the
-            // one listed last is the oldest.
-            entries.sort_unstable_by_key(|entry| {
-                (entry.place, entry.latest, entry.modified, Reverse(entry.nth))
-            });
+            entries.sort_unstable_by_key(Entry::age);
             for versions in entries.chunk_by_mut(|a, b| a.place == b.place) {
                 let hidden = !versions.iter().any(|entry| entry.latest && !entry.marker);
                 let count = versions.iter().filter(|entry| !entry.marker).count();

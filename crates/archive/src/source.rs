@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_vault::{Error, Fetched, Kind, Lock, ObjectFile, Store, Version};
+use auditseal_vault::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, Store, Version};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Waits before a further attempt, milliseconds: a verification of a million objects meets a
 /// store's hiccups, and must not have to begin anew because of one.
-const WAITS: [u64; 3] = [200, 1000, 4000];
+pub(crate) const WAITS: [u64; 3] = [200, 1000, 4000];
 
 /// What is read: a key and the id of one of its versions; without one, the latest.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +103,15 @@ impl Source {
         .await
     }
 
+    /// The same in parts from a bookmark on; whoever reads them goes on behind an error.
+    pub(crate) fn parts(
+        &self,
+        prefix: &str,
+        from: Option<&Bookmark>,
+    ) -> BoxStream<'static, Result<Part, Error>> {
+        self.store.parts(prefix, from)
+    }
+
     /// The folders whose paths begin so.
     pub(crate) async fn folders(&self, start: &str) -> Result<Vec<String>, Error> {
         patiently(|| self.store.folders(start).try_collect()).await
@@ -125,6 +134,6 @@ where
     attempt().await
 }
 
-fn transient(error: &Error) -> bool {
+pub(crate) fn transient(error: &Error) -> bool {
     matches!(error.kind(), Kind::Timeout | Kind::Unavailable | Kind::Other)
 }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod age;
+mod beginning;
 mod carriers;
 mod content;
 mod disk;
@@ -26,6 +27,7 @@ mod unpack;
 mod watcher;
 
 pub use auditseal_decompress::{Codec, Damage, DamageKind};
+pub use beginning::{Beginning, Length};
 pub use content::{Content, ReadError};
 pub use disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat};
 pub use follower::Follower;

@@ -26,7 +26,7 @@ use crate::location::Location;
 use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
-use crate::store::{Fetched, Lock, ObjectInfo, Pieces, Store, Stored, Version};
+use crate::store::{Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Store, Stored, Version};
 use crate::{facts, key, lock, translate};
 
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
@@ -455,6 +455,24 @@ impl Store for Backend {
         self.entries(Operation::Versions, prefix, What::Versions)
     }
 
+    fn parts(
+        &self,
+        prefix: &str,
+        from: Option<&Bookmark>,
+    ) -> BoxStream<'static, Result<Part, Error>> {
+        let (call, path) = match self.listed(Operation::Versions, prefix) {
+            Ok(listed) => listed,
+            Err(error) => return stream::once(async { Err(error) }).boxed(),
+        };
+        match &self.home {
+            Home::Cloud(cloud) => {
+                let (cloud, root) = (Arc::clone(cloud), path.as_ref().to_owned());
+                listing::parts(call, cloud, root, What::Versions, from)
+            }
+            Home::Directory(_) => listing::in_parts(self.files(call, path)),
+        }
+    }
+
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
         let call = self.call(Operation::Lock, key);
         let path = self.object_path(&call, key)?;
@@ -500,14 +518,8 @@ impl Backend {
         prefix: &str,
         what: What,
     ) -> BoxStream<'static, Result<Version, Error>> {
-        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let call = self.call(operation, prefix);
-        let checked = key::check_prefix(prefix)
-            .map_err(|why| call.error(Kind::Invalid, why))
-            .and_then(|()| self.check_root(&call))
-            .and_then(|()| self.path(&call, prefix));
-        let path = match checked {
-            Ok(path) => path,
+        let (call, path) = match self.listed(operation, prefix) {
+            Ok(listed) => listed,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
         match &self.home {
@@ -516,6 +528,16 @@ impl Backend {
             }
             Home::Directory(_) => self.files(call, path),
         }
+    }
+
+    /// What a listing is of.
+    fn listed(&self, operation: Operation, prefix: &str) -> Result<(Call, Path), Error> {
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let call = self.call(operation, prefix);
+        key::check_prefix(prefix).map_err(|why| call.error(Kind::Invalid, why))?;
+        self.check_root(&call)?;
+        let path = self.path(&call, prefix)?;
+        Ok((call, path))
     }
 
     /// Lists a directory, where each object is its only version.
@@ -533,19 +555,6 @@ impl Backend {
                 archived: false,
             })
         });
-        ending_with_error(entries.boxed())
+        listing::ending_with_error(entries.boxed())
     }
-}
-
-/// Ends a listing with its first error: what follows one can't be known to be complete.
-fn ending_with_error(
-    entries: BoxStream<'static, Result<Version, Error>>,
-) -> BoxStream<'static, Result<Version, Error>> {
-    stream::unfold(Some(entries), |entries| async move {
-        let mut entries = entries?;
-        let entry = entries.next().await?;
-        let rest = entry.is_ok().then_some(entries);
-        Some((entry, rest))
-    })
-    .boxed()
 }

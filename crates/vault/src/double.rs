@@ -4,6 +4,7 @@
 //! means; [`conformance`](crate::conformance) holds both to that. Nothing in it depends on a clock
 //! or on chance.
 
+mod crowd;
 mod weapon;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,8 @@ use futures::{StreamExt, TryStreamExt};
 use crate::error::{Error, Kind, Operation};
 use crate::key;
 use crate::store::{Fetched, Lock, LockMode, LockedBy, ObjectInfo, Pieces, Store, Stored, Version};
+
+pub use crowd::Crowd;
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,6 +303,26 @@ impl MemoryStore {
         Ok((fetched(key, entry), None))
     }
 
+    /// The versions and markers below a prefix.
+    fn below(&self, prefix: &str) -> Vec<Version> {
+        let mut found = Vec::new();
+        for (key, entries) in self.lock_state().objects.iter().filter(|(key, _)| below(key, prefix))
+        {
+            for (at, entry) in entries.iter().enumerate().rev() {
+                found.push(Version {
+                    key: key.clone(),
+                    id: entry.id.clone(),
+                    size: entry.bytes.len() as u64,
+                    modified: entry.time,
+                    latest: at + 1 == entries.len(),
+                    marker: entry.marker,
+                    archived: false,
+                });
+            }
+        }
+        found
+    }
+
     /// What a listing holds, with what a fault does to it.
     fn entries(
         &self,
@@ -312,21 +335,7 @@ impl MemoryStore {
             return stream::iter([failed(Kind::Invalid, why)]).boxed();
         }
         let fault = self.begin(operation, prefix);
-        let mut found = Vec::new();
-        for (key, entries) in self.lock_state().objects.iter().filter(|(key, _)| below(key, prefix))
-        {
-            for (at, entry) in entries.iter().enumerate().rev() {
-                found.push(Ok(Version {
-                    key: key.clone(),
-                    id: entry.id.clone(),
-                    size: entry.bytes.len() as u64,
-                    modified: entry.time,
-                    latest: at + 1 == entries.len(),
-                    marker: entry.marker,
-                    archived: false,
-                }));
-            }
-        }
+        let mut found: Vec<_> = self.below(prefix).into_iter().map(Ok).collect();
         match fault {
             Some(Fault::Refuse(kind)) => found = vec![failed(kind, "refused")],
             Some(Fault::HtmlPage) => found = vec![failed(Kind::Unavailable, "an HTML page")],

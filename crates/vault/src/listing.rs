@@ -1,7 +1,6 @@
 //! Listing a cloud's bucket page by page, as it is: with keys that aren't ours, and with versions.
 
 use std::collections::HashSet;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::future::ready;
@@ -13,10 +12,13 @@ use crate::backend::Call;
 use crate::error::{Error, Kind};
 use crate::pages::{self, Page, Query};
 use crate::request::{Cloud, Dialect};
-use crate::store::Version;
+use crate::store::{Bookmark, Part, Version};
 
 /// So many pages in a row may hold nothing; stores send some where much was deleted.
 const EMPTY_PAGES: u32 = 1000;
+
+/// Versions handed out at a time where there are no pages.
+const PART: usize = 1000;
 
 /// What a listing is to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,30 @@ pub(crate) fn fold(
     keys.try_filter_map(move |key| ready(Ok(folder(key)))).boxed()
 }
 
+/// Ends a listing with its first error: what follows one can't be known to be complete.
+pub(crate) fn ending_with_error<T: Send + 'static>(
+    entries: BoxStream<'static, Result<T, Error>>,
+) -> BoxStream<'static, Result<T, Error>> {
+    stream::unfold(Some(entries), |entries| async move {
+        let mut entries = entries?;
+        let entry = entries.next().await?;
+        let rest = entry.is_ok().then_some(entries);
+        Some((entry, rest))
+    })
+    .boxed()
+}
+
+/// A listing that has no pages, in parts: it can be begun from its start only.
+pub(crate) fn in_parts(
+    versions: BoxStream<'static, Result<Version, Error>>,
+) -> BoxStream<'static, Result<Part, Error>> {
+    let parts = versions.ready_chunks(PART).map(|versions| {
+        let versions = versions.into_iter().collect::<Result<_, _>>()?;
+        Ok(Part { versions, behind: None })
+    });
+    ending_with_error(parts.boxed())
+}
+
 /// Lists what lies below `root`, a path in the bucket without slashes around it; folders that begin
 /// with it.
 pub(crate) fn list(
@@ -54,25 +80,54 @@ pub(crate) fn list(
     root: String,
     what: What,
 ) -> BoxStream<'static, Result<Version, Error>> {
-    let state = Listing {
-        call,
-        cloud,
-        root,
-        what,
-        next: Some(Query::new()),
-        seen: HashSet::new(),
-        empty: 0,
-        entries: VecDeque::new(),
-    };
+    let parts = parts(call, cloud, root, what, None);
+    parts.map_ok(|part| stream::iter(part.versions).map(Ok)).try_flatten().boxed()
+}
+
+/// The same page by page, from a bookmark on.
+pub(crate) fn parts(
+    call: Call,
+    cloud: Arc<Cloud>,
+    root: String,
+    what: What,
+    from: Option<&Bookmark>,
+) -> BoxStream<'static, Result<Part, Error>> {
+    let next = from.map_or_else(Query::new, |from| from.0.clone());
+    let state = Listing { call, cloud, root, what, next: Some(next), course: Course::default() };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.next().await {
-            Ok(entry) => entry.map(|entry| (Ok(entry), Some(state))),
+            Ok(part) => part.map(|part| (Ok(part), Some(state))),
             // What follows an error can't be known to be complete.
             Err(error) => Some((Err(error), None)),
         }
     })
     .boxed()
+}
+
+/// Tells a listing that goes round in circles, however long they are, by one place of it: the
+/// places of an honest one are as many as its pages.
+#[derive(Default)]
+struct Course {
+    /// Where a page began once; the place is taken anew after twice as many pages each time.
+    mark: Query,
+    since: u64,
+    patience: u64,
+    /// Pages in a row that held nothing.
+    empty: u32,
+}
+
+impl Course {
+    /// Whether the page that begins there was there before.
+    fn was_at(&mut self, next: &Query) -> bool {
+        let round = self.mark == *next;
+        self.since += 1;
+        if self.since > self.patience {
+            (self.mark, self.since) = (next.clone(), 0);
+            self.patience = self.patience.saturating_mul(2).max(1);
+        }
+        round
+    }
 }
 
 struct Listing {
@@ -82,35 +137,28 @@ struct Listing {
     what: What,
     /// Where the next page begins; none after the last.
     next: Option<Query>,
-    /// Where pages began: a store that leads back there would never end.
-    seen: HashSet<Query>,
-    empty: u32,
-    entries: VecDeque<Version>,
+    course: Course,
 }
 
 impl Listing {
-    async fn next(&mut self) -> Result<Option<Version>, Error> {
-        loop {
-            if let Some(entry) = self.entries.pop_front() {
-                match self.ours(entry)? {
-                    Some(entry) => return Ok(Some(entry)),
-                    None => continue,
-                }
+    async fn next(&mut self) -> Result<Option<Part>, Error> {
+        let Some(begin) = self.next.take() else { return Ok(None) };
+        let page = self.page(&begin).await?;
+        self.course.empty = if page.entries.is_empty() { self.course.empty + 1 } else { 0 };
+        self.next = page.next;
+        if let Some(next) = &self.next {
+            if *next == begin || self.course.was_at(next) {
+                return Err(self.lie("leads back to a page that was there before"));
             }
-            let Some(begin) = self.next.take() else { return Ok(None) };
-            let page = self.page(&begin).await?;
-            self.empty = if page.entries.is_empty() { self.empty + 1 } else { 0 };
-            self.entries = page.entries.into();
-            self.next = page.next;
-            if let Some(next) = &self.next {
-                if !self.seen.insert(next.clone()) || *next == begin {
-                    return Err(self.lie("leads back to a page that was there before"));
-                }
-                if self.empty >= EMPTY_PAGES {
-                    return Err(self.lie("goes on without holding anything"));
-                }
+            if self.course.empty >= EMPTY_PAGES {
+                return Err(self.lie("goes on without holding anything"));
             }
         }
+        let mut versions = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            versions.extend(self.ours(entry)?);
+        }
+        Ok(Some(Part { versions, behind: self.next.clone().map(Bookmark) }))
     }
 
     fn lie(&self, why: &str) -> Error {

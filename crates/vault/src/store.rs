@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
+use crate::pages::Query;
 use crate::{Error, Facts, Kind, ObjectFile, Operation, listing};
 
 /// What a store says about a stored object.
@@ -60,6 +61,35 @@ pub struct Version {
     /// Whether it lies in an archive tier, from which it must be restored before it can be read, as
     /// far as a listing tells: one that has been restored may still say so.
     pub archived: bool,
+}
+
+/// Where a listing goes on, as the store named it: good for the listing that gave it, as long as the
+/// store takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bookmark(pub(crate) Query);
+
+impl Bookmark {
+    /// Behind this key: for stores that list in the order of keys, and name no places themselves.
+    #[must_use]
+    pub fn behind(key: &str) -> Self {
+        Self(vec![("start-after", key.to_owned())])
+    }
+
+    /// The key of [`Bookmark::behind`].
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == "start-after").map(|(_, key)| key.as_str())
+    }
+}
+
+/// A part of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Versions and markers.
+    pub versions: Vec<Version>,
+    /// Where the listing goes on behind them, after an error as well; `None`: it can be begun from
+    /// its start only, or this is its end.
+    pub behind: Option<Bookmark>,
 }
 
 /// How firmly a version is locked; a later one is firmer.
@@ -177,6 +207,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// As [`Store::list`] otherwise.
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>>;
+
+    /// The same in parts, behind a bookmark that this listing gave once: so a listing that failed
+    /// goes on where it was. A store that gives no bookmarks begins from the start.
+    ///
+    /// As [`Store::list`] otherwise. A bookmark that the store doesn't take any more is an error.
+    fn parts(
+        &self,
+        prefix: &str,
+        from: Option<&Bookmark>,
+    ) -> BoxStream<'static, Result<Part, Error>> {
+        let _ = from;
+        listing::in_parts(self.versions(prefix))
+    }
 
     /// Says what protects a version of an object from being changed and deleted.
     ///

@@ -106,6 +106,54 @@ fn listings_that_lie_end_with_an_error() {
     });
 }
 
+/// A circle of any length is told, whatever leads into it, without remembering each of its pages.
+#[test]
+fn a_listing_that_goes_round_in_circles_ends() {
+    with_s3_keys("a_listing_that_goes_round_in_circles_ends", async {
+        for (begin, length) in [(0, 1), (0, 5), (3, 2), (7, 11)] {
+            let server = server(move |request| {
+                let at = request.target.rsplit_once("version-id-marker=").map_or("0", |(_, at)| at);
+                let next = at.parse::<usize>().unwrap() + 1;
+                let next = if next == begin + length + 1 { begin + 1 } else { next };
+                page(&entry("a/1", "v1"), Some(("a/1", &next.to_string())))
+            });
+            let store = server.open("s3://bucket");
+            let found: Vec<_> = store.versions("a").take(100).collect().await;
+            let error = found.last().unwrap().as_ref().unwrap_err();
+            assert!(error.to_string().contains("leads back"), "{error}");
+            assert!(found.len() < 4 * (begin + length) + 3, "{} pages", found.len());
+        }
+    });
+}
+
+/// A page that failed is asked for again, and no other.
+#[test]
+fn a_listing_goes_on_behind_a_bookmark() {
+    with_s3_keys("a_listing_goes_on_behind_a_bookmark", async {
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let server = server(move |request| {
+            if !request.target.contains("key-marker=pre%2Fa%2F1") {
+                return page(&entry("pre/a/1", "v1"), Some(("pre/a/1", "v1")));
+            }
+            match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                0 => xml_error("503 Slow Down", "SlowDown"),
+                _ => page(&entry("pre/a/2", "v2"), None),
+            }
+        });
+        let store = server.open("s3://bucket/pre");
+        let mut parts = store.parts("a", None);
+        let first = parts.next().await.unwrap().unwrap();
+        assert_eq!(first.versions[0].key, "a/1");
+        assert_eq!(parts.next().await.unwrap().unwrap_err().kind(), Kind::Unavailable);
+        assert!(parts.next().await.is_none(), "an error is its end");
+        let mut rest = store.parts("a", first.behind.as_ref());
+        let last = rest.next().await.unwrap().unwrap();
+        assert_eq!((last.versions[0].key.as_str(), last.behind), ("a/2", None));
+        assert!(rest.next().await.is_none());
+        assert_eq!(server.requests().len(), 3);
+    });
+}
+
 #[test]
 fn another_version_than_asked_for_is_an_error() {
     with_s3_keys("another_version_than_asked_for_is_an_error", async {

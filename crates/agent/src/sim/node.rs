@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auditseal_archive::Judged;
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
 use auditseal_shipper::{
     Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
@@ -147,7 +148,7 @@ impl Sim {
     fn finder(&self) -> Finder {
         let (store, backoff) = (Arc::new(self.store.clone()), Self::config().backoff);
         let (origin, key) = (Self::origin(), self.vkey.clone());
-        Finder { origin, key, store, give_up: None, backoff }
+        Finder { origin, key, store, give_up: None, backoff, judged: Judged::default() }
     }
 
     /// The process ends at once; what it had asked the network for may yet happen.
