@@ -37,6 +37,19 @@ ended() {
   wait "$pid" || status=$?
 }
 
+# squat DIR: takes the next three keys behind the newest object, again and again; an archive of files lets anybody do that who may write
+squat() {
+  local newest dir n
+  while [ -d "$1" ]; do
+    newest=$(find "$1" -name '*.jsonl.zst' -size +100c -printf '%f %h\n' | sort | tail -n 1)
+    dir=${newest#* }
+    for n in 1 2 3; do
+      [ -z "$newest" ] || (set -o noclobber && echo taken >"$dir/$(printf %012d $((10#${newest:0:12} + n))).jsonl.zst") 2>/dev/null || :
+    done
+    sleep 0.1
+  done
+}
+
 # In `round`, of its archive.
 verified() { "$AUDITSEAL" verify "${store[@]}" --origin e2e/node-1/audit --vkey "$WORK/vkey"; }
 whole() { "$AUDITSEAL" cat "${store[@]}" --origin e2e/node-1/audit --vkey "$WORK/vkey" 2>"$dir/cat.log" | cmp -s "$dir/audit.log"; }
@@ -52,13 +65,18 @@ settled() {
 }
 
 round() {
-  local kind=$1 number=$2 dir=$WORK/$1-$2 store name bad=
+  local kind=$1 number=$2 dir=$WORK/$1-$2 store name squatter='' bad=
   mkdir -p "$dir/archive"
   case $kind in
     file) store=(--store "file://$dir/archive") ;;
     s3) store=(--store "s3://audit-doubles/$number" --endpoint "$S3_ENDPOINT") ;;
   esac
   lines 1 200 >"$dir/audit.log"
+  # Every other round somebody is after their keys besides.
+  if [ "$kind" = file ] && [ $((number % 2)) = 0 ]; then
+    squat "$dir/archive" &
+    squatter=$!
+  fi
   agent a "$dir" "${store[@]}"
   [ $((number % 2)) = 0 ] || sleep 0.$((RANDOM % 10))
   agent b "$dir" "${store[@]}"
@@ -80,6 +98,11 @@ round() {
     [ "$status" = "$FORKED" ] || break
   done
   stop "$WORK" $name
+  if [ -n "$squatter" ]; then
+    kill "$squatter"
+    wait "$squatter" 2>/dev/null || :
+    find "$dir/archive" -name '*.jsonl.zst' -size -100c | grep -q . || bad="nobody took a key"
+  fi
   verified >"$dir/verify" 2>&1 || bad="verify: $(head -n 2 "$dir/verify" | tr '\n' ' ')"
   whole || bad="${bad:-the archive differs from the log: $(head -n 1 "$dir/cat.log")}"
   if [ -n "$bad" ]; then
