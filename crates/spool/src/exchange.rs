@@ -77,10 +77,15 @@ fn forget(spool: &mut Spool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Brings to an end what a crash left of an exchange.
+/// Brings to an end what a crash left of an exchange, at an opening of the spool.
 pub(crate) fn recover(spool: &mut Spool) -> Result<(), Error> {
     let decided = |name: &String| name == DECIDED || name == RENAMING;
-    if names(spool)?.iter().any(decided) { finish(spool) } else { forget(spool) }
+    if names(spool)?.iter().any(decided) {
+        return finish(spool);
+    }
+    // Best effort: whoever begins another exchange insists on it.
+    drop(forget(spool));
+    Ok(())
 }
 
 /// From wherever it is: each step may have been done before, in part or in full.

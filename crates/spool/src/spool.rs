@@ -63,7 +63,8 @@ impl Spool {
             Self { dir, disk, origin, entries: BTreeMap::new(), remembered: 0, held: false };
         for (name, _) in spool.files()? {
             if name.ends_with(TMP) {
-                spool.remove(&name)?;
+                // Best effort: it is in nobody's way, and the next start removes it anyway.
+                drop(spool.disk.remove(&name));
             } else if object_name::is_earlier(&spool.origin, &name) {
                 return Err(Error::Earlier { path: spool.dir.join(name) });
             }
