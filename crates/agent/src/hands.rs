@@ -25,7 +25,7 @@ use crate::progress::ChainProgress;
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
 use crate::spooler::Spooler;
-use crate::start::Finder;
+use crate::start::{Finder, read_to_send};
 use crate::worker::Worker;
 use crate::{Error, ErrorKind, pack, reports};
 
@@ -161,7 +161,7 @@ impl Hands {
         let work = self.progress.pulse.work("read", Instant::now());
         let object = self.spool.run(move |spool| {
             let _work = work;
-            Ok(spool.read_to_send(&sent)?)
+            read_to_send(spool, &sent)
         });
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
         let progress = Arc::clone(&self.progress);

@@ -8,18 +8,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use auditseal_format::seal::Cursor;
-use auditseal_format::{Compression, ObjectKey, ObjectSeal, Seal, Signer};
+use auditseal_format::{Compression, Kind, ObjectKey, ObjectSeal, Seal, Signer};
 use auditseal_shipper::{
     Action, Adoption, Config, Head, Input, Left, Loss, Mode, Part, Rest, Shipper, Spooled, Start,
     Take,
 };
-use auditseal_spool::{Exchange, Final, Spool, failpoint};
+use auditseal_spool::{Entry, Exchange, Final, Spool, failpoint};
 use auditseal_tail::GapReason;
 
 use crate::clock::Clock;
 use crate::opened::{Bytes, Opened};
 use crate::pack::{LARGE, pack};
-use crate::start::read_seal;
+use crate::start::{REASONS, read_seal};
 use crate::{Error, ErrorKind};
 
 /// What seals are made with.
@@ -50,13 +50,14 @@ pub(crate) fn repack(spool: &mut Spool, theirs: Theirs, making: Making) -> Resul
     let Theirs { common, finals, adoption, head: (key, object) } = theirs;
     let note = ObjectSeal::open(&object)
         .map_err(|e| Error::new(ErrorKind::Other, &format!("take over {key}"), e))?;
-    let ours = |entry: &auditseal_spool::Entry| common.is_none_or(|common| entry.key.seq > common);
+    let ours = |entry: &Entry| common.is_none_or(|common| entry.key.seq > common);
     let (ours, both): (Vec<_>, Vec<_>) = spool.entries().partition(ours);
     let mut said = Vec::new();
     for entry in both {
         said.extend(Final::of(&read_seal(spool, &entry.key)?));
     }
     said.extend(finals);
+    let reanchor = reanchored(spool, &ours)?;
     failpoint!("agent.adopt.before");
     let mut exchange = spool.exchange()?;
     exchange.add(&key, &object)?;
@@ -66,17 +67,30 @@ pub(crate) fn repack(spool: &mut Spool, theirs: Theirs, making: Making) -> Resul
         ready: VecDeque::new(),
     };
     let head = Head { hash: note.hash, seal: note.seal };
-    let sealed = seal_all(source, head, making, &mut exchange)?;
+    let sealed = seal_all(source, (head, reanchor), making, &mut exchange)?;
     failpoint!("agent.adopt.packed");
     exchange.decide(&said)?;
     failpoint!("agent.adopt.after");
     Ok(sealed)
 }
 
+/// Why this node began anew in what it sealed, if it did: that stays true, and is said again.
+fn reanchored(spool: &Spool, ours: &[Entry]) -> Result<Option<&'static str>, Error> {
+    let mut reason = None;
+    for entry in ours {
+        let seal = read_seal(spool, &entry.key)?;
+        if seal.kind == Kind::Reanchor {
+            let word = seal.reason.as_ref().map(|word| word.as_str());
+            reason = REASONS.into_iter().find(|known| Some(*known) == word).or(Some(REASONS[0]));
+        }
+    }
+    Ok(reason)
+}
+
 /// Runs a shipper over the leftovers alone, to their end. It sends nothing.
 fn seal_all(
     mut source: Leftovers,
-    head: Head,
+    (head, reanchor): (Head, Option<&'static str>),
     making: Making,
     exchange: &mut Exchange<'_>,
 ) -> Result<u64, Error> {
@@ -84,7 +98,7 @@ fn seal_all(
     // What is here fits into the spool already, and a one-shot has more to come.
     let config = Config { mode: Mode::Live, spool_limit: u64::MAX, give_up: None, ..config };
     let spooled = Spooled::default();
-    let start = Start { head: Some(head), spooled, reanchor: None, hold: u64::MAX };
+    let start = Start { head: Some(head), spooled, reanchor, hold: u64::MAX };
     let mut shipper = Shipper::new(config, compression, signer, start, clock());
     let mut todo: VecDeque<Action<Content>> = shipper.step(Input::Wake, clock()).into();
     let (mut sealed, mut over) = (0, false);

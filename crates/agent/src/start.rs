@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use auditseal_archive::{Days, Found, Judged, Question, Verdict, walk_back};
-use auditseal_format::{Date, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey};
+use auditseal_format::{
+    Date, Fault, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey, hash,
+};
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_tail::{History, Known};
@@ -75,6 +77,30 @@ impl Finder {
     }
 }
 
+const ALTERED: &str = "the disk, or somebody, altered it: move the chain's state directory away, and \
+     auditseal goes on from the store with what the log's files still have; what was sealed and isn't \
+     stored is in the directory's other objects";
+
+/// The whole of a spooled object, as it is to be sent: what the disk altered isn't.
+pub(crate) fn read_to_send(spool: &mut Spool, key: &ObjectKey) -> Result<Vec<u8>, Error> {
+    let bytes = spool.read_to_send(key)?;
+    let sealed = ObjectSeal::read(&bytes).and_then(|note| {
+        note.check_frame(&bytes, bytes.len() as u64)?;
+        let blocks = note.blocks();
+        let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+        let same = hash(&bytes[at(blocks.start)..at(blocks.end)]) == note.seal.payload.blocks;
+        let altered = || Fault::Tampered("the blocks' hash isn't the signed one".to_owned());
+        if same { Ok(()) } else { Err(altered()) }
+    });
+    match sealed {
+        Ok(()) => Ok(bytes),
+        Err(fault) => {
+            let what = format!("upload spooled object {key}");
+            Err(Error::new(ErrorKind::Other, &what, fault).hint(ALTERED))
+        }
+    }
+}
+
 /// What the note of a spooled object states.
 pub(crate) fn read_seal(spool: &Spool, key: &ObjectKey) -> Result<Seal, Error> {
     Ok(read_object(spool, key)?.seal)
@@ -83,10 +109,7 @@ pub(crate) fn read_seal(spool: &Spool, key: &ObjectKey) -> Result<Seal, Error> {
 fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
     let tail = spool.read_tail(key, MAX_SEAL_BLOCK as u64)?;
     ObjectSeal::read(&tail).map_err(|e| {
-        Error::new(ErrorKind::Other, &format!("read spooled object {key}"), e).hint(
-            "the disk altered it: move the chain's state directory away, \
-             and auditseal goes on from the store",
-        )
+        Error::new(ErrorKind::Other, &format!("read spooled object {key}"), e).hint(ALTERED)
     })
 }
 
@@ -134,6 +157,9 @@ pub(crate) fn leaves_to_us(asking: &Asking, newest: &Seal) -> Result<(), Error> 
     Err(wrong_key(asking, why))
 }
 
+/// Why a node that has no state begins anew behind what the store has.
+pub(crate) const REASONS: [&str; 2] = ["state-lost", "machine-changed"];
+
 /// What the spool holds.
 #[derive(Default)]
 pub(crate) struct Here {
@@ -150,9 +176,16 @@ pub(crate) struct Here {
 }
 
 pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
+    spool.recover()?;
     let mut here = Here { held: spool.is_held(), ..Here::default() };
     for entry in spool.entries() {
         let ObjectSeal { seal, hash, .. } = read_object(spool, &entry.key)?;
+        let own = seal.seq == entry.key.seq && seal.origin == entry.key.origin;
+        if !own {
+            let what = format!("read spooled object {}", entry.key);
+            let why = "another object stands there than its name says";
+            return Err(Error::new(ErrorKind::Other, &what, why).hint(ALTERED));
+        }
         here.spooled.push(&entry.key, entry.size, &seal, hash);
         here.said.extend(Final::of(&seal));
         here.oldest.get_or_insert(entry.key);
@@ -189,8 +222,8 @@ async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
     };
     let head = found.object;
     let reason = match (head.seal.machine_id, asking.machine_id) {
-        (Some(theirs), Some(ours)) if theirs != ours => "machine-changed",
-        _ => "state-lost",
+        (Some(theirs), Some(ours)) if theirs != ours => REASONS[1],
+        _ => REASONS[0],
     };
     let (origin, seq) = (&asking.finder.origin, head.seal.seq);
     warn!(%origin, seq, reason, "no state on this node: going on from the store");

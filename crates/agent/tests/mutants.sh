@@ -38,7 +38,7 @@ mutate "what theirs has is sealed again" shipper/adoption.rs \
 mutate "gaps are dropped" shipper/adoption.rs \
     '(reached.closed.is_none() && !over)' 'false'
 mutate "gaps of no file are dropped" shipper/adoption.rs \
-    '(!self.nameless.contains(&nameless(gap))).then_some(gap.start)' 'None'
+    'return @@Some(gap.start)@@;' 'None'
 mutate "what is final is forgotten" agent/repack.rs \
     'exchange.decide(&said)?' 'exchange.decide(&[])?'
 mutate "differing bytes are one history" agent/adopt.rs \

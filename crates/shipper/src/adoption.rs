@@ -10,7 +10,7 @@
 //! | in theirs, a gap      | a conflict               | theirs                            |
 //! | not in theirs         | left: packed again       | left: sealed again                |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use auditseal_format::seal::{Gap, Range};
 use auditseal_format::{FileId, FileName, ObjectKey, Seal};
@@ -71,8 +71,6 @@ pub struct Adoption {
     /// Our ranges, by file.
     ours: BTreeMap<FileId, Vec<Piece>>,
     theirs: BTreeMap<FileId, Reached>,
-    /// Gaps of theirs that name no file.
-    nameless: BTreeSet<String>,
 }
 
 impl Adoption {
@@ -108,7 +106,6 @@ impl Adoption {
 
     fn gap(&mut self, gap: &Gap) -> Result<(), Conflict> {
         let Some((file, start)) = gap.file.zip(gap.start) else {
-            self.nameless.insert(nameless(gap));
             return Ok(());
         };
         if let Some(sealed) = self.overlaps(file, start, gap.end.unwrap_or(u64::MAX)).next() {
@@ -167,7 +164,8 @@ impl Adoption {
 
     fn gap_left(&self, gap: &Gap) -> Option<Option<u64>> {
         let Some((file, start)) = gap.file.zip(gap.start) else {
-            return (!self.nameless.contains(&nameless(gap))).then_some(gap.start);
+            // Two that look alike may be two: an alarm too many rather than one too few.
+            return Some(gap.start);
         };
         let Some(reached) = self.theirs.get(&file) else { return Some(Some(start)) };
         let from = start.max(reached.end);
@@ -177,10 +175,4 @@ impl Adoption {
         };
         (reached.closed.is_none() && !over).then_some(Some(from))
     }
-}
-
-/// What tells gaps without a file from each other: between which events they lie, the branches say
-/// differently.
-fn nameless(gap: &Gap) -> String {
-    format!("{:?} {:?} {:?} {}", gap.name, gap.start, gap.end, gap.reason)
 }

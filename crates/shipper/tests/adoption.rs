@@ -130,7 +130,13 @@ fn gaps_of_ours_are_left_where_theirs_has_nothing() {
             Some(Some(7)),
         ),
         ("nobody knows of which file", gap(None, None, None), &begun, &[], Some(None)),
-        ("theirs says that too", gap(None, None, None), &begun, &[gap(None, None, None)], None),
+        (
+            "theirs says one like it",
+            gap(None, None, None),
+            &begun,
+            &[gap(None, None, None)],
+            Some(None),
+        ),
     ];
     for (what, ours, ranges, gaps, left) in cases {
         let left: Vec<_> = left.map(|from| Left::Gap(0, from)).into_iter().collect();

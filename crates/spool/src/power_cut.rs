@@ -270,6 +270,34 @@ fn an_exchange_is_done_or_not_whenever_the_power_goes() {
     assert!(cut > 30 && seen.len() == 2, "{cut} cuts");
 }
 
+/// The disk refuses something in the midst of an exchange, and the process goes on: what is committed
+/// afterwards is there after a crash, whatever became of the exchange.
+#[test]
+fn a_process_that_outlives_a_failed_exchange_goes_on_from_what_the_disk_has() {
+    let mut outcomes = std::collections::BTreeSet::new();
+    for cut in 0..60 {
+        let machine = Machine::new(usize::MAX);
+        let mut spool = open(&machine).unwrap();
+        spool.replace_finals(&[crate::tests::a_final("ours")]).unwrap();
+        before().iter().for_each(|(seq, bytes)| spool.commit(&key(*seq), bytes).unwrap());
+        machine.0.lock().unwrap().left = cut;
+        let failed = exchange(&mut spool).is_err();
+        machine.0.lock().unwrap().left = usize::MAX;
+        spool.recover().unwrap();
+        let done = held(&mut spool).0 == after();
+        assert!(done || (failed && held(&mut spool).0 == before()), "cut {cut}");
+        spool.commit(&key(9), &object(9)).unwrap();
+        // A second exchange begins where the first one failed.
+        drop(spool.exchange().unwrap());
+        let mut spool = open(&machine.restarted(Left::Everything)).unwrap();
+        let mut expected = if done { after() } else { before() };
+        expected.push((9, object(9)));
+        assert_eq!(held(&mut spool).0, expected, "cut {cut}");
+        outcomes.insert((failed, done));
+    }
+    assert_eq!(outcomes.len(), 3, "not done, done all the same, and done: {outcomes:?}");
+}
+
 /// A commit whose last fsync failed has left a whole object that is no entry.
 #[test]
 fn what_a_failed_commit_left_goes_with_the_others() {

@@ -53,14 +53,23 @@ pub struct Spool {
     remembered: usize,
     /// Whether there is the file that says that nothing may be sent at once.
     held: bool,
+    /// An exchange was decided and perhaps not brought to an end: what is here isn't known.
+    pub(crate) interrupted: bool,
 }
 
 impl Spool {
     /// Reads the directory, removes what was never finished, and makes the rest durable.
     pub(crate) fn open(dir: PathBuf, disk: Box<dyn Disk>, origin: &Origin) -> Result<Self, Error> {
         let origin = origin.clone();
-        let mut spool =
-            Self { dir, disk, origin, entries: BTreeMap::new(), remembered: 0, held: false };
+        let mut spool = Self {
+            dir,
+            disk,
+            origin,
+            entries: BTreeMap::new(),
+            remembered: 0,
+            held: false,
+            interrupted: false,
+        };
         for (name, _) in spool.files()? {
             if name.ends_with(TMP) {
                 // Best effort: it is in nobody's way, and the next start removes it anyway.
@@ -91,6 +100,29 @@ impl Spool {
             }
         }
         Ok(())
+    }
+
+    /// After an error of [`Exchange::decide`]: brings it to an end, or finds that it wasn't decided.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing else may be done here before it succeeds.
+    pub fn recover(&mut self) -> Result<(), Error> {
+        if self.interrupted {
+            exchange::recover(self)?;
+            self.interrupted = false;
+            self.list()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn text_of(&self, name: &str) -> Result<String, Error> {
+        let read = self.disk.read_tail(name, u64::MAX);
+        let bytes = read.map_err(Error::io("read", &self.dir.join(name)))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    pub(crate) fn corrupt(&self, name: &str, what: &str) -> Error {
+        Error::Corrupt { path: self.dir.join(name), what: what.to_owned() }
     }
 
     /// Begins to write what will take the place of all objects.
@@ -144,6 +176,7 @@ impl Spool {
     /// # Panics
     /// When another object with this seq is committed: one of them would be lost.
     pub fn commit(&mut self, key: &ObjectKey, bytes: &[u8]) -> Result<(), Error> {
+        self.recover()?;
         assert!(!self.entries.contains_key(&key.seq), "seq {} is committed", key.seq);
         self.write_whole(&object_name::write(key), |disk, name| disk.write(name, bytes))?;
         let (date, size) = (key.date, bytes.len() as u64);

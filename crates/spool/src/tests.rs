@@ -161,6 +161,9 @@ fn an_exchange_that_is_dropped_changes_nothing() {
     exchange.add(&key(1), b"y").unwrap();
     exchange.add(&key(2), b"y").unwrap();
     assert_eq!(exchange.spool().read(&key(1)).unwrap(), b"x");
+    drop(exchange);
+    let left = std::fs::read_dir(dir.path().join("c,n,s")).unwrap().count();
+    assert_eq!(left, 1, "its room is free again");
     let mut exchange = spool.exchange().unwrap();
     exchange.add(&key(3), b"z").unwrap();
     exchange.decide(&[]).unwrap();
@@ -185,6 +188,22 @@ fn what_is_held_stays_held_until_something_is_sent() {
     assert_eq!(spool.read_to_send(&key(1)).unwrap(), b"x");
     assert!(!spool.is_held());
     assert!(!state.spool(&origin()).unwrap().is_held());
+}
+
+/// Of an exchange that names what isn't there, nothing is done: the spool would be empty.
+#[test]
+fn an_exchange_without_its_files_is_refused() {
+    for text in ["", "The objects here give way to these, at the next start at the latest:\n7_x\n"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let mut spool = state.spool(&origin()).unwrap();
+        spool.commit(&key(1), b"x").unwrap();
+        std::fs::write(dir.path().join("c,n,s/exchange"), text).unwrap();
+        let error = state.spool(&origin()).unwrap_err().to_string();
+        assert!(error.contains("what it names isn't all here"), "{error}");
+        assert_eq!(spool.read(&key(1)).unwrap(), b"x");
+    }
 }
 
 #[test]
