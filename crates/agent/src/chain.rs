@@ -24,7 +24,7 @@ use crate::facts::nanos;
 use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
-use crate::hands::{Hands, off_loop, overdue, stopped};
+use crate::hands::{Hands, overdue, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline;
 use crate::place::Place;
@@ -34,6 +34,7 @@ use crate::source::{Source, watch as watch_path};
 use crate::spooler::Spooler;
 use crate::start::{Asking, Finder, beside_another, past, read_seal};
 use crate::state::{Patience, open_state};
+use crate::worker::off_loop;
 use crate::{Error, ErrorKind, Progress, Settings};
 
 /// After a stop, how long disk and store may take to tell where the chain goes on: where they do, what

@@ -13,7 +13,7 @@ use auditseal_tail::fs::OpenFile;
 use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
@@ -26,7 +26,7 @@ use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
 use crate::spooler::Spooler;
 use crate::start::{Finder, read_to_send};
-use crate::worker::Worker;
+use crate::worker::{Worker, crashed, off_loop};
 use crate::{Error, ErrorKind, pack, reports};
 
 /// Where a take's bytes come from.
@@ -359,7 +359,7 @@ pub(crate) fn pin_of(object: &[u8], version: Option<String>) -> Option<Pin> {
 
 /// Hashes an object where it doesn't hold up others.
 async fn pin(object: Bytes, version: Option<String>) -> Result<Option<Pin>, Error> {
-    joined(spawn_blocking(move || Ok(pin_of(&object, version)))).await
+    off_loop(move || Ok(pin_of(&object, version))).await
 }
 
 /// Returns when a stop is wanted.
@@ -374,21 +374,4 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(crate) async fn overdue(mut stop: watch::Receiver<bool>, grace: Duration) {
     stopped(&mut stop).await;
     tokio::time::sleep(grace).await;
-}
-
-/// Does what waits for a disk where it holds up nobody.
-pub(crate) fn off_loop<T, W>(work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
-where
-    T: Send + 'static,
-    W: FnOnce() -> Result<T, Error> + Send + 'static,
-{
-    joined(spawn_blocking(work))
-}
-
-async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    task.await.unwrap_or_else(|e| Err(crashed(&e)))
-}
-
-fn crashed(error: &tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Other, "run task", error)
 }

@@ -21,6 +21,7 @@ use crate::finals::Backups;
 use crate::source::{file_name, locked};
 use crate::spooler::Spooler;
 use crate::wayback::WayBack;
+use crate::worker::off_loop;
 use crate::{Error, ErrorKind};
 
 /// Everything a pipeline needs to know about its past.
@@ -282,12 +283,7 @@ async fn recall(
     newest: Vec<Final>,
 ) -> Result<Vec<Final>, Error> {
     let untold = asking.backups.untold.clone();
-    let untold = match untold.is_empty() {
-        true => vec![],
-        false => tokio::task::spawn_blocking(move || untold.read()).await.map_err(|error| {
-            Error::new(ErrorKind::Other, "read the beginnings of backups", error)
-        })?,
-    };
+    let untold = off_loop(move || Ok(untold.read())).await?;
     let way = Mutex::new(WayBack::new(&asking.backups, untold, head, newest));
     // After an error of the store it goes on where it was: a year's chain has millions of notes.
     let walk = pin!(walk_back(Arc::clone(&asking.finder.store), head, days));

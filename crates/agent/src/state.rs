@@ -12,8 +12,9 @@ use tracing::{error, warn};
 use crate::chain::backoff;
 use crate::complaints::Complaints;
 use crate::facts::nanos;
-use crate::hands::{off_loop, overdue, stopped};
+use crate::hands::{overdue, stopped};
 use crate::place::Place;
+use crate::worker::off_loop;
 use crate::{Error, ErrorKind, Settings};
 
 /// How often, and how many times, a held directory is tried again: for 5 s. A process that was

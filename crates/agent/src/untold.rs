@@ -54,10 +54,6 @@ impl Untold {
         Self { unreadable: count, ..Self::default() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.unreadable == 0
-    }
-
     /// Reads the beginning of each.
     pub(crate) fn read(&self) -> Vec<Known> {
         let mut all = vec![Known::UNREAD; self.unreadable];

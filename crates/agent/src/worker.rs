@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
 use crate::source::locked;
 use crate::{Error, ErrorKind};
@@ -57,4 +58,21 @@ impl Worker {
             done.await.unwrap_or_else(|_| Err(lost()))
         }
     }
+}
+
+/// Does what waits for a disk where it holds up nobody.
+pub(crate) fn off_loop<T, W>(work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, Error> + Send + 'static,
+{
+    joined(spawn_blocking(work))
+}
+
+async fn joined<T>(task: tokio::task::JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    task.await.unwrap_or_else(|e| Err(crashed(&e)))
+}
+
+pub(crate) fn crashed(error: &tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Other, "run task", error)
 }
