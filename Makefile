@@ -61,10 +61,10 @@ sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
 
 soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
-	AUDITSEAL_HISTORIES=100000 $(CARGO) test --release --locked -p auditseal-tail -- --nocapture
-	AUDITSEAL_RUNS=5000 $(CARGO) test --release --locked -p auditseal-agent --lib sim
-	AUDITSEAL_BOUNDS=production $(CARGO) test --release --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture
-	AUDITSEAL_BOUNDS=production $(CARGO) test --release --locked -p auditseal-archive --test million -- --nocapture
+	AUDITSEAL_HISTORIES=100000 $(CARGO) test --profile soak --locked -p auditseal-tail -- --nocapture
+	AUDITSEAL_RUNS=5000 $(CARGO) test --profile soak --locked -p auditseal-agent --lib sim
+	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture
+	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
 	crates/agent/tests/mutants.sh

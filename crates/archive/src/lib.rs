@@ -28,7 +28,7 @@ mod source;
 mod text;
 mod verify;
 
-pub use cat::{CatError, CatOptions, Restored, cat};
+pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
 pub use chain::{
     Accepted, Chain, ChainReport, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
 };

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Report, Row, cat, ls, verify};
+use auditseal_archive::{CatOptions, Piped, Report, Row, cat, ls, verify};
 use auditseal_vault::Operation;
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vectors::{Piece, events};
@@ -110,7 +110,9 @@ async fn any_number_of_versions_of_a_key_leaves_one_true() {
         let vkeys = Some(vec![chain.current_signer().identity()]);
         let told = CatOptions { vkeys, ..CatOptions::default() };
         let sink = Sink::default();
-        cat(Arc::new(store), chain.origin(), &told, sink.clone(), |_| {}).await.unwrap();
+        cat(Arc::new(store), chain.origin(), &told, Piped::new(sink.clone()), |_| {})
+            .await
+            .unwrap();
         let whole = common::restored(&chain.archive(), &chain).await.unwrap();
         assert!(sink.bytes() == whole, "{count} shadows");
     }
@@ -135,7 +137,9 @@ async fn hidden_objects_are_counted_beyond_those_that_are_named() {
         let vkeys = Some(vec![chain.current_signer().identity()]);
         let told = CatOptions { vkeys, ..CatOptions::default() };
         let sink = Sink::default();
-        let done = cat(Arc::new(store), chain.origin(), &told, sink.clone(), |_| {}).await.unwrap();
+        let done = cat(Arc::new(store), chain.origin(), &told, Piped::new(sink.clone()), |_| {})
+            .await
+            .unwrap();
         let whole = common::restored(&chain.archive(), &chain).await.unwrap();
         assert!(sink.bytes() == whole, "{count} hidden");
         let more = format!("{} more objects are hidden", count.saturating_sub(NAMED));

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use auditseal_archive::{CatError, CatOptions, Error, Restored, Verdict, cat};
+use auditseal_archive::{CatError, CatOptions, Error, Piped, Restored, Verdict, cat};
 use auditseal_format::Time;
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vault::{Kind, Operation};
@@ -20,7 +20,8 @@ async fn cat_of(
     options: CatOptions,
 ) -> (Result<Restored, CatError>, Vec<u8>) {
     let sink = Sink::default();
-    let done = cat(Arc::new(store), chain.origin(), &options, sink.clone(), |_| {}).await;
+    let done =
+        cat(Arc::new(store), chain.origin(), &options, Piped::new(sink.clone()), |_| {}).await;
     (done, sink.bytes())
 }
 
@@ -164,7 +165,8 @@ async fn a_reader_that_has_enough_is_a_clean_end() {
     let (store, options) = (Arc::new(memory(&chain.archive())), trusting(&chain));
     for closes_at in [0, 1, 700] {
         let sink = Sink::closing_at(closes_at);
-        let done = cat(store.clone(), chain.origin(), &options, sink, |_| {}).await.unwrap();
+        let done =
+            cat(store.clone(), chain.origin(), &options, Piped::new(sink), |_| {}).await.unwrap();
         assert_eq!((done.closed, done.bytes), (true, closes_at as u64));
     }
 }

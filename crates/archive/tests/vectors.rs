@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Finding, Head, Options, Verdict, cat, verify};
+use auditseal_archive::{CatOptions, Finding, Head, Options, Piped, Verdict, cat, verify};
 use auditseal_format::{Hash, hash};
 use auditseal_vectors::Vector;
 use common::{Sink, store_of};
@@ -47,7 +47,8 @@ async fn restored(vector: &Vector) -> Result<Hash, String> {
     let vkeys = vector.vkeys.iter().map(|key| key.parse().unwrap()).collect();
     let options = CatOptions { vkeys: Some(vkeys), ..CatOptions::default() };
     let sink = Sink::default();
-    match cat(store_of(&vector.objects), &origin, &options, sink.clone(), |_| {}).await {
+    match cat(store_of(&vector.objects), &origin, &options, Piped::new(sink.clone()), |_| {}).await
+    {
         Ok(done) => {
             let bytes = sink.bytes();
             assert_eq!(done.bytes, bytes.len() as u64, "{}", vector.name);

@@ -38,7 +38,7 @@ async fn restored(store: &MemoryStore, chain: &Chain) -> Result<(Vec<u8>, Vec<St
     let options = CatOptions { vkeys: Some(vkeys), strict: true, ..CatOptions::default() };
     let sink = Sink::default();
     let store = Arc::new(store.clone());
-    let done = cat(store, chain.origin(), &options, sink.clone(), |_| {}).await?;
+    let done = cat(store, chain.origin(), &options, Piped::new(sink.clone()), |_| {}).await?;
     Ok((sink.bytes(), done.warnings))
 }
 

@@ -1,6 +1,8 @@
 //! verify, cat, ls, inspect.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,8 +68,16 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         concurrency: 0,
     };
     let store = open_store(&args.store)?;
-    let out = BufWriter::with_capacity(1 << 18, io::stdout());
-    let done = block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?;
+    let done = match regular_stdout() {
+        Some(file) => {
+            let out = archive::Sparse::new(file);
+            block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?
+        }
+        None => {
+            let out = archive::Piped::new(BufWriter::with_capacity(1 << 18, io::stdout()));
+            block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?
+        }
+    };
     let restored = done.map_err(|failed| {
         let code = if failed.error.is_finding() { 1 } else { 2 };
         Failure::new(&failed).hint(archive_hint(&failed.error)).code(code)
@@ -76,6 +86,12 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Standard output, where it is a file: a source's holes can be left holes there.
+fn regular_stdout() -> Option<File> {
+    let out = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
+    out.metadata().is_ok_and(|about| about.is_file()).then_some(out)
 }
 
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {

@@ -3,6 +3,8 @@
 
 mod node;
 
+use std::io::Write as _;
+
 use node::{Node, events, finish};
 
 /// Archives this as the live log, and gets it back; returns how many lines were malformed.
@@ -169,6 +171,52 @@ fn a_flipped_bit_is_found() {
     assert_eq!((cat.code, cat.out.len()), (1, 0), "{}", cat.err);
     assert!(cat.err.contains("auditseal: failed to read archive: "), "{}", cat.err);
     assert!(cat.err.contains("hint: `auditseal verify` says all that is wrong"), "{}", cat.err);
+}
+
+/// A hole of a source costs a line of its note, and may be as long as a file can be: whoever gives
+/// it back must not write terabytes for it.
+#[test]
+fn a_hole_of_terabytes_stays_one_in_a_file_and_is_refused_to_a_pipe() {
+    use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+    let hole = 2 << 40;
+    let node = Node::with(&events(0, 3));
+    let log = std::fs::File::options().append(true).open(node.path("logs/audit.log")).unwrap();
+    let begin = log.metadata().unwrap().len();
+    log.set_len(begin + hole).unwrap();
+    (&log).write_all(&[b"\n", &events(3, 6)[..]].concat()).unwrap();
+    node.backfill().ok();
+    assert_eq!(node.verify().code, 0);
+
+    let piped = node.cat();
+    assert_eq!(piped.code, 2, "{}", piped.err);
+    // Before it stands what the batches before the hole's have: the start of it, too.
+    assert!(piped.out.starts_with(&events(0, 3)) && piped.out.len() < 1 << 30);
+    assert!(piped.err.contains("the source had a hole of 21990"), "{}", piped.err);
+    assert!(piped.err.contains("`> FILE`"), "{}", piped.err);
+
+    let args = ["--origin", "prod/cp-1/audit", "--vkey", &node.vkey];
+    for append in [false, true] {
+        let path = node.path("restored");
+        let mut file = std::fs::File::options();
+        let file = file.append(append).write(true).create(true).open(&path).unwrap();
+        let mut cat = node.reader("cat");
+        cat.args(args).stdout(file.try_clone().unwrap()).stderr(std::process::Stdio::piped());
+        let cat = cat.spawn().unwrap().wait_with_output().unwrap();
+        let told = String::from_utf8(cat.stderr).unwrap();
+        assert_eq!((cat.status.code(), told.as_str()), (Some(0), ""));
+        let about = file.metadata().unwrap();
+        assert_eq!(about.len(), log.metadata().unwrap().len());
+        assert!(about.blocks() * 512 < 1 << 20, "{} bytes on disk", about.blocks() * 512);
+        let file = std::fs::File::open(&path).unwrap();
+        let mut end = vec![1; events(3, 6).len() + 2];
+        let from = about.len() - end.len() as u64;
+        file.read_exact_at(&mut end, from).unwrap();
+        assert_eq!(end, [b"\0\n", &events(3, 6)[..]].concat());
+        let mut start = vec![1; begin as usize + 1];
+        file.read_exact_at(&mut start, 0).unwrap();
+        assert_eq!(start, [&events(0, 3)[..], b"\0"].concat());
+        std::fs::remove_file(path).unwrap();
+    }
 }
 
 #[test]

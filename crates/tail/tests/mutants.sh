@@ -98,7 +98,8 @@ mutate "a compressed file is nothing that was there" tail/follower/compare.rs \
 mutate "an inode is a file" tail/carriers/matching.rs \
     '(name || carrier.age().becomes(&age))
         && sight.size >= carrier.size()' 'true'
-mutate "a live file's inode isn't given again" tail/carriers/matching.rs \
+spare "it concerns files that wait for a descriptor, and those are few and told by their names, too" \
+    "a live file's inode isn't given again" tail/carriers/matching.rs \
     '(!carrier.is_gone() || age.is_unique())' 'true'
 mutate "the order of names" tail/carriers/matching.rs \
     'c.is_listed() && (c.is_live() || c.is_recent(carriers.looks))' 'c.is_listed()'
@@ -110,7 +111,8 @@ mutate "a held inode is asked for its name" tail/carriers/listing.rs \
     'known.is_held() && same(known, sight, role.age)'
 mutate "a reported file stands last" tail/carriers/mod.rs \
     'self.place(&sight, newer)' 'self.last_order()'
-mutate "names that were lost are forgotten" tail/carriers/mod.rs \
+spare "a report that comes behind two listings finds the account's name" \
+    "names that were lost are forgotten" tail/carriers/mod.rs \
     'self.past.contains_key(&(folder.id, *role))' 'false'
 mutate "a live file that lost its name is live" tail/carriers/carrier.rs \
     'self.phase == Phase::Open(Standing::Live)' 'false'
@@ -179,9 +181,11 @@ mutate "two files for one account" tail/follower/assign.rs \
             @@carrier.stand_by(file, head)@@' '()'
 mutate "copies that a mirror leaves are held" tail/follower/release.rs \
     'quiet && !carrier.is_listed() && carrier.is_copy(file)' 'false'
-mutate "a file cut amid a comparison is another" tail/follower/assign.rs \
+spare "the next look compares again before it reads" \
+    "a file cut amid a comparison is another" tail/follower/assign.rs \
     'Ok(!proves(source, proof)?)' 'Ok(false)'
-mutate "no proof after a judgement" tail/follower/assign.rs \
+spare "each read proves the file once more" \
+    "no proof after a judgement" tail/follower/assign.rs \
     'proves(&*source, Some((head.end, head.anchor)))?' 'true'
 
 # --- compressed files, takes, names

@@ -153,3 +153,18 @@ fn a_copy_grows_and_is_cut_before_anybody_sees_that() {
         &[(0, Append(1, 0)), (3, Strangers), (2, Append(1, 0)), (22, Replace(Live, Shorter(50))), (4, There(0, places::There::Rotate)), (15, Append(1, 0)), (3, Truncate)], &[Look(0), Look(5000), Look(0), Look(0), Look(0)], true,
     );
 }
+
+/// The file of a backup's name came and went unseen, and so did a live file that was listed first
+/// amid it: that one was never renamed, and must not be taken for what had the name.
+#[test]
+#[rustfmt::skip]
+fn a_live_file_listed_amid_the_reports_isnt_what_they_name() {
+    replay(
+        &[(0, Append(1, 0)), (1, Rotate), (2, Append(1, 0)), (2, DeleteOldest), (0, Create), (0, UnlinkLive)],
+        &[Look(1 << 20), Look(1 << 20), Crash], true,
+    );
+    replay(
+        &[(0, Append(1, 0)), (1, Rotate), (1, DeleteOldest), (3, UnlinkLive), (10, Create), (12, Rename), (9, Rotate), (7, Create), (2, DeleteOldest), (11, Rotate)],
+        &[Look(1 << 20), Commit, Commit, Look(1 << 20)], true,
+    );
+}

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auditseal_agent::{Clock, Limits, Mode, Outcome, Progress, Settings, SourceSpec, keygen, run};
-use auditseal_archive::{CatOptions, Options, Report, cat, verify};
+use auditseal_archive::{CatOptions, Options, Piped, Report, cat, verify};
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{Compression, Origin, Time, VerifierKey};
 use auditseal_shipper::Now;
@@ -153,7 +153,7 @@ impl Node {
         let file = self.dir.path().join("restored");
         let out = fs::File::create(&file).unwrap();
         let store = Arc::new(self.store.clone());
-        cat(store, &self.origin(), &options, out, |_| {}).await.unwrap();
+        cat(store, &self.origin(), &options, Piped::new(out), |_| {}).await.unwrap();
         fs::read(file).unwrap()
     }
 

@@ -6,13 +6,14 @@
 //! has been written when something stops it is good.
 
 mod object;
+mod output;
 mod plan;
 mod restore;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use auditseal_format::{FileId, Origin, Time, VerifierKey};
@@ -27,6 +28,7 @@ use crate::listing::{Entry, Listing};
 use crate::source::Source;
 use crate::verify::Progress;
 use object::{Large, Ready};
+pub use output::{Output, Piped, Sparse};
 use plan::{Batch, Plan, Window};
 use restore::Stop;
 use writer::{Mode, Writer};
@@ -94,7 +96,7 @@ impl std::error::Error for CatError {
 /// [`CatError`]: anything that `verify` calls wrong in the chain, but for source gaps without
 /// `strict`, for what only a clock can tell, and for hidden and shadowed objects, whose true bytes
 /// are there, stops it before the first byte.
-pub async fn cat<W: Write + Send + 'static>(
+pub async fn cat<W: Output + Send + 'static>(
     store: Arc<dyn Store>,
     origin: &Origin,
     options: &CatOptions,

@@ -1,15 +1,13 @@
 //! Payloads → the source's bytes, written as they are decoded.
 
-use std::io::{self, Write};
+use std::io;
 
 use auditseal_audit::LineScanner;
 use auditseal_format::seal::{Hole, Range};
 use auditseal_format::{FileId, ObjectSeal, PayloadDecoder, PayloadError};
 
+use super::output::Output;
 use super::plan::Window;
-
-/// NUL bytes written at a time: a hole may be larger than memory.
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Why restoring one object ended early.
 #[derive(Debug)]
@@ -84,7 +82,7 @@ impl Restore {
     }
 
     /// Takes the next bytes of the blocks.
-    pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Write) -> Result<(), Stop> {
+    pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Output) -> Result<(), Stop> {
         let Self { decoder, parts, lines } = self;
         let mut written = Ok(());
         let decoded = decoder.blocks(blocks, |payload| {
@@ -97,7 +95,7 @@ impl Restore {
     }
 
     /// Ends the payload; says which lines are inside the window if that was the question.
-    pub(crate) fn finish(mut self, out: &mut impl Write) -> Result<Option<Keep>, Stop> {
+    pub(crate) fn finish(mut self, out: &mut impl Output) -> Result<Option<Keep>, Stop> {
         self.decoder.finish().map_err(Stop::Payload)?;
         match self.lines {
             Lines::All { holes: true } => self.parts.end(out).map_err(Stop::Write).map(|()| None),
@@ -112,7 +110,7 @@ impl Lines {
         &mut self,
         mut payload: &[u8],
         parts: &mut Parts,
-        out: &mut impl Write,
+        out: &mut impl Output,
     ) -> io::Result<()> {
         match self {
             Self::All { holes } => parts.write(payload, *holes, out),
@@ -191,7 +189,7 @@ impl Parts {
     }
 
     /// Writes the source's bytes of the next bytes of the payload, with or without holes.
-    fn write(&mut self, mut payload: &[u8], holes: bool, out: &mut impl Write) -> io::Result<()> {
+    fn write(&mut self, mut payload: &[u8], holes: bool, out: &mut impl Output) -> io::Result<()> {
         while !payload.is_empty() {
             let Some(part) = self.ranges.last_mut() else { return Ok(()) };
             if part.left == 0 {
@@ -222,7 +220,7 @@ impl Parts {
     }
 
     /// Writes the holes that no byte of the payload follows.
-    fn end(mut self, out: &mut impl Write) -> io::Result<()> {
+    fn end(mut self, out: &mut impl Output) -> io::Result<()> {
         while let Some(mut part) = self.ranges.pop() {
             part.end(true, out)?;
         }
@@ -231,7 +229,7 @@ impl Parts {
 }
 
 impl Part {
-    fn write(&mut self, mut bytes: &[u8], holes: bool, out: &mut impl Write) -> io::Result<()> {
+    fn write(&mut self, mut bytes: &[u8], holes: bool, out: &mut impl Output) -> io::Result<()> {
         self.left -= bytes.len() as u64;
         if !self.wanted {
             return Ok(());
@@ -253,21 +251,16 @@ impl Part {
         out.write_all(bytes)
     }
 
-    fn end(&mut self, holes: bool, out: &mut impl Write) -> io::Result<()> {
+    fn end(&mut self, holes: bool, out: &mut impl Output) -> io::Result<()> {
         if self.wanted && holes { self.holes_here(out) } else { Ok(()) }
     }
 
     /// Writes the hole at the current offset, if there is one.
-    fn holes_here(&mut self, out: &mut impl Write) -> io::Result<()> {
+    fn holes_here(&mut self, out: &mut impl Output) -> io::Result<()> {
         let Some(hole) = self.holes.pop_if(|hole| hole.offset == self.offset) else {
             return Ok(());
         };
-        let mut left = hole.length;
-        while left > 0 {
-            let count = left.min(ZEROS.len() as u64);
-            out.write_all(&ZEROS[..usize::try_from(count).unwrap_or(ZEROS.len())])?;
-            left -= count;
-        }
+        out.hole(hole.length)?;
         self.offset += hole.length;
         Ok(())
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::output::Output;
 use super::plan::Window;
 use super::restore::{Keep, Restore, Stop};
 use crate::chain::Place;
@@ -46,7 +47,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start<W: Write + Send + 'static>(out: W) -> Self {
+    pub(super) fn start<W: Output + Send + 'static>(out: W) -> Self {
         // One message: what waits here is memory, up to 32 MiB of it.
         let (messages, mut inbox) = mpsc::channel(1);
         let thread = tokio::task::spawn_blocking(move || {
@@ -88,7 +89,7 @@ impl Writer {
     }
 }
 
-fn write_all(inbox: &mut mpsc::Receiver<Message>, out: &mut impl Write) -> Option<(Place, Stop)> {
+fn write_all(inbox: &mut mpsc::Receiver<Message>, out: &mut impl Output) -> Option<(Place, Stop)> {
     let mut state = State::default();
     while let Some(message) = inbox.blocking_recv() {
         if let Message::Open(place, ..) = &message {
@@ -110,7 +111,7 @@ struct State {
 }
 
 impl State {
-    fn take(&mut self, message: Message, out: &mut impl Write) -> Result<(), Stop> {
+    fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
             Message::Open(_, seal, file, mode) => {
                 self.open = Some(match mode {
@@ -135,12 +136,20 @@ impl State {
     }
 }
 
+impl<W: Output> Output for Counting<W> {
+    fn hole(&mut self, length: u64) -> io::Result<()> {
+        self.out.hole(length)?;
+        self.bytes += length;
+        Ok(())
+    }
+}
+
 struct Counting<W> {
     out: W,
     bytes: u64,
 }
 
-impl<W: Write> Write for Counting<W> {
+impl<W: Output> Write for Counting<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.bytes += written as u64;

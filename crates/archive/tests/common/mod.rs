@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{CatError, CatOptions, Finding, Options, Report, cat, verify};
+use auditseal_archive::{CatError, CatOptions, Finding, Options, Piped, Report, cat, verify};
 use auditseal_format::{ObjectKey, Origin};
 use auditseal_vault::Store;
 use auditseal_vault::double::MemoryStore;
@@ -112,7 +112,7 @@ pub(crate) async fn restored(archive: &Archive, chain: &Chain) -> Result<Vec<u8>
     let vkeys = vec![chain.current_signer().identity()];
     let options = CatOptions { vkeys: Some(vkeys), ..CatOptions::default() };
     let sink = Sink::default();
-    cat(store_of(archive), chain.origin(), &options, sink.clone(), |_| {}).await?;
+    cat(store_of(archive), chain.origin(), &options, Piped::new(sink.clone()), |_| {}).await?;
     Ok(sink.bytes())
 }
 
