@@ -4,7 +4,7 @@ CARGO ?= cargo
 # Prints where cargo builds: the user's own configuration may say.
 TARGET_DIR := CARGO="$(CARGO)" crates/e2e/target-dir.sh
 
-.PHONY: help demo test check limits bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image
+.PHONY: help demo test check limits bench bench-check e2e e2e-node torture sim soak vectors deploy-check deb rpm image reproduce deny
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,11 +18,12 @@ test: ## all tests that need no server
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
 
-check: ## formatting, lints, documentation: all warnings are errors
+check: ## formatting, lints, documentation, licences and origins of crates: all warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) metadata --locked --format-version 1 --manifest-path crates/e2e/fuzz/Cargo.toml >/dev/null
+	$(CARGO) test --locked -q -p auditseal-tidy supply::
 
 limits: ## docs/limits.md: every bound, from the sources and crates/tidy/bounds.toml
 	AUDITSEAL_PAGE=write $(CARGO) test --locked -q -p auditseal-tidy bounds::
@@ -37,6 +38,12 @@ image: ## the container image as a tar, in target/image; needs no engine: make i
 	@mkdir -p target/image
 	deploy/image/build.sh target/image/auditseal.tar $(IMAGE)
 
+reproduce: ## packages and image twice, from folders that have nothing in common, and compared: make reproduce KINDS="deb image"
+	deploy/release/reproduce.sh $(KINDS)
+
+deny: ## cargo-deny: licences, bans, sources and advisories, by deny.toml; builds it once
+	deploy/release/deny.sh
+
 bench: ## the whole program beside zstd, one table; then each stage by itself. about 12 minutes, 8 GB of disk; needs zstd and Python
 	benches/run.py $(BENCH)
 	$(CARGO) bench --locked -p auditseal-bench
@@ -47,6 +54,7 @@ bench-check: ## instruction counts of fixed small inputs against benches/instruc
 deploy-check: ## Terraform modules, policies, chart and manifests, without a cloud; needs Go, Node, npm and Python
 	deploy/check.sh
 	deploy/check/helm.sh
+	deploy/check/release.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure, GCS, Prometheus; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all

@@ -1,89 +1,108 @@
 #!/usr/bin/env bash
-# What etcd, which shares the disk, notices of auditseal: the time of its WAL's fsyncs under the same load, without and with an agent, in
-# turns. A measurement, not a test: it fails only when there is nothing to compare. About a minute and a half; ROUNDS=N for more turns.
+# What etcd and kube-apiserver, which share the disk, notice of who reads the audit log: the time of etcd's WAL fsyncs and of the apiserver's
+# answers at 1,000 audit events a second, in turns of shuffled order beside nothing, nothing once more (A/A: what the noise does), auditseal, and
+# Fluent Bit. A measurement, not a test: it fails only when there is nothing to compare.
 #
-#   neighbour.sh
+#   neighbour.sh [--record]     --record puts the table into benches/RESULTS.md
+#
+# ROUNDS (5), TURN (60, seconds), RATE (1000, events/s), FLUENT_BIT (a program; without it that row is left out). Half an hour as it is; ROUNDS=1
+# TURN=20 shows in two minutes that it works. What is stored goes to memory, as a bucket is elsewhere; state and buffers are on the shared disk.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+ROUNDS=${ROUNDS:-5} TURN=${TURN:-60} RATE=${RATE:-1000}
 WORK=$(mktemp -d "$E2E/neighbour.XXXXXX")
+STORE=$(mktemp -d /dev/shm/auditseal-neighbour.XXXXXX)
 export KUBE_DIR=$WORK/kube
 trap 'finish clean' EXIT
 clean() {
-  stop "$WORK" auditseal
+  stop "$WORK" reader
   "$HERE/parts/kube.sh" down
+  rm -rf "$STORE"
   discard "$WORK"
 }
 
-# etcd's histogram of fsyncs so far: UPPER_BOUND COUNT lines
-fsyncs() {
+# api PATH, as the admin
+api() {
+  # shellcheck source=/dev/null
+  (. "$KUBE_DIR/session.env" &&
+    curl --silent --show-error --fail --max-time 30 --cacert "$KUBE_DIR/certs/apiserver.crt" \
+      --header @<(printf 'Authorization: Bearer %s\n' "$TOKEN_admin") "$API$1")
+}
+
+# metrics DIR WHEN
+metrics() {
   local client _
   read -r client _ <"$KUBE_DIR/ports"
-  curl --silent --show-error --fail --max-time 10 "http://127.0.0.1:$client/metrics" |
-    sed -n 's/^etcd_disk_wal_fsync_duration_seconds_bucket{le="\([^"]*\)"} \(.*\)/\1 \2/p'
+  curl --silent --show-error --fail --max-time 10 "http://127.0.0.1:$client/metrics" >"$1/etcd.$2" && api /metrics >"$1/apiserver.$2"
 }
 
-# requests ROUNDS: kubectl's part of the load can be done only once
-requests() {
+# A request is two events: it was received, and it was answered.
+steady() {
   # shellcheck source=/dev/null
-  (. "$KUBE_DIR/session.env" && export TOKEN_admin TOKEN_alice TOKEN_bob &&
-    python3 "$HERE/helpers/load.py" "$API" "$KUBE_DIR/certs/apiserver.crt" "$1" >/dev/null)
+  (. "$KUBE_DIR/session.env" && export TOKEN_admin &&
+    python3 "$HERE/helpers/steady.py" "$API" "$KUBE_DIR/certs/apiserver.crt" $((RATE / 2)) "$1")
 }
 
-# turn NAME: one load, and what the histogram gained by it
+# read_by VARIANT DIR: starts who reads the log, with a state of its own: each has read what is there before its turn begins
+read_by() {
+  case $1 in
+    auditseal)
+      spawn "$WORK" reader "$AUDITSEAL" run --cluster e2e --node node-1 --source "audit=$KUBE_DIR/audit/audit.log" --store "file://$STORE/archive" \
+        --key "$WORK/key" --state "$WORK/state"
+      ;;
+    fluent-bit)
+      cat >"$WORK/fluent-bit.conf" <<CONF
+[SERVICE]
+    Flush 1
+    Log_Level warn
+    storage.path $WORK/fluent-bit.buffer
+[INPUT]
+    Name tail
+    Path $KUBE_DIR/audit/audit.log
+    DB $WORK/fluent-bit.db
+    Read_from_Head true
+    Buffer_Max_Size 4M
+    storage.type filesystem
+[OUTPUT]
+    Name file
+    Match *
+    Path $STORE
+    File fluent-bit.out
+    Format plain
+CONF
+      spawn "$WORK" reader "$FLUENT_BIT" -c "$WORK/fluent-bit.conf"
+      ;;
+  esac
+}
+
+# turn VARIANT NUMBER
 turn() {
-  fsyncs >"$WORK/before"
-  requests "${N:-12}"
-  fsyncs >"$WORK/after"
-  paste -d' ' "$WORK/before" "$WORK/after" | awk '{ print $1, $4 - $2 }' >>"$WORK/$1"
-}
-
-follow() {
-  spawn "$WORK" auditseal "$AUDITSEAL" run --cluster e2e --node node-1 --source "audit=$KUBE_DIR/audit/audit.log" \
-    --store "file://$WORK/archive" --key "$WORK/key" --state "$WORK/state" --window 1s
-}
-
-report() {
-  python3 - "$WORK" <<'PY'
-import collections, pathlib, sys
-
-def load(path):
-    gained = collections.Counter()
-    for line in path.read_text().split("\n"):
-        if line:
-            bound, count = line.split()
-            gained[float(bound)] += float(count)
-    return sorted(gained.items())
-
-# As Prometheus' histogram_quantile does: linear within the bucket.
-def quantile(buckets, q):
-    rank, lower, below = q * buckets[-1][1], 0.0, 0.0
-    for bound, count in buckets:
-        if count >= rank:
-            return lower + (bound - lower) * (rank - below) / (count - below) if bound < float("inf") else lower
-        lower, below = bound, count
-
-work = pathlib.Path(sys.argv[1])
-print("| etcd's WAL fsyncs | count | p50 ms | p99 ms |\n|---|---|---|---|")
-figures = {}
-for name in ("alone", "beside"):
-    buckets = load(work / name)
-    figures[name] = quantile(buckets, 0.99)
-    print(f"| {name} | {buckets[-1][1]:.0f} | {quantile(buckets, 0.5) * 1000:.2f} | {figures[name] * 1000:.2f} |")
-print(f"p99 beside auditseal / alone: {figures['beside'] / figures['alone']:.2f}")
-PY
+  local dir=$WORK/turns/$1.$2
+  mkdir -p "$dir"
+  read_by "$1"
+  sleep 3
+  metrics "$dir" before
+  steady "$TURN" >"$dir/client.json"
+  metrics "$dir" after
+  case $1 in auditseal | fluent-bit) check "$1 ran all the time, round $2" running "$WORK" reader ;; esac
+  stop "$WORK" reader
 }
 
 need_auditseal
 "$HERE/parts/kube.sh" build
+variants=(nothing again auditseal)
+if [ -n "${FLUENT_BIT:-}" ]; then variants+=(fluent-bit); else note "no FLUENT_BIT: its row is left out"; fi
 "$AUDITSEAL" keygen --out "$WORK/key" >/dev/null
-MODE=batch LEVEL=RequestResponse "$HERE/parts/kube.sh" up
-requests 4 # caches warm, tables made
-for _ in $(seq "${ROUNDS:-4}"); do
-  turn alone
-  follow
-  turn beside
-  check "the agent ran beside it" running "$WORK" auditseal
-  stop "$WORK" auditseal
+# The usual size of a log, so that a turn has a rotation or none by chance, and not dozens.
+MAXSIZE=100 MODE=batch LEVEL=RequestResponse "$HERE/parts/kube.sh" up
+steady 5 >/dev/null # caches warm, tables made
+for round in $(seq "$ROUNDS"); do
+  for variant in $(shuf -e "${variants[@]}"); do
+    note "round $round: $variant"
+    turn "$variant" "$round"
+  done
 done
-report | tee "$WORK/report"
-check "there is something to compare" grep -q 'p99 beside' "$WORK/report"
+record=()
+[ "${1:-}" != --record ] || record=("$ROOT/benches/RESULTS.md")
+check "there is something to compare" python3 "$HERE/helpers/neighbour.py" "$WORK/turns" "$RATE" "$TURN" "${record[@]}"
+python3 "$HERE/helpers/neighbour.py" "$WORK/turns" "$RATE" "$TURN" || true

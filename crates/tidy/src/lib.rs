@@ -9,4 +9,6 @@ mod purity;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod supply;
+#[cfg(test)]
 mod tree;

@@ -24,7 +24,7 @@ const TOP: [&str; 13] = [
     "target",
 ];
 /// Settings of tools that must stand there.
-const TOP_TOOLS: [&str; 2] = ["clippy.toml", "rustfmt.toml"];
+const TOP_TOOLS: [&str; 3] = ["clippy.toml", "deny.toml", "rustfmt.toml"];
 
 #[test]
 fn files_are_short() {
