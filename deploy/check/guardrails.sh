@@ -31,6 +31,12 @@ made() {
 only() { awk -v want="$1" 'BEGIN { RS = "---\n"; ORS = "" } NR == 1 { print } NR > 1 && $0 ~ want { print "---\n" $0 }'; }
 constraints() { made Gatekeeper "$1" "${kinds[@]}" | only 'apiVersion: constraints[.]'; }
 
+# split FOLDER: a file for each object, by its name
+split() {
+  mkdir -p "$1"
+  awk -v folder="$1" 'BEGIN { RS = "---\n"; ORS = "" } NR == 1 { head = $0 } NR > 1 { match($0, /\n  name: [a-z-]+/); print head $0 > (folder "/" substr($0, RSTART + 9, RLENGTH - 9) ".yaml") }'
+}
+
 make_all() { # INTO
   local stage kinds=()
   mkdir -p "$1"/{vap/audit,vap/enforce,kyverno,gatekeeper,static}
@@ -39,12 +45,14 @@ make_all() { # INTO
     made Kyverno $stage | only 'kind: ValidatingPolicy\n' >"$1/kyverno/$stage.yaml"
   done
   made ValidatingAdmissionPolicy enforce --set guardrails.static=true >"$1/static/guardrails.yaml"
-  made Gatekeeper enforce | only 'kind: ConstraintTemplate\n' >"$1/gatekeeper/templates.yaml"
+  # A file for each template and each constraint, as `gator verify` wants it.
+  rm -rf "$1"/gatekeeper/{templates,audit,enforce}
+  made Gatekeeper enforce | only 'kind: ConstraintTemplate\n' | split "$1/gatekeeper/templates"
   while read -r stage; do kinds+=(--api-versions "constraints.gatekeeper.sh/v1beta1/$stage"); done \
-    < <(sed -n 's/.*names: { kind: \(Auditseal[A-Za-z]*\) }.*/\1/p' "$1/gatekeeper/templates.yaml")
-  for stage in audit enforce; do constraints $stage >"$1/gatekeeper/$stage.yaml"; done
+    < <(sed -n 's/.*names: { kind: \(Auditseal[A-Za-z]*\) }.*/\1/p' "$1"/gatekeeper/templates/*.yaml)
+  for stage in audit enforce; do constraints $stage | split "$1/gatekeeper/$stage"; done
   # The apiserver's own loader takes no document that is only a comment.
-  sed -i '2{/^---$/d}' "$1"/vap/*/guardrails.yaml "$1/static/guardrails.yaml" "$1"/kyverno/{audit,enforce}.yaml "$1"/gatekeeper/{templates,audit,enforce}.yaml
+  sed -i '2{/^---$/d}' "$1"/vap/*/guardrails.yaml "$1/static/guardrails.yaml" "$1"/kyverno/{audit,enforce}.yaml
 }
 if [ "${1:-}" = --write ]; then
   make_all "$HERE"
@@ -55,3 +63,4 @@ make_all "$WORK/guardrails"
 for file in $(cd "$WORK/guardrails" && find . -type f | sort); do
   check "guardrails/${file#./} is the chart's" diff "$HERE/$file" "$WORK/guardrails/$file"
 done
+tally
