@@ -62,7 +62,7 @@
   expression: "has(request.userInfo.groups) && request.userInfo.groups.exists(g, g in {{ include "auditseal.cel" $g.breakGlassGroups }})"
 - name: controlPlane
   expression: >-
-    (has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups) || request.userInfo.username in
+    (has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups) || has(request.userInfo.username) && request.userInfo.username in
     {{ include "auditseal.cel" (concat (index (.root.Files.Get "files/guardrails/controlplane.yaml" | fromYaml) "users") $g.trail.users) }}
 {{- end }}
 {{- if .policy.workloads }}
