@@ -51,10 +51,11 @@ bench: ## the whole program beside zstd, one table; then each stage by itself. a
 bench-check: ## instruction counts of fixed small inputs against benches/instructions.txt; needs valgrind
 	benches/check.sh
 
-deploy-check: ## Terraform modules, policies, chart and manifests, without a cloud; needs Go, Node, npm and Python
+deploy-check: ## Terraform modules, policies, chart, guardrails and manifests, without a cloud; needs Go, Node, npm and Python; builds gator
 	deploy/check.sh
 	deploy/check/helm.sh
 	deploy/check/release.sh
+	deploy/check/guardrails.sh
 
 e2e: ## real servers: kube-apiserver, S3, Azure, GCS, Prometheus; needs Go, Node, Java and Python (it checks)
 	crates/e2e/run.sh all

@@ -163,4 +163,21 @@ check "a pod's own loopback is refused: nobody could probe it" refuses "kubelet 
 check "a backfill without nodes is refused" refuses "backfill.nodes" --set backfill.enabled=true
 check "a backfill into the daemon's chain is refused" refuses "a name of their own" --set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=audit,backfill.sources[0].path=/var/log/old/audit.log'
 
+guards=(--set guardrails.enabled=true)
+# guarded SED WANT ARGUMENT…: what sed finds in the guardrails, each once
+guarded() { [ "$(render "${guards[@]}" "${@:3}" --show-only templates/guardrails.yaml | sed -n "$1" | sort -u | tr '\n' ' ')" = "$2 " ]; }
+check "no guardrails unless wanted" lacks "ValidatingAdmissionPolicy"
+check "guardrails: the trail's refuse, the starter set's warn" guarded 's/^  validationActions: //p' "[Audit] [Deny, Audit] [Warn, Audit]"
+check "and by one value it refuses too" guarded 's/^  validationActions: //p' "[Audit] [Deny, Audit]" --set guardrails.stage=enforce
+check "they guard the paths of the sources and the state" renders "''/srv/state/'',''/srv/logs/''" "${guards[@]}" --set 'stateDir=/srv/state,sources[0].name=a,sources[0].path=/srv/logs/audit.log'
+check "a registry ends with a slash" renders "\['registry.example.internal/'\].exists" "${guards[@]}" --set 'guardrails.starter.registries={registry.example.internal}'
+check "without registries there is no policy of them" lacks "starter-registries" "${guards[@]}"
+check "a policy can be left out" lacks "trail-grants" "${guards[@]}" --set 'guardrails.skip={trail-grants}'
+check "Kyverno, and the apiserver for the rest" guarded 's/^kind: //p' "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingPolicy" --set guardrails.engine=Kyverno
+check "Gatekeeper, its templates first" guarded 's/^kind: //p' "ConstraintTemplate ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding" --set guardrails.engine=Gatekeeper
+check "nobody's group is refused" refuses "breakGlassGroups" "${guards[@]}" --set-json 'guardrails.breakGlassGroups=[]'
+check "a name that would end the string is refused" refuses "pattern" "${guards[@]}" --set "guardrails.trail.users={a'b}"
+check "an unknown stage is refused" refuses "/guardrails/stage" "${guards[@]}" --set guardrails.stage=deny
+check "an apiserver that has no such policies is refused" refuses "1.30" "${guards[@]}" --kube-version 1.29.0
+
 tally
