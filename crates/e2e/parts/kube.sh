@@ -11,7 +11,8 @@
 #   kube.sh log      the log's bytes in the order they were written
 #   kube.sh down     stop what `up` started; files stay
 #
-# Environment of `up`: MAXSIZE (MB, 1), MAXBACKUP (0 keeps all), MODE (blocking-strict), LEVEL (Metadata), EXTRA (more flags for the apiserver).
+# Environment of `up`: MAXSIZE (MB, 1), MAXBACKUP (0 keeps all), MODE (blocking-strict), LEVEL (Metadata), POLICY (a file
+# with the audit policy instead), EXTRA (more flags for the apiserver).
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 KUBE_VERSION=1.36.3
@@ -65,7 +66,7 @@ up() {
   cd "$KUBE_DIR"
   read -r client peer api < <(free_ports 3)
   identities "$api"
-  policy >policy.yaml
+  if [ -n "${POLICY:-}" ]; then cat "$POLICY" >policy.yaml; else policy >policy.yaml; fi
 
   spawn . etcd "$BIN/etcd" --data-dir etcd.data --log-level warn \
     --listen-client-urls "http://127.0.0.1:$client" --advertise-client-urls "http://127.0.0.1:$client" \

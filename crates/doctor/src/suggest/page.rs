@@ -131,7 +131,7 @@ impl Page {
     pub fn text(&self, out: &mut impl Write) -> io::Result<()> {
         self.input(out)?;
         self.table(out)?;
-        writeln!(out, "\nWhat can be told            now              then")?;
+        writeln!(out, "\n{:54} {:17} then", "What can be told", "now")?;
         for Spot { question, now, then } in &self.spots {
             writeln!(out, "  {question:52} {:17} {}", now.words(), then.words())?;
         }
@@ -182,7 +182,8 @@ impl Page {
 
     fn table(&self, out: &mut impl Write) -> io::Result<()> {
         let of = if self.seconds == 0 { "of this log" } else { "a day" };
-        writeln!(out, "\nBytes {of}          level              events         now  then")?;
+        let of = format!("Bytes {of}");
+        writeln!(out, "\n{of:21} {:15} {:>9} {:>11}  then", "level", "events", "now")?;
         for row in &self.rows {
             let then = if row.chosen {
                 self.range(row.then)

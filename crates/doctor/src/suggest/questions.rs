@@ -181,14 +181,16 @@ impl Seen {
 }
 
 impl Question {
-    /// Whether an event is about it. What failed changed nothing, and says nothing of a body.
+    /// Whether an event is about it. What failed changed nothing; that it was tried is an answer only
+    /// where nothing more is asked.
     pub(crate) fn is_about(&self, event: &Event<'_>) -> bool {
         let Some(object) = event.object() else { return false };
         let fits = |(group, resource): &(&str, &str)| {
             let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
             (*group, resource, part) == (object.group, object.resource, object.subresource)
         };
-        event.succeeded() && self.verbs.contains(&&*event.verb) && self.objects.iter().any(fits)
+        let counts = event.succeeded() || self.needed == Level::Metadata;
+        counts && self.verbs.contains(&&*event.verb) && self.objects.iter().any(fits)
     }
 
     /// What a log answers by its events alone.
