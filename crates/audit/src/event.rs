@@ -255,7 +255,7 @@ pub fn managed_fields(body: &str) -> usize {
         #[serde(borrow)]
         metadata: Option<Metadata<'a>>,
         #[serde(borrow)]
-        items: Option<Vec<Managed<'a>>>,
+        items: Option<Vec<Self>>,
     }
     #[derive(Deserialize)]
     struct Metadata<'a> {

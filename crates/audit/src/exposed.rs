@@ -38,7 +38,7 @@ struct Holder<'a> {
     #[serde(rename = "binaryData")]
     binary: Option<IgnoredAny>,
     #[serde(borrow)]
-    items: Option<Vec<Holder<'a>>>,
+    items: Option<Vec<Self>>,
     #[serde(borrow)]
     rows: Option<Vec<Row<'a>>>,
 }

@@ -232,7 +232,7 @@ mod tests {
         write("audit-2026-11-21T02-00-00.000.log.gz", "\x1f");
         write("other.txt", "stranger\n");
         let packed = root.path().join("audit-2026-11-21T03-00-00.000.log.gz");
-        let mut file = fs::File::create(&packed).unwrap();
+        let mut file = File::create(&packed).unwrap();
         // Stored, not deflated: `three` and a newline.
         file.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 6, 0, 0xf9, 0xff]).unwrap();
         file.write_all(b"three\n").unwrap();

@@ -101,9 +101,9 @@ fn a_policy_for_this_cluster_comes_of_its_log() {
     let secret = row(&page, "bodies");
     let gone = (SECRET.len() + "RequestResponse".len() - "Metadata".len()) as u64;
     assert_eq!(secret.then, Range { low: secret.now - gone, high: secret.now - gone });
-    let policy: Policy = crate::policy::parse(&page.policy).unwrap();
+    let policy: Policy = policy::parse(&page.policy).unwrap();
     assert_eq!(policy.faults(), Vec::<String>::new());
-    for check in crate::policy::check(&policy) {
+    for check in policy::check(&policy) {
         assert_eq!(check.status, crate::Status::Pass, "{check:?}");
     }
 }
@@ -121,7 +121,7 @@ fn the_figures_are_those_of_the_policy_itself() {
     for heartbeats in [0, 1, 7, 300] {
         let log = log(heartbeats);
         let page = page(&log);
-        let policy = crate::policy::parse(&page.policy).unwrap();
+        let policy = policy::parse(&page.policy).unwrap();
         let (mut events, mut bytes) = (0, 0);
         for line in log.lines() {
             let event = Event::parse(line.as_bytes()).unwrap();
@@ -200,7 +200,7 @@ fn blind_spots_are_told_by_log_or_policy() {
     let mut suggester = Suggester::new().unwrap();
     suggester.lines(log(1).as_bytes()).unwrap();
     let now = "kind: Policy\nrules: [{level: None, resources: [{group: '', resources: [secrets]}]}, {level: Request, verbs: [create]}, {level: Metadata}]";
-    let now = crate::policy::parse(now).unwrap();
+    let now = policy::parse(now).unwrap();
     let by_policy = suggester.finish(Some(Ok(("p".to_owned(), now)))).unwrap();
     assert_eq!(spot(&by_policy, "read which Secret"), (Answer::Nothing, Answer::Full));
     assert_eq!(spot(&by_policy, "what was deployed"), (Answer::Partly, Answer::Full));
@@ -235,9 +235,9 @@ fn hostile_lines_are_counted() {
     let page = suggester.finish(None).unwrap();
     assert_eq!((page.foreign, page.too_long), (4, 1));
     assert_eq!(page.too_long_bytes, (100 << 20) + 1);
-    let policy = crate::policy::parse(&page.policy).unwrap();
+    let policy = policy::parse(&page.policy).unwrap();
     assert!(policy.rules.iter().all(|rule| rule.users.iter().all(|user| !user.contains('\n'))));
-    let own = crate::policy::parse(include_str!("../../../../deploy/audit-policy.yaml")).unwrap();
+    let own = policy::parse(include_str!("../../../../deploy/audit-policy.yaml")).unwrap();
     assert!(policy.rules.len() <= own.rules.len() + 1, "{}", page.policy);
     assert!(!page.policy.contains("evil") && !page.policy.contains("example.com}"));
 }
