@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The end-to-end checks against real parts, all on loopback.
 #
-#   run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe|guardrails]     AUDITSEAL=path takes a ready binary, else the release build is made
+#   run.sh [all|PART]     AUDITSEAL=path takes a ready binary, else the release build is made
+#
+# The parts stand below, in `everyday` and `seldom`: `all` has the first.
 #
 # Downloads, builds and runs go to ${AUDITSEAL_E2E_DIR:-target/e2e}; what was built there is used again, runs are deleted unless
 # AUDITSEAL_E2E_KEEP is set. On 2 cores the first run takes about half an hour, a third of it the builds, and later ones a quarter.
@@ -45,17 +47,20 @@ archive_for_readers() {
 }
 
 what=${1:-all}
-case $what in all | readers | second | conformance | stores | worm | live | crash | doubles | path | many | torture | observe | guardrails) ;; *) die "usage: run.sh [all|readers|second|conformance|stores|worm|live|crash|doubles|path|many|torture|observe|guardrails]" ;; esac
+everyday=(readers second stores worm live crash doubles path many torture observe guardrails policy)
+seldom=(conformance)
+case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
 # With all the others, torture has one case of each kind: killed, rotated while away, without state, too slow, a long line, a store that lies,
 # a full disk. `run.sh torture` has all of them.
 cases=()
 [ "$what" != all ] || cases=(kill-gzip stopped-killed state-lost churn line-100m s3-lie full-state full-source)
-for name in readers second conformance stores worm live crash doubles path many torture observe guardrails; do
+for name in "${everyday[@]}" "${seldom[@]}"; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
     *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
+    "all conformance") ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
   esac
 done

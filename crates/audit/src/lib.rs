@@ -3,8 +3,13 @@
 //! Source of the shapes: `k8s.io/apiserver`, `pkg/apis/audit/v1/types.go` (`Event`).
 //! Pure: bytes in, facts out.
 
+pub mod event;
+mod exposed;
 mod line;
+pub mod policy;
 mod time;
 
+pub use event::Event;
+pub use exposed::{Exposed, exposed};
 pub use line::{LineFacts, LineScanner, scan};
 pub use time::{Date, Time};

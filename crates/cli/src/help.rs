@@ -163,6 +163,9 @@ Example:
   auditseal doctor --store s3://audit-archive/k8s --require-retention 365d \\
     --source audit=/var/log/kubernetes/audit/audit.log \\
     --policy /etc/kubernetes/audit-policy.yaml
+  An audit policy for this cluster, and what it would cost and leave out:
+    auditseal doctor --suggest-policy \\
+      --on /var/log/kubernetes/audit/audit.log > audit-policy.yaml
 
 One line for each check, pass, warn, fail or ???? (couldn't be checked), and
 below it why it matters, what would help, and the command for it.
@@ -172,7 +175,9 @@ with the same bytes and on condition that it isn't there, as the agent does at
 each start: a store that honours the condition refuses.
 
 Exit code 0 when all pass or warn, 1 when any fails, 2 when something without
-which nothing can be said couldn't be checked.";
+which nothing can be said couldn't be checked. With --suggest-policy the policy
+is written all the same: 1 when values of Secrets or tokens lie in the log now,
+2 when a part of it couldn't be read; without any event there is none.";
 
 pub(crate) const WORM_TEST: &str = "\
 Examples: with the agent's credentials, then with an administrator's:

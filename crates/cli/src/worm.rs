@@ -1,10 +1,11 @@
 //! doctor, worm-test.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use auditseal_doctor::suggest::suggest;
 use auditseal_doctor::worm::{Outcome, Terms, holds_chains, run};
 use auditseal_doctor::{Host, Report, examine_source, examine_state, examine_store};
 use auditseal_vault::{Attacker, Options, Retention, open, site};
@@ -24,7 +25,7 @@ use crate::units::{duration, retention};
 pub(crate) struct Doctor {
     /// A store to examine. Repeatable.
     #[arg(long, env = "AUDITSEAL_STORE", value_name = "URL", action = ArgAction::Append,
-          value_delimiter = ' ', required_unless_present_any = ["source", "state"])]
+          value_delimiter = ' ', required_unless_present_any = ["source", "state", "suggest_policy"])]
     store: Vec<String>,
     /// Server to talk to instead of the cloud's own: a compatible server or an emulator.
     #[arg(long, env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
@@ -61,9 +62,19 @@ pub(crate) struct Doctor {
     /// kube-apiserver's audit policy [default: what its flags name, if it is there].
     #[arg(long, env = "AUDITSEAL_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Write an audit policy for this cluster to standard output, made of the logs of --source or
+    /// --on, and to standard error what it would cost and leave out, and what lies in them now that
+    /// nobody should lock. Nothing else is examined.
+    #[arg(long, env = "AUDITSEAL_SUGGEST_POLICY", value_parser = BoolishValueParser::new())]
+    suggest_policy: bool,
+    /// A log to make it of instead: the live file, whose rotated siblings belong to it, the
+    /// directory that holds it, or any one file. Repeatable.
+    #[arg(long, env = "AUDITSEAL_ON", value_name = "PATH", action = ArgAction::Append,
+          requires = "suggest_policy")]
+    on: Vec<PathBuf>,
     #[command(flatten)]
     demand: Demand,
-    /// What the report looks like.
+    /// What the report looks like; with --suggest-policy, json has the policy in it.
     #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     format: Format,
 }
@@ -122,6 +133,9 @@ fn now() -> i64 {
 }
 
 pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
+    if args.suggest_policy {
+        return suggest_policy(args);
+    }
     let mut report = Report::default();
     let options = Options {
         endpoint: args.endpoint,
@@ -153,6 +167,37 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
         Format::Json => report.json(out),
     })?;
     Ok(ExitCode::from(report.exit_code()))
+}
+
+fn suggest_policy(args: Doctor) -> Result<ExitCode, Failure> {
+    // The policy of this machine says nothing of a log from elsewhere.
+    let machine = if args.on.is_empty() { Host::here } else { Host::elsewhere };
+    let host = Host {
+        manifest: args.manifest,
+        flags: args.apiserver_flags,
+        policy: args.policy,
+        ..machine(now())
+    };
+    let sources = args.source.iter().flat_map(|sources| &sources.0);
+    let logs: Vec<_> = match args.on.as_slice() {
+        [] => sources.map(|source| source.path.clone()).collect(),
+        on => on.to_vec(),
+    };
+    let refused = |why: String| Failure::new(format!("suggest a policy: {why}"));
+    if logs.is_empty() {
+        let hint = "name a log with --on, or with --source as the agent has it";
+        return Err(refused("it is made of a log, and none is named".to_owned()).hint(Some(hint)));
+    }
+    let page = suggest(&logs, &host).map_err(refused)?;
+    print(|out| match args.format {
+        Format::Text => out.write_all(page.policy.as_bytes()),
+        Format::Json => page.json(out),
+    })?;
+    if args.format == Format::Text {
+        // Who reads only the policy may have closed it.
+        drop(page.text(&mut io::stderr().lock()));
+    }
+    Ok(ExitCode::from(page.exit))
 }
 
 pub(crate) fn worm_test(args: &WormTest) -> Result<ExitCode, Failure> {

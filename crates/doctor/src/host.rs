@@ -98,7 +98,7 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
 }
 
 /// The live file that a path means.
-fn live(path: &Path) -> Result<(PathBuf, Family), String> {
+pub(crate) fn live(path: &Path) -> Result<(PathBuf, Family), String> {
     let named = |path: &Path| {
         let name = path.file_name().ok_or("the path names no file")?;
         let family = Family::of(name).map_err(|error| error.to_string())?;
@@ -124,7 +124,7 @@ fn live(path: &Path) -> Result<(PathBuf, Family), String> {
     }
 }
 
-fn names(directory: &Path) -> impl Iterator<Item = OsString> {
+pub(crate) fn names(directory: &Path) -> impl Iterator<Item = OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let files = entries.filter(|entry| !entry.file_type().is_ok_and(|kind| kind.is_dir()));
     files.map(|entry| entry.file_name())
@@ -173,6 +173,13 @@ impl Host {
         Self { root: "/".into(), manifest: None, flags: None, policy: None, now }
     }
 
+    /// A machine of which nothing can be seen but what is named.
+    #[must_use]
+    pub fn elsewhere(now: i64) -> Self {
+        // No path goes on below it.
+        Self { root: "/dev/null".into(), ..Self::here(now) }
+    }
+
     /// The flags and where they are from: what was named, else the usual manifest, else a process.
     fn flags(&self) -> Option<Result<(String, Flags), String>> {
         let from = |path: &Path, read: fn(&str) -> Result<Flags, String>| {
@@ -203,6 +210,11 @@ impl Host {
             let program = Path::new(words.first()?).file_name()?;
             (program == OsStr::new("kube-apiserver")).then(|| flags::arguments_of(&words))
         })
+    }
+
+    /// The policy that is in force, as far as this machine tells.
+    pub(crate) fn policy_now(&self) -> Option<Result<(String, policy::Policy), String>> {
+        self.policy(&self.flags())
     }
 
     /// The policy: what was named, else what the flags name, if that is where the host has it.

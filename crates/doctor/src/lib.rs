@@ -2,7 +2,8 @@
 //!
 //! [`examine_store`], [`examine_source`] and [`examine_state`] gather facts and change nothing; the rules that judge
 //! them ([`store`], [`source`], [`flags`], [`policy`]) are pure: facts in, [`Check`]s out. [`worm`]
-//! attacks a canary of its own and says what the store's lock was worth.
+//! attacks a canary of its own and says what the store's lock was worth. [`suggest`] makes an audit
+//! policy of a cluster's own log.
 
 mod check;
 mod disk;
@@ -15,6 +16,7 @@ mod sample;
 pub mod source;
 mod state;
 pub mod store;
+pub mod suggest;
 mod units;
 pub mod worm;
 

@@ -1,71 +1,9 @@
 //! What an audit policy leaves out, and what it must not let in. Pure.
 
-use serde::Deserialize;
+pub use auditseal_audit::policy::Policy;
+use auditseal_audit::policy::{Level, Object, Resources, Rule, Stage};
 
 use crate::check::Check;
-
-/// An `audit.k8s.io` Policy, as far as it matters here.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Policy {
-    #[serde(default)]
-    kind: String,
-    #[serde(default)]
-    omit_stages: Vec<String>,
-    #[serde(default)]
-    rules: Vec<Rule>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule {
-    level: Level,
-    #[serde(default)]
-    users: Vec<String>,
-    #[serde(default)]
-    user_groups: Vec<String>,
-    #[serde(default)]
-    verbs: Vec<String>,
-    #[serde(default)]
-    resources: Vec<Resources>,
-    #[serde(default)]
-    namespaces: Vec<String>,
-    #[serde(default, rename = "nonResourceURLs")]
-    urls: Vec<String>,
-    #[serde(default)]
-    omit_stages: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Resources {
-    #[serde(default)]
-    group: String,
-    #[serde(default)]
-    resources: Vec<String>,
-    #[serde(default)]
-    resource_names: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-enum Level {
-    #[default]
-    None,
-    Metadata,
-    Request,
-    RequestResponse,
-}
-
-impl Level {
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "None",
-            Self::Metadata => "Metadata",
-            Self::Request => "Request",
-            Self::RequestResponse => "RequestResponse",
-        }
-    }
-}
 
 /// A request that the policy is asked about.
 struct Probe {
@@ -135,63 +73,46 @@ pub fn parse(text: &str) -> Result<Policy, String> {
     if policy.kind == "Policy" { Ok(policy) } else { Err("its kind isn't Policy".to_owned()) }
 }
 
-impl Rule {
-    /// Whether the rule decides on such a request for anybody at all.
-    fn takes(&self, probe: &Probe) -> bool {
-        let verb = self.verbs.is_empty() || self.verbs.iter().any(|v| v == probe.verb || v == "*");
-        let resource = match (self.resources.is_empty(), self.urls.is_empty()) {
-            (true, true) => true,
-            // A rule on URLs says nothing of resources.
-            (true, false) => false,
-            _ => self.resources.iter().any(|resources| resources.takes(probe)),
-        };
-        verb && resource
-    }
-
-    /// Whether it is for some users, namespaces or names only.
-    fn is_narrow(&self, probe: &Probe) -> bool {
-        let named = |resources: &Resources| !resources.resource_names.is_empty();
-        let taking = || self.resources.iter().filter(|resources| resources.takes(probe));
-        !self.users.is_empty()
-            || !self.user_groups.is_empty()
-            || !self.namespaces.is_empty()
-            || (taking().next().is_some() && taking().all(named))
+impl Probe {
+    fn object(&self) -> Object<'static> {
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((self.resource, ""));
+        Object { group: self.group, resource, subresource, ..Object::default() }
     }
 }
 
-impl Resources {
-    fn takes(&self, probe: &Probe) -> bool {
-        let (_, part) = probe.resource.split_once('/').unwrap_or((probe.resource, ""));
-        let fits = |name: &String| match name.as_str() {
-            "*" => true,
-            name if name == probe.resource => true,
-            name => match name.split_once('/') {
-                Some(("*", sub)) => !part.is_empty() && (sub == part || sub == "*"),
-                Some((whole, "*")) => probe
-                    .resource
-                    .strip_prefix(whole)
-                    .is_some_and(|rest| rest.starts_with('/') || rest.is_empty()),
-                _ => false,
-            },
-        };
-        let group = self.group == probe.group || self.group == "*";
-        group && (self.resources.is_empty() || self.resources.iter().any(fits))
-    }
+/// Whether it is for some users, namespaces or names only.
+fn is_narrow(rule: &Rule, object: &Object<'_>) -> bool {
+    let named = |resources: &Resources| !resources.resource_names.is_empty();
+    let taking = || rule.resources.iter().filter(|resources| resources.takes_kind(object));
+    !rule.users.is_empty()
+        || !rule.user_groups.is_empty()
+        || !rule.namespaces.is_empty()
+        || (taking().next().is_some() && taking().all(named))
 }
 
-impl Policy {
-    /// The level for everybody, and the levels of narrower rules that come before it.
-    fn levels(&self, probe: &Probe) -> (Level, Vec<Level>) {
-        let mut narrow = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.takes(probe)) {
-            if !rule.is_narrow(probe) {
-                return (rule.level, narrow);
-            }
-            narrow.push(rule.level);
+/// The level for everybody, and the levels of narrower rules that come before it.
+fn levels(policy: &Policy, probe: &Probe) -> (Level, Vec<Level>) {
+    let (object, mut narrow) = (probe.object(), Vec::new());
+    for rule in policy.rules.iter().filter(|rule| rule.takes_kind(probe.verb, &object)) {
+        if !is_narrow(rule, &object) {
+            return (rule.level, narrow);
         }
-        // What no rule takes isn't logged.
-        (Level::None, narrow)
+        narrow.push(rule.level);
     }
+    // What no rule takes isn't logged.
+    (Level::None, narrow)
+}
+
+/// The level for everybody of such a request, and whether somebody's isn't logged at all; with a
+/// slash, the resource is a part of one.
+pub(crate) fn level_of(
+    policy: &Policy,
+    verb: &'static str,
+    group: &'static str,
+    resource: &'static str,
+) -> (Level, bool) {
+    let (level, narrow) = levels(policy, &probe(verb, group, resource));
+    (level, narrow.contains(&Level::None))
 }
 
 /// Judges a policy.
@@ -209,7 +130,7 @@ fn shown(probe: &Probe) -> String {
 }
 
 fn needed(policy: &Policy, name: &'static str, probes: &[Probe]) -> Check {
-    let level = |probe: &Probe| policy.levels(probe).0;
+    let level = |probe: &Probe| levels(policy, probe).0;
     let missing: Vec<_> =
         probes.iter().filter(|probe| level(probe) == Level::None).map(shown).collect();
     if !missing.is_empty() {
@@ -219,7 +140,7 @@ fn needed(policy: &Policy, name: &'static str, probes: &[Probe]) -> Check {
     }
     let partly: Vec<_> = probes
         .iter()
-        .filter(|probe| policy.levels(probe).1.contains(&Level::None))
+        .filter(|probe| levels(policy, probe).1.contains(&Level::None))
         .map(shown)
         .collect();
     if !partly.is_empty() {
@@ -238,7 +159,7 @@ fn bodies(policy: &Policy) -> Check {
     // By resource and level: one rule for all verbs must not be told seven times.
     let mut found: Vec<(&str, Level, Vec<&str>)> = Vec::new();
     for probe in &BODIES {
-        let (level, narrow) = policy.levels(probe);
+        let (level, narrow) = levels(policy, probe);
         let highest = narrow.into_iter().chain([level]).max().unwrap_or_default();
         if highest <= Level::Metadata {
             continue;
@@ -262,18 +183,18 @@ fn bodies(policy: &Policy) -> Check {
 
 fn stages(policy: &Policy) -> Check {
     let name = "policy-stages";
-    let omitted = |stage: &str| {
-        let has = |stages: &[String]| stages.iter().any(|omitted| omitted == stage);
+    let omitted = |stage: Stage| {
+        let has = |stages: &[Stage]| stages.contains(&stage);
         has(&policy.omit_stages)
             || policy.rules.iter().any(|rule| rule.level > Level::None && has(&rule.omit_stages))
     };
-    if omitted("ResponseComplete") {
+    if omitted(Stage::ResponseComplete) {
         return Check::fail(name, "ResponseComplete is omitted")
             .why("only that stage says whether a request succeeded")
             .fix("omit RequestReceived alone");
     }
-    match ["Panic", "ResponseStarted"].into_iter().find(|stage| omitted(stage)) {
-        Some("Panic") => Check::warn(name, "Panic is omitted").why("a request that crashed its handler leaves no trace"),
+    match [Stage::Panic, Stage::ResponseStarted].into_iter().find(|stage| omitted(*stage)) {
+        Some(Stage::Panic) => Check::warn(name, "Panic is omitted").why("a request that crashed its handler leaves no trace"),
         Some(_) => Check::warn(name, "ResponseStarted is omitted")
             .why("a long exec or watch is logged only when it ends; one that outlives kube-apiserver never is"),
         None => Check::pass(name, "nothing that matters is omitted"),

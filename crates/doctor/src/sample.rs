@@ -1,5 +1,6 @@
 //! What a piece of the log itself tells: whether it holds what it shouldn't. Pure.
 
+use auditseal_audit::{Event as Whole, Exposed, exposed};
 use auditseal_format::Time;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -15,6 +16,8 @@ pub struct Sample {
     pub bodies: u64,
     /// What the first of these is about: verb and resource, never a name.
     pub example: Option<String>,
+    /// Events with a container's variable that looks like a credential, and has its value.
+    pub variables: u64,
     /// Events that kube-apiserver cut.
     pub cut: u64,
     /// When the newest event happened, microseconds since the Unix epoch.
@@ -73,6 +76,7 @@ impl Sample {
         let at = Time::parse(event.stage_timestamp.as_bytes()).map(Time::micros);
         self.newest = self.newest.max(at);
         self.cut += u64::from(event.annotations.truncated.is_some());
+        self.variables += u64::from(has_variable(line));
         let Some(object) = event.object_ref else { return };
         let resource = match object.subresource.as_str() {
             "" => object.resource,
@@ -87,6 +91,14 @@ impl Sample {
     }
 }
 
+fn has_variable(line: &[u8]) -> bool {
+    let mut found = false;
+    if let Some(event) = Whole::parse(line) {
+        exposed(&event, &mut |what, _, _| found |= what == Exposed::Variable);
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +111,19 @@ mod tests {
         sample.add([event("05"), event("07"), event("06")].concat().as_bytes(), true);
         sample.add(b"{\"stageTimestamp\":\"yesterday\"}\n", true);
         assert_eq!(sample.newest, Time::parse(b"2026-11-21T08:07:00.000000Z").map(Time::micros));
+    }
+
+    #[test]
+    fn credentials_in_variables_are_seen() {
+        let event = |value: &str| {
+            format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","stage":"ResponseComplete","verb":"create","objectRef":{{"resource":"pods"}},"requestObject":{{"spec":{{"containers":[{{"env":[{{"name":"DB_PASSWORD",{value}}}]}}]}}}},"stageTimestamp":""}}"#
+            ) + "\n"
+        };
+        let mut sample = Sample::default();
+        sample.add(event(r#""value":"hunter2""#).as_bytes(), true);
+        sample.add(event(r#""valueFrom":{}"#).as_bytes(), true);
+        assert_eq!((sample.lines, sample.foreign, sample.variables), (2, 0, 1));
     }
 
     #[test]
@@ -123,7 +148,8 @@ mod tests {
         let mut sample = Sample::default();
         sample.add(text.as_bytes(), true);
         let example = Some("get secrets".to_owned());
-        let seen = Sample { lines: 7, foreign: 1, bodies: 2, example, cut: 1, newest: None };
+        let seen =
+            Sample { lines: 7, foreign: 1, bodies: 2, example, variables: 0, cut: 1, newest: None };
         assert_eq!(sample, seen);
         let mut later = Sample::default();
         later.add(text.as_bytes(), false);

@@ -291,6 +291,15 @@ impl SourceFacts {
         })
     }
 
+    /// The command that counts bodies and makes a policy without them.
+    fn suggests(&self) -> String {
+        let path = self.path.to_string_lossy();
+        // A name that a shell would take for something else isn't for copying.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=@:".contains(c);
+        let path = if path.chars().all(plain) { &path } else { "PATH" };
+        format!("auditseal doctor --suggest-policy --on {path}")
+    }
+
     fn content(&self) -> Vec<Check> {
         let sample = &self.sample;
         if sample.lines == 0 {
@@ -301,8 +310,19 @@ impl SourceFacts {
             None => Check::pass("content", format!("none {of} holds a body of a Secret, a ConfigMap or a token")),
             Some(example) => Check::fail("content", format!("{} {of} hold bodies of Secrets, ConfigMaps or tokens, such as {example}", sample.bodies))
                 .why("passwords and tokens would lie in the archive, and its lock keeps them there for years")
-                .fix("log these resources at level Metadata before anything is archived; change what has been in the log"),
+                .fix("log these resources at level Metadata before anything is archived; change what has been in the log")
+                .command(self.suggests()),
         }];
+        if sample.variables > 0 {
+            let found = format!(
+                "{} {of} hold a container's variable that looks like a credential, with its value",
+                sample.variables
+            );
+            checks.push(Check::warn("variables", found)
+                .why("it would lie in the archive for as long as its lock lasts, and whoever may read the archive could use it")
+                .fix("take it from a Secret by valueFrom, and change it; until then, log workloads at level Metadata")
+                .command(self.suggests()));
+        }
         if sample.foreign > 0 {
             let found = format!("{} {of} are no audit events", sample.foreign);
             checks.push(Check::warn("format", found)
@@ -459,7 +479,8 @@ mod tests {
             assert!(said.contains(text), "{name}: {said}");
         }
         let mut odd = sound();
-        odd.sample = Sample { lines: 9, foreign: 1, cut: 2, ..Sample::default() };
+        odd.sample = Sample { lines: 9, foreign: 1, variables: 3, cut: 2, ..Sample::default() };
+        assert_eq!(found(&odd, "variables").0, Status::Warn);
         assert_eq!(found(&odd, "format").0, Status::Warn);
         assert_eq!(found(&odd, "truncated").0, Status::Warn);
     }
