@@ -186,7 +186,7 @@ impl Write for Full {
 async fn a_full_disk_is_an_error() {
     let chain = six();
     let (store, options) = (Arc::new(memory(&chain.archive())), trusting(&chain));
-    let error = cat(store, chain.origin(), &options, Full, |_| {}).await.unwrap_err();
+    let error = cat(store, chain.origin(), &options, Piped::new(Full), |_| {}).await.unwrap_err();
     assert!(matches!(error.error, Error::Write(_)) && error.written == 0, "{error}");
 }
 
@@ -289,8 +289,9 @@ async fn a_hole_larger_than_memory_is_streamed() {
     assert_eq!(findings(&chain.archive(), &options(&chain)).await.exit_code(), 0);
     let counter = Counter::default();
     let store = Arc::new(memory(&chain.archive()));
-    let done =
-        cat(store, chain.origin(), &trusting(&chain), counter.clone(), |_| {}).await.unwrap();
+    let done = cat(store, chain.origin(), &trusting(&chain), Piped::new(counter.clone()), |_| {})
+        .await
+        .unwrap();
     assert_eq!(done.bytes, HOLE + 4);
     assert_eq!(counter.0.load(Ordering::Relaxed), HOLE + 4);
 }

@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use auditseal_archive::{
-    CatError, CatOptions, Error, Options, Report, Retention, Row as Listed, Verdict, cat,
+    CatError, CatOptions, Error, Options, Piped, Report, Retention, Row as Listed, Verdict, cat,
     find_head, inspect, ls, verify,
 };
 use auditseal_format::seal::Stored;
