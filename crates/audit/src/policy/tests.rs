@@ -28,19 +28,17 @@ fn rule(name: &str) -> Rule {
     };
     let any = |level| Rule { level, ..Rule::default() };
     match name {
-        "default" => any(Metadata),
-        "create" => Rule { verbs: words(&["create"]), ..any(Request) },
-        "tims" => Rule { users: words(&["tim@k8s.io"]), ..any(Metadata) },
-        "humans" => Rule { user_groups: words(&["humans"]), ..any(Metadata) },
-        "serviceAccounts" => {
-            Rule { user_groups: words(&["system:serviceaccounts"]), ..any(Request) }
-        }
-        "getPods" => get(RequestResponse, of("", &["pods"], &[])),
-        "getPodLogs" => get(Request, of("", &["pods/log"], &[])),
-        "all" => get(Request, of("", &["*"], &[])),
+        "catchAll" => any(Metadata),
+        "creates" => Rule { verbs: words(&["create"]), ..any(Request) },
+        "byUser" => Rule { users: words(&["ann@example.org"]), ..any(Metadata) },
+        "byGroup" => Rule { user_groups: words(&["staff"]), ..any(Metadata) },
+        "byAccounts" => Rule { user_groups: words(&["system:serviceaccounts"]), ..any(Request) },
+        "podReads" => get(RequestResponse, of("", &["pods"], &[])),
+        "podLogReads" => get(Request, of("", &["pods/log"], &[])),
+        "everything" => get(Request, of("", &["*"], &[])),
         "everyLog" => get(Request, of("", &["*/log"], &[])),
         "ofPods" => get(Request, of("", &["pods/*"], &[])),
-        "getClusterRoles" => Rule {
+        "roleReads" => Rule {
             namespaces: words(&[""]),
             ..get(RequestResponse, of(RBAC, &["clusterroles"], &[]))
         },
@@ -49,32 +47,30 @@ fn rule(name: &str) -> Rule {
             resources: of("*", &["*/status"], &[]),
             ..any(RequestResponse)
         },
-        "getLogs" => url(RequestResponse, "/logs*"),
-        "getMetrics" => url(Request, "/metrics"),
-        "clusterRoleEdit" => {
-            Rule { resources: of(RBAC, &["clusterroles"], &["edit"]), ..any(Request) }
-        }
+        "logPaths" => url(RequestResponse, "/logs*"),
+        "metricPaths" => url(Request, "/metrics"),
+        "roleWrites" => Rule { resources: of(RBAC, &["clusterroles"], &["edit"]), ..any(Request) },
         other => panic!("no rule {other}"),
     }
 }
 
 const POD: Object<'_> =
-    Object { namespace: "default", group: "", resource: "pods", subresource: "", name: "busybox" };
+    Object { namespace: "default", group: "", resource: "pods", subresource: "", name: "web-0" };
 const ROLE: Object<'_> =
     Object { namespace: "", group: RBAC, resource: "clusterroles", subresource: "", name: "edit" };
 
 fn level(request: &str, rules: &[&str]) -> Level {
-    let groups = [Cow::from("humans"), Cow::from("developers")];
-    let tim = Who { name: Some("tim@k8s.io"), groups: &groups };
+    let groups = [Cow::from("staff"), Cow::from("on-call")];
+    let ann = Who { name: Some("ann@example.org"), groups: &groups };
     let (who, verb, target) = match request {
-        "namespaced" => (tim, "get", Target::Resource(POD)),
-        "cluster" => (tim, "get", Target::Resource(ROLE)),
-        "nonResource" => (tim, "get", Target::Path("/logs/kubelet.log".into())),
-        "subresource" => (tim, "get", Target::Resource(Object { subresource: "log", ..POD })),
-        "Unauthorized" => (Who::default(), "get", Target::Resource(POD)),
-        "ClusterRoleUpdate" => {
+        "ofNamespace" => (ann, "get", Target::Resource(POD)),
+        "ofCluster" => (ann, "get", Target::Resource(ROLE)),
+        "ofPath" => (ann, "get", Target::Path("/logs/kubelet.log".into())),
+        "ofSubresource" => (ann, "get", Target::Resource(Object { subresource: "log", ..POD })),
+        "ofNobody" => (Who::default(), "get", Target::Resource(POD)),
+        "ofStatus" => {
             let object = Object { subresource: "status", name: "somerole", ..ROLE };
-            (tim, "update", Target::Resource(object))
+            (ann, "update", Target::Resource(object))
         }
         other => panic!("no request {other}"),
     };
@@ -82,87 +78,70 @@ fn level(request: &str, rules: &[&str]) -> Level {
     Policy { rules, ..Policy::default() }.decide(&Request { who, verb, target }).level
 }
 
+/// A request, the level it must get, and the policy's rules in their order.
+const LEVELS: &str = "
+    ofNamespace    Metadata         catchAll
+    ofNamespace    None             creates
+    ofNamespace    Metadata         byUser
+    ofNamespace    Metadata         byGroup
+    ofNamespace    None             byAccounts
+    ofNamespace    RequestResponse  podReads
+    ofNamespace    None             roleReads
+    ofNamespace    None             logPaths
+    ofNamespace    None             metricPaths
+    ofNamespace    Metadata         metricPaths byAccounts catchAll
+    ofNamespace    RequestResponse  metricPaths podReads catchAll
+    ofNamespace    RequestResponse  podLogReads podReads
+    ofCluster      Metadata         catchAll
+    ofCluster      None             creates
+    ofCluster      Metadata         byUser
+    ofCluster      Metadata         byGroup
+    ofCluster      None             byAccounts
+    ofCluster      None             podReads
+    ofCluster      RequestResponse  roleReads
+    ofCluster      Request          roleWrites roleReads
+    ofCluster      None             logPaths
+    ofCluster      None             metricPaths
+    ofCluster      Metadata         metricPaths byAccounts catchAll
+    ofCluster      RequestResponse  metricPaths roleReads catchAll
+    ofCluster      None             podLogReads podReads
+    ofPath         Metadata         catchAll
+    ofPath         None             creates
+    ofPath         Metadata         byUser
+    ofPath         Metadata         byGroup
+    ofPath         None             byAccounts
+    ofPath         None             podReads
+    ofPath         None             roleReads
+    ofPath         RequestResponse  logPaths
+    ofPath         None             metricPaths
+    ofPath         Metadata         metricPaths byAccounts catchAll
+    ofPath         RequestResponse  logPaths roleReads catchAll
+    ofPath         None             podLogReads podReads
+    ofSubresource  Request          podLogReads podReads
+    ofSubresource  Request          everything
+    ofSubresource  Request          everyLog
+    ofSubresource  Request          ofPods
+    ofSubresource  None             podReads
+    ofNobody       None             byUser
+    ofNobody       Metadata         byUser catchAll
+    ofNobody       None             byGroup
+    ofNobody       Metadata         byGroup catchAll
+    ofStatus       RequestResponse  everyStatus
+";
+
+/// The cases are those of upstream's checker_test.go, told anew.
 #[test]
 fn levels_are_those_of_upstreams_tests() {
-    use Level::{Metadata, None, Request, RequestResponse};
-    let rows: [(&str, &[(Level, &[&str])]); 6] = [
-        (
-            "namespaced",
-            &[
-                (Metadata, &["default"]),
-                (None, &["create"]),
-                (Metadata, &["tims"]),
-                (Metadata, &["humans"]),
-                (None, &["serviceAccounts"]),
-                (RequestResponse, &["getPods"]),
-                (None, &["getClusterRoles"]),
-                (None, &["getLogs"]),
-                (None, &["getMetrics"]),
-                (Metadata, &["getMetrics", "serviceAccounts", "default"]),
-                (RequestResponse, &["getMetrics", "getPods", "default"]),
-                (RequestResponse, &["getPodLogs", "getPods"]),
-            ],
-        ),
-        (
-            "cluster",
-            &[
-                (Metadata, &["default"]),
-                (None, &["create"]),
-                (Metadata, &["tims"]),
-                (Metadata, &["humans"]),
-                (None, &["serviceAccounts"]),
-                (None, &["getPods"]),
-                (RequestResponse, &["getClusterRoles"]),
-                (Request, &["clusterRoleEdit", "getClusterRoles"]),
-                (None, &["getLogs"]),
-                (None, &["getMetrics"]),
-                (Metadata, &["getMetrics", "serviceAccounts", "default"]),
-                (RequestResponse, &["getMetrics", "getClusterRoles", "default"]),
-                (None, &["getPodLogs", "getPods"]),
-            ],
-        ),
-        (
-            "nonResource",
-            &[
-                (Metadata, &["default"]),
-                (None, &["create"]),
-                (Metadata, &["tims"]),
-                (Metadata, &["humans"]),
-                (None, &["serviceAccounts"]),
-                (None, &["getPods"]),
-                (None, &["getClusterRoles"]),
-                (RequestResponse, &["getLogs"]),
-                (None, &["getMetrics"]),
-                (Metadata, &["getMetrics", "serviceAccounts", "default"]),
-                (RequestResponse, &["getLogs", "getClusterRoles", "default"]),
-                (None, &["getPodLogs", "getPods"]),
-            ],
-        ),
-        (
-            "subresource",
-            &[
-                (Request, &["getPodLogs", "getPods"]),
-                (Request, &["all"]),
-                (Request, &["everyLog"]),
-                (Request, &["ofPods"]),
-                (None, &["getPods"]),
-            ],
-        ),
-        (
-            "Unauthorized",
-            &[
-                (None, &["tims"]),
-                (Metadata, &["tims", "default"]),
-                (None, &["humans"]),
-                (Metadata, &["humans", "default"]),
-            ],
-        ),
-        ("ClusterRoleUpdate", &[(RequestResponse, &["everyStatus"])]),
-    ];
-    for (request, cases) in rows {
-        for (expected, rules) in cases {
-            assert_eq!(level(request, rules), *expected, "{request} {rules:?}");
-        }
+    for row in LEVELS.lines().filter(|row| !row.is_empty()) {
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let expected = match words[1] {
+            "None" => Level::None,
+            "Metadata" => Level::Metadata,
+            "Request" => Level::Request,
+            "RequestResponse" => Level::RequestResponse,
+            other => panic!("no level {other}"),
+        };
+        assert_eq!(level(words[0], &words[2..]), expected, "{row}");
     }
 }
 
@@ -192,7 +171,7 @@ fn patterns_mean_what_upstream_makes_of_them() {
     assert!(of("", &[], &[])[0].takes(&pods("exec")), "no resources are all of the group");
     assert!(!of("apps", &[], &[])[0].takes(&POD));
     assert!(of("*", &[], &[])[0].takes(&ROLE));
-    assert!(of("", &["pods"], &["busybox"])[0].takes(&POD));
+    assert!(of("", &["pods"], &["web-0"])[0].takes(&POD));
     assert!(!of("", &["pods"], &["other"])[0].takes(&POD));
     for (pattern, path, expected) in [
         ("*", "/x", true),
