@@ -127,7 +127,7 @@ until_it() {
   local end=$((SECONDS + $1))
   shift
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; return 1; }
+    [ $SECONDS -lt $end ] || { printf 'not within time: %s\n' "$*"; "$@" 2>&1 || true; return 1; }
     sleep 0.2
   done
 }

@@ -52,10 +52,10 @@ seldom=(conformance)
 case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
-# With all the others, torture has one case of each kind: killed, rotated while away, without state, too slow, a long line, a store that lies,
-# a full disk. `run.sh torture` has all of them.
+# With all the others, torture has a case of each kind that the other parts don't: killed amid gzip, without state, rotated away within
+# moments, on a full disk. `run.sh torture` has all of them.
 cases=()
-[ "$what" != all ] || cases=(kill-gzip stopped-killed state-lost churn line-100m s3-lie full-state full-source)
+[ "$what" != all ] || cases=(kill-gzip state-lost churn full-state)
 for name in "${everyday[@]}" "${seldom[@]}"; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
