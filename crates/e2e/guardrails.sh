@@ -170,12 +170,13 @@ password: hunter2hunter2' --dry-run=server
 # What runs in every cluster runs on.
 two_pods() {
   k -n kube-system get daemonset kube-proxy -o jsonpath='{.status}'
+  # Without kubelets the nodes are unreachable by now. As everywhere, kube-proxy tolerates that.
   k get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints
   k -n kube-system get pods -l a=b -o name | tee "$WORK/pods"
   [ "$(wc -l <"$WORK/pods")" = 2 ]
 }
 undisturbed() {
-  allowed "kube-proxy: a privileged DaemonSet in kube-system" sent "$(object DaemonSet kube-system kube-proxy "$(of '{hostNetwork: true, containers: [{name: c, image: elsewhere.invalid/kube-proxy, securityContext: {privileged: true}}], volumes: [{name: v, hostPath: {path: /lib/modules}}]}')")" k create -f -
+  allowed "kube-proxy: a privileged DaemonSet in kube-system" sent "$(object DaemonSet kube-system kube-proxy "$(of '{hostNetwork: true, tolerations: [{operator: Exists}], containers: [{name: c, image: elsewhere.invalid/kube-proxy, securityContext: {privileged: true}}], volumes: [{name: v, hostPath: {path: /lib/modules}}]}')")" k create -f -
   allowed "its controller makes the pods" until_it 60 two_pods
   allowed "an apiserver's static pod, which mounts the log" sent "$(object Pod kube-system kube-apiserver-cp-1 '{hostNetwork: true, nodeName: cp-1, containers: [{name: c, image: elsewhere.invalid/kube-apiserver}], volumes: [{name: v, hostPath: {path: /var/log/kubernetes/audit}}, {name: p, hostPath: {path: /etc/kubernetes/pki}}]}' ', annotations: {kubernetes.io/config.mirror: x}')" node create -f -
   allowed "a static pod in another namespace" sent "$(object Pod shop web-cp-1 '{nodeName: cp-1, containers: [{name: c, image: web}], volumes: [{name: v, hostPath: {path: /srv}}]}' ', annotations: {kubernetes.io/config.mirror: x}')" node create -f -
