@@ -180,7 +180,7 @@ impl Hands {
                 }
                 Err(error) => {
                     progress.facts().cause = error.kind().name();
-                    Input::Doubt(error.to_string())
+                    Input::Doubt(advised(&error))
                 }
             })
         });
@@ -374,4 +374,10 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(crate) async fn overdue(mut stop: watch::Receiver<bool>, grace: Duration) {
     stopped(&mut stop).await;
     tokio::time::sleep(grace).await;
+}
+
+/// An error of the store with what to do about it, on one line.
+fn advised(error: &auditseal_vault::Error) -> String {
+    let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+    format!("{error}{hint}")
 }

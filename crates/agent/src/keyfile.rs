@@ -27,8 +27,10 @@ pub fn keygen(path: &Path, name: &str) -> Result<String, Error> {
     write_new(path, &text).map_err(|e: io::Error| {
         let error = Error::new(ErrorKind::Other, &what(), &e);
         match e.kind() {
-            io::ErrorKind::AlreadyExists => error
-                .hint("a key that sealed anything must not be overwritten; choose another file"),
+            io::ErrorKind::AlreadyExists => error.hint(
+                "a key that sealed anything must not be overwritten: choose another file, or give \
+                 --keep to have the vkey of this one",
+            ),
             io::ErrorKind::NotFound => error.hint("its directory must exist"),
             _ => error,
         }

@@ -49,8 +49,10 @@ impl Place {
         let folders = listed.map_err(|error| fail(&error))?;
         let trouble = disk.state().trouble().map(|trouble| trouble.why);
         if folders.is_empty() {
-            return Err(fail(&trouble.unwrap_or_default())
-                .hint("the directory must exist; kube-apiserver makes the file in it"));
+            return Err(fail(&trouble.unwrap_or_default()).hint(
+                "there is no such directory: is it the one of kube-apiserver's --audit-log-path, \
+                 and in a pod, is it mounted? The file in it may come later",
+            ));
         }
         if must_be {
             if let Some(why) = trouble {

@@ -17,6 +17,7 @@ use crate::source::locked;
 pub struct Progress {
     chains: Mutex<Vec<Arc<ChainProgress>>>,
     vkey: Mutex<String>,
+    reload_failures: AtomicU64,
 }
 
 impl Progress {
@@ -37,6 +38,11 @@ impl Progress {
         *locked(&self.vkey) = vkey;
     }
 
+    /// Counts a SIGHUP that found something which can't be used.
+    pub fn reload_failed(&self) {
+        self.reload_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Everything that metrics and health are made of; what the kernel says of this process is the
     /// caller's to add.
     #[must_use]
@@ -46,6 +52,7 @@ impl Progress {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             vkey: locked(&self.vkey).clone(),
             process: None,
+            reload_failures: self.reload_failures.load(Ordering::Relaxed),
             chains: chains.iter().map(|chain| chain.view(now)).collect(),
         }
     }

@@ -74,7 +74,8 @@ impl Finder {
         };
         // After an error of the store it goes on where it was: a year's chain has millions of keys.
         let question = tokio::sync::Mutex::new(question);
-        patiently(self, || async { question.lock().await.answer().await }).await
+        let refusal = || question.try_lock().ok()?.refusal();
+        patiently_or(self, || async { question.lock().await.answer().await }, refusal).await
     }
 }
 
@@ -343,12 +344,27 @@ fn history(head: &Seal, finals: Vec<Final>) -> History {
 
 /// Asks the store until it answers: without an answer nothing may be sealed, for a listing that
 /// failed is not an empty bucket.
-pub(crate) async fn patiently<T, F, A>(finder: &Finder, mut ask: A) -> Result<T, Error>
+pub(crate) async fn patiently<T, F, A>(finder: &Finder, ask: A) -> Result<T, Error>
+where
+    A: FnMut() -> F,
+    F: Future<Output = Result<T, auditseal_archive::Error>>,
+{
+    patiently_or(finder, ask, || None).await
+}
+
+/// The same; `refusal` tells what the store answered last, if it did, while nothing has come of
+/// asking.
+async fn patiently_or<T, F, A>(
+    finder: &Finder,
+    mut ask: A,
+    refusal: impl Fn() -> Option<auditseal_vault::Error>,
+) -> Result<T, Error>
 where
     A: FnMut() -> F,
     F: Future<Output = Result<T, auditseal_archive::Error>>,
 {
     let (begun, mut said) = (Instant::now(), Complaints::default());
+    let mut last = None;
     for attempt in 1.. {
         let left = finder.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
         let answer = match left {
@@ -356,10 +372,7 @@ where
             // A store that never answers mustn't outlast the limit within one question.
             Some(left) => match tokio::time::timeout(left, ask()).await {
                 Ok(answer) => answer,
-                Err(_) => {
-                    let why = "the store gave no answer in time";
-                    return Err(Error::new(ErrorKind::Store, "find the chain's head", why));
-                }
+                Err(_) => return Err(given_up(refusal(), last)),
             },
         };
         match answer {
@@ -375,11 +388,26 @@ where
                     let what = format!("find the chain's head: {error}{course}");
                     warn!(attempt, "{what}; next attempt in {wait:.1?}");
                 }
+                last = Some(error);
                 tokio::time::sleep(wait).await;
             }
         }
     }
     unreachable!("attempts don't run out")
+}
+
+/// The time is over. A store that answered, if only with a refusal, wasn't silent.
+fn given_up(
+    refusal: Option<auditseal_vault::Error>,
+    last: Option<auditseal_archive::Error>,
+) -> Error {
+    match refusal.map(Into::into).or(last) {
+        Some(refusal) => lost(&refusal),
+        None => {
+            let why = "the store gave no answer in time";
+            Error::new(ErrorKind::Store, "find the chain's head", why)
+        }
+    }
 }
 
 fn kind(error: &auditseal_archive::Error) -> &'static str {
@@ -390,11 +418,13 @@ fn kind(error: &auditseal_archive::Error) -> &'static str {
 }
 
 /// Whether asking again may help. What is found in the archive stays there; a bucket that isn't
-/// there, or a wrong URL, is for somebody to mend before anything begins.
+/// there, or is elsewhere, a server that can't list it, or a wrong URL, is for somebody to mend
+/// before anything begins.
 fn may_heal(error: &auditseal_archive::Error) -> bool {
     match error {
         auditseal_archive::Error::Store(error) => {
-            !matches!(error.kind(), Kind::Invalid | Kind::NoBucket)
+            use Kind::{Elsewhere, Invalid, NoBucket, Unsupported};
+            !matches!(error.kind(), Invalid | NoBucket | Elsewhere | Unsupported)
         }
         _ => false,
     }

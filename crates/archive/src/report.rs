@@ -115,6 +115,8 @@ pub struct Report {
     pub unexpected_total: u64,
     /// Objects that no chain has.
     pub unexpected: Vec<Finding>,
+    /// Whether the store listed all versions of each object; else only the latest were seen.
+    pub versions_listed: bool,
     /// What this run couldn't have noticed in the store as a whole.
     pub limits: Vec<String>,
 }

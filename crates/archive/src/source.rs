@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auditseal_vault::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, Store, Version};
@@ -32,6 +32,8 @@ pub(crate) struct Source {
     store: Arc<dyn Store>,
     held: Arc<Semaphore>,
     most: u32,
+    /// What it answered last, if that was an error.
+    refusal: Arc<Mutex<Option<Error>>>,
 }
 
 impl fmt::Debug for Source {
@@ -45,7 +47,36 @@ impl Source {
         // One is fetched while another is looked at.
         let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 64);
         let most = HELD_PER_CORE * cores as u32;
-        Self { store, held: Arc::new(Semaphore::new(most as usize)), most }
+        let held = Arc::new(Semaphore::new(most as usize));
+        Self { store, held, most, refusal: Arc::default() }
+    }
+
+    /// What the store last answered instead of what was asked for.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of an answer: what was refused before and is given now is no refusal any more.
+    pub(crate) fn note<T>(&self, answer: &Result<T, Error>) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusal = answer.as_ref().err().cloned();
+    }
+
+    /// Whether the store lists each object's latest version only.
+    pub(crate) fn lists_latest_only(&self) -> bool {
+        self.store.quirks().latest_only
+    }
+
+    async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        patiently(|| async {
+            let answer = attempt().await;
+            self.note(&answer);
+            answer
+        })
+        .await
     }
 
     /// Waits for room for an object that is held whole. It is given to those who wait in their
@@ -57,19 +88,19 @@ impl Source {
     }
 
     pub(crate) async fn get(&self, object: Object<'_>, limit: u64) -> Result<Fetched, Error> {
-        patiently(|| self.store.get(object.key, object.version, limit)).await
+        self.patiently(|| self.store.get(object.key, object.version, limit)).await
     }
 
     /// The object as a file, where it is one.
     pub(crate) async fn file(&self, object: Object<'_>) -> Result<Option<ObjectFile>, Error> {
         match object.version {
-            None => patiently(|| self.store.file(object.key)).await,
+            None => self.patiently(|| self.store.file(object.key)).await,
             Some(_) => Ok(None),
         }
     }
 
     pub(crate) async fn tail(&self, object: Object<'_>, length: u64) -> Result<Fetched, Error> {
-        patiently(|| self.store.tail(object.key, object.version, length)).await
+        self.patiently(|| self.store.tail(object.key, object.version, length)).await
     }
 
     /// A stream is asked for once: whoever reads it repeats the whole reading ([`patiently`]).
@@ -82,7 +113,7 @@ impl Source {
 
     /// What protects an object.
     pub(crate) async fn lock(&self, object: Object<'_>) -> Result<Lock, Error> {
-        patiently(|| self.store.lock(object.key, object.version)).await
+        self.patiently(|| self.store.lock(object.key, object.version)).await
     }
 
     /// Lists versions and markers into what `fresh` makes; a listing that fails half-way is begun
@@ -93,7 +124,7 @@ impl Source {
         fresh: impl Fn() -> T,
         add: impl Fn(&mut T, Version),
     ) -> Result<T, Error> {
-        patiently(|| async {
+        self.patiently(|| async {
             let (mut all, mut versions) = (fresh(), self.store.versions(prefix));
             while let Some(version) = versions.next().await {
                 add(&mut all, version?);
@@ -114,7 +145,7 @@ impl Source {
 
     /// The folders whose paths begin so.
     pub(crate) async fn folders(&self, start: &str) -> Result<Vec<String>, Error> {
-        patiently(|| self.store.folders(start).try_collect()).await
+        self.patiently(|| self.store.folders(start).try_collect()).await
     }
 }
 

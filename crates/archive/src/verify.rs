@@ -72,6 +72,11 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+/// What can't be told of a store that lists no versions.
+const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
+     over or hidden shows as tampered or missing, and whether its true version is still there isn't \
+     known";
+
 /// Verifies an archive.
 ///
 /// # Errors
@@ -106,7 +111,11 @@ pub async fn verify(
             "no origin was given: a chain that is absent as a whole isn't noticed".to_owned(),
         );
     }
-    Ok(Report { origins, unexpected_total, unexpected, limits })
+    let versions_listed = !run.source.lists_latest_only();
+    if !versions_listed {
+        limits.push(LATEST_ONLY.to_owned());
+    }
+    Ok(Report { origins, unexpected_total, unexpected, versions_listed, limits })
 }
 
 struct Run<'a, P> {

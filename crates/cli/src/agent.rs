@@ -1,6 +1,6 @@
 //! keygen, pubkey, run, backfill.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,16 +13,19 @@ use auditseal_agent::{
 };
 use auditseal_format::{Compression, printable};
 use auditseal_note::Signer as _;
-use auditseal_vault::{Provider, Site, Store};
+use auditseal_vault::{Options, Provider, Site, Store, Swap};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;
 
 use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
+use crate::envfile;
 use crate::failure::Failure;
+use crate::logging::Levels;
 use crate::progress::Bar;
 use crate::protection;
 use crate::read::finish;
+use crate::reload::{self, Reload, Signals};
 use crate::units::show_size;
 use crate::watch::{listen, serve_from, watched};
 
@@ -47,9 +50,16 @@ fn say(line: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
     check(&args.writer)?;
+    let variables = reload::variables(args.environment.as_deref())?;
+    if let Some(level) = reload::level(&variables) {
+        match levels.read(Some(level)) {
+            Ok(filter) => levels.set(filter),
+            Err(why) => warn!("{why}: using the one it was started with"),
+        }
+    }
     let settings = Settings {
         window: args.window,
         heartbeat: args.heartbeat,
@@ -57,9 +67,15 @@ pub(crate) fn run(args: Run) -> Result<ExitCode, Failure> {
         jobs: 1,
         ..settings(&args.writer, Mode::Live)
     };
-    let (settings, store) = open(watched(settings, &args.watch)?, &args.writer)?;
+    let settings = watched(settings, &args.watch)?;
+    let clouds = envfile::of_clouds(&variables);
+    let (settings, store, options) = open(settings, &args.writer, clouds)?;
     let listener = args.watch.listen.map(listen).transpose()?;
-    let outcomes = archive(settings, store, &Arc::new(Progress::default()), listener)?;
+    let swap = Arc::new(Swap::new(store));
+    let store = Arc::clone(&swap) as Arc<dyn Store>;
+    let reload = Reload::new(&args.writer, args.environment, &variables, options, swap, levels);
+    let progress = Arc::new(Progress::default());
+    let outcomes = archive(settings, store, &progress, listener, Some(reload))?;
     conclude(&outcomes)
 }
 
@@ -84,14 +100,14 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
         retire,
         ..settings(&args.writer, Mode::OneShot)
     };
-    let (settings, store) = open(settings, &args.writer)?;
+    let (settings, store, _) = open(settings, &args.writer, Vec::new())?;
     let progress = Arc::new(Progress::default());
     let shown = Arc::clone(&progress);
     let bar = Bar::bytes(move || {
         let tally = shown.total();
         (tally.sealed_bytes, tally.sealed_bytes + tally.backlog_bytes)
     });
-    let outcomes = archive(settings, store, &progress, None)?;
+    let outcomes = archive(settings, store, &progress, None, None)?;
     drop(bar);
     for outcome in &outcomes {
         say(&summary(outcome))?;
@@ -155,13 +171,18 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 
 /// Opens the store to write to, after everything on the node is in order: a directory is made for
 /// it, and a wrong path of the key shouldn't leave one behind.
-fn open(settings: Settings, writer: &Writer) -> Result<(Settings, Arc<dyn Store>), Failure> {
-    let options = protection::ask(store_options(&writer.store, true), &writer.protection.asked)?;
+fn open(
+    settings: Settings,
+    writer: &Writer,
+    environment: Vec<(OsString, OsString)>,
+) -> Result<(Settings, Arc<dyn Store>, Options), Failure> {
+    let options = Options { environment, ..store_options(&writer.store, true) };
+    let options = protection::ask(options, &writer.protection.asked)?;
     warn_of_environment([&writer.store.store]);
     auditseal_agent::check(&settings)?;
     let store = auditseal_vault::open(&writer.store.store, &options)?;
     warn_of_others(&writer.store.store);
-    Ok((settings, store))
+    Ok((settings, store, options))
 }
 
 /// Says that others may look into the directory that is the archive: somebody else made it.
@@ -204,23 +225,25 @@ pub(crate) fn warn_of_environment<'a>(stores: impl IntoIterator<Item = &'a Strin
 }
 
 /// How the command line says that a store is reached; `create` makes the directory of a local one.
-pub(crate) fn store_options(store: &args::Store, create: bool) -> auditseal_vault::Options {
-    auditseal_vault::Options {
+pub(crate) fn store_options(store: &args::Store, create: bool) -> Options {
+    Options {
         endpoint: store.endpoint.clone(),
         ca_certificate: store.ca_certificate.clone(),
         region: store.region.clone(),
         timeout: store.timeout,
         create,
-        ..auditseal_vault::Options::default()
+        ..Options::default()
     }
 }
 
-/// Runs the agent until it ends or a signal stops it.
+/// Runs the agent until it ends or a signal stops it. `reload` is what SIGHUP has read again; without
+/// it SIGHUP ends the process, as it does whatever runs in a terminal.
 fn archive(
     settings: Settings,
     store: Arc<dyn Store>,
     progress: &Arc<Progress>,
     listener: Option<TcpListener>,
+    reload: Option<Reload>,
 ) -> Result<Vec<Outcome>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -233,6 +256,9 @@ fn archive(
             |kind| signal(kind).map_err(|e| Failure::new(format!("watch signals: {e}")));
         let (mut term, mut int) =
             (on_signal(SignalKind::terminate())?, on_signal(SignalKind::interrupt())?);
+        let others = Signals::watch(reload.is_some());
+        let others = others.map_err(|e| Failure::new(format!("watch signals: {e}")))?;
+        tokio::spawn(others.answer(reload, Arc::clone(progress)));
         if let Some(listener) = listener {
             tokio::spawn(serve_from(listener, Arc::clone(progress)));
         }

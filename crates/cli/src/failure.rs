@@ -92,7 +92,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let first = shown.split("\n\n").next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first).trim_end();
     let why = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let help = format!("`{} --help` explains every argument", command());
+    let help = help();
     let hint = match error
         .get(ContextKind::SuggestedArg)
         .or(error.get(ContextKind::SuggestedSubcommand))
@@ -128,26 +128,30 @@ fn redact(text: &str) -> String {
 }
 
 /// Hints where there is no better one.
-const HELP: &str = "`auditseal COMMAND --help` explains every argument";
 const STORE: &str = "check --store, --endpoint, the credentials and the network";
 const SOURCE: &str = "--source names the live log file, or the directory that holds it";
+
+/// Names the command that was typed: a placeholder would have to be understood first.
+fn help() -> String {
+    format!("`{} --help` explains every argument", command())
+}
 
 impl From<auditseal_agent::Error> for Failure {
     fn from(error: auditseal_agent::Error) -> Self {
         use auditseal_agent::ErrorKind;
         let general = match error.kind() {
-            ErrorKind::Usage => Some(HELP),
-            ErrorKind::Source => Some(SOURCE),
-            ErrorKind::Store => Some(STORE),
+            ErrorKind::Usage => Some(help()),
+            ErrorKind::Source => Some(SOURCE.to_owned()),
+            ErrorKind::Store => Some(STORE.to_owned()),
             ErrorKind::DiskFull | ErrorKind::Locked | ErrorKind::Other => None,
         };
-        Self::new(&error).hint(error.get_hint().or(general))
+        Self::new(&error).hint(error.get_hint().map(str::to_owned).or(general))
     }
 }
 
 impl From<auditseal_vault::Error> for Failure {
     fn from(error: auditseal_vault::Error) -> Self {
-        Self::new(&error).hint(error.hint().or(Some(general(&error))))
+        Self::new(&error).hint(error.hint().map(str::to_owned).or_else(|| Some(general(&error))))
     }
 }
 
@@ -160,13 +164,16 @@ impl From<auditseal_archive::Error> for Failure {
 /// What may help with an error of the read path.
 pub(crate) fn archive_hint(error: &auditseal_archive::Error) -> Option<String> {
     error.hint().or_else(|| match error {
-        auditseal_archive::Error::Store(error) => Some(general(error).to_owned()),
+        auditseal_archive::Error::Store(error) => Some(general(error)),
         _ => None,
     })
 }
 
-fn general(error: &auditseal_vault::Error) -> &'static str {
-    if error.kind() == auditseal_vault::Kind::Invalid { HELP } else { STORE }
+fn general(error: &auditseal_vault::Error) -> String {
+    match error.kind() {
+        auditseal_vault::Kind::Invalid => help(),
+        _ => STORE.to_owned(),
+    }
 }
 
 #[cfg(test)]

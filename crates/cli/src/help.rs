@@ -61,7 +61,8 @@ Example:
 
 On SIGTERM or SIGINT it seals what is there, uploads it and exits, within ten
 seconds: what isn't uploaded by then is in the state directory, and goes out
-after the next start.
+after the next start. On SIGHUP it reads certificates, credentials and the log
+level again (--environment), and says what changed and what needs a restart.
 
 Before the chain's first object of this start is followed by another, the store
 must refuse to put over one: else it ends with exit code 2, unless

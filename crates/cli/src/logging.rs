@@ -1,5 +1,6 @@
 //! Log lines on standard error.
 
+use std::fmt;
 use std::io::IsTerminal as _;
 
 use tracing::level_filters::LevelFilter;
@@ -10,26 +11,67 @@ use crate::args::{LogFormat, Logging};
 /// What is shown unless somebody asks for something else.
 const DEFAULT: &str = "warn,auditseal_agent=info";
 
+/// Which log lines are written, for whoever wants it changed.
+pub(crate) struct Levels {
+    /// What it began with.
+    first: String,
+    reload: Box<dyn Fn(EnvFilter) + Send + Sync>,
+}
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Levels").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+impl Levels {
+    /// What `wanted` means; what it began with, where nothing is.
+    ///
+    /// # Errors
+    /// A sentence when it means nothing.
+    pub(crate) fn read(&self, wanted: Option<&str>) -> Result<EnvFilter, String> {
+        let wanted = wanted.filter(|level| !level.trim().is_empty()).unwrap_or(&self.first);
+        filter(wanted).ok_or_else(|| format!("AUDITSEAL_LOG_LEVEL {wanted:?} is no level"))
+    }
+
+    /// From now on these are written.
+    pub(crate) fn set(&self, filter: EnvFilter) {
+        (self.reload)(filter);
+    }
+}
+
 /// Starts logging; `bar` says that a progress bar tells what the info lines would.
-pub(crate) fn start(logging: &Logging, bar: bool) {
+pub(crate) fn start(logging: &Logging, bar: bool) -> Levels {
     let terminal = std::io::stderr().is_terminal();
     let default = if bar && terminal { "warn" } else { DEFAULT };
     let wanted = logging.log_level.as_deref().filter(|level| !level.trim().is_empty());
     // A filter that can't be read must not keep the daemon from starting.
-    let filter = wanted.and_then(filter).unwrap_or_else(|| EnvFilter::new(default));
-    let refused = wanted.filter(|level| self::filter(level).is_none());
+    let readable = wanted.filter(|level| filter(level).is_some());
+    let first = readable.unwrap_or(default).to_owned();
     let base = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::new(&first))
         .with_writer(std::io::stderr)
         // It would panic when standard error is a pipe that nobody reads any more.
         .log_internal_errors(false);
-    match logging.log_format {
-        LogFormat::Text => base.with_ansi(terminal).with_target(false).init(),
-        LogFormat::Json => base.json().flatten_event(true).with_target(false).init(),
-    }
-    if let Some(level) = refused {
+    // Its only error is that logging has ended.
+    let reload: Box<dyn Fn(EnvFilter) + Send + Sync> = match logging.log_format {
+        LogFormat::Text => {
+            let base = base.with_ansi(terminal).with_target(false).with_filter_reloading();
+            let handle = base.reload_handle();
+            base.init();
+            Box::new(move |filter| drop(handle.reload(filter)))
+        }
+        LogFormat::Json => {
+            let base = base.json().flatten_event(true).with_target(false).with_filter_reloading();
+            let handle = base.reload_handle();
+            base.init();
+            Box::new(move |filter| drop(handle.reload(filter)))
+        }
+    };
+    if let Some(level) = wanted.filter(|_| readable.is_none()) {
         tracing::warn!("--log-level {level:?} can't be read: using the default, {default}");
     }
+    Levels { first, reload }
 }
 
 /// Reads a filter. A bare word must be a level or a crate of ours: anything else would be taken

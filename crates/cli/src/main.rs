@@ -3,6 +3,7 @@
 mod agent;
 mod args;
 mod documents;
+mod envfile;
 mod failure;
 mod help;
 mod logging;
@@ -11,6 +12,7 @@ mod pages;
 mod progress;
 mod protection;
 mod read;
+mod reload;
 mod units;
 mod watch;
 mod worm;
@@ -25,12 +27,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),
     };
-    logging::start(&cli.logging, matches!(cli.command, Command::Backfill(_)));
+    let levels = logging::start(&cli.logging, matches!(cli.command, Command::Backfill(_)));
     let format = cli.logging.log_format;
     let done = match cli.command {
         Command::Keygen(args) => agent::keygen(&args),
         Command::Pubkey(args) => agent::pubkey(&args),
-        Command::Run(args) => agent::run(args),
+        Command::Run(args) => agent::run(args, levels),
         Command::Backfill(args) => agent::backfill(args),
         Command::Retire(args) => agent::retire(args),
         Command::Status(args) => watch::status(&args),

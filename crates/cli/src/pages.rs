@@ -26,11 +26,13 @@ const THEIRS: [(&str, &str); 6] = [
 /// Variables that our scripts and tests read, not the program.
 const SCRIPTS: [&str; 1] = ["AUDITSEAL_PAGE"];
 
-/// Flags that the chart makes from values of its own.
-const CHART: [&str; 11] = [
+/// Flags that the chart makes from values of its own, or that mean nothing in a pod: its variables
+/// come from a Secret, and another Secret means another pod.
+const CHART: [&str; 12] = [
     "ca-certificate",
     "cluster",
     "endpoint",
+    "environment",
     "key",
     "listen",
     "node",

@@ -216,7 +216,7 @@ fn urls_that_name_no_store() {
     for (url, why) in [
         ("ftp://host/x", "the scheme isn't known"),
         ("relative/path", "it isn't a URL"),
-        ("/absolute/path", "it isn't a URL"),
+        ("/absolute/path", "write file:// before it"),
         ("", "it isn't a URL"),
         ("file://relative/path", "needs an absolute path"),
         ("file:///", "names no directory"),

@@ -1,12 +1,16 @@
 //! Asking a store, and changing nothing in it.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use auditseal_vault::{Error, Fact, Options, Retention, Store, Version, canary, open, site};
+use auditseal_vault::{
+    Error, Fact, Options, Provider, Retention, Store, Version, canary, open, site,
+};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::check::Check;
+use crate::disk;
 use crate::store::{self, Holds, StoreFacts};
 use crate::units;
 
@@ -60,9 +64,24 @@ pub async fn examine_store(
         }
     };
     let endpoint = options.endpoint.clone();
-    let server = opened.endpoint();
-    let facts =
-        StoreFacts { site, endpoint, server, now, require, facts, holds, newest, create_only };
+    let (server, quirks) = (opened.endpoint(), opened.quirks());
+    let borrowed = match site.provider {
+        Provider::Directory => disk::borrowed(Path::new(&site.bucket)),
+        _ => None,
+    };
+    let facts = StoreFacts {
+        site,
+        endpoint,
+        server,
+        now,
+        require,
+        facts,
+        quirks,
+        borrowed,
+        holds,
+        newest,
+        create_only,
+    };
     (shown, store::check(&facts))
 }
 

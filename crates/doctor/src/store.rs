@@ -5,8 +5,8 @@ mod lifecycle;
 use std::time::Duration;
 
 use auditseal_vault::{
-    BucketLock, Canary, Error, Fact, Facts, Held, Lock, LockMode, Provider, Retention, Site,
-    Versioning,
+    BucketLock, Canary, Error, Fact, Facts, Held, Lock, LockMode, Provider, Quirks, Retention,
+    Site, Versioning,
 };
 
 use crate::check::{Check, Status};
@@ -27,6 +27,10 @@ pub struct StoreFacts {
     pub require: Option<Retention>,
     /// What the bucket is set to.
     pub facts: Facts,
+    /// In what the server differs from its cloud.
+    pub quirks: Quirks,
+    /// A directory on a file system whose rules are somebody else's: which kind.
+    pub borrowed: Option<&'static str>,
     /// What lies in it.
     pub holds: Fact<Holds>,
     /// The lock of the newest object; none without objects.
@@ -76,6 +80,7 @@ pub fn check(store: &StoreFacts) -> Vec<Check> {
     checks.extend([store.lifecycle(), store.public(), store.permissions(), store.encryption()]);
     checks.extend(store.soft_delete());
     checks.extend(store.uniform_access());
+    checks.extend(store.checksum());
     checks.extend([store.largest_put(), store.clock()]);
     checks
 }
@@ -187,6 +192,11 @@ impl StoreFacts {
 
     fn versioning(&self) -> Check {
         let name = "versioning";
+        if self.quirks.latest_only {
+            return Check::fail(name, "the server lists no versions")
+                .why("what is put over or deleted is gone, or can't be told from it: an object that was hidden shows as missing, and nothing says that its true version is still there")
+                .fix("keep the archive in a store with versions and Object Lock; where the provider has a lock of its own (R2: bucket locks), set it: it refuses to overwrite and delete, though nobody can check that from here");
+        }
         let versioning = match (&self.facts.versioning, self.site.provider) {
             (Ok(versioning), _) => *versioning,
             (Err(error), Provider::S3) => return Check::unanswered(name, error).essential(),
@@ -396,9 +406,21 @@ impl StoreFacts {
                 .why("two writers of a chain would fork it unnoticed, and a late retry would make a second version")
                 .fix("use a store that honours If-None-Match; there is no way around it"),
             Some(Canary::Unchecked(error)) => Check::unanswered(name, error),
-            None => Check::unknown(name, "there is no chain to try it on, and doctor puts nothing")
-                .command(self.worm_test()),
+            None => {
+                let none = "there is no chain to try it on, and doctor puts nothing";
+                let check = Check::unknown(name, none).command(self.worm_test());
+                match self.borrowed {
+                    Some(kind) => check.why(format!("the directory is on {kind}, behind which there may be neither hard links nor a rename that replaces nothing: then no object can be put")),
+                    None => check,
+                }
+            }
         }
+    }
+
+    /// A server that wants what its cloud doesn't any more.
+    fn checksum(&self) -> Option<Check> {
+        let found = "the server takes no put without Content-MD5: it is sent beside SHA-256";
+        self.quirks.wants_md5.then(|| Check::pass("checksum", found))
     }
 
     fn public(&self) -> Check {

@@ -15,6 +15,8 @@ pub enum On {
     Look,
     /// Listings of a bucket.
     List,
+    /// Those of them that ask for versions.
+    Versions,
     /// Deletions.
     Delete,
 }
@@ -24,6 +26,8 @@ pub enum On {
 pub enum Effect {
     /// The request is refused with this status and code, and nothing is done.
     Refuse(u16, &'static str),
+    /// The bucket is in this region, and the request came to another one.
+    Elsewhere(&'static str),
     /// It is carried out, and the answer is this error.
     StoreThenFail(u16, &'static str),
     /// It is carried out, and no answer comes.
@@ -41,6 +45,8 @@ pub enum Effect {
     WrongBytes,
     /// The answer is a portal's page, with status 200; nothing is done.
     HtmlPage,
+    /// No checksum of a put counts but `Content-MD5`, and that is demanded.
+    WantMd5,
     /// A condition of a put is ignored.
     IgnoreCondition,
     /// Nothing is locked, and the answer says it is, for a hundred years.
@@ -117,7 +123,12 @@ impl Fault {
 
     /// Counts a request; whether it is hit.
     pub(crate) fn strikes(&mut self, on: On) -> bool {
-        if self.on != On::All && self.on != on || self.hits == 0 {
+        let is_meant = match self.on {
+            On::All => true,
+            On::List => matches!(on, On::List | On::Versions),
+            other => other == on,
+        };
+        if !is_meant || self.hits == 0 {
             return false;
         }
         if self.spares > 0 {

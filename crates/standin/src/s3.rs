@@ -4,6 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
 
 use crate::bucket::{Bucket, Entry, Guard, Retention};
 use crate::fault::Effect;
@@ -335,6 +336,15 @@ impl World {
                 "BadDigest",
                 "The SHA256 you specified did not match the calculated checksum.",
             );
+        }
+        let md5 = request.header("content-md5");
+        if !md5.is_empty() && md5 != STANDARD.encode(Md5::digest(&request.body)) {
+            let why = "The Content-MD5 you specified did not match what we received.";
+            return self.error(400, "BadDigest", why);
+        }
+        if md5.is_empty() && self.is(&Effect::WantMd5) {
+            let why = "Content-MD5 HTTP header is required for Put Object requests with Object Lock parameters";
+            return self.error(400, "InvalidRequest", why);
         }
         let has_sum = request.headers.iter().any(|(name, _)| {
             name == "content-md5"

@@ -117,6 +117,17 @@ impl World {
         self
     }
 
+    /// Whom it lets in.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Lets in whoever has these, and nobody else any more.
+    pub fn set_keys(&mut self, keys: Keys) {
+        self.keys = keys;
+    }
+
     /// Whose manners it has.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
@@ -132,6 +143,11 @@ impl World {
         match &self.effect {
             Some(Effect::Refuse(status, code)) => {
                 return (self.error(*status, code, "injected"), Delivery::Whole);
+            }
+            Some(Effect::Elsewhere(region)) => {
+                let why = "The bucket you are attempting to access must be addressed using the specified endpoint.";
+                let answer = self.error(301, "PermanentRedirect", why);
+                return (answer.header("x-amz-bucket-region", *region), Delivery::Whole);
             }
             Some(Effect::Hang) => return (Answer::new(500), Delivery::Never),
             Some(Effect::Reset) => return (Answer::new(500), Delivery::Broken),
@@ -330,8 +346,8 @@ fn on(request: &Request, route: &Route) -> On {
         "GET" if route.json.is_some() => On::Look,
         "HEAD" => On::Look,
         "GET" if route.key.is_empty() => {
-            match ["versions", "list-type", "comp"].iter().any(|word| request.asks(word).is_some())
-            {
+            match ["list-type", "comp"].iter().any(|word| request.asks(word).is_some()) {
+                _ if request.asks("versions").is_some() => On::Versions,
                 true => On::List,
                 false => On::Look,
             }

@@ -62,6 +62,17 @@ impl Failure {
         }
     }
 
+    /// Whether the server refused a put for want of `Content-MD5`.
+    pub(crate) fn wants_md5(&self) -> bool {
+        match &self.what {
+            What::Answer(Answer { status: 400, code, message, .. }) => {
+                let said = format!("{code} {message}").to_ascii_lowercase();
+                said.contains("content-md5") || said.contains("contentmd5")
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn kind(&self, operation: Operation) -> Kind {
         match &self.what {
             _ if self.for_credentials => Kind::Denied,
@@ -86,7 +97,11 @@ impl Failure {
 fn transport_hint(text: &str) -> Option<&'static str> {
     let text = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["proxy", "tunnel"]) {
+    if has(&["an html page where"]) {
+        Some(
+            "a portal or a proxy answers in the store's place: ask the endpoint with curl, to see whose page it is",
+        )
+    } else if has(&["proxy", "tunnel"]) {
         Some("the proxy in HTTPS_PROXY or HTTP_PROXY refused; NO_PROXY excludes hosts from it")
     } else if has(&["certificate", "unknownissuer", "unknown issuer"]) {
         Some("the server's certificate isn't trusted: give the CA that signed it as a PEM file")
@@ -140,12 +155,19 @@ impl Answer {
             let inner = between(body, &format!("<{tag}>"), &format!("</{tag}>"))?;
             Some(unescape(inner.trim()))
         };
+        let region = region.filter(|name| is_region(name));
         if looks_like_html(body) {
             let message = crate::text::clean(body, 120);
             return Self { status, code: code.unwrap_or_default(), message, region };
         }
         let code = code.or_else(|| xml("Code")).or_else(|| google_code(status, body));
         let code = code.unwrap_or_default();
+        // A HEAD's answer has the header alone, others may have only the body.
+        let region = region.or_else(|| match code.as_str() {
+            "AuthorizationHeaderMalformed" | "PermanentRedirect" => xml("Region"),
+            _ => None,
+        });
+        let region = region.filter(|name| is_region(name));
         let message = xml("Message")
             .or_else(|| json_string(body, "error_description"))
             .or_else(|| json_string(body, "message"))
@@ -180,7 +202,13 @@ impl Answer {
             "BlobAlreadyExists" | "BlobImmutableDueToPolicy" => return Kind::AlreadyExists,
             "RequestTimeout" => return Kind::Timeout,
             "EntityTooLarge" | "RequestBodyTooLarge" => return Kind::TooLarge,
+            // A gateway's 501 has no code of a store's.
+            "NotImplemented" if self.status == 501 => return Kind::Unsupported,
+            "PermanentRedirect" => return Kind::Elsewhere,
             _ => {}
+        }
+        if self.is_elsewhere() {
+            return Kind::Elsewhere;
         }
         match self.status {
             401 | 403 | 407 => Kind::Denied,
@@ -195,11 +223,21 @@ impl Answer {
         }
     }
 
+    /// Whether the store says that another region has the bucket. S3 names the region beside other
+    /// errors as well. While a new bucket's name spreads, a 307 leads to where it is: that passes.
+    fn is_elsewhere(&self) -> bool {
+        let told = self.region.is_some();
+        told && (self.status == 301 || self.code == "AuthorizationHeaderMalformed")
+    }
+
     fn hint(&self) -> Option<String> {
-        if let Some(region) = &self.region
-            && matches!(self.status, 301 | 307 | 400)
-        {
-            return Some(format!("the bucket is in the region {region}: set it"));
+        // Without a code it is the answer to a HEAD, which has no words.
+        let maybe = self.status == 307 || self.status == 400 && self.code.is_empty();
+        if let Some(region) = self.region.as_ref().filter(|_| self.is_elsewhere() || maybe) {
+            return Some(format!(
+                "the bucket is in the region {region}: give --region {region}, or set AWS_REGION; \
+                 an --endpoint of AWS's must name the same"
+            ));
         }
         let hint = match (self.code.as_str(), self.status) {
             ("NoSuchBucket" | "ContainerNotFound" | "FilesystemNotFound", _) => {
@@ -218,18 +256,33 @@ impl Answer {
                 "the session's token has expired: renew it"
             }
             ("AuthorizationHeaderMalformed" | "PermanentRedirect", _) | (_, 301 | 307) => {
-                "is the region right?"
+                "the bucket isn't where it was looked for: its region is given by --region or \
+                 AWS_REGION, a server of your own by --endpoint"
+            }
+            ("NotImplemented", 501) => {
+                "the server speaks only a part of S3, and this isn't in it: `auditseal doctor` says \
+                 what an archive there lacks"
             }
             (_, 401) => "the store doesn't accept the credentials, or got none",
             (_, 403) => {
                 "the credentials don't allow this: the writer needs to put, get and list; without list, S3 hides whether an object exists"
             }
             (_, 404) => "the answer isn't a store's: check the endpoint and what stands before it",
+            (_, 500 | 502..=504) => {
+                "the store, or what stands before it, is busy or out of order: try again later, and \
+                 look to it if that lasts"
+            }
             (_, 407) => "the proxy wants credentials: put them into HTTPS_PROXY",
             _ => return None,
         };
         Some(hint.to_owned())
     }
+}
+
+/// Whether a name may be a region's: it becomes part of a command that somebody copies.
+fn is_region(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=40).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// The XML interface's code for what Google's JSON interface says in words only.
@@ -325,6 +378,9 @@ mod tests {
         assert_eq!(kind(409, "BlobImmutableDueToPolicy", Operation::Put), Kind::AlreadyExists);
         assert_eq!(kind(400, "RequestTimeout", Operation::Put), Kind::Timeout);
         assert_eq!(kind(400, "ExpiredToken", Operation::Put), Kind::Denied);
+        assert_eq!(kind(501, "NotImplemented", Operation::Versions), Kind::Unsupported);
+        assert_eq!(kind(501, "", Operation::Versions), Kind::Unavailable, "a gateway's");
+        assert_eq!(kind(301, "PermanentRedirect", Operation::List), Kind::Elsewhere);
         for (status, expected) in [
             (401, Kind::Denied),
             (403, Kind::Denied),
@@ -359,7 +415,19 @@ mod tests {
     #[test]
     fn hints() {
         let moved = Answer::read(301, None, Some("eu-north-1".into()), "");
-        assert_eq!(moved.hint().unwrap(), "the bucket is in the region eu-north-1: set it");
+        assert_eq!(
+            moved.hint().unwrap(),
+            "the bucket is in the region eu-north-1: give --region eu-north-1, or set AWS_REGION; \
+             an --endpoint of AWS's must name the same"
+        );
+        assert_eq!(moved.kind(Operation::Put), Kind::Elsewhere);
+        let body = XML.replace("CODE", "AuthorizationHeaderMalformed");
+        let told = body.replace("</Code>", "</Code><Region>cn-north-1</Region>");
+        let told = Answer::read(400, None, None, &told);
+        assert!(told.hint().unwrap().contains("--region cn-north-1"));
+        assert_eq!(told.kind(Operation::List), Kind::Elsewhere);
+        let odd = Answer::read(301, None, Some("x; rm -rf /".into()), "");
+        assert_eq!((odd.region.as_ref(), odd.kind(Operation::List)), (None, Kind::Other));
         let hint = |text: &str| transport_hint(text).unwrap_or("");
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("PEM"));
         assert!(hint("received corrupt message of type InvalidContentType").contains("HTTPS"));

@@ -1,8 +1,9 @@
 //! [`Store`] over a client of `object_store`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,16 +18,19 @@ use object_store::{
 };
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::checksum::Sent;
+use crate::checksum::{self, Sent};
+use crate::directory::Directory;
 use crate::error::{Error, Kind, Operation};
 use crate::facts::Facts;
-use crate::file::ObjectFile;
+use crate::file::{self, ObjectFile};
 use crate::listing::{self, What};
 use crate::location::Location;
 use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
-use crate::store::{Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Store, Stored, Version};
+use crate::store::{
+    Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Quirks, Store, Stored, Version,
+};
 use crate::{facts, key, lock, translate};
 
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
@@ -36,7 +40,7 @@ const CONTENT_TYPE: &str = "application/zstd";
 #[derive(Debug, Clone)]
 pub(crate) enum Home {
     /// A directory, whose absence the file system reports like that of an object.
-    Directory(PathBuf),
+    Directory(Arc<Directory>),
     /// A cloud's bucket.
     Cloud(Arc<Cloud>),
 }
@@ -133,7 +137,7 @@ impl Backend {
     /// archive would look empty, and a new one would begin beside it.
     fn check_root(&self, call: &Call) -> Result<(), Error> {
         match &self.home {
-            Home::Directory(root) if !root.is_dir() => Err(call
+            Home::Directory(at) if !at.root.is_dir() => Err(call
                 .error(Kind::NoBucket, "the directory doesn't exist")
                 .with_hint("is its file system mounted?")),
             _ => Ok(()),
@@ -163,6 +167,39 @@ impl Backend {
             (_, Some("")) => Err(call.error(Kind::Invalid, "the version id is empty")),
             _ => Ok(()),
         }
+    }
+
+    /// How an object is put into a cloud.
+    fn put_options(
+        &self,
+        call: &Call,
+        attributes: &Attributes,
+        bytes: &Bytes,
+    ) -> Result<PutOptions, Error> {
+        let attributes = attributes.clone();
+        let mut options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
+        if let Home::Cloud(cloud) = &self.home {
+            let mut headers = Vec::new();
+            if let Some(protection) = &self.protection {
+                headers = protection.headers().map_err(|why| {
+                    call.error(Kind::Invalid, &why).with_hint("set this machine's clock")
+                })?;
+            }
+            if cloud.wants_md5.load(Ordering::Relaxed) {
+                headers.extend(checksum::content_md5(bytes));
+            }
+            if !headers.is_empty() {
+                options.extensions.insert(Extra { headers, signer: Arc::clone(&cloud.signer) });
+            }
+        }
+        options.extensions.insert(Sent(bytes.clone()));
+        Ok(options)
+    }
+
+    /// Takes note of a put's error that says that the server wants `Content-MD5`; whether it does.
+    fn learns_md5(&self, error: &StoreError) -> bool {
+        let Home::Cloud(cloud) = &self.home else { return false };
+        translate::failure(error).is_some_and(|failure| cloud.learns_md5(&failure))
     }
 
     async fn tail_by_size(
@@ -267,6 +304,11 @@ impl Call {
         }
     }
 
+    /// The error of a directory's file system.
+    pub(crate) fn io(&self, error: io::Error) -> Error {
+        self.translate(&StoreError::Generic { store: "directory", source: Box::new(error) })
+    }
+
     pub(crate) fn translate(&self, error: &StoreError) -> Error {
         let ours = translate::error(self.operation, &self.target, error);
         match ours.kind() {
@@ -358,20 +400,23 @@ impl Store for Backend {
         let call = self.call(Operation::Put, key);
         let path = self.object_path(&call, key)?;
         self.check_root(&call)?;
+        if let Home::Directory(at) = &self.home {
+            return file::put(self.store.as_ref(), &call, at, &path, bytes).await;
+        }
         let mut attributes = Attributes::new();
-        if !matches!(self.home, Home::Directory(_)) {
-            attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
-        }
-        let mut options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
-        if let (Home::Cloud(cloud), Some(protection)) = (&self.home, &self.protection) {
-            let headers = protection.headers().map_err(|why| {
-                call.error(Kind::Invalid, &why).with_hint("set this machine's clock")
-            })?;
-            options.extensions.insert(Extra { headers, signer: Arc::clone(&cloud.signer) });
-        }
-        options.extensions.insert(Sent(bytes.clone()));
-        let result = self.store.put_opts(&path, PutPayload::from(bytes), options).await;
-        result.map(|put| Stored { version: put.version }).map_err(|error| call.translate(&error))
+        attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
+        let put = |options| self.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
+        // Several puts may find it out at the same time.
+        let known = self.quirks().wants_md5;
+        let sent = put(self.put_options(&call, &attributes, &bytes)?).await;
+        let sent = match sent {
+            // Refused for want of it, nothing was stored.
+            Err(error) if !known && self.learns_md5(&error) => {
+                put(self.put_options(&call, &attributes, &bytes)?).await
+            }
+            sent => sent,
+        };
+        sent.map(|put| Stored { version: put.version }).map_err(|error| call.translate(&error))
     }
 
     async fn get(&self, key: &str, version: Option<&str>, limit: u64) -> Result<Fetched, Error> {
@@ -469,7 +514,7 @@ impl Store for Backend {
                 let (cloud, root) = (Arc::clone(cloud), path.as_ref().to_owned());
                 listing::parts(call, cloud, root, What::Versions, from)
             }
-            Home::Directory(_) => listing::in_parts(self.files(call, path)),
+            Home::Directory(at) => listing::in_parts(file::list(call, at, &path)),
         }
     }
 
@@ -484,6 +529,16 @@ impl Store for Backend {
                 self.fetch(&call, &path, head).await?;
                 Ok(Lock::NONE)
             }
+        }
+    }
+
+    fn quirks(&self) -> Quirks {
+        match &self.home {
+            Home::Directory(_) => Quirks::default(),
+            Home::Cloud(cloud) => Quirks {
+                latest_only: cloud.version_lists.are_none(),
+                wants_md5: cloud.wants_md5.load(Ordering::Relaxed),
+            },
         }
     }
 
@@ -526,7 +581,7 @@ impl Backend {
             Home::Cloud(cloud) => {
                 listing::list(call, Arc::clone(cloud), path.as_ref().to_owned(), what)
             }
-            Home::Directory(_) => self.files(call, path),
+            Home::Directory(at) => file::list(call, at, &path),
         }
     }
 
@@ -538,23 +593,5 @@ impl Backend {
         self.check_root(&call)?;
         let path = self.path(&call, prefix)?;
         Ok((call, path))
-    }
-
-    /// Lists a directory, where each object is its only version.
-    fn files(&self, call: Call, root: Path) -> BoxStream<'static, Result<Version, Error>> {
-        let below = (!root.as_ref().is_empty()).then_some(&root);
-        let entries = self.store.list(below).map(move |entry| {
-            let info = call.backend.info(entry.map_err(|error| call.translate(&error))?);
-            Ok(Version {
-                key: info.key,
-                id: None,
-                size: info.size,
-                modified: info.modified,
-                latest: true,
-                marker: false,
-                archived: false,
-            })
-        });
-        listing::ending_with_error(entries.boxed())
     }
 }

@@ -1,10 +1,12 @@
 //! From a parsed URL to a client of `object_store`.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -17,13 +19,15 @@ use object_store::{
 
 use crate::backend::{Backend, Home};
 use crate::client::{CONNECT_TIMEOUT, Connector};
+use crate::directory::{Directory, create_durably};
 use crate::environment;
 use crate::error::{Error, Kind, Operation};
 use crate::location::{Location, Place};
 use crate::options::Options;
 use crate::pace::Pace;
+use crate::partition;
 use crate::protect::Protection;
-use crate::request::{Cloud, Dialect, Signer};
+use crate::request::{Cloud, Dialect, Signer, VersionLists};
 
 /// Opens what `location` names.
 pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, Error> {
@@ -52,36 +56,27 @@ fn local(location: &Location, path: &Path, options: &Options) -> Result<Opened, 
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
                 _ => Kind::Invalid,
             };
-            failed(kind, &format!("create the directory: {error}"))
+            failed(kind, &format!("the directory can't be made: {error}")).with_hint(
+                "make it yourself and give it to the user that auditseal runs as; under systemd \
+                 ReadWritePaths must name it, too",
+            )
         })?;
     }
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
         Ok(_) => return Err(failed(Kind::Invalid, "it isn't a directory")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(failed(Kind::NoBucket, "the directory doesn't exist"));
+            return Err(failed(Kind::NoBucket, "the directory doesn't exist").with_hint(
+                "--store names the directory in which cluster=… lies: is it spelt right, and its \
+                 file system mounted?",
+            ));
         }
         Err(error) => return Err(failed(Kind::Denied, &error.to_string())),
     }
     let store = LocalFileSystem::new_with_prefix(path)
         .map_err(|error| crate::translate::error(Operation::Open, &location.shown, &error))?
         .with_fsync(true);
-    Ok((Arc::new(store), Home::Directory(path.to_owned())))
-}
-
-/// Creates a directory so that it survives a power cut: each new entry's parent is synced, or the
-/// archive's first objects could vanish together with their directory.
-fn create_durably(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    create_durably(parent)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => File::open(parent)?.sync_all(),
-    }
+    Ok((Arc::new(store), Home::Directory(Arc::new(Directory::new(path.to_owned())))))
 }
 
 /// What the three clouds' clients have in common.
@@ -111,7 +106,7 @@ impl<'a> Builder<'a> {
 
     /// What the environment says of a cloud.
     fn settings<K: FromStr>(&self, cloud: &str) -> Result<Vec<(K, String)>, Error> {
-        environment::settings(cloud, std::env::vars_os()).map_err(|why| {
+        environment::settings(cloud, environment::with(&self.options.environment)).map_err(|why| {
             self.failed(Kind::Invalid, &why)
                 .with_hint("a Secret's value must be encoded without the line break behind it")
         })
@@ -144,24 +139,30 @@ impl<'a> Builder<'a> {
     }
 
     fn connector(&self) -> Connector {
-        let metadata = environment::metadata(std::env::vars_os());
+        let metadata = environment::metadata(environment::with(&self.options.environment));
         Connector { pace: self.pace.clone(), metadata }
     }
 
     /// An error of a builder. It may quote the value that it couldn't read, so the values of
     /// secret variables are taken out.
     fn refused(&self, error: &object_store::Error) -> Error {
-        let cause = without_secrets(crate::client::innermost(error));
+        let cause = without_secrets(crate::client::innermost(error), &self.options.environment);
         let ours = self.failed(Kind::Invalid, &cause);
         let lower = cause.to_ascii_lowercase();
         if lower.contains("account must be specified") {
-            ours.with_hint("set AZURE_STORAGE_ACCOUNT_NAME")
+            self.failed(Kind::Invalid, "nothing says which storage account has the container")
+                .with_hint(
+                    "set AZURE_STORAGE_ACCOUNT_NAME, or write \
+                     https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX",
+                )
         } else if lower.contains("unknown variant") && lower.contains("service_account") {
             // External accounts and impersonation, which the client doesn't know.
             ours.with_hint(
-                "Google credentials of this kind aren't read: leave the variable out where the \
-                 machine has a service account (the metadata service is asked then), or name a \
-                 service account's key file by GOOGLE_SERVICE_ACCOUNT",
+                "Google credentials of this kind (external_account, impersonated_service_account) \
+                 aren't read. On Google's machines leave the variable out: the metadata service is \
+                 asked then. Elsewhere name a service account's key file by GOOGLE_SERVICE_ACCOUNT, \
+                 or have `gcloud auth application-default print-access-token` give a token for an \
+                 hour: GOOGLE_BEARER_TOKEN, in the file of --environment, and SIGHUP when it is new",
             )
         } else if lower.contains("credential") || lower.contains("key") {
             ours.with_hint("check the cloud's credential variables in the environment")
@@ -185,6 +186,8 @@ impl<'a> Builder<'a> {
             signer: Arc::new(signer),
             endpoint: endpoint.map(str::to_owned),
             clock: self.options.clock,
+            version_lists: VersionLists::default(),
+            wants_md5: AtomicBool::new(false),
         })))
     }
 
@@ -215,18 +218,21 @@ impl<'a> Builder<'a> {
         }
         let region = value(&builder, AmazonS3ConfigKey::Region);
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
-        // As the client itself finds its address.
+        // As the client itself finds its address, but for the partitions that it doesn't know.
         let virtual_hosted = on(AmazonS3ConfigKey::VirtualHostedStyleRequest);
+        let suffix = partition::suffix(&region);
         let address = match (&endpoint, virtual_hosted) {
             (Some(endpoint), true) => endpoint.clone(),
             (Some(endpoint), false) => format!("{endpoint}/{bucket}"),
-            (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com"),
-            (None, false) => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+            (None, true) => format!("https://{bucket}.s3.{region}.{suffix}"),
+            (None, false) => format!("https://s3.{region}.{suffix}/{bucket}"),
         };
         let signed = !on(AmazonS3ConfigKey::SkipSignature);
         let payload = !on(AmazonS3ConfigKey::UnsignedPayload);
         let payer = on(AmazonS3ConfigKey::RequestPayer)
             || value(&builder, AmazonS3ConfigKey::RequestPayer).as_deref() == Some("requester");
+        let builder =
+            in_partition(builder, &region, virtual_hosted.then_some(bucket), endpoint.as_deref());
         let store = builder
             .with_bucket_name(bucket)
             // Object Lock refuses a put without a checksum.
@@ -340,6 +346,29 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Names the servers of a region that aren't named as the client would: S3's, unless there is an
+/// endpoint, and the one that exchanges tokens.
+fn in_partition(
+    mut builder: AmazonS3Builder,
+    region: &str,
+    virtual_host: Option<&str>,
+    endpoint: Option<&str>,
+) -> AmazonS3Builder {
+    if partition::is_usual(region) {
+        return builder;
+    }
+    let suffix = partition::suffix(region);
+    if endpoint.is_none() {
+        let host = virtual_host.map(|bucket| format!("{bucket}.")).unwrap_or_default();
+        builder = builder.with_endpoint(format!("https://{host}s3.{region}.{suffix}"));
+    }
+    let key = AmazonS3ConfigKey::StsEndpoint;
+    if builder.get_config_value(&key).is_none() {
+        builder = builder.with_config(key, format!("https://sts.{region}.{suffix}"));
+    }
+    builder
+}
+
 /// A switch in the environment, as `object_store` reads it.
 fn is_on(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "on" | "yes" | "y")
@@ -408,14 +437,14 @@ pub(crate) fn install_crypto() {
     }
 }
 
-fn without_secrets(mut text: String) -> String {
+fn without_secrets(mut text: String, environment: &[(OsString, OsString)]) -> String {
     let secret = |name: &str| {
         let clouds = ["AWS_", "GOOGLE_", "AZURE_"];
         let words = ["KEY", "SECRET", "TOKEN", "PASSWORD", "SAS", "SERVICE_ACCOUNT"];
         clouds.iter().any(|cloud| name.starts_with(cloud))
             && words.iter().any(|word| name.contains(word))
     };
-    for (name, value) in std::env::vars_os() {
+    for (name, value) in environment::with(environment) {
         // As it was taken, for that is what is quoted.
         if let (Some(name), Some(value)) = (name.to_str(), value.to_str().map(str::trim))
             && secret(name)

@@ -8,7 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header by which S3 was told what is sent before there were others.
+pub(crate) fn content_md5(bytes: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let digest = HeaderValue::from_str(&STANDARD.encode(Md5::digest(bytes))).ok()?;
+    Some((HeaderName::from_static("content-md5"), digest))
+}
 
 /// The bytes of a put. It travels with the request in its extensions.
 #[derive(Debug, Clone)]

@@ -11,6 +11,12 @@ const CLOUDS: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 /// Holds a whole file of JSON.
 const OF_LINES: &str = "GOOGLE_SERVICE_ACCOUNT_KEY";
 
+/// The process's environment, with what was put before it.
+pub(crate) fn with(before: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+    let own = std::env::vars_os().filter(|(name, _)| before.iter().all(|(other, _)| other != name));
+    own.chain(before.iter().cloned()).collect()
+}
+
 /// The settings of one cloud in the environment: those of its variables that mean something, without
 /// the white space around their values. A variable that is empty is as good as none.
 ///

@@ -79,6 +79,10 @@ pub enum Kind {
     Unavailable,
     /// The URL, a key or the configuration is wrong: trying again can't help.
     Invalid,
+    /// The bucket is in another region than the one that was asked: trying again can't help.
+    Elsewhere,
+    /// The store itself says that it doesn't know how to do this: trying again can't help.
+    Unsupported,
     /// Anything else; the text says what.
     Other,
 }
@@ -97,6 +101,8 @@ impl Kind {
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
             Self::Invalid => "invalid",
+            Self::Elsewhere => "elsewhere",
+            Self::Unsupported => "unsupported",
             Self::Other => "other",
         }
     }
@@ -188,6 +194,8 @@ mod tests {
             Timeout,
             Unavailable,
             Invalid,
+            Elsewhere,
+            Unsupported,
             Other,
         ];
         let names: std::collections::BTreeSet<_> = kinds.iter().map(|kind| kind.name()).collect();

@@ -1,13 +1,22 @@
-//! An object that is a file here.
+//! Objects that are files here.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
-use object_store::{Error as StoreError, GetResult, GetResultPayload};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, GetResult, GetResultPayload, ObjectStore, PutMode, PutOptions, PutPayload,
+};
 
 use crate::backend::Call;
+use crate::directory::{self, Directory, Walk};
 use crate::error::{Error, Kind};
+use crate::store::{Stored, Version};
 
 /// An object of a directory, open: whoever reads it where it lies holds a piece of it in memory,
 /// on one thread, instead of all of it.
@@ -54,5 +63,77 @@ impl ObjectFile {
                 self.call.translate(&StoreError::Generic { store: "directory", source })
             }
         })
+    }
+}
+
+/// Why an object can't be put where files can be neither linked nor renamed safely.
+const NO_CREATE_ONLY: &str = "its file system has neither hard links nor a rename that replaces \
+     nothing, so nothing would keep a second writer from replacing this object";
+
+/// Puts a file, by a hard link or else by a rename that replaces nothing.
+pub(crate) async fn put(
+    store: &dyn ObjectStore,
+    call: &Call,
+    at: &Arc<Directory>,
+    path: &Path,
+    bytes: Bytes,
+) -> Result<Stored, Error> {
+    if !at.is_linkless() {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let put = store.put_opts(path, PutPayload::from(bytes.clone()), options).await;
+        match put {
+            Err(error) if at.refused(&error) => {}
+            put => {
+                put.map_err(|error| call.translate(&error))?;
+                return Ok(Stored::default());
+            }
+        }
+    }
+    let file = at.root.join(path.as_ref());
+    let put = off_loop(move || directory::put_by_rename(&file, &bytes));
+    put.await.map_err(|error| match error.kind() {
+        io::ErrorKind::Unsupported => call.error(Kind::Unsupported, NO_CREATE_ONLY).with_hint(
+            "keep the archive on ext4, XFS, Btrfs or another file system with hard links, or in a \
+             bucket",
+        ),
+        io::ErrorKind::AlreadyExists => call.error(Kind::AlreadyExists, "the name is taken"),
+        _ => call.io(error),
+    })?;
+    Ok(Stored::default())
+}
+
+/// Lists a directory, where each object is its only version.
+pub(crate) fn list(
+    call: Call,
+    at: &Directory,
+    below: &Path,
+) -> BoxStream<'static, Result<Version, Error>> {
+    let walk = Some((call, Walk::new(&at.root, below.as_ref())));
+    let chunks = stream::unfold(walk, |state| async move {
+        let (call, mut walk) = state?;
+        let read = off_loop(move || Ok((walk.next_chunk(), walk))).await;
+        match read.and_then(|(chunk, walk)| Ok((chunk?, walk))) {
+            Ok((chunk, _)) if chunk.is_empty() => None,
+            Ok((chunk, walk)) => {
+                let chunk = chunk.into_iter().map(Ok).collect::<Vec<_>>();
+                Some((stream::iter(chunk), Some((call, walk))))
+            }
+            Err(error) => Some((stream::iter(vec![Err(call.io(error))]), None)),
+        }
+    });
+    chunks.flatten().boxed()
+}
+
+/// Runs what waits for a disk on a thread of its own.
+async fn off_loop<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => match runtime.spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => Err(io::Error::other(error)),
+        },
+        // Whoever waits for it does nothing else.
+        Err(_) => work(),
     }
 }

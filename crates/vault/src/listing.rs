@@ -143,7 +143,7 @@ struct Listing {
 impl Listing {
     async fn next(&mut self) -> Result<Option<Part>, Error> {
         let Some(begin) = self.next.take() else { return Ok(None) };
-        let page = self.page(&begin).await?;
+        let page = self.page_or_objects(&begin).await?;
         self.course.empty = if page.entries.is_empty() { self.course.empty + 1 } else { 0 };
         self.next = page.next;
         if let Some(next) = &self.next {
@@ -188,6 +188,35 @@ impl Listing {
         }
         entry.key = self.call.backend.key(&entry.key).to_owned();
         Ok(Some(entry))
+    }
+
+    /// A page; of a server that says it lists no versions, of the objects that it lists instead:
+    /// each is then the only version that anybody can ask for.
+    async fn page_or_objects(&mut self, begin: &Query) -> Result<Page, Error> {
+        let lists = &self.cloud.version_lists;
+        if self.what == What::Versions && lists.are_none() {
+            self.what = What::Objects;
+        }
+        match self.page(begin).await {
+            // In the middle of a listing it can't mean that.
+            Err(error) if self.may_lack_versions(&error) && begin.is_empty() => lists.refused(),
+            page => {
+                if self.what == What::Versions && page.is_ok() {
+                    lists.shown();
+                }
+                return page;
+            }
+        }
+        if !lists.are_none() {
+            return Err(self.lie("of versions is refused, though the server gave one before"));
+        }
+        self.what = What::Objects;
+        self.page(begin).await
+    }
+
+    fn may_lack_versions(&self, error: &Error) -> bool {
+        let s3 = matches!(self.cloud.dialect, Dialect::S3 { .. });
+        s3 && self.what == What::Versions && error.kind() == Kind::Unsupported
     }
 
     async fn page(&self, begin: &Query) -> Result<Page, Error> {

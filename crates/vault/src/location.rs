@@ -38,6 +38,9 @@ pub(crate) fn parse(url: &str) -> Result<Location, String> {
         return Err("the URL holds control characters".to_owned());
     }
     let Some((scheme, rest)) = url.split_once("://") else {
+        if url.starts_with('/') {
+            return Err("a path isn't a URL: for a directory, write file:// before it".to_owned());
+        }
         return Err(format!("it isn't a URL: {FORMS}"));
     };
     if rest.contains(['?', '#']) {

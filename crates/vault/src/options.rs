@@ -1,5 +1,7 @@
 //! Opening a store.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,7 +35,7 @@ pub enum Encryption {
 
 /// How to reach a store. What isn't here comes from each cloud's usual environment variables:
 /// credentials above all, which never belong into a URL or an option.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The server to use instead of the cloud's own, as `https://host:port`; `http://` allows plain
     /// HTTP. Azure-like servers that serve several accounts want the account as its path.
@@ -54,8 +56,17 @@ pub struct Options {
     pub legal_hold: bool,
     /// The key to encrypt with.
     pub encryption: Option<Encryption>,
+    /// Variables that count before those of the same names in the process's environment.
+    pub environment: Vec<(OsString, OsString)>,
     /// Where the time comes from that a retention begins at.
     pub clock: fn() -> SystemTime,
+}
+
+impl fmt::Debug for Options {
+    /// Of the environment nothing: some of it is secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
@@ -71,6 +82,7 @@ impl Default for Options {
             retention: None,
             legal_hold: false,
             encryption: None,
+            environment: Vec::new(),
             clock: SystemTime::now,
         }
     }

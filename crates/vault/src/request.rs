@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -151,6 +152,31 @@ impl Reply {
     }
 }
 
+/// Whether a server lists versions, as far as it has shown.
+#[derive(Debug, Default)]
+pub(crate) struct VersionLists(AtomicU8);
+
+impl VersionLists {
+    const SHOWN: u8 = 1;
+    const NONE: u8 = 2;
+
+    /// It gave one.
+    pub(crate) fn shown(&self) {
+        self.0.store(Self::SHOWN, Ordering::Relaxed);
+    }
+
+    /// It says that it has none to give. Who gave one before isn't believed: what is hidden there
+    /// would be taken for absent.
+    pub(crate) fn refused(&self) {
+        self.0.compare_exchange(0, Self::NONE, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+
+    /// Whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::NONE
+    }
+}
+
 /// A cloud's bucket as our own requests reach it.
 #[derive(Debug)]
 pub(crate) struct Cloud {
@@ -160,9 +186,21 @@ pub(crate) struct Cloud {
     /// The server instead of the cloud's own, without credentials.
     pub(crate) endpoint: Option<String>,
     pub(crate) clock: fn() -> SystemTime,
+    pub(crate) version_lists: VersionLists,
+    /// It takes no put without `Content-MD5`.
+    pub(crate) wants_md5: AtomicBool,
 }
 
 impl Cloud {
+    /// Whether a put failed for want of `Content-MD5`: from now on each has it.
+    pub(crate) fn learns_md5(&self, failure: &Failure) -> bool {
+        let wanted = failure.wants_md5() && matches!(self.dialect, Dialect::S3 { .. });
+        if wanted {
+            self.wants_md5.store(true, Ordering::Relaxed);
+        }
+        wanted
+    }
+
     /// Sends a request without a body to `base`, below which `path` lies unless it is empty.
     pub(crate) async fn send(
         &self,

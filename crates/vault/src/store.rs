@@ -136,6 +136,17 @@ impl Lock {
         Self { mode: LockMode::None, until: None, legal_hold: false, by: LockedBy::Version };
 }
 
+/// In what a server differs from the cloud whose dialect it speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// It says that it lists no versions (R2 and Garage do). What [`Store::versions`] gives is then
+    /// each object's latest, and whether anything was put over or hidden isn't told. A directory has
+    /// no others to list.
+    pub latest_only: bool,
+    /// It takes no put without `Content-MD5`, whatever other checksum there is.
+    pub wants_md5: bool,
+}
+
 /// The bytes of a stream, piece by piece.
 pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
@@ -231,6 +242,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// has arrived by then, or never will. Zero where nothing outlives its process.
     fn allowance(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// What the server has shown so far that it does otherwise than its cloud.
+    fn quirks(&self) -> Quirks {
+        Quirks::default()
     }
 
     /// The server that is asked instead of the cloud's own, by an option or by the environment.

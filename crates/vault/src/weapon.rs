@@ -63,7 +63,7 @@ impl Weapon for Wielded {
                     Err(error) => Answer::Silent(error),
                 }
             }
-            Home::Directory(root) => on_file(&root.join(path.as_ref()), order),
+            Home::Directory(at) => on_file(&at.root.join(path.as_ref()), order),
             Home::Cloud(cloud) => {
                 let put = self.backend.encryption();
                 let path = path.as_ref();
@@ -79,9 +79,9 @@ impl Weapon for Wielded {
 
     async fn clear(&self, key: &CanaryKey, version: Option<&str>) -> Answer {
         let attempt = Attempt::DeleteVersion;
-        if let Home::Directory(root) = self.backend.home() {
+        if let Home::Directory(at) = self.backend.home() {
             return match self.backend.range(key.as_str()) {
-                Ok((_, _, path)) => clear_file(root, &root.join(path.as_ref())),
+                Ok((_, _, path)) => clear_file(&at.root, &at.root.join(path.as_ref())),
                 Err(error) => Answer::Silent(error),
             };
         }
@@ -355,11 +355,12 @@ fn fixed(headers: &[(&'static str, &'static str)]) -> Headers {
     headers.iter().map(header).collect()
 }
 
-/// S3 takes nothing that concerns locks without a checksum.
+/// S3 takes nothing that concerns locks without a checksum, and some servers know only the oldest.
 fn checksum(body: &[u8]) -> Headers {
     let digest = STANDARD.encode(auditseal_note::sha256(body));
     let name = HeaderName::from_static("x-amz-checksum-sha256");
-    HeaderValue::from_str(&digest).map(|value| vec![(name, value)]).unwrap_or_default()
+    let sha256 = HeaderValue::from_str(&digest).ok().map(|value| (name, value));
+    sha256.into_iter().chain(crate::checksum::content_md5(body)).collect()
 }
 
 fn batch(path: &str, version: Option<&str>) -> Bytes {

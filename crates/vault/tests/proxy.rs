@@ -48,6 +48,44 @@ fn https_goes_through_connect() {
     }
 }
 
+/// China's servers, and the one that exchanges a token there: by the names that they have.
+#[test]
+fn servers_of_other_partitions_are_asked_by_their_names() {
+    let name = "servers_of_other_partitions_are_asked_by_their_names";
+    let token = std::env::temp_dir().join(format!("auditseal-token-{}", std::process::id()));
+    std::fs::write(&token, "token").unwrap();
+    let token = token.to_str().unwrap();
+    let role = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token),
+        ("AWS_ROLE_ARN", "arn:aws-cn:iam::123456789012:role/auditseal-writer"),
+    ];
+    let keys: [(&str, &str); 0] = [];
+    for (extra, expected) in [
+        (&keys[..], "s3.cn-north-1.amazonaws.com.cn:443"),
+        (&role[..], "sts.cn-north-1.amazonaws.com.cn:443"),
+    ] {
+        let proxy = through_proxy(name, extra, async {
+            let region = Some("cn-north-1".to_owned());
+            let timeout = Duration::from_secs(2);
+            let store =
+                open("s3://some-bucket/x", &Options { region, timeout, ..Options::default() });
+            let store = store.unwrap();
+            assert!(store.get("k", None, 10).await.is_err());
+            // Our own requests, too.
+            let listed = futures::StreamExt::next(&mut store.versions("")).await;
+            assert!(listed.unwrap().is_err());
+        });
+        let seen = proxy.requests();
+        if std::env::var_os("HTTPS_PROXY").is_none() {
+            assert!(seen.len() >= 2, "{seen:?}");
+            assert!(seen.iter().all(|request| request.target == expected), "{seen:?}");
+        }
+    }
+    std::fs::remove_file(token).ok();
+}
+
 #[test]
 fn plain_http_goes_through_an_absolute_get() {
     let proxy = through_proxy("plain_http_goes_through_an_absolute_get", &[], async {

@@ -285,6 +285,16 @@ fn of_unreadable_settings() {
             check(&["PLAIN"], &error);
             assert!(error.hint().is_some(), "{error}");
         }
+        // The same where they come from a file of variables.
+        let other = secret();
+        let json = ("GOOGLE_SERVICE_ACCOUNT_KEY".into(), format!("\"{other}\"").into());
+        let azure = ("AZURE_STORAGE_ACCOUNT_KEY".into(), format!("{other}!not-base64").into());
+        let options = Options { environment: vec![json, azure], ..Options::default() };
+        for url in ["gs://bucket/x", "az://box/x"] {
+            let error = open(url, &options).unwrap_err();
+            let shown = format!("{error} {error:?} {options:?}");
+            assert!(!shown.contains(&other[other.len() / 2..]), "{shown}");
+        }
     });
 }
 

@@ -59,7 +59,9 @@ impl Pass {
         let mut waits = WAITS.iter();
         while let Some(folder) = self.folders.get(origin, self.at) {
             let (seen, resumed) = (self.seen, self.from.is_some());
-            let Err(error) = self.list(source, origin, &folder).await else {
+            let listed = self.list(source, origin, &folder).await;
+            source.note(&listed);
+            let Err(error) = listed else {
                 (self.at, self.from) = (self.at + 1, None);
                 continue;
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Date, ObjectKey, Origin, VerifierKey};
-use auditseal_vault::Store;
+use auditseal_vault::{Error as StoreError, Store};
 
 use super::ahead::Ahead;
 use super::days::{DAY, Days};
@@ -95,6 +95,12 @@ impl Question {
     pub fn keeping(mut self, bytes: usize) -> Self {
         self.asker.room = bytes;
         self
+    }
+
+    /// What the store last answered instead of what was asked for.
+    #[must_use]
+    pub fn refusal(&self) -> Option<StoreError> {
+        self.asker.source.refusal()
     }
 
     /// What the store has of the chain.

@@ -51,6 +51,8 @@ fn sound(url: &str) -> StoreFacts {
         now: NOW,
         require: demand(365),
         facts,
+        quirks: Quirks::default(),
+        borrowed: None,
         holds: Ok(Holds { versions: 3, genesis: Some("g".to_owned()), newest, ..Holds::default() }),
         newest: Some(Ok(year(LockMode::Compliance))),
         create_only: Some(Canary::Honoured),
@@ -340,6 +342,14 @@ fn everything_else() {
             Status::Unknown,
             "essential: false",
         ),
+        (
+            S3,
+            |s| s.quirks.latest_only = true,
+            "versioning",
+            Status::Fail,
+            "the server lists no versions",
+        ),
+        (S3, |s| s.quirks.wants_md5 = true, "checksum", Status::Pass, "beside SHA-256"),
         (
             S3,
             |s| s.create_only = Some(Canary::Ignored { version: None }),

@@ -35,6 +35,7 @@ enum Value {
     Kinds(fn(&Chain) -> &std::collections::BTreeMap<&'static str, u64>, &'static str),
     OfSource(fn(&Counted) -> f64),
     CountFailures,
+    Program(fn(&Snapshot) -> u64),
     OwnGauge(fn(&Process) -> f64),
     OwnCounter(fn(&Process) -> f64),
 }
@@ -67,7 +68,7 @@ impl Metric {
             Value::Version => vec!["version"],
             Value::Vkey => vec!["vkey"],
             Value::Kinds(_, label) => vec!["origin", "source", label],
-            Value::OwnGauge(_) | Value::OwnCounter(_) => vec![],
+            Value::OwnGauge(_) | Value::OwnCounter(_) | Value::Program(_) => vec![],
             _ => vec!["origin", "source"],
         }
     }
@@ -75,9 +76,11 @@ impl Metric {
     fn kind(&self) -> MetricType {
         match self.value {
             Value::Version | Value::Vkey => MetricType::Info,
-            Value::Counter(_) | Value::Kinds(..) | Value::CountFailures | Value::OwnCounter(_) => {
-                MetricType::Counter
-            }
+            Value::Counter(_)
+            | Value::Kinds(..)
+            | Value::CountFailures
+            | Value::Program(_)
+            | Value::OwnCounter(_) => MetricType::Counter,
             Value::Gauge(_) | Value::OfSource(_) | Value::OwnGauge(_) => MetricType::Gauge,
         }
     }
@@ -90,6 +93,7 @@ impl Metric {
         match (self.value, &snapshot.process) {
             (Value::Version, _) => out.encode_info(&[("version", snapshot.version.as_str())]),
             (Value::Vkey, _) => out.encode_info(&[("vkey", snapshot.vkey.as_str())]),
+            (Value::Program(value), _) => counter(&mut out, value(snapshot)),
             (Value::OwnGauge(value), Some(process)) => out.encode_gauge(&value(process)),
             (Value::OwnCounter(value), Some(process)) => {
                 out.encode_counter::<NoLabelSet, _, f64>(&value(process), None)
@@ -160,7 +164,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 41] = [
+pub const METRICS: [Metric; 42] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -300,6 +304,11 @@ pub const METRICS: [Metric; 41] = [
         Value::CountFailures,
     ),
     metric(
+        "auditseal_reload_failures",
+        "Times that SIGHUP found something that can't be used, and what was before stayed",
+        Value::Program(|s| s.reload_failures),
+    ),
+    metric(
         "process_resident_memory_bytes",
         "Resident memory",
         Value::OwnGauge(|p| number(p.resident_bytes)),
@@ -388,6 +397,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             vkey: "auditseal+01234567+AQ==".to_owned(),
             process: Some(Process { resident_bytes: 1 << 20, ..Process::default() }),
+            reload_failures: 2,
             chains: vec![chain("audit"), chain("aggregated")],
         }
     }

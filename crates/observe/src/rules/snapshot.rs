@@ -11,6 +11,8 @@ pub struct Snapshot {
     pub vkey: String,
     /// This process, where the kernel tells.
     pub process: Option<Process>,
+    /// Times that SIGHUP found something that couldn't be used.
+    pub reload_failures: u64,
     /// One for each source, in the order of the command line.
     pub chains: Vec<Chain>,
 }

@@ -1,0 +1,152 @@
+//! Signals that a postrotate script or an operator sends: what is read again, and what stays.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod lab;
+mod node;
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use auditseal_standin::{Dialect, Keys};
+use lab::Lab;
+use node::{Node, Running, events, finish, program, until};
+use rustix::process::Signal;
+
+/// A daemon whose log lines go to a file, where a test may read them meanwhile.
+fn logging_to(node: &Node, command: &mut Command) -> Running {
+    let log = fs::File::create(node.path("stderr")).unwrap();
+    Running::start(command.stderr(log))
+}
+
+fn said(node: &Node) -> String {
+    fs::read_to_string(node.path("stderr")).unwrap()
+}
+
+fn hears(node: &Node, what: &str) {
+    until(what, || said(node).contains(what));
+}
+
+/// A port that was free a moment ago.
+fn port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn no_signal_of_a_postrotate_script_ends_the_daemon() {
+    let node = Node::with(&events(0, 20));
+    let daemon = logging_to(&node, &mut node.daemon());
+    until("it is archived", || node.cat().out == node.source());
+    for _ in 0..2 {
+        for signal in [Signal::USR1, Signal::USR2, Signal::HUP] {
+            daemon.signal(signal);
+        }
+    }
+    hears(&node, "SIGUSR2 means nothing here");
+    hears(&node, "SIGHUP: read again, nothing has changed");
+    // As logrotate does it: rename, and then the signal.
+    fs::rename(node.path("logs/audit.log"), node.path("logs/audit.log.1")).unwrap();
+    daemon.signal(Signal::HUP);
+    node.write("audit.log", &events(20, 40));
+    until("it follows", || node.cat().ok().out.len() > 20 * 60 && all_archived(&node));
+    daemon.stop().ok();
+    let text = said(&node);
+    assert_eq!(text.matches("SIGUSR1 means nothing here").count(), 1, "said once: {text}");
+    let report = node.verify().ok().text();
+    assert!(report.contains("COMPLETE until="), "{report}");
+}
+
+fn all_archived(node: &Node) -> bool {
+    let old = fs::read(node.path("logs/audit.log.1")).unwrap();
+    node.cat().out == [old, fs::read(node.path("logs/audit.log")).unwrap()].concat()
+}
+
+#[test]
+fn a_backfill_is_not_ended_by_sigusr1() {
+    let node = Node::with(&events(0, 2000));
+    let mut command = node.writer("backfill");
+    let slow = Running::start(command.args(["--rate-limit", "200KiB", "--batch-size", "64KiB"]));
+    until("it has begun", || node.path("state").exists() && node.path("store").exists());
+    std::thread::sleep(Duration::from_millis(300));
+    slow.signal(Signal::USR1);
+    slow.end(Duration::from_secs(50)).ok();
+    node.assert_same();
+}
+
+/// Keys that were rotated, in the file that the unit reads, too.
+#[test]
+fn sighup_takes_over_credentials_and_the_log_level_of_a_file() {
+    let lab = Lab::new(Dialect::Aws);
+    let file = lab.node.path("environment");
+    let write = |keys: &Keys, more: &str| {
+        let (id, secret) = (&keys.id, &keys.secret);
+        let text = format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY=\"{secret}\"\n{more}\n");
+        fs::write(&file, text).unwrap();
+    };
+    let old = lab.server.world().keys().clone();
+    write(&old, "AUDITSEAL_LOG_LEVEL=info\nAWS_SKIP_SIGNATURE=false");
+    let mut command = lab.node.bare("run");
+    command.args(["--source", &format!("audit={}", lab.node.shown("logs/audit.log"))]);
+    command.args(["--window", "200ms", "--heartbeat", "30s", "--environment"]).arg(&file);
+    let address = port();
+    command.args(["--listen", &address]);
+    lab.aimed(&mut command);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    // What is taken out of the file doesn't come back from where the process has it.
+    command.env("AWS_SKIP_SIGNATURE", "true");
+    let daemon = logging_to(&lab.node, &mut command);
+    let held = || lab.read("cat", &[]).out == lab.node.source();
+    until("it is archived with what the file says", held);
+
+    // Somebody mistypes: what was in use stays, and is told so.
+    let failures = || {
+        let status = finish(program().args(["status", "--listen", &address, "--once"]));
+        let page = page(&address);
+        assert!(status.code == 0 || status.code == 1, "{}", status.err);
+        page
+    };
+    write(&Keys { secret: "wrong".to_owned(), ..old.clone() }, "AUDITSEAL_LOG_LEVEL=debug");
+    daemon.signal(Signal::HUP);
+    hears(&lab.node, "what was in use before stays in use");
+    write(&old, "AUDITSEAL_LOG_LEVEL=loud");
+    daemon.signal(Signal::HUP);
+    hears(&lab.node, "\"loud\" is no level");
+    fs::write(&file, "no variable").unwrap();
+    daemon.signal(Signal::HUP);
+    hears(&lab.node, "line 1 isn't NAME=VALUE");
+    until("three failures are counted", || {
+        failures().contains("auditseal_reload_failures_total 3")
+    });
+    lab.node.write("audit.log", &events(40, 60));
+    until("it goes on", held);
+    assert!(!said(&lab.node).contains("wrong\""), "no value is shown");
+
+    // The key is another one, and the file says so.
+    let new = Keys::fresh().unwrap();
+    lab.server.world().set_keys(new.clone());
+    lab.node.write("audit.log", &events(60, 80));
+    hears(&lab.node, "upload: ");
+    write(&new, "AUDITSEAL_LOG_LEVEL=debug\nAUDITSEAL_WINDOW=9s");
+    daemon.signal(Signal::HUP);
+    let used = "in use from now on: AUDITSEAL_LOG_LEVEL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
+                AWS_SKIP_SIGNATURE";
+    hears(&lab.node, used);
+    hears(&lab.node, "in use only after a restart: AUDITSEAL_WINDOW");
+    until("it is archived with the new key", held);
+    hears(&lab.node, "DEBUG");
+    daemon.stop().ok();
+    assert!(!said(&lab.node).contains(&new.secret));
+}
+
+/// What `/metrics` says.
+fn page(address: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let host = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(host.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
