@@ -38,7 +38,7 @@ pub fn course(ours: &Spooled, store: Option<&StoreHead>) -> Course {
         Some(_) => Course::Adopt,
         // It is before ours: of the last one before, ours say what it must be. What the store lost of
         // older ones a verifier says; going on neither mends it nor makes it worse.
-        None if seq + 1 == oldest.seq && oldest.prev != Some(store.hash) => Course::Fork,
+        None if seq + 1 == oldest.seq && ours.prev() != Some(store.hash) => Course::Fork,
         None => Course::GoOn,
     }
 }

@@ -1,6 +1,6 @@
 //! Objects that are committed and not known to be stored: as little of each as uploads need.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use auditseal_format::{Alternate, Date, Hash, ObjectKey, Origin, Seal, Time, VerifierKey};
@@ -15,8 +15,6 @@ pub(crate) struct Pending {
     pub(crate) size: u64,
     /// Hash of its note.
     pub(crate) hash: Hash,
-    /// What its note says was before it.
-    pub(crate) prev: Option<Hash>,
     /// Who signed it; one for all that the same key signed.
     pub(crate) signer: Arc<VerifierKey>,
 }
@@ -33,10 +31,14 @@ impl Pending {
 pub(crate) type Pinned = (u64, Option<Vec<u8>>);
 
 /// The objects in a chain's spool at the start, oldest first, as far as a shipper must know them:
-/// about 110 bytes for each.
+/// 64 bytes for each.
 #[derive(Debug, Clone, Default)]
 pub struct Spooled {
     pub(crate) objects: VecDeque<Pending>,
+    /// What the note of the oldest says was before it.
+    prev: Option<Hash>,
+    /// The same of those whose notes don't name the one before them here, by seq.
+    astray: BTreeMap<u64, Option<Hash>>,
     /// Bytes of all objects.
     pub(crate) bytes: u64,
     /// What the notes pin of the objects that are here.
@@ -52,20 +54,29 @@ impl Spooled {
     pub fn push(&mut self, key: &ObjectKey, size: u64, seal: &Seal, hash: Hash) {
         let known = self.objects.back().map(|last| &last.signer);
         let signer = known.filter(|known| ***known == seal.key).cloned();
-        self.objects.push_back(Pending {
+        let pending = Pending {
             seq: key.seq,
             date: key.date,
             size,
             hash,
-            prev: seal.prev,
             signer: signer.unwrap_or_else(|| Arc::new(seal.key.clone())),
-        });
+        };
+        self.add(pending, seal.prev);
         self.bytes += size;
         self.next = Some(seal.sealed.date());
         let oldest = self.objects.front().map_or(0, |oldest| oldest.seq);
         let here = seal.stored.iter().filter(|pin| pin.seq >= oldest);
         self.pinned.extend(here.map(|pin| (pin.seq, pin.version.clone())));
         self.last_event = seal.payload.times.map(|(_, last)| last).or(self.last_event);
+    }
+
+    fn add(&mut self, pending: Pending, prev: Option<Hash>) {
+        match self.objects.back() {
+            None => self.prev = prev,
+            Some(last) if Some(last.hash) == prev => {}
+            Some(_) => drop(self.astray.insert(pending.seq, prev)),
+        }
+        self.objects.push_back(pending);
     }
 
     /// Whether a note of the chain is one that ours continue: `None` of a seq where they differ from
@@ -76,10 +87,15 @@ impl Spooled {
         let at = seq.checked_sub(oldest.seq).and_then(|at| usize::try_from(at).ok());
         match at {
             Some(at) => self.objects.get(at).filter(|object| object.hash == *hash).map(|_| true),
-            None if seq + 1 == oldest.seq => Some(oldest.prev.as_ref() == Some(hash)),
+            None if seq + 1 == oldest.seq => Some(self.prev.as_ref() == Some(hash)),
             // Ours begin behind it, and something else was met there.
             None => Some(false),
         }
+    }
+
+    /// What the note of the oldest says was before it.
+    pub(crate) fn prev(&self) -> Option<Hash> {
+        self.prev
     }
 
     /// The days that the oldest one's key names, and that of the object after them; `None` for none,
@@ -110,8 +126,52 @@ impl Spooled {
     pub(crate) fn pop(&mut self) -> Option<Pending> {
         let oldest = self.objects.pop_front()?;
         self.bytes -= oldest.size;
+        if let Some(next) = self.objects.front() {
+            self.prev = self.astray.remove(&next.seq).unwrap_or(Some(oldest.hash));
+        }
         // It won't be found stored a second time.
         self.pinned.retain(|(seq, _)| *seq > oldest.seq);
         Some(oldest)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail so")]
+mod tests {
+    use auditseal_format::hash;
+    use auditseal_note::{Signer as _, StaticSigner};
+
+    use super::*;
+
+    /// An outage makes hundreds of thousands. What each costs in all is measured in
+    /// `agent/tests/outage.rs`.
+    #[test]
+    fn an_object_that_waits_is_small() {
+        assert_eq!(size_of::<Pending>(), 64);
+    }
+
+    #[test]
+    fn what_was_before_each_is_known_whether_its_note_names_the_one_before_or_not() {
+        let signer = StaticSigner::from_seed("test", &[7; 32]).unwrap();
+        let signer = Arc::new(signer.key().clone());
+        let of = |n: u64| hash(&n.to_le_bytes());
+        // The note of 5 names another, and that of 8 none: a damaged disk may hold such.
+        let before = |seq: u64| match seq {
+            3 => Some(of(2)),
+            5 => Some(of(99)),
+            8 => None,
+            _ => Some(of(seq - 1)),
+        };
+        let mut spooled = Spooled::default();
+        for seq in 3..12 {
+            let date = Time::EPOCH.date();
+            let pending = Pending { seq, date, size: 0, hash: of(seq), signer: signer.clone() };
+            spooled.add(pending, before(seq));
+        }
+        for seq in 3..12 {
+            assert_eq!(spooled.prev(), before(seq), "{seq}");
+            assert_eq!(spooled.pop().map(|pending| pending.seq), Some(seq));
+        }
+        assert!(spooled.pop().is_none() && spooled.astray.is_empty());
     }
 }

@@ -317,7 +317,7 @@ impl Uploads {
     ) {
         let Some(front) = self.queue.objects.front() else { return };
         let nth = self.place.nth + 1;
-        let alternate = Alternate::new(signer, &self.origin, front.seq, front.prev, nth);
+        let alternate = Alternate::new(signer, &self.origin, front.seq, self.queue.prev(), nth);
         self.place = Place { nth, alternate: Some(alternate), foreign: 0 };
         out.push(Action::Report(Report::Squatter(key, why)));
         if nth == 1 {
