@@ -41,4 +41,4 @@ if [ "$(uname -m)" = "${target%%-*}" ]; then libc=(--also "glibc=$(getconf GNU_L
   "$CA_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt" "$ROOT/LICENSE=/usr/share/doc/auditseal/LICENSE" \
   "$work/licences=/usr/share/doc/auditseal/THIRD-PARTY-LICENCES" "$work/sbom=/usr/share/doc/auditseal/sbom.cdx.json"
 install -m 644 "$work/sbom" "${1%.tar}.cdx.json"
-"$ROOT/deploy/release/sums.sh" "$(dirname "$1")"
+"$ROOT/deploy/release/sums.sh" "$(dirname "$1")" "$(basename "$1")" "$(basename "${1%.tar}").cdx.json"
