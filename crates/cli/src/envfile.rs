@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use auditseal_vault::is_of_cloud;
+
 /// What it names, in its order.
 pub(crate) type Variables = Vec<(String, String)>;
 
@@ -65,11 +67,6 @@ fn unquoted(value: &str) -> Option<String> {
 pub(crate) fn of_clouds(variables: &Variables) -> Vec<(OsString, OsString)> {
     let pair = |(name, value): &(String, String)| (name.into(), value.into());
     variables.iter().filter(|(name, _)| is_of_cloud(name)).map(pair).collect()
-}
-
-/// Whether a variable says how a cloud is reached.
-pub(crate) fn is_of_cloud(name: &str) -> bool {
-    ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]

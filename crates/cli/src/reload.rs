@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use auditseal_agent::Progress;
 use auditseal_format::{Hash, ObjectKey, Origin, hash};
-use auditseal_vault::{Kind, Options, Provider, Store, Swap};
+use auditseal_vault::{Kind, Options, Provider, Store, Swap, is_of_cloud};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -66,7 +66,7 @@ impl Held {
             if self.variables.get(name) == before.variables.get(name) {
                 continue;
             }
-            if envfile::is_of_cloud(name) || name == LEVEL {
+            if is_of_cloud(name) || name == LEVEL {
                 change.used.push(name.clone());
             } else if name.starts_with("AUDITSEAL_") {
                 change.restart.push(name.clone());
@@ -218,7 +218,7 @@ impl Reload {
         let there: BTreeSet<_> = variables.iter().map(|(name, _)| name.clone()).collect();
         let gone = self.named.difference(&there);
         found.extend(gone.map(|name| (name.into(), OsString::new())));
-        self.named.extend(there.into_iter().filter(|name| envfile::is_of_cloud(name)));
+        self.named.extend(there.into_iter().filter(|name| is_of_cloud(name)));
         found
     }
 

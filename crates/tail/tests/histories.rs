@@ -194,28 +194,26 @@ fn show(failure: TestError<Case>) {
     }
 }
 
+/// Runs as many histories as were asked for, each from its start to its end, and checks them.
+fn hold(salt: u8, histories: &impl Strategy<Value = Case>, unruly: bool) {
+    let held = runner(salt).run(histories, |(script, turns)| {
+        let agent = run(script, &turns, Settings::default());
+        check(&agent, Allowed { disorder: true, unruly });
+        Ok(())
+    });
+    held.unwrap_or_else(show);
+}
+
 #[test]
 fn every_byte_is_taken_once_or_owned_up_to() {
     let histories = (script(op()), prop::collection::vec(turn(), 1..40));
-    runner(1)
-        .run(&histories, |(script, turns)| {
-            let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed { disorder: true, unruly: true });
-            Ok(())
-        })
-        .unwrap_or_else(show);
+    hold(1, &histories, true);
 }
 
 #[test]
 fn every_byte_of_a_short_history_of_few_kinds_of_events() {
     let histories = (few_kinds(), prop::collection::vec(turn(), 1..6));
-    runner(4)
-        .run(&histories, |(script, turns)| {
-            let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed { disorder: true, unruly: true });
-            Ok(())
-        })
-        .unwrap_or_else(show);
+    hold(4, &histories, true);
 }
 
 /// Where nothing is destroyed, nothing may be lost: no gap at all.
@@ -225,26 +223,14 @@ fn every_byte_of_a_short_history_of_few_kinds_of_events() {
 #[test]
 fn without_destruction_there_is_no_gap() {
     let histories = (script(gentle()), prop::collection::vec(turn(), 1..40));
-    runner(2)
-        .run(&histories, |(script, turns)| {
-            let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed { disorder: true, unruly: true });
-            Ok(())
-        })
-        .unwrap_or_else(show);
+    hold(2, &histories, true);
 }
 
 /// However long nobody looks, whatever is lost: what vanished unseen is owned up to.
 #[test]
 fn no_file_is_missing_in_silence() {
     let histories = (script(orderly()), prop::collection::vec(turn(), 1..40));
-    runner(3)
-        .run(&histories, |(script, turns)| {
-            let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed { disorder: true, unruly: false });
-            Ok(())
-        })
-        .unwrap_or_else(show);
+    hold(3, &histories, false);
 }
 
 /// Wherever the path leads: what it led to before is read to its end, while nobody stops.
@@ -256,13 +242,7 @@ fn whatever_the_path_leads_to_nothing_is_left_behind() {
         other => other,
     });
     let histories = (script(often), prop::collection::vec(awake, 1..40));
-    runner(5)
-        .run(&histories, |(script, turns)| {
-            let agent = run(script, &turns, Settings::default());
-            check(&agent, Allowed { disorder: true, unruly: true });
-            Ok(())
-        })
-        .unwrap_or_else(show);
+    hold(5, &histories, true);
 }
 
 /// A follower that handles next to nothing at a time: of each kind of thing one, or a few.

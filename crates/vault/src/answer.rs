@@ -164,10 +164,11 @@ impl Answer {
         let code = code.unwrap_or_default();
         // A HEAD's answer has the header alone, others may have only the body.
         let region = region.or_else(|| match code.as_str() {
-            "AuthorizationHeaderMalformed" | "PermanentRedirect" => xml("Region"),
+            "AuthorizationHeaderMalformed" | "PermanentRedirect" => {
+                xml("Region").filter(|name| is_region(name))
+            }
             _ => None,
         });
-        let region = region.filter(|name| is_region(name));
         let message = xml("Message")
             .or_else(|| json_string(body, "error_description"))
             .or_else(|| json_string(body, "message"))

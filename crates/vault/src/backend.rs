@@ -170,13 +170,9 @@ impl Backend {
     }
 
     /// How an object is put into a cloud.
-    fn put_options(
-        &self,
-        call: &Call,
-        attributes: &Attributes,
-        bytes: &Bytes,
-    ) -> Result<PutOptions, Error> {
-        let attributes = attributes.clone();
+    fn put_options(&self, call: &Call, bytes: &Bytes) -> Result<PutOptions, Error> {
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
         let mut options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
         if let Home::Cloud(cloud) = &self.home {
             let mut headers = Vec::new();
@@ -403,16 +399,14 @@ impl Store for Backend {
         if let Home::Directory(at) = &self.home {
             return file::put(self.store.as_ref(), &call, at, &path, bytes).await;
         }
-        let mut attributes = Attributes::new();
-        attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
         let put = |options| self.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
         // Several puts may find it out at the same time.
         let known = self.quirks().wants_md5;
-        let sent = put(self.put_options(&call, &attributes, &bytes)?).await;
+        let sent = put(self.put_options(&call, &bytes)?).await;
         let sent = match sent {
             // Refused for want of it, nothing was stored.
             Err(error) if !known && self.learns_md5(&error) => {
-                put(self.put_options(&call, &attributes, &bytes)?).await
+                put(self.put_options(&call, &bytes)?).await
             }
             sent => sent,
         };

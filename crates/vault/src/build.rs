@@ -439,10 +439,8 @@ pub(crate) fn install_crypto() {
 
 fn without_secrets(mut text: String, environment: &[(OsString, OsString)]) -> String {
     let secret = |name: &str| {
-        let clouds = ["AWS_", "GOOGLE_", "AZURE_"];
         let words = ["KEY", "SECRET", "TOKEN", "PASSWORD", "SAS", "SERVICE_ACCOUNT"];
-        clouds.iter().any(|cloud| name.starts_with(cloud))
-            && words.iter().any(|word| name.contains(word))
+        environment::is_of_cloud(name) && words.iter().any(|word| name.contains(word))
     };
     for (name, value) in environment::with(environment) {
         // As it was taken, for that is what is quoted.

@@ -11,6 +11,12 @@ const CLOUDS: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
 /// Holds a whole file of JSON.
 const OF_LINES: &str = "GOOGLE_SERVICE_ACCOUNT_KEY";
 
+/// Whether a variable says how a cloud is reached.
+#[must_use]
+pub fn is_of_cloud(name: &str) -> bool {
+    CLOUDS.iter().any(|cloud| name.starts_with(cloud))
+}
+
 /// The process's environment, with what was put before it.
 pub(crate) fn with(before: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
     let own = std::env::vars_os().filter(|(name, _)| before.iter().all(|(other, _)| other != name));
@@ -66,10 +72,7 @@ pub fn untidy() -> Vec<String> {
 }
 
 fn untidy_among(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<String> {
-    let ours = |name: &OsStr| {
-        let name = name.to_str()?;
-        CLOUDS.iter().any(|cloud| name.starts_with(cloud)).then(|| name.to_owned())
-    };
+    let ours = |name: &OsStr| name.to_str().filter(|name| is_of_cloud(name)).map(str::to_owned);
     let untidy = |value: &OsStr| value.to_str().is_some_and(|value| value.trim() != value);
     let all = environment.into_iter().filter(|(_, value)| untidy(value));
     let mut names: Vec<String> = all.filter_map(|(name, _)| ours(&name)).collect();

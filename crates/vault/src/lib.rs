@@ -47,7 +47,7 @@ mod xml;
 pub use attack::{Answer, Attacker, Attempt, Bytes as CanaryBytes, Look, Seen};
 pub use canary::{Canary, canary};
 pub use demand::Held;
-pub use environment::untidy;
+pub use environment::{is_of_cloud, untidy};
 pub use error::{Error, Kind, Operation};
 pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
 pub use file::ObjectFile;
