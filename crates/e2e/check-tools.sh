@@ -49,4 +49,9 @@ else
   lack "go >= $GO_MIN" "building Kubernetes and fake-gcs-server"
 fi
 
+# The servers here hold some hundred MB each, builds and images more. MinIO takes nothing on a disk with less than 1% free, however large it is.
+read -r size free < <(df --output=size,avail -BM "$E2E" | tr -dc '0-9 \n' | tail -n 1)
+wanted=$((size / 80 > 3000 ? size / 80 : 3000))
+[ "$free" -ge $wanted ] || lack "$wanted MB of free disk" "what the servers store (there are $free MB below $E2E)"
+
 [ $missing = 0 ] || exit 1

@@ -23,14 +23,23 @@ clean() {
   discard "$WORK"
 }
 
+# The longest part takes some minutes, its builds included. A server that answers nothing costs one of each upload's five minutes, again and
+# again: such a part is ended, and the others still say something.
+PART_SECONDS=${AUDITSEAL_E2E_PART_SECONDS:-1200}
+
 # part NAME COMMAND…: one that ends badly without a failed check has broken down before it could count
 part() {
-  local name=$1 before begin=$SECONDS
+  local name=$1 before begin=$SECONDS watch
   shift
   before=$(failures)
   printf '== %s\n' "$name"
   "$@" </dev/null &
   child=$!
+  { sleep "$PART_SECONDS"; kill -TERM -- "-$child"; } >/dev/null 2>&1 &
+  watch=$!
+  disown "$watch"
+  wait "$child" || [ $((SECONDS - begin)) -lt "$PART_SECONDS" ] || fail "$name was ended after $PART_SECONDS s"
+  kill -TERM -- "-$watch" 2>/dev/null || true
   if ! wait "$child" && [ "$(failures)" = "$before" ]; then fail "$name did not run to its end"; fi
   child=
   printf '== %s: %s s\n' "$name" $((SECONDS - begin))

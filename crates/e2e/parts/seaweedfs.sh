@@ -25,11 +25,12 @@ export AWS_SECRET_ACCESS_KEY=$secret
 export AWS_REGION=us-east-1
 ENV
   # The gRPC ports would be these plus 10000, taken or not; two more services would listen on fixed ports. A bucket wants seven volumes, and
-  # a volume that fills up wants another.
+  # a volume that fills up wants another. By itself it takes nothing more on a disk with less than 1% free, however large that disk is, and
+  # answers each PUT with 500 after half a minute.
   spawn "$SEAWEEDFS_DIR" seaweedfs "$VENV/bin/weed" server -dir="$SEAWEEDFS_DIR/data" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -s3 -s3.config="$SEAWEEDFS_DIR/identities.json" -s3.port="${ports[0]}" -s3.port.grpc="${ports[1]}" -s3.port.iceberg=0 -s3.port.lance=0 \
     -master.port="${ports[2]}" -master.port.grpc="${ports[3]}" -volume.port="${ports[4]}" -volume.port.grpc="${ports[5]}" \
-    -filer.port="${ports[6]}" -filer.port.grpc="${ports[7]}" -volume.max=400 -master.volumeSizeLimitMB=64
+    -filer.port="${ports[6]}" -filer.port.grpc="${ports[7]}" -volume.max=400 -volume.minFreeSpace=64MiB -master.volumeSizeLimitMB=64
   # It answers before it can store anything.
   wait_for 90 "$SEAWEEDFS_DIR" seaweedfs store create ready || { show_logs "$SEAWEEDFS_DIR/seaweedfs.log"; store create ready || true; die "SeaweedFS is not ready"; }
   store refuses ready-2 || die "SeaweedFS doesn't check signatures"
