@@ -72,13 +72,14 @@ sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
 	AUDITSEAL_HISTORIES=100000 $(CARGO) test --profile soak --locked -p auditseal-tail -- --nocapture
 	AUDITSEAL_RUNS=5000 $(CARGO) test --profile soak --locked -p auditseal-agent --lib sim
-	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture
-	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture
+	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture --test-threads=1
+	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture --test-threads=1
 	crates/e2e/fuzz/run.sh 60
 	crates/tail/tests/mutants.sh
 	crates/agent/tests/mutants.sh
 	crates/e2e/doubles.sh 50
 	crates/e2e/run.sh conformance
+	crates/e2e/policy.sh --full
 	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full
 

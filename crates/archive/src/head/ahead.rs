@@ -65,12 +65,22 @@ impl Ahead {
         Some((entry, examined))
     }
 
-    /// Takes back what was given out last, as there was no answer about it: it is fetched again, with
-    /// all behind it.
-    pub(super) fn take_back(&mut self) {
+    /// The store gave no answer about what was given out last: it is fetched again. What was fetched
+    /// behind it stays, or a store that fails now and then would cost each object many times.
+    pub(super) fn fetch_again(&mut self, source: &Source, origin: &Origin) {
+        let Some(entry) = self.given.checked_sub(1).and_then(|last| self.entries.get(last)) else {
+            return;
+        };
+        let (source, origin, entry) = (source.clone(), origin.clone(), entry.clone());
+        let fetch = async move { Some(fetch(&source, &origin, entry).await) }.boxed();
+        self.given -= 1;
+        self.fetching.push_front(fetch);
+    }
+
+    /// It wasn't the turn of what was given out last: it is the next one.
+    pub(super) fn take_back(&mut self, examined: Examined) {
         self.given = self.given.saturating_sub(1);
-        self.begun = self.given;
-        self.fetching = FuturesOrdered::new();
+        self.fetching.push_front(std::future::ready(Some(examined)).boxed());
     }
 
     /// How many were given out.

@@ -192,7 +192,8 @@ impl Asker {
                 continue;
             };
             let as_listed = examined.sighting.size == entry.size;
-            let judgement = search.object(examined).inspect_err(|_| ahead.take_back())?;
+            let again = |_: &_| ahead.fetch_again(&self.source, &self.origin);
+            let judgement = search.object(examined).inspect_err(again)?;
             if judgement.foreign && as_listed {
                 self.judged.remember(name(&entry));
             }

@@ -119,10 +119,11 @@ impl Walk {
             let place = entry.place;
             if place.seq < seq {
                 // It isn't the turn of this one.
-                self.ahead.take_back();
+                self.ahead.take_back(examined);
                 return Ok(None);
             }
-            let note = note(examined).inspect_err(|_| self.ahead.take_back())?;
+            let again = |_: &_| self.ahead.fetch_again(&self.source, &self.origin);
+            let note = note(examined).inspect_err(again)?;
             let key = place.key(&self.origin);
             if place.seq == seq {
                 self.met = Some(key.to_string());

@@ -10,6 +10,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{Fault, MemoryStore, below, injected};
 use crate::error::{Error, Kind, Operation};
+use crate::listing;
 use crate::store::{Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Store, Stored, Version};
 
 /// Versions on a page.
@@ -136,6 +137,22 @@ impl Store for Crowd {
             std::future::ready(Ok(seen.then_some(ObjectInfo { key, size, modified, version: id })))
         });
         versions.boxed()
+    }
+
+    /// As a cloud does it, by a delimiter: of each folder one key is asked for.
+    fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
+        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let own = self.inside.list(parent).map_ok(|object| object.key);
+        let (mut next, mut one_of_each) = (self.first_behind(start), vec![]);
+        while next < self.count {
+            let key = (self.name)(next);
+            let Some(rest) = key.strip_prefix(start) else { break };
+            let folder = &key[..key.len() - rest.len() + rest.find('/').unwrap_or(rest.len())];
+            // Behind all that begins with `folder/`.
+            next = self.first_behind(&format!("{folder}0")).max(next + 1);
+            one_of_each.push(Ok(key));
+        }
+        listing::fold(own.chain(stream::iter(one_of_each)).boxed(), start)
     }
 
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
