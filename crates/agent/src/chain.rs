@@ -10,7 +10,7 @@ use auditseal_format::{Hash, Origin};
 use auditseal_note::{Signer as _, StaticSigner, VerifierKey};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
-use auditseal_tail::fs::{Manners, Owners};
+use auditseal_tail::fs::Manners;
 use auditseal_tail::{History, Reports, Throttle};
 use auditseal_vault::Store;
 use tokio::sync::{Notify, watch};
@@ -71,12 +71,11 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 /// Where each chain's log is, and the key that signs.
 fn places(settings: &Settings) -> Result<(Vec<Place>, VerifierKey), Error> {
     let mut places = Vec::new();
-    let owners = Owners::from(settings.accept_owners.as_slice());
     for spec in &settings.sources {
         let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
             .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
         let must_be = settings.mode == Mode::OneShot && !settings.retire;
-        places.push(Place::find(spec, origin, owners.clone(), must_be)?);
+        places.push(Place::find(spec, origin, settings.accept_owners.clone(), must_be)?);
     }
     Place::set_apart(&mut places)?;
     let signer = read_signer(&settings.key)?;

@@ -40,6 +40,7 @@ mod wayback;
 mod worker;
 
 pub use auditseal_shipper::{End as ChainEnd, Mode};
+pub use auditseal_tail::fs::Owners;
 pub use chain::{Outcome, check, run};
 pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};

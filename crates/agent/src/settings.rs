@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use auditseal_format::{Compression, VerifierKey};
 use auditseal_shipper::Mode;
+use auditseal_tail::fs::Owners;
 use auditseal_vault::Retention;
 
 /// `NAME=PATH`: one source.
@@ -79,7 +80,7 @@ pub struct Settings {
     pub sources: Vec<SourceSpec>,
     /// Users whose files are read though they have several names, and whose symbolic links are
     /// followed in a live file's place.
-    pub accept_owners: Vec<u32>,
+    pub accept_owners: Owners,
     /// File of the private key.
     pub key: PathBuf,
     /// State directory.

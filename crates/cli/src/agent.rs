@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_agent::{
-    ChainEnd, Limits, Mode, Outcome, Progress, RETRY, Settings, system_clock, tell_manager,
+    ChainEnd, Limits, Mode, Outcome, Owners, Progress, RETRY, Settings, system_clock, tell_manager,
 };
 use auditseal_format::{Compression, printable};
 use auditseal_note::Signer as _;
@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::accepting::Accepting;
 use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
 use crate::envfile;
 use crate::failure::Failure;
@@ -68,12 +69,16 @@ pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
         ..settings(&args.writer, Mode::Live)
     };
     let settings = watched(settings, &args.watch)?;
+    let mut accepting = Accepting::new(settings.accept_owners.clone(), &args.writer.accept_owner);
+    let accepted = accepting.read(&variables);
+    accepting.set(accepted.map_err(|why| Failure::new(format!("read --environment: {why}")))?);
     let clouds = envfile::of_clouds(&variables);
     let (settings, store, options) = open(settings, &args.writer, clouds)?;
     let listener = args.watch.listen.map(listen).transpose()?;
     let swap = Arc::new(Swap::new(store));
     let store = Arc::clone(&swap) as Arc<dyn Store>;
-    let reload = Reload::new(&args.writer, args.environment, &variables, options, swap, levels);
+    let told = (levels, accepting);
+    let reload = Reload::new(&args.writer, args.environment, &variables, options, swap, told);
     let progress = Arc::new(Progress::default());
     let outcomes = archive(settings, store, &progress, listener, Some(reload))?;
     conclude(&outcomes)
@@ -137,7 +142,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         cluster: writer.cluster.clone(),
         node: writer.node.clone(),
         sources: writer.source.iter().flat_map(|sources| sources.0.clone()).collect(),
-        accept_owners: writer.accept_owner.clone(),
+        accept_owners: Owners::from(writer.accept_owner.as_slice()),
         key: writer.key.clone(),
         state: writer.state.clone(),
         mode,

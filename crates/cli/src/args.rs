@@ -338,7 +338,8 @@ pub(crate) struct Run {
     #[arg(long, env = "AUDITSEAL_HEARTBEAT", value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) heartbeat: Duration,
     /// File of NAME=VALUE lines, as systemd's EnvironmentFile has them: the clouds' variables and
-    /// AUDITSEAL_LOG_LEVEL in it count before the process's own, and are read again on SIGHUP.
+    /// AUDITSEAL_LOG_LEVEL in it count before the process's own. They and AUDITSEAL_ACCEPT_OWNER are
+    /// read again on SIGHUP.
     #[arg(long, env = "AUDITSEAL_ENVIRONMENT", value_name = "FILE")]
     pub(crate) environment: Option<PathBuf>,
     #[command(flatten)]

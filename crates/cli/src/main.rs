@@ -1,5 +1,6 @@
 //! The auditseal command line: arguments in, exit code out. What is done is done elsewhere.
 
+mod accepting;
 mod agent;
 mod args;
 mod documents;

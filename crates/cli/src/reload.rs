@@ -15,6 +15,7 @@ use auditseal_vault::{Kind, Options, Provider, Store, Swap, is_of_cloud};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use crate::accepting::{Accepting, OWNERS};
 use crate::args::Writer;
 use crate::envfile::{self, Variables};
 use crate::failure::Failure;
@@ -66,7 +67,7 @@ impl Held {
             if self.variables.get(name) == before.variables.get(name) {
                 continue;
             }
-            if is_of_cloud(name) || name == LEVEL {
+            if is_of_cloud(name) || name == LEVEL || name == OWNERS {
                 change.used.push(name.clone());
             } else if name.starts_with("AUDITSEAL_") {
                 change.restart.push(name.clone());
@@ -93,6 +94,7 @@ pub(crate) struct Reload {
     vkey: Option<String>,
     swap: Arc<Swap>,
     levels: Levels,
+    accepting: Accepting,
     held: Held,
     /// The clouds' variables that the file has ever named.
     named: BTreeSet<String>,
@@ -129,7 +131,7 @@ impl Reload {
         variables: &Variables,
         options: Options,
         swap: Arc<Swap>,
-        levels: Levels,
+        (levels, accepting): (Levels, Accepting),
     ) -> Self {
         let first = writer.source.iter().flat_map(|sources| &sources.0).next();
         let origin =
@@ -145,6 +147,7 @@ impl Reload {
             key: writer.key.clone(),
             swap,
             levels,
+            accepting,
             held: Held::default(),
             named: BTreeSet::new(),
         };
@@ -196,9 +199,14 @@ impl Reload {
             change.restart.push(format!("the signing key, {}", self.key.display()));
         }
         let filter = self.levels.read(level(&variables)).map_err(|why| (why, None))?;
+        let accepted = self.accepting.read(&variables).map_err(|why| (why, None))?;
+        if self.accepting.is_fixed() && change.used.iter().any(|name| name == OWNERS) {
+            change.used.retain(|name| name != OWNERS);
+            change.restart.push(format!("{OWNERS}, for the command line has --accept-owner"));
+        }
         if self.provider == Some(Provider::Directory) {
             // No directory is reached by them.
-            change.used.retain(|name| name == LEVEL);
+            change.used.retain(|name| name == LEVEL || name == OWNERS);
         } else {
             let environment = self.overlay(&variables);
             let options = Options { environment, ..self.options.clone() };
@@ -206,6 +214,7 @@ impl Reload {
             self.swap.replace(store);
         }
         self.levels.set(filter);
+        self.accepting.set(accepted);
         self.held = held;
         Ok(change)
     }
@@ -283,7 +292,7 @@ impl Signals {
                 },
                 Some(at) => {
                     if !std::mem::replace(&mut said[at], true) {
-                        let hint = "SIGHUP reads certificates, credentials and the log level again";
+                        let hint = "SIGHUP reads certificates, credentials, the log level and --accept-owner again";
                         warn!(
                             hint,
                             "SIGUSR{} means nothing here, and is ignored; said once",

@@ -6,6 +6,7 @@ mod node;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::Command;
 use std::time::Duration;
 
@@ -73,6 +74,50 @@ fn a_backfill_is_not_ended_by_sigusr1() {
     slow.signal(Signal::USR1);
     slow.end(Duration::from_secs(50)).ok();
     node.assert_same();
+}
+
+/// A backup with a second name, in a directory that everybody may write to, is read once its owner is
+/// accepted, and that needs no restart.
+#[test]
+fn sighup_takes_over_whose_files_are_read() {
+    let node = Node::with(&events(20, 40));
+    let (logs, file) = (node.path("logs"), node.path("environment"));
+    let backup = logs.join("audit-2026-01-02T03-04-05.678.log");
+    fs::write(&backup, events(0, 20)).unwrap();
+    fs::hard_link(&backup, node.path("a second name")).unwrap();
+    fs::set_permissions(&logs, fs::Permissions::from_mode(0o777)).unwrap();
+    let owner = fs::metadata(&backup).unwrap().uid();
+    let mut command = node.daemon();
+    let daemon = logging_to(&node, command.arg("--environment").arg(&file));
+    hears(&node, "has 2 names");
+    until("the rest is archived", || node.cat().out == events(20, 40));
+    fs::write(&file, "AUDITSEAL_ACCEPT_OWNER=me\n").unwrap();
+    daemon.signal(Signal::HUP);
+    hears(
+        &node,
+        "is a list of user ids, as 1001,1002: not \"me\"; what was in use before stays in use",
+    );
+    assert_eq!(node.cat().out, events(20, 40));
+    fs::write(&file, format!("AUDITSEAL_ACCEPT_OWNER={owner}\n")).unwrap();
+    daemon.signal(Signal::HUP);
+    hears(&node, "in use from now on: AUDITSEAL_ACCEPT_OWNER");
+    until("the backup is archived", || node.cat().out.len() == events(0, 40).len());
+    // Nobody is accepted any more.
+    fs::write(&file, "").unwrap();
+    daemon.signal(Signal::HUP);
+    until("it is taken back", || said(&node).matches("in use from now on").count() == 2);
+    let another = logs.join("audit-2026-01-02T04-04-05.678.log");
+    fs::write(&another, events(40, 50)).unwrap();
+    fs::hard_link(&another, node.path("a third name")).unwrap();
+    hears(&node, "name=\"audit-2026-01-02T04-04-05.678.log\" start=0 reason=\"refused\"");
+    daemon.stop().ok();
+    let mut sealed: Vec<_> =
+        node.cat().out.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    sealed.sort();
+    let mut lines: Vec<_> =
+        events(0, 40).split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    lines.sort();
+    assert!(sealed == lines, "each line once, and none of the refused file");
 }
 
 /// Keys that were rotated, in the file that the unit reads, too.

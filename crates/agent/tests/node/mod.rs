@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auditseal_agent::{Clock, Limits, Mode, Outcome, Progress, Settings, SourceSpec, keygen, run};
+use auditseal_agent::{
+    Clock, Limits, Mode, Outcome, Owners, Progress, Settings, SourceSpec, keygen, run,
+};
 use auditseal_archive::{CatOptions, Options, Piped, Report, cat, verify};
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{Compression, Origin, Time, VerifierKey};
@@ -69,7 +71,7 @@ impl Node {
             cluster: "c".into(),
             node: "n".into(),
             sources: vec![SourceSpec { name: "s".into(), path: self.log("audit.log") }],
-            accept_owners: Vec::new(),
+            accept_owners: Owners::default(),
             key: self.dir.path().join("key"),
             state: self.dir.path().join("state"),
             mode,

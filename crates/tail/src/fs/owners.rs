@@ -6,7 +6,7 @@
 //! with one name is one that was made here, or moved here by who might as well have deleted it; and
 //! of a file with several names it is asked who could have given it this one.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::fs::{FileType, Stat};
 use rustix::process::geteuid;
@@ -17,23 +17,34 @@ use crate::disk::Refusal;
 /// may write shows here, too: as the group's.
 const SHARED: u32 = 0o022;
 
-/// Users whose files are read though they have several names, and whose links are followed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Owners(Arc<[u32]>);
+/// Users whose files are read though they have several names, and whose links are followed. Clones
+/// share them: what is told to one holds for all, from the next look on.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(Arc<RwLock<Vec<u32>>>);
 
 impl<const N: usize> From<[u32; N]> for Owners {
     fn from(accepted: [u32; N]) -> Self {
-        Self(accepted.into())
+        Self::from(&accepted[..])
     }
 }
 
 impl From<&[u32]> for Owners {
     fn from(accepted: &[u32]) -> Self {
-        Self(accepted.into())
+        Self(Arc::new(RwLock::new(accepted.to_vec())))
     }
 }
 
 impl Owners {
+    /// Accepts these users, and no others any more. What is open already stays open.
+    pub fn replace(&self, accepted: &[u32]) {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *held = accepted.to_vec();
+    }
+
+    fn accept(&self, user: u32) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&user)
+    }
+
     /// Whether the file `found` in `folder` may not be read; `live` is the owner of the live file
     /// there.
     pub(super) fn refuse(
@@ -55,7 +66,7 @@ impl Owners {
             FileType::Unknown => return Some(Refusal::Unknown),
         }
         let (count, owner) = (links(found), found.st_uid);
-        if count <= 1 || self.0.contains(&owner) {
+        if count <= 1 || self.accept(owner) {
             return None;
         }
         // Only the directory's owner and root can have given it this name, and either may: the one
@@ -70,7 +81,7 @@ impl Owners {
     /// accepted users' are: anybody else's could lead to what its maker may not read.
     pub(super) fn refuse_link(&self, link: &Stat, folder: &Stat) -> Option<Refusal> {
         let owner = link.st_uid;
-        if self.0.contains(&owner) {
+        if self.accept(owner) {
             return None;
         }
         if owner != 0 && owner != geteuid().as_raw() {

@@ -17,7 +17,7 @@ use crate::names::{Family, FamilyError};
 /// A source's path as the operator wrote it: the live file, or the directory that holds it. What it
 /// means is asked anew each time, for it may come to mean something else: a link is pointed
 /// elsewhere, a disk mounted over the directory, the directory renamed and made anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LogPath {
     path: PathBuf,
     names: Names,
