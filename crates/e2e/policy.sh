@@ -2,7 +2,7 @@
 # `doctor --suggest-policy` on a loaded apiserver that logs every body: what it makes is taken by the same apiserver, the same load is put on it
 # once more, and what is then in the log is held against what was promised.
 #
-#   policy.sh               N (12) is the load
+#   policy.sh [--full]      N (12) is the load. --full also asks a third cluster, which logs no body, what bodies would take
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 WORK=$(mktemp -d "$E2E/policy.XXXXXX")
@@ -90,6 +90,10 @@ held everything suggested | sed 's/^/        | /' || true
 check "the apiserver starts with the policy that ships" starts "$ROOT/deploy/audit-policy.yaml"
 "$HERE/parts/kube.sh" down
 
+if [ "${1:-}" != --full ]; then
+  note "policy: $((SECONDS - begin)) s"
+  exit 0
+fi
 check "a cluster that logs no body" loaded metadata
 suggest metadata --policy "$WORK/metadata.policy"
 same "nothing but metadata: exit code 0" 0 "$code"
