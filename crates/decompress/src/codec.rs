@@ -67,6 +67,18 @@ impl Codec {
         bytes.starts_with(self.magic()) || (self == Self::Zstd && skippable)
     }
 
+    /// Whether a member begins anywhere in these bytes. Of bzip2, whose first bytes are letters that
+    /// a text may hold, more of them are asked for: its level, and the first block's first bytes.
+    pub(crate) fn begins_within(self, bytes: &[u8]) -> bool {
+        let rest = |at: usize| &bytes[(at + self.magic().len()).min(bytes.len())..];
+        let starts = bytes.windows(self.magic().len()).enumerate();
+        let mut starts = starts.filter(|(_, found)| *found == self.magic()).map(|(at, _)| at);
+        match self {
+            Self::Bzip2 => starts.any(|at| matches!(rest(at), [b'1'..=b'9', 0x31, 0x41, ..])),
+            _ => starts.next().is_some(),
+        }
+    }
+
     /// Whether these few bytes, the file's last, may be the first ones of a member.
     pub(crate) fn may_begin(self, bytes: &[u8]) -> bool {
         let skippable =
@@ -99,6 +111,22 @@ mod tests {
         assert_eq!(Codec::strip(b"audit.log.1.Z"), None);
         assert_eq!(Codec::of(&[0x53, 0x2a, 0x4d, 0x18]), Some(Codec::Zstd), "skippable");
         assert_eq!(Codec::of(b"{\"kind\""), None);
+    }
+
+    #[test]
+    fn a_member_is_found_among_other_bytes() {
+        for codec in [Codec::Gzip, Codec::Bzip2] {
+            let magic: &[u8] = match codec {
+                Codec::Bzip2 => b"BZh9\x31\x41",
+                _ => codec.magic(),
+            };
+            for before in 0..70 {
+                let bytes = [&vec![0; before], magic, b"rest"].concat();
+                assert!(codec.begins_within(&bytes), "{codec:?} behind {before}");
+                assert!(!codec.begins_within(&bytes[..before + magic.len() - 1]), "{codec:?}");
+            }
+        }
+        assert!(!Codec::Bzip2.begins_within(b"the text BZh9, and BZh"));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::member::Member;
 
 /// Bytes that must be at hand to tell what begins there: the longest magic number.
 const MAGIC: usize = 6;
-/// NUL bytes of padding that are skipped behind a stream of xz, the one codec whose files may go on
-/// behind them. Tools pad to a block of a disk or tape.
+/// Bytes behind a member that are passed over: NUL bytes behind a stream of xz, the one codec whose
+/// files may go on behind them, and what gzip and bzip2 ignore. Tools pad to a block of a disk or
+/// tape.
 const PADDING: u64 = 1 << 20;
 
 /// Why nothing more can be had of a file.
@@ -83,6 +84,8 @@ enum Stage {
     Between(Codec),
     /// In a member; of no codec when the file isn't compressed at all.
     Member(Option<Codec>, Box<Member>),
+    /// Behind the last member, in bytes that aren't one: where they begin.
+    Behind(Codec, u64),
     Ended,
     Damaged(Damage),
 }
@@ -133,9 +136,9 @@ impl<R: Read> Decoder<R> {
         self.position
     }
 
-    /// Offset, in the stored file, of bytes behind the last member that are no member: padding, or
-    /// anything else. gzip and bzip2 ignore such bytes, and so does this decoder. Known once a read
-    /// gave 0 bytes.
+    /// Offset, in the stored file, of bytes behind the last member that are no member and hold none:
+    /// padding, or anything else. gzip and bzip2 ignore such bytes, and so does this decoder. Known
+    /// once a read gave 0 bytes.
     #[must_use]
     pub fn ignored(&self) -> Option<u64> {
         self.ignored
@@ -158,6 +161,10 @@ impl<R: Read> Decoder<R> {
                 Stage::Between(codec) => {
                     let codec = *codec;
                     self.between(codec).map_err(Error::Io)?;
+                }
+                Stage::Behind(codec, offset) => {
+                    let (codec, offset) = (*codec, *offset);
+                    self.behind(codec, offset).map_err(Error::Io)?;
                 }
                 Stage::Member(..) => {
                     let read = self.member(buf).map_err(Error::Io)?;
@@ -201,10 +208,26 @@ impl<R: Read> Decoder<R> {
         } else if codec.may_begin(bytes) {
             self.damaged(DamageKind::Truncated);
         } else if lenient && !codec.nearly_begins(bytes) {
+            self.stage = Stage::Behind(codec, offset);
+        } else {
+            self.damaged(DamageKind::Corrupt);
+        }
+        Ok(())
+    }
+
+    /// Passes over bytes that are no member. The codec's own tool stops at the first of them, so a
+    /// member that stands behind them would be lost, and nobody would be told.
+    fn behind(&mut self, codec: Codec, offset: u64) -> io::Result<()> {
+        let bytes = self.input.peek(MAGIC)?;
+        let (length, found) = (bytes.len(), codec.begins_within(bytes));
+        if found || self.input.offset() - offset > PADDING {
+            self.damaged(DamageKind::Corrupt);
+        } else if length < MAGIC {
             self.ignored = Some(offset);
             self.stage = Stage::Ended;
         } else {
-            self.damaged(DamageKind::Corrupt);
+            // A member's first bytes may lie across the edge of what is at hand.
+            self.input.take(length - (MAGIC - 1));
         }
         Ok(())
     }

@@ -270,6 +270,22 @@ fn padding_behind_a_whole_file_is_no_loss() {
     }
 }
 
+/// No tool gives the lines behind the padding: the archive doesn't hold them, and says so.
+#[test]
+fn a_member_behind_padding_is_a_gap() {
+    for codec in [Codec::Gzip, Codec::Bzip2] {
+        for between in [vec![0; 512], b"anything".to_vec()] {
+            let mut desk = Desk::new(Mode::Drain);
+            let (first, second) = (lines("first", 3000), lines("second", 3000));
+            let name = format!("audit.log.1{}", codec.suffix());
+            desk.write(&name, &[pack(codec, &first), between, pack(codec, &second)].concat());
+            desk.settle(0, 1 << 20);
+            assert!(desk.taken() == first, "{codec:?}");
+            assert_eq!(desk.gaps, [(name, GapReason::of_damaged(codec))], "{codec:?}");
+        }
+    }
+}
+
 #[test]
 fn a_file_that_is_not_what_its_name_says_is_read_as_what_it_is() {
     let text = lines("mistaken", 3000);
