@@ -257,6 +257,7 @@ fn shown(said: &Said, format: Format) -> String {
             "version": said.version,
             "vkey": said.vkey,
             "process": said.process,
+            "program": said.program,
             "sources": said.sources.iter().map(source).collect::<Vec<_>>(),
         })
         .to_string(),

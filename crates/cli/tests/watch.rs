@@ -77,9 +77,12 @@ fn metrics_health_and_status_say_what_is() {
         let said = status(address, &[]);
         assert_eq!(said.code, 0, "{}{}", said.text(), said.err);
         assert!(said.text().contains("100 events"), "{}", said.text());
+        assert_eq!(said.text().matches("  sealed ").count(), 1, "one source: {}", said.text());
         let json = status(address, &["--format", "json"]).ok().text();
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["ready"], true);
+        assert_eq!(json["sources"].as_array().unwrap().len(), 1, "{json}");
+        assert_eq!(json["program"]["reload_failures_total"], 0.0);
         assert_eq!(json["sources"][0]["sealed_events_total"], 100.0);
         assert_eq!(json["sources"][0]["time_until_loss_seconds"], serde_json::Value::Null);
         daemon.stop().ok();

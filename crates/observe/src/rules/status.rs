@@ -20,6 +20,8 @@ pub struct Status {
     pub vkey: String,
     /// What the kernel says of the process, by metric.
     pub process: BTreeMap<String, f64>,
+    /// Values of metrics that belong to no source, without the prefix `auditseal_`.
+    pub program: BTreeMap<String, f64>,
     /// Its sources.
     pub sources: Vec<Source>,
 }
@@ -55,6 +57,9 @@ impl Status {
             match name {
                 "build_info" => status.version = label("version"),
                 "key_info" => status.vkey = label("vkey"),
+                _ if sample.label("origin").is_none() => {
+                    status.program.insert(name.to_owned(), sample.value);
+                }
                 _ => {
                     let source = status.source(&label("origin"));
                     match sample.labels.get(2) {
@@ -90,6 +95,13 @@ impl Status {
             out.push_str(&format!("  {} of memory", size(*bytes)));
         }
         out.push('\n');
+        let reloads = self.program.get("reload_failures_total").copied().unwrap_or(0.0);
+        if reloads > 0.0 {
+            out.push_str(&format!(
+                "  SIGHUP   failed {} times, the log says why\n",
+                count(reloads)
+            ));
+        }
         for source in &self.sources {
             out.push('\n');
             source.text(now, &mut out);
@@ -110,7 +122,8 @@ impl Source {
 
     /// The sum over all values of the one more label.
     fn sum(&self, name: &str) -> f64 {
-        self.kinds.get(name).into_iter().flat_map(BTreeMap::values).sum()
+        // The sum of nothing is -0.
+        self.kinds.get(name).into_iter().flat_map(BTreeMap::values).sum::<f64>() + 0.0
     }
 
     fn text(&self, now: f64, out: &mut String) {
@@ -324,6 +337,7 @@ mod tests {
                 chain,
                 Chain { origin: "prod/cp-1/".to_owned() + &"x".repeat(99), ..Chain::default() },
             ],
+            reload_failures: 2,
             ..Snapshot::default()
         }
     }
@@ -333,14 +347,17 @@ mod tests {
         let snapshot = snapshot();
         let readyz = respond("GET", "/readyz", "", &snapshot).body;
         let shown = [openmetrics(&snapshot), plain(&snapshot)].map(|page| {
-            Status::read(&page, ready(&snapshot).is_fine(), &readyz)
-                .expect("it is ours")
-                .text(1100.0)
+            let status = Status::read(&page, ready(&snapshot).is_fine(), &readyz);
+            let status = status.expect("it is ours");
+            // What belongs to no source makes none.
+            assert_eq!(status.sources.len(), snapshot.chains.len());
+            status.text(1100.0)
         });
         assert_eq!(shown[0], shown[1]);
         let text = &shown[0];
         for line in [
             "auditseal 0.1.0  NOT READY  up 10 min 0 s  9.0 MiB of memory",
+            "  SIGHUP   failed 2 times, the log says why",
             "  lag      5.0 MiB, about 3,456 events, 1 min 35 s",
             "  loss in  2 h 1 min",
             "  head     seq 42, 1 min 40 s ago",
@@ -366,6 +383,7 @@ mod tests {
             ..Snapshot::default()
         });
         let text = Status::read(&page, true, "").expect("it is ours").text(0.0);
+        assert!(!text.contains("SIGHUP"), "{text}");
         assert!(text.contains("\n  source   NOTHING AT ITS PATH FOR 1 min 30 s\n"), "{text}");
         assert_eq!(
             text.matches("\n  source ").count(),
