@@ -106,7 +106,12 @@ fn a_bucket_in_another_region_is_told_by_every_command_at_once() {
     told(&lab.read("verify", &[]));
     told(&lab.read("cat", &[]));
     told(&lab.at(program().args(["ls", "--origin", ORIGIN]), &[]));
-    told(&lab.ask("doctor", &[]));
+    let doctor = lab.ask("doctor", &[]);
+    told(&doctor);
+    // Nothing was listed, so nobody knows what is there.
+    for claim in ["no object yet", "no chain to try it on"] {
+        assert!(!doctor.text().contains(claim), "{}", doctor.text());
+    }
     told(&lab.ask("worm-test", &[]));
 }
 

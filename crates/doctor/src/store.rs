@@ -345,6 +345,9 @@ impl StoreFacts {
 
     fn newest_lock(&self) -> Check {
         let name = "newest-lock";
+        if let Err(error) = &self.holds {
+            return Check::unanswered(name, error);
+        }
         let newest = self.holds.as_ref().ok().and_then(|holds| holds.newest.as_ref());
         if self.is_newest_untold() {
             return Check::unknown(name, "there are too many objects to find the newest")
@@ -406,14 +409,20 @@ impl StoreFacts {
                 .why("two writers of a chain would fork it unnoticed, and a late retry would make a second version")
                 .fix("use a store that honours If-None-Match; there is no way around it"),
             Some(Canary::Unchecked(error)) => Check::unanswered(name, error),
-            None => {
-                let none = "there is no chain to try it on, and doctor puts nothing";
-                let check = Check::unknown(name, none).command(self.worm_test());
-                match self.borrowed {
-                    Some(kind) => check.why(format!("the directory is on {kind}, behind which there may be neither hard links nor a rename that replaces nothing: then no object can be put")),
-                    None => check,
-                }
-            }
+            None => self.untried(name),
+        }
+    }
+
+    /// There was nothing to try create-only puts on.
+    fn untried(&self, name: &'static str) -> Check {
+        if let Err(error) = &self.holds {
+            return Check::unanswered(name, error);
+        }
+        let none = "there is no chain to try it on, and doctor puts nothing";
+        let check = Check::unknown(name, none).command(self.worm_test());
+        match self.borrowed {
+            Some(kind) => check.why(format!("the directory is on {kind}, behind which there may be neither hard links nor a rename that replaces nothing: then no object can be put")),
+            None => check,
         }
     }
 
