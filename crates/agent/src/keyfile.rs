@@ -65,7 +65,7 @@ pub fn read_signer(path: &Path) -> Result<StaticSigner, Error> {
     let what = format!("read key {}", path.display());
     let fail = |why: &dyn fmt::Display| Error::new(ErrorKind::Usage, &what, why);
     let (text, mode) = read_private(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => fail(&e).hint("make one with: auditseal keygen --out FILE"),
+        io::ErrorKind::NotFound => fail(&e).hint(ABSENT),
         io::ErrorKind::InvalidData => fail(&"not a private key: it isn't text").hint(KEY_HINT),
         _ => fail(&e).hint("it must be a file that the user auditseal runs as can read"),
     })?;
@@ -82,6 +82,10 @@ pub fn read_signer(path: &Path) -> Result<StaticSigner, Error> {
         .hint(KEY_HINT)
     })
 }
+
+/// What no key file leads to. Who makes a new key for a chain that is there can't go on with it.
+const ABSENT: &str = "is the path right, and its file system mounted? A chain is continued only by \
+                      the key that began it; for a new chain make one with: auditseal keygen --out FILE";
 
 /// What a wrong key file leads to.
 const KEY_HINT: &str = "give the file that `auditseal keygen --out FILE` wrote";

@@ -257,16 +257,16 @@ pub(crate) fn beside_another(asking: &Asking, key: &VerifierKey) -> Error {
     // What was sealed here stays: its lines may be nowhere else any more.
     another_key(asking, key).hint(
         "use the key that began the chain, with this chain's state moved away, \
-         or another --cluster, --node or source name; if nobody of yours has that key, \
-         --begin-beside KEY begins this chain beside it",
+         or another --cluster, --node or source name; until then nothing is archived. If nobody \
+         of yours has that key, --begin-beside VKEY with that vkey begins this chain beside it",
     )
 }
 
 fn another_key(asking: &Asking, key: &VerifierKey) -> Error {
     wrong_key(asking, format!("the store has it, signed by another key: {key}")).hint(
-        "use the key that began the chain, or another --cluster, --node or source name; \
-         whoever may write to the bucket can put one there: if nobody of yours has that key, \
-         --begin-beside KEY begins this chain beside it",
+        "use the key that began the chain, or another --cluster, --node or source name; until \
+         then nothing is archived. Whoever may write to the bucket can put one there: if nobody of \
+         yours has that key, --begin-beside VKEY with that vkey begins this chain beside it",
     )
 }
 

@@ -70,7 +70,9 @@ impl Error {
             Self::Store(error) => error.hint().map(str::to_owned),
             Self::NoKeys => Some("give the vkey that `auditseal keygen` printed".to_owned()),
             Self::HeadOfMany(_) => Some("name the chain that it belongs to".to_owned()),
-            Self::NoChain(_) => Some("list the chains that are there with `auditseal ls`".to_owned()),
+            Self::NoChain(_) => Some(
+                "`auditseal ls` lists the chains that are there: is --origin one of them, and --store the archive's own prefix? If both are right, the chain was never stored here, or was destroyed".to_owned(),
+            ),
             Self::NoObject(key) if !key.ends_with(".jsonl.zst") => Some(
                 "this looks like a prefix: an object's key ends in .jsonl.zst, and `auditseal ls` lists them".to_owned(),
             ),

@@ -238,7 +238,10 @@ async fn ask(url: &str) -> Result<Said, Failure> {
         Ok::<_, auditseal_vault::Error>((status, String::from_utf8_lossy(&body).into_owned()))
     };
     let failed = |error: auditseal_vault::Error| {
-        Failure::new(error).hint(Some("is `auditseal run --listen` running there?"))
+        Failure::new(error).hint(Some(
+            "is `auditseal run --listen` running there? While no `run` is, nothing is archived, and \
+             the log's rotation deletes what nobody has read",
+        ))
     };
     let (_, metrics) = page("/metrics").await.map_err(failed)?;
     let (ready, readyz) = page("/readyz").await.map_err(failed)?;

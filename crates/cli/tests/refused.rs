@@ -216,7 +216,7 @@ fn urls_that_name_no_store() {
     for (url, why) in [
         ("ftp://host/x", "the scheme isn't known"),
         ("relative/path", "it isn't a URL"),
-        ("/absolute/path", "write file:// before it"),
+        ("/absolute/path", "isn't a URL but a path: write file:///absolute/path"),
         ("", "it isn't a URL"),
         ("file://relative/path", "needs an absolute path"),
         ("file:///", "names no directory"),
@@ -347,7 +347,7 @@ fn a_chain_begins_beside_anothers_when_told() {
     };
     let done = beside(&[]);
     done.refused("the store has it, signed by another key: auditseal+");
-    assert!(done.err.contains("--begin-beside KEY"), "{}", done.err);
+    assert!(done.err.contains("--begin-beside VKEY with that vkey"), "{}", done.err);
     beside(&[&node.vkey]).refused("signed by another key");
     let done = beside(&[&node.keygen("more"), &theirs]).ok();
     assert!(done.err.contains("ours begins beside it"), "{}", done.err);

@@ -242,13 +242,15 @@ impl Answer {
         }
         let hint = match (self.code.as_str(), self.status) {
             ("NoSuchBucket" | "ContainerNotFound" | "FilesystemNotFound", _) => {
-                "the bucket doesn't exist: create it with its retention first, auditseal never does"
+                "the store knows no such bucket: is its name right, are --endpoint and the account? \
+                 auditseal never makes one; a new one needs its retention before anything is put"
             }
             ("InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated", _) => {
                 "the object lies in an archive tier: restore it there first, which takes hours"
             }
             ("RequestTimeTooSkewed", _) => {
-                "this machine's clock is wrong by more than the store accepts"
+                "this machine's clock is wrong by more than the store accepts: set it (`timedatectl` \
+                 shows it); what is sealed meanwhile bears its times"
             }
             ("SignatureDoesNotMatch" | "AuthenticationFailed" | "InvalidAccessKeyId", _) => {
                 "the store doesn't accept the credentials: check the key and the secret"

@@ -159,8 +159,9 @@ impl<'a> Builder<'a> {
             // External accounts and impersonation, which the client doesn't know.
             ours.with_hint(
                 "Google credentials of this kind (external_account, impersonated_service_account) \
-                 aren't read. On Google's machines leave the variable out: the metadata service is \
-                 asked then. Elsewhere name a service account's key file by GOOGLE_SERVICE_ACCOUNT, \
+                 aren't read. They are in the file that GOOGLE_APPLICATION_CREDENTIALS names, or \
+                 that gcloud has put into ~/.config/gcloud. On Google's machines do without it: the \
+                 metadata service is asked then. Elsewhere name a service account's key file by GOOGLE_SERVICE_ACCOUNT, \
                  or have `gcloud auth application-default print-access-token` give a token for an \
                  hour: GOOGLE_BEARER_TOKEN, in the file of --environment, and SIGHUP when it is new",
             )

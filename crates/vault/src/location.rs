@@ -39,7 +39,8 @@ pub(crate) fn parse(url: &str) -> Result<Location, String> {
     }
     let Some((scheme, rest)) = url.split_once("://") else {
         if url.starts_with('/') {
-            return Err("a path isn't a URL: for a directory, write file:// before it".to_owned());
+            // No authority, so nothing secret.
+            return Err(format!("{url} isn't a URL but a path: write file://{url}"));
         }
         return Err(format!("it isn't a URL: {FORMS}"));
     };
