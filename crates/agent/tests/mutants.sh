@@ -12,9 +12,9 @@ mutate "what the store has behind ours is passed over" shipper/course.rs \
 mutate "another's object at our seq counts as ours" shipper/course.rs \
     'Some(hash) if @@hash == store.hash@@ =>' 'true'
 mutate "what ours don't continue is no fork" shipper/course.rs \
-    'seq + 1 == oldest.seq && oldest.prev != Some(store.hash)' 'false'
+    'seq + 1 == oldest.seq && ours.prev() != Some(store.hash)' 'false'
 mutate "the way back meets ours anywhere" shipper/spooled.rs \
-    'Some(@@oldest.prev.as_ref() == Some(hash)@@)' 'true'
+    'Some(@@self.prev.as_ref() == Some(hash)@@)' 'true'
 mutate "nothing is waited for after a loss" agent/start.rs \
     'held(asking, "the state was lost")' '0'
 mutate "a crash ends the wait" agent/start.rs \

@@ -80,13 +80,15 @@ PY
 
 # judge CRATES GROUP… [-- WORD…]: the tests of the crates, of which the groups name those to run, the
 # quick and likely ones first (`CRATE:lib` for those in the sources, `CRATE:*` for all others of a
-# crate); with words, only the mutations whose names hold one of them.
+# crate); with words, only the mutations whose names hold one of them; with `--check`, none.
 judge() {
     local crates=$1 groups=() only=() name crate source program packages=()
     shift
     while [ $# -gt 0 ] && [ "$1" != -- ]; do groups+=("$1") && shift; done
     [ $# -eq 0 ] || { shift && only=("$@"); }
     sabotage || exit 2
+    # `--check`: whether they still can be made is known in a second, and each change of the code may end it.
+    [ "${only[*]:-}" != --check ] || { echo "each can be made"; exit 0; }
     for crate in $crates; do packages+=(-p "auditseal-$crate"); done
     if ! (cd "$copy" && cargo test --locked --offline --no-run "${packages[@]}") >"$copy/log" 2>&1; then
         echo "the mutations don't build" >&2
