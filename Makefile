@@ -79,6 +79,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	crates/agent/tests/mutants.sh
 	crates/e2e/doubles.sh 50
 	crates/e2e/run.sh conformance
+	crates/e2e/hang.sh --full
 	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full
 
