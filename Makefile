@@ -81,6 +81,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	crates/e2e/doubles.sh 50
 	crates/e2e/run.sh conformance
 	crates/e2e/policy.sh --full
+	crates/e2e/hang.sh --full
 	crates/e2e/many.sh --full
 	crates/e2e/torture.sh --full
 

@@ -57,7 +57,7 @@ archive_for_readers() {
 
 what=${1:-all}
 everyday=(readers second stores worm live crash doubles path many torture observe guardrails policy)
-seldom=(conformance)
+seldom=(conformance hang)
 case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
@@ -69,7 +69,7 @@ for name in "${everyday[@]}" "${seldom[@]}"; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
     *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
-    "all conformance") ;;
+    "all conformance" | "all hang") ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
   esac
 done

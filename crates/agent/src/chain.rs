@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auditseal_archive::Judged;
-use auditseal_format::{Hash, Origin};
+use auditseal_format::{Hash, Origin, printable};
 use auditseal_note::{Signer as _, StaticSigner, VerifierKey};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
@@ -29,6 +29,7 @@ use crate::keyfile::read_signer;
 use crate::pipeline;
 use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
+use crate::pulse::Disk;
 use crate::repack::Making;
 use crate::source::{Source, watch as watch_path};
 use crate::spooler::Spooler;
@@ -38,7 +39,7 @@ use crate::worker::off_loop;
 use crate::{Error, ErrorKind, Progress, Settings};
 
 /// After a stop, how long disk and store may take to tell where the chain goes on: where they do, what
-/// is there is sealed before the end.
+/// is there is sealed before the end. A disk that takes longer when the chain ends is named.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// How long the disk may take to tell a chain's newest seal when the chain has ended.
@@ -66,6 +67,13 @@ pub struct Outcome {
 /// [`Error`] as [`run`] would have it.
 pub fn check(settings: &Settings) -> Result<(), Error> {
     places(settings).map(drop)
+}
+
+/// What is opened before anything else, for a message: whose disk hangs, nobody knows then.
+fn files(settings: &Settings) -> String {
+    let sources = settings.sources.iter().map(|spec| spec.path.as_os_str());
+    let named = sources.chain([settings.key.as_os_str()]).map(|path| printable(path).to_string());
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// Where each chain's log is, and the key that signs.
@@ -102,8 +110,8 @@ pub async fn run(
     let (places, key) = tokio::select! {
         opened = opening => opened?,
         () = overdue(stop.clone(), settings.grace) => {
-            let why = "stopped before their disk, or the key's, gave an answer";
-            return Err(Error::new(ErrorKind::Other, "open sources", why));
+            let why = "stopped before the disk of one of them gave an answer";
+            return Err(Error::new(ErrorKind::Other, &format!("open {}", files(&settings)), why));
         }
     };
     let vkey = key.to_string();
@@ -118,9 +126,10 @@ pub async fn run(
     };
     let mut chains = JoinSet::new();
     for (place, spool) in places.into_iter().zip(spools) {
+        let progress = progress.chain(&place.origin, settings.spool_limit, settings.window);
         let chain = Chain {
-            spool: Spooler::new(spool)?,
-            progress: progress.chain(&place.origin, settings.spool_limit, settings.window),
+            spool: Spooler::new(spool, &progress.pulse)?,
+            progress,
             settings: Arc::clone(&settings),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -195,7 +204,12 @@ impl Chain {
         let bell = Arc::new(Notify::new());
         let live = self.settings.mode == Mode::Live;
         let (path, ringing) = (self.place.path.clone(), Arc::clone(&bell));
-        let reports = off_loop(move || Ok(live.then(|| watch_path(&path, &ringing)))).await?;
+        let work = self.progress.pulse.work(Disk::Source, "watch", Instant::now());
+        let watching = move || {
+            let _work = work;
+            Ok(live.then(|| watch_path(&path, &ringing)))
+        };
+        let reports = off_loop(watching).await?;
         let config = self.config();
         let guard = self.guard(config.backoff);
         let counts = self.count();
@@ -288,7 +302,12 @@ impl Chain {
     async fn asking(&self, config: &Config) -> Result<(StaticSigner, Asking), Error> {
         let (settings, place) = (Arc::clone(&self.settings), self.place.clone());
         let wall = (self.clock)().wall;
-        let files = move || Ok((read_signer(&settings.key)?, Backups::of(&place, wall)));
+        let pulse = Arc::clone(&self.progress.pulse);
+        let files = move || {
+            let signer = read_signer(&settings.key)?;
+            let _work = pulse.work(Disk::Source, "list", Instant::now());
+            Ok((signer, Backups::of(&place, wall)))
+        };
         let (signer, backups) = off_loop(files).await?;
         let key = signer.key().clone();
         let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
@@ -358,6 +377,21 @@ impl Chain {
         tokio::time::timeout(LAST_LOOK, head).await.unwrap_or(Ok(None))
     }
 
+    /// Says which directory kept the chain from its end. Who restarts it at 3 a.m. must learn that the
+    /// disk is to be seen to, and not the program.
+    fn say_what_hangs(&self) {
+        let origin = &self.place.origin;
+        let (pulse, now) = (&self.progress.pulse, Instant::now());
+        let disks = [(Disk::Source, self.place.path.as_path()), (Disk::State, self.spool.path())];
+        for (disk, path) in disks {
+            let waits = pulse.waits(disk, now).filter(|(_, time)| *time >= ANSWER);
+            if let Some((what, time)) = waits {
+                let (path, seconds) = (printable(path), time.as_secs());
+                error!(%origin, "{path} has given no answer for {seconds} s ({what}): its disk hangs, or is slow; what isn't sealed is sealed after the next start");
+            }
+        }
+    }
+
     fn conclude(&self, end: &End) {
         let origin = &self.place.origin;
         match end {
@@ -371,6 +405,7 @@ impl Chain {
                 } else {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
                 }
+                self.say_what_hangs();
             }
             End::GaveUp(why) => error!(%origin, "gave up: {why}"),
             End::Forked(key, why) => {

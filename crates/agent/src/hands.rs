@@ -22,6 +22,7 @@ use crate::guard::Guard;
 use crate::leaving::Leaving;
 use crate::place::Place;
 use crate::progress::ChainProgress;
+use crate::pulse::Disk;
 use crate::readback::{Stands, read_back};
 use crate::source::{Looked, Source, locked};
 use crate::spooler::Spooler;
@@ -109,7 +110,7 @@ impl Hands {
         let committed = std::mem::take(&mut self.committed);
         let progress = Arc::clone(&self.progress);
         let origin = self.place.origin.clone();
-        let work = progress.pulse.work("look", Instant::now());
+        let work = progress.pulse.work(Disk::Source, "look", Instant::now());
         let look = move || {
             let _work = work;
             let begun = clock();
@@ -125,7 +126,7 @@ impl Hands {
 
     pub(crate) fn pack(&mut self, job: Job<Content>) {
         let compression = self.compression;
-        let work = self.progress.pulse.work("pack", Instant::now());
+        let work = self.progress.pulse.work(Disk::Source, "pack", Instant::now());
         let done = self.packer.run(move || {
             let _work = work;
             let packed = pack::pack(&job, compression)
@@ -140,7 +141,7 @@ impl Hands {
     }
 
     pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
-        let work = self.progress.pulse.work("commit", Instant::now());
+        let work = self.progress.pulse.work(Disk::State, "commit", Instant::now());
         let done = self.spool.run(move |spool| {
             let _work = work;
             failpoint!("agent.commit.before");
@@ -158,7 +159,7 @@ impl Hands {
 
     pub(crate) fn put(&mut self, key: ObjectKey) {
         let (store, sent) = (Arc::clone(&self.store), key.clone());
-        let work = self.progress.pulse.work("read", Instant::now());
+        let work = self.progress.pulse.work(Disk::State, "read", Instant::now());
         let object = self.spool.run(move |spool| {
             let _work = work;
             read_to_send(spool, &sent)
@@ -189,7 +190,7 @@ impl Hands {
     /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
         let (store, read) = (Arc::clone(&self.store), key.clone());
-        let work = self.progress.pulse.work("read", Instant::now());
+        let work = self.progress.pulse.work(Disk::State, "read", Instant::now());
         let object = self.spool.run(move |spool| {
             let _work = work;
             Ok(spool.read(&read)?)
@@ -237,7 +238,7 @@ impl Hands {
     pub(crate) fn discard(&mut self, key: ObjectKey) {
         let (leaving, progress) = (Arc::clone(&self.leaving), Arc::clone(&self.progress));
         let (place, clock) = (self.place.clone(), Arc::clone(&self.clock));
-        let work = self.progress.pulse.work("discard", Instant::now());
+        let work = self.progress.pulse.work(Disk::State, "discard", Instant::now());
         let done = self.spool.run(move |spool| {
             let _work = work;
             locked(&leaving).discard(key, spool, &place, &progress, clock())

@@ -12,6 +12,15 @@ const TURN: Duration = Duration::from_secs(30);
 /// compression on a busy machine stays below it; a disk that answers no more doesn't.
 const WORK: Duration = Duration::from_secs(300);
 
+/// What waits for an answer when something hangs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// Where the log is.
+    Source,
+    /// Where the chain's spool is.
+    State,
+}
+
 /// Where a chain is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -35,7 +44,7 @@ struct Inner {
     /// Whether its loop ever turned.
     opened: bool,
     /// What this node's disks and processors are at, and since when.
-    work: BTreeMap<u64, (&'static str, Instant)>,
+    work: BTreeMap<u64, (Disk, &'static str, Instant)>,
     next: u64,
 }
 
@@ -71,11 +80,11 @@ impl Pulse {
     }
 
     /// Something begins that this node alone can hold up.
-    pub(crate) fn work(self: &Arc<Self>, what: &'static str, now: Instant) -> Work {
+    pub(crate) fn work(self: &Arc<Self>, disk: Disk, what: &'static str, now: Instant) -> Work {
         let mut inner = locked(&self.0);
         let id = inner.next;
         inner.next += 1;
-        inner.work.insert(id, (what, now));
+        inner.work.insert(id, (disk, what, now));
         Work(Arc::clone(self), id)
     }
 
@@ -101,7 +110,15 @@ impl Pulse {
             return Some("loop");
         }
         let late = |since: Instant| now.saturating_duration_since(since) > WORK;
-        inner.work.values().find(|(_, since)| late(*since)).map(|(what, _)| *what)
+        inner.work.values().find(|(_, _, since)| late(*since)).map(|(_, what, _)| *what)
+    }
+
+    /// What has waited for this disk longest, and for how long; `None`: nothing waits for it.
+    pub(crate) fn waits(&self, disk: Disk, now: Instant) -> Option<(&'static str, Duration)> {
+        let inner = locked(&self.0);
+        let work = inner.work.values().filter(|(of, _, _)| *of == disk);
+        let (_, what, since) = work.min_by_key(|(_, _, since)| *since)?;
+        Some((*what, now.saturating_duration_since(*since)))
     }
 }
 
@@ -136,13 +153,28 @@ mod tests {
     #[test]
     fn work_that_never_ends_is_stuck_though_the_loop_turns() {
         let (pulse, start) = (Arc::new(Pulse::new()), Instant::now());
-        let look = pulse.work("look", start);
+        let look = pulse.work(Disk::Source, "look", start);
         let late = start + WORK + Duration::from_millis(1);
-        let commit = pulse.work("commit", late);
+        let commit = pulse.work(Disk::State, "commit", late);
         pulse.turned(late);
         assert_eq!(pulse.stuck(late), Some("look"));
         drop(look);
         assert_eq!(pulse.stuck(late), None);
         drop(commit);
+    }
+
+    #[test]
+    fn of_each_disk_it_is_known_what_waits_for_it_longest() {
+        let (pulse, start) = (Arc::new(Pulse::new()), Instant::now());
+        let second = Duration::from_secs(1);
+        let look = pulse.work(Disk::Source, "look", start + second);
+        assert_eq!(pulse.waits(Disk::State, start + 5 * second), None);
+        let _pack = pulse.work(Disk::Source, "pack", start + 2 * second);
+        let _commit = pulse.work(Disk::State, "commit", start + 3 * second);
+        let waits = |disk| pulse.waits(disk, start + 5 * second);
+        assert_eq!(waits(Disk::Source), Some(("look", 4 * second)));
+        assert_eq!(waits(Disk::State), Some(("commit", 2 * second)));
+        drop(look);
+        assert_eq!(waits(Disk::Source), Some(("pack", 3 * second)));
     }
 }

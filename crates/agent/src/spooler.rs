@@ -1,10 +1,13 @@
 //! One chain's spool, and the one thread that is at it.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::Instant;
 
 use auditseal_spool::Spool;
 
 use crate::Error;
+use crate::pulse::{Disk, Pulse};
 use crate::source::locked;
 use crate::worker::Worker;
 
@@ -17,12 +20,22 @@ use crate::worker::Worker;
 pub(crate) struct Spooler {
     spool: Arc<Mutex<Spool>>,
     worker: Arc<Worker>,
+    /// Where it is: known also while its disk hangs.
+    path: PathBuf,
+    /// Where it shows that something waits for its disk.
+    pulse: Arc<Pulse>,
 }
 
 impl Spooler {
-    pub(crate) fn new(spool: Spool) -> Result<Self, Error> {
+    pub(crate) fn new(spool: Spool, pulse: &Arc<Pulse>) -> Result<Self, Error> {
         let worker = Arc::new(Worker::new("spool", 1)?);
-        Ok(Self { spool: Arc::new(Mutex::new(spool)), worker })
+        let path = spool.path().to_owned();
+        Ok(Self { spool: Arc::new(Mutex::new(spool)), worker, path, pulse: Arc::clone(pulse) })
+    }
+
+    /// The spool's directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Does this when all that was asked for before is done.
@@ -32,7 +45,11 @@ impl Spooler {
         W: FnOnce(&mut Spool) -> Result<T, Error> + Send + 'static,
     {
         let spool = Arc::clone(&self.spool);
-        self.worker.run(move || work(&mut locked(&spool)))
+        let waits = self.pulse.work(Disk::State, "spool", Instant::now());
+        self.worker.run(move || {
+            let _waits = waits;
+            work(&mut locked(&spool))
+        })
     }
 
     /// The spool, if its thread isn't at it: whoever waited for it would wait for the disk.

@@ -35,8 +35,9 @@ pub(crate) async fn open_state(
         let opened = tokio::select! {
             opened = off_loop(move || open_now(&path, &places)) => opened,
             () = overdue(stop.clone(), settings.grace) => {
-                let (what, why) = ("open state directory", "stopped before its disk gave an answer");
-                return Err(Error::new(ErrorKind::Other, what, why));
+                let what = format!("open state directory {}", printable(settings.state.as_os_str()));
+                let why = "stopped before its disk gave an answer";
+                return Err(Error::new(ErrorKind::Other, &what, why));
             }
         };
         match opened {

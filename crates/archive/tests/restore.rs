@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use auditseal_archive::{CatError, CatOptions, Error, Piped, Restored, Verdict, cat};
 use auditseal_format::Time;
+use auditseal_format::seal::Word;
 use auditseal_vault::double::{Fault, MemoryStore};
 use auditseal_vault::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Piece, event, events, text};
@@ -144,6 +145,21 @@ async fn a_gap_is_a_warning_unless_strict() {
     let strict = CatOptions { strict: true, ..trusting(&chain) };
     let (done, bytes) = cat_of(memory(&chain.archive()), &chain, strict).await;
     assert!(done.unwrap_err().to_string().contains("SOURCE_GAP") && bytes.is_empty());
+}
+
+/// A disk that hung for one heartbeat must not keep the log of a year from whoever wants it back.
+#[tokio::test]
+async fn a_stalled_heartbeat_is_a_warning_unless_strict() {
+    let mut chain = six();
+    chain.edit(|seal| seal.reason = Word::new("stalled"));
+    chain.heartbeat();
+    chain.batch(&[Piece::new("new", "after\n")]);
+    let (done, bytes) = cat_of(memory(&chain.archive()), &chain, trusting(&chain)).await;
+    assert!(matches!(&done.unwrap().warnings[..], [warning] if warning.contains("STALLED")));
+    assert_eq!(bytes, chain.restored());
+    let strict = CatOptions { strict: true, ..trusting(&chain) };
+    let (done, bytes) = cat_of(memory(&chain.archive()), &chain, strict).await;
+    assert!(done.unwrap_err().to_string().contains("STALLED") && bytes.is_empty());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 #[cfg(feature = "failpoints")]
 use std::io::{Read as _, Write as _};
 #[cfg(feature = "failpoints")]
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -174,9 +174,7 @@ fn hang_at(point: &str) {
         fs::write(node.path(name).join("audit.log"), events(0, 10)).unwrap();
     }
     let others = ["other", "more"];
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = free_address();
     let daemon = || {
         let mut command = node.daemon();
         command.args(["--listen", &address.to_string()]);
@@ -223,8 +221,11 @@ fn hang_at(point: &str) {
     let whole = |name: &&&str| held(name).split(|b| *b == b'\n').count() > 20;
     assert_eq!(chains.iter().filter(whole).count(), 2, "{point}: nothing hung");
     hung.signal(rustix::process::Signal::TERM);
-    // It waits for the disk as long as service managers allow.
-    hung.end(Duration::from_secs(15)).ok();
+    // It waits for the disk as long as service managers allow, and says which one it was.
+    let said = hung.end(Duration::from_secs(15)).ok().err;
+    let place = if point.starts_with("agent.look") { "audit.log" } else { "state/prod,cp-1," };
+    let named = |line: &str| line.contains(place) && line.contains("has given no answer for ");
+    assert!(said.lines().any(named), "{point}: {said}");
     let daemon = Running::start(&mut daemon());
     until("what hung is archived", || {
         node.cat().out == node.source()
@@ -236,28 +237,39 @@ fn hang_at(point: &str) {
     node.assert_same();
 }
 
+/// An address that nobody has, for now.
+#[cfg(feature = "failpoints")]
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Whether it answers that it is alive.
+#[cfg(feature = "failpoints")]
+fn is_alive(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).is_ok() && answer.ends_with("alive\n")
+}
+
 /// A disk that hangs at the start, before it is known where the chain goes on.
 #[cfg(feature = "failpoints")]
 #[test]
 fn a_disk_that_hangs_at_the_start_holds_up_neither_health_nor_the_end() {
     for point in ["agent.start.locked=1", "spool.sync_names.before=1", "spool.write.before=1"] {
         let node = Node::with(&events(0, 10));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = free_address();
         let mut command = node.daemon();
         command.args(["--listen", &address.to_string()]);
         let daemon = Running::start(command.env("AUDITSEAL_FAILPOINT", format!("{point}:hang")));
-        until("it answers", || {
-            let Ok(mut stream) = TcpStream::connect(address) else { return false };
-            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-            write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).is_ok() && answer.ends_with("alive\n")
-        });
+        until("it answers", || is_alive(address));
         std::thread::sleep(Duration::from_millis(500));
         daemon.signal(rustix::process::Signal::TERM);
-        daemon.end(Duration::from_secs(15));
+        let said = daemon.end(Duration::from_secs(15)).err;
+        let state = node.shown("state");
+        let named = |line: &str| line.contains(&state) && line.contains("answer");
+        assert!(said.lines().any(named), "{point}: {said}");
         node.backfill().ok();
         node.assert_same();
     }

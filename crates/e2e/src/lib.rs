@@ -1,8 +1,9 @@
 //! End-to-end checks of the auditseal binary against real parts: a Kubernetes control plane that writes the log, object stores that lock,
 //! and the programs that people read archives with.
 //!
-//! There is nothing to link here. The checks are scripts, because what they drive are other projects' programs: `run.sh` runs them all,
-//! its head says how. Only their form is tested with the workspace; they take minutes and downloads, so they run on demand.
+//! There is nothing to link here, and one program beside: `hangfs`, a disk that hangs. The checks are scripts, because what they drive are
+//! other projects' programs: `run.sh` runs them all, its head says how. Only their form is tested with the workspace; they take minutes and
+//! downloads, so they run on demand.
 
 #[cfg(test)]
 mod tests {

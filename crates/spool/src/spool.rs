@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auditseal_format::{Date, ObjectKey, Origin};
 
@@ -131,6 +131,12 @@ impl Spool {
     /// [`Error::Io`].
     pub fn exchange(&mut self) -> Result<Exchange<'_>, Error> {
         Exchange::new(self)
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.dir
     }
 
     /// The chain.

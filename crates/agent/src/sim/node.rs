@@ -24,6 +24,7 @@ use crate::finals::Backups;
 use crate::fork;
 use crate::hands::{pin_of, told};
 use crate::pack::pack;
+use crate::pulse::Pulse;
 use crate::readback::{Stands, read_back};
 use crate::repack::Making;
 use crate::source::convert;
@@ -111,7 +112,8 @@ impl Sim {
     /// Starts as the agent does: from the spool, or from the bucket.
     pub(super) fn start(&mut self, restarted: bool) -> Node {
         let state = StateDir::open(&self.dir.path().join("state")).unwrap();
-        let spool = Spooler::new(state.spool(&Self::origin()).unwrap()).unwrap();
+        let spool = state.spool(&Self::origin()).unwrap();
+        let spool = Spooler::new(spool, &Arc::new(Pulse::new())).unwrap();
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
         let family = disk::agent::family();
         let asking = self.asking();

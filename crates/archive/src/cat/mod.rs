@@ -93,8 +93,8 @@ impl std::error::Error for CatError {
 /// thread of its own, so it may block.
 ///
 /// # Errors
-/// [`CatError`]: anything that `verify` calls wrong in the chain, but for source gaps without
-/// `strict`, for what only a clock can tell, and for hidden and shadowed objects, whose true bytes
+/// [`CatError`]: anything that `verify` calls wrong in the chain, but for source gaps and stalled
+/// heartbeats without `strict`, for what only a clock can tell, and for hidden and shadowed objects, whose true bytes
 /// are there, stops it before the first byte.
 pub async fn cat<W: Output + Send + 'static>(
     store: Arc<dyn Store>,
@@ -177,7 +177,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
                         warnings.push(finding.to_string());
                     }
                 }
-                Verdict::SourceGap if !options.strict => warnings.push(finding.to_string()),
+                // What the writer took is all there, whatever it couldn't take or see.
+                Verdict::SourceGap | Verdict::Stalled if !options.strict => {
+                    warnings.push(finding.to_string());
+                }
                 _ => return Err(Error::Found(Box::new(finding))),
             }
         }
