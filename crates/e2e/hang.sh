@@ -9,7 +9,7 @@
 # mounts ends with it, also while it hangs. HANGFS names a ready binary.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-SCENES=(spool spool-back state log log-back start taken)
+SCENES=(spool spool-back state log log-back start start-log taken)
 FULL=(spool-long log-long)
 CHAINS=(hung sound)
 PATIENCE=${PATIENCE:-30} # seconds for what is written to be archived
@@ -198,6 +198,7 @@ starts_hung() { # HUNG'S-DIRECTORY
   sleep 1
   check "$scene: /healthz answers" answers healthz
   same "$scene: /readyz says that it isn't ready" 503 "$(page readyz)"
+  [ "$1" != "$at" ] || check "$scene: it says so in the log" until_it 10 grep -q "has given no answer for 5 s" "$dir/auditseal.log"
   told_to_end "$at" 2
   answers_again && follow "$1" "$dir/state"
   ends
@@ -207,6 +208,13 @@ start() {
   disk "$dir/state"
   write hung 100 && write sound 100
   starts_hung "$dir/hung.log.d"
+}
+
+start_log() {
+  mkdir "$dir/disk" && ln -s disk "$dir/hung.log.d"
+  disk "$dir/log"
+  write hung 100 && write sound 100
+  starts_hung "$dir/log"
 }
 
 # What a driver waits for that has the request already: the kernel ends no process before the disk has answered, whatever signal it gets. All

@@ -62,11 +62,12 @@ pub struct Outcome {
 }
 
 /// Checks what is wanted against the node, without changing anything on it: sources, names, key.
+/// Gives the key that the chains are verified by.
 ///
 /// # Errors
 /// [`Error`] as [`run`] would have it.
-pub fn check(settings: &Settings) -> Result<(), Error> {
-    places(settings).map(drop)
+pub fn check(settings: &Settings) -> Result<String, Error> {
+    places(settings).map(|(_, key)| key.to_string())
 }
 
 /// What is opened before anything else, for a message: whose disk hangs, nobody knows then.

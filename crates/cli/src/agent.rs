@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use auditseal_agent::{
@@ -32,6 +33,9 @@ use crate::watch::{listen, serve_from, watched};
 
 /// After a stop, uploads may take so long: service managers wait for ten seconds or more.
 const GRACE: Duration = Duration::from_secs(8);
+
+/// How long it may take to find out whether everything on the node is in order.
+const IN_ORDER: Duration = Duration::from_secs(5);
 
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
@@ -73,12 +77,12 @@ pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
     let accepted = accepting.read(&variables);
     accepting.set(accepted.map_err(|why| Failure::new(format!("read --environment: {why}")))?);
     let clouds = envfile::of_clouds(&variables);
-    let (settings, store, options) = open(settings, &args.writer, clouds)?;
+    let (settings, store, options, vkey) = open(settings, &args.writer, clouds)?;
     let listener = args.watch.listen.map(listen).transpose()?;
     let swap = Arc::new(Swap::new(store));
     let store = Arc::clone(&swap) as Arc<dyn Store>;
-    let told = (levels, accepting);
-    let reload = Reload::new(&args.writer, args.environment, &variables, options, swap, told);
+    let (held, told) = ((options, vkey), (levels, accepting));
+    let reload = Reload::new(&args.writer, args.environment, &variables, held, swap, told);
     let progress = Arc::new(Progress::default());
     let outcomes = archive(settings, store, &progress, listener, Some(reload))?;
     conclude(&outcomes)
@@ -105,7 +109,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
         retire,
         ..settings(&args.writer, Mode::OneShot)
     };
-    let (settings, store, _) = open(settings, &args.writer, Vec::new())?;
+    let (settings, store, ..) = open(settings, &args.writer, Vec::new())?;
     let progress = Arc::new(Progress::default());
     let shown = Arc::clone(&progress);
     let bar = Bar::bytes(move || {
@@ -175,19 +179,45 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
 }
 
 /// Opens the store to write to, after everything on the node is in order: a directory is made for
-/// it, and a wrong path of the key shouldn't leave one behind.
+/// it, and a wrong path of the key shouldn't leave one behind. Beside what the store was opened with,
+/// it gives the vkey, where the key's disk has told it.
 fn open(
     settings: Settings,
     writer: &Writer,
     environment: Vec<(OsString, OsString)>,
-) -> Result<(Settings, Arc<dyn Store>, Options), Failure> {
+) -> Result<(Settings, Arc<dyn Store>, Options, Option<String>), Failure> {
     let options = Options { environment, ..store_options(&writer.store, true) };
     let options = protection::ask(options, &writer.protection.asked)?;
     warn_of_environment([&writer.store.store]);
-    auditseal_agent::check(&settings)?;
+    let vkey = in_order(&settings)?;
     let store = auditseal_vault::open(&writer.store.store, &options)?;
     warn_of_others(&writer.store.store);
-    Ok((settings, store, options))
+    Ok((settings, store, options, vkey))
+}
+
+/// Checks what is on the node, for as long as a disk may take, and gives the vkey. A disk that hangs
+/// must not keep health and signals from being answered: the agent asks it again, where it holds up
+/// neither.
+fn in_order(settings: &Settings) -> Result<Option<String>, Failure> {
+    let failed = |why: &dyn std::fmt::Display| Failure::new(format!("check the node: {why}"));
+    let (answer, answered) = mpsc::channel();
+    let settings = settings.clone();
+    std::thread::Builder::new()
+        .name("check".to_owned())
+        // Nobody may wait for it any more.
+        .spawn(move || drop(answer.send(auditseal_agent::check(&settings))))
+        .map_err(|e| failed(&e))?;
+    match answered.recv_timeout(IN_ORDER) {
+        Ok(checked) => Ok(Some(checked?)),
+        Err(RecvTimeoutError::Timeout) => {
+            let seconds = IN_ORDER.as_secs();
+            warn!(
+                "the disk of a source, or of the key, has given no answer for {seconds} s: nothing is archived before it does"
+            );
+            Ok(None)
+        }
+        Err(error @ RecvTimeoutError::Disconnected) => Err(failed(&error)),
+    }
 }
 
 /// Says that others may look into the directory that is the archive: somebody else made it.

@@ -124,12 +124,12 @@ pub(crate) fn level(variables: &Variables) -> Option<&str> {
 
 impl Reload {
     /// `options` are those that the store was opened with, `variables` what they hold of
-    /// `--environment`.
+    /// `--environment`, `vkey` is the key's, if its disk has told it.
     pub(crate) fn new(
         writer: &Writer,
         environment: Option<PathBuf>,
         variables: &Variables,
-        options: Options,
+        (options, vkey): (Options, Option<String>),
         swap: Arc<Swap>,
         (levels, accepting): (Levels, Accepting),
     ) -> Self {
@@ -143,7 +143,7 @@ impl Reload {
             url,
             options,
             genesis: origin.map(|origin| ObjectKey::genesis(origin).to_string()),
-            vkey: vkey(&writer.key),
+            vkey,
             key: writer.key.clone(),
             swap,
             levels,
@@ -195,7 +195,7 @@ impl Reload {
         };
         let held = self.read(&variables);
         let mut change = held.since(&self.held);
-        if vkey(&self.key) != self.vkey {
+        if self.vkey.is_some() && vkey(&self.key) != self.vkey {
             change.restart.push(format!("the signing key, {}", self.key.display()));
         }
         let filter = self.levels.read(level(&variables)).map_err(|why| (why, None))?;

@@ -5,9 +5,7 @@ mod node;
 
 use std::fs;
 use std::io::ErrorKind;
-#[cfg(feature = "failpoints")]
 use std::io::{Read as _, Write as _};
-#[cfg(feature = "failpoints")]
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -238,19 +236,42 @@ fn hang_at(point: &str) {
 }
 
 /// An address that nobody has, for now.
-#[cfg(feature = "failpoints")]
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Whether it answers that it is alive.
-#[cfg(feature = "failpoints")]
 fn is_alive(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).is_ok() && answer.ends_with("alive\n")
+}
+
+/// A disk that hangs before anything is open: who opens a pipe waits for its writer, as long as one
+/// likes.
+#[test]
+fn a_disk_that_hangs_before_the_start_holds_up_neither_health_nor_the_end() {
+    let node = Node::with(&events(0, 10));
+    let (key, kept) = (node.path("key"), node.path("kept"));
+    fs::rename(&key, &kept).unwrap();
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+    rustix::fs::mknodat(rustix::fs::CWD, &key, kind, mode, 0).unwrap();
+    let address = free_address();
+    let mut command = node.daemon();
+    let daemon = Running::start(command.args(["--listen", &address.to_string()]));
+    until("it answers", || is_alive(address));
+    daemon.signal(rustix::process::Signal::TERM);
+    let done = daemon.end(Duration::from_secs(15));
+    assert_eq!(done.code, 2, "{}", done.err);
+    let waits = "the disk of a source, or of the key, has given no answer for 5 s";
+    assert!(done.err.contains(waits), "{}", done.err);
+    let named = |line: &str| line.contains(&node.shown("key")) && line.contains("gave an answer");
+    assert!(done.err.lines().any(named), "{}", done.err);
+    fs::rename(&kept, &key).unwrap();
+    node.backfill().ok();
+    node.assert_same();
 }
 
 /// A disk that hangs at the start, before it is known where the chain goes on.
