@@ -72,21 +72,12 @@ fn few_kinds() -> impl Strategy<Value = Vec<(u8, Op)>> {
     let some = prop::sample::subsequence(kinds, 1..6);
     some.prop_flat_map(move |mut kinds| {
         kinds.push(appends.clone());
-        let op = Union::new_weighted(kinds).prop_map(told);
+        let op = Union::new_weighted(kinds);
         prop::collection::vec((0u8..14, op), 3..14).prop_map(|mut script| {
             script.insert(0, (0, Op::Append(1, 0)));
             script
         })
     })
-}
-
-/// Without what can't be told by names: a stranger's file that came and went within one look, while
-/// the live file vanished, and files that were replaced twice within one.
-fn told(op: Op) -> Op {
-    match op {
-        Op::Replace(..) | Op::SameStamp | Op::Foreign(_) => Op::Rotate,
-        other => other,
-    }
 }
 
 fn repoint() -> impl Strategy<Value = Op> {
