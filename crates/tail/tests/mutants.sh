@@ -91,6 +91,12 @@ mutate "a copy doesn't name a vanished file" tail/follower/compare.rs \
     '!carrier.is_listed() && unnamed && copy.age().is_unique()' 'false'
 mutate "a guessed name is believed" tail/follower/compare.rs \
     '(guessed && carrier.age() != copy.age())' 'false'
+mutate "a name may be the live file's though that is deleted later" tail/follower/compare.rs \
+    'matches!(notice, Notice::Removed(_))' 'false'
+mutate "live files that nobody saw aren't counted" tail/follower/turns.rs \
+    'came > listed' 'false'
+mutate "each live file that nobody saw is a gap" tail/follower/turns.rs \
+    'other == id && look - at <= 1' 'true'
 mutate "a compressed file is nothing that was there" tail/follower/compare.rs \
     'self.was_plain(c, seen)' 'false'
 
@@ -176,6 +182,10 @@ mutate "a shorter copy is let go of" tail/follower/assign.rs \
     'carrier.is_live() && !self.draining() && carrier.size() < taken' 'false'
 mutate "a replaced file is said nothing of" tail/follower/assign.rs \
     'over && old.standing() == Standing::Deleted' 'false'
+mutate "of two copies the one that is listed goes on" tail/follower/assign.rs \
+    'gone || !old.is_listed()' 'new.is_listed() && !old.is_listed()'
+mutate "a copy that is cut amid its marks is another file" tail/follower/assign.rs \
+    'proves(&*source, first)?' 'true'
 mutate "two files for one account" tail/follower/assign.rs \
     'carrier.prove(file, carrier.size());
             @@carrier.stand_by(file, head)@@' '()'

@@ -168,3 +168,69 @@ fn a_live_file_listed_amid_the_reports_isnt_what_they_name() {
         &[Look(1 << 20), Commit, Commit, Look(1 << 20)], true,
     );
 }
+
+/// A copy that was read and has lost the live name again to a shorter one: its last line is nowhere
+/// else.
+#[test]
+#[rustfmt::skip]
+fn of_two_copies_within_one_look_the_longer_one_goes_on() {
+    for (script, turns) in [
+        (&[(0, Append(1, 0)), (7, Replace(Live, Shorter(0))), (9, Append(1, 0)), (1, Replace(Live, Shorter(53)))][..], &[Look(0)][..]),
+        (&[(0, Append(1, 0)), (5, Replace(Live, Shorter(0))), (8, Replace(Live, Longer(0))), (4, Append(1, 4)), (1, Replace(Live, Shorter(48)))], &[Look(0)]),
+        (&[(0, Append(1, 0)), (7, Replace(Live, Longer(0))), (9, Append(1, 0)), (0, Replace(Live, Longer(1))), (0, Replace(Live, Shorter(34)))], &[Look(0)]),
+        (&[(0, Append(1, 0)), (0, Append(1, 22)), (5, Replace(Live, Longer(0))), (4, Replace(Newest, Other(75))), (10, Append(2, 17)), (10, Replace(Live, Shorter(80))), (4, Own), (2, Replace(Live, Longer(1)))], &[Look(288), Look(1), Commit]),
+    ] {
+        replay(script, turns, true);
+    }
+}
+
+/// A live copy is cut in place after it is found to be alike, and before it is asked where lines of
+/// it were sealed: it is no other file, and what was made of it before is none.
+#[test]
+#[rustfmt::skip]
+fn a_copy_is_cut_before_it_is_asked_at_its_marks() {
+    replay(
+        &[(0, Append(1, 0)), (9, Replace(Live, Longer(1))), (13, Copy), (0, Copy)], &[Look(5000), Look(0)], true,
+    );
+    replay(
+        &[(0, Append(1, 0)), (12, Append(1, 0)), (6, Repoint(Back(0), false)), (10, Replace(Live, Longer(0))), (4, Append(1, 0)), (10, Copy)], &[Look(192), Look(1)], true,
+    );
+}
+
+/// Its inode number is all that a listing tells of a live file, and it is given again at once.
+#[test]
+#[rustfmt::skip]
+fn a_listed_copy_gives_its_inode_to_another_file_before_it_is_opened() {
+    replay(
+        &[(0, Append(1, 0)), (4, Replace(Live, Longer(1))), (6, Replace(Live, Other(0))), (0, Replace(Live, Longer(0))), (0, Append(1, 0))], &[Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_is_left_where_the_path_led_for_a_moment_is_a_gap() {
+    replay(
+        &[(0, Append(1, 0)), (0, Repoint(Fresh, false)), (1, Repoint(Back(0), false)), (0, Rotate), (0, Repoint(Fresh, true))], &[Look(1), Sleep(3), Sleep(16)], true,
+    );
+}
+
+/// A stranger's backup came and went, and the live file was deleted under its own name: that one
+/// wasn't renamed to it.
+#[test]
+#[rustfmt::skip]
+fn a_live_file_that_is_deleted_later_never_had_the_name_of_what_came_and_went() {
+    replay(
+        &[(0, Append(1, 0)), (4, Wait(10)), (5, Foreign(0)), (0, DeleteOldest), (0, UnlinkLive)], &[Look(0), Look(0), Sleep(10), Sleep(14)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_piece_of_a_first_line_is_of_the_file_that_was_shortened() {
+    replay(
+        &[(0, Append(1, 0)), (0, SameStamp), (0, Replace(Oldest, Shorter(0))), (0, SameStamp)], &[Commit], true,
+    );
+    replay(
+        &[(0, Append(1, 0)), (0, Replace(Live, Shorter(0))), (0, SameStamp), (0, Replace(Oldest, Shorter(0)))], &[Commit, Commit], true,
+    );
+}

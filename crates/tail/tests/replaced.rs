@@ -170,3 +170,39 @@ fn a_restart_between_two_copies_loses_and_repeats_nothing() {
     assert_eq!(agent.texts(), ["first\nsecond\nthird\nfourth\nfifth\n"]);
     assert_eq!(agent.gaps(), []);
 }
+
+/// Reports count the files that had the name: of three, the listings showed two.
+#[test]
+fn a_file_that_came_and_went_between_two_others_is_a_gap() {
+    let mut agent = Agent::plain();
+    agent.watched = true;
+    agent.put(b"first\n");
+    agent.settle();
+    mirror(&agent, b"second\n");
+    mirror(&agent, b"third\n");
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    assert_eq!(agent.texts(), ["first\n", "third\n"]);
+    assert_eq!(agent.gaps(), [(Some(0), None, GapReason::Replaced)]);
+}
+
+#[test]
+fn copies_that_nobody_saw_are_no_gap_where_a_longer_one_came() {
+    let mut agent = Agent::plain();
+    agent.watched = true;
+    agent.put(b"first\n");
+    agent.settle();
+    for _ in 0..3 {
+        mirror(&agent, b"first\nsecond\n");
+        mirror(&agent, b"first\nsecond\nthird\n");
+        mirror(&agent, b"first\nsecond\nthird\nfourth\n");
+        agent.settle();
+    }
+    // One that was seen, before the reports of it came, and another that takes its place.
+    mirror(&agent, b"other\n");
+    agent.settle();
+    mirror(&agent, b"another\n");
+    agent.settle();
+    assert_eq!(agent.gaps(), []);
+}

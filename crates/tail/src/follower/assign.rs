@@ -51,6 +51,8 @@ enum Succession {
     GoesOn,
     /// It has taken that one's name, and differs from it where something was sealed.
     Diverges,
+    /// It was cut amid the comparison: what was read of it is of no file any more.
+    Cut,
 }
 
 impl<D: Disk> Follower<D> {
@@ -84,12 +86,12 @@ impl<D: Disk> Follower<D> {
         }
         for file in busy {
             let likeness = self.likeness(id, head, file, look)?;
-            if likeness == Likeness::Cut {
-                self.forget(id, look);
-                look.more = true;
-                return Ok(());
-            }
-            match self.succeeds(id, file, likeness)? {
+            match self.succeeds(id, head, file, likeness)? {
+                Succession::Cut => {
+                    self.forget(id, look);
+                    look.more = true;
+                    return Ok(());
+                }
                 Succession::Diverges => self.replaces(id, file, look),
                 Succession::GoesOn => {
                     self.hand_over(id, head, file);
@@ -109,6 +111,9 @@ impl<D: Disk> Follower<D> {
         let name = self.name_of(id);
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.rewind();
+            if carrier.is_live() {
+                self.turns.opened(id, self.looks);
+            }
             self.accounts.open(file, name);
             self.attach(id, head, file);
         }
@@ -280,16 +285,28 @@ impl<D: Disk> Follower<D> {
 
     /// What becomes of a copy of the file that `file`'s account reads from, which somebody renamed
     /// over it as mirrors do.
-    fn succeeds(&self, id: u64, file: FileId, likeness: Likeness) -> io::Result<Succession> {
-        if likeness == Likeness::Different {
-            return Ok(Succession::Diverges);
+    ///
+    /// Several may have come between two looks. One that was read, and has lost the name again to a
+    /// shorter one, holds lines that are nowhere else: of copies, the longest goes on.
+    fn succeeds(
+        &self,
+        id: u64,
+        head: Head,
+        file: FileId,
+        likeness: Likeness,
+    ) -> io::Result<Succession> {
+        match likeness {
+            Likeness::Different => return Ok(Succession::Diverges),
+            Likeness::Cut => return Ok(Succession::Cut),
+            Likeness::Alike | Likeness::Longer => {}
         }
         let Some(account) = self.accounts.get(&file) else { return Ok(Succession::Waits) };
         let old = account.carrier().and_then(|old| self.carriers.get(old));
         let Some((old, new)) = old.zip(self.carriers.get(id)) else {
             return Ok(Succession::Waits);
         };
-        let over = new.is_listed() && !old.is_listed();
+        let gone = new.standing() == Standing::Deleted && !new.is_listed();
+        let over = gone || !old.is_listed();
         if likeness == Likeness::Longer {
             // A longer copy had been renamed over it, and was compressed before anybody saw it.
             return Ok(if over { Succession::GoesOn } else { Succession::Diverges });
@@ -303,7 +320,10 @@ impl<D: Disk> Follower<D> {
         };
         for mark in self.marks_up_to(file, &*before, old.size())? {
             if !proves(&*source, Some(mark))? {
-                return Ok(Succession::Diverges);
+                // Asked last: was it still the identified file that this was read from?
+                let first = Some((head.end, head.anchor));
+                let still = proves(&*source, first)?;
+                return Ok(if still { Succession::Diverges } else { Succession::Cut });
             }
         }
         Ok(Succession::GoesOn)
@@ -328,8 +348,10 @@ impl<D: Disk> Follower<D> {
         {
             carrier.prove(file, carrier.size());
             carrier.stand_by(file, head);
-            // It has no name any more: what gets a backup's from now on is another file.
-            self.carriers.set_removed(old);
+            if !carrier.is_listed() {
+                // It has no name any more: what gets a backup's from now on is another file.
+                self.carriers.set_removed(old);
+            }
         }
         self.attach(id, head, file);
     }

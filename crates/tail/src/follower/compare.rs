@@ -24,6 +24,9 @@ impl<D: Disk> Follower<D> {
     /// Never called, the directory counts as watched without a break: right where it can't change
     /// between two looks.
     pub fn noticed(&mut self, notices: Notices) {
+        if notices.events.is_empty() && !notices.lost {
+            self.turns.quiet();
+        }
         // Before the first listing of all nothing is known that could be missing since.
         let listings = self.carriers.listings();
         let began = listings > 0 || self.accounts.any_begun();
@@ -43,14 +46,16 @@ impl<D: Disk> Follower<D> {
             }
         }
         let mut asked = Asked::default();
-        for notice in reported {
+        self.count_turns(&reported, deaf);
+        let stood = self.stood(&reported);
+        for (notice, stood) in reported.into_iter().zip(stood) {
             let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
             let Some((folder, role)) = self.carriers.role(name) else { continue };
             let known = self.carriers.folder_of(role.age).filter(|_| role.age.is_unique());
             let folder = known.unwrap_or(folder);
             match notice {
                 Notice::Appeared(name) if role.age.is_unique() => {
-                    self.appeared((folder, role), name, &mut asked, look);
+                    self.appeared((folder, role), name, stood, &mut asked, look);
                 }
                 Notice::Removed(_) if role.age.is_unique() => self.watch.falls(folder, &role),
                 Notice::Removed(_) if role.age == Age::Live => {
@@ -70,26 +75,46 @@ impl<D: Disk> Follower<D> {
         self.carriers.forget_names(self.watch.asked_before());
     }
 
-    /// A file got a backup's name. If no listing showed it there, it is gone again. One that is
-    /// there and isn't opened has a gap of its own.
+    /// Of each report, whether the live file still had its name behind it: the next that is reported
+    /// of that name is that it was deleted. What got a backup's name meanwhile was another file.
+    fn stood(&self, reported: &[Notice]) -> Vec<bool> {
+        let mut stood = false;
+        let next = |notice: &Notice| {
+            let before = stood;
+            let (Notice::Appeared(name) | Notice::Removed(name)) = notice;
+            if self.carriers.role(name).is_some_and(|(_, role)| role.age == Age::Live) {
+                stood = matches!(notice, Notice::Removed(_));
+            }
+            before
+        };
+        let mut all: Vec<bool> = reported.iter().rev().map(next).collect();
+        all.reverse();
+        all
+    }
+
+    /// A file got a backup's name; `stood`: the live one still had its own. If no listing showed it
+    /// there, it is gone again. One that is there and isn't opened has a gap of its own.
     fn appeared(
         &mut self,
         (folder, role): (FolderId, Role),
         name: OsString,
+        stood: bool,
         asked: &mut Asked,
         look: &mut Look<D::File>,
     ) {
         let known = self.knows(&role, asked);
-        let stood = self.watch.stands(folder, &role);
-        if stood && !role.packed() {
+        let again = self.watch.stands(folder, &role);
+        if again && !role.packed() {
             // The one that is overwritten was the live file, which mustn't get a later name: one
             // name too many costs an alarm, one too few would hide a loss.
-            self.name_vanished_live(role, &name);
+            if !stood {
+                self.name_vanished_live(role, &name);
+            }
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
         } else if !known
             && !self.directory.refuses(&name)
-            && (role.packed() || !self.name_vanished_live(role, &name))
+            && (role.packed() || stood || !self.name_vanished_live(role, &name))
         {
             let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
             self.carriers.report((folder, role), &name, newer, self.now);

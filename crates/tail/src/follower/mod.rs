@@ -16,8 +16,9 @@
 //! 1. `refresh`: list, tell known files from new ones, open them; compare with what was reported.
 //! 2. `inspect`: ask each open file whether it still has the bytes that were taken of it.
 //! 3. `identify`: find each new file's first line, and by it the account that it belongs to.
-//! 4. `settle_unseen`: is a file of before the time without reports still there? A gap that stands
-//!    before new files is handed out before anything of them is.
+//! 4. `settle_turns`, `settle_unseen`: did a live file come and go that nobody saw; is a file of
+//!    before the time without reports still there? A gap that stands before new files is handed out
+//!    before anything of them is.
 //! 5. `take`: hand out what can be taken, in rotation order.
 //! 6. `settle`: files that nothing on disk holds any more become gaps, behind their takes.
 //! 7. `release`: close what nothing more is expected of.
@@ -34,6 +35,7 @@ mod retention;
 mod settle;
 mod shown;
 mod take;
+mod turns;
 mod vanished;
 mod watch;
 
@@ -58,6 +60,7 @@ pub struct Follower<D: Disk> {
     carriers: Carriers<D::File>,
     accounts: Accounts,
     watch: Watch,
+    turns: turns::Turns,
     directory: Directory,
     retention: retention::Retention,
     now: u64,
@@ -96,6 +99,7 @@ impl<D: Disk> Follower<D> {
             settings,
             carriers: Carriers::new(),
             watch,
+            turns: turns::Turns::default(),
             directory: Directory::default(),
             retention: retention::Retention::default(),
             now: 0,
@@ -117,6 +121,7 @@ impl<D: Disk> Follower<D> {
         self.refresh(&mut look);
         self.inspect(&mut look);
         self.identify(&mut look);
+        self.settle_turns(&mut look);
         self.settle_unseen(&mut look);
         self.take(limit, &mut look);
         self.settle(&mut look);

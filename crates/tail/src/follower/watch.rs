@@ -139,6 +139,11 @@ impl Watch {
         }
     }
 
+    /// Listings there had been when reports were last handed in.
+    pub(super) fn asked(&self) -> Option<u64> {
+        self.asked
+    }
+
     /// From this listing on happened what was reported last.
     pub(super) fn asked_before(&self) -> u64 {
         self.asked_before

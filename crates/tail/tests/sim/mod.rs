@@ -36,7 +36,8 @@ pub struct Story {
     pub previous: Option<usize>,
     /// Bytes of it were read, so that the follower can tell it from what comes after a cut.
     pub read: bool,
-    /// It was cut when nobody had read the file that held it yet: so much of it had stood elsewhere.
+    /// Nobody had read the file that held it yet when that was cut, or when its inode was given to
+    /// another live file: so much of it had stood elsewhere.
     pub unread: Option<usize>,
     /// A second apiserver wrote to it after its rotation.
     pub late: bool,
@@ -265,6 +266,12 @@ impl Disk for SimDisk {
                 });
             }
         }
+        trace(|| {
+            format!(
+                "listed {:?}",
+                entries.iter().map(|e| (&e.name, e.key.ino, e.size)).collect::<Vec<_>>()
+            )
+        });
         Ok(Listing { folders, entries })
     }
 
@@ -285,6 +292,7 @@ impl Disk for SimDisk {
         if world.denied.contains(name) {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
+        trace(|| format!("open {name} -> index {index}"));
         world.inodes[index].opens += 1;
         Ok(SimFile { disk: self.clone(), index })
     }
@@ -408,6 +416,7 @@ impl World {
         let inode = &self.inodes[index];
         if let (Some(story), None, true) = (inode.story, inode.copied, !inode.bytes.is_empty()) {
             self.stories[story].need = Need::All;
+            self.stories[story].unread = None;
         }
     }
 }

@@ -216,9 +216,16 @@ impl World {
         // could be opened: nothing that the disk tells differs.
         let twins =
             self.inodes.iter().filter(|old| (old.dev, old.number) == (dev, number) && old.deleted);
-        for story in twins.filter_map(|old| old.story) {
+        let twins = twins.filter_map(|old| Some((old.story?, old.read, old.base)));
+        for (story, read, base) in twins.collect::<Vec<_>>() {
+            // Where it was a copy, so much of it was read elsewhere.
+            let of_it = self.inodes.iter().filter(|inode| inode.story == Some(story) && inode.read);
+            let known = of_it.map(|inode| inode.copied.unwrap_or(inode.bytes.len())).max();
             let story = &mut self.stories[story];
             story.overwritten |= !story.read;
+            if !read {
+                story.unread = known.max(Some(base));
+            }
         }
         let renamed = self.clock;
         self.inodes.push(Inode {

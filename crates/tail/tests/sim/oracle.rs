@@ -28,10 +28,14 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
         let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
         let holds = |story: &Story| archived.is_of(file, story);
+        // Where two of them had that name, it is of the last of which there is no more than a piece.
+        let piece = !archived.bytes.contains(&b'\n');
+        let shortened = |story: &Story| piece && story.shortened;
         let story = world
             .stories
             .iter()
-            .position(|story| holds(story) && named(story))
+            .rposition(|story| holds(story) && named(story) && shortened(story))
+            .or_else(|| world.stories.iter().position(|story| holds(story) && named(story)))
             .or_else(|| world.stories.iter().position(holds));
         let Some(story) = story else {
             panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
@@ -130,7 +134,8 @@ fn check_story(
         Need::UpTo(length) => length.min(ready),
         Need::All => ready,
     };
-    // So it is with what a copy had besides that was cut before it was read.
+    // So it is with what a copy had besides that was cut, or whose inode another file got, before it
+    // was read.
     let need = story.unread.map_or(need, |known| need.min(known));
     let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
     let none = taken == 0;
@@ -241,6 +246,12 @@ fn check_gaps(agent: &Agent, world: &World) {
         let name = gap.name.to_str().unwrap_or_default();
         let unread = matches!(gap.reason, GapReason::Replaced | GapReason::DeletedBeforeRead);
         if unread && gap.file.is_none() && world.swapped.contains(name) {
+            continue;
+        }
+        // In a directory to which the path led for less than a look, a file may lie for ever that
+        // nobody has read: that it was reported is all that is known of it.
+        let left_behind = |story: &Story| story.stranded && story.names.contains(name);
+        if gap.file.is_none() && stories.iter().any(left_behind) {
             continue;
         }
         // A live file that was listed, then renamed and compressed before it could be opened, is
