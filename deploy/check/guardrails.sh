@@ -77,10 +77,10 @@ KYVERNO=${KYVERNO:-$(command -v kyverno || echo "$WORK/bin/kyverno-$KYVERNO_VERS
 # Its replace directives bar `go install`: a copy of the module is the main module.
 build_kyverno() {
   local source
-  source=$(GOFLAGS=-mod=mod go mod download -json "github.com/kyverno/kyverno@$KYVERNO_VERSION" | jq -r .Dir)
-  rm -rf "$WORK/kyverno" && cp -r "$source" "$WORK/kyverno" && chmod -R u+w "$WORK/kyverno" && mkdir -p "$(dirname "$KYVERNO")"
-  (cd "$WORK/kyverno" && GOFLAGS=-mod=mod go build -trimpath -ldflags "-s -w" -o "$KYVERNO" ./cmd/cli/kubectl-kyverno)
-  rm -rf "$WORK/kyverno"
+  source=$(GOFLAGS=-mod=mod go mod download -json "github.com/kyverno/kyverno@$KYVERNO_VERSION" | jq -r .Dir) &&
+    rm -rf "$WORK/kyverno" && cp -r "$source" "$WORK/kyverno" && chmod -R u+w "$WORK/kyverno" && mkdir -p "$(dirname "$KYVERNO")" &&
+    (cd "$WORK/kyverno" && GOFLAGS=-mod=mod go build -trimpath -ldflags "-s -w" -o "$KYVERNO" ./cmd/cli/kubectl-kyverno) &&
+    rm -rf "$WORK/kyverno"
 }
 if [ ! -x "$KYVERNO" ]; then
   note "building Kyverno's CLI (four minutes on two cores; log: $WORK/kyverno.log)"
@@ -105,6 +105,8 @@ piped() {
 gator_test() { "$GATOR" test -f "$HERE/gatekeeper/templates" -f "$HERE/gatekeeper/enforce" "${@/#/--filename=}"; }
 check "gator test: a good manifest passes" piped 0 "" gator_test "$cases"/{good,quota,limits,deny}.yaml
 check "gator test: a bad one doesn't" piped 1 "privileged c" gator_test "$cases"/{privileged,quota,limits,deny}.yaml
-kyverno_apply() { "$KYVERNO" apply "$HERE/vap/enforce/guardrails.yaml" --userinfo "$tests/somebody/user.yaml" "${@/#/--resource=}"; }
-check "kyverno apply takes the ValidatingAdmissionPolicies: a bad manifest" piped 1 "access to the host" kyverno_apply "$cases/privileged.yaml"
+kyverno_apply() { "$KYVERNO" apply "$HERE/kyverno/enforce.yaml" --userinfo "$tests/somebody/user.yaml" --context-file "$tests/cluster.yaml" "${@/#/--resource=}"; }
+check "kyverno apply: a good manifest passes" piped 0 "fail: 0, warn: 0, error: 0" kyverno_apply "$cases"/{good,tls,plain}.yaml
+check "kyverno apply: a bad one doesn't" piped 1 "privileged c" kyverno_apply "$cases"/{good,privileged}.yaml
+check "kyverno apply: nor does one for a namespace without a quota" piped 1 "no ResourceQuota" kyverno_apply "$cases/unlimited.yaml"
 tally
