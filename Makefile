@@ -52,7 +52,7 @@ bench: ## the whole program beside zstd, one table; then each stage by itself. a
 bench-check: ## instruction counts of fixed small inputs against benches/instructions.txt; needs valgrind
 	benches/check.sh
 
-deploy-check: ## Terraform modules, policies, chart, guardrails and manifests, without a cloud; needs Go, Node, npm and Python; builds gator
+deploy-check: ## Terraform modules, policies, chart, guardrails and manifests, without a cloud; needs Go, Node, npm and Python; builds gator and Kyverno's CLI
 	deploy/check.sh
 	deploy/check/helm.sh
 	deploy/check/release.sh

@@ -43,7 +43,7 @@ steady() {
     python3 "$HERE/helpers/steady.py" "$API" "$KUBE_DIR/certs/apiserver.crt" $((RATE / 2)) "$1")
 }
 
-# read_by VARIANT DIR: starts who reads the log, with a state of its own: each has read what is there before its turn begins
+# read_by VARIANT: starts who reads the log, with a state of its own
 read_by() {
   case $1 in
     auditseal)
@@ -75,12 +75,34 @@ CONF
   esac
 }
 
+# ticks: what the reader has had of the processor, in hundredths of a second
+ticks() {
+  local pid _ stat fields
+  read -r pid _ <"$WORK/reader.pid" && stat=$(cat "/proc/$pid/stat") && read -ra fields <<<"${stat##*) }" && printf '%s\n' $((fields[11] + fields[12]))
+}
+
+# settle: until the reader has read what the turns of others left to it, and hardly works for two seconds, or has ended
+settle() {
+  local before now still=0 _
+  before=$(ticks) || return 0
+  for _ in $(seq 120); do
+    sleep 1
+    now=$(ticks) || return 0
+    if [ $((now - before)) -lt 10 ]; then still=$((still + 1)); else still=0; fi
+    [ $still -lt 2 ] || return 0
+    before=$now
+  done
+  note "who reads the log still catches up after two minutes: its turn includes that"
+}
+
 # turn VARIANT NUMBER
 turn() {
   local dir=$WORK/turns/$1.$2
   mkdir -p "$dir"
   read_by "$1"
   sleep 3
+  case $1 in auditseal | fluent-bit) settle ;; esac
+  sync # what the turn before left to be written is not this one's
   metrics "$dir" before
   steady "$TURN" >"$dir/client.json"
   metrics "$dir" after

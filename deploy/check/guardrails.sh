@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Checks that deploy/guardrails is what the chart makes, and tries the policies for Gatekeeper with its own tool.
+# Checks that deploy/guardrails is what the chart makes, and tries the policies for Kyverno and Gatekeeper with their own tools.
 # crates/e2e/guardrails.sh tries the ValidatingAdmissionPolicies on a real apiserver.
 #
 #   deploy/check/guardrails.sh            --write makes deploy/guardrails anew from the chart; --files checks only that it is the chart's
 #
-# Needs Go. HELM and GATOR name ready tools; those that aren't in PATH are built (gator: four minutes on two cores, 1.4 GB of disk for the
-# compiler's cache), once.
+# Needs Go, Python and jq. HELM, KYVERNO and GATOR name ready tools; those that aren't in PATH are built (four minutes each on two cores, 4 GB of
+# disk for the compiler's cache, 3 GB of memory to link Kyverno), once.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-HELM_VERSION=v4.3.1 GATOR_VERSION=v3.23.1
+HELM_VERSION=v4.3.1 KYVERNO_VERSION=v1.19.1 GATOR_VERSION=v3.23.1
 CHART=$DEPLOY/helm/auditseal
 HERE=$DEPLOY/guardrails
 export HELM_CACHE_HOME=$WORK/helm HELM_CONFIG_HOME=$WORK/helm HELM_DATA_HOME=$WORK/helm
@@ -73,7 +73,24 @@ if [ ! -x "$GATOR" ]; then
   note "building gator (four minutes on two cores; log: $WORK/gator.log)"
   GOBIN=$WORK/bin/gator-$GATOR_VERSION GOFLAGS=-mod=mod go install -trimpath -ldflags "-s -w" "github.com/open-policy-agent/gatekeeper/v3/cmd/gator@$GATOR_VERSION" >"$WORK/gator.log" 2>&1 || { tail "$WORK/gator.log"; die "gator doesn't build"; }
 fi
+KYVERNO=${KYVERNO:-$(command -v kyverno || echo "$WORK/bin/kyverno-$KYVERNO_VERSION/kyverno")}
+# Its replace directives bar `go install`: a copy of the module is the main module.
+build_kyverno() {
+  local source
+  source=$(GOFLAGS=-mod=mod go mod download -json "github.com/kyverno/kyverno@$KYVERNO_VERSION" | jq -r .Dir) &&
+    rm -rf "$WORK/kyverno" && cp -r "$source" "$WORK/kyverno" && chmod -R u+w "$WORK/kyverno" && mkdir -p "$(dirname "$KYVERNO")" &&
+    (cd "$WORK/kyverno" && GOFLAGS=-mod=mod go build -trimpath -ldflags "-s -w" -o "$KYVERNO" ./cmd/cli/kubectl-kyverno) &&
+    rm -rf "$WORK/kyverno"
+}
+if [ ! -x "$KYVERNO" ]; then
+  note "building Kyverno's CLI (four minutes on two cores; log: $WORK/kyverno.log)"
+  build_kyverno >"$WORK/kyverno.log" 2>&1 || { tail "$WORK/kyverno.log"; die "Kyverno's CLI doesn't build"; }
+fi
+
 check "gator verify" "$GATOR" verify "$HERE/gatekeeper"
+tests=$HERE/kyverno/tests
+export HOME=$WORK # where it would keep a configuration
+check "kyverno test" "$KYVERNO" test "$tests" --remove-color
 
 # In a pipeline, as docs/guardrails.md has it: what is good passes, what is bad is named and ends it.
 cases=$HERE/gatekeeper/cases
@@ -88,4 +105,8 @@ piped() {
 gator_test() { "$GATOR" test -f "$HERE/gatekeeper/templates" -f "$HERE/gatekeeper/enforce" "${@/#/--filename=}"; }
 check "gator test: a good manifest passes" piped 0 "" gator_test "$cases"/{good,quota,limits,deny}.yaml
 check "gator test: a bad one doesn't" piped 1 "privileged c" gator_test "$cases"/{privileged,quota,limits,deny}.yaml
+kyverno_apply() { "$KYVERNO" apply "$HERE/kyverno/enforce.yaml" --userinfo "$tests/somebody/user.yaml" --context-file "$tests/cluster.yaml" "${@/#/--resource=}"; }
+check "kyverno apply: a good manifest passes" piped 0 "fail: 0, warn: 0, error: 0" kyverno_apply "$cases"/{good,tls,plain}.yaml
+check "kyverno apply: a bad one doesn't" piped 1 "privileged c" kyverno_apply "$cases"/{good,privileged}.yaml
+check "kyverno apply: nor does one for a namespace without a quota" piped 1 "no ResourceQuota" kyverno_apply "$cases/unlimited.yaml"
 tally

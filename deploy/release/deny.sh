@@ -27,7 +27,7 @@ elif [ -n "${ADVISORY_DB:-}" ]; then
   git -C "$work/db/advisory-db-3157b0e258782691" fetch --quiet
   { sed '/^\[advisories\]/,/^$/!d' deny.toml; echo "db-path = \"$work/db\""; } >"$work/advisories"
   { sed '/^\[advisories\]/,/^$/d' deny.toml; cat "$work/advisories"; } >"$work/deny.toml"
-  "$deny" check --config "$work/deny.toml" --disable-fetch advisories
+  "$deny" --offline --config "$work/deny.toml" check advisories
   echo "advisories as of $(git -C "$ADVISORY_DB" log -1 --format=%cs)" >&2
 else
   "$deny" check advisories
