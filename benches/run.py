@@ -217,7 +217,7 @@ def where(tools):
     dirty = ", changed" if said("git", "status", "--porcelain", "--untracked-files=no") else ""
     return "\n".join([
         f"- date: {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", f"- commit: {said('git', 'rev-parse', '--short', 'HEAD')}{dirty}, {said(tools.auditseal, '--version')}",
-        f"- machine: {model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}; load before: {os.getloadavg()[0]:.1f}",
+        f"- machine: {model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release().split('-')[0]}; load before: {os.getloadavg()[0]:.1f}",
         f"- {said('zstd', '--version')}; {said('rustc', '--version')}"])
 
 

@@ -72,7 +72,7 @@ def main():
         cells = [cell(key) for key in columns]
         out.append(f"| {NAMES[variant]} | " + " | ".join(cells[:4] + [against("fsync p99")] + cells[4:] + [against("client p99")]) + " |")
     reached = min(statistics.median(one["events/s"] for one in here) for here in turns.values())
-    about = (f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, Linux {platform.release()}: {len(turns['nothing'])} rounds of {seconds} s each in shuffled "
+    about = (f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, Linux {platform.release().split('-')[0]}: {len(turns['nothing'])} rounds of {seconds} s each in shuffled "
              f"order; median (lowest–highest). Asked for {rate} events/s, {reached:.0f} reached.")
     if reached < 0.9 * rate:
         about += " **The machine didn't reach the rate**: the figures say nothing about it."
