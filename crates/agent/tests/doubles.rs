@@ -13,7 +13,9 @@ use std::time::Duration;
 use auditseal_agent::{ChainEnd, Clock, ErrorKind, Mode, Settings};
 use auditseal_format::{ObjectKey, ObjectSeal, Time};
 use auditseal_shipper::Now;
-use node::{Node, lines};
+use auditseal_vault::Kind;
+use auditseal_vault::double::Fault;
+use node::{HOLD, Node, lines};
 use tokio::sync::watch;
 
 fn settings(node: &Node, state: &str) -> Settings {
@@ -183,6 +185,74 @@ async fn an_old_snapshot_of_the_state_catches_up() {
     assert_eq!(node.backfill().await.end, ChainEnd::Done);
     node.assert_same("after the snapshot").await;
     assert_one_chain(&node);
+}
+
+/// A node whose state is that of before its last ten lines were sealed, as a snapshot brings it back.
+async fn restored() -> Node {
+    let node = Node::new();
+    let (state, snapshot) = (node.dir.path().join("state"), node.dir.path().join("snapshot"));
+    node.write(&lines(0, 10));
+    node.backfill().await;
+    copy_dir(&state, &snapshot);
+    node.write(&lines(10, 20));
+    node.backfill().await;
+    fs::remove_dir_all(&state).unwrap();
+    copy_dir(&snapshot, &state);
+    node
+}
+
+/// Whoever sent what was met may have more under way: it is waited for before anything is sent behind
+/// it, and no crash shortens that.
+#[tokio::test]
+async fn nothing_is_sent_behind_what_is_adopted_while_more_may_arrive() {
+    for crash in [false, true] {
+        let node = restored().await;
+        node.write(&lines(20, 30));
+        if crash {
+            let (outcome, sent) = node.run_held(false).await;
+            assert_eq!((outcome.end, sent), (ChainEnd::Stopped, None));
+            node.write(&lines(30, 31));
+        }
+        let (outcome, sent) = node.run_held(true).await;
+        assert!(sent.is_some_and(|sent| sent >= HOLD), "crash {crash}: sent after {sent:?}");
+        assert_eq!(outcome.end, ChainEnd::Done);
+        node.assert_same("what was held is sent").await;
+        assert_one_chain(&node);
+    }
+}
+
+/// While the store is away a restored node seals again what the store has already. Adopted it is only
+/// where every byte is the same: else one of the two would be dropped, though both are signed.
+#[tokio::test]
+async fn bytes_that_differ_from_those_met_are_a_fork() {
+    for altered in [None, Some(10), Some(14), Some(19)] {
+        let node = restored().await;
+        let mut log = node.source();
+        if let Some(line) = altered {
+            let ends = log.split_inclusive(|byte| *byte == b'\n').take(line + 1);
+            let end: usize = ends.map(<[u8]>::len).sum();
+            // The last byte of its padding.
+            log[end - r#"0"}_"#.len()] = b'x';
+            fs::write(node.log("audit.log"), &log).unwrap();
+        }
+        node.store.fail_when(|_, _, _| Some(Fault::Refuse(Kind::Unavailable)));
+        let settings = Settings { grace: Duration::from_millis(50), ..settings(&node, "state") };
+        let outcome = node.run_until(settings, node.clock(), |tally| tally.lines >= 10).await;
+        assert_eq!((outcome.end, outcome.tally.lines), (ChainEnd::Stopped, 10), "{altered:?}");
+        node.store.heal();
+        let before = node.store.objects();
+        for _ in 0..2 {
+            let end = node.backfill().await.end;
+            let Some(line) = altered else {
+                assert_eq!(end, ChainEnd::Done);
+                node.assert_same("the same bytes are one history").await;
+                continue;
+            };
+            let ChainEnd::Forked(_, why) = end else { panic!("line {line}: {end:?}") };
+            assert!(why.contains("it has other bytes at"), "line {line}: {why}");
+            assert!(node.store.objects() == before, "line {line}: nothing more is sent");
+        }
+    }
 }
 
 /// The same while the agent that went on still runs: who has sent anything since its start, and finds

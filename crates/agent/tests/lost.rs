@@ -9,12 +9,12 @@ use std::fs;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use auditseal_agent::{ChainEnd, Clock, Mode, Outcome};
+use auditseal_agent::{ChainEnd, Clock, Mode, Outcome, Settings};
 use auditseal_format::Time;
 use auditseal_shipper::Now;
 use auditseal_vault::double::Fault;
 use auditseal_vault::{Kind, Operation};
-use node::{Node, lines};
+use node::{HOLD, Node, lines};
 use tokio::sync::watch;
 
 /// A clock that stands still, days after a time.
@@ -205,5 +205,34 @@ async fn it_starts_though_old_objects_are_gone() {
         assert_eq!(outcome.end, ChainEnd::Done);
         // Two new lines, and ten that only the note which is gone accounted for.
         assert_eq!(outcome.tally.lines, 12, "archived: {archived}");
+    }
+}
+
+/// What was sent before the state was lost may arrive for as long as an upload takes: behind something
+/// that was sent meanwhile there would be two signed notes for one place. No crash shortens that.
+#[tokio::test]
+async fn nothing_is_sent_while_uploads_of_before_may_arrive() {
+    for crashes in [0, 1, 2] {
+        let node = Node::new();
+        node.write(&lines(0, 10));
+        node.backfill().await;
+        fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+        node.write(&lines(10, 20));
+        for crash in 0..crashes {
+            let (outcome, sent) = node.run_held(false).await;
+            assert_eq!((outcome.end, sent), (ChainEnd::Stopped, None), "crash {crash}");
+            node.write(&lines(20 + crash, 21 + crash));
+        }
+        let (outcome, sent) = node.run_held(true).await;
+        assert!(sent.is_some_and(|sent| sent >= HOLD), "{crashes} crashes: sent after {sent:?}");
+        assert_eq!(outcome.end, ChainEnd::Done);
+        node.assert_same("what was held is sent").await;
+        // Once something was sent there is nothing to wait for.
+        node.write(&lines(30, 31));
+        let settings = Settings { hold: Some(HOLD), ..node.settings(Mode::OneShot) };
+        let (_stop, stopped) = watch::channel(false);
+        let running = node.run(settings, node.clock(), stopped);
+        let outcome = tokio::time::timeout(HOLD / 10, running).await.expect("it waits").unwrap();
+        assert_eq!((outcome.end, outcome.tally.lines), (ChainEnd::Done, 1));
     }
 }

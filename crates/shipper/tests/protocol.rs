@@ -1,9 +1,13 @@
 //! The commit protocol under every fault at every step.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 mod world;
 
 use auditseal_format::{Kind, ObjectKey, ObjectSeal};
-use auditseal_shipper::{Action, Head, Input, Mode, Report, Spooled, Start};
+use auditseal_shipper::{
+    Action, Course, Head, Input, Mode, Report, Spooled, Start, StoreHead, course,
+};
 use world::{Ended, Fault, SECOND, World, lines};
 
 /// How many steps an undisturbed run has.
@@ -235,6 +239,60 @@ fn the_same_bytes_go_to_an_alternate_where_garbage_stands() {
     }
 }
 
+/// Whoever takes the plain key may take the first alternate too, once it was seen there, and the next.
+/// An object that had one alternate alone would never be stored, nor any behind it.
+#[test]
+fn each_alternate_that_is_taken_leads_to_another() {
+    let source = lines(10);
+    let mut plain = World::new(&source);
+    plain.run_to_done();
+    // At the genesis, and in the middle.
+    for seq in [0, 2] {
+        let of_seq = |key: &&String| key.contains(&format!("/{seq:012}."));
+        let mut taken = vec![plain.store.keys().find(of_seq).unwrap().clone()];
+        for nth in 1..=4 {
+            let mut world = World::new(&source);
+            for key in &taken {
+                world.store.insert(key.clone(), b"garbage".to_vec());
+            }
+            let mut shipper = world.start();
+            assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done, "seq {seq}, {nth} taken");
+            assert_eq!(world.restored(), source);
+            let squatters = world.reports.iter().filter(|r| matches!(r, Report::Squatter(..)));
+            assert_eq!(squatters.count(), nth, "each of them was tried");
+            assert_eq!(world.uploads, world.store.len(), "and each once");
+            let free = world.store.keys().filter(of_seq).find(|key| !taken.contains(key));
+            taken.push(free.unwrap().clone());
+        }
+    }
+}
+
+/// A read-back that shows other bytes once (a proxy's page, another object's answer) moves nothing: the
+/// object stands where it was put, and an alternate beside it would be one note at two keys.
+#[test]
+fn one_wrong_answer_moves_no_object() {
+    let source = lines(20);
+    let run = |lies: Vec<usize>| {
+        let mut world = World::new(&source);
+        (world.read_back, world.lies) = (true, lies.clone());
+        let mut shipper = world.start();
+        assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Done, "{lies:?}");
+        assert_eq!(world.restored(), source, "{lies:?}");
+        let sealed = usize::try_from(world.spool.keys().next_back().unwrap() + 1).unwrap();
+        let squatters = world.reports.iter().filter(|r| matches!(r, Report::Squatter(..))).count();
+        assert_eq!(world.uploads, sealed + squatters, "{lies:?}");
+        assert_eq!(world.store.len(), sealed + squatters, "{lies:?}");
+        (sealed, squatters)
+    };
+    let (sealed, _) = run(vec![]);
+    for at in 0..sealed {
+        assert_eq!(run(vec![at]), (sealed, 0), "read-back {at}");
+        // The right answer between them ends the doubt: the second is of the next object.
+        assert_eq!(run(vec![at, at + 2]), (sealed, 0), "read-backs {at} and {}", at + 2);
+        assert_eq!(run(vec![at, at + 1]), (sealed, 1), "the same answer twice is believed");
+    }
+}
+
 #[test]
 fn a_seal_of_somebody_elses_key_is_garbage_to_us_but_at_the_genesis() {
     let source = lines(4);
@@ -257,6 +315,81 @@ fn a_seal_of_somebody_elses_key_is_garbage_to_us_but_at_the_genesis() {
     world.store.insert(genesis.clone(), stranger.store[&genesis].clone());
     let mut shipper = world.start();
     assert_eq!(world.run(&mut shipper, u64::MAX), Ended::Foreign);
+}
+
+/// Objects 3 to 5 of a chain, as a node has them, the notes of all of it by seq, and those of another
+/// history of it.
+fn middle() -> (Spooled, Vec<[StoreHead; 2]>) {
+    let objects = |wall: i64| {
+        let mut world = World::new(&lines(20));
+        world.wall += wall;
+        world.run_to_done();
+        let objects = world.store.into_iter();
+        objects.map(|(key, bytes)| (ObjectKey::parse(&key).unwrap(), bytes)).collect::<Vec<_>>()
+    };
+    let (ours, others) = (objects(0), objects(1));
+    let mut spooled = Spooled::default();
+    for (key, bytes) in &ours[3..6] {
+        let ObjectSeal { seal, hash, .. } = ObjectSeal::open(bytes).unwrap();
+        spooled.push(key, bytes.len() as u64, &seal, hash);
+    }
+    let note = |(key, bytes): &(ObjectKey, Vec<u8>)| StoreHead {
+        key: key.clone(),
+        hash: ObjectSeal::open(bytes).unwrap().hash,
+    };
+    let notes: Vec<_> = ours.iter().zip(&others).map(|(a, b)| [note(a), note(b)]).collect();
+    for (seq, [one, other]) in (0..).zip(&notes) {
+        assert!((one.key.seq, other.key.seq) == (seq, seq) && one.hash != other.hash);
+    }
+    (spooled, notes)
+}
+
+/// The table in ARCHITECTURE.md, *Uploads*. To go on behind a note that ours don't continue would make
+/// two histories of the chain, both signed.
+#[test]
+fn what_node_and_store_have_decides_where_a_chain_goes_on() {
+    use Course::{Adopt, Begin, Fork, GoOn, TakeUp};
+    let (ours, notes) = middle();
+    let nothing = Spooled::default();
+    assert_eq!((course(&nothing, None), course(&ours, None)), (Begin, GoOn));
+    // Of each seq: the note of our history, and that of the other.
+    let expected = [
+        [GoOn, GoOn],
+        // What ours say of it they say through the one behind it, which the store has lost.
+        [GoOn, GoOn],
+        [GoOn, Fork],
+        [GoOn, Adopt],
+        [GoOn, Adopt],
+        [GoOn, Adopt],
+        [Adopt, Adopt],
+        [Adopt, Adopt],
+    ];
+    for (notes, expected) in notes.iter().zip(expected) {
+        let seq = notes[0].key.seq;
+        assert_eq!([0, 1].map(|at| course(&ours, Some(&notes[at]))), expected, "seq {seq}");
+        assert_eq!(course(&nothing, Some(&notes[0])), TakeUp, "seq {seq}");
+    }
+}
+
+/// On the way back from a head that the node doesn't know. Where the note before the node's oldest is
+/// another than that continues, the two histories parted earlier, and neither is adopted by the other.
+#[test]
+fn the_way_back_ends_where_ours_go_on_or_at_a_fork() {
+    let (ours, notes) = middle();
+    let expected = [
+        [Some(false), Some(false)],
+        [Some(false), Some(false)],
+        [Some(true), Some(false)],
+        [Some(true), None],
+        [Some(true), None],
+        [Some(true), None],
+        [None, None],
+        [None, None],
+    ];
+    for (notes, expected) in notes.iter().zip(expected) {
+        let meets = |note: &StoreHead| ours.meets(note.key.seq, &note.hash);
+        assert_eq!([meets(&notes[0]), meets(&notes[1])], expected, "seq {}", notes[0].key.seq);
+    }
 }
 
 /// A restored snapshot, or a double: what the store has more is seen before anything is sent.

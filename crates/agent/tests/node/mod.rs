@@ -5,19 +5,22 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use auditseal_agent::{
-    Clock, Limits, Mode, Outcome, Owners, Progress, Settings, SourceSpec, keygen, run,
+    Clock, Limits, Mode, Outcome, Owners, Progress, Settings, SourceSpec, Tally, keygen, run,
 };
 use auditseal_archive::{CatOptions, Options, Piped, Report, cat, verify};
 use auditseal_format::seal::{Boot, Uuid};
-use auditseal_format::{Compression, Origin, Time, VerifierKey};
+use auditseal_format::{Compression, ObjectKey, Origin, Time, VerifierKey};
 use auditseal_shipper::Now;
 use auditseal_vault::double::MemoryStore;
 use tokio::sync::watch;
+
+/// For how long nothing is sent where something of before may still arrive.
+pub(crate) const HOLD: Duration = Duration::from_secs(1800);
 
 pub(crate) struct Node {
     pub(crate) dir: tempfile::TempDir,
@@ -128,6 +131,65 @@ impl Node {
         let store = Arc::new(self.store.clone());
         let outcomes = run(settings, store, clock, Arc::new(Progress::default()), stop).await?;
         Ok(outcomes.into_iter().next().unwrap())
+    }
+
+    /// Runs a daemon until `over`, which is asked every ten milliseconds what was done so far; then
+    /// stops it.
+    pub(crate) async fn run_until(
+        &self,
+        settings: Settings,
+        clock: Clock,
+        mut over: impl FnMut(&Tally) -> bool,
+    ) -> Outcome {
+        let (store, progress) = (Arc::new(self.store.clone()), Arc::new(Progress::default()));
+        let (stop, stopped) = watch::channel(false);
+        let running = run(settings, store, clock, Arc::clone(&progress), stopped);
+        let watching = async {
+            for _ in 0..6000 {
+                if over(&progress.total()) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stop.send_replace(true);
+        };
+        let (outcomes, ()) = tokio::join!(running, watching);
+        outcomes.unwrap().remove(0)
+    }
+
+    /// Runs a daemon that may have to wait for [`HOLD`], with something new in the log: until it has
+    /// sealed something and had time to send it, and, where time is to pass then, until it has sent
+    /// something. Tells how it ended, and how long it waited, by its clock, before it sent anything.
+    pub(crate) async fn run_held(&self, passes: bool) -> (Outcome, Option<Duration>) {
+        let (ahead, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
+        let (plain, passed) = (self.clock(), Arc::clone(&ahead));
+        let clock: Clock = Arc::new(move || {
+            let mut now = plain();
+            now.boot.nanos += passed.load(Ordering::Relaxed);
+            now
+        });
+        let next = self.store.objects().len() as u64;
+        let (begun, first, watch) = (clock().boot.nanos, Arc::clone(&sent), Arc::clone(&clock));
+        self.store.on_put(move |key| {
+            // Not the canary, which is put where something stands.
+            if ObjectKey::parse(key).is_some_and(|key| key.seq >= next) {
+                first.get_or_init(|| watch().boot.nanos - begun);
+            }
+        });
+        // Who has nothing to wait for any more may take as long as a busy machine makes it.
+        let grace = Duration::from_millis(if passes { 60_000 } else { 50 });
+        let settings = Settings { hold: Some(HOLD), grace, ..self.settings(Mode::Live) };
+        let mut turns = 0;
+        let over = |tally: &Tally| {
+            turns += u32::from(tally.seals > 0);
+            if passes && turns > 30 {
+                let hold = u64::try_from(HOLD.as_nanos()).unwrap();
+                ahead.fetch_add(hold, Ordering::Relaxed);
+            }
+            sent.get().is_some() || (!passes && turns > 30)
+        };
+        let outcome = self.run_until(settings, clock, over).await;
+        (outcome, sent.get().copied().map(Duration::from_nanos))
     }
 
     pub(crate) async fn verify(&self) -> Report {

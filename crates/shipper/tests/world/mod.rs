@@ -35,6 +35,10 @@ pub(crate) struct World {
     pub(crate) read_back: bool,
     /// So many uploads more are accepted, and not stored.
     pub(crate) forgets: usize,
+    /// Which read-backs, counted from 0, show other bytes than stand there.
+    pub(crate) lies: Vec<usize>,
+    /// Read-backs so far.
+    pub(crate) reads: usize,
     pub(crate) now: u64,
     /// Boot clock to wall clock.
     pub(crate) wall: i64,
@@ -94,6 +98,8 @@ impl World {
             versioned: false,
             read_back: false,
             forgets: 0,
+            lies: vec![],
+            reads: 0,
             now: SECOND,
             wall: 1_795_000_000_000_000,
             steps: 0,
@@ -336,18 +342,7 @@ impl World {
                     Input::Doubt("503".into())
                 });
             }
-            Action::ReadBack(key) => {
-                let (_, fine) = self.step();
-                let found = match self.store.get(&key.to_string()) {
-                    _ if !fine || self.outage => ReadBack::Unknown("timeout".into()),
-                    None => ReadBack::Absent,
-                    Some(bytes) if *bytes == self.spool[&key.seq].1 => {
-                        ReadBack::Same(self.pin(&key))
-                    }
-                    Some(bytes) => ReadBack::Other(bytes.clone()),
-                };
-                inputs.push_back(Input::ReadBack(found));
-            }
+            Action::ReadBack(key) => inputs.push_back(Input::ReadBack(self.stands(&key))),
             Action::Discard(key) => {
                 let (effect, _) = self.step();
                 self.discards.push(key.seq);
@@ -380,6 +375,20 @@ impl World {
             }
         }
         PackedJob { short, ..pack(&job) }
+    }
+
+    /// What the store shows at a key.
+    fn stands(&mut self, key: &ObjectKey) -> ReadBack {
+        let (_, fine) = self.step();
+        let lies = self.lies.contains(&self.reads);
+        self.reads += 1;
+        match self.store.get(&key.to_string()) {
+            _ if !fine || self.outage => ReadBack::Unknown("timeout".into()),
+            _ if lies => ReadBack::Other(b"garbage".to_vec()),
+            None => ReadBack::Absent,
+            Some(bytes) if *bytes == self.spool[&key.seq].1 => ReadBack::Same(self.pin(key)),
+            Some(bytes) => ReadBack::Other(bytes.clone()),
+        }
     }
 
     /// Whether the store keeps what it accepts now.
