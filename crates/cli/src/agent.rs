@@ -77,7 +77,7 @@ pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
     let accepted = accepting.read(&variables);
     accepting.set(accepted.map_err(|why| Failure::new(format!("read --environment: {why}")))?);
     let clouds = envfile::of_clouds(&variables);
-    let (settings, store, options, vkey) = open(settings, &args.writer, clouds)?;
+    let Opened { store, options, vkey } = open(&settings, &args.writer, clouds)?;
     let listener = args.watch.listen.map(listen).transpose()?;
     let swap = Arc::new(Swap::new(store));
     let store = Arc::clone(&swap) as Arc<dyn Store>;
@@ -109,7 +109,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
         retire,
         ..settings(&args.writer, Mode::OneShot)
     };
-    let (settings, store, ..) = open(settings, &args.writer, Vec::new())?;
+    let Opened { store, .. } = open(&settings, &args.writer, Vec::new())?;
     let progress = Arc::new(Progress::default());
     let shown = Arc::clone(&progress);
     let bar = Bar::bytes(move || {
@@ -178,21 +178,29 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
     }
 }
 
+/// A store to write to.
+struct Opened {
+    store: Arc<dyn Store>,
+    /// What it was opened with.
+    options: Options,
+    /// The key's, where its disk has told it.
+    vkey: Option<String>,
+}
+
 /// Opens the store to write to, after everything on the node is in order: a directory is made for
-/// it, and a wrong path of the key shouldn't leave one behind. Beside what the store was opened with,
-/// it gives the vkey, where the key's disk has told it.
+/// it, and a wrong path of the key shouldn't leave one behind.
 fn open(
-    settings: Settings,
+    settings: &Settings,
     writer: &Writer,
     environment: Vec<(OsString, OsString)>,
-) -> Result<(Settings, Arc<dyn Store>, Options, Option<String>), Failure> {
+) -> Result<Opened, Failure> {
     let options = Options { environment, ..store_options(&writer.store, true) };
     let options = protection::ask(options, &writer.protection.asked)?;
     warn_of_environment([&writer.store.store]);
-    let vkey = in_order(&settings)?;
+    let vkey = in_order(settings)?;
     let store = auditseal_vault::open(&writer.store.store, &options)?;
     warn_of_others(&writer.store.store);
-    Ok((settings, store, options, vkey))
+    Ok(Opened { store, options, vkey })
 }
 
 /// Checks what is on the node, for as long as a disk may take, and gives the vkey. A disk that hangs

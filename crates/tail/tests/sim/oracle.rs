@@ -19,33 +19,7 @@ pub struct Allowed {
 pub fn check(agent: &Agent, allowed: Allowed) {
     let world = agent.disk.world();
     let live = world.dir.get(super::ops::LIVE).and_then(|index| world.inodes[*index].story);
-    let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
-    for (file, archived) in &agent.archive.files {
-        if archived.bytes.is_empty() {
-            continue;
-        }
-        // A piece of a first line may be the beginning of several: its name decides.
-        let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
-        let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
-        let holds = |story: &Story| archived.is_of(file, story);
-        // Where two of them had that name, it is of the last of which there is no more than a piece.
-        let piece = !archived.bytes.contains(&b'\n');
-        let shortened = |story: &Story| piece && story.shortened;
-        let story = world
-            .stories
-            .iter()
-            .rposition(|story| holds(story) && named(story) && shortened(story))
-            .or_else(|| world.stories.iter().position(|story| holds(story) && named(story)))
-            .or_else(|| world.stories.iter().position(holds));
-        let Some(story) = story else {
-            panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
-        };
-        // Several files may begin so: each is one of them.
-        let twins = world.stories[story].twins.iter().copied();
-        let twins = twins.filter(|twin| holds(&world.stories[*twin]));
-        let story = [story].into_iter().chain(twins).min_by_key(|twin| owners[*twin].len());
-        owners[story.unwrap_or_default()].push(*file);
-    }
+    let owners = owners(agent, &world);
     let confused = confused(agent, &world.stories);
     for (index, story) in world.stories.iter().enumerate() {
         let of: Vec<(&FileId, &Archived)> =
@@ -104,6 +78,38 @@ pub fn check(agent: &Agent, allowed: Allowed) {
             .collect();
         assert!(order.is_sorted(), "files stand in the order of writing: {order:?}");
     }
+}
+
+/// Which files hold bytes of which story.
+fn owners(agent: &Agent, world: &World) -> Vec<Vec<FileId>> {
+    let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
+    for (file, archived) in &agent.archive.files {
+        if archived.bytes.is_empty() {
+            continue;
+        }
+        // A piece of a first line may be the beginning of several: its name decides.
+        let name = archived.last.as_ref().map(|known| known.name.to_string_lossy().into_owned());
+        let named = |story: &Story| name.as_ref().is_some_and(|name| story.names.contains(name));
+        let holds = |story: &Story| archived.is_of(file, story);
+        // Where two of them had that name, it is of the last of which there is no more than a piece.
+        let piece = !archived.bytes.contains(&b'\n');
+        let shortened = |story: &Story| piece && story.shortened;
+        let story = world
+            .stories
+            .iter()
+            .rposition(|story| holds(story) && named(story) && shortened(story))
+            .or_else(|| world.stories.iter().position(|story| holds(story) && named(story)))
+            .or_else(|| world.stories.iter().position(holds));
+        let Some(story) = story else {
+            panic!("{file:?} holds bytes that no file ever held: {:?}", text(&archived.bytes));
+        };
+        // Several files may begin so: each is one of them.
+        let twins = world.stories[story].twins.iter().copied();
+        let twins = twins.filter(|twin| holds(&world.stories[*twin]));
+        let story = [story].into_iter().chain(twins).min_by_key(|twin| owners[*twin].len());
+        owners[story.unwrap_or_default()].push(*file);
+    }
+    owners
 }
 
 fn check_story(
