@@ -11,16 +11,23 @@
 
 WORK=$(mktemp -d "$E2E/run.XXXXXX")
 trap 'finish clean' EXIT
-child=
+child= watch=
 
 # Each part is a process group of its own. One signal to run.sh then ends all of it, compilers too, and each script still cleans up.
 set -m
 clean() {
+  stop_watch
   if [ -n "$child" ]; then
     kill -TERM -- "-$child" 2>/dev/null || true
     wait "$child" 2>/dev/null || true
   fi
   discard "$WORK"
+}
+
+# Left alone, it would send its signal to whoever has the part's number by then.
+stop_watch() {
+  [ -z "$watch" ] || kill -TERM -- "-$watch" 2>/dev/null || true
+  watch=
 }
 
 # The longest part takes some minutes, its builds included. A server that answers nothing costs one of each upload's five minutes, again and
@@ -29,7 +36,7 @@ PART_SECONDS=${AUDITSEAL_E2E_PART_SECONDS:-1200}
 
 # part NAME COMMAND…: one that ends badly without a failed check has broken down before it could count
 part() {
-  local name=$1 before begin=$SECONDS watch
+  local name=$1 before begin=$SECONDS status=0
   shift
   before=$(failures)
   printf '== %s\n' "$name"
@@ -38,9 +45,13 @@ part() {
   { sleep "$PART_SECONDS"; kill -TERM -- "-$child"; } >/dev/null 2>&1 &
   watch=$!
   disown "$watch"
-  wait "$child" || [ $((SECONDS - begin)) -lt "$PART_SECONDS" ] || fail "$name was ended after $PART_SECONDS s"
-  kill -TERM -- "-$watch" 2>/dev/null || true
-  if ! wait "$child" && [ "$(failures)" = "$before" ]; then fail "$name did not run to its end"; fi
+  wait "$child" || status=$?
+  stop_watch
+  if [ $status != 0 ] && [ $((SECONDS - begin)) -ge "$PART_SECONDS" ]; then
+    fail "$name was ended after $PART_SECONDS s"
+  elif [ $status != 0 ] && [ "$(failures)" = "$before" ]; then
+    fail "$name did not run to its end"
+  fi
   child=
   printf '== %s: %s s\n' "$name" $((SECONDS - begin))
 }
