@@ -8,6 +8,7 @@
 # The disk is `hangfs` (src/bin/hangfs), a file system in user space: root only. Each scene has a mount namespace of its own, and what it
 # mounts ends with it, also while it hangs. HANGFS names a ready binary.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scenes.sh"
 
 SCENES=(spool spool-back state log log-back start start-log taken)
 FULL=(spool-long log-long)
@@ -304,32 +305,14 @@ need_hangfs() {
 WORK=$(mktemp -d "$E2E/hang.XXXXXX")
 trap 'finish clean' EXIT
 chosen=()
-clean() {
-  local name
-  for name in "${chosen[@]}"; do stop "$WORK/$name" scene 40; done
-  discard "$WORK"
-}
+clean() { stop_scenes 40 "${chosen[@]:-}"; }
 
 [ "${1:-}" != --full ] || { shift && SCENES+=("${FULL[@]}"); }
 [ $# -gt 0 ] || set -- "${SCENES[@]}"
 for name in "$@"; do [[ " ${SCENES[*]} " == *" $name "* ]] || die "usage: hang.sh [--full] [${SCENES[*]}]"; done
-[ "$(id -u)" = 0 ] || { note "skipped: only root can mount"; exit 0; }
 [ -c /dev/fuse ] || { note "skipped: there is no /dev/fuse, so no disk that hangs"; exit 0; }
-unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null || { note "skipped: mounting is not allowed here"; exit 0; }
+can_mount || exit 0
 need_auditseal
 need_hangfs
-begin=$SECONDS
 chosen=("$@")
-read -ra ports < <(free_ports ${#chosen[@]})
-for number in "${!chosen[@]}"; do
-  name=${chosen[$number]}
-  mkdir "$WORK/$name"
-  spawn "$WORK/$name" scene unshare --mount --propagation private "$HERE/hang.sh" --scene "$name" "$WORK/$name" "${ports[$number]}"
-done
-for name in "${chosen[@]}"; do
-  gone "$WORK/$name" scene $((LONG + 300)) || fail "$name did not end"
-  grep -E '^  (ok|FAIL) |^        \|' "$WORK/$name/scene.log" || true
-  [ -e "$WORK/$name/done" ] || { fail "$name did not run to its end"; show_logs "$WORK/$name/scene.log"; }
-  ! grep -q '^  FAIL' "$WORK/$name/scene.log" || LOG_LINES=12 show_logs "$WORK/$name/auditseal.log"
-done
-printf '  hang: %s scenes in %s s\n' "${#chosen[@]}" $((SECONDS - begin))
+run_scenes hang $((LONG + 300)) "${chosen[@]}"

@@ -7,6 +7,7 @@
 #
 # Each scene has a mount namespace of its own, and all run at once: the slowest waits for a minute to be over. What a scene mounts ends with it.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scenes.sh"
 
 SCENES=(mirror mirror-shorter mirror-diverged again moved repointed relinked disk
   no-directory no-file no-target hostile sparse directory)
@@ -342,28 +343,10 @@ fi
 
 WORK=$(mktemp -d "$E2E/path.XXXXXX")
 trap 'finish clean' EXIT
-clean() {
-  local name
-  for name in "${chosen[@]:-}"; do stop "$WORK/$name" scene 5; done
-  discard "$WORK"
-}
+clean() { stop_scenes 5 "${chosen[@]:-}"; }
 
 chosen=("${@:-${SCENES[@]}}")
 for name in "${chosen[@]}"; do [[ " ${SCENES[*]} " == *" $name "* ]] || die "usage: path.sh [${SCENES[*]}]"; done
-[ "$(id -u)" = 0 ] || { note "skipped: only root can mount"; exit 0; }
-unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null || { note "skipped: mounting is not allowed here"; exit 0; }
+can_mount || exit 0
 need_auditseal
-begin=$SECONDS
-read -ra ports < <(free_ports ${#chosen[@]})
-for at in "${!chosen[@]}"; do
-  name=${chosen[$at]}
-  mkdir "$WORK/$name"
-  spawn "$WORK/$name" scene unshare --mount --propagation private "$HERE/path.sh" --scene "$name" "$WORK/$name" "${ports[$at]}"
-done
-for name in "${chosen[@]}"; do
-  gone "$WORK/$name" scene 180 || fail "$name did not end"
-  grep -E '^  (ok|FAIL) |^        \|' "$WORK/$name/scene.log" || true
-  [ -e "$WORK/$name/done" ] || { fail "$name did not run to its end"; show_logs "$WORK/$name/scene.log"; }
-  ! grep -q '^  FAIL' "$WORK/$name/scene.log" || LOG_LINES=12 show_logs "$WORK/$name/auditseal.log"
-done
-printf '  path: %s scenes in %s s\n' "${#chosen[@]}" $((SECONDS - begin))
+run_scenes path 180 "${chosen[@]}"
