@@ -72,10 +72,10 @@ impl From<auditseal_spool::Error> for Error {
     }
 }
 
-impl From<auditseal_vault::Error> for Error {
-    fn from(error: auditseal_vault::Error) -> Self {
+impl From<auditseal_store::Error> for Error {
+    fn from(error: auditseal_store::Error) -> Self {
         let kind = match error.kind() {
-            auditseal_vault::Kind::Invalid => ErrorKind::Usage,
+            auditseal_store::Kind::Invalid => ErrorKind::Usage,
             _ => ErrorKind::Store,
         };
         Self { kind, text: error.to_string(), hint: error.hint().map(str::to_owned) }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_format::{ObjectKey, Origin, Time};
 use auditseal_shipper::Backoff;
-use auditseal_vault::{Canary, Held, Kind, Lock, LockMode, Retention, Store, canary};
+use auditseal_store::{Canary, Held, Kind, Lock, LockMode, Retention, Store, canary};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};

@@ -9,8 +9,8 @@ use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, 
 use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
+use auditseal_store::Store;
 use auditseal_tail::fs::OpenFile;
-use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -378,7 +378,7 @@ pub(crate) async fn overdue(mut stop: watch::Receiver<bool>, grace: Duration) {
 }
 
 /// An error of the store with what to do about it, on one line.
-fn advised(error: &auditseal_vault::Error) -> String {
+fn advised(error: &auditseal_store::Error) -> String {
     let hint = error.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
     format!("{error}{hint}")
 }

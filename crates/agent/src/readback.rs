@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
-use auditseal_vault::{Error, Kind, ObjectInfo, Store, Version};
+use auditseal_store::{Error, Kind, ObjectInfo, Store, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
 
@@ -179,7 +179,7 @@ fn unread(error: &Error) -> Stands {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::double::MemoryStore;
+    use auditseal_doubles::MemoryStore;
 
     use super::*;
 

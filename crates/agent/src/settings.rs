@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use auditseal_format::{Compression, VerifierKey};
 use auditseal_shipper::Mode;
+use auditseal_store::Retention;
 use auditseal_tail::fs::Owners;
-use auditseal_vault::Retention;
 
 /// `NAME=PATH`: one source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use auditseal_format::{
 };
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
+use auditseal_store::{Kind, Store};
 use auditseal_tail::{History, Known};
-use auditseal_vault::{Kind, Store};
 use futures::StreamExt as _;
 use tracing::warn;
 
@@ -357,7 +357,7 @@ where
 async fn patiently_or<T, F, A>(
     finder: &Finder,
     mut ask: A,
-    refusal: impl Fn() -> Option<auditseal_vault::Error>,
+    refusal: impl Fn() -> Option<auditseal_store::Error>,
 ) -> Result<T, Error>
 where
     A: FnMut() -> F,
@@ -398,7 +398,7 @@ where
 
 /// The time is over. A store that answered, if only with a refusal, wasn't silent.
 fn given_up(
-    refusal: Option<auditseal_vault::Error>,
+    refusal: Option<auditseal_store::Error>,
     last: Option<auditseal_archive::Error>,
 ) -> Error {
     match refusal.map(Into::into).or(last) {

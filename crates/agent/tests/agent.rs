@@ -8,8 +8,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use auditseal_agent::{ChainEnd, Mode};
-use auditseal_vault::double::Fault;
-use auditseal_vault::{Kind, Operation};
+use auditseal_doubles::Fault;
+use auditseal_store::{Kind, Operation};
 use node::{Node, lines};
 use tokio::sync::watch;
 

@@ -15,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use auditseal_agent::{ChainEnd, Mode, Tally};
+use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::ObjectSeal;
 use auditseal_format::seal::{MAX_CURSORS, MAX_GAPS, MAX_RANGES, MAX_STORED};
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Operation, Retention};
+use auditseal_store::{Kind, Operation, Retention};
 use node::lines;
 use scene::{Scene, Way, around, gzip};
 

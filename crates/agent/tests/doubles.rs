@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use auditseal_agent::{ChainEnd, Clock, ErrorKind, Mode, Settings};
+use auditseal_doubles::Fault;
 use auditseal_format::{ObjectKey, ObjectSeal, Time};
 use auditseal_shipper::Now;
-use auditseal_vault::Kind;
-use auditseal_vault::double::Fault;
+use auditseal_store::Kind;
 use node::{HOLD, Node, lines};
 use tokio::sync::watch;
 

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use auditseal_agent::ChainEnd;
+use auditseal_doubles::MemoryStore;
 use auditseal_format::ObjectSeal;
-use auditseal_vault::Store as _;
-use auditseal_vault::double::MemoryStore;
+use auditseal_store::Store as _;
 use futures::StreamExt as _;
 use node::{Node, lines};
 

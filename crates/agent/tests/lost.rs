@@ -10,10 +10,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use auditseal_agent::{ChainEnd, Clock, Mode, Outcome, Settings};
+use auditseal_doubles::Fault;
 use auditseal_format::Time;
 use auditseal_shipper::Now;
-use auditseal_vault::double::Fault;
-use auditseal_vault::{Kind, Operation};
+use auditseal_store::{Kind, Operation};
 use node::{HOLD, Node, lines};
 use tokio::sync::watch;
 

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use auditseal_agent::{ChainEnd, Mode, Progress, run};
+use auditseal_doubles::Crowd;
 use auditseal_format::{Kind, ObjectKey, Seal, Time, hash};
 use auditseal_note::StaticSigner;
 use auditseal_shipper::Now;
-use auditseal_vault::Operation;
-use auditseal_vault::double::Crowd;
+use auditseal_store::Operation;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 use node::Node;
 use tokio::sync::watch;

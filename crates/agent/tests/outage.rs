@@ -7,9 +7,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use auditseal_agent::{ChainEnd, Mode, read_signer};
+use auditseal_doubles::Fault;
 use auditseal_format::{Compression, Kind, ObjectKey, ObjectSeal, Packed, Seal, SealedBatch};
-use auditseal_vault::Kind as Refusal;
-use auditseal_vault::double::Fault;
+use auditseal_store::Kind as Refusal;
 use node::{Node, lines};
 use tokio::sync::watch;
 

@@ -8,9 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use auditseal_agent::{ChainEnd, Mode};
-use auditseal_vault::Kind;
-use auditseal_vault::Operation;
-use auditseal_vault::double::Fault;
+use auditseal_doubles::Fault;
+use auditseal_store::Kind;
+use auditseal_store::Operation;
 use node::{Node, lines};
 use tokio::sync::watch;
 

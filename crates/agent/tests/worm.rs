@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auditseal_agent::{ChainEnd, Error, ErrorKind, Mode, Outcome, Settings};
+use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::{ObjectSeal, sha256};
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Lock, LockMode, LockedBy, Operation, Retention, Store as _};
+use auditseal_store::{Kind, Lock, LockMode, LockedBy, Operation, Retention, Store as _};
 use futures::TryStreamExt as _;
 use node::{Node, lines};
 use tokio::sync::watch;

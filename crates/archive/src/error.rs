@@ -13,7 +13,7 @@ use crate::text::escape;
 #[derive(Debug)]
 pub enum Error {
     /// The store gave no answer.
-    Store(auditseal_vault::Error),
+    Store(auditseal_store::Error),
     /// No key to hold signatures against.
     NoKeys,
     /// A head was given, and there isn't exactly one chain that it can belong to.
@@ -88,8 +88,8 @@ impl Error {
     }
 }
 
-impl From<auditseal_vault::Error> for Error {
-    fn from(error: auditseal_vault::Error) -> Self {
+impl From<auditseal_store::Error> for Error {
+    fn from(error: auditseal_store::Error) -> Self {
         Self::Store(error)
     }
 }

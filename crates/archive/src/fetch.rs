@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_format::{DecoderPool, Fault, MAX_SEAL_BLOCK, ObjectSeal, Origin};
-use auditseal_vault::{Error, Kind, ObjectFile};
+use auditseal_store::{Error, Kind, ObjectFile};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -129,7 +129,7 @@ pub(crate) async fn read(
         let file = Arc::new(file);
         let look = || {
             let (file, wanted) = (Arc::clone(&file), wanted.clone());
-            blocking(move || look_at_file(&file, &wanted))
+            blocking(move || look_at_file(file.as_ref().as_ref(), &wanted))
         };
         return patiently(look).await;
     }
@@ -180,7 +180,7 @@ fn look_at_whole(object: &[u8], wanted: &Wanted) -> Look {
 
 /// Checks an object where it lies: a piece of it is in memory, and its end. Its blocks are read
 /// twice if they are to be decompressed: once to learn that they are the signed ones.
-fn look_at_file(file: &ObjectFile, wanted: &Wanted) -> Result<Look, Error> {
+fn look_at_file(file: &dyn ObjectFile, wanted: &Wanted) -> Result<Look, Error> {
     let mut tail = vec![0; file.size().min(TAIL) as usize];
     let before = file.size() - tail.len() as u64;
     file.read_at(before, &mut tail)?;
@@ -201,7 +201,7 @@ fn look_at_file(file: &ObjectFile, wanted: &Wanted) -> Result<Look, Error> {
 }
 
 fn look_at_pieces(
-    file: &ObjectFile,
+    file: &dyn ObjectFile,
     before: u64,
     tail: &[u8],
     mut check: ObjectCheck,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use auditseal_format::seal::{Gap, Range, Seal};
 use auditseal_format::{FileId, ObjectKey, ObjectSeal};
-use auditseal_vault::{Kind, Store};
+use auditseal_store::{Kind, Store};
 use serde::Serialize;
 
 use crate::chain::Outcome;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditseal_format::{ObjectKey, Origin};
-use auditseal_vault::{Error, Version};
+use auditseal_store::{Error, Version};
 
 use crate::chain::Place;
 use crate::finding::{Finding, Verdict};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auditseal_format::seal::Seal;
 use auditseal_format::{ObjectSeal, Origin, Time};
-use auditseal_vault::Store;
+use auditseal_store::Store;
 use futures::StreamExt as _;
 use serde::Serialize;
 

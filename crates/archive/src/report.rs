@@ -97,7 +97,7 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    pub(crate) fn push(&mut self, error: &auditseal_vault::Error) {
+    pub(crate) fn push(&mut self, error: &auditseal_store::Error) {
         self.count += 1;
         if self.first.len() < ERRORS_KEPT {
             let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));

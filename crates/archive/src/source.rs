@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use auditseal_vault::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, Store, Version};
+use auditseal_store::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, Store, Version};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -92,7 +92,10 @@ impl Source {
     }
 
     /// The object as a file, where it is one.
-    pub(crate) async fn file(&self, object: Object<'_>) -> Result<Option<ObjectFile>, Error> {
+    pub(crate) async fn file(
+        &self,
+        object: Object<'_>,
+    ) -> Result<Option<Box<dyn ObjectFile>>, Error> {
         match object.version {
             None => self.patiently(|| self.store.file(object.key)).await,
             Some(_) => Ok(None),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time, VerifierKey};
-use auditseal_vault::{Error as StoreError, Kind, Operation, Store};
+use auditseal_store::{Error as StoreError, Kind, Operation, Store};
 use futures::StreamExt as _;
 
 use crate::chain::{Chain, ChainReport, Head, Outcome, Retention, Rules, Trust};

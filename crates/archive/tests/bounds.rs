@@ -6,8 +6,8 @@ mod common;
 use std::sync::Arc;
 
 use auditseal_archive::{CatOptions, Piped, Report, Row, cat, ls, verify};
-use auditseal_vault::Operation;
-use auditseal_vault::double::{Fault, MemoryStore};
+use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_store::Operation;
 use auditseal_vectors::{Piece, events};
 use common::{LOG, Sink, findings, memory, options, six, started};
 
@@ -78,7 +78,7 @@ async fn objects_without_an_answer_are_counted_beyond_those_that_are_told() {
         let genesis = chain.key(0);
         store.fail_when(move |operation, key, _| {
             let read = matches!(operation, Operation::Get | Operation::Tail | Operation::Stream);
-            let refused = Fault::Refuse(auditseal_vault::Kind::Unavailable);
+            let refused = Fault::Refuse(auditseal_store::Kind::Unavailable);
             (read && key != genesis).then_some(refused)
         });
         let report = verify(Arc::new(store), &options(&chain), |_| {}).await.unwrap();

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use auditseal_archive::{Options, verify};
-use auditseal_vault::Store;
+use auditseal_store::Store;
 use auditseal_vectors::{Archive, Chain, Piece};
 use common::{chain, findings, noise, options};
 use tempfile::TempDir;

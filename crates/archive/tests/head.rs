@@ -6,9 +6,9 @@ mod common;
 use std::sync::Arc;
 
 use auditseal_archive::{Error, HeadFound, Verdict, find_head, find_newest, walk_back};
+use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::{Alternate, Date, ObjectKey, ObjectSeal};
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Operation};
+use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
 use common::{chain, memory, six};
 use futures::StreamExt as _;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use auditseal_archive::{Error, Options, Report, verify};
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{
+use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_store::{
     Error as StoreError, Fetched, Kind, Lock, ObjectInfo, Operation, Pieces, Store, Stored, Version,
 };
 use auditseal_vectors::{Chain, Piece, TestSigner, events};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use auditseal_archive::{CatError, CatOptions, Error, Piped, Restored, Verdict, cat};
+use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::Time;
 use auditseal_format::seal::Word;
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Operation};
+use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Piece, event, events, text};
 use common::{LOG, Sink, findings, memory, noise, options, six, started};
 

@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use auditseal_archive::{Error, Inspection, Row, inspect, ls, verify};
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Operation};
+use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Parts, Piece, events};
 use common::{chain, memory, options, six};
 use serde_json::Value;

@@ -10,9 +10,9 @@ use auditseal_archive::{
     CatError, CatOptions, Error, Options, Piped, Report, Retention, Row as Listed, Verdict, cat,
     find_head, inspect, ls, verify,
 };
+use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::seal::Stored;
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, Lock, LockMode, LockedBy, Operation, Store as _};
+use auditseal_store::{Kind, Lock, LockMode, LockedBy, Operation, Store as _};
 use auditseal_vectors::{Archive, Chain, Parts, TestSigner, text};
 use common::{Sink, options, six, verdicts};
 use futures::TryStreamExt as _;

@@ -14,7 +14,8 @@ use auditseal_agent::{
 };
 use auditseal_format::{Compression, printable};
 use auditseal_note::Signer as _;
-use auditseal_vault::{Options, Provider, Site, Store, Swap};
+use auditseal_store::Store;
+use auditseal_vault::{Options, Provider, Site, Swap};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;

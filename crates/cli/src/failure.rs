@@ -149,8 +149,8 @@ impl From<auditseal_agent::Error> for Failure {
     }
 }
 
-impl From<auditseal_vault::Error> for Failure {
-    fn from(error: auditseal_vault::Error) -> Self {
+impl From<auditseal_store::Error> for Failure {
+    fn from(error: auditseal_store::Error) -> Self {
         Self::new(&error).hint(error.hint().map(str::to_owned).or_else(|| Some(general(&error))))
     }
 }
@@ -169,9 +169,9 @@ pub(crate) fn archive_hint(error: &auditseal_archive::Error) -> Option<String> {
     })
 }
 
-fn general(error: &auditseal_vault::Error) -> String {
+fn general(error: &auditseal_store::Error) -> String {
     match error.kind() {
-        auditseal_vault::Kind::Invalid => help(),
+        auditseal_store::Kind::Invalid => help(),
         _ => STORE.to_owned(),
     }
 }

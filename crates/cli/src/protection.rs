@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use auditseal_agent::Outcome;
-use auditseal_vault::{Encryption, Options, Retention};
+use auditseal_store::Retention;
+use auditseal_vault::{Encryption, Options};
 
 use crate::args::{Asked, RetentionMode, Sse, Writer};
 use crate::failure::Failure;

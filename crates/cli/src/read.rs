@@ -12,7 +12,7 @@ use auditseal_agent::system_clock;
 use auditseal_archive as archive;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
-use auditseal_vault::LockMode;
+use auditseal_store::LockMode;
 
 use crate::agent::open_store;
 use crate::args::{Cat, Format, Inspect, Ls, RequiredMode, Verify};

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use auditseal_agent::Progress;
 use auditseal_format::{Hash, ObjectKey, Origin, hash};
-use auditseal_vault::{Kind, Options, Provider, Store, Swap, is_of_cloud};
+use auditseal_store::{Kind, Store};
+use auditseal_vault::{Options, Provider, Swap, is_of_cloud};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -234,7 +235,7 @@ impl Reload {
     /// Opens the store anew. Credentials that it refuses are no better than those in use.
     async fn open(&self, options: &Options) -> Result<Arc<dyn Store>, (String, Option<String>)> {
         let said =
-            |error: &auditseal_vault::Error| (error.to_string(), error.hint().map(str::to_owned));
+            |error: &auditseal_store::Error| (error.to_string(), error.hint().map(str::to_owned));
         let store = auditseal_vault::open(&self.url, options).map_err(|error| said(&error))?;
         if let Some(genesis) = &self.genesis
             && let Err(error) = store.tail(genesis, None, 1).await

@@ -235,9 +235,9 @@ async fn ask(url: &str) -> Result<Said, Failure> {
         let options = PageOptions { url: format!("{base}{path}"), ..PageOptions::default() };
         let mut body = Vec::new();
         let status = Page::new(options).ask(|piece| body.extend_from_slice(piece)).await?;
-        Ok::<_, auditseal_vault::Error>((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok::<_, auditseal_store::Error>((status, String::from_utf8_lossy(&body).into_owned()))
     };
-    let failed = |error: auditseal_vault::Error| {
+    let failed = |error: auditseal_store::Error| {
         Failure::new(error).hint(Some(
             "is `auditseal run --listen` running there? While no `run` is, nothing is archived, and \
              the log's rotation deletes what nobody has read",

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use auditseal_attack::Attacker;
 use auditseal_doctor::suggest::suggest;
 use auditseal_doctor::worm::{Outcome, Terms, holds_chains, run};
 use auditseal_doctor::{Host, Report, examine_source, examine_state, examine_store};
-use auditseal_vault::{Attacker, Options, Retention, open, site};
+use auditseal_store::Retention;
+use auditseal_vault::{Options, arm, site};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
@@ -207,7 +209,8 @@ pub(crate) fn worm_test(args: &WormTest) -> Result<ExitCode, Failure> {
 async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
     let options = protection::ask(store_options(&args.store, false), &args.asked)?;
     let url = &args.store.store;
-    let (site, store) = (site(url)?, open(url, &options)?);
+    let site = site(url)?;
+    let (store, weapon) = arm(url, &options)?;
     warn_of_environment([url]);
     if !args.yes && holds_chains(store.as_ref()).await? {
         let below = format!("{}/worm-test", site.shown);
@@ -217,7 +220,7 @@ async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
         return Err(Failure::new("put a canary: the prefix holds an archive").hint(Some(hint)));
     }
     let terms = Terms { site, require: args.demand.retention(), put: now(), keep: args.keep };
-    let attacker = Attacker::plant(url, &options).await?;
+    let attacker = Attacker::plant(store, weapon, options.legal_hold).await?;
     let mut out = io::stdout();
     let text = args.format == Format::Text;
     if text {

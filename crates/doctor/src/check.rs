@@ -104,7 +104,7 @@ impl Check {
     }
 
     /// What the store answered to a question that it didn't answer.
-    pub(crate) fn unanswered(check: &'static str, error: &auditseal_vault::Error) -> Self {
+    pub(crate) fn unanswered(check: &'static str, error: &auditseal_store::Error) -> Self {
         let unknown = Self::unknown(check, error.to_string());
         match error.hint() {
             Some(hint) => unknown.fix(hint),

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use auditseal_vault::{
-    Error, Fact, Options, Provider, Retention, Store, Version, canary, open, site,
-};
+use auditseal_store::{Error, Fact, Retention, Store, Version, canary};
+use auditseal_vault::{Options, Provider, open, site};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -201,7 +200,7 @@ impl Holds {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::double::MemoryStore;
+    use auditseal_doubles::MemoryStore;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use auditseal_vault::clean;
+use auditseal_store::clean;
 use serde::Serialize;
 
 use crate::check::{Check, Status};

@@ -4,10 +4,10 @@ mod lifecycle;
 
 use std::time::Duration;
 
-use auditseal_vault::{
-    BucketLock, Canary, Error, Fact, Facts, Held, Lock, LockMode, Provider, Quirks, Retention,
-    Site, Versioning,
+use auditseal_store::{
+    BucketLock, Canary, Error, Fact, Facts, Held, Lock, LockMode, Quirks, Retention, Versioning,
 };
+use auditseal_vault::{Provider, Site};
 
 use crate::check::{Check, Status};
 use crate::units::{date, days, size, span};

@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
-use auditseal_vault::{
-    Answer, Attacker, Attempt, CanaryBytes, Error, Held, Lock, LockMode, LockedBy, Look, Retention,
-    Seen, Site, Store, clean,
-};
+use auditseal_attack::{Answer, Attacker, Attempt, CanaryBytes, Look, Seen};
+use auditseal_store::{Error, Held, Lock, LockMode, LockedBy, Retention, Store, clean};
+use auditseal_vault::Site;
 use futures::StreamExt;
 use serde::Serialize;
 

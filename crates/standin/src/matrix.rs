@@ -21,7 +21,7 @@ const SERVERS: [(&str, &str, &str); 9] = [
 
 const INTRODUCTION: &str = "# Which store does what
 
-What every store must do for auditseal is written as conformance cases (`crates/vault/src/conformance`). They run on real servers, and on the stand-in that the tests use where there is no server: where the two differ, the stand-in is wrong. No column is one of the clouds themselves; nothing here was run against them.
+What every store must do for auditseal is written as conformance cases (`crates/doubles/src/conformance`). They run on real servers, and on the stand-in that the tests use where there is no server: where the two differ, the stand-in is wrong. No column is one of the clouds themselves; nothing here was run against them.
 
 This page is made by `crates/e2e/conformance.sh` from what the cases came to, and that script fails when it differs from what is found. To write it again: `AUDITSEAL_PAGE=write crates/e2e/conformance.sh`.
 

@@ -5,9 +5,10 @@ mod common;
 
 use std::time::Duration;
 
+use auditseal_doubles::conformance::{Attack, Bench, Report, SHADOW, suite};
 use auditseal_standin::{Bucket, Dialect, Retention, Server, World, matrix, time};
-use auditseal_vault::conformance::{Attack, Bench, Report, SHADOW, suite};
-use auditseal_vault::{BucketLock, LockMode, Options, open};
+use auditseal_store::{BucketLock, LockMode};
+use auditseal_vault::{Options, open};
 use common::{in_child, url};
 
 /// A bucket that locks for a day, as its cloud does by default.

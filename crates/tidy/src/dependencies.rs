@@ -28,13 +28,15 @@ const OWNERS: [(&str, &str); 20] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 14] = [
+pub(crate) const LEVELS: [(&str, u8); 16] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
     ("format", 1),
+    ("store", 1),
     ("decompress", 2),
     ("shipper", 2),
+    ("attack", 3),
     ("tail", 3),
     ("spool", 3),
     ("vault", 3),
@@ -45,11 +47,12 @@ pub(crate) const LEVELS: [(&str, u8); 14] = [
     ("cli", 5),
 ];
 
-/// The agent finds a lost head by the read path: one way of walking a chain, not two.
-const SAME_LEVEL: [(&str, &str); 1] = [("agent", "archive")];
+/// The agent finds a lost head by the read path: one way of walking a chain, not two. And only a vault
+/// knows the requests by which its stores are attacked.
+const SAME_LEVEL: [(&str, &str); 2] = [("agent", "archive"), ("vault", "attack")];
 
 /// Crates for tests and benchmarks: nothing that ships may use them.
-const HARNESSES: [&str; 6] = ["e2e", "tidy", "vectors", "bench", "torture", "standin"];
+const HARNESSES: [&str; 7] = ["e2e", "tidy", "vectors", "bench", "torture", "standin", "doubles"];
 
 fn level(name: &str) -> Option<u8> {
     LEVELS.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{Kind, Operation};
-use crate::text::{between, looks_like_html};
+use auditseal_store::{Kind, Operation};
+use auditseal_store::{between, looks_like_html};
 
 /// A failed HTTP exchange. It travels inside `object_store`'s errors and is found there again, so
 /// that the verdict rests on what the server said and not on how a library phrases it.
@@ -157,7 +157,7 @@ impl Answer {
         };
         let region = region.filter(|name| is_region(name));
         if looks_like_html(body) {
-            let message = crate::text::clean(body, 120);
+            let message = auditseal_store::clean(body, 120);
             return Self { status, code: code.unwrap_or_default(), message, region };
         }
         let code = code.or_else(|| xml("Code")).or_else(|| google_code(status, body));

@@ -20,18 +20,18 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::checksum::{self, Sent};
 use crate::directory::Directory;
-use crate::error::{Error, Kind, Operation};
-use crate::facts::Facts;
-use crate::file::{self, ObjectFile};
+use crate::file::{self, OpenFile};
 use crate::listing::{self, What};
 use crate::location::Location;
 use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
-use crate::store::{
-    Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Quirks, Store, Stored, Version,
+use crate::{facts, lock, translate};
+use auditseal_store::Facts;
+use auditseal_store::{
+    Bookmark, Fetched, Lock, ObjectFile, ObjectInfo, Part, Pieces, Quirks, Store, Stored, Version,
 };
-use crate::{facts, key, lock, translate};
+use auditseal_store::{Error, Kind, Operation};
 
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
 const CONTENT_TYPE: &str = "application/zstd";
@@ -93,7 +93,7 @@ impl Backend {
     }
 
     fn object_path(&self, call: &Call, key: &str) -> Result<Path, Error> {
-        key::check(key).map_err(|why| call.error(Kind::Invalid, why))?;
+        auditseal_store::check_key(key).map_err(|why| call.error(Kind::Invalid, why))?;
         self.path(call, key)
     }
 
@@ -449,14 +449,14 @@ impl Store for Backend {
         Ok((info, pieces.boxed()))
     }
 
-    async fn file(&self, key: &str) -> Result<Option<ObjectFile>, Error> {
+    async fn file(&self, key: &str) -> Result<Option<Box<dyn ObjectFile>>, Error> {
         if !matches!(self.home, Home::Directory(_)) {
             return Ok(None);
         }
         let call = self.call(Operation::Get, key);
         let path = self.object_path(&call, key)?;
         let result = self.fetch(&call, &path, whole(None)).await?;
-        Ok(ObjectFile::of(call, result))
+        Ok(OpenFile::of(call, result).map(|file| Box::new(file) as Box<dyn ObjectFile>))
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>> {
@@ -474,10 +474,10 @@ impl Store for Backend {
         let call = self.call(Operation::List, start);
         let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
         let Home::Cloud(cloud) = &self.home else {
-            return listing::fold(self.list(parent).map_ok(|info| info.key).boxed(), start);
+            return auditseal_store::fold(self.list(parent).map_ok(|info| info.key).boxed(), start);
         };
         let name = start.rsplit('/').next().unwrap_or_default();
-        let checked = [parent, name].into_iter().try_for_each(key::check_prefix);
+        let checked = [parent, name].into_iter().try_for_each(auditseal_store::check_prefix);
         if let Err(why) = checked {
             let error = call.error(Kind::Invalid, why);
             return stream::once(async { Err(error) }).boxed();
@@ -487,7 +487,7 @@ impl Store for Backend {
             prefix => format!("{prefix}/{start}"),
         };
         let entries = listing::list(call, Arc::clone(cloud), root, What::Folders);
-        listing::fold(entries.map_ok(|entry| entry.key).boxed(), start)
+        auditseal_store::fold(entries.map_ok(|entry| entry.key).boxed(), start)
     }
 
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
@@ -508,7 +508,7 @@ impl Store for Backend {
                 let (cloud, root) = (Arc::clone(cloud), path.as_ref().to_owned());
                 listing::parts(call, cloud, root, What::Versions, from)
             }
-            Home::Directory(at) => listing::in_parts(file::list(call, at, &path)),
+            Home::Directory(at) => auditseal_store::in_parts(file::list(call, at, &path)),
         }
     }
 
@@ -583,7 +583,7 @@ impl Backend {
     fn listed(&self, operation: Operation, prefix: &str) -> Result<(Call, Path), Error> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let call = self.call(operation, prefix);
-        key::check_prefix(prefix).map_err(|why| call.error(Kind::Invalid, why))?;
+        auditseal_store::check_prefix(prefix).map_err(|why| call.error(Kind::Invalid, why))?;
         self.check_root(&call)?;
         let path = self.path(&call, prefix)?;
         Ok((call, path))

@@ -21,13 +21,13 @@ use crate::backend::{Backend, Home};
 use crate::client::{CONNECT_TIMEOUT, Connector};
 use crate::directory::{Directory, create_durably};
 use crate::environment;
-use crate::error::{Error, Kind, Operation};
 use crate::location::{Location, Place};
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::partition;
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Signer, VersionLists};
+use auditseal_store::{Error, Kind, Operation};
 
 /// Opens what `location` names.
 pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, Error> {

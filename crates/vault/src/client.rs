@@ -18,7 +18,7 @@ use crate::checksum::Sent;
 use crate::pace::Pace;
 use crate::pages::unescape;
 use crate::request::{Extra, Small};
-use crate::text::looks_like_html;
+use auditseal_store::looks_like_html;
 
 /// What of an error answer is read, bytes.
 const ERROR_LIMIT: u64 = 64 * 1024;

@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::store::Version;
+use auditseal_store::Version;
 
 /// A directory that holds an archive.
 #[derive(Debug)]

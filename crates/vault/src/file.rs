@@ -15,24 +15,23 @@ use object_store::{
 
 use crate::backend::Call;
 use crate::directory::{self, Directory, Walk};
-use crate::error::{Error, Kind};
-use crate::store::{Stored, Version};
+use auditseal_store::{Error, Kind};
+use auditseal_store::{ObjectFile, Stored, Version};
 
-/// An object of a directory, open: whoever reads it where it lies holds a piece of it in memory,
-/// on one thread, instead of all of it.
-pub struct ObjectFile {
+/// An object of a directory, open.
+pub(crate) struct OpenFile {
     call: Call,
     file: File,
     size: u64,
 }
 
-impl std::fmt::Debug for ObjectFile {
+impl std::fmt::Debug for OpenFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ObjectFile").field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("OpenFile").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
-impl ObjectFile {
+impl OpenFile {
     /// The file behind an answer, if it is one.
     pub(crate) fn of(call: Call, result: GetResult) -> Option<Self> {
         let size = result.meta.size;
@@ -41,18 +40,14 @@ impl ObjectFile {
             GetResultPayload::Stream(_) => None,
         }
     }
+}
 
-    /// Its size when it was opened, bytes.
-    #[must_use]
-    pub fn size(&self) -> u64 {
+impl ObjectFile for OpenFile {
+    fn size(&self) -> u64 {
         self.size
     }
 
-    /// Fills `buffer` with the object's bytes from `offset` on. Blocks.
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`] when it has fewer; else what the file system said.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
         self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 let why = format!("it ended before byte {}", offset + buffer.len() as u64);

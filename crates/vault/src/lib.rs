@@ -1,6 +1,6 @@
-//! Object stores: put once, read, list, versions, locks.
+//! The clouds, and directories, as stores.
 //!
-//! [`open`] turns a URL into a [`Store`]; everything else in auditseal sees only that trait. This
+//! [`open`] turns a URL into a [`Store`](auditseal_store::Store); everything else sees only that trait. This
 //! is the one crate that knows about HTTP, TLS, credentials and the clouds' dialects. It makes one
 //! attempt per call: whoever calls owns the retry loop, because only it can read an object back to
 //! settle whether a failed put took effect.
@@ -10,22 +10,15 @@
 //! ever the store's own word (a proxy's 404 page is not); and no credential reaches an error text.
 
 mod answer;
-mod attack;
 mod backend;
 mod build;
-mod canary;
 mod checksum;
 mod client;
-pub mod conformance;
 mod date;
-mod demand;
 mod directory;
-pub mod double;
 mod environment;
-mod error;
 mod facts;
 mod file;
-mod key;
 mod listing;
 mod location;
 mod lock;
@@ -37,23 +30,13 @@ mod partition;
 mod protect;
 mod request;
 mod site;
-mod store;
 mod swap;
-mod text;
 mod translate;
 mod weapon;
 mod xml;
 
-pub use attack::{Answer, Attacker, Attempt, Bytes as CanaryBytes, Look, Seen};
-pub use canary::{Canary, canary};
-pub use demand::Held;
 pub use environment::{is_of_cloud, untidy};
-pub use error::{Error, Kind, Operation};
-pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
-pub use file::ObjectFile;
-pub use options::{Encryption, Options, Retention, open};
+pub use options::{Encryption, Options, arm, open};
 pub use page::{Page, PageOptions};
 pub use site::{Provider, Site, site};
-pub use store::*;
 pub use swap::Swap;
-pub use text::clean;

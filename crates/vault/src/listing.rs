@@ -1,24 +1,19 @@
 //! Listing a cloud's bucket page by page, as it is: with keys that aren't ours, and with versions.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
 
 use crate::backend::Call;
-use crate::error::{Error, Kind};
 use crate::pages::{self, Page, Query};
 use crate::request::{Cloud, Dialect};
-use crate::store::{Bookmark, Part, Version};
+use auditseal_store::{Bookmark, Part, Version};
+use auditseal_store::{Error, Kind};
 
 /// So many pages in a row may hold nothing; stores send some where much was deleted.
 const EMPTY_PAGES: u32 = 1000;
-
-/// Versions handed out at a time where there are no pages.
-const PART: usize = 1000;
 
 /// What a listing is to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,47 +24,6 @@ pub(crate) enum What {
     Versions,
     /// Of all keys that go on alike up to the next `/` one, or that beginning.
     Folders,
-}
-
-/// Cuts keys after the next `/` behind `start`, and yields each folder found so once. Servers that
-/// know no delimiter list what lies in the folders.
-pub(crate) fn fold(
-    keys: BoxStream<'static, Result<String, Error>>,
-    start: &str,
-) -> BoxStream<'static, Result<String, Error>> {
-    let start = start.to_owned();
-    let mut seen = HashSet::new();
-    let mut folder = move |key: String| {
-        let (name, _) = key.strip_prefix(&start)?.split_once('/')?;
-        let folder = format!("{start}{name}");
-        let named = !folder.is_empty() && !folder.ends_with('/');
-        (named && seen.insert(folder.clone())).then_some(folder)
-    };
-    keys.try_filter_map(move |key| ready(Ok(folder(key)))).boxed()
-}
-
-/// Ends a listing with its first error: what follows one can't be known to be complete.
-pub(crate) fn ending_with_error<T: Send + 'static>(
-    entries: BoxStream<'static, Result<T, Error>>,
-) -> BoxStream<'static, Result<T, Error>> {
-    stream::unfold(Some(entries), |entries| async move {
-        let mut entries = entries?;
-        let entry = entries.next().await?;
-        let rest = entry.is_ok().then_some(entries);
-        Some((entry, rest))
-    })
-    .boxed()
-}
-
-/// A listing that has no pages, in parts: it can be begun from its start only.
-pub(crate) fn in_parts(
-    versions: BoxStream<'static, Result<Version, Error>>,
-) -> BoxStream<'static, Result<Part, Error>> {
-    let parts = versions.ready_chunks(PART).map(|versions| {
-        let versions = versions.into_iter().collect::<Result<_, _>>()?;
-        Ok(Part { versions, behind: None })
-    });
-    ending_with_error(parts.boxed())
 }
 
 /// Lists what lies below `root`, a path in the bucket without slashes around it; folders that begin
@@ -92,7 +46,7 @@ pub(crate) fn parts(
     what: What,
     from: Option<&Bookmark>,
 ) -> BoxStream<'static, Result<Part, Error>> {
-    let next = from.map_or_else(Query::new, |from| from.0.clone());
+    let next = from.map_or_else(Query::new, |from| from.query().to_vec());
     let state = Listing { call, cloud, root, what, next: Some(next), course: Course::default() };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
@@ -158,7 +112,7 @@ impl Listing {
         for entry in page.entries {
             versions.extend(self.ours(entry)?);
         }
-        Ok(Some(Part { versions, behind: self.next.clone().map(Bookmark) }))
+        Ok(Some(Part { versions, behind: self.next.clone().map(Bookmark::at) }))
     }
 
     fn lie(&self, why: &str) -> Error {

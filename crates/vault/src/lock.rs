@@ -6,10 +6,10 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use crate::backend::Call;
-use crate::error::{Error, Kind};
 use crate::request::{Cloud, Dialect, Reply, encode};
-use crate::store::{Lock, LockMode, LockedBy};
 use crate::{date, translate, xml};
+use auditseal_store::{Error, Kind};
+use auditseal_store::{Lock, LockMode, LockedBy};
 
 /// Asks for the lock of the object at `path` in the bucket.
 pub(crate) async fn read(

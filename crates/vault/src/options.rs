@@ -7,18 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::build;
-use crate::error::{Error, Kind, Operation};
 use crate::location;
-use crate::store::Store;
-
-/// A retention that each object is put with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// Whether nobody may lift or shorten it; else whoever has the permission may.
-    pub compliance: bool,
-    /// How long, from the put on.
-    pub duration: Duration,
-}
+use auditseal_attack::Weapon;
+use auditseal_store::{Error, Kind, Operation, Retention, Store};
 
 /// The key that the store encrypts objects with, where it isn't the bucket's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +90,18 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, Error> {
         .map_err(|why| Error::new(Operation::Open, &shown(url), Kind::Invalid, &why))?;
     let backend = build::backend(location, options)?;
     Ok(Arc::new(backend))
+}
+
+/// Opens the store at `url` together with the requests that an attacker with its credentials sends.
+///
+/// # Errors
+/// As [`open`].
+pub fn arm(url: &str, options: &Options) -> Result<(Arc<dyn Store>, Box<dyn Weapon>), Error> {
+    let location = location::parse(url)
+        .map_err(|why| Error::new(Operation::Open, "the store", Kind::Invalid, &why))?;
+    let backend = build::backend(location, options)?;
+    let weapon = crate::weapon::of(backend.clone(), options.clock);
+    Ok((Arc::new(backend), weapon))
 }
 
 /// The part of a rejected URL that can't hold a credential.

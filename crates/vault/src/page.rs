@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::build::install_crypto;
 use crate::client::{CONNECT_TIMEOUT, innermost};
-use crate::error::{Error, Kind, Operation};
+use auditseal_store::{Error, Kind, Operation};
 
 /// Bytes of a page that are read at most: a large apiserver's metrics have tens of megabytes.
 const LARGEST: u64 = 256 << 20;

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::date;
-use crate::store::Version;
 use crate::xml::{self, Fields};
+use auditseal_store::Version;
 
 /// What of a query tells where a page begins.
 pub(crate) type Query = Vec<(&'static str, String)>;

@@ -6,7 +6,8 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::date;
 use crate::location::Place;
-use crate::options::{Encryption, Options, Retention};
+use crate::options::{Encryption, Options};
+use auditseal_store::Retention;
 
 /// The longest retention that the clouds take, days.
 const LONGEST_DAYS: u64 = 36_500;

@@ -1,7 +1,7 @@
 //! What a store's URL says about where it is, for whoever writes a command about it.
 
-use crate::error::{Error, Kind, Operation};
 use crate::location::{self, Place};
+use auditseal_store::{Error, Kind, Operation};
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

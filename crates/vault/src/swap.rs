@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::store::{
+use auditseal_store::{
     Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Quirks, Store, Stored, Version,
 };
-use crate::{Error, Facts, ObjectFile};
+use auditseal_store::{Error, Facts, ObjectFile};
 
 /// The same bucket, with the credentials and certificates that it was opened with last. What is
 /// under way is brought to its end with those that it was begun with.
@@ -56,7 +56,7 @@ impl Store for Swap {
         self.now().stream(key, version).await
     }
 
-    async fn file(&self, key: &str) -> Result<Option<ObjectFile>, Error> {
+    async fn file(&self, key: &str) -> Result<Option<Box<dyn ObjectFile>>, Error> {
         self.now().file(key).await
     }
 
@@ -104,7 +104,7 @@ impl Store for Swap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::double::MemoryStore;
+    use auditseal_doubles::MemoryStore;
 
     #[tokio::test]
     async fn what_comes_after_a_swap_goes_to_the_new_one() {

@@ -8,7 +8,7 @@ use object_store::client::HttpError;
 
 use crate::answer::Failure;
 use crate::client::{innermost, transport};
-use crate::error::{Error, Kind, Operation};
+use auditseal_store::{Error, Kind, Operation};
 
 /// The failed exchange inside an error, if there was one.
 pub(crate) fn failure(error: &StoreError) -> Option<Failure> {

@@ -12,12 +12,12 @@ use object_store::client::HttpError;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::attack::{Answer, Attempt, CanaryKey, Order, Weapon};
 use crate::backend::{Backend, Call, Home};
-use crate::error::Kind;
 use crate::request::{Cloud, Dialect, Reply, encode};
-use crate::store::{LockMode, LockedBy, Store};
 use crate::{date, translate};
+use auditseal_attack::{Answer, Attempt, CanaryKey, Order, Weapon};
+use auditseal_store::Kind;
+use auditseal_store::{LockMode, LockedBy, Store};
 
 /// A shortened retention ends so much later than now: stores take no date that has passed.
 const SOON: Duration = Duration::from_secs(60);

@@ -6,7 +6,9 @@ mod common;
 use std::io::Write;
 use std::sync::Mutex;
 
-use auditseal_vault::{Answer, Attacker, Attempt, CanaryBytes, Encryption, LockMode, Options};
+use auditseal_attack::{Answer, Attacker, Attempt, CanaryBytes};
+use auditseal_store::LockMode;
+use auditseal_vault::{Encryption, Options, arm};
 use common::{OBJECT, Request, Server, answer, with_s3_keys, xml_error};
 
 const LOCK: &str = "x-amz-version-id: v1\r\nx-amz-object-lock-mode: GOVERNANCE\r\n\
@@ -43,7 +45,8 @@ fn nothing_but_the_canary_is_named() {
         // The answers say nothing of the hold, as to somebody who may not see it.
         let encryption = Some(Encryption::S3Managed);
         let options = Options { legal_hold: true, encryption, ..server.options() };
-        let attacker = Attacker::plant("s3://bucket/some/prefix", &options).await.unwrap();
+        let (store, weapon) = arm("s3://bucket/some/prefix", &options).unwrap();
+        let attacker = Attacker::plant(store, weapon, options.legal_hold).await.unwrap();
         assert_eq!(attacker.lock().as_ref().unwrap().mode, LockMode::Governance);
         assert_eq!(attacker.version(), Some("v1"));
         for attempt in attacker.attempts() {

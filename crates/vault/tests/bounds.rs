@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
-use auditseal_vault::{Page, PageOptions, Version};
+use auditseal_store::Version;
+use auditseal_vault::{Page, PageOptions};
 use common::{Request, Server, answer, listed, with_s3_keys};
 use futures::TryStreamExt;
 

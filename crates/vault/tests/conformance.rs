@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_vault::conformance::{Attack, Bench, SHADOW, suite};
-use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{
-    BucketLock, Encryption, Kind, Lock, LockMode, Options, Store, conformance, open,
-};
+use auditseal_doubles::MemoryStore;
+use auditseal_doubles::conformance;
+use auditseal_doubles::conformance::{Attack, Bench, SHADOW, suite};
+use auditseal_store::{BucketLock, Kind, Lock, LockMode, Store};
+use auditseal_vault::{Encryption, Options, open};
 use bytes::Bytes;
 use futures::TryStreamExt;
 

@@ -6,10 +6,9 @@ mod common;
 use std::io::Write;
 use std::time::Duration;
 
-use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{
-    BucketLock, Kind, LifecycleRule, LockMode, Options, Store, Versioning, open,
-};
+use auditseal_doubles::MemoryStore;
+use auditseal_store::{BucketLock, Kind, LifecycleRule, LockMode, Store, Versioning};
+use auditseal_vault::{Options, open};
 use common::{Server, answer, in_child, secret, with_s3_keys, xml_error};
 
 const DATE: &str = "Date: Wed, 21 Oct 2026 07:28:00 GMT\r\n";

@@ -5,7 +5,8 @@ mod common;
 
 use std::time::Duration;
 
-use auditseal_vault::{Kind, Options, open};
+use auditseal_store::Kind;
+use auditseal_vault::{Options, open};
 use common::{OBJECT, Server, answer, in_child, secret};
 
 /// Runs `name` with a proxy that the parent's run of the test provides, and returns what it saw.

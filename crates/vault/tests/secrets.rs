@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_vault::{Error, Options, Retention, Store, open};
+use auditseal_store::{Error, Retention, Store};
+use auditseal_vault::{Options, open};
 use bytes::Bytes;
 use common::{Server, answer, in_child, listed, secret, tls, xml_error};
 use futures::TryStreamExt;

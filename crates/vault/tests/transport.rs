@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use auditseal_vault::{Error, Kind, Options, open};
+use auditseal_store::{Error, Kind};
+use auditseal_vault::{Options, open};
 use bytes::Bytes;
 use common::{OBJECT, Server, answer, in_child, listed, with_s3_keys, xml_error};
 use futures::TryStreamExt;

@@ -1,7 +1,8 @@
 //! The text of each refusal, as a user sees it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use auditseal_vault::{Kind, Options, open};
+use auditseal_store::Kind;
+use auditseal_vault::{Options, open};
 
 fn refusal(url: &str, options: &Options) -> String {
     let error = open(url, options).unwrap_err();

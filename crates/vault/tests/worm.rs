@@ -7,10 +7,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auditseal_vault::{
-    Canary, Encryption, Error, Kind, Lock, LockMode, LockedBy, Options, Retention, Store, Version,
-    canary, open,
+use auditseal_store::{
+    Canary, Error, Kind, Lock, LockMode, LockedBy, Retention, Store, Version, canary,
 };
+use auditseal_vault::{Encryption, Options, open};
 use bytes::Bytes;
 use common::{OBJECT, Request, Server, answer, in_child, secret, with_s3_keys, xml_error};
 use futures::StreamExt;

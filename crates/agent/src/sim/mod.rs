@@ -21,11 +21,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditseal_archive::{Options, Verdict, verify};
+use auditseal_doubles::MemoryStore;
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{ObjectKey, ObjectSeal, Origin, Time, VerifierKey};
 use auditseal_shipper::{Input, Now};
-use auditseal_vault::double::MemoryStore;
-use auditseal_vault::{Operation, Store as _};
+use auditseal_store::{Operation, Store as _};
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 

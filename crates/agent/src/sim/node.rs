@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_archive::Judged;
+use auditseal_doubles::Fault;
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
 use auditseal_shipper::{
     Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
 };
 use auditseal_spool::{Final, Spool, StateDir};
+use auditseal_store::{Kind, Operation, Store};
 use auditseal_tail::{Follower, Settings};
-use auditseal_vault::double::Fault;
-use auditseal_vault::{Kind, Operation, Store};
 use bytes::Bytes;
 
 use super::adopted::assert_kept;

@@ -2,7 +2,7 @@
 
 use auditseal_format::{Compression, Kind, ObjectKey, ObjectSeal, Packed, Seal, SealedBatch, hash};
 use auditseal_note::StaticSigner;
-use auditseal_vault::Store as _;
+use auditseal_store::Store as _;
 use bytes::Bytes;
 
 use super::disk::Op;

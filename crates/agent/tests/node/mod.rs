@@ -13,10 +13,10 @@ use auditseal_agent::{
     Clock, Limits, Mode, Outcome, Owners, Progress, Settings, SourceSpec, Tally, keygen, run,
 };
 use auditseal_archive::{CatOptions, Options, Piped, Report, cat, verify};
+use auditseal_doubles::MemoryStore;
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{Compression, ObjectKey, Origin, Time, VerifierKey};
 use auditseal_shipper::Now;
-use auditseal_vault::double::MemoryStore;
 use tokio::sync::watch;
 
 /// For how long nothing is sent where something of before may still arrive.

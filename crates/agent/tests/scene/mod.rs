@@ -11,7 +11,7 @@ use auditseal_agent::{
     ChainEnd, Error, Limits, Mode, Outcome, Progress, Settings, Tally, run, system_clock,
 };
 use auditseal_format::{ObjectSeal, Seal};
-use auditseal_vault::Retention;
+use auditseal_store::Retention;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use auditseal_format::{FileId, Origin, Time, VerifierKey};
-use auditseal_vault::Store;
+use auditseal_store::Store;
 use futures::StreamExt as _;
 
 use crate::chain::{Chain, Rules, Trust};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_format::{Fault, Hash, ObjectSeal, Origin, hash};
-use auditseal_vault::Kind;
+use auditseal_store::Kind;
 use bytes::Bytes;
 
 use super::plan::{Batch, print};
@@ -65,7 +65,7 @@ fn at_fault(origin: &Origin, batch: &Batch, fault: &Fault) -> Error {
     Error::found(origin, batch.place, fault.into(), &fault.to_string())
 }
 
-fn refused(origin: &Origin, batch: &Batch, error: auditseal_vault::Error) -> Error {
+fn refused(origin: &Origin, batch: &Batch, error: auditseal_store::Error) -> Error {
     match error.kind() {
         Kind::NotFound => {
             Error::found(origin, batch.place, Verdict::Missing, "it was there a moment ago")
@@ -137,7 +137,7 @@ async fn hash_pieces(
     source: &Source,
     object: Object<'_>,
     seal: &Arc<ObjectSeal>,
-) -> Result<Hashed, auditseal_vault::Error> {
+) -> Result<Hashed, auditseal_store::Error> {
     let tail = source.tail(object, TAIL).await?.bytes;
     let mut state = (ObjectCheck::new(Arc::clone(seal), None), Vec::new());
     let mut stream = Pieces::new(source.stream(object).await?);

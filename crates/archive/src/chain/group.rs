@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditseal_format::{Fault, Hash, ObjectSeal};
-use auditseal_vault::Lock;
+use auditseal_store::Lock;
 
 use super::{Accepted, Chain, Displaced, Head, Outcome, Place, Previous, Sighting, keys, pins};
 use crate::finding::Verdict;

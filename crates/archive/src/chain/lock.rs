@@ -1,7 +1,7 @@
 //! What protects the chain's objects from being deleted, held against what was demanded.
 
 use auditseal_format::Time;
-use auditseal_vault::{Lock, LockMode};
+use auditseal_store::{Lock, LockMode};
 
 use super::Chain;
 

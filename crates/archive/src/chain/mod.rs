@@ -19,7 +19,7 @@ use std::sync::Arc;
 use auditseal_format::{
     Alternate, Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, Time,
 };
-use auditseal_vault::Lock;
+use auditseal_store::Lock;
 
 use crate::finding::{Findings, Verdict};
 use files::Files;

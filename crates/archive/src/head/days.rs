@@ -102,7 +102,7 @@ impl Days {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::Version;
+    use auditseal_store::Version;
 
     use super::*;
     use crate::chain::Place;

@@ -22,7 +22,7 @@ mod window;
 use std::sync::Arc;
 
 use auditseal_format::{Date, Origin, VerifierKey};
-use auditseal_vault::Store;
+use auditseal_store::Store;
 
 use crate::error::Error;
 pub use days::Days;

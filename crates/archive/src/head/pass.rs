@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_format::{Date, ObjectKey, Origin};
-use auditseal_vault::{Bookmark, Error, Kind, Version};
+use auditseal_store::{Bookmark, Error, Kind, Version};
 use futures::StreamExt as _;
 
 use super::days::Days;

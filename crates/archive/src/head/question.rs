@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Date, ObjectKey, Origin, VerifierKey};
-use auditseal_vault::{Error as StoreError, Store};
+use auditseal_store::{Error as StoreError, Store};
 
 use super::ahead::Ahead;
 use super::days::{DAY, Days};

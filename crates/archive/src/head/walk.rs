@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_format::{Hash, ObjectSeal, Origin, Time};
-use auditseal_vault::Store;
+use auditseal_store::Store;
 use futures::stream::{self, Stream};
 
 use super::ahead::Ahead;
@@ -194,7 +194,7 @@ fn earlier(entries: &[Entry], mut latest: Time) -> Vec<Time> {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::Version;
+    use auditseal_store::Version;
 
     use super::super::days::{DAY, stored};
     use super::*;

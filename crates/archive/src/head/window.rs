@@ -127,7 +127,7 @@ fn size(entry: &Entry) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_vault::Version;
+    use auditseal_store::Version;
 
     use super::*;
 

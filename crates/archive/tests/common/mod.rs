@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use auditseal_archive::{CatError, CatOptions, Finding, Options, Piped, Report, cat, verify};
+use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, Origin};
-use auditseal_vault::Store;
-use auditseal_vault::double::MemoryStore;
+use auditseal_store::Store;
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
 
 /// A store with these objects, all put long after they were sealed.

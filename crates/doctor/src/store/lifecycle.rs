@@ -1,6 +1,7 @@
 //! What a store does to objects by itself: expires them, moves them, keeps what was deleted.
 
-use auditseal_vault::{LifecycleRule, Provider};
+use auditseal_store::LifecycleRule;
+use auditseal_vault::Provider;
 
 use super::StoreFacts;
 use crate::check::Check;

@@ -1,6 +1,7 @@
 #![allow(clippy::too_many_lines, reason = "tables")]
 
-use auditseal_vault::{Kind, LifecycleRule, LockedBy, Operation, StoreTime, site};
+use auditseal_store::{Kind, LifecycleRule, LockedBy, Operation, StoreTime};
+use auditseal_vault::site;
 
 use super::*;
 

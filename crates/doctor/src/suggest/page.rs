@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use auditseal_audit::Exposed;
-use auditseal_vault::clean;
+use auditseal_store::clean;
 use serde::Serialize;
 
 use super::plan::{Range, Row};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use auditseal_vault::double::{Fault, MemoryStore};
-use auditseal_vault::{Kind, LockedBy, Operation, site};
+use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_store::{Kind, LockedBy, Operation};
+use auditseal_vault::site;
 
 use super::*;
 

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auditseal_vault::{Error, ObjectInfo, Options, Store};
+use auditseal_store::{Error, ObjectInfo, Store};
+use auditseal_vault::Options;
 use futures::StreamExt;
 
 /// One request as it arrived.

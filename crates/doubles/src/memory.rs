@@ -17,9 +17,10 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::error::{Error, Kind, Operation};
-use crate::key;
-use crate::store::{Fetched, Lock, LockMode, LockedBy, ObjectInfo, Pieces, Store, Stored, Version};
+use auditseal_store::{Error, Kind, Operation};
+use auditseal_store::{
+    Fetched, Lock, LockMode, LockedBy, ObjectInfo, Pieces, Store, Stored, Version,
+};
 
 pub use crowd::Crowd;
 
@@ -274,7 +275,8 @@ impl MemoryStore {
         key: &str,
         version: Option<&str>,
     ) -> Result<(Fetched, Option<Kind>), Error> {
-        key::check(key).map_err(|why| injected(operation, key, Kind::Invalid, why))?;
+        auditseal_store::check_key(key)
+            .map_err(|why| injected(operation, key, Kind::Invalid, why))?;
         let fault = self.begin(operation, key);
         match fault {
             Some(Fault::Refuse(kind)) => return Err(injected(operation, key, kind, "refused")),
@@ -331,7 +333,7 @@ impl MemoryStore {
     ) -> BoxStream<'static, Result<Version, Error>> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let failed = |kind, why: &str| Err(injected(operation, prefix, kind, why));
-        if let Err(why) = key::check_prefix(prefix) {
+        if let Err(why) = auditseal_store::check_prefix(prefix) {
             return stream::iter([failed(Kind::Invalid, why)]).boxed();
         }
         let fault = self.begin(operation, prefix);
@@ -371,7 +373,8 @@ fn spoil(bytes: &Bytes) -> Bytes {
 #[async_trait]
 impl Store for MemoryStore {
     async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Stored, Error> {
-        key::check(key).map_err(|why| injected(Operation::Put, key, Kind::Invalid, why))?;
+        auditseal_store::check_key(key)
+            .map_err(|why| injected(Operation::Put, key, Kind::Invalid, why))?;
         let hook = self.lock_state().on_put.clone();
         if let Some(hook) = hook {
             hook(key);
@@ -457,7 +460,8 @@ impl Store for MemoryStore {
 
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
         let operation = Operation::Lock;
-        key::check(key).map_err(|why| injected(operation, key, Kind::Invalid, why))?;
+        auditseal_store::check_key(key)
+            .map_err(|why| injected(operation, key, Kind::Invalid, why))?;
         let failed = |kind| Err(injected(operation, key, kind, "injected fault"));
         let fault = self.begin(operation, key);
         match fault {

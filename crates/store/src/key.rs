@@ -2,7 +2,10 @@
 //! two objects in another.
 
 /// Checks an object's key.
-pub(crate) fn check(key: &str) -> Result<(), &'static str> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_key(key: &str) -> Result<(), &'static str> {
     if key.is_empty() {
         return Err("the key is empty");
     }
@@ -10,7 +13,10 @@ pub(crate) fn check(key: &str) -> Result<(), &'static str> {
 }
 
 /// Checks the prefix of a listing, which may be empty.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), &'static str> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     if prefix.is_empty() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! Proof, at every start, that a store refuses to put over an object.
 
+use crate::contract::Store;
 use crate::error::{Error, Kind};
-use crate::store::Store;
 
 /// The largest object to try with, bytes: the genesis has a few hundred.
 const LIMIT: u64 = 1 << 20;

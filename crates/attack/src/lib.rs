@@ -8,14 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes as Buffer;
+use auditseal_store::{Error, Kind, Lock, LockMode, Operation, Store};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-
-use crate::build;
-use crate::error::{Error, Kind, Operation};
-use crate::location;
-use crate::options::Options;
-use crate::store::{Lock, LockMode, Store};
 
 /// The folder that canaries lie in, below the store's prefix.
 const FOLDER: &str = "auditseal-worm-test";
@@ -26,7 +21,7 @@ const VERSIONS: usize = 100;
 
 /// The key of a canary; there is no way to make one of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CanaryKey {
+pub struct CanaryKey {
     folder: String,
     key: String,
 }
@@ -41,7 +36,9 @@ impl CanaryKey {
         Ok(Self { key: format!("{folder}/canary"), folder })
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// Below the store's prefix.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.key
     }
 }
@@ -150,7 +147,7 @@ pub enum Answer {
 
 /// What became of the canary's bytes, as read by its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bytes {
+pub enum CanaryBytes {
     /// They are there.
     Intact,
     /// Other bytes are in their place.
@@ -178,7 +175,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
     /// Its bytes.
-    pub bytes: Bytes,
+    pub bytes: CanaryBytes,
     /// What is seen in its place.
     pub seen: Seen,
     /// Its lock, where that can be read.
@@ -187,18 +184,20 @@ pub struct Look {
 
 /// What a weapon is told beside its target.
 #[derive(Debug)]
-pub(crate) struct Order<'a> {
-    pub(crate) attempt: Attempt,
-    pub(crate) version: Option<&'a str>,
+pub struct Order<'a> {
+    /// What to try.
+    pub attempt: Attempt,
+    /// The canary's version, where the store has versions.
+    pub version: Option<&'a str>,
     /// What to put.
-    pub(crate) bytes: Buffer,
+    pub bytes: Bytes,
     /// The lock to be weakened, as it was first, where that is known.
-    pub(crate) lock: Option<&'a Lock>,
+    pub lock: Option<&'a Lock>,
 }
 
 /// How one kind of store is attacked.
 #[async_trait]
-pub(crate) trait Weapon: Send + Sync {
+pub trait Weapon: Send + Sync {
     /// Whether the attempt makes sense there.
     fn knows(&self, attempt: Attempt) -> bool;
 
@@ -214,7 +213,7 @@ pub struct Attacker {
     store: Arc<dyn Store>,
     weapon: Box<dyn Weapon>,
     key: CanaryKey,
-    bytes: Buffer,
+    bytes: Bytes,
     version: Option<String>,
     lock: Result<Lock, Error>,
     /// Whether the canary was put with a legal hold, which not everybody may see.
@@ -228,20 +227,13 @@ impl fmt::Debug for Attacker {
 }
 
 impl Attacker {
-    /// Puts a canary into the store at `url`, as a batch would be put with these options.
+    /// Puts a canary into a store, as a batch would be put there; `weapon` is that store's, and `held`
+    /// says whether what is put has a legal hold.
     ///
     /// # Errors
-    /// As [`open`](crate::open) and [`Store::put_new`]; also when the canary can't be read back, for
-    /// then nothing could be said of any attempt.
-    pub async fn plant(url: &str, options: &Options) -> Result<Self, Error> {
-        let location = location::parse(url)
-            .map_err(|why| Error::new(Operation::Open, "the store", Kind::Invalid, &why))?;
-        let backend = build::backend(location, options)?;
-        let weapon = crate::weapon::of(backend.clone(), options.clock);
-        Self::plant_in(Arc::new(backend), weapon, options.legal_hold).await
-    }
-
-    pub(crate) async fn plant_in(
+    /// As [`Store::put_new`]; also when the canary can't be read back, for then nothing could be said
+    /// of any attempt.
+    pub async fn plant(
         store: Arc<dyn Store>,
         weapon: Box<dyn Weapon>,
         held: bool,
@@ -251,7 +243,7 @@ impl Attacker {
             Error::new(Operation::Attack, &format!("{store:?}"), Kind::Other, &why)
         };
         let key = CanaryKey::random().map_err(random)?;
-        let bytes = Buffer::from(format!(
+        let bytes = Bytes::from(format!(
             "A canary of auditseal worm-test. Whoever may write here tried to change and delete \
              it; it is no part of an archive, and nothing refers to it.\n{}\n",
             key.key
@@ -308,7 +300,7 @@ impl Attacker {
         let order = Order {
             attempt,
             version: self.version.as_deref(),
-            bytes: Buffer::from(format!("Not the canary any more: {}.\n", attempt.name())),
+            bytes: Bytes::from(format!("Not the canary any more: {}.\n", attempt.name())),
             lock: self.lock.as_ref().ok(),
         };
         self.weapon.carry_out(&self.key, &order).await
@@ -317,11 +309,11 @@ impl Attacker {
     /// Reads the canary, by its version and without.
     pub async fn look(&self) -> Look {
         let bytes = match self.store.get(&self.key.key, self.version(), LIMIT).await {
-            Ok(fetched) if fetched.bytes == self.bytes => Bytes::Intact,
-            Ok(_) => Bytes::Changed,
-            Err(error) if error.kind() == Kind::NotFound => Bytes::Gone,
-            Err(error) if error.kind() == Kind::TooLarge => Bytes::Changed,
-            Err(error) => Bytes::Unknown(error),
+            Ok(fetched) if fetched.bytes == self.bytes => CanaryBytes::Intact,
+            Ok(_) => CanaryBytes::Changed,
+            Err(error) if error.kind() == Kind::NotFound => CanaryBytes::Gone,
+            Err(error) if error.kind() == Kind::TooLarge => CanaryBytes::Changed,
+            Err(error) => CanaryBytes::Unknown(error),
         };
         let seen = match self.store.get(&self.key.key, None, LIMIT).await {
             Ok(fetched) if fetched.bytes == self.bytes => Seen::Canary,

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use auditseal_vault::double::{Fault, MemoryStore, PAGE};
-use auditseal_vault::{Canary, Kind, Lock, LockMode, Operation, Store, canary};
+use auditseal_doubles::{Fault, MemoryStore, PAGE};
+use auditseal_store::{Canary, Kind, Lock, LockMode, Operation, Store, canary};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 

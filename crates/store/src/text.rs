@@ -29,7 +29,8 @@ fn hides(c: char) -> bool {
 }
 
 /// Whether `text` is an HTML page: a proxy's or a portal's answer, never a store's.
-pub(crate) fn looks_like_html(text: &str) -> bool {
+#[must_use]
+pub fn looks_like_html(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(512).collect();
     let start = start.to_ascii_lowercase();
     start.starts_with("<!doctype html") || start.contains("<html")
@@ -43,7 +44,8 @@ fn page_title(page: &str) -> String {
 }
 
 /// The text between the first `open` and the next `close`.
-pub(crate) fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+#[must_use]
+pub fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     rest.split_once(close).map(|(inner, _)| inner)
 }

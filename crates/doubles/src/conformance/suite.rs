@@ -9,11 +9,10 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Attack, Done, Failed, Report, attacked, fails_as, require, run};
-use crate::date::micros;
-use crate::error::{Error, Kind};
-use crate::facts::{BucketLock, Versioning};
-use crate::options::Retention;
-use crate::store::{LockMode, Store};
+use auditseal_store::Retention;
+use auditseal_store::{BucketLock, Versioning};
+use auditseal_store::{Error, Kind};
+use auditseal_store::{LockMode, Store};
 
 /// How long what is asked to be locked is locked.
 const ASKED: Duration = Duration::from_secs(2 * 86_400);
@@ -175,4 +174,10 @@ async fn tier(store: &dyn Store, archive: Option<&dyn Fn(&str)>) -> Result<Done,
     require(listed.iter().all(|version| version.archived), "the listing doesn't tell")?;
     store.lock("cold/1", version.as_deref()).await?;
     Ok(Done::Passed(Vec::new()))
+}
+
+/// Microseconds since the Unix epoch; 0 before it.
+fn micros(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

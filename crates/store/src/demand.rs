@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
-use crate::options::Retention;
-use crate::store::{Lock, LockMode};
+use crate::contract::{Lock, LockMode};
 
 /// How much earlier than demanded a lock may end: a bucket's default retention counts from the
 /// store's clock, the demand often from another's. (`verify` needs less: it counts from the seal,
 /// which is older than the put, and holds that seal's time against the store's date anyway.)
 const TOLERANCE: Duration = Duration::from_secs(3600);
+
+/// A retention that each object is put with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Whether nobody may lift or shorten it; else whoever has the permission may.
+    pub compliance: bool,
+    /// How long, from the put on.
+    pub duration: Duration,
+}
 
 /// What a lock is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +68,7 @@ fn micros(time: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::LockedBy;
+    use crate::contract::LockedBy;
 
     #[test]
     fn a_lock_suffices_when_it_is_firm_and_long_enough() {

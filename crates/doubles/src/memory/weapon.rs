@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::MemoryStore;
-use crate::attack::{Answer, Attacker, Attempt, CanaryKey, Order, Weapon};
-use crate::error::Error;
-use crate::store::{Lock, LockMode, Store as _};
+use auditseal_attack::{Answer, Attacker, Attempt, CanaryKey, Order, Weapon};
+use auditseal_store::Error;
+use auditseal_store::{Lock, LockMode, Store as _};
 
 /// How long after the store's own time a shortened retention ends, microseconds.
 const SOON: i64 = 60_000_000;
@@ -19,7 +19,7 @@ impl MemoryStore {
     /// # Errors
     /// As [`Attacker::plant`].
     pub async fn attacker(&self) -> Result<Attacker, Error> {
-        Attacker::plant_in(Arc::new(self.clone()), Box::new(self.clone()), false).await
+        Attacker::plant(Arc::new(self.clone()), Box::new(self.clone()), false).await
     }
 
     fn relock(&self, order: &Order<'_>, key: &str, bypassing: bool, lock: Lock) -> Answer {

@@ -9,9 +9,9 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{Fault, MemoryStore, below, injected};
-use crate::error::{Error, Kind, Operation};
-use crate::listing;
-use crate::store::{Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Store, Stored, Version};
+use auditseal_store::fold;
+use auditseal_store::{Bookmark, Fetched, Lock, ObjectInfo, Part, Pieces, Store, Stored, Version};
+use auditseal_store::{Error, Kind, Operation};
 
 /// Versions on a page.
 const PAGE: usize = 1000;
@@ -152,7 +152,7 @@ impl Store for Crowd {
             next = self.first_behind(&format!("{folder}0")).max(next + 1);
             one_of_each.push(Ok(key));
         }
-        listing::fold(own.chain(stream::iter(one_of_each)).boxed(), start)
+        fold(own.chain(stream::iter(one_of_each)).boxed(), start)
     }
 
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {

@@ -78,7 +78,7 @@ impl fmt::Display for Report {
                 Outcome::Cannot(why) => ("can't", why.clone()),
                 Outcome::Failed(why) => ("failed", why.clone()),
             };
-            writeln!(f, "{}\t{word}\t{}", case.name, crate::clean(&words, 300))?;
+            writeln!(f, "{}\t{word}\t{}", case.name, auditseal_store::clean(&words, 300))?;
         }
         Ok(())
     }

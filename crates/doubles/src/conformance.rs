@@ -10,9 +10,9 @@ mod suite;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::error::{Error, Kind};
-use crate::store::{LockMode, ObjectInfo, Store, Version};
-use crate::{Canary, canary};
+use auditseal_store::{Canary, canary};
+use auditseal_store::{Error, Kind};
+use auditseal_store::{LockMode, ObjectInfo, Store, Version};
 
 pub use attacked::{Attack, SHADOW, attacked};
 pub use report::{Case, Outcome, Report};
@@ -205,7 +205,7 @@ async fn refused_keys(store: &dyn Store) -> Result<(), Failed> {
     }
     let mut entries = store.list("a//b");
     let first = entries.next().await.unwrap_or_else(|| {
-        Err(Error::new(crate::Operation::List, "a//b", Kind::Other, "it is empty"))
+        Err(Error::new(auditseal_store::Operation::List, "a//b", Kind::Other, "it is empty"))
     });
     fails_as(first, Kind::Invalid, "a listing of a//b")?;
     require(entries.next().await.is_none(), "a failed listing goes on")
@@ -298,7 +298,7 @@ async fn versions(store: &dyn Store) -> Result<Done, Failed> {
     require(unknown.is_err(), "a version that never was can be read")?;
     let mut entries = store.versions("a//b");
     let first = entries.next().await.unwrap_or_else(|| {
-        Err(Error::new(crate::Operation::Versions, "a//b", Kind::Other, "it is empty"))
+        Err(Error::new(auditseal_store::Operation::Versions, "a//b", Kind::Other, "it is empty"))
     });
     fails_as(first, Kind::Invalid, "a listing of a//b")?;
     let mut notes = Vec::new();

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
-use crate::pages::Query;
-use crate::{Error, Facts, Kind, ObjectFile, Operation, listing};
+use crate::error::{Error, Kind, Operation};
+use crate::facts::Facts;
+use crate::listing;
 
 /// What a store says about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,9 +67,21 @@ pub struct Version {
 /// Where a listing goes on, as the store named it: good for the listing that gave it, as long as the
 /// store takes it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bookmark(pub(crate) Query);
+pub struct Bookmark(Vec<(&'static str, String)>);
 
 impl Bookmark {
+    /// The place that these parameters of a request name.
+    #[must_use]
+    pub fn at(query: Vec<(&'static str, String)>) -> Self {
+        Self(query)
+    }
+
+    /// The parameters of [`Bookmark::at`].
+    #[must_use]
+    pub fn query(&self) -> &[(&'static str, String)] {
+        &self.0
+    }
+
     /// Behind this key: for stores that list in the order of keys, and name no places themselves.
     #[must_use]
     pub fn behind(key: &str) -> Self {
@@ -147,6 +160,19 @@ pub struct Quirks {
     pub wants_md5: bool,
 }
 
+/// An object that is a file here, open: whoever reads it where it lies holds a piece of it in memory,
+/// on one thread, instead of all of it.
+pub trait ObjectFile: Send + Sync + std::fmt::Debug {
+    /// Its size when it was opened, bytes.
+    fn size(&self) -> u64;
+
+    /// Fills `buffer` with the object's bytes from `offset` on. Blocks.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] when it has fewer; else what the file system said.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error>;
+}
+
 /// The bytes of a stream, piece by piece.
 pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
@@ -192,7 +218,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// As [`Store::get`].
-    async fn file(&self, key: &str) -> Result<Option<ObjectFile>, Error> {
+    async fn file(&self, key: &str) -> Result<Option<Box<dyn ObjectFile>>, Error> {
         let _ = key;
         Ok(None)
     }

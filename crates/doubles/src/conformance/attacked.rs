@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{Done, Failed, Report, fails_as, keys, listed, noise, reads_as, require};
-use crate::error::Kind;
-use crate::store::Store;
+use auditseal_store::Kind;
+use auditseal_store::Store;
 
 /// What somebody does who may put and delete, but not destroy versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

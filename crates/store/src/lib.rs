@@ -1,0 +1,22 @@
+//! What auditseal asks of an object store, and what a store says of what it keeps.
+//!
+//! [`Store`] is the contract; `vault` keeps it for the clouds and for directories, `doubles` in memory
+//! for tests. Whoever reads an archive needs no more than this: no HTTP, no TLS, no credentials.
+
+mod canary;
+mod contract;
+mod demand;
+mod error;
+mod facts;
+mod key;
+mod listing;
+mod text;
+
+pub use canary::{Canary, canary};
+pub use contract::*;
+pub use demand::{Held, Retention};
+pub use error::{Error, Kind, Operation};
+pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
+pub use key::{check_key, check_prefix};
+pub use listing::{fold, in_parts};
+pub use text::{between, clean, looks_like_html};
