@@ -436,8 +436,9 @@ def check_lines(fh, note, line):
     need((root.chunks, root.lines, root.hash.hexdigest()) == (note.chunks, note.lines, note.root))
 
 
-def verify(store, trusted, asked=(), head=None, now=None):
-    """§ Reading and verifying: everything. `store` is {key: function that opens the object}."""
+def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
+    """§ Reading and verifying: everything. `store` is {key: function that opens the object}. § Parts: `first` is
+    the note to begin with, (seq, hash), and `to` the seq to end with."""
     now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={})
     origins = {origin: [] for origin in asked}
@@ -448,24 +449,30 @@ def verify(store, trusted, asked=(), head=None, now=None):
             continue
         if asked and parsed[0] not in origins:
             continue
+        if (first and parsed[2] < first[0]) or (to is not None and parsed[2] > to):
+            origins.setdefault(parsed[0], [])
+            continue
         with store[key]() as fh:
             verdict, note = check_object(fh, parsed[0])
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
             key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note, foreign=False))
     for origin, objects in sorted(origins.items()):
-        check_chain(store, origin, objects, trusted, head, now, result)
+        check_chain(store, origin, objects, trusted, head, now, result, first, to)
     result.exit = 1 if result.findings else 0 if origins else 2
     return result
 
 
-def check_chain(store, origin, objects, trusted, head, now, result):
+def check_chain(store, origin, objects, trusted, head, now, result, first, to):
     """§ Reading and verifying, the table of verdicts, for one origin."""
-    findings = set()
+    findings, begin = set(), first[0] if first else 0
+    head = head if head and begin <= head[0] and (to is None or head[0] <= to) else None
+    known = max([head[0] if head else -1, -1 if to is None else to])
 
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
 
-    chain, whole, fork = choose(store, objects, trusted, branch_of(objects, head), find)
+    branch = branch_of(objects, head) | ({first[0]: first[1]} if first else {})
+    chain, whole, fork = choose(store, objects, trusted, branch, first, find)
     last_named = max([o.seq for o in objects if fork is None or o.seq < fork] + [-1])
     if any(o.foreign for o in objects):  # wrong where nothing of the chain itself is there
         (result.infos if any(n.good for n in chain.values()) else findings).add(("FOREIGN_CHAIN", origin, 0))
@@ -473,13 +480,14 @@ def check_chain(store, origin, objects, trusted, head, now, result):
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
     ours = [o.note.seq for o in objects if o.note and o.note.good]
     reach = max(ours, default=None) if fork is None else None
-    needed = float("inf") if reach is None else max(reach, head[0] if head else 0)
+    reach = reach if reach is None or to is None else min(reach, to)
+    needed = float("inf") if reach is None else max(reach, known)
     for o in objects:
         note, main, needless = o.note, chain.get(o.seq), o.seq in whole or o.seq > needed
         right = note and o.at_its_key and note.good
         strayed = note and note.good and not o.at_its_key and note.hash not in in_place
         own = note and chain.get(note.seq)  # the chain's note at the seq of this one
-        lost = strayed and not (own and own.good)
+        lost = strayed and not (own and own.good) and begin <= note.seq <= (note.seq if to is None else to)
         if right and main.hash != note.hash:
             needless = False  # FORK was said; what is wrong with its bytes is wrong
         elif right and not o.verdict:
@@ -494,7 +502,7 @@ def check_chain(store, origin, objects, trusted, head, now, result):
             find("WRONG_KEY", o.seq)
         if strayed and not lost:
             find("FORK", note.seq)
-    taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, 0
+    taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, begin
     last = reach if reach is not None else last_named
     for seq in sorted({o.seq for o in objects if o.seq <= last} | {last + 1}):
         for missing in range(expected, min(seq + (seq <= last and seq not in taken), expected + MAX_MISSING)):
@@ -504,14 +512,16 @@ def check_chain(store, origin, objects, trusted, head, now, result):
         find("MISSING", None)
 
     notes = [chain[seq] for seq in sorted(chain) if chain[seq].good]
-    check_links(notes, chain, find)
+    check_links(notes, chain, first, find)
     result.infos |= {("REANCHORED", origin, note.seq) for note in notes if note.kind == "reanchor"}
     newest = notes[-1] if notes else None
-    if head and (newest is None or newest.seq < head[0]):
-        find("TRUNCATED", newest.seq + 1 if newest else 0)
-    elif head and head[0] in chain and chain[head[0]].hash != head[1]:
-        find("FORK", head[0])
-    if fork is None and newest and newest.next_by is not None and newest.next_by < now:
+    short = known >= 0 and (newest is None or newest.seq < known)
+    if short and last_named >= 0:
+        find("TRUNCATED", newest.seq + 1 if newest else begin)
+    for seq, digest in [place for place in (first, head) if place]:
+        if seq in chain and chain[seq].hash != digest and not (short and head and seq == head[0]):
+            find("FORK", seq)
+    if fork is None and newest and newest.next_by is not None and newest.next_by < now and to is None:
         find("SILENT", newest.seq)
     result.findings |= findings
     result.chains[origin] = (notes, objects)
@@ -519,7 +529,7 @@ def check_chain(store, origin, objects, trusted, head, now, result):
         result.until[origin] = newest.sealed
 
 
-def choose(store, objects, trusted, branch, find):
+def choose(store, objects, trusted, branch, first, find):
     """Which note is the chain's at each seq: {seq: note}; the seqs where its bytes are there too; and the
     seq of two rightly signed notes with the same claim, where the chain ends undecided (or None)."""
     candidates, chain, whole, seen, foreign = {}, {}, set(), set(), {}
@@ -529,7 +539,8 @@ def choose(store, objects, trusted, branch, find):
     for seq in sorted(candidates):
         before = chain.get(seq - 1)
         for o in candidates[seq]:
-            o.note.good = key_is_right(o.note, before, trusted, seen)
+            vouched = first == (o.note.seq, o.note.hash)
+            o.note.good = vouched or key_is_right(o.note, before, trusted, seen)
             o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
             if o.note.good and o.seq == seq:
                 o.verdict = o.verdict or check_payload(store, o)  # 6
@@ -598,14 +609,14 @@ def key_is_right(note, before, trusted, seen):
     return note.key == before.next if before and before.good else note.key in trusted or note.key in seen
 
 
-def check_links(notes, chain, find):
+def check_links(notes, chain, first, find):
     """Each note next to those before it; § Ranges, § Gaps: the ranges and gaps of one file join. What is
     between two ranges may be in a note that is absent; then it isn't a gap in the source."""
     ends, torn, last = {}, 0, None  # file -> (end, seq); the seq before which a note is absent
     for note in notes:
         if note.seq - 1 in chain and note.prev != chain[note.seq - 1].hash:
             find("FORK", note.seq)
-        follows = last.seq + 1 == note.seq if last else note.seq == 0
+        follows = last.seq + 1 == note.seq if last else note.seq == 0 and not first
         torn = torn if follows else note.seq
         last = note
         if note.gap:
@@ -619,6 +630,8 @@ def check_links(notes, chain, find):
             elif start > expected and torn <= seq:
                 find("SOURCE_GAP", note.seq)
             ends[file] = (start if end is None else end, note.seq)
+        if first == (note.seq, note.hash):  # § Parts: its cursors say how far the files are
+            ends |= {cursor[0]: (cursor[1], note.seq) for cursor in note.cursor}
 
 
 # ---------------- § Ranges, "To restore the source"
@@ -691,8 +704,11 @@ def show(findings):
 def run_archive(args):
     store = open_directory(args.archive)
     trusted = set(read_vkeys(args.vkey))
+    if (getattr(args, "from") or args.to) and len(args.origin) != 1:
+        raise ValueError("a part is of one chain: name its --origin")
     result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
-                    args.now and TIME(args.now))  # fmt: skip
+                    args.now and TIME(args.now), getattr(args, "from") and parse_head(getattr(args, "from")),
+                    None if args.to is None else SEQ(args.to))  # fmt: skip
     if result.exit == 2:
         print("verify.py: nothing to check", file=sys.stderr)
     if args.restore and result.exit == 0:
@@ -726,9 +742,9 @@ def run_vector(path):
     with open(path, encoding="utf-8") as fh:
         fields, objects = read_vector(fh.read())
     store = {key: partial(io.BytesIO, data) for key, data in objects.items()}
-    head = fields.get("head")
-    result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head and parse_head(head[0]),
-                    fields["now"][0])  # fmt: skip
+    head, first = (parse_head(fields[name][0]) if name in fields else None for name in ("head", "from"))
+    result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
+                    SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
     got = {"exit": [str(result.exit)], "finding": show(result.findings), "info": show(result.infos)}
     if result.exit == 0:
         got["until"] = sorted(result.until.values())
@@ -758,7 +774,8 @@ def run_vectors(folder):
 
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
-    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("now", "TIME"),
+    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("from", "SEQ:HASH"),
+                          ("to", "SEQ"), ("now", "TIME"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)
     for option, value in (("vkey", "VKEY|FILE"), ("origin", "C/N/S")):

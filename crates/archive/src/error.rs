@@ -16,7 +16,7 @@ pub enum Error {
     Store(auditseal_store::Error),
     /// No key to hold signatures against.
     NoKeys,
-    /// A head was given, and there isn't exactly one chain that it can belong to.
+    /// A place in a chain was given, and there isn't exactly one chain that it can belong to.
     HeadOfMany(usize),
     /// The store has no object of this chain.
     NoChain(Origin),
@@ -34,7 +34,10 @@ impl fmt::Display for Error {
             Self::Store(error) => write!(f, "{error}"),
             Self::NoKeys => f.write_str("check signatures: no trusted key was given"),
             Self::HeadOfMany(chains) => {
-                write!(f, "compare head: a head belongs to one chain, and there are {chains} here")
+                write!(
+                    f,
+                    "find seq: a head, and a part, are of one chain, and there are {chains} here"
+                )
             }
             Self::NoChain(origin) => {
                 write!(f, "read chain {origin}: the store has no object of it")

@@ -1,5 +1,6 @@
 //! What a verifier has to say: FORMAT.md, "Reading and verifying".
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use auditseal_format::{Fault, Origin};
@@ -232,15 +233,17 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone)]
 pub(crate) struct Findings {
     origin: Origin,
-    /// The first of each severity.
+    /// The first of each severity, and the first of each verdict wherever it comes: whoever decides by
+    /// verdict misses none.
     pub(crate) findings: Vec<Finding>,
     pub(crate) information: Vec<Finding>,
     /// How many there are, kept or not.
     pub(crate) findings_total: u64,
     pub(crate) information_total: u64,
+    told: BTreeSet<(Severity, Verdict)>,
 }
 
-/// Findings kept per chain and severity.
+/// Findings kept per chain and severity; one of each further verdict comes on top.
 pub(crate) const KEPT: usize = 10_000;
 
 impl Findings {
@@ -251,6 +254,7 @@ impl Findings {
             information: Vec::new(),
             findings_total: 0,
             information_total: 0,
+            told: BTreeSet::new(),
         }
     }
 
@@ -260,19 +264,18 @@ impl Findings {
     }
 
     pub(crate) fn push(&mut self, finding: Finding) {
+        let first = self.told.insert((finding.severity, finding.verdict));
         let (list, total) = self.of_severity(finding.severity);
         *total += 1;
-        if list.len() < KEPT {
+        if list.len() < KEPT || first {
             list.push(finding);
         }
     }
 
-    /// The same, and keeps it whatever else there is: whoever fills a bucket with garbage must not
-    /// keep it from being told.
+    /// The same, and keeps it whatever else there is.
     pub(crate) fn push_first(&mut self, finding: Finding) {
         let (list, total) = self.of_severity(finding.severity);
         *total += 1;
-        list.truncate(KEPT - 1);
         list.insert(0, finding);
     }
 

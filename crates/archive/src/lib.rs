@@ -21,7 +21,9 @@ mod head;
 mod inspect;
 mod listing;
 mod ls;
+mod paths;
 mod payloads;
+mod reading;
 mod render;
 mod report;
 mod source;
@@ -30,7 +32,7 @@ mod verify;
 
 pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
 pub use chain::{
-    Accepted, Chain, ChainReport, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
+    Accepted, Chain, ChainReport, Extent, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
 };
 pub use check::ObjectCheck;
 pub use error::Error;
@@ -40,6 +42,7 @@ pub use head::{
 };
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
+pub use paths::paths;
 pub use report::{OriginReport, Report};
 pub use text::escape;
 pub use verify::{Options, Progress, verify};

@@ -54,6 +54,9 @@ pub struct Row {
     /// Root of the payload.
     #[serde(serialize_with = "displayed")]
     pub root: Option<auditseal_format::Hash>,
+    /// Hash of the note: with its seq, what `--from` and `--head` take.
+    #[serde(serialize_with = "displayed")]
+    pub hash: Option<auditseal_format::Hash>,
     /// The key that signed the note; whether it is trusted is not asked here.
     #[serde(serialize_with = "displayed")]
     pub vkey: Option<auditseal_format::VerifierKey>,
@@ -108,6 +111,7 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
         bytes: None,
         stored_bytes: size,
         root: None,
+        hash: None,
         vkey: None,
         key: key.to_string(),
         version: examined.sighting.version.as_deref().map(text::escape),
@@ -116,9 +120,11 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
     };
     let with_fault = |fault: String| Row { fault: Some(text::escape(&fault)), ..empty.clone() };
     Some(match (examined.sighting.outcome, examined.error) {
-        (Outcome::Note(seal, _), _) => {
-            Row { fault: misplaced(&seal, &key), ..filled(empty, &seal.seal) }
-        }
+        (Outcome::Note(seal, _), _) => Row {
+            fault: misplaced(&seal, &key),
+            hash: Some(seal.hash),
+            ..filled(empty, &seal.seal)
+        },
         (Outcome::Fault(fault), _) => with_fault(format!("{}: {fault}", Verdict::from(&fault))),
         (_, Some(error)) => with_fault(error.to_string()),
         (Outcome::Gone | Outcome::Unreadable, None) => {

@@ -72,9 +72,10 @@ impl OriginReport {
         list(out, "info: ", &self.information, self.information_total)?;
         self.errors.iter().try_for_each(|error| writeln!(out, "error: {error}"))?;
         self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))?;
-        match &self.complete_until {
-            Some(until) => write!(out, "COMPLETE until={until}")?,
-            None => write!(out, "NOT COMPLETE")?,
+        match (&self.complete_from, &self.complete_until) {
+            (Some(from), Some(until)) => write!(out, "COMPLETE from={from} until={until}")?,
+            (None, Some(until)) => write!(out, "COMPLETE until={until}")?,
+            (_, None) => write!(out, "NOT COMPLETE")?,
         }
         let Self { origin, seals, lines, bytes, .. } = self;
         write!(out, " origin={origin} seals={seals} lines={lines} bytes={bytes}")?;

@@ -16,6 +16,12 @@ pub struct OriginReport {
     /// The chain.
     #[serde(serialize_with = "shown")]
     pub origin: Origin,
+    /// Where reading began, as `SEQ:HASH`, if not at the genesis.
+    #[serde(serialize_with = "displayed")]
+    pub from: Option<Head>,
+    /// When the note there was made; only if nothing is wrong from there on.
+    #[serde(serialize_with = "displayed")]
+    pub complete_from: Option<Time>,
     /// When the newest note was made; only if nothing is wrong up to it.
     #[serde(serialize_with = "displayed")]
     pub complete_until: Option<Time>,
@@ -62,12 +68,15 @@ impl OriginReport {
         chain: ChainReport,
         errors: Errors,
         limits: Vec<String>,
+        from: Option<Head>,
     ) -> Self {
-        let ChainReport { findings, totals, newest, .. } = chain;
+        let ChainReport { findings, totals, newest, oldest, .. } = chain;
         let Findings { findings, information, findings_total, information_total, .. } = findings;
         let complete = findings_total == 0 && errors.count == 0;
         Self {
             origin,
+            from,
+            complete_from: oldest.filter(|_| complete && from.is_some()).map(|(_, sealed)| sealed),
             complete_until: newest.filter(|_| complete).map(|(_, sealed)| sealed),
             head: newest.map(|(head, _)| head),
             seals: totals.seals,

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time, VerifierKey};
-use auditseal_store::{Error as StoreError, Kind, Operation, Store};
-use futures::StreamExt as _;
+use auditseal_store::Store;
 
-use crate::chain::{Chain, ChainReport, Head, Outcome, Retention, Rules, Trust};
+use crate::chain::{ChainReport, Extent, Head, Retention, Rules, Trust};
 use crate::error::Error;
-use crate::fetch::{Depth, Examined, examine};
+use crate::fetch::Depth;
 use crate::listing::{Entry, Listing};
-use crate::payloads::{Gate, Payloads};
+use crate::payloads::Payloads;
+use crate::reading::{How, Reading, Step};
 use crate::report::{Errors, OriginReport, Report};
-use crate::source::{Object, Source};
+use crate::source::Source;
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub vkeys: Vec<VerifierKey>,
     /// The chains to expect. Empty: those that the store lists.
     pub origins: Vec<Origin>,
+    /// The part of the only chain that is asked for; by default all of every chain.
+    pub extent: Extent,
     /// A head known out of band, of the only chain.
     pub head: Option<Head>,
     /// Source gaps that somebody looked at and accepted: chain and seq.
@@ -49,6 +51,7 @@ impl Options {
         Self {
             vkeys,
             origins: Vec::new(),
+            extent: Extent::default(),
             head: None,
             accept: Vec::new(),
             now,
@@ -95,7 +98,7 @@ pub async fn verify(
     for origin in &options.origins {
         listing.chains.entry(origin.clone()).or_default();
     }
-    if options.head.is_some() && listing.chains.len() != 1 {
+    if (options.head.is_some() || options.extent.is_part()) && listing.chains.len() != 1 {
         return Err(Error::HeadOfMany(listing.chains.len()));
     }
     let (unexpected, unexpected_total) = (listing.unexpected(), listing.strangers);
@@ -129,7 +132,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
         let (mut branch, done) = (Vec::new(), self.done);
         loop {
-            let rules = self.rules(&origin, &branch);
+            let rules = rules(self.options, &origin, &branch);
             let (chain, errors) = self.pass(&origin, &entries, rules).await;
             // Two signed notes for one seq, and the known head tells which of them is the chain's:
             // rare enough to read it all once more.
@@ -139,7 +142,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 continue;
             }
             let limits = self.limits(&chain);
-            return OriginReport::new(origin, chain, errors, limits);
+            let from = self.options.extent.from;
+            return OriginReport::new(origin, chain, errors, limits, from);
         }
     }
 
@@ -149,62 +153,43 @@ impl<P: Fn(Progress)> Run<'_, P> {
         entries: &[Entry],
         rules: Rules,
     ) -> (ChainReport, Errors) {
-        let payloads = Arc::new(Payloads::of(&self.options.vkeys));
+        let payloads = Arc::new(Payloads::of(&self.options.vkeys, rules.extent.from));
         let depth =
             if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
-        let mut chain = Chain::new(origin.clone(), rules);
+        let (retention, concurrency) = (self.options.retention, self.options.concurrency);
+        let how = How { depth, retention, concurrency };
+        let mut reading = Reading::new(&self.source, origin, entries, rules, how);
         let mut errors = Errors::default();
-        let (source, name, retention) = (&self.source, origin, self.options.retention);
-        let objects = futures::stream::iter(entries).map(|entry| async move {
-            let examined = examine(source, name, entry.clone(), depth).await;
-            let (examined, unknown) = match retention {
-                Some(retention) => locked(source, name, examined, retention).await,
-                None => (examined, None),
-            };
-            (entry, examined, unknown)
-        });
-        let mut objects = objects.buffered(self.options.concurrency.max(1));
-        while let Some((entry, examined, unknown)) = objects.next().await {
-            let examined = match &examined.sighting.outcome {
-                Outcome::Note(seal, _) if examined.refused => {
-                    let known = Gate::at(&payloads, origin, entry.place).open(seal).is_some();
-                    if known {
-                        again(source, origin, entry, depth, examined).await
-                    } else {
-                        examined
-                    }
-                }
-                _ => examined,
-            };
+        while let Some(Step { size, error, .. }) = reading.next().await {
             self.done.objects += 1;
-            self.done.bytes = self.done.bytes.saturating_add(examined.sighting.size);
-            if let Some(error) = examined.error.as_ref().or(unknown.as_ref()) {
-                errors.push(error);
-            }
-            drop(chain.object(examined.sighting));
+            self.done.bytes = self.done.bytes.saturating_add(size);
+            error.iter().for_each(|error| errors.push(error));
             (self.progress)(self.done);
         }
-        let mut report = chain.finish(Some(self.options.now)).1;
+        let mut report = reading.finish(Some(self.options.now)).1;
         report.totals.decompressed = payloads.begun();
         (report, errors)
     }
 
-    fn rules(&self, origin: &Origin, branch: &[Head]) -> Rules {
-        let accepted = self.options.accept.iter().filter(|(of, _)| of == origin);
-        Rules {
-            trust: Trust::Keys(self.options.vkeys.clone()),
-            head: self.options.head,
-            branch: branch.to_vec(),
-            accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
-            skew: self.options.skew,
-            retention: self.options.retention,
-            store: self.options.store.clone(),
-        }
-    }
-
     fn limits(&self, chain: &ChainReport) -> Vec<String> {
         let mut limits = Vec::new();
-        if let (None, Some((head, _))) = (self.options.head, &chain.newest) {
+        let Extent { from, to } = self.options.extent;
+        if let Some(from) = from {
+            limits.push(format!(
+                "only from seq {} on: a file that grew after it was final before that, and a replay \
+                 of what was sealed before, aren't noticed",
+                from.seq
+            ));
+        }
+        if let Some(to) = to {
+            limits.push(format!("only up to seq {to}: what follows wasn't looked at"));
+            if let Some(head) = self.options.head.filter(|head| head.seq > to) {
+                limits.push(format!(
+                    "the head at seq {} is behind that: it wasn't compared",
+                    head.seq
+                ));
+            }
+        } else if let (None, Some((head, _))) = (self.options.head, &chain.newest) {
             limits.push(match chain.next_by {
                 Some(next_by) => format!(
                     "no head was given: seals missing after seq {} are noticed only after next-by={next_by}",
@@ -223,41 +208,17 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 }
 
-/// Looks once more at an object whose key an earlier note names as its next, and which was read
-/// before that note.
-async fn again(
-    source: &Source,
-    origin: &Origin,
-    entry: &Entry,
-    depth: Depth<'_>,
-    before: Examined,
-) -> Examined {
-    let mut examined = examine(source, origin, entry.clone(), depth).await;
-    examined.sighting.lock = before.sighting.lock;
-    examined
-}
-
-/// Asks what protects a note's object; says why that isn't known.
-async fn locked(
-    source: &Source,
-    origin: &Origin,
-    mut examined: Examined,
-    retention: Retention,
-) -> (Examined, Option<StoreError>) {
-    let sighting = &mut examined.sighting;
-    if !matches!(sighting.outcome, Outcome::Note(..)) {
-        return (examined, None);
-    }
-    let key = sighting.place.key(origin).to_string();
-    match source.lock(Object { key: &key, version: sighting.version.as_deref() }).await {
-        // Not even that it is gone means that it isn't locked: it was read a moment ago.
-        Err(error) => (examined, Some(error)),
-        Ok(lock) => {
-            let unknown = retention
-                .unknown(&lock)
-                .map(|why| StoreError::new(Operation::Lock, &key, Kind::Other, why));
-            sighting.lock = Some(lock);
-            (examined, unknown)
-        }
+/// What a chain is held against.
+pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[Head]) -> Rules {
+    let accepted = options.accept.iter().filter(|(of, _)| of == origin);
+    Rules {
+        trust: Trust::Keys(options.vkeys.clone()),
+        extent: options.extent,
+        head: options.head,
+        branch: branch.to_vec(),
+        accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
+        skew: options.skew,
+        retention: options.retention,
+        store: options.store.clone(),
     }
 }

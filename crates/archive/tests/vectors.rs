@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Finding, Head, Options, Piped, Verdict, cat, verify};
+use auditseal_archive::{CatOptions, Extent, Finding, Head, Options, Piped, Verdict, cat, verify};
 use auditseal_format::{Hash, hash};
 use auditseal_vectors::Vector;
 use common::{Sink, store_of};
@@ -63,6 +63,7 @@ async fn check(vector: &Vector) -> Vec<String> {
     let mut options = Options::new(vkeys, vector.now);
     options.origins = vector.origins.iter().map(|origin| origin.parse().unwrap()).collect();
     options.head = vector.head.as_deref().map(head);
+    options.extent = Extent { from: vector.from.as_deref().map(head), to: vector.to };
     // Vectors have no dates of a store.
     options.skew = None;
     let report = verify(store_of(&vector.objects), &options, |_| {}).await.unwrap();

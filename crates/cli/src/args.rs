@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
-use auditseal_format::{Hash, Origin, Time, VerifierKey};
+use auditseal_archive::{Extent, Head};
+use auditseal_format::{Origin, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use clap_complete::Shell;
 
+use crate::failure::Failure;
+use crate::times::time;
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
 use crate::{help, worm};
@@ -362,6 +365,32 @@ pub(crate) struct Backfill {
     pub(crate) rate_limit: Option<NonZeroU64>,
 }
 
+/// What is known of a chain, and which part of it is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Part {
+    /// The newest seal known from elsewhere: a chain that ends before it was truncated.
+    #[arg(long, env = "AUDITSEAL_HEAD", value_name = "SEQ:HASH", value_parser = head)]
+    pub(crate) head: Option<Head>,
+    /// Begin at this seal, whose hash is known from elsewhere: what lies before may be gone, and is
+    /// not looked at.
+    #[arg(long, env = "AUDITSEAL_FROM", value_name = "SEQ:HASH", value_parser = head)]
+    pub(crate) from: Option<Head>,
+    /// End with this seal.
+    #[arg(long, env = "AUDITSEAL_TO", value_name = "SEQ")]
+    pub(crate) to: Option<u64>,
+}
+
+impl Part {
+    pub(crate) fn extent(&self) -> Result<Extent, Failure> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if to < from.seq => {
+                Err(Failure::new(format!("choose seals: --to {to} is before --from {from}")))
+            }
+            (from, to) => Ok(Extent { from, to }),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = help::VERIFY)]
 pub(crate) struct Verify {
@@ -375,14 +404,14 @@ pub(crate) struct Verify {
     /// A public key to trust, or a file with one in each line. Repeatable.
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", required = true, action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
-    /// The newest seal known from elsewhere: a chain that ends before it was truncated.
-    #[arg(long, env = "AUDITSEAL_HEAD", value_name = "SEQ:HASH", value_parser = head)]
-    pub(crate) head: Option<(u64, Hash)>,
+    #[command(flatten)]
+    pub(crate) part: Part,
     /// Accept the gap that this seal states. Repeatable; shown in the output.
     #[arg(long, env = "AUDITSEAL_ACCEPT", value_name = "C/N/SOURCE:SEQ", value_parser = accept,
           action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) accept: Vec<(Origin, u64)>,
-    /// Judge silence as of this time (RFC 3339, UTC) instead of now.
+    /// Judge silence as of this time instead of now: RFC 3339, a local date or date and time, or how long
+    /// ago, like 7d.
     #[arg(long, env = "AUDITSEAL_AT", value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Time>,
     /// Demand that the store keeps each object locked so long from when it was sealed.
@@ -401,8 +430,15 @@ pub(crate) struct Verify {
     #[arg(long, env = "AUDITSEAL_STORED_ONLY", value_parser = BoolishValueParser::new())]
     pub(crate) stored_only: bool,
     /// What the report looks like.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -423,15 +459,25 @@ pub(crate) struct Cat {
     /// chain are checked, and a warning says that nobody vouches for the signatures.
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
-    /// Leave out events before this time (stageTimestamp; RFC 3339, UTC).
+    #[command(flatten)]
+    pub(crate) part: Part,
+    /// Leave out events before this time (stageTimestamp): RFC 3339, a local date or date and time, or
+    /// how long ago, like 7d.
     #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<Time>,
-    /// Leave out events after this time; a day alone is its first moment.
+    /// Leave out events after this time; a date alone is its first moment.
     #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
     pub(crate) until: Option<Time>,
     /// Refuse when the source itself lost something.
     #[arg(long, env = "AUDITSEAL_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
+    /// Give back all that is proved, in order, whatever is wrong beside it; say what isn't, and exit 1
+    /// if there is any.
+    #[arg(long, env = "AUDITSEAL_SALVAGE", value_parser = BoolishValueParser::new())]
+    pub(crate) salvage: bool,
+    /// File for the list of what a salvage couldn't prove, instead of standard error.
+    #[arg(long, env = "AUDITSEAL_REPORT", value_name = "FILE", requires = "salvage")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -443,9 +489,27 @@ pub(crate) struct Ls {
     #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
           action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) origin: Vec<Origin>,
-    /// What the list looks like; json is one object per line.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    /// A public key to trust, or a file with one in each line, for `paths`. Repeatable.
+    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
+    pub(crate) vkey: Vec<String>,
+    /// What the list looks like; json is one object per line; paths is the key of each seq's true
+    /// object, verified, for engines that are to read each line once.
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(crate) output: ListFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+    Paths,
 }
 
 #[derive(Debug, Args)]
@@ -457,8 +521,15 @@ pub(crate) struct Inspect {
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     /// What the description looks like.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub(crate) output: Format,
 }
 
 #[derive(Debug, Args)]
@@ -499,27 +570,15 @@ pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     Ok(Sources(found))
 }
 
-fn head(text: &str) -> Result<(u64, Hash), String> {
-    let wrong = || "expected SEQ:HASH, as verify prints it".to_owned();
+fn head(text: &str) -> Result<Head, String> {
+    let wrong = || "expected SEQ:HASH, as verify and ls print it".to_owned();
     let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
-    Ok((seq.parse().map_err(|_| wrong())?, hash.parse().map_err(|_| wrong())?))
+    let (seq, hash) = (seq.parse().map_err(|_| wrong())?, hash.parse().map_err(|_| wrong())?);
+    Ok(Head { seq, hash })
 }
 
 fn accept(text: &str) -> Result<(Origin, u64), String> {
     let wrong = || "expected CLUSTER/NODE/SOURCE:SEQ".to_owned();
     let (origin, seq) = text.rsplit_once(':').ok_or_else(wrong)?;
     Ok((origin.parse::<Origin>().map_err(|e| e.to_string())?, seq.parse().map_err(|_| wrong())?))
-}
-
-/// RFC 3339 in UTC: with or without a fraction, or a day alone.
-fn time(text: &str) -> Result<Time, String> {
-    let wrong = || "expected a UTC time like 2026-11-21T08:00:00Z, or a day".to_owned();
-    let full = match text.strip_suffix('Z') {
-        None => format!("{text}T00:00:00.000000Z"),
-        Some(body) => {
-            let (seconds, fraction) = body.split_once('.').unwrap_or((body, ""));
-            format!("{seconds}.{fraction:0<6}Z")
-        }
-    };
-    full.parse().map_err(|()| wrong())
 }

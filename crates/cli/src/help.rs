@@ -95,7 +95,7 @@ when one couldn't be checked; everything is stored all the same.";
 pub(crate) const STATUS: &str = "\
 Examples: on the node, then from elsewhere, for a script:
   auditseal status
-  auditseal status --url http://cp-1.example:9478 --format json | jq .reasons
+  auditseal status --url http://cp-1.example:9478 -o json | jq .reasons
 
 Exit code 0 when the agent is ready, 1 when it isn't, 2 when it couldn't be
 asked. On a terminal it goes on until Ctrl-C; --once for the exit code.";
@@ -124,6 +124,9 @@ Examples:
   Demand too that the store keeps every object locked for a year:
     auditseal verify --store s3://audit-archive/k8s \\
       --origin prod/cp-1/audit --vkey auditseal.vkey --require-retention 365d
+  From a seal that is known on, after what lies before it has expired:
+    auditseal verify --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey auditseal.vkey --from SEQ:HASH
 
 Looks at every version of every object: what a delete marker covers (HIDDEN)
 or a newer version (SHADOWED) is found, and `cat` gives its true bytes back.
@@ -137,20 +140,26 @@ Examples:
     --vkey auditseal.vkey > audit.log
   auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
     --vkey auditseal.vkey --since 2026-11-21 --until 2026-11-21T12:00:00Z
+  What can be proved of an archive that was damaged:
+    auditseal cat --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
+      --vkey auditseal.vkey --salvage --report unproved.txt > audit.log
 
 Every byte is verified before it is written; what a delete marker or a newer
 version covers is read by its version id. Exit code 1 when the archive can't
 give the log back, 2 when it couldn't be read.";
 
 pub(crate) const LS: &str = "\
-Example:
+Examples:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit
+The keys that an engine reads, each seq's true object once:
+  auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
+    --vkey auditseal.vkey -o paths
 
 Shows what the seals say; `verify` is what checks them.";
 
 pub(crate) const INSPECT: &str = "\
-Example: the keys are those of `ls --format json`:
-  auditseal ls --store file:///srv/archive --format json | jq -r .key
+Example: the keys are those of `ls -o json`:
+  auditseal ls --store file:///srv/archive -o json | jq -r .key
   auditseal inspect --store file:///srv/archive \\
     cluster=prod/node=cp-1/source=audit/date=2026-11-21/000000000000.jsonl.zst
 

@@ -14,6 +14,7 @@ mod progress;
 mod protection;
 mod read;
 mod reload;
+mod times;
 mod units;
 mod watch;
 mod worm;

@@ -193,7 +193,8 @@ fn flags() -> BTreeMap<String, BTreeSet<String>> {
     let mut grammar = Cli::grammar();
     grammar.build();
     let longs = |command: &clap::Command| -> BTreeSet<String> {
-        command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
+        let named = command.get_arguments().filter_map(clap::Arg::get_long_and_visible_aliases);
+        named.flatten().map(str::to_owned).collect()
     };
     let mut flags: BTreeMap<_, _> = grammar
         .get_subcommands()

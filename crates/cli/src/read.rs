@@ -13,9 +13,10 @@ use auditseal_archive as archive;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
 use auditseal_store::LockMode;
+use auditseal_vault::Provider;
 
 use crate::agent::open_store;
-use crate::args::{Cat, Format, Inspect, Ls, RequiredMode, Verify};
+use crate::args::{Cat, Format, Inspect, ListFormat, Ls, RequiredMode, Verify};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 
@@ -28,28 +29,34 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         mode,
         micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
     });
+    let fresh =
+        archive::Options::new(vkeys(&args.vkey)?, args.at.unwrap_or_else(|| system_clock()().wall));
     let options = archive::Options {
         origins: args.origin,
-        head: args.head.map(|(seq, hash)| archive::Head { seq, hash }),
+        head: args.part.head,
+        extent: args.part.extent()?,
         accept: args.accept,
         stored_only: args.stored_only,
         retention,
+        // A directory's dates are those of whoever copied it there.
+        skew: if is_directory(&args.store.store) { None } else { fresh.skew },
         store: Some(auditseal_agent::store_name(&args.store.store)),
-        ..archive::Options::new(
-            vkeys(&args.vkey)?,
-            args.at.unwrap_or_else(|| system_clock()().wall),
-        )
+        ..fresh
     };
     let store = open_store(&args.store)?;
     let (count, bar) = counter();
     let verified = archive::verify(store, &options, |progress| count(&progress));
     let report = block_on_threads(cores(), verified)??;
     drop(bar);
-    print(|out| match args.format {
+    print(|out| match args.output {
         Format::Text => report.text(out),
         Format::Json => report.json(out),
     })?;
     Ok(ExitCode::from(report.exit_code()))
+}
+
+fn is_directory(url: &str) -> bool {
+    auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
 }
 
 pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
@@ -65,6 +72,9 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         since: args.since,
         until: args.until,
         strict: args.strict,
+        salvage: args.salvage,
+        head: args.part.head,
+        extent: args.part.extent()?,
         concurrency: 0,
     };
     let store = open_store(&args.store)?;
@@ -85,7 +95,31 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     for warning in &restored.warnings {
         tracing::warn!("{warning}");
     }
-    Ok(ExitCode::SUCCESS)
+    if restored.unproved_total == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell_unproved(&restored, args.report.as_deref())?;
+    Ok(ExitCode::from(1))
+}
+
+/// Says what a salvage left out.
+fn tell_unproved(restored: &archive::Restored, file: Option<&Path>) -> Result<(), Failure> {
+    let more = restored.unproved_total - restored.unproved.len() as u64;
+    let mut list = restored.unproved.iter().map(|what| format!("{what}\n")).collect::<String>();
+    if more > 0 {
+        list.push_str(&format!("… and {more} more of these\n"));
+    }
+    let failed =
+        |path: &Path, error| Failure::new(format!("write report {}: {error}", path.display()));
+    match file {
+        Some(path) => std::fs::write(path, list).map_err(|error| failed(path, error))?,
+        None => list.lines().for_each(|what| tracing::warn!("not proved: {what}")),
+    }
+    tracing::warn!(
+        "{} findings: the bytes given back are proved, and not all there were",
+        restored.unproved_total
+    );
+    Ok(())
 }
 
 /// Standard output, where it is a file: a source's holes can be left holes there.
@@ -94,7 +128,34 @@ fn regular_stdout() -> Option<File> {
     out.metadata().is_ok_and(|about| about.is_file()).then_some(out)
 }
 
+/// The keys of the true objects, for whoever is to read each line once.
+fn paths(args: &Ls) -> Result<ExitCode, Failure> {
+    let hint = Some(VKEY_HINT);
+    if args.vkey.is_empty() || args.origin.is_empty() {
+        let why = "list paths: --origin and --vkey are needed, for a key that isn't verified may be \
+                   anybody's";
+        return Err(Failure::new(why).hint(hint));
+    }
+    let options = archive::Options {
+        origins: args.origin.clone(),
+        ..archive::Options::new(vkeys(&args.vkey)?, system_clock()().wall)
+    };
+    let store = open_store(&args.store)?;
+    let mut out = BufWriter::new(io::stdout());
+    let listed = block_on(archive::paths(store, &options, |key| writeln!(out, "{key}")))?;
+    let findings = match listed {
+        Err(archive::Error::Write(error)) => return finish(Err(error)).map(|()| ExitCode::SUCCESS),
+        other => other?,
+    };
+    finish(out.flush())?;
+    findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
+    if args.output == ListFormat::Paths {
+        return paths(&args);
+    }
     let store = open_store(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let (mut origin, mut covered) = (None, 0_u64);
@@ -102,9 +163,9 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     let done = block_on(archive::ls(store, &args.origin, |row| {
         covered += u64::from(row.notice.is_some());
         geneses.row(row);
-        match args.format {
-            Format::Json => row.json(&mut out),
-            Format::Text => {
+        match args.output {
+            ListFormat::Json => row.json(&mut out),
+            ListFormat::Text | ListFormat::Paths => {
                 if origin.as_ref() != Some(&row.origin) {
                     let gap = if origin.is_some() { "\n" } else { "" };
                     writeln!(out, "{gap}{}", row.origin)?;
@@ -158,7 +219,7 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     if let Some(check) = inspection.checks.iter().find(|check| check.name == "versions") {
         tracing::warn!("{}: read by its version id", check.detail);
     }
-    print(|out| match args.format {
+    print(|out| match args.output {
         Format::Text => inspection.text(out),
         Format::Json => inspection.json(out),
     })?;

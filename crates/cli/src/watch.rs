@@ -188,8 +188,15 @@ pub(crate) struct Status {
     #[arg(long, env = "AUDITSEAL_ONCE", value_parser = BoolishValueParser::new())]
     once: bool,
     /// What it looks like; json is shown once.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    format: Format,
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    output: Format,
 }
 
 /// Exit code 0 when ready, 1 when not; a failure to ask is one of the command.
@@ -200,17 +207,17 @@ pub(crate) fn status(args: &Status) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|e| Failure::new(format!("start runtime: {e}")))?;
     let mut out = std::io::stdout();
-    let watching = !args.once && args.format == Format::Text && out.is_terminal();
+    let watching = !args.once && args.output == Format::Text && out.is_terminal();
     loop {
         let asked = runtime.block_on(ask(&url));
         if !watching {
             let said = asked?;
-            finish(writeln!(out, "{}", shown(&said, args.format)))?;
+            finish(writeln!(out, "{}", shown(&said, args.output)))?;
             return Ok(ExitCode::from(u8::from(!said.ready)));
         }
         let text = asked.map_or_else(
             |_| format!("{url} doesn't answer; asking again"),
-            |said| shown(&said, args.format),
+            |said| shown(&said, args.output),
         );
         // Home, then the text, then clear what is below: clearing first would flicker.
         let text = text.replace('\n', "\x1b[K\n");

@@ -77,8 +77,15 @@ pub(crate) struct Doctor {
     #[command(flatten)]
     demand: Demand,
     /// What the report looks like; with --suggest-policy, json has the policy in it.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    format: Format,
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    output: Format,
 }
 
 #[derive(Debug, Args)]
@@ -99,8 +106,15 @@ pub(crate) struct WormTest {
     #[command(flatten)]
     demand: Demand,
     /// What the report looks like.
-    #[arg(long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
-    format: Format,
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    output: Format,
 }
 
 /// The lock that must be found.
@@ -164,7 +178,7 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
     if let Some(state) = &args.state {
         report.add(&format!("state {}", state.display()), examine_state(state));
     }
-    print(|out| match args.format {
+    print(|out| match args.output {
         Format::Text => report.text(out),
         Format::Json => report.json(out),
     })?;
@@ -191,11 +205,11 @@ fn suggest_policy(args: Doctor) -> Result<ExitCode, Failure> {
         return Err(refused("it is made of a log, and none is named".to_owned()).hint(Some(hint)));
     }
     let page = suggest(&logs, &host).map_err(refused)?;
-    print(|out| match args.format {
+    print(|out| match args.output {
         Format::Text => out.write_all(page.policy.as_bytes()),
         Format::Json => page.json(out),
     })?;
-    if args.format == Format::Text {
+    if args.output == Format::Text {
         // Who reads only the policy may have closed it.
         drop(page.text(&mut io::stderr().lock()));
     }
@@ -222,7 +236,7 @@ async fn attack(args: &WormTest) -> Result<ExitCode, Failure> {
     let terms = Terms { site, require: args.demand.retention(), put: now(), keep: args.keep };
     let attacker = Attacker::plant(store, weapon, options.legal_hold).await?;
     let mut out = io::stdout();
-    let text = args.format == Format::Text;
+    let text = args.output == Format::Text;
     if text {
         finish(Outcome::head(&attacker, &mut out))?;
     }

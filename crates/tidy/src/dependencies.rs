@@ -3,7 +3,7 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 20] = [
+const OWNERS: [(&str, &str); 21] = [
     ("blake3", "merkle"),
     ("ring", "note"),
     ("zstd", "format"),
@@ -19,6 +19,7 @@ const OWNERS: [(&str, &str); 20] = [
     ("hyper-util", "observe"),
     ("http-body-util", "observe"),
     ("procfs", "observe"),
+    ("chrono", "cli"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),

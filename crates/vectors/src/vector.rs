@@ -36,6 +36,10 @@ pub struct Vector {
     pub origins: Vec<String>,
     /// Head known out of band, `SEQ:HASH`.
     pub head: Option<String>,
+    /// The note to begin with, `SEQ:HASH`.
+    pub from: Option<String>,
+    /// The seq to end with.
+    pub to: Option<u64>,
     /// When the reader looks.
     pub now: Time,
     /// Hash of the restored source.
@@ -59,6 +63,8 @@ impl Vector {
             vkeys: vec![chain.current_signer().identity().to_string()],
             origins: vec![],
             head: None,
+            from: None,
+            to: None,
             now: chain.now(),
             restored: None,
             objects: chain.archive(),
@@ -127,6 +133,20 @@ impl Vector {
         self
     }
 
+    /// Reading begins with this note of the chain.
+    #[must_use]
+    pub fn from(mut self, chain: &Chain, seq: usize) -> Self {
+        self.from = Some(head_text(chain.get(seq)));
+        self
+    }
+
+    /// Reading ends with this seq.
+    #[must_use]
+    pub fn to(mut self, seq: u64) -> Self {
+        self.to = Some(seq);
+        self
+    }
+
     /// When the reader looks.
     #[must_use]
     pub fn now(mut self, now: Time) -> Self {
@@ -180,6 +200,12 @@ impl fmt::Display for Vector {
         if let Some(head) = &self.head {
             writeln!(f, "head: {head}")?;
         }
+        if let Some(from) = &self.from {
+            writeln!(f, "from: {from}")?;
+        }
+        if let Some(to) = self.to {
+            writeln!(f, "to: {to}")?;
+        }
         writeln!(f, "now: {}", self.now)?;
         if let Some(restored) = self.restored {
             writeln!(f, "restored: {restored}")?;
@@ -211,6 +237,8 @@ impl FromStr for Vector {
             vkeys: vec![],
             origins: vec![],
             head: None,
+            from: None,
+            to: None,
             now: Time::EPOCH,
             restored: None,
             objects: Archive::new(),
@@ -247,6 +275,8 @@ impl Vector {
             "vkey" => self.vkeys.push(owned),
             "origin" => self.origins.push(owned),
             "head" => self.head = Some(owned),
+            "from" => self.from = Some(owned),
+            "to" => self.to = Some(value.parse().ok()?),
             "now" => self.now = value.parse().ok()?,
             "restored" => self.restored = Some(value.parse().ok()?),
             _ => return None,

@@ -16,15 +16,18 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, Origin, Time, VerifierKey};
+use auditseal_format::{FileId, ObjectSeal, Origin, Time, VerifierKey};
 use auditseal_store::Store;
+use bytes::Bytes;
 use futures::StreamExt as _;
 
-use crate::chain::{Chain, Rules, Trust};
+use crate::chain::{Extent, Head, Place, Rules, Trust};
 use crate::error::Error;
-use crate::fetch::{Depth, examine};
-use crate::finding::{Findings, Verdict};
+use crate::fetch::Depth;
+use crate::finding::{Findings, KEPT, Verdict};
 use crate::listing::{Entry, Listing};
+use crate::payloads::Payloads;
+use crate::reading::{How, Reading, Step};
 use crate::source::Source;
 use crate::verify::Progress;
 use object::{Large, Ready};
@@ -51,6 +54,12 @@ pub struct CatOptions {
     pub until: Option<Time>,
     /// Stop, before anything is written, if source bytes are known to be lost.
     pub strict: bool,
+    /// Give back all that is proved, whatever is wrong beside it: [`Restored::unproved`] says what.
+    pub salvage: bool,
+    /// The part of the chain that is asked for.
+    pub extent: Extent,
+    /// A head that the chain must reach.
+    pub head: Option<Head>,
     /// Seals read at a time in the first pass; 0 is taken as 16.
     pub concurrency: usize,
 }
@@ -64,6 +73,11 @@ pub struct Restored {
     pub closed: bool,
     /// What whoever reads the bytes should know.
     pub warnings: Vec<String>,
+    /// With [`CatOptions::salvage`]: what is wrong or isn't proved, so that its lines aren't among the
+    /// bytes; the first of them.
+    pub unproved: Vec<String>,
+    /// How many of these there are.
+    pub unproved_total: u64,
 }
 
 /// Why not everything was given back.
@@ -107,35 +121,58 @@ pub async fn cat<W: Output + Send + 'static>(
     let mut run = Run {
         source: Source::new(store),
         origin,
+        options,
         window: Window { since: options.since, until: options.until },
         progress,
         done: Progress { objects: 0, total: 0, bytes: 0 },
+        unproved: Unproved::default(),
     };
-    let (plan, warnings) = run.plan(options).await.map_err(nothing)?;
+    let (plan, warnings) = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
     let sent = run.send(&plan, &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
     let failed = |error| Err(CatError { error, written });
+    let Unproved { first: unproved, total: unproved_total } = run.unproved;
+    let restored =
+        |closed| Ok(Restored { bytes: written, closed, warnings, unproved, unproved_total });
     match (ended.stopped, sent) {
         (Some((_, Stop::Write(error))), _) if error.kind() == ErrorKind::BrokenPipe => {
-            Ok(Restored { bytes: written, closed: true, warnings })
+            restored(true)
         }
         (Some((_, Stop::Write(error))), _) => failed(Error::Write(error)),
         (Some((place, Stop::Payload(error))), _) => {
             failed(Error::found(origin, place, Verdict::Malformed, &error.to_string()))
         }
         (None, Err(error)) => failed(error),
-        (None, Ok(())) => Ok(Restored { bytes: written, closed: false, warnings }),
+        (None, Ok(())) => restored(false),
+    }
+}
+
+/// What a salvage couldn't prove.
+#[derive(Debug, Default)]
+struct Unproved {
+    first: Vec<String>,
+    total: u64,
+}
+
+impl Unproved {
+    fn push(&mut self, what: String) {
+        self.total += 1;
+        if self.first.len() < KEPT {
+            self.first.push(what);
+        }
     }
 }
 
 struct Run<'a, P> {
     source: Source,
     origin: &'a Origin,
+    options: &'a CatOptions,
     window: Window,
     progress: P,
     done: Progress,
+    unproved: Unproved,
 }
 
 impl<P: Fn(Progress)> Run<'_, P> {
@@ -146,28 +183,35 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// The first pass.
-    async fn plan(&mut self, options: &CatOptions) -> Result<(Plan, Vec<String>), Error> {
+    async fn plan(&mut self) -> Result<(Plan, Vec<String>), Error> {
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
         if entries.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64;
-        let trust = options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
-        let untied = trust == Trust::Anyone;
-        let (head, branch, accept) = (None, Vec::new(), BTreeSet::new());
-        let rules = Rules { trust, head, branch, accept, skew: None, retention: None, store: None };
-        let chain = Chain::new(self.origin.clone(), rules);
-        let concurrency = if options.concurrency == 0 { 16 } else { options.concurrency };
-        let (plan, findings) = self.seals(chain, entries, concurrency).await?;
+        let trust = self.options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
         let mut warnings = Vec::new();
-        if untied {
+        if trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
+        let CatOptions { extent, head, .. } = *self.options;
+        let (branch, accept) = (Vec::new(), BTreeSet::new());
+        let rules =
+            Rules { trust, extent, head, branch, accept, skew: None, retention: None, store: None };
+        let (plan, findings) = self.seals(rules, &entries).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
         warnings.extend(foreign.map(ToString::to_string));
+        self.judge(findings, &mut warnings)?;
+        Ok((plan, warnings))
+    }
+
+    /// What of the findings stops it, what is a warning, and what a salvage leaves out. The first of
+    /// each verdict is among those that are kept, so none is decided without having been looked at.
+    fn judge(&mut self, findings: Findings, warnings: &mut Vec<String>) -> Result<(), Error> {
         let mut recovered = 0_u64;
+        let more = findings.findings_total - findings.findings.len() as u64;
         for finding in findings.findings {
             match finding.verdict {
                 // What was hidden has been found: none of it is lost, and it goes out.
@@ -178,9 +222,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
                     }
                 }
                 // What the writer took is all there, whatever it couldn't take or see.
-                Verdict::SourceGap | Verdict::Stalled if !options.strict => {
+                Verdict::SourceGap | Verdict::Stalled
+                    if !self.options.strict && !self.options.salvage =>
+                {
                     warnings.push(finding.to_string());
                 }
+                _ if self.options.salvage => self.unproved.push(finding.to_string()),
                 _ => return Err(Error::Found(Box::new(finding))),
             }
         }
@@ -188,31 +235,36 @@ impl<P: Fn(Progress)> Run<'_, P> {
             let more = recovered - NAMED;
             warnings.push(format!("{more} more objects are hidden or shadowed: see `verify`"));
         }
-        Ok((plan, warnings))
+        if more > 0 {
+            warnings.push(format!("{more} more findings of the same kinds: see `verify`"));
+            self.unproved.total += if self.options.salvage { more } else { 0 };
+        }
+        Ok(())
     }
 
-    async fn seals(
-        &mut self,
-        mut chain: Chain,
-        entries: Vec<Entry>,
-        concurrency: usize,
-    ) -> Result<(Plan, Findings), Error> {
+    async fn seals(&mut self, rules: Rules, entries: &[Entry]) -> Result<(Plan, Findings), Error> {
         let mut plan = Plan::new(self.window);
-        let (source, origin) = (self.source.clone(), self.origin);
-        let seals = futures::stream::iter(entries)
-            .map(|entry| examine(&source, origin, entry, Depth::Seal))
-            .buffered(concurrency);
-        let mut seals = std::pin::pin!(seals);
-        while let Some(examined) = seals.next().await {
-            if let Some(error) = examined.error {
-                return Err(Error::Store(error));
+        let source = self.source.clone();
+        // Whoever salvages goes on behind what is wrong, so all is looked at before any is written.
+        let vkeys = self.options.vkeys.as_deref();
+        let payloads =
+            Arc::new(vkeys.map_or_else(Payloads::anyones, |keys| {
+                Payloads::of(keys, self.options.extent.from)
+            }));
+        let depth = if self.options.salvage { Depth::Payload(&payloads) } else { Depth::Seal };
+        let concurrency = if self.options.concurrency == 0 { 16 } else { self.options.concurrency };
+        let how = How { depth, retention: None, concurrency };
+        let mut reading = Reading::new(&source, self.origin, entries, rules, how);
+        while let Some(Step { accepted, error, .. }) = reading.next().await {
+            match error {
+                Some(error) if self.options.salvage => self.unproved.push(error.to_string()),
+                Some(error) => return Err(Error::Store(error)),
+                None => {}
             }
             self.step(0);
-            if let Some(note) = chain.object(examined.sighting) {
-                plan.note(&note);
-            }
+            accepted.iter().for_each(|note| plan.note(note));
         }
-        let (note, report) = chain.finish(None);
+        let (note, report) = reading.finish(None);
         note.iter().for_each(|note| plan.note(note));
         Ok((plan, report.findings))
     }
@@ -230,47 +282,58 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut objects = std::pin::pin!(objects.buffered(AHEAD));
         while let Some((file, batch, ready)) = objects.next().await {
             let size = batch.size;
-            if !self.hand_over(file, batch, ready?, writer).await? {
-                break;
+            let checked = match ready {
+                Ok(ready) => self.check(&source, batch, ready).await,
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(checked) if self.hand_over(file, &checked, writer).await? => self.step(size),
+                Ok(_) => break,
+                // It was whole when all was looked at: the store gives other bytes, or none, now.
+                Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
+                Err(error) => return Err(error),
             }
-            self.step(size);
         }
         Ok(())
+    }
+
+    /// Brings an object so far that all its bytes are known to be the signed ones.
+    async fn check<'s>(
+        &self,
+        source: &'s Source,
+        batch: Batch,
+        ready: Ready,
+    ) -> Result<Checked<'s>, Error> {
+        let place = batch.place;
+        match ready {
+            Ready::Whole(seal, blocks) => Ok(Checked { place, seal, blocks: Blocks::Held(blocks) }),
+            Ready::Large(seal) => {
+                let origin = self.origin.clone();
+                let large = Large::check(source, origin, batch, Arc::clone(&seal)).await?;
+                Ok(Checked { place, seal, blocks: Blocks::Large(large) })
+            }
+        }
     }
 
     /// Whether the writer takes more.
     async fn hand_over(
         &self,
         file: FileId,
-        batch: Batch,
-        ready: Ready,
+        checked: &Checked<'_>,
         writer: &mut Writer,
     ) -> Result<bool, Error> {
-        let (seal, whole) = match ready {
-            Ready::Whole(seal, blocks) => (seal, Some(blocks)),
-            Ready::Large(seal) => (seal, None),
-        };
+        let Checked { place, seal, blocks } = checked;
         let modes: &[Mode] = if self.window.covers(&seal.seal) {
             if self.window.is_open() { &[Mode::All] } else { &[Mode::AllLines] }
         } else {
             &[Mode::Look(self.window), Mode::Kept]
         };
-        if let Some(blocks) = whole {
-            for mode in modes {
-                let sent = writer.open(batch.place, &seal, file, *mode).await
-                    && writer.blocks(blocks.clone()).await
-                    && writer.close().await;
-                if !sent {
-                    return Ok(false);
-                }
-            }
-            return Ok(true);
-        }
-        let place = batch.place;
-        let large = Large::check(&self.source, self.origin, batch, Arc::clone(&seal)).await?;
         for mode in modes {
-            let sent = writer.open(place, &seal, file, *mode).await
-                && large.send(writer).await?
+            let sent = writer.open(*place, seal, file, *mode).await
+                && match blocks {
+                    Blocks::Held(blocks) => writer.blocks(blocks.clone()).await,
+                    Blocks::Large(large) => large.send(writer).await?,
+                }
                 && writer.close().await;
             if !sent {
                 return Ok(false);
@@ -278,6 +341,18 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         Ok(true)
     }
+}
+
+/// An object whose bytes are the signed ones.
+struct Checked<'s> {
+    place: Place,
+    seal: Arc<ObjectSeal>,
+    blocks: Blocks<'s>,
+}
+
+enum Blocks<'s> {
+    Held(Bytes),
+    Large(Large<'s>),
 }
 
 /// A task that ends with whoever waits for it.

@@ -80,7 +80,7 @@ fn refused(origin: &Origin, batch: &Batch, error: auditseal_store::Error) -> Err
 /// A large object whose bytes have gone by once and were the signed ones.
 pub(super) struct Large<'a> {
     source: &'a Source,
-    origin: &'a Origin,
+    origin: Origin,
     batch: Batch,
     key: String,
     seal: Arc<ObjectSeal>,
@@ -92,21 +92,21 @@ impl<'a> Large<'a> {
     /// Reads all bytes of an object and checks them.
     pub(super) async fn check(
         source: &'a Source,
-        origin: &'a Origin,
+        origin: Origin,
         batch: Batch,
         seal: Arc<ObjectSeal>,
     ) -> Result<Self, Error> {
-        let key = batch.place.key(origin).to_string();
+        let key = batch.place.key(&origin).to_string();
         let object = Object { key: &key, version: batch.version.as_deref() };
         let read = patiently(|| hash_pieces(source, object, &seal)).await;
-        let (check, tail, pieces) = read.map_err(|error| refused(origin, &batch, error))?;
-        check.finish(&tail).map_err(|fault| at_fault(origin, &batch, &fault))?;
+        let (check, tail, pieces) = read.map_err(|error| refused(&origin, &batch, error))?;
+        check.finish(&tail).map_err(|fault| at_fault(&origin, &batch, &fault))?;
         Ok(Self { source, origin, batch, key, seal, pieces })
     }
 
     /// Streams the object's blocks to the writer. Whether the writer takes more.
     pub(super) async fn send(&self, writer: &mut Writer) -> Result<bool, Error> {
-        let trouble = |error| refused(self.origin, &self.batch, error);
+        let trouble = |error| refused(&self.origin, &self.batch, error);
         let object = Object { key: &self.key, version: self.batch.version.as_deref() };
         let stream = patiently(|| self.source.stream(object)).await.map_err(trouble)?;
         let (mut stream, blocks) = (Pieces::new(stream), self.seal.blocks());
@@ -115,7 +115,12 @@ impl<'a> Large<'a> {
             let piece = stream.next().await.map_err(trouble)?.unwrap_or_default();
             if hash(&piece) != *expected {
                 let detail = "two reads of it gave different bytes";
-                return Err(Error::found(self.origin, self.batch.place, Verdict::Tampered, detail));
+                return Err(Error::found(
+                    &self.origin,
+                    self.batch.place,
+                    Verdict::Tampered,
+                    detail,
+                ));
             }
             let at = |offset: u64| {
                 let inside = offset.saturating_sub(position).min(piece.len() as u64);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auditseal_format::FileId;
-use auditseal_format::seal::{Gap, Seal};
+use auditseal_format::seal::{Cursor, Gap, Seal};
 
 use crate::finding::Verdict;
 
@@ -26,6 +26,21 @@ struct End {
 }
 
 impl Files {
+    /// Files of a chain that is read from its genesis, or from a later place on: what happened to them
+    /// before that isn't known.
+    pub(super) fn of_part(part: bool) -> Self {
+        Self { losses: u64::from(part), ..Self::default() }
+    }
+
+    /// Takes from a note how far its files are.
+    pub(super) fn take_over(&mut self, cursors: &[Cursor]) {
+        let losses = self.losses;
+        for cursor in cursors {
+            let end = End { offset: cursor.offset, closed: false, losses };
+            self.ends.insert(cursor.file, end);
+        }
+    }
+
     /// Notes are absent between the latest one and the next.
     pub(super) fn lost_notes(&mut self) {
         self.losses += 1;

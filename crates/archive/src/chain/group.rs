@@ -165,7 +165,7 @@ impl Chain {
             return group.fault(&copy, Verdict::WrongOrigin, detail);
         }
         // Step 6 is asked of no other; it may have been looked at on a guess.
-        let asked = seal.seal.seq == place.seq && self.keys.may_sign(&seal.seal);
+        let asked = seal.seal.seq == place.seq && self.may_sign(&seal);
         let payload = match payload {
             Err(Fault::Malformed(_)) if !asked => Ok(()),
             payload => payload,
@@ -182,7 +182,7 @@ impl Chain {
     fn is_foreign(&mut self, object: &ObjectSeal, place: Place) -> bool {
         let seal = &object.seal;
         let here = (&seal.origin, seal.seq) == (&self.origin, place.seq);
-        here && !self.keys.may_sign(seal) && self.foreign.take(object, place)
+        here && !self.may_sign(object) && self.foreign.take(object, place)
     }
 
     fn displace(&mut self, candidate: Candidate) {
@@ -202,7 +202,7 @@ impl Chain {
     }
 
     fn candidate(&mut self, candidate: Candidate) {
-        if !self.keys.may_sign(&candidate.seal.seal) {
+        if !self.may_sign(&candidate.seal) {
             return self.stranger(candidate);
         }
         let claim = self.claim(&candidate.seal);
@@ -264,6 +264,7 @@ impl Chain {
     /// Decides what the chain's note at the current seq is.
     pub(super) fn close(&mut self) -> Option<Accepted> {
         let mut group = self.group.take()?;
+        self.closed = Some(group.seq);
         if group.contested {
             self.needed();
             self.undecided = Some(group.seq);
@@ -336,7 +337,8 @@ impl Chain {
             self.report_version(Verdict::WeakWorm, &chosen, &detail);
         }
         self.versions.remember(seq, versions);
-        self.accept(Candidate { copy: chosen, seal, payload })
+        let plain = !chosen.hidden && beside.shadows(&chosen).next().is_none();
+        self.accept(Candidate { copy: chosen, seal, payload }, plain)
     }
 
     /// What stands at the seq's keys beside the chain's note.

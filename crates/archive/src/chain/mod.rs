@@ -4,6 +4,7 @@
 //! their keys. Of each accepted note it keeps sixteen bytes, of the newest one the facts that the
 //! next is held against; so a chain of a million batches costs a few tens of megabytes at most.
 
+mod extent;
 mod files;
 mod foreign;
 mod group;
@@ -22,6 +23,7 @@ use auditseal_format::{
 use auditseal_store::Lock;
 
 use crate::finding::{Findings, Verdict};
+pub use extent::Extent;
 use files::Files;
 pub(crate) use files::lost;
 use foreign::Foreign;
@@ -92,6 +94,14 @@ pub struct Sighting {
     pub outcome: Outcome,
 }
 
+impl Sighting {
+    /// Something that may be there: the store didn't say.
+    pub(crate) fn unreadable(place: Place) -> Self {
+        let outcome = Outcome::Unreadable;
+        Self { place, version: None, hidden: false, size: 0, modified: 0, lock: None, outcome }
+    }
+}
+
 /// A head known out of band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -106,6 +116,8 @@ pub struct Head {
 pub struct Rules {
     /// Whose signatures count.
     pub trust: Trust,
+    /// The part of the chain that is asked for.
+    pub extent: Extent,
     /// A head that the chain must reach.
     pub head: Option<Head>,
     /// Notes before that head which are on its branch, as far as another may stand beside them.
@@ -125,8 +137,8 @@ pub struct Rules {
 impl Rules {
     /// The hash of the note that the head tells to be the chain's at a seq.
     fn trusted(&self, seq: u64) -> Option<Hash> {
-        let known = self.head.iter().chain(&self.branch);
-        known.clone().find(|head| head.seq == seq).map(|head| head.hash)
+        let mut known = self.head.iter().chain(&self.branch).chain(&self.extent.from);
+        known.find(|head| head.seq == seq).map(|head| head.hash)
     }
 }
 
@@ -139,6 +151,10 @@ pub struct Accepted {
     pub version: Option<Arc<str>>,
     /// The note.
     pub seal: Box<ObjectSeal>,
+    /// Whether the object's bytes are the signed ones, as far as they were looked at.
+    pub whole: bool,
+    /// Whether who names no version gets it.
+    pub plain: bool,
 }
 
 /// Sums over the accepted notes.
@@ -161,7 +177,9 @@ pub struct ChainReport {
     pub(crate) totals: Totals,
     /// The newest note that is the chain's, and when it was made.
     pub(crate) newest: Option<(Head, Time)>,
-    /// By when that one promises another.
+    /// The first, and when it was made.
+    pub(crate) oldest: Option<(Head, Time)>,
+    /// By when the newest promises another.
     pub(crate) next_by: Option<Time>,
     /// A note on the known head's branch: with it among its [`Rules`] the chain goes further.
     pub(crate) branch: Option<Head>,
@@ -190,8 +208,11 @@ pub struct Chain {
     files: Files,
     /// The objects at the seq that is being looked at.
     group: Option<Group>,
+    /// The last seq that was looked at to its end.
+    closed: Option<u64>,
     previous: Option<Previous>,
     newest: Option<Facts>,
+    oldest: Option<(Head, Time)>,
     /// Seq and fingerprint of each note that stands at its key, in order of seq.
     notes: Vec<(u64, u64)>,
     /// The same of notes whose key may not sign there.
@@ -207,8 +228,8 @@ pub struct Chain {
     undecided: Option<u64>,
     /// Seq, hash and `prev` of the notes behind: the known head's branch is among them.
     links: Vec<(u64, Hash, Option<Hash>)>,
-    /// The note at the known head's seq isn't the head's.
-    other_head: bool,
+    /// The first place that is known out of band, and has another note.
+    contradicted: Option<u64>,
     totals: Totals,
 }
 
@@ -220,11 +241,13 @@ impl Chain {
             findings: Findings::new(origin.clone()),
             keys: KnownKeys::new(rules.trust.clone()),
             origin,
+            files: Files::of_part(rules.extent.from.is_some()),
             rules,
-            files: Files::default(),
             group: None,
+            closed: None,
             previous: None,
             newest: None,
+            oldest: None,
             notes: Vec::new(),
             strangers: Vec::new(),
             displaced: Vec::new(),
@@ -233,7 +256,7 @@ impl Chain {
             open: Open::default(),
             undecided: None,
             links: Vec::new(),
-            other_head: false,
+            contradicted: None,
             totals: Totals::default(),
         }
     }
@@ -259,8 +282,8 @@ impl Chain {
 
     /// Ends the chain at the time `now`; without it, nothing is overdue.
     pub fn finish(mut self, now: Option<Time>) -> (Option<Accepted>, ChainReport) {
-        let last = self.group.as_ref().map(|group| group.seq);
         let accepted = self.close();
+        let last = self.closed;
         let reach = self.end_open(last);
         self.resolve_displaced(reach);
         self.tell_foreign();
@@ -269,22 +292,23 @@ impl Chain {
         self.findings.sort();
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
         let newest = self.newest.map(|newest| (newest.head(), newest.sealed));
-        let (findings, totals) = (self.findings, self.totals);
-        (accepted, ChainReport { findings, totals, newest, next_by, branch })
+        let (findings, totals, oldest) = (self.findings, self.totals, self.oldest);
+        (accepted, ChainReport { findings, totals, newest, oldest, next_by, branch })
     }
 
     /// Settles what was left open behind the newest note; `last` is the highest seq at which
     /// anything stands. Gives the seq up to which objects that aren't the chain's are findings.
     fn end_open(&mut self, last: Option<u64>) -> u64 {
         let ours = self.displaced.iter().filter(|displaced| self.keys.known(&displaced.key));
-        let named = ours.map(|displaced| displaced.seq).max();
+        let most = self.rules.extent.to.unwrap_or(u64::MAX);
+        let named = ours.map(|displaced| displaced.seq.min(most)).max();
         let newest = self.notes.last().map(|note| note.0);
         // Where nobody has the chain's key, nothing says how far it reaches: all of it is wrong.
         let Some(reach) = newest.max(named).filter(|_| self.undecided.is_none()) else {
             self.needed();
             return u64::MAX;
         };
-        let head = self.rules.head.map_or(0, |head| head.seq);
+        let head = self.known_reach();
         if let Some(last) = last.filter(|last| *last < reach) {
             self.open.absent(last + 1, reach);
         }
@@ -316,11 +340,11 @@ impl Chain {
 
     /// Closes the seq before and opens `seq`.
     fn begin(&mut self, seq: u64) -> Option<Accepted> {
-        let next = self.group.as_ref().map_or(0, |group| group.seq + 1);
         let accepted = self.close();
         if self.undecided.is_some() {
             return accepted;
         }
+        let next = self.expected();
         if next < seq {
             self.files.lost_notes();
             self.open.absent(next, seq - 1);
@@ -365,7 +389,7 @@ impl Chain {
     }
 
     /// Makes `candidate` the chain's note at its seq.
-    fn accept(&mut self, candidate: Candidate) -> Accepted {
+    fn accept(&mut self, candidate: Candidate, plain: bool) -> Accepted {
         let Candidate { copy, seal: object, payload } = candidate;
         let group::Copy { place, version, size, modified, .. } = copy;
         let seal = &object.seal;
@@ -382,18 +406,17 @@ impl Chain {
         self.check_source(place, &object);
         self.check_pins(place, &seal.stored);
         self.keys.follow(seal);
+        if self.vouched(&object) {
+            self.files.take_over(&seal.cursors);
+        }
         self.add_up(&object, size);
         let facts = Facts::of(&object);
         let head = facts.head();
         self.compare_head(head);
+        self.oldest.get_or_insert((head, facts.sealed));
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
-        Accepted { place, version, seal: object }
-    }
-
-    fn compare_head(&mut self, note: Head) {
-        self.other_head |=
-            self.rules.head.is_some_and(|head| head.seq == note.seq && head.hash != note.hash);
+        Accepted { place, version, seal: object, whole: payload.is_ok(), plain }
     }
 
     /// What is known to be lost, and what doesn't join.
@@ -438,7 +461,8 @@ impl Chain {
         {
             let there = at_seq(&self.notes, seq);
             let forked = there.iter().any(|note| note.1 != print) && self.keys.known(&key);
-            let lost = there.is_empty() && self.keys.known(&key);
+            // What isn't in the part that is asked for wasn't looked for.
+            let lost = there.is_empty() && self.keys.known(&key) && self.rules.extent.has(seq);
             let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
             let (verdict, detail) = if standing.any(|note| note.1 == print) {
                 (Verdict::Replay, format!("a copy of the object at seq {seq}"))
@@ -465,32 +489,21 @@ impl Chain {
     /// What only the end of the chain shows.
     fn check_end(&mut self, now: Option<Time>, empty: bool) {
         if empty {
-            let finding = self.findings.of(Verdict::Missing, "no object of this chain");
+            let detail = match self.rules.extent.from {
+                None => "no object of this chain".to_owned(),
+                Some(from) => format!("no object of this chain from seq {} on", from.seq),
+            };
+            let finding = self.findings.of(Verdict::Missing, &detail);
             return self.findings.push(finding);
         }
-        if let Some(head) = self.rules.head {
-            self.check_head(head.seq);
-        }
+        self.check_reach();
         if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
             && *next_by < now
             && self.undecided.is_none()
+            && self.rules.extent.to.is_none()
         {
             let detail = format!("another seal was promised by {next_by}, and there is none");
             let finding = self.findings.of(Verdict::Silent, &detail).at(*seq);
-            self.findings.push(finding);
-        }
-    }
-
-    fn check_head(&mut self, head: u64) {
-        let newest = self.newest.as_ref().map(|newest| newest.seq);
-        if newest.is_none_or(|newest| newest < head) {
-            let first = newest.map_or(0, |newest| newest + 1);
-            let detail = format!("the chain is known to reach seq {head}");
-            let finding = self.findings.of(Verdict::Truncated, &detail).at(first).through(head);
-            self.findings.push(finding);
-        } else if self.other_head {
-            let detail = "the note here isn't that of the head that is known";
-            let finding = self.findings.of(Verdict::Fork, detail).at(head);
             self.findings.push(finding);
         }
     }

@@ -8,6 +8,7 @@ mod good;
 mod lines;
 mod notes;
 mod objects;
+mod parts;
 mod payloads;
 mod ranges;
 mod silence;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Vector> {
         frames::cases(),
         payloads::cases(),
         objects::cases(),
+        parts::cases(),
         chains::cases(),
         foreign::cases(),
         silence::cases(),
