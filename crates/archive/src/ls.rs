@@ -16,11 +16,8 @@ use crate::fetch::Depth;
 use crate::finding::Verdict;
 use crate::listing::{Entry, Listing};
 use crate::render::{displayed, shown};
-use crate::source::Source;
+use crate::source::{IN_FLIGHT, Source};
 use crate::text;
-
-/// Objects in flight at a time.
-const CONCURRENCY: usize = 16;
 
 /// One object. The names of its fields are those of the JSON lines.
 #[derive(Debug, Clone, Serialize)]
@@ -85,7 +82,7 @@ pub async fn ls(
     for (origin, entries) in listing.chains {
         let places = entries.chunk_by(|one, other| one.place == other.place);
         let rows = futures::stream::iter(places).map(|versions| row(&source, &origin, versions));
-        let mut rows = std::pin::pin!(rows.buffered(CONCURRENCY));
+        let mut rows = std::pin::pin!(rows.buffered(IN_FLIGHT));
         while let Some(row) = rows.next().await {
             if let Some(row) = row {
                 each(&row).map_err(Error::Write)?;

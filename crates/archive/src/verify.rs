@@ -13,7 +13,7 @@ use crate::listing::{Entry, Listing};
 use crate::payloads::Payloads;
 use crate::reading::{How, Reading, Step};
 use crate::report::{Errors, OriginReport, Report};
-use crate::source::Source;
+use crate::source::{IN_FLIGHT, Source};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Options {
             accept: Vec::new(),
             now,
             stored_only: false,
-            concurrency: 16,
+            concurrency: IN_FLIGHT,
             skew: Some(600_000_000),
             retention: None,
             store: None,

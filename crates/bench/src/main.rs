@@ -5,8 +5,9 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use auditseal_bench::reader::{self, Taken};
 use auditseal_bench::stages::{self, Bench};
 use auditseal_bench::{Events, corpus};
 
@@ -17,6 +18,10 @@ const USAGE: &str = "usage:
                                                 write a log and its rotated backups of EACH bytes
   auditseal-bench stage NAME BYTES ROUNDS       run one stage; prints nanoseconds of each round
   auditseal-bench stages                        print the stages' names
+  auditseal-bench reader OBJECTS MILLISECONDS PROGRAM
+                                                read a chain behind such a round trip; prints
+                                                name, seconds, KiB, requests and, of the gets alone,
+                                                how many times as long
   auditseal-bench hash FILE                     BLAKE3 of a file, read once
 BYTES are at least so many, in whole events. One SEED gives one log, always.";
 
@@ -52,6 +57,16 @@ fn run(arguments: &[&str]) -> io::Result<()> {
                 let start = Instant::now();
                 std::hint::black_box(bench.run(std::hint::black_box(name)));
                 println!("{} {}", bench.bytes(), start.elapsed().as_nanos());
+            }
+            Ok(())
+        }
+        ["reader", objects, round_trip, program] => {
+            let round_trip = Duration::from_millis(number(round_trip)?);
+            let taken = reader::run(number(objects)? as usize, round_trip, Path::new(program))?;
+            let alone = taken.first().map_or(1.0, |gets| gets.time.as_secs_f64());
+            for Taken { name, time, peak, requests } in taken {
+                let time = time.as_secs_f64();
+                println!("{name}\t{time:.2}\t{peak}\t{requests}\t{:.2}", time / alone);
             }
             Ok(())
         }

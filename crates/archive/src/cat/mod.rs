@@ -28,7 +28,7 @@ use crate::finding::{Findings, KEPT, Verdict};
 use crate::listing::{Entry, Listing};
 use crate::payloads::Payloads;
 use crate::reading::{How, Reading, Step};
-use crate::source::Source;
+use crate::source::{IN_FLIGHT, Source};
 use crate::verify::Progress;
 use object::{Large, Ready};
 pub use output::{Output, Piped, Sparse};
@@ -60,7 +60,7 @@ pub struct CatOptions {
     pub extent: Extent,
     /// A head that the chain must reach.
     pub head: Option<Head>,
-    /// Seals read at a time in the first pass; 0 is taken as 16.
+    /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
 }
 
@@ -252,7 +252,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 Payloads::of(keys, self.options.extent.from)
             }));
         let depth = if self.options.salvage { Depth::Payload(&payloads) } else { Depth::Seal };
-        let concurrency = if self.options.concurrency == 0 { 16 } else { self.options.concurrency };
+        let concurrency =
+            if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
         let how = How { depth, retention: None, concurrency };
         let mut reading = Reading::new(&source, self.origin, entries, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
