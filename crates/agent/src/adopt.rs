@@ -16,10 +16,10 @@ use futures::StreamExt as _;
 use tracing::warn;
 
 use crate::fork;
+use crate::lock::locked;
 use crate::opened::{Opened, same};
 use crate::readback::find_note;
 use crate::repack::{Making, Theirs, repack};
-use crate::source::locked;
 use crate::spooler::Spooler;
 use crate::start::{Asking, is_gone, leaves_to_us, lost, patiently, read_seal, read_spool};
 use crate::{Error, ErrorKind};

@@ -1,7 +1,5 @@
 //! Runs the chains of all sources, and starts one again where the protocol says so.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,8 +17,8 @@ use tracing::{error, info, warn};
 
 use crate::adopt::adopt;
 use crate::apiserver::{Counts, count};
+use crate::clock::nanos;
 use crate::clock::{Clock, machine_id};
-use crate::facts::nanos;
 use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
@@ -28,13 +26,15 @@ use crate::hands::{Hands, overdue, stopped};
 use crate::keyfile::read_signer;
 use crate::pipeline;
 use crate::place::Place;
-use crate::progress::{ChainProgress, Tally};
+use crate::progress::ChainProgress;
 use crate::pulse::Disk;
 use crate::repack::Making;
+use crate::settings::backoff;
 use crate::source::{Source, watch as watch_path};
 use crate::spooler::Spooler;
 use crate::start::{Asking, Finder, beside_another, past, read_seal};
 use crate::state::{Patience, open_state};
+use crate::tally::Tally;
 use crate::worker::off_loop;
 use crate::{Error, ErrorKind, Progress, Settings};
 
@@ -147,15 +147,6 @@ pub async fn run(
     }
     outcomes.sort_by(|a, b| a.origin.cmp(&b.origin));
     Ok(outcomes)
-}
-
-pub(crate) fn backoff(settings: &Settings) -> Backoff {
-    Backoff {
-        first: nanos(settings.retry.0),
-        max: nanos(settings.retry.1),
-        // The one place that wants chance: agents that fail together spread out.
-        seed: RandomState::new().build_hasher().finish(),
-    }
 }
 
 struct Chain {

@@ -8,11 +8,12 @@ use auditseal_observe::{Chain, Counted, Reconcile, State};
 use auditseal_shipper::{Loss, Now, Spooled};
 use auditseal_tail::GapReason;
 
+use crate::clock::seconds;
 use crate::complaints::Said;
 use crate::lag::Lag;
-use crate::progress::Tally;
 use crate::pulse::Pulse;
 use crate::strangers::Strangers;
+use crate::tally::Tally;
 
 /// Causes that every chain counts from the start: a counter that appears with its first failure
 /// has no rate.
@@ -198,16 +199,6 @@ impl Facts {
             count_failures: self.count_failures,
         }
     }
-}
-
-/// Seconds of nanoseconds.
-pub(crate) fn seconds(nanos: u64) -> f64 {
-    Duration::from_nanos(nanos).as_secs_f64()
-}
-
-/// Nanoseconds of a time: more than five hundred years fit.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Unix time in seconds: a double holds microseconds for centuries.

@@ -9,7 +9,6 @@ use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, 
 use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
-use auditseal_tail::fs::OpenFile;
 use auditseal_vault::Store;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
@@ -20,18 +19,16 @@ use crate::clock::Clock;
 use crate::complaints::{Line, say};
 use crate::guard::Guard;
 use crate::leaving::Leaving;
+use crate::lock::locked;
 use crate::place::Place;
 use crate::progress::ChainProgress;
 use crate::pulse::Disk;
 use crate::readback::{Stands, read_back};
-use crate::source::{Looked, Source, locked};
+use crate::source::{Content, Looked, Source};
 use crate::spooler::Spooler;
 use crate::start::{Finder, read_to_send};
 use crate::worker::{Worker, crashed, off_loop};
 use crate::{Error, ErrorKind, pack, reports};
-
-/// Where a take's bytes come from.
-pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
 
 /// Longest the loop sleeps: a jump of the boot clock past a deadline must not be slept through, and
 /// a loop that turns seldom looks like one that hangs.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::source::locked;
+use crate::lock::locked;
 
 /// Longest time between two turns of a loop that isn't stuck: some of its naps.
 const TURN: Duration = Duration::from_secs(30);

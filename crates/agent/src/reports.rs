@@ -5,8 +5,8 @@ use auditseal_format::Seal;
 use auditseal_shipper::{Loss, Now, Pause, Report};
 use tracing::{debug, error, info, warn};
 
+use crate::clock::seconds;
 use crate::complaints::say;
-use crate::facts::seconds;
 use crate::progress::{ChainProgress, add};
 
 pub(crate) fn tell(report: &Report, progress: &ChainProgress, now: Now) {

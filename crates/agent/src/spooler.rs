@@ -7,8 +7,8 @@ use std::time::Instant;
 use auditseal_spool::Spool;
 
 use crate::Error;
+use crate::lock::locked;
 use crate::pulse::{Disk, Pulse};
-use crate::source::locked;
 use crate::worker::Worker;
 
 /// Does everything that waits for a spool's disk, one thing after the other, in the order in which it

@@ -15,10 +15,11 @@ use auditseal_vault::{Kind, Store};
 use futures::StreamExt as _;
 use tracing::warn;
 
+use crate::clock::nanos;
 use crate::complaints::Complaints;
-use crate::facts::nanos;
 use crate::finals::Backups;
-use crate::source::{file_name, locked};
+use crate::lock::locked;
+use crate::source::file_name;
 use crate::spooler::Spooler;
 use crate::wayback::WayBack;
 use crate::worker::off_loop;

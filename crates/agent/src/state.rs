@@ -9,11 +9,11 @@ use auditseal_spool::{Spool, StateDir, failpoint};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
-use crate::chain::backoff;
+use crate::clock::nanos;
 use crate::complaints::Complaints;
-use crate::facts::nanos;
 use crate::hands::{overdue, stopped};
 use crate::place::Place;
+use crate::settings::backoff;
 use crate::worker::off_loop;
 use crate::{Error, ErrorKind, Settings};
 
