@@ -80,6 +80,8 @@ pub(crate) struct Facts {
     failing_since: Option<u64>,
     pub(crate) spool_retries: u64,
     pub(crate) squatted: u64,
+    /// Objects that were sealed and that neither the node nor the store has.
+    pub(crate) missing: u64,
     head: Option<(u64, Time)>,
     last_stored: Option<Time>,
     pub(crate) reconcile: Reconcile,
@@ -158,14 +160,16 @@ impl Facts {
     /// What is known at `now`.
     pub(crate) fn view(&self, tally: &Tally, pulse: &Pulse, now: Now) -> Chain {
         let since = |then: u64| seconds(now.boot.nanos.saturating_sub(then));
-        let origin = self.origin.as_ref();
+        let (origin, instant) = (self.origin.as_ref(), Instant::now());
         let (lag_bytes, lag) = (self.lag.bytes(), self.lag.nanos(now.boot.nanos));
         Chain {
             origin: origin.map(ToString::to_string).unwrap_or_default(),
             source: origin.map(|origin| origin.source().to_owned()).unwrap_or_default(),
             state: self.state.clone(),
-            idle: pulse.idle(Instant::now()),
-            stuck: pulse.stuck(Instant::now()),
+            idle: pulse.idle(instant),
+            stuck: pulse.stuck(instant),
+            disks: pulse.waiting(instant),
+            asked: pulse.asked(instant).map(|(time, cause)| (time, cause.to_owned())),
             lag_bytes,
             lag_events: tally.events_in(lag_bytes).unwrap_or(0),
             lag: seconds(lag),
@@ -193,6 +197,7 @@ impl Facts {
             spool_limit: self.spool_limit,
             gaps: self.gaps.clone(),
             squatted: self.squatted,
+            missing: self.missing,
             lock_shortfalls: tally.lock_shortfalls,
             lock_unknown: tally.lock_unknown,
             counted: self.counted,

@@ -58,11 +58,12 @@ impl Progress {
         }
     }
 
-    /// Whether every chain's place in the store was found, or its end was come to.
+    /// Whether every chain's place in the store was found, its end was come to, or a disk that hangs
+    /// keeps it from beginning: the service manager must not end the others for its sake.
     #[must_use]
-    pub fn opened(&self) -> bool {
+    pub fn settled(&self, now: Instant) -> bool {
         let chains = locked(&self.chains);
-        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.opened())
+        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.settled(now))
     }
 
     /// What hangs on this node, if anything does: a chain's `loop`, a `look`, a `pack`, a `commit`.
