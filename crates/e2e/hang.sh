@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A disk that hangs, under the state directory or under the log: nobody who asks it anything gets an answer. The other chain goes on,
 # /healthz and /metrics answer, SIGTERM ends the process and names the directory; when the disk answers again, nothing is lost, with or
-# without a restart.
+# without a restart. So it is where the disk hangs at the start.
 #
 #   hang.sh [--full] [SCENE…]     all scenes without names; --full hangs for more than five minutes as well, until /healthz says so
 #
@@ -10,7 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/scenes.sh"
 
-SCENES=(spool spool-back state log log-back start start-log taken)
+SCENES=(spool spool-back state log log-back start start-back start-log start-log-back start-spool-back taken)
 FULL=(spool-long log-long)
 CHAINS=(hung sound)
 PATIENCE=${PATIENCE:-30} # seconds for what is written to be archived
@@ -193,29 +193,68 @@ log_back() {
 }
 
 # It hangs before the start.
-starts_hung() { # HUNG'S-DIRECTORY
+starts_hung() { # HUNG'S-DIRECTORY WHOSE-DISK
+  write hung 100 && write sound 100
   hangs
   follow "$1" "$dir/state"
   sleep 1
   check "$scene: /healthz answers" answers healthz
   same "$scene: /readyz says that it isn't ready" 503 "$(page readyz)"
-  [ "$1" != "$at" ] || check "$scene: it says so in the log" until_it 10 grep -q "has given no answer for 5 s" "$dir/auditseal.log"
-  told_to_end "$at" 2
-  answers_again && follow "$1" "$dir/state"
+  check "$scene: the log names it" until_it 20 grep -F "$at" "$dir/auditseal.log"
+  check "$scene: and says for how long" grep -F "has given no answer for 5 s" "$dir/auditseal.log"
+  check "$scene: /readyz names it" until_it 10 unready "$2"
+  check "$scene: the metric has it" waits_for "$2"
+}
+unready() { page readyz >/dev/null; grep -E "^e2e/node-1/hung: not yet started: the $1('s| directory's) disk has given no answer for [0-9]+ s" "$dir/readyz"; }
+waits_for() { page metrics >/dev/null && grep -E "^auditseal_disk_wait_seconds\{origin=\"e2e/node-1/hung\",source=\"hung\",disk=\"$1\"\} ([5-9]|[1-9][0-9])" "$dir/metrics"; }
+
+# The other source is archived, from the start on; nobody says of it that it waits.
+other_begins() {
+  arrives sound "the other source begins"
+  other_goes_on
+  page readyz >/dev/null
+  if ! grep -q sound "$dir/readyz"; then pass "$scene: /readyz has nothing against the other"; else fail "$scene: $(grep sound "$dir/readyz")"; fi
+}
+late() { # HUNG'S-DIRECTORY WHOSE-DISK
+  starts_hung "$@" && other_begins && answers_again
+  check "$scene: the log says that it is over" until_it 10 grep -E "has answered, after [0-9]+ s" "$dir/auditseal.log"
+  check "$scene: it is ready" until_it "$PATIENCE" answers readyz
   ends
 }
 
+# What all chains have in common: nothing begins, and all is there when the disk is.
 start() {
   disk "$dir/state"
-  write hung 100 && write sound 100
-  starts_hung "$dir/hung.log.d"
+  starts_hung "$dir/hung.log.d" state
+  told_to_end "$at" 2
+  answers_again && follow "$dir/hung.log.d" "$dir/state"
+  ends
 }
 
+start_back() {
+  disk "$dir/state"
+  starts_hung "$dir/hung.log.d" state && answers_again
+  ends
+}
+
+start_spool_back() {
+  disk "$dir/state/e2e,node-1,hung"
+  late "$dir/hung.log.d" state
+}
+
+start_log_disk() { mkdir "$dir/disk" && ln -s disk "$dir/hung.log.d" && disk "$dir/log"; }
+
 start_log() {
-  mkdir "$dir/disk" && ln -s disk "$dir/hung.log.d"
-  disk "$dir/log"
-  write hung 100 && write sound 100
-  starts_hung "$dir/log"
+  start_log_disk
+  starts_hung "$dir/log" source && other_begins
+  told_to_end "$at"
+  answers_again && follow "$dir/log" "$dir/state"
+  ends
+}
+
+start_log_back() {
+  start_log_disk
+  late "$dir/log" source
 }
 
 # What a driver waits for that has the request already: the kernel ends no process before the disk has answered, whatever signal it gets. All

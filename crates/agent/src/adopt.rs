@@ -16,10 +16,10 @@ use futures::StreamExt as _;
 use tracing::warn;
 
 use crate::fork;
+use crate::lock::locked;
 use crate::opened::{Opened, same};
 use crate::readback::find_note;
 use crate::repack::{Making, Theirs, repack};
-use crate::source::locked;
 use crate::spooler::Spooler;
 use crate::start::{Asking, is_gone, leaves_to_us, lost, patiently, read_seal, read_spool};
 use crate::{Error, ErrorKind};
@@ -33,7 +33,7 @@ pub(crate) async fn adopt(
     let Found { head: Some(found), days, .. } = asking.finder.find().await? else {
         return Ok(None);
     };
-    let (ours, adoption) = spool.run(branch).await?;
+    let (ours, adoption) = spool.run("read", branch).await?;
     let store = StoreHead { key: found.key.clone(), hash: found.object.hash };
     match course(&ours, Some(&store)) {
         Course::Begin | Course::TakeUp | Course::GoOn => return Ok(None),
@@ -52,14 +52,14 @@ pub(crate) async fn adopt(
         None => compare(spool, asking, both).await?,
     };
     if let Some((key, conflict)) = differs {
-        let fork = spool.run(move |spool| fork::write(spool, key, &conflict)).await?;
+        let fork = spool.run("write fork", move |spool| fork::write(spool, key, &conflict)).await?;
         return Ok(Some(fork));
     }
     let object = fetch(asking, &Named::new(&found.key, &found.object)).await?;
     let (origin, seq) = (asking.finder.origin.clone(), found.object.seal.seq);
     warn!(%origin, seq, common, "the store has this chain up to there, sent by another process with its key: going on from it");
     let theirs = Theirs { common, finals, adoption, head: (found.key, object) };
-    let sealed = spool.run(|spool| repack(spool, theirs, making)).await?;
+    let sealed = spool.run("adopt", |spool| repack(spool, theirs, making)).await?;
     if sealed > 0 {
         warn!(%origin, sealed, "what only this node had sealed is sealed again behind it");
     }
@@ -171,7 +171,8 @@ async fn compare(
     for (named, overlaps) in both {
         let object = fetch(asking, &named).await?;
         let (key, theirs) = (named.key.clone(), named.key);
-        let differs = spool.run(move |spool| differs(spool, &theirs, &object, &overlaps)).await?;
+        let differs =
+            spool.run("compare", move |spool| differs(spool, &theirs, &object, &overlaps)).await?;
         if let Some(conflict) = differs {
             return Ok(Some((key, conflict)));
         }

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::facts::seconds;
+use crate::clock::seconds;
 use crate::progress::ChainProgress;
 use crate::settings::Apiserver;
 

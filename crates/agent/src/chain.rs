@@ -1,15 +1,14 @@
 //! Runs the chains of all sources, and starts one again where the protocol says so.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auditseal_archive::Judged;
 use auditseal_format::{Hash, Origin, printable};
-use auditseal_note::{Signer as _, StaticSigner, VerifierKey};
+use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_observe::State;
 use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
+use auditseal_spool::StateDir;
 use auditseal_store::Store;
 use auditseal_tail::fs::Manners;
 use auditseal_tail::{History, Reports, Throttle};
@@ -19,24 +18,26 @@ use tracing::{error, info, warn};
 
 use crate::adopt::adopt;
 use crate::apiserver::{Counts, count};
+use crate::clock::nanos;
 use crate::clock::{Clock, machine_id};
-use crate::facts::nanos;
 use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
 use crate::hands::{Hands, overdue, stopped};
 use crate::keyfile::read_signer;
-use crate::pipeline;
-use crate::place::Place;
-use crate::progress::{ChainProgress, Tally};
+use crate::opening::{Gate, Opening, say_what_hangs};
+use crate::patience::Patience;
+use crate::place::{Apart, Place};
+use crate::progress::ChainProgress;
 use crate::pulse::Disk;
 use crate::repack::Making;
+use crate::settings::backoff;
 use crate::source::{Source, watch as watch_path};
 use crate::spooler::Spooler;
 use crate::start::{Asking, Finder, beside_another, past, read_seal};
-use crate::state::{Patience, open_state};
+use crate::tally::Tally;
 use crate::worker::off_loop;
-use crate::{Error, ErrorKind, Progress, Settings};
+use crate::{Error, ErrorKind, Progress, Settings, opening, pipeline};
 
 /// After a stop, how long disk and store may take to tell where the chain goes on: where they do, what
 /// is there is sealed before the end. A disk that takes longer when the chain ends is named.
@@ -61,36 +62,6 @@ pub struct Outcome {
     pub head: Option<(u64, Hash)>,
 }
 
-/// Checks what is wanted against the node, without changing anything on it: sources, names, key.
-/// Gives the key that the chains are verified by.
-///
-/// # Errors
-/// [`Error`] as [`run`] would have it.
-pub fn check(settings: &Settings) -> Result<String, Error> {
-    places(settings).map(|(_, key)| key.to_string())
-}
-
-/// What is opened before anything else, for a message: whose disk hangs, nobody knows then.
-fn files(settings: &Settings) -> String {
-    let sources = settings.sources.iter().map(|spec| spec.path.as_os_str());
-    let named = sources.chain([settings.key.as_os_str()]).map(|path| printable(path).to_string());
-    named.collect::<Vec<_>>().join(", ")
-}
-
-/// Where each chain's log is, and the key that signs.
-fn places(settings: &Settings) -> Result<(Vec<Place>, VerifierKey), Error> {
-    let mut places = Vec::new();
-    for spec in &settings.sources {
-        let origin = Origin::new(&settings.cluster, &settings.node, &spec.name)
-            .map_err(|e| Error::new(ErrorKind::Usage, "name the chain", e))?;
-        let must_be = settings.mode == Mode::OneShot && !settings.retire;
-        places.push(Place::find(spec, origin, settings.accept_owners.clone(), must_be)?);
-    }
-    Place::set_apart(&mut places)?;
-    let signer = read_signer(&settings.key)?;
-    Ok((places, signer.key().clone()))
-}
-
 /// Archives all sources until they are done, or `stop` turns true.
 ///
 /// # Errors
@@ -104,41 +75,44 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Outcome>, Error> {
     let settings = Arc::new(settings);
-    let opening = off_loop({
-        let settings = Arc::clone(&settings);
-        move || places(&settings)
-    });
-    let (places, key) = tokio::select! {
-        opened = opening => opened?,
+    let origins = opening::origins(&settings)?;
+    let shown: Vec<_> = origins
+        .iter()
+        .map(|origin| progress.chain(origin, settings.spool_limit, settings.window))
+        .collect();
+    let state = tokio::select! {
+        opened = in_common(&settings, &progress, &shown, &stop) => opened?,
         () = overdue(stop.clone(), settings.grace) => {
+            let (key, state) = (printable(&settings.key), printable(&settings.state));
             let why = "stopped before the disk of one of them gave an answer";
-            return Err(Error::new(ErrorKind::Other, &format!("open {}", files(&settings)), why));
+            return Err(Error::new(ErrorKind::Other, &format!("open {key}, {state}"), why));
         }
     };
-    let vkey = key.to_string();
-    // A key that was made on the node is known to nobody before: this line is where it is reported.
-    info!(vkey, "signing");
-    progress.key(vkey);
-    let (_lock, spools) = open_state(&settings, &places, &stop).await?;
     let manners = Manners {
         // The daemon reads what was just written, and is in memory for its writer's sake.
         drop_cache: settings.mode == Mode::OneShot,
         throttle: settings.rate_limit.map(|rate| Arc::new(Throttle::new(rate))),
     };
+    let (apart, gate) = (Arc::new(Apart::default()), Arc::new(Gate::new(origins.len())));
     let mut chains = JoinSet::new();
-    for (place, spool) in places.into_iter().zip(spools) {
-        let progress = progress.chain(&place.origin, settings.spool_limit, settings.window);
-        let chain = Chain {
-            spool: Spooler::new(spool, &progress.pulse)?,
-            progress,
+    for (nth, (origin, progress)) in origins.into_iter().zip(shown).enumerate() {
+        let opening = Opening {
             settings: Arc::clone(&settings),
+            nth,
+            origin,
+            apart: Arc::clone(&apart),
+            state: Arc::clone(&state),
+            pulse: Arc::clone(&progress.pulse),
+        };
+        let begin = Begin {
+            opening,
+            gate: Arc::clone(&gate),
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            place,
+            progress,
             manners: manners.clone(),
-            judged: Judged::default(),
         };
-        chains.spawn(chain.run(stop.clone()));
+        chains.spawn(begin.run(stop.clone()));
     }
     let mut outcomes = Vec::new();
     while let Some(ended) = chains.join_next().await {
@@ -149,12 +123,58 @@ pub async fn run(
     Ok(outcomes)
 }
 
-pub(crate) fn backoff(settings: &Settings) -> Backoff {
-    Backoff {
-        first: nanos(settings.retry.0),
-        max: nanos(settings.retry.1),
-        // The one place that wants chance: agents that fail together spread out.
-        seed: RandomState::new().build_hasher().finish(),
+/// Opens what all chains have in common: the key, and the lock of the state directory.
+async fn in_common(
+    settings: &Settings,
+    progress: &Progress,
+    chains: &[Arc<ChainProgress>],
+    stop: &watch::Receiver<bool>,
+) -> Result<Arc<StateDir>, Error> {
+    let pulses: Vec<_> = chains.iter().map(|chain| Arc::clone(&chain.pulse)).collect();
+    let vkey = opening::key(settings, &pulses).await?.to_string();
+    // A key that was made on the node is known to nobody before: this line is where it is reported.
+    info!(vkey, "signing");
+    progress.key(vkey);
+    Ok(Arc::new(opening::lock(settings, &pulses, stop).await?))
+}
+
+/// A chain that isn't open yet.
+struct Begin {
+    opening: Opening,
+    gate: Arc<Gate>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    progress: Arc<ChainProgress>,
+    manners: Manners,
+}
+
+impl Begin {
+    async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
+        let overdue = overdue(stop.clone(), self.opening.settings.grace);
+        tokio::pin!(overdue);
+        let opened = tokio::select! {
+            opened = self.opening.open(&stop) => opened?,
+            () = &mut overdue => return Ok(self.unopened()),
+        };
+        self.gate.pass().await;
+        let Self { opening, gate: _, store, clock, progress, manners } = self;
+        let (settings, (place, spool)) = (opening.settings, opened);
+        let (spool, judged) = (Spooler::new(spool, &progress.pulse)?, Judged::default());
+        let chain = Chain { settings, place, spool, store, clock, progress, manners, judged };
+        chain.run(overdue, stop).await
+    }
+
+    /// It was stopped before its disk gave an answer.
+    fn unopened(&self) -> Outcome {
+        let (opening, origin) = (&self.opening, self.opening.origin.clone());
+        warn!(%origin, "stopped before the chain was open: what is in its log and its spool stays there");
+        let (source, spool) = (opening.source(), opening.spool());
+        let disks = [(Disk::Source, source), (Disk::State, spool.as_path())];
+        say_what_hangs(&origin, &self.progress.pulse, disks, ANSWER);
+        self.progress.pulse.ended();
+        self.progress.enter(State::Ended);
+        let tally = self.progress.tally();
+        Outcome { origin, end: End::Stopped, tally, strangers: None, head: None }
     }
 }
 
@@ -170,8 +190,12 @@ struct Chain {
 }
 
 impl Chain {
-    async fn run(self, stop: watch::Receiver<bool>) -> Result<Outcome, Error> {
-        let (overdue, mut linger) = (overdue(stop.clone(), self.settings.grace), stop.clone());
+    async fn run(
+        self,
+        overdue: impl Future<Output = ()>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Outcome, Error> {
+        let mut linger = stop.clone();
         let end = tokio::select! {
             end = self.run_to_end(stop) => end?,
             () = overdue => End::Stopped,
@@ -243,7 +267,7 @@ impl Chain {
         loop {
             self.progress.enter(State::Starting);
             let (signer, asking) = self.asking(config).await?;
-            if let Some(end) = self.spool.run(|spool| fork::read(spool)).await? {
+            if let Some(end) = self.spool.run("read fork", |spool| fork::read(spool)).await? {
                 return Ok(end);
             }
             let past = tokio::select! {
@@ -284,6 +308,8 @@ impl Chain {
                         return Ok(End::Stopped);
                     }
                     restarts += 1;
+                    // Nothing is read of the source before the store has told what is to be adopted.
+                    self.progress.enter(State::Starting);
                     let making = self.making(config.clone()).await?;
                     if let Some(end) = adopt(&self.spool, &asking, making).await? {
                         return Ok(end);
@@ -295,7 +321,12 @@ impl Chain {
 
     async fn making(&self, config: Config) -> Result<Making, Error> {
         let settings = Arc::clone(&self.settings);
-        let signer = Box::new(off_loop(move || read_signer(&settings.key)).await?);
+        let work = self.progress.pulse.work(Disk::Key, "read", Instant::now());
+        let signer = off_loop(move || {
+            let _work = work;
+            read_signer(&settings.key)
+        });
+        let signer = Box::new(signer.await?);
         let clock = Arc::clone(&self.clock);
         Ok(Making { config, compression: self.settings.compression, signer, clock })
     }
@@ -305,17 +336,21 @@ impl Chain {
         let wall = (self.clock)().wall;
         let pulse = Arc::clone(&self.progress.pulse);
         let files = move || {
-            let signer = read_signer(&settings.key)?;
-            let _work = pulse.work(Disk::Source, "list", Instant::now());
+            let work = |disk, what| pulse.work(disk, what, Instant::now());
+            let signer = {
+                let _work = work(Disk::Key, "read");
+                read_signer(&settings.key)?
+            };
+            let _work = work(Disk::Source, "list");
             Ok((signer, Backups::of(&place, wall)))
         };
         let (signer, backups) = off_loop(files).await?;
         let key = signer.key().clone();
         let give_up = (self.settings.mode == Mode::OneShot).then_some(self.settings.give_up);
         let (origin, store) = (self.place.origin.clone(), Arc::clone(&self.store));
-        let judged = self.judged.clone();
+        let (judged, pulse) = (self.judged.clone(), Arc::clone(&self.progress.pulse));
         let asking = Asking {
-            finder: Finder { origin, key, store, give_up, backoff: config.backoff, judged },
+            finder: Finder { origin, key, store, give_up, backoff: config.backoff, judged, pulse },
             backups,
             machine_id: config.machine_id,
             hold: self.settings.hold,
@@ -370,27 +405,12 @@ impl Chain {
     /// The newest seal on the node; `None` too where the disk doesn't say: after an interrupt a
     /// commit may still hang on it, and waiting for it would keep a stopped process alive.
     async fn head(&self) -> Result<Option<(u64, Hash)>, Error> {
-        let head = self.spool.run(|spool| {
+        let head = self.spool.run("read", |spool| {
             let Some(entry) = spool.entries().next_back() else { return Ok(None) };
             let seal = read_seal(spool, &entry.key)?;
             Ok(Some((seal.seq, seal.hash())))
         });
         tokio::time::timeout(LAST_LOOK, head).await.unwrap_or(Ok(None))
-    }
-
-    /// Says which directory kept the chain from its end. Who restarts it at 3 a.m. must learn that the
-    /// disk is to be seen to, and not the program.
-    fn say_what_hangs(&self) {
-        let origin = &self.place.origin;
-        let (pulse, now) = (&self.progress.pulse, Instant::now());
-        let disks = [(Disk::Source, self.place.path.as_path()), (Disk::State, self.spool.path())];
-        for (disk, path) in disks {
-            let waits = pulse.waits(disk, now).filter(|(_, time)| *time >= ANSWER);
-            if let Some((what, time)) = waits {
-                let (path, seconds) = (printable(path), time.as_secs());
-                error!(%origin, "{path} has given no answer for {seconds} s ({what}): its disk hangs, or is slow; what isn't sealed is sealed after the next start");
-            }
-        }
     }
 
     fn conclude(&self, end: &End) {
@@ -406,7 +426,9 @@ impl Chain {
                 } else {
                     warn!(%origin, left, "stopped before everything was stored; the rest is in the spool");
                 }
-                self.say_what_hangs();
+                let disks =
+                    [(Disk::Source, self.place.path.as_path()), (Disk::State, self.spool.path())];
+                say_what_hangs(origin, &self.progress.pulse, disks, ANSWER);
             }
             End::GaveUp(why) => error!(%origin, "gave up: {why}"),
             End::Forked(key, why) => {

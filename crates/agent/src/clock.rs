@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{Time, hash};
@@ -26,6 +27,16 @@ pub fn system_clock() -> Clock {
             boot: Boot { id, nanos },
         }
     })
+}
+
+/// Seconds of nanoseconds.
+pub(crate) fn seconds(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64()
+}
+
+/// Nanoseconds of a time: more than five hundred years fit.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The kernel's boot id; all zeros where there is none.

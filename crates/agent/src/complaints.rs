@@ -12,7 +12,7 @@ use std::time::Duration;
 use auditseal_format::Origin;
 use tracing::{info, warn};
 
-use crate::facts::seconds;
+use crate::clock::seconds;
 
 /// Problems that are told apart at one time. Others that stand beside them are counted together.
 const TOLD_APART: usize = 16;

@@ -8,11 +8,12 @@ use auditseal_observe::{Chain, Counted, Reconcile, State};
 use auditseal_shipper::{Loss, Now, Spooled};
 use auditseal_tail::GapReason;
 
+use crate::clock::seconds;
 use crate::complaints::Said;
 use crate::lag::Lag;
-use crate::progress::Tally;
 use crate::pulse::Pulse;
 use crate::strangers::Strangers;
+use crate::tally::Tally;
 
 /// Causes that every chain counts from the start: a counter that appears with its first failure
 /// has no rate.
@@ -79,6 +80,8 @@ pub(crate) struct Facts {
     failing_since: Option<u64>,
     pub(crate) spool_retries: u64,
     pub(crate) squatted: u64,
+    /// Objects that were sealed and that neither the node nor the store has.
+    pub(crate) missing: u64,
     head: Option<(u64, Time)>,
     last_stored: Option<Time>,
     pub(crate) reconcile: Reconcile,
@@ -157,14 +160,16 @@ impl Facts {
     /// What is known at `now`.
     pub(crate) fn view(&self, tally: &Tally, pulse: &Pulse, now: Now) -> Chain {
         let since = |then: u64| seconds(now.boot.nanos.saturating_sub(then));
-        let origin = self.origin.as_ref();
+        let (origin, instant) = (self.origin.as_ref(), Instant::now());
         let (lag_bytes, lag) = (self.lag.bytes(), self.lag.nanos(now.boot.nanos));
         Chain {
             origin: origin.map(ToString::to_string).unwrap_or_default(),
             source: origin.map(|origin| origin.source().to_owned()).unwrap_or_default(),
             state: self.state.clone(),
-            idle: pulse.idle(Instant::now()),
-            stuck: pulse.stuck(Instant::now()),
+            idle: pulse.idle(instant),
+            stuck: pulse.stuck(instant),
+            disks: pulse.waiting(instant),
+            asked: pulse.asked(instant).map(|(time, cause)| (time, cause.to_owned())),
             lag_bytes,
             lag_events: tally.events_in(lag_bytes).unwrap_or(0),
             lag: seconds(lag),
@@ -192,22 +197,13 @@ impl Facts {
             spool_limit: self.spool_limit,
             gaps: self.gaps.clone(),
             squatted: self.squatted,
+            missing: self.missing,
             lock_shortfalls: tally.lock_shortfalls,
             lock_unknown: tally.lock_unknown,
             counted: self.counted,
             count_failures: self.count_failures,
         }
     }
-}
-
-/// Seconds of nanoseconds.
-pub(crate) fn seconds(nanos: u64) -> f64 {
-    Duration::from_nanos(nanos).as_secs_f64()
-}
-
-/// Nanoseconds of a time: more than five hundred years fit.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Unix time in seconds: a double holds microseconds for centuries.

@@ -16,9 +16,9 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
-use crate::facts::nanos;
+use crate::clock::nanos;
+use crate::lock::locked;
 use crate::progress::{ChainProgress, add};
-use crate::source::locked;
 use crate::{Error, ErrorKind, Mode, Settings};
 
 /// Lock checks of a chain under way at most: a store that answers puts and lets these hang must not

@@ -10,7 +10,6 @@ use auditseal_observe::State;
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
 use auditseal_store::Store;
-use auditseal_tail::fs::OpenFile;
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -20,18 +19,16 @@ use crate::clock::Clock;
 use crate::complaints::{Line, say};
 use crate::guard::Guard;
 use crate::leaving::Leaving;
+use crate::lock::locked;
 use crate::place::Place;
 use crate::progress::ChainProgress;
 use crate::pulse::Disk;
 use crate::readback::{Stands, read_back};
-use crate::source::{Looked, Source, locked};
+use crate::source::{Content, Looked, Source};
 use crate::spooler::Spooler;
 use crate::start::{Finder, read_to_send};
 use crate::worker::{Worker, crashed, off_loop};
 use crate::{Error, ErrorKind, pack, reports};
-
-/// Where a take's bytes come from.
-pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
 
 /// Longest the loop sleeps: a jump of the boot clock past a deadline must not be slept through, and
 /// a loop that turns seldom looks like one that hangs.
@@ -141,9 +138,7 @@ impl Hands {
     }
 
     pub(crate) fn commit(&mut self, key: ObjectKey, sealed: Arc<SealedBatch>) {
-        let work = self.progress.pulse.work(Disk::State, "commit", Instant::now());
-        let done = self.spool.run(move |spool| {
-            let _work = work;
+        let done = self.spool.run("commit", move |spool| {
             failpoint!("agent.commit.before");
             let committed = spool.commit(&key, &sealed.bytes);
             failpoint!("agent.commit.after");
@@ -159,11 +154,7 @@ impl Hands {
 
     pub(crate) fn put(&mut self, key: ObjectKey) {
         let (store, sent) = (Arc::clone(&self.store), key.clone());
-        let work = self.progress.pulse.work(Disk::State, "read", Instant::now());
-        let object = self.spool.run(move |spool| {
-            let _work = work;
-            read_to_send(spool, &sent)
-        });
+        let object = self.spool.run("read", move |spool| read_to_send(spool, &sent));
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
         let progress = Arc::clone(&self.progress);
         self.tasks.spawn(async move {
@@ -190,11 +181,7 @@ impl Hands {
     /// What stands at the key decides what a failed upload was.
     pub(crate) fn read_back(&mut self, key: ObjectKey) {
         let (store, read) = (Arc::clone(&self.store), key.clone());
-        let work = self.progress.pulse.work(Disk::State, "read", Instant::now());
-        let object = self.spool.run(move |spool| {
-            let _work = work;
-            Ok(spool.read(&read)?)
-        });
+        let object = self.spool.run("read", move |spool| Ok(spool.read(&read)?));
         let (guard, progress) = (Arc::clone(&self.guard), Arc::clone(&self.progress));
         self.tasks.spawn(async move {
             let ours = Bytes::from(object.await?);
@@ -238,9 +225,7 @@ impl Hands {
     pub(crate) fn discard(&mut self, key: ObjectKey) {
         let (leaving, progress) = (Arc::clone(&self.leaving), Arc::clone(&self.progress));
         let (place, clock) = (self.place.clone(), Arc::clone(&self.clock));
-        let work = self.progress.pulse.work(Disk::State, "discard", Instant::now());
-        let done = self.spool.run(move |spool| {
-            let _work = work;
+        let done = self.spool.run("discard", move |spool| {
             locked(&leaving).discard(key, spool, &place, &progress, clock())
         });
         self.tasks.spawn(async move { done.await.map(|()| Input::Wake) });

@@ -16,7 +16,8 @@ use auditseal_shipper::{Action, End, Input, Shipper};
 use tokio::sync::watch;
 
 use crate::Error;
-use crate::hands::{Content, Hands};
+use crate::hands::Hands;
+use crate::source::Content;
 
 /// Runs one chain until it ends; `None`: it is to start again, for the store has more of it than
 /// the node.

@@ -1,11 +1,13 @@
 //! What a `--source` means.
 
 use std::fmt::Display;
+use std::sync::Mutex;
 
 use auditseal_format::{Origin, printable};
 use auditseal_tail::fs::{Claims, FindError, LogPath, Owners, SourceDisk};
 use auditseal_tail::{Disk as _, Family, FileKey, overlap};
 
+use crate::lock::locked;
 use crate::settings::SourceSpec;
 use crate::{Error, ErrorKind};
 
@@ -69,33 +71,85 @@ impl Place {
     pub(crate) fn disk(&self) -> SourceDisk {
         SourceDisk::new(self.path.clone()).with_claims(self.claims.clone(), self.origin.source())
     }
+}
 
-    /// Refuses two sources that would archive the same files, and lets each know of the others:
-    /// what their paths come to mean later is refused then.
-    pub(crate) fn set_apart(places: &mut [Self]) -> Result<(), Error> {
-        let claims = Claims::default();
-        let mut found: Vec<(Origin, Vec<(FileKey, Family)>)> = Vec::new();
-        for place in places.iter_mut() {
-            place.claims = claims.clone();
-            let name = place.origin.source();
-            let what = format!("open source {name}");
-            let folders = place.path.folders();
-            let folders = folders.map_err(|e| Error::new(ErrorKind::Source, &what, e))?;
-            for (other, theirs) in &found {
-                if *other == place.origin {
-                    return Err(Error::new(ErrorKind::Usage, &what, "two sources have this name"));
-                }
-                let overlaps = folders.iter().any(|(key, family)| {
-                    let both = |(k, f): &(FileKey, Family)| overlap((*key, family), (*k, f));
-                    theirs.iter().any(both)
-                });
-                if overlaps {
-                    let what = format!("open sources {} and {name}", other.source());
-                    return Err(Error::new(ErrorKind::Usage, &what, "they name the same files"));
-                }
-            }
-            found.push((place.origin.clone(), folders));
+/// What the sources' paths lead to, as far as they are open: two that would archive the same files are
+/// refused.
+#[derive(Debug, Default)]
+pub(crate) struct Apart {
+    claims: Claims,
+    opened: Mutex<Vec<Opened>>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    /// Which `--source` of the command line it is.
+    nth: usize,
+    source: String,
+    folders: Vec<(FileKey, Family)>,
+}
+
+impl Apart {
+    /// Adds the place of the `nth` source, and lets it know of the others: what their paths come to
+    /// mean later is refused then.
+    ///
+    /// # Errors
+    /// When it leads to files of one that was added before.
+    pub(crate) fn add(&self, nth: usize, mut place: Place) -> Result<Place, Error> {
+        place.claims = self.claims.clone();
+        let source = place.origin.source().to_owned();
+        let what = format!("open source {source}");
+        // Asked before anything is locked: its disk may hang, and others are to be added.
+        let folders = place.path.folders();
+        let folders = folders.map_err(|e| Error::new(ErrorKind::Source, &what, e))?;
+        let mut opened = locked(&self.opened);
+        let overlaps = |other: &&Opened| {
+            let both = |(key, family): &(FileKey, Family)| {
+                let same = |(k, f): &(FileKey, Family)| overlap((*key, family), (*k, f));
+                other.folders.iter().any(same)
+            };
+            folders.iter().any(both)
+        };
+        if let Some(other) = opened.iter().find(overlaps) {
+            // As the command line has them, whichever was open first.
+            let (one, other) = match other.nth < nth {
+                true => (&other.source, &source),
+                false => (&source, &other.source),
+            };
+            let what = format!("open sources {one} and {other}");
+            return Err(Error::new(ErrorKind::Usage, &what, "they name the same files"));
         }
-        Ok(())
+        opened.push(Opened { nth, source, folders });
+        Ok(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+    use std::path::Path;
+
+    use super::*;
+
+    fn place(name: &str, path: &Path) -> Place {
+        let spec = SourceSpec { name: name.to_owned(), path: path.to_owned() };
+        let origin = Origin::new("c", "n", name).unwrap();
+        Place::find(&spec, origin, Owners::default(), false).unwrap()
+    }
+
+    #[test]
+    fn whichever_is_open_first_two_sources_of_the_same_files_are_refused_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("audit.log");
+        for order in [[0, 1], [1, 0]] {
+            let apart = Apart::default();
+            apart.add(2, place("other", &dir.path().join("other.log"))).unwrap();
+            let places = [place("a", &log), place("b", &log)];
+            apart.add(order[0], places[order[0]].clone()).unwrap();
+            let error = apart.add(order[1], places[order[1]].clone()).unwrap_err();
+            assert_eq!(error.to_string(), "open sources a and b: they name the same files");
+            assert_eq!(error.kind(), ErrorKind::Usage);
+        }
     }
 }

@@ -9,8 +9,9 @@ use auditseal_observe::{Chain, Snapshot, State};
 use auditseal_shipper::Now;
 
 use crate::facts::Facts;
+use crate::lock::locked;
 use crate::pulse::Pulse;
-use crate::source::locked;
+use crate::tally::Tally;
 
 /// The counters of all chains. Shared, and only ever read outside.
 #[derive(Debug, Default)]
@@ -57,11 +58,12 @@ impl Progress {
         }
     }
 
-    /// Whether every chain's place in the store was found, or its end was come to.
+    /// Whether every chain's place in the store was found, its end was come to, or a disk that hangs
+    /// keeps it from beginning: the service manager must not end the others for its sake.
     #[must_use]
-    pub fn opened(&self) -> bool {
+    pub fn settled(&self, now: Instant) -> bool {
         let chains = locked(&self.chains);
-        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.opened())
+        !chains.is_empty() && chains.iter().all(|chain| chain.pulse.settled(now))
     }
 
     /// What hangs on this node, if anything does: a chain's `loop`, a `look`, a `pack`, a `commit`.
@@ -91,35 +93,6 @@ impl Progress {
             lock_unknown: sum.lock_unknown + one.lock_unknown,
         })
     }
-}
-
-/// What was done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Source bytes sealed.
-    pub sealed_bytes: u64,
-    /// Source bytes known and not taken yet, as of the last look.
-    pub backlog_bytes: u64,
-    /// How long the oldest byte that isn't sealed has been known of, milliseconds, as of the last
-    /// look; of several chains, the longest.
-    pub lag_millis: u64,
-    /// Milliseconds until the apiserver deletes a file with bytes that aren't taken, if it goes on
-    /// as it did so far; of several chains, the shortest. `None`: nothing waits, or it isn't known.
-    pub until_loss_millis: Option<u64>,
-    /// Lines sealed.
-    pub lines: u64,
-    /// Seals committed.
-    pub seals: u64,
-    /// Objects stored.
-    pub stored: u64,
-    /// Bytes of objects committed.
-    pub object_bytes: u64,
-    /// Losses found.
-    pub gaps: u64,
-    /// Stored versions whose lock falls short of what is demanded.
-    pub lock_shortfalls: u64,
-    /// Stored versions whose lock couldn't be checked.
-    pub lock_unknown: u64,
 }
 
 /// The counters of one chain.
@@ -190,20 +163,6 @@ impl ChainProgress {
             lock_shortfalls: get(&self.lock_shortfalls),
             lock_unknown: get(&self.lock_unknown),
         }
-    }
-}
-
-impl Tally {
-    /// About how many events wait: by the length of those sealed so far. `None` before the first.
-    #[must_use]
-    pub fn backlog_events(&self) -> Option<u64> {
-        self.events_in(self.backlog_bytes)
-    }
-
-    /// About how many events so many bytes are, likewise.
-    pub(crate) fn events_in(&self, bytes: u64) -> Option<u64> {
-        let events = u128::from(bytes) * u128::from(self.lines);
-        u64::try_from(events.checked_div(self.sealed_bytes.into())?).ok()
     }
 }
 

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::source::locked;
+use crate::lock::locked;
 
 /// Longest time between two turns of a loop that isn't stuck: some of its naps.
 const TURN: Duration = Duration::from_secs(30);
 /// Longest time that a look, a pack or a commit takes. A line of 512 MB at the highest level of
 /// compression on a busy machine stays below it; a disk that answers no more doesn't.
 const WORK: Duration = Duration::from_secs(300);
+/// How long a disk may take for what is small. One that takes longer at a start is named, and isn't
+/// waited for by others.
+pub(crate) const SILENT: Duration = Duration::from_secs(5);
 
 /// What waits for an answer when something hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,21 @@ pub(crate) enum Disk {
     Source,
     /// Where the chain's spool is.
     State,
+    /// Where the signing key is.
+    Key,
+}
+
+impl Disk {
+    const ALL: [Self; 3] = [Self::Source, Self::State, Self::Key];
+
+    /// Its name in metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::State => "state",
+            Self::Key => "key",
+        }
+    }
 }
 
 /// Where a chain is.
@@ -46,6 +64,8 @@ struct Inner {
     /// What this node's disks and processors are at, and since when.
     work: BTreeMap<u64, (Disk, &'static str, Instant)>,
     next: u64,
+    /// Since when the store is asked where the chain goes on, and what it answered last.
+    asked: Option<(Instant, &'static str)>,
 }
 
 /// Work under way, until it is dropped.
@@ -58,9 +78,34 @@ impl Drop for Work {
     }
 }
 
+/// The store is asked where the chain goes on, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Asks(Arc<Pulse>);
+
+impl Asks {
+    /// It refused, or couldn't be reached, and is asked again.
+    pub(crate) fn refused(&self, cause: &'static str) {
+        if let Some((_, last)) = &mut locked(&self.0.0).asked {
+            *last = cause;
+        }
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        locked(&self.0.0).asked = None;
+    }
+}
+
 impl Pulse {
     pub(crate) fn new() -> Self {
-        let inner = Inner { stage: Stage::Opening, opened: false, work: BTreeMap::new(), next: 0 };
+        let inner = Inner {
+            stage: Stage::Opening,
+            opened: false,
+            work: BTreeMap::new(),
+            next: 0,
+            asked: None,
+        };
         Self(Mutex::new(inner))
     }
 
@@ -89,9 +134,34 @@ impl Pulse {
     }
 
     /// Whether it was found out where the chain goes on, or the chain ended.
-    pub(crate) fn opened(&self) -> bool {
+    fn opened(&self) -> bool {
         let inner = locked(&self.0);
         inner.opened || inner.stage == Stage::Ended
+    }
+
+    /// Whether others needn't wait for this chain: it is open, or it can't be as long as a disk of
+    /// this node gives no answer, which no restart would change.
+    pub(crate) fn settled(&self, now: Instant) -> bool {
+        let silent = |disk| self.waits(disk, now).is_some_and(|(_, time)| time >= SILENT);
+        self.opened() || Disk::ALL.into_iter().any(silent)
+    }
+
+    /// The store is asked where the chain goes on.
+    pub(crate) fn asks(self: &Arc<Self>, now: Instant) -> Asks {
+        locked(&self.0).asked = Some((now, "no answer"));
+        Asks(Arc::clone(self))
+    }
+
+    /// For how long the store hasn't told where the chain goes on, seconds, and its last answer.
+    pub(crate) fn asked(&self, now: Instant) -> Option<(f64, &'static str)> {
+        let (since, cause) = locked(&self.0).asked?;
+        Some((now.saturating_duration_since(since).as_secs_f64(), cause))
+    }
+
+    /// For how long something has waited for each of the node's disks, seconds.
+    pub(crate) fn waiting(&self, now: Instant) -> BTreeMap<&'static str, f64> {
+        let longest = |disk| self.waits(disk, now).map_or(0.0, |(_, time)| time.as_secs_f64());
+        Disk::ALL.into_iter().map(|disk| (disk.name(), longest(disk))).collect()
     }
 
     /// Seconds since the loop last turned; 0 while there is none.
@@ -147,7 +217,21 @@ mod tests {
     fn a_chain_that_ends_at_once_keeps_nobody_waiting() {
         let pulse = Pulse::new();
         pulse.ended();
-        assert!(pulse.opened());
+        assert!(pulse.settled(Instant::now()));
+    }
+
+    #[test]
+    fn a_disk_that_hangs_at_the_start_keeps_no_service_manager_waiting() {
+        let (pulse, start) = (Arc::new(Pulse::new()), Instant::now());
+        let opening = pulse.work(Disk::State, "open", start);
+        let before = start + SILENT - Duration::from_millis(1);
+        assert!(!pulse.settled(before), "most disks answer within that time");
+        assert!(pulse.settled(start + SILENT));
+        assert_eq!(pulse.stuck(start + 10 * WORK), None, "a restart would lead there again");
+        let waiting = pulse.waiting(start + SILENT);
+        assert_eq!(waiting, [("key", 0.0), ("source", 0.0), ("state", 5.0)].into());
+        drop(opening);
+        assert!(!pulse.settled(start + SILENT), "now the store is asked");
     }
 
     #[test]
@@ -161,6 +245,20 @@ mod tests {
         drop(look);
         assert_eq!(pulse.stuck(late), None);
         drop(commit);
+    }
+
+    #[test]
+    fn a_store_that_is_asked_is_no_disk_that_hangs() {
+        let (pulse, start) = (Arc::new(Pulse::new()), Instant::now());
+        assert_eq!(pulse.asked(start), None);
+        let asks = pulse.asks(start);
+        pulse.turned(start + 10 * WORK);
+        assert_eq!(pulse.stuck(start + 10 * WORK), None);
+        assert_eq!(pulse.asked(start + SILENT), Some((5.0, "no answer")));
+        asks.refused("denied");
+        assert_eq!(pulse.asked(start + SILENT), Some((5.0, "denied")));
+        drop(asks);
+        assert_eq!(pulse.asked(start + SILENT), None);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use auditseal_format::Seal;
 use auditseal_shipper::{Loss, Now, Pause, Report};
 use tracing::{debug, error, info, warn};
 
+use crate::clock::seconds;
 use crate::complaints::say;
-use crate::facts::seconds;
 use crate::progress::{ChainProgress, add};
 
 pub(crate) fn tell(report: &Report, progress: &ChainProgress, now: Now) {
@@ -57,6 +57,7 @@ pub(crate) fn tell(report: &Report, progress: &ChainProgress, now: Now) {
             }
         }
         Report::Lost(loss) => lost(loss, progress),
+        Report::Missing(first, last) => missing(*first, *last, progress),
         Report::Squatter(key, why) => {
             progress.facts().squatted += 1;
             error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
@@ -82,6 +83,19 @@ fn sealed(seal: &Seal, size: u64, progress: &ChainProgress, now: Now) {
     let (seq, lines) = (seal.seq, seal.payload.root.lines);
     info!(origin = %seal.origin, seq, kind = %seal.kind, lines, size, "sealed");
     say(&seal.origin, over);
+}
+
+fn missing(first: u64, last: u64, progress: &ChainProgress) {
+    let mut facts = progress.facts();
+    facts.missing += last - first + 1;
+    let origin = facts.origin.as_ref().map(ToString::to_string);
+    drop(facts);
+    error!(
+        origin,
+        first,
+        last,
+        "sealed objects are neither in the spool nor in the store: somebody deleted them while the agent was down, or the disk lost them; verify will say MISSING, and their lines, if the log's files still have them, are archived by a backfill with another source name"
+    );
 }
 
 /// Of a loss that nobody knows the file of, or where it begins or ends, the fields are left out.

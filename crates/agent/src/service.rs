@@ -16,8 +16,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How often it is looked whether the chains are open.
 const SOON: Duration = Duration::from_millis(100);
 
-/// Tells the service manager how things are, until it is dropped: that all chains are open
-/// (`READY=1`), what was done (`STATUS=`), that a stop is under way (`STOPPING=1`).
+/// Tells the service manager how things are, until it is dropped: that all chains are open, but those
+/// whose disks hang (`READY=1`), what was done (`STATUS=`), that a stop is under way (`STOPPING=1`).
 ///
 /// The watchdog is fed only while every chain's loop turns and none of its looks, packs and commits
 /// hangs. It runs on the thread of the loops, so that one which blocks starves it too. Does nothing
@@ -28,7 +28,7 @@ pub async fn tell_manager(progress: Arc<Progress>, mut stop: watch::Receiver<boo
     }
     let mut manager = Manager::default();
     manager.tell(&[NotifyState::Status("asking the store where the chains go on")]);
-    while !progress.opened() {
+    while !progress.settled(Instant::now()) {
         tokio::select! {
             () = stopped(&mut stop) => return stopping(&mut manager).await,
             () = tokio::time::sleep(SOON) => {}

@@ -1,14 +1,18 @@
 //! What the daemon is told.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use auditseal_format::{Compression, VerifierKey};
-use auditseal_shipper::Mode;
+use auditseal_shipper::{Backoff, Mode};
 use auditseal_store::Retention;
 use auditseal_tail::fs::Owners;
+
+use crate::clock::nanos;
 
 /// `NAME=PATH`: one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +70,16 @@ pub struct Apiserver {
     pub page: auditseal_vault::PageOptions,
     /// Between two readings.
     pub interval: Duration,
+}
+
+/// How attempts are spread.
+pub(crate) fn backoff(settings: &Settings) -> Backoff {
+    Backoff {
+        first: nanos(settings.retry.0),
+        max: nanos(settings.retry.1),
+        // The one place that wants chance: agents that fail together spread out.
+        seed: RandomState::new().build_hasher().finish(),
+    }
 }
 
 /// Everything `run` and `backfill` are told. Store and clock are passed beside it: they are what

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -16,13 +16,15 @@ use tokio::sync::Notify;
 use tracing::{error, warn};
 
 use crate::facts::Beside;
-use crate::hands::Content;
 use crate::place::Place;
 use crate::{Error, ErrorKind};
 
 /// How long a path may lead nowhere before that counts: who points a link elsewhere may remove it
 /// first.
 const BLINK: Duration = Duration::from_secs(5);
+
+/// Where a take's bytes come from.
+pub(crate) type Content = Arc<auditseal_tail::Content<OpenFile>>;
 
 /// The follower of one source, looked through from a blocking thread.
 #[derive(Debug)]
@@ -231,9 +233,4 @@ pub(crate) fn watch(path: &LogPath, bell: &Arc<Notify>) -> Reports {
     // Without the thread the source is still looked at once a window.
     drop(thread::Builder::new().name("watch".to_owned()).spawn(body));
     reports
-}
-
-/// A value that blocking tasks share with the loop; a panic in one of them ends the process anyway.
-pub(crate) fn locked<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

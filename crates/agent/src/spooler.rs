@@ -7,8 +7,8 @@ use std::time::Instant;
 use auditseal_spool::Spool;
 
 use crate::Error;
+use crate::lock::locked;
 use crate::pulse::{Disk, Pulse};
-use crate::source::locked;
 use crate::worker::Worker;
 
 /// Does everything that waits for a spool's disk, one thing after the other, in the order in which it
@@ -38,14 +38,18 @@ impl Spooler {
         &self.path
     }
 
-    /// Does this when all that was asked for before is done.
-    pub(crate) fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, Error>> + use<T, W>
+    /// Does this when all that was asked for before is done; by that name it shows where it hangs.
+    pub(crate) fn run<T, W>(
+        &self,
+        name: &'static str,
+        work: W,
+    ) -> impl Future<Output = Result<T, Error>> + use<T, W>
     where
         T: Send + 'static,
         W: FnOnce(&mut Spool) -> Result<T, Error> + Send + 'static,
     {
         let spool = Arc::clone(&self.spool);
-        let waits = self.pulse.work(Disk::State, "spool", Instant::now());
+        let waits = self.pulse.work(Disk::State, name, Instant::now());
         self.worker.run(move || {
             let _waits = waits;
             work(&mut locked(&spool))

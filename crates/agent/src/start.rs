@@ -15,10 +15,12 @@ use auditseal_tail::{History, Known};
 use futures::StreamExt as _;
 use tracing::warn;
 
+use crate::clock::nanos;
 use crate::complaints::Complaints;
-use crate::facts::nanos;
 use crate::finals::Backups;
-use crate::source::{file_name, locked};
+use crate::lock::locked;
+use crate::pulse::Pulse;
+use crate::source::file_name;
 use crate::spooler::Spooler;
 use crate::wayback::WayBack;
 use crate::worker::off_loop;
@@ -56,6 +58,8 @@ pub(crate) struct Finder {
     pub(crate) backoff: Backoff,
     /// What was found to be none of the chain's notes.
     pub(crate) judged: Judged,
+    /// Where it shows that the store is asked.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Finder {
@@ -120,7 +124,7 @@ fn read_object(spool: &Spool, key: &ObjectKey) -> Result<ObjectSeal, Error> {
 /// `adopted`: it goes on behind objects that another process sent.
 pub(crate) async fn past(spool: &Spooler, asking: &Asking, adopted: bool) -> Result<Past, Error> {
     let Here { spooled, newest, oldest, said, finals, held: is_held } =
-        spool.run(read_spool).await?;
+        spool.run("open", read_spool).await?;
     let (Some(newest), Some(oldest)) = (newest, oldest) else {
         return from_store(spool, asking).await;
     };
@@ -131,7 +135,9 @@ pub(crate) async fn past(spool: &Spooler, asking: &Asking, adopted: bool) -> Res
         // Only this file is lost: no state that decides what is signed, so no reanchor. From the
         // oldest object here on the spool itself knows; what is older is stored.
         None => {
-            let oldest = spool.run(move |spool| read_object(spool, &oldest)).await?;
+            let origin = &asking.finder.origin;
+            warn!(%origin, "the list of finished files is lost, or was cut: asking the store which are archived");
+            let oldest = spool.run("read", move |spool| read_object(spool, &oldest)).await?;
             recall(spool, asking, (&oldest, None), vec![]).await?
         }
     };
@@ -218,7 +224,7 @@ async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
             );
         }
         failpoint!("agent.start.new");
-        spool.run(|spool| Ok(spool.replace_finals(&[])?)).await?;
+        spool.run("begin", |spool| Ok(spool.replace_finals(&[])?)).await?;
         failpoint!("agent.start.begun");
         return Ok(Past { start: Start::default(), history: History::default() });
     };
@@ -234,7 +240,7 @@ async fn from_store(spool: &Spooler, asking: &Asking) -> Result<Past, Error> {
     let history = history(&head.seal, finals);
     let (reanchor, hold) = (Some(reason), held(asking, "the state was lost"));
     if hold > 0 {
-        spool.run(|spool| Ok(spool.hold()?)).await?;
+        spool.run("hold", |spool| Ok(spool.hold()?)).await?;
     }
     let (head, spooled) = (Head { hash: head.hash, seal: head.seal }, Spooled::default());
     Ok(Past { start: Start { head: Some(head), spooled, reanchor, hold }, history })
@@ -308,7 +314,7 @@ async fn recall(
     patiently(&asking.finder, walk).await?;
     let finals = way.into_inner().unwrap_or_else(PoisonError::into_inner).end();
     failpoint!("agent.recall.before");
-    let finals = spool.run(move |spool| {
+    let finals = spool.run("write finals", move |spool| {
         spool.replace_finals(&finals)?;
         Ok(finals)
     });
@@ -364,6 +370,7 @@ where
     F: Future<Output = Result<T, auditseal_archive::Error>>,
 {
     let (begun, mut said) = (Instant::now(), Complaints::default());
+    let asks = finder.pulse.asks(begun);
     let mut last = None;
     for attempt in 1.. {
         let left = finder.give_up.map(|limit| limit.saturating_sub(begun.elapsed()));
@@ -379,6 +386,7 @@ where
             Ok(answer) => return Ok(answer),
             Err(error) if !may_heal(&error) => return Err(lost(&error)),
             Err(error) => {
+                asks.refused(kind(&error));
                 let wait = Duration::from_nanos(finder.backoff.wait(attempt));
                 if finder.give_up.is_some_and(|limit| begun.elapsed() + wait > limit) {
                     return Err(lost(&error));

@@ -7,7 +7,7 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::source::locked;
+use crate::lock::locked;
 use crate::{Error, ErrorKind};
 
 type Task = Box<dyn FnOnce() + Send>;

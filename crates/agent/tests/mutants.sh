@@ -12,7 +12,7 @@ mutate "what the store has behind ours is passed over" shipper/course.rs \
 mutate "another's object at our seq counts as ours" shipper/course.rs \
     'Some(hash) if @@hash == store.hash@@ =>' 'true'
 mutate "what ours don't continue is no fork" shipper/course.rs \
-    'seq + 1 == oldest.seq && ours.prev() != Some(store.hash)' 'false'
+    'ours.before(seq + 1).is_some_and(|hash| hash != Some(store.hash))' 'false'
 mutate "the way back meets ours anywhere" shipper/spooled.rs \
     'Some(@@self.prev.as_ref() == Some(hash)@@)' 'true'
 mutate "nothing is waited for after a loss" agent/start.rs \
@@ -21,6 +21,24 @@ mutate "a crash ends the wait" agent/start.rs \
     'match (adopted, @@is_held@@)' 'false'
 mutate "nothing is waited for after an adoption" agent/start.rs \
     'held(asking, "another process with this chain'"'"'s key was met")' '0'
+
+mutate "what comes behind a hole is told by its place" shipper/spooled.rs \
+    'let at = @@self.objects.binary_search_by_key(&seq, |object| object.seq).ok()?@@;
+        self.objects.get(at).map' 'seq.checked_sub(self.objects.front()?.seq)? as usize'
+mutate "what is missing isn't said" shipper/spooled.rs \
+    'if @@next < *seq@@ {' 'false'
+mutate "finals that were cut pass for all" spool/spool.rs \
+    'is_none_or(|least: u64| @@found < least@@)' 'false'
+
+# --- how chains begin
+mutate "chains wait for those that hang" agent/opening.rs \
+    'timeout_at(@@self.until@@, all)' 'self.until + Duration::from_secs(3600)'
+mutate "chains wait for nobody" agent/opening.rs \
+    'missing.wait_for(|missing| @@*missing == 0@@)' 'true'
+mutate "sources of the same files are two" agent/place.rs \
+    'other.folders.iter().any(same)' 'false'
+mutate "a disk that hangs keeps the service manager waiting" agent/pulse.rs \
+    'self.opened() || @@Disk::ALL.into_iter().any(silent)@@' 'false'
 
 # --- what only ours has
 mutate "what theirs calls lost is no conflict" shipper/adoption.rs \

@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use auditseal_agent::{
@@ -35,7 +34,9 @@ use crate::watch::{listen, serve_from, watched};
 /// After a stop, uploads may take so long: service managers wait for ten seconds or more.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// How long it may take to find out whether everything on the node is in order.
+/// How long it may take to find out whether everything on the node is in order. A disk that hangs must
+/// keep neither health nor signals nor the other sources waiting: the agent asks it again, and names
+/// it.
 const IN_ORDER: Duration = Duration::from_secs(5);
 
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
@@ -198,35 +199,10 @@ fn open(
     let options = Options { environment, ..store_options(&writer.store, true) };
     let options = protection::ask(options, &writer.protection.asked)?;
     warn_of_environment([&writer.store.store]);
-    let vkey = in_order(settings)?;
+    let vkey = auditseal_agent::check(settings, IN_ORDER)?;
     let store = auditseal_vault::open(&writer.store.store, &options)?;
     warn_of_others(&writer.store.store);
     Ok(Opened { store, options, vkey })
-}
-
-/// Checks what is on the node, for as long as a disk may take, and gives the vkey. A disk that hangs
-/// must not keep health and signals from being answered: the agent asks it again, where it holds up
-/// neither.
-fn in_order(settings: &Settings) -> Result<Option<String>, Failure> {
-    let failed = |why: &dyn std::fmt::Display| Failure::new(format!("check the node: {why}"));
-    let (answer, answered) = mpsc::channel();
-    let settings = settings.clone();
-    std::thread::Builder::new()
-        .name("check".to_owned())
-        // Nobody may wait for it any more.
-        .spawn(move || drop(answer.send(auditseal_agent::check(&settings))))
-        .map_err(|e| failed(&e))?;
-    match answered.recv_timeout(IN_ORDER) {
-        Ok(checked) => Ok(Some(checked?)),
-        Err(RecvTimeoutError::Timeout) => {
-            let seconds = IN_ORDER.as_secs();
-            warn!(
-                "the disk of a source, or of the key, has given no answer for {seconds} s: nothing is archived before it does"
-            );
-            Ok(None)
-        }
-        Err(error @ RecvTimeoutError::Disconnected) => Err(failed(&error)),
-    }
 }
 
 /// Says that others may look into the directory that is the archive: somebody else made it.

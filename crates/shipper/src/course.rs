@@ -1,7 +1,5 @@
 //! Where a chain goes on: what a node has of it, held against what the store has.
 
-use auditseal_format::Hash;
-
 use crate::spooled::Spooled;
 use crate::types::StoreHead;
 
@@ -24,7 +22,7 @@ pub enum Course {
 /// Decides it. Pure: the agent, the simulator and the uploads ask the same question.
 #[must_use]
 pub fn course(ours: &Spooled, store: Option<&StoreHead>) -> Course {
-    let (Some(oldest), Some(newest)) = (ours.objects.front(), ours.objects.back()) else {
+    let Some(newest) = ours.objects.back() else {
         return if store.is_some() { Course::TakeUp } else { Course::Begin };
     };
     let Some(store) = store else { return Course::GoOn };
@@ -32,19 +30,13 @@ pub fn course(ours: &Spooled, store: Option<&StoreHead>) -> Course {
     if seq > newest.seq {
         return Course::Adopt;
     }
-    match hash_of(ours, seq) {
+    match ours.hash_of(seq) {
         Some(hash) if hash == store.hash => Course::GoOn,
         // Ours before it are the same, or the way back from it will tell.
         Some(_) => Course::Adopt,
-        // It is before ours: of the last one before, ours say what it must be. What the store lost of
+        // It is before one of ours: of the last one before, ours say what it must be. What the store lost of
         // older ones a verifier says; going on neither mends it nor makes it worse.
-        None if seq + 1 == oldest.seq && ours.prev() != Some(store.hash) => Course::Fork,
+        None if ours.before(seq + 1).is_some_and(|hash| hash != Some(store.hash)) => Course::Fork,
         None => Course::GoOn,
     }
-}
-
-fn hash_of(ours: &Spooled, seq: u64) -> Option<Hash> {
-    let oldest = ours.objects.front()?.seq;
-    let at = usize::try_from(seq.checked_sub(oldest)?).ok()?;
-    ours.objects.get(at).map(|object| object.hash)
 }

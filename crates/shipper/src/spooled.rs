@@ -84,18 +84,48 @@ impl Spooled {
     #[must_use]
     pub fn meets(&self, seq: u64, hash: &Hash) -> Option<bool> {
         let oldest = self.objects.front()?;
-        let at = seq.checked_sub(oldest.seq).and_then(|at| usize::try_from(at).ok());
-        match at {
-            Some(at) => self.objects.get(at).filter(|object| object.hash == *hash).map(|_| true),
+        match self.hash_of(seq) {
+            Some(ours) => (ours == *hash).then_some(true),
+            // One that was here and isn't any more, or of which ours say nothing yet.
+            None if seq > oldest.seq => None,
             None if seq + 1 == oldest.seq => Some(self.prev.as_ref() == Some(hash)),
             // Ours begin behind it, and something else was met there.
             None => Some(false),
         }
     }
 
+    /// Of the object with this seq. There may be holes in the seqs: somebody deleted one, or a disk
+    /// that lost power brought an older one back.
+    pub(crate) fn hash_of(&self, seq: u64) -> Option<Hash> {
+        let at = self.objects.binary_search_by_key(&seq, |object| object.seq).ok()?;
+        self.objects.get(at).map(|object| object.hash)
+    }
+
+    /// Which seqs up to the newest one here are not here, of those behind `stored`, the newest that
+    /// the store has: nobody has them any more. Each as first and last.
+    pub(crate) fn missing(&self, stored: Option<u64>) -> Vec<(u64, u64)> {
+        let (mut missing, mut next) = (Vec::new(), stored.map_or(0, |seq| seq + 1));
+        for Pending { seq, .. } in &self.objects {
+            if next < *seq {
+                missing.push((next, seq - 1));
+            }
+            next = next.max(seq + 1);
+        }
+        missing
+    }
+
     /// What the note of the oldest says was before it.
     pub(crate) fn prev(&self) -> Option<Hash> {
         self.prev
+    }
+
+    /// What the note of the object with this seq says was before it; `None`: there is no such object.
+    pub(crate) fn before(&self, seq: u64) -> Option<Option<Hash>> {
+        let at = self.objects.binary_search_by_key(&seq, |object| object.seq).ok()?;
+        let Some(last) = at.checked_sub(1).and_then(|at| self.objects.get(at)) else {
+            return Some(self.prev);
+        };
+        Some(self.astray.get(&seq).copied().unwrap_or(Some(last.hash)))
     }
 
     /// The days that the oldest one's key names, and that of the object after them; `None` for none,
@@ -150,10 +180,41 @@ mod tests {
         assert_eq!(size_of::<Pending>(), 64);
     }
 
-    #[test]
-    fn what_was_before_each_is_known_whether_its_note_names_the_one_before_or_not() {
+    fn pending(seq: u64, of: impl Fn(u64) -> Hash) -> Pending {
         let signer = StaticSigner::from_seed("test", &[7; 32]).unwrap();
         let signer = Arc::new(signer.key().clone());
+        Pending { seq, date: Time::EPOCH.date(), size: 0, hash: of(seq), signer }
+    }
+
+    #[test]
+    fn a_hole_is_told_from_what_the_store_has() {
+        let of = |n: u64| hash(&n.to_le_bytes());
+        let mut spooled = Spooled::default();
+        assert_eq!(spooled.missing(None), []);
+        for seq in [3, 4, 7, 8, 10] {
+            spooled.add(pending(seq, of), Some(of(seq - 1)));
+        }
+        assert_eq!(spooled.missing(None), [(0, 2), (5, 6), (9, 9)]);
+        assert_eq!(spooled.missing(Some(1)), [(2, 2), (5, 6), (9, 9)]);
+        assert_eq!(spooled.missing(Some(3)), [(5, 6), (9, 9)]);
+        assert_eq!(spooled.missing(Some(5)), [(6, 6), (9, 9)], "the store has one of the two");
+        assert_eq!(spooled.missing(Some(9)), []);
+        assert_eq!(spooled.missing(Some(10)), []);
+        // Behind a hole each is still known by its seq.
+        for seq in [3, 4, 7, 8, 10] {
+            assert_eq!(spooled.meets(seq, &of(seq)), Some(true), "{seq}");
+            assert_eq!(spooled.meets(seq, &of(99)), None, "{seq}");
+        }
+        assert_eq!(spooled.meets(2, &of(2)), Some(true));
+        assert_eq!(spooled.meets(2, &of(99)), Some(false));
+        for seq in [5, 6, 9, 11] {
+            assert_eq!(spooled.meets(seq, &of(seq)), None, "{seq}: ours say nothing of it");
+        }
+        assert_eq!(spooled.meets(1, &of(1)), Some(false));
+    }
+
+    #[test]
+    fn what_was_before_each_is_known_whether_its_note_names_the_one_before_or_not() {
         let of = |n: u64| hash(&n.to_le_bytes());
         // The note of 5 names another, and that of 8 none: a damaged disk may hold such.
         let before = |seq: u64| match seq {
@@ -164,12 +225,14 @@ mod tests {
         };
         let mut spooled = Spooled::default();
         for seq in 3..12 {
-            let date = Time::EPOCH.date();
-            let pending = Pending { seq, date, size: 0, hash: of(seq), signer: signer.clone() };
-            spooled.add(pending, before(seq));
+            spooled.add(pending(seq, of), before(seq));
         }
         for seq in 3..12 {
-            assert_eq!(spooled.prev(), before(seq), "{seq}");
+            let first = spooled.objects.front().map(|oldest| oldest.seq);
+            assert_eq!((first, spooled.before(seq)), (Some(seq), Some(before(seq))));
+            for later in seq..12 {
+                assert_eq!(spooled.before(later), Some(before(later)), "{later}");
+            }
             assert_eq!(spooled.pop().map(|pending| pending.seq), Some(seq));
         }
         assert!(spooled.pop().is_none() && spooled.astray.is_empty());

@@ -365,6 +365,9 @@ pub enum Report {
     SpoolFull(u64),
     /// Source bytes were lost; a gap seal says so.
     Lost(Loss),
+    /// Objects that were sealed, from this seq to that one, are neither on the node nor in the store:
+    /// somebody deleted them.
+    Missing(u64, u64),
     /// Bytes that are no seal of this chain stand at a key of its next object, which goes to an
     /// alternate; why they are none.
     Squatter(ObjectKey, String),

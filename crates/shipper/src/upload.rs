@@ -184,6 +184,9 @@ impl Uploads {
             Course::Begin | Course::GoOn => self.state = State::Idle,
             Course::TakeUp | Course::Adopt | Course::Fork => return out.push(Action::Restart),
         }
+        for (first, last) in self.queue.missing(found.map(|head| head.key.seq)) {
+            out.push(Action::Report(Report::Missing(first, last)));
+        }
         let Some(found) = found else { return };
         while self.queue.objects.front().is_some_and(|front| front.seq < found.key.seq) {
             self.done(false, None, out);

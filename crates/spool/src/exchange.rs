@@ -80,6 +80,8 @@ impl<'a> Exchange<'a> {
         let all = known.into_iter().flatten().chain(said.iter().map(|known| Ok(known.clone())));
         spool.write_finals(&format!("{FINALS}{NEXT}"), all)?;
         spool.write_whole(&format!("{HOLD}{NEXT}"), |disk, name| disk.write(name, HOLD_TEXT))?;
+        // The other file may be shorter.
+        spool.forget_length()?;
         failpoint!("spool.exchange.before");
         self.decided = true;
         spool.interrupted = true;

@@ -13,6 +13,8 @@ use crate::{Error, Final, object_name};
 
 /// The file of the finals.
 pub(crate) const FINALS: &str = "finals";
+/// The file that says how many bytes the finals have at least: one that was cut is told by it.
+pub(crate) const FINALS_LENGTH: &str = "finals.length";
 /// The file that says why nothing more may be sealed.
 const FORK: &str = "fork";
 /// The file that says that nothing may be sent at once.
@@ -274,12 +276,15 @@ impl Spool {
         Ok(self.dir.join(FORK))
     }
 
-    /// The finals remembered so far; `None` when there is no such file, which for a chain that has
-    /// a head means that it was lost.
+    /// The finals remembered so far; `None` when there is no such file, or it was cut, which for a
+    /// chain that has a head means that it was lost.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn finals(&mut self) -> Result<Option<Vec<Final>>, Error> {
+        if self.is_cut()? {
+            return Ok(None);
+        }
         let Some(counted) = self.read_finals()? else { return Ok(None) };
         let mut count = 0;
         for known in counted {
@@ -293,6 +298,43 @@ impl Spool {
         }
         self.remembered = finals.len();
         Ok(Some(finals))
+    }
+
+    /// Whether the finals are shorter than they were once written: a disk lost their end, or somebody
+    /// cut them. What isn't known of a file that is final would be sealed again.
+    fn is_cut(&self) -> Result<bool, Error> {
+        match self.disk.read_tail(FINALS_LENGTH, u64::MAX) {
+            Ok(bytes) => {
+                let least = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+                let found = self.length_of_finals()?.unwrap_or(0);
+                // What isn't a number was cut itself.
+                Ok(least.is_none_or(|least: u64| found < least))
+            }
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(Error::io("read", &self.dir.join(FINALS_LENGTH))(cause)),
+        }
+    }
+
+    fn length_of_finals(&self) -> Result<Option<u64>, Error> {
+        let files = self.files()?;
+        Ok(files.into_iter().find(|(name, _)| name == FINALS).map(|(_, size)| size))
+    }
+
+    /// Notes down, durably, how long the finals are now.
+    fn measure_finals(&mut self) -> Result<(), Error> {
+        let Some(length) = self.length_of_finals()? else { return Ok(()) };
+        let text = format!("{length}\n");
+        self.write_whole(FINALS_LENGTH, |disk, name| disk.write(name, text.as_bytes()))
+    }
+
+    /// Before the finals may become shorter.
+    pub(crate) fn forget_length(&mut self) -> Result<(), Error> {
+        match self.disk.remove(FINALS_LENGTH) {
+            Err(cause) if cause.kind() != ErrorKind::NotFound => {
+                Err(Error::io("remove", &self.dir.join(FINALS_LENGTH))(cause))
+            }
+            _ => self.sync_names(),
+        }
     }
 
     pub(crate) fn read_finals(&self) -> Result<Option<Finals<Box<dyn Read>>>, Error> {
@@ -328,7 +370,9 @@ impl Spool {
         }
         let Some(finals) = self.read_finals()? else { return Ok(()) };
         let kept = finals.enumerate().filter(wanted).map(|(_, known)| known);
-        self.write_finals(FINALS, kept)
+        self.forget_length()?;
+        self.write_finals(FINALS, kept)?;
+        self.measure_finals()
     }
 
     /// How many finals the file holds, as of when it was last read or written.
@@ -353,7 +397,7 @@ impl Spool {
             .and_then(|()| self.disk.sync(FINALS))
             .map_err(Error::io("append to", &self.dir.join(FINALS)))?;
         self.remembered += finals.len();
-        Ok(())
+        self.measure_finals()
     }
 
     /// Replaces all finals, durably: for a new chain, after they were lost, and when most of them
@@ -362,7 +406,9 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`].
     pub fn replace_finals(&mut self, finals: &[Final]) -> Result<(), Error> {
-        self.write_finals(FINALS, finals.iter().map(|known| Ok(known.clone())))
+        self.forget_length()?;
+        self.write_finals(FINALS, finals.iter().map(|known| Ok(known.clone())))?;
+        self.measure_finals()
     }
 
     pub(crate) fn write_finals(

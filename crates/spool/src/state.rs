@@ -45,12 +45,18 @@ impl StateDir {
         }
     }
 
+    /// Where one chain's spool is, or will be.
+    #[must_use]
+    pub fn path(&self, origin: &Origin) -> PathBuf {
+        self.path.join(directory(origin))
+    }
+
     /// The spool of one chain.
     ///
     /// # Errors
     /// [`Error`] when its directory can't be made or read.
     pub fn spool(&self, origin: &Origin) -> Result<Spool, Error> {
-        let path = self.path.join(directory(origin));
+        let path = self.path(origin);
         let new = !path.exists();
         create_private(&path)?;
         if new {

@@ -150,6 +150,41 @@ fn finals_survive_a_torn_line_and_their_absence_shows() {
     assert_eq!(spool.finals().unwrap(), None, "without its header it is as good as lost");
 }
 
+/// What isn't known of a file that is final would be sealed again: a list that lost its end doesn't
+/// pass for a shorter one.
+#[test]
+fn finals_that_were_cut_are_as_good_as_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::open(dir.path()).unwrap();
+    let mut spool = state.spool(&origin()).unwrap();
+    spool.replace_finals(&[a_final("a")]).unwrap();
+    spool.remember(&[a_final("b")]).unwrap();
+    let all = vec![a_final("a"), a_final("b")];
+    let path = |name: &str| dir.path().join("c,n,s").join(name);
+    let whole = std::fs::read(path("finals")).unwrap();
+    let header = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for length in [0, header, header + 1, whole.len() - 1] {
+        std::fs::write(path("finals"), &whole[..length]).unwrap();
+        drop(spool);
+        spool = state.spool(&origin()).unwrap();
+        assert_eq!(spool.finals().unwrap(), None, "cut to {length} bytes");
+    }
+    std::fs::remove_file(path("finals")).unwrap();
+    assert_eq!(spool.finals().unwrap(), None);
+    std::fs::write(path("finals"), &whole).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(all.clone()));
+    std::fs::write(path("finals.length"), "").unwrap();
+    assert_eq!(spool.finals().unwrap(), None, "somebody was here");
+    // It is whole again when it was written anew, and shorter when it is to be.
+    spool.replace_finals(&all).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(all.clone()));
+    spool.forget_finals(1, |behind, _| behind == 0).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(all[1..].to_vec()));
+    // One that was never measured counts as it is.
+    std::fs::remove_file(path("finals.length")).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(all[1..].to_vec()));
+}
+
 /// An exchange that nobody decided leaves the spool as it was, also where the next one begins.
 #[test]
 fn an_exchange_that_is_dropped_changes_nothing() {

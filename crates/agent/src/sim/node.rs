@@ -150,7 +150,8 @@ impl Sim {
     fn finder(&self) -> Finder {
         let (store, backoff) = (Arc::new(self.store.clone()), Self::config().backoff);
         let (origin, key) = (Self::origin(), self.vkey.clone());
-        Finder { origin, key, store, give_up: None, backoff, judged: Judged::default() }
+        let (judged, pulse) = (Judged::default(), Arc::new(Pulse::new()));
+        Finder { origin, key, store, give_up: None, backoff, judged, pulse }
     }
 
     /// The process ends at once; what it had asked the network for may yet happen.

@@ -209,10 +209,8 @@ impl Node {
     pub(crate) async fn restored_by(&self, nodes: &[&Self]) -> Vec<u8> {
         let options = CatOptions {
             vkeys: Some(nodes.iter().map(|node| node.vkey.clone()).collect()),
-            since: None,
-            until: None,
-            strict: false,
             concurrency: 4,
+            ..CatOptions::default()
         };
         let file = self.dir.path().join("restored");
         let out = fs::File::create(&file).unwrap();

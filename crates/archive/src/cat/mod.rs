@@ -36,8 +36,6 @@ use plan::{Batch, Plan, Window};
 use restore::Stop;
 use writer::{Mode, Writer};
 
-/// Objects fetched ahead of the one that is written.
-const AHEAD: usize = 4;
 /// Hidden and shadowed objects that are named.
 const NAMED: u64 = 20;
 
@@ -274,14 +272,21 @@ impl<P: Fn(Progress)> Run<'_, P> {
     async fn send(&mut self, plan: &Plan, writer: &mut Writer) -> Result<(), Error> {
         self.done.total = self.done.total.saturating_add(plan.fetches());
         let (source, origin) = (self.source.clone(), self.origin.clone());
-        let objects = futures::stream::iter(plan.steps()).map(|(file, batch)| {
+        // Room is waited for in the plan's order, and given back when an object was handed over: so none
+        // waits for one behind it.
+        let held = &source;
+        let steps = futures::stream::iter(plan.steps()).then(|(file, batch)| async move {
+            let room = held.room(batch.size).await;
+            (file, batch, room)
+        });
+        let objects = steps.map(|(file, batch, room)| {
             let fetch = object::ready(source.clone(), origin.clone(), batch.clone());
             // A task of its own: it goes on while this one waits for the writer.
             let task = Task(tokio::spawn(fetch));
-            async move { (file, batch, task.result().await) }
+            async move { (file, batch, task.result().await, room) }
         });
-        let mut objects = std::pin::pin!(objects.buffered(AHEAD));
-        while let Some((file, batch, ready)) = objects.next().await {
+        let mut objects = std::pin::pin!(objects.buffered(IN_FLIGHT));
+        while let Some((file, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
             let checked = match ready {
                 Ok(ready) => self.check(&source, batch, ready).await,

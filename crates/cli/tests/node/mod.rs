@@ -15,9 +15,11 @@ use rustix::process::{Pid, Signal, kill_process};
 /// No run takes nearly so long; one that does hangs.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// The program, without whatever the environment says about stores, proxies and flags.
+/// The program, without whatever the environment says about stores, proxies and flags. Another one where
+/// AUDITSEAL_PROGRAM names it: so it is seen that a test fails with one that has the fault.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_auditseal"));
+    let ours = || env!("CARGO_BIN_EXE_auditseal").into();
+    let mut command = Command::new(std::env::var_os("AUDITSEAL_PROGRAM").unwrap_or_else(ours));
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         let ours = ["AUDITSEAL_", "AWS_", "GOOGLE_", "AZURE_"];

@@ -33,6 +33,7 @@ enum Value {
     Gauge(fn(&Chain) -> Option<f64>),
     Counter(fn(&Chain) -> u64),
     Kinds(fn(&Chain) -> &std::collections::BTreeMap<&'static str, u64>, &'static str),
+    Disks,
     OfSource(fn(&Counted) -> f64),
     CountFailures,
     Program(fn(&Snapshot) -> u64),
@@ -68,6 +69,7 @@ impl Metric {
             Value::Version => vec!["version"],
             Value::Vkey => vec!["vkey"],
             Value::Kinds(_, label) => vec!["origin", "source", label],
+            Value::Disks => vec!["origin", "source", "disk"],
             Value::OwnGauge(_) | Value::OwnCounter(_) | Value::Program(_) => vec![],
             _ => vec!["origin", "source"],
         }
@@ -81,7 +83,9 @@ impl Metric {
             | Value::CountFailures
             | Value::Program(_)
             | Value::OwnCounter(_) => MetricType::Counter,
-            Value::Gauge(_) | Value::OfSource(_) | Value::OwnGauge(_) => MetricType::Gauge,
+            Value::Gauge(_) | Value::Disks | Value::OfSource(_) | Value::OwnGauge(_) => {
+                MetricType::Gauge
+            }
         }
     }
 
@@ -102,6 +106,13 @@ impl Metric {
             (Value::Gauge(value), _) => each(chains, |chain, labels| match value(chain) {
                 Some(value) => out.encode_family(labels)?.encode_gauge(&value),
                 None => Ok(()),
+            }),
+            (Value::Disks, _) => each(chains, |chain, [origin, source]| {
+                for (disk, seconds) in &chain.disks {
+                    let labels = [*origin, *source, ("disk", *disk)];
+                    out.encode_family(&labels)?.encode_gauge(seconds)?;
+                }
+                Ok(())
             }),
             (Value::OfSource(value), _) => each(chains, |chain, labels| match &chain.counted {
                 Some(counted) => out.encode_family(labels)?.encode_gauge(&value(counted)),
@@ -164,7 +175,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 42] = [
+pub const METRICS: [Metric; 44] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -176,6 +187,11 @@ pub const METRICS: [Metric; 42] = [
     gauge("auditseal_loop_idle_seconds", "Time since the pipeline's loop last turned", |c| {
         Some(c.idle)
     }),
+    metric(
+        "auditseal_disk_wait_seconds",
+        "Time for which something has waited for an answer of the disk of the source, the state directory or the key",
+        Value::Disks,
+    ),
     gauge(
         "auditseal_last_look_seconds",
         "Time since a look at the source was last completed",
@@ -273,6 +289,11 @@ pub const METRICS: [Metric; 42] = [
         "auditseal_gaps",
         "Losses of the source, sealed as gaps, by reason",
         Value::Kinds(|c| &c.gaps, "reason"),
+    ),
+    counter(
+        "auditseal_missing_objects",
+        "Sealed objects that are neither in the spool nor in the store",
+        |c| c.missing,
     ),
     counter("auditseal_squatted_keys", "Keys of the chain at which foreign bytes stood", |c| {
         c.squatted
@@ -383,6 +404,7 @@ mod tests {
             origin: format!("prod/cp-1/{source}"),
             source: source.to_owned(),
             state: State::Running,
+            disks: [("source", 0.5), ("state", 0.0)].into(),
             seals: [("batch", 3), ("gap", 1)].into(),
             retries: [("denied", 2)].into(),
             gaps: [("truncated", 1), ("unseen", 0)].into(),

@@ -9,6 +9,8 @@ pub const LAG_LIMIT: f64 = 60.0;
 pub const STORE_LIMIT: f64 = 60.0;
 /// Seconds until unread bytes are deleted, below which a source isn't ready.
 pub const LOSS_LIMIT: f64 = 3600.0;
+/// Seconds without an answer of a disk at which a source that hasn't started names it.
+pub(crate) const DISK_LIMIT: f64 = 5.0;
 /// Seconds without a completed look at which a source isn't ready; where the window is long, twice
 /// the window.
 pub const LOOK_LIMIT: f64 = 60.0;
@@ -61,7 +63,7 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     let mut reasons = Vec::new();
     let state = match &chain.state {
         State::Running => None,
-        State::Starting => Some("not yet started: finding out where the chain goes on".to_owned()),
+        State::Starting => Some(format!("not yet started: {}", awaited(chain))),
         State::Stopping => Some("stopping".to_owned()),
         State::Ended => Some("ended".to_owned()),
         State::Forked(key) => {
@@ -89,8 +91,20 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     {
         reasons.push(format!("the store has accepted nothing for {seconds:.0} s ({cause})"));
     }
+    if let Some((seconds, cause)) = &chain.asked
+        && chain.state == State::Running
+        && *seconds > STORE_LIMIT
+    {
+        reasons.push(format!(
+            "the store hasn't told for {seconds:.0} s what it has of the chain ({cause})"
+        ));
+    }
     if chain.spool_limit > 0 && chain.spool_bytes >= chain.spool_limit {
         reasons.push(format!("the spool is full: {} bytes wait to be stored", chain.spool_bytes));
+    }
+    if chain.missing > 0 {
+        let missing = chain.missing;
+        reasons.push(format!("{missing} sealed objects are gone from the spool: see the log"));
     }
     if chain.lag > LAG_LIMIT {
         let (seconds, bytes) = (chain.lag, chain.lag_bytes);
@@ -109,6 +123,25 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
         reasons.push(format!("{refused} files beside the log are not opened: see the log"));
     }
     reasons
+}
+
+/// What a chain that hasn't started waits for.
+fn awaited(chain: &Chain) -> String {
+    let slow = chain.disks.iter().filter(|(_, seconds)| **seconds >= DISK_LIMIT);
+    if let Some((disk, seconds)) = slow.max_by(|a, b| a.1.total_cmp(b.1)) {
+        let disk = match *disk {
+            "source" => "source's disk",
+            "state" => "state directory's disk",
+            _ => "key's disk",
+        };
+        return format!("the {disk} has given no answer for {seconds:.0} s");
+    }
+    match &chain.asked {
+        Some((seconds, cause)) if *seconds >= DISK_LIMIT => {
+            format!("the store hasn't told for {seconds:.0} s where the chain goes on ({cause})")
+        }
+        _ => "finding out where the chain goes on".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +169,31 @@ mod tests {
     }
 
     #[test]
+    fn what_hasnt_started_says_whom_it_waits_for() {
+        let asked = |seconds| Some((seconds, "denied".to_owned()));
+        for (disks, asked, word) in [
+            ([("key", 0.0), ("source", 4.9)], asked(4.9), "finding out where"),
+            ([("key", 0.0), ("source", 5.0)], asked(9.0), "the source's disk has given no answer"),
+            ([("source", 6.0), ("state", 7.0)], None, "state directory's disk has given no answer"),
+            ([("key", 12.3), ("state", 7.0)], None, "the key's disk has given no answer for 12 s"),
+            (
+                [("key", 0.0), ("source", 0.0)],
+                asked(5.0),
+                "for 5 s where the chain goes on (denied)",
+            ),
+        ] {
+            let starting = Chain { disks: disks.into(), asked, ..Chain::default() };
+            let found = ready(&one(starting.clone()));
+            assert_eq!(found.reasons.len(), 1, "{found:?}");
+            assert!(found.reasons[0].contains("not yet started: "), "{found:?}");
+            assert!(found.reasons[0].contains(word), "{found:?}");
+            assert!(alive(&one(starting.clone())).is_fine(), "a restart would lead there again");
+            let running = Chain { state: State::Running, ..starting };
+            assert!(ready(&one(running)).is_fine(), "a look may take its time");
+        }
+    }
+
+    #[test]
     fn each_reason_is_said_and_only_a_hung_loop_is_death() {
         let failing = |seconds| Some((seconds, "denied".to_owned()));
         let cut = |seconds| Some(("a.gz".to_owned(), seconds));
@@ -144,9 +202,11 @@ mod tests {
             (Chain { state: State::Ended, ..running() }, "ended"),
             (Chain { state: State::Forked("k".to_owned()), ..running() }, "forked"),
             (Chain { failing: failing(61.0), ..running() }, "nothing for 61 s (denied)"),
+            (Chain { asked: failing(61.0), ..running() }, "hasn't told for 61 s what it has"),
             (Chain { spool_bytes: 100, ..running() }, "spool is full"),
             (Chain { lag: 61.0, lag_bytes: 7, ..running() }, "61 s behind the log, 7 bytes"),
             (Chain { lag: 11.0, until_loss: Some(600.0), ..running() }, "in about 10 min"),
+            (Chain { missing: 2, ..running() }, "2 sealed objects are gone from the spool"),
             (Chain { unreadable: 2, ..running() }, "2 files"),
             (Chain { refused: 3, ..running() }, "3 files beside the log are not opened"),
             (Chain { absent: Some(61.0), ..running() }, "nothing is at the source's path for 61 s"),
@@ -164,6 +224,7 @@ mod tests {
         }
         let fine = Chain {
             failing: failing(60.0),
+            asked: failing(60.0),
             lag: 60.0,
             spool_bytes: 99,
             last_look: Some(60.0),

@@ -72,6 +72,12 @@ pub struct Chain {
     pub idle: f64,
     /// What hangs on this node: the loop, a look, a pack, a commit.
     pub stuck: Option<&'static str>,
+    /// For how long something has waited for an answer of each of the node's disks: the source's, the
+    /// state directory's, the key's.
+    pub disks: BTreeMap<&'static str, f64>,
+    /// For how long the store hasn't told where the chain goes on, and its last answer. `None`: it
+    /// isn't asked.
+    pub asked: Option<(f64, String)>,
     /// Since a look at the source was last completed. `None`: none is expected.
     pub last_look: Option<f64>,
     /// How often one is expected, at least.
@@ -125,6 +131,8 @@ pub struct Chain {
     pub gaps: BTreeMap<&'static str, u64>,
     /// Keys of the chain that held foreign bytes.
     pub squatted: u64,
+    /// Objects that were sealed and that neither the node nor the store has.
+    pub missing: u64,
     /// Stored versions whose lock falls short.
     pub lock_shortfalls: u64,
     /// Stored versions whose lock couldn't be checked.

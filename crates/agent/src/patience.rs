@@ -1,20 +1,15 @@
-//! Opens the state directory, and waits for what may pass by itself.
+//! Waits for what may pass by itself: a lock that a dead process holds, a full disk.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use auditseal_format::printable;
 use auditseal_shipper::Mode;
-use auditseal_spool::{Spool, StateDir, failpoint};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
-use crate::chain::backoff;
+use crate::clock::nanos;
 use crate::complaints::Complaints;
-use crate::facts::nanos;
-use crate::hands::{overdue, stopped};
-use crate::place::Place;
-use crate::worker::off_loop;
+use crate::hands::stopped;
+use crate::settings::backoff;
 use crate::{Error, ErrorKind, Settings};
 
 /// How often, and how many times, a held directory is tried again: for 5 s. A process that was
@@ -22,47 +17,6 @@ use crate::{Error, ErrorKind, Settings};
 /// at once would see it fail.
 const HELD_TRY: Duration = Duration::from_millis(50);
 const HELD_TRIES: u32 = 100;
-
-/// Locks the state directory and opens the spool of each place, in their order.
-pub(crate) async fn open_state(
-    settings: &Settings,
-    places: &[Place],
-    stop: &watch::Receiver<bool>,
-) -> Result<(StateDir, Vec<Spool>), Error> {
-    let mut patience = Patience::new();
-    loop {
-        let (path, places) = (settings.state.clone(), places.to_vec());
-        let opened = tokio::select! {
-            opened = off_loop(move || open_now(&path, &places)) => opened,
-            () = overdue(stop.clone(), settings.grace) => {
-                let what = format!("open state directory {}", printable(settings.state.as_os_str()));
-                let why = "stopped before its disk gave an answer";
-                return Err(Error::new(ErrorKind::Other, &what, why));
-            }
-        };
-        match opened {
-            Ok((state, spools, open)) => {
-                for (path, mode) in open {
-                    let path = printable(path.as_os_str());
-                    warn!("others may open {path} (mode {mode:04o}): chmod go= it");
-                }
-                return Ok((state, spools));
-            }
-            Err(error) => patience.wait_out(error, settings, stop).await?,
-        }
-    }
-}
-
-/// Beside the spools, what others may open.
-type Opened = (StateDir, Vec<Spool>, Vec<(PathBuf, u32)>);
-
-fn open_now(path: &Path, places: &[Place]) -> Result<Opened, Error> {
-    let state = StateDir::open(path)?;
-    failpoint!("agent.start.locked");
-    let spools = places.iter().map(|place| state.spool(&place.origin)).collect::<Result<_, _>>()?;
-    let open = state.open_to_others();
-    Ok((state, spools, open))
-}
 
 /// Waits for what may pass by itself, longer each time.
 #[derive(Debug)]
