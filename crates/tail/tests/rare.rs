@@ -234,3 +234,23 @@ fn a_piece_of_a_first_line_is_of_the_file_that_was_shortened() {
         &[(0, Append(1, 0)), (0, Replace(Live, Shorter(0))), (0, SameStamp), (0, Replace(Oldest, Shorter(0)))], &[Commit, Commit], true,
     );
 }
+
+/// A stranger's backup came and went between two listings, and the live file was renamed over by the
+/// next one within a millisecond: the name that was reported first was the stranger's.
+#[test]
+#[rustfmt::skip]
+fn a_live_file_that_is_renamed_over_never_had_the_name_of_what_came_and_went() {
+    replay(
+        &[(0, Append(1, 0)), (6, Append(1, 0)), (3, Strangers), (0, Foreign(0)), (1, SameStamp), (0, DeleteOldest)], &[Deaf(396), Look(1048576), Sleep(15), Look(1048576)], true,
+    );
+}
+
+/// A stranger's file is given to who should have it between two halves of a listing, and deleted
+/// before it can be opened.
+#[test]
+#[rustfmt::skip]
+fn a_refused_file_that_may_be_opened_is_gone_by_then() {
+    replay(
+        &[(0, Append(1, 0)), (10, SameStamp), (0, Foreign(0)), (3, DeleteOldest), (8, Own), (2, DeleteOldest)], &[Look(128)], true,
+    );
+}

@@ -395,10 +395,12 @@ impl World {
             return Notices { events: heard, lost: true, changed };
         }
         for notice in &heard {
-            let Notice::Appeared(name) = notice else {
-                let Notice::Removed(name) = notice else { continue };
-                self.reported.remove(name);
-                continue;
+            let name = match notice {
+                Notice::Appeared(name) | Notice::Renamed { to: name, .. } => name,
+                Notice::Removed(name) => {
+                    self.reported.remove(name);
+                    continue;
+                }
             };
             let again = !self.reported.insert(name.clone());
             let name = name.to_str().unwrap();

@@ -367,6 +367,10 @@ impl World {
         self.unlink(LIVE);
         self.inodes[index].links -= 1;
         self.link(&name, index);
+        if self.places.reports() {
+            self.heard.pop();
+            self.heard.push(Notice::Renamed { from: LIVE.into(), to: name.into() });
+        }
         self.destroyed = destroyed || overwrites;
         self.first = Writer::default();
         true
