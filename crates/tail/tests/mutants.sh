@@ -154,12 +154,16 @@ mutate "any number of files is held" tail/follower/release.rs \
 mutate "the live file waits for a descriptor" tail/follower/refresh.rs \
     '!carrier.is_live() && !self.has_room()' '!self.has_room()'
 mutate "the live file is opened last" tail/follower/refresh.rs \
-    'self.carriers.waiting().take(most.saturating_add(1)).collect()' \
+    'return @@waiting.take(most.saturating_add(1)).collect()@@' \
     '{
         let mut all: Vec<u64> = self.carriers.waiting().collect();
         all.sort_by_key(|id| self.carriers.get(*id).is_some_and(|c| c.is_live()));
         all
     }'
+mutate "what is archived isn't looked for first" tail/follower/refresh.rs \
+    '!self.watch.is_blind() || self.carriers.waiting_count() <= most' 'true'
+mutate "what the live file became isn't looked for first" tail/follower/refresh.rs \
+    'others.len().saturating_sub(most / 2)' 'others.len()'
 mutate "lost though files wait for descriptors" tail/follower/settle.rs \
     'self.carriers.waiting_count() > 0' 'false'
 mutate "unread files are given up before others" tail/follower/release.rs \

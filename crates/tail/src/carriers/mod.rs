@@ -447,10 +447,15 @@ impl<F: DiskFile> Carriers<F> {
     }
 
     /// The oldest live file that is gone without anybody having told where to, of those that were
-    /// listed up to this listing. What happens where the path led before, nobody tells.
-    pub(crate) fn vanished_live(&self, listing: u64) -> Option<u64> {
+    /// listed up to this listing, where somebody tells.
+    pub(crate) fn vanished_live(
+        &self,
+        listing: u64,
+        told: impl Fn(FolderId) -> bool,
+    ) -> Option<u64> {
         let gone = |c: &Carrier<F>| !c.is_listed() && !c.is_removed() && !c.packed();
-        let live = self.current().flat_map(|folder| self.with_age(folder.id, Age::Live));
+        let folders = self.folders.iter().filter(|folder| told(folder.id));
+        let live = folders.flat_map(|folder| self.with_age(folder.id, Age::Live));
         let live = live.filter(|(_, c)| !c.is_done() && gone(c) && c.first_listing() <= listing);
         live.min_by_key(|(_, c)| c.order()).map(|(id, _)| id)
     }

@@ -44,6 +44,7 @@ impl<D: Disk> Follower<D> {
         if deaf {
             // What became of these was reported then, if ever.
             self.leave_unnamed();
+            self.watch.live_stands(true);
         }
         let mut asked = Asked::default();
         self.count_turns(&reported, deaf);
@@ -76,6 +77,7 @@ impl<D: Disk> Follower<D> {
         if role.age.is_unique() {
             self.watch.falls(self.folder_of(folder, &role), &role);
         } else if role.age == Age::Live && !role.packed() {
+            self.watch.live_stands(false);
             self.live_lost(to, asked);
         }
     }
@@ -84,8 +86,8 @@ impl<D: Disk> Follower<D> {
     /// isn't opened has a gap of its own.
     fn got(&mut self, name: OsString, asked: &mut Asked, look: &mut Look<D::File>) {
         let Some((folder, role)) = self.carriers.role(&name) else { return };
-        if role.age == Age::Live && !role.packed() {
-            // Whatever still had the name was renamed over.
+        if role.age == Age::Live && !role.packed() && self.watch.live_stands(true) {
+            // The one that still had the name was renamed over.
             self.live_lost(None, asked);
         }
         if !role.age.is_unique() {
@@ -113,7 +115,9 @@ impl<D: Disk> Follower<D> {
     /// later is another file.
     fn live_lost(&mut self, to: Option<&OsStr>, asked: &mut Asked) {
         asked.live = true;
-        let Some(id) = self.carriers.vanished_live(self.watch.asked_before()) else { return };
+        let since = self.watch.asked_before();
+        let told = |folder| self.watch.tells_of(folder);
+        let Some(id) = self.carriers.vanished_live(since, told) else { return };
         let named = to.and_then(|name| Some((name, self.carriers.role(name)?.1)));
         let Some((name, role)) = named.filter(|(_, role)| role.age.is_unique()) else {
             return self.carriers.set_removed(id);
@@ -124,7 +128,8 @@ impl<D: Disk> Follower<D> {
 
     /// What became of the live files that are gone by now won't be reported any more.
     fn leave_unnamed(&mut self) {
-        while let Some(id) = self.carriers.vanished_live(u64::MAX) {
+        let watch = &self.watch;
+        while let Some(id) = self.carriers.vanished_live(u64::MAX, |of| watch.tells_of(of)) {
             self.carriers.set_removed(id);
         }
     }
