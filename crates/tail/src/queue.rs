@@ -27,12 +27,16 @@ pub(crate) struct Queue {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A file got this name.
+    /// A file was created under this name, or linked to it.
     Appeared(OsString),
     /// A file of this name was deleted.
     Removed(OsString),
-    /// A file lost its name to another one, or to another directory; or its owner or its rights
-    /// changed, or the directory's.
+    /// A file of this name was renamed. What it was renamed to has the same number, unless that is
+    /// in a directory that isn't watched.
+    Left(OsString, u32),
+    /// A file was renamed to this name. What it was renamed from had the same number.
+    Came(OsString, u32),
+    /// A file's owner or its rights changed, or the directory's.
     Altered,
     /// A file was written to, or closed by who wrote to it.
     Written,
@@ -99,7 +103,7 @@ impl Queue {
             };
             left -= 1;
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
-            if let Some(change) = change(event.events(), name) {
+            if let Some(change) = change(event.events(), event.cookie(), name) {
                 each(change);
             }
         }
@@ -115,7 +119,7 @@ fn interest(writes: bool) -> WatchFlags {
     if writes { names | directory | content } else { names | directory }
 }
 
-fn change(events: ReadFlags, name: Option<&OsStr>) -> Option<Change> {
+fn change(events: ReadFlags, cookie: u32, name: Option<&OsStr>) -> Option<Change> {
     let gone = ReadFlags::IGNORED
         | ReadFlags::UNMOUNT
         | ReadFlags::QUEUE_OVERFLOW
@@ -129,12 +133,14 @@ fn change(events: ReadFlags, name: Option<&OsStr>) -> Option<Change> {
     }
     // What else happens to the directory itself has no name.
     let name = name?;
-    if events.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+    if events.intersects(ReadFlags::CREATE) {
         Some(Change::Appeared(name.to_owned()))
+    } else if events.intersects(ReadFlags::MOVED_TO) {
+        Some(Change::Came(name.to_owned(), cookie))
     } else if events.intersects(ReadFlags::DELETE) {
         Some(Change::Removed(name.to_owned()))
     } else if events.intersects(ReadFlags::MOVED_FROM) {
-        Some(Change::Altered)
+        Some(Change::Left(name.to_owned(), cookie))
     } else if events.intersects(ReadFlags::MODIFY | ReadFlags::CLOSE_WRITE) {
         Some(Change::Written)
     } else {

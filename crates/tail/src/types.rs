@@ -132,9 +132,16 @@ impl Default for Settings {
 /// One thing that was reported of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A file was created under this name, or renamed to it.
+    /// A file was created under this name, or got it from elsewhere.
     Appeared(OsString),
-    /// The file of this name was deleted.
+    /// A file was renamed, within the directory.
+    Renamed {
+        /// The name that it lost.
+        from: OsString,
+        /// The name that it got.
+        to: OsString,
+    },
+    /// The file of this name was deleted, or taken elsewhere.
     Removed(OsString),
 }
 

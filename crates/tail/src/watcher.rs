@@ -1,5 +1,7 @@
 //! Tells when a source's directories have changed, or might have, and what was reported of them.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -51,6 +53,8 @@ struct Heard {
     /// When it was last tried to watch.
     tried: Instant,
     notices: Notices,
+    /// Which of them tell of a file that was renamed, of which what to isn't known yet.
+    left: BTreeMap<u32, usize>,
     /// The watch is to be renewed.
     broken: bool,
     /// Whether everything that happens is reported.
@@ -78,6 +82,7 @@ impl Reports {
         heard.follow();
         heard.listen();
         let mut notices = std::mem::take(&mut heard.notices);
+        heard.left.clear();
         notices.lost |= !heard.watching;
         notices.changed |= notices.lost;
         notices
@@ -102,6 +107,13 @@ impl Heard {
             Change::Written => return news.writes = true,
             Change::Appeared(name) => Some(Notice::Appeared(name)),
             Change::Removed(name) => Some(Notice::Removed(name)),
+            Change::Left(name, cookie) => {
+                // Until it is known where to, it is as good as deleted.
+                let at = self.notices.events.len();
+                self.left.extend((at < self.limits.notices).then_some((cookie, at)));
+                Some(Notice::Removed(name))
+            }
+            Change::Came(name, cookie) => self.came(name, cookie),
             Change::Altered => None,
             Change::Lost => {
                 self.lose();
@@ -113,6 +125,18 @@ impl Heard {
         let room = self.notices.events.len() < self.limits.notices;
         self.notices.lost |= notice.is_some() && !room;
         self.notices.events.extend(notice.filter(|_| room));
+    }
+
+    /// A file was renamed to this name.
+    fn came(&mut self, to: OsString, cookie: u32) -> Option<Notice> {
+        let left = self.left.remove(&cookie).and_then(|at| self.notices.events.get_mut(at));
+        if let Some(notice) = left
+            && let Notice::Removed(from) = notice
+        {
+            *notice = Notice::Renamed { from: std::mem::take(from), to };
+            return None;
+        }
+        Some(Notice::Appeared(to))
     }
 
     /// More happened than was reported.
@@ -202,6 +226,7 @@ impl Watcher {
             blind: None,
             tried: Instant::now(),
             notices: Notices::default(),
+            left: BTreeMap::new(),
             broken: false,
             watching: false,
             ended: false,

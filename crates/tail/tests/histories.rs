@@ -72,18 +72,12 @@ fn few_kinds() -> impl Strategy<Value = Vec<(u8, Op)>> {
     let some = prop::sample::subsequence(kinds, 1..6);
     some.prop_flat_map(move |mut kinds| {
         kinds.push(appends.clone());
-        let op = Union::new_weighted(kinds).prop_map(told);
+        let op = Union::new_weighted(kinds);
         prop::collection::vec((0u8..14, op), 3..14).prop_map(|mut script| {
             script.insert(0, (0, Op::Append(1, 0)));
             script
         })
     })
-}
-
-/// Without strangers' files that come and go within one look: one that a listing showed and no other
-/// may be missing in silence.
-fn told(op: Op) -> Op {
-    if matches!(op, Op::Foreign(_)) { Op::Rotate } else { op }
 }
 
 fn repoint() -> impl Strategy<Value = Op> {

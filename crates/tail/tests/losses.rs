@@ -457,9 +457,14 @@ fn read(take: &Take<SimFile>) -> Result<(), ReadError> {
     Ok(())
 }
 
+/// Each of these names appears, plain backups by being what the live file is renamed to.
 fn appeared(names: &[&str]) -> Notices {
-    let events = names.iter().map(|name| Notice::Appeared((*name).into())).collect();
-    Notices { events, changed: true, lost: false }
+    let notice = |name: &&str| match *name {
+        "audit.log" => Notice::Appeared(name.into()),
+        name if name.ends_with(".gz") => Notice::Appeared(name.into()),
+        name => Notice::Renamed { from: "audit.log".into(), to: name.into() },
+    };
+    Notices { events: names.iter().map(notice).collect(), changed: true, lost: false }
 }
 
 fn lost() -> Notices {

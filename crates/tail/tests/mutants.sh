@@ -85,14 +85,16 @@ mutate "no barrier before what a gap stands for" tail/follower/watch.rs \
 mutate "blind since the last listing only" tail/follower/watch.rs \
     'Blind { since: now, listing, misses: 0, watched }' \
     'Blind { since: now, listing: listings, misses: 0, watched }'
-mutate "names are given by guess" tail/follower/compare.rs \
-    'self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since)' 'false'
+mutate "a live file listed amid the reports has the first name" tail/carriers/mod.rs \
+    'c.first_listing() <= listing' 'true'
+mutate "a live file listed amid the reports has the next name" tail/follower/compare.rs \
+    'if @@asked.live@@' 'false'
+mutate "a live file that was renamed over has the next name" tail/follower/compare.rs \
+    'self.live_lost(None, asked)' '()'
+mutate "what a file was called before isn't told" tail/watcher.rs \
+    'self.left.remove(&cookie)' 'None::<usize>'
 mutate "a copy doesn't name a vanished file" tail/follower/compare.rs \
-    '!carrier.is_listed() && unnamed && copy.age().is_unique()' 'false'
-mutate "a guessed name is believed" tail/follower/compare.rs \
-    '(guessed && carrier.age() != copy.age())' 'false'
-mutate "a name may be the live file's though that is deleted later" tail/follower/compare.rs \
-    'matches!(notice, Notice::Removed(_))' 'false'
+    '!carrier.is_listed() && carrier.age() == Age::Live && copy.age().is_unique()' 'false'
 mutate "live files that nobody saw aren't counted" tail/follower/turns.rs \
     'came > listed' 'false'
 mutate "each live file that nobody saw is a gap" tail/follower/turns.rs \
@@ -152,12 +154,16 @@ mutate "any number of files is held" tail/follower/release.rs \
 mutate "the live file waits for a descriptor" tail/follower/refresh.rs \
     '!carrier.is_live() && !self.has_room()' '!self.has_room()'
 mutate "the live file is opened last" tail/follower/refresh.rs \
-    'self.carriers.waiting().take(most.saturating_add(1)).collect()' \
+    'return @@waiting.take(most.saturating_add(1)).collect()@@' \
     '{
         let mut all: Vec<u64> = self.carriers.waiting().collect();
         all.sort_by_key(|id| self.carriers.get(*id).is_some_and(|c| c.is_live()));
         all
     }'
+mutate "what is archived isn't looked for first" tail/follower/refresh.rs \
+    '!self.watch.is_blind() || self.carriers.waiting_count() <= most' 'true'
+mutate "what the live file became isn't looked for first" tail/follower/refresh.rs \
+    'others.len().saturating_sub(most / 2)' 'others.len()'
 mutate "lost though files wait for descriptors" tail/follower/settle.rs \
     'self.carriers.waiting_count() > 0' 'false'
 mutate "unread files are given up before others" tail/follower/release.rs \

@@ -234,3 +234,74 @@ fn a_piece_of_a_first_line_is_of_the_file_that_was_shortened() {
         &[(0, Append(1, 0)), (0, Replace(Live, Shorter(0))), (0, SameStamp), (0, Replace(Oldest, Shorter(0)))], &[Commit, Commit], true,
     );
 }
+
+/// A stranger's backup came and went between two listings, and the live file was renamed over by the
+/// next one within a millisecond: the name that was reported first was the stranger's.
+#[test]
+#[rustfmt::skip]
+fn a_live_file_that_is_renamed_over_never_had_the_name_of_what_came_and_went() {
+    replay(
+        &[(0, Append(1, 0)), (6, Append(1, 0)), (3, Strangers), (0, Foreign(0)), (1, SameStamp), (0, DeleteOldest)], &[Deaf(396), Look(1048576), Sleep(15), Look(1048576)], true,
+    );
+}
+
+/// A stranger's file is given to who should have it between two halves of a listing, and deleted
+/// before it can be opened.
+#[test]
+#[rustfmt::skip]
+fn a_refused_file_that_may_be_opened_is_gone_by_then() {
+    replay(
+        &[(0, Append(1, 0)), (10, SameStamp), (0, Foreign(0)), (3, DeleteOldest), (8, Own), (2, DeleteOldest)], &[Look(128)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_piece_of_a_copy_is_archived_as_another_files_beginning() {
+    replay(
+        &[(0, Append(1, 0)), (0, Append(1, 0)), (0, SameStamp), (0, Finish), (0, SameStamp), (4, Estrange(Live)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (0, Restart), (6, DeleteOldest), (2, Append(1, 0)), (14, Create), (0, Restart), (0, Repoint(Fresh, false)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Create), (0, Replace(Live, Longer(0))), (0, Finish), (0, Finish), (0, SameStamp), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rename), (0, Append(2, 0)), (0, GzipCreate), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(2, 4000)), (8, Replace(Live, Other(1))), (0, Replace(Live, Shorter(20))), (6, Rotate), (18, Gzip), (0, Estrange(Oldest))], &[Look(0), Crash, Look(0), Look(0), Look(0), Look(0), Look(0), Look(0), Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn the_cursor_of_a_file_that_begins_alike_is_anothers() {
+    replay(
+    &[(10, Append(1, 0)), (6, Append(1, 0)), (10, Append(1, 0)), (1, Rotate), (2, There(0, places::There::Rotate)), (4, DeleteOldest), (12, Estrange(Oldest)), (70, Finish), (2, Finish), (1, Finish), (10, Append(1, 0)), (23, Restart), (5, Append(1, 0)), (6, Append(1, 0)), (2, Append(1, 0)), (9, Create), (12, UnlinkLive), (12, Strangers), (14, Finish), (6, SecondOpen), (38, Finish), (12, Partial(0)), (18, Rename), (11, Create), (0, Append(1, 0)), (3, SecondAppend(0)), (7, SecondAppend(0)), (2, SecondAppend(0)), (11, SecondAppend(0)), (42, SecondAppend(0)), (45, SecondAppend(0)), (19, Restart), (2, There(0, places::There::Rotate)), (2, Strangers), (6, Partial(0)), (19, Rename), (10, Replace(Oldest, Other(53))), (18, Partial(0)), (0, Create), (0, Append(1, 0)), (32, Create), (12, Repoint(Fresh, false)), (10, Partial(0)), (86, Append(1, 0)), (11, SecondOpen), (9, Append(1, 0)), (11, Append(1, 0))], &[Look(0), Look(0), Look(0), Look(0), Look(0), Commit, Look(0), Look(0), Commit, Look(0), Deaf(0), Commit, Look(1), Look(1), Crash, Commit, Look(0), Look(0), Look(0), Crash, Deaf(0), Look(0), Commit, Deaf(1), Look(0), Commit, Commit, Look(1), Look(22), Look(22), Look(0), Look(0), Deaf(0), Commit, Look(0), Commit], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn two_pieces_of_first_lines_are_alike() {
+    replay(
+        &[(0, Append(1, 0)), (0, SameStamp), (0, Append(1, 0)), (0, Replace(Oldest, Shorter(37))), (0, SameStamp), (0, Replace(Newest, Shorter(37)))], &[Commit], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_shorter_copy_may_be_opened_only_when_its_original_is_over() {
+    replay(
+        &[(0, Partial(0)), (1, Rotate), (1, Append(3, 16)), (0, GzipCreate), (0, Create), (0, Restart), (0, Rotate), (28, Append(4, 5)), (3, Rotate), (0, Finish), (9, Append(1, 0)), (0, Append(1, 0)), (0, Restart), (2, Append(1, 0)), (3, Append(1, 0)), (2, Truncate), (9, Finish), (29, Finish), (2, Partial(0)), (0, Create), (5, ClockBack(2)), (37, Rotate), (11, Finish), (5, Finish), (11, Estrange(Live)), (1, Finish), (8, Finish), (12, Append(3, 16)), (3, Restart), (0, Append(1, 0)), (0, Append(1, 0)), (0, Gzip), (7, Restart), (0, Wait(140000)), (20, Replace(Newest, Shorter(25))), (0, Own)], &[Look(0), Look(1), Commit, Look(1)], true,
+    );
+}
+
+/// A copy was listed and lost the live name before it could be opened, and the next copy but one has
+/// its inode: what it had besides is in none of them.
+#[test]
+#[rustfmt::skip]
+fn a_copy_that_was_listed_and_gone_isnt_the_later_one_with_its_inode() {
+    replay(
+        &[(0, Append(1, 0)), (10, Replace(Live, Other(0))), (5, Replace(Live, Other(0))), (9, Append(1, 0)), (1, Replace(Live, Longer(0)))], &[Look(0)], true,
+    );
+}
+
+/// It is renamed amid a listing, for all that anybody can tell.
+#[test]
+#[rustfmt::skip]
+fn a_backup_with_the_inode_of_a_live_file_that_was_listed_and_gone_may_be_that_one() {
+    replay(
+        &[(0, Append(1, 0)), (2, Replace(Live, Shorter(0))), (0, Replace(Live, Longer(0))), (12, Rename), (0, Append(1, 0)), (0, Rename)], &[Look(26), Look(1)], true,
+    );
+}

@@ -282,6 +282,37 @@ fn reports_are_complete_at_once() {
     assert!(reports.take().lost, "nobody watches any more");
 }
 
+/// Which name a file had before decides whether the live one was rotated, or a stranger's came.
+#[test]
+fn what_a_file_was_renamed_from_is_told() {
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("audit.log"), "first\n").unwrap();
+    let watcher = Watcher::new(log(directory.path()));
+    let reports = watcher.reports();
+    if !watcher.armed() {
+        return;
+    }
+    assert!(reports.take().lost, "what was before, nobody reported");
+    let backup = "audit-2026-01-02T15-04-05.000.log";
+    fs::rename(path("audit.log"), path(backup)).unwrap();
+    fs::write(path("audit.log.tmp"), "second\n").unwrap();
+    fs::rename(path("audit.log.tmp"), path("audit.log")).unwrap();
+    fs::write(elsewhere.path().join("other"), "third\n").unwrap();
+    let here = fs::rename(elsewhere.path().join("other"), path("audit.log.1"));
+    here.and_then(|()| fs::rename(path(backup), elsewhere.path().join("away"))).unwrap();
+    let renamed = |from: &str, to: &str| Notice::Renamed { from: from.into(), to: to.into() };
+    let told = [
+        renamed("audit.log", backup),
+        Notice::Appeared("audit.log.tmp".into()),
+        renamed("audit.log.tmp", "audit.log"),
+        Notice::Appeared("audit.log.1".into()),
+        Notice::Removed(backup.into()),
+    ];
+    assert_eq!(reports.take().events, told);
+    assert_eq!(reports.take().events, []);
+}
+
 #[test]
 fn a_wait_ends_when_it_should() {
     let directory = tempfile::tempdir().unwrap();

@@ -206,3 +206,24 @@ fn copies_that_nobody_saw_are_no_gap_where_a_longer_one_came() {
     agent.settle();
     assert_eq!(agent.gaps(), []);
 }
+
+/// One renamed over the live file is rotated and deleted before anybody looks: the name that it got
+/// was never that of the one before it, which was read.
+#[test]
+fn a_file_that_was_renamed_over_another_one_is_a_gap_of_the_name_it_got() {
+    let mut agent = Agent::plain();
+    agent.watched = true;
+    agent.put(b"first\n");
+    agent.settle();
+    agent.settle();
+    mirror(&agent, b"second\n");
+    agent.ops([Op::Rotate, Op::DeleteOldest]);
+    agent.put(b"third\n");
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    assert_eq!(agent.texts(), ["first\n", "third\n"]);
+    let gap = &agent.archive.nameless[0];
+    assert_eq!(gap.name.to_str(), Some("audit-2026-01-02T15-00-05.010.log"));
+    assert_eq!(gap.reason, GapReason::DeletedBeforeRead);
+}

@@ -193,3 +193,27 @@ fn nothing_new_is_handed_out_together_with_the_gap_before_it() {
     agent.settle();
     assert_eq!(agent.texts(), ["one\n", "two\n"]);
 }
+
+/// Older backups than can be opened come before a file that was begun, and the process ends: what
+/// was there before is looked for first, or nothing would tell that nothing is missing.
+#[test]
+fn a_begun_file_is_found_among_any_number_of_older_ones() {
+    for (rotated, many) in [(true, 3), (true, 40), (false, 40)] {
+        let settings =
+            Settings { limits: Limits { open: 4, ..Limits::default() }, ..Settings::default() };
+        let mut agent = Agent::with(settings);
+        agent.put(b"one\n");
+        if rotated {
+            agent.ops([Rotate]);
+        }
+        agent.settle();
+        agent.ops(if rotated { vec![] } else { vec![Rotate] });
+        for n in 0..many {
+            agent.file(&stamped(n), format!("older {n}\n").as_bytes());
+        }
+        agent.crash();
+        agent.settle();
+        assert_eq!(agent.gaps(), [], "{many}");
+        assert_eq!(agent.texts().len(), 1 + many as usize, "all are read at once: {many}");
+    }
+}

@@ -68,25 +68,6 @@ enum Shown {
     Gone,
 }
 
-/// What was reported of a file that had the live name, and lost it between two listings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    /// It was deleted under it.
-    Removed,
-    /// The name that it has is the first one that was reported since: another file may have got it.
-    Guessed,
-}
-
-impl Told {
-    /// It has a name that is certain.
-    fn settle(&mut self) {
-        if *self == Self::Guessed {
-            *self = Self::Nothing;
-        }
-    }
-}
-
 /// An inode that a directory showed, or whose name was reported. As small as can be: a directory may
 /// hold a hundred thousand that wait to be opened, or are accounted for.
 ///
@@ -116,8 +97,8 @@ pub(crate) struct Carrier<F> {
     misses: u8,
     /// Its name was reported, and no listing ever showed anything in it.
     unseen: bool,
-    /// What reports say became of its live name.
-    told: Told,
+    /// It had the live name and lost it, and no report will tell to which other one.
+    removed: bool,
     /// That something changed was noticed in the look under way, or the last one: when it happened,
     /// isn't known yet.
     stirred: bool,
@@ -151,7 +132,7 @@ impl<F> Carrier<F> {
             codec,
             misses: 0,
             unseen: false,
-            told: Told::Nothing,
+            removed: false,
             stirred: true,
             pending: false,
         }
@@ -237,9 +218,9 @@ impl<F> Carrier<F> {
         self.shown == Shown::Gone
     }
 
-    /// Whether it was reported that it was deleted under its live name.
+    /// Whether it had the live name and lost it, and no report will tell to which other one.
     pub(super) fn is_removed(&self) -> bool {
-        self.told == Told::Removed
+        self.removed
     }
 
     /// Looks in a row whose listing didn't have it.
@@ -250,12 +231,6 @@ impl<F> Carrier<F> {
     /// Whether its name was reported, and no listing ever showed anything in it.
     pub(crate) fn unseen(&self) -> bool {
         self.unseen
-    }
-
-    /// Whether its name was the first to be reported when it had lost the live one, and no more is
-    /// known of it.
-    pub(crate) fn guessed(&self) -> bool {
-        self.told == Told::Guessed
     }
 
     /// Stored bytes, as last seen.
@@ -344,7 +319,6 @@ impl<F> Carrier<F> {
             return;
         }
         self.misses = 0;
-        self.told.settle();
         // An open file tells its size itself.
         if !self.is_held() {
             self.size = size;
@@ -374,7 +348,6 @@ impl<F> Carrier<F> {
     /// It was renamed to a backup's name before it vanished.
     pub(super) fn rotate_away(&mut self, now: u64) {
         self.phase = Phase::Open(Standing::Rotated);
-        self.told.settle();
         self.stir(now);
     }
 
@@ -388,14 +361,9 @@ impl<F> Carrier<F> {
         }
     }
 
-    /// It was reported that it was deleted under its live name.
+    /// It had the live name and lost it, and no report will tell to which other one.
     pub(super) fn set_removed(&mut self) {
-        self.told = Told::Removed;
-    }
-
-    /// Its name is the first one that was reported after it had lost the live one.
-    pub(super) fn set_guessed(&mut self) {
-        self.told = Told::Guessed;
+        self.removed = true;
     }
 
     /// It was written to after it was listed: see [`super::Carriers::set_unseen`].

@@ -106,11 +106,13 @@ pub(super) fn same_done<F: DiskFile>(done: &Carrier<F>, sight: &Sight, age: Age)
         && done.size() == sight.size
 }
 
-/// Whether a carrier that was never opened is the inode that was opened under another name.
+/// Whether a carrier that was never opened is the inode that was opened under another name. One that a
+/// listing didn't show isn't what has its name now, though that has its inode.
 pub(super) fn moved<F: DiskFile>(placeholder: &Carrier<F>, held: &Carrier<F>) -> bool {
     let (before, after) = (placeholder.age(), held.age());
     placeholder.key() == held.key()
         && placeholder.packed() == held.packed()
         && placeholder.size() <= held.size()
-        && (before == after || before.becomes(&after))
+        && (before.becomes(&after)
+            || (before == after && (!placeholder.is_gone() || after.is_unique())))
 }

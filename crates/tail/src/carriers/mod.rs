@@ -446,15 +446,21 @@ impl<F: DiskFile> Carriers<F> {
         }
     }
 
-    /// The oldest live file that is gone without anybody having told where to.
-    pub(crate) fn vanished_live(&self) -> Option<u64> {
+    /// The oldest live file that is gone without anybody having told where to, of those that were
+    /// listed up to this listing, where somebody tells.
+    pub(crate) fn vanished_live(
+        &self,
+        listing: u64,
+        told: impl Fn(FolderId) -> bool,
+    ) -> Option<u64> {
         let gone = |c: &Carrier<F>| !c.is_listed() && !c.is_removed() && !c.packed();
-        let live = self.folders.iter().flat_map(|folder| self.with_age(folder.id, Age::Live));
-        let live = live.filter(|(_, c)| !c.is_done() && gone(c));
+        let folders = self.folders.iter().filter(|folder| told(folder.id));
+        let live = folders.flat_map(|folder| self.with_age(folder.id, Age::Live));
+        let live = live.filter(|(_, c)| !c.is_done() && gone(c) && c.first_listing() <= listing);
         live.min_by_key(|(_, c)| c.order()).map(|(id, _)| id)
     }
 
-    /// It was reported that the file was deleted under its live name.
+    /// The file had the live name and lost it, and no report will tell to which other one.
     pub(crate) fn set_removed(&mut self, id: u64) {
         if let Some(carrier) = self.files.get_mut(id) {
             carrier.set_removed();
@@ -468,13 +474,6 @@ impl<F: DiskFile> Carriers<F> {
         self.rename(id, folder, Label::reported(family, role, name));
         if let Some(carrier) = self.files.get_mut(id) {
             carrier.rotate_away(now);
-        }
-    }
-
-    /// That name was the first to be reported since then.
-    pub(crate) fn set_guessed(&mut self, id: u64) {
-        if let Some(carrier) = self.files.get_mut(id) {
-            carrier.set_guessed();
         }
     }
 

@@ -16,6 +16,8 @@ use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
 struct Asked {
     newer: Option<Newer>,
     archived: Option<BTreeSet<Role>>,
+    /// Something that had the live name lost it.
+    live: bool,
 }
 
 impl<D: Disk> Follower<D> {
@@ -41,30 +43,24 @@ impl<D: Disk> Follower<D> {
         let (reported, deaf) = self.watch.take_reported();
         if deaf {
             // What became of these was reported then, if ever.
-            while let Some(id) = self.carriers.vanished_live() {
-                self.carriers.set_removed(id);
-            }
+            self.leave_unnamed();
+            self.watch.live_stands(true);
         }
         let mut asked = Asked::default();
         self.count_turns(&reported, deaf);
-        let stood = self.stood(&reported);
-        for (notice, stood) in reported.into_iter().zip(stood) {
-            let (Notice::Appeared(name) | Notice::Removed(name)) = &notice;
-            let Some((folder, role)) = self.carriers.role(name) else { continue };
-            let known = self.carriers.folder_of(role.age).filter(|_| role.age.is_unique());
-            let folder = known.unwrap_or(folder);
+        for notice in reported {
             match notice {
-                Notice::Appeared(name) if role.age.is_unique() => {
-                    self.appeared((folder, role), name, stood, &mut asked, look);
+                Notice::Appeared(name) => self.got(name, &mut asked, look),
+                Notice::Renamed { from, to } => {
+                    self.lost(&from, Some(&to), &mut asked);
+                    self.got(to, &mut asked, look);
                 }
-                Notice::Removed(_) if role.age.is_unique() => self.watch.falls(folder, &role),
-                Notice::Removed(_) if role.age == Age::Live => {
-                    if let Some(id) = self.carriers.vanished_live() {
-                        self.carriers.set_removed(id);
-                    }
-                }
-                _ => {}
+                Notice::Removed(name) => self.lost(&name, None, &mut asked),
             }
+        }
+        if asked.live {
+            // Those that were listed first amid all this may be any of the files that had the name.
+            self.leave_unnamed();
         }
         self.carriers.drop_found();
         let carriers = &self.carriers;
@@ -75,49 +71,66 @@ impl<D: Disk> Follower<D> {
         self.carriers.forget_names(self.watch.asked_before());
     }
 
-    /// Of each report, whether the live file still had its name behind it: the next that is reported
-    /// of that name is that it was deleted. What got a backup's name meanwhile was another file.
-    fn stood(&self, reported: &[Notice]) -> Vec<bool> {
-        let mut stood = false;
-        let next = |notice: &Notice| {
-            let before = stood;
-            let (Notice::Appeared(name) | Notice::Removed(name)) = notice;
-            if self.carriers.role(name).is_some_and(|(_, role)| role.age == Age::Live) {
-                stood = matches!(notice, Notice::Removed(_));
-            }
-            before
-        };
-        let mut all: Vec<bool> = reported.iter().rev().map(next).collect();
-        all.reverse();
-        all
+    /// A file lost this name, to another one if that is known.
+    fn lost(&mut self, name: &OsStr, to: Option<&OsStr>, asked: &mut Asked) {
+        let Some((folder, role)) = self.carriers.role(name) else { return };
+        if role.age.is_unique() {
+            self.watch.falls(self.folder_of(folder, &role), &role);
+        } else if role.age == Age::Live && !role.packed() {
+            self.watch.live_stands(false);
+            self.live_lost(to, asked);
+        }
     }
 
-    /// A file got a backup's name; `stood`: the live one still had its own. If no listing showed it
-    /// there, it is gone again. One that is there and isn't opened has a gap of its own.
-    fn appeared(
-        &mut self,
-        (folder, role): (FolderId, Role),
-        name: OsString,
-        stood: bool,
-        asked: &mut Asked,
-        look: &mut Look<D::File>,
-    ) {
+    /// A file got this name. If no listing showed it there, it is gone again. One that is there and
+    /// isn't opened has a gap of its own.
+    fn got(&mut self, name: OsString, asked: &mut Asked, look: &mut Look<D::File>) {
+        let Some((folder, role)) = self.carriers.role(&name) else { return };
+        if role.age == Age::Live && !role.packed() && self.watch.live_stands(true) {
+            // The one that still had the name was renamed over.
+            self.live_lost(None, asked);
+        }
+        if !role.age.is_unique() {
+            return;
+        }
+        let folder = self.folder_of(folder, &role);
         let known = self.knows(&role, asked);
         let again = self.watch.stands(folder, &role);
         if again && !role.packed() {
-            // The one that is overwritten was the live file, which mustn't get a later name: one
-            // name too many costs an alarm, one too few would hide a loss.
-            if !stood {
-                self.name_vanished_live(role, &name);
-            }
             // Whether it was ever held under this name, or the other, can't be told.
             look.gaps.push(Gap::unidentified(name, None, GapReason::Replaced));
-        } else if !known
-            && !self.directory.refuses(&name)
-            && (role.packed() || stood || !self.name_vanished_live(role, &name))
-        {
+        } else if !known && !self.directory.refuses(&name) {
             let newer = asked.newer.get_or_insert_with(|| Newer::of(&self.carriers));
             self.carriers.report((folder, role), &name, newer, self.now);
+        }
+    }
+
+    /// Where a name of this role is known, for a report doesn't say.
+    fn folder_of(&self, folder: FolderId, role: &Role) -> FolderId {
+        self.carriers.folder_of(role.age).unwrap_or(folder)
+    }
+
+    /// The live file lost its name: it was renamed to another one, or is gone. If it was there
+    /// before all that is being reported, this is the first that happened to the name: what had it
+    /// later is another file.
+    fn live_lost(&mut self, to: Option<&OsStr>, asked: &mut Asked) {
+        asked.live = true;
+        let since = self.watch.asked_before();
+        let told = |folder| self.watch.tells_of(folder);
+        let Some(id) = self.carriers.vanished_live(since, told) else { return };
+        let named = to.and_then(|name| Some((name, self.carriers.role(name)?.1)));
+        let Some((name, role)) = named.filter(|(_, role)| role.age.is_unique()) else {
+            return self.carriers.set_removed(id);
+        };
+        self.carriers.set_unseen(id);
+        self.rename_vanished(id, role, name);
+    }
+
+    /// What became of the live files that are gone by now won't be reported any more.
+    fn leave_unnamed(&mut self) {
+        let watch = &self.watch;
+        while let Some(id) = self.carriers.vanished_live(u64::MAX, |of| watch.tells_of(of)) {
+            self.carriers.set_removed(id);
         }
     }
 
@@ -134,39 +147,16 @@ impl<D: Disk> Follower<D> {
         archived.contains(role) || archived.contains(&plain)
     }
 
-    /// The live file that a listing missed was renamed first, whatever happened later.
-    fn name_vanished_live(&mut self, role: Role, name: &OsStr) -> bool {
-        let since = self.watch.asked_before();
-        let Some(id) = self.carriers.vanished_live() else { return false };
-        // Listed first amid what was reported, it may stand behind the file of that name.
-        if self.carriers.get(id).is_some_and(|carrier| carrier.first_listing() > since) {
-            self.carriers.set_removed(id);
-            return false;
-        }
-        self.carriers.set_unseen(id);
-        self.rename_vanished(id, role, name);
-        self.carriers.set_guessed(id);
-        true
-    }
-
-    /// A compressed copy of a vanished live file tells what that was renamed to. If another name had
-    /// been reported first, that was another file's, which came and went.
+    /// A compressed copy of a vanished live file tells what that was renamed to.
     pub(super) fn name_by_copy(&mut self, id: u64, file: FileId) {
         let Some(copy) = self.carriers.get(id).filter(|copy| copy.is_copy(file)) else { return };
         let Some(source) = self.accounts.get(&file).and_then(|account| account.carrier()) else {
             return;
         };
         let Some(carrier) = self.carriers.get(source) else { return };
-        let (guessed, folder, before) = (carrier.guessed(), carrier.folder(), carrier.role());
-        let unnamed = before.age == Age::Live || (guessed && carrier.age() != copy.age());
-        if !carrier.is_listed() && unnamed && copy.age().is_unique() {
-            let (name, other) = (self.carriers.name(copy), self.carriers.name(carrier));
-            let role = copy.role();
+        if !carrier.is_listed() && carrier.age() == Age::Live && copy.age().is_unique() {
+            let (role, name) = (copy.role(), self.carriers.name(copy));
             self.rename_vanished(source, role, &name);
-            if guessed && !self.carriers.of_age(folder, before.age).any(|c| c.listed) {
-                let mut newer = Newer::of(&self.carriers);
-                self.carriers.report((folder, before), &other, &mut newer, self.now);
-            }
         }
     }
 

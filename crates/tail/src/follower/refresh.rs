@@ -203,10 +203,8 @@ impl<D: Disk> Follower<D> {
     /// Opens what isn't held, the live file first: the limit must not stop what is written now.
     /// Returns whether the directory changed meanwhile.
     fn open_waiting(&mut self, look: &mut Look<D::File>) -> bool {
-        let most = self.settings.limits.open;
-        let wanted: Vec<u64> = self.carriers.waiting().take(most.saturating_add(1)).collect();
         let mut changed = false;
-        for id in wanted {
+        for id in self.next_to_open() {
             let Some(carrier) = self.carriers.get(id).filter(|c| !c.is_held()) else { continue };
             if !carrier.is_live() && !self.has_room() {
                 break;
@@ -225,6 +223,33 @@ impl<D: Disk> Follower<D> {
             }
         }
         changed
+    }
+}
+
+impl<D: Disk> Follower<D> {
+    /// What is opened next, in this order, while there is room.
+    ///
+    /// After a time without reports nothing new is taken before one that was there before is found:
+    /// should all descriptors be held by others, which wait for that, it never would be. So those come
+    /// first that have an archived file's name; and of the others half from the newest, for what was
+    /// the live file then may be one of these by now.
+    fn next_to_open(&self) -> Vec<u64> {
+        let most = self.settings.limits.open;
+        let waiting = self.carriers.waiting();
+        if !self.watch.is_blind() || self.carriers.waiting_count() <= most {
+            return waiting.take(most.saturating_add(1)).collect();
+        }
+        let names = self.accounts.briefs().filter(|account| account.begun);
+        let archived: BTreeSet<Age> =
+            names.filter_map(|account| Some(account.role()?.age)).collect();
+        let first = |id: &u64| {
+            self.carriers.get(*id).is_some_and(|c| c.is_live() || archived.contains(&c.age()))
+        };
+        let (mut next, others): (Vec<u64>, Vec<u64>) = waiting.partition(first);
+        let (older, newer) = others.split_at(others.len().saturating_sub(most / 2));
+        next.extend(newer.iter().rev().chain(older));
+        next.truncate(most.saturating_add(1));
+        next
     }
 }
 

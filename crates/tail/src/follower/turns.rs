@@ -4,6 +4,8 @@
 //! is there in the end goes on from what was read before, those between held nothing else. Where it
 //! is another file, one that came and went was never read, and nobody can say what it held.
 
+use std::ffi::OsString;
+
 use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
@@ -59,12 +61,17 @@ impl<D: Disk> Follower<D> {
         // What was renamed or deleted has reports of its own.
         let mut known = !deaf;
         for notice in reported {
-            let (Notice::Appeared(name) | Notice::Removed(name)) = notice;
-            let Some((_, role)) = self.carriers.role(name) else { continue };
-            match notice {
-                Notice::Appeared(_) if role.age == Age::Live => came += usize::from(!role.packed()),
-                Notice::Appeared(_) => known &= role.packed(),
-                Notice::Removed(_) => known &= role.age != Age::Live,
+            let (got, lost) = match notice {
+                Notice::Appeared(name) => (Some(name), None),
+                Notice::Renamed { from, to } => (Some(to), Some(from)),
+                Notice::Removed(name) => (None, Some(name)),
+            };
+            let role = |name: Option<&OsString>| Some(self.carriers.role(name?)?.1);
+            known &= role(lost).is_none_or(|role| role.age != Age::Live);
+            match role(got) {
+                Some(role) if role.age == Age::Live => came += usize::from(!role.packed()),
+                Some(role) => known &= role.packed(),
+                None => {}
             }
         }
         self.turns.compare(listed, known.then_some(came));

@@ -27,6 +27,8 @@ pub(super) struct Watch {
     asked_before: u64,
     /// Where they came from then.
     watched: Option<Watched>,
+    /// A file has the live name, as far as was reported.
+    live: bool,
     /// Reports were lost since the last listing.
     deaf: bool,
     /// Something happened to names since the last listing.
@@ -122,6 +124,11 @@ impl Watch {
         (std::mem::take(&mut self.reported), std::mem::take(&mut self.deaf))
     }
 
+    /// A file got the live name, or it was lost. Returns whether one may have had it.
+    pub(super) fn live_stands(&mut self, stands: bool) -> bool {
+        std::mem::replace(&mut self.live, stands)
+    }
+
     /// A file got this name. Returns whether another one had it, as far as was reported.
     pub(super) fn stands(&mut self, folder: FolderId, role: &Role) -> bool {
         !self.stand.insert((folder, *role))
@@ -137,6 +144,12 @@ impl Watch {
         if self.stand.len() > most {
             self.stand.retain(|(folder, role)| there(*folder, role));
         }
+    }
+
+    /// Whether what was reported last may have happened in this directory: the path may lead elsewhere
+    /// since.
+    pub(super) fn tells_of(&self, folder: FolderId) -> bool {
+        self.watched.as_ref().is_none_or(|watched| watched.folders.contains(&folder))
     }
 
     /// Listings there had been when reports were last handed in.

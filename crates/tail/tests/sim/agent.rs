@@ -219,7 +219,9 @@ impl Agent {
         world.places.forget();
         // What it led to before, nobody reads any more.
         world.destroyed |= world.places.moved;
-        world.inodes.iter_mut().for_each(|inode| inode.read = false);
+        for inode in &mut world.inodes {
+            (inode.read, inode.shown) = (false, None);
+        }
         for story in &mut world.stories {
             let archived = self.archive.of(story);
             story.relisted = false;

@@ -121,8 +121,12 @@ pub struct Inode {
     pub read: bool,
     /// When it got its last name, on the world's clock.
     pub renamed: u64,
-    /// Deleted while it was the live file, or within a millisecond of being it.
-    pub deleted: bool,
+    /// The name that a listing showed last, since the follower started and before it opened it.
+    pub shown: Option<String>,
+    /// Listings since then that began when it was deleted already.
+    pub missed: u32,
+    /// The backup whose place it took, as a shorter copy of that.
+    pub original: Option<usize>,
     /// Why it isn't opened.
     pub refusal: Option<Refusal>,
 }
@@ -239,12 +243,14 @@ impl Disk for SimDisk {
     fn list(&mut self) -> io::Result<Listing> {
         // As readdir does: names are read in turn, each is asked later, and what is renamed
         // meanwhile may be missed or seen twice.
-        let folders = {
+        let (folders, gone) = {
             let mut world = self.call();
             if world.unlistable {
                 return Err(io::Error::from(io::ErrorKind::PermissionDenied));
             }
-            world.follow_path()
+            let gone = world.inodes.iter().enumerate().filter(|(_, inode)| inode.links == 0);
+            let gone: Vec<usize> = gone.map(|(index, _)| index).collect();
+            (world.follow_path(), gone)
         };
         let mut entries = Vec::new();
         for (at, folder) in folders.iter().enumerate() {
@@ -265,6 +271,12 @@ impl Disk for SimDisk {
                     refusal: inode.refusal,
                 });
             }
+        }
+        let keys: BTreeSet<_> =
+            entries.iter().map(|entry| (entry.key.dev, entry.key.ino)).collect();
+        for index in gone {
+            let inode = &mut self.world().inodes[index];
+            inode.missed += u32::from(!keys.contains(&(inode.dev, inode.number)));
         }
         trace(|| {
             format!(
@@ -294,6 +306,12 @@ impl Disk for SimDisk {
         }
         trace(|| format!("open {name} -> index {index}"));
         world.inodes[index].opens += 1;
+        world.inodes[index].shown = None;
+        let original = world.inodes[index].original.filter(|of| world.inodes[*of].opens == 0);
+        if let Some(story) = world.inodes[index].story.filter(|_| original.is_some()) {
+            // Let go of meanwhile: see `World::replace`.
+            world.stories[story].stale = true;
+        }
         Ok(SimFile { disk: self.clone(), index })
     }
 
@@ -353,7 +371,10 @@ impl DiskFile for SimFile {
 impl World {
     /// The follower sees the name: from now on it must account for what is there.
     fn notice(&mut self, place: usize, name: &str, index: usize) {
-        let inode = &self.inodes[index];
+        let inode = &mut self.inodes[index];
+        if inode.opens == 0 {
+            (inode.shown, inode.missed) = (Some(name.to_owned()), 0);
+        }
         let (Some(story), size) = (inode.story, inode.bytes.len()) else { return };
         // What is open is read on, whatever it is called by now.
         let (copied, refused) = (inode.copied, inode.refusal.is_some() && inode.opens == 0);
@@ -395,10 +416,12 @@ impl World {
             return Notices { events: heard, lost: true, changed };
         }
         for notice in &heard {
-            let Notice::Appeared(name) = notice else {
-                let Notice::Removed(name) = notice else { continue };
-                self.reported.remove(name);
-                continue;
+            let name = match notice {
+                Notice::Appeared(name) | Notice::Renamed { to: name, .. } => name,
+                Notice::Removed(name) => {
+                    self.reported.remove(name);
+                    continue;
+                }
             };
             let again = !self.reported.insert(name.clone());
             let name = name.to_str().unwrap();

@@ -131,12 +131,7 @@ impl World {
             Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
             Op::Copy => self.copy(),
-            Op::UnlinkLive => {
-                if let Some(index) = self.dir.get(LIVE) {
-                    self.inodes[*index].deleted = true;
-                }
-                self.delete(LIVE);
-            }
+            Op::UnlinkLive => self.delete(LIVE),
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
             Op::Strangers => self.strangers(),
@@ -212,21 +207,6 @@ impl World {
             .map(|(_, inode)| inode.number)
             .collect();
         let number = (1..).find(|number| !used.contains(number)).unwrap();
-        // A live file that was listed, then deleted and made anew with its inode number before it
-        // could be opened: nothing that the disk tells differs.
-        let twins =
-            self.inodes.iter().filter(|old| (old.dev, old.number) == (dev, number) && old.deleted);
-        let twins = twins.filter_map(|old| Some((old.story?, old.read, old.base)));
-        for (story, read, base) in twins.collect::<Vec<_>>() {
-            // Where it was a copy, so much of it was read elsewhere.
-            let of_it = self.inodes.iter().filter(|inode| inode.story == Some(story) && inode.read);
-            let known = of_it.map(|inode| inode.copied.unwrap_or(inode.bytes.len())).max();
-            let story = &mut self.stories[story];
-            story.overwritten |= !story.read;
-            if !read {
-                story.unread = known.max(Some(base));
-            }
-        }
         let renamed = self.clock;
         self.inodes.push(Inode {
             dev,
@@ -239,10 +219,46 @@ impl World {
             base: 0,
             read: false,
             renamed,
-            deleted: false,
+            shown: None,
+            missed: 0,
+            original: None,
             refusal: None,
         });
         self.inodes.len() - 1
+    }
+
+    /// A file that was listed is deleted before it could be opened, and another one gets its inode
+    /// number and its name, or one that the live file might have got: nothing that the disk tells
+    /// differs.
+    fn supersede(&mut self, name: &str, index: usize) {
+        let new = &self.inodes[index];
+        if new.refusal.is_some() {
+            return;
+        }
+        let backup = name.starts_with("audit-2") || name.starts_with("audit.log.");
+        let same = |old: &&Inode| {
+            // A listing may miss a file whose name changes during it.
+            let shown = |shown: &String| {
+                let renamed = shown == LIVE && backup && !name.ends_with(".gz");
+                renamed || (shown == name && (old.missed < 2 || name.starts_with("audit-2")))
+            };
+            (old.dev, old.number) == (new.dev, new.number)
+                && old.links == 0
+                && old.shown.as_ref().is_some_and(shown)
+        };
+        let twins = self.inodes.iter().filter(same);
+        let twins: Vec<_> =
+            twins.filter_map(|old| Some((old.story?, old.read, old.base))).collect();
+        for (story, read, base) in twins {
+            // Where it was a copy, so much of it was read elsewhere.
+            let of_it = self.inodes.iter().filter(|inode| inode.story == Some(story) && inode.read);
+            let known = of_it.map(|inode| inode.copied.unwrap_or(inode.bytes.len())).max();
+            let story = &mut self.stories[story];
+            story.overwritten |= !story.read;
+            if !read {
+                story.unread = known.max(Some(base));
+            }
+        }
     }
 
     pub fn story(&mut self) -> usize {
@@ -251,6 +267,7 @@ impl World {
     }
 
     pub fn link(&mut self, name: &str, index: usize) {
+        self.supersede(name, index);
         if self.dir.contains_key(name) {
             self.unlink(name);
         }
@@ -355,9 +372,6 @@ impl World {
         self.inodes[index].links += 1;
         let destroyed = self.destroyed;
         let overwrites = self.dir.contains_key(&name);
-        if let Some(old) = self.dir.get(&name) {
-            self.inodes[*old].deleted = true;
-        }
         if self.stories.iter().any(|story| story.names.contains(&name)) {
             let here = self.inodes[index].story;
             for (at, story) in self.stories.iter_mut().enumerate() {
@@ -367,6 +381,10 @@ impl World {
         self.unlink(LIVE);
         self.inodes[index].links -= 1;
         self.link(&name, index);
+        if self.places.reports() {
+            self.heard.pop();
+            self.heard.push(Notice::Renamed { from: LIVE.into(), to: name.into() });
+        }
         self.destroyed = destroyed || overwrites;
         self.first = Writer::default();
         true

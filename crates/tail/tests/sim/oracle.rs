@@ -56,7 +56,10 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         }
         let cut_before = previous.is_some_and(|story| gapped(agent, &world.stories[story]));
         check_story(agent, index, &world.stories, best, Some(index) == live, cut_before, confused);
-        check_refused(agent, story, best.map_or(0, |(_, archived)| archived.bytes.len()));
+        // A piece of one of several that begin alike may be archived as another's beginning.
+        let beginning = if story.twins.is_empty() { 0 } else { common(agent, story) };
+        let taken = best.map_or(0, |(_, archived)| archived.bytes.len());
+        check_refused(agent, story, taken.max(beginning));
     }
     check_gaps(agent, &world);
     if !allowed.unruly {
@@ -149,7 +152,9 @@ fn check_story(
     let nameless = best.is_none_or(|(_, archived)| !archived.bytes.contains(&b'\n'));
     // What it has in common with another file may stand under that one's identity. That tells
     // nothing of the rest: a gap does, if nothing was taken under this one's.
-    let taken = if story.twins.is_empty() { taken } else { taken.max(common(agent, story)) };
+    // Nor does a piece of a first line tell whose it is, where several are cut off alike.
+    let alike = !story.twins.is_empty() || (story.shortened && lines(&story.bytes[..need]) == 0);
+    let taken = if alike { taken.max(common(agent, story)) } else { taken };
     let owned_up = (cut_before && none)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
         || (nameless && gapped(agent, story))
@@ -157,7 +162,9 @@ fn check_story(
         || (story.need == Need::Nothing && confused);
     let found = |twin: &usize| stories[*twin].relisted;
     // The cursor of a file that begins so may be another one's.
-    let own = story.twins.is_empty() || (best.is_some() && !story.twins.iter().any(found));
+    let whole_archived = best.is_some_and(|(_, archived)| archived.final_) && taken == whole;
+    let others = whole_archived || best.is_none() || story.twins.iter().any(found);
+    let own = story.twins.is_empty() || !others;
     let vanished = story.cursor && !story.relisted && own;
     assert!(
         (taken >= need && !vanished) || owned_up,
@@ -204,7 +211,14 @@ fn check_refused(agent: &Agent, story: &Story, taken: usize) {
     // is in that piece is archived: it isn't opened again.
     for (names, _) in story.refused.values().filter(|(_, length)| *length > taken) {
         let named = |gap: &Gap| gap.name.to_str().is_some_and(|name| names.contains(name));
-        let says = |gap: &Gap| gap.reason == GapReason::Refused && named(gap);
+        // Given to who should have them amid a listing, it may be gone before it is opened.
+        let why = |gap: &Gap| {
+            matches!(
+                gap.reason,
+                GapReason::Refused | GapReason::DeletedBeforeRead | GapReason::Unrecognised
+            )
+        };
+        let says = |gap: &Gap| why(gap) && named(gap);
         let said = agent.archive.nameless.iter().any(says);
         assert!(said, "{names:?} isn't opened, and no gap says so");
     }

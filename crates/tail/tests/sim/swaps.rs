@@ -50,6 +50,7 @@ impl World {
                 // Of a file that is over and let go of, its ends are remembered: whether what is
                 // shorter than all of them is a piece of it, nothing tells but its first line.
                 self.stories[story].stale |= unheld;
+                self.inodes[index].original = (!live).then_some(old);
             }
             Copy::Other(hundredths) => {
                 let other = self.other(story);
@@ -61,7 +62,6 @@ impl World {
         }
         // What the old file held to its end is nowhere else, unless it is in the copy.
         self.inodes[old].copied = Some(bytes.len());
-        self.inodes[old].deleted |= live;
         self.link(&name, index);
         if !live {
             self.swapped.insert(name);
