@@ -25,7 +25,7 @@ use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
 use crate::hands::{Hands, overdue, stopped};
-use crate::keyfile::read_signer;
+use crate::keyfile::signer_for;
 use crate::pipeline;
 use crate::place::Place;
 use crate::progress::{ChainProgress, Tally};
@@ -87,7 +87,8 @@ fn places(settings: &Settings) -> Result<(Vec<Place>, VerifierKey), Error> {
         places.push(Place::find(spec, origin, settings.accept_owners.clone(), must_be)?);
     }
     Place::set_apart(&mut places)?;
-    let signer = read_signer(&settings.key)?;
+    let origins: Vec<_> = places.iter().map(|place| &place.origin).collect();
+    let signer = signer_for(&settings.key, &origins)?;
     Ok((places, signer.key().clone()))
 }
 
@@ -294,8 +295,8 @@ impl Chain {
     }
 
     async fn making(&self, config: Config) -> Result<Making, Error> {
-        let settings = Arc::clone(&self.settings);
-        let signer = Box::new(off_loop(move || read_signer(&settings.key)).await?);
+        let (settings, origin) = (Arc::clone(&self.settings), self.place.origin.clone());
+        let signer = Box::new(off_loop(move || signer_for(&settings.key, &[&origin])).await?);
         let clock = Arc::clone(&self.clock);
         Ok(Making { config, compression: self.settings.compression, signer, clock })
     }
@@ -305,7 +306,7 @@ impl Chain {
         let wall = (self.clock)().wall;
         let pulse = Arc::clone(&self.progress.pulse);
         let files = move || {
-            let signer = read_signer(&settings.key)?;
+            let signer = signer_for(&settings.key, &[&place.origin])?;
             let _work = pulse.work(Disk::Source, "list", Instant::now());
             Ok((signer, Backups::of(&place, wall)))
         };

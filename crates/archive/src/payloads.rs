@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_format::{DecoderPool, ObjectSeal, Origin, VerifierKey};
+use auditseal_format::{DecoderPool, ObjectSeal, Origin};
 
-use crate::chain::{Place, Print, print};
+use crate::chain::{Place, Print, Trust, print};
 
 /// Decoders for the payloads of one chain, and the keys for which they work.
 #[derive(Debug)]
@@ -18,10 +18,13 @@ pub(crate) struct Payloads {
 }
 
 impl Payloads {
-    /// For a chain whose notes these keys sign, or keys that they named.
-    pub(crate) fn of(trusted: &[VerifierKey]) -> Self {
-        let keys = trusted.iter().map(print).collect();
-        Self { pool: Arc::default(), keys: Some(Mutex::new(keys)) }
+    /// For a chain whose notes these trusted keys sign, or keys that they named.
+    pub(crate) fn of(trust: &Trust) -> Self {
+        let keys = match trust {
+            Trust::Keys(keys) => Some(Mutex::new(keys.iter().map(print).collect())),
+            Trust::Anyone => None,
+        };
+        Self { pool: Arc::default(), keys }
     }
 
     /// For whoever looks at one object by itself, and trusts no key. What an object may cost is then

@@ -37,7 +37,7 @@ fn everything_is_its_owners_alone_whatever_the_umask() {
         let node = Node::with(&events(0, 20));
         finish(&mut under(umask, &node.writer("backfill"))).ok();
         let mut keygen = node::program();
-        keygen.args(["keygen", "--out", &node.shown("another")]);
+        keygen.args(["keygen", "--name", "prod/cp-1", "--out", &node.shown("another")]);
         finish(&mut under(umask, &keygen)).ok();
         for (path, mode) in ["state", "store", "another"].iter().flat_map(|of| all(&node.path(of)))
         {

@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn what_was_before_each_is_known_whether_its_note_names_the_one_before_or_not() {
-        let signer = StaticSigner::from_seed("test", &[7; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[7; 32]).unwrap();
         let signer = Arc::new(signer.key().clone());
         let of = |n: u64| hash(&n.to_le_bytes());
         // The note of 5 names another, and that of 8 none: a damaged disk may hold such.

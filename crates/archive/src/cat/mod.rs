@@ -147,13 +147,19 @@ impl<P: Fn(Progress)> Run<'_, P> {
 
     /// The first pass.
     async fn plan(&mut self, options: &CatOptions) -> Result<(Plan, Vec<String>), Error> {
+        if let Some(given) = &options.vkeys {
+            Error::unless_a_key_is_for(self.origin, given)?;
+        }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
         if entries.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64;
-        let trust = options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
+        let trust = match &options.vkeys {
+            None => Trust::Anyone,
+            Some(given) => Trust::in_keys_for(self.origin, given),
+        };
         let untied = trust == Trust::Anyone;
         let (head, branch, accept) = (None, Vec::new(), BTreeSet::new());
         let rules = Rules { trust, head, branch, accept, skew: None, retention: None, store: None };

@@ -6,6 +6,7 @@ mod foreign;
 mod frames;
 mod good;
 mod lines;
+mod names;
 mod notes;
 mod objects;
 mod payloads;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Vector> {
         lines::cases(),
         files::cases(),
         notes::cases(),
+        names::cases(),
         ranges::cases(),
         wrappers::cases(),
         frames::cases(),
@@ -50,6 +52,11 @@ pub fn all() -> Vec<Vector> {
 
 fn signer() -> TestSigner {
     TestSigner::new(1)
+}
+
+/// The key of another node.
+fn neighbour() -> TestSigner {
+    TestSigner::named("c/m", 2)
 }
 
 /// A key that no reader trusts.
