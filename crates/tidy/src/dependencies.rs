@@ -28,11 +28,12 @@ const OWNERS: [(&str, &str); 20] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 14] = [
+pub(crate) const LEVELS: [(&str, u8); 15] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
     ("format", 1),
+    ("trust", 1),
     ("decompress", 2),
     ("shipper", 2),
     ("tail", 3),
@@ -45,8 +46,9 @@ pub(crate) const LEVELS: [(&str, u8); 14] = [
     ("cli", 5),
 ];
 
-/// The agent finds a lost head by the read path: one way of walking a chain, not two.
-const SAME_LEVEL: [(&str, &str); 1] = [("agent", "archive")];
+/// The agent finds a lost head by the read path: one way of walking a chain, not two. The trust file
+/// names chains and seals as the format does.
+const SAME_LEVEL: [(&str, &str); 2] = [("agent", "archive"), ("trust", "format")];
 
 /// Crates for tests and benchmarks: nothing that ships may use them.
 const HARNESSES: [&str; 6] = ["e2e", "tidy", "vectors", "bench", "torture", "standin"];

@@ -4,11 +4,12 @@
 use crate::tree::{is_test, root, rust_files, section, without_tests};
 
 /// Pure crates, and the folders and files of others that are pure.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "crates/merkle/src",
     "crates/note/src",
     "crates/audit/src",
     "crates/format/src",
+    "crates/trust/src",
     "crates/decompress/src",
     "crates/shipper/src",
     "crates/tail/src/follower",
