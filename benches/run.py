@@ -68,7 +68,7 @@ class Bench:
     def __init__(self, options, tools, work):
         self.options, self.tools, self.work = options, tools, work
         self.table, self.series, self.numbers = Table(), Series(), itertools.count(1)
-        self.vkey = subprocess.run([tools.auditseal, "keygen", "--out", str(work / "key")], check=True, capture_output=True, text=True).stdout.strip()
+        self.vkey = subprocess.run([tools.auditseal, "keygen", "--name", "bench/n", "--out", str(work / "key")], check=True, capture_output=True, text=True).stdout.strip()
         tools.key = str(work / "key")
         self.cores = sorted(os.sched_getaffinity(0))
 

@@ -208,7 +208,7 @@ check "Pod Security says what the docs say" deviations
 check "helm install" helm install auditseal "$CHART" -f "$WORK/values.yaml" --wait --timeout 120s
 check "the pod is Ready" until_it 60 ready
 kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key >"$WORK/vkey"
-check "its log reports the vkey" grep -q '^auditseal+' "$WORK/vkey"
+check "its log reports the vkey" grep -q '^e2e/cp-1+' "$WORK/vkey"
 check "the log names it once more" sh -c "$(printf '%q ' "$E2E"/bin/kube-*-etcd-*/kubectl --kubeconfig "$KUBE_DIR/kubeconfig") -n auditseal logs -l app.kubernetes.io/component=agent -c auditseal --tail=-1 | grep -qF \"\$(cat $WORK/vkey)\""
 in_pod() { kubectl -n auditseal exec "$(pod .metadata.name)" -c auditseal -- /usr/bin/auditseal "$@"; }
 same "asked, it names it" "$(cat "$WORK/vkey")" "$(in_pod pubkey)"

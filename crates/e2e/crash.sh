@@ -54,7 +54,7 @@ failed_before=$(failures)
 need_auditseal
 "$HERE/parts/kube.sh" build
 mkdir "$WORK/archive"
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 begin=$SECONDS
 "$HERE/parts/kube.sh" up
 agent

@@ -12,7 +12,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { printf '$ auditseal %s\n' "$*" >&2; "$auditseal" --log-level warn "$@"; }
 
 say "1. A signing key. Its public half is what an auditor needs."
-show keygen --out key | tee vkey
+show keygen --name demo/cp-1 --out key | tee vkey
 
 say "2. Archive a real rotation set: 9 backups and the live file of a kube-apiserver."
 show backfill --cluster demo --node cp-1 --source kube="$logs/audit.log" \

@@ -124,7 +124,7 @@ rounds=3
 case ${1:-} in [0-9]*) rounds=$1 && shift ;; esac
 [ $# -gt 0 ] || set -- file s3
 need_auditseal
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 all_forks=0
 for kind in "$@"; do
   case $kind in

@@ -236,7 +236,7 @@ mkdir "$WORK/static"
 awk 'BEGIN { RS = "---\n" } /trail-admission/ { print "---\n" $0 }' "$GUARDS/static/guardrails.yaml" | sed 1d >"$WORK/static/admission.yaml"
 sed "s|/etc/kubernetes/guardrails|$WORK/static|" "$GUARDS/static/admission.yaml" >"$WORK/admission.yaml"
 EXTRA="--feature-gates=ManifestBasedAdmissionControlConfig=true --admission-control-config-file=$WORK/admission.yaml" "$HERE/parts/kube.sh" up
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 mkdir "$WORK/archive"
 at=(--store "file://$WORK/archive" --origin e2e/node-1/kube --vkey "$WORK/vkey")
 spawn "$WORK" auditseal "$AUDITSEAL" run --cluster e2e --node node-1 --source "kube=$KUBE_DIR/audit/audit.log" --store "file://$WORK/archive" \

@@ -320,7 +320,7 @@ scene() {
   scene=$1 dir=$2 port=$3
   at=$dir/nowhere
   trap 'leave; exit' EXIT
-  "$AUDITSEAL" keygen --out "$dir/key" >"$dir/vkey"
+  "$AUDITSEAL" keygen --name e2e/node-1 --out "$dir/key" >"$dir/vkey"
   mkdir "$dir/archive"
   "${scene//-/_}"
   touch "$dir/done"

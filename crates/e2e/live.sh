@@ -139,7 +139,7 @@ need_auditseal
 # shellcheck source=/dev/null
 . "$SEAWEEDFS_DIR/env"
 python_env
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 [ $# -gt 0 ] || set -- plain gzip
 for kind in "$@"; do
   case $kind in

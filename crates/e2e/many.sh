@@ -116,7 +116,7 @@ done
 [ ${#counts[@]} -gt 0 ] || counts=(366 1001)
 need_auditseal
 begin=$SECONDS
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 for count in "${counts[@]}"; do
   patience=$((120 + mib / 4 + count / 50))
   for what in "$kinds" plain; do

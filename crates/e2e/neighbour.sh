@@ -114,7 +114,7 @@ need_auditseal
 "$HERE/parts/kube.sh" build
 variants=(nothing again auditseal)
 if [ -n "${FLUENT_BIT:-}" ]; then variants+=(fluent-bit); else note "no FLUENT_BIT: its row is left out"; fi
-"$AUDITSEAL" keygen --out "$WORK/key" >/dev/null
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >/dev/null
 # The usual size of a log, so that a turn has a rotation or none by chance, and not dozens.
 MAXSIZE=100 MODE=batch LEVEL=RequestResponse "$HERE/parts/kube.sh" up
 steady 5 >/dev/null # caches warm, tables made

@@ -47,7 +47,7 @@ url=http://127.0.0.1:$prometheus
 mkdir "$WORK/log" "$WORK/state"
 printf 0 >"$WORK/count"
 : >"$WORK/log/audit.log"
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 
 sed -e 's/for: .*/for: 2s/' -e 's/auditseal_lag_seconds > 300/auditseal_lag_seconds > 5/' "$ROOT/deploy/prometheus/alerts.yaml" >"$WORK/alerts.yaml"
 cat >"$WORK/prometheus.yml" <<YAML

@@ -329,7 +329,7 @@ directory() {
 scene() {
   scene=$1 dir=$2 port=$3 # its process `auditseal` is stopped whatever happens
   trap 'stop "$dir" auditseal 0; exit' EXIT
-  "$AUDITSEAL" keygen --out "$dir/key" >"$dir/vkey"
+  "$AUDITSEAL" keygen --name e2e/node-1 --out "$dir/key" >"$dir/vkey"
   mkdir "$dir/archive"
   : >"$dir/expected"
   "${scene//-/_}"

@@ -61,7 +61,7 @@ readers() { "$HERE/readers.sh" --self-test && archive_for_readers && "$HERE/read
 archive_for_readers() {
   read -r lines _ < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log") &&
     mkdir "$WORK/archive" &&
-    "$AUDITSEAL" keygen --out "$WORK/key" >/dev/null &&
+    "$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >/dev/null &&
     "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --store "file://$WORK/archive" \
       --key "$WORK/key" --state "$WORK/state"
 }

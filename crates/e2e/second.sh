@@ -12,7 +12,7 @@ vectors() { "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vect
 
 archive() {
   mkdir "$WORK/log" "$WORK/archive" && cp "$LOGS"/*.log "$WORK/log" && gzip "$WORK"/log/audit-*[1-4].log &&
-    "$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey" &&
+    "$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey" &&
     "$AUDITSEAL" backfill --cluster e2e --node node-1 --source "kube=$WORK/log/audit.log" --store "file://$WORK/archive" \
       --batch-size 1MiB --key "$WORK/key" --state "$WORK/state"
 }

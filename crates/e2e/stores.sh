@@ -256,7 +256,7 @@ answers() { curl --silent --output /dev/null "http://127.0.0.1:$1/"; }
 need_auditseal
 python_env
 read -r _ log_hash < <(python3 "$HERE/helpers/sample.py" logs "$WORK/log")
-vkey=$("$AUDITSEAL" keygen --out "$WORK/key")
+vkey=$("$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key")
 same "keygen: the private key is its owner's alone" 600 "$(stat -c %a "$WORK/key")"
 [ $# -gt 0 ] || set -- file s3 minio azure gcs
 for kind in "$@"; do

@@ -87,7 +87,7 @@ quiet_verify() {
 
 starts() {
   local pid
-  inside auditseal keygen --out /etc/auditseal/key >"$WORK/vkey"
+  inside auditseal keygen --name e2e/cp-1 --out /etc/auditseal/key >"$WORK/vkey"
   same "the key is root's" "600 root" "$(inside stat -c '%a %U' /etc/auditseal/key)"
   check "it starts, and start returns when it is ready" inside systemctl start auditseal
   check "the state directory is its own" inside test -d /var/lib/private/auditseal

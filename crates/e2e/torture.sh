@@ -340,7 +340,7 @@ failed_before=$(failures)
 passed_before=$(grep -c '^pass ' "$E2E_RESULTS" || true)
 need_auditseal
 need_torture
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 if [[ " $* " == *" s3-"* ]]; then
   "$HERE/parts/seaweedfs.sh" up
   python_env

@@ -122,7 +122,7 @@ in_standin() (
 need_auditseal
 python_env
 python3 "$HERE/helpers/sample.py" logs "$WORK/log" >"$WORK/sample"
-"$AUDITSEAL" keygen --out "$WORK/key" >"$WORK/vkey"
+"$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey"
 [ $# -gt 0 ] || set -- file s3 minio azure gcs standin
 for kind in "$@"; do
   # One store that doesn't start is one failure; the others still have their turn.

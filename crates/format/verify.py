@@ -159,7 +159,7 @@ def parse_base64(value):
     return data
 
 
-KEY_NAME = "[!-*,-~]{1,128}"
+KEY_NAME = "[!-*,-~]{1,737}"
 
 
 def parse_vkey(value):
@@ -170,6 +170,11 @@ def parse_vkey(value):
     need(len(data) == 33 and data[0] == 1)
     need(hashlib.sha256(match[1].encode() + b"\n" + data).hexdigest()[:8] == match[2])
     return value
+
+
+def key_fits(vkey, origin):
+    """§ What a key may sign: the name is the origin, or its first two parts."""
+    return vkey.partition("+")[0] in (origin, origin.rpartition("/")[0])
 
 
 def parse_file(value):
@@ -275,6 +280,7 @@ def parse_text(lines):
 
 def must_hold(note):
     """§ Note, "What must hold in every note"; § Ranges; § Gaps."""
+    need(key_fits(note.key, note.origin) and key_fits(note.next, note.origin))
     need(note.window >= 17)
     need((note.seq == 0) == (note.kind == "genesis") == (note.prev is None))
     need(bool(note.range) == (note.kind == "batch") and bool(note.gap) == (note.kind == "gap"))
@@ -440,7 +446,11 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
     """§ Reading and verifying: everything. `store` is {key: function that opens the object}. § Parts: `first` is
     the note to begin with, (seq, hash), and `to` the seq to end with."""
     now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={})
+    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, why="nothing to check")
+    for origin in asked:
+        if not any(key_fits(vkey, origin) for vkey in trusted):
+            result.exit, result.why = 2, f"no vkey is for {origin}, by its name"
+            return result
     origins = {origin: [] for origin in asked}
     for key in store:
         parsed = parse_key(key)
@@ -457,7 +467,8 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
             key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note, foreign=False))
     for origin, objects in sorted(origins.items()):
-        check_chain(store, origin, objects, trusted, head, now, result, first, to)
+        fitting = {vkey for vkey in trusted if key_fits(vkey, origin)}
+        check_chain(store, origin, objects, fitting, head, now, result, first, to)
     result.exit = 1 if result.findings else 0 if origins else 2
     return result
 
@@ -710,7 +721,7 @@ def run_archive(args):
                     args.now and TIME(args.now), getattr(args, "from") and parse_head(getattr(args, "from")),
                     None if args.to is None else SEQ(args.to))  # fmt: skip
     if result.exit == 2:
-        print("verify.py: nothing to check", file=sys.stderr)
+        print(f"verify.py: {result.why}", file=sys.stderr)
     if args.restore and result.exit == 0:
         if len(result.chains) != 1:
             raise ValueError("can restore one source at a time")

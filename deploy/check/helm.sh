@@ -87,7 +87,10 @@ echo 'settings: {spool-limit: 1073741824}' >"$WORK/number.yaml"
 check "and a large one, from a file" renders 'value: "1073741824"' -f "$WORK/number.yaml"
 check "a digest wins" renders "auditseal@sha256:$(printf 'a%.0s' {1..64})" --set "image.digest=sha256:$(printf 'a%.0s' {1..64})"
 check "a key from a Secret" renders "secretName: my-key" --set key.secret=my-key
+check "each node's, by its name" renders 'value: /etc/auditseal/$(AUDITSEAL_NODE)$' --set key.secret=my-key
+check "or another" renders 'value: /etc/auditseal/mine$' --set key.secret=my-key,key.secretKey=mine
 check "and then none is made" lacks "keygen" --set key.secret=my-key
+check "else one for the node" renders 'args: \[keygen, --keep, --name, $(AUDITSEAL_CLUSTER)/$(AUDITSEAL_NODE), --out, /var/lib/auditseal/key\]'
 check "in the host's network it listens on loopback" renders 'value: "127.0.0.1:9478"' --set hostNetwork=true
 # probed HOST ARGUMENT…: both probes ask there
 probed() { [ "$(render "${@:2}" | grep -c "port: metrics, host: \"$1\"")" = 2 ]; }
@@ -135,6 +138,7 @@ makes_no_key() { ! render "${retired[@]}" --show-only templates/retire.yaml | gr
 check "it makes no key" makes_no_key
 check "not beside the daemon" refuses "keep the DaemonSet off" --set 'retire.nodes={cp-3}'
 check "another name for one node" renders 'value: "cp-1b"' --set 'node=cp-1b,nodeSelector.kubernetes\.io/hostname=cp-1'
+check "has a key of its own" renders '/var/lib/auditseal/cp-1b.key\]' --set 'node=cp-1b,nodeSelector.kubernetes\.io/hostname=cp-1'
 check "not for all" refuses "one name is for one node" --set node=cp-1b
 # said FILE: each piece of values on a page, on top of the least
 said() {

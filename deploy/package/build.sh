@@ -60,7 +60,7 @@ mkdir -p "$PACKAGE/man" "$PACKAGE/completions"
 "$RELEASE/auditseal" completions fish >"$PACKAGE/completions/auditseal.fish"
 deploy/package/licences.py >"$PACKAGE/THIRD-PARTY-LICENCES"
 deploy/package/sbom.py --target "$(rustc -vV | sed -n 's/^host: //p')" >"$PACKAGE/sbom.cdx.json"
-echo 'auditseal.service looks for its signing key here: auditseal keygen --out /etc/auditseal/key' >"$PACKAGE/key-goes-here"
+echo 'auditseal.service looks for its signing key here: auditseal keygen --name CLUSTER/NODE --out /etc/auditseal/key' >"$PACKAGE/key-goes-here"
 
 case $kind in
   deb) "$packer" -p auditseal-cli --no-build --no-strip -o "$out/" ;;

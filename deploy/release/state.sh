@@ -50,7 +50,7 @@ said() {
   die "the agent never said: $1"
 }
 
-"$AUDITSEAL" keygen --out key >vkey
+"$AUDITSEAL" keygen --name state/cp-1 --out key >vkey
 events 1 40 >logs/audit-2026-11-21T08-04-20.000.log
 events 41 60 >logs/audit.log
 : >log

@@ -24,7 +24,7 @@ use crate::finals::Backups;
 use crate::fork;
 use crate::guard::Guard;
 use crate::hands::{Hands, overdue, stopped};
-use crate::keyfile::read_signer;
+use crate::keyfile::signer_for;
 use crate::opening::{Gate, Opening, say_what_hangs};
 use crate::patience::Patience;
 use crate::place::{Apart, Place};
@@ -320,11 +320,11 @@ impl Chain {
     }
 
     async fn making(&self, config: Config) -> Result<Making, Error> {
-        let settings = Arc::clone(&self.settings);
+        let (settings, origin) = (Arc::clone(&self.settings), self.place.origin.clone());
         let work = self.progress.pulse.work(Disk::Key, "read", Instant::now());
         let signer = off_loop(move || {
             let _work = work;
-            read_signer(&settings.key)
+            signer_for(&settings.key, &[&origin])
         });
         let signer = Box::new(signer.await?);
         let clock = Arc::clone(&self.clock);
@@ -339,7 +339,7 @@ impl Chain {
             let work = |disk, what| pulse.work(disk, what, Instant::now());
             let signer = {
                 let _work = work(Disk::Key, "read");
-                read_signer(&settings.key)?
+                signer_for(&settings.key, &[&place.origin])?
             };
             let _work = work(Disk::Source, "list");
             Ok((signer, Backups::of(&place, wall)))

@@ -6,24 +6,25 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use auditseal_format::{Origin, Scope};
 use auditseal_note::{KeyError, Signer as _, StaticSigner};
 use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
 
-/// Makes a key named `name`, writes its private half to `path` (mode 0600, never over a file that
-/// is there), and returns the public vkey.
+/// Makes a key for all that `name` covers, writes its private half to `path` (mode 0600, never over
+/// a file that is there), and returns the public vkey.
 ///
 /// # Errors
-/// [`Error`] for a bad name, or when the file can't be written. Never carries key material.
-pub fn keygen(path: &Path, name: &str) -> Result<String, Error> {
+/// [`Error`] when the file can't be written. Never carries key material.
+pub fn keygen(path: &Path, name: &Scope) -> Result<String, Error> {
     let what = || format!("write key {}", path.display());
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed)
         .map_err(|e| Error::new(ErrorKind::Other, "read random bytes", e))?;
     let invalid = |e| Error::new(ErrorKind::Usage, &what(), e);
-    let text = StaticSigner::private_text(name, &seed).map_err(invalid)?;
-    let signer = StaticSigner::from_seed(name, &seed).map_err(invalid)?;
+    let text = StaticSigner::private_text(name.as_str(), &seed).map_err(invalid)?;
+    let signer = StaticSigner::from_seed(name.as_str(), &seed).map_err(invalid)?;
     write_new(path, &text).map_err(|e: io::Error| {
         let error = Error::new(ErrorKind::Other, &what(), &e);
         match e.kind() {
@@ -83,12 +84,32 @@ pub fn read_signer(path: &Path) -> Result<StaticSigner, Error> {
     })
 }
 
+/// Reads the private key that is to sign for these chains.
+///
+/// # Errors
+/// As [`read_signer`], and when the key's name says that it is for other chains: no reader would
+/// take its seals for theirs.
+pub(crate) fn signer_for(path: &Path, origins: &[&Origin]) -> Result<StaticSigner, Error> {
+    let signer = read_signer(path)?;
+    let Some(origin) = origins.iter().find(|origin| !origin.admits(signer.key())) else {
+        return Ok(signer);
+    };
+    let why = format!("it is a key for {}, and the chain is {origin}", signer.key().name());
+    let node = origin.node_scope();
+    Err(Error::new(ErrorKind::Usage, &format!("read key {}", path.display()), why).hint(format!(
+        "a key signs what its name says: give this node's own key, or the --cluster, --node and \
+         source names that this one is for. For a new chain make one with: auditseal keygen --name \
+         {node} --out FILE"
+    )))
+}
+
 /// What no key file leads to. Who makes a new key for a chain that is there can't go on with it.
 const ABSENT: &str = "is the path right, and its file system mounted? A chain is continued only by \
-                      the key that began it; for a new chain make one with: auditseal keygen --out FILE";
+                      the key that began it; for a new chain make one with: auditseal keygen --name \
+                      CLUSTER/NODE --out FILE";
 
 /// What a wrong key file leads to.
-const KEY_HINT: &str = "give the file that `auditseal keygen --out FILE` wrote";
+const KEY_HINT: &str = "give the file that `auditseal keygen` wrote";
 
 /// The file's text and mode: of one file, whatever its name stands for a moment later.
 fn read_private(path: &Path) -> io::Result<(Zeroizing<String>, u32)> {

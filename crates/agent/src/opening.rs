@@ -23,7 +23,7 @@ use auditseal_spool::{Spool, StateDir, failpoint};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::keyfile::read_signer;
+use crate::keyfile::signer_for;
 use crate::patience::Patience;
 use crate::place::{Apart, Place};
 use crate::pulse::{Disk, Pulse, SILENT};
@@ -48,8 +48,9 @@ pub fn check(settings: &Settings, patience: Duration) -> Result<Option<String>, 
         let find = move || find(&settings, nth, origin, &apart).map(drop);
         sources.push(ask(find)?);
     }
-    let path = settings.key.clone();
-    let key = ask(move || read_signer(&path).map(|signer| signer.key().to_string()))?;
+    let (path, chains) = (settings.key.clone(), origins(settings)?);
+    let read = move || signer_for(&path, &chains.iter().collect::<Vec<_>>());
+    let key = ask(move || read().map(|signer| signer.key().to_string()))?;
     for source in sources {
         answered(&source, until)?;
     }
@@ -108,9 +109,10 @@ const ONE_WAITS: &str = "it is archived when it answers; the others go on";
 
 /// Reads the key that all chains are signed with.
 pub(crate) async fn key(settings: &Settings, pulses: &[Arc<Pulse>]) -> Result<VerifierKey, Error> {
-    let path = settings.key.clone();
+    let (path, chains) = (settings.key.clone(), origins(settings)?);
+    let read = move || signer_for(&path, &chains.iter().collect::<Vec<_>>());
     let silence = Silence { disk: Disk::Key, of: "the key", path: &settings.key, course: ALL_WAIT };
-    silence.named(pulses, move || Ok(read_signer(&path)?.key().clone())).await
+    silence.named(pulses, move || Ok(read()?.key().clone())).await
 }
 
 /// Locks the state directory that all chains have in common.

@@ -68,7 +68,7 @@ struct Long {
 fn long(names: Names, keys: u64, real: u64) -> Long {
     let mut node = Node::new();
     let key = node.dir.path().join("key");
-    fs::write(&key, &*StaticSigner::private_text("test", &[1; 32]).unwrap()).unwrap();
+    fs::write(&key, &*StaticSigner::private_text("c/n", &[1; 32]).unwrap()).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let mut chain = Chain::new("c/n/s", TestSigner::new(1));
     node.vkey = chain.current_signer().identity();

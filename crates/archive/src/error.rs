@@ -1,13 +1,17 @@
 //! Why something couldn't be done, as opposed to [`crate::Finding`]: what was found.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-use auditseal_format::Origin;
+use auditseal_format::{Origin, VerifierKey};
 
 use crate::chain::Place;
 use crate::finding::{Finding, Verdict};
 use crate::text::escape;
+
+/// Names of keys that are shown.
+const SHOWN: usize = 3;
 
 /// Why the archive couldn't be read.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub enum Error {
     Store(auditseal_store::Error),
     /// No key to hold signatures against.
     NoKeys,
+    /// No key that was given may sign for this chain, by its name; and the names.
+    NoKeyFor(Origin, Vec<String>),
     /// A place in a chain was given, and there isn't exactly one chain that it can belong to.
     HeadOfMany(usize),
     /// The store has no object of this chain.
@@ -33,6 +39,15 @@ impl fmt::Display for Error {
         match self {
             Self::Store(error) => write!(f, "{error}"),
             Self::NoKeys => f.write_str("check signatures: no trusted key was given"),
+            Self::NoKeyFor(origin, names) => {
+                let named: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+                let named = named.join(", ");
+                write!(f, "check signatures of {origin}: the given keys are for {named}")?;
+                match names.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
             Self::HeadOfMany(chains) => {
                 write!(
                     f,
@@ -66,12 +81,26 @@ impl Error {
         Self::Found(Box::new(finding.at(place.seq).key(&place.key(origin).to_string())))
     }
 
+    /// That none of the keys is for the chain is whoever gave them's mistake, and no finding.
+    pub(crate) fn unless_a_key_is_for(origin: &Origin, given: &[VerifierKey]) -> Result<(), Self> {
+        if given.iter().any(|key| origin.admits(key)) {
+            return Ok(());
+        }
+        let names: BTreeSet<_> = given.iter().map(|key| key.name().to_owned()).collect();
+        Err(Self::NoKeyFor(origin.clone(), names.into_iter().collect()))
+    }
+
     /// What to do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.hint().map(str::to_owned),
             Self::NoKeys => Some("give the vkey that `auditseal keygen` printed".to_owned()),
+            Self::NoKeyFor(origin, _) => Some(format!(
+                "a key signs what its name says: give the vkey whose name is {} or {origin}, from who \
+                 set that node up",
+                origin.node_scope()
+            )),
             Self::HeadOfMany(_) => Some("name the chain that it belongs to".to_owned()),
             Self::NoChain(_) => Some(
                 "`auditseal ls` lists the chains that are there: is --origin one of them, and --store the archive's own prefix? If both are right, the chain was never stored here, or was destroyed".to_owned(),
@@ -94,5 +123,25 @@ impl Error {
 impl From<auditseal_store::Error> for Error {
     fn from(error: auditseal_store::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_many_keys_are_shown_in_part() {
+        let origin: Origin = "prod/cp-1/audit".parse().unwrap();
+        let said = |names: &[&str]| {
+            let keys: Vec<_> =
+                names.iter().map(|name| VerifierKey::new(name, [7; 32]).unwrap()).collect();
+            Error::unless_a_key_is_for(&origin, &keys).map_err(|error| error.to_string())
+        };
+        assert_eq!(said(&["a/b", "prod/cp-1"]), Ok(()));
+        let told = said(&["prod/cp-2", "prod/cp-10", "prod/cp-2"]).unwrap_err();
+        assert!(told.ends_with("audit: the given keys are for prod/cp-10, prod/cp-2"), "{told}");
+        let told = said(&["a/1", "a/2", "a/3", "a/4", "a/5"]).unwrap_err();
+        assert!(told.ends_with("are for a/1, a/2, a/3 and 2 more"), "{told}");
     }
 }

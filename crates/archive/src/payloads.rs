@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_format::{DecoderPool, ObjectSeal, Origin, VerifierKey};
+use auditseal_format::{DecoderPool, ObjectSeal, Origin};
 
-use crate::chain::{Head, Place, Print, print};
+use crate::chain::{Head, Place, Print, Trust, print};
 
 /// Decoders for the payloads of one chain, and the keys for which they work.
 #[derive(Debug)]
@@ -20,10 +20,14 @@ pub(crate) struct Payloads {
 }
 
 impl Payloads {
-    /// For a chain whose notes these keys sign, or keys that they named.
-    pub(crate) fn of(trusted: &[VerifierKey], vouched: Option<Head>) -> Self {
-        let keys = trusted.iter().map(print).collect();
-        Self { pool: Arc::default(), keys: Some(Mutex::new(keys)), vouched }
+    /// For a chain whose notes these trusted keys sign, or keys that they named; and the note that is
+    /// known out of band.
+    pub(crate) fn of(trust: &Trust, vouched: Option<Head>) -> Self {
+        let keys = match trust {
+            Trust::Keys(keys) => Some(Mutex::new(keys.iter().map(print).collect())),
+            Trust::Anyone => None,
+        };
+        Self { pool: Arc::default(), keys, vouched }
     }
 
     /// For whoever looks at one object by itself, and trusts no key. What an object may cost is then

@@ -83,7 +83,7 @@ const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an 
 /// Verifies an archive.
 ///
 /// # Errors
-/// [`Error::NoKeys`], [`Error::HeadOfMany`], and [`Error::Store`] when the listing failed: exit 2
+/// [`Error::NoKeys`], [`Error::NoKeyFor`], [`Error::HeadOfMany`], and [`Error::Store`] when the listing failed: exit 2
 /// all of them. What the store doesn't answer later on is in the report.
 pub async fn verify(
     store: Arc<dyn Store>,
@@ -92,6 +92,9 @@ pub async fn verify(
 ) -> Result<Report, Error> {
     if options.vkeys.is_empty() {
         return Err(Error::NoKeys);
+    }
+    for origin in &options.origins {
+        Error::unless_a_key_is_for(origin, &options.vkeys)?;
     }
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;
@@ -153,7 +156,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         entries: &[Entry],
         rules: Rules,
     ) -> (ChainReport, Errors) {
-        let payloads = Arc::new(Payloads::of(&self.options.vkeys, rules.extent.from));
+        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from));
         let depth =
             if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
         let (retention, concurrency) = (self.options.retention, self.options.concurrency);
@@ -212,7 +215,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
 pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[Head]) -> Rules {
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
     Rules {
-        trust: Trust::Keys(options.vkeys.clone()),
+        trust: Trust::in_keys_for(origin, &options.vkeys),
         extent: options.extent,
         head: options.head,
         branch: branch.to_vec(),

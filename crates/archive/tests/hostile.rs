@@ -187,6 +187,9 @@ async fn without_keys_or_with_a_head_for_many_nothing_is_checked() {
     let mut options = Options { head: Some(head), ..options(&chain) };
     assert_eq!(verify(store.clone(), &options, |_| {}).await.unwrap().exit_code(), 0);
     options.origins = vec![chain.origin().clone(), "c/m/s".parse().unwrap()];
+    let error = verify(store.clone(), &options, |_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::NoKeyFor(..)) && error.hint().is_some(), "{error}");
+    options.vkeys.push(TestSigner::named("c/m", 1).identity());
     let error = verify(store, &options, |_| {}).await.unwrap_err();
     assert!(matches!(error, Error::HeadOfMany(2)), "{error}");
 }

@@ -146,7 +146,8 @@ impl Bench {
 
     fn seal(&self, packed: Packed, facts: RangeFacts) -> SealedBatch {
         // Signs nothing that anybody trusts.
-        let mut signer = StaticSigner::from_seed("bench", &[1; 32]).expect("a name for a note");
+        let mut signer =
+            StaticSigner::from_seed("bench/node", &[1; 32]).expect("a name for a note");
         let range = Range {
             file: FileId { hash: hash(b"first line"), base: 0, copy: 0 },
             start: 0,

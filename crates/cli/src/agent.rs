@@ -43,7 +43,14 @@ pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
     // A half-written key isn't left behind by keygen: what is there is whole, or refused.
     if args.keep && args.out.exists() {
-        return say(&auditseal_agent::read_signer(&args.out)?.key().to_string());
+        let key = auditseal_agent::read_signer(&args.out)?.key().clone();
+        if key.name() == args.name.as_str() {
+            return say(&key.to_string());
+        }
+        let what = format!("keep key {}: it is a key for {}", args.out.display(), key.name());
+        let hint = "a key signs what its name says: name another file, and leave this one to the \
+                    chains that it began";
+        return Err(Failure::new(format!("{what}, and not for {}", args.name)).hint(Some(hint)));
     }
     say(&auditseal_agent::keygen(&args.out, &args.name)?)
 }

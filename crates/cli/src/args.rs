@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
 use auditseal_archive::{Extent, Head};
-use auditseal_format::{Origin, Time, VerifierKey};
+use auditseal_format::{Origin, Scope, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
     ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
@@ -126,12 +126,13 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(after_help = help::KEYGEN)]
 pub(crate) struct Keygen {
+    /// What the key may sign: all chains of a node, CLUSTER/NODE, or one of them,
+    /// CLUSTER/NODE/NAME. It is the key's name, and stands in every seal.
+    #[arg(long, env = "AUDITSEAL_NAME", value_name = "CLUSTER/NODE")]
+    pub(crate) name: Scope,
     /// File for the private key; made with mode 0600, never overwritten.
     #[arg(long, env = "AUDITSEAL_OUT", value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Name of the key, as it stands in every seal.
-    #[arg(long, env = "AUDITSEAL_NAME", default_value = "auditseal", value_name = "NAME")]
-    pub(crate) name: String,
     /// If the file is there, keep it, and print the vkey of its key.
     #[arg(long, env = "AUDITSEAL_KEEP", value_parser = BoolishValueParser::new())]
     pub(crate) keep: bool,

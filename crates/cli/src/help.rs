@@ -3,7 +3,7 @@
 pub(crate) const PROGRAM: &str = "\
 Examples:
   Make a key; keep the line it prints, auditors need it:
-    auditseal keygen --out /etc/auditseal/key
+    auditseal keygen --name prod/cp-1 --out /etc/auditseal/key
   Archive what is there, once, into a directory:
     auditseal backfill --cluster prod --node cp-1 \\
       --source audit=/var/log/kubernetes/audit/audit.log \\
@@ -16,9 +16,9 @@ Examples:
       --state /var/lib/auditseal
   Check the archive, and get the log back:
     auditseal verify --store s3://audit-archive/k8s \\
-      --origin prod/cp-1/audit --vkey 'auditseal+…'
+      --origin prod/cp-1/audit --vkey 'prod/cp-1+…'
     auditseal cat --store s3://audit-archive/k8s \\
-      --origin prod/cp-1/audit --vkey 'auditseal+…' > audit.log
+      --origin prod/cp-1/audit --vkey 'prod/cp-1+…' > audit.log
 
   See whether bucket and node are fit for that:
     auditseal doctor --store s3://audit-archive/k8s \\
@@ -38,9 +38,12 @@ Exit codes:
 
 pub(crate) const KEYGEN: &str = "\
 Example:
-  auditseal keygen --out /etc/auditseal/key | tee auditseal.vkey
+  auditseal keygen --name prod/cp-1 --out /etc/auditseal/key \\
+    > auditseal.vkey
 
-Keep the printed vkey apart from the node: it is what `verify` and `cat` trust.";
+A key signs what its name says, and nothing else: make one for each node, with
+the --cluster and --node that `run` has there. Keep the printed vkey apart from
+the node: it is what `verify` and `cat` trust, for that node's chains.";
 
 pub(crate) const PUBKEY: &str = "\
 Example:

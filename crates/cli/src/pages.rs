@@ -391,7 +391,7 @@ fn what_is_wrong_is_seen() {
     let lines = commands(&page.blocks[0]);
     assert_eq!(lines, [vec!["cat", "--origin", "x"], vec!["bogus"]]);
     assert!(lines.iter().all(|args| refusal(args).is_some()));
-    let good = commands("auditseal keygen --out \\\n  key 2>/dev/null # a remark\n");
+    let good = commands("auditseal keygen --name c/n --out \\\n  key 2>/dev/null # a remark\n");
     assert_eq!(refusal(&good[0]), None, "{good:?}");
     assert_eq!(named_flags("--a-b (--c1) x--d '--e' ---"), ["a-b", "c1", "e"]);
 }

@@ -8,7 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use auditseal_attack::Attacker;
 use auditseal_doctor::suggest::suggest;
 use auditseal_doctor::worm::{Outcome, Terms, holds_chains, run};
-use auditseal_doctor::{Host, Report, examine_source, examine_state, examine_store};
+use auditseal_doctor::{
+    Host, Report, examine_key, examine_source, examine_state, examine_store, no_key,
+};
+use auditseal_format::Origin;
+use auditseal_note::Signer as _;
 use auditseal_store::Retention;
 use auditseal_vault::{Options, arm, site};
 use clap::builder::BoolishValueParser;
@@ -27,7 +31,8 @@ use crate::units::{duration, retention};
 pub(crate) struct Doctor {
     /// A store to examine. Repeatable.
     #[arg(long, env = "AUDITSEAL_STORE", value_name = "URL", action = ArgAction::Append,
-          value_delimiter = ' ', required_unless_present_any = ["source", "state", "suggest_policy"])]
+          value_delimiter = ' ',
+          required_unless_present_any = ["source", "state", "key", "suggest_policy"])]
     store: Vec<String>,
     /// Server to talk to instead of the cloud's own: a compatible server or an emulator.
     #[arg(long, env = "AUDITSEAL_ENDPOINT", value_name = "URL")]
@@ -48,6 +53,15 @@ pub(crate) struct Doctor {
     /// The agent's state directory, or where it is to be: is there room?
     #[arg(long, env = "AUDITSEAL_STATE", value_name = "DIR")]
     state: Option<PathBuf>,
+    /// The agent's key: is it one for the chains of this cluster, node and source?
+    #[arg(long, env = "AUDITSEAL_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Name of the cluster, as the agent has it.
+    #[arg(long, env = "AUDITSEAL_CLUSTER", value_name = "NAME")]
+    cluster: Option<String>,
+    /// Name of the node, as the agent has it.
+    #[arg(long, env = "AUDITSEAL_NODE", value_name = "NAME")]
+    node: Option<String>,
     /// kube-apiserver's static pod [default: /etc/kubernetes/manifests/kube-apiserver.yaml if it is
     /// there, else the running process].
     #[arg(
@@ -152,6 +166,7 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
     if args.suggest_policy {
         return suggest_policy(args);
     }
+    let origins = origins(&args)?;
     let mut report = Report::default();
     let options = Options {
         endpoint: args.endpoint,
@@ -175,6 +190,15 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
     for source in args.source.iter().flat_map(|sources| &sources.0) {
         report.add(&format!("source {}", source.name), examine_source(&source.path, &host));
     }
+    if let Some(path) = &args.key {
+        let key = auditseal_agent::read_signer(path).map(|signer| signer.key().clone());
+        let checks = match key {
+            Ok(key) => examine_key(&key, &origins),
+            Err(error) => no_key(error),
+        };
+        // Without its path, where a private key itself may have been put by mistake.
+        report.add("key", checks);
+    }
     if let Some(state) = &args.state {
         report.add(&format!("state {}", state.display()), examine_state(state));
     }
@@ -183,6 +207,14 @@ pub(crate) fn doctor(args: Doctor) -> Result<ExitCode, Failure> {
         Format::Json => report.json(out),
     })?;
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// The chains that the agent is to seal, as far as it is told.
+fn origins(args: &Doctor) -> Result<Vec<Origin>, Failure> {
+    let (Some(cluster), Some(node)) = (&args.cluster, &args.node) else { return Ok(Vec::new()) };
+    let sources = args.source.iter().flat_map(|sources| &sources.0);
+    let origins = sources.map(|source| Origin::new(cluster, node, &source.name));
+    origins.collect::<Result<_, _>>().map_err(|why| Failure::new(format!("name the chain: {why}")))
 }
 
 fn suggest_policy(args: Doctor) -> Result<ExitCode, Failure> {

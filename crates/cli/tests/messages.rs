@@ -104,8 +104,22 @@ fn of_the_node(shown: &mut Shown<'_>) {
         command.args(["--store", &store, "--key"]).arg(lab.node.path("nokey"));
         finish(command.arg("--state").arg(lab.node.path("state")))
     });
+    shown.add("a key that was made for another node", &{
+        lab.node.keygen_for("prod/cp-2", "cp-2.key");
+        let mut command = writer(lab, "backfill", &store, &log);
+        finish(command.arg("--key").arg(lab.node.path("cp-2.key")))
+    });
+    shown.add("a name that no key has", &{
+        let out = lab.node.path("new");
+        finish(program().args(["keygen", "--name", "auditseal", "--out"]).arg(out))
+    });
+    shown.add("a key to keep that is for another node", &{
+        let out = lab.node.path("key");
+        finish(program().args(["keygen", "--keep", "--name", "prod/cp-2", "--out"]).arg(out))
+    });
     shown.add("a key file that is there already", &{
-        finish(program().arg("keygen").arg("--out").arg(lab.node.path("key")))
+        let out = lab.node.path("key");
+        finish(program().args(["keygen", "--name", "prod/cp-1", "--out"]).arg(out))
     });
     shown.add("a directory that can't be made", &{
         finish(&mut writer(lab, "backfill", "file:///proc/archive", &log))
@@ -152,6 +166,11 @@ fn of_the_archive(shown: &mut Shown<'_>) {
     shown.add("an archive's directory that isn't there", &{
         let store = format!("file://{}", lab.node.shown("nothing"));
         finish(program().args(["verify", "--store", &store, "--vkey", &lab.node.vkey]))
+    });
+    shown.add("a key to trust that is for another node", &{
+        let vkey = lab.node.keygen_for("prod/cp-10", "cp-10.key");
+        let of = ["verify", "--origin", "prod/cp-1/audit", "--vkey", vkey.as_str()];
+        lab.at(program().args(of), &[])
     });
     shown.add("a key that isn't the chain's", &{
         lab.node.keygen("other");

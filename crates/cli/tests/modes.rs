@@ -37,7 +37,7 @@ fn everything_is_its_owners_alone_whatever_the_umask() {
         let node = Node::with(&events(0, 20));
         finish(&mut under(umask, &node.writer("backfill"))).ok();
         let mut keygen = node::program();
-        keygen.args(["keygen", "--out", &node.shown("another")]);
+        keygen.args(["keygen", "--name", "prod/cp-1", "--out", &node.shown("another")]);
         finish(&mut under(umask, &keygen)).ok();
         for (path, mode) in ["state", "store", "another"].iter().flat_map(|of| all(&node.path(of)))
         {
@@ -72,13 +72,15 @@ fn what_others_may_open_is_named_at_the_start() {
 fn the_longest_origin_there_may_be_is_archived() {
     let node = Node::with(&events(0, 20));
     let part = |letter: &str| letter.repeat(245);
+    let origin = format!("{}/{}/{}", part("c"), part("n"), part("s"));
+    // Named by all of it: the longest name of a key that there may be.
+    let vkey = node.keygen_for(&origin, "longest");
     let mut command = node::program();
     command.args(["backfill", "--cluster", &part("c"), "--node", &part("n")]);
-    command.arg("--key").arg(node.path("key")).arg("--state").arg(node.path("state"));
+    command.arg("--key").arg(node.path("longest")).arg("--state").arg(node.path("state"));
     command.arg("--source").arg(format!("{}={}", part("s"), node.shown("logs/audit.log")));
     command.args(["--store", &node.store()]);
     finish(&mut command).ok();
-    let origin = format!("{}/{}/{}", part("c"), part("n"), part("s"));
-    let restored = node.read("cat", &["--origin", &origin, "--vkey", &node.vkey]).ok();
+    let restored = node.read("cat", &["--origin", &origin, "--vkey", &vkey]).ok();
     assert_eq!(restored.out, events(0, 20));
 }

@@ -274,7 +274,7 @@ fn a_key_in_the_wrong_place_is_not_repeated() {
         &["keygen", "--out", "/nowhere/key", "--name", key],
         &["inspect", "--store", &store, key],
         &["backfill", "--source", key],
-        &["keygen", &format!("--out=/nowhere/{key}")],
+        &["keygen", "--name=prod/cp-1", &format!("--out=/nowhere/{key}")],
     ];
     for line in lines {
         assert_eq!(tells_no(&secrets, program().args(line)).code, 2, "{:?}", &line[..1]);

@@ -172,12 +172,12 @@ fn keys_that_are_none() {
     key("empty", b"").refused("not a private key");
     key("binary", b"\xff\x00\xfe").refused("not a private key: it isn't text");
     let good = fs::read_to_string(node.path("key")).unwrap();
-    key("renamed", good.replace("+auditseal+", "+other+").as_bytes())
+    key("renamed", good.replace("+prod/cp-1+", "+prod/cp-2+").as_bytes())
         .refused("the key's hash doesn't match it");
     finish(program().arg("pubkey").arg("--key").arg(node.path("logs"))).refused("directory");
     let missing = finish(program().arg("pubkey").arg("--key").arg(node.path("missing")));
     missing.refused("No such file");
-    assert!(missing.err.contains("auditseal keygen --out"), "{}", missing.err);
+    assert!(missing.err.contains("auditseal keygen --name"), "{}", missing.err);
     assert!(!node.path("state").exists(), "nothing was begun");
 }
 
@@ -197,16 +197,88 @@ fn a_key_that_everybody_can_read() {
 fn keygen_overwrites_nothing() {
     let node = Node::new();
     let before = fs::read(node.path("key")).unwrap();
-    let keygen = |path: &Path| finish(program().arg("keygen").arg("--out").arg(path));
+    let keygen =
+        |path: &Path| finish(program().args(["keygen", "--name", "prod/cp-1", "--out"]).arg(path));
     keygen(&node.path("key")).refused("File exists");
     assert_eq!(fs::read(node.path("key")).unwrap(), before);
     keygen(&node.path("nowhere/key")).refused("No such file");
-    for name in ["", "a b", "a+b", "ü", &"x".repeat(129)] {
+    let long = format!("prod/{}", "x".repeat(246));
+    let names =
+        ["", "prod", "prod/", "/cp-1", "prod/cp 1", "prod/cp+1", "prod/ü", "a/b/c/d", &long];
+    for name in names {
         let out = node.path("new");
         let mut command = program();
         finish(command.arg("keygen").arg("--out").arg(&out).arg(format!("--name={name}")))
-            .refused("a key's name is");
+            .refused("a key's name says what it may sign: CLUSTER/NODE");
         assert!(!out.exists(), "{name:?}");
+    }
+    let unnamed = finish(program().arg("keygen").arg("--out").arg(node.path("new")));
+    unnamed.refused("--name <CLUSTER/NODE>");
+}
+
+/// A key is made for a node. Under another one's name it seals nothing: no reader would take it for
+/// that node's.
+#[test]
+fn a_key_for_another_node_or_source() {
+    let node = Node::with(&events(0, 3));
+    for name in ["prod/cp-2", "prod/cp-10", "prod2/cp-1", "prod/cp-1/kube", "prod/cp-1/audit2"] {
+        fs::remove_file(node.path("key")).unwrap();
+        node.keygen_for(name, "key");
+        for command in ["run", "backfill", "retire"] {
+            let done = finish(&mut node.writer(command));
+            let why = format!("it is a key for {name}, and the chain is prod/cp-1/audit");
+            done.refused(&why);
+            assert!(done.err.contains("keygen --name prod/cp-1 --out FILE"), "{}", done.err);
+        }
+    }
+    assert!(!node.path("state").exists() && !node.path("store").exists(), "nothing was begun");
+    // The source's own is fit, and kept for that source alone.
+    fs::remove_file(node.path("key")).unwrap();
+    node.keygen_for("prod/cp-1/audit", "key");
+    node.backfill().ok();
+    let mut both = node.writer("backfill");
+    both.arg("--source").arg(format!("other={}", node.shown("logs/other.log")));
+    node.write("other.log", &events(3, 5));
+    finish(&mut both).refused("it is a key for prod/cp-1/audit, and the chain is prod/cp-1/other");
+}
+
+#[test]
+fn doctor_tells_a_key_for_another_node() {
+    let node = Node::with(&events(0, 3));
+    let asked = |key: &str, code: i32, said: &str| {
+        let mut doctor = program();
+        doctor.args(["doctor", "--cluster", "prod", "--node", "cp-1", "--key", key]);
+        doctor.arg("--source").arg(format!("audit={}", node.shown("logs/audit.log")));
+        let done = finish(&mut doctor);
+        let text = String::from_utf8_lossy(&done.out).into_owned();
+        let line = text.lines().find(|line| line.contains(said));
+        assert!(line.is_some_and(|line| line.contains("fail") == (code == 1)), "{text}");
+        text
+    };
+    asked(&node.shown("key"), 0, "a key for prod/cp-1");
+    node.keygen_for("prod/cp-10", "other");
+    let text =
+        asked(&node.shown("other"), 1, "a key for prod/cp-10, and the chain is prod/cp-1/audit");
+    assert!(text.contains("auditseal keygen --name prod/cp-1 --out FILE"), "{text}");
+    asked(&node.shown("missing"), 1, "No such file");
+    let private = fs::read_to_string(node.path("key")).unwrap();
+    let text = asked(private.trim_end(), 1, "this is a private key itself");
+    assert!(!text.contains(&node.seed("key")), "{text}");
+}
+
+/// Nothing is wrong with the archive: whoever asks gave a key for something else.
+#[test]
+fn keys_to_trust_that_are_for_other_nodes() {
+    let node = Node::with(&events(0, 3));
+    node.backfill().ok();
+    let other = node.keygen_for("prod/cp-10", "other");
+    for command in ["verify", "cat"] {
+        let of = ["--origin", "prod/cp-1/audit", "--vkey"];
+        let done = node.read(command, &[&of[..], &[other.as_str()]].concat());
+        done.refused("check signatures of prod/cp-1/audit: the given keys are for prod/cp-10");
+        assert!(done.err.contains("give the vkey whose name is prod/cp-1 or"), "{}", done.err);
+        node.read(command, &[&of[..], &[other.as_str(), "--vkey", node.vkey.as_str()]].concat())
+            .ok();
     }
 }
 
@@ -285,7 +357,7 @@ fn keys_to_trust_that_are_none() {
     fs::write(node.path("none.vkey"), "# nothing\n\n").unwrap();
     fs::write(node.path("bad.vkey"), format!("{}\nnonsense\n", node.vkey)).unwrap();
     fs::write(node.path("binary.vkey"), b"\xff\xfe").unwrap();
-    let altered = node.vkey.replace("auditseal+", "auditsea1+");
+    let altered = node.vkey.replace("prod/cp-1+", "prod/cp-l+");
     for (vkey, why) in [
         ("nonsense", "no such file, and not a key of the form NAME+HASH+BASE64"),
         ("", "no such file"),
@@ -322,7 +394,7 @@ fn a_chain_that_another_key_began() {
     node.keygen("key");
     node.write("audit.log", &events(3, 5));
     let done = node.backfill();
-    done.refused("the store has it, signed by another key: auditseal+");
+    done.refused("the store has it, signed by another key: prod/cp-1+");
     assert!(done.err.contains("failed to extend chain prod/cp-1/audit: "), "{}", done.err);
     fs::rename(node.path("old"), node.path("key")).unwrap();
     node.backfill().ok();
@@ -346,7 +418,7 @@ fn a_chain_begins_beside_anothers_when_told() {
         finish(&mut command)
     };
     let done = beside(&[]);
-    done.refused("the store has it, signed by another key: auditseal+");
+    done.refused("the store has it, signed by another key: prod/cp-1+");
     assert!(done.err.contains("--begin-beside VKEY with that vkey"), "{}", done.err);
     beside(&[&node.vkey]).refused("signed by another key");
     let done = beside(&[&node.keygen("more"), &theirs]).ok();
@@ -371,7 +443,7 @@ fn another_key_under_the_chains_own_state() {
     node.keygen("key");
     node.write("audit.log", &events(3, 5));
     let done = node.backfill();
-    done.refused("its newest seal leaves the next one to another key: auditseal+");
+    done.refused("its newest seal leaves the next one to another key: prod/cp-1+");
     assert!(done.err.contains("use the key that began the chain"), "{}", done.err);
     fs::rename(node.path("old"), node.path("key")).unwrap();
     node.backfill().ok();
@@ -450,9 +522,11 @@ fn values_that_are_malformed() {
         node.read("verify", &args).refused("--origin <C/N/SOURCE>");
         node.read("cat", &args).refused("--origin <C/N/SOURCE>");
     }
-    for time in ["", "now", "2026-13-01", "2026-11-21T08:00:00", "2026-11-21T08:00:00+01:00"] {
+    for time in
+        ["", "now", "2026-13-01", "2026-11-21T25:00:00", "2026-11-21T08:00:00+1", "7 parsecs"]
+    {
         let args = [&format!("--at={time}"), "--vkey", &node.vkey];
-        node.read("verify", &args).refused("expected a UTC time like 2026-11-21T08:00:00Z");
+        node.read("verify", &args).refused("expected a time like 2026-11-21T08:00:00Z");
     }
     for accept in ["", "a/b/c", "a/b/c:", "a/b:1", "a/b/c:x"] {
         let args = [&format!("--accept={accept}"), "--vkey", &node.vkey];
@@ -470,7 +544,7 @@ fn command_lines_that_are_none() {
     assert!(flag.err.contains("hint: did you mean --vkey?"), "{}", flag.err);
     assert!(flag.err.contains("`auditseal verify --help`"), "{}", flag.err);
     run(&["ls", "--store", "file:///x", "--format", "xml"])
-        .refused("[possible values: text, json]");
+        .refused("[possible values: text, json, paths]");
     let nothing = run(&[]);
     assert_eq!(nothing.code, 2);
     assert!(nothing.err.contains("Usage: auditseal"), "{}", nothing.err);

@@ -349,7 +349,12 @@ fn backfill_stands_back() {
 fn a_key_that_is_there_is_kept() {
     let node = Node::new();
     let key = fs::read(node.path("key")).unwrap();
-    let keep = |name| finish(program().args(["keygen", "--keep", "--out", &node.shown(name)]));
+    let keep_for = |node_name, name| {
+        let mut keygen = program();
+        keygen.args(["keygen", "--keep", "--name", node_name, "--out", &node.shown(name)]);
+        finish(&mut keygen)
+    };
+    let keep = |name| keep_for("prod/cp-1", name);
     assert_eq!(keep("key").ok().text().trim_end(), node.vkey);
     assert_eq!(fs::read(node.path("key")).unwrap(), key);
     let made = keep("new").ok().text();
@@ -357,6 +362,9 @@ fn a_key_that_is_there_is_kept() {
     fs::write(node.path("half"), "PRIVATE+KEY").unwrap();
     node::mode(&node.path("half"), 0o600);
     keep("half").refused("not a private key");
+    // A disk that moved to another node, say: that one is another chain's.
+    keep_for("prod/cp-2", "key").refused("it is a key for prod/cp-1, and not for prod/cp-2");
+    assert_eq!(fs::read(node.path("key")).unwrap(), key);
     // The daemon says whose seals these are.
     let done = node.backfill();
     assert_eq!(done.code, 2, "no log yet: {}", done.err);

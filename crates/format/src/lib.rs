@@ -15,6 +15,7 @@ mod object;
 mod origin;
 mod pack;
 mod printable;
+mod scope;
 pub mod seal;
 mod wrapper;
 
@@ -32,6 +33,7 @@ pub use object::{EARLIER, Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
 pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;
+pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
 
 #[cfg(test)]

@@ -34,6 +34,12 @@ impl Origin {
         })
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The cluster.
     #[must_use]
     pub fn cluster(&self) -> &str {
@@ -53,7 +59,7 @@ impl Origin {
     }
 }
 
-fn valid(part: &str) -> bool {
+pub(crate) fn valid(part: &str) -> bool {
     (1..=Origin::MAX_PART).contains(&part.len())
         && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         && part.as_bytes()[0].is_ascii_alphanumeric()

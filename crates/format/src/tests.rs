@@ -31,7 +31,7 @@ fn a_packer_with_used_memory_packs_the_same() {
 
 /// A seal in which everything that the payload decides is still to be filled in.
 fn draft(packed: &Packed, ranges: Vec<Range>) -> Seal {
-    let signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();
+    let signer = StaticSigner::from_seed("c/n", &[1; 32]).unwrap();
     let batch = !ranges.is_empty();
     Seal {
         origin: origin(),
@@ -75,7 +75,7 @@ fn seal_source(source: &[u8]) -> SealedBatch {
         before: None,
         holes: facts.holes,
     };
-    let mut signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();
+    let mut signer = StaticSigner::from_seed("c/n", &[1; 32]).unwrap();
     SealedBatch::seal(draft(&packed, vec![range]), packed, None, &mut signer).unwrap()
 }
 
@@ -117,7 +117,7 @@ fn what_is_sealed_is_what_is_read() {
 #[test]
 fn an_empty_payload_is_a_frame_too() {
     let packed = Packed::empty(Compression::default()).unwrap();
-    let mut signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();
+    let mut signer = StaticSigner::from_seed("c/n", &[1; 32]).unwrap();
     let batch = SealedBatch::seal(draft(&packed, vec![]), packed, None, &mut signer).unwrap();
     assert_eq!(open(&batch.bytes).unwrap(), b"");
     assert!(

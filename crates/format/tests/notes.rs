@@ -23,9 +23,10 @@ fn times() -> impl Strategy<Value = Time> {
         .prop_map(Time::from_micros)
 }
 
-fn keys() -> impl Strategy<Value = VerifierKey> {
-    ("[!-*,-~]{1,128}", any::<u8>())
-        .prop_map(|(name, number)| TestSigner::named(&name, number).key().clone())
+/// A key of the chain's, or of its node's.
+fn key_for(origin: &Origin, (whole, number): (bool, u8)) -> VerifierKey {
+    let (node, origin) = (origin.node_scope(), origin.as_str());
+    TestSigner::named(if whole { origin } else { node.as_str() }, number).key().clone()
 }
 
 fn words() -> impl Strategy<Value = Word> {
@@ -170,7 +171,7 @@ prop_compose! {
         place in (origins(), prop_oneof![Just(0), 1..=999_999_999_999_u64]),
         kind in prop::sample::select(&Kind::ALL[1..]),
         hashes in (hashes(), prop::option::of(hashes())),
-        keys in (keys(), keys()),
+        keys in any::<[(bool, u8); 2]>(),
         (payload, malformed) in payloads(),
         clock in (times(), any::<[u8; 16]>(), any::<u64>(), times()),
         optional in optional(),
@@ -183,10 +184,11 @@ prop_compose! {
         let kind = if seq == 0 { Kind::Genesis } else { kind };
         let (cluster_uid, machine_id, config, counters, reason) = optional;
         let reason = reason.or_else(|| (kind == Kind::Reanchor).then(|| Word::new("x").unwrap()));
+        let [key, next] = keys.map(|which| key_for(&origin, which));
         let mut seal = Seal {
             origin, seq, kind,
             prev: (seq > 0).then_some(hashes.0),
-            key: keys.0, next: keys.1, payload,
+            key, next, payload,
             index: hashes.1,
             sealed: clock.0,
             boot: Boot { id: Uuid(clock.1), nanos: clock.2 },

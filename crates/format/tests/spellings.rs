@@ -245,7 +245,7 @@ proptest! {
     ) {
         let date: Date = Time::from_micros(day * 86_400_000_000).date();
         let origin = Origin::new(&part, "n", "s").unwrap();
-        let signer = StaticSigner::from_seed("test", &[1; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[1; 32]).unwrap();
         let alternate = k.map(|k| Alternate::new(&signer, &origin, seq, None, k));
         let key = ObjectKey { origin, seq, alternate, date };
         prop_assert_eq!(ObjectKey::parse(&key.to_string()), Some(key));

@@ -15,8 +15,9 @@ pub(crate) const ED25519_TYPE: u8 = 0x01;
 /// First part of a private key's text, as in Go's `sumdb/note`.
 pub(crate) const PRIVATE: &str = "PRIVATE+KEY+";
 
-/// Longest key name accepted, bytes: notes are bounded, and so is what they repeat.
-const MAX_NAME: usize = 128;
+/// Longest key name accepted, bytes: a key is named by what it may sign, and that is the longest name
+/// of a chain. Notes are bounded, and so is what they repeat.
+const MAX_NAME: usize = 737;
 
 /// An Ed25519 public key with a name: `<name>+<key id, 8 hex digits>+<base64 of 0x01 ‖ key>`.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -30,7 +31,7 @@ impl VerifierKey {
     /// Names a public key.
     ///
     /// # Errors
-    /// [`KeyError::Name`] unless the name is 1–128 bytes of printable ASCII without space and `+`.
+    /// [`KeyError::Name`] unless the name is 1–737 bytes of printable ASCII without space and `+`.
     pub fn new(name: &str, public: [u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
         Ok(Self { name: name.to_owned(), id: key_id(name, &public), public })
@@ -147,7 +148,7 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             Self::Shape => "not a key: expected NAME+HASH+BASE64",
             Self::Name => {
-                "a key's name is 1 to 128 printable ASCII characters without '+' and space"
+                "a key's name is 1 to 737 printable ASCII characters without '+' and space"
             }
             Self::Algorithm => "not an Ed25519 key",
             Self::Id => "the key's hash doesn't match it: mistyped or altered",

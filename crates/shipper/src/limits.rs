@@ -51,7 +51,7 @@ const MAX_VERSION: usize = 1024;
 
 /// Bytes of a seal that its lists don't take, at most: fixed lines with the longest origin and key
 /// names, escapes, signature.
-const FIXED: usize = 4096;
+const FIXED: usize = 5120;
 /// Bytes of a seal that aren't known before it is signed: the payload's numbers and times.
 pub(crate) const UNSIGNED: usize = 1024;
 /// Bytes of a file's identity in a note, at most.

@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn pending(seq: u64, of: impl Fn(u64) -> Hash) -> Pending {
-        let signer = StaticSigner::from_seed("test", &[7; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[7; 32]).unwrap();
         let signer = Arc::new(signer.key().clone());
         Pending { seq, date: Time::EPOCH.date(), size: 0, hash: of(seq), signer }
     }

@@ -29,12 +29,13 @@ const OWNERS: [(&str, &str); 21] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 16] = [
+pub(crate) const LEVELS: [(&str, u8); 17] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
     ("format", 1),
     ("store", 1),
+    ("trust", 1),
     ("decompress", 2),
     ("shipper", 2),
     ("attack", 3),
@@ -48,9 +49,11 @@ pub(crate) const LEVELS: [(&str, u8); 16] = [
     ("cli", 5),
 ];
 
-/// The agent finds a lost head by the read path: one way of walking a chain, not two. And only a vault
-/// knows the requests by which its stores are attacked.
-const SAME_LEVEL: [(&str, &str); 2] = [("agent", "archive"), ("vault", "attack")];
+/// The agent finds a lost head by the read path: one way of walking a chain, not two. Only a vault knows
+/// the requests by which its stores are attacked. The trust file names chains and seals as the format
+/// does.
+const SAME_LEVEL: [(&str, &str); 3] =
+    [("agent", "archive"), ("vault", "attack"), ("trust", "format")];
 
 /// Crates for tests and benchmarks: nothing that ships may use them.
 const HARNESSES: [&str; 7] = ["e2e", "tidy", "vectors", "bench", "torture", "standin", "doubles"];

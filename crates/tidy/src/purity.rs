@@ -4,12 +4,13 @@
 use crate::tree::{is_test, root, rust_files, section, without_tests};
 
 /// Pure crates, and the folders and files of others that are pure.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "crates/merkle/src",
     "crates/note/src",
     "crates/audit/src",
     "crates/format/src",
     "crates/store/src",
+    "crates/trust/src",
     "crates/decompress/src",
     "crates/shipper/src",
     "crates/tail/src/follower",

@@ -31,7 +31,7 @@ type Edit = Arc<dyn Fn(&mut Seal) + Send + Sync>;
 /// ```
 /// use auditseal_vectors::{Chain, Piece, TestSigner, events};
 ///
-/// let mut chain = Chain::new("cluster/node/audit", TestSigner::new(1));
+/// let mut chain = Chain::new("c/n/audit", TestSigner::new(1));
 /// chain.genesis();
 /// chain.batch(&[Piece::new("audit.log", events(0..3))]);
 /// chain.batch(&[Piece::new("audit.log", events(3..5)).last().named("audit-1.log")]);

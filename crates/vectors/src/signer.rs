@@ -1,5 +1,6 @@
 //! Signers whose keys anybody can make again: for tests, and for nothing else.
 
+use auditseal_format::Origin;
 use auditseal_note::{Signer, StaticSigner, VerifierKey};
 
 /// A signer with keys that follow from one small number. Cloning it copies its state.
@@ -15,10 +16,20 @@ pub struct TestSigner {
 }
 
 impl TestSigner {
-    /// One key, named `test`, made from 32 times the byte `number`.
+    /// One key, made from 32 times the byte `number`, of the node `c/n`: most chains here are its.
     #[must_use]
     pub fn new(number: u8) -> Self {
-        Self::named("test", number)
+        Self::named("c/n", number)
+    }
+
+    /// As [`TestSigner::new`], of the node that this chain is of.
+    ///
+    /// # Panics
+    /// When `origin` isn't one.
+    #[must_use]
+    pub fn of(origin: &str, number: u8) -> Self {
+        let origin: Origin = origin.parse().expect("CLUSTER/NODE/SOURCE");
+        Self::named(origin.node_scope().as_str(), number)
     }
 
     /// As [`TestSigner::new`], with a name of its own.

@@ -386,7 +386,7 @@ fn write_private(path: &std::path::Path, text: &str) {
 /// A fresh key, for all runs of a test.
 fn private_key() -> String {
     let dir = tempfile::tempdir().unwrap();
-    keygen(&dir.path().join("key"), "sim").unwrap();
+    keygen(&dir.path().join("key"), &Sim::origin().node_scope()).unwrap();
     std::fs::read_to_string(dir.path().join("key")).unwrap()
 }
 

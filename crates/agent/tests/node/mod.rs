@@ -34,7 +34,8 @@ impl Node {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("logs")).unwrap();
-        let vkey = keygen(&dir.path().join("key"), "test").unwrap().parse().unwrap();
+        let vkey =
+            keygen(&dir.path().join("key"), &"c/n".parse().unwrap()).unwrap().parse().unwrap();
         let ticks = Arc::new(AtomicU64::new(0));
         Self { dir, store: MemoryStore::new(), vkey, batch_bytes: 300, ticks }
     }

@@ -182,13 +182,19 @@ impl<P: Fn(Progress)> Run<'_, P> {
 
     /// The first pass.
     async fn plan(&mut self) -> Result<(Plan, Vec<String>), Error> {
+        if let Some(given) = &self.options.vkeys {
+            Error::unless_a_key_is_for(self.origin, given)?;
+        }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
         if entries.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64;
-        let trust = self.options.vkeys.clone().map_or(Trust::Anyone, Trust::Keys);
+        let trust = match &self.options.vkeys {
+            None => Trust::Anyone,
+            Some(given) => Trust::in_keys_for(self.origin, given),
+        };
         let mut warnings = Vec::new();
         if trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
@@ -244,11 +250,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
         // Whoever salvages goes on behind what is wrong, so all is looked at before any is written.
-        let vkeys = self.options.vkeys.as_deref();
-        let payloads =
-            Arc::new(vkeys.map_or_else(Payloads::anyones, |keys| {
-                Payloads::of(keys, self.options.extent.from)
-            }));
+        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from));
         let depth = if self.options.salvage { Depth::Payload(&payloads) } else { Depth::Seal };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };

@@ -3,18 +3,25 @@
 use std::collections::HashSet;
 
 use auditseal_format::seal::{Kind, Seal};
-use auditseal_format::{VerifierKey, hash};
+use auditseal_format::{Origin, VerifierKey, hash};
 
-/// Whose signatures count.
+/// Whose signatures count for one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// Chains that begin with one of these keys, each of which was learnt out of band.
+    /// These keys, each of which was learnt out of band, begin the chain and take it up again.
     Keys(Vec<VerifierKey>),
     /// Any: a chain then proves that it hangs together, and nothing about who made it.
     Anyone,
 }
 
 impl Trust {
+    /// Of the keys that a reader was given, those that may sign for this chain. Trusted is a key for
+    /// what its name says, and never as such: another node's key begins nothing here.
+    #[must_use]
+    pub fn in_keys_for(origin: &Origin, given: &[VerifierKey]) -> Self {
+        Self::Keys(given.iter().filter(|key| origin.admits(key)).cloned().collect())
+    }
+
     /// Whether a key is trusted without more ado.
     #[must_use]
     pub fn includes(&self, key: &VerifierKey) -> bool {

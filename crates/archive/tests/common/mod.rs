@@ -83,7 +83,7 @@ pub(crate) fn six() -> Chain {
 
 /// The same of another chain, or of another signer.
 pub(crate) fn chain(origin: &str, signer: u8) -> Chain {
-    let mut chain = Chain::new(origin, TestSigner::new(signer));
+    let mut chain = Chain::new(origin, TestSigner::of(origin, signer));
     chain.genesis();
     chain.batch(&[Piece::new("audit.log", events(0..3))]);
     chain.batch(&[Piece::new("audit.log", events(3..5))]);

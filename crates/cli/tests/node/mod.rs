@@ -190,9 +190,15 @@ impl Node {
         format!("file://{}", self.shown("store"))
     }
 
-    pub(crate) fn keygen(&self, name: &str) -> String {
-        let made = finish(program().arg("keygen").arg("--out").arg(self.path(name))).ok();
-        made.text().trim_end().to_owned()
+    /// A key of the node that the writers are, in this file.
+    pub(crate) fn keygen(&self, file: &str) -> String {
+        self.keygen_for("prod/cp-1", file)
+    }
+
+    pub(crate) fn keygen_for(&self, name: &str, file: &str) -> String {
+        let mut command = program();
+        command.args(["keygen", "--name", name, "--out"]).arg(self.path(file));
+        finish(&mut command).ok().text().trim_end().to_owned()
     }
 
     /// Appends to a file of the log directory.

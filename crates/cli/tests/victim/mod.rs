@@ -62,7 +62,11 @@ impl Victim {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("logs")).unwrap();
         fs::create_dir(dir.path().join("sent")).unwrap();
-        let out = program().args(["keygen", "--out"]).arg(dir.path().join("key")).output().unwrap();
+        let out = program()
+            .args(["keygen", "--name", "c/n", "--out"])
+            .arg(dir.path().join("key"))
+            .output()
+            .unwrap();
         let vkey = String::from_utf8(out.stdout).unwrap().trim().to_owned();
         let may_yield =
             !matches!(scene, Scene::New | Scene::Restart | Scene::StateLost | Scene::FinalsLost);

@@ -30,6 +30,7 @@ impl Seal {
             (self.kind != Kind::Reanchor || self.reason.is_some(), "a reanchor has a reason"),
         ];
         check(&rules)?;
+        self.validate_keys()?;
         self.validate_lengths()?;
         self.validate_payload()?;
         self.ranges.iter().try_for_each(Range::validate)?;
@@ -38,6 +39,20 @@ impl Seal {
         let unique = self.cursors.iter().all(|cursor| files.insert(cursor.file));
         let pinned = self.stored.iter().all(|stored| stored.seq < self.seq);
         check(&[(unique, "two cursors for one file"), (pinned, "stored names a later object")])
+    }
+
+    /// A key signs what its name says, and nothing else: what another node's key says of this chain
+    /// is no seal of it.
+    fn validate_keys(&self) -> Result<(), MalformedNote> {
+        for (line, key) in [("key", &self.key), ("next", &self.next)] {
+            if !self.origin.admits(key) {
+                let name = key.name();
+                let what =
+                    format!("'{line}' is a key for {name}, and the chain is {}", self.origin);
+                return Err(malformed(what));
+            }
+        }
+        Ok(())
     }
 
     /// The lists are bounded: what a reader would refuse must not be signed.

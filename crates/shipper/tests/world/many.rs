@@ -89,7 +89,7 @@ impl Many {
             sizes: vec![],
             lost: vec![],
             limits,
-            key_name: "k".repeat(128),
+            key_name: ["o"; 3].map(|part| part.repeat(245)).join("/"),
             version: String::new(),
             now: SECOND,
             tools: Cell::new(None),

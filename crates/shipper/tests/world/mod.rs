@@ -169,13 +169,13 @@ impl World {
     }
 
     pub(crate) fn shipper(&self, start: Start) -> Shipper<Arc<Vec<u8>>> {
-        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[self.seed; 32]).unwrap();
         Shipper::new(self.config(), Compression::default(), Box::new(signer), start, self.clock())
     }
 
     /// A new chain's shipper with other settings.
     pub(crate) fn shipper_as(&self, config: Config) -> Shipper<Arc<Vec<u8>>> {
-        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[self.seed; 32]).unwrap();
         let (compression, start) = (Compression::default(), Start::default());
         Shipper::new(config, compression, Box::new(signer), start, self.clock())
     }
@@ -426,7 +426,7 @@ impl World {
 
     /// The chain's notes in the store, each with the object that it is read from.
     fn notes(&self) -> Vec<(ObjectKey, ObjectSeal, &Vec<u8>)> {
-        let signer = StaticSigner::from_seed("test", &[self.seed; 32]).unwrap();
+        let signer = StaticSigner::from_seed("c/n", &[self.seed; 32]).unwrap();
         let mut notes: Vec<_> = self
             .store
             .iter()

@@ -3,7 +3,7 @@
 use auditseal_format::seal::{Counters, Stored, Uuid, Word};
 use auditseal_format::{Alternate, Compression, Time, hash};
 
-use super::{LOG, ORIGIN, four, signer, small, started, stranger};
+use super::{LOG, ORIGIN, four, neighbour, signer, small, started, stranger};
 use crate::text::set;
 use crate::{Chain, Piece, TestSigner, Vector, event, events, example};
 
@@ -52,7 +52,8 @@ fn settings() -> Vec<Vector> {
     cases.push(Vector::good("optional-fields", "every optional line is there", &optional_fields()));
 
     let (cluster, node) = ("C".repeat(245), "0".repeat(245));
-    let mut long = Chain::new(&format!("{cluster}/{node}/a.b_c-D"), signer());
+    let origin = format!("{cluster}/{node}/a.b_c-D");
+    let mut long = Chain::new(&origin, TestSigner::of(&origin, 1));
     long.genesis();
     cases.push(Vector::good("longest-origin", "parts of 245 characters", &long));
     let mut midnight = started(signer());
@@ -98,8 +99,6 @@ pub(super) fn optional_fields() -> Chain {
 }
 
 fn keys() -> Vec<Vector> {
-    let mut named = started(TestSigner::named(r#"log "A\B"/2026"#.replace(' ', "_").as_str(), 2));
-    named.heartbeat();
     let two = small();
     let mut handed = started(signer());
     let next = auditseal_format::Signer::key(&stranger()).to_string();
@@ -118,9 +117,8 @@ fn keys() -> Vec<Vector> {
         vector
     };
     vec![
-        Vector::good("key-name-escaped", "a key's name that JSON has to escape", &named),
         Vector::good("second-key-trusted", "two keys are trusted, one is used", &two)
-            .trust(TestSigner::named("other", 9).identity()),
+            .trust(TestSigner::new(9).identity()),
         trusted(&handed, "key-handed-over", "the genesis names another key as the next"),
         Vector::good("ratchet", "a fresh key for each note; the first one is trusted", &ratchet),
         Vector::good("ratchet-reanchored", "a reanchor with the identity key", &reanchored)
@@ -144,7 +142,7 @@ fn squatted() -> Vec<Vector> {
     let mut theirs = small();
     theirs.signer(stranger()).heartbeat();
     let foreign = pass(&theirs.head().bytes);
-    let mut other = Chain::new("c/m/s", signer());
+    let mut other = Chain::new("c/m/s", neighbour());
     other.genesis();
     let elsewhere = pass(&other.head().bytes);
     let replayed = pass(&small().head().bytes);
@@ -171,7 +169,7 @@ fn squatted() -> Vec<Vector> {
 
 fn surroundings() -> Vec<Vector> {
     let chain = four();
-    let mut other = Chain::new("c/m/s", signer());
+    let mut other = Chain::new("c/m/s", neighbour());
     other.wait(60).genesis();
     let mut both = chain.archive();
     both.extend(other.archive());
@@ -187,6 +185,7 @@ fn surroundings() -> Vec<Vector> {
             .objects(both)
             .origin(ORIGIN)
             .origin("c/m/s")
+            .trust(signer().identity())
             .complete(chain.head().seal.sealed)
             .complete(other.head().seal.sealed),
         Vector::good("other-names", "names that no object of ours has", &chain)

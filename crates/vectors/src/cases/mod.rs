@@ -6,6 +6,7 @@ mod foreign;
 mod frames;
 mod good;
 mod lines;
+mod names;
 mod notes;
 mod objects;
 mod parts;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Vector> {
         lines::cases(),
         files::cases(),
         notes::cases(),
+        names::cases(),
         ranges::cases(),
         wrappers::cases(),
         frames::cases(),
@@ -52,6 +54,11 @@ pub fn all() -> Vec<Vector> {
 
 fn signer() -> TestSigner {
     TestSigner::new(1)
+}
+
+/// The key of another node.
+fn neighbour() -> TestSigner {
+    TestSigner::named("c/m", 2)
 }
 
 /// A key that no reader trusts.

@@ -159,7 +159,7 @@ fn vkeys(keyword: &'static str) -> Vec<Vector> {
             set(text, keyword, &edit(&value(text, keyword)))
         })
     };
-    let id = |vkey: &str| vkey[5..13].to_owned();
+    let id = |vkey: &str| vkey[4..12].to_owned();
     vec![
         case("wrong-id", "the key id isn't the key's", &|key| {
             substitute(key, &id(key), "00000000")
@@ -172,14 +172,14 @@ fn vkeys(keyword: &'static str) -> Vec<Vector> {
             format!("{}=", &key[..key.len() - 1])
         }),
         case("short", "31 bytes of key", &|key| key[..key.len() - 4].to_owned()),
-        case("long-name", "a name of 129 characters", &|key| {
-            substitute(key, "test+", &format!("{}+", "t".repeat(129)))
+        case("long-name", "a name of 738 characters", &|key| {
+            substitute(key, "c/n+", &format!("{}+", "t".repeat(738)))
         }),
-        case("space-in-name", "a space in the name", &|key| substitute(key, "test+", "te st+")),
+        case("space-in-name", "a space in the name", &|key| substitute(key, "c/n+", "c /n+")),
         case("not-ascii-name", "a look-alike letter in the name", &|key| {
-            substitute(key, "test+", "tеst+")
+            substitute(key, "c/n+", "с/n+")
         }),
-        case("no-name", "no name", &|key| substitute(key, "test+", "+")),
+        case("no-name", "no name", &|key| substitute(key, "c/n+", "+")),
     ]
 }
 
@@ -447,7 +447,7 @@ fn signature_lines() -> Vec<Vector> {
         }),
         case("no-text", "a note without text", malformed, &|n| format!("\n\n{}", last(n))),
         case("other-name", "the line names another key", "BAD_SIGNATURE", &|n| {
-            substitute(n, "— test ", "— toast ")
+            substitute(n, "— c/n ", "— c/n/s ")
         }),
         case("other-id", "the line has another key id", "BAD_SIGNATURE", &|n| {
             let text = base64(n);

@@ -1,6 +1,8 @@
 //! Objects removed, moved, copied, altered or added by whoever holds the bucket.
 
-use super::{LOG, ORIGIN, four, signer, small, started, stranger, with_last, with_last_needed};
+use super::{
+    LOG, ORIGIN, four, neighbour, signer, small, started, stranger, with_last, with_last_needed,
+};
 use crate::text::{set, substitute};
 use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
 
@@ -77,6 +79,7 @@ fn removed() -> Vec<Vector> {
         case("origin-absent", "another chain than the one asked for", |_, _| {})
             .origin(ORIGIN)
             .origin("c/other/s")
+            .trust(TestSigner::named("c/other", 2).identity())
             .finding("MISSING c/other/s -"),
     ]
 }
@@ -128,16 +131,22 @@ fn moved() -> Vec<Vector> {
     ]
 }
 
+/// Three objects of another node's chain.
+fn three_of_another() -> Chain {
+    let mut other = Chain::new("c/m/s", neighbour());
+    other.genesis();
+    other.heartbeat();
+    other.heartbeat();
+    other
+}
+
 fn copied() -> Vec<Vector> {
     let copy = |to: &'static dyn Fn(&Chain) -> String| {
         move |chain: &Chain, archive: &mut Archive| {
             archive.insert(to(chain), chain.get(1).bytes.clone());
         }
     };
-    let mut other = Chain::new("c/m/s", signer());
-    other.genesis();
-    other.heartbeat();
-    other.heartbeat();
+    let other = three_of_another();
     let mut both = other.archive();
     both.extend(four().archive());
     both.insert(other.key(1), four().get(1).bytes.clone());
@@ -197,6 +206,7 @@ fn copied() -> Vec<Vector> {
         .finding("WRONG_ORIGIN c/m/s 1"),
         Vector::new("copied-into-another-chain", "in place of that chain's object", &four())
             .objects(both)
+            .trust(neighbour().identity())
             .finding("WRONG_ORIGIN c/m/s 1"),
     ]
 }

@@ -2,7 +2,7 @@
 
 use auditseal_format::seal::Word;
 
-use super::{LOG, ORIGIN, four, signer, small};
+use super::{LOG, ORIGIN, four, neighbour, signer, small};
 use crate::{Chain, Piece, Vector, events};
 
 pub(super) fn cases() -> Vec<Vector> {
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Vector> {
     let mut shorter = small();
     shorter.promise(60).batch(&[Piece::new(LOG, events(2..3))]);
     let short = shorter.head().seal.next_by.expect("a batch promises").saturating_add(1);
-    let mut other = Chain::new("c/m/s", signer());
+    let mut other = Chain::new("c/m/s", neighbour());
     other.wait(60).genesis();
     let mut both = chain.archive();
     both.extend(other.archive());
@@ -51,6 +51,7 @@ pub(super) fn cases() -> Vec<Vector> {
         Vector::new("silent-one-of-two", "one of two chains is overdue", &other)
             .objects(both)
             .origin(ORIGIN)
+            .trust(signer().identity())
             .now(just)
             .finding("SILENT c/n/s 3"),
         Vector::new(

@@ -31,9 +31,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ default .Chart.AppVersion .Values.image.tag }}{{ end }}
 {{- end }}
 
-{{- /* Where the key is, in the container. */}}
+{{- /* Where the key is, in the container. A key is for the node that it was made for: another name for the node has a key of its own. */}}
 {{- define "auditseal.key" -}}
-{{- if .Values.key.secret }}/etc/auditseal/{{ .Values.key.secretKey }}{{ else }}/var/lib/auditseal/key{{ end }}
+{{- if .Values.key.secret }}/etc/auditseal/{{ default "$(AUDITSEAL_NODE)" .Values.key.secretKey }}
+{{- else }}/var/lib/auditseal/{{ with .Values.node }}{{ . }}.{{ end }}key{{ end }}
 {{- end }}
 
 {{- /* AUDITSEAL_ and the flag: requireRetention and require-retention are AUDITSEAL_REQUIRE_RETENTION. Of several settings later ones win.
@@ -75,6 +76,14 @@ A number of a values file is a float, which must not become 1e+09. */}}
 {{- end }}
 
 {{- define "auditseal.writer" -}}
+{{ include "auditseal.who" . }}
+{{ include "auditseal.store" . }}
+- name: AUDITSEAL_KEY
+  value: {{ include "auditseal.key" . }}
+{{- end }}
+
+{{- /* Whose chains these are: what the key's name says too. */}}
+{{- define "auditseal.who" -}}
 - name: AUDITSEAL_CLUSTER
   value: {{ .Values.cluster | quote }}
 - name: AUDITSEAL_NODE
@@ -83,9 +92,6 @@ A number of a values file is a float, which must not become 1e+09. */}}
 {{- else }}
   valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
 {{- end }}
-{{ include "auditseal.store" . }}
-- name: AUDITSEAL_KEY
-  value: {{ include "auditseal.key" . }}
 {{- end }}
 
 {{- define "auditseal.envFrom" -}}
@@ -184,7 +190,9 @@ initContainers:
   - name: key
     image: {{ include "auditseal.image" . }}
     imagePullPolicy: {{ .Values.image.pullPolicy }}
-    args: [keygen, --keep, --out, /var/lib/auditseal/key]
+    args: [keygen, --keep, --name, $(AUDITSEAL_CLUSTER)/$(AUDITSEAL_NODE), --out, {{ include "auditseal.key" . }}]
+    env:
+      {{- include "auditseal.who" . | nindent 6 }}
     securityContext: {{- toYaml .Values.securityContext | nindent 6 }}
     resources: {{- toYaml .Values.resources | nindent 6 }}
     volumeMounts:

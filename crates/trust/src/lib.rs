@@ -1,0 +1,20 @@
+#![doc = include_str!("../TRUST.md")]
+//!
+//! # This crate
+//!
+//! Types ⇄ text for the two files above. Pure: no files, clocks, network or randomness.
+
+mod block;
+mod heads;
+mod item;
+mod refused;
+mod seal_id;
+mod trust_file;
+mod trusted;
+
+pub use heads::{Heads, KnownHead};
+pub use item::{Acceptable, Acceptance, RetentionRule, Silence, TrustedKey};
+pub use refused::Refused;
+pub use seal_id::SealId;
+pub use trust_file::TrustFile;
+pub use trusted::TrustedOrigin;
