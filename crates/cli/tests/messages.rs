@@ -106,8 +106,10 @@ fn of_the_node(shown: &mut Shown<'_>) {
     });
     shown.add("a key that was made for another node", &{
         lab.node.keygen_for("prod/cp-2", "cp-2.key");
-        let mut command = writer(lab, "backfill", &store, &log);
-        finish(command.arg("--key").arg(lab.node.path("cp-2.key")))
+        let mut command = program();
+        command.args(["backfill", "--cluster", "prod", "--node", "cp-1", "--source", &log]);
+        command.args(["--store", &store, "--key"]).arg(lab.node.path("cp-2.key"));
+        finish(command.arg("--state").arg(lab.node.path("state")))
     });
     shown.add("a name that no key has", &{
         let out = lab.node.path("new");
@@ -155,9 +157,14 @@ fn of_the_archive(shown: &mut Shown<'_>) {
     let lab = shown.lab;
     lab.node.write("audit.log", &events(40, 42));
     lab.backfill(&[]).ok();
-    shown.add("a chain that isn't there", &{
+    shown.add("a chain that the given key isn't for", &{
         let mut command = program();
         command.args(["cat", "--origin", "prod/cp-9/audit", "--vkey", &lab.node.vkey]);
+        lab.at(&mut command, &[])
+    });
+    shown.add("a chain that isn't there", &{
+        let mut command = program();
+        command.args(["cat", "--origin", "prod/cp-1/other", "--vkey", &lab.node.vkey]);
         lab.at(&mut command, &[])
     });
     shown.add("a prefix where a key should be", &{
