@@ -140,7 +140,7 @@ impl Said {
 
     /// Where it stands in the file: a chain's head, of which there is one, comes before its forks.
     fn place(&self) -> (Origin, Option<(u64, Hash)>) {
-        let fork = self.fork.then(|| (self.seal.seq, self.seal.hash));
+        let fork = self.fork.then_some((self.seal.seq, self.seal.hash));
         (self.origin.clone(), fork)
     }
 }

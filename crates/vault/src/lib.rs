@@ -36,7 +36,7 @@ mod weapon;
 mod xml;
 
 pub use environment::{is_of_cloud, untidy};
-pub use options::{Encryption, Options, arm, open};
+pub use options::{Armed, Encryption, Options, arm, open};
 pub use page::{Page, PageOptions};
 pub use site::{Provider, Site, site};
 pub use swap::Swap;

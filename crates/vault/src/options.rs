@@ -92,11 +92,14 @@ pub fn open(url: &str, options: &Options) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(backend))
 }
 
+/// A store, and how it is attacked.
+pub type Armed = (Arc<dyn Store>, Box<dyn Weapon>);
+
 /// Opens the store at `url` together with the requests that an attacker with its credentials sends.
 ///
 /// # Errors
 /// As [`open`].
-pub fn arm(url: &str, options: &Options) -> Result<(Arc<dyn Store>, Box<dyn Weapon>), Error> {
+pub fn arm(url: &str, options: &Options) -> Result<Armed, Error> {
     let location = location::parse(url)
         .map_err(|why| Error::new(Operation::Open, "the store", Kind::Invalid, &why))?;
     let backend = build::backend(location, options)?;

@@ -14,6 +14,11 @@ use common::{OBJECT, Request, Server, answer, with_s3_keys, xml_error};
 const LOCK: &str = "x-amz-version-id: v1\r\nx-amz-object-lock-mode: GOVERNANCE\r\n\
                     x-amz-object-lock-retain-until-date: 2099-01-01T00:00:00Z\r\n";
 
+async fn planted(options: &Options) -> Attacker {
+    let (store, weapon) = arm("s3://bucket/some/prefix", options).unwrap();
+    Attacker::plant(store, weapon, options.legal_hold).await.unwrap()
+}
+
 #[test]
 fn nothing_but_the_canary_is_named() {
     with_s3_keys("nothing_but_the_canary_is_named", async {
@@ -45,8 +50,7 @@ fn nothing_but_the_canary_is_named() {
         // The answers say nothing of the hold, as to somebody who may not see it.
         let encryption = Some(Encryption::S3Managed);
         let options = Options { legal_hold: true, encryption, ..server.options() };
-        let (store, weapon) = arm("s3://bucket/some/prefix", &options).unwrap();
-        let attacker = Attacker::plant(store, weapon, options.legal_hold).await.unwrap();
+        let attacker = planted(&options).await;
         assert_eq!(attacker.lock().as_ref().unwrap().mode, LockMode::Governance);
         assert_eq!(attacker.version(), Some("v1"));
         for attempt in attacker.attempts() {
