@@ -31,9 +31,9 @@ pub enum Operation {
     Lock,
     /// [`Store::facts`](crate::Store::facts).
     Facts,
-    /// An attempt of an [`Attacker`](crate::Attacker) on its canary.
+    /// An attempt of an attacker on its canary (crate `attack`).
     Attack,
-    /// [`Page::get`](crate::Page::get).
+    /// Getting a page of another server (`vault::Page`).
     Page,
 }
 
