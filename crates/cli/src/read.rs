@@ -115,10 +115,11 @@ fn tell_unproved(restored: &archive::Restored, file: Option<&Path>) -> Result<()
         Some(path) => std::fs::write(path, list).map_err(|error| failed(path, error))?,
         None => list.lines().for_each(|what| tracing::warn!("not proved: {what}")),
     }
-    tracing::warn!(
-        "{} findings: the bytes given back are proved, and not all there were",
-        restored.unproved_total
-    );
+    let count = match restored.unproved_total {
+        1 => "1 finding".to_owned(),
+        more => format!("{more} findings"),
+    };
+    tracing::warn!("{count}: what was given back is proved, and isn't all there was");
     Ok(())
 }
 

@@ -134,7 +134,7 @@ fn a_salvage_writes_what_is_proved_and_reports_the_rest() {
     assert!(done.out.len() > refused.out.len());
     let told = fs::read_to_string(report).unwrap();
     assert!(told.starts_with(&format!("TAMPERED origin={ORIGIN} seq={seq} ")), "{told}");
-    assert!(done.err.contains("1 findings"), "{}", done.err);
+    assert!(done.err.contains("1 finding: "), "{}", done.err);
     // Without a file, on standard error.
     assert!(archive.ask("cat", &["--salvage"], 1).err.contains("not proved: TAMPERED"));
     assert!(archive.ask("cat", &["--report", &shown], 2).err.contains("--salvage"));
