@@ -567,3 +567,20 @@ fn a_state_directory_whose_holder_is_ending() {
     next.end(std::time::Duration::from_secs(10)).ok();
     node.assert_same();
 }
+
+/// A file with credentials has a few thousand bytes: what is larger than 1 MiB isn't read at all.
+#[test]
+fn an_environment_file_of_any_size_is_read_or_refused() {
+    const LARGEST: usize = 1 << 20;
+    let node = Node::with(&events(0, 3));
+    let file = node.path("environment");
+    for size in [LARGEST - 1, LARGEST, LARGEST + 1, 10 * LARGEST] {
+        let line = b"\nno variable";
+        let mut text = vec![b'#'; size - line.len()];
+        text.extend(line);
+        fs::write(&file, text).unwrap();
+        let done = finish(node.daemon().arg("--environment").arg(&file));
+        let too_large = format!("it has {size} bytes, more than any such file");
+        done.refused(if size > LARGEST { &too_large } else { "line 2 isn't NAME=VALUE" });
+    }
+}

@@ -71,3 +71,50 @@ fn the_exit_code_says_what_is_in_the_log() {
     assert_eq!(done.code, 2);
     assert!(done.err.contains("--suggest-policy"), "{}", done.err);
 }
+
+/// A log of so many events, and what is suggested for it.
+fn suggested(events: usize, event: impl Fn(usize) -> String) -> (Said, Value) {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("audit.log");
+    fs::write(&path, (0..events).map(|n| event(n) + "\n").collect::<String>()).unwrap();
+    let on = path.to_str().unwrap();
+    let json = suggest(&["--on", on, "--format", "json"]);
+    (suggest(&["--on", on]), serde_json::from_str(&json.out).unwrap())
+}
+
+/// Beyond 4096 kinds all are still counted and priced, and those beyond aren't told apart.
+#[test]
+fn any_number_of_kinds_is_priced() {
+    for kinds in [4_095, 4_096, 4_097, 40_960] {
+        let (done, page) = suggested(kinds, |n| {
+            format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","stage":"ResponseComplete","verb":"create","user":{{"username":"u"}},"objectRef":{{"resource":"things","apiGroup":"g{n}.example","namespace":"x"}},"responseStatus":{{"code":201}},"stageTimestamp":"2026-11-21T08:00:00.000000Z"}}"#
+            )
+        });
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(done.err.contains(&format!("{kinds} events")), "{}", done.err);
+        let rest = page["rows"].as_array().unwrap().iter().map(|row| row["events"].as_u64());
+        assert_eq!(rest.flatten().sum::<u64>(), kinds as u64, "{page}");
+        let more = kinds.min(4_096) - 10;
+        assert!(done.out.contains(&format!("# and {more} more kinds")), "{kinds}: {}", done.out);
+    }
+}
+
+/// Beyond 1000 objects all bodies are still counted, and those of objects beyond in one number.
+#[test]
+fn any_number_of_exposed_objects_is_counted() {
+    for objects in [999, 1_000, 1_001, 10_000] {
+        let (done, page) = suggested(objects, |n| {
+            format!(
+                r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","stage":"ResponseComplete","verb":"get","objectRef":{{"resource":"secrets","namespace":"prod","name":"db-{n}"}},"responseObject":{{"data":{{"password":"aHVudGVyMg=="}}}},"stageTimestamp":"2026-11-21T08:00:00.000000Z"}}"#
+            )
+        });
+        assert_eq!(done.code, 1, "{}", done.err);
+        let told = objects.min(1_000);
+        let words = format!("values of Secrets: {objects} bodies of {told} objects: prod/db-0");
+        assert!(done.err.contains(&words), "{}", done.err);
+        let others = format!("; {} bodies of others", objects - told);
+        assert_eq!(done.err.contains(&others), objects > told, "{}", done.err);
+        assert_eq!(page["exposed"][0]["bodies"], objects, "{page}");
+    }
+}
