@@ -104,9 +104,14 @@ with_boot_id() {
   key=$("$AUDITSEAL" ls "${at[@]}" --format json | tail -n 1 | jq -r .key) && "$AUDITSEAL" inspect "${at[@]}" "$key" | grep -q "$(cat /proc/sys/kernel/random/boot_id)"
 }
 
+reread() { inside journalctl --unit=auditseal --grep='SIGHUP: read again'; }
+
 survives() {
   local pid
   pid=$(property MainPID)
+  check "systemctl reload" inside systemctl reload auditseal
+  check "what may change is read again" until_it 20 reread
+  same "by the same process" "$pid" "$(property MainPID)"
   check "systemctl restart" inside systemctl restart auditseal
   check "another process after the restart" other_pid "$pid"
   check "the log arrives after the restart" ships
