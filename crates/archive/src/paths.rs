@@ -21,7 +21,7 @@ use crate::verify::{Options, rules};
 /// wouldn't get it.
 ///
 /// # Errors
-/// [`Error::NoKeys`]; [`Error::Store`] when the store gives no answer, also in the midst;
+/// [`Error::NoKeys`], [`Error::NoKeyFor`]; [`Error::Store`] when the store gives no answer, also in the midst;
 /// [`Error::Write`] what `each` returns.
 pub async fn paths(
     store: Arc<dyn Store>,
@@ -30,6 +30,9 @@ pub async fn paths(
 ) -> Result<Vec<Finding>, Error> {
     if options.vkeys.is_empty() {
         return Err(Error::NoKeys);
+    }
+    for origin in &options.origins {
+        Error::unless_a_key_is_for(origin, &options.vkeys)?;
     }
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;

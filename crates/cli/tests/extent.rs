@@ -153,6 +153,9 @@ fn paths_are_the_keys_that_hold_each_line_once() {
     assert!(less.err.contains("seq=1"), "{}", less.err);
     let untrusted = said(archive.command("ls").args(["-o", "paths"]), 2);
     assert!(untrusted.err.contains("--vkey"), "{}", untrusted.err);
+    let other = archive.node.keygen_for("prod/cp-2", "cp-2.key");
+    let stranger = said(archive.command("ls").args(["-o", "paths", "--vkey", &other]), 2);
+    assert!(stranger.err.contains("the given keys are for prod/cp-2"), "{}", stranger.err);
 }
 
 /// `cp` without `-p`, a checkout, a disk whose clock was wrong: a copy has other dates than the store.
