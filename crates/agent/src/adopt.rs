@@ -8,8 +8,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{Before, Days, Found, HeadFound, walk_back};
 use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
+use auditseal_reader::{Before, Days, Found, HeadFound, walk_back};
 use auditseal_shipper::{Adoption, Conflict, Course, End, Overlap, Spooled, StoreHead, course};
 use auditseal_spool::{Final, Spool};
 use futures::StreamExt as _;

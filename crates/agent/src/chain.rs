@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditseal_archive::Judged;
 use auditseal_format::{Hash, Origin, printable};
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_observe::State;
+use auditseal_reader::Judged;
 use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
 use auditseal_spool::StateDir;
 use auditseal_store::Store;

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{Found, HeadFound};
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
+use auditseal_reader::{Found, HeadFound};
 use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
 use auditseal_store::Store;

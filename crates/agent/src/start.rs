@@ -4,10 +4,11 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auditseal_archive::{Days, Found, Judged, Question, Verdict, walk_back};
+use auditseal_chain::Verdict;
 use auditseal_format::{
     Date, Fault, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey, hash,
 };
+use auditseal_reader::{Days, Found, Judged, Question, walk_back};
 use auditseal_shipper::{Backoff, Head, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_store::{Kind, Store};
@@ -324,10 +325,10 @@ async fn recall(
 }
 
 /// Whether a note isn't there, deleted by whoever may, or lies where it must be restored first.
-pub(crate) fn is_gone(error: &auditseal_archive::Error) -> bool {
+pub(crate) fn is_gone(error: &auditseal_reader::Error) -> bool {
     match error {
-        auditseal_archive::Error::Found(finding) => finding.verdict == Verdict::Missing,
-        auditseal_archive::Error::Store(error) => error.kind() == Kind::Archived,
+        auditseal_reader::Error::Found(finding) => finding.verdict == Verdict::Missing,
+        auditseal_reader::Error::Store(error) => error.kind() == Kind::Archived,
         _ => false,
     }
 }
@@ -353,7 +354,7 @@ fn history(head: &Seal, finals: Vec<Final>) -> History {
 pub(crate) async fn patiently<T, F, A>(finder: &Finder, ask: A) -> Result<T, Error>
 where
     A: FnMut() -> F,
-    F: Future<Output = Result<T, auditseal_archive::Error>>,
+    F: Future<Output = Result<T, auditseal_reader::Error>>,
 {
     patiently_or(finder, ask, || None).await
 }
@@ -367,7 +368,7 @@ async fn patiently_or<T, F, A>(
 ) -> Result<T, Error>
 where
     A: FnMut() -> F,
-    F: Future<Output = Result<T, auditseal_archive::Error>>,
+    F: Future<Output = Result<T, auditseal_reader::Error>>,
 {
     let (begun, mut said) = (Instant::now(), Complaints::default());
     let asks = finder.pulse.asks(begun);
@@ -407,7 +408,7 @@ where
 /// The time is over. A store that answered, if only with a refusal, wasn't silent.
 fn given_up(
     refusal: Option<auditseal_store::Error>,
-    last: Option<auditseal_archive::Error>,
+    last: Option<auditseal_reader::Error>,
 ) -> Error {
     match refusal.map(Into::into).or(last) {
         Some(refusal) => lost(&refusal),
@@ -418,9 +419,9 @@ fn given_up(
     }
 }
 
-fn kind(error: &auditseal_archive::Error) -> &'static str {
+fn kind(error: &auditseal_reader::Error) -> &'static str {
     match error {
-        auditseal_archive::Error::Store(error) => error.kind().name(),
+        auditseal_reader::Error::Store(error) => error.kind().name(),
         _ => "other",
     }
 }
@@ -428,9 +429,9 @@ fn kind(error: &auditseal_archive::Error) -> &'static str {
 /// Whether asking again may help. What is found in the archive stays there; a bucket that isn't
 /// there, or is elsewhere, a server that can't list it, or a wrong URL, is for somebody to mend
 /// before anything begins.
-fn may_heal(error: &auditseal_archive::Error) -> bool {
+fn may_heal(error: &auditseal_reader::Error) -> bool {
     match error {
-        auditseal_archive::Error::Store(error) => {
+        auditseal_reader::Error::Store(error) => {
             use Kind::{Elsewhere, Invalid, NoBucket, Unsupported};
             !matches!(error.kind(), Invalid | NoBucket | Elsewhere | Unsupported)
         }
@@ -438,7 +439,7 @@ fn may_heal(error: &auditseal_archive::Error) -> bool {
     }
 }
 
-pub(crate) fn lost(error: &auditseal_archive::Error) -> Error {
+pub(crate) fn lost(error: &auditseal_reader::Error) -> Error {
     let shown = Error::new(ErrorKind::Store, "find the chain's head", error);
     match error.hint() {
         Some(hint) => shown.hint(hint),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use auditseal_archive::Before;
 use auditseal_format::{ObjectSeal, Time};
+use auditseal_reader::Before;
 use auditseal_spool::Final;
 use auditseal_tail::FINALS_KEPT;
 use tracing::warn;
@@ -80,7 +80,7 @@ impl<'a> WayBack<'a> {
 
     /// A note isn't there, or not at hand. What is unknown is unread: rather twice than not at all,
     /// and an agent that never starts archives nothing.
-    pub(crate) fn broken(&self, why: &auditseal_archive::Error) {
+    pub(crate) fn broken(&self, why: &auditseal_reader::Error) {
         let origin = &self.reached.seal.origin;
         let (seq, left) = (self.reached.seal.seq, self.left.len() + self.untold.len());
         warn!(%origin, seq, left, "the chain can't be followed further back: {why}; files that only older seals account for are archived again");

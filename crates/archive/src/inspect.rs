@@ -10,15 +10,11 @@ use auditseal_format::{FileId, ObjectKey, ObjectSeal};
 use auditseal_store::{Kind, Store};
 use serde::Serialize;
 
-use crate::chain::Outcome;
-use crate::choose::{Chosen, choose};
-use crate::error::Error;
-use crate::fetch::{Depth, Wanted, read};
-use crate::finding::Verdict;
-use crate::listing::Listing;
-use crate::payloads::{Gate, Payloads};
-use crate::source::{Object, Source};
-use crate::text::{self, escape};
+use crate::size;
+use auditseal_chain::{Outcome, Verdict, escape};
+use auditseal_reader::{
+    Chosen, Depth, Error, Gate, Listing, Object, Payloads, Source, Wanted, choose, read,
+};
 
 /// A name and what stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -200,7 +196,7 @@ fn facts(seal: &Seal) -> Vec<Fact> {
     }));
     facts.extend(seal.reason.as_ref().map(|reason| fact("reason", reason)));
     seal.ranges.iter().for_each(|range| range_facts(range, &mut facts));
-    facts.extend(seal.gaps.iter().map(|gap: &Gap| fact("gap", crate::chain::lost(gap))));
+    facts.extend(seal.gaps.iter().map(|gap: &Gap| fact("gap", auditseal_chain::lost(gap))));
     facts.extend(seal.cursors.iter().map(|cursor| {
         let at = format!("{} at byte {}", cursor.name, cursor.offset);
         fact("cursor", format!("{at}, file {}", short(&cursor.file)))
@@ -249,7 +245,7 @@ fn sized(name: &'static str, bytes: u64) -> Fact {
     if bytes < 1000 {
         fact(name, bytes)
     } else {
-        fact(name, format!("{bytes} ({})", text::size(bytes)))
+        fact(name, format!("{bytes} ({})", size::short(bytes)))
     }
 }
 

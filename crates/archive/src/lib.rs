@@ -1,48 +1,23 @@
-//! The read path: verify, cat, ls, inspect, and finding the head of a chain.
+//! The read path's commands: verify, cat, ls, inspect.
 //!
-//! [`Chain`] is the judge: pure, it is fed what each object of a chain turned out to be, in the
-//! order of their keys, and says what is wrong. Everything else fetches with bounded memory
-//! ([`verify`], [`cat`], [`ls`], [`inspect`], [`find_head`], [`walk_back`]) or prints.
+//! All of them stand on `auditseal-reader`, which fetches and judges, and here is what each makes of
+//! it: [`verify`] collects what is found, [`cat`] stops before the first unproved byte, or salvages the
+//! rest, and puts the source's bytes together again, [`ls`] and [`inspect`] show what is there.
 //!
-//! Of each key all versions are listed and read by their ids: what is hidden under a delete marker,
-//! or in the shadow of a newer version, is found and given back, and named.
-//!
-//! Nothing that a store says is believed: sizes in a listing only choose how to fetch, names are
-//! escaped before they are shown, and an error of the store is never taken for an absent object.
+//! Names are escaped before they are shown.
 
 mod cat;
-mod chain;
-mod check;
-mod choose;
-mod error;
-mod fetch;
-mod finding;
-mod head;
 mod inspect;
-mod listing;
 mod ls;
 mod paths;
-mod payloads;
-mod reading;
 mod render;
 mod report;
-mod source;
-mod text;
+mod size;
 mod verify;
 
 pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
-pub use chain::{
-    Accepted, Chain, ChainReport, Extent, Head, Outcome, Place, Retention, Rules, Sighting, Trust,
-};
-pub use check::ObjectCheck;
-pub use error::Error;
-pub use finding::{Finding, Severity, Verdict};
-pub use head::{
-    Before, Days, Found, HeadFound, Judged, Question, find_chain, find_head, find_newest, walk_back,
-};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use paths::paths;
 pub use report::{OriginReport, Report};
-pub use text::escape;
 pub use verify::{Options, Progress, verify};

@@ -9,15 +9,10 @@ use auditseal_store::Store;
 use futures::StreamExt as _;
 use serde::Serialize;
 
-use crate::chain::Outcome;
-use crate::choose::{Chosen, choose};
-use crate::error::Error;
-use crate::fetch::Depth;
-use crate::finding::Verdict;
-use crate::listing::{Entry, Listing};
-use crate::render::{displayed, shown};
-use crate::source::{IN_FLIGHT, Source};
-use crate::text;
+use crate::render::shown;
+use crate::size;
+use auditseal_chain::{Outcome, Verdict, displayed, escape};
+use auditseal_reader::{Chosen, Depth, Entry, Error, IN_FLIGHT, Listing, Source, choose};
 
 /// One object. The names of its fields are those of the JSON lines.
 #[derive(Debug, Clone, Serialize)]
@@ -111,11 +106,11 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
         hash: None,
         vkey: None,
         key: key.to_string(),
-        version: examined.sighting.version.as_deref().map(text::escape),
+        version: examined.sighting.version.as_deref().map(escape),
         notice: notice.map(|notice| notice.to_string()),
         fault: None,
     };
-    let with_fault = |fault: String| Row { fault: Some(text::escape(&fault)), ..empty.clone() };
+    let with_fault = |fault: String| Row { fault: Some(escape(&fault)), ..empty.clone() };
     Some(match (examined.sighting.outcome, examined.error) {
         (Outcome::Note(seal, _), _) => Row {
             fault: misplaced(&seal, &key),
@@ -187,7 +182,7 @@ impl Row {
         let second = |time: &Option<Time>| {
             time.map_or_else(|| "-".to_owned(), |time| time.to_string().chars().take(19).collect())
         };
-        let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), text::size);
+        let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), size::short);
         let root = self.root.map_or_else(String::new, |root| root.to_string());
         write!(
             out,
@@ -197,7 +192,7 @@ impl Row {
             second(&self.last),
             self.lines.unwrap_or(0),
             size(self.bytes),
-            text::size(self.stored_bytes),
+            size::short(self.stored_bytes),
             root.get(..12).unwrap_or("-"),
         )?;
         for remark in [&self.fault, &self.notice].into_iter().flatten() {

@@ -5,13 +5,9 @@ use std::sync::Arc;
 
 use auditseal_store::Store;
 
-use crate::error::Error;
-use crate::fetch::Depth;
-use crate::finding::{Finding, Verdict};
-use crate::listing::Listing;
-use crate::reading::{How, Reading, Step};
-use crate::source::Source;
 use crate::verify::{Options, rules};
+use auditseal_chain::{Finding, Verdict};
+use auditseal_reader::{Depth, Error, How, Listing, Reading, Source, Step};
 
 /// Gives the key of each seq's object whose stored bytes are the signed ones, in the order of the
 /// chains, so that an engine that reads these keys reads each line once. Returns what is wrong, the
@@ -41,7 +37,7 @@ pub async fn paths(
         let entries = listing.chains.remove(origin).unwrap_or_default();
         let how = How { depth: Depth::Stored, retention: None, concurrency: options.concurrency };
         let mut reading = Reading::new(&source, origin, &entries, rules(options, origin, &[]), how);
-        let mut tell = |note: &crate::chain::Accepted| match note.whole && note.plain {
+        let mut tell = |note: &auditseal_chain::Accepted| match note.whole && note.plain {
             true => each(&note.place.key(origin).to_string()).map_err(Error::Write),
             false => Ok(()),
         };

@@ -5,31 +5,12 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use crate::chain::Head;
-use crate::finding::Finding;
 use crate::report::{OriginReport, Report};
-
-/// Serialises an optional value as the text it prints, or `null`.
-pub(crate) fn displayed<T: fmt::Display, S: Serializer>(
-    value: &Option<T>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => to.collect_str(value),
-        None => to.serialize_none(),
-    }
-}
+use auditseal_chain::Finding;
 
 /// Serialises a value as the text it prints.
 pub(crate) fn shown<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
-}
-
-impl fmt::Display for Head {
-    /// `SEQ:HASH`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.seq, self.hash)
-    }
 }
 
 impl Report {

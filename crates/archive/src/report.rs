@@ -1,11 +1,10 @@
 //! What a verification came to.
 
-use auditseal_format::{Origin, Time};
+use auditseal_format::{Origin, SealId, Time};
 use serde::Serialize;
 
-use crate::chain::{ChainReport, Head};
-use crate::finding::{Finding, Findings};
-use crate::render::{displayed, shown};
+use crate::render::shown;
+use auditseal_chain::{ChainReport, Finding, Findings, displayed};
 
 /// Errors of the store kept per chain.
 const ERRORS_KEPT: usize = 20;
@@ -18,7 +17,7 @@ pub struct OriginReport {
     pub origin: Origin,
     /// Where reading began, as `SEQ:HASH`, if not at the genesis.
     #[serde(serialize_with = "displayed")]
-    pub from: Option<Head>,
+    pub from: Option<SealId>,
     /// When the note there was made; only if nothing is wrong from there on.
     #[serde(serialize_with = "displayed")]
     pub complete_from: Option<Time>,
@@ -27,7 +26,7 @@ pub struct OriginReport {
     pub complete_until: Option<Time>,
     /// The newest note that is the chain's, as `SEQ:HASH`; what to give as head next time.
     #[serde(serialize_with = "displayed")]
-    pub head: Option<Head>,
+    pub head: Option<SealId>,
     /// Notes that are the chain's.
     pub seals: u64,
     /// Lines in them.
@@ -68,7 +67,7 @@ impl OriginReport {
         chain: ChainReport,
         errors: Errors,
         limits: Vec<String>,
-        from: Option<Head>,
+        from: Option<SealId>,
     ) -> Self {
         let ChainReport { findings, totals, newest, oldest, .. } = chain;
         let Findings { findings, information, findings_total, information_total, .. } = findings;
@@ -110,7 +109,7 @@ impl Errors {
         self.count += 1;
         if self.first.len() < ERRORS_KEPT {
             let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-            self.first.push(crate::text::escape(&format!("{error}{hint}")));
+            self.first.push(auditseal_chain::escape(&format!("{error}{hint}")));
         }
     }
 }

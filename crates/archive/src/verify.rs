@@ -3,17 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_format::{Origin, Time, VerifierKey};
+use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 
-use crate::chain::{ChainReport, Extent, Head, Retention, Rules, Trust};
-use crate::error::Error;
-use crate::fetch::Depth;
-use crate::listing::{Entry, Listing};
-use crate::payloads::Payloads;
-use crate::reading::{How, Reading, Step};
 use crate::report::{Errors, OriginReport, Report};
-use crate::source::{IN_FLIGHT, Source};
+use auditseal_chain::{ChainReport, Extent, Retention, Rules, Trust};
+use auditseal_reader::{
+    Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Reading, Source, Step,
+};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -25,7 +22,7 @@ pub struct Options {
     /// The part of the only chain that is asked for; by default all of every chain.
     pub extent: Extent,
     /// A head known out of band, of the only chain.
-    pub head: Option<Head>,
+    pub head: Option<SealId>,
     /// Source gaps that somebody looked at and accepted: chain and seq.
     pub accept: Vec<(Origin, u64)>,
     /// The time now: a promised seal that isn't there by then is overdue.
@@ -212,7 +209,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
 }
 
 /// What a chain is held against.
-pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[Head]) -> Rules {
+pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[SealId]) -> Rules {
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
     Rules {
         trust: Trust::in_keys_for(origin, &options.vkeys),

@@ -3,9 +3,11 @@
 
 mod common;
 
-use auditseal_archive::{Error, Head, Options, verify};
+use auditseal_archive::{Options, verify};
+use auditseal_format::SealId;
 use auditseal_format::seal::Gap;
 use auditseal_format::{Alternate, ObjectKey, Time};
+use auditseal_reader::Error;
 use auditseal_vectors::{Archive, Chain, Lost, Parts, Piece, TestSigner, events, seal_line, text};
 use common::{chain, findings, noise, options, six, store_of, verdicts};
 
@@ -23,7 +25,7 @@ struct Row {
 fn nothing(_: &Chain, _: &mut Options) {}
 
 fn told_head(chain: &Chain, options: &mut Options) {
-    options.head = Some(Head { seq: chain.head().seal.seq, hash: chain.head().hash });
+    options.head = Some(SealId { seq: chain.head().seal.seq, hash: chain.head().hash });
 }
 
 fn much_later(chain: &Chain, options: &mut Options) {

@@ -5,9 +5,10 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{Error, HeadFound, Verdict, find_head, find_newest, walk_back};
+use auditseal_chain::Verdict;
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::{Alternate, Date, ObjectKey, ObjectSeal};
+use auditseal_reader::{Error, HeadFound, find_head, find_newest, walk_back};
 use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
 use common::{chain, memory, six};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use auditseal_archive::{Error, Options, Report, verify};
+use auditseal_archive::{Options, Report, verify};
 use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_reader::Error;
 use auditseal_store::{
     Error as StoreError, Fetched, Kind, Lock, ObjectInfo, Operation, Pieces, Store, Stored, Version,
 };
@@ -183,7 +184,7 @@ async fn without_keys_or_with_a_head_for_many_nothing_is_checked() {
     let none = Options { vkeys: vec![], ..options(&chain) };
     let error = verify(store.clone(), &none, |_| {}).await.unwrap_err();
     assert!(matches!(error, Error::NoKeys) && error.hint().is_some());
-    let head = auditseal_archive::Head { seq: 5, hash: chain.head().hash };
+    let head = auditseal_format::SealId { seq: 5, hash: chain.head().hash };
     let mut options = Options { head: Some(head), ..options(&chain) };
     assert_eq!(verify(store.clone(), &options, |_| {}).await.unwrap().exit_code(), 0);
     options.origins = vec![chain.origin().clone(), "c/m/s".parse().unwrap()];
@@ -301,7 +302,7 @@ async fn more_findings_than_anybody_reads_are_counted() {
     let origin = &report.origins[0];
     assert_eq!((origin.information.len(), origin.information_total), (10_000, 12_000));
     assert_eq!(report.exit_code(), 0);
-    options.head = Some(auditseal_archive::Head { seq: 6, hash: longer.head().hash });
+    options.head = Some(auditseal_format::SealId { seq: 6, hash: longer.head().hash });
     let report = findings(&archive, &options).await;
     let origin = &report.origins[0];
     // The truncation comes behind the first ten thousand, and is told all the same.

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use auditseal_archive::{Error, Found, Judged, Question, walk_back};
 use auditseal_doubles::{Crowd, Fault, MemoryStore};
 use auditseal_format::{
     Alternate, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, Time, VerifierKey, hash,
 };
+use auditseal_reader::{Error, Found, Judged, Question, walk_back};
 use auditseal_store::{Kind as Failure, Operation};
 use auditseal_vectors::{Chain, TestSigner};
 use futures::StreamExt as _;

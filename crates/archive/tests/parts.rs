@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use auditseal_archive::{CatOptions, Extent, Head, Options, Piped, Report, Restored, cat, verify};
+use auditseal_archive::{CatOptions, Options, Piped, Report, Restored, cat, verify};
+use auditseal_chain::Extent;
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::ObjectSeal;
+use auditseal_format::SealId;
 use auditseal_store::{
     Error, Fetched, Kind, Lock, ObjectInfo, Operation, Pieces, Store, Stored, Version,
 };
@@ -23,8 +25,8 @@ fn note(chain: &Chain, seq: usize) -> ObjectSeal {
     ObjectSeal::read(&chain.get(seq).bytes).unwrap()
 }
 
-fn place(chain: &Chain, seq: usize) -> Head {
-    Head { seq: seq as u64, hash: note(chain, seq).hash }
+fn place(chain: &Chain, seq: usize) -> SealId {
+    SealId { seq: seq as u64, hash: note(chain, seq).hash }
 }
 
 fn from(chain: &Chain, seq: usize) -> Extent {
@@ -96,7 +98,7 @@ async fn nothing_before_the_part_is_fetched() {
 #[tokio::test]
 async fn another_note_at_the_place_is_a_fork_and_an_absent_one_is_missing() {
     let chain = six();
-    let other = Extent { from: Some(Head { seq: 2, ..place(&chain, 3) }), to: None };
+    let other = Extent { from: Some(SealId { seq: 2, ..place(&chain, 3) }), to: None };
     let report = findings(&chain.archive(), &part(&chain, other)).await;
     assert_eq!(verdicts(&report.origins[0].findings), [("FORK", Some(2))]);
     let report = findings(&without_first(&chain, 3), &part(&chain, from(&chain, 2))).await;

@@ -7,10 +7,12 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use auditseal_archive::{CatError, CatOptions, Error, Piped, Restored, Verdict, cat};
+use auditseal_archive::{CatError, CatOptions, Piped, Restored, cat};
+use auditseal_chain::Verdict;
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::Time;
 use auditseal_format::seal::Word;
+use auditseal_reader::Error;
 use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Piece, event, events, text};
 use common::{LOG, Sink, findings, memory, noise, options, six, started};

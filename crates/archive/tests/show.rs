@@ -7,8 +7,9 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
-use auditseal_archive::{Error, Inspection, Row, inspect, ls, verify};
+use auditseal_archive::{Inspection, Row, inspect, ls, verify};
 use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_reader::Error;
 use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Parts, Piece, events};
 use common::{chain, memory, options, six};
@@ -66,7 +67,7 @@ async fn an_archive_with_findings_in_text_and_json() {
     archive.insert("notes.txt".to_owned(), vec![]);
     let mut options = options(&chain);
     options.origins = vec![chain.origin().clone()];
-    options.head = Some(auditseal_archive::Head { seq: 9, hash: chain.head().hash });
+    options.head = Some(auditseal_format::SealId { seq: 9, hash: chain.head().hash });
     let store = Arc::new(memory(&archive));
     let report = verify(store, &options, |_| {}).await.unwrap();
     let expected = format!(

@@ -7,10 +7,11 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_archive::{
-    CatOptions, Error, Extent, Finding, Head, Options, Piped, Verdict, cat, verify,
-};
+use auditseal_archive::{CatOptions, Options, Piped, cat, verify};
+use auditseal_chain::{Extent, Finding, Verdict};
+use auditseal_format::SealId;
 use auditseal_format::{Hash, hash};
+use auditseal_reader::Error;
 use auditseal_vectors::Vector;
 use common::{Sink, store_of};
 
@@ -39,9 +40,9 @@ fn spelled(findings: &[Finding]) -> Vec<String> {
     lines.into_iter().collect()
 }
 
-fn head(text: &str) -> Head {
+fn head(text: &str) -> SealId {
     let (seq, hash) = text.split_once(':').unwrap();
-    Head { seq: seq.parse().unwrap(), hash: hash.parse().unwrap() }
+    SealId { seq: seq.parse().unwrap(), hash: hash.parse().unwrap() }
 }
 
 async fn restored(vector: &Vector) -> Result<Hash, String> {

@@ -7,11 +7,12 @@ mod common;
 use std::sync::Arc;
 
 use auditseal_archive::{
-    CatError, CatOptions, Error, Options, Piped, Report, Retention, Row as Listed, Verdict, cat,
-    find_head, inspect, ls, verify,
+    CatError, CatOptions, Options, Piped, Report, Row as Listed, cat, inspect, ls, verify,
 };
+use auditseal_chain::{Retention, Verdict};
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::seal::Stored;
+use auditseal_reader::{Error, find_head};
 use auditseal_store::{Kind, Lock, LockMode, LockedBy, Operation, Store as _};
 use auditseal_vectors::{Archive, Chain, Parts, TestSigner, text};
 use common::{Sink, options, six, verdicts};

@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use auditseal_archive::ObjectCheck;
 use auditseal_format::seal::{Boot, Range, Uuid};
 use auditseal_format::{
     Compression, DecoderPool, FileId, FileName, Kind, ObjectSeal, Origin, Packed, Packer,
@@ -14,6 +13,7 @@ use auditseal_format::{
 };
 use auditseal_merkle::{Hasher, RootHasher};
 use auditseal_note::{Signer as _, StaticSigner, sha256};
+use auditseal_reader::ObjectCheck;
 use auditseal_tail::fs::{LogPath, SourceDisk};
 use auditseal_tail::{Family, Follower, History, Mode, Settings};
 

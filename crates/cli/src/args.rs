@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
-use auditseal_archive::{Extent, Head};
+use auditseal_chain::Extent;
+use auditseal_format::SealId;
 use auditseal_format::{Origin, Scope, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
@@ -371,11 +372,11 @@ pub(crate) struct Backfill {
 pub(crate) struct Part {
     /// The newest seal known from elsewhere: a chain that ends before it was truncated.
     #[arg(long, env = "AUDITSEAL_HEAD", value_name = "SEQ:HASH", value_parser = head)]
-    pub(crate) head: Option<Head>,
+    pub(crate) head: Option<SealId>,
     /// Begin at this seal, whose hash is known from elsewhere: what lies before may be gone, and is
     /// not looked at.
     #[arg(long, env = "AUDITSEAL_FROM", value_name = "SEQ:HASH", value_parser = head)]
-    pub(crate) from: Option<Head>,
+    pub(crate) from: Option<SealId>,
     /// End with this seal.
     #[arg(long, env = "AUDITSEAL_TO", value_name = "SEQ")]
     pub(crate) to: Option<u64>,
@@ -571,11 +572,8 @@ pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     Ok(Sources(found))
 }
 
-fn head(text: &str) -> Result<Head, String> {
-    let wrong = || "expected SEQ:HASH, as verify and ls print it".to_owned();
-    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
-    let (seq, hash) = (seq.parse().map_err(|_| wrong())?, hash.parse().map_err(|_| wrong())?);
-    Ok(Head { seq, hash })
+fn head(text: &str) -> Result<SealId, String> {
+    text.parse().map_err(|()| "expected SEQ:HASH, as verify and ls print it".to_owned())
 }
 
 fn accept(text: &str) -> Result<(Origin, u64), String> {

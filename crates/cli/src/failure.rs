@@ -155,16 +155,16 @@ impl From<auditseal_store::Error> for Failure {
     }
 }
 
-impl From<auditseal_archive::Error> for Failure {
-    fn from(error: auditseal_archive::Error) -> Self {
+impl From<auditseal_reader::Error> for Failure {
+    fn from(error: auditseal_reader::Error) -> Self {
         Self::new(&error).hint(archive_hint(&error))
     }
 }
 
 /// What may help with an error of the read path.
-pub(crate) fn archive_hint(error: &auditseal_archive::Error) -> Option<String> {
+pub(crate) fn archive_hint(error: &auditseal_reader::Error) -> Option<String> {
     error.hint().or_else(|| match error {
-        auditseal_archive::Error::Store(error) => Some(general(error)),
+        auditseal_reader::Error::Store(error) => Some(general(error)),
         _ => None,
     })
 }

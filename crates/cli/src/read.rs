@@ -25,7 +25,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         RequiredMode::Compliance => LockMode::Compliance,
         RequiredMode::Governance => LockMode::Governance,
     };
-    let retention = args.require_retention.map(|time| archive::Retention {
+    let retention = args.require_retention.map(|time| auditseal_chain::Retention {
         mode,
         micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
     });
@@ -145,7 +145,9 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
     let mut out = BufWriter::new(io::stdout());
     let listed = block_on(archive::paths(store, &options, |key| writeln!(out, "{key}")))?;
     let findings = match listed {
-        Err(archive::Error::Write(error)) => return finish(Err(error)).map(|()| ExitCode::SUCCESS),
+        Err(auditseal_reader::Error::Write(error)) => {
+            return finish(Err(error)).map(|()| ExitCode::SUCCESS);
+        }
         other => other?,
     };
     finish(out.flush())?;
@@ -178,7 +180,7 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
         }
     }))?;
     match done {
-        Err(archive::Error::Write(error)) => finish(Err(error))?,
+        Err(auditseal_reader::Error::Write(error)) => finish(Err(error))?,
         other => other?,
     }
     finish(out.flush())?;

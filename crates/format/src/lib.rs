@@ -17,6 +17,7 @@ mod pack;
 mod printable;
 mod scope;
 pub mod seal;
+mod seal_id;
 mod wrapper;
 
 pub use auditseal_audit::{Date, Time};
@@ -35,6 +36,7 @@ pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
+pub use seal_id::SealId;
 
 #[cfg(test)]
 mod tests;

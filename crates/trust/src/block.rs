@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use auditseal_format::{Hash, Origin};
+use auditseal_format::{Hash, Origin, SealId};
 
 use crate::item::{Acceptance, Item, RetentionRule, Silence, TrustedKey};
 use crate::refused::Refused;
-use crate::seal_id::SealId;
+
 use crate::trusted::TrustedOrigin;
 
 /// What stands of a block so far. Each line is held against those above it, so that an error names

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr as _;
 
-use auditseal_format::{Hash, Origin, Time};
+use auditseal_format::{Hash, Origin, SealId, Time};
 
 use crate::refused::{Refused, lines};
-use crate::seal_id::SealId;
 
 /// First line of the file.
 const VERSION: &str = "auditseal/heads/v1";

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 
-use auditseal_format::{Origin, VerifierKey};
-
-use crate::seal_id::{SealId, number};
+use auditseal_format::{Origin, SealId, VerifierKey};
 
 /// A key that may sign a chain, and from where to where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +169,7 @@ impl Item {
         for field in rest {
             match field.split_once('=') {
                 Some(("from", seq)) => {
-                    let seq = number(seq).filter(|seq| *seq > 0);
+                    let seq = SealId::seq(seq).filter(|seq| *seq > 0);
                     key.from = seq.ok_or("from=SEQ wants a number above 0")?;
                 }
                 Some(("until", id)) => {

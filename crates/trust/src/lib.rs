@@ -8,13 +8,11 @@ mod block;
 mod heads;
 mod item;
 mod refused;
-mod seal_id;
 mod trust_file;
 mod trusted;
 
 pub use heads::{Heads, KnownHead};
 pub use item::{Acceptable, Acceptance, RetentionRule, Silence, TrustedKey};
 pub use refused::Refused;
-pub use seal_id::SealId;
 pub use trust_file::TrustFile;
 pub use trusted::TrustedOrigin;

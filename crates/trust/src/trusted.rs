@@ -1,9 +1,8 @@
 //! What is trusted, and expected, of one chain.
 
-use auditseal_format::VerifierKey;
+use auditseal_format::{SealId, VerifierKey};
 
 use crate::item::{Acceptance, RetentionRule, Silence, TrustedKey};
-use crate::seal_id::SealId;
 
 /// What is trusted, and expected, of one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]

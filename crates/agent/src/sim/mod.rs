@@ -20,7 +20,8 @@ mod squatters;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_archive::{Options, Verdict, verify};
+use auditseal_archive::{Options, verify};
+use auditseal_chain::Verdict;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::seal::{Boot, Uuid};
 use auditseal_format::{ObjectKey, ObjectSeal, Origin, Time, VerifierKey};

@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auditseal_archive::Judged;
 use auditseal_doubles::Fault;
 use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
+use auditseal_reader::Judged;
 use auditseal_shipper::{
     Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
 };

@@ -5,7 +5,6 @@
 //! each object the signed hash of its blocks is checked before a byte of it is written, so what
 //! has been written when something stops it is good.
 
-mod object;
 mod output;
 mod plan;
 mod restore;
@@ -16,23 +15,17 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, ObjectSeal, Origin, Time, VerifierKey};
+use auditseal_format::{FileId, Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
-use bytes::Bytes;
 use futures::StreamExt as _;
 
-use crate::chain::{Extent, Head, Place, Rules, Trust};
-use crate::error::Error;
-use crate::fetch::Depth;
-use crate::finding::{Findings, KEPT, Verdict};
-use crate::listing::{Entry, Listing};
-use crate::payloads::Payloads;
-use crate::reading::{How, Reading, Step};
-use crate::source::{IN_FLIGHT, Source};
 use crate::verify::Progress;
-use object::{Large, Ready};
+use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
+use auditseal_reader::{
+    Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Reading, Source, Step,
+};
 pub use output::{Output, Piped, Sparse};
-use plan::{Batch, Plan, Window};
+use plan::{Plan, Window};
 use restore::Stop;
 use writer::{Mode, Writer};
 
@@ -57,7 +50,7 @@ pub struct CatOptions {
     /// The part of the chain that is asked for.
     pub extent: Extent,
     /// A head that the chain must reach.
-    pub head: Option<Head>,
+    pub head: Option<SealId>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
 }
@@ -282,7 +275,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             (file, batch, room)
         });
         let objects = steps.map(|(file, batch, room)| {
-            let fetch = object::ready(source.clone(), origin.clone(), batch.clone());
+            let fetch = batch.clone().fetch(source.clone(), origin.clone());
             // A task of its own: it goes on while this one waits for the writer.
             let task = Task(tokio::spawn(fetch));
             async move { (file, batch, task.result().await, room) }
@@ -291,7 +284,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         while let Some((file, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
             let checked = match ready {
-                Ok(ready) => self.check(&source, batch, ready).await,
+                Ok(fetched) => fetched.check().await,
                 Err(error) => Err(error),
             };
             match checked {
@@ -305,43 +298,22 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(())
     }
 
-    /// Brings an object so far that all its bytes are known to be the signed ones.
-    async fn check<'s>(
-        &self,
-        source: &'s Source,
-        batch: Batch,
-        ready: Ready,
-    ) -> Result<Checked<'s>, Error> {
-        let place = batch.place;
-        match ready {
-            Ready::Whole(seal, blocks) => Ok(Checked { place, seal, blocks: Blocks::Held(blocks) }),
-            Ready::Large(seal) => {
-                let origin = self.origin.clone();
-                let large = Large::check(source, origin, batch, Arc::clone(&seal)).await?;
-                Ok(Checked { place, seal, blocks: Blocks::Large(large) })
-            }
-        }
-    }
-
     /// Whether the writer takes more.
     async fn hand_over(
         &self,
         file: FileId,
-        checked: &Checked<'_>,
+        blocks: &Blocks,
         writer: &mut Writer,
     ) -> Result<bool, Error> {
-        let Checked { place, seal, blocks } = checked;
+        let seal = &blocks.seal;
         let modes: &[Mode] = if self.window.covers(&seal.seal) {
             if self.window.is_open() { &[Mode::All] } else { &[Mode::AllLines] }
         } else {
             &[Mode::Look(self.window), Mode::Kept]
         };
         for mode in modes {
-            let sent = writer.open(*place, seal, file, *mode).await
-                && match blocks {
-                    Blocks::Held(blocks) => writer.blocks(blocks.clone()).await,
-                    Blocks::Large(large) => large.send(writer).await?,
-                }
+            let sent = writer.open(blocks.place, seal, file, *mode).await
+                && blocks.pieces(async |piece| writer.blocks(piece).await).await?
                 && writer.close().await;
             if !sent {
                 return Ok(false);
@@ -349,18 +321,6 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         Ok(true)
     }
-}
-
-/// An object whose bytes are the signed ones.
-struct Checked<'s> {
-    place: Place,
-    seal: Arc<ObjectSeal>,
-    blocks: Blocks<'s>,
-}
-
-enum Blocks<'s> {
-    Held(Bytes),
-    Large(Large<'s>),
 }
 
 /// A task that ends with whoever waits for it.

@@ -1,12 +1,12 @@
 //! In which order the objects of a chain give back the source's bytes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use auditseal_format::seal::{Kind, Seal};
-use auditseal_format::{FileId, MAX_SEAL_BLOCK, Time};
+use auditseal_format::{FileId, Time};
 
-use crate::chain::{Accepted, Place};
+use auditseal_chain::Accepted;
+use auditseal_reader::Batch;
 
 /// A window of `stageTimestamp`s, both ends included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,19 +41,6 @@ impl Window {
     }
 }
 
-/// A batch to be given out.
-#[derive(Debug, Clone)]
-pub(crate) struct Batch {
-    pub(crate) place: Place,
-    /// Which version there has its bytes.
-    pub(crate) version: Option<Arc<str>>,
-    /// The most bytes that its object has, as signed.
-    pub(crate) size: u64,
-    /// Half of its note's hash. The object is fetched a second time, and must be the one whose
-    /// place in the chain was proved.
-    pub(crate) print: [u8; 16],
-}
-
 /// Batches that one file's bytes are in, `first` to `last` by their index in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
@@ -79,13 +66,6 @@ pub(crate) struct Plan {
     order: Vec<FileId>,
 }
 
-/// Half of a note's hash.
-pub(crate) fn print(hash: &auditseal_format::Hash) -> [u8; 16] {
-    let mut print = [0; 16];
-    print.copy_from_slice(&hash.as_bytes()[..16]);
-    print
-}
-
 impl Plan {
     pub(crate) fn new(window: Window) -> Self {
         Self { window, ..Self::default() }
@@ -104,9 +84,7 @@ impl Plan {
             return;
         }
         let at = self.batches.len();
-        let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
-        let (place, version) = (note.place, note.version.clone());
-        self.batches.push(Batch { place, version, size, print: print(&note.seal.hash) });
+        self.batches.push(Batch::of(note));
         for range in &seal.ranges {
             let runs = &mut self.files.entry(range.file).or_default().runs;
             match runs.last_mut() {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::output::Output;
 use super::plan::Window;
 use super::restore::{Keep, Restore, Stop};
-use crate::chain::Place;
+use auditseal_chain::Place;
 
 /// What is done with a payload.
 #[derive(Debug, Clone, Copy)]

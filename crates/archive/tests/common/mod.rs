@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{CatError, CatOptions, Finding, Options, Piped, Report, cat, verify};
+use auditseal_archive::{CatError, CatOptions, Options, Piped, Report, cat, verify};
+use auditseal_chain::Finding;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, Origin};
 use auditseal_store::Store;

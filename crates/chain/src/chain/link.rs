@@ -1,0 +1,86 @@
+//! Whether a note follows from the one before, and its times from other clocks.
+
+use auditseal_format::seal::Boot;
+use auditseal_format::{Hash, ObjectSeal, Seal, SealId, Time};
+
+use super::{Chain, Place};
+use crate::finding::Verdict;
+
+/// Largest difference between wall clock and boot clock that isn't called a step: 5 s.
+const CLOCK_STEP: i64 = 5_000_000;
+
+/// What the next note is held against.
+#[derive(Debug)]
+pub(super) struct Previous {
+    pub(super) seq: u64,
+    pub(super) hash: Hash,
+    /// `None` if the note wasn't signed by a key that may: then only `prev` is compared, and
+    /// nothing else it says counts.
+    pub(super) facts: Option<Facts>,
+}
+
+/// What an accepted note says of itself and of the next one.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) seq: u64,
+    pub(super) hash: Hash,
+    pub(super) sealed: Time,
+    pub(super) boot: Boot,
+    pub(super) next_by: Option<Time>,
+}
+
+impl Chain {
+    /// Holds a note against the one before: hash and clocks.
+    pub(super) fn check_link(&mut self, place: Place, object: &ObjectSeal) {
+        let seal = &object.seal;
+        let mut found = Vec::new();
+        let before = self.facts_before(seal.seq);
+        if self.before(seal.seq).is_some_and(|before| Some(before.hash) != seal.prev) {
+            found.push((Verdict::Fork, "prev isn't the hash of the note before".to_owned()));
+        }
+        if let Some(before) = before {
+            let step = before.clock_step(seal);
+            found.extend(step.map(|detail| (Verdict::ClockStep, detail)));
+        }
+        for (verdict, detail) in found {
+            self.report(verdict, place, &detail);
+        }
+    }
+
+    /// Copying an archive makes the store's date later, never earlier.
+    pub(super) fn check_store_date(&mut self, place: Place, sealed: Time, modified: i64) {
+        let Some(skew) = self.rules.skew else { return };
+        if sealed.micros() > modified.saturating_add(skew) {
+            let stored = Time::from_micros(modified);
+            let detail = format!("sealed at {sealed}, but the store has had it since {stored}");
+            self.report(Verdict::TimeInconsistent, place, &detail);
+        }
+    }
+}
+
+impl Facts {
+    pub(super) fn of(object: &ObjectSeal) -> Self {
+        let Seal { seq, sealed, boot, next_by, .. } = object.seal;
+        Self { seq, hash: object.hash, sealed, boot, next_by }
+    }
+
+    pub(super) fn head(&self) -> SealId {
+        SealId { seq: self.seq, hash: self.hash }
+    }
+
+    /// Whether the wall clock was set between this note and the next, as far as the boot clock can
+    /// tell.
+    fn clock_step(&self, next: &Seal) -> Option<String> {
+        let clock = next.sealed.micros() - self.sealed.micros();
+        if self.boot.id != next.boot.id {
+            return (clock < 0)
+                .then(|| format!("sealed {}s before the note before", -clock / 1_000_000));
+        }
+        let boot = i128::from(next.boot.nanos) - i128::from(self.boot.nanos);
+        let step = i128::from(clock) - boot / 1000;
+        (step.abs() > i128::from(CLOCK_STEP)).then(|| {
+            let seconds = step / 1_000_000;
+            format!("the clock was set by {seconds:+}s between this note and the one before")
+        })
+    }
+}

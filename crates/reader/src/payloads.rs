@@ -1,0 +1,88 @@
+//! Whose payloads are decompressed. To decompress is the work that an object's own numbers say how
+//! much of it there is: it is done for whoever a trusted key speaks for, and for nobody else.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auditseal_format::{DecoderPool, ObjectSeal, Origin, SealId};
+
+use auditseal_chain::{KeyPrint, Place, Trust, print};
+
+/// Decoders for the payloads of one chain, and the keys for which they work.
+#[derive(Debug)]
+pub struct Payloads {
+    pool: Arc<DecoderPool>,
+    /// The trusted keys, and those that their notes named as next, as far as they were read.
+    /// `None`: nobody's signature is held against a key.
+    keys: Option<Mutex<HashSet<KeyPrint>>>,
+    /// A note that is known out of band: its key is a known one, and its next.
+    vouched: Option<SealId>,
+}
+
+impl Payloads {
+    /// For a chain whose notes these trusted keys sign, or keys that they named; and the note that is
+    /// known out of band.
+    pub fn of(trust: &Trust, vouched: Option<SealId>) -> Self {
+        let keys = match trust {
+            Trust::Keys(keys) => Some(Mutex::new(keys.iter().map(print).collect())),
+            Trust::Anyone => None,
+        };
+        Self { pool: Arc::default(), keys, vouched }
+    }
+
+    /// For whoever looks at one object by itself, and trusts no key. What an object may cost is then
+    /// bounded by its size alone: FORMAT.md, "Bounds on work".
+    pub fn anyones() -> Self {
+        Self { pool: Arc::default(), keys: None, vouched: None }
+    }
+
+    /// How many payloads were decompressed.
+    pub fn begun(&self) -> u64 {
+        self.pool.begun()
+    }
+}
+
+/// What is asked of a note before the payload of its object is decompressed.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    payloads: Arc<Payloads>,
+    /// Chain and seq of the object's key.
+    home: Option<(Origin, u64)>,
+}
+
+impl Gate {
+    /// For an object at a key of a chain.
+    pub fn at(payloads: &Arc<Payloads>, origin: &Origin, place: Place) -> Self {
+        Self { payloads: Arc::clone(payloads), home: Some((origin.clone(), place.seq)) }
+    }
+
+    /// For an object at a key that isn't one of ours.
+    pub fn elsewhere(payloads: &Arc<Payloads>) -> Self {
+        Self { payloads: Arc::clone(payloads), home: None }
+    }
+
+    /// The decoders, if the note belongs where it stands and its key is a known one; that key's note
+    /// makes another one known.
+    ///
+    /// Objects are read several at a time, so the note that names a fresh key may be read after the
+    /// one which that key signed: asked again in the order of the chain, the answer is certain.
+    pub fn open(&self, object: &ObjectSeal) -> Option<Arc<DecoderPool>> {
+        if let Some(keys) = &self.payloads.keys {
+            let seal = &object.seal;
+            let home = self
+                .home
+                .as_ref()
+                .is_some_and(|(origin, seq)| (origin, *seq) == (&seal.origin, seal.seq));
+            let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let note = SealId { seq: seal.seq, hash: object.hash };
+            let vouched = self.payloads.vouched == Some(note);
+            if !home || !(vouched || keys.contains(&print(&seal.key))) {
+                return None;
+            }
+            if vouched || seal.next != seal.key {
+                keys.insert(print(&seal.next));
+            }
+        }
+        Some(Arc::clone(&self.payloads.pool))
+    }
+}
