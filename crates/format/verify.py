@@ -444,7 +444,7 @@ def check_lines(fh, note, line):
 
 def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
     """§ Reading and verifying: everything. `store` is {key: function that opens the object}. § Parts: `first` is
-    the note to begin with, (seq, hash), and `to` the seq to end with."""
+    the note to begin with, (seq, hash) or (seq, None), and `to` the seq to end with."""
     now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, why="nothing to check")
     for origin in asked:
@@ -482,7 +482,7 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
     def find(verdict, seq):
         findings.add((verdict, origin, seq))
 
-    branch = branch_of(objects, head) | ({first[0]: first[1]} if first else {})
+    branch = branch_of(objects, head) | ({first[0]: first[1]} if first and first[1] else {})
     chain, whole, fork = choose(store, objects, trusted, branch, first, find)
     last_named = max([o.seq for o in objects if fork is None or o.seq < fork] + [-1])
     if any(o.foreign for o in objects):  # wrong where nothing of the chain itself is there
@@ -529,7 +529,9 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
     short = known >= 0 and (newest is None or newest.seq < known)
     if short and last_named >= 0:
         find("TRUNCATED", newest.seq + 1 if newest else begin)
-    for seq, digest in [place for place in (first, head) if place]:
+    if first and not first[1] and newest and head not in [(note.seq, note.hash) for note in notes]:
+        find("UNANCHORED", begin)
+    for seq, digest in [place for place in (first, head) if place and place[1]]:
         if seq in chain and chain[seq].hash != digest and not (short and head and seq == head[0]):
             find("FORK", seq)
     if fork is None and newest and newest.next_by is not None and newest.next_by < now and to is None:
@@ -641,7 +643,7 @@ def check_links(notes, chain, first, find):
             elif start > expected and torn <= seq:
                 find("SOURCE_GAP", note.seq)
             ends[file] = (start if end is None else end, note.seq)
-        if first == (note.seq, note.hash):  # § Parts: its cursors say how far the files are
+        if first and first[0] == note.seq and first[1] in (None, note.hash):  # § Parts: its cursors say how far the files are
             ends |= {cursor[0]: (cursor[1], note.seq) for cursor in note.cursor}
 
 
@@ -698,6 +700,11 @@ def parse_head(value):
     return SEQ(seq), HASH(digest)
 
 
+def parse_begin(value):
+    """§ Parts: a note that is known, or a seq at which nothing is; `None` for the genesis."""
+    return parse_head(value) if ":" in value else (SEQ(value), None) if SEQ(value) else None
+
+
 def read_vkeys(values):
     """Each is a vkey, or a file with one vkey a line."""
     for value in values:
@@ -718,7 +725,7 @@ def run_archive(args):
     if (getattr(args, "from") or args.to) and len(args.origin) != 1:
         raise ValueError("a part is of one chain: name its --origin")
     result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
-                    args.now and TIME(args.now), getattr(args, "from") and parse_head(getattr(args, "from")),
+                    args.now and TIME(args.now), getattr(args, "from") and parse_begin(getattr(args, "from")),
                     None if args.to is None else SEQ(args.to))  # fmt: skip
     if result.exit == 2:
         print(f"verify.py: {result.why}", file=sys.stderr)
@@ -753,7 +760,8 @@ def run_vector(path):
     with open(path, encoding="utf-8") as fh:
         fields, objects = read_vector(fh.read())
     store = {key: partial(io.BytesIO, data) for key, data in objects.items()}
-    head, first = (parse_head(fields[name][0]) if name in fields else None for name in ("head", "from"))
+    head = parse_head(fields["head"][0]) if "head" in fields else None
+    first = parse_begin(fields["from"][0]) if "from" in fields else None
     result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
                     SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
     got = {"exit": [str(result.exit)], "finding": show(result.findings), "info": show(result.infos)}
@@ -785,7 +793,7 @@ def run_vectors(folder):
 
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
-    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("from", "SEQ:HASH"),
+    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("from", "SEQ[:HASH]"),
                           ("to", "SEQ"), ("now", "TIME"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)

@@ -8,8 +8,10 @@
 
 mod cat;
 mod inspect;
+mod limits;
 mod ls;
 mod paths;
+mod progress;
 mod render;
 mod report;
 mod size;
@@ -19,5 +21,6 @@ pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use paths::paths;
+pub use progress::Progress;
 pub use report::{OriginReport, Report};
-pub use verify::{Options, Progress, verify};
+pub use verify::{Options, verify};

@@ -7,7 +7,7 @@ use auditseal_store::Store;
 
 use crate::verify::{Options, rules};
 use auditseal_chain::{Finding, Verdict};
-use auditseal_reader::{Depth, Error, How, Listing, Reading, Source, Step};
+use auditseal_reader::{Depth, Error, How, Listing, Reading, Sealed, Source, Step};
 
 /// Gives the key of each seq's object whose stored bytes are the signed ones, in the order of the
 /// chains, so that an engine that reads these keys reads each line once. Returns what is wrong, the
@@ -35,9 +35,14 @@ pub async fn paths(
     let mut found = Vec::new();
     for origin in &options.origins {
         let entries = listing.chains.remove(origin).unwrap_or_default();
-        let how = How { depth: Depth::Stored, retention: None, concurrency: options.concurrency };
+        let how = How {
+            depth: Depth::Stored,
+            retention: None,
+            concurrency: options.concurrency,
+            keep: 0,
+        };
         let mut reading = Reading::new(&source, origin, &entries, rules(options, origin, &[]), how);
-        let mut tell = |note: &auditseal_chain::Accepted| match note.whole && note.plain {
+        let mut tell = |Sealed { note, .. }: &Sealed| match note.whole && note.plain {
             true => each(&note.place.key(origin).to_string()).map_err(Error::Write),
             false => Ok(()),
         };

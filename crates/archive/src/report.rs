@@ -4,7 +4,7 @@ use auditseal_format::{Origin, SealId, Time};
 use serde::Serialize;
 
 use crate::render::shown;
-use auditseal_chain::{ChainReport, Finding, Findings, displayed};
+use auditseal_chain::{Begin, ChainReport, Finding, Findings, displayed};
 
 /// Errors of the store kept per chain.
 const ERRORS_KEPT: usize = 20;
@@ -15,9 +15,10 @@ pub struct OriginReport {
     /// The chain.
     #[serde(serialize_with = "shown")]
     pub origin: Origin,
-    /// Where reading began, as `SEQ:HASH`, if not at the genesis.
+    /// Where reading began, as `SEQ:HASH`, or `SEQ` where nothing is known of the seal there; if not at
+    /// the genesis.
     #[serde(serialize_with = "displayed")]
-    pub from: Option<SealId>,
+    pub from: Option<Begin>,
     /// When the note there was made; only if nothing is wrong from there on.
     #[serde(serialize_with = "displayed")]
     pub complete_from: Option<Time>,
@@ -67,15 +68,15 @@ impl OriginReport {
         chain: ChainReport,
         errors: Errors,
         limits: Vec<String>,
-        from: Option<SealId>,
+        from: Begin,
     ) -> Self {
         let ChainReport { findings, totals, newest, oldest, .. } = chain;
         let Findings { findings, information, findings_total, information_total, .. } = findings;
         let complete = findings_total == 0 && errors.count == 0;
         Self {
             origin,
-            from,
-            complete_from: oldest.filter(|_| complete && from.is_some()).map(|(_, sealed)| sealed),
+            from: Some(from).filter(|from| from.is_late()),
+            complete_from: oldest.filter(|_| complete && from.is_late()).map(|(_, sealed)| sealed),
             complete_until: newest.filter(|_| complete).map(|(_, sealed)| sealed),
             head: newest.map(|(head, _)| head),
             seals: totals.seals,

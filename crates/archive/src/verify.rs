@@ -1,15 +1,17 @@
 //! `verify`: every object of every chain, fetched in order and held against the format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 
+use crate::limits::limit_of_a_search;
+use crate::progress::Progress;
 use crate::report::{Errors, OriginReport, Report};
 use auditseal_chain::{ChainReport, Extent, Retention, Rules, Trust};
 use auditseal_reader::{
-    Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Reading, Source, Step,
+    Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Range, Reading, Source, Step, Window,
 };
 
 /// What an archive is held against, and how.
@@ -19,8 +21,13 @@ pub struct Options {
     pub vkeys: Vec<VerifierKey>,
     /// The chains to expect. Empty: those that the store lists.
     pub origins: Vec<Origin>,
-    /// The part of the only chain that is asked for; by default all of every chain.
-    pub extent: Extent,
+    /// The part of the only chain that is asked for. `None`: all of every chain, or with a window the
+    /// part in which lines of that time lie ([`Range`]).
+    pub extent: Option<Extent>,
+    /// The time that is asked for.
+    pub window: Window,
+    /// That nothing which is known ties a part to its chain is no finding.
+    pub allow_unanchored: bool,
     /// A head known out of band, of the only chain.
     pub head: Option<SealId>,
     /// Source gaps that somebody looked at and accepted: chain and seq.
@@ -48,7 +55,9 @@ impl Options {
         Self {
             vkeys,
             origins: Vec::new(),
-            extent: Extent::default(),
+            extent: None,
+            window: Window::default(),
+            allow_unanchored: false,
             head: None,
             accept: Vec::new(),
             now,
@@ -59,17 +68,6 @@ impl Options {
             store: None,
         }
     }
-}
-
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Objects looked at.
-    pub objects: u64,
-    /// Objects there are to look at.
-    pub total: u64,
-    /// Bytes of the objects looked at.
-    pub bytes: u64,
 }
 
 /// What can't be told of a store that lists no versions.
@@ -94,19 +92,23 @@ pub async fn verify(
         Error::unless_a_key_is_for(origin, &options.vkeys)?;
     }
     let source = Source::new(store);
-    let mut listing = Listing::read(&source, &options.origins).await?;
-    for origin in &options.origins {
-        listing.chains.entry(origin.clone()).or_default();
-    }
-    if (options.head.is_some() || options.extent.is_part()) && listing.chains.len() != 1 {
-        return Err(Error::HeadOfMany(listing.chains.len()));
+    let mut listing = Listing::default();
+    let named = options.extent.is_some_and(|extent| extent.is_part());
+    let ranges = if options.window.is_open() || options.extent.is_some() {
+        listing = Listing::read(&source, &options.origins).await?;
+        whole(std::mem::take(&mut listing.chains), options)
+    } else {
+        searched(&source, options).await?
+    };
+    if (options.head.is_some() || named) && ranges.len() != 1 {
+        return Err(Error::HeadOfMany(ranges.len()));
     }
     let (unexpected, unexpected_total) = (listing.unexpected(), listing.strangers);
-    let total = listing.chains.values().map(|entries| entries.len() as u64).sum();
+    let total = ranges.values().map(|range| range.entries.len() as u64).sum();
     let mut run = Run { source, options, progress, done: Progress { objects: 0, total, bytes: 0 } };
     let mut origins = Vec::new();
-    for (origin, entries) in listing.chains {
-        origins.push(run.chain(origin, entries).await);
+    for (origin, range) in ranges {
+        origins.push(run.chain(origin, range).await);
     }
     let mut limits = Vec::new();
     if options.origins.is_empty() {
@@ -121,6 +123,36 @@ pub async fn verify(
     Ok(Report { origins, unexpected_total, unexpected, versions_listed, limits })
 }
 
+/// The chains that are listed, and those that are asked for.
+fn whole(chains: BTreeMap<Origin, Vec<Entry>>, options: &Options) -> BTreeMap<Origin, Range> {
+    let extent = options.extent.unwrap_or_default();
+    let listed = chains.into_iter().map(|(origin, entries)| (origin, Range { extent, entries }));
+    let mut ranges: BTreeMap<_, _> = listed.collect();
+    for origin in &options.origins {
+        let absent = || Range { extent, entries: Vec::new() };
+        ranges.entry(origin.clone()).or_insert_with(absent);
+    }
+    ranges
+}
+
+/// The parts of the chains in which lines of the window lie.
+async fn searched(source: &Source, options: &Options) -> Result<BTreeMap<Origin, Range>, Error> {
+    if options.origins.is_empty() {
+        return Err(Error::NoOrigin);
+    }
+    let known: Vec<u64> = options.head.iter().map(|head| head.seq).collect();
+    let mut ranges = BTreeMap::new();
+    for origin in &options.origins {
+        let trust = Trust::in_keys_for(origin, &options.vkeys);
+        let range = match Range::find(source, origin, &trust, options.window, &known).await {
+            Err(Error::NoChain(_)) => Range { extent: Extent::default(), entries: Vec::new() },
+            found => found?,
+        };
+        ranges.insert(origin.clone(), range);
+    }
+    Ok(ranges)
+}
+
 struct Run<'a, P> {
     source: Source,
     options: &'a Options,
@@ -129,10 +161,11 @@ struct Run<'a, P> {
 }
 
 impl<P: Fn(Progress)> Run<'_, P> {
-    async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
+    async fn chain(&mut self, origin: Origin, range: Range) -> OriginReport {
         let (mut branch, done) = (Vec::new(), self.done);
+        let Range { extent, entries } = range;
         loop {
-            let rules = rules(self.options, &origin, &branch);
+            let rules = Rules { extent, ..rules(self.options, &origin, &branch) };
             let (chain, errors) = self.pass(&origin, &entries, rules).await;
             // Two signed notes for one seq, and the known head tells which of them is the chain's:
             // rare enough to read it all once more.
@@ -141,9 +174,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 self.done = done;
                 continue;
             }
-            let limits = self.limits(&chain);
-            let from = self.options.extent.from;
-            return OriginReport::new(origin, chain, errors, limits, from);
+            let limits = self.limits(&chain, extent);
+            return OriginReport::new(origin, chain, errors, limits, extent.from);
         }
     }
 
@@ -153,11 +185,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
         entries: &[Entry],
         rules: Rules,
     ) -> (ChainReport, Errors) {
-        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from));
+        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
         let depth =
             if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
         let (retention, concurrency) = (self.options.retention, self.options.concurrency);
-        let how = How { depth, retention, concurrency };
+        let how = How { depth, retention, concurrency, keep: 0 };
         let mut reading = Reading::new(&self.source, origin, entries, rules, how);
         let mut errors = Errors::default();
         while let Some(Step { size, error, .. }) = reading.next().await {
@@ -171,14 +203,17 @@ impl<P: Fn(Progress)> Run<'_, P> {
         (report, errors)
     }
 
-    fn limits(&self, chain: &ChainReport) -> Vec<String> {
+    fn limits(&self, chain: &ChainReport, extent: Extent) -> Vec<String> {
+        let Extent { from, to } = extent;
         let mut limits = Vec::new();
-        let Extent { from, to } = self.options.extent;
-        if let Some(from) = from {
+        if self.options.extent.is_none() {
+            limits.extend(limit_of_a_search(extent));
+        }
+        if from.is_late() {
             limits.push(format!(
                 "only from seq {} on: a file that grew after it was final before that, and a replay \
                  of what was sealed before, aren't noticed",
-                from.seq
+                from.seq()
             ));
         }
         if let Some(to) = to {
@@ -213,7 +248,8 @@ pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[SealId]) -> Ru
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
     Rules {
         trust: Trust::in_keys_for(origin, &options.vkeys),
-        extent: options.extent,
+        extent: options.extent.unwrap_or_default(),
+        allow_unanchored: options.allow_unanchored,
         head: options.head,
         branch: branch.to_vec(),
         accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),

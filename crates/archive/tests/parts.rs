@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use auditseal_archive::{CatOptions, Options, Piped, Report, Restored, cat, verify};
-use auditseal_chain::Extent;
+use auditseal_chain::{Begin, Extent};
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::ObjectSeal;
 use auditseal_format::SealId;
@@ -30,11 +30,11 @@ fn place(chain: &Chain, seq: usize) -> SealId {
 }
 
 fn from(chain: &Chain, seq: usize) -> Extent {
-    Extent { from: Some(place(chain, seq)), to: None }
+    Extent { from: Begin::Known(place(chain, seq)), to: None }
 }
 
 fn part(chain: &Chain, extent: Extent) -> Options {
-    Options { extent, origins: vec![chain.origin().clone()], ..options(chain) }
+    Options { extent: Some(extent), origins: vec![chain.origin().clone()], ..options(chain) }
 }
 
 fn text_of(report: &Report) -> String {
@@ -76,7 +76,7 @@ async fn each_part_from_a_known_note_is_complete_without_what_lies_before() {
         assert_eq!(report.origins[0].seals, 6 - seq as u64);
     }
     // Lines 3 to 10 are behind seq 2, itself included.
-    let options = CatOptions { extent: from(&chain, 2), ..CatOptions::default() };
+    let options = CatOptions { extent: Some(from(&chain, 2)), ..CatOptions::default() };
     let (bytes, _) = given(store_of(&without_first(&chain, 2)), &chain, options).await;
     assert_eq!(bytes, events(3..11));
 }
@@ -98,7 +98,7 @@ async fn nothing_before_the_part_is_fetched() {
 #[tokio::test]
 async fn another_note_at_the_place_is_a_fork_and_an_absent_one_is_missing() {
     let chain = six();
-    let other = Extent { from: Some(SealId { seq: 2, ..place(&chain, 3) }), to: None };
+    let other = Extent { from: Begin::Known(SealId { seq: 2, ..place(&chain, 3) }), to: None };
     let report = findings(&chain.archive(), &part(&chain, other)).await;
     assert_eq!(verdicts(&report.origins[0].findings), [("FORK", Some(2))]);
     let report = findings(&without_first(&chain, 3), &part(&chain, from(&chain, 2))).await;
@@ -118,7 +118,7 @@ async fn a_known_note_vouches_for_its_key_and_the_next() {
     }
     let stranger = Options::new(vec![TestSigner::new(9).identity()], chain.now());
     let asked = |seq| Options {
-        extent: from(&chain, seq),
+        extent: Some(from(&chain, seq)),
         origins: vec![chain.origin().clone()],
         ..stranger.clone()
     };
@@ -132,7 +132,7 @@ async fn a_known_note_vouches_for_its_key_and_the_next() {
 #[tokio::test]
 async fn a_part_may_end_before_the_chain() {
     let chain = six();
-    let until = |to| part(&chain, Extent { from: None, to: Some(to) });
+    let until = |to| part(&chain, Extent { from: Begin::Genesis, to: Some(to) });
     let report = findings(&chain.archive(), &until(2)).await;
     assert_eq!(report.exit_code(), 0, "{}", text_of(&report));
     assert_eq!(report.origins[0].seals, 3);
@@ -148,7 +148,7 @@ async fn a_part_may_end_before_the_chain() {
     let (bytes, _) = given(
         store_of(&chain.archive()),
         &chain,
-        CatOptions { extent: both, ..CatOptions::default() },
+        CatOptions { extent: Some(both), ..CatOptions::default() },
     )
     .await;
     assert_eq!(bytes, events(3..9));

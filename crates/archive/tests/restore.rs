@@ -12,7 +12,7 @@ use auditseal_chain::Verdict;
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::Time;
 use auditseal_format::seal::Word;
-use auditseal_reader::Error;
+use auditseal_reader::{Error, Window};
 use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Chain, Lost, Piece, event, events, text};
 use common::{LOG, Sink, findings, memory, noise, options, six, started};
@@ -76,13 +76,21 @@ async fn of_an_altered_object_no_byte_is_written() {
     assert!(bytes == events(0..5), "what stands before it");
 }
 
+/// A chain whose seq 2 is more than its seal's fetch brings: it is asked for twice.
+fn with_a_larger_one() -> Chain {
+    let mut chain = started();
+    chain.batch(&[Piece::new(LOG, events(0..5))]);
+    chain.batch(&[Piece::new(LOG, [noise(100 << 10, 3), b"\n".to_vec()].concat())]);
+    chain
+}
+
 #[tokio::test]
 async fn a_store_that_changes_its_mind_between_two_reads_is_caught() {
-    let chain = six();
-    // Another object of the chain, perfect in itself, where seq 4 was a moment ago.
+    let chain = with_a_larger_one();
+    // Another object of the chain, perfect in itself, where seq 2 was a moment ago.
     let store = memory(&chain.archive());
-    let (other, key) = (store.clone(), chain.key(4));
-    let replacement = chain.get(2).bytes.clone();
+    let (other, key) = (store.clone(), chain.key(2));
+    let replacement = chain.get(1).bytes.clone();
     let target = key.clone();
     store.fail_when(move |operation, asked, _| {
         if operation == Operation::Get && asked == target {
@@ -101,7 +109,7 @@ async fn a_store_that_changes_its_mind_between_two_reads_is_caught() {
     });
     let (done, _) = cat_of(store, &chain, trusting(&chain)).await;
     let text = done.unwrap_err().to_string();
-    assert!(text.contains("MISSING origin=c/n/s seq=4"), "{text}");
+    assert!(text.contains("MISSING origin=c/n/s seq=2"), "{text}");
 }
 
 #[tokio::test]
@@ -119,7 +127,7 @@ async fn a_payload_that_its_signer_misstated_stops_it() {
 
 #[tokio::test]
 async fn a_store_without_an_answer_is_no_finding() {
-    let chain = six();
+    let chain = with_a_larger_one();
     for operation in [Operation::Versions, Operation::Tail, Operation::Get] {
         let store = memory(&chain.archive());
         store.fail_when(move |asked, _, _| {
@@ -272,8 +280,10 @@ async fn a_window_prunes_batches_and_filters_lines() {
         (Some(100), None, vec![b"no event\n".to_vec()]),
     ];
     for (since, until, expected) in cases {
-        let options =
-            CatOptions { since: since.map(time_of), until: until.map(time_of), ..trusting(&chain) };
+        let options = CatOptions {
+            window: Window { since: since.map(time_of), until: until.map(time_of) },
+            ..trusting(&chain)
+        };
         let (done, bytes) = cat_of(memory(&chain.archive()), &chain, options).await;
         done.unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -329,7 +339,8 @@ async fn an_object_too_large_to_hold_is_streamed_twice() {
     assert_eq!(store.calls(Operation::Get), 0);
     assert_eq!(store.calls(Operation::Stream), 4, "twice for each of two files");
     // Of the file that is asked for last, only the lines inside the window; the long one has none.
-    let options = CatOptions { since: Some(time_of(2)), ..trusting(&chain) };
+    let options =
+        CatOptions { window: Window { since: Some(time_of(2)), until: None }, ..trusting(&chain) };
     let (done, bytes) = cat_of(store.clone(), &chain, options).await;
     done.unwrap();
     assert!(bytes == [line.clone(), events(2..3)].concat());
@@ -390,7 +401,8 @@ async fn only_the_first_range_of_a_file_says_where_it_stands() {
     let (done, bytes) = cat_of(memory(&twice.archive()), &twice, trusting(&twice)).await;
     done.unwrap();
     assert!(bytes == twice.restored());
-    let options = CatOptions { since: Some(time_of(3)), ..trusting(&chain) };
+    let options =
+        CatOptions { window: Window { since: Some(time_of(3)), until: None }, ..trusting(&chain) };
     let (done, bytes) = cat_of(memory(&chain.archive()), &chain, options).await;
     done.unwrap();
     assert!(bytes == events(3..5));

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_archive::{CatOptions, Options, Piped, cat, verify};
-use auditseal_chain::{Extent, Finding, Verdict};
+use auditseal_chain::{Begin, Extent, Finding, Verdict};
 use auditseal_format::SealId;
 use auditseal_format::{Hash, hash};
 use auditseal_reader::Error;
@@ -66,7 +66,10 @@ async fn check(vector: &Vector) -> Vec<String> {
     let mut options = Options::new(vkeys, vector.now);
     options.origins = vector.origins.iter().map(|origin| origin.parse().unwrap()).collect();
     options.head = vector.head.as_deref().map(head);
-    options.extent = Extent { from: vector.from.as_deref().map(head), to: vector.to };
+    options.extent = Some(Extent {
+        from: vector.from.as_deref().map_or_else(Begin::default, |from| from.parse().unwrap()),
+        to: vector.to,
+    });
     // Vectors have no dates of a store.
     options.skew = None;
     let report = match verify(store_of(&vector.objects), &options, |_| {}).await {

@@ -24,6 +24,8 @@ pub enum Verdict {
     WrongOrigin,
     /// Two signed histories.
     Fork,
+    /// Nothing that is known ties this part of a chain to the rest.
+    Unanchored,
     /// The chain ends before the head that is known.
     Truncated,
     /// The next seal is overdue.
@@ -69,6 +71,7 @@ impl Verdict {
             Self::Replay => "REPLAY",
             Self::WrongOrigin => "WRONG_ORIGIN",
             Self::Fork => "FORK",
+            Self::Unanchored => "UNANCHORED",
             Self::Truncated => "TRUNCATED",
             Self::Silent => "SILENT",
             Self::SourceGap => "SOURCE_GAP",

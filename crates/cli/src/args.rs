@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auditseal_agent::SourceSpec;
-use auditseal_chain::Extent;
-use auditseal_format::SealId;
 use auditseal_format::{Origin, Scope, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
@@ -15,7 +13,7 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use crate::failure::Failure;
+use crate::part::Part;
 use crate::times::time;
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
@@ -367,32 +365,6 @@ pub(crate) struct Backfill {
     pub(crate) rate_limit: Option<NonZeroU64>,
 }
 
-/// What is known of a chain, and which part of it is asked for.
-#[derive(Debug, Args)]
-pub(crate) struct Part {
-    /// The newest seal known from elsewhere: a chain that ends before it was truncated.
-    #[arg(long, env = "AUDITSEAL_HEAD", value_name = "SEQ:HASH", value_parser = head)]
-    pub(crate) head: Option<SealId>,
-    /// Begin at this seal, whose hash is known from elsewhere: what lies before may be gone, and is
-    /// not looked at.
-    #[arg(long, env = "AUDITSEAL_FROM", value_name = "SEQ:HASH", value_parser = head)]
-    pub(crate) from: Option<SealId>,
-    /// End with this seal.
-    #[arg(long, env = "AUDITSEAL_TO", value_name = "SEQ")]
-    pub(crate) to: Option<u64>,
-}
-
-impl Part {
-    pub(crate) fn extent(&self) -> Result<Extent, Failure> {
-        match (self.from, self.to) {
-            (Some(from), Some(to)) if to < from.seq => {
-                Err(Failure::new(format!("choose seals: --to {to} is before --from {from}")))
-            }
-            (from, to) => Ok(Extent { from, to }),
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = help::VERIFY)]
 pub(crate) struct Verify {
@@ -463,13 +435,6 @@ pub(crate) struct Cat {
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
     pub(crate) part: Part,
-    /// Leave out events before this time (stageTimestamp): RFC 3339, a local date or date and time, or
-    /// how long ago, like 7d.
-    #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
-    pub(crate) since: Option<Time>,
-    /// Leave out events after this time; a date alone is its first moment.
-    #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
-    pub(crate) until: Option<Time>,
     /// Refuse when the source itself lost something.
     #[arg(long, env = "AUDITSEAL_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
@@ -570,10 +535,6 @@ pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     }
     found.push(rest.parse()?);
     Ok(Sources(found))
-}
-
-fn head(text: &str) -> Result<SealId, String> {
-    text.parse().map_err(|()| "expected SEQ:HASH, as verify and ls print it".to_owned())
 }
 
 fn accept(text: &str) -> Result<(Origin, u64), String> {

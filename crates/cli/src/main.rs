@@ -10,6 +10,7 @@ mod help;
 mod logging;
 #[cfg(test)]
 mod pages;
+mod part;
 mod progress;
 mod protection;
 mod read;

@@ -35,6 +35,8 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         origins: args.origin,
         head: args.part.head,
         extent: args.part.extent()?,
+        window: args.part.window()?,
+        allow_unanchored: args.part.allow_unanchored,
         accept: args.accept,
         stored_only: args.stored_only,
         retention,
@@ -60,17 +62,11 @@ fn is_directory(url: &str) -> bool {
 }
 
 pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
-    if let (Some(since), Some(until)) = (args.since, args.until)
-        && since > until
-    {
-        let hint = "both are UTC, and a day alone is its first moment";
-        return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
-    }
     let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
     let options = archive::CatOptions {
         vkeys: keys,
-        since: args.since,
-        until: args.until,
+        window: args.part.window()?,
+        allow_unanchored: args.part.allow_unanchored,
         strict: args.strict,
         salvage: args.salvage,
         head: args.part.head,
@@ -95,8 +91,11 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     for warning in &restored.warnings {
         tracing::warn!("{warning}");
     }
+    if let Some(unanchored) = &restored.unanchored {
+        tracing::warn!("{unanchored} (--from, --head tie it; --allow-unanchored accepts it)");
+    }
     if restored.unproved_total == 0 {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(u8::from(restored.unanchored.is_some())));
     }
     tell_unproved(&restored, args.report.as_deref())?;
     Ok(ExitCode::from(1))

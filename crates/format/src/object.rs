@@ -9,6 +9,7 @@ use crate::decode::{PayloadDecoder, PayloadError};
 use crate::frame::{BLOCK_HEADER, HEADER, MAX_SEAL_BLOCK, final_block, header};
 use crate::pack::Packed;
 use crate::seal::{MalformedNote, Seal};
+use crate::seal_id::SealId;
 use crate::{Origin, wrapper};
 
 /// An object, final and immutable: its bytes are the same for the same payload, seal and key.
@@ -121,6 +122,12 @@ pub struct ObjectSeal {
 }
 
 impl ObjectSeal {
+    /// Its place in its chain, and which seal it is.
+    #[must_use]
+    pub fn id(&self) -> SealId {
+        SealId { seq: self.seal.seq, hash: self.hash }
+    }
+
     /// Reads the seal from `tail`: the object's last [`crate::MAX_SEAL_BLOCK`] bytes, or all of it.
     ///
     /// # Errors

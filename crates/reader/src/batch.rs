@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use auditseal_chain::{Accepted, Place, Verdict};
+use auditseal_chain::{Place, Verdict};
 use auditseal_format::{Fault, Hash, MAX_SEAL_BLOCK, ObjectSeal, Origin, hash};
 use auditseal_store::{Error as StoreError, Kind};
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::check::{ObjectCheck, check_whole};
 use crate::error::Error;
 use crate::fetch::{Pieces, TAIL, blocking};
+use crate::reading::Sealed;
 use crate::source::{Object, Source, patiently};
 
 /// Objects of more bytes are streamed instead of held: a batch is as large as its longest line.
@@ -33,32 +34,42 @@ pub struct Batch {
     /// Half of its note's hash. The object is fetched a second time, and must be the one whose
     /// place in the chain was proved.
     print: [u8; 16],
+    /// Its object, if it was fetched already.
+    whole: Option<Bytes>,
 }
 
 impl Batch {
     /// The batch of a note that is the chain's.
     #[must_use]
-    pub fn of(note: &Accepted) -> Self {
+    pub fn of(sealed: &Sealed) -> Self {
+        let Sealed { note, whole } = sealed;
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
         let (place, version) = (note.place, note.version.clone());
-        Self { place, version, size, print: print(&note.seal.hash) }
+        Self { place, version, size, print: print(&note.seal.hash), whole: whole.clone() }
     }
 
-    /// Fetches its object, and checks it if it is held; of a large one no more than its seal.
+    /// Fetches its object, unless it was kept, and checks it if it is held; of a large one no more than
+    /// its seal.
     ///
     /// # Errors
     /// [`Error::Found`] if it isn't the object whose place was proved, or not whole; [`Error::Store`].
     pub async fn fetch(self, source: Source, origin: Origin) -> Result<Fetched, Error> {
-        let object = Wanted { source, origin, batch: self };
-        if object.batch.size > WHOLE {
+        let mut object = Wanted { source, origin, batch: self };
+        let fetched = object.batch.whole.take();
+        if fetched.is_none() && object.batch.size > WHOLE {
             let tail = object.source.tail(object.id().of(), TAIL).await;
             let tail = tail.map_err(|error| object.refused(error))?;
             let seal = same_seal(&tail.bytes, &object.batch.print);
             let seal = Arc::new(seal.map_err(|fault| object.at_fault(&fault))?);
             return Ok(Fetched { object, seal, held: None });
         }
-        let whole = object.source.get(object.id().of(), object.batch.size).await;
-        let whole = whole.map_err(|error| object.refused(error))?.bytes;
+        let whole = match fetched {
+            Some(whole) => whole,
+            None => {
+                let whole = object.source.get(object.id().of(), object.batch.size).await;
+                whole.map_err(|error| object.refused(error))?.bytes
+            }
+        };
         let expected = object.batch.print;
         let checked = blocking(move || {
             let seal = same_seal(&whole, &expected)?;

@@ -20,6 +20,8 @@ pub enum Error {
     NoKeys,
     /// No key that was given may sign for this chain, by its name; and the names.
     NoKeyFor(Origin, Vec<String>),
+    /// A time was given, and no chain.
+    NoOrigin,
     /// A place in a chain was given, and there isn't exactly one chain that it can belong to.
     HeadOfMany(usize),
     /// The store has no object of this chain.
@@ -46,6 +48,7 @@ impl fmt::Display for Error {
                     more => write!(f, " and {more} more"),
                 }
             }
+            Self::NoOrigin => f.write_str("find lines by their time: no chain was named"),
             Self::HeadOfMany(chains) => {
                 write!(
                     f,
@@ -99,6 +102,7 @@ impl Error {
                  set that node up",
                 origin.node_scope()
             )),
+            Self::NoOrigin => Some("name its --origin, or all of them".to_owned()),
             Self::HeadOfMany(_) => Some("name the chain that it belongs to".to_owned()),
             Self::NoChain(_) => Some(
                 "`auditseal ls` lists the chains that are there: is --origin one of them, and --store the archive's own prefix? If both are right, the chain was never stored here, or was destroyed".to_owned(),

@@ -69,6 +69,8 @@ pub struct Examined {
     pub error: Option<Error>,
     /// Its payload wasn't decompressed, for its key wasn't known.
     pub refused: bool,
+    /// All its bytes, where they were fetched together.
+    pub(crate) whole: Option<Bytes>,
 }
 
 /// What was read of one object.
@@ -79,11 +81,12 @@ pub struct Look {
     /// The store gave no answer, or only a part of one.
     pub error: Option<Error>,
     refused: bool,
+    whole: Option<Bytes>,
 }
 
 impl From<Outcome> for Look {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, error: None, refused: false }
+        Self { outcome, error: None, refused: false, whole: None }
     }
 }
 
@@ -111,9 +114,9 @@ pub async fn examine(source: &Source, origin: &Origin, entry: Entry, depth: Dept
         }
     };
     let Entry { place, version, modified, hidden, .. } = entry;
-    let Look { outcome, error, refused } = look;
+    let Look { outcome, error, refused, whole } = look;
     let sighting = Sighting { place, version, hidden, size, modified, lock: None, outcome };
-    Examined { sighting, error, refused }
+    Examined { sighting, error, refused, whole }
 }
 
 /// `size` is the listed one at first, then the one found.
@@ -142,7 +145,7 @@ pub async fn read(
             Err(error) => return Err(error),
             Ok(fetched) => {
                 *size = fetched.bytes.len() as u64;
-                return Ok(blocking(move || look_at_whole(&fetched.bytes, &wanted)).await);
+                return Ok(blocking(move || look_at_whole(fetched.bytes, &wanted)).await);
             }
         }
     }
@@ -153,7 +156,8 @@ pub async fn read(
         Err(fault) => return Ok(Outcome::Fault(fault).into()),
     };
     if matches!(wanted, Wanted::Seal) {
-        return Ok(Outcome::Note(Box::new(seal), Ok(())).into());
+        let whole = (tail.bytes.len() as u64 == tail.info.size).then_some(tail.bytes);
+        return Ok(Look { whole, ..Outcome::Note(Box::new(seal), Ok(())).into() });
     }
     let decoders = wanted.decoders(&seal);
     let refused = wanted.refuses(&decoders);
@@ -163,18 +167,18 @@ pub async fn read(
     Ok(match checked {
         Ok(verdict) => Look { refused, ..Outcome::Note(seal, verdict).into() },
         // The note is true whatever becomes of the rest.
-        Err(error) => Look { error: Some(error), refused, outcome: Outcome::Note(seal, Ok(())) },
+        Err(error) => Look { error: Some(error), refused, ..Outcome::Note(seal, Ok(())).into() },
     })
 }
 
-fn look_at_whole(object: &[u8], wanted: &Wanted) -> Look {
-    match ObjectSeal::read(object) {
+fn look_at_whole(object: Bytes, wanted: &Wanted) -> Look {
+    match ObjectSeal::read(&object) {
         Err(fault) => Outcome::Fault(fault).into(),
         Ok(seal) => {
             let decoders = wanted.decoders(&seal);
-            let (seal, verdict) = check_whole(seal, object, decoders.as_ref());
+            let (seal, verdict) = check_whole(seal, &object, decoders.as_ref());
             let refused = wanted.refuses(&decoders);
-            Look { refused, ..Outcome::Note(Box::new(seal), verdict).into() }
+            Look { refused, whole: Some(object), ..Outcome::Note(Box::new(seal), verdict).into() }
         }
     }
 }

@@ -21,6 +21,7 @@ mod fetch;
 mod head;
 mod listing;
 mod payloads;
+mod range;
 mod reading;
 mod source;
 
@@ -34,5 +35,6 @@ pub use head::{
 };
 pub use listing::{Entry, Listing};
 pub use payloads::{Gate, Payloads};
-pub use reading::{How, Reading, Step};
+pub use range::{Range, Window};
+pub use reading::{How, Reading, Sealed, Step};
 pub use source::{IN_FLIGHT, Object, Source};

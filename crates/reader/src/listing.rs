@@ -4,14 +4,17 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_format::{ObjectKey, Origin};
+use auditseal_format::{Date, ObjectKey, Origin};
 use auditseal_store::{Error, Version};
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::source::Source;
 use auditseal_chain::{Finding, Place, Verdict};
 
 /// Names kept of objects that no chain has.
 const NAMES_KEPT: usize = 100;
+/// Days of a chain that are listed at a time.
+const DAYS_AT_A_TIME: usize = 16;
 
 /// A version of an object of a chain as listed. Small: a listing is held as a whole, because
 /// stores list in any order, and a chain may have millions of objects.
@@ -93,6 +96,27 @@ impl Listing {
         }
         listing.sort();
         Ok(listing)
+    }
+
+    /// Lists what stands under these days of a chain, in the order of its places.
+    pub(crate) async fn of_days(
+        source: &Source,
+        origin: &Origin,
+        days: &[Date],
+    ) -> Result<Vec<Entry>, Error> {
+        let one = |listing: &mut Self, version| listing.add(version, Some(origin));
+        let days = days.iter().map(|day| format!("{}/date={day}", ObjectKey::prefix(origin)));
+        let lists = futures::stream::iter(days)
+            .map(|day| async move { source.versions(&day, Self::default, one).await })
+            .buffered(DAYS_AT_A_TIME);
+        let mut listing = lists
+            .try_fold(Self::default(), |mut all, one| async move {
+                all.merge(one);
+                Ok(all)
+            })
+            .await?;
+        listing.sort();
+        Ok(listing.chains.remove(origin).unwrap_or_default())
     }
 
     /// Lists what there is at the key of one object, the oldest version first.

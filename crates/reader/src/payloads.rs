@@ -74,7 +74,7 @@ impl Gate {
                 .as_ref()
                 .is_some_and(|(origin, seq)| (origin, *seq) == (&seal.origin, seal.seq));
             let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
-            let note = SealId { seq: seal.seq, hash: object.hash };
+            let note = object.id();
             let vouched = self.payloads.vouched == Some(note);
             if !home || !(vouched || keys.contains(&print(&seal.key))) {
                 return None;

@@ -6,9 +6,11 @@
 //! before it counts as missing: a directory's listing isn't a snapshot, and a bucket's may be old.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use auditseal_format::{Origin, Time};
 use auditseal_store::{Error as StoreError, Kind, Operation};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 
@@ -27,6 +29,9 @@ pub struct How<'a> {
     pub retention: Option<Retention>,
     /// Objects in flight at a time. Fewer are, if they are large.
     pub concurrency: usize,
+    /// Bytes of whole objects that are given out with their notes, in all: whoever needs the payloads
+    /// as well asks the store once for these, and for the others twice.
+    pub keep: u64,
 }
 
 /// An object that was looked at, in its turn.
@@ -34,10 +39,19 @@ pub struct How<'a> {
 pub struct Step {
     /// Bytes of the object.
     pub size: u64,
-    /// Notes that turned out to be the chain's meanwhile.
-    pub accepted: Vec<Accepted>,
+    /// Notes that turned out to be the chain's meanwhile, in order.
+    pub accepted: Vec<Sealed>,
     /// The store gave no answer, or not all of one.
     pub error: Option<StoreError>,
+}
+
+/// A note that is the chain's.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The note, and where its object stands.
+    pub note: Accepted,
+    /// The object's bytes, if they were fetched and are kept. Nobody has checked them.
+    pub(crate) whole: Option<Bytes>,
 }
 
 /// What was fetched of a listed version.
@@ -60,6 +74,43 @@ pub struct Reading<'a> {
     /// The place up to which the chain is known to reach.
     known: Option<u64>,
     ended: bool,
+    kept: Kept,
+}
+
+/// Whole objects at the places that aren't judged to their end yet.
+#[derive(Debug)]
+struct Kept {
+    objects: Vec<(Place, Option<Arc<str>>, Bytes)>,
+    /// Bytes that may still be kept.
+    room: u64,
+}
+
+impl Kept {
+    fn keep(&mut self, sighting: &Sighting, whole: Option<Bytes>) {
+        let Some(whole) = whole else { return };
+        // Of one seq a squatter may have put any number of objects.
+        if let Some(room) = self.room.checked_sub(whole.len() as u64) {
+            self.room = room;
+            self.objects.push((sighting.place, sighting.version.clone(), whole));
+        }
+    }
+
+    /// Gives out the bytes of a note that is the chain's; the others of its seq, and what is before, won't
+    /// be needed.
+    fn with(&mut self, note: Accepted) -> Sealed {
+        let mut whole = None;
+        let room = &mut self.room;
+        self.objects.retain(|(place, version, bytes)| {
+            if (place, version) == (&note.place, &note.version) {
+                whole = Some(bytes.clone());
+                return false;
+            }
+            let later = place.seq > note.place.seq;
+            *room += if later { 0 } else { bytes.len() as u64 };
+            later
+        });
+        Sealed { note, whole }
+    }
 }
 
 impl<'a> Reading<'a> {
@@ -86,6 +137,7 @@ impl<'a> Reading<'a> {
             next: VecDeque::new(),
             known: head.max(extent.to),
             ended: false,
+            kept: Kept { objects: Vec::new(), room: how.keep },
         }
     }
 
@@ -110,21 +162,24 @@ impl<'a> Reading<'a> {
         let Fetched { entry, examined, unknown } = self.once_more(fetched).await;
         let (size, error) = (examined.sighting.size, examined.error.or(unknown));
         drop(entry);
-        accepted.extend(self.chain.object(examined.sighting));
+        self.kept.keep(&examined.sighting, examined.whole);
+        let note = self.chain.object(examined.sighting);
+        accepted.extend(note.map(|note| self.kept.with(note)));
         Some(Step { size, accepted, error })
     }
 
     /// Ends the chain; without a time, nothing is overdue.
-    pub fn finish(self, now: Option<Time>) -> (Option<Accepted>, ChainReport) {
-        self.chain.finish(now)
+    pub fn finish(mut self, now: Option<Time>) -> (Option<Sealed>, ChainReport) {
+        let (note, report) = self.chain.finish(now);
+        (note.map(|note| self.kept.with(note)), report)
     }
 
     /// Asks for what should stand where the chain goes on before `seq`, and wasn't listed. What is
     /// there comes next. An answer that it isn't there settles all up to `seq`: further keys follow
     /// from that note alone.
-    async fn ask(&mut self, seq: u64, accepted: &mut Vec<Accepted>) -> Option<StoreError> {
+    async fn ask(&mut self, seq: u64, accepted: &mut Vec<Sealed>) -> Option<StoreError> {
         let (ended, place) = self.chain.lacks(seq);
-        accepted.extend(ended);
+        accepted.extend(ended.map(|note| self.kept.with(note)));
         let place = place?;
         match self.stands_at(place).await {
             Ok(entries) => {
@@ -134,7 +189,8 @@ impl<'a> Reading<'a> {
                 None
             }
             Err(error) => {
-                accepted.extend(self.chain.object(Sighting::unreadable(place)));
+                let note = self.chain.object(Sighting::unreadable(place));
+                accepted.extend(note.map(|note| self.kept.with(note)));
                 Some(error)
             }
         }

@@ -36,7 +36,7 @@ pub struct Vector {
     pub origins: Vec<String>,
     /// Head known out of band, `SEQ:HASH`.
     pub head: Option<String>,
-    /// The note to begin with, `SEQ:HASH`.
+    /// The note to begin with, `SEQ:HASH`, or `SEQ`.
     pub from: Option<String>,
     /// The seq to end with.
     pub to: Option<u64>,
@@ -137,6 +137,13 @@ impl Vector {
     #[must_use]
     pub fn from(mut self, chain: &Chain, seq: usize) -> Self {
         self.from = Some(head_text(chain.get(seq)));
+        self
+    }
+
+    /// Reading begins at this seq, of whose note nothing is known.
+    #[must_use]
+    pub fn from_seq(mut self, seq: u64) -> Self {
+        self.from = Some(seq.to_string());
         self
     }
 

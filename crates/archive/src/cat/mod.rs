@@ -15,40 +15,45 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, Origin, SealId, Time, VerifierKey};
+use auditseal_format::{FileId, Origin, SealId, VerifierKey};
 use auditseal_store::Store;
 use futures::StreamExt as _;
 
-use crate::verify::Progress;
+use crate::limits::limit_of_a_search;
+use crate::progress::Progress;
 use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
-    Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Reading, Source, Step,
+    Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Range, Reading, Source, Step,
+    Window,
 };
 pub use output::{Output, Piped, Sparse};
-use plan::{Plan, Window};
+use plan::Plan;
 use restore::Stop;
 use writer::{Mode, Writer};
 
 /// Hidden and shadowed objects that are named.
 const NAMED: u64 = 20;
+/// Bytes of whole objects that the first pass keeps for the second, where it fetches them.
+const KEPT_BYTES: u64 = 16 << 20;
 
 /// What to give back.
 #[derive(Debug, Clone, Default)]
 pub struct CatOptions {
     /// Trusted keys. `None`: hashes and the chain are checked, and not who made it.
     pub vkeys: Option<Vec<VerifierKey>>,
-    /// Leave out lines before this time. With either bound, batches are chosen by the times in
-    /// their notes; of these, lines whose own `stageTimestamp` lies outside are left out, lines
-    /// without one are kept, and holes aren't written.
-    pub since: Option<Time>,
-    /// Leave out lines after this time.
-    pub until: Option<Time>,
+    /// Leave out lines of other times. With a bound, batches are chosen by the times in their notes; of
+    /// these, lines whose own `stageTimestamp` lies outside are left out, lines without one are kept,
+    /// and holes aren't written.
+    pub window: Window,
     /// Stop, before anything is written, if source bytes are known to be lost.
     pub strict: bool,
     /// Give back all that is proved, whatever is wrong beside it: [`Restored::unproved`] says what.
     pub salvage: bool,
-    /// The part of the chain that is asked for.
-    pub extent: Extent,
+    /// The part of the chain that is asked for. `None`: all of it, or with a bound of time the part in
+    /// which lines of that time lie ([`Range`]).
+    pub extent: Option<Extent>,
+    /// That nothing which is known ties the part to its chain is no finding.
+    pub allow_unanchored: bool,
     /// A head that the chain must reach.
     pub head: Option<SealId>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
@@ -64,6 +69,8 @@ pub struct Restored {
     pub closed: bool,
     /// What whoever reads the bytes should know.
     pub warnings: Vec<String>,
+    /// That nothing which is known ties these bytes to the chain, and this wasn't allowed.
+    pub unanchored: Option<String>,
     /// With [`CatOptions::salvage`]: what is wrong or isn't proved, so that its lines aren't among the
     /// bytes; the first of them.
     pub unproved: Vec<String>,
@@ -113,10 +120,11 @@ pub async fn cat<W: Output + Send + 'static>(
         source: Source::new(store),
         origin,
         options,
-        window: Window { since: options.since, until: options.until },
+        window: options.window,
         progress,
         done: Progress { objects: 0, total: 0, bytes: 0 },
         unproved: Unproved::default(),
+        unanchored: None,
     };
     let (plan, warnings) = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
@@ -125,8 +133,11 @@ pub async fn cat<W: Output + Send + 'static>(
     let written = ended.bytes;
     let failed = |error| Err(CatError { error, written });
     let Unproved { first: unproved, total: unproved_total } = run.unproved;
-    let restored =
-        |closed| Ok(Restored { bytes: written, closed, warnings, unproved, unproved_total });
+    let unanchored = run.unanchored;
+    let restored = |closed| {
+        let bytes = written;
+        Ok(Restored { bytes, closed, warnings, unanchored, unproved, unproved_total })
+    };
     match (ended.stopped, sent) {
         (Some((_, Stop::Write(error))), _) if error.kind() == ErrorKind::BrokenPipe => {
             restored(true)
@@ -164,6 +175,7 @@ struct Run<'a, P> {
     progress: P,
     done: Progress,
     unproved: Unproved,
+    unanchored: Option<String>,
 }
 
 impl<P: Fn(Progress)> Run<'_, P> {
@@ -178,30 +190,47 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if let Some(given) = &self.options.vkeys {
             Error::unless_a_key_is_for(self.origin, given)?;
         }
-        let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
-        let entries = listing.chains.remove(self.origin).unwrap_or_default();
-        if entries.is_empty() {
-            return Err(Error::NoChain(self.origin.clone()));
-        }
-        self.done.total = entries.len() as u64;
         let trust = match &self.options.vkeys {
             None => Trust::Anyone,
             Some(given) => Trust::in_keys_for(self.origin, given),
         };
         let mut warnings = Vec::new();
+        let Range { extent, entries } = self.range(&trust).await?;
+        if entries.is_empty() {
+            return Err(Error::NoChain(self.origin.clone()));
+        }
+        self.done.total = entries.len() as u64;
+        warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
         if trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
-        let CatOptions { extent, head, .. } = *self.options;
+        let CatOptions { head, allow_unanchored, .. } = *self.options;
         let (branch, accept) = (Vec::new(), BTreeSet::new());
+        let (skew, retention, store) = (None, None, None);
         let rules =
-            Rules { trust, extent, head, branch, accept, skew: None, retention: None, store: None };
+            Rules { trust, extent, allow_unanchored, head, branch, accept, skew, retention, store };
         let (plan, findings) = self.seals(rules, &entries).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
         warnings.extend(foreign.map(ToString::to_string));
         self.judge(findings, &mut warnings)?;
         Ok((plan, warnings))
+    }
+
+    /// Whether the part is found by the times of its lines.
+    fn searched(&self) -> bool {
+        self.options.extent.is_none() && !self.window.is_open()
+    }
+
+    /// What is to be read.
+    async fn range(&self, trust: &Trust) -> Result<Range, Error> {
+        if self.searched() {
+            let known: Vec<u64> = self.options.head.iter().map(|head| head.seq).collect();
+            return Range::find(&self.source, self.origin, trust, self.window, &known).await;
+        }
+        let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
+        let entries = listing.chains.remove(self.origin).unwrap_or_default();
+        Ok(Range { extent: self.options.extent.unwrap_or_default(), entries })
     }
 
     /// What of the findings stops it, what is a warning, and what a salvage leaves out. The first of
@@ -224,6 +253,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 {
                     warnings.push(finding.to_string());
                 }
+                // What goes out is proved; whether it is of the history that is known isn't.
+                Verdict::Unanchored => self.unanchored = Some(finding.to_string()),
                 _ if self.options.salvage => self.unproved.push(finding.to_string()),
                 _ => return Err(Error::Found(Box::new(finding))),
             }
@@ -243,11 +274,16 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
         // Whoever salvages goes on behind what is wrong, so all is looked at before any is written.
-        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from));
-        let depth = if self.options.salvage { Depth::Payload(&payloads) } else { Depth::Seal };
+        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
+        let depth = match self.options.salvage {
+            true => Depth::Payload(&payloads),
+            // Most of what a search leaves will be written: it is fetched once.
+            false if self.searched() => Depth::Stored,
+            false => Depth::Seal,
+        };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
-        let how = How { depth, retention: None, concurrency };
+        let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES };
         let mut reading = Reading::new(&source, self.origin, entries, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {

@@ -2,44 +2,10 @@
 
 use std::collections::HashMap;
 
-use auditseal_format::seal::{Kind, Seal};
-use auditseal_format::{FileId, Time};
+use auditseal_format::FileId;
+use auditseal_format::seal::Kind;
 
-use auditseal_chain::Accepted;
-use auditseal_reader::Batch;
-
-/// A window of `stageTimestamp`s, both ends included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Window {
-    pub(crate) since: Option<Time>,
-    pub(crate) until: Option<Time>,
-}
-
-impl Window {
-    /// Whether there is no bound.
-    pub(crate) fn is_open(&self) -> bool {
-        self.since.is_none() && self.until.is_none()
-    }
-
-    pub(crate) fn has(&self, time: Time) -> bool {
-        self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
-    }
-
-    /// Whether a batch may have lines inside: its times overlap, or it has none to judge by.
-    fn meets(&self, seal: &Seal) -> bool {
-        let Some((first, last)) = seal.payload.times else {
-            return seal.payload.root.lines > 0 || self.is_open();
-        };
-        self.since.is_none_or(|since| since <= last)
-            && self.until.is_none_or(|until| first <= until)
-    }
-
-    /// Whether each line of a batch is inside, so that none needs to be looked at.
-    pub(crate) fn covers(&self, seal: &Seal) -> bool {
-        self.is_open()
-            || seal.payload.times.is_none_or(|(first, last)| self.has(first) && self.has(last))
-    }
-}
+use auditseal_reader::{Batch, Sealed, Window};
 
 /// Batches that one file's bytes are in, `first` to `last` by their index in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +38,8 @@ impl Plan {
     }
 
     /// Takes the chain's next note.
-    pub(crate) fn note(&mut self, note: &Accepted) {
+    pub(crate) fn note(&mut self, sealed: &Sealed) {
+        let note = &sealed.note;
         let seal = &note.seal.seal;
         for file in seal.gaps.iter().filter_map(|gap| gap.file) {
             self.begin(file, None);
@@ -84,7 +51,7 @@ impl Plan {
             return;
         }
         let at = self.batches.len();
-        self.batches.push(Batch::of(note));
+        self.batches.push(Batch::of(sealed));
         for range in &seal.ranges {
             let runs = &mut self.files.entry(range.file).or_default().runs;
             match runs.last_mut() {

@@ -5,9 +5,9 @@ use std::io;
 use auditseal_audit::LineScanner;
 use auditseal_format::seal::{Hole, Range};
 use auditseal_format::{FileId, ObjectSeal, PayloadDecoder, PayloadError};
+use auditseal_reader::Window;
 
 use super::output::Output;
-use super::plan::Window;
 
 /// Why restoring one object ended early.
 #[derive(Debug)]

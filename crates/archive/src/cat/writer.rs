@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use auditseal_format::{FileId, ObjectSeal};
+use auditseal_reader::Window;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::output::Output;
-use super::plan::Window;
 use super::restore::{Keep, Restore, Stop};
 use auditseal_chain::Place;
 

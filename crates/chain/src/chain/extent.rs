@@ -1,16 +1,83 @@
 //! Which part of a chain is asked for, and what is known of the chain out of band.
 
+use std::fmt;
+use std::str::FromStr;
+
 use auditseal_format::{Date, ObjectSeal, SealId};
 
 use super::{Accepted, Chain, Place};
 use crate::finding::Verdict;
 
+/// Where reading begins. Nothing before it is fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// With the genesis.
+    #[default]
+    Genesis,
+    /// With this note, whose number and hash are known out of band.
+    Known(SealId),
+    /// At this place, and nothing is known of the note there: unless a note that is known follows in the
+    /// part, the part is `UNANCHORED`.
+    At(u64),
+}
+
+impl Begin {
+    /// The first place.
+    #[must_use]
+    pub fn seq(self) -> u64 {
+        match self {
+            Self::Genesis => 0,
+            Self::Known(seal) => seal.seq,
+            Self::At(seq) => seq,
+        }
+    }
+
+    /// The note there, if it is known out of band.
+    #[must_use]
+    pub fn known(self) -> Option<SealId> {
+        match self {
+            Self::Known(seal) => Some(seal),
+            Self::Genesis | Self::At(_) => None,
+        }
+    }
+
+    /// Whether something may lie before it.
+    #[must_use]
+    pub fn is_late(self) -> bool {
+        self != Self::Genesis
+    }
+}
+
+impl fmt::Display for Begin {
+    /// `SEQ:HASH`, or `SEQ` alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Genesis => f.write_str("0"),
+            Self::Known(seal) => seal.fmt(f),
+            Self::At(seq) => seq.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Begin {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.contains(':') {
+            return text.parse().map(Self::Known);
+        }
+        match SealId::seq(text).ok_or(())? {
+            0 => Ok(Self::Genesis),
+            seq => Ok(Self::At(seq)),
+        }
+    }
+}
+
 /// The part of a chain that is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// The first note, whose number and hash are known out of band; `None`: the genesis. Nothing
-    /// before it is fetched.
-    pub from: Option<SealId>,
+    /// The first note.
+    pub from: Begin,
     /// The last place; `None`: as far as the chain reaches.
     pub to: Option<u64>,
 }
@@ -19,13 +86,13 @@ impl Extent {
     /// Whether it is less than the chain.
     #[must_use]
     pub fn is_part(&self) -> bool {
-        self.from.is_some() || self.to.is_some()
+        self.from.is_late() || self.to.is_some()
     }
 
     /// Whether a place is inside.
     #[must_use]
     pub fn has(&self, seq: u64) -> bool {
-        self.from.is_none_or(|from| from.seq <= seq) && self.to.is_none_or(|to| seq <= to)
+        self.from.seq() <= seq && self.to.is_none_or(|to| seq <= to)
     }
 }
 
@@ -44,7 +111,7 @@ impl Chain {
 
     /// The seq of the next object.
     pub(super) fn expected(&self) -> u64 {
-        let first = self.rules.extent.from.map_or(0, |from| from.seq);
+        let first = self.rules.extent.from.seq();
         self.closed.map_or(first, |closed| closed + 1)
     }
 
@@ -67,7 +134,7 @@ impl Chain {
     /// Whether a note is the one that the part that is asked for begins with: its hash is known out
     /// of band, whoever signed it.
     pub(super) fn vouched(&self, object: &ObjectSeal) -> bool {
-        self.rules.extent.from == Some(SealId { seq: object.seal.seq, hash: object.hash })
+        self.rules.extent.from.known() == Some(object.id())
     }
 
     /// Whether this note may be signed by the key that it names.
@@ -76,10 +143,35 @@ impl Chain {
     }
 
     pub(super) fn compare_head(&mut self, note: SealId) {
-        let mut known = self.head().into_iter().chain(self.rules.extent.from);
+        let mut known = self.head().into_iter().chain(self.rules.extent.from.known());
         if known.any(|known| known.seq == note.seq && known.hash != note.hash) {
             self.contradicted.get_or_insert(note.seq);
         }
+    }
+
+    /// Whether the part that is asked for begins with this note.
+    pub(super) fn begins_with(&self, object: &ObjectSeal) -> bool {
+        let from = self.rules.extent.from;
+        self.vouched(object)
+            || (from.is_late() && from.known().is_none() && from.seq() == object.seal.seq)
+    }
+
+    /// Remembers that a note of the part is one that is known out of band.
+    pub(super) fn anchor(&mut self, object: &ObjectSeal) {
+        self.anchored |= self.rules.trusted(object.seal.seq) == Some(object.hash);
+    }
+
+    /// A part that begins anywhere is the chain's only as far as its signatures say so.
+    pub(super) fn check_anchor(&mut self) {
+        let Begin::At(seq) = self.rules.extent.from else { return };
+        if self.anchored || self.newest.is_none() {
+            return;
+        }
+        let detail = "the part begins with a note that nobody vouched for, and reaches none that is \
+                      known: whether it is a part of the history that was verified before isn't shown";
+        let finding = self.findings.of(Verdict::Unanchored, detail).at(seq);
+        let allowed = self.rules.allow_unanchored;
+        self.findings.push(if allowed { finding.accepted() } else { finding });
     }
 
     /// Holds the chain against what is known of it out of band.
@@ -89,7 +181,7 @@ impl Chain {
         let newest = self.newest.as_ref().map(|newest| newest.seq);
         let short = known.filter(|known| newest.is_none_or(|newest| newest < *known));
         if let Some(known) = short {
-            let from = self.rules.extent.from.map_or(0, |from| from.seq);
+            let from = self.rules.extent.from.seq();
             let first = newest.map_or(from, |newest| newest + 1);
             let detail = match head {
                 Some(head) if head == known => format!("the chain is known to reach seq {head}"),

@@ -23,7 +23,7 @@ use auditseal_format::{
 use auditseal_store::Lock;
 
 use crate::finding::{Findings, Verdict};
-pub use extent::Extent;
+pub use extent::{Begin, Extent};
 use files::Files;
 pub use files::lost;
 use foreign::Foreign;
@@ -109,6 +109,8 @@ pub struct Rules {
     pub trust: Trust,
     /// The part of the chain that is asked for.
     pub extent: Extent,
+    /// That nothing which is known ties a part to its chain is no finding.
+    pub allow_unanchored: bool,
     /// A head that the chain must reach.
     pub head: Option<SealId>,
     /// Notes before that head which are on its branch, as far as another may stand beside them.
@@ -128,7 +130,8 @@ pub struct Rules {
 impl Rules {
     /// The hash of the note that the head tells to be the chain's at a seq.
     fn trusted(&self, seq: u64) -> Option<Hash> {
-        let mut known = self.head.iter().chain(&self.branch).chain(&self.extent.from);
+        let known = self.head.into_iter().chain(self.extent.from.known());
+        let mut known = known.chain(self.branch.iter().copied());
         known.find(|head| head.seq == seq).map(|head| head.hash)
     }
 }
@@ -229,6 +232,8 @@ pub struct Chain {
     links: Vec<(u64, Hash, Option<Hash>)>,
     /// The first place that is known out of band, and has another note.
     contradicted: Option<u64>,
+    /// A note that is known out of band was met.
+    anchored: bool,
     totals: Totals,
 }
 
@@ -240,7 +245,7 @@ impl Chain {
             findings: Findings::new(origin.clone()),
             keys: KnownKeys::new(rules.trust.clone()),
             origin,
-            files: Files::of_part(rules.extent.from.is_some()),
+            files: Files::of_part(rules.extent.from.is_late()),
             rules,
             group: None,
             closed: None,
@@ -256,6 +261,7 @@ impl Chain {
             undecided: None,
             links: Vec::new(),
             contradicted: None,
+            anchored: false,
             totals: Totals::default(),
         }
     }
@@ -405,7 +411,8 @@ impl Chain {
         self.check_source(place, &object);
         self.check_pins(place, &seal.stored);
         self.keys.follow(seal);
-        if self.vouched(&object) {
+        self.anchor(&object);
+        if self.begins_with(&object) {
             self.files.take_over(&seal.cursors);
         }
         self.add_up(&object, size);
@@ -488,14 +495,15 @@ impl Chain {
     /// What only the end of the chain shows.
     fn check_end(&mut self, now: Option<Time>, empty: bool) {
         if empty {
-            let detail = match self.rules.extent.from {
-                None => "no object of this chain".to_owned(),
-                Some(from) => format!("no object of this chain from seq {} on", from.seq),
+            let detail = match self.rules.extent.from.seq() {
+                0 => "no object of this chain".to_owned(),
+                from => format!("no object of this chain from seq {from} on"),
             };
             let finding = self.findings.of(Verdict::Missing, &detail);
             return self.findings.push(finding);
         }
         self.check_reach();
+        self.check_anchor();
         if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
             && *next_by < now
             && self.undecided.is_none()

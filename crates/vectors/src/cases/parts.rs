@@ -25,7 +25,7 @@ fn two_files() -> Chain {
 }
 
 pub(super) fn cases() -> Vec<Vector> {
-    [beginnings(), ends()].concat()
+    [beginnings(), anywhere(), ends()].concat()
 }
 
 fn beginnings() -> Vec<Vector> {
@@ -86,6 +86,67 @@ fn beginnings() -> Vec<Vector> {
             .objects(without(&files, [0, 3]))
             .from(&files, 1)
             .finding("MISSING c/n/s 3"),
+    ]
+}
+
+/// A seq without a hash.
+fn anywhere() -> Vec<Vector> {
+    let (chain, files) = (four(), two_files());
+    let until = chain.head().seal.sealed;
+    let mut ratchet = started(TestSigner::ratchet(1));
+    ratchet.batch(&[Piece::new(LOG, events(0..2))]);
+    ratchet.batch(&[Piece::new(LOG, events(2..3))]);
+    let mut other = small();
+    other.batch(&[Piece::new(LOG, events(7..9))]);
+    let nowhere = |name: &str, about: &str| {
+        Vector::new(name, about, &chain).objects(without(&chain, 0..2)).from_seq(2)
+    };
+    vec![
+        nowhere("part-from-nowhere", "nothing is known of any of its notes")
+            .finding("UNANCHORED c/n/s 2"),
+        nowhere("part-from-nowhere-to-a-head", "its newest note is known")
+            .head_of(&chain)
+            .complete(until),
+        Vector::new("part-from-seq-0", "the genesis needs no hash", &chain)
+            .from_seq(0)
+            .complete(until),
+        nowhere("part-from-nowhere-its-first-is-gone", "no object at the seq to begin at")
+            .objects(without(&chain, 0..3))
+            .finding("MISSING c/n/s 2")
+            .finding("UNANCHORED c/n/s 2"),
+        nowhere("part-from-nowhere-all-is-gone", "nothing is left from there on")
+            .objects(without(&chain, 2..4))
+            .finding("MISSING c/n/s -"),
+        nowhere("part-from-nowhere-another-head", "another note is known to be its newest")
+            .head_of(&{
+                let mut longer = small();
+                longer.batch(&[Piece::new(LOG, events(7..9))]);
+                longer.batch(&[Piece::new(LOG, events(9..10))]);
+                longer
+            })
+            .finding("FORK c/n/s 3")
+            .finding("UNANCHORED c/n/s 2"),
+        nowhere("part-from-nowhere-two-notes", "two rightly signed notes where it begins")
+            .objects({
+                let mut archive = without(&chain, 0..2);
+                let key = auditseal_format::ObjectKey::parse(&chain.key(2)).expect("a key");
+                let name = auditseal_format::Alternate::parse("00000000000000aa");
+                archive.insert(key.with(name).to_string(), other.get(2).bytes.clone());
+                archive
+            })
+            .finding("FORK c/n/s 2"),
+        Vector::new(
+            "part-from-nowhere-by-a-fresh-key",
+            "no trusted key signed its first note",
+            &ratchet,
+        )
+        .from_seq(1)
+        .finding("WRONG_KEY c/n/s 1")
+        .finding("WRONG_KEY c/n/s 2"),
+        Vector::new("part-from-nowhere-cursors", "a file that was begun before it goes on", &files)
+            .objects(without(&files, 0..2))
+            .from_seq(2)
+            .finding("UNANCHORED c/n/s 2"),
     ]
 }
 

@@ -1,0 +1,367 @@
+//! The part of a chain in which lines of some time lie, found without reading the rest.
+//!
+//! ```text
+//! days of the keys ──▶ listing of those days ──▶ search by `sealed` ──▶ edges by `first` and `last`
+//! ```
+//!
+//! A line is sealed after it was written, so by `sealed` one finds where to begin; where its writer was
+//! behind, or took up old files, lines of that time are sealed later. So at both edges seals are looked
+//! at until some in a row hold no line of that time. What is beyond them isn't looked at: whoever must
+//! be certain reads from a seal that is trusted.
+
+use std::collections::BTreeMap;
+
+use auditseal_chain::{Begin, Extent, Outcome, Trust};
+use auditseal_format::{Date, ObjectKey, Origin, Seal, Time};
+use futures::StreamExt as _;
+
+use crate::error::Error;
+use crate::fetch::{Depth, examine};
+use crate::listing::{Entry, Listing};
+use crate::source::{IN_FLIGHT, Source};
+
+/// Times of lines, both ends included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// No line before this.
+    pub since: Option<Time>,
+    /// No line after this.
+    pub until: Option<Time>,
+}
+
+impl Window {
+    /// Whether there is no bound.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.since.is_none() && self.until.is_none()
+    }
+
+    /// Whether a time is inside.
+    #[must_use]
+    pub fn has(&self, time: Time) -> bool {
+        self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
+    }
+
+    /// Whether a batch may have lines inside: its times overlap, or it has none to judge by.
+    #[must_use]
+    pub fn meets(&self, seal: &Seal) -> bool {
+        let Some((first, last)) = seal.payload.times else {
+            return seal.payload.root.lines > 0 || self.is_open();
+        };
+        self.since.is_none_or(|since| since <= last)
+            && self.until.is_none_or(|until| first <= until)
+    }
+
+    /// Where a batch's lines lie.
+    fn side(&self, seal: &Seal) -> Side {
+        match seal.payload.times {
+            _ if self.meets(seal) => Side::Inside,
+            None => Side::Nowhere,
+            Some((_, last)) if self.since.is_some_and(|since| last < since) => Side::Before,
+            Some(_) => Side::After,
+        }
+    }
+
+    /// Whether each line of a batch is inside, so that none needs to be looked at.
+    #[must_use]
+    pub fn covers(&self, seal: &Seal) -> bool {
+        self.is_open()
+            || seal.payload.times.is_none_or(|(first, last)| self.has(first) && self.has(last))
+    }
+}
+
+/// How much before and after a window's ends seals are looked for, microseconds: a minute. A writer
+/// that keeps up seals a line within seconds.
+const SLACK: i64 = 60_000_000;
+/// Seals in a row without a line of the window, at which an edge stands.
+const EDGE: usize = 16;
+/// A part that begins or ends so few seals away from the genesis, from the chain's end or from a seal
+/// that is known is read up to there: then what it shows is tied to that.
+const NEAR: u64 = 256;
+
+/// A part of a chain, and what was listed of it.
+#[derive(Debug)]
+pub struct Range {
+    /// What is to be read.
+    pub extent: Extent,
+    /// What was listed, in the order of the chain.
+    pub entries: Vec<Entry>,
+}
+
+impl Range {
+    /// Finds the part of a chain in which the lines of a window lie; `known` are places whose seals are
+    /// known out of band. What no trusted key signed counts for nothing: anybody may have put it there.
+    ///
+    /// # Errors
+    /// [`Error::NoChain`]; [`Error::Store`].
+    pub async fn find(
+        source: &Source,
+        origin: &Origin,
+        trust: &Trust,
+        window: Window,
+        known: &[u64],
+    ) -> Result<Self, Error> {
+        let days = days(source, origin).await?;
+        let (since, until) = (window.since, window.until);
+        let first = since.map_or(0, |since| behind(&days, before(since)).saturating_sub(1));
+        let last = until.map_or(days.len(), |until| behind(&days, after(until)));
+        let last = last.clamp((first + 1).min(days.len()), days.len());
+        let mut search = Search {
+            source,
+            origin,
+            trust,
+            window,
+            days,
+            listed: first..first,
+            entries: vec![],
+            seqs: vec![],
+            stamps: BTreeMap::new(),
+        };
+        search.list(first..last).await?;
+        while search.seqs.is_empty() {
+            if !search.list_later().await? && !search.list_earlier().await? {
+                return Err(Error::NoChain(origin.clone()));
+            }
+        }
+        let low = search.low().await?;
+        let high = search.high(low).await?;
+        search.tie(low, high, known).await
+    }
+}
+
+fn before(time: Time) -> Time {
+    time.saturating_add(-SLACK)
+}
+
+fn after(time: Time) -> Time {
+    time.saturating_add(SLACK)
+}
+
+/// How many of the days aren't behind a time.
+fn behind(days: &[Date], time: Time) -> usize {
+    days.partition_point(|day| day.start() <= time)
+}
+
+/// The days that keys of a chain name, in order.
+async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
+    let folder = format!("{}/date=", ObjectKey::prefix(origin));
+    let folders = source.folders(&folder).await?;
+    let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());
+    let mut days: Vec<Date> = folders.iter().filter_map(day).collect();
+    days.sort_unstable();
+    days.dedup();
+    Ok(days)
+}
+
+/// Where the lines of a seal lie in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    /// Some may be in the window.
+    Inside,
+    After,
+    /// It has none: its writer had nothing to seal.
+    Nowhere,
+}
+
+/// What a seal says of when.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    sealed: Time,
+    side: Side,
+}
+
+struct Search<'a> {
+    source: &'a Source,
+    origin: &'a Origin,
+    trust: &'a Trust,
+    window: Window,
+    days: Vec<Date>,
+    /// Which of the days are listed.
+    listed: std::ops::Range<usize>,
+    /// What was listed, in the order of the chain.
+    entries: Vec<Entry>,
+    /// The places among them, each once.
+    seqs: Vec<u64>,
+    /// What was learnt of places; `None` where no seal of the chain's shape stands.
+    stamps: BTreeMap<u64, Option<Stamp>>,
+}
+
+impl Search<'_> {
+    /// Lists these days, which lie right before or behind those that are listed.
+    async fn list(&mut self, days: std::ops::Range<usize>) -> Result<(), Error> {
+        let listing = Listing::of_days(self.source, self.origin, &self.days[days.clone()]).await?;
+        self.entries.extend(listing);
+        self.entries.sort_by_key(Entry::age);
+        self.seqs = self.entries.iter().map(|entry| entry.place.seq).collect();
+        self.seqs.dedup();
+        self.listed = self.listed.start.min(days.start)..self.listed.end.max(days.end);
+        Ok(())
+    }
+
+    /// Lists one more day; whether there was one.
+    async fn list_later(&mut self) -> Result<bool, Error> {
+        let at = self.listed.end;
+        let more = at < self.days.len();
+        if more {
+            self.list(at..at + 1).await?;
+        }
+        Ok(more)
+    }
+
+    async fn list_earlier(&mut self) -> Result<bool, Error> {
+        let at = self.listed.start;
+        if at > 0 {
+            self.list(at - 1..at).await?;
+        }
+        Ok(at > 0)
+    }
+
+    /// What the seals at these places say.
+    async fn look(&mut self, seqs: Vec<u64>) -> Result<(), Error> {
+        let unknown = seqs.into_iter().filter(|seq| !self.stamps.contains_key(seq));
+        let (entries, window, trust) = (&self.entries, self.window, self.trust);
+        let (source, origin) = (self.source, self.origin);
+        let looked = futures::stream::iter(unknown.collect::<Vec<_>>()).map(|seq| async move {
+            let first = entries.partition_point(|entry| entry.place.seq < seq);
+            let here = entries[first..].iter().take_while(|entry| entry.place.seq == seq);
+            for entry in here {
+                let found = examine(source, origin, entry.clone(), Depth::Seal).await;
+                if let Some(error) = found.error {
+                    return Err(Error::Store(error));
+                }
+                if let Outcome::Note(object, _) = &found.sighting.outcome
+                    && (&object.seal.origin, object.seal.seq) == (origin, seq)
+                    && trust.includes(&object.seal.key)
+                {
+                    let (sealed, side) = (object.seal.sealed, window.side(&object.seal));
+                    return Ok((seq, Some(Stamp { sealed, side })));
+                }
+            }
+            Ok((seq, None))
+        });
+        let looked: Vec<_> = looked.buffered(IN_FLIGHT).collect().await;
+        for found in looked {
+            let (seq, stamp) = found?;
+            self.stamps.insert(seq, stamp);
+        }
+        Ok(())
+    }
+
+    /// Of these places among those listed, the first with a seal, and what it says.
+    async fn first_seal(
+        &mut self,
+        places: std::ops::Range<usize>,
+    ) -> Result<Option<(usize, Stamp)>, Error> {
+        let (mut at, mut some) = (places.start, 1);
+        while at < places.end {
+            let end = (at + some).min(places.end);
+            self.look(self.seqs[at..end].to_vec()).await?;
+            let found = (at..end).find_map(|at| Some((at, (*self.stamps.get(&self.seqs[at])?)?)));
+            if found.is_some() {
+                return Ok(found);
+            }
+            (at, some) = (end, IN_FLIGHT.min(2 * some));
+        }
+        Ok(None)
+    }
+
+    /// How many of the listed places have seals that were made before a time, if they stand in the order
+    /// of their times.
+    async fn sealed_before(&mut self, time: Time) -> Result<usize, Error> {
+        let (mut low, mut high) = (0, self.seqs.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // What is no seal says nothing: the next one does.
+            match self.first_seal(middle..high).await? {
+                Some((at, stamp)) if stamp.sealed < time => low = at + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// The first place that is to be read.
+    async fn low(&mut self) -> Result<usize, Error> {
+        let Some(since) = self.window.since else { return self.list_all_earlier().await };
+        let mut low = self.sealed_before(before(since)).await?;
+        let (mut at, mut quiet) = (low, 0);
+        while quiet < EDGE {
+            if at == 0 {
+                let before = self.seqs.len();
+                if !self.list_earlier().await? {
+                    break;
+                }
+                let more = self.seqs.len() - before;
+                (low, at) = (low + more, more);
+                continue;
+            }
+            self.look(self.seqs[at.saturating_sub(EDGE)..at].to_vec()).await?;
+            at -= 1;
+            match self.side(at) {
+                Some(Side::Inside) => (low, quiet) = (at, 0),
+                Some(Side::After) => quiet = 0,
+                Some(Side::Before | Side::Nowhere) => quiet += 1,
+                None => {}
+            }
+        }
+        Ok(low.min(self.seqs.len() - 1))
+    }
+
+    /// Where the lines of a place that was looked at lie.
+    fn side(&self, at: usize) -> Option<Side> {
+        self.stamps.get(&self.seqs[at]).copied().flatten().map(|stamp| stamp.side)
+    }
+
+    async fn list_all_earlier(&mut self) -> Result<usize, Error> {
+        while self.list_earlier().await? {}
+        Ok(0)
+    }
+
+    /// The place behind the last one that is to be read.
+    async fn high(&mut self, low: usize) -> Result<usize, Error> {
+        let Some(until) = self.window.until else {
+            while self.list_later().await? {}
+            return Ok(self.seqs.len());
+        };
+        let mut high = self.sealed_before(after(until)).await?.max(low + 1);
+        let (mut at, mut quiet) = (high, 0);
+        while quiet < EDGE {
+            if at == self.seqs.len() {
+                if !self.list_later().await? {
+                    break;
+                }
+                continue;
+            }
+            let end = (at + EDGE).min(self.seqs.len());
+            self.look(self.seqs[at..end].to_vec()).await?;
+            match self.side(at) {
+                Some(Side::Inside) => (high, quiet) = (at + 1, 0),
+                // Its writer was behind, and hasn't come to that time yet.
+                Some(Side::Before) => quiet = 0,
+                Some(Side::After | Side::Nowhere) => quiet += 1,
+                None => {}
+            }
+            at += 1;
+        }
+        Ok(high)
+    }
+
+    /// Ties the part to what is known, where that is near.
+    async fn tie(mut self, low: usize, high: usize, known: &[u64]) -> Result<Range, Error> {
+        let (mut first, mut last) = (self.seqs[low], self.seqs[high - 1]);
+        let below = known.iter().copied().filter(|seq| *seq < first && first - seq <= NEAR).max();
+        let above = known.iter().copied().filter(|seq| *seq > last && seq - last <= NEAR).min();
+        let genesis = first <= NEAR;
+        first = if genesis { 0 } else { below.unwrap_or(first) };
+        while self.seqs[0] > first && self.list_earlier().await? {}
+        last = above.unwrap_or(last);
+        while self.seqs.last().is_some_and(|top| *top < last) && self.list_later().await? {}
+        let behind = self.seqs.partition_point(|seq| *seq <= last);
+        let end = self.listed.end == self.days.len() && (self.seqs.len() - behind) as u64 <= NEAR;
+        let from = if genesis { Begin::Genesis } else { Begin::At(first) };
+        let extent = Extent { from, to: (!end).then_some(last) };
+        self.entries.retain(|entry| extent.has(entry.place.seq));
+        Ok(Range { extent, entries: self.entries })
+    }
+}
