@@ -199,8 +199,7 @@ async fn others_objects_mislead_no_search() {
     for (n, seq) in [1_700, 5_000, 1_000_000].into_iter().enumerate() {
         for date in [day(100), day(900), day(1_500)] {
             let key = ObjectKey { origin: chain.origin().clone(), seq, alternate: None, date };
-            let bytes =
-                if n == 2 { stranger.get(0).bytes.clone() } else { b"garbage".to_vec().into() };
+            let bytes = if n == 2 { stranger.get(0).bytes.clone() } else { b"garbage".to_vec() };
             archive.insert(key.to_string(), bytes);
         }
     }

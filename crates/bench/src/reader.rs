@@ -12,13 +12,17 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use auditseal_format::Time;
 use auditseal_standin::{Bucket, Dialect, Entry, Keys, Server, World};
-use auditseal_vectors::{Chain, Piece, TestSigner, events};
+use auditseal_vectors::{Chain, Piece, TestSigner};
 
 /// Requests of the reference in flight.
 const IN_FLIGHT: usize = 128;
 /// Lines of each batch.
-const LINES: u64 = 8;
+const LINES: i64 = 8;
+/// Microseconds between two batches.
+const WINDOW: i64 = 5_000_000;
+const HOUR: i64 = 3_600_000_000;
 
 /// What one command took.
 #[derive(Debug)]
@@ -40,8 +44,10 @@ pub struct Taken {
 pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<Vec<Taken>> {
     let mut chain = Chain::new("c/n/s", TestSigner::new(1));
     chain.genesis();
-    for n in 1..objects as u64 {
-        chain.batch(&[Piece::new("audit.log", events(n * LINES..(n + 1) * LINES))]);
+    let begun = chain.now();
+    for n in 1..objects as i64 {
+        let now = begun.saturating_add(n * WINDOW);
+        chain.at(now).batch(&[Piece::new("audit.log", lines(now))]);
     }
     let mut bucket = Bucket { versioned: true, ..Bucket::default() };
     for (at, (key, bytes)) in chain.archive().into_iter().enumerate() {
@@ -62,13 +68,21 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
     let target = server.endpoint().trim_start_matches("http://").to_owned();
     let wire = Wire::start(target.parse().map_err(io::Error::other)?, round_trip / 2)?;
     let vkey = chain.current_signer().identity().to_string();
-    let hour = chain.now().saturating_add(-3_600_000_000).to_string();
+    let before_now = |hours: i64| chain.now().saturating_add(-HOUR * hours).to_string();
+    let hour = before_now(1);
+    // About the midst of what there is.
+    let midst = objects as i64 * WINDOW / HOUR / 2;
+    let (since, until) = (before_now(midst + 1), before_now(midst));
     let reader = ["--origin", "c/n/s", "--vkey", &vkey];
-    let commands: [(&'static str, Vec<&str>); 4] = [
+    let window = ["cat", "--allow-unanchored", "--since", &since, "--until", &until];
+    let commands: [(&'static str, Vec<&str>); 5] = [
         ("verify", [&["verify", "--at", "2026-11-21"][..], &reader].concat()),
         ("ls", vec!["ls", "-o", "json", "--origin", "c/n/s"]),
         ("cat", [&["cat"][..], &reader].concat()),
-        ("cat, the last hour", [&["cat", "--since", &hour][..], &reader].concat()),
+        ("cat, the last hour", {
+            [&["cat", "--allow-unanchored", "--since", &hour][..], &reader].concat()
+        }),
+        ("cat, an hour in the midst", [&window[..], &reader].concat()),
     ];
     let mut taken = vec![gets(&server, &wire)?];
     for (name, args) in commands {
@@ -82,6 +96,18 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
         taken.push(Taken { name, time: begun.elapsed(), peak, requests });
     }
     Ok(taken)
+}
+
+/// A batch's lines, written right before it was sealed.
+fn lines(sealed: Time) -> Vec<u8> {
+    let line = |n| {
+        let time = sealed.saturating_add(-n * 1_000);
+        let head =
+            r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"#;
+        let rest = r#""stage":"ResponseComplete","verb":"get","stageTimestamp":"#;
+        format!("{head}\"{}\",{rest}\"{time}\"}}\n", time.micros()).into_bytes()
+    };
+    (1..=LINES).rev().flat_map(line).collect()
 }
 
 /// Gets each object once, and nothing else.
