@@ -100,7 +100,7 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
 
 /// A batch's lines, written right before it was sealed.
 fn lines(sealed: Time) -> Vec<u8> {
-    let line = |n| {
+    let line = |n: i64| {
         let time = sealed.saturating_add(-n * 1_000);
         let head =
             r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"#;
