@@ -14,6 +14,7 @@ use clap::{
 use clap_complete::Shell;
 
 use crate::part::Part;
+use crate::stats::Stats;
 use crate::times::time;
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
@@ -370,6 +371,8 @@ pub(crate) struct Backfill {
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) store: Store,
+    #[command(flatten)]
+    pub(crate) stats: Stats,
     /// A chain that must be there. Repeatable. Without it, a chain that is absent as a whole isn't
     /// noticed.
     #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
@@ -426,6 +429,8 @@ pub(crate) enum RequiredMode {
 pub(crate) struct Cat {
     #[command(flatten)]
     pub(crate) store: Store,
+    #[command(flatten)]
+    pub(crate) stats: Stats,
     /// The chain.
     #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE")]
     pub(crate) origin: Origin,
@@ -452,6 +457,8 @@ pub(crate) struct Cat {
 pub(crate) struct Ls {
     #[command(flatten)]
     pub(crate) store: Store,
+    #[command(flatten)]
+    pub(crate) stats: Stats,
     /// Only this chain. Repeatable.
     #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
           action = ArgAction::Append, value_delimiter = ' ')]

@@ -15,6 +15,7 @@ mod progress;
 mod protection;
 mod read;
 mod reload;
+mod stats;
 mod times;
 mod units;
 mod watch;

@@ -45,7 +45,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         store: Some(auditseal_agent::store_name(&args.store.store)),
         ..fresh
     };
-    let store = open_store(&args.store)?;
+    let (store, _bill) = args.stats.open(&args.store)?;
     let (count, bar) = counter();
     let verified = archive::verify(store, &options, |progress| count(&progress));
     let report = block_on_threads(cores(), verified)??;
@@ -73,7 +73,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         extent: args.part.extent()?,
         concurrency: 0,
     };
-    let store = open_store(&args.store)?;
+    let (store, _bill) = args.stats.open(&args.store)?;
     let done = match regular_stdout() {
         Some(file) => {
             let out = archive::Sparse::new(file);
@@ -140,7 +140,7 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
         origins: args.origin.clone(),
         ..archive::Options::new(vkeys(&args.vkey)?, system_clock()().wall)
     };
-    let store = open_store(&args.store)?;
+    let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let listed = block_on(archive::paths(store, &options, |key| writeln!(out, "{key}")))?;
     let findings = match listed {
@@ -158,7 +158,7 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     if args.output == ListFormat::Paths {
         return paths(&args);
     }
-    let store = open_store(&args.store)?;
+    let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let (mut origin, mut covered) = (None, 0_u64);
     let mut geneses = Geneses::default();

@@ -21,6 +21,25 @@ fn a_sound_store_passes() {
     }
 }
 
+/// Asked for, and on standard error: a report stays what it is.
+#[test]
+fn what_reading_cost_is_told() {
+    let lab = Lab::new(Dialect::Aws);
+    lab.backfill(&[]).ok();
+    let bill = |done: &Done| {
+        let line =
+            done.err.lines().find_map(|line| line.strip_prefix("stats: ")).map(str::to_owned);
+        let numbers = line.unwrap_or_default();
+        let mut numbers = numbers.split(' ').filter_map(|word| word.parse::<u64>().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    };
+    let told = lab.read("verify", &["--stats"]).ok();
+    let (requests, bytes) = bill(&told);
+    assert!((3..100).contains(&requests) && bytes > 1_000, "{}", told.err);
+    let ordinary = lab.read("verify", &[]).ok();
+    assert_eq!((bill(&ordinary), ordinary.out), ((0, 0), told.out));
+}
+
 #[test]
 fn a_store_that_ignores_the_condition_is_refused() {
     for dialect in [Dialect::Aws, Dialect::Google, Dialect::Azure] {

@@ -140,7 +140,8 @@ impl<'a> Builder<'a> {
 
     fn connector(&self) -> Connector {
         let metadata = environment::metadata(environment::with(&self.options.environment));
-        Connector { pace: self.pace.clone(), metadata }
+        let traffic = self.options.traffic.clone();
+        Connector { pace: self.pace.clone(), traffic, metadata }
     }
 
     /// An error of a builder. It may quote the value that it couldn't read, so the values of

@@ -18,6 +18,7 @@ use crate::checksum::Sent;
 use crate::pace::Pace;
 use crate::pages::unescape;
 use crate::request::{Extra, Small};
+use crate::traffic::Traffic;
 use auditseal_store::looks_like_html;
 
 /// What of an error answer is read, bytes.
@@ -29,6 +30,7 @@ const LIST_LIMIT: u64 = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) pace: Pace,
+    pub(crate) traffic: Traffic,
     /// How URLs begin at which the machine's credentials are handed out, beside [`METADATA`]'s.
     pub(crate) metadata: Vec<String>,
 }
@@ -37,7 +39,8 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
         let (pace, metadata) = (self.pace.clone(), self.metadata.clone());
-        Ok(HttpClient::new(Guard { inner, direct: direct()?, metadata, pace }))
+        let traffic = self.traffic.clone();
+        Ok(HttpClient::new(Guard { inner, direct: direct()?, metadata, pace, traffic }))
     }
 }
 
@@ -67,6 +70,7 @@ struct Guard {
     direct: HttpClient,
     metadata: Vec<String>,
     pace: Pace,
+    traffic: Traffic,
 }
 
 #[async_trait]
@@ -90,6 +94,7 @@ impl HttpService for Guard {
         };
         let (sender, size) = (self.pace.sender(), request.body().content_length() as u64);
         let (allowed, begun) = (sender.allows(size), Instant::now());
+        self.traffic.sent();
         let response = match tokio::time::timeout(allowed, client.execute(request)).await {
             Err(_) => {
                 if size > 0 {
@@ -100,6 +105,7 @@ impl HttpService for Guard {
             Ok(Err(error)) => return Err(failed(transport(&error))),
             Ok(Ok(response)) => response,
         };
+        self.traffic.answered(response.headers());
         // A refusal may come before the body has gone out.
         if response.status().is_success() {
             sender.done(size, begun.elapsed());

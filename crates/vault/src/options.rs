@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::build;
 use crate::location;
+use crate::traffic::Traffic;
 use auditseal_attack::Weapon;
 use auditseal_store::{Error, Kind, Operation, Retention, Store};
 
@@ -49,6 +50,8 @@ pub struct Options {
     pub encryption: Option<Encryption>,
     /// Variables that count before those of the same names in the process's environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// What counts the requests.
+    pub traffic: Traffic,
     /// Where the time comes from that a retention begins at.
     pub clock: fn() -> SystemTime,
 }
@@ -74,6 +77,7 @@ impl Default for Options {
             legal_hold: false,
             encryption: None,
             environment: Vec::new(),
+            traffic: Traffic::default(),
             clock: SystemTime::now,
         }
     }

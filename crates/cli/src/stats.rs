@@ -1,0 +1,50 @@
+//! What a reader cost.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use auditseal_store::Store;
+use auditseal_vault::{Options, Traffic};
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::agent::{store_options, warn_of_environment};
+use crate::args;
+use crate::failure::Failure;
+
+/// Whether to say what it cost.
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// Say on standard error how many requests were sent, what came back, and how long it took.
+    #[arg(long, env = "AUDITSEAL_STATS", value_parser = BoolishValueParser::new())]
+    stats: bool,
+}
+
+/// Says what reading cost when it is dropped, however it ended.
+#[derive(Debug)]
+pub(crate) struct Bill {
+    wanted: bool,
+    traffic: Traffic,
+    begun: Instant,
+}
+
+impl Stats {
+    /// Opens a store, and counts from now on what goes there and back.
+    pub(crate) fn open(&self, store: &args::Store) -> Result<(Arc<dyn Store>, Bill), Failure> {
+        warn_of_environment([&store.store]);
+        let traffic = Traffic::default();
+        let options = Options { traffic: traffic.clone(), ..store_options(store, false) };
+        let bill = Bill { wanted: self.stats, traffic, begun: Instant::now() };
+        Ok((auditseal_vault::open(&store.store, &options)?, bill))
+    }
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        if self.wanted {
+            let (requests, bytes) = (self.traffic.requests(), self.traffic.received());
+            let seconds = self.begun.elapsed().as_secs_f64();
+            eprintln!("stats: {requests} requests, {bytes} bytes received, {seconds:.2} s");
+        }
+    }
+}
