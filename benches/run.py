@@ -30,7 +30,7 @@ from table import Table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
-PARTS = ["files", "hashes", "scale", "steady", "idle", "s3", "peers"]
+PARTS = ["files", "hashes", "readers", "scale", "steady", "idle", "s3", "peers"]
 
 
 def arguments():
@@ -158,6 +158,14 @@ class Bench:
                 said = subprocess.run([self.tools.bench, "stage", name, str(16 * MIB), "9"], check=True, capture_output=True, text=True).stdout
                 stages[name].append(sorted(int(line.split()[0]) / int(line.split()[1]) for line in said.splitlines())[4])
         self.table.hashes(stages)
+
+    def readers(self):
+        """17,000 objects behind a round trip of 20 ms; each round has the same GETs by the plain client beside it."""
+        rounds = []
+        for _ in range(min(self.options.rounds, 3)):
+            said = subprocess.run([self.tools.bench, "reader", "17000", "20", self.tools.auditseal], check=True, capture_output=True, text=True).stdout
+            rounds.append({name: [float(number) for number in numbers] for name, *numbers in (line.split("\t") for line in said.splitlines())})
+        self.table.readers(rounds)
 
     def scale(self):
         """Twice the log, twice the work? Memory must not grow at all."""

@@ -69,6 +69,18 @@ class Table:
             self.row("root: framed BLAKE3", f"{statistics.median(stages['root']):.2f} GB/s", f"{name}: {statistics.median(stages[reference]):.2f} GB/s",
                      spread(ratios), "" if goal is None else f"≥ {goal}", met)
 
+    def readers(self, rounds):
+        """Each round: command → seconds, peak KiB, requests, ratio to the same GETs."""
+        middle = lambda name, at: statistics.median(took[name][at] for took in rounds)
+        gets, *commands = rounds[0]
+        for name in commands:
+            few, requests = name.endswith(("hour", "midst")), middle(name, 2)
+            seconds, peak = middle(name, 0), max(took[name][1] for took in rounds) / 1024
+            goal, met = {"verify": ("≤ 5 s, ≤ 32 MiB", seconds <= 5 and peak <= 32), "ls": ("≤ 5 s", seconds <= 5)}.get(name, ("", None))
+            goal, met = ("≤ 1,000 requests", requests <= 1000) if few else (goal, met)
+            self.row(f"17,000 objects behind 20 ms: {name}", f"{seconds:.2f} s, {peak:.0f} MiB, {requests:,.0f} requests",
+                     f"{gets}: {middle(gets, 0):.2f} s", spread([took[name][3] for took in rounds]), goal, met)
+
     def scale(self, series, many, one, large):
         small, big = "backfill × 1", f"backfill × {many}"
         ratios = [ratio / (large / one) for ratio in series.ratios(big, small, "cpu")]
