@@ -85,3 +85,31 @@ async fn other_lengths() {
         assert!(!same(&format!("{length} bytes"), &archive, &options(&chain)).await, "{length}");
     }
 }
+
+/// A pipe or a device under an object's name: nobody waits for it, and it is named.
+#[tokio::test]
+async fn what_is_no_file_is_named_and_not_opened() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let (chain, _) = large();
+    let (root, store) = laid_out(&chain.archive());
+    let at = |seq: usize| root.path().join(chain.key(seq));
+    fs::remove_file(at(2)).unwrap();
+    mknodat(CWD, at(2), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    fs::remove_file(at(3)).unwrap();
+    std::os::unix::fs::symlink("nowhere", at(3)).unwrap();
+    let soon = std::time::Duration::from_secs(20);
+    let options = options(&chain);
+    let report = tokio::time::timeout(soon, verify(store, &options, |_| {}));
+    let report = report.await.expect("nothing waits for a pipe").unwrap();
+    assert_eq!(common::verdicts(&report.origins[0].findings), [("MISSING", Some(2))]);
+    assert_eq!(report.origins[0].findings[0].through, Some(3));
+    let mut named: Vec<_> = report.unexpected.iter().filter_map(|f| f.key.clone()).collect();
+    named.sort();
+    assert_eq!(
+        named,
+        [
+            format!("{} (a pipe)", chain.key(2)),
+            format!("{} (a link that leads nowhere)", chain.key(3))
+        ]
+    );
+}

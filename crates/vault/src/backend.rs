@@ -152,10 +152,20 @@ impl Backend {
     ) -> Result<GetResult, Error> {
         let version = options.version.clone();
         self.check_versioned(call, version.as_deref())?;
+        self.check_file(call, path).await?;
         let result = self.store.get_opts(path, options).await;
         let result = result.map_err(|error| call.translate(&error))?;
         call.check_version(version.as_deref(), result.meta.version.as_deref())?;
         Ok(result)
+    }
+
+    /// What is no file isn't opened: see [`directory::no_file`].
+    async fn check_file(&self, call: &Call, path: &Path) -> Result<(), Error> {
+        let Home::Directory(at) = &self.home else { return Ok(()) };
+        match file::what_else(at, path).await {
+            Some(what) => Err(call.error(Kind::NotFound, &format!("no file, but {what}"))),
+            None => Ok(()),
+        }
     }
 
     /// A directory has no versions to ask for: whatever it gave would be some other.
@@ -234,6 +244,7 @@ impl Backend {
         let asked = length.max(1);
         let whole = GetOptions { version: version.clone(), ..GetOptions::default() };
         let options = GetOptions { range: Some(GetRange::Suffix(asked)), ..whole.clone() };
+        self.check_file(call, path).await?;
         let error = match self.store.get_opts(path, options).await {
             Ok(result) => {
                 call.check_version(version.as_deref(), result.meta.version.as_deref())?;

@@ -1,8 +1,8 @@
 //! A directory as a store: how objects get their names there, and what lies in it.
 
-use std::fs::{self, File, OpenOptions, ReadDir};
+use std::fs::{self, File, FileType, OpenOptions, ReadDir};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
@@ -175,16 +175,26 @@ impl Walk {
     fn meet(&mut self, path: PathBuf, found: &mut Vec<Version>) -> io::Result<()> {
         let meta = match fs::metadata(self.root.join(&path)) {
             Ok(meta) => meta,
-            // Deleted meanwhile, or a link that leads nowhere.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Deleted meanwhile, if there is no link.
+                if fs::symlink_metadata(self.root.join(&path)).is_ok() {
+                    found.push(no_object(&path, "a link that leads nowhere"));
+                }
+                return Ok(());
+            }
             Err(error) if is_archive(&path) => return Err(error),
-            Err(_) => return Ok(()),
+            Err(_) => {
+                found.push(no_object(&path, "it can't be looked at"));
+                return Ok(());
+            }
         };
         if meta.is_dir() {
             return self.enter(path, found);
         }
         let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        if meta.is_file() && !is_staged(&name) {
+        if let Some(what) = no_file(meta.file_type()) {
+            found.push(no_object(&path, what));
+        } else if !is_staged(&name) {
             let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let micros = since.and_then(|since| i64::try_from(since.as_micros()).ok());
             let key = path.to_string_lossy().into_owned();
@@ -231,6 +241,24 @@ fn pass_over(path: &Path, error: io::Error, found: &mut Vec<Version>) -> io::Res
 /// is one of its folders.
 fn is_archive(path: &Path) -> bool {
     path.iter().next().is_none_or(|first| first.as_encoded_bytes().contains(&b'='))
+}
+
+/// What stands where an object might, and is no file. Nobody may open it: a pipe would be waited for
+/// for ever.
+pub(crate) fn no_file(kind: FileType) -> Option<&'static str> {
+    if kind.is_file() || kind.is_dir() {
+        return None;
+    }
+    Some(match () {
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    })
+}
+
+/// Something that is no object, under a name that no object has: whoever lists it says so.
+fn no_object(path: &Path, what: &str) -> Version {
+    entry(format!("{} ({what})", path.to_string_lossy()), 0, 0)
 }
 
 fn entry(key: String, size: u64, modified: i64) -> Version {
@@ -310,7 +338,17 @@ mod tests {
             0,
         )
         .unwrap();
-        assert_eq!(keys(root, ""), [".DS_Store", "cluster=c/node=n/x", "odd\u{fffd}%zz\n"]);
+        assert_eq!(
+            keys(root, ""),
+            [
+                ".DS_Store",
+                "broken (a link that leads nowhere)",
+                "cluster=c/node=n/x",
+                "odd\u{fffd}%zz\n",
+                "pipe (a pipe)",
+                "ring (it can't be looked at)",
+            ]
+        );
         assert_eq!(keys(root, "cluster=c"), ["cluster=c/node=n/x"]);
         assert!(keys(root, "cluster=other").is_empty());
         // Beneath the archive's own names nothing may be passed over.

@@ -97,6 +97,13 @@ pub(crate) async fn put(
     Ok(Stored::default())
 }
 
+/// What stands at a name if it is neither a file nor a folder.
+pub(crate) async fn what_else(at: &Directory, path: &Path) -> Option<&'static str> {
+    let file = at.root.join(path.as_ref());
+    let kind = off_loop(move || std::fs::metadata(file).map(|meta| meta.file_type()));
+    directory::no_file(kind.await.ok()?)
+}
+
 /// Lists a directory, where each object is its only version.
 pub(crate) fn list(
     call: Call,
