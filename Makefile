@@ -76,6 +76,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture --test-threads=1
 	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture --test-threads=1
 	crates/e2e/fuzz/run.sh 60
+	crates/e2e/chains.sh 100000
 	crates/tail/tests/mutants.sh
 	crates/agent/tests/mutants.sh
 	crates/e2e/doubles.sh 50

@@ -489,7 +489,7 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
         (result.infos if any(n.good for n in chain.values()) else findings).add(("FOREIGN_CHAIN", origin, 0))
     objects = [o for o in objects if not o.foreign and (fork is None or o.seq < fork)]
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
-    ours = [o.note.seq for o in objects if o.note and o.note.good]
+    ours = [o.note.seq for o in objects if o.note and o.note.good and o.note.seq >= begin]
     reach = max(ours, default=None) if fork is None else None
     reach = reach if reach is None or to is None else min(reach, to)
     needed = float("inf") if reach is None else max(reach, known)
@@ -511,10 +511,10 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
             find(o.verdict, o.seq)
         if note and o.at_its_key and not note.good and not needless:
             find("WRONG_KEY", o.seq)
-        if strayed and not lost:
+        if strayed and own and own.good:  # both are signed with the right key
             find("FORK", note.seq)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, begin
-    last = reach if reach is not None else last_named
+    last = reach if reach is not None else last_named if fork is None else fork - 1
     for seq in sorted({o.seq for o in objects if o.seq <= last} | {last + 1}):
         for missing in range(expected, min(seq + (seq <= last and seq not in taken), expected + MAX_MISSING)):
             find("MISSING", missing)
@@ -527,7 +527,7 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
     result.infos |= {("REANCHORED", origin, note.seq) for note in notes if note.kind == "reanchor"}
     newest = notes[-1] if notes else None
     short = known >= 0 and (newest is None or newest.seq < known)
-    if short and last_named >= 0:
+    if short and (last_named >= 0 or fork is not None):
         find("TRUNCATED", newest.seq + 1 if newest else begin)
     if first and not first[1] and newest and head not in [(note.seq, note.hash) for note in notes]:
         find("UNANCHORED", begin)
@@ -565,6 +565,8 @@ def choose(store, objects, trusted, branch, first, find):
         if len(claims) > 1:
             find("FORK", seq)
         if len(best) > 1:
+            for o in (o for later in candidates if later > seq for o in candidates[later]):
+                o.note.good, o.at_its_key = o.note.key in trusted or o.note.key in seen, False
             return chain, whole, seq
         if there:
             main = next((o for o in good if o.note.hash in best), there[0])
@@ -625,7 +627,7 @@ def key_is_right(note, before, trusted, seen):
 def check_links(notes, chain, first, find):
     """Each note next to those before it; § Ranges, § Gaps: the ranges and gaps of one file join. What is
     between two ranges may be in a note that is absent; then it isn't a gap in the source."""
-    ends, torn, last = {}, 0, None  # file -> (end, seq); the seq before which a note is absent
+    ends, torn, last = {}, 0, None  # file -> (end, seq, closed by a gap); the seq before which a note is absent
     for note in notes:
         if note.seq - 1 in chain and note.prev != chain[note.seq - 1].hash:
             find("FORK", note.seq)
@@ -637,14 +639,14 @@ def check_links(notes, chain, first, find):
         if note.kind == "heartbeat" and note.reason == [["stalled"]]:
             find("STALLED", note.seq)
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
-            expected, seq = ends.get(file, (0, 0))
+            expected, seq, closed = ends.get(file, (0, -1 if first else 0, False))
             if start < expected:
                 find("REPLAY", note.seq)
-            elif start > expected and torn <= seq:
+            elif (start > expected or closed) and torn <= seq:
                 find("SOURCE_GAP", note.seq)
-            ends[file] = (start if end is None else end, note.seq)
+            ends[file] = (start if end is None else end, note.seq, end is None)
         if first and first[0] == note.seq and first[1] in (None, note.hash):  # § Parts: its cursors say how far the files are
-            ends |= {cursor[0]: (cursor[1], note.seq) for cursor in note.cursor}
+            ends |= {cursor[0]: (cursor[1], note.seq, False) for cursor in note.cursor}
 
 
 # ---------------- § Ranges, "To restore the source"

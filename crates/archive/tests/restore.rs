@@ -59,21 +59,24 @@ async fn what_is_wrong_in_the_chain_stops_it_before_the_first_byte() {
 
 #[tokio::test]
 async fn of_an_altered_object_no_byte_is_written() {
-    let chain = six();
-    let store = memory(&chain.archive());
-    let mut object = chain.get(4).bytes.clone();
-    object[20] ^= 1;
-    store.insert(&chain.key(4), object);
-    let (done, bytes) = cat_of(store, &chain, trusting(&chain)).await;
-    let error = done.unwrap_err();
-    assert!(error.to_string().contains("TAMPERED origin=c/n/s seq=4 key=cluster=c"), "{error}");
-    assert!(
-        error
-            .to_string()
-            .ends_with(&format!("({} verified bytes were written before)", bytes.len()))
-    );
-    assert_eq!(error.written, bytes.len() as u64);
-    assert!(bytes == events(0..5), "what stands before it");
+    // The first is met when its seal is read, the second when its lines are to be written.
+    let larger = with_a_larger_one();
+    for (chain, seq, before) in [(six(), 4, vec![]), (larger, 2, events(0..5))] {
+        let store = memory(&chain.archive());
+        let mut object = chain.get(seq).bytes.clone();
+        object[20] ^= 1;
+        store.insert(&chain.key(seq), object);
+        let (done, bytes) = cat_of(store, &chain, trusting(&chain)).await;
+        let error = done.unwrap_err();
+        let told = format!("TAMPERED origin=c/n/s seq={seq} key=cluster=c");
+        assert!(error.to_string().contains(&told), "{error}");
+        assert_eq!(error.written, bytes.len() as u64);
+        assert!(bytes == before, "what stands before it");
+        if seq == 2 {
+            let written = format!("({} verified bytes were written before)", bytes.len());
+            assert!(error.to_string().ends_with(&written), "{error}");
+        }
+    }
 }
 
 /// A chain whose seq 2 is more than its seal's fetch brings: it is asked for twice.

@@ -4,46 +4,14 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Options, Piped, cat, verify};
-use auditseal_chain::{Begin, Extent, Finding, Verdict};
-use auditseal_format::SealId;
+use auditseal_archive::{CatOptions, Piped, cat, verify};
+use auditseal_chain::Finding;
 use auditseal_format::{Hash, hash};
 use auditseal_reader::Error;
 use auditseal_vectors::Vector;
-use common::{Sink, store_of};
-
-/// As vectors spell it: a line for each seq.
-fn spelled(findings: &[Finding]) -> Vec<String> {
-    let mut lines = BTreeSet::new();
-    for finding in findings {
-        let origin = finding.origin.as_ref().map_or("-".to_owned(), ToString::to_string);
-        let verdict = finding.verdict;
-        // Vectors hold what FORMAT.md says of an archive alone; clocks are this verifier's extra.
-        if verdict == Verdict::ClockStep {
-            continue;
-        }
-        match finding.seq {
-            None => drop(lines.insert(format!("{verdict} {origin} -"))),
-            // A missing head is one finding, however far it is away.
-            Some(seq) if verdict == Verdict::Truncated => {
-                lines.insert(format!("{verdict} {origin} {seq}"));
-            }
-            Some(seq) => {
-                let seqs = seq..=finding.through.unwrap_or(seq).min(seq + 999);
-                lines.extend(seqs.map(|seq| format!("{verdict} {origin} {seq}")));
-            }
-        }
-    }
-    lines.into_iter().collect()
-}
-
-fn head(text: &str) -> SealId {
-    let (seq, hash) = text.split_once(':').unwrap();
-    SealId { seq: seq.parse().unwrap(), hash: hash.parse().unwrap() }
-}
+use common::{Sink, spelled, store_of, told};
 
 async fn restored(vector: &Vector) -> Result<Hash, String> {
     let origin = common::origins(&vector.objects).into_iter().next().unwrap();
@@ -62,16 +30,7 @@ async fn restored(vector: &Vector) -> Result<Hash, String> {
 }
 
 async fn check(vector: &Vector) -> Vec<String> {
-    let vkeys = vector.vkeys.iter().map(|key| key.parse().unwrap()).collect();
-    let mut options = Options::new(vkeys, vector.now);
-    options.origins = vector.origins.iter().map(|origin| origin.parse().unwrap()).collect();
-    options.head = vector.head.as_deref().map(head);
-    options.extent = Some(Extent {
-        from: vector.from.as_deref().map_or_else(Begin::default, |from| from.parse().unwrap()),
-        to: vector.to,
-    });
-    // Vectors have no dates of a store.
-    options.skew = None;
+    let options = told(vector);
     let report = match verify(store_of(&vector.objects), &options, |_| {}).await {
         // Nothing was found, for nothing could be checked.
         Err(Error::NoKeyFor(..)) if vector.exit == 2 => return Vec::new(),

@@ -1,5 +1,6 @@
 //! What a reader cost.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,7 +45,10 @@ impl Drop for Bill {
         if self.wanted {
             let (requests, bytes) = (self.traffic.requests(), self.traffic.received());
             let seconds = self.begun.elapsed().as_secs_f64();
-            eprintln!("stats: {requests} requests, {bytes} bytes received, {seconds:.2} s");
+            let bill =
+                format!("stats: {requests} requests, {bytes} bytes received, {seconds:.2} s");
+            // Nobody may be reading any more.
+            drop(writeln!(io::stderr(), "{bill}"));
         }
     }
 }

@@ -73,6 +73,23 @@ pub struct Examined {
     pub(crate) whole: Option<Bytes>,
 }
 
+impl Examined {
+    /// Holds all bytes of an object against its seal, where no more was asked for than that and they came
+    /// with it: a genesis or a heartbeat is never looked at again.
+    pub(crate) fn held_whole(mut self) -> Self {
+        let Outcome::Note(seal, verdict) = self.sighting.outcome else { return self };
+        let (seal, verdict) = match (&self.whole, verdict) {
+            (Some(whole), Ok(())) => {
+                let (seal, verdict) = check_whole(*seal, whole, None);
+                (Box::new(seal), verdict)
+            }
+            (_, verdict) => (seal, verdict),
+        };
+        self.sighting.outcome = Outcome::Note(seal, verdict);
+        self
+    }
+}
+
 /// What was read of one object.
 #[derive(Debug)]
 pub struct Look {

@@ -225,7 +225,7 @@ impl<'a> Reading<'a> {
 }
 
 async fn fetch(source: &Source, origin: &Origin, entry: Entry, how: How<'_>) -> Fetched {
-    let examined = examine(source, origin, entry.clone(), how.depth).await;
+    let examined = examine(source, origin, entry.clone(), how.depth).await.held_whole();
     let (examined, unknown) = match how.retention {
         Some(retention) => locked(source, origin, examined, retention).await,
         None => (examined, None),

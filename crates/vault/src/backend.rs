@@ -162,10 +162,8 @@ impl Backend {
     /// What is no file isn't opened: see [`directory::no_file`].
     async fn check_file(&self, call: &Call, path: &Path) -> Result<(), Error> {
         let Home::Directory(at) = &self.home else { return Ok(()) };
-        match file::what_else(at, path).await {
-            Some(what) => Err(call.error(Kind::NotFound, &format!("no file, but {what}"))),
-            None => Ok(()),
-        }
+        let what = file::what_else(at, path).await;
+        what.map_or(Ok(()), |what| Err(call.error(Kind::NotFound, &format!("no file, but {what}"))))
     }
 
     /// A directory has no versions to ask for: whatever it gave would be some other.

@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use auditseal_archive::{CatError, CatOptions, Options, Piped, Report, cat, verify};
-use auditseal_chain::Finding;
+use auditseal_chain::{Extent, Finding, Verdict};
 use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, Origin};
 use auditseal_store::Store;
-use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
+use auditseal_vectors::{Archive, Chain, Piece, TestSigner, Vector, events};
 
 /// A store with these objects, all put long after they were sealed.
 pub(crate) fn memory(archive: &Archive) -> MemoryStore {
@@ -126,4 +126,69 @@ pub(crate) fn noise(length: usize, mut seed: u64) -> Vec<u8> {
         if matches!(byte, 0 | b'\n') { b'x' } else { byte }
     };
     (0..length).map(next).collect()
+}
+
+/// As vectors spell it: a line for each seq.
+pub(crate) fn spelled(findings: &[Finding]) -> Vec<String> {
+    let mut lines = BTreeSet::new();
+    for finding in findings {
+        let origin = finding.origin.as_ref().map_or("-".to_owned(), ToString::to_string);
+        let verdict = finding.verdict;
+        // Vectors hold what FORMAT.md says of an archive alone; clocks are this verifier's extra.
+        if verdict == Verdict::ClockStep {
+            continue;
+        }
+        match finding.seq {
+            None => drop(lines.insert(format!("{verdict} {origin} -"))),
+            // A missing head is one finding, however far it is away.
+            Some(seq) if verdict == Verdict::Truncated => {
+                lines.insert(format!("{verdict} {origin} {seq}"));
+            }
+            Some(seq) => {
+                let seqs = seq..=finding.through.unwrap_or(seq).min(seq + 999);
+                lines.extend(seqs.map(|seq| format!("{verdict} {origin} {seq}")));
+            }
+        }
+    }
+    lines.into_iter().collect()
+}
+
+/// Dice that fall alike on every machine.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % sides as u64) as usize
+    }
+
+    pub(crate) fn one_in(&mut self, sides: usize) -> bool {
+        self.roll(sides) == 0
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.roll(of.len())]
+    }
+}
+
+/// What the reader of a vector is told.
+pub(crate) fn told(vector: &Vector) -> Options {
+    let vkeys = vector.vkeys.iter().map(|key| key.parse().unwrap()).collect();
+    let mut options = Options::new(vkeys, vector.now);
+    options.origins = vector.origins.iter().map(|origin| origin.parse().unwrap()).collect();
+    options.head = vector.head.as_deref().map(|head| head.parse().unwrap());
+    let from = vector.from.as_deref().map(|from| from.parse().unwrap());
+    options.extent = Some(Extent { from: from.unwrap_or_default(), to: vector.to });
+    // Vectors have no dates of a store.
+    options.skew = None;
+    options
 }

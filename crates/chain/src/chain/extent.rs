@@ -145,7 +145,7 @@ impl Chain {
     pub(super) fn compare_head(&mut self, note: SealId) {
         let mut known = self.head().into_iter().chain(self.rules.extent.from.known());
         if known.any(|known| known.seq == note.seq && known.hash != note.hash) {
-            self.contradicted.get_or_insert(note.seq);
+            self.contradicted.push(note.seq);
         }
     }
 
@@ -191,7 +191,9 @@ impl Chain {
             self.findings.push(finding);
         }
         // Of a head that isn't reached, the other note at its seq is told by itself.
-        if let Some(seq) = self.contradicted.filter(|seq| short.is_none() || Some(*seq) != head) {
+        let mut contradicted = std::mem::take(&mut self.contradicted);
+        contradicted.retain(|seq| short.is_none() || Some(*seq) != head);
+        for seq in contradicted {
             let detail = "the note here isn't the one that is known to stand here";
             let finding = self.findings.of(Verdict::Fork, detail).at(seq);
             self.findings.push(finding);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auditseal_format::{Fault, Hash, ObjectSeal, SealId};
 use auditseal_store::Lock;
 
-use super::{Accepted, Chain, Displaced, Outcome, Place, Previous, Sighting, keys, pins};
+use super::{Accepted, Chain, Displaced, Outcome, Place, Previous, Sighting, pins};
 use crate::finding::Verdict;
 
 /// A version at one of the seq's keys.
@@ -187,12 +187,12 @@ impl Chain {
 
     fn displace(&mut self, candidate: Candidate) {
         let Candidate { copy, seal: object, payload } = candidate;
+        let claims = self.keys.claims(&object.seal);
         let Some(group) = &mut self.group else { return };
         group.displaced.push(Displaced {
             place: copy.place,
-            seq: object.seal.seq,
+            claims,
             print: fingerprint(&object.hash),
-            key: keys::print(&object.seal.key),
             nth: copy.nth,
             needless: false,
         });
@@ -310,7 +310,7 @@ impl Chain {
             }
         }
         for displaced in &mut displaced {
-            let Displaced { place, nth, seq: of, .. } = *displaced;
+            let (place, nth, of) = (displaced.place, displaced.nth, displaced.claims.seq);
             displaced.needless = whole;
             if whole {
                 let detail = format!("an object of seq {of}");

@@ -1,6 +1,6 @@
 //! Which keys may sign where.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use auditseal_format::seal::{Kind, Seal};
 use auditseal_format::{Origin, VerifierKey, hash};
@@ -47,23 +47,55 @@ pub fn print(key: &VerifierKey) -> KeyPrint {
 #[derive(Debug)]
 pub(super) struct KnownKeys {
     trust: Trust,
-    named: HashSet<KeyPrint>,
+    /// The lowest seq that each may sign.
+    named: HashMap<KeyPrint, u64>,
+    /// From which note on which key is the next one's, in order of seq.
+    nexts: Vec<(u64, KeyPrint)>,
     /// The `next` of the latest rightly signed note, and that note's seq.
     next: Option<(u64, VerifierKey)>,
+}
+
+/// What a note says of its place and signer.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) seq: u64,
+    key: KeyPrint,
+    /// It begins the chain or takes it up again: whether its key is trusted.
+    founds: Option<bool>,
 }
 
 impl KnownKeys {
     pub(super) fn new(trust: Trust) -> Self {
         let named = match &trust {
-            Trust::Keys(keys) => keys.iter().map(print).collect(),
-            Trust::Anyone => HashSet::new(),
+            Trust::Keys(keys) => keys.iter().map(|key| (print(key), 0)).collect(),
+            Trust::Anyone => HashMap::new(),
         };
-        Self { trust, named, next: None }
+        Self { trust, named, nexts: Vec::new(), next: None }
     }
 
-    /// Whether a key is trusted or was named as `next` so far.
-    pub(super) fn known(&self, key: &KeyPrint) -> bool {
-        self.trust == Trust::Anyone || self.named.contains(key)
+    /// Whether a key is trusted, or was named as `next` before this seq.
+    fn known(&self, key: &KeyPrint, seq: u64) -> bool {
+        self.trust == Trust::Anyone || self.named.get(key).is_some_and(|first| *first <= seq)
+    }
+
+    /// What is asked, once all of a chain is known, of a note that stands at another key.
+    pub(super) fn claims(&self, seal: &Seal) -> Claims {
+        let founds = matches!(seal.kind, Kind::Genesis | Kind::Reanchor);
+        Claims {
+            seq: seal.seq,
+            key: print(&seal.key),
+            founds: founds.then(|| self.trust.includes(&seal.key)),
+        }
+    }
+
+    /// Whether it is signed by the key that may; `follows` if the note before it is the chain's.
+    pub(super) fn admits(&self, claims: &Claims, follows: bool) -> bool {
+        let before = self.nexts.partition_point(|(seq, _)| *seq < claims.seq);
+        match (claims.founds, self.nexts[..before].last()) {
+            (Some(trusted), _) => trusted,
+            (None, Some((_, next))) if follows => *next == claims.key,
+            (None, _) => self.known(&claims.key, claims.seq),
+        }
     }
 
     /// Whether this note may be signed by the key that it names.
@@ -73,7 +105,7 @@ impl KnownKeys {
         }
         match &self.next {
             Some((seq, next)) if seq + 1 == seal.seq => seal.key == *next,
-            _ => self.known(&print(&seal.key)),
+            _ => self.known(&print(&seal.key), seal.seq),
         }
     }
 
@@ -81,7 +113,9 @@ impl KnownKeys {
     pub(super) fn follow(&mut self, seal: &Seal) {
         // Compared before it is hashed: most signers name the same key for ever.
         if self.next.as_ref().is_none_or(|(_, next)| *next != seal.next) {
-            self.named.insert(print(&seal.next));
+            let next = print(&seal.next);
+            self.named.entry(next).or_insert(seal.seq + 1);
+            self.nexts.push((seal.seq, next));
         }
         self.next = Some((seal.seq, seal.next.clone()));
     }

@@ -28,8 +28,8 @@ use files::Files;
 pub use files::lost;
 use foreign::Foreign;
 use group::{Candidate, Group};
-use keys::KnownKeys;
 pub use keys::Trust;
+use keys::{Claims, KnownKeys};
 pub use keys::{KeyPrint, print};
 use link::{Facts, Previous};
 pub use lock::Retention;
@@ -191,9 +191,8 @@ pub struct ChainReport {
 #[derive(Debug)]
 struct Displaced {
     place: Place,
-    seq: u64,
+    claims: Claims,
     print: u64,
-    key: KeyPrint,
     /// Which of the versions at its place it is, counted from the oldest.
     nth: u64,
     /// The chain has its own object at the seq where this one stands.
@@ -230,8 +229,8 @@ pub struct Chain {
     undecided: Option<u64>,
     /// Seq, hash and `prev` of the notes behind: the known head's branch is among them.
     links: Vec<(u64, Hash, Option<Hash>)>,
-    /// The first place that is known out of band, and has another note.
-    contradicted: Option<u64>,
+    /// The places that are known out of band (there are two at most), and have another note.
+    contradicted: Vec<u64>,
     /// A note that is known out of band was met.
     anchored: bool,
     totals: Totals,
@@ -260,7 +259,7 @@ impl Chain {
             open: Open::default(),
             undecided: None,
             links: Vec::new(),
-            contradicted: None,
+            contradicted: Vec::new(),
             anchored: false,
             totals: Totals::default(),
         }
@@ -304,9 +303,10 @@ impl Chain {
     /// Settles what was left open behind the newest note; `last` is the highest seq at which
     /// anything stands. Gives the seq up to which objects that aren't the chain's are findings.
     fn end_open(&mut self, last: Option<u64>) -> u64 {
-        let ours = self.displaced.iter().filter(|displaced| self.keys.known(&displaced.key));
-        let most = self.rules.extent.to.unwrap_or(u64::MAX);
-        let named = ours.map(|displaced| displaced.seq.min(most)).max();
+        let ours = self.displaced.iter().filter(|displaced| self.is_ours(&displaced.claims));
+        let Extent { from, to } = self.rules.extent;
+        let seqs = ours.map(|displaced| displaced.claims.seq).filter(|seq| *seq >= from.seq());
+        let named = seqs.map(|seq| seq.min(to.unwrap_or(u64::MAX))).max();
         let newest = self.notes.last().map(|note| note.0);
         // Where nobody has the chain's key, nothing says how far it reaches: all of it is wrong.
         let Some(reach) = newest.max(named).filter(|_| self.undecided.is_none()) else {
@@ -462,13 +462,13 @@ impl Chain {
     /// What stands where the chain has its own object was told there, and what stands behind `reach`
     /// the chain can do without; but a note of our own says more.
     fn resolve_displaced(&mut self, reach: u64) {
-        for Displaced { place, seq, print, key, needless, .. } in
-            std::mem::take(&mut self.displaced)
+        for Displaced { place, claims, print, needless, .. } in std::mem::take(&mut self.displaced)
         {
+            let (seq, ours) = (claims.seq, self.is_ours(&claims));
             let there = at_seq(&self.notes, seq);
-            let forked = there.iter().any(|note| note.1 != print) && self.keys.known(&key);
+            let forked = there.iter().any(|note| note.1 != print) && ours;
             // What isn't in the part that is asked for wasn't looked for.
-            let lost = there.is_empty() && self.keys.known(&key) && self.rules.extent.has(seq);
+            let lost = there.is_empty() && ours && self.rules.extent.has(seq);
             let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
             let (verdict, detail) = if standing.any(|note| note.1 == print) {
                 (Verdict::Replay, format!("a copy of the object at seq {seq}"))
@@ -490,6 +490,13 @@ impl Chain {
                 self.report(Verdict::UnexpectedObject, place, &detail);
             }
         }
+    }
+
+    /// Whether a note that stands at another key is signed by the key that may sign at its own.
+    fn is_ours(&self, claims: &Claims) -> bool {
+        let before = claims.seq.checked_sub(1);
+        let follows = before.is_some_and(|before| !at_seq(&self.notes, before).is_empty());
+        self.keys.admits(claims, follows)
     }
 
     /// What only the end of the chain shows.

@@ -1,6 +1,7 @@
 //! The cases: how each archive is made, and, written by hand, what a reader must find in it.
 
 mod chains;
+mod crossings;
 mod files;
 mod foreign;
 mod frames;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Vector> {
         objects::cases(),
         parts::cases(),
         chains::cases(),
+        crossings::cases(),
         foreign::cases(),
         silence::cases(),
     ]
