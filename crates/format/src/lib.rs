@@ -17,9 +17,10 @@ mod pack;
 mod printable;
 mod scope;
 pub mod seal;
+mod times;
 mod wrapper;
 
-pub use auditseal_audit::{Date, Time};
+pub use auditseal_audit::{Date, FieldName, Time, TimeField};
 pub use auditseal_merkle::{Hash, Hasher, Root, hash};
 pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
@@ -35,6 +36,7 @@ pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
+pub use times::{LineTimes, WrongTimes};
 
 #[cfg(test)]
 mod tests;

@@ -45,8 +45,8 @@ pub struct CatOptions {
     /// Trusted keys. `None`: hashes and the chain are checked, and not who made it.
     pub vkeys: Option<Vec<VerifierKey>>,
     /// Leave out lines before this time. With either bound, batches are chosen by the times in
-    /// their notes; of these, lines whose own `stageTimestamp` lies outside are left out, lines
-    /// without one are kept, and holes aren't written.
+    /// their notes; of these, lines whose certain time lies outside are left out, lines without one
+    /// are kept, and so are all batches that have any; holes aren't written.
     pub since: Option<Time>,
     /// Leave out lines after this time.
     pub until: Option<Time>,
@@ -126,7 +126,8 @@ pub async fn cat<W: Output + Send + 'static>(
         unproved: Unproved::default(),
     };
     let (plan, warnings) = run.plan().await.map_err(nothing)?;
-    let mut writer = Writer::start(out);
+    // A salvage has held them against the lines before, and told what is wrong.
+    let mut writer = Writer::start(out, !options.salvage);
     let sent = run.send(&plan, &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
@@ -141,6 +142,9 @@ pub async fn cat<W: Output + Send + 'static>(
         (Some((_, Stop::Write(error))), _) => failed(Error::Write(error)),
         (Some((place, Stop::Payload(error))), _) => {
             failed(Error::found(origin, place, Verdict::Malformed, &error.to_string()))
+        }
+        (Some((place, Stop::Times(error))), _) => {
+            failed(Error::found(origin, place, Verdict::WrongTimes, &error.to_string()))
         }
         (None, Err(error)) => failed(error),
         (None, Ok(())) => restored(false),
@@ -312,13 +316,15 @@ impl<P: Fn(Progress)> Run<'_, P> {
         batch: Batch,
         ready: Ready,
     ) -> Result<Checked<'s>, Error> {
-        let place = batch.place;
+        let Batch { place, timed, .. } = batch;
         match ready {
-            Ready::Whole(seal, blocks) => Ok(Checked { place, seal, blocks: Blocks::Held(blocks) }),
+            Ready::Whole(seal, blocks) => {
+                Ok(Checked { place, timed, seal, blocks: Blocks::Held(blocks) })
+            }
             Ready::Large(seal) => {
                 let origin = self.origin.clone();
                 let large = Large::check(source, origin, batch, Arc::clone(&seal)).await?;
-                Ok(Checked { place, seal, blocks: Blocks::Large(large) })
+                Ok(Checked { place, timed, seal, blocks: Blocks::Large(large) })
             }
         }
     }
@@ -330,8 +336,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         checked: &Checked<'_>,
         writer: &mut Writer,
     ) -> Result<bool, Error> {
-        let Checked { place, seal, blocks } = checked;
-        let modes: &[Mode] = if self.window.covers(&seal.seal) {
+        let Checked { place, timed, seal, blocks } = checked;
+        let covered = *timed && self.window.covers(&seal.seal);
+        let modes: &[Mode] = if covered || self.window.is_open() {
             if self.window.is_open() { &[Mode::All] } else { &[Mode::AllLines] }
         } else {
             &[Mode::Look(self.window), Mode::Kept]
@@ -354,6 +361,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
 /// An object whose bytes are the signed ones.
 struct Checked<'s> {
     place: Place,
+    /// What its note says of its lines' times is so, as far as they were looked at.
+    timed: bool,
     seal: Arc<ObjectSeal>,
     blocks: Blocks<'s>,
 }

@@ -25,16 +25,20 @@ impl Window {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
     }
 
-    /// Whether a batch may have lines inside: its times overlap, or it has none to judge by.
+    /// Whether a batch may have lines to give: its times overlap, or of some lines nobody knows when
+    /// they happened.
     fn meets(&self, seal: &Seal) -> bool {
         let Some((first, last)) = seal.payload.times else {
             return seal.payload.root.lines > 0 || self.is_open();
         };
+        if seal.payload.untimed > 0 {
+            return true;
+        }
         self.since.is_none_or(|since| since <= last)
             && self.until.is_none_or(|until| first <= until)
     }
 
-    /// Whether each line of a batch is inside, so that none needs to be looked at.
+    /// Whether no line of a batch is outside, so that none needs to be looked at.
     pub(crate) fn covers(&self, seal: &Seal) -> bool {
         self.is_open()
             || seal.payload.times.is_none_or(|(first, last)| self.has(first) && self.has(last))
@@ -47,6 +51,8 @@ pub(crate) struct Batch {
     pub(crate) place: Place,
     /// Which version there has its bytes.
     pub(crate) version: Option<Arc<str>>,
+    /// What its note says of its lines' times is so, as far as they were looked at.
+    pub(crate) timed: bool,
     /// The most bytes that its object has, as signed.
     pub(crate) size: u64,
     /// Half of its note's hash. The object is fetched a second time, and must be the one whose
@@ -100,13 +106,19 @@ impl Plan {
         for range in &seal.ranges {
             self.begin(range.file, range.before).ranged = true;
         }
-        if seal.kind != Kind::Batch || !note.whole || !self.window.meets(seal) {
+        if seal.kind != Kind::Batch || !note.whole || (note.timed && !self.window.meets(seal)) {
             return;
         }
         let at = self.batches.len();
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
         let (place, version) = (note.place, note.version.clone());
-        self.batches.push(Batch { place, version, size, print: print(&note.seal.hash) });
+        self.batches.push(Batch {
+            place,
+            version,
+            timed: note.timed,
+            size,
+            print: print(&note.seal.hash),
+        });
         for range in &seal.ranges {
             let runs = &mut self.files.entry(range.file).or_default().runs;
             match runs.last_mut() {
