@@ -27,10 +27,9 @@ pub(crate) struct Masks {
     pub(crate) strings: u64,
     /// `\`.
     pub(crate) escapes: u64,
-    /// `{` and `[` outside strings.
-    pub(crate) opens: u64,
-    /// `}` and `]` outside strings.
-    pub(crate) closes: u64,
+    /// Brackets of all sorts outside strings; and `Y`, `y`, `_` and `7F`, which have the same bits but
+    /// for some.
+    pub(crate) brackets: u64,
 }
 
 impl Masks {
@@ -48,8 +47,7 @@ impl Masks {
             quotes,
             strings,
             escapes: found.escapes,
-            opens: found.opens & !strings,
-            closes: found.closes & !strings,
+            brackets: found.brackets & !strings,
         }
     }
 }
@@ -58,25 +56,23 @@ impl Masks {
 struct Found {
     quotes: u64,
     escapes: u64,
-    opens: u64,
-    closes: u64,
+    brackets: u64,
 }
 
 fn find(block: &[u8; BLOCK]) -> Found {
-    let (mut quotes, mut escapes, mut opens, mut closes) = (0, 0, 0, 0);
+    let (mut quotes, mut escapes, mut brackets) = (0, 0, 0);
     let (parts, _) = block.as_chunks::<16>();
     for (at, part) in parts.iter().enumerate() {
         let bytes = u8x16::new(*part);
-        // '[' and '{', and ']' and '}', differ in this bit and in no other.
-        let folded = bytes | u8x16::splat(0x20);
+        // The four differ in these bits and in no others: one comparison is for all of them.
+        let folded = bytes | u8x16::splat(0x26);
         let bits =
             |of: u8x16, byte| u64::from(of.simd_eq(u8x16::splat(byte)).to_bitmask()) << (16 * at);
         quotes |= bits(bytes, b'"');
         escapes |= bits(bytes, b'\\');
-        opens |= bits(folded, b'{');
-        closes |= bits(folded, b'}');
+        brackets |= bits(folded, 0x7f);
     }
-    Found { quotes, escapes, opens, closes }
+    Found { quotes, escapes, brackets }
 }
 
 /// Bytes that stand behind a `\` which isn't itself escaped; `carried` is whether the first one does,
@@ -126,7 +122,7 @@ mod tests {
         #[test]
         fn masks_say_what_each_byte_is(
             bytes in proptest::collection::vec(
-                prop::sample::select(&b"\\\\\\\\\"\"{}[]:,x;[\x00\x5b\x7b\xfb\xdd"[..]), 0..400),
+                prop::sample::select(&b"\\\\\\\\\"\"{}[]:,x;[\x00Yy_\x7f\xfb\xdd"[..]), 0..400),
             size in 1..=BLOCK,
         ) {
             let mut carry = Carry::default();
@@ -141,8 +137,8 @@ mod tests {
                     prop_assert_eq!(bit(masks.quotes), *quote, "{} of {:?}", at, piece);
                     prop_assert_eq!(bit(masks.strings), *open, "{} of {:?}", at, piece);
                     prop_assert_eq!(bit(masks.escapes), *byte == b'\\');
-                    prop_assert_eq!(bit(masks.opens), !open && b"{[".contains(byte));
-                    prop_assert_eq!(bit(masks.closes), !open && b"}]".contains(byte));
+                    let folded = b"{[}]Yy_\x7f".contains(byte);
+                    prop_assert_eq!(bit(masks.brackets), !open && folded);
                 }
                 prop_assert_eq!(masks.there.count_ones() as usize, piece.len());
             }

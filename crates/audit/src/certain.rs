@@ -133,23 +133,14 @@ impl TimeFinder {
 
     /// Passes over what lies deeper than depth 1; gives where to go on.
     fn nested(&mut self, mut depth: u64, block: &[u8; BLOCK], masks: &Masks, at: usize) -> usize {
-        let (opens, closes) = (masks.opens >> at << at, masks.closes >> at << at);
-        let mut brackets = opens | closes;
-        if depth > BLOCK as u64 + 1 {
-            // In whatever order they stand, it stays at depth 2 or deeper.
-            depth += u64::from(opens.count_ones());
-            depth -= u64::from(closes.count_ones());
-            brackets = 0;
-        }
+        let mut brackets = masks.brackets >> at << at;
         while brackets != 0 {
-            let here = brackets.trailing_zeros();
-            if opens >> here & 1 == 1 {
-                depth += 1;
-            } else {
-                depth -= 1;
-            }
-            if depth == 1 {
-                return self.behind(block, here as usize + 1);
+            let here = brackets.trailing_zeros() as usize;
+            match block[here] {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth == 2 => return self.behind(block, here + 1),
+                b'}' | b']' => depth -= 1,
+                _ => {}
             }
             brackets &= brackets - 1;
         }

@@ -462,8 +462,8 @@ pub(crate) struct Cat {
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
     pub(crate) part: Part,
-    /// Leave out events before this time (stageTimestamp): RFC 3339, a local date or date and time, or
-    /// how long ago, like 7d.
+    /// Leave out events before this time (stageTimestamp; lines without one are kept): RFC 3339, a
+    /// local date or date and time, or how long ago, like 7d.
     #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<Time>,
     /// Leave out events after this time; a date alone is its first moment.
