@@ -283,7 +283,7 @@ fn is_of_a_word(byte: u8) -> bool {
 
 /// Where the string that is open at `at` has its last `"`, or the block's end.
 fn string_end(masks: &Masks, length: usize, at: usize) -> usize {
-    let quotes = masks.quotes & masks.there & u64::MAX << at;
+    let quotes = masks.quotes >> at << at;
     length.min(quotes.trailing_zeros() as usize)
 }
 
