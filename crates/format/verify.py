@@ -7,7 +7,8 @@
     verify.py --lines FILE [--times audit|json:FIELD|none]
 
 DIR is a local copy of an archive, from below its prefix. The page is followed in its order; § names a
-heading of it. The third form prints the certain time of each line of a file, or `-`. Needs: pip install zstandard blake3 cryptography.
+heading of it. The third form prints the certain time of each line of a file, or `-`.
+Needs: pip install zstandard blake3 cryptography.
 Exit: 0 complete; 1 findings; 2 it could not be checked.
 """
 import argparse
@@ -219,7 +220,8 @@ TABLE = [
     ("kind", None, [KIND]), ("prev", None, [or_dash(HASH)]), ("key", None, [VKEY]), ("next", None, [VKEY]),
     ("root", None, [HASH]), ("chunks", None, [N]), ("lines", None, [N]), ("bytes", None, [N]),
     ("blocks", None, [HASH, N]), ("window", None, [WINDOW]), ("malformed", None, [N]),
-    ("times", None, [TIMES]), ("untimed", None, [N]), ("first", None, [or_dash(TIME)]), ("last", None, [or_dash(TIME)]), ("index", None, [or_dash(HASH)]),
+    ("times", None, [TIMES]), ("untimed", None, [N]),
+    ("first", None, [or_dash(TIME)]), ("last", None, [or_dash(TIME)]), ("index", None, [or_dash(HASH)]),
     ("sealed", None, [TIME]), ("boot", None, [UUID, N]), ("next-by", None, [or_dash(TIME)]),
     ("cluster-uid", 1, [UUID]), ("machine-id", 1, [ID]), ("config", 1, [HASH]),
     ("counters", 1, [TIME, N, N]), ("reason", 1, [WORD]),
@@ -686,7 +688,8 @@ def choose(store, objects, trusted, branch, first, find):
             o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
             if o.note.good and o.seq == seq:
                 o.verdict = o.verdict or check_payload(store, o)  # 6, 7
-                o.wrong_times, o.verdict = o.verdict == "WRONG_TIMES", None if o.verdict == "WRONG_TIMES" else o.verdict
+                o.wrong_times = o.verdict == "WRONG_TIMES"  # its bytes pass all the same
+                o.verdict = None if o.wrong_times else o.verdict
         foreign = mark_foreign([o for o in candidates[seq] if o.seq == seq and not o.note.good], foreign)
         there = sorted((o for o in candidates[seq] if o.at_its_key and not o.foreign), key=lambda o: (o.alternate, o.date))
         good = [o for o in there if o.note.good]
