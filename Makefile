@@ -14,9 +14,10 @@ demo: ## build, archive the sample logs into a local archive, verify, restore, t
 	$(CARGO) build --release --locked -p auditseal-cli
 	crates/e2e/demo.sh "$$($(TARGET_DIR))/release/auditseal"
 
-test: ## all tests that need no server
+test: ## all tests that need no server; with verify.py's Python packages, also its times against the program's
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
+	! python3 -c 'import blake3, cryptography, zstandard' 2>/dev/null || crates/e2e/times.sh 3
 
 check: ## formatting, lints, documentation, licences and origins of crates, and, with Python, lists of sabotages: all warnings are errors
 	$(CARGO) fmt --all --check
@@ -77,6 +78,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture --test-threads=1
 	crates/e2e/fuzz/run.sh 60
 	crates/e2e/chains.sh 100000
+	crates/e2e/times.sh 300
 	crates/tail/tests/mutants.sh
 	crates/agent/tests/mutants.sh
 	crates/e2e/doubles.sh 50

@@ -4,9 +4,11 @@
     verify.py --archive DIR --vkey VKEY|FILE … [--origin C/N/S]… [--head SEQ:HASH] [--now TIME]
               [--format text|json] [--restore OUT_FILE]
     verify.py --vectors DIR
+    verify.py --lines FILE [--times audit|json:FIELD|none]
 
 DIR is a local copy of an archive, from below its prefix. The page is followed in its order; § names a
-heading of it. Needs: pip install zstandard blake3 cryptography.
+heading of it. The third form prints the certain time of each line of a file, or `-`.
+Needs: pip install zstandard blake3 cryptography.
 Exit: 0 complete; 1 findings; 2 it could not be checked.
 """
 import argparse
@@ -210,12 +212,15 @@ UUID, ID = of("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), of("[0-9a-f]{32}")
 KIND = of("genesis|batch|heartbeat|gap|reanchor|final")
 FLAGS = of("-|final|unterminated|final,unterminated")
 
+TIMES = of(r"audit|none|json:(?!stageTimestamp\Z)[!#-\[\]-~]{1,64}")
+
 # § Note, the table: keyword, how often at most (None: exactly once), the values.
 TABLE = [
     ("auditseal/seal/v1", None, []), ("origin", None, [ORIGIN]), ("seq", None, [SEQ]),
     ("kind", None, [KIND]), ("prev", None, [or_dash(HASH)]), ("key", None, [VKEY]), ("next", None, [VKEY]),
     ("root", None, [HASH]), ("chunks", None, [N]), ("lines", None, [N]), ("bytes", None, [N]),
     ("blocks", None, [HASH, N]), ("window", None, [WINDOW]), ("malformed", None, [N]),
+    ("times", None, [TIMES]), ("untimed", None, [N]),
     ("first", None, [or_dash(TIME)]), ("last", None, [or_dash(TIME)]), ("index", None, [or_dash(HASH)]),
     ("sealed", None, [TIME]), ("boot", None, [UUID, N]), ("next-by", None, [or_dash(TIME)]),
     ("cluster-uid", 1, [UUID]), ("machine-id", 1, [ID]), ("config", 1, [HASH]),
@@ -289,10 +294,11 @@ def must_hold(note):
     sizes = (note.chunks, note.lines, note.bytes, note.blocks[1])
     need(all(sizes) or not any(sizes))
     need(note.chunks >= note.lines and note.bytes >= note.lines and note.malformed <= note.lines)
+    need(note.untimed <= note.lines and (note.times != "none" or note.untimed == note.lines))
+    need((note.first is None) == (note.untimed == note.lines))
     need(note.chunks <= note.blocks[1] and note.bytes <= PIECE * note.chunks + note.lines)
     need((note.first is None) == (note.last is None))
-    if note.first is not None:
-        need(note.lines and note.first <= note.last)
+    need(note.first is None or note.first <= note.last)
     need(sum(r.lines for r in note.range) == note.lines and sum(r.size for r in note.range) == note.bytes)
     need(sum(len(r.holes) for r in note.range) <= 1024)
     for file, start, end, *_ in note.gap:
@@ -358,6 +364,129 @@ def cut(pieces, sizes):
             piece, left = piece[left:], max(0, left - len(piece))
 
 
+# ---------------- § Times
+QUOTED = re.compile(rb'[^"\\]*')  # in a string: up to what may end it
+DEEPER = re.compile(rb'(?:[^"\\{}\[\]]+|"[^"\\]*")*')  # below the top level: up to what may change the depth
+WHITE, WORD = re.compile(rb"[ \t\r]*"), re.compile(rb'[^ \t\r"\\:,{}\[\]]*')
+CERTAIN = re.compile(rb"([0-9-]{10}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,9}))?Z")
+MEMBER = re.compile(rb'"([^"\\]*)":"[^"\\]*",')  # most of the top level's, for speed: taken in one step
+LONGEST = 65  # bytes that neither a key which is looked for nor a certain time has
+
+
+def certain(value):
+    """§ Times, the value's content: the time as notes write it, or None."""
+    match = CERTAIN.fullmatch(value)
+    try:
+        return match and parse_time(f"{match[1].decode()}.{(match[2] or b'').decode():0<6.6}Z")
+    except Finding:
+        return None
+
+
+class Times:
+    """§ Times: of the lines of a payload, which comes in pieces. Of a line nothing is kept but where in its
+    form the next byte stands, and how the top level's open string begins."""
+
+    def __init__(self, how):
+        self.key = {"audit": b"stageTimestamp", "none": None}.get(how, how[5:].encode())
+        self.untimed, self.first, self.last = 0, None, None
+        self.begin()
+
+    def begin(self):
+        self.place = "uncertain" if self.key is None else "start"
+        self.depth, self.quoted, self.escaped = 0, False, False
+        self.ours, self.found, self.time = False, 0, None
+
+    def update(self, data):
+        for time in self.ended(data):
+            self.untimed += time is None
+            if time:
+                self.first, self.last = min(self.first or time, time), max(self.last or time, time)
+
+    def ended(self, data):
+        """The certain times of the lines that end in these bytes, None for one without."""
+        start = 0
+        while start < len(data):
+            end = data.find(b"\n", start)
+            self.take(data[start : end if end >= 0 else len(data)])
+            if end < 0:
+                return
+            start = end + 1
+            yield self.time if self.place == "end" and self.found == 1 else None
+            self.begin()
+
+    def take(self, data):
+        at = 0
+        while at < len(data) and self.place != "uncertain":
+            step = self.string if self.quoted else self.deeper if self.depth > 1 else self.top
+            at = step(data, at)
+
+    def string(self, data, at):
+        if self.escaped:  # whatever it is, it belongs to the string
+            self.escaped = False
+            return at + 1
+        end = QUOTED.match(data, at).end()
+        if self.depth == 1 and len(self.text) < LONGEST:
+            self.text += data[at : min(end, at + LONGEST)]
+        if end == len(data):
+            return end
+        if data[end] == 0x5C:
+            self.escaped = self.backslash = True
+        else:
+            self.quoted = False
+            if self.depth == 1:
+                self.closed()
+        return end + 1
+
+    def closed(self):
+        """A string of the top level has ended."""
+        if self.place == "key":
+            self.place = "uncertain" if self.backslash else "colon"
+            self.ours = self.text == self.key  # with a backslash it doesn't count any more
+            self.found += self.ours
+        else:
+            self.place = "behind"
+            if self.ours:
+                self.ours, self.time = False, None if self.backslash else certain(self.text)
+                self.place = "behind" if self.time else "uncertain"
+
+    def deeper(self, data, at):
+        at = DEEPER.match(data, at).end()
+        if at < len(data):
+            byte = data[at]
+            self.quoted = byte == 0x22
+            self.place = "uncertain" if byte == 0x5C else self.place
+            self.depth += (byte in b"{[") - (byte in b"}]")
+        return at + 1
+
+    def top(self, data, at):
+        place, byte = self.place, data[at : at + 1]
+        plain = MEMBER.match(data, at) if place == "key" else None
+        if plain and plain[1] != self.key:
+            return plain.end()  # behind it a key is due again
+        self.place = "uncertain"  # unless one of these fits
+        if place == "start":
+            if byte == b"{":
+                self.place, self.depth = "first", 1
+        elif byte in b" \t\r" and place != "end":
+            self.place = "behind" if place == "word" else place
+            return WHITE.match(data, at).end()
+        elif byte == b'"' and place in ("first", "key", "value"):
+            self.place = "value" if place == "value" else "key"
+            self.quoted, self.backslash, self.text = True, False, b""
+        elif byte == b":" and place == "colon":
+            self.place = "value"
+        elif place == "value" and not self.ours and byte in b"{[":
+            self.place, self.depth = "behind", 2
+        elif byte == b"," and place in ("behind", "word"):
+            self.place = "key"
+        elif byte == b"}" and place in ("first", "behind", "word"):
+            self.place = "end"
+        elif byte not in b'"\\:,{}[]' and (place == "word" or place == "value" and not self.ours):
+            self.place = "word"
+            return WORD.match(data, at).end()
+        return at + 1
+
+
 # ---------------- § Keys of objects
 KEY = re.compile(f"cluster=({PART})/node=({PART})/source=({PART})/date=([0-9-]{{10}})/"
                  r"([0-9]{12})(?:\.([0-9a-f]{16}))?\.jsonl\.zst")  # fmt: skip
@@ -421,7 +550,7 @@ def check_stored(fh, size, note, line, index):
 
 
 def check_payload(store, o):
-    """Step 6: the verdict or None."""
+    """Steps 6 and 7: the verdict or None."""
     try:
         with store[o.key]() as fh:
             line, _ = find_seal(fh)
@@ -432,14 +561,17 @@ def check_payload(store, o):
 
 
 def check_lines(fh, note, line):
-    root, lines, end = Root(), [0] * len(note.range), [b"\n"] * len(note.range)
+    root, times, lines, end = Root(), Times(note.times), [0] * len(note.range), [b"\n"] * len(note.range)
     for part, data in cut(payload(fh, note, line), [r.size for r in note.range]):
         lines[part] += data.count(b"\n")
         need(lines[part] <= note.range[part].lines)  # a newline costs a chunk of hashing
         root.update(data)
+        times.update(data)
         end[part] = data[-1:]
     need(lines == [r.lines for r in note.range] and all(e == b"\n" for e in end))
     need((root.chunks, root.lines, root.hash.hexdigest()) == (note.chunks, note.lines, note.root))
+    within = times.first is None or (note.first and note.first <= times.first and times.last <= note.last)
+    need(within and times.untimed <= note.untimed, "WRONG_TIMES")  # 7
 
 
 def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
@@ -465,7 +597,8 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
         with store[key]() as fh:
             verdict, note = check_object(fh, parsed[0])
         origins.setdefault(parsed[0], []).append(SimpleNamespace(
-            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note, foreign=False))
+            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note,
+            wrong_times=False, foreign=False))
     for origin, objects in sorted(origins.items()):
         fitting = {vkey for vkey in trusted if key_fits(vkey, origin)}
         check_chain(store, origin, objects, fitting, head, now, result, first, to)
@@ -507,8 +640,8 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
             find("REPLAY" if note.hash in in_place else "REORDERED", o.seq)
         if needless and (o.seq in whole or not lost):
             result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
-        elif o.verdict:
-            find(o.verdict, o.seq)
+        elif o.verdict or o.wrong_times:
+            find(o.verdict or "WRONG_TIMES", o.seq)
         if note and o.at_its_key and not note.good and not needless:
             find("WRONG_KEY", o.seq)
         if strayed and own and own.good:  # both are signed with the right key
@@ -556,7 +689,9 @@ def choose(store, objects, trusted, branch, first, find):
             o.note.good = vouched or key_is_right(o.note, before, trusted, seen)
             o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
             if o.note.good and o.seq == seq:
-                o.verdict = o.verdict or check_payload(store, o)  # 6
+                o.verdict = o.verdict or check_payload(store, o)  # 6, 7
+                o.wrong_times = o.verdict == "WRONG_TIMES"  # its bytes pass all the same
+                o.verdict = None if o.wrong_times else o.verdict
         foreign = mark_foreign([o for o in candidates[seq] if o.seq == seq and not o.note.good], foreign)
         there = sorted((o for o in candidates[seq] if o.at_its_key and not o.foreign), key=lambda o: (o.alternate, o.date))
         good = [o for o in there if o.note.good]
@@ -793,21 +928,34 @@ def run_vectors(folder):
     return 1 if failed or not paths else 0
 
 
+def run_lines(path, how):
+    """Prints as § Times says; in pieces of an odd size, for a line may come in any."""
+    times = Times(TIMES(how))
+    with open(path, "rb") as fh:
+        while piece := fh.read(10_007):
+            for time in times.ended(piece):
+                print(time or "-")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
-    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("head", "SEQ:HASH"), ("from", "SEQ[:HASH]"),
-                          ("to", "SEQ"), ("now", "TIME"),
+    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("lines", "FILE"), ("head", "SEQ:HASH"),
+                          ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)
     for option, value in (("vkey", "VKEY|FILE"), ("origin", "C/N/S")):
         parser.add_argument(f"--{option}", metavar=value, action="append", default=[])
+    parser.add_argument("--times", metavar="HOW", default="audit")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     args = parser.parse_args()
     try:
         if args.vectors:
             return run_vectors(args.vectors)
+        if args.lines:
+            return run_lines(args.lines, args.times)
         if not args.archive or not args.vkey:
-            parser.error("--archive and --vkey, or --vectors")
+            parser.error("--archive and --vkey, or --vectors, or --lines")
         return run_archive(args)
     except Finding:
         print("verify.py: a vkey, origin, head or time is not well-formed", file=sys.stderr)

@@ -75,7 +75,7 @@ impl Known {
 
     fn of(begins: &Beginning, now: Time) -> Self {
         // Of a time to come a clock was wrong, and it says nothing.
-        let written = scan(&begins.line).stage_timestamp;
+        let written = scan(&begins.line).time;
         Self {
             begins: Some((begins.hash, begins.base)),
             length: begins.length,

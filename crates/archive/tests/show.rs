@@ -213,8 +213,9 @@ async fn inspect_shows_what_a_seal_says_and_what_holds() {
     let text = text_of(|out| shown.text(out));
     assert!(text.contains("\nsealed       2026-11-21T08:00:30.000000Z\n"), "{text}");
     assert!(text.contains("\nok   bytes: frame, blocks, lines and root are the signed ones\n"));
+    assert!(text.contains("\nok   times: the lines' times are within what the note says\n"));
     let json: Value = serde_json::from_str(&text_of(|out| shown.json(out))).unwrap();
-    assert_eq!(json["checks"].as_array().unwrap().len(), 4);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 5);
     assert!(json["note"].as_str().unwrap().starts_with("auditseal/seal/v1\norigin c/n/s\n"));
 }
 

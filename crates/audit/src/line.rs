@@ -1,122 +1,85 @@
-//! Whether a line is an audit event, and its `stageTimestamp`.
+//! What a log's lines say of themselves.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::{Finder, FinderRev};
-use serde::Deserialize;
-
-use crate::Time;
+use crate::certain::TimeFinder;
+use crate::{Time, TimeField};
 
 /// How kube-apiserver's encoder begins every event.
 const HEAD: &[u8] = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v"#;
-/// The key of the timestamp. Inside a string value its quotes would be escaped.
-const STAGE_TIMESTAMP: &[u8] = br#""stageTimestamp":""#;
-
-/// Made once: to make one takes longer than to look through most lines.
-static HEADS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEAD));
-static STAGE_TIMESTAMPS: LazyLock<FinderRev<'static>> =
-    LazyLock::new(|| FinderRev::new(STAGE_TIMESTAMP));
-
-/// Longest line that is kept whole for a close look; longer ones are judged by head and tail.
-const WHOLE: usize = 1 << 20;
-/// What is kept of a longer line's end: the timestamp and the annotations stand there.
-const TAIL: usize = 64 << 10;
 
 /// What a line says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineFacts {
-    /// Its `stageTimestamp`; only ever set on a well-formed line.
-    pub stage_timestamp: Option<Time>,
+    /// Its certain time.
+    pub time: Option<Time>,
+    /// Whether it begins as an audit event does.
+    begins_as_event: bool,
 }
 
 impl LineFacts {
-    /// Whether the line is one audit event with a readable timestamp.
+    /// Whether it is an audit event, by a quick look: it begins as one and has a certain time.
     #[must_use]
     pub fn well_formed(self) -> bool {
-        self.stage_timestamp.is_some()
+        self.begins_as_event && self.time.is_some()
     }
 }
 
-/// Looks at a whole line (without its newline).
-///
-/// A line in exactly the shape that kube-apiserver writes is believed after a quick look: parsing
-/// each line would cost more than hashing and signing it. Whatever looks otherwise (another
-/// encoder, a line glued to a torn one) is parsed in full.
+/// Looks at a whole line of an audit log, without its newline.
 #[must_use]
 pub fn scan(line: &[u8]) -> LineFacts {
-    let quick = line.starts_with(HEAD)
-        && line.ends_with(b"}")
-        && HEADS.find(&line[1..]).is_none()
-        && memchr::memchr(0, line).is_none();
-    let stage_timestamp = if quick { timestamp_near_end(line) } else { None };
-    LineFacts { stage_timestamp: stage_timestamp.or_else(|| parse(line)) }
+    LineScanner::new(TimeField::Audit).end_line(line)
 }
 
-/// The last `stageTimestamp` key: the top level's stands behind the request and response objects.
-fn timestamp_near_end(line: &[u8]) -> Option<Time> {
-    let at = STAGE_TIMESTAMPS.rfind(line)? + STAGE_TIMESTAMP.len();
-    let (text, rest) = line.get(at..)?.split_at_checked(27)?;
-    // A line torn just before its end would otherwise still end in a brace.
-    let annotated = rest.starts_with(br#"","annotations":{"#) && rest.ends_with(b"}}");
-    if annotated || rest == br#""}"# { Time::parse(text) } else { None }
-}
-
-fn parse(line: &[u8]) -> Option<Time> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Event<'a> {
-        #[serde(borrow)]
-        kind: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        api_version: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        stage_timestamp: std::borrow::Cow<'a, str>,
-    }
-    let event: Event<'_> = serde_json::from_slice(line).ok()?;
-    let ours = event.kind == "Event" && event.api_version.starts_with("audit.k8s.io/");
-    if ours { Time::parse(event.stage_timestamp.as_bytes()) } else { None }
-}
-
-/// Looks at lines that come in pieces, in bounded memory.
-#[derive(Debug, Default)]
+/// Looks at lines that come in pieces, in constant memory.
+#[derive(Debug, Clone)]
 pub struct LineScanner {
-    /// The open line; of one longer than [`WHOLE`], its head and its latest bytes.
-    kept: Vec<u8>,
-    cut: bool,
+    times: TimeFinder,
+    beginning: Beginning,
 }
 
 impl LineScanner {
+    /// A scanner before its first line.
+    #[must_use]
+    pub fn new(field: TimeField) -> Self {
+        Self { times: TimeFinder::new(field), beginning: Beginning::default() }
+    }
+
     /// Takes the next bytes of the open line (no newline among them).
     pub fn extend(&mut self, piece: &[u8]) {
-        if self.kept.len() + piece.len() > WHOLE {
-            self.cut = true;
-            let keep = piece.len().min(TAIL);
-            // Head and tail only: a line may be as long as the apiserver's file limit.
-            if self.kept.len() + keep > WHOLE {
-                let from = self.kept.len() - TAIL.min(self.kept.len() - HEAD.len());
-                self.kept.drain(HEAD.len()..from);
-            }
-            self.kept.extend_from_slice(&piece[piece.len() - keep..]);
-        } else {
-            self.kept.extend_from_slice(piece);
-        }
+        self.beginning.take(piece);
+        self.times.take(piece);
     }
 
     /// Ends the open line, whose last bytes are `rest`.
     pub fn end_line(&mut self, rest: &[u8]) -> LineFacts {
-        if self.kept.is_empty() {
-            return scan(rest);
-        }
         self.extend(rest);
-        let event = !self.cut || (self.kept.starts_with(HEAD) && self.kept.ends_with(b"}"));
-        let facts = match (self.cut, event) {
-            (false, _) => scan(&self.kept),
-            (true, true) => LineFacts { stage_timestamp: timestamp_near_end(&self.kept) },
-            (true, false) => LineFacts { stage_timestamp: None },
-        };
-        self.kept.clear();
-        self.cut = false;
-        facts
+        let begins_as_event = std::mem::take(&mut self.beginning).is_events();
+        LineFacts { time: self.times.end(), begins_as_event }
+    }
+}
+
+/// How far the line is [`HEAD`], white space apart.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beginning {
+    matched: usize,
+    other: bool,
+}
+
+impl Beginning {
+    fn take(&mut self, piece: &[u8]) {
+        if self.matched == 0 && piece.starts_with(HEAD) {
+            self.matched = HEAD.len();
+        }
+        for byte in piece.iter().filter(|byte| !byte.is_ascii_whitespace()) {
+            if self.other || self.is_events() {
+                return;
+            }
+            self.other = HEAD[self.matched] != *byte;
+            self.matched += 1;
+        }
+    }
+
+    fn is_events(self) -> bool {
+        !self.other && self.matched == HEAD.len()
     }
 }
 
@@ -127,7 +90,7 @@ mod tests {
     const LINE: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"x","stage":"ResponseComplete","requestReceivedTimestamp":"2026-11-21T08:05:36.370188Z","stageTimestamp":"2026-11-21T08:05:36.377966Z","annotations":{"a":"\"stageTimestamp\":\"1999-01-01T00:00:00.000000Z\""}}"#;
 
     fn time(line: &[u8]) -> Option<String> {
-        scan(line).stage_timestamp.map(|time| time.to_string())
+        scan(line).time.map(|time| time.to_string())
     }
 
     #[test]
@@ -144,13 +107,12 @@ mod tests {
     fn another_encoder_is_read_too() {
         let other =
             LINE.replace("\":", "\": ").replace(r#"{"kind": "Event","#, r#"{ "kind": "Event" , "#);
-        assert!(time(other.as_bytes()).is_some());
+        assert!(scan(other.as_bytes()).well_formed(), "{other}");
     }
 
     #[test]
     fn whatever_is_no_event_is_malformed() {
         let glued = format!("{}{LINE}", &LINE[..90]);
-        let nul = LINE.replace("auditID", "audit\0ID");
         for line in [
             "",
             "{}",
@@ -158,8 +120,8 @@ mod tests {
             &LINE[1..],
             &LINE[..LINE.len() - 1],
             &glued,
-            &nul,
             &LINE.replace("Event", "Pod"),
+            &LINE.replace("\"Event\"", "\"Events\""),
             &LINE.replace("stageTimestamp\":\"2026", "stageTimestamp\":\"late"),
             &format!("{LINE}{LINE}"),
         ] {
@@ -170,27 +132,36 @@ mod tests {
 
     #[test]
     fn pieces_give_the_same_answer_as_the_whole() {
-        for cut in 1..LINE.len() {
-            let mut scanner = LineScanner::default();
-            for piece in LINE.as_bytes()[..LINE.len() - 1].chunks(cut) {
-                scanner.extend(piece);
+        let spaced = LINE.replace(":\"Event\"", " : \"Event\"\t");
+        for line in
+            [LINE, &spaced, &LINE.replace("Event", "Pod"), &LINE.replace("stageT", "staget")]
+        {
+            let mut scanner = LineScanner::new(TimeField::Audit);
+            for cut in 1..line.len() {
+                for piece in line.as_bytes()[..line.len() - 1].chunks(cut) {
+                    scanner.extend(piece);
+                }
+                assert_eq!(scanner.end_line(b"}"), scan(line.as_bytes()), "cut {cut}");
             }
-            assert_eq!(scanner.end_line(b"}"), scan(LINE.as_bytes()), "cut {cut}");
         }
     }
 
     #[test]
-    fn a_huge_line_is_judged_in_bounded_memory() {
-        let mut scanner = LineScanner::default();
-        for round in 0..2 {
-            scanner.extend(&LINE.as_bytes()[..100]);
-            for _ in 0..500 {
-                scanner.extend(&[b'x'; 10_000]);
-                assert!(scanner.kept.capacity() <= 2 * WHOLE);
+    fn a_huge_line_is_as_good_as_any() {
+        let mut scanner = LineScanner::new(TimeField::Audit);
+        let (begin, end) = LINE.as_bytes().split_at(LINE.find("\"auditID\"").unwrap());
+        for inner in [&b"x"[..], br#"\"stageTimestamp\":\"1999-01-01T00:00:00.000000Z\""#] {
+            scanner.extend(begin);
+            scanner.extend(b"\"huge\":\"");
+            for _ in 0..300_000 {
+                scanner.extend(inner);
             }
-            assert!(scanner.end_line(&LINE.as_bytes()[100..]).well_formed(), "round {round}");
+            scanner.extend(b"\",");
+            let facts = scanner.end_line(end);
+            assert!(facts.well_formed());
+            assert_eq!(facts.time, scan(LINE.as_bytes()).time);
         }
-        scanner.extend(&[b'x'; 3 * WHOLE]);
-        assert!(!scanner.end_line(&LINE.as_bytes()[100..]).well_formed());
+        scanner.extend(&[b'x'; 3 << 20]);
+        assert!(!scanner.end_line(end).well_formed());
     }
 }

@@ -48,19 +48,34 @@ impl Time {
     /// Reads the 27 bytes of a time; `None` for any other spelling or a time that doesn't exist.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text: &[u8; 27] = text.try_into().ok()?;
-        let punctuation = [text[10], text[13], text[16], text[19], text[26]];
-        if punctuation != *b"T::.Z" {
+        if text.len() == 27 { Self::certain(text) } else { None }
+    }
+
+    /// Reads a time as lines of a log may write it: FORMAT.md, "Times". The fraction may have up to
+    /// nine digits, of which six count, or be absent.
+    #[must_use]
+    pub fn certain(text: &[u8]) -> Option<Self> {
+        let (whole, rest) = text.split_first_chunk::<19>()?;
+        if [whole[10], whole[13], whole[16]] != *b"T::" {
             return None;
         }
-        let date = Date::parse(&text[..10])?;
+        let date = Date::parse(&whole[..10])?;
         let (hour, minute, second) =
-            (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..19])?);
+            (number(&whole[11..13])?, number(&whole[14..16])?, number(&whole[17..])?);
         if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
+        let micros = match rest.strip_suffix(b"Z")? {
+            b"" => 0,
+            [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => {
+                number(digits)?;
+                let six = digits.iter().chain(b"000000").take(6);
+                six.fold(0, |n, digit| n * 10 + i64::from(digit - b'0'))
+            }
+            _ => return None,
+        };
         let seconds = date.0 * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
-        Some(Self(seconds * MICROS_PER_SECOND + number(&text[20..26])?))
+        Some(Self(seconds * MICROS_PER_SECOND + micros))
     }
 }
 
@@ -97,12 +112,8 @@ impl Date {
             return None;
         }
         let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
-        if year < 1970 || !(1..=12).contains(&month) || day < 1 {
-            return None;
-        }
-        let date = Self(days_from_civil(year, month, day));
-        // 31 February becomes a day in March: it doesn't come back as it went in.
-        (date.civil() == (year, month, day)).then_some(date)
+        let exists = year >= 1970 && (1..=days_of(year, month)).contains(&day);
+        exists.then(|| Self(days_from_civil(year, month, day)))
     }
 
     /// Midnight at which the day begins.
@@ -130,6 +141,17 @@ impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.civil();
         write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+/// Days of a month; 0 if there is no such month.
+fn days_of(year: i64, month: i64) -> i64 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
     }
 }
 
@@ -191,6 +213,40 @@ mod tests {
             "+026-01-01T00:00:00.000000Z",
         ] {
             assert_eq!(text.parse::<Time>(), Err(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_lines_time_may_have_any_fraction() {
+        for (text, as_we_write_it) in [
+            ("2026-11-21T08:05:36Z", "2026-11-21T08:05:36.000000Z"),
+            ("2026-11-21T08:05:36.3Z", "2026-11-21T08:05:36.300000Z"),
+            ("2026-11-21T08:05:36.377966Z", "2026-11-21T08:05:36.377966Z"),
+            ("2026-11-21T08:05:36.0779669Z", "2026-11-21T08:05:36.077966Z"),
+            ("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999Z"),
+        ] {
+            let time = Time::certain(text.as_bytes()).unwrap();
+            assert_eq!(time.to_string(), as_we_write_it, "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-21",
+            "2026-11-21T08:05:36",
+            "2026-11-21T08:05:36.Z",
+            "2026-11-21T08:05:36.0123456789Z",
+            "2026-11-21T08:05:36.01234567x9Z",
+            "2026-11-21T08:05:36.377966",
+            "2026-11-21T08:05:36,377Z",
+            "2026-11-21T08:05:36z",
+            "2026-11-21T08:05:36ZZ",
+            "2026-11-21T08:05:36+00:00",
+            "2026-11-21T08:05:36.377966+01:00",
+            "2026-11-21 08:05:36Z",
+            " 2026-11-21T08:05:36Z",
+            "2026-02-30T08:05:36Z",
+            "2026-11-21T08:05:60Z",
+        ] {
+            assert_eq!(Time::certain(text.as_bytes()), None, "{text}");
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Verdict {
     Unsealed,
     /// Not of the format's shape.
     Malformed,
+    /// Lines happened at other times than the note says: a search by time may have passed over them.
+    WrongTimes,
     /// Whoever names no version gets nothing here; the true bytes are there under their version.
     Hidden,
     /// A newer version has other bytes; the true bytes are there under their version.
@@ -81,6 +83,7 @@ impl Verdict {
             Self::ForeignChain => "FOREIGN_CHAIN",
             Self::Unsealed => "UNSEALED",
             Self::Malformed => "MALFORMED",
+            Self::WrongTimes => "WRONG_TIMES",
             Self::Hidden => "HIDDEN",
             Self::Shadowed => "SHADOWED",
             Self::WeakWorm => "WEAK_WORM",
@@ -108,6 +111,7 @@ impl From<&Fault> for Verdict {
             Fault::Malformed(_) | Fault::Earlier(_) => Self::Malformed,
             Fault::BadSignature(_) => Self::BadSignature,
             Fault::Tampered(_) => Self::Tampered,
+            Fault::WrongTimes(_) => Self::WrongTimes,
         }
     }
 }

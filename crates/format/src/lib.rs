@@ -18,9 +18,10 @@ mod printable;
 mod scope;
 pub mod seal;
 mod seal_id;
+mod times;
 mod wrapper;
 
-pub use auditseal_audit::{Date, Time};
+pub use auditseal_audit::{Date, FieldName, Time, TimeField};
 pub use auditseal_merkle::{Hash, Hasher, Root, hash};
 pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
@@ -37,6 +38,7 @@ pub use printable::printable;
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
 pub use seal_id::SealId;
+pub use times::{LineTimes, WrongTimes};
 
 #[cfg(test)]
 mod tests;

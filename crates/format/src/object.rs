@@ -10,6 +10,7 @@ use crate::frame::{BLOCK_HEADER, HEADER, MAX_SEAL_BLOCK, final_block, header};
 use crate::pack::Packed;
 use crate::seal::{MalformedNote, Seal};
 use crate::seal_id::SealId;
+use crate::times::WrongTimes;
 use crate::{Origin, wrapper};
 
 /// An object, final and immutable: its bytes are the same for the same payload, seal and key.
@@ -158,7 +159,7 @@ impl ObjectSeal {
         })
     }
 
-    /// Reads and checks a whole object that is at hand: steps 1–6.
+    /// Reads and checks a whole object that is at hand: steps 1–6, but for the lines of each range.
     ///
     /// # Errors
     /// [`Fault`].
@@ -237,8 +238,18 @@ pub enum Fault {
     BadSignature(NoteError),
     /// Its bytes aren't the signed ones.
     Tampered(String),
+    /// Its bytes are the signed ones, and its lines' times aren't those that its note says.
+    WrongTimes(WrongTimes),
     /// An object of the format as it was before anything was released, rightly signed by this key.
     Earlier(Box<(Origin, VerifierKey)>),
+}
+
+impl Fault {
+    /// Whether its lines are the signed ones all the same.
+    #[must_use]
+    pub fn leaves_lines_true(&self) -> bool {
+        matches!(self, Self::WrongTimes(_))
+    }
 }
 
 impl fmt::Display for Fault {
@@ -247,6 +258,7 @@ impl fmt::Display for Fault {
             Self::Unsealed => f.write_str("no seal in the object's last 64 KiB"),
             Self::Malformed(what) | Self::Tampered(what) => f.write_str(what),
             Self::BadSignature(error) => write!(f, "{error}"),
+            Self::WrongTimes(error) => write!(f, "{error}"),
             Self::Earlier(_) => f.write_str(EARLIER),
         }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use auditseal_audit::{LineScanner, Time};
+use auditseal_audit::TimeField;
 use auditseal_merkle::RootHasher;
 use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, zstd_sys};
 
 use crate::decode::{DecoderTools, PayloadDecoder, PayloadError};
 use crate::frame::{HEADER, sizeless_header};
 use crate::seal::{Hole, Payload};
+use crate::times::LineTimes;
 
 /// Bytes that libzstd's own frame header takes; it is dropped for the one written by hand.
 const LIBZSTD_HEADER: usize = 6;
@@ -51,12 +52,10 @@ pub struct RangeFacts {
 pub struct Packer {
     tools: PackerTools,
     window: u8,
-    scanner: LineScanner,
+    times: LineTimes,
     /// The frame so far: room for the header, then the blocks.
     frame: Vec<u8>,
     bytes: u64,
-    malformed: u64,
-    times: Option<(Time, Time)>,
     holes_left: usize,
     range: OpenRange,
 }
@@ -130,11 +129,9 @@ impl Packer {
         Ok(Self {
             tools,
             window: compression.window,
-            scanner: LineScanner::default(),
+            times: LineTimes::new(TimeField::Audit),
             frame: vec![0; HEADER - LIBZSTD_HEADER],
             bytes: 0,
-            malformed: 0,
-            times: None,
             holes_left: max_holes,
             range: OpenRange::default(),
         })
@@ -237,26 +234,9 @@ impl Packer {
 
     fn payload(&mut self, bytes: &[u8]) -> Result<(), PackError> {
         self.tools.root.update(bytes);
-        self.look_at_lines(bytes);
+        self.times.take(bytes);
         self.bytes += bytes.len() as u64;
         self.compress(bytes, zstd_sys::ZSTD_EndDirective::ZSTD_e_continue)
-    }
-
-    fn look_at_lines(&mut self, mut bytes: &[u8]) {
-        while let Some(at) = memchr::memchr(b'\n', bytes) {
-            let facts = self.scanner.end_line(&bytes[..at]);
-            match facts.stage_timestamp {
-                Some(time) => {
-                    let (first, last) = self.times.unwrap_or((time, time));
-                    self.times = Some((first.min(time), last.max(time)));
-                }
-                None => self.malformed += 1,
-            }
-            bytes = &bytes[at + 1..];
-        }
-        if !bytes.is_empty() {
-            self.scanner.extend(bytes);
-        }
     }
 
     fn compress(
@@ -309,15 +289,18 @@ impl Packer {
         let root = self.tools.root.take();
         pad(&mut self.frame, root.chunks);
         let blocks = &self.frame[HEADER..];
-        let payload = Payload {
+        let mut payload = Payload {
             root,
             bytes: self.bytes,
             blocks: auditseal_merkle::hash(blocks),
             blocks_len: blocks.len() as u64,
             window: self.window,
-            malformed: self.malformed,
-            times: self.times,
+            malformed: 0,
+            field: TimeField::Audit,
+            untimed: 0,
+            times: None,
         };
+        self.times.fill(&mut payload);
         let check = self.tools.check.take().unwrap_or_else(DecoderTools::new);
         let mut decoder = PayloadDecoder::reusing(check, &payload).map_err(PackError::Check)?;
         decoder.blocks(blocks, |_| {}).and_then(|()| decoder.finish()).map_err(PackError::Check)?;

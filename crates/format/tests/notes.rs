@@ -8,7 +8,8 @@ use auditseal_format::seal::{
     Boot, Counters, Cursor, Gap, Hole, Payload, Range, Stored, Uuid, Word,
 };
 use auditseal_format::{
-    Alternate, FileId, FileName, Hash, Kind, Origin, Root, Seal, Signer as _, Time, VerifierKey,
+    Alternate, FieldName, FileId, FileName, Hash, Kind, Origin, Root, Seal, Signer as _, Time,
+    TimeField, VerifierKey,
 };
 use auditseal_vectors::{TestSigner, Vector};
 use proptest::prelude::*;
@@ -134,6 +135,15 @@ fn stored() -> impl Strategy<Value = Stored> {
     )
 }
 
+fn fields() -> impl Strategy<Value = TimeField> {
+    let name = "[!#-\\[\\]-~]{1,64}";
+    prop_oneof![
+        2 => Just(TimeField::Audit),
+        2 => name.prop_filter_map("it is audit's", |name| FieldName::new(&name).map(TimeField::Json)),
+        1 => Just(TimeField::None),
+    ]
+}
+
 prop_compose! {
     fn payloads()(
         hashes in (hashes(), hashes()),
@@ -141,13 +151,15 @@ prop_compose! {
         blocks in 1_u64..1 << 40,
         window in 17_u8..=23,
         malformed in any::<Index>(),
+        field in fields(),
         times in prop::option::of((times(), times())),
     ) -> (Payload, Index) {
         // Lines and bytes follow from the ranges.
         let root = Root { hash: hashes.0, chunks: extra, lines: 0 };
+        let times = times.filter(|_| field != TimeField::None);
         let times = times.map(|(a, b)| (a.min(b), a.max(b)));
-        let payload =
-            Payload { root, bytes: 0, blocks: hashes.1, blocks_len: blocks, window, malformed: 0, times };
+        let placeholder = Payload::placeholder(hashes.1);
+        let payload = Payload { root, blocks_len: blocks, window, field, times, ..placeholder };
         (payload, malformed)
     }
 }
@@ -209,6 +221,10 @@ prop_compose! {
             payload.root.chunks += full.max(payload.root.lines);
             payload.blocks_len = payload.blocks_len.saturating_add(payload.root.chunks);
             payload.malformed = malformed.index(payload.root.lines as usize + 1) as u64;
+            payload.untimed = match payload.times {
+                None => payload.root.lines,
+                Some(_) => malformed.index(payload.root.lines as usize) as u64,
+            };
         }
         seal
     }

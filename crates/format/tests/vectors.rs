@@ -1,16 +1,17 @@
-//! The vectors, object by object: steps 1–6 of FORMAT.md, "Reading and verifying".
+//! The vectors, object by object: steps 1–7 of FORMAT.md, "Reading and verifying".
 
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::collections::BTreeSet;
 
 use auditseal_format::seal::Range;
-use auditseal_format::{Fault, ObjectKey, ObjectSeal, PayloadDecoder, Seal, hash};
+use auditseal_format::{Fault, LineTimes, ObjectKey, ObjectSeal, PayloadDecoder, Seal, hash};
 use auditseal_note::SignedNote;
 use auditseal_vectors::Vector;
 
 /// Verdicts on single objects.
-const OBJECT: [&str; 5] = ["UNSEALED", "MALFORMED", "BAD_SIGNATURE", "WRONG_ORIGIN", "TAMPERED"];
+const OBJECT: [&str; 6] =
+    ["UNSEALED", "MALFORMED", "BAD_SIGNATURE", "WRONG_ORIGIN", "TAMPERED", "WRONG_TIMES"];
 
 fn all() -> impl Iterator<Item = Vector> {
     let vectors = Vector::committed().unwrap();
@@ -29,11 +30,13 @@ fn open(object: &[u8]) -> Result<ObjectSeal, Fault> {
         assert!(payload.len() as u64 <= seal.seal.payload.bytes, "no more than is stated");
     })?;
     decoder.finish()?;
-    if ranges_hold(&seal.seal.ranges, &payload) {
-        Ok(seal)
-    } else {
-        Err(Fault::Malformed("a range has another number of lines".to_owned()))
+    if !ranges_hold(&seal.seal.ranges, &payload) {
+        return Err(Fault::Malformed("a range has another number of lines".to_owned()));
     }
+    let mut times = LineTimes::new(seal.seal.payload.field);
+    times.take(&payload);
+    times.check(&seal.seal.payload).map_err(Fault::WrongTimes)?;
+    Ok(seal)
 }
 
 /// Whether each range's part of the payload has its lines.
@@ -49,13 +52,14 @@ fn ranges_hold(ranges: &[Range], mut payload: &[u8]) -> bool {
     holds && payload.is_empty()
 }
 
-/// The verdict of steps 1–6, if an object fails one.
+/// The verdict of steps 1–7, if an object fails one.
 fn verdict(key: &ObjectKey, object: &[u8]) -> Option<&'static str> {
     match open(object) {
         Err(Fault::Unsealed) => Some("UNSEALED"),
         Err(Fault::Malformed(_) | Fault::Earlier(_)) => Some("MALFORMED"),
         Err(Fault::BadSignature(_)) => Some("BAD_SIGNATURE"),
         Err(Fault::Tampered(_)) => Some("TAMPERED"),
+        Err(Fault::WrongTimes(_)) => Some("WRONG_TIMES"),
         Ok(seal) => (seal.seal.origin != key.origin).then_some("WRONG_ORIGIN"),
     }
 }
@@ -112,8 +116,9 @@ fn one_call_opens_what_all_checks_open() {
     for vector in all() {
         for object in vector.objects.values() {
             let (whole, stepwise) = (ObjectSeal::open(object), open(object));
-            // What it leaves to its caller: the lines of each range.
-            if !vector.name.starts_with("payload-range-") {
+            // What it leaves to its caller: the lines of each range, and their times.
+            if !["payload-range-", "times-wrong-"].iter().any(|name| vector.name.starts_with(name))
+            {
                 assert_eq!(whole, stepwise, "{}", vector.name);
             }
         }

@@ -29,6 +29,8 @@ pub struct Batch {
     pub place: Place,
     /// Which version there has its bytes, where the store has versions.
     pub version: Option<Arc<str>>,
+    /// What its note says of its lines' times is so, as far as they were looked at.
+    pub timed: bool,
     /// The most bytes that its object has, as signed.
     pub size: u64,
     /// Half of its note's hash. The object is fetched a second time, and must be the one whose
@@ -45,7 +47,14 @@ impl Batch {
         let Sealed { note, whole } = sealed;
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
         let (place, version) = (note.place, note.version.clone());
-        Self { place, version, size, print: print(&note.seal.hash), whole: whole.clone() }
+        Self {
+            place,
+            version,
+            timed: note.timed,
+            size,
+            print: print(&note.seal.hash),
+            whole: whole.clone(),
+        }
     }
 
     /// Fetches its object, unless it was kept, and checks it if it is held; of a large one no more than
@@ -181,7 +190,7 @@ impl Fetched {
     /// [`Error::Found`] if they aren't; [`Error::Store`].
     pub async fn check(self) -> Result<Blocks, Error> {
         let Self { object, seal, held } = self;
-        let place = object.batch.place;
+        let (place, timed) = (object.batch.place, object.batch.timed);
         let kept = match held {
             Some(blocks) => Kept::Whole(blocks),
             None => {
@@ -191,7 +200,7 @@ impl Fetched {
                 Kept::Pieces(object, pieces)
             }
         };
-        Ok(Blocks { place, seal, kept })
+        Ok(Blocks { place, seal, timed, kept })
     }
 }
 
@@ -201,6 +210,8 @@ pub struct Blocks {
     pub place: Place,
     /// Its seal.
     pub seal: Arc<ObjectSeal>,
+    /// What that says of its lines' times is so, as far as they were looked at.
+    pub timed: bool,
     kept: Kept,
 }
 

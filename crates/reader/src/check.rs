@@ -1,10 +1,12 @@
-//! Steps 5 and 6 of FORMAT.md, "Reading and verifying": an object's bytes against its seal.
+//! Steps 5 to 7 of FORMAT.md, "Reading and verifying": an object's bytes against its seal.
 
 use std::fmt;
 use std::sync::Arc;
 
 use auditseal_format::seal::Range;
-use auditseal_format::{DecoderPool, Fault, Hasher, ObjectSeal, PayloadDecoder, PayloadError};
+use auditseal_format::{
+    DecoderPool, Fault, Hasher, LineTimes, ObjectSeal, PayloadDecoder, PayloadError,
+};
 
 /// Bytes of the frame header.
 const HEADER: u64 = 14;
@@ -25,6 +27,7 @@ struct Decoder {
     payload: PayloadDecoder,
     pool: Arc<DecoderPool>,
     lines: RangeLines,
+    times: LineTimes,
     /// The first error. It is a verdict only if the stored bytes turn out to be the signed ones,
     /// which is known at their end.
     failed: Option<PayloadError>,
@@ -92,7 +95,8 @@ impl ObjectCheck {
     /// The verdict. `tail` is what the seal was read from: the object's last bytes.
     ///
     /// # Errors
-    /// [`Fault::Tampered`] for step 5, [`Fault::Malformed`] for step 6.
+    /// [`Fault::Tampered`] for step 5, [`Fault::Malformed`] for step 6, [`Fault::WrongTimes`] for
+    /// step 7.
     pub fn finish(self, tail: &[u8]) -> Result<(), Fault> {
         self.seal.check_frame(&self.header, self.position)?;
         if !tail.ends_with(&self.rest) {
@@ -103,7 +107,7 @@ impl ObjectCheck {
         }
         match self.decoder {
             None => Ok(()),
-            Some(Ok(decoder)) => decoder.finish(),
+            Some(Ok(decoder)) => decoder.finish(&self.seal),
             Some(Err(error)) => Err(Fault::Malformed(error.to_string())),
         }
     }
@@ -112,25 +116,31 @@ impl ObjectCheck {
 impl Decoder {
     fn new(seal: &ObjectSeal, pool: &Arc<DecoderPool>) -> Result<Self, PayloadError> {
         let (payload, pool) = (pool.decoder(&seal.seal.payload)?, Arc::clone(pool));
-        Ok(Self { payload, pool, lines: RangeLines::new(&seal.seal.ranges), failed: None })
+        let (lines, times) =
+            (RangeLines::new(&seal.seal.ranges), LineTimes::new(seal.seal.payload.field));
+        Ok(Self { payload, pool, lines, times, failed: None })
     }
 
     fn take(&mut self, blocks: &[u8]) {
         if self.failed.is_none() {
-            let lines = &mut self.lines;
-            self.failed = self.payload.blocks(blocks, |payload| lines.take(payload)).err();
+            let (lines, times) = (&mut self.lines, &mut self.times);
+            let each = |payload: &[u8]| {
+                lines.take(payload);
+                times.take(payload);
+            };
+            self.failed = self.payload.blocks(blocks, each).err();
         }
     }
 
-    fn finish(mut self) -> Result<(), Fault> {
+    fn finish(mut self, seal: &ObjectSeal) -> Result<(), Fault> {
         let ended = self.failed.map_or_else(|| self.payload.finish(), Err);
         self.pool.put_back(self.payload);
         ended.map_err(|error| Fault::Malformed(error.to_string()))?;
-        if self.lines.holds() {
-            Ok(())
-        } else {
-            Err(Fault::Malformed("a range has another number of lines than signed".to_owned()))
+        if !self.lines.holds() {
+            let what = "a range has another number of lines than signed";
+            return Err(Fault::Malformed(what.to_owned()));
         }
+        self.times.check(&seal.seal.payload).map_err(Fault::WrongTimes)
     }
 }
 
@@ -189,7 +199,7 @@ pub(crate) fn check_whole(
     (Arc::unwrap_or_clone(seal), verdict)
 }
 
-/// Step 6 alone.
+/// Steps 6 and 7 alone.
 fn decompress(seal: &ObjectSeal, object: &[u8], pool: &Arc<DecoderPool>) -> Result<(), Fault> {
     let refused = |error: PayloadError| Fault::Malformed(error.to_string());
     let mut decoder = Decoder::new(seal, pool).map_err(refused)?;
@@ -197,5 +207,5 @@ fn decompress(seal: &ObjectSeal, object: &[u8], pool: &Arc<DecoderPool>) -> Resu
     // In bounds: the object has the size that its seal says.
     let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX).min(object.len());
     decoder.take(&object[at(blocks.start)..at(blocks.end)]);
-    decoder.finish()
+    decoder.finish(seal)
 }

@@ -42,12 +42,16 @@ impl Window {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
     }
 
-    /// Whether a batch may have lines inside: its times overlap, or it has none to judge by.
+    /// Whether a batch may have lines to give: its times overlap, or of some lines nobody knows when
+    /// they happened.
     #[must_use]
     pub fn meets(&self, seal: &Seal) -> bool {
         let Some((first, last)) = seal.payload.times else {
             return seal.payload.root.lines > 0 || self.is_open();
         };
+        if seal.payload.untimed > 0 {
+            return true;
+        }
         self.since.is_none_or(|since| since <= last)
             && self.until.is_none_or(|until| first <= until)
     }
@@ -62,7 +66,7 @@ impl Window {
         }
     }
 
-    /// Whether each line of a batch is inside, so that none needs to be looked at.
+    /// Whether no line of a batch is outside, so that none needs to be looked at.
     #[must_use]
     pub fn covers(&self, seal: &Seal) -> bool {
         self.is_open()

@@ -10,6 +10,7 @@
 
 pub mod cases;
 mod chain;
+pub mod client;
 pub mod example;
 mod parts;
 mod signer;

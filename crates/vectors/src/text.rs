@@ -1,7 +1,8 @@
 //! Edits of a note's text. Each fails loudly when there is nothing to edit: an edit that did
 //! nothing would make a vector that shows nothing.
 
-use auditseal_format::hash;
+use auditseal_format::seal::Payload;
+use auditseal_format::{LineTimes, Time, TimeField, hash};
 use auditseal_merkle::RootHasher;
 
 /// Gives the first line with this keyword another value.
@@ -79,7 +80,8 @@ pub fn find<'a>(text: &'a str, keyword: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(keyword)?.strip_prefix(' '))
 }
 
-/// States this payload and these blocks: sets `root`, `chunks`, `lines`, `bytes` and `blocks`.
+/// States this payload and these blocks: sets `root`, `chunks`, `lines`, `bytes`, `blocks` and what
+/// the lines' times are.
 /// `payload` has to end with `\n`.
 #[must_use]
 pub fn restate(text: &str, payload: &[u8], blocks: &[u8]) -> String {
@@ -87,12 +89,20 @@ pub fn restate(text: &str, payload: &[u8], blocks: &[u8]) -> String {
     root.update(payload);
     let root = root.finish();
     let blocks = format!("{} {}", hash(blocks), blocks.len());
+    let mut times = LineTimes::new(TimeField::Audit);
+    times.take(payload);
+    let mut found = Payload::placeholder(root.hash);
+    times.fill(&mut found);
+    let end = |time: Option<Time>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
     [
         ("root", root.hash.to_string()),
         ("chunks", root.chunks.to_string()),
         ("lines", root.lines.to_string()),
         ("bytes", payload.len().to_string()),
         ("blocks", blocks),
+        ("untimed", found.untimed.to_string()),
+        ("first", end(found.times.map(|times| times.0))),
+        ("last", end(found.times.map(|times| times.1))),
     ]
     .iter()
     .fold(text.to_owned(), |text, (keyword, now)| {

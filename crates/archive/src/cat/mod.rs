@@ -42,8 +42,8 @@ pub struct CatOptions {
     /// Trusted keys. `None`: hashes and the chain are checked, and not who made it.
     pub vkeys: Option<Vec<VerifierKey>>,
     /// Leave out lines of other times. With a bound, batches are chosen by the times in their notes; of
-    /// these, lines whose own `stageTimestamp` lies outside are left out, lines without one are kept,
-    /// and holes aren't written.
+    /// these, lines whose certain time lies outside are left out, lines without one are kept, and so are
+    /// all batches that have any; holes aren't written.
     pub window: Window,
     /// Stop, before anything is written, if source bytes are known to be lost.
     pub strict: bool,
@@ -127,7 +127,8 @@ pub async fn cat<W: Output + Send + 'static>(
         unanchored: None,
     };
     let (plan, warnings) = run.plan().await.map_err(nothing)?;
-    let mut writer = Writer::start(out);
+    // A salvage has held them against the lines before, and told what is wrong.
+    let mut writer = Writer::start(out, !options.salvage);
     let sent = run.send(&plan, &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
@@ -145,6 +146,9 @@ pub async fn cat<W: Output + Send + 'static>(
         (Some((_, Stop::Write(error))), _) => failed(Error::Write(error)),
         (Some((place, Stop::Payload(error))), _) => {
             failed(Error::found(origin, place, Verdict::Malformed, &error.to_string()))
+        }
+        (Some((place, Stop::Times(error))), _) => {
+            failed(Error::found(origin, place, Verdict::WrongTimes, &error.to_string()))
         }
         (None, Err(error)) => failed(error),
         (None, Ok(())) => restored(false),
@@ -342,7 +346,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = &blocks.seal;
-        let modes: &[Mode] = if self.window.covers(&seal.seal) {
+        let covered = blocks.timed && self.window.covers(&seal.seal);
+        let modes: &[Mode] = if covered || self.window.is_open() {
             if self.window.is_open() { &[Mode::All] } else { &[Mode::AllLines] }
         } else {
             &[Mode::Look(self.window), Mode::Kept]

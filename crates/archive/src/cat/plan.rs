@@ -47,7 +47,7 @@ impl Plan {
         for range in &seal.ranges {
             self.begin(range.file, range.before).ranged = true;
         }
-        if seal.kind != Kind::Batch || !note.whole || !self.window.meets(seal) {
+        if seal.kind != Kind::Batch || !note.whole || (note.timed && !self.window.meets(seal)) {
             return;
         }
         let at = self.batches.len();

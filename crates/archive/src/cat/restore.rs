@@ -2,9 +2,8 @@
 
 use std::io;
 
-use auditseal_audit::LineScanner;
-use auditseal_format::seal::{Hole, Range};
-use auditseal_format::{FileId, ObjectSeal, PayloadDecoder, PayloadError};
+use auditseal_format::seal::{Hole, Payload, Range};
+use auditseal_format::{FileId, LineTimes, ObjectSeal, PayloadDecoder, PayloadError, WrongTimes};
 use auditseal_reader::Window;
 
 use super::output::Output;
@@ -16,6 +15,8 @@ pub(crate) enum Stop {
     Write(io::Error),
     /// The payload isn't what the seal states.
     Payload(PayloadError),
+    /// The payload is, and its lines' times aren't.
+    Times(WrongTimes),
 }
 
 /// Writes one file's part of one payload, whose blocks come in pieces.
@@ -23,6 +24,8 @@ pub(crate) struct Restore {
     decoder: PayloadDecoder,
     parts: Parts,
     lines: Lines,
+    times: LineTimes,
+    said: Payload,
 }
 
 /// What is done with the lines of a payload.
@@ -30,7 +33,7 @@ enum Lines {
     /// All are written, and the holes between them if so wanted.
     All { holes: bool },
     /// They are looked at; nothing is written.
-    Look { window: Window, scanner: LineScanner, keep: Keep },
+    Look { window: Window, keep: Keep },
     /// Those that were found to be inside the window are written.
     Some { keep: Keep, left: u64, kept: bool },
 }
@@ -66,8 +69,7 @@ impl Restore {
 
     /// Will only look which lines are inside `window`: [`Restore::finish`] says.
     pub(crate) fn look(seal: &ObjectSeal, file: FileId, window: Window) -> Result<Self, Stop> {
-        let (scanner, keep) = (LineScanner::default(), Keep::default());
-        Self::new(seal, file, Lines::Look { window, scanner, keep })
+        Self::new(seal, file, Lines::Look { window, keep: Keep::default() })
     }
 
     /// Will write `file`'s lines among those to keep, and no holes.
@@ -77,17 +79,19 @@ impl Restore {
     }
 
     fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Result<Self, Stop> {
-        let decoder = PayloadDecoder::new(&seal.seal.payload).map_err(Stop::Payload)?;
-        Ok(Self { decoder, parts: Parts::new(&seal.seal.ranges, file), lines })
+        let said = seal.seal.payload;
+        let decoder = PayloadDecoder::new(&said).map_err(Stop::Payload)?;
+        let (parts, times) = (Parts::new(&seal.seal.ranges, file), LineTimes::new(said.field));
+        Ok(Self { decoder, parts, lines, times, said })
     }
 
     /// Takes the next bytes of the blocks.
     pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Output) -> Result<(), Stop> {
-        let Self { decoder, parts, lines } = self;
+        let Self { decoder, parts, lines, times, .. } = self;
         let mut written = Ok(());
         let decoded = decoder.blocks(blocks, |payload| {
             if written.is_ok() {
-                written = lines.take(payload, parts, out);
+                written = lines.take(payload, parts, times, out);
             }
         });
         written.map_err(Stop::Write)?;
@@ -95,13 +99,24 @@ impl Restore {
     }
 
     /// Ends the payload; says which lines are inside the window if that was the question.
-    pub(crate) fn finish(mut self, out: &mut impl Output) -> Result<Option<Keep>, Stop> {
+    pub(crate) fn finish(
+        mut self,
+        check_times: bool,
+        out: &mut impl Output,
+    ) -> Result<Option<Keep>, Stop> {
         self.decoder.finish().map_err(Stop::Payload)?;
-        match self.lines {
-            Lines::All { holes: true } => self.parts.end(out).map_err(Stop::Write).map(|()| None),
-            Lines::Look { keep, .. } => Ok(Some(keep)),
-            Lines::All { holes: false } | Lines::Some { .. } => Ok(None),
-        }
+        let wrong = if check_times { self.times.check(&self.said).err() } else { None };
+        let keep = match self.lines {
+            Lines::All { holes: true } => {
+                self.parts.end(out).map_err(Stop::Write)?;
+                None
+            }
+            Lines::Look { keep, .. } => Some(keep),
+            Lines::All { holes: false } => None,
+            // A look was taken before.
+            Lines::Some { .. } => return Ok(None),
+        };
+        wrong.map_or(Ok(keep), |wrong| Err(Stop::Times(wrong)))
     }
 }
 
@@ -110,19 +125,16 @@ impl Lines {
         &mut self,
         mut payload: &[u8],
         parts: &mut Parts,
+        times: &mut LineTimes,
         out: &mut impl Output,
     ) -> io::Result<()> {
         match self {
-            Self::All { holes } => parts.write(payload, *holes, out),
-            Self::Look { window, scanner, keep } => {
-                while let Some(at) = memchr::memchr(b'\n', payload) {
-                    let time = scanner.end_line(&payload[..at]).stage_timestamp;
-                    keep.push(time.is_none_or(|time| window.has(time)));
-                    payload = &payload[at + 1..];
-                }
-                if !payload.is_empty() {
-                    scanner.extend(payload);
-                }
+            Self::All { holes } => {
+                times.take(payload);
+                parts.write(payload, *holes, out)
+            }
+            Self::Look { window, keep } => {
+                times.each(payload, |time| keep.push(time.is_none_or(|time| window.has(time))));
                 Ok(())
             }
             Self::Some { keep, left, kept } => {

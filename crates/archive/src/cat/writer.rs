@@ -47,12 +47,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start<W: Output + Send + 'static>(out: W) -> Self {
+    /// `check_times`: what notes say of their lines' times is held against the lines.
+    pub(super) fn start<W: Output + Send + 'static>(out: W, check_times: bool) -> Self {
         // One message: what waits here is memory, up to 32 MiB of it.
         let (messages, mut inbox) = mpsc::channel(1);
         let thread = tokio::task::spawn_blocking(move || {
             let mut out = Counting { out, bytes: 0 };
-            let stopped = write_all(&mut inbox, &mut out);
+            let state = State { check_times, ..State::default() };
+            let stopped = write_all(state, &mut inbox, &mut out);
             Ended { bytes: out.bytes, stopped }
         });
         Self { messages, thread }
@@ -89,8 +91,11 @@ impl Writer {
     }
 }
 
-fn write_all(inbox: &mut mpsc::Receiver<Message>, out: &mut impl Output) -> Option<(Place, Stop)> {
-    let mut state = State::default();
+fn write_all(
+    mut state: State,
+    inbox: &mut mpsc::Receiver<Message>,
+    out: &mut impl Output,
+) -> Option<(Place, Stop)> {
     while let Some(message) = inbox.blocking_recv() {
         if let Message::Open(place, ..) = &message {
             state.place = Some(*place);
@@ -108,6 +113,7 @@ struct State {
     place: Option<Place>,
     open: Option<Restore>,
     keep: Keep,
+    check_times: bool,
 }
 
 impl State {
@@ -128,7 +134,7 @@ impl State {
             }
             Message::Close => {
                 if let Some(open) = self.open.take() {
-                    self.keep = open.finish(out)?.unwrap_or_default();
+                    self.keep = open.finish(self.check_times, out)?.unwrap_or_default();
                 }
             }
         }

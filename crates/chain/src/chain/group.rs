@@ -32,12 +32,16 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// Whether its lines are the signed ones, as far as they were looked at.
+    pub(super) fn whole(&self) -> bool {
+        self.payload.as_ref().err().is_none_or(Fault::leaves_lines_true)
+    }
+
     /// Whether these are the same bytes, down to the last: of both, all were looked at and are the
     /// signed ones, and the signature is the same.
     fn equals(&self, other: &Self) -> bool {
         let (one, two) = (&self.seal, &other.seal);
-        let whole = self.payload.is_ok() && other.payload.is_ok();
-        whole && one.note == two.note && one.index == two.index
+        self.whole() && other.whole() && one.note == two.note && one.index == two.index
     }
 }
 
@@ -112,14 +116,14 @@ impl Group {
             }
             return;
         }
-        let other = if best.payload.is_err() && candidate.payload.is_ok() {
+        let other = if !best.whole() && candidate.whole() {
             std::mem::replace(best, candidate)
         } else {
             candidate
         };
         let (verdict, detail) = match &other.payload {
-            Err(fault) => (fault.into(), fault.to_string()),
-            Ok(()) => (Verdict::Tampered, "the same note, signed once more".to_owned()),
+            Err(fault) if !fault.leaves_lines_true() => (fault.into(), fault.to_string()),
+            _ => (Verdict::Tampered, "the same note, signed once more".to_owned()),
         };
         self.fault(&other.copy, verdict, detail);
     }
@@ -164,10 +168,10 @@ impl Chain {
             let detail = format!("this is an object of {}", seal.seal.origin);
             return group.fault(&copy, Verdict::WrongOrigin, detail);
         }
-        // Step 6 is asked of no other; it may have been looked at on a guess.
+        // Steps 6 and 7 are asked of no other; it may have been looked at on a guess.
         let asked = seal.seal.seq == place.seq && self.may_sign(&seal);
         let payload = match payload {
-            Err(Fault::Malformed(_)) if !asked => Ok(()),
+            Err(Fault::Malformed(_) | Fault::WrongTimes(_)) if !asked => Ok(()),
             payload => payload,
         };
         let candidate = Candidate { copy, seal, payload };
@@ -299,7 +303,7 @@ impl Chain {
     fn settle(&mut self, best: Candidate, group: Group) -> Accepted {
         self.needed();
         let Group { seq, copies, faults, mut displaced, repeated, versions, .. } = group;
-        let whole = best.payload.is_ok();
+        let whole = best.whole();
         let Candidate { copy, seal, payload } = best;
         let mut beside = Beside::default();
         for stray in faults {

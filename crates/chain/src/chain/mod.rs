@@ -147,6 +147,8 @@ pub struct Accepted {
     pub seal: Box<ObjectSeal>,
     /// Whether the object's bytes are the signed ones, as far as they were looked at.
     pub whole: bool,
+    /// Whether its lines' times are those of the note, as far as they were looked at.
+    pub timed: bool,
     /// Whether who names no version gets it.
     pub plain: bool,
 }
@@ -395,6 +397,7 @@ impl Chain {
 
     /// Makes `candidate` the chain's note at its seq.
     fn accept(&mut self, candidate: Candidate, plain: bool) -> Accepted {
+        let whole = candidate.whole();
         let Candidate { copy, seal: object, payload } = candidate;
         let group::Copy { place, version, size, modified, .. } = copy;
         let seal = &object.seal;
@@ -422,7 +425,7 @@ impl Chain {
         self.oldest.get_or_insert((head, facts.sealed));
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
-        Accepted { place, version, seal: object, whole: payload.is_ok(), plain }
+        Accepted { place, version, seal: object, whole, timed: payload.is_ok(), plain }
     }
 
     /// What is known to be lost, and what doesn't join.

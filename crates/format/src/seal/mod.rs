@@ -6,7 +6,7 @@ mod validate;
 
 use std::fmt;
 
-use auditseal_audit::Time;
+use auditseal_audit::{Time, TimeField};
 use auditseal_merkle::{Hash, Root};
 use auditseal_note::VerifierKey;
 
@@ -131,7 +131,11 @@ pub struct Payload {
     pub window: u8,
     /// Lines that aren't audit events.
     pub malformed: u64,
-    /// Lowest and highest `stageTimestamp`.
+    /// Where each line's time is looked for.
+    pub field: TimeField,
+    /// Lines without a certain time.
+    pub untimed: u64,
+    /// Least and greatest certain time of the lines.
     pub times: Option<(Time, Time)>,
 }
 
@@ -146,6 +150,8 @@ impl Payload {
             blocks_len: 0,
             window: crate::MIN_WINDOW_LOG,
             malformed: 0,
+            field: TimeField::Audit,
+            untimed: 0,
             times: None,
         }
     }

@@ -192,6 +192,8 @@ impl<'a> Reader<'a> {
         fields.end()?;
         let window = self.one("window", |text| number(text)?.try_into().ok())?;
         let malformed_lines = self.one("malformed", number)?;
+        let field = self.one("times", read)?;
+        let untimed = self.one("untimed", number)?;
         let first: Option<Time> = self.one_dashed("first", read)?;
         let last = self.one_dashed("last", read)?;
         if first.is_some() != last.is_some() {
@@ -204,6 +206,8 @@ impl<'a> Reader<'a> {
             blocks_len,
             window,
             malformed: malformed_lines,
+            field,
+            untimed,
             times: first.zip(last),
         })
     }

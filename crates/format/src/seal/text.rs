@@ -45,6 +45,7 @@ impl Seal {
             payload.blocks, payload.blocks_len, payload.window
         )?;
         writeln!(out, "malformed {}", payload.malformed)?;
+        writeln!(out, "times {}\nuntimed {}", payload.field, payload.untimed)?;
         writeln!(out, "first {}", dash(&payload.times.map(|times| times.0)))?;
         writeln!(out, "last {}", dash(&payload.times.map(|times| times.1)))
     }

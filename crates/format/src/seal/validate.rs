@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use auditseal_audit::TimeField;
 use auditseal_merkle::FRAME_CAPACITY;
 
 use super::parse::malformed;
@@ -86,10 +87,16 @@ impl Seal {
                 (MIN_WINDOW_LOG..=MAX_WINDOW_LOG).contains(&payload.window),
                 "window is out of bounds",
             ),
+            (payload.untimed <= lines, "more untimed lines than lines"),
             (
-                payload.times.is_none_or(|(first, last)| first <= last && lines > 0),
-                "first is after last",
+                payload.field != TimeField::None || payload.untimed == lines,
+                "lines are timed, and none says how",
             ),
+            (
+                payload.times.is_none() == (payload.untimed == lines),
+                "first and last are for lines with a time, and only for those",
+            ),
+            (payload.times.is_none_or(|(first, last)| first <= last), "first is after last"),
             (sum(|range| Some(range.lines)) == Some(lines), "the ranges' lines don't add up"),
             (sum(Range::payload_bytes) == Some(payload.bytes), "the ranges' bytes don't add up"),
         ])

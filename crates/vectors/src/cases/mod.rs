@@ -14,6 +14,7 @@ mod parts;
 mod payloads;
 mod ranges;
 mod silence;
+mod times;
 mod wrappers;
 
 use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Vector> {
     let mut all: Vec<Vector> = [
         good::cases(),
         lines::cases(),
+        times::cases(),
         files::cases(),
         notes::cases(),
         names::cases(),

@@ -22,7 +22,7 @@ pub(super) fn edited(
     Vector::new(name, about, chain).objects(archive).finding(&finding)
 }
 
-const REQUIRED: [&str; 20] = [
+const REQUIRED: [&str; 22] = [
     "auditseal/seal/v1",
     "origin",
     "seq",
@@ -37,6 +37,8 @@ const REQUIRED: [&str; 20] = [
     "blocks",
     "window",
     "malformed",
+    "times",
+    "untimed",
     "first",
     "last",
     "index",
@@ -99,6 +101,29 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("window-too-large", "window", "24"),
     ("window-leading-zero", "window", "017"),
     ("malformed-more-than-lines", "malformed", "3"),
+    ("times-empty", "times", ""),
+    ("times-dash", "times", "-"),
+    ("times-upper-case", "times", "Audit"),
+    ("times-other-word", "times", "sealed"),
+    ("times-json-no-field", "times", "json:"),
+    ("times-json-alone", "times", "json"),
+    ("times-json-audit", "times", "json:stageTimestamp"),
+    ("times-json-quote", "times", "json:a\"b"),
+    ("times-json-backslash", "times", "json:a\\b"),
+    ("times-json-space", "times", "json:a b"),
+    ("times-json-not-ascii", "times", "json:ä"),
+    ("times-json-control", "times", "json:a\u{7f}"),
+    (
+        "times-json-too-long",
+        "times",
+        "json:0123456789012345678901234567890123456789012345678901234567890123x",
+    ),
+    ("times-none-and-timed", "times", "none"),
+    ("untimed-more-than-lines", "untimed", "3"),
+    ("untimed-all-and-timed", "untimed", "2"),
+    ("untimed-leading-zero", "untimed", "00"),
+    ("untimed-plus", "untimed", "+0"),
+    ("untimed-too-high", "untimed", "18446744073709551616"),
     ("first-only", "last", "-"),
     ("last-only", "first", "-"),
     ("first-after-last", "first", "2026-11-21T09:00:00.000000Z"),
@@ -226,6 +251,9 @@ fn order() -> Vec<Vector> {
         ("origin", "seq"),
         ("key", "next"),
         ("chunks", "lines"),
+        ("malformed", "times"),
+        ("times", "untimed"),
+        ("untimed", "first"),
         ("first", "last"),
         ("sealed", "boot"),
         ("cluster-uid", "machine-id"),
@@ -335,6 +363,7 @@ fn kinds() -> Vec<Vector> {
         kind(&quiet, "times-without-lines", "a heartbeat with first and last", &|t| {
             set(&set(t, "first", time), "last", time)
         }),
+        kind(&quiet, "untimed-without-lines", "untimed lines of none", &|t| set(t, "untimed", "1")),
         kind(&quiet, "malformed-without-lines", "malformed lines of none", &|t| {
             set(t, "malformed", "1")
         }),

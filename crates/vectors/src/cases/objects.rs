@@ -243,7 +243,7 @@ fn altered() -> Vec<Vector> {
         flip("note-keyword", "a letter of a keyword", "MALFORMED", b"nseq 2", 1),
         flip("note-escape", "the n of a `\\n`", "MALFORMED", b"\\nseq 2", 1),
         flip("sealed", "another time", "BAD_SIGNATURE", b"nsealed 2026", 11),
-        flip("signature", "a letter of the signature", "BAD_SIGNATURE", b"\\n\"}\n", -10),
+        flip("signature", "a letter of the signature", "BAD_SIGNATURE", b"\\n\"}\n", -11),
         flip("newline", "the last byte", "MALFORMED", b"\"}\n", 2),
     ]
 }
