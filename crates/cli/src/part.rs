@@ -23,8 +23,9 @@ pub(crate) struct Part {
     /// End with this seal.
     #[arg(long, env = "AUDITSEAL_TO", value_name = "SEQ")]
     to: Option<u64>,
-    /// Only events from this time on (stageTimestamp): RFC 3339, a local date or date and time, or how
-    /// long ago, like 7d. Without --from and --to, only the seals around that time are read.
+    /// Only events from this time on (stageTimestamp; lines without one are kept): RFC 3339, a local
+    /// date or date and time, or how long ago, like 7d. Without --from and --to, only the seals around
+    /// that time are read.
     #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
     since: Option<Time>,
     /// Only events up to this time; a date alone is its first moment.

@@ -183,7 +183,7 @@ impl Lines {
             line.extend(open.repeat(depth).bytes());
             line.extend(close.repeat(depth).bytes());
         } else {
-            let times = if rare { 100_000 } else { self.below(100) };
+            let times = if rare { 300_000 } else { self.below(100) };
             let part = self.of(&TEXT);
             let part = if part == b"\\" { b"\\\\" } else { part };
             line.push(b'"');

@@ -43,7 +43,7 @@ fn the_worked_example_is_what_is_made() {
 fn vectors_are_small_and_make_sense() {
     for (name, vector) in &*MADE {
         let text = vector.to_string();
-        assert!(text.len() < 15_000, "{name} takes {} bytes", text.len());
+        assert!(text.len() < 16_000, "{name} takes {} bytes", text.len());
         assert_eq!(text.parse().as_ref(), Ok(vector), "{name}");
         assert!(!vector.about.is_empty() && !vector.vkeys.is_empty(), "{name}");
         match vector.exit {
