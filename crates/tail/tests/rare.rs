@@ -305,3 +305,25 @@ fn a_backup_with_the_inode_of_a_live_file_that_was_listed_and_gone_may_be_that_o
         &[(0, Append(1, 0)), (2, Replace(Live, Shorter(0))), (0, Replace(Live, Longer(0))), (12, Rename), (0, Append(1, 0)), (0, Rename)], &[Look(26), Look(1)], true,
     );
 }
+
+/// The path leads on before anybody wrote to the last of as many directories as are read at a time:
+/// what was read is let go of all the same, or the path would never be followed.
+#[test]
+#[rustfmt::skip]
+fn a_path_is_followed_though_no_live_file_is_where_it_was_followed_to() {
+    replay(
+        &[(0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Repoint(Fresh, false)), (0, Create), (0, Finish), (1, Finish), (1, Repoint(Fresh, false)), (2, Create), (9, Repoint(Back(2), false)), (3, Append(1, 0)), (3, Repoint(Fresh, false)), (0, Append(1, 0)), (0, Append(1, 0)), (1, Finish), (15, Create), (1, There(1, places::There::Rotate)), (13, Append(1, 0)), (2, Repoint(Back(1), false)), (0, Append(1, 0)), (9, Append(1, 0)), (14, Repoint(Fresh, false)), (1, Rotate), (6, Repoint(Fresh, false)), (4, Rotate), (14, Append(1, 0)), (13, Append(1, 0)), (0, Repoint(Fresh, false)), (3, Rotate), (2, Finish), (3, There(1, places::There::Rotate)), (3, Finish), (13, Repoint(Fresh, false)), (0, Rotate), (15, Append(1, 0)), (16, Create), (2, Repoint(Fresh, false)), (31, Restart), (1, Repoint(Fresh, false))],
+        &[Look(66), Commit], true,
+    );
+}
+
+/// The log is rotated in a directory that isn't read before others are: what is reported of it is
+/// held against it, not against those.
+#[test]
+#[rustfmt::skip]
+fn what_is_reported_of_a_directory_that_isnt_read_yet_is_no_gap() {
+    replay(
+        &[(0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Repoint(Fresh, false)), (0, Create), (0, Finish), (1, Strangers), (0, Repoint(Fresh, false)), (2, Create), (14, Repoint(Back(2), false)), (3, Append(1, 0)), (3, Repoint(Fresh, false)), (0, Append(1, 0)), (8, Finish), (2, Finish), (9, Create), (1, There(0, places::There::Rotate)), (13, Append(1, 0)), (4, Repoint(Back(0), false)), (0, Append(1, 0)), (40, Finish), (14, Repoint(Fresh, false)), (1, Rotate), (6, Repoint(Fresh, false)), (8, Rotate), (14, Append(1, 0)), (12, Append(1, 0)), (0, Wait(10)), (6, Wait(10)), (0, Repoint(Fresh, false)), (3, Rotate), (13, Repoint(Fresh, false)), (1, Create), (18, Append(1, 0)), (16, Append(1, 0)), (2, Repoint(Fresh, false)), (35, Append(1, 0)), (1, Repoint(Fresh, false)), (23, Create), (13, Append(1, 0)), (2, Rename)],
+        &[Look(44)], true,
+    );
+}

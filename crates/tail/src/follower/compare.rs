@@ -40,7 +40,16 @@ impl<D: Disk> Follower<D> {
 
     /// Compares what was reported with what is listed.
     pub(super) fn compare(&mut self, look: &mut Look<D::File>) {
+        let held = self.directory.leads_beyond(self.disk.leads_beyond());
+        if held && self.disk.leads_beyond() {
+            // It may be of the directory that isn't read yet: it is compared when that is.
+            if self.watch.hold() {
+                look.gaps.push(self.unseen());
+            }
+            return;
+        }
         let (reported, deaf) = self.watch.take_reported();
+        let deaf = deaf || held;
         if deaf {
             // What became of these was reported then, if ever.
             self.leave_unnamed();
@@ -202,14 +211,13 @@ impl<D: Disk> Follower<D> {
         }
         self.watch.breaks();
         look.more = true;
-        look.gaps.push(Gap {
-            file: None,
-            name: self.family.live(),
-            start: None,
-            end: None,
-            anchor: None,
-            reason: GapReason::Unseen,
-        });
+        look.gaps.push(self.unseen());
+    }
+
+    /// The gap of what came and went while nothing was reported.
+    fn unseen(&self) -> Gap {
+        let (name, reason) = (self.family.live(), GapReason::Unseen);
+        Gap { file: None, name, start: None, end: None, anchor: None, reason }
     }
 
     /// Whether something is listed that was there in this listing, or before.

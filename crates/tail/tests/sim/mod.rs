@@ -287,6 +287,10 @@ impl Disk for SimDisk {
         Ok(Listing { folders, entries })
     }
 
+    fn leads_beyond(&self) -> bool {
+        self.world().places.beyond
+    }
+
     fn leave(&mut self, folder: FolderId) {
         self.world().places.leave(folder);
     }
