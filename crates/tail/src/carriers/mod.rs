@@ -486,13 +486,14 @@ impl<F: DiskFile> Carriers<F> {
     }
 
     /// Forgets the names that were reported and whose files turned up after all: a listing may miss
-    /// a file whose name changes during it.
+    /// a file whose name changes during it, and the path may lead elsewhere meanwhile, and back.
     pub(crate) fn drop_found(&mut self) {
         let unseen = self.open().filter(|(_, c)| c.unseen() && !c.is_listed());
         let unseen: Vec<u64> = unseen.map(|(id, _)| id).collect();
         for id in unseen {
-            let Some(carrier) = self.get(id) else { continue };
-            if self.of_age(carrier.folder(), carrier.age()).any(|other| other.listed) {
+            let Some(age) = self.get(id).map(Carrier::age) else { continue };
+            let listed = |folder: &Folder| self.of_age(folder.id, age).any(|other| other.listed);
+            if self.folders.iter().any(listed) {
                 self.remove(id);
             }
         }

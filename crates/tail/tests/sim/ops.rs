@@ -436,6 +436,8 @@ impl World {
             None => {
                 let index = self.inode(self.inodes[source].story);
                 self.inodes[index].copied = Some(0);
+                // Of a shorter copy it is one, too.
+                self.inodes[index].original = self.inodes[source].original;
                 self.link(&name, index);
                 index
             }
