@@ -202,6 +202,7 @@ impl World {
         for index in self.dir.values() {
             if let Some(story) = self.inodes[*index].story {
                 self.stories[story].stranded |= starting || !self.stories[story].seen;
+                self.stories[story].left |= self.stories[story].stranded;
             }
         }
     }
