@@ -436,14 +436,13 @@ impl World {
             None => {
                 let index = self.inode(self.inodes[source].story);
                 self.inodes[index].copied = Some(0);
-                // Of a shorter copy it is one, too.
-                self.inodes[index].original = self.inodes[source].original;
                 self.link(&name, index);
                 index
             }
         };
         let copied = self.inodes[source].bytes.len();
         let packed = pack(&self.inodes[source].bytes);
+        let original = self.inodes[source].original;
         let story = self.inodes[source].story;
         let inode = &mut self.inodes[index];
         if step < 3
@@ -464,6 +463,8 @@ impl World {
             2 => {
                 inode.bytes = packed;
                 inode.copied = Some(copied);
+                // Of a shorter copy it is one, too.
+                inode.original = original;
             }
             // Lumberjack removes the plain file only when the other is complete. What a second
             // apiserver wrote in between is gone with it, if nobody holds it.
