@@ -361,3 +361,12 @@ fn what_is_reported_before_the_path_leads_elsewhere_turns_up_when_it_leads_back(
         );
     }
 }
+
+/// What a name meant is told by where the path led when it was reported.
+#[test]
+#[rustfmt::skip]
+fn what_is_reported_right_before_the_path_leads_nowhere_is_owned_up_to() {
+    replay(
+        &[(0, Create), (6, Repoint(Fresh, false)), (2, Create), (2, Finish), (0, Append(1, 0)), (1, Append(1, 0)), (2, Restart), (11, Restart), (12, Append(1, 65500)), (1, Foreign(0)), (8, Append(1, 0)), (13, DeleteOldest), (2, There(0, places::There::Rotate)), (11, Repoint(Nowhere, false)), (0, Append(1, 0))], &[Commit, Look(44), Commit, Commit], true,
+    );
+}

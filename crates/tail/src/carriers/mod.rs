@@ -228,6 +228,16 @@ impl<F: DiskFile> Carriers<F> {
         folders.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
     }
 
+    /// What the name means in a former directory that is `told` of; the newest first.
+    pub(crate) fn former_role(
+        &self,
+        name: &OsStr,
+        told: impl Fn(FolderId) -> bool,
+    ) -> Option<(FolderId, Role)> {
+        let former = self.folders.iter().rev().filter(|folder| folder.former && told(folder.id));
+        former.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
+    }
+
     /// The directory in which a file of this age is known, if any: a report doesn't say where it is
     /// of, and the path may lead elsewhere since.
     pub(crate) fn folder_of(&self, age: Age) -> Option<FolderId> {

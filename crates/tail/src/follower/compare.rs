@@ -80,9 +80,15 @@ impl<D: Disk> Follower<D> {
         self.carriers.forget_names(self.watch.asked_before());
     }
 
+    /// What a reported name means: where the path led when it was reported, if it leads nowhere by now.
+    fn role_of(&self, name: &OsStr) -> Option<(FolderId, Role)> {
+        let told = |folder| self.watch.tells_of(folder);
+        self.carriers.role(name).or_else(|| self.carriers.former_role(name, told))
+    }
+
     /// A file lost this name, to another one if that is known.
     fn lost(&mut self, name: &OsStr, to: Option<&OsStr>, asked: &mut Asked) {
-        let Some((folder, role)) = self.carriers.role(name) else { return };
+        let Some((folder, role)) = self.role_of(name) else { return };
         if role.age.is_unique() {
             self.watch.falls(self.folder_of(folder, &role), &role);
         } else if role.age == Age::Live && !role.packed() {
@@ -94,7 +100,7 @@ impl<D: Disk> Follower<D> {
     /// A file got this name. If no listing showed it there, it is gone again. One that is there and
     /// isn't opened has a gap of its own.
     fn got(&mut self, name: OsString, asked: &mut Asked, look: &mut Look<D::File>) {
-        let Some((folder, role)) = self.carriers.role(&name) else { return };
+        let Some((folder, role)) = self.role_of(&name) else { return };
         if role.age == Age::Live && !role.packed() && self.watch.live_stands(true) {
             // The one that still had the name was renamed over.
             self.live_lost(None, asked);
@@ -127,7 +133,7 @@ impl<D: Disk> Follower<D> {
         let since = self.watch.asked_before();
         let told = |folder| self.watch.tells_of(folder);
         let Some(id) = self.carriers.vanished_live(since, told) else { return };
-        let named = to.and_then(|name| Some((name, self.carriers.role(name)?.1)));
+        let named = to.and_then(|name| Some((name, self.role_of(name)?.1)));
         let Some((name, role)) = named.filter(|(_, role)| role.age.is_unique()) else {
             return self.carriers.set_removed(id);
         };
