@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
 use auditseal_reader::{Before, Days, Found, HeadFound, walk_back};
-use auditseal_shipper::{Adoption, Conflict, Course, End, Overlap, Spooled, StoreHead, course};
+use auditseal_shipper::{
+    Adoption, Conflict, Course, End, Fork, Overlap, Spooled, StoreHead, course,
+};
 use auditseal_spool::{Final, Spool};
 use futures::StreamExt as _;
 use tracing::warn;
@@ -150,7 +152,7 @@ async fn walk(
                     let what = format!(
                         "the store has the chain up to seq {seq}, and this node can't follow it there: {why}"
                     );
-                    return Ok(Some(End::Forked(head.key.clone(), what)));
+                    return Ok(Some(End::Forked(head.key.clone(), Fork::Other(what))));
                 }
                 Err(error) => return Err(error),
             }
@@ -237,5 +239,5 @@ async fn fetch(asking: &Asking, named: &Named) -> Result<Vec<u8>, Error> {
 
 fn fork(key: &ObjectKey) -> End {
     let what = "what the store has of this chain doesn't continue what this node has".to_owned();
-    End::Forked(key.clone(), what)
+    End::Forked(key.clone(), Fork::Other(what))
 }

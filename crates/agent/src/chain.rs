@@ -7,7 +7,7 @@ use auditseal_format::{Hash, Origin, printable};
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_observe::State;
 use auditseal_reader::Judged;
-use auditseal_shipper::{Backoff, Config, End, Mode, Shipper};
+use auditseal_shipper::{Backoff, Config, End, Fork, Mode, Shipper};
 use auditseal_spool::StateDir;
 use auditseal_store::Store;
 use auditseal_tail::fs::Manners;
@@ -211,8 +211,13 @@ impl Chain {
     /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
     /// restart it again and again would help nobody.
     async fn linger(&self, end: &End, stop: &mut watch::Receiver<bool>) {
-        let End::Forked(key, _) = end else { return self.progress.enter(State::Ended) };
-        self.progress.enter(State::Forked(key.to_string()));
+        let End::Forked(key, fork) = end else { return self.progress.enter(State::Ended) };
+        self.progress.enter(State::Forked(match fork {
+            Fork::BegunTwice(_) => {
+                format!("the chain was begun twice, and {key} is another beginning")
+            }
+            Fork::Other(_) => format!("another writer has {key}; restarting can't help"),
+        }));
         if self.settings.stay_on_fork {
             stopped(stop).await;
         }

@@ -1,7 +1,7 @@
 //! A fork that was found, written down: nothing more is sealed on this node until somebody looked.
 
 use auditseal_format::ObjectKey;
-use auditseal_shipper::{Conflict, End};
+use auditseal_shipper::{Conflict, End, Fork};
 use auditseal_spool::{Spool, failpoint};
 
 use crate::Error;
@@ -19,7 +19,8 @@ pub(crate) fn write(spool: &mut Spool, key: ObjectKey, conflict: &Conflict) -> R
          is there: docs/operate.md, AuditsealForked, says what to do.\n"
     ))?;
     failpoint!("agent.fork.after");
-    Ok(End::Forked(key, format!("{why} (written to {})", path.display())))
+    let why = format!("{why} (written to {})", path.display());
+    Ok(End::Forked(key, Fork::Other(why)))
 }
 
 /// How the chain ended before, if a fork was found then.
@@ -29,5 +30,5 @@ pub(crate) fn read(spool: &Spool) -> Result<Option<End>, Error> {
     let key = field("key ").and_then(ObjectKey::parse);
     let key = key.unwrap_or_else(|| ObjectKey::genesis(spool.origin().clone()));
     let why = field("why ").unwrap_or("two histories were found");
-    Ok(Some(End::Forked(key, format!("found before: {why}"))))
+    Ok(Some(End::Forked(key, Fork::Other(format!("found before: {why}")))))
 }

@@ -249,6 +249,7 @@ async fn bytes_that_differ_from_those_met_are_a_fork() {
                 continue;
             };
             let ChainEnd::Forked(_, why) = end else { panic!("line {line}: {end:?}") };
+            let why = why.to_string();
             assert!(why.contains("it has other bytes at"), "line {line}: {why}");
             assert!(node.store.objects() == before, "line {line}: nothing more is sent");
         }

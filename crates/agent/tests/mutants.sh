@@ -70,7 +70,9 @@ mutate "the old objects stay" spool/exchange.rs \
 mutate "it is sent at once" shipper/upload.rs \
     'State::Held { until } if @@until <= now@@ => {' 'true'
 mutate "who has sent something adopts" shipper/upload.rs \
-    'Verdict::Rival if @@!self.sent@@ =>' 'true'
+    'Verdict::Rival(_) if @@!self.sent@@ =>' 'true'
+mutate "that a chain was begun twice isn't told" shipper/upload.rs \
+    'let fork = if @@key.seq == 0@@ {' 'false'
 mutate "one wrong answer moves an object" shipper/upload.rs \
     'self.place.foreign < LOOKS' 'false'
 mutate "a stranger's seal counts as ours" shipper/upload.rs \

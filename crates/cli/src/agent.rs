@@ -335,11 +335,9 @@ fn summary(outcome: &Outcome) -> String {
 /// The worst end decides. Stopping early is no failure of a daemon: it goes on at the next start.
 fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
     for Outcome { origin, end, .. } in outcomes {
-        if let ChainEnd::Forked(key, why) = end {
-            let hint = "find the other writer (a restored snapshot, a second agent, a stolen key); \
-                        restarting can't help";
-            return Err(Failure::new(format!("extend {origin}: fork at {key}: {why}"))
-                .hint(Some(hint))
+        if let ChainEnd::Forked(key, fork) = end {
+            return Err(Failure::new(format!("extend {origin}: fork at {key}: {fork}"))
+                .hint(Some(fork.hint()))
                 .code(3));
         }
     }

@@ -1,5 +1,6 @@
 //! What goes into the shipper and what comes out.
 
+use std::fmt;
 use std::sync::Arc;
 
 use auditseal_format::seal::{Boot, Counters, Gap, Uuid, Word};
@@ -327,9 +328,52 @@ pub enum End {
     GaveUp(String),
     /// Another writer has this chain: which object stands where ours should, and why that can't be
     /// gone on from. Nothing more may be signed.
-    Forked(ObjectKey, String),
+    Forked(ObjectKey, Fork),
     /// Somebody with this other key has begun a chain of our name.
     Foreign(ObjectKey, VerifierKey),
+}
+
+/// Why what stands where ours should can't be gone on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fork {
+    /// The chain was begun twice with our key: the other beginning, sealed then, came to the store
+    /// first, and nothing of ours is in it. Either the node lost its state while its first upload of
+    /// all was under way, which nobody waits for, or a second agent began beside it.
+    BegunTwice(Time),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl Fork {
+    /// What an operator can do, in words that follow "hint:".
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::BegunTwice(_) => {
+                "if no second agent has this key, start auditseal again: it goes on behind the other \
+                 beginning, first with what it has sealed itself. With the chain's state directory \
+                 moved away it goes on there too, with what the log still has"
+            }
+            Self::Other(_) => {
+                "find the other writer (a restored snapshot, a second agent, a stolen key); \
+                 restarting can't help"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BegunTwice(sealed) => write!(
+                f,
+                "the chain was begun twice: its first upload was still under way when this node's \
+                 state was lost, in its first minutes, or a second agent has its key. The other \
+                 beginning, sealed {sealed}, is stored, and nothing of this one"
+            ),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
 }
 
 /// The newest note of a chain that a store has.

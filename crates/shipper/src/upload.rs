@@ -16,13 +16,13 @@
 //!                            Restart if nothing was sent, else a fork
 //! ```
 
-use auditseal_format::{Alternate, ObjectKey, ObjectSeal, Origin, Seal, Signer, VerifierKey};
+use auditseal_format::{Alternate, ObjectKey, ObjectSeal, Origin, Seal, Signer, Time, VerifierKey};
 
 use crate::backoff::Backoff;
 use crate::course::{Course, course};
 use crate::pins::Pins;
 use crate::spooled::{Pending, Spooled};
-use crate::types::{Action, Config, End, Pause, Pin, ReadBack, Report, StoreHead};
+use crate::types::{Action, Config, End, Fork, Pause, Pin, ReadBack, Report, StoreHead};
 
 /// Times that foreign bytes must be seen at a key, some time apart, before it is given up: one wrong
 /// answer must not move an object.
@@ -288,10 +288,14 @@ impl Uploads {
         match judge(bytes, &key, front) {
             // Our own delayed upload of a process that is gone, or a double's. Its lines are not ours
             // to repeat, and as nothing was sent, nobody has seen that we sealed them too.
-            Verdict::Rival if !self.sent => out.push(Action::Restart),
-            Verdict::Rival => {
-                let what = "a different, correctly signed seal stands at its key".to_owned();
-                out.push(Action::End(End::Forked(key, what)));
+            Verdict::Rival(_) if !self.sent => out.push(Action::Restart),
+            Verdict::Rival(sealed) => {
+                let fork = if key.seq == 0 {
+                    Fork::BegunTwice(sealed)
+                } else {
+                    Fork::Other("a different, correctly signed seal stands at its key".to_owned())
+                };
+                out.push(Action::End(End::Forked(key, fork)));
             }
             Verdict::Foreign(Some(other), _) if key.seq == 0 && !self.beside.contains(&other) => {
                 out.push(Action::End(End::Foreign(key, other)));
@@ -333,8 +337,8 @@ impl Uploads {
 }
 
 enum Verdict {
-    /// Another seal of ours, for the same seq.
-    Rival,
+    /// Another seal of ours, for the same seq, made then.
+    Rival(Time),
     /// No seal of this chain: whose it is, if it is of our name, and what is wrong with it.
     Foreign(Option<VerifierKey>, String),
 }
@@ -356,5 +360,5 @@ fn judge(bytes: &[u8], key: &ObjectKey, ours: &Pending) -> Verdict {
     if found.hash == ours.hash {
         return Verdict::Foreign(None, "our own seal behind other bytes".to_owned());
     }
-    Verdict::Rival
+    Verdict::Rival(found.seal.sealed)
 }

@@ -168,6 +168,12 @@ pub trait Disk {
         Ok(folders)
     }
 
+    /// Whether, as of the last listing, the source's path leads to a directory that isn't read until
+    /// nothing is left in a former one.
+    fn leads_beyond(&self) -> bool {
+        false
+    }
+
     /// Nothing is left to be read in a former directory.
     fn leave(&mut self, folder: FolderId);
 

@@ -5,10 +5,11 @@
 
 mod sim;
 
-use auditseal_tail::{GapReason, Settings};
+use auditseal_tail::{GapReason, Left, Mode, Notice, Settings};
 use sim::SimDisk;
 use sim::agent::Agent;
 use sim::desk::BIG;
+use sim::ops::LINGER;
 use sim::ops::Op::*;
 use sim::owners::Which;
 use sim::places::To;
@@ -99,4 +100,102 @@ fn a_backup_that_came_and_went_is_not_what_the_log_was_renamed_to() {
     agent.settle();
     assert_eq!(agent.texts().len(), 2);
     assert_eq!(agent.gaps(), [(Some(0), None, GapReason::DeletedBeforeRead)]);
+}
+
+/// A node whose path leads to a third directory, where two may be read at a time.
+fn beyond() -> Agent {
+    let mut agent = begun();
+    agent.disk.world().places.most = 1;
+    for _ in 0..2 {
+        agent.ops([Repoint(To::Fresh, true), Create, Append(1, 0)]);
+        agent.settle();
+    }
+    assert!(agent.disk.world().places.beyond);
+    assert_eq!(agent.texts().len(), 2, "the third one waits");
+    agent
+}
+
+/// Until the path is followed, and all is taken.
+fn follow(agent: &mut Agent) {
+    for _ in 0..5 {
+        agent.wait(LINGER + 1);
+        agent.settle();
+    }
+    assert!(!agent.disk.world().places.beyond);
+}
+
+/// The log is rotated in a directory that isn't read before another is done. What was reported of it
+/// is held against it then: what lies there is no loss, and what is gone by then is one.
+#[test]
+fn what_happens_in_a_directory_that_isnt_read_yet_is_compared_when_it_is() {
+    for deleted in [false, true] {
+        let mut agent = beyond();
+        agent.ops([Rotate, Append(1, 0)]);
+        agent.settle();
+        if deleted {
+            agent.ops([DeleteOldest]);
+        }
+        agent.settle();
+        assert_eq!(agent.gaps(), [], "nothing is known of it yet");
+        follow(&mut agent);
+        let gap = (Some(0), None, GapReason::DeletedBeforeRead);
+        assert_eq!(agent.gaps(), if deleted { vec![gap] } else { vec![] });
+        assert_eq!(agent.texts().len(), if deleted { 3 } else { 4 });
+    }
+}
+
+/// Who would wait for a live file, before what was read is let go of, would wait for ever where the
+/// path has left the last directory that it was followed to before anybody wrote there.
+#[test]
+fn a_path_is_followed_though_no_live_file_is_where_it_was_followed_to() {
+    let mut agent = begun();
+    agent.disk.world().places.most = 1;
+    agent.ops([Repoint(To::Fresh, true)]);
+    agent.settle();
+    agent.ops([Repoint(To::Fresh, true), Create, Append(1, 0)]);
+    agent.settle();
+    assert!(agent.disk.world().places.beyond);
+    follow(&mut agent);
+    assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]));
+}
+
+/// More reports than are kept: that some are missing is said, once.
+#[test]
+fn reports_of_a_directory_that_isnt_read_yet_are_held_up_to_a_limit() {
+    const HELD: usize = 65_536;
+    for count in [HELD - 1, HELD, HELD + 1, 10 * HELD] {
+        let mut agent = beyond();
+        let report = |n: usize| Notice::Appeared(n.to_string().into());
+        agent.disk.world().heard.extend((0..count).map(report));
+        agent.look(BIG);
+        follow(&mut agent);
+        let gap = (None, None, GapReason::Unseen);
+        let expected = if count > HELD { vec![gap] } else { vec![] };
+        assert_eq!((agent.gaps(), agent.texts().len()), (expected, 3), "{count} reports");
+    }
+}
+
+/// Who takes all that is there isn't done before the path is followed.
+#[test]
+fn nothing_is_left_only_where_the_path_is_followed() {
+    let settings = Settings { mode: Mode::Drain, ..Settings::default() };
+    let mut agent = Agent::new(SimDisk::new([]), settings);
+    agent.disk.world().places.most = 1;
+    for _ in 0..2 {
+        agent.ops([Create, Append(1, 0)]);
+        agent.look(0);
+        agent.wait(LINGER + 1);
+        agent.ops([Repoint(To::Fresh, true)]);
+    }
+    agent.ops([Create, Append(1, 0)]);
+    for _ in 0..100 {
+        let look = agent.look(BIG);
+        agent.commit();
+        agent.wait(5_000);
+        if look.left == Left::Nothing {
+            assert_eq!((agent.texts().len(), agent.gaps()), (3, vec![]));
+            return;
+        }
+    }
+    panic!("something is always left");
 }

@@ -16,7 +16,7 @@ mutate "an anchor isn't asked" tail/follower/mod.rs \
 mutate "no linger" tail/follower/mod.rs \
     'self.draining() || quiet || self.crowded()' 'true'
 mutate "a deleted live file isn't waited for" tail/follower/mod.rs \
-    '(quiet && self.carriers.has_live())' 'quiet'
+    '(quiet && @@elsewhere()@@)' 'true'
 mutate "no second look for the tail" tail/follower/mod.rs \
     'carrier.calm() >= 2' 'true'
 mutate "unseen files aren't settled" tail/follower/mod.rs \
@@ -174,6 +174,17 @@ mutate "any amount is decoded in one look" tail/unpack.rs \
     '*work == 0' 'false'
 mutate "any number of former folders" tail/fs/disk.rs \
     'left.len() > self.limits.former_folders' 'false'
+mutate "what isn't read before others waits for a live file" tail/follower/mod.rs \
+    'self.carriers.has_live() || @@self.disk.leads_beyond()@@' 'false'
+mutate "all is taken though the path isn't followed" tail/follower/mod.rs \
+    '|| self.stale()
+            || @@self.disk.leads_beyond()@@' 'false'
+mutate "reports are of what is read" tail/follower/compare.rs \
+    'held && self.disk.leads_beyond()' 'false'
+mutate "what was held was heard in time" tail/follower/compare.rs \
+    'deaf || held' 'deaf'
+mutate "any number of reports is held" tail/follower/watch.rs \
+    'self.reported.len() > HELD' 'false'
 mutate "any number of reports is kept" tail/watcher.rs \
     'self.notices.events.len() < self.limits.notices' 'true'
 mutate "a restless writer is read for ever" tail/queue.rs \

@@ -289,6 +289,7 @@ fn eighty_directories_in_a_row_are_all_read() {
                 assert!(former <= limit && listing.folders.len() - former == 1);
             }
             assert_eq!(why(&disk).is_none(), fits, "{turns} of {limit}: {:?}", why(&disk));
+            assert_eq!(disk.leads_beyond(), !fits);
             // The first ones were kept, not given up for the last; as they are read, it is followed.
             let mut read = BTreeSet::new();
             for _ in 0..=turns {
@@ -298,6 +299,7 @@ fn eighty_directories_in_a_row_are_all_read() {
                 }
             }
             assert_eq!((disk.list().unwrap().folders.len(), why(&disk)), (1, None));
+            assert!(!disk.leads_beyond());
             assert_eq!(read.len(), turns.min(limit) + 1 + usize::from(!fits));
             assert!(read.contains(&turns.to_string()), "the newest is reached: {read:?}");
         }
@@ -562,11 +564,19 @@ fn the_watch_goes_where_the_path_leads() {
     let calm = reports.take();
     assert!(!calm.lost && !calm.changed, "elsewhere: {calm:?}");
     // Whoever asks learns at once; who waits, within a second.
+    let mut follow = || {
+        let begin = Instant::now();
+        while watcher.wait(Duration::from_secs(10)) != auditseal_tail::Wake::Lost {
+            assert!(begin.elapsed() < Duration::from_secs(20), "never noticed");
+        }
+    };
     point(&link, &two);
-    let begin = Instant::now();
-    while watcher.wait(Duration::from_secs(10)) != auditseal_tail::Wake::Lost {
-        assert!(begin.elapsed() < Duration::from_secs(20), "never noticed");
-    }
+    follow();
+    // There and back before anybody asks: what happened meanwhile isn't known.
+    point(&link, &dir.path().join("one"));
+    follow();
+    point(&link, &two);
+    follow();
     assert!(reports.take().lost);
     fs::write(two.join(BACKUP), "x").unwrap();
     let told = reports.take();

@@ -4,9 +4,11 @@
 
 mod sim;
 
+use auditseal_tail::{Limits, Settings};
 use sim::history::Turn::*;
-use sim::history::replay;
+use sim::history::{replay, run};
 use sim::ops::Op::*;
+use sim::oracle::{Allowed, check};
 use sim::owners::Which::*;
 use sim::places;
 use sim::places::To::*;
@@ -303,5 +305,68 @@ fn a_copy_that_was_listed_and_gone_isnt_the_later_one_with_its_inode() {
 fn a_backup_with_the_inode_of_a_live_file_that_was_listed_and_gone_may_be_that_one() {
     replay(
         &[(0, Append(1, 0)), (2, Replace(Live, Shorter(0))), (0, Replace(Live, Longer(0))), (12, Rename), (0, Append(1, 0)), (0, Rename)], &[Look(26), Look(1)], true,
+    );
+}
+
+/// The path leads on before anybody wrote to the last of as many directories as are read at a time:
+/// what was read is let go of all the same, or the path would never be followed.
+#[test]
+#[rustfmt::skip]
+fn a_path_is_followed_though_no_live_file_is_where_it_was_followed_to() {
+    replay(
+        &[(0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Repoint(Fresh, false)), (0, Create), (0, Finish), (1, Finish), (1, Repoint(Fresh, false)), (2, Create), (9, Repoint(Back(2), false)), (3, Append(1, 0)), (3, Repoint(Fresh, false)), (0, Append(1, 0)), (0, Append(1, 0)), (1, Finish), (15, Create), (1, There(1, places::There::Rotate)), (13, Append(1, 0)), (2, Repoint(Back(1), false)), (0, Append(1, 0)), (9, Append(1, 0)), (14, Repoint(Fresh, false)), (1, Rotate), (6, Repoint(Fresh, false)), (4, Rotate), (14, Append(1, 0)), (13, Append(1, 0)), (0, Repoint(Fresh, false)), (3, Rotate), (2, Finish), (3, There(1, places::There::Rotate)), (3, Finish), (13, Repoint(Fresh, false)), (0, Rotate), (15, Append(1, 0)), (16, Create), (2, Repoint(Fresh, false)), (31, Restart), (1, Repoint(Fresh, false))],
+        &[Look(66), Commit], true,
+    );
+}
+
+/// The log is rotated in a directory that isn't read before others are: what is reported of it is
+/// held against it, not against those.
+#[test]
+#[rustfmt::skip]
+fn what_is_reported_of_a_directory_that_isnt_read_yet_is_no_gap() {
+    replay(
+        &[(0, Append(1, 0)), (0, Rotate), (0, Append(1, 0)), (0, Repoint(Fresh, false)), (0, Create), (0, Finish), (1, Strangers), (0, Repoint(Fresh, false)), (2, Create), (14, Repoint(Back(2), false)), (3, Append(1, 0)), (3, Repoint(Fresh, false)), (0, Append(1, 0)), (8, Finish), (2, Finish), (9, Create), (1, There(0, places::There::Rotate)), (13, Append(1, 0)), (4, Repoint(Back(0), false)), (0, Append(1, 0)), (40, Finish), (14, Repoint(Fresh, false)), (1, Rotate), (6, Repoint(Fresh, false)), (8, Rotate), (14, Append(1, 0)), (12, Append(1, 0)), (0, Wait(10)), (6, Wait(10)), (0, Repoint(Fresh, false)), (3, Rotate), (13, Repoint(Fresh, false)), (1, Create), (18, Append(1, 0)), (16, Append(1, 0)), (2, Repoint(Fresh, false)), (35, Append(1, 0)), (1, Repoint(Fresh, false)), (23, Create), (13, Append(1, 0)), (2, Rename)],
+        &[Look(44)], true,
+    );
+}
+
+/// Proved to be a piece of a backup that is held, it is compressed once that is let go of: nothing tells
+/// then that all of it was taken.
+#[test]
+#[rustfmt::skip]
+fn a_shorter_copy_is_compressed_when_its_original_is_over() {
+    replay(
+        &[(0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (4, Finish), (6, Restart), (16, Rename), (0, There(0, places::There::Rotate)), (0, Append(1, 0)), (0, Restart), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Wait(10)), (0, Rename), (0, Append(1, 0)), (0, Append(1, 0)), (0, Replace(Oldest, Shorter(25))), (0, Append(1, 0)), (0, Estrange(Newest)), (12, Append(1, 0)), (17, Wait(140000)), (0, Partial(0)), (0, Append(1, 0)), (11, Gzip)], &[Look(0), Look(88), Look(0), Commit, Look(0), Look(0)], true,
+    );
+}
+
+/// Of two descriptors the live file has one and a file that isn't begun the other, and more are begun
+/// than the notes have room for, which wait for a descriptor: what is final at once needs no room.
+#[test]
+#[rustfmt::skip]
+fn a_file_that_is_final_at_once_waits_for_no_unfinished_one() {
+    let script = [(3, Append(1, 20)), (0, Rotate), (3, GzipCreate), (12, Finish), (76, Append(1, 0)), (1, Append(1, 0)), (2, Restart), (1, Append(1, 0)), (15, GzipCreate), (8, Append(1, 20)), (7, Append(2, 305)), (11, Rotate), (73, Partial(0)), (15, Rotate), (14, Rotate), (5, Wait(10)), (13, Rotate), (1, Append(1, 0)), (1, Rotate), (13, Append(1, 0)), (12, Append(1, 0)), (7, Append(1, 0)), (18, Rotate), (0, Append(2, 65500)), (9, Rename), (3, Strangers), (3, Append(1, 0)), (15, Restart), (3, Append(1, 0)), (16, Append(1, 0)), (1, Append(3, 0)), (36, Append(1, 0)), (15, DeleteOldest), (77, Restart), (0, Create), (77, Create), (16, Rename), (12, Partial(0)), (7, Append(1, 0)), (3, Append(1, 20)), (1, Restart), (25, Rotate), (8, Append(1, 0)), (1, Append(1, 0)), (1, Append(1, 0)), (11, Append(1, 0)), (0, Rotate), (85, GzipCreate), (16, Append(1, 20)), (15, Append(1, 20)), (0, Rename), (48, Append(1, 20)), (76, Append(1, 0))];
+    let turns = [Look(5000), Commit, Look(0), Commit, Commit, Deaf(42), Look(1), Commit, Commit, Look(64), Look(154), Look(0), Crash, Look(0), Commit];
+    let limits = Limits { open: 2, begun: 3, begun_spare: 1, relists: 1, work: 65_536, piece: 700, hole: 3, ..Limits::default() };
+    let agent = run(script.to_vec(), &turns, Settings { limits, ..Settings::default() });
+    check(&agent, Allowed { disorder: true, unruly: true });
+}
+
+#[test]
+#[rustfmt::skip]
+fn what_is_reported_before_the_path_leads_elsewhere_turns_up_when_it_leads_back() {
+    for delay in [4, 9] {
+        replay(
+            &[(0, Many(24)), (0, Repoint(Fresh, true)), (delay, Repoint(Back(0), false))], &[Look(0), Look(0)], true,
+        );
+    }
+}
+
+/// What a name meant is told by where the path led when it was reported.
+#[test]
+#[rustfmt::skip]
+fn what_is_reported_right_before_the_path_leads_nowhere_is_owned_up_to() {
+    replay(
+        &[(0, Create), (6, Repoint(Fresh, false)), (2, Create), (2, Finish), (0, Append(1, 0)), (1, Append(1, 0)), (2, Restart), (11, Restart), (12, Append(1, 65500)), (1, Foreign(0)), (8, Append(1, 0)), (13, DeleteOldest), (2, There(0, places::There::Rotate)), (11, Repoint(Nowhere, false)), (0, Append(1, 0))], &[Commit, Look(44), Commit, Commit], true,
     );
 }

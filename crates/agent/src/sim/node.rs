@@ -66,12 +66,14 @@ pub(super) enum Ended {
     /// Between a thing's being done and anybody's knowing it.
     Crashed,
     Restart,
+    /// Another writer has the chain.
+    Forked(End),
 }
 
 pub(super) struct Node {
     follower: Follower<SimDisk>,
     shipper: Shipper<Content>,
-    spool: Spooler,
+    pub(super) spool: Spooler,
     /// Holds the directory's lock.
     _state: StateDir,
     pub(super) pending: Vec<Pending>,
@@ -85,6 +87,10 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn stored_all(&self) -> bool {
         self.unsent == 0
+    }
+
+    pub(super) fn sends_genesis(&self) -> bool {
+        self.pending.iter().any(|pending| matches!(pending, Pending::Put(key) if key.seq == 0))
     }
 }
 
@@ -182,6 +188,7 @@ impl Sim {
         disk::trace(|| format!("ended: {ended:?}"));
         match ended {
             Ended::Done => panic!("nobody said stop"),
+            Ended::Forked(end) => panic!("no other writer is here: {end:?}"),
             Ended::Crashed => return self.crash(node, false),
             Ended::Restart => {
                 let (asking, making) = (self.asking(), self.making());
@@ -208,7 +215,8 @@ impl Sim {
     /// until somebody looks and moves the state away. Only where another process couldn't read any
     /// more what this one still could.
     fn forked(&mut self, node: Node, end: &End) -> Node {
-        assert!(matches!(end, End::Forked(_, why) if why.contains("are lost")), "{end:?}");
+        let End::Forked(_, why) = end else { panic!("{end:?}") };
+        assert!(why.to_string().contains("are lost"), "{why}");
         assert!(fork::read(&node.spool.idle().unwrap()).unwrap().is_some(), "it is written down");
         self.forks += 1;
         self.crash(node, true)
@@ -272,7 +280,8 @@ impl Sim {
                 Action::FindHead(days) => node.pending.push(Pending::FindHead(days)),
                 Action::Restart => return Some(Ended::Restart),
                 Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
-                Action::End(end) => panic!("neither a fork nor an end here: {end:?}"),
+                Action::End(end @ End::Forked(..)) => return Some(Ended::Forked(end)),
+                Action::End(end) => panic!("nothing gives up here: {end:?}"),
             }
         }
         None

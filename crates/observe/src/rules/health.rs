@@ -66,9 +66,7 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
         State::Starting => Some(format!("not yet started: {}", awaited(chain))),
         State::Stopping => Some("stopping".to_owned()),
         State::Ended => Some("ended".to_owned()),
-        State::Forked(key) => {
-            Some(format!("forked: another writer has {key}; restarting can't help"))
-        }
+        State::Forked(what) => Some(format!("forked: {what}")),
     };
     reasons.extend(state);
     // A look may hang on a dead disk or take an hour: nothing is known of the log meanwhile, so

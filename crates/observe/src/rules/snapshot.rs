@@ -40,7 +40,7 @@ pub enum State {
     Running,
     /// Told to stop: what is there is being sealed and uploaded.
     Stopping,
-    /// Another writer has the chain; nothing more is signed. At which key.
+    /// Another writer has the chain; nothing more is signed. Who stands where, in words.
     Forked(String),
     /// Nothing more is done.
     Ended,

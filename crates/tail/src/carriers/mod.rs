@@ -228,6 +228,16 @@ impl<F: DiskFile> Carriers<F> {
         folders.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
     }
 
+    /// What the name means in a former directory that is `told` of; the newest first.
+    pub(crate) fn former_role(
+        &self,
+        name: &OsStr,
+        told: impl Fn(FolderId) -> bool,
+    ) -> Option<(FolderId, Role)> {
+        let former = self.folders.iter().rev().filter(|folder| folder.former && told(folder.id));
+        former.into_iter().find_map(|folder| Some((folder.id, folder.family.role(name)?)))
+    }
+
     /// The directory in which a file of this age is known, if any: a report doesn't say where it is
     /// of, and the path may lead elsewhere since.
     pub(crate) fn folder_of(&self, age: Age) -> Option<FolderId> {
@@ -486,13 +496,14 @@ impl<F: DiskFile> Carriers<F> {
     }
 
     /// Forgets the names that were reported and whose files turned up after all: a listing may miss
-    /// a file whose name changes during it.
+    /// a file whose name changes during it, and the path may lead elsewhere meanwhile, and back.
     pub(crate) fn drop_found(&mut self) {
         let unseen = self.open().filter(|(_, c)| c.unseen() && !c.is_listed());
         let unseen: Vec<u64> = unseen.map(|(id, _)| id).collect();
         for id in unseen {
-            let Some(carrier) = self.get(id) else { continue };
-            if self.of_age(carrier.folder(), carrier.age()).any(|other| other.listed) {
+            let Some(age) = self.get(id).map(Carrier::age) else { continue };
+            let listed = |folder: &Folder| self.of_age(folder.id, age).any(|other| other.listed);
+            if self.folders.iter().any(listed) {
                 self.remove(id);
             }
         }

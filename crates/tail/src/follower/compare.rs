@@ -40,7 +40,16 @@ impl<D: Disk> Follower<D> {
 
     /// Compares what was reported with what is listed.
     pub(super) fn compare(&mut self, look: &mut Look<D::File>) {
+        let held = self.directory.leads_beyond(self.disk.leads_beyond());
+        if held && self.disk.leads_beyond() {
+            // It may be of the directory that isn't read yet: it is compared when that is.
+            if self.watch.hold() {
+                look.gaps.push(self.unseen());
+            }
+            return;
+        }
         let (reported, deaf) = self.watch.take_reported();
+        let deaf = deaf || held;
         if deaf {
             // What became of these was reported then, if ever.
             self.leave_unnamed();
@@ -71,9 +80,15 @@ impl<D: Disk> Follower<D> {
         self.carriers.forget_names(self.watch.asked_before());
     }
 
+    /// What a reported name means: where the path led when it was reported, if it leads nowhere by now.
+    fn role_of(&self, name: &OsStr) -> Option<(FolderId, Role)> {
+        let told = |folder| self.watch.tells_of(folder);
+        self.carriers.role(name).or_else(|| self.carriers.former_role(name, told))
+    }
+
     /// A file lost this name, to another one if that is known.
     fn lost(&mut self, name: &OsStr, to: Option<&OsStr>, asked: &mut Asked) {
-        let Some((folder, role)) = self.carriers.role(name) else { return };
+        let Some((folder, role)) = self.role_of(name) else { return };
         if role.age.is_unique() {
             self.watch.falls(self.folder_of(folder, &role), &role);
         } else if role.age == Age::Live && !role.packed() {
@@ -85,7 +100,7 @@ impl<D: Disk> Follower<D> {
     /// A file got this name. If no listing showed it there, it is gone again. One that is there and
     /// isn't opened has a gap of its own.
     fn got(&mut self, name: OsString, asked: &mut Asked, look: &mut Look<D::File>) {
-        let Some((folder, role)) = self.carriers.role(&name) else { return };
+        let Some((folder, role)) = self.role_of(&name) else { return };
         if role.age == Age::Live && !role.packed() && self.watch.live_stands(true) {
             // The one that still had the name was renamed over.
             self.live_lost(None, asked);
@@ -118,7 +133,7 @@ impl<D: Disk> Follower<D> {
         let since = self.watch.asked_before();
         let told = |folder| self.watch.tells_of(folder);
         let Some(id) = self.carriers.vanished_live(since, told) else { return };
-        let named = to.and_then(|name| Some((name, self.carriers.role(name)?.1)));
+        let named = to.and_then(|name| Some((name, self.role_of(name)?.1)));
         let Some((name, role)) = named.filter(|(_, role)| role.age.is_unique()) else {
             return self.carriers.set_removed(id);
         };
@@ -202,14 +217,13 @@ impl<D: Disk> Follower<D> {
         }
         self.watch.breaks();
         look.more = true;
-        look.gaps.push(Gap {
-            file: None,
-            name: self.family.live(),
-            start: None,
-            end: None,
-            anchor: None,
-            reason: GapReason::Unseen,
-        });
+        look.gaps.push(self.unseen());
+    }
+
+    /// The gap of what came and went while nothing was reported.
+    fn unseen(&self) -> Gap {
+        let (name, reason) = (self.family.live(), GapReason::Unseen);
+        Gap { file: None, name, start: None, end: None, anchor: None, reason }
     }
 
     /// Whether something is listed that was there in this listing, or before.

@@ -229,7 +229,11 @@ impl<D: Disk> Follower<D> {
             Left::More
         } else if self.carriers.waiting_count() > 0 || self.crowded() || self.copies_wait() {
             if sealing { Left::Sealing } else { Left::Later }
-        } else if !look.problems.is_empty() || !self.at_rest() || self.stale() {
+        } else if !look.problems.is_empty()
+            || !self.at_rest()
+            || self.stale()
+            || self.disk.leads_beyond()
+        {
             Left::Later
         } else {
             Left::Nothing
@@ -345,8 +349,12 @@ impl<D: Disk> Follower<D> {
             Standing::Live => false,
             // Should somebody write late all the same, further takes follow.
             Standing::Rotated => self.draining() || quiet || self.crowded(),
-            // The apiserver writes into a deleted live file until it opens a new one.
-            Standing::Deleted => self.draining() || (quiet && self.carriers.has_live()),
+            // The apiserver writes into a deleted live file until it opens a new one. Where the path
+            // leads to what isn't read before this is done, nobody sees whether it has.
+            Standing::Deleted => {
+                let elsewhere = || self.carriers.has_live() || self.disk.leads_beyond();
+                self.draining() || (quiet && elsewhere())
+            }
         }
     }
 

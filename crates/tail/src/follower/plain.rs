@@ -40,7 +40,7 @@ impl<D: Disk> Follower<D> {
         let Some(carrier) = self.carriers.get(id) else { return Ok(()) };
         let Some(source) = carrier.file() else { return Ok(()) };
         let content = carrier.content();
-        let size = carrier.size();
+        let (size, more) = (carrier.size(), look.more);
         let cut = match self.cut(id, file, &*source, left, look) {
             Ok(cut) => cut,
             Err(error) => {
@@ -52,6 +52,12 @@ impl<D: Disk> Follower<D> {
         };
         let Some(cut) = cut else { return Ok(()) };
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
+        if !cut.final_ && !account.is_begun() && self.is_full() {
+            // Once others are over it may be begun. What is final at once isn't kept waiting: it may
+            // hold the descriptor that one of those needs.
+            look.more = more;
+            return Ok(());
+        }
         let (taken, proof) = (account.taken(), account.proof());
         let Some(anchor) = anchor_at(&*source, cut.end)? else {
             // Shorter than a moment ago: the next look finds out.

@@ -42,6 +42,8 @@ pub(super) struct Directory {
     strangers: BTreeSet<(FolderId, OsString)>,
     /// Since when no live file is there.
     absent: Option<u64>,
+    /// The path led, when reports were compared last, to a directory that isn't read yet.
+    beyond: bool,
 }
 
 impl Directory {
@@ -78,6 +80,12 @@ impl Directory {
     /// Since when no live file is there.
     pub(super) fn absent_since(&self) -> Option<u64> {
         self.absent
+    }
+
+    /// The path leads, or doesn't, to a directory that isn't read yet. Returns whether it did when
+    /// reports were compared last.
+    pub(super) fn leads_beyond(&mut self, beyond: bool) -> bool {
+        std::mem::replace(&mut self.beyond, beyond)
     }
 
     /// Whether a file that looks like this log's lies there and isn't taken.

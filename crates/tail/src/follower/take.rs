@@ -30,9 +30,8 @@ impl<D: Disk> Follower<D> {
             // it is found, nobody can tell which files stand before it.
             let begun = self.accounts.get(&file).is_some_and(|account| account.is_begun());
             let Some(carrier) = self.carriers.get(id) else { continue };
-            let limits = &self.settings.limits;
-            let full = self.accounts.unfinished() >= limits.begun + limits.begun_spare;
-            if !begun && (waiting || full || self.must_wait(carrier)) {
+            let full = !begun && self.is_full();
+            if !begun && (waiting || (full && carrier.packed()) || self.must_wait(carrier)) {
                 look.more |= unplaced || self.unreported(carrier);
                 // Nor is a younger one begun before it: after a crash, that would tell that nothing
                 // is missing.
@@ -52,7 +51,15 @@ impl<D: Disk> Follower<D> {
                 }
                 self.problem(id, "read", error, look);
             }
+            // Where there is room for no more unfinished files, it was taken as a whole or not at all.
+            waiting |= full && self.accounts.get(&file).is_some_and(|account| !account.is_begun());
         }
+    }
+
+    /// Whether the notes have room for no more unfinished files.
+    pub(super) fn is_full(&self) -> bool {
+        let limits = &self.settings.limits;
+        self.accounts.unfinished() >= limits.begun + limits.begun_spare
     }
 
     /// Whether a file vanished before it could be opened, or is compressed and can't be read yet:

@@ -14,6 +14,9 @@ use crate::disk::FolderId;
 use crate::names::Role;
 use crate::types::{Notice, Notices};
 
+/// Reports that are held until the directory is read that they may be of.
+const HELD: usize = 65_536;
+
 /// What was reported, and since when nothing was.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -122,6 +125,17 @@ impl Watch {
     pub(super) fn take_reported(&mut self) -> (Vec<Notice>, bool) {
         self.changed = false;
         (std::mem::take(&mut self.reported), std::mem::take(&mut self.deaf))
+    }
+
+    /// What was reported can't be compared with a listing yet, and is kept for later. Returns whether
+    /// that became too much, and none of it is.
+    pub(super) fn hold(&mut self) -> bool {
+        self.changed = false;
+        let full = self.reported.len() > HELD;
+        if full {
+            self.reported = Vec::new();
+        }
+        full
     }
 
     /// A file got the live name, or it was lost. Returns whether one may have had it.

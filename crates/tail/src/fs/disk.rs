@@ -24,6 +24,8 @@ pub struct SourceDisk {
     /// In the order of their numbers.
     folders: Vec<InUse>,
     next: u32,
+    /// The path leads to a directory that isn't read yet.
+    beyond: bool,
     state: PathState,
     claimant: Option<Claimant>,
 }
@@ -81,6 +83,7 @@ impl SourceDisk {
             manners: Manners::default(),
             folders: Vec::new(),
             next: 0,
+            beyond: false,
             state: PathState::default(),
             claimant: None,
         }
@@ -133,7 +136,8 @@ impl SourceDisk {
             .filter(|used| !meaning.folders.iter().any(|place| self.is_at(used, place)))
             .map(|used| used.id)
             .collect();
-        if left.len() > self.limits.former_folders {
+        self.beyond = left.len() > self.limits.former_folders;
+        if self.beyond {
             let why = format!(
                 "it leads elsewhere, which isn't read until one of {} former directories is",
                 left.len()
@@ -294,6 +298,10 @@ impl Disk for SourceDisk {
         }
         self.state.tell(trouble);
         Ok(folders)
+    }
+
+    fn leads_beyond(&self) -> bool {
+        self.beyond
     }
 
     fn leave(&mut self, folder: FolderId) {

@@ -53,13 +53,16 @@ pub fn run(script: Vec<(u8, Op)>, turns: &[Turn], settings: Settings) -> Agent {
     // In the end there is an apiserver, with a log, and copies are whole.
     disk.world().conclude();
     agent.settle();
-    for round in 0..40 {
+    let mut rounds = 0;
+    for _ in 0..40 {
         // Who holds few files at a time comes to the last of them later.
-        if round >= 3 && agent.follower.backlog().files == 0 {
+        if rounds >= 3 && agent.follower.backlog().files == 0 {
             break;
         }
         disk.world().clock += LINGER + 1;
         agent.settle();
+        // And who reads few directories, to where the path leads.
+        rounds = if disk.world().places.beyond { 0 } else { rounds + 1 };
     }
     agent
 }

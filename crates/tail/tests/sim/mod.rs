@@ -75,6 +75,9 @@ pub struct Story {
     /// It stood in a directory that the path left, or was deleted there, before anybody had listed
     /// that.
     pub stranded: bool,
+    /// The path left it so once, and may have led back since: what was reported of it in the meantime
+    /// was of a file that nobody could have read.
+    pub left: bool,
 }
 
 impl Story {
@@ -285,6 +288,10 @@ impl Disk for SimDisk {
             )
         });
         Ok(Listing { folders, entries })
+    }
+
+    fn leads_beyond(&self) -> bool {
+        self.world().places.beyond
     }
 
     fn leave(&mut self, folder: FolderId) {

@@ -442,6 +442,7 @@ impl World {
         };
         let copied = self.inodes[source].bytes.len();
         let packed = pack(&self.inodes[source].bytes);
+        let original = self.inodes[source].original;
         let story = self.inodes[source].story;
         let inode = &mut self.inodes[index];
         if step < 3
@@ -462,6 +463,8 @@ impl World {
             2 => {
                 inode.bytes = packed;
                 inode.copied = Some(copied);
+                // Of a shorter copy it is one, too.
+                inode.original = original;
             }
             // Lumberjack removes the plain file only when the other is complete. What a second
             // apiserver wrote in between is gone with it, if nobody holds it.

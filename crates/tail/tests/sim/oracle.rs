@@ -270,7 +270,8 @@ fn check_gaps(agent: &Agent, world: &World) {
         }
         // In a directory to which the path led for less than a look, a file may lie for ever that
         // nobody has read: that it was reported is all that is known of it.
-        let left_behind = |story: &Story| story.stranded && story.names.contains(name);
+        let left_behind =
+            |story: &Story| (story.stranded || story.left) && story.names.contains(name);
         if gap.file.is_none() && stories.iter().any(left_behind) {
             continue;
         }

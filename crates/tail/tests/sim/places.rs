@@ -53,6 +53,8 @@ pub struct Places {
     pub altered: bool,
     /// The path came to lead elsewhere, once at least.
     pub moved: bool,
+    /// As of the last listing it leads to what isn't read yet.
+    pub beyond: bool,
 }
 
 impl Default for Places {
@@ -68,6 +70,7 @@ impl Default for Places {
             aside: false,
             altered: false,
             moved: false,
+            beyond: false,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Places {
     pub fn forget(&mut self) {
         self.used.clear();
         self.next = 0;
+        self.beyond = false;
         self.watched = None;
     }
 
@@ -131,9 +135,10 @@ impl World {
 
     /// Asks what the path means, as each listing does.
     pub fn follow_path(&mut self) -> Vec<Folder> {
-        let Places { here, used, most, next, .. } = &mut self.places;
+        let Places { here, used, most, next, beyond, .. } = &mut self.places;
         let left = used.iter().filter(|used| Some(used.place) != *here).count();
-        if left <= *most {
+        *beyond = left > *most;
+        if !*beyond {
             used.iter_mut().for_each(|used| used.former = Some(used.place) != *here);
             if let Some(place) = *here
                 && used.iter().all(|used| used.place != place)
@@ -173,7 +178,10 @@ impl World {
         self.places.made += usize::from(to == To::Fresh);
         self.restand();
         if !heard {
+            // Whoever waits has gone to watch there, and what it had not read by then is lost: also
+            // where the path leads back before anybody looks.
             self.heard.clear();
+            self.places.watched = None;
         }
     }
 
@@ -194,6 +202,7 @@ impl World {
         for index in self.dir.values() {
             if let Some(story) = self.inodes[*index].story {
                 self.stories[story].stranded |= starting || !self.stories[story].seen;
+                self.stories[story].left |= self.stories[story].stranded;
             }
         }
     }
