@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
+use auditseal_trust::TrustedOrigin;
 
-use crate::report::{Errors, OriginReport, Report};
+use crate::pass::{Pass, Turn};
+use crate::report::{OriginReport, Report};
 use auditseal_chain::{ChainReport, Extent, Retention, Rules, Trust};
-use auditseal_reader::{
-    Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Reading, Source, Step,
-};
+use auditseal_reader::{Entry, Error, IN_FLIGHT, Listing, Source};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Trusted keys, learnt out of band; at least one.
     pub vkeys: Vec<VerifierKey>,
+    /// What a trust file says of a chain, in place of keys for it.
+    pub trusted: Option<(Origin, TrustedOrigin)>,
     /// The chains to expect. Empty: those that the store lists.
     pub origins: Vec<Origin>,
     /// The part of the only chain that is asked for; by default all of every chain.
@@ -47,6 +49,7 @@ impl Options {
     pub fn new(vkeys: Vec<VerifierKey>, now: Time) -> Self {
         Self {
             vkeys,
+            trusted: None,
             origins: Vec::new(),
             extent: Extent::default(),
             head: None,
@@ -73,7 +76,7 @@ pub struct Progress {
 }
 
 /// What can't be told of a store that lists no versions.
-const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
+pub(crate) const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
      over or hidden shows as tampered or missing, and whether its true version is still there isn't \
      known";
 
@@ -130,45 +133,32 @@ struct Run<'a, P> {
 
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, entries: Vec<Entry>) -> OriginReport {
-        let (mut branch, done) = (Vec::new(), self.done);
-        loop {
-            let rules = rules(self.options, &origin, &branch);
-            let (chain, errors) = self.pass(&origin, &entries, rules).await;
-            // Two signed notes for one seq, and the known head tells which of them is the chain's:
-            // rare enough to read it all once more.
-            if let Some(known) = chain.branch.filter(|known| !branch.contains(known)) {
-                branch.push(known);
-                self.done = done;
-                continue;
-            }
-            let limits = self.limits(&chain);
-            let from = self.options.extent.from;
-            return OriginReport::new(origin, chain, errors, limits, from);
-        }
-    }
-
-    async fn pass(
-        &mut self,
-        origin: &Origin,
-        entries: &[Entry],
-        rules: Rules,
-    ) -> (ChainReport, Errors) {
-        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from));
-        let depth =
-            if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
-        let (retention, concurrency) = (self.options.retention, self.options.concurrency);
-        let how = How { depth, retention, concurrency };
-        let mut reading = Reading::new(&self.source, origin, entries, rules, how);
-        let mut errors = Errors::default();
-        while let Some(Step { size, error, .. }) = reading.next().await {
-            self.done.objects += 1;
-            self.done.bytes = self.done.bytes.saturating_add(size);
-            error.iter().for_each(|error| errors.push(error));
-            (self.progress)(self.done);
-        }
-        let mut report = reading.finish(Some(self.options.now)).1;
-        report.totals.decompressed = payloads.begun();
-        (report, errors)
+        let before = self.done;
+        let (source, options, progress) = (&self.source, self.options, &self.progress);
+        let done = &mut self.done;
+        let pass = Pass {
+            source,
+            origin: &origin,
+            entries: &entries,
+            stored_only: options.stored_only,
+            concurrency: options.concurrency,
+            now: options.now,
+        };
+        let judged = pass.judge(
+            |branch| rules(options, &origin, branch),
+            |turn| match turn {
+                Turn::Object(size) => {
+                    done.objects += 1;
+                    done.bytes = done.bytes.saturating_add(size);
+                    progress(*done);
+                }
+                Turn::Anew => *done = before,
+            },
+        );
+        let (chain, errors) = judged.await;
+        let limits = self.limits(&chain);
+        let from = self.options.extent.from;
+        OriginReport::new(origin, chain, errors, limits, from)
     }
 
     fn limits(&self, chain: &ChainReport) -> Vec<String> {
@@ -211,14 +201,22 @@ impl<P: Fn(Progress)> Run<'_, P> {
 /// What a chain is held against.
 pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[SealId]) -> Rules {
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
+    let plain = match &options.trusted {
+        Some((of, trusted)) if of == origin => {
+            let rules = Rules { retention: None, ..Rules::trusting(trusted, options.head) };
+            rules.asked(options.extent)
+        }
+        _ => {
+            let trust = Trust::in_keys_for(origin, &options.vkeys);
+            Rules::of(trust, options.extent, options.head)
+        }
+    };
     Rules {
-        trust: Trust::in_keys_for(origin, &options.vkeys),
-        extent: options.extent,
-        head: options.head,
         branch: branch.to_vec(),
         accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
         skew: options.skew,
-        retention: options.retention,
+        retention: options.retention.or(plain.retention),
         store: options.store.clone(),
+        ..plain
     }
 }

@@ -9,7 +9,7 @@ use crate::decode::{PayloadDecoder, PayloadError};
 use crate::frame::{BLOCK_HEADER, HEADER, MAX_SEAL_BLOCK, final_block, header};
 use crate::pack::Packed;
 use crate::seal::{MalformedNote, Seal};
-use crate::{Origin, wrapper};
+use crate::{Origin, SealId, wrapper};
 
 /// An object, final and immutable: its bytes are the same for the same payload, seal and key.
 #[derive(Clone, PartialEq, Eq)]
@@ -121,6 +121,12 @@ pub struct ObjectSeal {
 }
 
 impl ObjectSeal {
+    /// Its note's place in the chain, and the hash.
+    #[must_use]
+    pub fn id(&self) -> SealId {
+        SealId { seq: self.seal.seq, hash: self.hash }
+    }
+
     /// Reads the seal from `tail`: the object's last [`crate::MAX_SEAL_BLOCK`] bytes, or all of it.
     ///
     /// # Errors

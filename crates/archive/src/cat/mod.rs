@@ -10,13 +10,13 @@ mod plan;
 mod restore;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use auditseal_format::{FileId, Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
+use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
 
 use crate::verify::Progress;
@@ -37,6 +37,8 @@ const NAMED: u64 = 20;
 pub struct CatOptions {
     /// Trusted keys. `None`: hashes and the chain are checked, and not who made it.
     pub vkeys: Option<Vec<VerifierKey>>,
+    /// What a trust file says of the chain, in place of keys.
+    pub trusted: Option<TrustedOrigin>,
     /// Leave out lines before this time. With either bound, batches are chosen by the times in
     /// their notes; of these, lines whose own `stageTimestamp` lies outside are left out, lines
     /// without one are kept, and holes aren't written.
@@ -53,6 +55,21 @@ pub struct CatOptions {
     pub head: Option<SealId>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
+}
+
+impl CatOptions {
+    /// What the chain is held against.
+    fn rules(&self, origin: &Origin) -> Rules {
+        let trust = match (&self.trusted, &self.vkeys) {
+            (Some(trusted), _) => {
+                let rules = Rules { retention: None, ..Rules::trusting(trusted, self.head) };
+                return rules.asked(self.extent);
+            }
+            (None, Some(given)) => Trust::in_keys_for(origin, given),
+            (None, None) => Trust::Anyone,
+        };
+        Rules::of(trust, self.extent, self.head)
+    }
 }
 
 /// What was given back.
@@ -184,18 +201,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64;
-        let trust = match &self.options.vkeys {
-            None => Trust::Anyone,
-            Some(given) => Trust::in_keys_for(self.origin, given),
-        };
+        let rules = self.options.rules(self.origin);
         let mut warnings = Vec::new();
-        if trust == Trust::Anyone {
+        if rules.trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
-        let CatOptions { extent, head, .. } = *self.options;
-        let (branch, accept) = (Vec::new(), BTreeSet::new());
-        let rules =
-            Rules { trust, extent, head, branch, accept, skew: None, retention: None, store: None };
         let (plan, findings) = self.seals(rules, &entries).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);

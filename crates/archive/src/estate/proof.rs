@@ -1,0 +1,38 @@
+//! What of a chain's report the heads file may take for proved.
+
+use auditseal_chain::{ChainReport, Finding, Rules};
+use auditseal_format::{Origin, SealId, Time};
+use auditseal_trust::{KnownHead, Proof};
+
+/// What a run proved: `answered` if the store gave an answer for each object.
+pub(super) fn of(
+    origin: &Origin,
+    chain: &ChainReport,
+    rules: &Rules,
+    known: Option<KnownHead>,
+    answered: bool,
+    at: Time,
+) -> Proof {
+    // The first of each verdict is kept, however many there are.
+    let harmless = |finding: &Finding| finding.verdict.leaves_chain_proved();
+    let whole = answered && chain.findings.findings.iter().all(harmless);
+    let newest = chain.newest.map(|(newest, _)| newest);
+    let inside = |seq: u64| rules.extent.has(seq) && newest.is_some_and(|newest| seq <= newest.seq);
+    // Another seal there would have been a fork, but where somebody settled that.
+    let compared = |known: &KnownHead| rules.head == Some(known.seal) && inside(known.seal.seq);
+    let held = known.filter(|known| whole && compared(known)).map(|known| {
+        let settled = rules.policy.settles(known.seal.seq).and(rules.policy.at(known.seal.seq));
+        SealId { seq: known.seal.seq, hash: settled.unwrap_or(known.seal.hash) }
+    });
+    let seqs = chain.trail.iter().map(|seal| seal.seq).chain(held.map(|held| held.seq));
+    Proof {
+        origin: origin.clone(),
+        at,
+        newest,
+        whole,
+        held,
+        trail: chain.trail.iter().copied().collect(),
+        forks: chain.forks.iter().map(|fork| (fork.seq, fork.hashes)).collect(),
+        settled: seqs.filter(|seq| rules.policy.settles(*seq).is_some()).collect(),
+    }
+}
