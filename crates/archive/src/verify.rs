@@ -1,6 +1,6 @@
 //! `verify`: every object of every chain, fetched in order and held against the format.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use auditseal_format::{Origin, SealId, Time, VerifierKey};
@@ -17,8 +17,8 @@ use auditseal_reader::{Entry, Error, IN_FLIGHT, Listing, Source};
 pub struct Options {
     /// Trusted keys, learnt out of band; at least one.
     pub vkeys: Vec<VerifierKey>,
-    /// What a trust file says of a chain, in place of keys for it.
-    pub trusted: Option<(Origin, TrustedOrigin)>,
+    /// What a trust file says of chains, in place of keys for them.
+    pub trusted: BTreeMap<Origin, TrustedOrigin>,
     /// The chains to expect. Empty: those that the store lists.
     pub origins: Vec<Origin>,
     /// The part of the only chain that is asked for; by default all of every chain.
@@ -49,7 +49,7 @@ impl Options {
     pub fn new(vkeys: Vec<VerifierKey>, now: Time) -> Self {
         Self {
             vkeys,
-            trusted: None,
+            trusted: BTreeMap::new(),
             origins: Vec::new(),
             extent: Extent::default(),
             head: None,
@@ -61,6 +61,17 @@ impl Options {
             retention: None,
             store: None,
         }
+    }
+}
+
+impl Options {
+    /// Whether there is a key for each chain that is asked for.
+    pub(crate) fn check_keys(&self) -> Result<(), Error> {
+        if self.vkeys.is_empty() && self.trusted.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let mut rest = self.origins.iter().filter(|origin| !self.trusted.contains_key(origin));
+        rest.try_for_each(|origin| Error::unless_a_key_is_for(origin, &self.vkeys))
     }
 }
 
@@ -90,12 +101,7 @@ pub async fn verify(
     options: &Options,
     progress: impl Fn(Progress),
 ) -> Result<Report, Error> {
-    if options.vkeys.is_empty() {
-        return Err(Error::NoKeys);
-    }
-    for origin in &options.origins {
-        Error::unless_a_key_is_for(origin, &options.vkeys)?;
-    }
+    options.check_keys()?;
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;
     for origin in &options.origins {
@@ -201,12 +207,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
 /// What a chain is held against.
 pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[SealId]) -> Rules {
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
-    let plain = match &options.trusted {
-        Some((of, trusted)) if of == origin => {
+    let plain = match options.trusted.get(origin) {
+        Some(trusted) => {
             let rules = Rules { retention: None, ..Rules::trusting(trusted, options.head) };
             rules.asked(options.extent)
         }
-        _ => {
+        None => {
             let trust = Trust::in_keys_for(origin, &options.vkeys);
             Rules::of(trust, options.extent, options.head)
         }

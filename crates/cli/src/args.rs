@@ -17,6 +17,8 @@ use clap_complete::Shell;
 
 use crate::failure::Failure;
 use crate::times::time;
+use crate::trust;
+use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
 use crate::{help, worm};
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Write, show and compare what a reader trusts: trust files and heads files.
+    Trust(trust::Trust),
     /// Examine a store and a source: what is wrong, why, and the command that corrects it.
     Doctor(Box<worm::Doctor>),
     /// Put a canary, and try to change and destroy it.
@@ -404,8 +408,11 @@ pub(crate) struct Verify {
           action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) origin: Vec<Origin>,
     /// A public key to trust, or a file with one in each line. Repeatable.
-    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", required = true, action = ArgAction::Append)]
+    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append,
+          required_unless_present = "trust")]
     pub(crate) vkey: Vec<String>,
+    #[command(flatten)]
+    pub(crate) estate: Estate,
     #[command(flatten)]
     pub(crate) part: Part,
     /// Accept the gap that this seal states. Repeatable; shown in the output.
@@ -462,6 +469,8 @@ pub(crate) struct Cat {
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
     pub(crate) part: Part,
     /// Leave out events before this time (stageTimestamp): RFC 3339, a local date or date and time, or
     /// how long ago, like 7d.
@@ -494,6 +503,8 @@ pub(crate) struct Ls {
     /// A public key to trust, or a file with one in each line, for `paths`. Repeatable.
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
     /// What the list looks like; json is one object per line; paths is the key of each seq's true
     /// object, verified, for engines that are to read each line once.
     #[arg(
@@ -572,7 +583,7 @@ pub(crate) fn sources(text: &str) -> Result<Sources, String> {
     Ok(Sources(found))
 }
 
-fn head(text: &str) -> Result<SealId, String> {
+pub(crate) fn head(text: &str) -> Result<SealId, String> {
     text.parse().map_err(|()| "expected SEQ:HASH, as verify and ls print it".to_owned())
 }
 

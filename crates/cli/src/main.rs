@@ -5,6 +5,7 @@ mod agent;
 mod args;
 mod documents;
 mod envfile;
+mod estate;
 mod failure;
 mod help;
 mod logging;
@@ -15,6 +16,8 @@ mod protection;
 mod read;
 mod reload;
 mod times;
+mod trust;
+mod trusting;
 mod units;
 mod watch;
 mod worm;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),
         Command::Completions(args) => documents::completions(&args),

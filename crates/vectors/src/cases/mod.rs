@@ -11,6 +11,7 @@ mod notes;
 mod objects;
 mod parts;
 mod payloads;
+mod policy;
 mod ranges;
 mod silence;
 mod wrappers;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Vector> {
         chains::cases(),
         foreign::cases(),
         silence::cases(),
+        policy::cases(),
     ]
     .concat();
     all.sort_by(|a, b| a.name.cmp(&b.name));
