@@ -8,7 +8,10 @@ LOGS=$ROOT/testdata/kube-apiserver-1.36.3
 WORK=$(mktemp -d "$E2E/second.XXXXXX")
 trap 'finish discard "$WORK"' EXIT
 
-vectors() { "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors"; }
+vectors() {
+  "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors" &&
+    "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/trust"
+}
 
 archive() {
   mkdir "$WORK/log" "$WORK/archive" && cp "$LOGS"/*.log "$WORK/log" && gzip "$WORK"/log/audit-*[1-4].log &&

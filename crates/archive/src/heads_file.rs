@@ -106,6 +106,9 @@ impl HeadsFile {
     fn text(&self) -> Result<String, Why> {
         let mut text = String::new();
         let file = File::open(&self.path).map_err(Why::Io)?;
+        if file.metadata().map_err(Why::Io)?.len() > LARGEST {
+            return Err(Why::TooLarge);
+        }
         let read = file.take(LARGEST + 1).read_to_string(&mut text).map_err(Why::Io)?;
         if read as u64 > LARGEST { Err(Why::TooLarge) } else { Ok(text) }
     }

@@ -47,7 +47,8 @@ impl Cli {
             // Somebody may have put a secret where it doesn't belong.
             arg.hide_env_values(true)
         };
-        Self::command().mut_args(tame).mut_subcommands(|command| command.mut_args(tame))
+        let tamed = |command: clap::Command| command.mut_args(tame);
+        tamed(Self::command()).mut_subcommands(|command| tamed(command).mut_subcommands(tamed))
     }
 
     /// Reads the process's arguments and environment.

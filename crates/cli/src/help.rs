@@ -145,14 +145,16 @@ a chain are known.";
 
 pub(crate) const TRUST: &str = "\
 Examples: a first trust file, and then, each day:
-  auditseal trust init --store s3://audit-archive/k8s \\
-    --origin prod/cp-1/audit --vkey cp-1.vkey > audit.trust
-  auditseal verify --store s3://audit-archive/k8s \\
-    --trust audit.trust --heads audit.heads
+  auditseal trust init … --origin prod/cp-1/audit --vkey cp-1.vkey > audit.trust
+  auditseal verify … --trust audit.trust --heads audit.heads
 
 The trust file is policy: people write it, and keep it under version control.
 The heads file is memory: `verify` moves it on. Keep both away from the bucket
 and the nodes: whoever may write to them can make a false history COMPLETE.";
+
+pub(crate) const TRUST_INIT_USAGE: &str = "\
+auditseal trust init --store <URL> --origin <C/N/SOURCE>...
+       --vkey <VKEY|FILE>... [OPTIONS]";
 
 pub(crate) const TRUST_INIT: &str = "\
 Example:
@@ -168,6 +170,10 @@ key, or several.";
 pub(crate) const TRUST_SHOW: &str = "\
 Example:
   auditseal trust show --trust audit.trust --heads audit.heads";
+
+pub(crate) const TRUST_ACCEPT_USAGE: &str = "\
+auditseal trust accept --trust <FILE> --origin <C/N/SOURCE>
+       (<VERDICT> <SEQ:HASH> <REASON> | --begin <SEQ:HASH>)";
 
 pub(crate) const TRUST_ACCEPT: &str = "\
 Examples: hashes are those of `ls -o json`:

@@ -72,10 +72,14 @@ pub(crate) fn text_of(path: &Path, kind: &str) -> Result<String, Failure> {
         Failure::new(format!("read {kind} file {}: {why}", path.display())).hint(Some(TRUST_HINT))
     };
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let read = file.take(LARGEST + 1).read_to_string(&mut text);
-    let read = read.map_err(|error| failed(error.to_string()))?;
-    if read as u64 > LARGEST {
+    let io = |error: std::io::Error| failed(error.to_string());
+    let file = File::open(path).map_err(io)?;
+    let mut large = file.metadata().map_err(io)?.len() > LARGEST;
+    if !large {
+        // What isn't a file of the disk has no length.
+        large = file.take(LARGEST + 1).read_to_string(&mut text).map_err(io)? as u64 > LARGEST;
+    }
+    if large {
         return Err(failed(format!("it is larger than {LARGEST} bytes")));
     }
     Ok(text)

@@ -18,6 +18,8 @@ pub struct Proof {
     /// Whether each seal up to it is proved. Gaps, silence, weak locks, hidden and shadowed objects
     /// leave it so; faults of the chain and objects that couldn't be read don't.
     pub whole: bool,
+    /// The seq with which the trust file begins: a head before it is settled by that file.
+    pub begin: u64,
     /// The head that was known when the run began, if the chain was found to hold it.
     pub held: Option<SealId>,
     /// The latest seals that are the chain's, in order.
@@ -82,6 +84,7 @@ impl Heads {
             return if forked { Kept::Forked } else { Kept::Ahead };
         };
         match proof.hash_at(place) {
+            _ if place < proof.begin => {}
             None => return if forked { Kept::Forked } else { proof.unjoined() },
             Some(hash) if hash == known.seal.hash || proof.settled.contains(&place) => {}
             Some(hash) => {

@@ -15,12 +15,12 @@ use auditseal_chain::{ChainReport, Extent, Finding, Rules, Verdict};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{Error, IN_FLIGHT, Listing, Source};
 use auditseal_store::Store;
-use auditseal_trust::{Heads, KnownHead, Proof, TrustFile, TrustedOrigin};
+use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
 use futures::StreamExt as _;
 
 use crate::heads_file::{HeadsError, HeadsFile};
 use crate::pass::{Pass, Turn};
-use crate::report::OriginReport;
+use crate::report::{Errors, OriginReport};
 use crate::verify::{LATEST_ONLY, Progress};
 pub use report::{Age, EstateChain, EstateReport, Summary};
 pub use shard::Shard;
@@ -149,6 +149,7 @@ pub async fn verify_estate(
         progress,
         done: Cell::new(Progress { objects: 0, total: 0, bytes: 0 }),
         unexpected: RefCell::default(),
+        unwritten: Cell::new(false),
     };
     let mut report = run.empty();
     if file.is_some() && known.is_none() {
@@ -162,8 +163,7 @@ pub async fn verify_estate(
     let chains = futures::stream::iter(chosen).map(|(origin, trusted)| run.chain(origin, trusted));
     let mut chains = std::pin::pin!(chains.buffer_unordered(CHAINS));
     let mut waiting = Vec::new();
-    while let Some(done) = chains.next().await {
-        let (chain, proof) = done?;
+    while let Some((chain, proof)) = chains.next().await {
         waiting.push((report.origins.len(), proof));
         report.origins.push(chain);
         if waiting.len() == TOGETHER {
@@ -211,6 +211,8 @@ struct Run<'a, P> {
     done: Cell<Progress>,
     /// Objects below the chains' folders that no chain has: how many, and the first of them.
     unexpected: RefCell<(u64, Vec<Finding>)>,
+    /// The heads file couldn't be written.
+    unwritten: Cell<bool>,
 }
 
 impl<P: Fn(Progress)> Run<'_, P> {
@@ -255,17 +257,15 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// Reads one chain.
-    async fn chain(
-        &self,
-        origin: &Origin,
-        trusted: &TrustedOrigin,
-    ) -> Result<(EstateChain, Proof), EstateError> {
-        let mut listing = Listing::read(&self.source, std::slice::from_ref(origin))
-            .await
-            .map_err(Error::Store)?;
+    async fn chain(&self, origin: &Origin, trusted: &TrustedOrigin) -> (EstateChain, Proof) {
+        let known = self.heads.get(origin);
+        let listed = Listing::read(&self.source, std::slice::from_ref(origin)).await;
+        let mut listing = match listed {
+            Ok(listing) => listing,
+            Err(error) => return self.unread(origin, trusted, known, &error),
+        };
         self.note_unexpected(&listing);
         let entries = listing.chains.remove(origin).unwrap_or_default();
-        let known = self.heads.get(origin);
         let asked = self.options.head.or(known.map(|known| known.seal));
         let rules = |branch: &[SealId]| Rules {
             branch: branch.to_vec(),
@@ -300,16 +300,36 @@ impl<P: Fn(Progress)> Run<'_, P> {
             chain.judge_before(begin, &listed, retention, self.options.now);
         }
         self.recall_forks(origin, &rules, &mut chain);
-        let proof = proof::of(origin, &chain, &rules, known, errors.count == 0, self.options.now);
-        let forked = !proof.forks.is_empty() || self.is_forked(origin, &rules);
-        Ok((self.told(origin, chain, errors, &rules, known, forked), proof))
+        let (answered, now) = (errors.count == 0, self.options.now);
+        let proof = proof::of(origin, &chain, &rules, trusted.begin, known, answered, now);
+        let forked = chain.forked || self.is_forked(origin, &rules);
+        (self.told(origin, chain, errors, &rules, known, forked), proof)
+    }
+
+    /// A chain that the store didn't list. Nothing is known of it, and that is no finding.
+    fn unread(
+        &self,
+        origin: &Origin,
+        trusted: &TrustedOrigin,
+        known: Option<KnownHead>,
+        error: &auditseal_store::Error,
+    ) -> (EstateChain, Proof) {
+        let mut errors = Errors::default();
+        errors.push(error);
+        let rules = Rules::trusting(trusted, None);
+        let mut chain = proof::unread(origin);
+        self.recall_forks(origin, &rules, &mut chain);
+        let (begin, now) = (trusted.begin, self.options.now);
+        let proof = proof::of(origin, &chain, &rules, begin, known, false, now);
+        let forked = self.is_forked(origin, &rules);
+        (self.told(origin, chain, errors, &rules, known, forked), proof)
     }
 
     fn told(
         &self,
         origin: &Origin,
         mut chain: ChainReport,
-        errors: crate::report::Errors,
+        errors: Errors,
         rules: &Rules,
         known: Option<KnownHead>,
         forked: bool,
@@ -377,8 +397,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
     /// Writes what these chains came to into the heads file, all at once.
     fn keep(&self, report: &mut EstateReport, waiting: &mut Vec<(usize, Proof)>) {
         let Some(file) = &self.options.heads else { return waiting.clear() };
-        // Without a word for it, a file that can't be written is told once.
-        if waiting.is_empty() || report.errors.iter().any(|error| error.contains("heads file")) {
+        // A file that can't be written is told once.
+        if waiting.is_empty() || self.unwritten.get() {
             return waiting.clear();
         }
         let kept = file.update(|heads| {
@@ -390,10 +410,16 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 for (at, kept) in kept {
                     let chain = &mut report.origins[at];
                     chain.heads = Some(kept);
-                    chain.forked |= kept == auditseal_trust::Kept::Forked;
+                    if kept == Kept::Forked && !chain.forked {
+                        chain.forked = true;
+                        chain.chain.contradict();
+                    }
                 }
             }
-            Err(error) => report.errors.push(auditseal_chain::escape(&error.to_string())),
+            Err(error) => {
+                self.unwritten.set(true);
+                report.errors.push(auditseal_chain::escape(&error.to_string()));
+            }
         }
         waiting.clear();
     }

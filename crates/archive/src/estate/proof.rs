@@ -1,14 +1,32 @@
 //! What of a chain's report the heads file may take for proved.
 
-use auditseal_chain::{ChainReport, Finding, Rules};
+use std::collections::VecDeque;
+
+use auditseal_chain::{ChainReport, Finding, Findings, ForkPair, Rules, Totals};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_trust::{KnownHead, Proof};
+
+/// What a chain comes to that couldn't be read at all.
+pub(super) fn unread(origin: &Origin) -> ChainReport {
+    ChainReport {
+        findings: Findings::new(origin.clone()),
+        totals: Totals::default(),
+        newest: None,
+        oldest: None,
+        next_by: None,
+        branch: None,
+        forked: false,
+        forks: Vec::new(),
+        trail: VecDeque::new(),
+    }
+}
 
 /// What a run proved: `answered` if the store gave an answer for each object.
 pub(super) fn of(
     origin: &Origin,
     chain: &ChainReport,
     rules: &Rules,
+    begin: Option<SealId>,
     known: Option<KnownHead>,
     answered: bool,
     at: Time,
@@ -24,6 +42,11 @@ pub(super) fn of(
         let settled = rules.policy.settles(known.seal.seq).and(rules.policy.at(known.seal.seq));
         SealId { seq: known.seal.seq, hash: settled.unwrap_or(known.seal.hash) }
     });
+    // A head that was typed in is no seal that was read.
+    let typed = rules.head.filter(|head| known.is_none_or(|known| known.seal != *head));
+    let read = |fork: &&ForkPair| {
+        typed.is_none_or(|head| head.seq != fork.seq || !fork.hashes.contains(&head.hash))
+    };
     let seqs = chain.trail.iter().map(|seal| seal.seq).chain(held.map(|held| held.seq));
     Proof {
         origin: origin.clone(),
@@ -32,7 +55,8 @@ pub(super) fn of(
         whole,
         held,
         trail: chain.trail.iter().copied().collect(),
-        forks: chain.forks.iter().map(|fork| (fork.seq, fork.hashes)).collect(),
+        begin: begin.map_or(0, |begin| begin.seq),
+        forks: chain.forks.iter().filter(read).map(|fork| (fork.seq, fork.hashes)).collect(),
         settled: seqs.filter(|seq| rules.policy.settles(*seq).is_some()).collect(),
     }
 }

@@ -100,7 +100,9 @@ impl EstateReport {
         match () {
             () if forked > 0 => 3,
             () if findings > 0 => 1,
-            () if chains == 0 || complete < chains || !self.errors.is_empty() => 2,
+            // A part may have no chain; an estate has some.
+            () if chains == 0 && self.shard.is_none() => 2,
+            () if complete < chains || !self.errors.is_empty() => 2,
             () => 0,
         }
     }

@@ -79,17 +79,20 @@ impl Chain {
     /// Holds a note against what is known to stand at its seq; `ours` if its key may sign there.
     pub(super) fn compare_head(&mut self, note: SealId, ours: bool) {
         let Rules { head, extent, policy, .. } = &self.rules;
-        let known = head.iter().chain(&extent.from).filter(|known| known.seq == note.seq);
-        let mut known = known.map(|known| known.hash).chain(policy.at(note.seq));
+        let other = |known: &SealId| known.seq == note.seq && known.hash != note.hash;
+        let head = head.filter(other);
+        let named = policy.at(note.seq).filter(|hash| *hash != note.hash);
+        let contradicted =
+            head.is_some() || named.is_some() || extent.from.is_some_and(|from| other(&from));
         // Where somebody said which of several is the chain's, that counts more than what was known.
-        let settled = policy.settles(note.seq).is_some() && policy.at(note.seq) == Some(note.hash);
-        if let Some(other) = known.find(|known| *known != note.hash)
-            && extent.has(note.seq)
-            && !settled
-        {
-            self.contradicted.insert(note.seq);
-            self.keep_fork(note.seq, ours.then_some([other, note.hash]));
+        let settled = policy.settles(note.seq).is_some() && named.is_none();
+        if !contradicted || settled || !extent.has(note.seq) {
+            return;
         }
+        self.contradicted.insert(note.seq);
+        self.forked |= ours;
+        // What somebody wrote down may be a slip of the pen: a head alone was read off a seal.
+        self.keep_fork(note.seq, head.filter(|_| ours).map(|head| [head.hash, note.hash]));
     }
 
     /// Keeps two notes of one seq, for whoever is to be shown both.

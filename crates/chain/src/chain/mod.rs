@@ -187,8 +187,10 @@ pub struct ChainReport {
     pub next_by: Option<Time>,
     /// A note on the known head's branch: with it among its [`Rules`] the chain goes further.
     pub branch: Option<SealId>,
-    /// Different rightly signed notes for one seq, the first of them; one that is known out of band
-    /// counts as one.
+    /// Two rightly signed notes stand for one seq, and nobody settled which is the chain's; one that is
+    /// known out of band counts as one.
+    pub forked: bool,
+    /// Such notes, the first of them; a known head counts as one.
     pub forks: Vec<ForkPair>,
     /// The latest notes that are the chain's, in order.
     pub trail: VecDeque<SealId>,
@@ -248,6 +250,8 @@ pub struct Chain {
     links: Vec<(u64, Hash, Option<Hash>)>,
     /// The places that are known out of band, and have another note.
     contradicted: BTreeSet<u64>,
+    /// Two rightly signed notes stand for one seq; one that is known out of band counts as one.
+    forked: bool,
     forks: Vec<ForkPair>,
     trail: VecDeque<SealId>,
     /// The first and last accepted seq behind the one with which the chain has ended.
@@ -279,6 +283,7 @@ impl Chain {
             undecided: None,
             links: Vec::new(),
             contradicted: BTreeSet::new(),
+            forked: false,
             forks: Vec::new(),
             trail: VecDeque::new(),
             behind_end: None,
@@ -317,9 +322,9 @@ impl Chain {
         self.findings.sort();
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
         let newest = self.newest.as_ref().map(|newest| (newest.head(), newest.sealed));
-        let Self { findings, totals, oldest, forks, trail, .. } = self;
+        let Self { findings, totals, oldest, forked, forks, trail, .. } = self;
         let report =
-            ChainReport { findings, totals, newest, oldest, next_by, branch, forks, trail };
+            ChainReport { findings, totals, newest, oldest, next_by, branch, forked, forks, trail };
         (accepted, report)
     }
 

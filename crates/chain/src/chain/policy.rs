@@ -165,6 +165,7 @@ impl Chain {
         let finding = match self.rules.policy.settles(place.seq) {
             Some(reason) => finding.accepted_for(reason),
             None => {
+                self.forked = true;
                 self.keep_fork(place.seq, seals);
                 finding
             }

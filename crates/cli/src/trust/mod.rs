@@ -38,7 +38,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help::TRUST_INIT)]
+#[command(after_help = help::TRUST_INIT, override_usage = help::TRUST_INIT_USAGE)]
 pub(crate) struct Init {
     #[command(flatten)]
     pub(crate) store: Store,
@@ -84,7 +84,7 @@ pub(crate) struct Show {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help::TRUST_ACCEPT)]
+#[command(after_help = help::TRUST_ACCEPT, override_usage = help::TRUST_ACCEPT_USAGE)]
 pub(crate) struct Accept {
     /// The trust file; it isn't changed.
     #[arg(long, env = "AUDITSEAL_TRUST", value_name = "FILE")]

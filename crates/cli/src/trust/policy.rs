@@ -1,7 +1,6 @@
 //! Trust files: init, accept, diff. None of them changes one in place.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -82,8 +81,12 @@ fn told(file: &TrustFile, keys: &[VerifierKey], there: &[Origin], all: bool) -> 
     for origin in others.iter().take(NAMED) {
         line(format!("in the store, and not trusted: {origin}"));
     }
-    if others.len() > NAMED || !all {
-        line(format!("… and more chains, of {} and more that aren't trusted", others.len()));
+    match others.len().saturating_sub(NAMED) {
+        0 => {}
+        more => line(format!("… and {more} more chains in the store that aren't trusted")),
+    }
+    if !all {
+        line("the store has more chains than were looked for".to_owned());
     }
     line(
         "compare each sha256 with that of the vkey which who set the node up gives you".to_owned(),
@@ -94,7 +97,7 @@ fn told(file: &TrustFile, keys: &[VerifierKey], there: &[Origin], all: bool) -> 
 /// SHA-256 of a vkey's text: `printf %s VKEY | sha256sum`.
 pub(super) fn fingerprint(key: &VerifierKey) -> String {
     sha256(key.to_string().as_bytes()).iter().fold(String::new(), |mut text, byte| {
-        drop(write!(text, "{byte:02x}"));
+        text.push_str(&format!("{byte:02x}"));
         text
     })
 }
