@@ -50,3 +50,4 @@ check "second verifier: all vectors" vectors
 check "second verifier: make an archive" archive
 check "second verifier: it is complete, and restored byte for byte" restores
 check "second verifier: the same verdicts as the first on 60 damaged archives" all_agree
+check "second verifier: the same verdicts on 300 made-up trust files" "$PY" "$HERE/helpers/policies.py" "$AUDITSEAL" 300

@@ -456,8 +456,10 @@ fn the_first_trust_file_takes_nothing_from_the_store() {
     fs::write(desk.path("cp-1.vkey"), format!("{key}\n")).unwrap();
     let init = |origins: &[&str], keys: &[&Path]| {
         let mut command = desk.command(&["trust", "init"]);
-        origins.iter().for_each(|origin| drop(command.args(["--origin", origin])));
-        keys.iter().for_each(|key| drop(command.arg("--vkey").arg(key)));
+        command.args(origins.iter().flat_map(|origin| ["--origin", origin]));
+        for key in keys {
+            command.arg("--vkey").arg(key);
+        }
         command
     };
     let file = desk.path("cp-1.vkey");

@@ -314,7 +314,7 @@ fn heads() -> Vec<Vector> {
         .known(&line("head", other(2)))
         .finding("FORK c/n/s 2")
         .forked();
-    let mut two = vec![line("fork", other(2)), line("fork", id(&chain, 2))];
+    let mut two = [line("fork", other(2)), line("fork", id(&chain, 2))];
     two.sort();
     let both = line("head", id(&chain, 2)) + &two.concat();
     let recalled =
