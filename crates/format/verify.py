@@ -554,7 +554,7 @@ def check_chain(store, origin, objects, listed, of, now, result):
             find(o.verdict, o.seq)
         if note and o.at_its_key and not note.good and not needless:
             find("WRONG_KEY", o.seq)
-        if strayed and not lost:
+        if strayed and own and own.good:
             find("FORK", note.seq, ANY)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, begin
     last = reach if reach is not None else last_named
