@@ -12,18 +12,20 @@ use auditseal_vectors::{Chain, Piece, TestSigner, events};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [directory, chains, objects] = arguments.as_slice() else {
-        eprintln!("estate: usage: estate DIRECTORY CHAINS OBJECTS");
-        return ExitCode::from(2);
+    let made = match arguments.as_slice() {
+        [directory, chains, objects] => match (chains.parse(), objects.parse()) {
+            (Ok(chains), Ok(objects)) => {
+                write(Path::new(directory), chains, objects).map_err(|error| error.to_string())
+            }
+            _ => Err("CHAINS and OBJECTS are numbers".to_owned()),
+        },
+        _ => Err("usage: estate DIRECTORY CHAINS OBJECTS".to_owned()),
     };
-    let (Ok(chains), Ok(objects)) = (chains.parse(), objects.parse()) else {
-        eprintln!("estate: CHAINS and OBJECTS are numbers");
-        return ExitCode::from(2);
-    };
-    match write(Path::new(directory), chains, objects) {
+    match made {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("estate: {error}");
+        Err(what) => {
+            // There is nowhere else to say that it couldn't be said.
+            writeln!(std::io::stderr(), "estate: {what}").ok();
             ExitCode::FAILURE
         }
     }
