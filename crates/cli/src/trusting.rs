@@ -44,7 +44,13 @@ pub(crate) struct Estate {
     pub(crate) trust: Option<PathBuf>,
     /// File that remembers how far each chain was verified: a chain that ends earlier, or has another
     /// history, is a finding. Made if it isn't there, and moved on.
-    #[arg(long, env = "AUDITSEAL_HEADS", value_name = "FILE", requires = "trust")]
+    #[arg(
+        long,
+        env = "AUDITSEAL_HEADS",
+        value_name = "FILE",
+        requires = "trust",
+        conflicts_with = "head"
+    )]
     pub(crate) heads: Option<PathBuf>,
     /// Only the chains of part I of N, from 0, which are always the same ones. Give each part a heads
     /// file of its own, and put them together by `trust merge`.

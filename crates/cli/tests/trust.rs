@@ -574,6 +574,9 @@ fn a_heads_file_that_cant_be_written_is_no_success() {
     desk.holds(&[chain.archive()]);
     let text = said(&mut desk.verifying(&chain, "none/heads", &[]), 2);
     assert!(text.contains("error: lock heads file") && text.contains("COMPLETE until="), "{text}");
-    let text = said(desk.verifying(&chain, "heads", &[]).args(["--vkey", "x+y"]), 2);
-    assert_eq!(text, "");
+    // What would say two things of one matter is refused.
+    let head = head_text(chain.head());
+    for other in [["--vkey", "x+y"], ["--head", &head], ["--require-retention", "9d"]] {
+        finish(desk.verifying(&chain, "heads", &[]).args(other)).refused("cannot be used with");
+    }
 }
