@@ -71,6 +71,11 @@ kustomize_example() {
     kubectl apply --dry-run=server --validate=strict -f "$WORK/kustomized.yaml"
 }
 
+kustomize_auditor() {
+  kubectl create namespace auditseal-auditor --dry-run=client -o yaml | kubectl apply -f - &&
+    kubectl kustomize "$ROOT/deploy/kustomize/auditor" | kubectl apply --dry-run=server --validate=strict -f -
+}
+
 pod() { kubectl -n auditseal get pods -l app.kubernetes.io/component=agent -o "jsonpath={.items[*]$1}"; }
 ready() { [ "$(pod '.status.conditions[?(@.type=="Ready")].status')" = True ]; }
 
@@ -204,6 +209,7 @@ values >"$WORK/values.yaml"
 check "the chart's own checks" env HELM="$HELM" AUDITSEAL_DEPLOY_CHECK_DIR="$WORK/deploy-check" "$ROOT/deploy/check/helm.sh"
 for preset in "$CHART"/presets/*.yaml; do check "the apiserver takes the preset $(basename "$preset" .yaml)" server_takes "$(basename "$preset" .yaml)"; done
 check "and the kustomize example" kustomize_example
+check "and the auditor's CronJob" kustomize_auditor
 check "Pod Security says what the docs say" deviations
 check "helm install" helm install auditseal "$CHART" -f "$WORK/values.yaml" --wait --timeout 120s
 check "the pod is Ready" until_it 60 ready

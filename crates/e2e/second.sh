@@ -8,7 +8,10 @@ LOGS=$ROOT/testdata/kube-apiserver-1.36.3
 WORK=$(mktemp -d "$E2E/second.XXXXXX")
 trap 'finish discard "$WORK"' EXIT
 
-vectors() { "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors"; }
+vectors() {
+  "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors" &&
+    "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/trust"
+}
 
 archive() {
   mkdir "$WORK/log" "$WORK/archive" && cp "$LOGS"/*.log "$WORK/log" && gzip "$WORK"/log/audit-*[1-4].log &&
@@ -47,3 +50,4 @@ check "second verifier: all vectors" vectors
 check "second verifier: make an archive" archive
 check "second verifier: it is complete, and restored byte for byte" restores
 check "second verifier: the same verdicts as the first on 60 damaged archives" all_agree
+check "second verifier: the same verdicts on 300 made-up trust files" "$PY" "$HERE/helpers/policies.py" "$AUDITSEAL" 300

@@ -3,13 +3,14 @@
 
     verify.py --archive DIR --vkey VKEY|FILE … [--origin C/N/S]… [--head SEQ:HASH] [--now TIME]
               [--format text|json] [--restore OUT_FILE]
+    verify.py --archive DIR --trust FILE [--heads FILE] [--origin C/N/S]… [--now TIME] [--format text|json]
     verify.py --vectors DIR
     verify.py --lines FILE [--times audit|json:FIELD|none]
 
 DIR is a local copy of an archive, from below its prefix. The page is followed in its order; § names a
 heading of it. The third form prints the certain time of each line of a file, or `-`.
 Needs: pip install zstandard blake3 cryptography.
-Exit: 0 complete; 1 findings; 2 it could not be checked.
+Exit: 0 complete; 1 findings; 2 it could not be checked; with --trust, 3 two histories are known.
 """
 import argparse
 import base64
@@ -21,7 +22,7 @@ import re
 import struct
 import sys
 import tempfile
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from types import SimpleNamespace
 
@@ -577,13 +578,47 @@ def check_lines(fh, note, line):
 def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
     """§ Reading and verifying: everything. `store` is {key: function that opens the object}. § Parts: `first` is
     the note to begin with, (seq, hash) or (seq, None), and `to` the seq to end with."""
-    now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, why="nothing to check")
     for origin in asked:
         if not any(key_fits(vkey, origin) for vkey in trusted):
-            result.exit, result.why = 2, f"no vkey is for {origin}, by its name"
-            return result
-    origins = {origin: [] for origin in asked}
+            return SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, exit=2,
+                                   why=f"no vkey is for {origin}, by its name")  # fmt: skip
+
+    def told(origin):
+        keys = [(vkey, 0, MAX_SEQ) for vkey in trusted if key_fits(vkey, origin)]
+        return SimpleNamespace(keys=keys, first=first, to=to, head=head, named={}, accepted={}, after=None,
+                               ended=None, retention=None, forks=set())  # fmt: skip
+
+    result = read(store, told, asked, now)
+    result.exit = min(result.exit, 1) if result.forked else result.exit
+    return result
+
+
+def verify_trusted(store, trust, heads, asked=(), now=None):
+    """crates/trust/TRUST.md, *What a reader makes of them*: every chain of the trust file, or those asked for."""
+    unnamed = [origin for origin in asked if origin not in trust]
+    if unnamed:
+        return SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, exit=2,
+                               why=f"the trust file doesn't name {unnamed[0]}")  # fmt: skip
+
+    def told(origin):
+        block, (head, forks) = trust[origin], heads.get(origin, (None, {}))
+        begin = block.begin or (0, None)
+        named = [until for _, _, until in block.keys if until] + [seal for _, seal in block.accepted]
+        named = {seq: digest for seq, digest in named + [block.ended or begin] if digest and seq >= begin[0]}
+        return SimpleNamespace(
+            keys=[(vkey, low, until[0] if until else MAX_SEQ) for vkey, low, until in block.keys],
+            first=block.begin, to=None, head=head, named=named, after=block.after, ended=block.ended,
+            accepted={(seal[0], verdict): seal[1] for verdict, seal in block.accepted},
+            retention=block.retention, forks={seq for seq in forks if seq >= begin[0]})  # fmt: skip
+
+    return read(store, told, asked or sorted(trust), now)
+
+
+def read(store, told, asked, now):
+    """Sorts the objects into chains, and checks each as `told` says of it."""
+    now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, why="nothing to check", forked=False)
+    origins = {origin: ([], set(), told(origin)) for origin in asked}
     for key in store:
         parsed = parse_key(key)
         if parsed is None:
@@ -591,32 +626,39 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
             continue
         if asked and parsed[0] not in origins:
             continue
-        if (first and parsed[2] < first[0]) or (to is not None and parsed[2] > to):
-            origins.setdefault(parsed[0], [])
-            continue
-        with store[key]() as fh:
-            verdict, note = check_object(fh, parsed[0])
-        origins.setdefault(parsed[0], []).append(SimpleNamespace(
-            key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict, note=note,
-            wrong_times=False, foreign=False))
-    for origin, objects in sorted(origins.items()):
-        fitting = {vkey for vkey in trusted if key_fits(vkey, origin)}
-        check_chain(store, origin, objects, fitting, head, now, result, first, to)
-    result.exit = 1 if result.findings else 0 if origins else 2
+        if parsed[0] not in origins:
+            origins[parsed[0]] = ([], set(), told(parsed[0]))
+        objects, listed, of = origins[parsed[0]]
+        if of.first and parsed[2] < of.first[0]:
+            listed.add(parsed[2])
+        elif of.to is None or parsed[2] <= of.to:
+            with store[key]() as fh:
+                verdict, note = check_object(fh, parsed[0])
+            objects.append(SimpleNamespace(key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict,
+                                           note=note, wrong_times=False, foreign=False))  # fmt: skip
+    for origin, (objects, listed, of) in sorted(origins.items()):
+        check_chain(store, origin, objects, listed, of, now, result)
+    result.exit = 3 if result.forked else 1 if result.findings else 0 if origins else 2
     return result
 
 
-def check_chain(store, origin, objects, trusted, head, now, result, first, to):
+def check_chain(store, origin, objects, listed, of, now, result):
     """§ Reading and verifying, the table of verdicts, for one origin."""
-    findings, begin = set(), first[0] if first else 0
-    head = head if head and begin <= head[0] and (to is None or head[0] <= to) else None
-    known = max([head[0] if head else -1, -1 if to is None else to])
+    findings, first, to = set(), of.first, of.to
+    begin = first[0] if first else 0
+    head = of.head if of.head and begin <= of.head[0] and (to is None or of.head[0] <= to) else None
+    top = max([place for place in (head, *of.named.items()) if place], default=None, key=lambda place: place[0])
+    known = max([top[0] if top else -1, -1 if to is None else to])
+    forks = {seq for seq in of.forks if (seq, "FORK") not in of.accepted}
 
-    def find(verdict, seq):
-        findings.add((verdict, origin, seq))
+    def find(verdict, seq, digest=None):
+        """With a digest: a verdict about this seal, which may be accepted; `ANY`: about which of them is ours."""
+        accepted = of.accepted.get((seq, verdict))
+        (result.infos if digest and accepted and digest in (accepted, ANY) else findings).add((verdict, origin, seq))
 
-    branch = branch_of(objects, head) | ({first[0]: first[1]} if first and first[1] else {})
-    chain, whole, fork = choose(store, objects, trusted, branch, first, find)
+    branch = branch_of(objects, top) | ({first[0]: first[1]} if first and first[1] else {}) | of.named
+    chain, whole, fork, twice = choose(store, objects, of.keys, branch, first, find)
+    forks |= {seq for seq in twice if (seq, "FORK") not in of.accepted}
     last_named = max([o.seq for o in objects if fork is None or o.seq < fork] + [-1])
     if any(o.foreign for o in objects):  # wrong where nothing of the chain itself is there
         (result.infos if any(n.good for n in chain.values()) else findings).add(("FOREIGN_CHAIN", origin, 0))
@@ -645,7 +687,7 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
         if note and o.at_its_key and not note.good and not needless:
             find("WRONG_KEY", o.seq)
         if strayed and own and own.good:  # both are signed with the right key
-            find("FORK", note.seq)
+            find("FORK", note.seq, ANY)
     taken, expected = {o.seq for o in objects if o.date == right_date(o.seq, chain, o.date)}, begin
     last = reach if reach is not None else last_named if fork is None else fork - 1
     for seq in sorted({o.seq for o in objects if o.seq <= last} | {last + 1}):
@@ -662,23 +704,55 @@ def check_chain(store, origin, objects, trusted, head, now, result, first, to):
     short = known >= 0 and (newest is None or newest.seq < known)
     if short and (last_named >= 0 or fork is not None):
         find("TRUNCATED", newest.seq + 1 if newest else begin)
-    if first and not first[1] and newest and head not in [(note.seq, note.hash) for note in notes]:
+    places = {place for place in (head, *of.named.items()) if place}
+    if first and not first[1] and newest and not places & {(note.seq, note.hash) for note in notes}:
         find("UNANCHORED", begin)
-    for seq, digest in [place for place in (first, head) if place and place[1]]:
-        if seq in chain and chain[seq].hash != digest and not (short and head and seq == head[0]):
-            find("FORK", seq)
-    if fork is None and newest and newest.next_by is not None and newest.next_by < now and to is None:
+    for seq, digest in [place for place in (first, head, *of.named.items()) if place and place[1]]:
+        settled = (seq, "FORK") in of.accepted and seq in chain and of.accepted[seq, "FORK"] == chain[seq].hash
+        if seq in chain and chain[seq].hash != digest and not settled:
+            forks |= {seq} if chain[seq].good else set()
+            if not (short and top and seq == top[0]):
+                find("FORK", seq)
+    for seq in forks & of.forks:
+        find("FORK", seq)
+    if fork is None and newest and to is None and is_silent(newest, of, now):
         find("SILENT", newest.seq)
+    behind = [note.seq for note in notes if of.ended and note.seq > of.ended[0]]
+    for seq in range(behind[0], min(behind[-1] + 1, behind[0] + MAX_MISSING)) if behind else ():
+        find("RESUMED", seq)
+    if of.retention and first and first[0] in chain and chain[first[0]].hash == first[1]:
+        if later(chain[first[0]].sealed, of.retention * 86400) > now:  # what stands before must still be there
+            for low, high in zip([-1, *sorted(listed)], [*sorted(listed), first[0]]):
+                for seq in range(low + 1, min(high, low + 1 + MAX_MISSING)):
+                    find("MISSING", seq)
+    result.forked |= bool(forks)
     result.findings |= findings
     result.chains[origin] = (notes, objects)
     if not findings:
         result.until[origin] = newest.sealed
 
 
-def choose(store, objects, trusted, branch, first, find):
-    """Which note is the chain's at each seq: {seq: note}; the seqs where its bytes are there too; and the
-    seq of two rightly signed notes with the same claim, where the chain ends undecided (or None)."""
-    candidates, chain, whole, seen, foreign = {}, {}, set(), set(), {}
+ANY = "any"
+
+
+def later(time, seconds):
+    stamp = "%Y-%m-%dT%H:%M:%S.%fZ"
+    return (datetime.strptime(time, stamp) + timedelta(seconds=seconds)).strftime(stamp)
+
+
+def is_silent(newest, of, now):
+    if of.ended:
+        return False
+    if of.after:  # the reader's own limit; a `final` isn't expected
+        return newest.next_by is None or later(newest.sealed, of.after) < now
+    return newest.next_by is not None and newest.next_by < now
+
+
+def choose(store, objects, keys, branch, first, find):
+    """Which note is the chain's at each seq: {seq: note}; the seqs where its bytes are there too; the
+    seq of two rightly signed notes with the same claim, where the chain ends undecided (or None); and the seqs
+    of several rightly signed notes."""
+    candidates, chain, whole, seen, foreign, twice = {}, {}, set(), {}, {}, set()
     for o in objects:
         if o.note:
             candidates.setdefault(o.note.seq, []).append(o)
@@ -686,7 +760,7 @@ def choose(store, objects, trusted, branch, first, find):
         before = chain.get(seq - 1)
         for o in candidates[seq]:
             vouched = first == (o.note.seq, o.note.hash)
-            o.note.good = vouched or key_is_right(o.note, before, trusted, seen)
+            o.note.good = vouched or key_is_right(o.note, before, keys, seen)
             o.at_its_key = o.seq == seq and o.date == right_date(seq, chain, o.date)
             if o.note.good and o.seq == seq:
                 o.verdict = o.verdict or check_payload(store, o)  # 6, 7
@@ -698,11 +772,12 @@ def choose(store, objects, trusted, branch, first, find):
         claims = {o.note.hash: (branch.get(seq) == o.note.hash, not before or o.note.prev == before.hash) for o in good}
         best = [digest for digest, claim in claims.items() if claim == max(claims.values())]
         if len(claims) > 1:
-            find("FORK", seq)
+            find("FORK", seq, ANY)
+            twice.add(seq)
         if len(best) > 1:
             for o in (o for later in candidates if later > seq for o in candidates[later]):
-                o.note.good, o.at_its_key = o.note.key in trusted or o.note.key in seen, False
-            return chain, whole, seq
+                o.note.good, o.at_its_key = key_is_right(o.note, None, keys, seen), False
+            return chain, whole, seq, twice
         if there:
             main = next((o for o in good if o.note.hash in best), there[0])
             chain[seq] = main.note
@@ -712,9 +787,24 @@ def choose(store, objects, trusted, branch, first, find):
             sound = [o for o in same if o.at_its_key and not o.verdict]
             main.note.key_of_object = (sound or [main])[0].key
             if main.note.good:
-                seen.add(main.note.next)
+                reach(main.note, before, keys, seen, first == (seq, main.note.hash))
                 whole |= {seq} if sound else set()
-    return chain, whole, None
+    return chain, whole, None, twice
+
+
+def last_of(keys, vkey, seq):
+    """The last seq that a key which is trusted for this one may sign, or None."""
+    return next((high for key, low, high in keys if key == vkey and low <= seq <= high), None)
+
+
+def reach(note, before, keys, seen, vouched):
+    """How far the key that a note names may sign: as far as the trusted key that the two go back to."""
+    note.last = last_of(keys, note.key, note.seq)
+    if note.last is None and vouched:
+        note.last = next((high for _, low, high in keys if low <= note.seq <= high), note.seq if keys else MAX_SEQ)
+    elif note.last is None:
+        note.last = before.last if before and before.good else seen.get(note.key, note.seq)
+    seen[note.next] = max(note.last, seen.get(note.next, 0))
 
 
 def mark_foreign(strangers, before):
@@ -752,11 +842,14 @@ def right_date(seq, chain, other):
     return chain[seq - 1].sealed[:10] if seq - 1 in chain and chain[seq - 1].good else other
 
 
-def key_is_right(note, before, trusted, seen):
+def key_is_right(note, before, keys, seen):
     """`WRONG_KEY`. A note with the wrong key vouches for none: its `next` is as good as absent."""
+    trusted = last_of(keys, note.key, note.seq) is not None
     if note.kind in ("genesis", "reanchor"):
-        return note.key in trusted
-    return note.key == before.next if before and before.good else note.key in trusted or note.key in seen
+        return trusted
+    if before and before.good:
+        return note.key == before.next and (trusted or note.seq <= before.last)
+    return trusted or note.seq <= seen.get(note.key, -1)
 
 
 def check_links(notes, chain, first, find):
@@ -770,15 +863,15 @@ def check_links(notes, chain, first, find):
         torn = torn if follows else note.seq
         last = note
         if note.gap:
-            find("SOURCE_GAP", note.seq)
+            find("SOURCE_GAP", note.seq, note.hash)
         if note.kind == "heartbeat" and note.reason == [["stalled"]]:
-            find("STALLED", note.seq)
+            find("STALLED", note.seq, note.hash)
         for file, start, end in [(r.file, r.start, r.end) for r in note.range] + [g[:3] for g in note.gap if g[0]]:
             expected, seq, closed = ends.get(file, (0, -1 if first else 0, False))
             if start < expected:
                 find("REPLAY", note.seq)
             elif (start > expected or closed) and torn <= seq:
-                find("SOURCE_GAP", note.seq)
+                find("SOURCE_GAP", note.seq, note.hash)
             ends[file] = (start if end is None else end, note.seq, end is None)
         if first and first[0] == note.seq and first[1] in (None, note.hash):  # § Parts: its cursors say how far the files are
             ends |= {cursor[0]: (cursor[1], note.seq, False) for cursor in note.cursor}
@@ -814,6 +907,115 @@ def restore(store, chain, objects, out):
                     out.write(data)
                     done[part] += len(data)
     out.truncate(total)
+
+
+# ---------------- crates/trust/TRUST.md
+ACCEPTABLE = ["FORK", "HIDDEN", "SHADOWED", "SOURCE_GAP", "STALLED", "TIME_INCONSISTENT", "WEAK_WORM"]
+SEAL_ID = "(?:0|[1-9][0-9]{0,11}):[0-9a-f]{64}"
+SPAN = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def file_lines(text, version):
+    """§ Both files: the lines that say something."""
+    need(text.endswith("\n") and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text))
+    first, *lines = text[:-1].split("\n")
+    need(first == version)
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def parse_trust(text):
+    """§ Trust file: {origin: block}."""
+    blocks, block = {}, None
+    for line in file_lines(text, "auditseal/trust/v1"):
+        match = re.fullmatch(rf"origin (\S+) static (\S+)(?: from=([1-9][0-9]{{0,11}}))?(?: until=({SEAL_ID}))?", line)
+        if match:
+            origin, vkey = ORIGIN(match[1]), parse_vkey(match[2])
+            if block is None or block.origin != origin:
+                need(block is None or (finished(block) and block.origin.encode() < origin.encode()))
+                block = blocks[origin] = SimpleNamespace(origin=origin, keys=[], begin=False, retention=None,
+                                                         after=None, ended=None, accepted=[], hashes={})  # fmt: skip
+            need(block.begin is False and key_fits(vkey, origin))
+            low, until = int(match[3] or 0), match[4] and named(block, match[4])
+            need(not block.keys or (block.keys[-1][2] and block.keys[-1][2][0] < low))
+            need(not until or low <= until[0])
+            block.keys.append((vkey, low, until))
+        else:
+            need(block is not None and line.startswith("  "))
+            parse_rest(block, line[2:])
+    need(block is None or finished(block))
+    return blocks
+
+
+def named(block, text):
+    """§ Trust file: no seq has two hashes in one block."""
+    seal = parse_head(text)
+    need(block.hashes.setdefault(*seal) == seal[1])
+    return seal
+
+
+def parse_rest(block, line):
+    """A line of a block behind its keys."""
+    word, silence = line.split(" ")[0], block.after or block.ended
+    first = block.begin[0] if block.begin else 0
+    if match := re.fullmatch(f"begin (0|{SEAL_ID})", line):
+        need(block.begin is False and not line.startswith("begin 0:"))
+        block.begin = None if match[1] == "0" else named(block, match[1])
+        need(covered(block, block.begin[0] if block.begin else 0))
+        return
+    need(block.begin is not False)
+    if match := re.fullmatch("retention ([1-9][0-9]{0,4})d (?:compliance|governance)", line):
+        need(block.retention is None and not silence and int(match[1]) <= 36500)
+        block.retention = int(match[1])
+    elif match := re.fullmatch("silent-after ([1-9][0-9]{0,9})([dhms])", line):
+        need(not silence and not block.keys[-1][2])
+        block.after = int(match[1]) * SPAN[match[2]]
+        need(block.after <= 366 * 86400)
+        need(match[2] == next(unit for unit, size in SPAN.items() if block.after % size == 0))
+    elif match := re.fullmatch(f"ended ({SEAL_ID})", line):
+        need(not silence)
+        block.ended = named(block, match[1])
+        need(first <= block.ended[0] and covered(block, block.ended[0]))
+    else:
+        match = re.fullmatch(f'accept ({"|".join(ACCEPTABLE)}) ({SEAL_ID}) "[ !#-\\[\\]-~]{{1,200}}"', line)
+        need(match and word == "accept" and silence)
+        seal = named(block, match[2])
+        place = (seal[0], ACCEPTABLE.index(match[1]))
+        need(not block.accepted or place > (block.accepted[-1][1][0], ACCEPTABLE.index(block.accepted[-1][0])))
+        need(first <= seal[0] and (not block.ended or seal[0] <= block.ended[0]) and covered(block, seal[0]))
+        block.accepted.append((match[1], seal))
+
+
+def covered(block, seq):
+    return any(low <= seq and (not until or seq <= until[0]) for _, low, until in block.keys)
+
+
+def finished(block):
+    return block.begin is not False and bool(block.after or block.ended)
+
+
+def parse_heads(text):
+    """§ Heads file: {origin: (head or None, {seq: hashes of a fork})}."""
+    heads, last = {}, None
+    for line in file_lines(text, "auditseal/heads/v1"):
+        match = re.fullmatch(rf"(head|fork) (\S+) ({SEAL_ID}) (\S+)", line)
+        need(match)
+        origin, seal = ORIGIN(match[2]), parse_head(match[3])
+        TIME(match[4])
+        place = (origin.encode(), (-1, "") if match[1] == "head" else seal)
+        need(last is None or last < place)
+        last, (head, forks) = place, heads.get(origin, (None, {}))
+        if match[1] == "head":
+            heads[origin] = seal, forks
+        else:
+            forks.setdefault(seal[0], set()).add(seal[1])
+            heads[origin] = head, forks
+    need(all(len(hashes) > 1 for _, forks in heads.values() for hashes in forks.values()))
+    return heads
+
+
+def read_file(path):
+    with open(path, encoding="utf-8", newline="") as fh:
+        return fh.read()
 
 
 # ---------------- command line
@@ -858,12 +1060,20 @@ def show(findings):
 
 def run_archive(args):
     store = open_directory(args.archive)
+    if args.trust:
+        heads = parse_heads(read_file(args.heads)) if args.heads else {}
+        return report(args, store, verify_trusted(store, parse_trust(read_file(args.trust)), heads,
+                                                  [ORIGIN(o) for o in args.origin], args.now and TIME(args.now)))  # fmt: skip
     trusted = set(read_vkeys(args.vkey))
     if (getattr(args, "from") or args.to) and len(args.origin) != 1:
         raise ValueError("a part is of one chain: name its --origin")
     result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
                     args.now and TIME(args.now), getattr(args, "from") and parse_begin(getattr(args, "from")),
                     None if args.to is None else SEQ(args.to))  # fmt: skip
+    return report(args, store, result)
+
+
+def report(args, store, result):
     if result.exit == 2:
         print(f"verify.py: {result.why}", file=sys.stderr)
     if args.restore and result.exit == 0:
@@ -893,14 +1103,31 @@ def read_vector(text):
     return fields, {o.partition("\n")[0]: base64.b64decode("".join(o.partition("\n")[2].split())) for o in objects}
 
 
+def run_file_vector(text):
+    """testdata/trust/README.md: `good` or what is wrong, then a trust or heads file."""
+    expected, _, text = text.partition("\n")
+    try:
+        (parse_heads if text.startswith("auditseal/heads/") else parse_trust)(text)
+        return [] if expected == "good" else [f"expected {expected}, got good"]
+    except Finding:
+        return ["expected good, got a refusal"] if expected == "good" else []
+
+
 def run_vector(path):
-    with open(path, encoding="utf-8") as fh:
-        fields, objects = read_vector(fh.read())
+    text = read_file(path)
+    if not text.startswith("name: "):
+        return [f"{os.path.basename(path)}: {wrong}" for wrong in run_file_vector(text)]
+    fields, objects = read_vector(text)
     store = {key: partial(io.BytesIO, data) for key, data in objects.items()}
     head = parse_head(fields["head"][0]) if "head" in fields else None
     first = parse_begin(fields["from"][0]) if "from" in fields else None
-    result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
-                    SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
+    if "trust" in fields:
+        trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
+        result = verify_trusted(store, parse_trust(trust), parse_heads(heads) if heads else {},
+                                fields.get("origin", []), fields["now"][0])  # fmt: skip
+    else:
+        result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
+                        SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
     got = {"exit": [str(result.exit)], "finding": show(result.findings), "info": show(result.infos)}
     if result.exit == 0:
         got["until"] = sorted(result.until.values())
@@ -941,7 +1168,7 @@ def run_lines(path, how):
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
     for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("lines", "FILE"), ("head", "SEQ:HASH"),
-                          ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"),
+                          ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"), ("trust", "FILE"), ("heads", "FILE"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)
     for option, value in (("vkey", "VKEY|FILE"), ("origin", "C/N/S")):
@@ -954,11 +1181,13 @@ def main():
             return run_vectors(args.vectors)
         if args.lines:
             return run_lines(args.lines, args.times)
-        if not args.archive or not args.vkey:
-            parser.error("--archive and --vkey, or --vectors, or --lines")
+        if not args.archive or not (args.vkey or args.trust):
+            parser.error("--archive and --vkey or --trust, or --vectors, or --lines")
+        if args.trust and (args.vkey or args.head or args.to or getattr(args, "from")):
+            parser.error("--trust says which keys and which part: without --vkey, --head, --from and --to")
         return run_archive(args)
     except Finding:
-        print("verify.py: a vkey, origin, head or time is not well-formed", file=sys.stderr)
+        print("verify.py: a vkey, origin, head, time, trust or heads file is not well-formed", file=sys.stderr)
     except (OSError, OverflowError, ValueError) as error:
         print(f"verify.py: {error}", file=sys.stderr)
     return 2

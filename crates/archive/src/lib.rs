@@ -7,9 +7,12 @@
 //! Names are escaped before they are shown.
 
 mod cat;
+mod estate;
+mod heads_file;
 mod inspect;
 mod limits;
 mod ls;
+mod pass;
 mod paths;
 mod progress;
 mod render;
@@ -18,6 +21,11 @@ mod size;
 mod verify;
 
 pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
+pub use estate::{
+    Age, EstateChain, EstateError, EstateOptions, EstateReport, Shard, Summary, origins,
+    verify_estate,
+};
+pub use heads_file::{HeadsError, HeadsFile};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use ls::{Row, ls};
 pub use paths::paths;

@@ -24,12 +24,7 @@ pub async fn paths(
     options: &Options,
     mut each: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<Vec<Finding>, Error> {
-    if options.vkeys.is_empty() {
-        return Err(Error::NoKeys);
-    }
-    for origin in &options.origins {
-        Error::unless_a_key_is_for(origin, &options.vkeys)?;
-    }
+    options.check_keys()?;
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;
     let mut found = Vec::new();
@@ -41,7 +36,13 @@ pub async fn paths(
             concurrency: options.concurrency,
             keep: 0,
         };
-        let mut reading = Reading::new(&source, origin, &entries, rules(options, origin, &[]), how);
+        let mut reading = Reading::new(
+            &source,
+            origin,
+            &entries,
+            rules(options, origin, options.extent.unwrap_or_default(), &[]),
+            how,
+        );
         let mut tell = |Sealed { note, .. }: &Sealed| match note.whole && note.plain {
             true => each(&note.place.key(origin).to_string()).map_err(Error::Write),
             false => Ok(()),

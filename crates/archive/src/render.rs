@@ -49,10 +49,21 @@ impl Report {
 
 impl OriginReport {
     fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        self.found(out)?;
+        self.line(out)?;
+        writeln!(out)
+    }
+
+    /// What was found, and what wasn't looked at.
+    pub(crate) fn found(&self, out: &mut impl Write) -> io::Result<()> {
         list(out, "", &self.findings, self.findings_total)?;
         list(out, "info: ", &self.information, self.information_total)?;
         self.errors.iter().try_for_each(|error| writeln!(out, "error: {error}"))?;
-        self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))?;
+        self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))
+    }
+
+    /// What holds, without the line's end.
+    pub(crate) fn line(&self, out: &mut impl Write) -> io::Result<()> {
         match (&self.complete_from, &self.complete_until) {
             (Some(from), Some(until)) => write!(out, "COMPLETE from={from} until={until}")?,
             (None, Some(until)) => write!(out, "COMPLETE until={until}")?,
@@ -66,13 +77,18 @@ impl OriginReport {
             }
         }
         match &self.head {
-            Some(head) => writeln!(out, " head={head}"),
-            None => writeln!(out, " head=-"),
+            Some(head) => write!(out, " head={head}"),
+            None => write!(out, " head=-"),
         }
     }
 }
 
-fn list(out: &mut impl Write, before: &str, kept: &[Finding], total: u64) -> io::Result<()> {
+pub(crate) fn list(
+    out: &mut impl Write,
+    before: &str,
+    kept: &[Finding],
+    total: u64,
+) -> io::Result<()> {
     kept.iter().try_for_each(|finding| writeln!(out, "{before}{finding}"))?;
     match total - kept.len() as u64 {
         0 => Ok(()),

@@ -4,7 +4,7 @@ use auditseal_format::{Origin, SealId, Time};
 use serde::Serialize;
 
 use crate::render::shown;
-use auditseal_chain::{Begin, ChainReport, Finding, Findings, displayed};
+use auditseal_chain::{Begin, ChainReport, Finding, Findings, Verdict, displayed};
 
 /// Errors of the store kept per chain.
 const ERRORS_KEPT: usize = 20;
@@ -95,6 +95,18 @@ impl OriginReport {
             errors: errors.first,
             limits,
         }
+    }
+}
+
+impl OriginReport {
+    /// Takes note that another process has verified another seal than this run at one seq.
+    pub(crate) fn contradict(&mut self) {
+        let detail =
+            "another process verified another seal of one seq meanwhile: the heads file has both";
+        let finding = Finding::new(Verdict::Fork, Some(self.origin.clone()), detail);
+        self.findings_total += 1;
+        self.findings.insert(0, finding);
+        (self.complete_from, self.complete_until) = (None, None);
     }
 }
 

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
+use auditseal_trust::TrustedOrigin;
 
 use crate::limits::limit_of_a_search;
+use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
-use crate::report::{Errors, OriginReport, Report};
+use crate::report::{OriginReport, Report};
 use auditseal_chain::{ChainReport, Extent, Retention, Rules, Trust};
-use auditseal_reader::{
-    Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Range, Reading, Source, Step, Window,
-};
+use auditseal_reader::{Entry, Error, IN_FLIGHT, Listing, Range, Source, Window};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Trusted keys, learnt out of band; at least one.
     pub vkeys: Vec<VerifierKey>,
+    /// What a trust file says of chains, in place of keys for them.
+    pub trusted: BTreeMap<Origin, TrustedOrigin>,
     /// The chains to expect. Empty: those that the store lists.
     pub origins: Vec<Origin>,
     /// The part of the only chain that is asked for. `None`: all of every chain, or with a window the
@@ -54,6 +56,7 @@ impl Options {
     pub fn new(vkeys: Vec<VerifierKey>, now: Time) -> Self {
         Self {
             vkeys,
+            trusted: BTreeMap::new(),
             origins: Vec::new(),
             extent: None,
             window: Window::default(),
@@ -70,8 +73,19 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Whether there is a key for each chain that is asked for.
+    pub(crate) fn check_keys(&self) -> Result<(), Error> {
+        if self.vkeys.is_empty() && self.trusted.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let mut rest = self.origins.iter().filter(|origin| !self.trusted.contains_key(origin));
+        rest.try_for_each(|origin| Error::unless_a_key_is_for(origin, &self.vkeys))
+    }
+}
+
 /// What can't be told of a store that lists no versions.
-const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
+pub(crate) const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
      over or hidden shows as tampered or missing, and whether its true version is still there isn't \
      known";
 
@@ -85,12 +99,7 @@ pub async fn verify(
     options: &Options,
     progress: impl Fn(Progress),
 ) -> Result<Report, Error> {
-    if options.vkeys.is_empty() {
-        return Err(Error::NoKeys);
-    }
-    for origin in &options.origins {
-        Error::unless_a_key_is_for(origin, &options.vkeys)?;
-    }
+    options.check_keys()?;
     let source = Source::new(store);
     let mut listing = Listing::default();
     let named = options.extent.is_some_and(|extent| extent.is_part());
@@ -143,7 +152,7 @@ async fn searched(source: &Source, options: &Options) -> Result<BTreeMap<Origin,
     let known: Vec<u64> = options.head.iter().map(|head| head.seq).collect();
     let mut ranges = BTreeMap::new();
     for origin in &options.origins {
-        let trust = Trust::in_keys_for(origin, &options.vkeys);
+        let trust = rules(options, origin, Extent::default(), &[]).trust;
         let range = match Range::find(source, origin, &trust, options.window, &known).await {
             Err(Error::NoChain(_)) => Range { extent: Extent::default(), entries: Vec::new() },
             found => found?,
@@ -162,45 +171,33 @@ struct Run<'a, P> {
 
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, range: Range) -> OriginReport {
-        let (mut branch, done) = (Vec::new(), self.done);
+        let before = self.done;
         let Range { extent, entries } = range;
-        loop {
-            let rules = Rules { extent, ..rules(self.options, &origin, &branch) };
-            let (chain, errors) = self.pass(&origin, &entries, rules).await;
-            // Two signed notes for one seq, and the known head tells which of them is the chain's:
-            // rare enough to read it all once more.
-            if let Some(known) = chain.branch.filter(|known| !branch.contains(known)) {
-                branch.push(known);
-                self.done = done;
-                continue;
-            }
-            let limits = self.limits(&chain, extent);
-            return OriginReport::new(origin, chain, errors, limits, extent.from);
-        }
-    }
-
-    async fn pass(
-        &mut self,
-        origin: &Origin,
-        entries: &[Entry],
-        rules: Rules,
-    ) -> (ChainReport, Errors) {
-        let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
-        let depth =
-            if self.options.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
-        let (retention, concurrency) = (self.options.retention, self.options.concurrency);
-        let how = How { depth, retention, concurrency, keep: 0 };
-        let mut reading = Reading::new(&self.source, origin, entries, rules, how);
-        let mut errors = Errors::default();
-        while let Some(Step { size, error, .. }) = reading.next().await {
-            self.done.objects += 1;
-            self.done.bytes = self.done.bytes.saturating_add(size);
-            error.iter().for_each(|error| errors.push(error));
-            (self.progress)(self.done);
-        }
-        let mut report = reading.finish(Some(self.options.now)).1;
-        report.totals.decompressed = payloads.begun();
-        (report, errors)
+        let (source, options, progress) = (&self.source, self.options, &self.progress);
+        let done = &mut self.done;
+        let pass = Pass {
+            source,
+            origin: &origin,
+            entries: &entries,
+            stored_only: options.stored_only,
+            concurrency: options.concurrency,
+            now: options.now,
+        };
+        let judged = pass.judge(
+            |branch| rules(options, &origin, extent, branch),
+            |turn| match turn {
+                Turn::Object(size) => {
+                    done.objects += 1;
+                    done.bytes = done.bytes.saturating_add(size);
+                    progress(*done);
+                }
+                Turn::Anew => *done = before,
+            },
+        );
+        let (chain, errors) = judged.await;
+        let extent = rules(options, &origin, extent, &[]).extent;
+        let limits = self.limits(&chain, extent);
+        OriginReport::new(origin, chain, errors, limits, extent.from)
     }
 
     fn limits(&self, chain: &ChainReport, extent: Extent) -> Vec<String> {
@@ -244,17 +241,30 @@ impl<P: Fn(Progress)> Run<'_, P> {
 }
 
 /// What a chain is held against.
-pub(crate) fn rules(options: &Options, origin: &Origin, branch: &[SealId]) -> Rules {
+pub(crate) fn rules(
+    options: &Options,
+    origin: &Origin,
+    extent: Extent,
+    branch: &[SealId],
+) -> Rules {
     let accepted = options.accept.iter().filter(|(of, _)| of == origin);
+    let plain = match options.trusted.get(origin) {
+        Some(trusted) => {
+            let rules = Rules { retention: None, ..Rules::trusting(trusted, options.head) };
+            rules.asked(extent)
+        }
+        None => {
+            let trust = Trust::in_keys_for(origin, &options.vkeys);
+            Rules::of(trust, extent, options.head)
+        }
+    };
     Rules {
-        trust: Trust::in_keys_for(origin, &options.vkeys),
-        extent: options.extent.unwrap_or_default(),
         allow_unanchored: options.allow_unanchored,
-        head: options.head,
         branch: branch.to_vec(),
         accept: accepted.map(|(_, seq)| *seq).collect::<BTreeSet<_>>(),
         skew: options.skew,
-        retention: options.retention,
+        retention: options.retention.or(plain.retention),
         store: options.store.clone(),
+        ..plain
     }
 }

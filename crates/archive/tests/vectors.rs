@@ -6,10 +6,14 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Piped, cat, verify};
+use auditseal_archive::{
+    CatOptions, EstateError, EstateOptions, EstateReport, HeadsFile, OriginReport, Piped, cat,
+    verify, verify_estate,
+};
 use auditseal_chain::Finding;
 use auditseal_format::{Hash, hash};
 use auditseal_reader::Error;
+use auditseal_trust::TrustFile;
 use auditseal_vectors::Vector;
 use common::{Sink, spelled, store_of, told};
 
@@ -29,18 +33,59 @@ async fn restored(vector: &Vector) -> Result<Hash, String> {
     }
 }
 
+/// A file of these lines, ended.
+fn file(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// What is found of a vector with a trust file.
+async fn estate(vector: &Vector) -> Option<EstateReport> {
+    let folder = tempfile::tempdir().unwrap();
+    let heads = HeadsFile::new(&folder.path().join("heads"));
+    if !vector.heads.is_empty() {
+        std::fs::write(folder.path().join("heads"), file(&vector.heads)).unwrap();
+    }
+    let trust = TrustFile::parse(&file(&vector.trust)).unwrap();
+    let options = EstateOptions {
+        heads: Some(heads),
+        origins: vector.origins.iter().map(|origin| origin.parse().unwrap()).collect(),
+        // Vectors have no dates of a store.
+        skew: None,
+        ..EstateOptions::new(trust, vector.now)
+    };
+    match verify_estate(store_of(&vector.objects), &options, |_| {}).await {
+        // Nothing was found, for nothing could be checked.
+        Err(EstateError::Untrusted(_)) if vector.exit == 2 => None,
+        done => Some(done.unwrap()),
+    }
+}
+
 async fn check(vector: &Vector) -> Vec<String> {
+    if !vector.trust.is_empty() {
+        let Some(report) = estate(vector).await else { return Vec::new() };
+        let origins = report.origins.iter().map(|origin| origin.chain.clone()).collect::<Vec<_>>();
+        return compare(vector, &origins, &report.unexpected, report.exit_code()).await;
+    }
     let options = told(vector);
     let report = match verify(store_of(&vector.objects), &options, |_| {}).await {
         // Nothing was found, for nothing could be checked.
         Err(Error::NoKeyFor(..)) if vector.exit == 2 => return Vec::new(),
         done => done.unwrap(),
     };
-    let all = |of: fn(&auditseal_archive::OriginReport) -> &Vec<Finding>| {
-        report.origins.iter().flat_map(of).cloned().collect::<Vec<_>>()
+    compare(vector, &report.origins, &report.unexpected, report.exit_code()).await
+}
+
+async fn compare(
+    vector: &Vector,
+    origins: &[OriginReport],
+    unexpected: &[Finding],
+    exit: u8,
+) -> Vec<String> {
+    let all = |of: fn(&OriginReport) -> &Vec<Finding>| {
+        origins.iter().flat_map(of).cloned().collect::<Vec<_>>()
     };
     let findings = spelled(&all(|origin| &origin.findings));
-    let infos = spelled(&[all(|origin| &origin.information), report.unexpected.clone()].concat());
+    let infos = spelled(&[all(|origin| &origin.information), unexpected.to_vec()].concat());
     let mut wrong = Vec::new();
     let mut compare = |what: &str, got: String, want: String| {
         if got != want {
@@ -49,10 +94,10 @@ async fn check(vector: &Vector) -> Vec<String> {
     };
     compare("findings", format!("{findings:?}"), format!("{:?}", vector.findings));
     compare("infos", format!("{infos:?}"), format!("{:?}", vector.infos));
-    compare("exit", report.exit_code().to_string(), vector.exit.to_string());
-    let mut until: Vec<_> = report.origins.iter().filter_map(|of| of.complete_until).collect();
+    compare("exit", exit.to_string(), vector.exit.to_string());
+    let mut until: Vec<_> = origins.iter().filter_map(|of| of.complete_until).collect();
     until.sort();
-    if report.exit_code() != 0 {
+    if exit != 0 {
         until.clear();
     }
     compare("until", format!("{until:?}"), format!("{:?}", vector.until));

@@ -30,6 +30,8 @@ pub enum Verdict {
     Truncated,
     /// The next seal is overdue.
     Silent,
+    /// The chain goes on behind the place where it is known to have ended.
+    Resumed,
     /// Source bytes that nobody sealed.
     SourceGap,
     /// The writer says that it couldn't look at its source.
@@ -76,6 +78,7 @@ impl Verdict {
             Self::Unanchored => "UNANCHORED",
             Self::Truncated => "TRUNCATED",
             Self::Silent => "SILENT",
+            Self::Resumed => "RESUMED",
             Self::SourceGap => "SOURCE_GAP",
             Self::Stalled => "STALLED",
             Self::BadSignature => "BAD_SIGNATURE",
@@ -92,6 +95,22 @@ impl Verdict {
             Self::UnexpectedObject => "UNEXPECTED_OBJECT",
             Self::ClockStep => "CLOCK_STEP",
         }
+    }
+
+    /// Whether each seal of a chain is proved although this was found: what is wrong is what the source
+    /// lost, how long nothing came, or where and how firmly the store keeps the bytes.
+    #[must_use]
+    pub const fn leaves_chain_proved(self) -> bool {
+        matches!(
+            self,
+            Self::SourceGap
+                | Self::Stalled
+                | Self::Silent
+                | Self::Hidden
+                | Self::Shadowed
+                | Self::WeakWorm
+                | Self::TimeInconsistent
+        )
     }
 
     /// What the verdict means where nobody accepted it.
@@ -202,6 +221,13 @@ impl Finding {
     #[must_use]
     pub fn accepted(mut self) -> Self {
         self.detail.push_str(" (accepted)");
+        self.as_information()
+    }
+
+    /// The same, and says why it was accepted.
+    #[must_use]
+    pub fn accepted_for(mut self, reason: &str) -> Self {
+        self.detail.push_str(&format!(" (accepted: {})", escape(reason)));
         self.as_information()
     }
 

@@ -16,6 +16,8 @@ use clap_complete::Shell;
 use crate::part::Part;
 use crate::stats::Stats;
 use crate::times::time;
+use crate::trust;
+use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
 use crate::{help, worm};
@@ -44,7 +46,8 @@ impl Cli {
             // Somebody may have put a secret where it doesn't belong.
             arg.hide_env_values(true)
         };
-        Self::command().mut_args(tame).mut_subcommands(|command| command.mut_args(tame))
+        let tamed = |command: clap::Command| command.mut_args(tame);
+        tamed(Self::command()).mut_subcommands(|command| tamed(command).mut_subcommands(tamed))
     }
 
     /// Reads the process's arguments and environment.
@@ -76,6 +79,8 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Write, show and compare what a reader trusts: trust files and heads files.
+    Trust(trust::Trust),
     /// Examine a store and a source: what is wrong, why, and the command that corrects it.
     Doctor(Box<worm::Doctor>),
     /// Put a canary, and try to change and destroy it.
@@ -379,8 +384,11 @@ pub(crate) struct Verify {
           action = ArgAction::Append, value_delimiter = ' ')]
     pub(crate) origin: Vec<Origin>,
     /// A public key to trust, or a file with one in each line. Repeatable.
-    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", required = true, action = ArgAction::Append)]
+    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append,
+          required_unless_present = "trust")]
     pub(crate) vkey: Vec<String>,
+    #[command(flatten)]
+    pub(crate) estate: Estate,
     #[command(flatten)]
     pub(crate) part: Part,
     /// Accept the gap that this seal states. Repeatable; shown in the output.
@@ -439,6 +447,8 @@ pub(crate) struct Cat {
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
+    pub(crate) policy: Policy,
+    #[command(flatten)]
     pub(crate) part: Part,
     /// Refuse when the source itself lost something.
     #[arg(long, env = "AUDITSEAL_STRICT", value_parser = BoolishValueParser::new())]
@@ -466,6 +476,8 @@ pub(crate) struct Ls {
     /// A public key to trust, or a file with one in each line, for `paths`. Repeatable.
     #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append)]
     pub(crate) vkey: Vec<String>,
+    #[command(flatten)]
+    pub(crate) policy: Policy,
     /// What the list looks like; json is one object per line; paths is the key of each seq's true
     /// object, verified, for engines that are to read each line once.
     #[arg(

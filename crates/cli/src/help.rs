@@ -34,7 +34,8 @@ Exit codes:
      backfill, retire: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run, backfill, retire: another writer has this chain (a fork);
-     restarting can't help";
+     restarting can't help;
+     verify --trust, trust merge: two histories of a chain are known";
 
 pub(crate) const KEYGEN: &str = "\
 Example:
@@ -131,11 +132,72 @@ Examples:
     auditseal verify --store s3://audit-archive/k8s \\
       --origin prod/cp-1/audit --vkey auditseal.vkey --from SEQ:HASH
 
+  All chains that a trust file names, and remember how far they were verified:
+    auditseal verify --store s3://audit-archive/k8s \\
+      --trust audit.trust --heads audit.heads
+
 Looks at every version of every object: what a delete marker covers (HIDDEN)
 or a newer version (SHADOWED) is found, and `cat` gives its true bytes back.
 
 Exit code 0 only when everything is there and nothing was found, 1 with
-findings, 2 when it couldn't be checked.";
+findings, 2 when it couldn't be checked; with --trust, 3 when two histories of
+a chain are known.";
+
+pub(crate) const TRUST: &str = "\
+Examples: a first trust file, and then, each day:
+  auditseal trust init … --origin prod/cp-1/audit --vkey cp-1.vkey > audit.trust
+  auditseal verify … --trust audit.trust --heads audit.heads
+
+The trust file is policy: people write it, and keep it under version control.
+The heads file is memory: `verify` moves it on. Keep both away from the bucket
+and the nodes: whoever may write to them can make a false history COMPLETE.";
+
+pub(crate) const TRUST_INIT_USAGE: &str = "\
+auditseal trust init --store <URL> --origin <C/N/SOURCE>...
+       --vkey <VKEY|FILE>... [OPTIONS]";
+
+pub(crate) const TRUST_INIT: &str = "\
+Example:
+  auditseal trust init --store s3://audit-archive/k8s \\
+    --origin prod/cp-1/audit --origin prod/cp-2/audit \\
+    --vkey cp-1.vkey --vkey cp-2.vkey --require-retention 400d > audit.trust
+
+Nothing that the store says is trusted: keys come from --vkey. Which key is
+trusted for which chain, and its SHA-256, stands on standard error, and so do
+chains that the store has and nobody named. Nothing is written if a chain has no
+key, or several.";
+
+pub(crate) const TRUST_SHOW: &str = "\
+Example:
+  auditseal trust show --trust audit.trust --heads audit.heads";
+
+pub(crate) const TRUST_ACCEPT_USAGE: &str = "\
+auditseal trust accept --trust <FILE> --origin <C/N/SOURCE>
+       (<VERDICT> <SEQ:HASH> <REASON> | --begin <SEQ:HASH>)";
+
+pub(crate) const TRUST_ACCEPT: &str = "\
+Examples: hashes are those of `ls -o json`:
+  auditseal trust accept --trust audit.trust --origin prod/cp-1/audit \\
+    SOURCE_GAP SEQ:HASH 'disk replaced, ticket 7' > new.trust
+  auditseal trust accept --trust audit.trust --origin prod/cp-1/audit \\
+    --begin SEQ:HASH > new.trust
+  auditseal trust diff audit.trust new.trust
+
+The trust file itself isn't changed, and its remarks stay.";
+
+pub(crate) const TRUST_DIFF: &str = "\
+Example:
+  auditseal trust diff audit.trust new.trust
+
+Exit code 0 when both say the same, 1 when they don't.";
+
+pub(crate) const TRUST_MERGE: &str = "\
+Examples:
+  auditseal trust merge heads.0 heads.1 heads.2 > audit.heads
+  auditseal trust merge --into audit.heads heads.0 heads.1 heads.2
+
+Of each chain the head that is further on is kept, and all forks. Exit code 3
+when two files know different seals of one seq.";
 
 pub(crate) const CAT: &str = "\
 Examples:

@@ -5,6 +5,7 @@ mod agent;
 mod args;
 mod documents;
 mod envfile;
+mod estate;
 mod failure;
 mod help;
 mod logging;
@@ -17,6 +18,8 @@ mod read;
 mod reload;
 mod stats;
 mod times;
+mod trust;
+mod trusting;
 mod units;
 mod watch;
 mod worm;
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),
         Command::Completions(args) => documents::completions(&args),

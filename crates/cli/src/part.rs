@@ -60,7 +60,7 @@ impl Part {
     }
 }
 
-fn head(text: &str) -> Result<SealId, String> {
+pub(crate) fn head(text: &str) -> Result<SealId, String> {
     text.parse().map_err(|()| "expected SEQ:HASH, as verify and ls print it".to_owned())
 }
 

@@ -17,10 +17,14 @@ use auditseal_vault::Provider;
 
 use crate::agent::open_store;
 use crate::args::{Cat, Format, Inspect, ListFormat, Ls, RequiredMode, Verify};
+use crate::estate;
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 
 pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
+    if let Some(trust) = args.estate.trust.clone() {
+        return estate::verify(args, &trust);
+    }
     let mode = match args.require_retention_mode {
         RequiredMode::Compliance => LockMode::Compliance,
         RequiredMode::Governance => LockMode::Governance,
@@ -57,7 +61,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(report.exit_code()))
 }
 
-fn is_directory(url: &str) -> bool {
+pub(crate) fn is_directory(url: &str) -> bool {
     auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
 }
 
@@ -67,6 +71,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         vkeys: keys,
         window: args.part.window()?,
         allow_unanchored: args.part.allow_unanchored,
+        trusted: args.policy.of(&args.origin)?,
         strict: args.strict,
         salvage: args.salvage,
         head: args.part.head,
@@ -131,14 +136,20 @@ fn regular_stdout() -> Option<File> {
 /// The keys of the true objects, for whoever is to read each line once.
 fn paths(args: &Ls) -> Result<ExitCode, Failure> {
     let hint = Some(VKEY_HINT);
-    if args.vkey.is_empty() || args.origin.is_empty() {
-        let why = "list paths: --origin and --vkey are needed, for a key that isn't verified may be \
+    if (args.vkey.is_empty() && args.policy.trust.is_none()) || args.origin.is_empty() {
+        let why = "list paths: --origin and --vkey, or --trust, are needed, for a key that isn't verified may be \
                    anybody's";
         return Err(Failure::new(why).hint(hint));
     }
+    let keys = if args.policy.trust.is_some() { Vec::new() } else { vkeys(&args.vkey)? };
+    let trusted = args.origin.iter().map(|origin| {
+        let trusted = args.policy.of(origin)?;
+        Ok(trusted.map(|trusted| (origin.clone(), trusted)))
+    });
     let options = archive::Options {
+        trusted: trusted.filter_map(Result::transpose).collect::<Result<_, Failure>>()?,
         origins: args.origin.clone(),
-        ..archive::Options::new(vkeys(&args.vkey)?, system_clock()().wall)
+        ..archive::Options::new(keys, system_clock()().wall)
     };
     let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
@@ -234,7 +245,7 @@ const VKEY_HINT: &str =
 
 /// Reads trusted keys: each argument is a vkey (or several: a file's contents, as an environment
 /// variable may hold them), or a file with one in each line.
-fn vkeys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> {
+pub(crate) fn vkeys(arguments: &[String]) -> Result<Vec<VerifierKey>, Failure> {
     let mut keys = Vec::new();
     for argument in arguments {
         let given: Result<Vec<_>, _> = argument.split_whitespace().map(str::parse).collect();
@@ -273,7 +284,7 @@ fn key_file(path: &str) -> Result<Vec<VerifierKey>, Failure> {
 }
 
 /// A progress bar that counts objects.
-fn counter() -> (impl Fn(&archive::Progress), Bar) {
+pub(crate) fn counter() -> (impl Fn(&archive::Progress), Bar) {
     let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let shown = Arc::clone(&done);
     let bar =
@@ -308,13 +319,13 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
     block_on_threads(cores() + 2, future)
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Each thread more is memory that the C library's allocator keeps for it: for `verify` two more
 /// than there are cores were a quarter of its memory.
-fn block_on_threads<F: Future>(threads: usize, future: F) -> Result<F::Output, Failure> {
+pub(crate) fn block_on_threads<F: Future>(threads: usize, future: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(threads)

@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 19] = [
     "keygen",
     "pubkey",
     "run",
@@ -16,6 +16,12 @@ const COMMANDS: [&str; 13] = [
     "cat",
     "ls",
     "inspect",
+    "trust",
+    "trust init",
+    "trust show",
+    "trust accept",
+    "trust diff",
+    "trust merge",
     "doctor",
     "worm-test",
     "completions",
@@ -30,7 +36,8 @@ fn transcripts() {
 }
 
 fn help(command: Option<&str>) -> String {
-    finish(program().args(command).arg("--help").env("COLUMNS", "80")).ok().text()
+    let words = command.into_iter().flat_map(|command| command.split(' '));
+    finish(program().args(words).arg("--help").env("COLUMNS", "80")).ok().text()
 }
 
 #[test]

@@ -14,9 +14,16 @@ pub struct Payloads {
     pool: Arc<DecoderPool>,
     /// The trusted keys, and those that their notes named as next, as far as they were read.
     /// `None`: nobody's signature is held against a key.
-    keys: Option<Mutex<HashSet<KeyPrint>>>,
+    keys: Option<Keys>,
     /// A note that is known out of band: its key is a known one, and its next.
     vouched: Option<SealId>,
+}
+
+/// Whose payloads are decompressed.
+#[derive(Debug)]
+struct Keys {
+    trust: Trust,
+    named: Mutex<HashSet<KeyPrint>>,
 }
 
 impl Payloads {
@@ -24,7 +31,7 @@ impl Payloads {
     /// known out of band.
     pub fn of(trust: &Trust, vouched: Option<SealId>) -> Self {
         let keys = match trust {
-            Trust::Keys(keys) => Some(Mutex::new(keys.iter().map(print).collect())),
+            Trust::Keys(_) => Some(Keys { trust: trust.clone(), named: Mutex::default() }),
             Trust::Anyone => None,
         };
         Self { pool: Arc::default(), keys, vouched }
@@ -73,14 +80,17 @@ impl Gate {
                 .home
                 .as_ref()
                 .is_some_and(|(origin, seq)| (origin, *seq) == (&seal.origin, seal.seq));
-            let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut named = keys.named.lock().unwrap_or_else(PoisonError::into_inner);
             let note = object.id();
             let vouched = self.payloads.vouched == Some(note);
-            if !home || !(vouched || keys.contains(&print(&seal.key))) {
+            let known = vouched
+                || keys.trust.includes(&seal.key, seal.seq)
+                || named.contains(&print(&seal.key));
+            if !home || !known {
                 return None;
             }
             if vouched || seal.next != seal.key {
-                keys.insert(print(&seal.next));
+                named.insert(print(&seal.next));
             }
         }
         Some(Arc::clone(&self.payloads.pool))

@@ -84,7 +84,7 @@ const EDGE: usize = 16;
 const NEAR: u64 = 256;
 
 /// A part of a chain, and what was listed of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Range {
     /// What is to be read.
     pub extent: Extent,
@@ -236,7 +236,7 @@ impl Search<'_> {
                 }
                 if let Outcome::Note(object, _) = &found.sighting.outcome
                     && (&object.seal.origin, object.seal.seq) == (origin, seq)
-                    && trust.includes(&object.seal.key)
+                    && trust.includes(&object.seal.key, seq)
                 {
                     let (sealed, side) = (object.seal.sealed, window.side(&object.seal));
                     return Ok((seq, Some(Stamp { sealed, side })));

@@ -127,7 +127,7 @@ impl<'a> Reading<'a> {
         let objects = futures::stream::iter(inside)
             .map(move |entry| fetch(source, origin, entry.clone(), how))
             .buffered(how.concurrency.max(1));
-        let head = rules.head.map(|head| head.seq).filter(|head| extent.has(*head));
+        let head = rules.top().map(|top| top.seq);
         Self {
             source,
             origin,

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub(crate) const WAITS: [u64; 3] = [200, 1000, 4000];
 
 /// Requests in flight at a time: behind a round trip of 20 ms so many give 6,400 answers a second. Large
-/// objects are fewer, by [`HELD_PER_CORE`].
+/// objects are fewer, by their bytes.
 pub const IN_FLIGHT: usize = 128;
 
 /// What is read: a key and the id of one of its versions; without one, the latest.
@@ -113,7 +113,7 @@ impl Source {
         self.patiently(|| self.store.tail(object.key, object.version, length)).await
     }
 
-    /// A stream is asked for once: whoever reads it repeats the whole reading ([`patiently`]).
+    /// A stream is asked for once: whoever reads it repeats the whole reading (`patiently`).
     pub async fn stream(
         &self,
         object: Object<'_>,

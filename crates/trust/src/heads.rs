@@ -80,17 +80,29 @@ impl Heads {
         self.heads.insert(origin, head);
     }
 
-    /// Keeps two different seals of one seq, for good. `false`: they are one seal, or not of one seq.
+    /// Keeps two different seals of one seq, for good, each with the time when it was seen first. `false`: they are one seal, or not of one seq.
     pub fn fork(&mut self, origin: &Origin, seals: [KnownHead; 2]) -> bool {
         let [one, other] = seals;
         let forked = one.seal.seq == other.seal.seq && one.seal.hash != other.seal.hash;
         if forked {
             let kept = self.forks.entry((origin.clone(), one.seal.seq)).or_default();
             for head in seals {
-                kept.entry(head.seal.hash).or_insert(head.verified);
+                let first = kept.entry(head.seal.hash).or_insert(head.verified);
+                *first = head.verified.min(*first);
             }
         }
         forked
+    }
+
+    /// The seals of each fork, in the order of the chains' names, of seqs and of hashes.
+    pub fn forks(&self) -> impl Iterator<Item = (&Origin, Vec<KnownHead>)> {
+        self.forks.iter().map(|((origin, seq), seals)| {
+            let seals = seals.iter().map(|(hash, verified)| KnownHead {
+                seal: SealId { seq: *seq, hash: *hash },
+                verified: *verified,
+            });
+            (origin, seals.collect())
+        })
     }
 
     /// The seqs at which a chain forked.

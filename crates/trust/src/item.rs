@@ -18,7 +18,8 @@ pub struct TrustedKey {
 
 impl TrustedKey {
     /// Whether it may sign the seal of this seq.
-    pub(crate) fn covers(&self, seq: u64) -> bool {
+    #[must_use]
+    pub fn covers(&self, seq: u64) -> bool {
         self.from <= seq && self.until.is_none_or(|until| seq <= until.seq)
     }
 }

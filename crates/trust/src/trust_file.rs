@@ -87,12 +87,8 @@ impl fmt::Display for TrustFile {
         writeln!(f, "{VERSION}")?;
         for (origin, trusted) in &self.origins {
             let keys = trusted.keys.iter().map(|key| Item::Key(origin.clone(), key.clone()));
-            let one = [Item::Begin(trusted.begin)];
-            let retention = trusted.retention.map(Item::Retention);
-            let silence = [Item::Silence(trusted.silence)];
-            let accepted = trusted.accepted.iter().cloned().map(Item::Accept);
-            let rest = one.into_iter().chain(retention).chain(silence).chain(accepted);
-            keys.chain(rest).try_for_each(|item| writeln!(f, "{item}"))?;
+            keys.into_iter().try_for_each(|item| writeln!(f, "{item}"))?;
+            trusted.rest_of_block().iter().try_for_each(|line| writeln!(f, "{line}"))?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use auditseal_format::{SealId, VerifierKey};
 
-use crate::item::{Acceptance, RetentionRule, Silence, TrustedKey};
+use crate::item::{Acceptance, Item, RetentionRule, Silence, TrustedKey};
 
 /// What is trusted, and expected, of one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,16 @@ pub struct TrustedOrigin {
 }
 
 impl TrustedOrigin {
+    /// The lines of its block behind those of the keys, as the trust file has them.
+    #[must_use]
+    pub fn rest_of_block(&self) -> Vec<String> {
+        let retention = self.retention.map(Item::Retention);
+        let first = [Item::Begin(self.begin)].into_iter().chain(retention);
+        let accepted = self.accepted.iter().cloned().map(Item::Accept);
+        let rest = first.chain([Item::Silence(self.silence)]).chain(accepted);
+        rest.map(|item| item.to_string()).collect()
+    }
+
     /// Whether a key is trusted for the seal of this seq.
     #[must_use]
     pub fn trusts(&self, vkey: &VerifierKey, seq: u64) -> bool {

@@ -22,7 +22,7 @@ pub struct Vector {
     pub name: String,
     /// What was done, in one line.
     pub about: String,
-    /// 0: complete; 1: findings; 2: nothing to check.
+    /// 0: complete; 1: findings; 2: nothing to check; 3: two histories are known.
     pub exit: u8,
     /// `<VERDICT> <origin> <seq or ->`, sorted.
     pub findings: Vec<String>,
@@ -34,6 +34,10 @@ pub struct Vector {
     pub vkeys: Vec<String>,
     /// Origins that are asked for.
     pub origins: Vec<String>,
+    /// A trust file's lines, in place of keys.
+    pub trust: Vec<String>,
+    /// A heads file's lines.
+    pub heads: Vec<String>,
     /// Head known out of band, `SEQ:HASH`.
     pub head: Option<String>,
     /// The note to begin with, `SEQ:HASH`, or `SEQ`.
@@ -62,6 +66,8 @@ impl Vector {
             until: vec![],
             vkeys: vec![chain.current_signer().identity().to_string()],
             origins: vec![],
+            trust: vec![],
+            heads: vec![],
             head: None,
             from: None,
             to: None,
@@ -123,6 +129,30 @@ impl Vector {
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
         self.origins.push(origin.to_owned());
+        self
+    }
+
+    /// A trust file of these blocks is given, in place of keys.
+    #[must_use]
+    pub fn policy(mut self, blocks: &str) -> Self {
+        let lines = std::iter::once("auditseal/trust/v1").chain(blocks.lines());
+        self.trust = lines.map(str::to_owned).collect();
+        self.vkeys.clear();
+        self
+    }
+
+    /// A heads file of these lines is given.
+    #[must_use]
+    pub fn known(mut self, heads: &str) -> Self {
+        let lines = std::iter::once("auditseal/heads/v1").chain(heads.lines());
+        self.heads = lines.map(str::to_owned).collect();
+        self
+    }
+
+    /// Two histories are known.
+    #[must_use]
+    pub fn forked(mut self) -> Self {
+        self.exit = 3;
         self
     }
 
@@ -204,6 +234,8 @@ impl fmt::Display for Vector {
         self.until.iter().try_for_each(|until| writeln!(f, "until: {until}"))?;
         self.vkeys.iter().try_for_each(|vkey| writeln!(f, "vkey: {vkey}"))?;
         self.origins.iter().try_for_each(|origin| writeln!(f, "origin: {origin}"))?;
+        self.trust.iter().try_for_each(|line| writeln!(f, "trust: {line}"))?;
+        self.heads.iter().try_for_each(|line| writeln!(f, "heads: {line}"))?;
         if let Some(head) = &self.head {
             writeln!(f, "head: {head}")?;
         }
@@ -243,6 +275,8 @@ impl FromStr for Vector {
             until: vec![],
             vkeys: vec![],
             origins: vec![],
+            trust: vec![],
+            heads: vec![],
             head: None,
             from: None,
             to: None,
@@ -281,6 +315,8 @@ impl Vector {
             "until" => self.until.push(value.parse().ok()?),
             "vkey" => self.vkeys.push(owned),
             "origin" => self.origins.push(owned),
+            "trust" => self.trust.push(owned),
+            "heads" => self.heads.push(owned),
             "head" => self.head = Some(owned),
             "from" => self.from = Some(owned),
             "to" => self.to = Some(value.parse().ok()?),

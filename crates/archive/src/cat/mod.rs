@@ -10,13 +10,13 @@ mod plan;
 mod restore;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use auditseal_format::{FileId, Origin, SealId, VerifierKey};
 use auditseal_store::Store;
+use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
 
 use crate::limits::limit_of_a_search;
@@ -41,6 +41,8 @@ const KEPT_BYTES: u64 = 16 << 20;
 pub struct CatOptions {
     /// Trusted keys. `None`: hashes and the chain are checked, and not who made it.
     pub vkeys: Option<Vec<VerifierKey>>,
+    /// What a trust file says of the chain, in place of keys.
+    pub trusted: Option<TrustedOrigin>,
     /// Leave out lines of other times. With a bound, batches are chosen by the times in their notes; of
     /// these, lines whose certain time lies outside are left out, lines without one are kept, and so are
     /// all batches that have any; holes aren't written.
@@ -58,6 +60,25 @@ pub struct CatOptions {
     pub head: Option<SealId>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
+}
+
+impl CatOptions {
+    /// What the chain is held against.
+    fn rules(&self, origin: &Origin) -> Rules {
+        let trust = match (&self.trusted, &self.vkeys) {
+            (Some(trusted), _) => {
+                let trusting = Rules::trusting(trusted, self.head);
+                let allow_unanchored = self.allow_unanchored;
+                let rules = Rules { retention: None, allow_unanchored, ..trusting };
+                return rules.asked(self.extent.unwrap_or_default());
+            }
+            (None, Some(given)) => Trust::in_keys_for(origin, given),
+            (None, None) => Trust::Anyone,
+        };
+        let allow_unanchored = self.allow_unanchored;
+        let plain = Rules::of(trust, self.extent.unwrap_or_default(), self.head);
+        Rules { allow_unanchored, ..plain }
+    }
 }
 
 /// What was given back.
@@ -194,25 +215,18 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if let Some(given) = &self.options.vkeys {
             Error::unless_a_key_is_for(self.origin, given)?;
         }
-        let trust = match &self.options.vkeys {
-            None => Trust::Anyone,
-            Some(given) => Trust::in_keys_for(self.origin, given),
-        };
+        let rules = self.options.rules(self.origin);
         let mut warnings = Vec::new();
-        let Range { extent, entries } = self.range(&trust).await?;
+        let Range { extent, entries } = self.range(&rules.trust).await?;
         if entries.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64;
         warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
-        if trust == Trust::Anyone {
+        if rules.trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
-        let CatOptions { head, allow_unanchored, .. } = *self.options;
-        let (branch, accept) = (Vec::new(), BTreeSet::new());
-        let (skew, retention, store) = (None, None, None);
-        let rules =
-            Rules { trust, extent, allow_unanchored, head, branch, accept, skew, retention, store };
+        let rules = rules.asked(extent);
         let (plan, findings) = self.seals(rules, &entries).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);

@@ -3,10 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use auditseal_format::{Date, ObjectSeal, SealId};
+use auditseal_format::{Date, Hash, ObjectSeal, SealId};
 
-use super::{Accepted, Chain, Place};
+use super::{Accepted, Chain, ForkPair, Place, Rules};
 use crate::finding::Verdict;
+
+/// Pairs of different notes for one seq that are kept.
+const FORKS_KEPT: usize = 100;
+
+/// The latest accepted notes of which the hash is kept: about six hours of a chain that seals every
+/// five seconds.
+const TRAIL: usize = 4096;
 
 /// Where reading begins. Nothing before it is fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,7 +79,6 @@ impl FromStr for Begin {
         }
     }
 }
-
 /// The part of a chain that is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
@@ -99,14 +105,8 @@ impl Extent {
 impl Chain {
     /// The place that the chain is known to reach, or asked to: the head's or the last of the extent.
     pub(super) fn known_reach(&self) -> u64 {
-        let Extent { to, .. } = self.rules.extent;
-        let head = self.head().map(|head| head.seq);
-        head.max(to).unwrap_or(0)
-    }
-
-    /// The known head, where it lies in the part that is asked for.
-    pub(super) fn head(&self) -> Option<SealId> {
-        self.rules.head.filter(|head| self.rules.extent.has(head.seq))
+        let top = self.rules.top().map(|top| top.seq);
+        top.max(self.rules.extent.to).unwrap_or(0)
     }
 
     /// The seq of the next object.
@@ -142,11 +142,38 @@ impl Chain {
         self.vouched(object) || self.keys.may_sign(&object.seal)
     }
 
-    pub(super) fn compare_head(&mut self, note: SealId) {
-        let mut known = self.head().into_iter().chain(self.rules.extent.from.known());
-        if known.any(|known| known.seq == note.seq && known.hash != note.hash) {
-            self.contradicted.push(note.seq);
+    /// Holds a note against what is known to stand at its seq; `ours` if its key may sign there.
+    pub(super) fn compare_head(&mut self, note: SealId, ours: bool) {
+        let Rules { head, extent, policy, .. } = &self.rules;
+        let other = |known: &SealId| known.seq == note.seq && known.hash != note.hash;
+        let head = head.filter(other);
+        let named = policy.at(note.seq).filter(|hash| *hash != note.hash);
+        let contradicted = head.is_some()
+            || named.is_some()
+            || extent.from.known().is_some_and(|from| other(&from));
+        // Where somebody said which of several is the chain's, that counts more than what was known.
+        let settled = policy.settles(note.seq).is_some() && named.is_none();
+        if !contradicted || settled || !extent.has(note.seq) {
+            return;
         }
+        self.contradicted.insert(note.seq);
+        self.forked |= ours;
+        // What somebody wrote down may be a slip of the pen: a head alone was read off a seal.
+        self.keep_fork(note.seq, head.filter(|_| ours).map(|head| [head.hash, note.hash]));
+    }
+
+    /// Keeps two notes of one seq, for whoever is to be shown both.
+    pub(super) fn keep_fork(&mut self, seq: u64, seals: Option<[Hash; 2]>) {
+        let kept = seals.filter(|_| self.forks.len() < FORKS_KEPT);
+        self.forks.extend(kept.map(|hashes| ForkPair { seq, hashes }));
+    }
+
+    /// Remembers an accepted note's place as one of the latest.
+    pub(super) fn leave_trail(&mut self, note: SealId) {
+        if self.trail.len() == TRAIL {
+            self.trail.pop_front();
+        }
+        self.trail.push_back(note);
     }
 
     /// Whether the part that is asked for begins with this note.
@@ -176,7 +203,7 @@ impl Chain {
 
     /// Holds the chain against what is known of it out of band.
     pub(super) fn check_reach(&mut self) {
-        let (head, to) = (self.head().map(|head| head.seq), self.rules.extent.to);
+        let (head, to) = (self.rules.top().map(|top| top.seq), self.rules.extent.to);
         let known = head.max(to);
         let newest = self.newest.as_ref().map(|newest| newest.seq);
         let short = known.filter(|known| newest.is_none_or(|newest| newest < *known));
@@ -191,9 +218,10 @@ impl Chain {
             self.findings.push(finding);
         }
         // Of a head that isn't reached, the other note at its seq is told by itself.
-        let mut contradicted = std::mem::take(&mut self.contradicted);
-        contradicted.retain(|seq| short.is_none() || Some(*seq) != head);
-        for seq in contradicted {
+        for seq in std::mem::take(&mut self.contradicted) {
+            if short.is_some() && Some(seq) == head {
+                continue;
+            }
             let detail = "the note here isn't the one that is known to stand here";
             let finding = self.findings.of(Verdict::Fork, detail).at(seq);
             self.findings.push(finding);

@@ -224,7 +224,7 @@ impl Chain {
             let strays = best.copy.place.date != place.date;
             return if strays { self.displace(candidate) } else { group.again(candidate) };
         }
-        let standing = best.copy.place;
+        let (standing, other) = (best.copy.place, best.seal.hash);
         let loser = if Some(claim) > rival {
             (group.contested, group.repeated) = (false, 0);
             group.copies.clear();
@@ -235,7 +235,7 @@ impl Chain {
         };
         self.notes.push((place.seq, fingerprint(&hash)));
         let detail = format!("another signed note stands at {}", standing.key(&self.origin));
-        self.report(Verdict::Fork, place, &detail);
+        self.report_fork(place, &detail, Some([other, hash]));
         if let Some(Candidate { copy, payload: Err(fault), .. }) = loser {
             self.report((&fault).into(), copy.place, &fault.to_string());
         }
@@ -295,7 +295,7 @@ impl Chain {
         self.displaced.extend(displaced);
         self.previous = stranger.map(|hash| Previous { seq, hash, facts: None });
         if let Some(hash) = stranger {
-            self.compare_head(SealId { seq, hash });
+            self.compare_head(SealId { seq, hash }, false);
         }
     }
 
@@ -335,10 +335,10 @@ impl Chain {
         let Some(chosen) = copies.next() else { unreachable!("a note has a place") };
         // Of a note whose bytes aren't there, none of the versions is the true one.
         if whole {
-            self.tell_beside(&chosen, &beside, others, repeated);
+            self.tell_beside(seal.id(), &chosen, &beside, others, repeated);
         }
         if let Some(detail) = self.weakness(seal.seal.sealed, chosen.lock.as_ref()) {
-            self.report_version(Verdict::WeakWorm, &chosen, &detail);
+            self.report_version(Verdict::WeakWorm, seal.id(), &chosen, &detail);
         }
         self.versions.remember(seq, versions);
         let plain = !chosen.hidden && beside.shadows(&chosen).next().is_none();
@@ -346,7 +346,14 @@ impl Chain {
     }
 
     /// What stands at the seq's keys beside the chain's note.
-    fn tell_beside(&mut self, chosen: &Copy, beside: &Beside, others: u64, same: u64) {
+    fn tell_beside(
+        &mut self,
+        seal: SealId,
+        chosen: &Copy,
+        beside: &Beside,
+        others: u64,
+        same: u64,
+    ) {
         let mut found = Vec::new();
         if chosen.hidden {
             let detail = "its key looks empty to whoever names no version; the true bytes are here";
@@ -371,7 +378,7 @@ impl Chain {
             found.push((Verdict::UnexpectedObject, detail));
         }
         for (verdict, detail) in found {
-            self.report_version(verdict, chosen, &detail);
+            self.report_version(verdict, seal, chosen, &detail);
         }
         let covers = |stray: &&Stray| stray.place == chosen.place && stray.nth > chosen.nth;
         let told = |stray: &&Stray| !covers(stray) && stray.verdict != Verdict::ForeignChain;
@@ -382,10 +389,9 @@ impl Chain {
         }
     }
 
-    fn report_version(&mut self, verdict: Verdict, copy: &Copy, detail: &str) {
-        let key = copy.place.key(&self.origin).to_string();
-        let finding = self.findings.of(verdict, detail).at(copy.place.seq).key(&key);
-        self.findings.push(finding.version(copy.version.as_deref()));
+    fn report_version(&mut self, verdict: Verdict, seal: SealId, copy: &Copy, detail: &str) {
+        let finding = self.finding(verdict, copy.place, detail);
+        self.report_about(seal, finding.version(copy.version.as_deref()));
     }
 }
 

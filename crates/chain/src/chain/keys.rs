@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use auditseal_format::seal::{Kind, Seal};
 use auditseal_format::{Origin, VerifierKey, hash};
+use auditseal_trust::TrustedKey;
 
 /// Whose signatures count for one chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// These keys, each of which was learnt out of band, begin the chain and take it up again.
-    Keys(Vec<VerifierKey>),
+    /// These keys, each of which was learnt out of band, begin the chain and take it up again, each
+    /// where it may sign.
+    Keys(Vec<TrustedKey>),
     /// Any: a chain then proves that it hangs together, and nothing about who made it.
     Anyone,
 }
@@ -19,17 +21,41 @@ impl Trust {
     /// what its name says, and never as such: another node's key begins nothing here.
     #[must_use]
     pub fn in_keys_for(origin: &Origin, given: &[VerifierKey]) -> Self {
-        Self::Keys(given.iter().filter(|key| origin.admits(key)).cloned().collect())
+        let fitting = given.iter().filter(|key| origin.admits(key)).cloned();
+        Self::Keys(fitting.map(|vkey| TrustedKey { vkey, from: 0, until: None }).collect())
     }
 
-    /// Whether a key is trusted without more ado.
+    /// Whether a key is trusted for the seal of this seq without more ado.
     #[must_use]
-    pub fn includes(&self, key: &VerifierKey) -> bool {
+    pub fn includes(&self, key: &VerifierKey, seq: u64) -> bool {
+        self.last(key, seq).is_some()
+    }
+
+    /// The last seq that a key which is trusted here may sign; `None` if it isn't.
+    fn last(&self, key: &VerifierKey, seq: u64) -> Option<u64> {
         match self {
-            Self::Keys(keys) => keys.contains(key),
-            Self::Anyone => true,
+            Self::Keys(keys) => {
+                let mut trusted = keys.iter().filter(|trusted| trusted.covers(seq));
+                trusted.find(|trusted| trusted.vkey == *key).map(last)
+            }
+            Self::Anyone => Some(u64::MAX),
         }
     }
+
+    /// The last seq that may be signed by whom a note names which is known out of band: as far as the
+    /// key that is trusted there reaches.
+    fn behind(&self, seq: u64) -> u64 {
+        match self {
+            Self::Keys(keys) if !keys.is_empty() => {
+                keys.iter().find(|trusted| trusted.covers(seq)).map_or(seq, last)
+            }
+            _ => u64::MAX,
+        }
+    }
+}
+
+fn last(key: &TrustedKey) -> u64 {
+    key.until.map_or(u64::MAX, |until| until.seq)
 }
 
 /// Sixteen bytes of a key's hash: a signer with a fresh key for each note names a million of them.
@@ -47,12 +73,25 @@ pub fn print(key: &VerifierKey) -> KeyPrint {
 #[derive(Debug)]
 pub(super) struct KnownKeys {
     trust: Trust,
-    /// The lowest seq that each may sign.
-    named: HashMap<KeyPrint, u64>,
-    /// From which note on which key is the next one's, in order of seq.
-    nexts: Vec<(u64, KeyPrint)>,
-    /// The `next` of the latest rightly signed note, and that note's seq.
-    next: Option<(u64, VerifierKey)>,
+    trusted: Vec<(KeyPrint, TrustedKey)>,
+    /// Keys that were named, and the first and the last seq that each may sign.
+    named: HashMap<KeyPrint, (u64, u64)>,
+    /// From which note on which key is the next one's, and the last seq that it may sign; in order of
+    /// seq.
+    nexts: Vec<(u64, KeyPrint, u64)>,
+    /// What the latest rightly signed note names.
+    next: Option<Next>,
+}
+
+/// The `next` of a note.
+#[derive(Debug)]
+struct Next {
+    /// The note's seq.
+    seq: u64,
+    key: VerifierKey,
+    /// The last seq that it may sign. A key that another named reaches as far as the trusted key
+    /// which the two go back to, and no further.
+    last: u64,
 }
 
 /// What a note says of its place and signer.
@@ -66,57 +105,81 @@ pub(super) struct Claims {
 
 impl KnownKeys {
     pub(super) fn new(trust: Trust) -> Self {
-        let named = match &trust {
-            Trust::Keys(keys) => keys.iter().map(|key| (print(key), 0)).collect(),
-            Trust::Anyone => HashMap::new(),
+        let trusted = match &trust {
+            Trust::Keys(keys) => keys.iter().map(|key| (print(&key.vkey), key.clone())).collect(),
+            Trust::Anyone => Vec::new(),
         };
-        Self { trust, named, nexts: Vec::new(), next: None }
+        Self { trust, trusted, named: HashMap::new(), nexts: Vec::new(), next: None }
     }
 
-    /// Whether a key is trusted, or was named as `next` before this seq.
+    /// Whether a key is trusted for this seq.
+    fn trusts(&self, key: &KeyPrint, seq: u64) -> bool {
+        self.trust == Trust::Anyone
+            || self.trusted.iter().any(|(print, trusted)| print == key && trusted.covers(seq))
+    }
+
+    /// Whether a key is trusted for this seq, or was named before it by one that is.
     fn known(&self, key: &KeyPrint, seq: u64) -> bool {
-        self.trust == Trust::Anyone || self.named.get(key).is_some_and(|first| *first <= seq)
+        let named = self.named.get(key);
+        self.trusts(key, seq) || named.is_some_and(|(first, last)| (*first..=*last).contains(&seq))
     }
 
     /// What is asked, once all of a chain is known, of a note that stands at another key.
     pub(super) fn claims(&self, seal: &Seal) -> Claims {
         let founds = matches!(seal.kind, Kind::Genesis | Kind::Reanchor);
-        Claims {
-            seq: seal.seq,
-            key: print(&seal.key),
-            founds: founds.then(|| self.trust.includes(&seal.key)),
-        }
+        let (seq, trusted) = (seal.seq, founds.then(|| self.trust.includes(&seal.key, seal.seq)));
+        Claims { seq, key: print(&seal.key), founds: trusted }
     }
 
     /// Whether it is signed by the key that may; `follows` if the note before it is the chain's.
     pub(super) fn admits(&self, claims: &Claims, follows: bool) -> bool {
-        let before = self.nexts.partition_point(|(seq, _)| *seq < claims.seq);
-        match (claims.founds, self.nexts[..before].last()) {
-            (Some(trusted), _) => trusted,
-            (None, Some((_, next))) if follows => *next == claims.key,
-            (None, _) => self.known(&claims.key, claims.seq),
+        let Claims { seq, key, founds } = claims;
+        let before = self.nexts.partition_point(|(note, ..)| note < seq);
+        match (founds, self.nexts[..before].last()) {
+            (Some(trusted), _) => *trusted,
+            (None, Some((_, next, last))) if follows => {
+                next == key && (self.trusts(key, *seq) || seq <= last)
+            }
+            (None, _) => self.known(key, *seq),
         }
     }
 
     /// Whether this note may be signed by the key that it names.
     pub(super) fn may_sign(&self, seal: &Seal) -> bool {
+        if self.trust.includes(&seal.key, seal.seq) {
+            let follows = self.next.as_ref().filter(|next| next.seq + 1 == seal.seq);
+            let begins = matches!(seal.kind, Kind::Genesis | Kind::Reanchor);
+            return begins || follows.is_none_or(|next| next.key == seal.key);
+        }
         if matches!(seal.kind, Kind::Genesis | Kind::Reanchor) {
-            return self.trust.includes(&seal.key);
+            return false;
         }
         match &self.next {
-            Some((seq, next)) if seq + 1 == seal.seq => seal.key == *next,
+            Some(next) if next.seq + 1 == seal.seq => seal.key == next.key && seal.seq <= next.last,
             _ => self.known(&print(&seal.key), seal.seq),
         }
     }
 
-    /// Remembers what an accepted note says of the next one.
-    pub(super) fn follow(&mut self, seal: &Seal) {
+    /// Remembers what an accepted note says of the next one; `vouched` if it is known out of band,
+    /// whoever signed it.
+    pub(super) fn follow(&mut self, seal: &Seal, vouched: bool) {
+        let before = self.next.take();
+        let last = match self.trust.last(&seal.key, seal.seq) {
+            Some(last) => last,
+            None if vouched => self.trust.behind(seal.seq),
+            None => match &before {
+                Some(next) if next.seq + 1 == seal.seq => next.last,
+                _ => self.named.get(&print(&seal.key)).map_or(seal.seq, |named| named.1),
+            },
+        };
         // Compared before it is hashed: most signers name the same key for ever.
-        if self.next.as_ref().is_none_or(|(_, next)| *next != seal.next) {
-            let next = print(&seal.next);
-            self.named.entry(next).or_insert(seal.seq + 1);
-            self.nexts.push((seal.seq, next));
+        let told = |next: &Next| next.key == seal.next && last <= next.last;
+        if !before.as_ref().is_some_and(told) {
+            let (next, first) = (print(&seal.next), seal.seq + 1);
+            let named = self.named.entry(next).or_insert((first, last));
+            *named = (first.min(named.0), last.max(named.1));
+            self.nexts.push((seal.seq, next, last));
         }
-        self.next = Some((seal.seq, seal.next.clone()));
+        self.next = Some(Next { seq: seal.seq, key: seal.next.clone(), last });
     }
 }

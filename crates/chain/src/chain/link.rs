@@ -48,12 +48,14 @@ impl Chain {
     }
 
     /// Copying an archive makes the store's date later, never earlier.
-    pub(super) fn check_store_date(&mut self, place: Place, sealed: Time, modified: i64) {
+    pub(super) fn check_store_date(&mut self, place: Place, object: &ObjectSeal, modified: i64) {
         let Some(skew) = self.rules.skew else { return };
+        let (sealed, seal) = (object.seal.sealed, object.id());
         if sealed.micros() > modified.saturating_add(skew) {
             let stored = Time::from_micros(modified);
             let detail = format!("sealed at {sealed}, but the store has had it since {stored}");
-            self.report(Verdict::TimeInconsistent, place, &detail);
+            let finding = self.finding(Verdict::TimeInconsistent, place, &detail);
+            self.report_about(seal, finding);
         }
     }
 }

@@ -6,7 +6,7 @@ use auditseal_store::{Lock, LockMode};
 use super::Chain;
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub(super) const DAY: i64 = 86_400_000_000;
 
 /// What must protect each object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,9 @@ mod link;
 mod lock;
 mod open;
 mod pins;
+mod policy;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use auditseal_format::{
@@ -22,7 +23,7 @@ use auditseal_format::{
 };
 use auditseal_store::Lock;
 
-use crate::finding::{Findings, Verdict};
+use crate::finding::{Finding, Findings, Verdict};
 pub use extent::{Begin, Extent};
 use files::Files;
 pub use files::lost;
@@ -35,6 +36,7 @@ use link::{Facts, Previous};
 pub use lock::Retention;
 use open::Open;
 use pins::Versions;
+pub use policy::Policy;
 
 /// Where an object stands: its key without the origin. Ordered as a chain is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,14 +127,17 @@ pub struct Rules {
     /// The name by which the chain's notes call the store that is read: what they pin there must be
     /// there. `None` for a copy elsewhere, whose versions are others.
     pub store: Option<String>,
+    /// What the trust file says of the chain beside its keys.
+    pub policy: Policy,
 }
 
 impl Rules {
     /// The hash of the note that the head tells to be the chain's at a seq.
     fn trusted(&self, seq: u64) -> Option<Hash> {
+        let named = self.policy.at(seq);
         let known = self.head.into_iter().chain(self.extent.from.known());
         let mut known = known.chain(self.branch.iter().copied());
-        known.find(|head| head.seq == seq).map(|head| head.hash)
+        named.or_else(|| known.find(|head| head.seq == seq).map(|head| head.hash))
     }
 }
 
@@ -187,6 +192,22 @@ pub struct ChainReport {
     pub next_by: Option<Time>,
     /// A note on the known head's branch: with it among its [`Rules`] the chain goes further.
     pub branch: Option<SealId>,
+    /// Two rightly signed notes stand for one seq, and nobody settled which is the chain's; one that is
+    /// known out of band counts as one.
+    pub forked: bool,
+    /// Such notes, the first of them; a known head counts as one.
+    pub forks: Vec<ForkPair>,
+    /// The latest notes that are the chain's, in order.
+    pub trail: VecDeque<SealId>,
+}
+
+/// Two different rightly signed notes for one seq.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForkPair {
+    /// Their place.
+    pub seq: u64,
+    /// Their hashes.
+    pub hashes: [Hash; 2],
 }
 
 /// An object whose note belongs at another key.
@@ -231,10 +252,16 @@ pub struct Chain {
     undecided: Option<u64>,
     /// Seq, hash and `prev` of the notes behind: the known head's branch is among them.
     links: Vec<(u64, Hash, Option<Hash>)>,
-    /// The places that are known out of band (there are two at most), and have another note.
-    contradicted: Vec<u64>,
+    /// The places that are known out of band, and have another note.
+    contradicted: BTreeSet<u64>,
     /// A note that is known out of band was met.
     anchored: bool,
+    /// Two rightly signed notes stand for one seq; one that is known out of band counts as one.
+    forked: bool,
+    forks: Vec<ForkPair>,
+    trail: VecDeque<SealId>,
+    /// The first and last accepted seq behind the one with which the chain has ended.
+    behind_end: Option<(u64, u64)>,
     totals: Totals,
 }
 
@@ -261,8 +288,12 @@ impl Chain {
             open: Open::default(),
             undecided: None,
             links: Vec::new(),
-            contradicted: Vec::new(),
+            contradicted: BTreeSet::new(),
             anchored: false,
+            forked: false,
+            forks: Vec::new(),
+            trail: VecDeque::new(),
+            behind_end: None,
             totals: Totals::default(),
         }
     }
@@ -297,9 +328,11 @@ impl Chain {
         let branch = self.branch();
         self.findings.sort();
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
-        let newest = self.newest.map(|newest| (newest.head(), newest.sealed));
-        let (findings, totals, oldest) = (self.findings, self.totals, self.oldest);
-        (accepted, ChainReport { findings, totals, newest, oldest, next_by, branch })
+        let newest = self.newest.as_ref().map(|newest| (newest.head(), newest.sealed));
+        let Self { findings, totals, oldest, forked, forks, trail, .. } = self;
+        let report =
+            ChainReport { findings, totals, newest, oldest, next_by, branch, forked, forks, trail };
+        (accepted, report)
     }
 
     /// Settles what was left open behind the newest note; `last` is the highest seq at which
@@ -326,7 +359,7 @@ impl Chain {
     /// Takes note of an object behind the place where the chain ends undecided.
     fn link(&mut self, sighting: &Sighting) {
         if let Outcome::Note(object, _) = &sighting.outcome
-            && self.rules.head.is_some()
+            && self.rules.top().is_some()
             && (&object.seal.origin, object.seal.seq) == (&self.origin, sighting.place.seq)
         {
             self.links.push((object.seal.seq, object.hash, object.seal.prev));
@@ -336,7 +369,7 @@ impl Chain {
     /// Where the chain ends undecided: the note there that is on the known head's branch. Hashes
     /// lead from the head to it, so nobody's signature is needed.
     fn branch(&self) -> Option<SealId> {
-        let (fork, mut at) = (self.undecided?, self.rules.head?);
+        let (fork, mut at) = (self.undecided?, self.rules.top()?);
         for (seq, hash, prev) in self.links.iter().rev() {
             if (*seq, *hash) == (at.seq, at.hash) {
                 at = SealId { seq: seq.checked_sub(1)?, hash: (*prev)? };
@@ -390,9 +423,14 @@ impl Chain {
     }
 
     fn report(&mut self, verdict: Verdict, place: Place, detail: &str) {
-        let key = place.key(&self.origin).to_string();
-        let finding = self.findings.of(verdict, detail).at(place.seq).key(&key);
+        let finding = self.finding(verdict, place, detail);
         self.findings.push(finding);
+    }
+
+    /// A finding about an object of the chain, not yet added.
+    fn finding(&self, verdict: Verdict, place: Place, detail: &str) -> Finding {
+        let key = place.key(&self.origin).to_string();
+        self.findings.of(verdict, detail).at(place.seq).key(&key)
     }
 
     /// Makes `candidate` the chain's note at its seq.
@@ -405,7 +443,7 @@ impl Chain {
             self.report(fault.into(), place, &fault.to_string());
         }
         self.check_link(place, &object);
-        self.check_store_date(place, seal.sealed, modified);
+        self.check_store_date(place, &object, modified);
         if seal.kind == Kind::Reanchor {
             let reason = seal.reason.as_ref().map_or("-", |reason| reason.as_str());
             let detail = format!("reason {reason}");
@@ -413,7 +451,8 @@ impl Chain {
         }
         self.check_source(place, &object);
         self.check_pins(place, &seal.stored);
-        self.keys.follow(seal);
+        let vouched = self.vouched(&object);
+        self.keys.follow(seal, vouched);
         self.anchor(&object);
         if self.begins_with(&object) {
             self.files.take_over(&seal.cursors);
@@ -421,7 +460,9 @@ impl Chain {
         self.add_up(&object, size);
         let facts = Facts::of(&object);
         let head = facts.head();
-        self.compare_head(head);
+        self.compare_head(head, true);
+        self.compare_end(head.seq);
+        self.leave_trail(head);
         self.oldest.get_or_insert((head, facts.sealed));
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
@@ -438,11 +479,13 @@ impl Chain {
             found.push((Verdict::Stalled, detail.to_owned()));
         }
         let accepted = self.rules.accept.contains(&place.seq);
-        let key = place.key(&self.origin).to_string();
         for (verdict, detail) in found {
-            let finding = self.findings.of(verdict, &detail).at(place.seq).key(&key);
-            let accepted = accepted && verdict != Verdict::Replay;
-            self.findings.push(if accepted { finding.accepted() } else { finding });
+            let finding = self.finding(verdict, place, &detail);
+            if accepted && verdict != Verdict::Replay {
+                self.findings.push(finding.accepted());
+            } else {
+                self.report_about(object.id(), finding);
+            }
         }
     }
 
@@ -483,7 +526,10 @@ impl Chain {
                 let detail = format!("another signed note for seq {seq} than the one at its key");
                 let key = place.key(&self.origin).to_string();
                 let finding = self.findings.of(Verdict::Fork, &detail).at(seq).key(&key);
-                self.findings.push(finding);
+                match self.rules.policy.settles(seq) {
+                    Some(reason) => self.findings.push(finding.accepted_for(reason)),
+                    None => self.findings.push(finding),
+                }
             }
             if (verdict == Verdict::Reordered && lost) || (!needless && place.seq <= reach) {
                 self.report(verdict, place, &detail);
@@ -514,13 +560,18 @@ impl Chain {
         }
         self.check_reach();
         self.check_anchor();
-        if let (Some(now), Some(Facts { seq, next_by: Some(next_by), .. })) = (now, &self.newest)
-            && *next_by < now
-            && self.undecided.is_none()
-            && self.rules.extent.to.is_none()
+        self.tell_behind_end();
+        let asked = self.undecided.is_none() && self.rules.extent.to.is_none();
+        let Some(now) = now.filter(|_| asked) else { return };
+        let Some(Facts { seq, sealed, next_by, .. }) = self.newest.clone() else { return };
+        if self.judge_silence(now, seq, sealed, next_by.is_none()) {
+            return;
+        }
+        if let Some(next_by) = next_by
+            && next_by < now
         {
             let detail = format!("another seal was promised by {next_by}, and there is none");
-            let finding = self.findings.of(Verdict::Silent, &detail).at(*seq);
+            let finding = self.findings.of(Verdict::Silent, &detail).at(seq);
             self.findings.push(finding);
         }
     }

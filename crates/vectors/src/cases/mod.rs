@@ -12,6 +12,7 @@ mod notes;
 mod objects;
 mod parts;
 mod payloads;
+mod policy;
 mod ranges;
 mod silence;
 mod times;
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Vector> {
         crossings::cases(),
         foreign::cases(),
         silence::cases(),
+        policy::cases(),
     ]
     .concat();
     all.sort_by(|a, b| a.name.cmp(&b.name));
