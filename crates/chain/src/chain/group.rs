@@ -191,7 +191,7 @@ impl Chain {
 
     fn displace(&mut self, candidate: Candidate) {
         let Candidate { copy, seal: object, payload } = candidate;
-        let claims = self.keys.claims(&object.seal);
+        let claims = self.keys.claims(&object.seal, self.vouched(&object));
         let Some(group) = &mut self.group else { return };
         group.displaced.push(Displaced {
             place: copy.place,

@@ -99,7 +99,7 @@ struct Next {
 pub(super) struct Claims {
     pub(super) seq: u64,
     key: KeyPrint,
-    /// It begins the chain or takes it up again: whether its key is trusted.
+    /// It begins the chain, takes it up again, or is known out of band: whether it counts.
     founds: Option<bool>,
 }
 
@@ -124,11 +124,12 @@ impl KnownKeys {
         self.trusts(key, seq) || named.is_some_and(|(first, last)| (*first..=*last).contains(&seq))
     }
 
-    /// What is asked, once all of a chain is known, of a note that stands at another key.
-    pub(super) fn claims(&self, seal: &Seal) -> Claims {
-        let founds = matches!(seal.kind, Kind::Genesis | Kind::Reanchor);
-        let (seq, trusted) = (seal.seq, founds.then(|| self.trust.includes(&seal.key, seal.seq)));
-        Claims { seq, key: print(&seal.key), founds: trusted }
+    /// What is asked, once all of a chain is known, of a note that stands at another key; `vouched` if it
+    /// is known out of band, whoever signed it.
+    pub(super) fn claims(&self, seal: &Seal, vouched: bool) -> Claims {
+        let founds = vouched || matches!(seal.kind, Kind::Genesis | Kind::Reanchor);
+        let trusted = || vouched || self.trust.includes(&seal.key, seal.seq);
+        Claims { seq: seal.seq, key: print(&seal.key), founds: founds.then(trusted) }
     }
 
     /// Whether it is signed by the key that may; `follows` if the note before it is the chain's.
