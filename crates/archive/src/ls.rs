@@ -9,9 +9,8 @@ use auditseal_store::Store;
 use futures::StreamExt as _;
 use serde::Serialize;
 
-use crate::render::shown;
 use crate::size;
-use auditseal_chain::{Outcome, Verdict, displayed, escape};
+use auditseal_chain::{Outcome, Verdict, displayed, escape, shown};
 use auditseal_reader::{Chosen, Depth, Entry, Error, IN_FLIGHT, Listing, Source, choose};
 
 /// One object. The names of its fields are those of the JSON lines.

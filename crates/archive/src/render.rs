@@ -1,17 +1,11 @@
 //! Reports as text and as JSON.
 
-use std::fmt;
 use std::io::{self, Write};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::report::{OriginReport, Report};
 use auditseal_chain::Finding;
-
-/// Serialises a value as the text it prints.
-pub(crate) fn shown<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(value)
-}
 
 impl Report {
     /// Writes the report for people: a line per finding, then one line that says what holds, per

@@ -3,8 +3,7 @@
 use auditseal_format::{Origin, SealId, Time};
 use serde::Serialize;
 
-use crate::render::shown;
-use auditseal_chain::{Begin, ChainReport, Finding, Findings, Verdict, displayed};
+use auditseal_chain::{Begin, ChainReport, Finding, Findings, Verdict, displayed, shown};
 
 /// Errors of the store kept per chain.
 const ERRORS_KEPT: usize = 20;

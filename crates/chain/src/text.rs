@@ -44,6 +44,14 @@ pub fn displayed<T: fmt::Display, S: Serializer>(
     }
 }
 
+/// Serialises a value as the text it prints.
+///
+/// # Errors
+/// Those of the serialiser.
+pub fn shown<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ mod dependencies;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod supply;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auditseal_format::{Fault, Hash, ObjectSeal, SealId};
 use auditseal_store::Lock;
 
+use super::keys::fingerprint;
 use super::{Accepted, Chain, Displaced, Outcome, Place, Previous, Sighting, pins};
 use crate::finding::Verdict;
 
@@ -127,12 +128,6 @@ impl Group {
         };
         self.fault(&other.copy, verdict, detail);
     }
-}
-
-/// Enough of a note's hash to tell a copy from another note.
-pub(super) fn fingerprint(hash: &Hash) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Chain {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auditseal_format::seal::{Kind, Seal};
-use auditseal_format::{Origin, VerifierKey, hash};
+use auditseal_format::{Hash, Origin, VerifierKey, hash};
 use auditseal_trust::TrustedKey;
 
 /// Whose signatures count for one chain.
@@ -92,6 +92,12 @@ struct Next {
     /// The last seq that it may sign. A key that another named reaches as far as the trusted key
     /// which the two go back to, and no further.
     last: u64,
+}
+
+/// Enough of a note's hash to tell a copy from another note.
+pub(super) fn fingerprint(hash: &Hash) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// What a note says of its place and signer.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use auditseal_format::seal::Stored;
 
-use super::group::fingerprint;
+use super::keys::fingerprint;
 use super::{Chain, Place};
 use crate::finding::Verdict;
 use crate::text::escape;
