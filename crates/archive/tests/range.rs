@@ -270,3 +270,60 @@ async fn more_than_is_kept_is_fetched_once_more() {
     let asked = ask(&store, &chain, in_window(between(begun, 0, 90))).await;
     assert!(asked.lines == expected);
 }
+
+/// Whoever may delete takes away what somebody looks for, and what stands around it; whoever may put
+/// puts garbage where a search begins.
+#[tokio::test]
+async fn a_hole_at_the_edge_of_a_search_is_missing() {
+    // Lines of a month before, sealed within minutes: what stands in the midst of them is looked for.
+    let mut chain = common::started();
+    let begun = chain.now().saturating_add(-40 * 1_440 * MINUTE);
+    for minute in 0..700 {
+        chain.wait(1).batch(&[Piece::new(LOG, line(begun.saturating_add(minute * MINUTE)))]);
+    }
+    let window = between(begun, 496, 496);
+    let (lively, started) = minutes(1_600);
+    let head = SealId { seq: 1_500, hash: lively.get(1_500).hash };
+    for (chain, window, gone, head) in [
+        (&chain, window, 497..=497, None),
+        (&chain, window, 477..=517, None),
+        (&chain, window, 397..=597, None),
+        (&lively, between(started, 800, 802), 801..=801, Some(head)),
+        (&lively, between(started, 800, 802), 795..=809, Some(head)),
+        (&lively, between(started, 800, 802), 600..=1_000, Some(head)),
+    ] {
+        let store = memory(&chain.archive());
+        for seq in gone.clone() {
+            store.remove(&chain.key(seq));
+        }
+        let asked = Options {
+            origins: vec![chain.origin().clone()],
+            window,
+            allow_unanchored: true,
+            head,
+            ..options(chain)
+        };
+        let report = verify(Arc::new(store.clone()), &asked, |_| {}).await.unwrap();
+        let missing =
+            report.origins[0].findings.iter().any(|found| found.verdict == Verdict::Missing);
+        assert!(missing, "{gone:?}: {:?}", report.origins[0].findings);
+        // Garbage or a copy in their place, or at the seq of one but under the day of the window.
+        let day = window.since.unwrap().date();
+        let seq = *gone.start() as u64;
+        let key = ObjectKey { origin: chain.origin().clone(), seq, alternate: None, date: day };
+        store.insert(&key.to_string(), b"garbage".to_vec());
+        store.insert(&chain.key(*gone.start()), chain.get(3).bytes.clone());
+        let report = verify(Arc::new(store), &asked, |_| {}).await.unwrap();
+        assert_eq!(report.exit_code(), 1, "{gone:?}");
+    }
+    // Nothing is gone, and garbage stands under the day of the window.
+    let store = memory(&chain.archive());
+    for (n, seq) in [497, 200, 650, 5_000].into_iter().enumerate() {
+        let date = window.since.unwrap().saturating_add(n as i64 % 2 * 1_440 * MINUTE).date();
+        let key = ObjectKey { origin: chain.origin().clone(), seq, alternate: None, date };
+        store.insert(&key.to_string(), b"garbage".to_vec());
+        let asked = ask(&store, &chain, in_window(window)).await;
+        assert!(asked.lines == ask(&store, &chain, in_all(window)).await.lines, "{seq}");
+        assert_eq!(asked.lines, line(begun.saturating_add(496 * MINUTE)), "{seq}");
+    }
+}

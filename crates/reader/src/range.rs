@@ -6,8 +6,10 @@
 //!
 //! A line is sealed after it was written, so by `sealed` one finds where to begin; where its writer was
 //! behind, or took up old files, lines of that time are sealed later. So at both edges seals are looked
-//! at until some in a row hold no line of that time. What is beyond them isn't looked at: whoever must
-//! be certain reads from a seal that is trusted.
+//! at until some in a row hold no line of that time. Where between them seals are missing or can't be
+//! read, these may have held some: they are in the part, which is not whole then. A seal of neither
+//! side's is in it too, so that nothing is missing between the part and its neighbours. What is beyond
+//! them isn't looked at: whoever must be certain reads from a seal that is trusted.
 
 use std::collections::BTreeMap;
 
@@ -199,6 +201,8 @@ impl Search<'_> {
         self.entries.sort_by_key(Entry::age);
         self.seqs = self.entries.iter().map(|entry| entry.place.seq).collect();
         self.seqs.dedup();
+        // A seal may have been listed now where no more than garbage was before.
+        self.stamps.retain(|_, stamp| stamp.is_some());
         self.listed = self.listed.start.min(days.start)..self.listed.end.max(days.end);
         Ok(())
     }
@@ -285,75 +289,94 @@ impl Search<'_> {
         Ok(low)
     }
 
-    /// The first place that is to be read.
-    async fn low(&mut self) -> Result<usize, Error> {
-        let Some(since) = self.window.since else { return self.list_all_earlier().await };
-        let mut low = self.sealed_before(before(since)).await?;
-        let (mut at, mut quiet) = (low, 0);
+    /// Where a seq stands among those that are listed, or would.
+    fn index(&self, seq: u64) -> usize {
+        self.seqs.partition_point(|listed| *listed < seq)
+    }
+
+    /// The first seq that is to be read: the last of those that hold no line of the window, before the
+    /// first that may.
+    async fn low(&mut self) -> Result<u64, Error> {
+        let Some(since) = self.window.since else {
+            while self.list_earlier().await? {}
+            return Ok(self.seqs[0]);
+        };
+        let top = self.seqs.len() - 1;
+        let first = self.sealed_before(before(since)).await?.min(top);
+        let mut low = self.seqs[first];
+        let (mut last, mut at, mut quiet) = (low, low, 0);
         while quiet < EDGE {
-            if at == 0 {
-                let before = self.seqs.len();
+            let i = self.index(at);
+            if i == 0 {
+                let listed = self.seqs.len();
                 if !self.list_earlier().await? {
                     break;
                 }
-                let more = self.seqs.len() - before;
-                (low, at) = (low + more, more);
-                continue;
-            }
-            self.look(self.seqs[at.saturating_sub(EDGE)..at].to_vec()).await?;
-            at -= 1;
-            match self.side(at) {
-                Some(Side::Inside) => (low, quiet) = (at, 0),
-                Some(Side::After) => quiet = 0,
-                Some(Side::Before | Side::Nowhere) => quiet += 1,
-                None => {}
-            }
-        }
-        Ok(low.min(self.seqs.len() - 1))
-    }
-
-    /// Where the lines of a place that was looked at lie.
-    fn side(&self, at: usize) -> Option<Side> {
-        self.stamps.get(&self.seqs[at]).copied().flatten().map(|stamp| stamp.side)
-    }
-
-    async fn list_all_earlier(&mut self) -> Result<usize, Error> {
-        while self.list_earlier().await? {}
-        Ok(0)
-    }
-
-    /// The place behind the last one that is to be read.
-    async fn high(&mut self, low: usize) -> Result<usize, Error> {
-        let Some(until) = self.window.until else {
-            while self.list_later().await? {}
-            return Ok(self.seqs.len());
-        };
-        let mut high = self.sealed_before(after(until)).await?.max(low + 1);
-        let (mut at, mut quiet) = (high, 0);
-        while quiet < EDGE {
-            if at == self.seqs.len() {
-                if !self.list_later().await? {
-                    break;
+                // What was listed may stand above: then all from there down is looked at once more.
+                if self.index(at) != self.seqs.len() - listed {
+                    (last, at, quiet) = (low, low, 0);
                 }
                 continue;
             }
-            let end = (at + EDGE).min(self.seqs.len());
-            self.look(self.seqs[at..end].to_vec()).await?;
-            match self.side(at) {
-                Some(Side::Inside) => (high, quiet) = (at + 1, 0),
-                // Its writer was behind, and hasn't come to that time yet.
-                Some(Side::Before) => quiet = 0,
-                Some(Side::After | Side::Nowhere) => quiet += 1,
-                None => {}
+            self.look(self.seqs[i.saturating_sub(EDGE)..i].to_vec()).await?;
+            at = self.seqs[i - 1];
+            let Some(side) = self.side(at) else { continue };
+            // Between this seal and the last one seals are missing, or can't be read: who knows of when.
+            if side == Side::Inside || at + 1 < last {
+                (low, quiet) = (at, 0);
+            } else {
+                quiet = if side == Side::After { 0 } else { quiet + 1 };
             }
-            at += 1;
+            last = at;
         }
-        Ok(high)
+        Ok(self.seqs[self.index(low).saturating_sub(1)])
+    }
+
+    /// The last seq that is to be read: the first of those that hold no line of the window, behind the
+    /// last that may.
+    async fn high(&mut self, low: u64) -> Result<u64, Error> {
+        let Some(until) = self.window.until else {
+            while self.list_later().await? {}
+            return Ok(self.seqs[self.seqs.len() - 1]);
+        };
+        // Up to there all is in the part, whatever stands there.
+        let sealed = self.sealed_before(after(until)).await?;
+        let mut high = self.seqs[sealed.saturating_sub(1)].max(low);
+        let (mut last, mut at, mut quiet) = (high, high, 0);
+        while quiet < EDGE {
+            let i = self.index(at + 1);
+            if i == self.seqs.len() {
+                if !self.list_later().await? {
+                    break;
+                }
+                if self.index(at + 1) != i {
+                    (last, at, quiet) = (high, high, 0);
+                }
+                continue;
+            }
+            let end = (i + EDGE).min(self.seqs.len());
+            self.look(self.seqs[i..end].to_vec()).await?;
+            at = self.seqs[i];
+            let Some(side) = self.side(at) else { continue };
+            if side == Side::Inside || last + 1 < at {
+                (high, quiet) = (at, 0);
+            } else {
+                // Before the window its writer was behind, and hasn't come to that time yet.
+                quiet = if side == Side::Before { 0 } else { quiet + 1 };
+            }
+            last = at;
+        }
+        let next = self.index(high + 1).min(self.seqs.len() - 1);
+        Ok(self.seqs[next].max(high))
+    }
+
+    /// Where the lines of a seal that was looked at lie; `None` where there is none.
+    fn side(&self, seq: u64) -> Option<Side> {
+        self.stamps.get(&seq).copied().flatten().map(|stamp| stamp.side)
     }
 
     /// Ties the part to what is known, where that is near.
-    async fn tie(mut self, low: usize, high: usize, known: &[u64]) -> Result<Range, Error> {
-        let (mut first, mut last) = (self.seqs[low], self.seqs[high - 1]);
+    async fn tie(mut self, mut first: u64, mut last: u64, known: &[u64]) -> Result<Range, Error> {
         let below = known.iter().copied().filter(|seq| *seq < first && first - seq <= NEAR).max();
         let above = known.iter().copied().filter(|seq| *seq > last && seq - last <= NEAR).min();
         let genesis = first <= NEAR;
