@@ -53,7 +53,7 @@ pub async fn paths(
             }
             accepted.iter().try_for_each(&mut tell)?;
         }
-        let (last, report) = reading.finish(None);
+        let (last, report) = reading.finish(Some(options.now));
         last.iter().try_for_each(&mut tell)?;
         let weak = |finding: &Finding| finding.verdict != Verdict::WeakWorm;
         found.extend(report.findings.findings.into_iter().filter(weak));

@@ -53,7 +53,7 @@ impl Part {
     pub(crate) fn window(&self) -> Result<Window, Failure> {
         let Self { since, until, .. } = *self;
         if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "both are UTC, and a day alone is its first moment";
+            let hint = "a day alone is its first moment, here and not in UTC";
             return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
         }
         Ok(Window { since, until })

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use auditseal_agent::system_clock;
 use auditseal_archive as archive;
+use auditseal_chain::Verdict;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
 use auditseal_store::LockMode;
@@ -72,6 +73,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         window: args.part.window()?,
         allow_unanchored: args.part.allow_unanchored,
         trusted: args.policy.of(&args.origin)?,
+        now: Some(system_clock()().wall),
         strict: args.strict,
         salvage: args.salvage,
         head: args.part.head,
@@ -162,7 +164,9 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
     };
     finish(out.flush())?;
     findings.iter().for_each(|finding| tracing::warn!("{finding}"));
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    // What is there is listed, whatever should have followed by now.
+    let lacks = findings.iter().any(|finding| finding.verdict != Verdict::Silent);
+    Ok(ExitCode::from(u8::from(lacks)))
 }
 
 pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {

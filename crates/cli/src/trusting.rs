@@ -49,12 +49,19 @@ pub(crate) struct Estate {
         env = "AUDITSEAL_HEADS",
         value_name = "FILE",
         requires = "trust",
-        conflicts_with = "head"
+        // Of two that exclude each other neither is required: without this, --vkey would pass it over.
+        conflicts_with_all = ["head", "vkey"]
     )]
     pub(crate) heads: Option<PathBuf>,
     /// Only the chains of part I of N, from 0, which are always the same ones. Give each part a heads
     /// file of its own, and put them together by `trust merge`.
-    #[arg(long, env = "AUDITSEAL_SHARD", value_name = "I/N", requires = "trust")]
+    #[arg(
+        long,
+        env = "AUDITSEAL_SHARD",
+        value_name = "I/N",
+        requires = "trust",
+        conflicts_with = "vkey"
+    )]
     pub(crate) shard: Option<Shard>,
 }
 

@@ -580,3 +580,52 @@ fn a_heads_file_that_cant_be_written_is_no_success() {
         finish(desk.verifying(&chain, "heads", &[]).args(other)).refused("cannot be used with");
     }
 }
+
+/// Two chains in sixty-four parts: most have none.
+#[test]
+fn a_part_without_a_chain_has_a_heads_file_too() {
+    let desk = Desk::new();
+    let chain = ours();
+    desk.trusts(&[&chain]);
+    desk.holds(&[chain.archive()]);
+    let name = |shard: u32| format!("heads.{shard}");
+    for shard in 0..8 {
+        let part = format!("{shard}/8");
+        said(&mut desk.verifying(&chain, &name(shard), &["--shard", &part]), 0);
+    }
+    let mut merge = program();
+    merge.args(["trust", "merge"]).args((0..8).map(|shard| desk.path(&name(shard))));
+    let merged = said(&mut merge, 0);
+    assert_eq!(merged.lines().count(), 2, "{merged}");
+}
+
+/// What is told of heads and parts counts for a trust file: with keys alone it isn't passed over.
+#[test]
+fn heads_and_shards_want_a_trust_file() {
+    let desk = Desk::new();
+    let chain = ours();
+    desk.holds(&[chain.archive()]);
+    let vkey = chain.current_signer().identity().to_string();
+    for more in [["--heads", "heads"], ["--shard", "0/4"]] {
+        let mut command = desk.command(&["verify", "--origin", ORIGIN, "--vkey", &vkey]);
+        let done = finish(command.args(more));
+        assert_eq!(done.code, 2, "{more:?}: {}", done.text());
+        assert!(done.err.contains("cannot be used with"), "{}", done.err);
+    }
+}
+
+/// Whoever reads an archive whose end was cut off is told what `verify` would say of it.
+#[test]
+fn cat_and_paths_say_that_a_chain_is_overdue() {
+    let desk = Desk::new();
+    let chain = ours();
+    desk.holds(&[chain.archive()]);
+    let vkey = chain.current_signer().identity().to_string();
+    let key = ["--origin", ORIGIN, "--vkey", &vkey];
+    for (words, code) in [(&["cat"][..], 0), (&["cat", "--strict"], 1), (&["ls", "-o", "paths"], 0)]
+    {
+        let done = finish(desk.command(words).args(key));
+        assert_eq!(done.code, code, "{words:?}: {}", done.err);
+        assert!(done.err.contains("SILENT"), "{words:?}: {}", done.err);
+    }
+}

@@ -14,7 +14,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, Origin, SealId, VerifierKey};
+use auditseal_format::{FileId, Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
@@ -58,6 +58,9 @@ pub struct CatOptions {
     pub allow_unanchored: bool,
     /// A head that the chain must reach.
     pub head: Option<SealId>,
+    /// The time now: a seal that was promised by then and isn't there is a warning, as a source gap is.
+    /// Without it, nothing is overdue.
+    pub now: Option<Time>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
 }
@@ -266,7 +269,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
                     }
                 }
                 // What the writer took is all there, whatever it couldn't take or see.
-                Verdict::SourceGap | Verdict::Stalled
+                Verdict::SourceGap | Verdict::Stalled | Verdict::Silent
                     if !self.options.strict && !self.options.salvage =>
                 {
                     warnings.push(finding.to_string());
@@ -312,7 +315,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             self.step(0);
             accepted.iter().for_each(|note| plan.note(note));
         }
-        let (note, report) = reading.finish(None);
+        let (note, report) = reading.finish(self.options.now);
         note.iter().for_each(|note| plan.note(note));
         Ok((plan, report.findings))
     }

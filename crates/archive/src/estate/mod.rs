@@ -435,8 +435,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
     /// Writes what these chains came to into the heads file, all at once.
     fn keep(&self, report: &mut EstateReport, waiting: &mut Vec<(usize, Proof)>) {
         let Some(file) = &self.options.heads else { return waiting.clear() };
+        // A part without a chain has a heads file as well: whoever merges the parts looks for it.
+        let needless = waiting.is_empty() && !report.origins.is_empty();
         // A file that can't be written is told once.
-        if waiting.is_empty() || self.unwritten.get() {
+        if needless || self.unwritten.get() {
             return waiting.clear();
         }
         let kept = file.update(|heads| {

@@ -229,6 +229,9 @@ impl Chain {
             Some(candidate)
         };
         self.notes.push((place.seq, fingerprint(&hash)));
+        if self.rules.trusted(place.seq).is_none() {
+            self.split.get_or_insert(place.seq);
+        }
         let detail = format!("another signed note stands at {}", standing.key(&self.origin));
         self.report_fork(place, &detail, Some([other, hash]));
         if let Some(Candidate { copy, payload: Err(fault), .. }) = loser {

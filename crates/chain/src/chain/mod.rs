@@ -250,6 +250,8 @@ pub struct Chain {
     open: Open,
     /// Where two rightly signed notes have the same claim: the chain ends before them.
     undecided: Option<u64>,
+    /// The first seq of two rightly signed notes of which nothing known tells which is the chain's.
+    split: Option<u64>,
     /// Seq, hash and `prev` of the notes behind: the known head's branch is among them.
     links: Vec<(u64, Hash, Option<Hash>)>,
     /// The places that are known out of band, and have another note.
@@ -287,6 +289,7 @@ impl Chain {
             versions: Versions::default(),
             open: Open::default(),
             undecided: None,
+            split: None,
             links: Vec::new(),
             contradicted: BTreeSet::new(),
             anchored: false,
@@ -309,9 +312,10 @@ impl Chain {
         let current = self.group.as_ref().map(|group| group.seq);
         assert!(current.is_none_or(|current| current <= seq), "objects in order of seq");
         let accepted = if current == Some(seq) { None } else { self.begin(seq) };
-        if self.undecided.is_some() {
+        if self.undecided.is_some() || self.split.is_some() {
             self.link(&sighting);
-        } else {
+        }
+        if self.undecided.is_none() {
             self.sort_in(sighting);
         }
         accepted
@@ -366,10 +370,10 @@ impl Chain {
         }
     }
 
-    /// Where the chain ends undecided: the note there that is on the known head's branch. Hashes
-    /// lead from the head to it, so nobody's signature is needed.
+    /// Where the chain ends undecided, or was decided by nothing but the note before: the note there that
+    /// is on the known head's branch. Hashes lead from the head to it, so nobody's signature is needed.
     fn branch(&self) -> Option<SealId> {
-        let (fork, mut at) = (self.undecided?, self.rules.top()?);
+        let (fork, mut at) = (self.split.or(self.undecided)?, self.rules.top()?);
         for (seq, hash, prev) in self.links.iter().rev() {
             if (*seq, *hash) == (at.seq, at.hash) {
                 at = SealId { seq: seq.checked_sub(1)?, hash: (*prev)? };

@@ -57,6 +57,7 @@ fn ends() -> Vec<Vector> {
             .finding("SOURCE_GAP c/n/s 2")
             .finding("SOURCE_GAP c/n/s 3"),
         part.finding("FORK c/n/s 0").finding("FORK c/n/s 1"),
+        behind_another(),
         Vector::new(
             "crossing-part-of-copies",
             "in the part stand only copies of what is before it",
@@ -71,6 +72,22 @@ fn ends() -> Vec<Vector> {
         .from_seq(3)
         .finding("REORDERED c/n/s 3"),
     ]
+}
+
+/// The other branch's note stands alone at a seq, and so its next one follows; but the head that is known
+/// is on ours.
+fn behind_another() -> Vector {
+    let (mut ours, mut theirs) = (small(), small());
+    theirs.wait(1).heartbeat();
+    theirs.squat(b"what the store said of it").heartbeat();
+    (0..3).for_each(|_| drop(ours.heartbeat().clone()));
+    let mut archive = ours.archive();
+    archive.insert(ours.key(2), theirs.get(2).bytes.clone());
+    archive.insert(theirs.key(3), theirs.get(3).bytes.clone());
+    Vector::new("crossing-behind-another-branch", "a branch that the known head isn't on", &ours)
+        .objects(archive)
+        .head_of(&ours)
+        .finding("FORK c/n/s 3")
 }
 
 /// The first file's name in a note.
