@@ -58,7 +58,7 @@ pub struct CatOptions {
     pub allow_unanchored: bool,
     /// A head that the chain must reach.
     pub head: Option<SealId>,
-    /// The time now: a seal that was promised by then and isn't there is a warning, as a source gap is.
+    /// The time now: a seal that was promised by then and isn't there is a warning.
     /// Without it, nothing is overdue.
     pub now: Option<Time>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
@@ -268,8 +268,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
                         warnings.push(finding.to_string());
                     }
                 }
+                // A clock alone says so, and none of what is there is worse for it.
+                Verdict::Silent => warnings.push(finding.to_string()),
                 // What the writer took is all there, whatever it couldn't take or see.
-                Verdict::SourceGap | Verdict::Stalled | Verdict::Silent
+                Verdict::SourceGap | Verdict::Stalled
                     if !self.options.strict && !self.options.salvage =>
                 {
                     warnings.push(finding.to_string());
