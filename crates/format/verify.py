@@ -596,9 +596,9 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
 def verify_trusted(store, trust, heads, asked=(), now=None):
     """crates/trust/TRUST.md, *What a reader makes of them*: every chain of the trust file, or those asked for."""
     unnamed = [origin for origin in asked if origin not in trust]
-    if unnamed:
+    if unnamed or not trust:
         return SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, exit=2,
-                               why=f"the trust file doesn't name {unnamed[0]}")  # fmt: skip
+                               why=f"the trust file doesn't name {unnamed[0] if unnamed else 'any chain'}")  # fmt: skip
 
     def told(origin):
         block, (head, forks) = trust[origin], heads.get(origin, (None, {}))
