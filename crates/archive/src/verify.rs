@@ -153,10 +153,7 @@ async fn searched(source: &Source, options: &Options) -> Result<BTreeMap<Origin,
     let mut ranges = BTreeMap::new();
     for origin in &options.origins {
         let trust = rules(options, origin, Extent::default(), &[]).trust;
-        let range = match Range::find(source, origin, &trust, options.window, &known).await {
-            Err(Error::NoChain(_)) => Range { extent: Extent::default(), entries: Vec::new() },
-            found => found?,
-        };
+        let range = Range::find(source, origin, &trust, options.window, &known).await?;
         ranges.insert(origin.clone(), range);
     }
     Ok(ranges)

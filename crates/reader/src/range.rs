@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 
 use auditseal_chain::{Begin, Extent, Outcome, Trust};
 use auditseal_format::{Date, ObjectKey, Origin, Seal, Time};
+use auditseal_store::Error;
 use futures::StreamExt as _;
 
-use crate::error::Error;
 use crate::fetch::{Depth, examine};
 use crate::listing::{Entry, Listing};
 use crate::source::{IN_FLIGHT, Source};
@@ -97,9 +97,10 @@ pub struct Range {
 impl Range {
     /// Finds the part of a chain in which the lines of a window lie; `known` are places whose seals are
     /// known out of band. What no trusted key signed counts for nothing: anybody may have put it there.
+    /// Of a chain that isn't there it is all of nothing.
     ///
     /// # Errors
-    /// [`Error::NoChain`]; [`Error::Store`].
+    /// The store's.
     pub async fn find(
         source: &Source,
         origin: &Origin,
@@ -126,7 +127,7 @@ impl Range {
         search.list(first..last).await?;
         while search.seqs.is_empty() {
             if !search.list_later().await? && !search.list_earlier().await? {
-                return Err(Error::NoChain(origin.clone()));
+                return Ok(Self::default());
             }
         }
         let low = search.low().await?;
@@ -236,7 +237,7 @@ impl Search<'_> {
             for entry in here {
                 let found = examine(source, origin, entry.clone(), Depth::Seal).await;
                 if let Some(error) = found.error {
-                    return Err(Error::Store(error));
+                    return Err(error);
                 }
                 if let Outcome::Note(object, _) = &found.sighting.outcome
                     && (&object.seal.origin, object.seal.seq) == (origin, seq)
@@ -297,10 +298,8 @@ impl Search<'_> {
     /// The first seq that is to be read: the last of those that hold no line of the window, before the
     /// first that may.
     async fn low(&mut self) -> Result<u64, Error> {
-        let Some(since) = self.window.since else {
-            while self.list_earlier().await? {}
-            return Ok(self.seqs[0]);
-        };
+        // Without a bound all days on that side are listed.
+        let Some(since) = self.window.since else { return Ok(self.seqs[0]) };
         let top = self.seqs.len() - 1;
         let first = self.sealed_before(before(since)).await?.min(top);
         let mut low = self.seqs[first];
@@ -335,10 +334,7 @@ impl Search<'_> {
     /// The last seq that is to be read: the first of those that hold no line of the window, behind the
     /// last that may.
     async fn high(&mut self, low: u64) -> Result<u64, Error> {
-        let Some(until) = self.window.until else {
-            while self.list_later().await? {}
-            return Ok(self.seqs[self.seqs.len() - 1]);
-        };
+        let Some(until) = self.window.until else { return Ok(self.seqs[self.seqs.len() - 1]) };
         // Up to there all is in the part, whatever stands there.
         let sealed = self.sealed_before(after(until)).await?;
         let mut high = self.seqs[sealed.saturating_sub(1)].max(low);

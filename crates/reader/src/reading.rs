@@ -50,7 +50,8 @@ pub struct Step {
 pub struct Sealed {
     /// The note, and where its object stands.
     pub note: Accepted,
-    /// The object's bytes, if they were fetched and are kept. Nobody has checked them.
+    /// The object's bytes, if they were fetched and are kept. Whoever takes the payload out of them checks
+    /// them: [`crate::Batch::fetch`].
     pub(crate) whole: Option<Bytes>,
 }
 

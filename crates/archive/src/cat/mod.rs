@@ -247,7 +247,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
     async fn range(&self, trust: &Trust) -> Result<Range, Error> {
         if self.searched() {
             let known: Vec<u64> = self.options.head.iter().map(|head| head.seq).collect();
-            return Range::find(&self.source, self.origin, trust, self.window, &known).await;
+            return Ok(Range::find(&self.source, self.origin, trust, self.window, &known).await?);
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();

@@ -282,12 +282,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             let trust = Trust::Keys(trusted.keys.clone());
             let known: Vec<u64> = head.iter().chain(&trusted.begin).map(|seal| seal.seq).collect();
             let window = self.options.window;
-            let found = Range::find(&self.source, origin, &trust, window, &known).await;
-            return match found {
-                Err(Error::Store(error)) => Err(error),
-                // The chain isn't there: what is asked for is missing.
-                found => Ok(found.unwrap_or_default()),
-            };
+            return Range::find(&self.source, origin, &trust, window, &known).await;
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
         self.note_unexpected(&listing);
