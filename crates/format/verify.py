@@ -924,9 +924,19 @@ def file_lines(text, version):
 
 
 def parse_trust(text):
-    """§ Trust file: {origin: block}."""
-    blocks, block = {}, None
+    """§ Trust file: {origin: block}, and the auditors as (cluster, vkey)."""
+    blocks, block, auditors = {}, None, []
     for line in file_lines(text, "auditseal/trust/v1"):
+        if line.startswith("auditor "):
+            need(block is None or finished(block))
+            match = re.fullmatch(r"auditor (\S+) (\S+)", line)
+            need(match)
+            cluster, vkey = match.groups()
+            ORIGIN(f"{cluster}/n/s"), parse_vkey(vkey)
+            need(not auditors or auditors[-1] < (cluster, vkey))
+            auditors.append((cluster, vkey))
+            continue
+        need(not auditors)
         match = re.fullmatch(rf"origin (\S+) static (\S+)(?: from=([1-9][0-9]{{0,11}}))?(?: until=({SEAL_ID}))?", line)
         if match:
             origin, vkey = ORIGIN(match[1]), parse_vkey(match[2])
@@ -943,7 +953,7 @@ def parse_trust(text):
             need(block is not None and line.startswith("  "))
             parse_rest(block, line[2:])
     need(block is None or finished(block))
-    return blocks
+    return blocks, auditors
 
 
 def named(block, text):
@@ -1062,7 +1072,7 @@ def run_archive(args):
     store = open_directory(args.archive)
     if args.trust:
         heads = parse_heads(read_file(args.heads)) if args.heads else {}
-        return report(args, store, verify_trusted(store, parse_trust(read_file(args.trust)), heads,
+        return report(args, store, verify_trusted(store, parse_trust(read_file(args.trust))[0], heads,
                                                   [ORIGIN(o) for o in args.origin], args.now and TIME(args.now)))  # fmt: skip
     trusted = set(read_vkeys(args.vkey))
     if (getattr(args, "from") or args.to) and len(args.origin) != 1:
@@ -1123,7 +1133,7 @@ def run_vector(path):
     first = parse_begin(fields["from"][0]) if "from" in fields else None
     if "trust" in fields:
         trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
-        result = verify_trusted(store, parse_trust(trust), parse_heads(heads) if heads else {},
+        result = verify_trusted(store, parse_trust(trust)[0], parse_heads(heads) if heads else {},
                                 fields.get("origin", []), fields["now"][0])  # fmt: skip
     else:
         result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
