@@ -13,7 +13,9 @@ use crate::trusting::{trust_file, untrusted};
 
 pub(crate) fn verify(args: Verify, trust: &Path) -> Result<ExitCode, Failure> {
     let now = args.at.unwrap_or_else(|| system_clock()().wall);
-    let fresh = EstateOptions::new(trust_file(trust)?, now);
+    let file = trust_file(trust)?;
+    let packs = args.place.open(&args.store, &file)?;
+    let fresh = EstateOptions::new(file, now);
     let options = EstateOptions {
         heads: args.estate.heads.as_deref().map(HeadsFile::new),
         origins: args.origin,
@@ -26,6 +28,7 @@ pub(crate) fn verify(args: Verify, trust: &Path) -> Result<ExitCode, Failure> {
         // A directory's dates are those of whoever copied it there.
         skew: if is_directory(&args.store.store) { None } else { fresh.skew },
         store: Some(auditseal_agent::store_name(&args.store.store)),
+        packs,
         ..fresh
     };
     let (store, _bill) = args.stats.open(&args.store)?;

@@ -26,6 +26,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     if let Some(trust) = args.estate.trust.clone() {
         return estate::verify(args, &trust);
     }
+    args.place.without_trust()?;
     let mode = match args.require_retention_mode {
         RequiredMode::Compliance => LockMode::Compliance,
         RequiredMode::Governance => LockMode::Governance,
@@ -68,17 +69,23 @@ pub(crate) fn is_directory(url: &str) -> bool {
 
 pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
+    let policy = args.policy.file(&args.origin)?;
+    let packs = match &policy {
+        Some((file, _)) => args.place.of_chain(&args.store, file, &args.origin)?,
+        None => args.place.without_trust().map(|()| None)?,
+    };
     let options = archive::CatOptions {
         vkeys: keys,
         window: args.part.window()?,
         allow_unanchored: args.part.allow_unanchored,
-        trusted: args.policy.of(&args.origin)?,
+        trusted: policy.map(|(_, trusted)| trusted),
         now: Some(system_clock()().wall),
         strict: args.strict,
         salvage: args.salvage,
         head: args.part.head,
         extent: args.part.extent()?,
         concurrency: 0,
+        packs,
     };
     let (store, _bill) = args.stats.open(&args.store)?;
     let done = match regular_stdout() {

@@ -251,7 +251,6 @@ fn a_bomb_costs_one_buffer() {
 #[test]
 fn the_largest_attestations() {
     let (_, mut attestation) = packed(&objects(&[3]));
-    let one = attestation.batches[0].clone();
     let line = 1000;
     let empty = BatchSize { parts: Vec::new(), seal: 1000 };
     attestation.batches.extend(std::iter::repeat_n(empty.clone(), MAX_SIZES as usize - 2));

@@ -27,8 +27,9 @@ pub(super) enum Mode {
 }
 
 enum Message {
-    Open(Place, Arc<ObjectSeal>, FileId, Mode),
+    Open { place: Place, seal: Arc<ObjectSeal>, file: FileId, mode: Mode, packed: bool },
     Blocks(Bytes),
+    Payload(Bytes),
     Close,
 }
 
@@ -63,12 +64,30 @@ impl Writer {
     /// Begins an object.
     pub(super) async fn open(
         &mut self,
-        at: Place,
+        place: Place,
         seal: &Arc<ObjectSeal>,
         file: FileId,
         mode: Mode,
     ) -> bool {
-        self.messages.send(Message::Open(at, Arc::clone(seal), file, mode)).await.is_ok()
+        let seal = Arc::clone(seal);
+        self.messages.send(Message::Open { place, seal, file, mode, packed: false }).await.is_ok()
+    }
+
+    /// Begins an object that a pack holds.
+    pub(super) async fn open_packed(
+        &mut self,
+        place: Place,
+        seal: &Arc<ObjectSeal>,
+        file: FileId,
+        mode: Mode,
+    ) -> bool {
+        let seal = Arc::clone(seal);
+        self.messages.send(Message::Open { place, seal, file, mode, packed: true }).await.is_ok()
+    }
+
+    /// Hands over the next bytes of its payload.
+    pub(super) async fn payload(&mut self, payload: Bytes) -> bool {
+        self.messages.send(Message::Payload(payload)).await.is_ok()
     }
 
     /// Hands over the next of its blocks' bytes.
@@ -97,7 +116,7 @@ fn write_all(
     out: &mut impl Output,
 ) -> Option<(Place, Stop)> {
     while let Some(message) = inbox.blocking_recv() {
-        if let Message::Open(place, ..) = &message {
+        if let Message::Open { place, .. } = &message {
             state.place = Some(*place);
         }
         if let Err(stop) = state.take(message, out) {
@@ -119,13 +138,19 @@ struct State {
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
-            Message::Open(_, seal, file, mode) => {
-                self.open = Some(match mode {
+            Message::Open { seal, file, mode, packed, .. } => {
+                let open = match mode {
                     Mode::All => Restore::all(&seal, file, true),
                     Mode::AllLines => Restore::all(&seal, file, false),
                     Mode::Look(window) => Restore::look(&seal, file, window),
                     Mode::Kept => Restore::some(&seal, file, std::mem::take(&mut self.keep)),
-                }?);
+                };
+                self.open = Some(if packed { open } else { open.decoding(&seal)? });
+            }
+            Message::Payload(payload) => {
+                if let Some(open) = &mut self.open {
+                    open.payload(&payload, out)?;
+                }
             }
             Message::Blocks(blocks) => {
                 if let Some(open) = &mut self.open {

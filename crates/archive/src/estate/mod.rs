@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
-use auditseal_reader::{Error, IN_FLIGHT, Listing, Range, Source, Window};
+use auditseal_reader::{Error, IN_FLIGHT, Listing, PackRoot, Range, Source, Window};
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
 use futures::StreamExt as _;
@@ -68,6 +68,8 @@ pub struct EstateOptions {
     pub skew: Option<i64>,
     /// The name by which the seals call this store.
     pub store: Option<String>,
+    /// Where packs of the chains stand; those count that an auditor of the trust file attests.
+    pub packs: Option<Arc<dyn Store>>,
 }
 
 impl EstateOptions {
@@ -87,6 +89,7 @@ impl EstateOptions {
             stored_only: false,
             skew: Some(600_000_000),
             store: None,
+            packs: None,
         }
     }
 }
@@ -151,6 +154,7 @@ pub async fn verify_estate(
     let known = file.map(HeadsFile::read).transpose()?.flatten();
     let run = Run {
         source: Source::new(store),
+        packs: options.packs.clone().map(Source::new),
         options,
         heads: known.clone().unwrap_or_default(),
         several: chosen.len() > 1,
@@ -213,6 +217,7 @@ impl EstateOptions {
 
 struct Run<'a, P> {
     source: Source,
+    packs: Option<Source>,
     options: &'a EstateOptions,
     heads: Heads,
     several: bool,
@@ -278,23 +283,37 @@ impl<P: Fn(Progress)> Run<'_, P> {
         trusted: &TrustedOrigin,
         head: Option<SealId>,
     ) -> Result<Range, auditseal_store::Error> {
+        let packs = self.pack_root(origin);
         if self.searches() {
             let trust = Trust::Keys(trusted.keys.clone());
             let known: Vec<u64> = head.iter().chain(&trusted.begin).map(|seal| seal.seq).collect();
             let window = self.options.window;
-            return Range::find(&self.source, origin, &trust, window, &known).await;
+            let packs = packs.as_ref();
+            return Range::find_packed(&self.source, origin, &trust, window, &known, packs).await;
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
         self.note_unexpected(&listing);
         let entries = listing.chains.remove(origin).unwrap_or_default();
-        Ok(Range { extent: self.options.extent, entries })
+        let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
+        let Extent { from, to } = self.options.extent;
+        let from = if from.is_late() { from } else { begin };
+        let mut range = Range::asked(entries, origin, packs.as_ref(), Extent { from, to }).await?;
+        range.extent = self.options.extent;
+        Ok(range)
+    }
+
+    /// Where the packs of a chain stand, if anybody attests them.
+    fn pack_root(&self, origin: &Origin) -> Option<PackRoot> {
+        let auditors = self.options.trust.auditors_of(origin);
+        let source = self.packs.clone().filter(|_| !auditors.is_empty())?;
+        Some(PackRoot { source, auditors, by_date: self.options.skew.is_some() })
     }
 
     /// Reads one chain.
     async fn chain(&self, origin: &Origin, trusted: &TrustedOrigin) -> (EstateChain, Proof) {
         let known = self.heads.get(origin);
         let asked = self.options.head.or(known.map(|known| known.seal));
-        let Range { extent, entries } = match self.range(origin, trusted, asked).await {
+        let Range { extent, entries, packs } = match self.range(origin, trusted, asked).await {
             Ok(range) => range,
             Err(error) => return self.unread(origin, trusted, known, &error),
         };
@@ -306,11 +325,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
             ..Rules::trusting(trusted, asked).asked(extent)
         };
         let before = self.done.get();
-        self.note(|done| done.total += entries.len() as u64);
+        self.note(|done| done.total += entries.len() as u64 + packs.objects());
         let pass = Pass {
             source: &self.source,
             origin,
             entries: &entries,
+            packs: &packs,
             stored_only: self.options.stored_only,
             concurrency: self.concurrency,
             now: self.options.now,
@@ -328,7 +348,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if let (Some(begin), Some(retention)) = (trusted.begin, rules.retention)
             && !self.options.extent.from.is_late()
         {
-            let listed = entries.iter().map(|entry| entry.place.seq).collect();
+            let mut listed: BTreeSet<u64> = entries.iter().map(|entry| entry.place.seq).collect();
+            packs.named_before(begin.seq).for_each(|run| listed.extend(run));
             chain.judge_before(begin, &listed, retention, self.options.now);
         }
         self.recall_forks(origin, &rules, &mut chain);

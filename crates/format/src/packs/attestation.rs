@@ -55,6 +55,9 @@ pub struct Attestation {
     pub sealed: (Time, Time),
     /// What the store said protects the pack.
     pub lock: PackLock,
+    /// Of the loose objects that were judged, the latest date by the archive's store; the epoch without
+    /// any.
+    pub judged: Time,
     /// When it was attested, by the auditor's clock.
     pub attested: Time,
     /// Sizes of each object's text, in order.

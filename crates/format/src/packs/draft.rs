@@ -161,6 +161,7 @@ fn blank(object: &ObjectSeal, cut: Cut, field: TimeField) -> Attestation {
         times: None,
         sealed: (seal.sealed, seal.sealed),
         lock: PackLock::None,
+        judged: Time::EPOCH,
         attested: Time::EPOCH,
         batches: Vec::new(),
         findings: 0,

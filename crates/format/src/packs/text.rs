@@ -45,7 +45,7 @@ impl Attestation {
             PackLock::Governance(until) => writeln!(to, "lock governance {until}")?,
             PackLock::Compliance(until) => writeln!(to, "lock compliance {until}")?,
         }
-        writeln!(to, "attested {}", self.attested)?;
+        writeln!(to, "judged {}\nattested {}", self.judged, self.attested)?;
         for BatchSize { seal, parts } in &self.batches {
             write!(to, "batch {seal}")?;
             parts.iter().try_for_each(|part| write!(to, " {}/{}", part.bytes, part.lines))?;
@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
         let (opened, closed) = self.line("sealed")?.split_once(' ')?;
         let sealed = (time(opened)?, time(closed)?);
         let lock = self.value("lock", lock)?;
+        let judged = self.value("judged", time)?;
         let attested = self.value("attested", time)?;
         let objects = last.checked_sub(first)?.checked_add(1)?;
         let objects = Some(objects).filter(|objects| *objects <= MAX_SIZES)?;
@@ -151,6 +152,7 @@ impl<'a> Reader<'a> {
             times,
             sealed,
             lock,
+            judged,
             attested,
             batches,
             findings,
