@@ -83,3 +83,50 @@ async fn the_end_of_a_chain_is_packed() {
     assert_eq!(desk.archive.objects().len(), 1, "the genesis alone is left");
     assert_eq!(desk.cat().await.unwrap(), desk.chain.restored());
 }
+
+/// Whose word an answer trusted stands in the answer.
+#[tokio::test]
+async fn a_report_says_whose_word_was_taken() {
+    let desk = Desk::of(chain(3, 4));
+    desk.pack().await;
+    for nth in 0..10 {
+        let key = format!("_attestations/cluster=c/node=n/source=s/{nth}.note");
+        desk.packs.insert(&key, "garbage");
+    }
+    let report = desk.verify().await;
+    let limits = &report.origins[0].chain.limits;
+    let told = |what: &str| limits.iter().filter(|limit| limit.contains(what)).count();
+    assert_eq!(told("seals 1 to 11 were read from 2 packs"), 1, "{limits:?}");
+    assert_eq!(told("by the word of auditor.example"), 1);
+    assert_eq!((told("an attestation that doesn't count: "), told("and 7 more")), (3, 1));
+}
+
+/// A part that begins in a pack, from a seal that somebody knows.
+#[tokio::test]
+async fn a_part_begins_in_the_midst_of_a_pack() {
+    let desk = Desk::of(chain(4, 4));
+    desk.pack().await;
+    for _ in 0..2 {
+        for seq in [1, 6, 7, 9, 12] {
+            let seal = auditseal_format::SealId { seq, hash: desk.chain.get(seq as usize).hash };
+            let from = auditseal_chain::Begin::Known(seal);
+            let extent = auditseal_chain::Extent { from, to: None };
+            let options = auditseal_archive::EstateOptions {
+                packs: Some(std::sync::Arc::new(desk.packs.clone())),
+                skew: Some(i64::MAX / 4),
+                extent,
+                ..auditseal_archive::EstateOptions::new(desk.trust.clone(), desk.now)
+            };
+            let archive = std::sync::Arc::new(desk.archive.clone());
+            let report = auditseal_archive::verify_estate(archive, &options, |_| {}).await.unwrap();
+            let chain = &report.origins[0].chain;
+            assert_eq!(
+                (chain.findings_total, chain.complete_until.is_some()),
+                (0, true),
+                "{seq} {chain:?}"
+            );
+            assert_eq!(chain.seals, 21 - seq, "{seq}");
+        }
+        desk.expire();
+    }
+}

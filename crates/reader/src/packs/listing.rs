@@ -99,9 +99,10 @@ impl Packs {
         if found.is_empty() {
             return Ok(packs);
         }
-        found.sort_by(|one, other| order(one).cmp(&order(other)));
+        let from = extent.from.seq();
+        found.sort_by(|one, other| order(one, from).cmp(&order(other, from)));
         packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
-        packs.taken = taken(found, extent);
+        packs.taken = taken(found);
         packs.place(origin).await?;
         Ok(packs)
     }
@@ -286,22 +287,22 @@ impl Pack {
     }
 }
 
-/// By this order one attestation is taken before another.
-fn order(pack: &Pack) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
+/// By this order one attestation is taken before another, where reading begins at a seq: the first that it
+/// holds from there on counts.
+fn order(pack: &Pack, from: u64) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
     let Attestation { first, last, attested, .. } = *pack.attestation;
+    let (last, attested) = (std::cmp::Reverse(last), std::cmp::Reverse(attested));
     // The last part of a key of one name is the hash of the bytes.
-    (first, std::cmp::Reverse(last), std::cmp::Reverse(attested), &pack.attested_at)
+    (first.max(from), last, attested, &pack.attested_at)
 }
 
 /// Those that cover the seqs of the part, each at most once; they come in their order.
-fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
-    let mut next = extent.from.seq();
+fn taken(found: Vec<Pack>) -> Vec<Pack> {
+    let mut covered = 0;
     let mut taken = Vec::new();
     for pack in found {
-        let Attestation { first, last, .. } = *pack.attestation;
-        let inside = extent.to.is_none_or(|to| last <= to);
-        if next <= first && inside {
-            next = last + 1;
+        if covered < pack.attestation.first {
+            covered = pack.attestation.last;
             taken.push(pack);
         }
     }
