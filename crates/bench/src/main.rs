@@ -23,6 +23,7 @@ const USAGE: &str = "usage:
                                                 name, seconds, KiB, requests and, of the gets alone,
                                                 how many times as long
   auditseal-bench hash FILE                     BLAKE3 of a file, read once
+  auditseal-bench index FILE                    bytes of the index of a pack of these lines
 BYTES are at least so many, in whole events. One SEED gives one log, always.";
 
 fn main() -> ExitCode {
@@ -72,6 +73,10 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         }
         ["stages"] => {
             stages::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        ["index", path] => {
+            println!("{}", stages::index(&std::fs::read(path)?).len());
             Ok(())
         }
         ["hash", path] => {
