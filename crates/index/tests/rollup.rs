@@ -48,6 +48,8 @@ fn rolled(packs: &[(PackId, Index)]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn a_roll_up_says_what_its_indexes_say(all in prop::collection::vec((batches(), 0..3_u64), 1..12)) {
         let (mut packs, mut first) = (Vec::new(), 0);

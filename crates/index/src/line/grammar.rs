@@ -125,7 +125,7 @@ impl Scanner {
         while let Some(byte) = piece.get(at) {
             at = match self.at {
                 At::Nothing => memchr::memchr(b'\n', &piece[at..]).map_or(piece.len(), |n| at + n),
-                At::InString(Escape::None) | At::InKey(Escape::None) => self.string(piece, at),
+                At::InString(Escape::None) | At::InKey(Escape::None) => self.strings(piece, at),
                 At::InString(escape) | At::InKey(escape) => self.escape(escape, *byte, at),
                 At::Number(number) => self.number(number, piece, at),
                 At::Word(rest) => self.word(rest, *byte, at),
@@ -271,39 +271,63 @@ impl Scanner {
         At::InString(Escape::None)
     }
 
-    /// Goes through a key or string, as far as nothing in it is escaped.
-    fn string(&mut self, piece: &[u8], from: usize) -> usize {
-        let in_key = matches!(self.at, At::InKey(_));
-        let end = from + plain_until(&piece[from..]);
-        let part = &piece[from..end];
-        if in_key {
-            self.key.extend(part);
-        } else if self.want != Want::Anything && !self.fields.extend(part) {
-            self.at = At::Nothing;
-            return end;
-        }
-        match piece.get(end) {
-            None => return end,
-            Some(b'"') if in_key => {
-                self.end_key();
-                // What stands behind most keys, in one step.
-                if piece.get(end + 1) == Some(&b':') && self.at == At::Colon {
-                    self.at = At::Value;
-                    return end + 2;
-                }
-            }
-            Some(b'"') => self.end_string(),
-            Some(b'\\') if in_key => self.at = self.escape_in_key(),
-            Some(b'\\') => {
-                let fits = self.want == Want::Anything || self.fields.extend(b"\\");
-                self.at = if fits { At::InString(Escape::Begun) } else { At::Nothing };
-            }
-            Some(_) => {
+    /// Goes through keys and strings that follow each other, as far as nothing in them is escaped.
+    fn strings(&mut self, piece: &[u8], mut from: usize) -> usize {
+        loop {
+            let end = from + plain_until(&piece[from..]);
+            let in_key = matches!(self.at, At::InKey(_));
+            if !self.keep(in_key, &piece[from..end]) {
                 self.at = At::Nothing;
                 return end;
             }
+            match piece.get(end) {
+                None => return end,
+                Some(b'"') if in_key => self.end_key(),
+                Some(b'"') => self.end_string(),
+                Some(b'\\') => {
+                    self.begin_escape(in_key);
+                    return end + 1;
+                }
+                Some(_) => {
+                    self.at = At::Nothing;
+                    return end;
+                }
+            }
+            // What stands behind most keys and strings, in one step.
+            match (self.at, piece.get(end + 1..end + 3)) {
+                (At::Colon, Some(b":\"")) => self.at = self.begin_string(),
+                (At::Behind, Some(b",\"")) if self.in_object() => {
+                    self.key.length = 0;
+                    self.at = At::InKey(Escape::None);
+                }
+                _ => return end + 1,
+            }
+            if self.at == At::Nothing {
+                return end + 1;
+            }
+            from = end + 3;
         }
-        end + 1
+    }
+
+    /// Keeps a part of a key or string that is read. Says whether there is room for it.
+    fn keep(&mut self, in_key: bool, part: &[u8]) -> bool {
+        if in_key {
+            if self.members_of().is_some() {
+                self.key.extend(part);
+            }
+            return true;
+        }
+        self.want == Want::Anything || self.fields.extend(part)
+    }
+
+    fn begin_escape(&mut self, in_key: bool) {
+        self.at = if in_key {
+            self.escape_in_key()
+        } else if self.keep(false, b"\\") {
+            At::InString(Escape::Begun)
+        } else {
+            At::Nothing
+        };
     }
 
     fn escape_in_key(&self) -> At {
@@ -322,7 +346,7 @@ impl Scanner {
             _ => None,
         };
         let in_key = matches!(self.at, At::InKey(_));
-        let fits = in_key || self.want == Want::Anything || self.fields.extend(&[byte]);
+        let fits = in_key || self.keep(false, &[byte]);
         self.at = match next.filter(|_| fits) {
             Some(escape) if in_key => At::InKey(escape),
             Some(escape) => At::InString(escape),
