@@ -39,7 +39,7 @@ impl Builder {
             first,
             scanner: Scanner::new(),
             gather: Gather::new(most),
-            ids: Ids::default(),
+            ids: Ids::new(),
             open: Vec::new(),
             readable: true,
             term: Vec::new(),

@@ -11,20 +11,30 @@ const REMAINDER: u32 = 12;
 pub(crate) const MAX_IDS: usize = 1 << 19;
 
 /// Gathers IDs in bounded memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ids {
     hashes: Vec<u64>,
+    /// [`MAX_IDS`], but in tests.
+    most: usize,
     /// There are more than a filter has room for.
     many: bool,
 }
 
 impl Ids {
+    pub(crate) fn new() -> Self {
+        Self::within(MAX_IDS)
+    }
+
+    fn within(most: usize) -> Self {
+        Self { hashes: Vec::new(), most, many: false }
+    }
+
     pub(crate) fn add(&mut self, id: &str) {
         if self.many {
             return;
         }
         self.hashes.push(hash_of(id));
-        if self.hashes.len() > 2 * MAX_IDS {
+        if self.hashes.len() > 2 * self.most {
             self.settle();
         }
     }
@@ -33,7 +43,7 @@ impl Ids {
     fn settle(&mut self) {
         self.hashes.sort_unstable();
         self.hashes.dedup();
-        self.many |= self.hashes.len() > MAX_IDS;
+        self.many |= self.hashes.len() > self.most;
         if self.many {
             self.hashes = Vec::new();
         }
@@ -164,42 +174,44 @@ mod tests {
     use proptest::prelude::*;
 
     fn filter(ids: impl Iterator<Item = String>) -> (u32, Vec<u8>) {
-        let mut all = Ids::default();
+        let mut all = Ids::new();
         ids.for_each(|id| all.add(&id));
         all.finish().unwrap()
     }
 
     #[test]
     fn none_is_missed_and_few_are_taken_for_members() {
-        let (count, bytes) = filter((0..20_000).map(|n| format!("id-{n}")));
-        assert_eq!(count, 20_000);
+        let (count, bytes) = filter((0..2_000).map(|n| format!("id-{n}")));
+        assert_eq!(count, 2_000);
         assert!(is_filter(&bytes, count));
         let bits = bytes.len() as f64 * 8.0 / f64::from(count);
         assert!((13.3..13.8).contains(&bits), "{bits} bits for each");
-        assert!((0..20_000).step_by(97).all(|n| may_hold(&bytes, count, &format!("id-{n}"))));
+        assert!((0..2_000).all(|n| may_hold(&bytes, count, &format!("id-{n}"))));
         let wrong = (0..8_000).filter(|n| may_hold(&bytes, count, &format!("other-{n}"))).count();
         assert!(wrong < 12, "{wrong} of 8,000");
     }
 
     #[test]
     fn more_ids_than_there_is_room_for_make_no_filter() {
-        let most = || (0..MAX_IDS).map(|n| n.to_string());
-        let (count, bytes) = filter(most().chain(most()).chain(most()));
-        assert_eq!(count as usize, MAX_IDS);
-        assert!(is_filter(&bytes, count) && bytes.len() < 14 * MAX_IDS / 8);
-        let mut all = Ids::default();
-        most().chain(["one more".to_owned()]).for_each(|id| all.add(&id));
-        assert!(all.finish().is_none());
-        let mut all = Ids::default();
-        for _ in 0..3 {
-            (0..=MAX_IDS).for_each(|n| all.add(&n.to_string()));
-        }
-        assert!(all.hashes.is_empty() && all.finish().is_none());
+        let most = || (0..1000).map(|n| n.to_string());
+        let finish = |ids: &mut dyn Iterator<Item = String>| {
+            let mut all = Ids::within(1000);
+            ids.for_each(|id| {
+                all.add(&id);
+                assert!(all.hashes.len() <= 2000);
+            });
+            all.finish()
+        };
+        let (count, bytes) = finish(&mut (0..5).flat_map(|_| most())).unwrap();
+        assert_eq!((count, &bytes), (1000, &filter(most()).1));
+        let more = || most().chain(["one more".to_owned()]);
+        assert!(finish(&mut more()).is_none());
+        assert!(finish(&mut (0..5).flat_map(|_| more())).is_none());
     }
 
     #[test]
     fn an_empty_filter_holds_nothing() {
-        assert_eq!(Ids::default().finish(), Some((0, Vec::new())));
+        assert_eq!(Ids::new().finish(), Some((0, Vec::new())));
         assert!(is_filter(&[], 0) && !is_filter(&[0], 0) && !may_hold(&[], 0, "x"));
     }
 
