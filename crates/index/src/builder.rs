@@ -74,7 +74,7 @@ impl Builder {
 
     /// Ends the batch; what comes next is of the batch with the next seq.
     pub fn end_batch(&mut self) {
-        if !self.scanner.is_empty() {
+        if self.scanner.is_open() {
             self.end_line();
         }
         if !self.readable && self.gather.batches() < MAX_BATCHES {

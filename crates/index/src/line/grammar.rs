@@ -24,8 +24,8 @@ pub(crate) struct Scanner {
     /// The keys that were met, of those that are read.
     met: u32,
     fields: Fields,
-    /// The line has ended: the next byte begins another one.
-    ended: bool,
+    /// The line has begun and hasn't ended: else the next byte begins one.
+    open: bool,
 }
 
 /// What is due next.
@@ -99,7 +99,7 @@ impl Scanner {
             key: Key::default(),
             met: 0,
             fields: Fields::default(),
-            ended: false,
+            open: false,
         }
     }
 
@@ -107,18 +107,18 @@ impl Scanner {
         (self.at, self.depth, self.met) = (At::Start, 0, 0);
         (self.inside, self.in_addresses, self.want) = (None, false, Want::Anything);
         self.fields.clear();
-        self.ended = false;
+        self.open = true;
     }
 
-    /// Whether the open line has no byte yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ended || self.at == At::Start
+    /// Whether a line is under way: one byte of it was taken at least, and it wasn't ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Takes bytes up to the open line's newline, or all; says how many, and whether the newline was met:
     /// then it is time for [`Self::end`].
     pub(crate) fn take(&mut self, piece: &[u8]) -> (usize, bool) {
-        if self.ended {
+        if !self.open && !piece.is_empty() {
             self.begin();
         }
         let mut at = 0;
@@ -144,7 +144,7 @@ impl Scanner {
 
     /// Ends the open line. `None`: it isn't JSON, or a field that is read isn't as it must be.
     pub(crate) fn end(&mut self) -> Option<Facts<'_>> {
-        self.ended = true;
+        self.open = false;
         let whole = self.at == At::Behind && self.depth == 0;
         if whole { self.fields.facts() } else { None }
     }
