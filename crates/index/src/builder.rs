@@ -12,7 +12,7 @@ use crate::terms::each_term;
 /// Makes the index of a pack from the text of its batches: the same bytes for the same text, however it
 /// is cut into pieces.
 ///
-/// Takes about 40 MiB at most, whatever the text: see [`Builder::text`].
+/// Takes about 24 MiB at most, whatever the text (see [`Builder::text`]), and at the end the index besides.
 #[derive(Debug)]
 pub struct Builder {
     first: u64,
@@ -107,7 +107,7 @@ impl Builder {
             ordinals::put(&self.open, batches, &mut open);
         }
         let filter = self.ids.finish();
-        Ok(layout::write(&Parts {
+        Ok(layout::write(Parts {
             first: self.first,
             batches,
             open,

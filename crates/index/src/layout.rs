@@ -26,18 +26,21 @@ pub(crate) struct Parts {
     pub(crate) filter: Option<(u32, Vec<u8>)>,
 }
 
-pub(crate) fn write(parts: &Parts) -> Vec<u8> {
-    let Table { count, directory, blocks } = &parts.table;
-    let (ids, filter) = parts.filter.as_ref().map_or((NO_FILTER, &[][..]), |(n, f)| (*n, f));
-    let mut out = MAGIC.to_vec();
-    out.extend_from_slice(&parts.first.to_le_bytes());
-    let lengths = [parts.batches, parts.open.len() as u32, *count, directory.len() as u32];
+pub(crate) fn write(parts: Parts) -> Vec<u8> {
+    let Table { count, directory, blocks } = parts.table;
+    let (ids, filter) = parts.filter.unwrap_or((NO_FILTER, Vec::new()));
+    let mut front = MAGIC.to_vec();
+    front.extend_from_slice(&parts.first.to_le_bytes());
+    let lengths = [parts.batches, parts.open.len() as u32, count, directory.len() as u32];
     for number in lengths.into_iter().chain([ids, filter.len() as u32]) {
-        out.extend_from_slice(&number.to_le_bytes());
+        front.extend_from_slice(&number.to_le_bytes());
     }
-    out.extend_from_slice(hash(filter).as_bytes());
-    for part in [&parts.open, directory, blocks, filter] {
-        out.extend_from_slice(part);
-    }
+    front.extend_from_slice(hash(&filter).as_bytes());
+    front.extend_from_slice(&parts.open);
+    front.extend_from_slice(&directory);
+    // Put before the blocks and not beside them: they are the most of it.
+    let mut out = blocks;
+    out.splice(0..0, front);
+    out.extend_from_slice(&filter);
     out
 }

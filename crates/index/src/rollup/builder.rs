@@ -92,14 +92,15 @@ impl RollupBuilder {
         if !self.open.is_empty() {
             ordinals::put(&self.open, packs, &mut open);
         }
-        let mut out = MAGIC.to_vec();
+        let mut front = MAGIC.to_vec();
         for number in [packs, open.len() as u32, count, directory.len() as u32] {
-            out.extend_from_slice(&number.to_le_bytes());
+            front.extend_from_slice(&number.to_le_bytes());
         }
-        self.packs.iter().for_each(|pack| pack.put(&mut out));
-        for part in [open, directory, blocks] {
-            out.extend_from_slice(&part);
-        }
+        self.packs.iter().for_each(|pack| pack.put(&mut front));
+        front.extend_from_slice(&open);
+        front.extend_from_slice(&directory);
+        let mut out = blocks;
+        out.splice(0..0, front);
         Ok(out)
     }
 }
