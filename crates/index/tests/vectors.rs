@@ -42,7 +42,7 @@ fn event(id: u32, verb: &str, name: &str, from: &str) -> String {
 /// An event with all that is read.
 const WHOLE: &str = r#"{"kind":"Event","auditID":"a-1","verb":"create","user":{"username":"eve","groups":["g"]},"impersonatedUser":{"username":"bob"},"sourceIPs":["10.0.0.9","::1"],"objectRef":{"resource":"pods","namespace":"prod","name":"web","subresource":"exec","apiGroup":"g"},"responseStatus":{"code":403}}"#;
 /// Lines that open their batch.
-const UNREAD: [&str; 30] = [
+const UNREAD: [&str; 32] = [
     "",
     "x",
     "[]",
@@ -71,6 +71,8 @@ const UNREAD: [&str; 30] = [
     r#"{"a" 1}"#,
     r#"{"a":NaN}"#,
     r#"{"a":1}{}"#,
+    r#"{"a":1}]"#,
+    r#"{"a":1]"#,
     "{\"a\":1}\x0b",
     r#"{"responseStatus":{"code":4030000000}}"#,
 ];

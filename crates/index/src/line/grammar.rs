@@ -178,7 +178,7 @@ impl Scanner {
             (At::Colon, b':') => At::Value,
             (At::Behind, b',') if self.depth > 0 => self.next(),
             (At::Behind | At::FirstKey, b'}') if self.in_object() => self.close(),
-            (At::Behind | At::First, b']') if !self.in_object() => self.close(),
+            (At::Behind | At::First, b']') if self.in_list() => self.close(),
             _ => At::Nothing,
         }
     }
@@ -186,6 +186,10 @@ impl Scanner {
     fn in_object(&self) -> bool {
         let top = self.depth.wrapping_sub(1);
         self.objects.get(top / 64).is_some_and(|bits| bits >> (top % 64) & 1 == 1)
+    }
+
+    fn in_list(&self) -> bool {
+        self.depth > 0 && !self.in_object()
     }
 
     fn open(&mut self, object: bool) -> At {

@@ -112,6 +112,14 @@ fn what_could_be_read_in_two_ways_is_not_read() {
         // No text.
         r#"{"verb":"\ud800"}"#,
         r#"{"sourceIPs":["\udc00"]}"#,
+        // More than an object.
+        "{}]",
+        "{}}",
+        "{},",
+        "{}{}",
+        "{}\"\"",
+        "{}:",
+        "{}1",
         // No object.
         "[]",
         "\"a\"",
@@ -207,8 +215,10 @@ proptest! {
 
     /// Two parsers, one grammar.
     #[test]
-    fn what_is_json_is_read_and_nothing_else(value in value(), wrapped: bool, size in 1..40_usize) {
-        let line = if wrapped { format!("{{\"x\":{value}}}") } else { value };
+    fn what_is_json_is_read_and_nothing_else(
+        value in value(), wrapped: bool, behind in "[\\]}, \":1]{0,1}", size in 1..40_usize,
+    ) {
+        let line = if wrapped { format!("{{\"x\":{value}}}") } else { value } + &behind;
         let read = read(line.as_bytes(), size);
         prop_assert_eq!(read.len(), usize::from(!line.is_empty()));
         prop_assert!(read.iter().all(|read| read.is_some() == is_object(&line)), "{}", line);
