@@ -42,7 +42,7 @@ fn event(id: u32, verb: &str, name: &str, from: &str) -> String {
 /// An event with all that is read.
 const WHOLE: &str = r#"{"kind":"Event","auditID":"a-1","verb":"create","user":{"username":"eve","groups":["g"]},"impersonatedUser":{"username":"bob"},"sourceIPs":["10.0.0.9","::1"],"objectRef":{"resource":"pods","namespace":"prod","name":"web","subresource":"exec","apiGroup":"g"},"responseStatus":{"code":403}}"#;
 /// Lines that open their batch.
-const UNREAD: [&str; 32] = [
+const UNREAD: [&str; 33] = [
     "",
     "x",
     "[]",
@@ -72,18 +72,20 @@ const UNREAD: [&str; 32] = [
     r#"{"a":NaN}"#,
     r#"{"a":1}{}"#,
     r#"{"a":1}]"#,
+    r#"{"a":1},{}"#,
     r#"{"a":1]"#,
     "{\"a\":1}\x0b",
     r#"{"responseStatus":{"code":4030000000}}"#,
 ];
 /// Lines that are odd, and read.
-const READ: [&str; 10] = [
+const READ: [&str; 11] = [
     " {\t\"verb\" : \"get\" } \r",
     r#"{"verb":null,"user":null,"sourceIPs":[],"objectRef":{"name":null}}"#,
     r#"{"a":{"verb":1,"\u0076erb":2,"user":3},"b":1,"b":2}"#,
     r#"{"a":"\ud800","b":-0.5E+999,"c":[{},[]]}"#,
     r#"{"verb":"CORP\\eve\/\"\u00e9\ud83d\ude00\n"}"#,
     r#"{"user":{},"impersonatedUser":{}}"#,
+    r#"{"sourceIPs":["a","b"],"x":["c",1,null]}"#,
     r#"{"responseStatus":{"code":399}}"#,
     r#"{"responseStatus":{"code":400}}"#,
     r#"{"responseStatus":{"code":null},"auditID":""}"#,

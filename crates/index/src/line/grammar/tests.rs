@@ -55,6 +55,8 @@ fn the_fields_of_an_event_are_read() {
     let spaced = spaced.replace("\" : \" : 1", "::1");
     assert!(one(&format!(" {spaced} ")).is_some());
     assert_eq!(one("{}").as_deref(), Some("  [] [\"\", \"\", \"\"] [\"\", \"\"] [] None"));
+    let lists = one(r#"{"x":["a","b"],"sourceIPs":["c","d"],"y":["e",["f"],1,null]}"#);
+    assert_eq!(lists.as_deref(), Some("  [] [\"\", \"\", \"\"] [\"\", \"\"] [c,d] None"));
 }
 
 #[test]
@@ -116,6 +118,8 @@ fn what_could_be_read_in_two_ways_is_not_read() {
         "{}]",
         "{}}",
         "{},",
+        "{},{}",
+        "{},\"a\"",
         "{}{}",
         "{}\"\"",
         "{}:",
