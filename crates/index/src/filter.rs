@@ -212,6 +212,8 @@ mod tests {
     #[test]
     fn an_empty_filter_holds_nothing() {
         assert_eq!(Ids::new().finish(), Some((0, Vec::new())));
+        // Places are below 4,096 for each member.
+        assert!(is_filter(&[0x7f, 0xf8], 1) && !is_filter(&[0x80, 0], 1));
         assert!(is_filter(&[], 0) && !is_filter(&[0], 0) && !may_hold(&[], 0, "x"));
     }
 
