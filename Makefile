@@ -14,10 +14,11 @@ demo: ## build, archive the sample logs into a local archive, verify, restore, t
 	$(CARGO) build --release --locked -p auditseal-cli
 	crates/e2e/demo.sh "$$($(TARGET_DIR))/release/auditseal"
 
-test: ## all tests that need no server; with verify.py's Python packages, also its times against the program's
+test: ## all tests that need no server; with verify.py's Python packages, also its times against the program's, and the vectors of indexes by another program
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
 	! python3 -c 'import blake3, cryptography, zstandard' 2>/dev/null || crates/e2e/times.sh 3
+	! python3 -c 'import blake3' 2>/dev/null || python3 crates/index/index.py testdata/index
 
 check: ## formatting, lints, documentation, licences and origins of crates, and, with Python, lists of sabotages: all warnings are errors
 	$(CARGO) fmt --all --check

@@ -26,6 +26,7 @@ const USAGE: &str = "usage:
   auditseal-bench packs ARCHIVE PACKS TRUST ORIGIN MILLISECONDS PROGRAM
                                                 the same of a packed archive, two directories
   auditseal-bench hash FILE                     BLAKE3 of a file, read once
+  auditseal-bench index FILE                    bytes of the index of a pack of these lines
 BYTES are at least so many, in whole events. One SEED gives one log, always.";
 
 fn main() -> ExitCode {
@@ -77,6 +78,10 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         }
         ["stages"] => {
             stages::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        ["index", path] => {
+            println!("{}", stages::index(&std::fs::read(path)?).len());
             Ok(())
         }
         ["hash", path] => {

@@ -37,6 +37,7 @@ pub(crate) const LEVELS: [(&str, u8); 20] = [
     ("format", 1),
     ("store", 1),
     ("trust", 1),
+    ("index", 1),
     ("chain", 2),
     ("decompress", 2),
     ("shipper", 2),
