@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, KEPT, Retention, Rules};
-use auditseal_format::packs::{Attestation, SignedAttestation};
+use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_note::Signer;
 use auditseal_reader::{PackRoot, Packs, Source, listed_since};
 use auditseal_store::{Error, Store};
 use auditseal_trust::TrustedOrigin;
+use bytes::Bytes;
 
 use crate::PackOptions;
 use crate::build::build;
@@ -165,10 +166,17 @@ impl Run<'_> {
         shelf.put(&path, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
         self.spool.clear();
         attestation.lock = self.protected(&shelf, &attestation).await?;
+        if let Some(index) = shown.index.map(Bytes::from) {
+            let blob = Blob::of(&index);
+            let key = attestation.name().index(&blob.hash);
+            shelf.put_named(&key, index).await.map_err(told_of)?;
+            attestation.index = Some(blob);
+        }
         let signed = SignedAttestation::sign(attestation, self.signer);
         let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
         let key = signed.key();
-        shelf.put_attestation(&key, &signed.note).await.map_err(told_of)?;
+        let note = Bytes::copy_from_slice(signed.note.as_bytes());
+        shelf.put_named(&key, note).await.map_err(told_of)?;
         made.key = signed.attestation.pack_key();
         made.stored_bytes = signed.attestation.pack.size;
         made.attestation = Some(key);

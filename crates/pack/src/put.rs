@@ -54,9 +54,8 @@ impl Shelf<'_> {
         Err(Error::new(Operation::Put, &attestation.pack_key(), Kind::AlreadyExists, what))
     }
 
-    /// Puts an attestation, or finds it there.
-    pub(crate) async fn put_attestation(&self, key: &str, note: &str) -> Result<(), Error> {
-        let bytes = Bytes::copy_from_slice(note.as_bytes());
+    /// Puts an index or an attestation, or finds it there: its key is made of its hash.
+    pub(crate) async fn put_named(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
         let stands = self.create(key, &bytes).await?;
         for Version { id, size, .. } in &stands {
             if self.fetch(key, id.as_deref(), *size).await?.as_ref() == Some(&bytes) {
