@@ -109,6 +109,9 @@ fn tell(text: &str) {
 
 pub(super) fn accept(args: Accept) -> Result<ExitCode, Failure> {
     let before = text_of(&args.trust, "trust")?;
+    let Some(origin) = args.origin else {
+        return Err(Failure::new("read the command line: --origin says of which chain"));
+    };
     let change = match (args.begin, args.verdict, args.seal, args.reason) {
         (None, Some(verdict), Some(seal), Some(reason)) => {
             Change::Accept(Acceptance { seal, verdict, reason })
@@ -123,7 +126,7 @@ pub(super) fn accept(args: Accept) -> Result<ExitCode, Failure> {
         let name = args.trust.display();
         Failure::new(format!("change what {name} says: {refused}")).hint(Some(hint))
     };
-    let after = TrustFile::changed(&before, &args.origin, change).map_err(failed)?;
+    let after = TrustFile::changed(&before, &origin, change).map_err(failed)?;
     let parsed = |text: &str| TrustFile::parse(text).map_err(failed);
     let differences = parsed(&before)?.differences(&parsed(&after)?);
     let mut said: String = differences.iter().map(|one| format!("{one}\n")).collect();
