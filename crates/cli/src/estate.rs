@@ -54,7 +54,5 @@ fn failure(error: EstateError) -> Failure {
 
 /// That a heads file couldn't be read or written.
 pub(crate) fn heads_failure(error: &archive::HeadsError) -> Failure {
-    let hint = "a heads file that is damaged is a matter for whoever keeps it: bring back a copy, and \
-                don't begin anew, or a missing tail isn't noticed";
-    Failure::new(error).hint(Some(hint))
+    Failure::new(error).hint(Some(error.hint()))
 }

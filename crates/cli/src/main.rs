@@ -16,6 +16,7 @@ mod progress;
 mod protection;
 mod read;
 mod reload;
+mod salvage;
 mod stats;
 mod times;
 mod trust;

@@ -21,6 +21,7 @@ use crate::args::{Cat, Format, Inspect, ListFormat, Ls, RequiredMode, Verify};
 use crate::estate;
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
+use crate::salvage::{self, Report};
 
 pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     if let Some(trust) = args.estate.trust.clone() {
@@ -34,6 +35,11 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
         mode,
         micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
     });
+    let asked = |of: &Origin| args.origin.is_empty() || args.origin.contains(of);
+    if let Some((other, _)) = args.accept.iter().find(|(of, _)| !asked(of)) {
+        let why = format!("accept a gap of {other}: this chain isn't among those of --origin");
+        return Err(Failure::new(why).hint(Some("name it by --origin, or leave its --accept out")));
+    }
     let fresh =
         archive::Options::new(vkeys(&args.vkey)?, args.at.unwrap_or_else(|| system_clock()().wall));
     let options = archive::Options {
@@ -80,6 +86,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         extent: args.part.extent()?,
         concurrency: 0,
     };
+    let report = args.report.map(|path| Report::begin(path, &args.origin)).transpose()?;
     let (store, _bill) = args.stats.open(&args.store)?;
     let done = match regular_stdout() {
         Some(file) => {
@@ -101,32 +108,8 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     if let Some(unanchored) = &restored.unanchored {
         tracing::warn!("{unanchored} (--from, --head tie it; --allow-unanchored accepts it)");
     }
-    if restored.unproved_total == 0 {
-        return Ok(ExitCode::from(u8::from(restored.unanchored.is_some())));
-    }
-    tell_unproved(&restored, args.report.as_deref())?;
-    Ok(ExitCode::from(1))
-}
-
-/// Says what a salvage left out.
-fn tell_unproved(restored: &archive::Restored, file: Option<&Path>) -> Result<(), Failure> {
-    let more = restored.unproved_total - restored.unproved.len() as u64;
-    let mut list = restored.unproved.iter().map(|what| format!("{what}\n")).collect::<String>();
-    if more > 0 {
-        list.push_str(&format!("… and {more} more of these\n"));
-    }
-    let failed =
-        |path: &Path, error| Failure::new(format!("write report {}: {error}", path.display()));
-    match file {
-        Some(path) => std::fs::write(path, list).map_err(|error| failed(path, error))?,
-        None => list.lines().for_each(|what| tracing::warn!("not proved: {what}")),
-    }
-    let count = match restored.unproved_total {
-        1 => "1 finding".to_owned(),
-        more => format!("{more} findings"),
-    };
-    tracing::warn!("{count}: what was given back is proved, and isn't all there was");
-    Ok(())
+    salvage::tell(&restored, report)?;
+    Ok(ExitCode::from(salvage::exit_code(&restored)))
 }
 
 /// Standard output, where it is a file: a source's holes can be left holes there.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use auditseal_format::{FileId, ObjectSeal};
-use auditseal_reader::Window;
+use auditseal_reader::{Blocks, Window};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -27,7 +27,7 @@ pub(super) enum Mode {
 }
 
 enum Message {
-    Open(Place, Arc<ObjectSeal>, FileId, Mode),
+    Open { place: Place, seal: Arc<ObjectSeal>, file: FileId, mode: Mode, check_times: bool },
     Blocks(Bytes),
     Close,
 }
@@ -47,28 +47,29 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `check_times`: what notes say of their lines' times is held against the lines.
-    pub(super) fn start<W: Output + Send + 'static>(out: W, check_times: bool) -> Self {
+    /// A writer that waits for the first object.
+    pub(super) fn start<W: Output + Send + 'static>(out: W) -> Self {
         // One message: what waits here is memory, up to 32 MiB of it.
         let (messages, mut inbox) = mpsc::channel(1);
         let thread = tokio::task::spawn_blocking(move || {
             let mut out = Counting { out, bytes: 0 };
-            let state = State { check_times, ..State::default() };
-            let stopped = write_all(state, &mut inbox, &mut out);
+            let stopped = write_all(State::default(), &mut inbox, &mut out);
             Ended { bytes: out.bytes, stopped }
         });
         Self { messages, thread }
     }
 
-    /// Begins an object.
+    /// Begins an object; `check_times`: what its note says of its lines' times is held against the
+    /// lines.
     pub(super) async fn open(
         &mut self,
-        at: Place,
-        seal: &Arc<ObjectSeal>,
+        blocks: &Blocks,
         file: FileId,
         mode: Mode,
+        check_times: bool,
     ) -> bool {
-        self.messages.send(Message::Open(at, Arc::clone(seal), file, mode)).await.is_ok()
+        let (place, seal) = (blocks.place, Arc::clone(&blocks.seal));
+        self.messages.send(Message::Open { place, seal, file, mode, check_times }).await.is_ok()
     }
 
     /// Hands over the next of its blocks' bytes.
@@ -97,7 +98,7 @@ fn write_all(
     out: &mut impl Output,
 ) -> Option<(Place, Stop)> {
     while let Some(message) = inbox.blocking_recv() {
-        if let Message::Open(place, ..) = &message {
+        if let Message::Open { place, .. } = &message {
             state.place = Some(*place);
         }
         if let Err(stop) = state.take(message, out) {
@@ -119,7 +120,8 @@ struct State {
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
-            Message::Open(_, seal, file, mode) => {
+            Message::Open { seal, file, mode, check_times, .. } => {
+                self.check_times = check_times;
                 self.open = Some(match mode {
                     Mode::All => Restore::all(&seal, file, true),
                     Mode::AllLines => Restore::all(&seal, file, false),
