@@ -33,7 +33,7 @@ agree() {
   "$PY" "$HERE/helpers/damage.py" "$WORK/archive" "$WORK/damaged" "$1" || return 1
   local one two
   one=$(first "$WORK/damaged" | sed -n 's/^\([A-Z_]*\) origin=[^ ]*\( seq=\([0-9]*\)\)\{0,1\}.*/\1 \3/p' | grep -v '^COMPLETE' | sort -u)
-  two=$(second "$WORK/damaged" | grep -v -e '^info' -e COMPLETE | sed 's/ [^ ]* / /; s/ -$/ /' | sort -u)
+  two=$(second "$WORK/damaged" | grep -v -e '^info' -e '^note' -e COMPLETE | sed 's/ [^ ]* / /; s/ -$/ /' | sort -u)
   [ -z "$one" ] || noticed=$((noticed + 1))
   [ "$one" = "$two" ] || { printf 'damage %s\nfirst:  %s\nsecond: %s\n' "$1" "$one" "$two"; return 1; }
 }

@@ -1,4 +1,4 @@
-//! verify, cat, ls, inspect.
+//! cat, ls, inspect; and what all readers share.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -13,60 +13,13 @@ use auditseal_archive as archive;
 use auditseal_chain::Verdict;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
-use auditseal_store::LockMode;
 use auditseal_vault::Provider;
 
 use crate::agent::open_store;
-use crate::args::{Cat, Format, Inspect, ListFormat, Ls, RequiredMode, Verify};
-use crate::estate;
+use crate::args::{Cat, Format, Inspect, ListFormat, Ls};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 use crate::salvage::{self, Report};
-
-pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
-    if let Some(trust) = args.estate.trust.clone() {
-        return estate::verify(args, &trust);
-    }
-    let mode = match args.require_retention_mode {
-        RequiredMode::Compliance => LockMode::Compliance,
-        RequiredMode::Governance => LockMode::Governance,
-    };
-    let retention = args.require_retention.map(|time| auditseal_chain::Retention {
-        mode,
-        micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
-    });
-    let asked = |of: &Origin| args.origin.is_empty() || args.origin.contains(of);
-    if let Some((other, _)) = args.accept.iter().find(|(of, _)| !asked(of)) {
-        let why = format!("accept a gap of {other}: this chain isn't among those of --origin");
-        return Err(Failure::new(why).hint(Some("name it by --origin, or leave its --accept out")));
-    }
-    let fresh =
-        archive::Options::new(vkeys(&args.vkey)?, args.at.unwrap_or_else(|| system_clock()().wall));
-    let options = archive::Options {
-        origins: args.origin,
-        head: args.part.head,
-        extent: args.part.extent()?,
-        window: args.part.window()?,
-        allow_unanchored: args.part.allow_unanchored,
-        accept: args.accept,
-        stored_only: args.stored_only,
-        retention,
-        // A directory's dates are those of whoever copied it there.
-        skew: if is_directory(&args.store.store) { None } else { fresh.skew },
-        store: Some(auditseal_agent::store_name(&args.store.store)),
-        ..fresh
-    };
-    let (store, _bill) = args.stats.open(&args.store)?;
-    let (count, bar) = counter();
-    let verified = archive::verify(store, &options, |progress| count(&progress));
-    let report = block_on_threads(cores(), verified)??;
-    drop(bar);
-    print(|out| match args.output {
-        Format::Text => report.text(out),
-        Format::Json => report.json(out),
-    })?;
-    Ok(ExitCode::from(report.exit_code()))
-}
 
 pub(crate) fn is_directory(url: &str) -> bool {
     auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
