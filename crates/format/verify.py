@@ -1028,17 +1028,41 @@ def read_file(path):
 # ---------------- command line
 def open_directory(path):
     """An archive under file://, as the other functions want it: {key: function that opens it}."""
+    return {name.replace(os.sep, "/"): partial(open, os.path.join(path, name), "rb") for name in files_below(path, "", ())}
 
-    def fail(error):
-        raise error
 
-    store = {}
-    for folder, _, names in os.walk(path, onerror=fail):
-        for full in (os.path.join(folder, name) for name in names):
-            if not os.path.isfile(full):
-                raise OSError(f"{full}: not a regular file")
-            store[os.path.relpath(full, path).replace(os.sep, "/")] = partial(open, full, "rb")
-    return store
+def files_below(root, folder, above):
+    """The files' names. What is no file, or a link round in circles, has a name that no object has, and is never
+    opened: a pipe would be waited for for ever. Where no archive may be, what can't be read is only named."""
+    try:
+        about = os.stat(os.path.join(root, folder))
+        here = (about.st_dev, about.st_ino)
+        if here in above:
+            yield f"{folder} (a link to a folder that it lies in)"
+            return
+        entries = list(os.scandir(os.path.join(root, folder)))
+    except OSError:
+        if is_archive(folder):
+            raise
+        yield f"{folder}/"
+        return
+    for entry in entries:
+        name = os.path.join(folder, entry.name)
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:
+            if is_archive(name):
+                raise
+            is_folder = is_file = False
+        if is_folder:
+            yield from files_below(root, name, (*above, here))
+        else:
+            yield name if is_file else f"{name} (no file)"
+
+
+def is_archive(name):
+    """§ Keys of objects: all of them begin with a folder `cluster=…`. The root is one of its folders."""
+    return not name or "=" in name.split(os.sep)[0]
 
 
 def parse_head(value):
