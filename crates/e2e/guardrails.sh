@@ -84,6 +84,22 @@ guarded() {
   sed -n "s/.*denied request: /                   /p" "$WORK/answer" | head -n 1 | cut -c1-200
 }
 
+# An apiserver takes policies and bindings up one by one, within seconds of their being written: what is asked before, it lets through.
+# So each is asked for until it answers, and only then do the questions count.
+in_force() {
+  check "trail-hostpath is in force" until_it 20 refused trail-hostpath make Pod shop p "$(mounts /var/log)"
+  check "trail-namespace is in force" until_it 20 refused trail-namespace k label namespace auditseal x=y --dry-run=server
+  check "trail-connect is in force" until_it 20 refused trail-connect k create --raw /api/v1/nodes/cp-1/proxy/run/auditseal/x/y -f /dev/null
+  check "trail-nodes is in force" until_it 20 refused trail-nodes k delete node cp-1 --dry-run=server
+  check "trail-cluster is in force" until_it 20 refused trail-cluster k label priorityclass system-node-critical x=y --dry-run=server
+  check "trail-grants is in force" until_it 20 refused trail-grants k create clusterrolebinding b --clusterrole=cluster-admin --user=bob --dry-run=server
+  check "trail-webhooks is in force" until_it 20 refused trail-webhooks sent "$(webhook)" k create --dry-run=server -f -
+}
+starter_in_force() {
+  check "starter-configmaps is in force" until_it 20 refused starter-configmaps k -n shop create configmap c --from-literal=db_password=x --dry-run=server
+  check "starter-ingress is in force" until_it 20 refused starter-ingress k -n shop create ingress i --default-backend=s:80 --dry-run=server
+}
+
 # ---- what protects the trail
 
 trail() {
@@ -146,7 +162,8 @@ starter() {
   sent "$limits" k create -f - >/dev/null
   allowed "and with them it is let in" until_it 20 make Pod shop p "$one"
   allowed "a Deployment" make Deployment shop d "$(of "$one")"
-  denied starter-registries "an image from elsewhere" make Pod shop p '{containers: [{name: c, image: web}]}'
+  check "starter-privileges is in force" until_it 20 refused starter-privileges make Pod shop p "$(with 'hostPID: true')"
+  check "an image from elsewhere" until_it 20 refused starter-registries make Pod shop p '{containers: [{name: c, image: web}]}'
   denied starter-registries "a host that only begins like ours" make Pod shop p '{containers: [{name: c, image: registry.example.internal.example.org/x}]}'
   denied starter-registries "in a Job's init container" make Job shop j "{template: {spec: {restartPolicy: Never, containers: [{name: c, image: $image}], initContainers: [{name: i, image: web}]}}}"
   denied starter-privileges "a privileged container" make Deployment shop d "$(of "{containers: [{name: c, image: $image, securityContext: {privileged: true}}]}")"
@@ -263,14 +280,15 @@ allowed "but not about policies and bindings: it can be switched off" k delete v
 k delete validatingadmissionpolicy probe >/dev/null
 denied trail-admission "a static policy is: an administrator installs no guardrail" k apply -k "$GUARDS/vap/audit"
 allowed "break-glass installs them, in stage audit" glass apply -k "$GUARDS/vap/audit"
-allowed "stage audit: what the starter set minds is let through, with a warning" until_it 20 eval 'make Pod shop warned "{hostPID: true, containers: [{name: c, image: web}]}" 2>&1 | tee "$WORK/answer" | grep "Warning.*starter-privileges" && grep "pod/warned created" "$WORK/answer"'
-check "the trail is guarded all the same" until_it 20 refused trail-hostpath make Pod shop p "$(mounts /var/log)"
+allowed "stage audit: what the starter set minds is let through, with a warning" until_it 20 eval 'make Pod shop warned "{hostPID: true, containers: [{name: c, image: web}]}" >"$WORK/answer" 2>&1; grep "Warning.*starter-privileges" "$WORK/answer" && grep "Warning.*starter-registries" "$WORK/answer" && grep "pod/warned created" "$WORK/answer"'
+in_force
 attempts guarded
 denied trail-admission "a binding is deleted" k delete validatingadmissionpolicybinding auditseal-trail-namespace --dry-run=server
 denied trail-admission "a policy is weakened" k patch validatingadmissionpolicy auditseal-trail-hostpath --type=merge -p '{"spec":{"failurePolicy":"Ignore"}}' --dry-run=server
 allowed "somebody else's binding isn't ours to guard" sent '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"other"},"spec":{"policyName":"other","validationActions":["Audit"]}}' k create --dry-run=server -f -
 allowed "one value later" glass apply -k "$GUARDS/vap/enforce"
 check "stage enforce: it is refused" until_it 20 refused starter- make Pod shop warned '{hostPID: true, containers: [{name: c, image: web}]}'
+starter_in_force
 check "also for want of a quota" until_it 20 refused starter- make Pod shop p "$one"
 trail
 starter

@@ -931,9 +931,19 @@ def file_lines(text, version):
 
 
 def parse_trust(text):
-    """§ Trust file: {origin: block}."""
-    blocks, block = {}, None
+    """§ Trust file: {origin: block}, and the auditors as (cluster, vkey)."""
+    blocks, block, auditors = {}, None, []
     for line in file_lines(text, "auditseal/trust/v1"):
+        if line.startswith("auditor "):
+            need(block is None or finished(block))
+            match = re.fullmatch(r"auditor (\S+) (\S+)", line)
+            need(match)
+            cluster, vkey = match.groups()
+            ORIGIN(f"{cluster}/n/s"), parse_vkey(vkey)
+            need(not auditors or auditors[-1] < (cluster, vkey))
+            auditors.append((cluster, vkey))
+            continue
+        need(not auditors)
         match = re.fullmatch(rf"origin (\S+) static (\S+)(?: from=([1-9][0-9]{{0,11}}))?(?: until=({SEAL_ID}))?", line)
         if match:
             origin, vkey = ORIGIN(match[1]), parse_vkey(match[2])
@@ -950,7 +960,7 @@ def parse_trust(text):
             need(block is not None and line.startswith("  "))
             parse_rest(block, line[2:])
     need(block is None or finished(block))
-    return blocks
+    return blocks, auditors
 
 
 def named(block, text):
@@ -1092,7 +1102,7 @@ def show(findings):
 def run_archive(args):
     store = open_directory(args.archive)
     if args.trust:
-        heads, trust = parse_heads(read_file(args.heads)) if args.heads else {}, parse_trust(read_file(args.trust))
+        heads, trust = parse_heads(read_file(args.heads)) if args.heads else {}, parse_trust(read_file(args.trust))[0]
         asked = [ORIGIN(o) for o in args.origin]
         return report(args, store, verify_trusted(store, trust, heads, asked, args.now and TIME(args.now)), trust)
     trusted = set(read_vkeys(args.vkey))
@@ -1169,7 +1179,7 @@ def run_vector(path):
     first = parse_begin(fields["from"][0]) if "from" in fields else None
     if "trust" in fields:
         trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
-        result = verify_trusted(store, parse_trust(trust), parse_heads(heads) if heads else {},
+        result = verify_trusted(store, parse_trust(trust)[0], parse_heads(heads) if heads else {},
                                 fields.get("origin", []), fields["now"][0], unlocked=False)  # fmt: skip
     else:
         result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,

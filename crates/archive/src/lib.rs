@@ -21,7 +21,7 @@ mod report;
 mod size;
 mod verify;
 
-pub use cat::{CatError, CatOptions, Output, Piped, Restored, Sparse, cat};
+pub use cat::{CatError, CatOptions, CatPacks, Output, Piped, Restored, Sparse, cat};
 pub use estate::{
     Age, EstateChain, EstateError, EstateOptions, EstateReport, Shard, Summary, origins,
     verify_estate,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditseal_chain::{ChainReport, Retention, Rules};
 use auditseal_format::{Origin, SealId, Time};
-use auditseal_reader::{Depth, Entry, How, Payloads, Reading, Source, Step};
+use auditseal_reader::{Depth, Entry, How, Packs, Payloads, Reading, Source, Step};
 
 use crate::report::Errors;
 
@@ -13,6 +13,7 @@ pub(crate) struct Pass<'a> {
     pub(crate) source: &'a Source,
     pub(crate) origin: &'a Origin,
     pub(crate) entries: &'a [Entry],
+    pub(crate) packs: &'a Packs,
     /// Payloads aren't decompressed.
     pub(crate) stored_only: bool,
     /// Objects in flight at a time.
@@ -53,7 +54,8 @@ impl Pass<'_> {
         let depth = if self.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
         let retention: Option<Retention> = rules.retention;
         let how = How { depth, retention, concurrency: self.concurrency, keep: 0 };
-        let mut reading = Reading::new(self.source, self.origin, self.entries, rules, how);
+        let mut reading =
+            Reading::new(self.source, self.origin, self.entries, self.packs, rules, how);
         let mut errors = Errors::default();
         while let Some(Step { size, error, .. }) = reading.next().await {
             error.iter().for_each(|error| errors.push(error));

@@ -7,7 +7,7 @@ use auditseal_store::Store;
 
 use crate::verify::{Options, rules};
 use auditseal_chain::{Finding, Verdict};
-use auditseal_reader::{Depth, Error, How, Listing, Reading, Sealed, Source, Step};
+use auditseal_reader::{Depth, Error, How, Listing, Packs, Reading, Sealed, Source, Step};
 
 /// Gives the key of each seq's object whose stored bytes are the signed ones, in the order of the
 /// chains, so that an engine that reads these keys reads each line once. Returns what is wrong, the
@@ -27,7 +27,7 @@ pub async fn paths(
     options.check_keys()?;
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;
-    let mut found = Vec::new();
+    let (mut found, none) = (Vec::new(), Packs::none());
     for origin in &options.origins {
         let entries = listing.chains.remove(origin).unwrap_or_default();
         let how = How {
@@ -40,6 +40,7 @@ pub async fn paths(
             &source,
             origin,
             &entries,
+            &none,
             rules(options, origin, options.extent.unwrap_or_default(), &[]),
             how,
         );

@@ -133,10 +133,12 @@ pub async fn verify(
 /// The chains that are listed, and those that are asked for.
 fn whole(chains: BTreeMap<Origin, Vec<Entry>>, options: &Options) -> BTreeMap<Origin, Range> {
     let extent = options.extent.unwrap_or_default();
-    let listed = chains.into_iter().map(|(origin, entries)| (origin, Range { extent, entries }));
+    let listed = chains
+        .into_iter()
+        .map(|(origin, entries)| (origin, Range { extent, entries, ..Range::default() }));
     let mut ranges: BTreeMap<_, _> = listed.collect();
     for origin in &options.origins {
-        let absent = || Range { extent, entries: Vec::new() };
+        let absent = || Range { extent, ..Range::default() };
         ranges.entry(origin.clone()).or_insert_with(absent);
     }
     ranges
@@ -167,13 +169,14 @@ struct Run<'a, P> {
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, range: Range) -> OriginReport {
         let before = self.done;
-        let Range { extent, entries } = range;
+        let Range { extent, entries, packs } = range;
         let (source, options, progress) = (&self.source, self.options, &self.progress);
         let done = &mut self.done;
         let pass = Pass {
             source,
             origin: &origin,
             entries: &entries,
+            packs: &packs,
             stored_only: options.stored_only,
             concurrency: options.concurrency,
             now: options.now,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use auditseal_format::{Fault, Origin};
 use serde::Serialize;
@@ -123,6 +124,46 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 25] = [
+        Self::Tampered,
+        Self::Missing,
+        Self::Reordered,
+        Self::Replay,
+        Self::WrongOrigin,
+        Self::Fork,
+        Self::Unanchored,
+        Self::Truncated,
+        Self::Silent,
+        Self::Resumed,
+        Self::SourceGap,
+        Self::Stalled,
+        Self::BadSignature,
+        Self::WrongKey,
+        Self::ForeignChain,
+        Self::Unsealed,
+        Self::Malformed,
+        Self::WrongTimes,
+        Self::Hidden,
+        Self::Shadowed,
+        Self::WeakWorm,
+        Self::TimeInconsistent,
+        Self::Reanchored,
+        Self::UnexpectedObject,
+        Self::ClockStep,
+    ];
+}
+
+impl FromStr for Verdict {
+    type Err = ();
+
+    /// Reads a name as [`Verdict::name`] gives it.
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name).ok_or(())
+    }
+}
+
 impl From<&Fault> for Verdict {
     fn from(fault: &Fault) -> Self {
         match fault {
@@ -229,6 +270,13 @@ impl Finding {
     pub fn accepted_for(mut self, reason: &str) -> Self {
         self.detail.push_str(&format!(" (accepted: {})", escape(reason)));
         self.as_information()
+    }
+
+    /// Makes it a finding, whatever its verdict means elsewhere: somebody else found it to be one.
+    #[must_use]
+    pub fn as_finding(mut self) -> Self {
+        self.severity = Severity::Finding;
+        self
     }
 
     /// Makes it information: the chain can do without what is at fault.

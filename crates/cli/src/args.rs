@@ -13,6 +13,7 @@ use clap::{
 };
 use clap_complete::Shell;
 
+use crate::packing::{self, PackPlace};
 use crate::part::Part;
 use crate::stats::Stats;
 use crate::times::time;
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Put what was verified together in packs, and attest them. For auditors, not for nodes.
+    Pack(Box<packing::Pack>),
     /// Write, show and compare what a reader trusts: trust files and heads files.
     Trust(trust::Trust),
     /// Examine a store and a source: what is wrong, why, and the command that corrects it.
@@ -390,6 +393,8 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) estate: Estate,
     #[command(flatten)]
+    pub(crate) place: PackPlace,
+    #[command(flatten)]
     pub(crate) part: Part,
     /// Accept the gap that this seal states. Repeatable; shown in the output.
     #[arg(long, env = "AUDITSEAL_ACCEPT", value_name = "C/N/SOURCE:SEQ", value_parser = accept,
@@ -448,6 +453,8 @@ pub(crate) struct Cat {
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
     pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) place: PackPlace,
     #[command(flatten)]
     pub(crate) part: Part,
     /// Refuse when the source itself lost something.

@@ -10,7 +10,9 @@ use crate::trusting::{trust_file, untrusted};
 use crate::verifying::{as_of, skew, store_name};
 
 pub(crate) fn options(args: &Verify, trust: &Path) -> Result<EstateOptions, Failure> {
-    let fresh = EstateOptions::new(trust_file(trust)?, as_of(args));
+    let file = trust_file(trust)?;
+    let packs = args.place.open(&args.store, &file)?;
+    let fresh = EstateOptions::new(file, as_of(args));
     Ok(EstateOptions {
         heads: args.estate.heads.as_deref().map(HeadsFile::new),
         origins: args.origin.clone(),
@@ -22,6 +24,7 @@ pub(crate) fn options(args: &Verify, trust: &Path) -> Result<EstateOptions, Fail
         stored_only: args.stored_only,
         skew: skew(args, fresh.skew),
         store: store_name(args),
+        packs,
         ..fresh
     })
 }

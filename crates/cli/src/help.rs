@@ -46,6 +46,24 @@ A key signs what its name says, and nothing else: make one for each node, with
 the --cluster and --node that `run` has there. Keep the printed vkey apart from
 the node: it is what `verify` and `cat` trust, for that node's chains.";
 
+pub(crate) const PACK: &str = "\
+Example:
+  auditseal pack --store s3://audit-archive/k8s --trust trust.txt \\
+    --auditor-key auditor.key --pack-state /var/lib/auditseal-pack
+
+Verifies what isn't packed yet, puts the same signed text into large objects
+below --packs, and signs for each what was found. What is done is what is
+attested there: run it again whenever you like. It needs to read the archive
+and to put packs, and neither trusts nor forgets anything: trust file and heads
+file stay as they are.
+
+Make the key with `keygen --name CLUSTER/auditor`, and add a line
+'auditor CLUSTER VKEY' to the trust file: verify and cat read packs that such a
+key attests, beside the objects or in their place.
+
+Exit codes: 0 done; 1 something was found, and what is proved is packed all the
+same; 2 something couldn't be done.";
+
 pub(crate) const PUBKEY: &str = "\
 Example:
   auditseal pubkey --key /etc/auditseal/key > auditseal.vkey";

@@ -9,6 +9,7 @@ mod estate;
 mod failure;
 mod help;
 mod logging;
+mod packing;
 #[cfg(test)]
 mod pages;
 mod part;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Pack(args) => packing::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),

@@ -27,17 +27,23 @@ pub(crate) fn is_directory(url: &str) -> bool {
 
 pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
+    let policy = args.policy.file(&args.origin)?;
+    let packs = match &policy {
+        Some((file, _)) => args.place.of_chain(&args.store, file, &args.origin)?,
+        None => args.place.without_trust().map(|()| None)?,
+    };
     let options = archive::CatOptions {
         vkeys: keys,
         window: args.part.window()?,
         allow_unanchored: args.part.allow_unanchored,
-        trusted: args.policy.of(&args.origin)?,
+        trusted: policy.map(|(_, trusted)| trusted),
         now: Some(system_clock()().wall),
         strict: args.strict,
         salvage: args.salvage,
         head: args.part.head,
         extent: args.part.extent()?,
         concurrency: 0,
+        packs,
     };
     let report = args.report.map(|path| Report::begin(path, &args.origin)).transpose()?;
     let (store, _bill) = args.stats.open(&args.store)?;

@@ -25,10 +25,18 @@ pub(crate) struct Policy {
 impl Policy {
     /// What the trust file says of a chain; `None` if there is no such file.
     pub(crate) fn of(&self, origin: &Origin) -> Result<Option<TrustedOrigin>, Failure> {
+        Ok(self.file(origin)?.map(|(_, trusted)| trusted))
+    }
+
+    /// The same, and the whole file.
+    pub(crate) fn file(
+        &self,
+        origin: &Origin,
+    ) -> Result<Option<(TrustFile, TrustedOrigin)>, Failure> {
         let Some(path) = &self.trust else { return Ok(None) };
         let file = trust_file(path)?;
-        match file.get(origin) {
-            Some(trusted) => Ok(Some(trusted.clone())),
+        match file.get(origin).cloned() {
+            Some(trusted) => Ok(Some((file, trusted))),
             None => Err(untrusted(origin)),
         }
     }

@@ -11,7 +11,7 @@ use crate::frame::{TERMINATOR, sizeless_header};
 use crate::seal::Payload;
 
 /// Bytes decoded at a time: the hasher is fastest with 128 KiB of whole frames.
-const OUTPUT: usize = 128 << 10;
+pub(crate) const OUTPUT: usize = 128 << 10;
 
 /// Decodes the blocks of one object and checks hash, size and root.
 ///

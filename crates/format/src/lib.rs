@@ -14,6 +14,7 @@ mod key;
 mod object;
 mod origin;
 mod pack;
+pub mod packs;
 mod printable;
 mod scope;
 pub mod seal;

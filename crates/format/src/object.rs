@@ -141,6 +141,14 @@ impl ObjectSeal {
         if !fits {
             return Err(Fault::Malformed("the seal isn't the frame's final raw block".to_owned()));
         }
+        Self::of_line(line)
+    }
+
+    /// Reads a seal from its line, the `\n` included.
+    ///
+    /// # Errors
+    /// [`Fault`], as [`ObjectSeal::read`].
+    pub fn of_line(line: &[u8]) -> Result<Self, Fault> {
         let wrapped = wrapper::parse(line)
             .ok_or_else(|| Fault::Malformed("the seal line isn't canonical".to_owned()))?;
         let note = SignedNote::parse(&wrapped.note).map_err(|e| Fault::Malformed(e.to_string()))?;
@@ -157,6 +165,18 @@ impl ObjectSeal {
             index: wrapped.index.map(|index| index.into_owned()),
             note: wrapped.note.clone(),
         })
+    }
+
+    /// The seal line, its `\n` included, byte for byte.
+    #[must_use]
+    pub fn line(&self) -> Vec<u8> {
+        wrapper::write(&self.note, self.index.as_deref())
+    }
+
+    /// Bytes of the object's text: payload and seal line.
+    #[must_use]
+    pub fn text_size(&self) -> u64 {
+        self.seal.payload.bytes.saturating_add(self.line_len as u64)
     }
 
     /// Reads and checks a whole object that is at hand: steps 1–6, but for the lines of each range.

@@ -355,7 +355,7 @@ pub enum PackError {
 }
 
 impl PackError {
-    fn zstd(code: usize) -> Self {
+    pub(crate) fn zstd(code: usize) -> Self {
         Self::Zstd(zstd::zstd_safe::get_error_name(code))
     }
 }

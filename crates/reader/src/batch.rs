@@ -33,6 +33,8 @@ pub struct Batch {
     pub timed: bool,
     /// The most bytes that its object has, as signed.
     pub size: u64,
+    /// A pack holds it: its payload comes from there ([`crate::PackCursor`]).
+    pub packed: bool,
     /// Half of its note's hash. The object is fetched a second time, and must be the one whose
     /// place in the chain was proved.
     print: [u8; 16],
@@ -52,6 +54,7 @@ impl Batch {
             version,
             timed: note.timed,
             size,
+            packed: note.pack.is_some(),
             print: print(&note.seal.hash),
             whole: whole.clone(),
         }

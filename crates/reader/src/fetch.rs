@@ -132,7 +132,8 @@ pub async fn examine(source: &Source, origin: &Origin, entry: Entry, depth: Dept
     };
     let Entry { place, version, modified, hidden, .. } = entry;
     let Look { outcome, error, refused, whole } = look;
-    let sighting = Sighting { place, version, hidden, size, modified, lock: None, outcome };
+    let (pack, lock) = (None, None);
+    let sighting = Sighting { place, pack, version, hidden, size, modified, lock, outcome };
     Examined { sighting, error, refused, whole }
 }
 

@@ -19,11 +19,15 @@ mod choose;
 mod error;
 mod fetch;
 mod head;
+mod listed;
 mod listing;
+mod open_pack;
+mod packs;
 mod payloads;
 mod range;
 mod reading;
 mod source;
+mod units;
 
 pub use batch::{Batch, Blocks, Fetched};
 pub use check::ObjectCheck;
@@ -33,8 +37,10 @@ pub use fetch::{Depth, Examined, Look, Wanted, examine, read};
 pub use head::{
     Before, Days, Found, HeadFound, Judged, Question, find_chain, find_head, find_newest, walk_back,
 };
+pub use listed::How;
 pub use listing::{Entry, Listing};
+pub use packs::{Pack, PackCursor, PackRoot, Packs, Unusable};
 pub use payloads::{Gate, Payloads};
-pub use range::{Range, Window};
-pub use reading::{How, Reading, Sealed, Step};
+pub use range::{Range, Window, listed_since};
+pub use reading::{Reading, Sealed, Step};
 pub use source::{IN_FLIGHT, Object, Source};

@@ -20,6 +20,7 @@ use futures::StreamExt as _;
 
 use crate::fetch::{Depth, examine};
 use crate::listing::{Entry, Listing};
+use crate::packs::{PackRoot, Packs, part};
 use crate::source::{IN_FLIGHT, Source};
 
 /// Times of lines, both ends included.
@@ -92,9 +93,63 @@ pub struct Range {
     pub extent: Extent,
     /// What was listed, in the order of the chain.
     pub entries: Vec<Entry>,
+    /// The packs in it.
+    pub packs: Packs,
 }
 
 impl Range {
+    /// The part that was asked for, as the store lists it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn asked(
+        listed: Vec<Entry>,
+        origin: &Origin,
+        packs: Option<&PackRoot>,
+        extent: Extent,
+    ) -> Result<Self, Error> {
+        let packs = match packs {
+            Some(root) => Packs::read(root, origin, extent).await?,
+            None => Packs::none(),
+        };
+        Ok(Self { extent, entries: listed, packs })
+    }
+
+    /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of
+    /// one without any as [`Range::find`] says. What is packed isn't looked at to find it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_packed(
+        source: &Source,
+        origin: &Origin,
+        trust: &Trust,
+        window: Window,
+        known: &[u64],
+        root: Option<&PackRoot>,
+    ) -> Result<Self, Error> {
+        let packs = match root {
+            Some(root) => Packs::read(root, origin, Extent::default()).await?,
+            None => Packs::none(),
+        };
+        let Window { since, until } = window;
+        let Some(extent) = part(packs.taken(), since, until, SLACK, NEAR) else {
+            return Self::find(source, origin, trust, window, known).await;
+        };
+        let packs = packs.within(extent);
+        let from = packs.taken().first().map(|pack| pack.attestation.date);
+        let to =
+            packs.taken().last().map(|pack| pack.attestation.date).filter(|_| extent.to.is_some());
+        let mut days = days(source, origin).await?;
+        let genesis = extent.from == Begin::Genesis;
+        days.retain(|day| {
+            (genesis || from.is_none_or(|from| from <= *day)) && to.is_none_or(|to| *day <= to)
+        });
+        let mut entries = Listing::of_days(source, origin, &days).await?;
+        entries.retain(|entry| extent.has(entry.place.seq));
+        Ok(Self { extent, entries, packs })
+    }
+
     /// Finds the part of a chain in which the lines of a window lie; `known` are places whose seals are
     /// known out of band. What no trusted key signed counts for nothing: anybody may have put it there.
     /// Of a chain that isn't there it is all of nothing.
@@ -385,6 +440,21 @@ impl Search<'_> {
         let from = if genesis { Begin::Genesis } else { Begin::At(first) };
         let extent = Extent { from, to: (!end).then_some(last) };
         self.entries.retain(|entry| extent.has(entry.place.seq));
-        Ok(Range { extent, entries: self.entries })
+        Ok(Range { extent, entries: self.entries, packs: Packs::none() })
     }
+}
+
+/// What the store lists of a chain under the days from one on, in the order of the chain; of all days
+/// without one.
+///
+/// # Errors
+/// The store's.
+pub async fn listed_since(
+    source: &Source,
+    origin: &Origin,
+    day: Option<Date>,
+) -> Result<Vec<Entry>, Error> {
+    let mut days = days(source, origin).await?;
+    days.retain(|listed| day.is_none_or(|day| day <= *listed));
+    Listing::of_days(source, origin, &days).await
 }

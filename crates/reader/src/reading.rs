@@ -9,30 +9,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time};
-use auditseal_store::{Error as StoreError, Kind, Operation};
+use auditseal_store::{Error as StoreError, Kind};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 
-use crate::fetch::{Depth, Examined, TAIL, examine};
+use crate::fetch::{Depth, TAIL, examine};
+use crate::listed::{Fetched, How, fetch};
 use crate::listing::{Entry, Listing};
+use crate::open_pack::{OpenPack, Out};
+use crate::packs::Packs;
 use crate::payloads::Gate;
 use crate::source::{Object, Source};
-use auditseal_chain::{Accepted, Chain, ChainReport, Outcome, Place, Retention, Rules, Sighting};
-
-/// How a chain is read.
-#[derive(Debug, Clone, Copy)]
-pub struct How<'a> {
-    /// How much of each object is looked at.
-    pub depth: Depth<'a>,
-    /// The store is asked for each object's lock.
-    pub retention: Option<Retention>,
-    /// Objects in flight at a time. Fewer are, if they are large.
-    pub concurrency: usize,
-    /// Bytes of whole objects that are given out with their notes, in all: whoever needs the payloads
-    /// as well asks the store once for these, and for the others twice.
-    pub keep: u64,
-}
+use crate::units::{Unit, units};
+use auditseal_chain::{Accepted, Chain, ChainReport, Extent, Outcome, Place, Rules, Sighting};
 
 /// An object that was looked at, in its turn.
 #[derive(Debug)]
@@ -55,12 +45,10 @@ pub struct Sealed {
     pub(crate) whole: Option<Bytes>,
 }
 
-/// What was fetched of a listed version.
-struct Fetched {
-    entry: Entry,
-    examined: Examined,
-    /// Why its lock isn't known.
-    unknown: Option<StoreError>,
+/// What comes next of what was listed.
+enum Ahead<'a> {
+    Object(Box<Fetched>),
+    Pack(Box<OpenPack<'a>>),
 }
 
 /// A chain that is being read.
@@ -69,9 +57,14 @@ pub struct Reading<'a> {
     origin: &'a Origin,
     how: How<'a>,
     chain: Chain,
-    ahead: BoxStream<'a, Fetched>,
+    ahead: BoxStream<'a, Ahead<'a>>,
+    /// The pack whose objects come next, and the next of these.
+    pack: Option<Box<OpenPack<'a>>>,
+    packed: Option<Box<Sighting>>,
     /// What comes next: an object that was listed, behind those that were asked for.
     next: VecDeque<Fetched>,
+    /// The part that is asked for.
+    extent: Extent,
     /// The place up to which the chain is known to reach.
     known: Option<u64>,
     ended: bool,
@@ -115,27 +108,44 @@ impl Kept {
 }
 
 impl<'a> Reading<'a> {
-    /// Begins to read what was listed of a chain, in the order of its places.
+    /// Begins to read what was listed of a chain, in the order of its places, and its packs.
     pub fn new(
         source: &'a Source,
         origin: &'a Origin,
         entries: &'a [Entry],
-        rules: Rules,
+        packs: &'a Packs,
+        mut rules: Rules,
         how: How<'a>,
     ) -> Self {
         let extent = rules.extent;
-        let inside = entries.iter().filter(move |entry| extent.has(entry.place.seq));
-        let objects = futures::stream::iter(inside)
-            .map(move |entry| fetch(source, origin, entry.clone(), how))
-            .buffered(how.concurrency.max(1));
+        let counting = packs.counting().iter();
+        let apart: Vec<u64> =
+            counting.filter_map(|attestation| rules.attest(attestation)).collect();
+        let ahead =
+            futures::stream::iter(units(entries, packs, extent)).map(move |unit| async move {
+                match unit {
+                    Unit::Object(entry) => {
+                        Ahead::Object(Box::new(fetch(source, origin, entry.clone(), how).await))
+                    }
+                    Unit::Pack(pack, beside) => {
+                        let opened = OpenPack::open(source, origin, packs, pack, beside, how);
+                        Ahead::Pack(Box::new(opened.await))
+                    }
+                }
+            });
         let head = rules.top().map(|top| top.seq);
+        let mut chain = Chain::new(origin.clone(), rules);
+        apart.into_iter().for_each(|seq| chain.attested_apart(seq));
         Self {
             source,
             origin,
             how,
-            chain: Chain::new(origin.clone(), rules),
-            ahead: objects.boxed(),
+            chain,
+            ahead: ahead.buffered(how.concurrency.max(1)).boxed(),
+            pack: None,
+            packed: None,
             next: VecDeque::new(),
+            extent,
             known: head.max(extent.to),
             ended: false,
             kept: Kept { objects: Vec::new(), room: how.keep },
@@ -145,17 +155,20 @@ impl<'a> Reading<'a> {
     /// The next object; `None` when there is none.
     pub async fn next(&mut self) -> Option<Step> {
         let mut accepted = Vec::new();
-        if self.next.is_empty() && !self.ended {
-            let fetched = self.ahead.next().await;
-            self.ended = fetched.is_none();
-            self.next.extend(fetched);
+        if let Some(error) = self.fill().await {
+            return Some(Step { size: 0, accepted, error: Some(error) });
         }
-        let before = match self.next.front() {
-            Some(fetched) => fetched.entry.place.seq,
-            None => self.known.map_or(0, |known| known.saturating_add(1)),
-        };
+        let listed = self.next.front().map(|fetched| fetched.entry.place.seq);
+        let listed = listed.or(self.packed.as_ref().map(|packed| packed.place.seq));
+        let before = listed.or(self.known.map(|known| known.saturating_add(1))).unwrap_or(0);
         if let Some(error) = self.ask(before, &mut accepted).await {
             return Some(Step { size: 0, accepted, error: Some(error) });
+        }
+        if let (true, Some(packed)) = (self.next.is_empty(), self.packed.take()) {
+            let size = packed.size;
+            let note = self.chain.object(*packed);
+            accepted.extend(note.map(|note| self.kept.with(note)));
+            return Some(Step { size, accepted, error: None });
         }
         let Some(fetched) = self.next.pop_front() else {
             return (!accepted.is_empty()).then_some(Step { size: 0, accepted, error: None });
@@ -167,6 +180,39 @@ impl<'a> Reading<'a> {
         let note = self.chain.object(examined.sighting);
         accepted.extend(note.map(|note| self.kept.with(note)));
         Some(Step { size, accepted, error })
+    }
+
+    /// Has the next of what was listed ready, if there is any: an object, or one in a pack.
+    async fn fill(&mut self) -> Option<StoreError> {
+        while self.next.is_empty() && self.packed.is_none() && !self.ended {
+            let Some(pack) = &mut self.pack else {
+                match self.ahead.next().await {
+                    None => self.ended = true,
+                    Some(Ahead::Object(fetched)) => self.next.push_back(*fetched),
+                    Some(Ahead::Pack(pack)) => self.pack = Some(pack),
+                }
+                continue;
+            };
+            let out = pack.next().await;
+            if let Some((verdict, detail)) = pack.fault() {
+                self.chain.pack_at_fault(verdict, pack.attestation(), &detail);
+            }
+            match out {
+                // The part that is asked for may begin and end in the midst of a pack.
+                Some(Out::Object(packed)) => {
+                    self.packed = Some(packed).filter(|packed| self.extent.has(packed.place.seq));
+                }
+                Some(Out::Beside(fetched)) => self.next.push_back(*fetched),
+                Some(Out::Error(error)) => return Some(error),
+                None => {
+                    if pack.is_whole() {
+                        self.chain.repeat(pack.attestation());
+                    }
+                    self.pack = None;
+                }
+            }
+        }
+        None
     }
 
     /// Ends the chain; without a time, nothing is overdue.
@@ -222,39 +268,5 @@ impl<'a> Reading<'a> {
         let mut examined = examine(self.source, self.origin, entry.clone(), self.how.depth).await;
         examined.sighting.lock = before.sighting.lock;
         Fetched { entry, examined, unknown }
-    }
-}
-
-async fn fetch(source: &Source, origin: &Origin, entry: Entry, how: How<'_>) -> Fetched {
-    let examined = examine(source, origin, entry.clone(), how.depth).await.held_whole();
-    let (examined, unknown) = match how.retention {
-        Some(retention) => locked(source, origin, examined, retention).await,
-        None => (examined, None),
-    };
-    Fetched { entry, examined, unknown }
-}
-
-/// Asks what protects a note's object; says why that isn't known.
-async fn locked(
-    source: &Source,
-    origin: &Origin,
-    mut examined: Examined,
-    retention: Retention,
-) -> (Examined, Option<StoreError>) {
-    let sighting = &mut examined.sighting;
-    if !matches!(sighting.outcome, Outcome::Note(..)) {
-        return (examined, None);
-    }
-    let key = sighting.place.key(origin).to_string();
-    match source.lock(Object { key: &key, version: sighting.version.as_deref() }).await {
-        // Not even that it is gone means that it isn't locked: it was read a moment ago.
-        Err(error) => (examined, Some(error)),
-        Ok(lock) => {
-            let unknown = retention
-                .unknown(&lock)
-                .map(|why| StoreError::new(Operation::Lock, &key, Kind::Other, why));
-            sighting.lock = Some(lock);
-            (examined, unknown)
-        }
     }
 }

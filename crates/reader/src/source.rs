@@ -9,7 +9,7 @@ use auditseal_store::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, St
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Waits before a further attempt, milliseconds: a verification of a million objects meets a
 /// store's hiccups, and must not have to begin anew because of one.
@@ -38,6 +38,8 @@ pub struct Source {
     store: Arc<dyn Store>,
     held: Arc<Semaphore>,
     most: u32,
+    /// Packs that may still be opened.
+    packs: Arc<Semaphore>,
     /// What it answered last, if that was an error.
     refusal: Arc<Mutex<Option<Error>>>,
 }
@@ -56,7 +58,8 @@ impl Source {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(2, 64);
         let most = HELD_PER_CORE * cores as u32;
         let held = Arc::new(Semaphore::new(most as usize));
-        Self { store, held, most, refusal: Arc::default() }
+        let packs = Arc::new(Semaphore::new(cores));
+        Self { store, held, most, packs, refusal: Arc::default() }
     }
 
     /// What the store last answered instead of what was asked for.
@@ -93,6 +96,12 @@ impl Source {
         let wanted = u32::try_from(size).unwrap_or(self.most).min(self.most);
         // Nobody closes it.
         self.held.acquire_many(wanted).await.ok()
+    }
+
+    /// Waits for the turn of a pack: as many are open as there are cores.
+    pub(crate) async fn unpacking(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        Arc::clone(&self.packs).acquire_owned().await.ok()
     }
 
     /// The whole object, of at most `limit` bytes.

@@ -30,7 +30,7 @@ const OWNERS: [(&str, &str); 22] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 19] = [
+pub(crate) const LEVELS: [(&str, u8); 20] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -47,6 +47,7 @@ pub(crate) const LEVELS: [(&str, u8); 19] = [
     ("observe", 3),
     ("reader", 3),
     ("archive", 4),
+    ("pack", 4),
     ("doctor", 4),
     ("agent", 4),
     ("cli", 5),

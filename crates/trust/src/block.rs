@@ -41,7 +41,11 @@ impl Block {
 
     /// Whether a line is the block's, and doesn't begin another.
     pub(crate) fn goes_on_with(&self, item: &Item) -> bool {
-        !matches!(item, Item::Key(origin, _) if *origin != self.origin)
+        match item {
+            Item::Key(origin, _) => *origin == self.origin,
+            Item::Auditor(_) => false,
+            _ => true,
+        }
     }
 
     /// Takes the next line.
@@ -66,6 +70,7 @@ impl Block {
                 self.falls_silent(silence)
             }
             Item::Accept(acceptance) => self.accept(acceptance),
+            Item::Auditor(_) => Err("an auditor is no chain's".to_owned()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use auditseal_format::Origin;
 
-use crate::item::{Item, RetentionRule, Silence, TrustedKey};
+use crate::item::{Auditor, Item, RetentionRule, Silence, TrustedKey};
 use crate::trust_file::TrustFile;
 use crate::trusted::TrustedOrigin;
 
@@ -23,8 +23,8 @@ pub enum Trend {
 /// One difference between two trust files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The chain.
-    pub origin: Origin,
+    /// The chain; or `auditor of` a cluster.
+    pub of: String,
     /// Which way it goes.
     pub trend: Trend,
     /// What became different, for a person.
@@ -38,12 +38,12 @@ impl fmt::Display for Difference {
             Trend::Less => "less trusted",
             Trend::Other => "changed",
         };
-        write!(f, "{trend}: {}: {}", self.origin, self.what)
+        write!(f, "{trend}: {}: {}", self.of, self.what)
     }
 }
 
 impl TrustFile {
-    /// What became different from this file to the next, in the order of the chains; none if they say
+    /// What became different from this file to the next, in the order of the chains, then of auditors; none if they say
     /// the same.
     #[must_use]
     pub fn differences(&self, next: &Self) -> Vec<Difference> {
@@ -61,8 +61,22 @@ impl TrustFile {
                 (None, None) => {}
             }
         }
+        found.extend(
+            self.auditors_gone(next).map(|auditor| told_of(auditor, Trend::Less, "no longer")),
+        );
+        found.extend(next.auditors_gone(self).map(|auditor| told_of(auditor, Trend::More, "now")));
         found
     }
+
+    /// The auditors that another file doesn't have.
+    fn auditors_gone<'a>(&'a self, next: &'a Self) -> impl Iterator<Item = &'a Auditor> {
+        self.auditors().iter().filter(|auditor| !next.auditors().contains(auditor))
+    }
+}
+
+fn told_of(auditor: &Auditor, trend: Trend, when: &str) -> Difference {
+    let what = format!("what {} attests of packs is {when} believed", auditor.vkey);
+    Difference { of: format!("auditor of {}", auditor.cluster), trend, what }
 }
 
 /// Differences of one chain.
@@ -73,8 +87,8 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn say(&mut self, trend: Trend, what: impl Into<String>) {
-        let (origin, what) = (self.origin.clone(), what.into());
-        self.found.push(Difference { origin, trend, what });
+        let (of, what) = (self.origin.to_string(), what.into());
+        self.found.push(Difference { of, trend, what });
     }
 
     fn appeared(&mut self, after: &TrustedOrigin) {

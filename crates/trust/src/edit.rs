@@ -32,7 +32,7 @@ impl TrustFile {
             return Err(Refused { line: 1, what: format!("{origin} isn't in this file") });
         };
         trusted.apply(change);
-        let changed = Self::new(origins)?;
+        let changed = Self::new(origins, file.auditors().to_vec())?;
         Ok(beside_remarks(text, &changed.to_string()))
     }
 }

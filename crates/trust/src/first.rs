@@ -67,6 +67,6 @@ impl TrustFile {
             let trusted = TrustedOrigin { keys, begin: None, retention, silence, accepted };
             blocks.insert(origin.clone(), trusted);
         }
-        Self::new(blocks).map_err(Unfit::Refused)
+        Self::new(blocks, Vec::new()).map_err(Unfit::Refused)
     }
 }

@@ -126,10 +126,36 @@ pub(crate) enum Item {
     Retention(RetentionRule),
     Silence(Silence),
     Accept(Acceptance),
+    Auditor(Auditor),
+}
+
+/// A key whose attestations count for the chains of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Auditor {
+    /// The cluster.
+    pub cluster: String,
+    /// The key.
+    pub vkey: VerifierKey,
+}
+
+impl Auditor {
+    /// By this the lines of auditors are in order, each once.
+    pub(crate) fn order(&self) -> (String, String) {
+        (self.cluster.clone(), self.vkey.to_string())
+    }
+
+    fn parse(cluster: &str, vkey: &str) -> Result<Self, String> {
+        // What may be a cluster's name may begin an origin's.
+        if Origin::new(cluster, "n", "s").is_err() {
+            return Err("the cluster is none".to_owned());
+        }
+        let vkey = vkey.parse().map_err(|why| format!("vkey: {why}"))?;
+        Ok(Self { cluster: cluster.to_owned(), vkey })
+    }
 }
 
 /// Words that later versions give a meaning to. Read over, they would promise what nothing holds.
-const LATER: [&str; 4] = ["auditor", "witness", "group", "quorum"];
+const LATER: [&str; 3] = ["witness", "group", "quorum"];
 
 impl Item {
     /// Reads one line, in its one spelling.
@@ -149,12 +175,18 @@ impl Item {
         let fields: Vec<&str> = line.split(' ').collect();
         let (origin, kind, vkey, rest) = match fields.as_slice() {
             ["origin", origin, kind, vkey, rest @ ..] => (*origin, *kind, *vkey, rest),
+            ["auditor", cluster, vkey] => return Auditor::parse(cluster, vkey).map(Self::Auditor),
             [word, ..] if LATER.contains(word) => {
                 return Err(format!(
                     "'{word}' is of a later version: nothing would hold to it here"
                 ));
             }
-            _ => return Err("expected: origin CLUSTER/NODE/NAME static VKEY".to_owned()),
+            ["auditor", ..] => return Err("expected: auditor CLUSTER VKEY".to_owned()),
+            _ => {
+                let what =
+                    "expected: origin CLUSTER/NODE/NAME static VKEY, or auditor CLUSTER VKEY";
+                return Err(what.to_owned());
+            }
         };
         let origin: Origin = origin.parse().map_err(|_| "the origin is none".to_owned())?;
         match kind {
@@ -271,6 +303,7 @@ impl fmt::Display for Item {
                 let (unit, factor) = whole.unwrap_or(('s', 1));
                 write!(f, "  silent-after {}{unit}", seconds / factor)
             }
+            Self::Auditor(Auditor { cluster, vkey }) => write!(f, "auditor {cluster} {vkey}"),
             Self::Accept(Acceptance { verdict, seal, reason }) => {
                 write!(f, "  accept {} {seal} \"{reason}\"", verdict.as_str())
             }

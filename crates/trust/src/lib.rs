@@ -20,7 +20,7 @@ pub use diff::{Difference, Trend};
 pub use edit::Change;
 pub use first::Unfit;
 pub use heads::{Heads, KnownHead};
-pub use item::{Acceptable, Acceptance, RetentionRule, Silence, TrustedKey};
+pub use item::{Acceptable, Acceptance, Auditor, RetentionRule, Silence, TrustedKey};
 pub use refused::Refused;
 pub use trust_file::TrustFile;
 pub use trusted::TrustedOrigin;

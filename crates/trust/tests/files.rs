@@ -96,12 +96,12 @@ fn what_a_program_makes_is_held_to_the_same_rules() {
     let all = || -> BTreeMap<_, _> {
         file.origins().map(|(origin, trusted)| (origin.clone(), trusted.clone())).collect()
     };
-    assert_eq!(TrustFile::new(all()).as_ref(), Ok(&file));
+    assert_eq!(TrustFile::new(all(), file.auditors().to_vec()).as_ref(), Ok(&file));
     let origin: Origin = "prod/cp-1/audit".parse().unwrap();
     let spoilt = |spoil: fn(&mut auditseal_trust::TrustedOrigin)| {
         let mut origins = all();
         spoil(origins.get_mut(&origin).unwrap());
-        TrustFile::new(origins)
+        TrustFile::new(origins, Vec::new())
     };
     assert!(spoilt(|origin| origin.keys.swap(0, 1)).is_err());
     assert!(spoilt(|origin| origin.keys.clear()).is_err());
@@ -113,7 +113,7 @@ fn what_a_program_makes_is_held_to_the_same_rules() {
     let mut origins = all();
     let other = origins.remove(&"prod/cp-10/audit".parse().unwrap()).unwrap();
     origins.insert(origin, other);
-    assert!(TrustFile::new(origins).is_err());
+    assert!(TrustFile::new(origins, Vec::new()).is_err());
 }
 
 #[test]

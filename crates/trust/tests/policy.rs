@@ -109,7 +109,7 @@ fn what_is_trusted_more_and_less_is_said_and_the_other_way_round() {
         let all = file.origins().map(|(origin, trusted)| (origin.clone(), trusted.clone()));
         let mut all: std::collections::BTreeMap<_, _> = all.collect();
         change(all.get_mut(&origin).unwrap());
-        TrustFile::new(all).unwrap()
+        TrustFile::new(all, Vec::new()).unwrap()
     };
     let days = |days| Some(RetentionRule { days, compliance: true });
     assert_eq!(file.get(&origin).unwrap().retention, days(400), "what the cases below stand on");

@@ -14,7 +14,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, Origin, SealId, Time, VerifierKey};
+use auditseal_format::{FileId, Origin, Seal, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
@@ -23,8 +23,8 @@ use crate::limits::{limit_of_a_head, limit_of_a_search};
 use crate::progress::Progress;
 use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
-    Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, Payloads, Range, Reading, Source, Step,
-    Window,
+    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, Packs,
+    Payloads, Range, Reading, Source, Step, Window,
 };
 pub use output::{Output, Piped, Sparse};
 use plan::Plan;
@@ -63,6 +63,19 @@ pub struct CatOptions {
     pub now: Option<Time>,
     /// Seals read at a time in the first pass; 0 is taken as 128.
     pub concurrency: usize,
+    /// Where packs of the chain stand, and whose attestations of them count.
+    pub packs: Option<CatPacks>,
+}
+
+/// Where packs of the chain stand.
+#[derive(Debug, Clone)]
+pub struct CatPacks {
+    /// The store, from the root of packs on.
+    pub store: Arc<dyn Store>,
+    /// The keys of the chain's auditors.
+    pub auditors: Vec<VerifierKey>,
+    /// The dates of the archive's store mean something.
+    pub by_date: bool,
 }
 
 impl CatOptions {
@@ -152,9 +165,9 @@ pub async fn cat<W: Output + Send + 'static>(
         unproved: Unproved::default(),
         unanchored: None,
     };
-    let (plan, warnings) = run.plan().await.map_err(nothing)?;
+    let (plan, packs, warnings) = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
-    let sent = run.send(&plan, &mut writer).await;
+    let sent = run.send(&plan, &packs, &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
     let failed = |error| Err(CatError { error, written });
@@ -222,17 +235,17 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// The first pass.
-    async fn plan(&mut self) -> Result<(Plan, Vec<String>), Error> {
+    async fn plan(&mut self) -> Result<(Plan, Packs, Vec<String>), Error> {
         if let Some(given) = &self.options.vkeys {
             Error::unless_a_key_is_for(self.origin, given)?;
         }
         let rules = self.options.rules(self.origin);
         let mut warnings = Vec::new();
-        let Range { extent, entries } = self.range(&rules.trust).await?;
-        if entries.is_empty() {
+        let Range { extent, entries, packs } = self.range(&rules).await?;
+        if entries.is_empty() && packs.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
-        self.done.total = entries.len() as u64;
+        self.done.total = entries.len() as u64 + packs.objects();
         warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
         if rules.trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
@@ -240,12 +253,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let rules = rules.asked(extent);
         warnings.extend(self.options.head.and_then(|head| limit_of_a_head(head, extent)));
         warnings.extend(self.passed_over(&rules));
-        let (plan, findings) = self.seals(rules, &entries).await?;
+        let (plan, findings) = self.seals(rules, &entries, &packs).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
         warnings.extend(foreign.map(ToString::to_string));
         self.judge(findings, &mut warnings)?;
-        Ok((plan, warnings))
+        Ok((plan, packs, warnings))
     }
 
     /// Whether the part is found by the times of its lines.
@@ -268,15 +281,25 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// What is to be read.
-    async fn range(&self, trust: &Trust) -> Result<Range, Error> {
+    async fn range(&self, rules: &Rules) -> Result<Range, Error> {
+        let root = self.options.packs.as_ref().map(|packs| PackRoot {
+            source: Source::new(Arc::clone(&packs.store)),
+            auditors: packs.auditors.clone(),
+            by_date: packs.by_date,
+        });
+        let (source, origin, root) = (&self.source, self.origin, root.as_ref());
         if self.searched() {
             let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin);
             let known: Vec<u64> = self.options.head.iter().chain(&begin).map(|at| at.seq).collect();
-            return Ok(Range::find(&self.source, self.origin, trust, self.window, &known).await?);
+            let window = self.window;
+            let range = Range::find_packed(source, origin, &rules.trust, window, &known, root);
+            return Ok(range.await?);
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
-        Ok(Range { extent: self.options.extent.unwrap_or_default(), entries })
+        let mut range = Range::asked(entries, origin, root, rules.extent).await?;
+        range.extent = self.options.extent.unwrap_or_default();
+        Ok(range)
     }
 
     /// What of the findings stops it, what is a warning, and what a salvage leaves out. The first of
@@ -318,7 +341,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(())
     }
 
-    async fn seals(&mut self, rules: Rules, entries: &[Entry]) -> Result<(Plan, Findings), Error> {
+    async fn seals(
+        &mut self,
+        rules: Rules,
+        entries: &[Entry],
+        packs: &Packs,
+    ) -> Result<(Plan, Findings), Error> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
         // Whoever salvages goes on behind what is wrong, so all is looked at before any is written.
@@ -332,7 +360,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
         let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES };
-        let mut reading = Reading::new(&source, self.origin, entries, rules, how);
+        let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
                 Some(error) if self.options.salvage => self.unproved.unread(&error),
@@ -348,25 +376,45 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// The second pass: fetches in the plan's order and hands over what was checked.
-    async fn send(&mut self, plan: &Plan, writer: &mut Writer) -> Result<(), Error> {
+    async fn send(&mut self, plan: &Plan, packs: &Packs, writer: &mut Writer) -> Result<(), Error> {
         self.done.total = self.done.total.saturating_add(plan.fetches());
         let (source, origin) = (self.source.clone(), self.origin.clone());
         // Room is waited for in the plan's order, and given back when an object was handed over: so none
         // waits for one behind it.
         let held = &source;
         let steps = futures::stream::iter(plan.steps()).then(|(file, batch)| async move {
-            let room = held.room(batch.size).await;
+            let room = if batch.packed { None } else { held.room(batch.size).await };
             (file, batch, room)
         });
         let objects = steps.map(|(file, batch, room)| {
-            let fetch = batch.clone().fetch(source.clone(), origin.clone());
+            let fetch =
+                (!batch.packed).then(|| batch.clone().fetch(source.clone(), origin.clone()));
             // A task of its own: it goes on while this one waits for the writer.
-            let task = Task(tokio::spawn(fetch));
-            async move { (file, batch, task.result().await, room) }
+            let task = fetch.map(|fetch| Task(tokio::spawn(fetch)));
+            async move {
+                let ready = match task {
+                    Some(task) => Some(task.result().await),
+                    None => None,
+                };
+                (file, batch, ready, room)
+            }
         });
         let mut objects = std::pin::pin!(objects.buffered(IN_FLIGHT));
+        let mut cursor = PackCursor::default();
         while let Some((file, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
+            let Some(ready) = ready else {
+                match self.hand_over_packed(file, &batch, packs, &mut cursor, writer).await {
+                    Ok(true) => self.step(size),
+                    Ok(false) => break,
+                    Err(Error::Store(error)) if self.options.salvage => {
+                        self.unproved.unread(&error);
+                    }
+                    Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
+                    Err(error) => return Err(error),
+                }
+                continue;
+            };
             let checked = match ready {
                 Ok(fetched) => fetched.check().await,
                 Err(error) => Err(error),
@@ -391,17 +439,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = &blocks.seal;
-        let covered = blocks.timed && self.window.covers(&seal.seal);
-        let modes: &[Mode] = if covered || self.window.is_open() {
-            if self.window.is_open() { &[Mode::All] } else { &[Mode::AllLines] }
-        } else {
-            &[Mode::Look(self.window), Mode::Kept]
-        };
-        // A salvage has held all times against the lines before, and told what is wrong; of some batches
-        // the trust file says that they are wrong.
-        let check_times = blocks.timed && !self.options.salvage;
-        for mode in modes {
-            let sent = writer.open(blocks, file, *mode, check_times).await
+        let check_times = self.checks_times(blocks.timed);
+        for mode in self.modes(blocks.timed, &seal.seal) {
+            let sent = writer.open(blocks.place, seal, file, mode, check_times).await
                 && blocks.pieces(async |piece| writer.blocks(piece).await).await?
                 && writer.close().await;
             if !sent {
@@ -409,6 +449,45 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
         }
         Ok(true)
+    }
+
+    /// The same of a batch in a pack.
+    async fn hand_over_packed(
+        &self,
+        file: FileId,
+        batch: &Batch,
+        packs: &Packs,
+        cursor: &mut PackCursor,
+        writer: &mut Writer,
+    ) -> Result<bool, Error> {
+        let seal = cursor.seal(packs, batch.place.seq).await?;
+        let check_times = self.checks_times(batch.timed);
+        for mode in self.modes(batch.timed, &seal.seal) {
+            let sent = writer.open_packed(batch.place, &seal, file, mode, check_times).await
+                && cursor
+                    .payload(packs, batch.place.seq, async |piece| writer.payload(piece).await)
+                    .await?
+                && writer.close().await;
+            if !sent {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A salvage has held all times against the lines before, and told what is wrong; of some batches
+    /// the trust file says that they are wrong.
+    fn checks_times(&self, timed: bool) -> bool {
+        timed && !self.options.salvage
+    }
+
+    /// What is done with a payload, one after the other.
+    fn modes(&self, timed: bool, seal: &Seal) -> Vec<Mode> {
+        match (self.window.is_open(), timed && self.window.covers(seal)) {
+            (true, _) => vec![Mode::All],
+            (false, true) => vec![Mode::AllLines],
+            (false, false) => vec![Mode::Look(self.window), Mode::Kept],
+        }
     }
 }
 

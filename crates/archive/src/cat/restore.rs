@@ -21,7 +21,8 @@ pub(crate) enum Stop {
 
 /// Writes one file's part of one payload, whose blocks come in pieces.
 pub(crate) struct Restore {
-    decoder: PayloadDecoder,
+    /// Absent where the payload comes as it is.
+    decoder: Option<PayloadDecoder>,
     parts: Parts,
     lines: Lines,
     times: LineTimes,
@@ -63,31 +64,42 @@ impl Keep {
 
 impl Restore {
     /// Will write all of `file`'s lines, and the holes between them if so wanted.
-    pub(crate) fn all(seal: &ObjectSeal, file: FileId, holes: bool) -> Result<Self, Stop> {
+    pub(crate) fn all(seal: &ObjectSeal, file: FileId, holes: bool) -> Self {
         Self::new(seal, file, Lines::All { holes })
     }
 
     /// Will only look which lines are inside `window`: [`Restore::finish`] says.
-    pub(crate) fn look(seal: &ObjectSeal, file: FileId, window: Window) -> Result<Self, Stop> {
+    pub(crate) fn look(seal: &ObjectSeal, file: FileId, window: Window) -> Self {
         Self::new(seal, file, Lines::Look { window, keep: Keep::default() })
     }
 
     /// Will write `file`'s lines among those to keep, and no holes.
-    pub(crate) fn some(seal: &ObjectSeal, file: FileId, mut keep: Keep) -> Result<Self, Stop> {
+    pub(crate) fn some(seal: &ObjectSeal, file: FileId, mut keep: Keep) -> Self {
         keep.0.reverse();
         Self::new(seal, file, Lines::Some { left: keep.0.pop().unwrap_or(0), keep, kept: true })
     }
 
-    fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Result<Self, Stop> {
+    fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Self {
         let said = seal.seal.payload;
-        let decoder = PayloadDecoder::new(&said).map_err(Stop::Payload)?;
         let (parts, times) = (Parts::new(&seal.seal.ranges, file), LineTimes::new(said.field));
-        Ok(Self { decoder, parts, lines, times, said })
+        Self { decoder: None, parts, lines, times, said }
+    }
+
+    /// What comes are the payload's blocks.
+    pub(crate) fn decoding(self, seal: &ObjectSeal) -> Result<Self, Stop> {
+        let decoder = PayloadDecoder::new(&seal.seal.payload).map_err(Stop::Payload)?;
+        Ok(Self { decoder: Some(decoder), ..self })
+    }
+
+    /// Takes the payload's next bytes.
+    pub(crate) fn payload(&mut self, payload: &[u8], out: &mut impl Output) -> Result<(), Stop> {
+        let Self { parts, lines, times, .. } = self;
+        lines.take(payload, parts, times, out).map_err(Stop::Write)
     }
 
     /// Takes the next bytes of the blocks.
     pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Output) -> Result<(), Stop> {
-        let Self { decoder, parts, lines, times, .. } = self;
+        let Self { decoder: Some(decoder), parts, lines, times, .. } = self else { return Ok(()) };
         let mut written = Ok(());
         let decoded = decoder.blocks(blocks, |payload| {
             if written.is_ok() {
@@ -104,7 +116,7 @@ impl Restore {
         check_times: bool,
         out: &mut impl Output,
     ) -> Result<Option<Keep>, Stop> {
-        self.decoder.finish().map_err(Stop::Payload)?;
+        self.decoder.as_mut().map_or(Ok(()), PayloadDecoder::finish).map_err(Stop::Payload)?;
         let wrong = if check_times { self.times.check(&self.said).err() } else { None };
         let keep = match self.lines {
             Lines::All { holes: true } => {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use auditseal_format::{FileId, ObjectSeal};
-use auditseal_reader::{Blocks, Window};
+use auditseal_reader::Window;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -27,8 +27,16 @@ pub(super) enum Mode {
 }
 
 enum Message {
-    Open { place: Place, seal: Arc<ObjectSeal>, file: FileId, mode: Mode, check_times: bool },
+    Open {
+        place: Place,
+        seal: Arc<ObjectSeal>,
+        file: FileId,
+        mode: Mode,
+        packed: bool,
+        check_times: bool,
+    },
     Blocks(Bytes),
+    Payload(Bytes),
     Close,
 }
 
@@ -63,13 +71,34 @@ impl Writer {
     /// lines.
     pub(super) async fn open(
         &mut self,
-        blocks: &Blocks,
+        place: Place,
+        seal: &Arc<ObjectSeal>,
         file: FileId,
         mode: Mode,
         check_times: bool,
     ) -> bool {
-        let (place, seal) = (blocks.place, Arc::clone(&blocks.seal));
-        self.messages.send(Message::Open { place, seal, file, mode, check_times }).await.is_ok()
+        let (seal, packed) = (Arc::clone(seal), false);
+        let open = Message::Open { place, seal, file, mode, packed, check_times };
+        self.messages.send(open).await.is_ok()
+    }
+
+    /// Begins an object that a pack holds.
+    pub(super) async fn open_packed(
+        &mut self,
+        place: Place,
+        seal: &Arc<ObjectSeal>,
+        file: FileId,
+        mode: Mode,
+        check_times: bool,
+    ) -> bool {
+        let (seal, packed) = (Arc::clone(seal), true);
+        let open = Message::Open { place, seal, file, mode, packed, check_times };
+        self.messages.send(open).await.is_ok()
+    }
+
+    /// Hands over the next bytes of its payload.
+    pub(super) async fn payload(&mut self, payload: Bytes) -> bool {
+        self.messages.send(Message::Payload(payload)).await.is_ok()
     }
 
     /// Hands over the next of its blocks' bytes.
@@ -120,14 +149,20 @@ struct State {
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
-            Message::Open { seal, file, mode, check_times, .. } => {
+            Message::Open { seal, file, mode, packed, check_times, .. } => {
                 self.check_times = check_times;
-                self.open = Some(match mode {
+                let open = match mode {
                     Mode::All => Restore::all(&seal, file, true),
                     Mode::AllLines => Restore::all(&seal, file, false),
                     Mode::Look(window) => Restore::look(&seal, file, window),
                     Mode::Kept => Restore::some(&seal, file, std::mem::take(&mut self.keep)),
-                }?);
+                };
+                self.open = Some(if packed { open } else { open.decoding(&seal)? });
+            }
+            Message::Payload(payload) => {
+                if let Some(open) = &mut self.open {
+                    open.payload(&payload, out)?;
+                }
             }
             Message::Blocks(blocks) => {
                 if let Some(open) = &mut self.open {

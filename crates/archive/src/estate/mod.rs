@@ -13,14 +13,16 @@ use std::sync::Arc;
 
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
-use auditseal_reader::{Error, IN_FLIGHT, Listing, Range, Source, Window};
+use auditseal_reader::{
+    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_since,
+};
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
 use futures::StreamExt as _;
 
 use crate::heads_file::{HeadsError, HeadsFile};
 use crate::limits::{
-    LATEST_ONLY, STORED_ONLY, limit_of_a_head, limit_of_a_search, limit_of_the_clock,
+    LATEST_ONLY, STORED_ONLY, limit_of_a_head, limit_of_a_search, limit_of_the_clock, told_of_packs,
 };
 use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
@@ -70,6 +72,8 @@ pub struct EstateOptions {
     pub skew: Option<i64>,
     /// The name by which the seals call this store.
     pub store: Option<String>,
+    /// Where packs of the chains stand; those count that an auditor of the trust file attests.
+    pub packs: Option<Arc<dyn Store>>,
 }
 
 impl EstateOptions {
@@ -89,6 +93,7 @@ impl EstateOptions {
             stored_only: false,
             skew: Some(600_000_000),
             store: None,
+            packs: None,
         }
     }
 }
@@ -153,6 +158,7 @@ pub async fn verify_estate(
     let known = file.map(HeadsFile::read).transpose()?.flatten();
     let run = Run {
         source: Source::new(store),
+        packs: options.packs.clone().map(Source::new),
         options,
         heads: known.clone().unwrap_or_default(),
         several: chosen.len() > 1,
@@ -215,6 +221,7 @@ impl EstateOptions {
 
 struct Run<'a, P> {
     source: Source,
+    packs: Option<Source>,
     options: &'a EstateOptions,
     heads: Heads,
     several: bool,
@@ -280,23 +287,47 @@ impl<P: Fn(Progress)> Run<'_, P> {
         trusted: &TrustedOrigin,
         head: Option<SealId>,
     ) -> Result<Range, auditseal_store::Error> {
+        let packs = self.pack_root(origin);
         if self.searches() {
             let trust = Trust::Keys(trusted.keys.clone());
             let known: Vec<u64> = head.iter().chain(&trusted.begin).map(|seal| seal.seq).collect();
             let window = self.options.window;
-            return Range::find(&self.source, origin, &trust, window, &known).await;
+            let packs = packs.as_ref();
+            return Range::find_packed(&self.source, origin, &trust, window, &known, packs).await;
         }
-        let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
-        self.note_unexpected(&listing);
-        let entries = listing.chains.remove(origin).unwrap_or_default();
-        Ok(Range { extent: self.options.extent, entries })
+        let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
+        let Extent { from, to } = self.options.extent;
+        let from = if from.is_late() { from } else { begin };
+        let extent = Extent { from, to };
+        let packs = match &packs {
+            Some(root) => Packs::read(root, origin, extent).await?,
+            None => Packs::none(),
+        };
+        // Of a part that begins in a pack no more is listed than from its day on.
+        let day = packs.with(from.seq()).filter(|_| from.is_late());
+        let entries = match day.map(|pack| pack.attestation.date) {
+            Some(day) => listed_since(&self.source, origin, Some(day)).await?,
+            None => {
+                let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
+                self.note_unexpected(&listing);
+                listing.chains.remove(origin).unwrap_or_default()
+            }
+        };
+        Ok(Range { extent: self.options.extent, entries, packs })
+    }
+
+    /// Where the packs of a chain stand, if anybody attests them.
+    fn pack_root(&self, origin: &Origin) -> Option<PackRoot> {
+        let auditors = self.options.trust.auditors_of(origin);
+        let source = self.packs.clone().filter(|_| !auditors.is_empty())?;
+        Some(PackRoot { source, auditors, by_date: self.options.skew.is_some() })
     }
 
     /// Reads one chain.
     async fn chain(&self, origin: &Origin, trusted: &TrustedOrigin) -> (EstateChain, Proof) {
         let known = self.heads.get(origin);
         let asked = self.options.head.or(known.map(|known| known.seal));
-        let Range { extent, entries } = match self.range(origin, trusted, asked).await {
+        let Range { extent, entries, packs } = match self.range(origin, trusted, asked).await {
             Ok(range) => range,
             Err(error) => return self.unread(origin, trusted, known, &error),
         };
@@ -308,11 +339,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
             ..Rules::trusting(trusted, asked).asked(extent)
         };
         let before = self.done.get();
-        self.note(|done| done.total += entries.len() as u64);
+        self.note(|done| done.total += entries.len() as u64 + packs.objects());
         let pass = Pass {
             source: &self.source,
             origin,
             entries: &entries,
+            packs: &packs,
             stored_only: self.options.stored_only,
             concurrency: self.concurrency,
             now: self.options.now,
@@ -330,7 +362,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if let (Some(begin), Some(retention)) = (trusted.begin, rules.retention)
             && !self.options.extent.from.is_late()
         {
-            let listed = entries.iter().map(|entry| entry.place.seq).collect();
+            let mut listed: BTreeSet<u64> = entries.iter().map(|entry| entry.place.seq).collect();
+            packs.named_before(begin.seq).for_each(|run| listed.extend(run));
             chain.judge_before(begin, &listed, retention, self.options.now);
         }
         self.recall_forks(origin, &rules, &mut chain);
@@ -339,7 +372,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let now = self.options.now;
         let proof = proof::of(origin, &chain, &rules, trusted.begin, known, looked_at, now);
         let forked = chain.forked || self.is_forked(origin, &rules);
-        (self.told(origin, chain, errors, &rules, known, forked), proof)
+        let mut told = self.told(origin, chain, errors, &rules, known, forked);
+        told.chain.limits.extend(told_of_packs(&packs));
+        (told, proof)
     }
 
     /// A chain that the store didn't list. Nothing is known of it, and that is no finding.

@@ -23,6 +23,8 @@ pub enum Begin {
     Genesis,
     /// With this note, whose number and hash are known out of band.
     Known(SealId),
+    /// Behind this note, whose number and hash are known out of band, and which isn't read.
+    After(SealId),
     /// At this place, and nothing is known of the note there: unless a note that is known follows in the
     /// part, the part is `UNANCHORED`.
     At(u64),
@@ -35,6 +37,7 @@ impl Begin {
         match self {
             Self::Genesis => 0,
             Self::Known(seal) => seal.seq,
+            Self::After(seal) => seal.seq + 1,
             Self::At(seq) => seq,
         }
     }
@@ -44,7 +47,7 @@ impl Begin {
     pub fn known(self) -> Option<SealId> {
         match self {
             Self::Known(seal) => Some(seal),
-            Self::Genesis | Self::At(_) => None,
+            Self::Genesis | Self::After(_) | Self::At(_) => None,
         }
     }
 
@@ -61,6 +64,7 @@ impl fmt::Display for Begin {
         match self {
             Self::Genesis => f.write_str("0"),
             Self::Known(seal) => seal.fmt(f),
+            Self::After(seal) => write!(f, "{} (behind {seal})", seal.seq + 1),
             Self::At(seq) => seq.fmt(f),
         }
     }

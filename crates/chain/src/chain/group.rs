@@ -14,6 +14,8 @@ use crate::finding::Verdict;
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) place: Place,
+    /// The key of the pack that holds it: it stands beside all objects, hidden and covered by none.
+    pub(super) pack: Option<Arc<str>>,
     pub(super) version: Option<Arc<str>>,
     /// Whoever names no version gets nothing at this key.
     hidden: bool,
@@ -22,6 +24,21 @@ pub(super) struct Copy {
     lock: Option<Lock>,
     /// Of the versions at its seq, which one it is; at one place the oldest comes first.
     nth: u64,
+}
+
+impl Copy {
+    /// What is said of it, with the pack that it is in.
+    pub(super) fn in_its_pack(&self, detail: String) -> String {
+        match &self.pack {
+            Some(pack) => format!("in pack {pack}: {detail}"),
+            None => detail,
+        }
+    }
+
+    /// Whether whoever names no version gets that one in its place.
+    fn is_under(&self, stray: &Stray) -> bool {
+        self.pack.is_none() && stray.place == self.place && stray.nth > self.nth
+    }
 }
 
 /// A note that stands at one of its keys.
@@ -100,6 +117,7 @@ impl Group {
     }
 
     fn fault(&mut self, copy: &Copy, verdict: Verdict, detail: String) {
+        let detail = copy.in_its_pack(detail);
         self.faults.push(Stray { place: copy.place, nth: copy.nth, verdict, detail });
     }
 
@@ -109,8 +127,9 @@ impl Group {
         let Some(best) = &mut self.best else { return };
         if best.equals(&candidate) {
             let place = candidate.copy.place;
-            let known = self.copies.iter().any(|copy| copy.place == place);
-            if known || place == best.copy.place {
+            let same = |copy: &Copy| copy.place == place && copy.pack.is_none();
+            let packed = candidate.copy.pack.is_some();
+            if !packed && (self.copies.iter().any(same) || same(&best.copy)) {
                 self.repeated += 1;
             } else {
                 self.copies.push(candidate.copy);
@@ -133,7 +152,7 @@ impl Group {
 impl Chain {
     /// Puts an object where it belongs among those at its seq.
     pub(super) fn sort_in(&mut self, sighting: Sighting) {
-        let Sighting { place, version, hidden, size, modified, lock, outcome } = sighting;
+        let Sighting { place, pack, version, hidden, size, modified, lock, outcome } = sighting;
         let right_date = self.right_date(place);
         let foreign = match &outcome {
             Outcome::Note(seal, _) => self.is_foreign(seal, place),
@@ -142,8 +161,9 @@ impl Chain {
         let Some(group) = &mut self.group else { return };
         group.occupied |= right_date && !foreign;
         group.seen += 1;
-        group.versions.extend(version.as_deref().map(|id| pins::of_id(id.as_bytes())));
-        let copy = Copy { place, version, hidden, size, modified, lock, nth: group.seen };
+        let listed = version.as_deref().filter(|_| pack.is_none());
+        group.versions.extend(listed.map(|id| pins::of_id(id.as_bytes())));
+        let copy = Copy { place, pack, version, hidden, size, modified, lock, nth: group.seen };
         let (seal, payload) = match outcome {
             Outcome::Unreadable => return,
             Outcome::Gone => {
@@ -326,20 +346,20 @@ impl Chain {
             }
         }
         self.displaced.extend(displaced);
-        let others = copies.len() as u64;
         let mut copies: Vec<Copy> = copies.into_iter().chain([copy]).collect();
+        let loose = copies.iter().filter(|copy| copy.pack.is_none()).count() as u64;
         // Whoever names no version, and looks at the right one of the keys, must find it; and one
         // firm lock keeps it. Of equals the first in the order of keys.
         copies.sort_by_cached_key(|copy| {
             let covered = copy.hidden || beside.shadows(copy).next().is_some();
             let weak = self.weakness(seal.seal.sealed, copy.lock.as_ref()).is_some();
-            (covered, weak, copy.place)
+            (covered, weak, copy.pack.is_none(), copy.place)
         });
         let mut copies = copies.into_iter();
         let Some(chosen) = copies.next() else { unreachable!("a note has a place") };
         // Of a note whose bytes aren't there, none of the versions is the true one.
         if whole {
-            self.tell_beside(seal.id(), &chosen, &beside, others, repeated);
+            self.tell_beside(seal.id(), &chosen, &beside, loose.saturating_sub(1), repeated);
         }
         if let Some(detail) = self.weakness(seal.seal.sealed, chosen.lock.as_ref()) {
             self.report_version(Verdict::WeakWorm, seal.id(), &chosen, &detail);
@@ -384,7 +404,7 @@ impl Chain {
         for (verdict, detail) in found {
             self.report_version(verdict, seal, chosen, &detail);
         }
-        let covers = |stray: &&Stray| stray.place == chosen.place && stray.nth > chosen.nth;
+        let covers = |stray: &&Stray| chosen.is_under(stray);
         let told = |stray: &&Stray| !covers(stray) && stray.verdict != Verdict::ForeignChain;
         for stray in beside.all().filter(told) {
             let Stray { place, verdict, detail, .. } = stray;
@@ -394,7 +414,10 @@ impl Chain {
     }
 
     fn report_version(&mut self, verdict: Verdict, seal: SealId, copy: &Copy, detail: &str) {
-        let finding = self.finding(verdict, copy.place, detail);
+        let finding = match &copy.pack {
+            Some(key) => self.findings.of(verdict, detail).at(copy.place.seq).key(key),
+            None => self.finding(verdict, copy.place, detail),
+        };
         self.report_about(seal, finding.version(copy.version.as_deref()));
     }
 }
@@ -419,6 +442,6 @@ impl Beside {
     /// Newer versions at a key: whoever names none gets one of them.
     fn shadows<'a>(&'a self, copy: &'a Copy) -> impl Iterator<Item = &'a Stray> {
         let here = self.0.get(&copy.place).into_iter().flatten();
-        here.filter(|stray| stray.nth > copy.nth)
+        here.filter(|stray| copy.is_under(stray))
     }
 }

@@ -3,7 +3,7 @@
 use auditseal_format::seal::Boot;
 use auditseal_format::{Hash, ObjectSeal, Seal, SealId, Time};
 
-use super::{Chain, Place};
+use super::{Begin, Chain, Place};
 use crate::finding::Verdict;
 
 /// Largest difference between wall clock and boot clock that isn't called a step: 5 s.
@@ -17,6 +17,16 @@ pub(super) struct Previous {
     /// `None` if the note wasn't signed by a key that may: then only `prev` is compared, and
     /// nothing else it says counts.
     pub(super) facts: Option<Facts>,
+}
+
+impl Previous {
+    /// What is known of the note behind which reading begins.
+    pub(super) fn behind(from: Begin) -> Option<Self> {
+        match from {
+            Begin::After(seal) => Some(Self { seq: seal.seq, hash: seal.hash, facts: None }),
+            Begin::Genesis | Begin::Known(_) | Begin::At(_) => None,
+        }
+    }
 }
 
 /// What an accepted note says of itself and of the next one.

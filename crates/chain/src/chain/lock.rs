@@ -19,7 +19,8 @@ pub struct Retention {
 
 impl Retention {
     /// Why a lock doesn't suffice for what was sealed then; clocks may differ by `skew`.
-    fn lacks(self, lock: &Lock, sealed: Time, skew: i64) -> Option<String> {
+    #[must_use]
+    pub fn lacks(self, lock: &Lock, sealed: Time, skew: i64) -> Option<String> {
         let held = if lock.legal_hold { "a legal hold, which can be lifted, and " } else { "" };
         if lock.mode < self.mode {
             let mode = match lock.mode {

@@ -12,8 +12,10 @@ mod keys;
 mod link;
 mod lock;
 mod open;
+mod packed;
 mod pins;
 mod policy;
+mod totals;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub use lock::Retention;
 use open::Open;
 use pins::Versions;
 pub use policy::Policy;
+pub use totals::Totals;
 
 /// Where an object stands: its key without the origin. Ordered as a chain is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +85,8 @@ pub enum Outcome {
 pub struct Sighting {
     /// Where it stands.
     pub place: Place,
+    /// The key of the pack that holds it; `None` for an object by itself, at its place.
+    pub pack: Option<Arc<str>>,
     /// Which of the versions there it is, where the store has versions.
     pub version: Option<Arc<str>>,
     /// Whoever names no version gets nothing at this key.
@@ -99,8 +104,9 @@ pub struct Sighting {
 impl Sighting {
     /// Something that may be there: the store didn't say.
     pub fn unreadable(place: Place) -> Self {
+        let (pack, version, lock) = (None, None, None);
         let outcome = Outcome::Unreadable;
-        Self { place, version: None, hidden: false, size: 0, modified: 0, lock: None, outcome }
+        Self { place, pack, version, hidden: false, size: 0, modified: 0, lock, outcome }
     }
 }
 
@@ -144,8 +150,10 @@ impl Rules {
 /// A note that is the chain's at its seq.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Where its object stands.
+    /// Where its object stands; of one in a pack, where it would.
     pub place: Place,
+    /// The key of the pack that holds it, if one does.
+    pub pack: Option<Arc<str>>,
     /// Which of the versions there has its bytes, where the store has versions.
     pub version: Option<Arc<str>>,
     /// The note.
@@ -157,25 +165,6 @@ pub struct Accepted {
     pub timed: bool,
     /// Whether who names no version gets it.
     pub plain: bool,
-}
-
-/// Sums over the accepted notes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Notes that are the chain's.
-    pub seals: u64,
-    /// Lines in them.
-    pub lines: u64,
-    /// Bytes of these lines.
-    pub bytes: u64,
-    /// Bytes of the objects.
-    pub stored_bytes: u64,
-    /// Lines that the writer didn't recognise as audit events.
-    pub malformed: u64,
-    /// Payloads that were decompressed.
-    pub decompressed: u64,
-    /// The lowest and the highest time that the notes state.
-    pub times: Option<(Time, Time)>,
 }
 
 /// What a chain came to.
@@ -277,10 +266,9 @@ impl Chain {
             keys: KnownKeys::new(rules.trust.clone()),
             origin,
             files: Files::of_part(rules.extent.from.is_late()),
-            rules,
             group: None,
             closed: None,
-            previous: None,
+            previous: Previous::behind(rules.extent.from),
             newest: None,
             oldest: None,
             notes: Vec::new(),
@@ -299,6 +287,7 @@ impl Chain {
             trail: VecDeque::new(),
             behind_end: None,
             totals: Totals::default(),
+            rules,
         }
     }
 
@@ -442,15 +431,18 @@ impl Chain {
     fn accept(&mut self, candidate: Candidate, plain: bool) -> Accepted {
         let whole = candidate.whole();
         let Candidate { copy, seal: object, payload } = candidate;
-        let group::Copy { place, version, size, modified, .. } = copy;
+        let told = payload.as_ref().err().map(|fault| copy.in_its_pack(fault.to_string()));
+        let group::Copy { place, pack, version, size, modified, .. } = copy;
         let seal = &object.seal;
-        if let Err(fault) = &payload {
-            let finding = self.finding(fault.into(), place, &fault.to_string());
+        if let (Err(fault), Some(told)) = (&payload, told) {
+            let finding = self.finding(fault.into(), place, &told);
             self.report_about(object.id(), finding);
         }
         let timed = payload.is_ok() && !self.rules.policy.is_mistimed(object.id());
         self.check_link(place, &object);
-        self.check_store_date(place, &object, modified);
+        if pack.is_none() {
+            self.check_store_date(place, &object, modified);
+        }
         if seal.kind == Kind::Reanchor {
             let reason = seal.reason.as_ref().map_or("-", |reason| reason.as_str());
             let detail = format!("reason {reason}");
@@ -464,7 +456,7 @@ impl Chain {
         if self.begins_with(&object) {
             self.files.take_over(&seal.cursors);
         }
-        self.add_up(&object, size);
+        self.totals.add(&object, size);
         let facts = Facts::of(&object);
         let head = facts.head();
         self.compare_head(head, true);
@@ -473,7 +465,7 @@ impl Chain {
         self.oldest.get_or_insert((head, facts.sealed));
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
-        Accepted { place, version, seal: object, whole, timed, plain }
+        Accepted { place, pack, version, seal: object, whole, timed, plain }
     }
 
     /// What is known to be lost, and what doesn't join.
@@ -494,20 +486,6 @@ impl Chain {
                 self.report_about(object.id(), finding);
             }
         }
-    }
-
-    fn add_up(&mut self, object: &ObjectSeal, size: u64) {
-        let (payload, sum) = (&object.seal.payload, &mut self.totals);
-        sum.seals += 1;
-        // Sizes are the signer's words: a sum must not be what stops the report.
-        sum.lines = sum.lines.saturating_add(payload.root.lines);
-        sum.bytes = sum.bytes.saturating_add(payload.bytes);
-        sum.stored_bytes = sum.stored_bytes.saturating_add(size);
-        sum.malformed = sum.malformed.saturating_add(payload.malformed);
-        sum.times = match (sum.times, payload.times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
     }
 
     /// Tells copies from what was moved, now that all notes have been seen.

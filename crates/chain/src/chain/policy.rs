@@ -51,6 +51,11 @@ impl Policy {
         }
     }
 
+    /// Takes a seal that an auditor names; `false` if another one is named at its seq.
+    pub(super) fn attested(&mut self, seal: SealId) -> bool {
+        *self.named.entry(seal.seq).or_insert(seal.hash) == seal.hash
+    }
+
     /// The last seal that is named up to a seq.
     fn last(&self, to: u64) -> Option<SealId> {
         let last = self.named.range(..=to).next_back();

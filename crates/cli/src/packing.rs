@@ -1,0 +1,207 @@
+//! pack, and where readers find packs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auditseal_agent::{read_signer, system_clock};
+use auditseal_archive::{CatPacks, Shard};
+use auditseal_format::{Compression, Origin};
+use auditseal_pack::{MadePack, NotPacked, PackOptions, pack};
+use auditseal_store::{LockMode, Store};
+use auditseal_trust::TrustFile;
+use auditseal_vault::{Options, Provider};
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use crate::agent::{open_store, store_options};
+use crate::args::{self, Format, RequiredMode};
+use crate::failure::Failure;
+use crate::help;
+use crate::read::{block_on, is_directory, print};
+use crate::trusting::trust_file;
+use crate::units::retention;
+
+/// Where packs stand.
+#[derive(Debug, Args)]
+pub(crate) struct PackPlace {
+    /// Where packs of the chains stand [default: --store with -packs behind its prefix, if it has one].
+    #[arg(long, env = "AUDITSEAL_PACKS", value_name = "URL")]
+    packs: Option<String>,
+}
+
+impl PackPlace {
+    /// The URL; `None` if none was given, and the store has no prefix to make one of.
+    fn url(&self, store: &str) -> Option<String> {
+        let beside = || {
+            let site = auditseal_vault::site(store).ok()?;
+            let named = site.provider == Provider::Directory || !site.prefix.is_empty();
+            named.then(|| format!("{}-packs", store.trim_end_matches('/')))
+        };
+        self.packs.clone().or_else(beside)
+    }
+
+    /// Refuses packs where nothing says whose attestations count.
+    pub(crate) fn without_trust(&self) -> Result<(), Failure> {
+        match &self.packs {
+            None => Ok(()),
+            Some(_) => Err(Failure::new("read packs: --packs wants --trust").hint(Some(
+                "a pack counts if an auditor attests it, and a trust file says who is one",
+            ))),
+        }
+    }
+
+    /// The store that packs are read from, if somebody is trusted to attest them. A directory that isn't
+    /// there holds none.
+    pub(crate) fn open(
+        &self,
+        store: &args::Store,
+        trust: &TrustFile,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        if trust.auditors().is_empty() {
+            return match &self.packs {
+                None => Ok(None),
+                Some(_) => Err(Failure::new(
+                    "read packs: the trust file names no auditor, so no attestation of one would count",
+                )
+                .hint(Some("add a line 'auditor CLUSTER VKEY' to it, or leave --packs out"))),
+            };
+        }
+        let Some(url) = self.url(&store.store) else { return Ok(None) };
+        let absent = |path: String| !std::path::Path::new(&path).exists();
+        let directory = auditseal_vault::site(&url)
+            .ok()
+            .filter(|site| site.provider == Provider::Directory)
+            .map(|site| site.bucket);
+        if self.packs.is_none() && directory.is_some_and(absent) {
+            return Ok(None);
+        }
+        Ok(Some(auditseal_vault::open(&url, &store_options(store, false))?))
+    }
+
+    /// The same for a chain that is given back.
+    pub(crate) fn of_chain(
+        &self,
+        store: &args::Store,
+        trust: &TrustFile,
+        origin: &Origin,
+    ) -> Result<Option<CatPacks>, Failure> {
+        let auditors = trust.auditors_of(origin);
+        let opened = self.open(store, trust)?.filter(|_| !auditors.is_empty());
+        let by_date = !is_directory(&store.store);
+        Ok(opened.map(|store| CatPacks { store, auditors, by_date }))
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::PACK)]
+pub(crate) struct Pack {
+    #[command(flatten)]
+    store: args::Store,
+    #[command(flatten)]
+    place: PackPlace,
+    /// What is trusted of each chain; it names the auditor whose key this is.
+    #[arg(long, env = "AUDITSEAL_TRUST", value_name = "FILE")]
+    trust: PathBuf,
+    /// File of the auditor's private key, which signs what is attested.
+    #[arg(long, env = "AUDITSEAL_AUDITOR_KEY", value_name = "FILE")]
+    auditor_key: PathBuf,
+    /// Folder for the pack under way; one process at a time, and nothing in it is needed again.
+    #[arg(long, env = "AUDITSEAL_PACK_STATE", value_name = "DIR")]
+    pack_state: PathBuf,
+    /// Only these chains of the trust file. Repeatable.
+    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
+          action = clap::ArgAction::Append, value_delimiter = ' ')]
+    origin: Vec<Origin>,
+    /// Only the chains of part I of N, from 0, which are always the same ones.
+    #[arg(long, env = "AUDITSEAL_SHARD", value_name = "I/N")]
+    shard: Option<Shard>,
+    /// zstd level.
+    #[arg(long, env = "AUDITSEAL_PACK_LEVEL", value_name = "1-19", default_value_t = 9,
+          value_parser = clap::value_parser!(i32).range(1..=19))]
+    pack_level: i32,
+    /// Demand that the store keeps each pack locked so long from when its last object was sealed. One
+    /// that it doesn't is not attested.
+    #[arg(long, env = "AUDITSEAL_PACK_RETENTION", value_name = "TIME", value_parser = retention)]
+    pack_retention: Option<Duration>,
+    /// How firm that lock must be; governance can be lifted by whoever has the permission.
+    #[arg(
+        long,
+        env = "AUDITSEAL_PACK_RETENTION_MODE",
+        value_enum,
+        value_name = "MODE",
+        default_value = "compliance"
+    )]
+    pack_retention_mode: RequiredMode,
+    /// Judge and make everything, and put nothing.
+    #[arg(long, env = "AUDITSEAL_DRY_RUN", value_parser = BoolishValueParser::new())]
+    dry_run: bool,
+    /// What the report looks like.
+    #[arg(short, long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
+    output: Format,
+}
+
+pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
+    let trust = trust_file(&args.trust)?;
+    let mut signer = read_signer(&args.auditor_key)?;
+    let asked = |origin: &Origin| args.origin.is_empty() || args.origin.contains(origin);
+    let shard = args.shard.unwrap_or(Shard::ALL);
+    let mut origins: Vec<Origin> = trust.origins().map(|(origin, _)| origin.clone()).collect();
+    if let Some(other) = args.origin.iter().find(|origin| !origins.contains(origin)) {
+        return Err(crate::trusting::untrusted(other));
+    }
+    origins.retain(|origin| asked(origin) && shard.has(origin));
+    let Some(url) = args.place.url(&args.store.store) else {
+        let why = "put packs: --packs is needed, for --store has no prefix to put -packs behind";
+        return Err(Failure::new(why).hint(Some(
+            "packs stand beside the archive, not in it: another prefix, or another bucket",
+        )));
+    };
+    let mode = match args.pack_retention_mode {
+        RequiredMode::Compliance => LockMode::Compliance,
+        RequiredMode::Governance => LockMode::Governance,
+    };
+    let demanded = args.pack_retention.map(|time| auditseal_chain::Retention {
+        mode,
+        micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
+    });
+    let fresh = PackOptions::new(trust, origins, args.pack_state);
+    let options = PackOptions {
+        compression: Compression { level: args.pack_level, ..fresh.compression },
+        retention: demanded,
+        // A directory's dates are those of whoever copied it there.
+        skew: if is_directory(&args.store.store) { None } else { fresh.skew },
+        store: Some(auditseal_agent::store_name(&args.store.store)),
+        dry_run: args.dry_run,
+        ..fresh
+    };
+    let archive = open_store(&args.store)?;
+    let packs: Arc<dyn Store> = {
+        let options = Options { create: !args.dry_run, ..store_options(&args.store, true) };
+        auditseal_vault::open(&url, &options)?
+    };
+    let clock = system_clock();
+    let told = |origin: &Origin, made: &MadePack| {
+        let (first, last, bytes) = (made.first, made.last, made.stored_bytes);
+        tracing::info!(%origin, first, last, bytes, "packed");
+    };
+    let done = pack(archive, packs, &mut signer, &options, || clock().wall, told);
+    let report = block_on(done)?.map_err(|error| failure(&error))?;
+    print(|out| match args.output {
+        Format::Text => report.text(out),
+        Format::Json => report.json(out),
+    })?;
+    Ok(ExitCode::from(report.exit_code()))
+}
+
+fn failure(error: &NotPacked) -> Failure {
+    let hint = match error {
+        NotPacked::Spool(_) => None,
+        NotPacked::Untrusted(_) => Some("`auditseal trust show` says what a trust file names"),
+        NotPacked::NoAuditor(..) => {
+            Some("whoever keeps the trust file adds that line once they trust this key")
+        }
+    };
+    Failure::new(error).hint(hint)
+}

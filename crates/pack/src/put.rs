@@ -1,0 +1,152 @@
+//! A pack into the store, once, whatever else stands at its key; and what protects it there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use auditseal_chain::Rules;
+use auditseal_format::packs::{Attestation, Blob, MAX_GENERATION, PackLock};
+use auditseal_format::{Hash, Time};
+use auditseal_reader::{Object, Source};
+use auditseal_store::{Error, Kind, Lock, LockMode, Operation, Store, Version};
+use bytes::Bytes;
+
+use crate::check;
+
+/// Attempts to put one object: a put whose answer was lost may have been done.
+const ATTEMPTS: usize = 4;
+
+/// Where packs are put.
+pub(crate) struct Shelf<'a> {
+    pub(crate) store: &'a Arc<dyn Store>,
+    pub(crate) source: &'a Source,
+}
+
+impl Shelf<'_> {
+    /// Puts a pack, or finds it there: by another packer, or by this one before it was killed. Says in the
+    /// attestation where it stands, and what stands there.
+    pub(crate) async fn put(
+        &self,
+        path: &Path,
+        attestation: &mut Attestation,
+        notes: &[Hash],
+        rules: &Rules,
+    ) -> Result<(), Error> {
+        let bytes = read(path, attestation)?;
+        for generation in 0..=MAX_GENERATION {
+            attestation.generation = generation;
+            let key = attestation.pack_key();
+            let stands = self.create(&key, &bytes).await?;
+            for Version { id, size, .. } in &stands {
+                let Some(found) = self.fetch(&key, id.as_deref(), *size).await? else { continue };
+                if attestation.pack.is(&found) {
+                    return Ok(());
+                }
+                // Another packer's, compressed otherwise: if it holds the same, it is as good.
+                let other = Attestation { pack: Blob::of(&found), ..attestation.clone() };
+                let shown = check::read_back(&found[..], &other, rules.clone());
+                if shown.is_ok_and(|shown| shown.notes == notes) {
+                    attestation.pack = other.pack;
+                    return Ok(());
+                }
+            }
+        }
+        let what = "all keys that this pack may have are taken by something else";
+        Err(Error::new(Operation::Put, &attestation.pack_key(), Kind::AlreadyExists, what))
+    }
+
+    /// Puts an attestation, or finds it there.
+    pub(crate) async fn put_attestation(&self, key: &str, note: &str) -> Result<(), Error> {
+        let bytes = Bytes::copy_from_slice(note.as_bytes());
+        let stands = self.create(key, &bytes).await?;
+        for Version { id, size, .. } in &stands {
+            if self.fetch(key, id.as_deref(), *size).await?.as_ref() == Some(&bytes) {
+                return Ok(());
+            }
+        }
+        let what = "its key holds something else, which a name made of its hash can't be";
+        Err(Error::new(Operation::Put, key, Kind::AlreadyExists, what))
+    }
+
+    /// What a store says protects the pack, in the version that has its bytes.
+    pub(crate) async fn lock(&self, attestation: &Attestation) -> Result<Lock, Error> {
+        let key = attestation.pack_key();
+        for Version { id, size, .. } in self.versions(&key).await? {
+            if size == attestation.pack.size {
+                return self.source.lock(Object { key: &key, version: id.as_deref() }).await;
+            }
+        }
+        let what = "the pack that was put a moment ago isn't there";
+        Err(Error::new(Operation::Lock, &key, Kind::NotFound, what))
+    }
+
+    /// Puts an object at a key that should be free, and lists what stands there: whatever the answer was,
+    /// only that settles it.
+    async fn create(&self, key: &str, bytes: &Bytes) -> Result<Vec<Version>, Error> {
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let stands = self.versions(key).await?;
+            if !stands.is_empty() {
+                return Ok(stands);
+            }
+            match self.store.put_new(key, bytes.clone()).await {
+                Ok(_) => {}
+                Err(error) => last = Some(error),
+            }
+        }
+        let stands = self.versions(key).await?;
+        match last.filter(|_| stands.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(stands),
+        }
+    }
+
+    /// The versions at a key that have bytes, the oldest first.
+    async fn versions(&self, key: &str) -> Result<Vec<Version>, Error> {
+        let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let add = |all: &mut Vec<Version>, version: Version| {
+            if version.key == key && !version.marker {
+                all.push(version);
+            }
+        };
+        let mut all = self.source.versions(folder, Vec::new, add).await?;
+        all.sort_by_key(|version| (version.latest, version.modified));
+        Ok(all)
+    }
+
+    async fn fetch(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        size: u64,
+    ) -> Result<Option<Bytes>, Error> {
+        match self.source.get(Object { key, version }, size).await {
+            Ok(fetched) => Ok(Some(fetched.bytes)),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The pack that was made, from its file.
+fn read(path: &Path, attestation: &Attestation) -> Result<Bytes, Error> {
+    let failed =
+        |what: String| Error::new(Operation::Put, &attestation.pack_key(), Kind::Other, &what);
+    let bytes =
+        std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    if attestation.pack.is(&bytes) {
+        Ok(Bytes::from(bytes))
+    } else {
+        Err(failed(format!("{}: isn't what was written there a moment ago", path.display())))
+    }
+}
+
+/// A lock as an attestation tells it.
+pub(crate) fn told(lock: &Lock) -> PackLock {
+    let until = lock.until.map(Time::from_micros);
+    match (lock.mode, until) {
+        (LockMode::Compliance, Some(until)) => PackLock::Compliance(until),
+        (LockMode::Governance, Some(until)) => PackLock::Governance(until),
+        (LockMode::None, _) => PackLock::None,
+        _ => PackLock::Undisclosed,
+    }
+}

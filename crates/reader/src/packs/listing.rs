@@ -1,0 +1,378 @@
+//! Which packs there are of a chain, and which of them are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use auditseal_chain::Extent;
+use auditseal_format::packs::{Attestation, MAX_ATTESTATION, PackKey, SignedAttestation};
+use auditseal_format::{ObjectKey, Origin, Time, VerifierKey, hash};
+use auditseal_store::{Error, Kind, Version};
+use futures::StreamExt as _;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::source::{IN_FLIGHT, Object, Source};
+
+/// Bytes of attestations whose sizes of objects stay in memory; those of others are read again when
+/// their packs are.
+const KEPT_BYTES: usize = 8 << 20;
+/// Attestations that don't count which are named.
+const NAMED: usize = 100;
+
+/// Where the packs of chains stand, and whose attestations count.
+#[derive(Debug, Clone)]
+pub struct PackRoot {
+    /// The store, from the root of packs on.
+    pub source: Source,
+    /// The keys of auditors of the chain that is read.
+    pub auditors: Vec<VerifierKey>,
+    /// The dates of the store that has the objects mean something, so that what is older than an
+    /// attestation was judged for it.
+    pub by_date: bool,
+}
+
+/// A pack that is read in place of objects.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    /// What is attested of it. Its sizes of objects may have been left out: [`Packs::sizes`].
+    pub attestation: Arc<Attestation>,
+    /// The key of that attestation.
+    pub attested_at: String,
+    /// The versions at the pack's key whose size is the attested one, the oldest first.
+    versions: Vec<Option<String>>,
+    /// The store's own date of the first of these, microseconds since the Unix epoch.
+    pub modified: i64,
+    /// Versions at its key of any size.
+    listed: usize,
+}
+
+impl Pack {
+    /// The versions to look at, the oldest first; with none of the right size, why not.
+    pub(super) fn versions(&self) -> Result<&[Option<String>], &'static str> {
+        match (self.versions.is_empty(), self.listed) {
+            (false, _) => Ok(&self.versions),
+            (true, 0) => Err("it isn't there"),
+            (true, _) => Err("what stands there has another size than attested"),
+        }
+    }
+}
+
+/// An attestation that isn't used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Its key.
+    pub key: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The packs of one chain, as far as trusted auditors attest them.
+#[derive(Debug, Clone, Default)]
+pub struct Packs {
+    source: Option<Source>,
+    /// In the order of the chain; no seq is in two.
+    taken: Vec<Pack>,
+    /// All attestations that count, those of packs that aren't taken too.
+    counting: Vec<Arc<Attestation>>,
+    /// First and last seq of each attestation that was listed, whether it counts or not.
+    named: Vec<(u64, u64)>,
+    unusable: Vec<Unusable>,
+    unusable_total: u64,
+    /// What is older than an attestation isn't judged again.
+    by_date: bool,
+}
+
+impl Packs {
+    /// No packs: all is read from objects.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Lists the packs of a chain, and takes those that cover the part that is asked for.
+    ///
+    /// # Errors
+    /// The store's; an attestation that can't be read is one.
+    pub async fn read(root: &PackRoot, origin: &Origin, extent: Extent) -> Result<Self, Error> {
+        let PackRoot { source, auditors, by_date } = root;
+        let mut packs = Self { source: Some(source.clone()), by_date: *by_date, ..Self::default() };
+        let mut found = packs.attestations(origin, auditors, extent).await?;
+        if found.is_empty() {
+            return Ok(packs);
+        }
+        let from = extent.from.seq();
+        found.sort_by(|one, other| order(one, from).cmp(&order(other, from)));
+        packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
+        packs.taken = taken(found);
+        packs.place(origin).await?;
+        Ok(packs)
+    }
+
+    /// Of these, the packs that lie in a part.
+    #[must_use]
+    pub fn within(mut self, extent: Extent) -> Self {
+        self.taken.retain(|pack| {
+            let Attestation { first, last, .. } = *pack.attestation;
+            extent.has(first) && extent.has(last)
+        });
+        self
+    }
+
+    /// The packs that are read, in the order of the chain.
+    #[must_use]
+    pub fn taken(&self) -> &[Pack] {
+        &self.taken
+    }
+
+    /// All attestations that count.
+    #[must_use]
+    pub fn counting(&self) -> &[Arc<Attestation>] {
+        &self.counting
+    }
+
+    /// What looks like an attestation and doesn't count: the first of them, and how many there are.
+    #[must_use]
+    pub fn unusable(&self) -> (&[Unusable], u64) {
+        (&self.unusable, self.unusable_total)
+    }
+
+    /// The seqs before a place that attestations name, as runs.
+    pub fn named_before(&self, seq: u64) -> impl Iterator<Item = std::ops::Range<u64>> {
+        let runs = self.named.iter().map(move |(first, last)| *first..seq.min(last + 1));
+        runs.filter(|run| !run.is_empty())
+    }
+
+    /// Objects in the packs that are read.
+    #[must_use]
+    pub fn objects(&self) -> u64 {
+        self.taken.iter().map(|pack| pack.attestation.objects()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    /// The pack that has a seq.
+    #[must_use]
+    pub fn with(&self, seq: u64) -> Option<&Pack> {
+        let at = self.taken.partition_point(|pack| pack.attestation.last < seq);
+        self.taken.get(at).filter(|pack| pack.attestation.first <= seq)
+    }
+
+    /// Whether a loose object of a pack's seq was judged for its attestation.
+    #[must_use]
+    pub(crate) fn judged(&self, pack: &Pack, modified: i64) -> bool {
+        self.by_date && modified < pack.attestation.judged.micros()
+    }
+
+    /// Waits until a further pack may be read: each takes a core, and memory for all its bytes.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.source {
+            Some(source) => source.unpacking().await,
+            None => None,
+        }
+    }
+
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    /// The attestation of a pack with the sizes of its objects.
+    pub(super) async fn sizes(&self, pack: &Pack) -> Result<Arc<Attestation>, Error> {
+        if !pack.attestation.batches.is_empty() {
+            return Ok(Arc::clone(&pack.attestation));
+        }
+        let Some(source) = &self.source else { return Ok(Arc::clone(&pack.attestation)) };
+        let (_, own) =
+            PackKey::of_attestation(&pack.attested_at).ok_or_else(|| gone(&pack.attested_at))?;
+        let bytes = content(source, &pack.attested_at, own).await?;
+        let signed = bytes.and_then(|bytes| SignedAttestation::read(&bytes).ok());
+        signed.map(|signed| Arc::new(signed.attestation)).ok_or_else(|| gone(&pack.attested_at))
+    }
+
+    /// Reads the attestations of a part of a chain that count.
+    async fn attestations(
+        &mut self,
+        origin: &Origin,
+        auditors: &[VerifierKey],
+        extent: Extent,
+    ) -> Result<Vec<Pack>, Error> {
+        let Some(source) = self.source.clone() else { return Ok(Vec::new()) };
+        let mut keys = names(&source, &PackKey::attestations(origin)).await?;
+        keys.sort_unstable();
+        keys.dedup();
+        let mut wanted = Vec::new();
+        for key in keys {
+            match PackKey::of_attestation(&key) {
+                Some((name, _)) if name.origin != *origin => {}
+                Some((name, own)) => {
+                    self.named.push((name.first, name.last));
+                    let from = extent.from.seq();
+                    if from <= name.last && extent.to.is_none_or(|to| name.first <= to) {
+                        wanted.push((key, own));
+                    }
+                }
+                None => self.refuse(key, "not the name of an attestation"),
+            }
+        }
+        let read = futures::stream::iter(wanted).map(|(key, own)| {
+            let source = source.clone();
+            async move {
+                let content = content(&source, &key, own).await;
+                (key, content)
+            }
+        });
+        let mut read = std::pin::pin!(read.buffered(IN_FLIGHT));
+        let (mut found, mut kept) = (Vec::new(), 0);
+        while let Some((key, content)) = read.next().await {
+            let Some(bytes) = content? else {
+                self.refuse(key, "no version of it has the bytes that its name says");
+                continue;
+            };
+            match counting(&bytes, &key, auditors) {
+                Err(why) => self.refuse(key, &why),
+                Ok(mut attestation) => {
+                    kept += bytes.len();
+                    if kept > KEPT_BYTES {
+                        attestation.batches = Vec::new();
+                    }
+                    found.push(Pack::of(attestation, key));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn refuse(&mut self, key: String, why: &str) {
+        self.unusable_total += 1;
+        if self.unusable.len() < NAMED {
+            self.unusable.push(Unusable { key, why: why.to_owned() });
+        }
+    }
+
+    /// Finds out which versions of the packs there are.
+    async fn place(&mut self, origin: &Origin) -> Result<(), Error> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let mut wanted: BTreeMap<String, &mut Pack> =
+            self.taken.iter_mut().map(|pack| (pack.attestation.pack_key(), pack)).collect();
+        let fresh = Vec::<Version>::new;
+        let prefix = ObjectKey::prefix(origin);
+        let mut versions = source
+            .versions(&prefix, fresh, |all: &mut Vec<Version>, version| {
+                if !version.marker && wanted.contains_key(&version.key) {
+                    all.push(version);
+                }
+            })
+            .await?;
+        versions.sort_by_key(|version| (version.latest, version.modified));
+        for version in versions {
+            let Some(pack) = wanted.get_mut(&version.key) else { continue };
+            pack.listed += 1;
+            if version.size == pack.attestation.pack.size {
+                if pack.versions.is_empty() {
+                    pack.modified = version.modified;
+                }
+                pack.versions.push(version.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Pack {
+    fn of(attestation: Attestation, attested_at: String) -> Self {
+        let attestation = Arc::new(attestation);
+        Self { attestation, attested_at, versions: Vec::new(), modified: i64::MAX, listed: 0 }
+    }
+}
+
+/// By this order one attestation is taken before another, where reading begins at a seq: the first that it
+/// holds from there on counts.
+fn order(pack: &Pack, from: u64) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
+    let Attestation { first, last, attested, .. } = *pack.attestation;
+    let (last, attested) = (std::cmp::Reverse(last), std::cmp::Reverse(attested));
+    // The last part of a key of one name is the hash of the bytes.
+    (first.max(from), last, attested, &pack.attested_at)
+}
+
+/// Those that cover the seqs of the part, each at most once; they come in their order.
+fn taken(found: Vec<Pack>) -> Vec<Pack> {
+    let mut covered = 0;
+    let mut taken = Vec::new();
+    for pack in found {
+        if covered < pack.attestation.first {
+            covered = pack.attestation.last;
+            taken.push(pack);
+        }
+    }
+    taken
+}
+
+/// An attestation, if it counts; else why not.
+fn counting(bytes: &[u8], key: &str, auditors: &[VerifierKey]) -> Result<Attestation, String> {
+    let signed = SignedAttestation::read(bytes).map_err(|error| error.to_string())?;
+    if signed.key() != key {
+        return Err("it is about something else than its name says".to_owned());
+    }
+    if !auditors.contains(&signed.attestation.key) {
+        let who = signed.attestation.key.name();
+        return Err(format!(
+            "signed by {who}, who isn't an auditor of this cluster by the trust file"
+        ));
+    }
+    Ok(signed.attestation)
+}
+
+async fn names(source: &Source, prefix: &str) -> Result<Vec<String>, Error> {
+    let add = |all: &mut Vec<String>, version: Version| {
+        if !version.marker {
+            all.push(version.key);
+        }
+    };
+    source.versions(prefix, Vec::new, add).await
+}
+
+/// The bytes of an attestation whose key says which they are, in whatever version has them.
+async fn content(source: &Source, key: &str, own: u64) -> Result<Option<Vec<u8>>, Error> {
+    let limit = MAX_ATTESTATION as u64;
+    let fits = |bytes: &[u8]| PackKey::matches(own, bytes);
+    match source.get(Object { key, version: None }, limit).await {
+        Ok(fetched) if fits(&fetched.bytes) => return Ok(Some(fetched.bytes.to_vec())),
+        Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
+            return Err(error);
+        }
+        _ => {}
+    }
+    let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let add = |all: &mut Vec<Version>, version: Version| {
+        if version.key == key && !version.marker && version.size <= limit {
+            all.push(version);
+        }
+    };
+    for version in source.versions(folder, Vec::new, add).await? {
+        let Some(id) = version.id.as_deref() else { continue };
+        match source.get(Object { key, version: Some(id) }, limit).await {
+            Ok(fetched) if fits(&fetched.bytes) => return Ok(Some(fetched.bytes.to_vec())),
+            Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn gone(key: &str) -> Error {
+    Error::new(
+        auditseal_store::Operation::Get,
+        key,
+        Kind::Unavailable,
+        "the attestation that was read a moment ago isn't there any more",
+    )
+}
+
+/// What a pack's bytes are known by.
+pub(super) fn is_attested(attestation: &Attestation, bytes: &[u8]) -> bool {
+    bytes.len() as u64 == attestation.pack.size && hash(bytes) == attestation.pack.hash
+}

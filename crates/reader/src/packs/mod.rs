@@ -1,0 +1,25 @@
+//! The packs of a chain: FORMAT.md, "Packs".
+//!
+//! ```text
+//! listing ─▶ attestations that count ─▶ those taken, in the order of the chain     Packs
+//! pack ─▶ its bytes, known to be the attested ones ─▶ objects, one by one          Unpacking
+//! ```
+//!
+//! No pack is decompressed, and of no index is a byte looked at, that no trusted auditor's attestation
+//! binds.
+
+mod bytes;
+mod listing;
+mod payload;
+mod unpack;
+mod window;
+
+pub(crate) use bytes::{NoPack, PackBytes};
+pub use listing::{Pack, PackRoot, Packs, Unusable};
+pub use payload::PackCursor;
+pub(crate) use unpack::{Unpacked, Unpacking};
+pub(crate) use window::part;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a helper that fails fails its test
+mod tests;

@@ -1,0 +1,184 @@
+//! A pack → its objects one by one, decoded on a thread of its own.
+
+use std::sync::Arc;
+
+use auditseal_chain::{Outcome, Place, Sighting};
+use auditseal_format::packs::{Attestation, PackDecoder, PackSink};
+use auditseal_format::{Fault, ObjectSeal};
+use auditseal_store::{Error, Kind, Lock, Operation};
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::bytes::PackBytes;
+
+/// Objects that are decoded ahead of whoever takes them.
+const AHEAD: usize = 64;
+/// Pieces of a pack that wait to be decoded.
+const PIECES: usize = 2;
+
+/// What comes out of a pack.
+#[derive(Debug)]
+pub(crate) enum Unpacked {
+    /// An object, held against its own seal.
+    Object(Sighting),
+    /// Nothing more comes: the pack isn't what was attested.
+    Broken(String),
+    /// Nothing more comes: the store gave no answer, or another one than before.
+    Unreadable(Error),
+}
+
+/// A pack that is being decoded.
+#[derive(Debug)]
+pub(crate) struct Unpacking(mpsc::Receiver<Unpacked>);
+
+impl Unpacking {
+    /// Begins. `permit` is given back when the pack is decoded.
+    pub(crate) fn begin<P: Send + 'static>(
+        pack: PackBytes,
+        lock: Option<Lock>,
+        modified: i64,
+        permit: P,
+    ) -> Self {
+        let (to, objects) = mpsc::channel(AHEAD);
+        let (feed, pieces) = mpsc::channel(PIECES);
+        let sink = Sink {
+            attestation: Arc::clone(&pack.attestation),
+            key: Arc::from(pack.attestation.pack_key()),
+            version: pack.version.clone(),
+            lock,
+            modified,
+            to: to.clone(),
+            broken: None,
+            gone: false,
+        };
+        let (done, ended) = oneshot::channel::<()>();
+        let key = pack.attestation.pack_key();
+        let thread = on_a_thread(&key, move || {
+            decode(sink, pieces);
+            drop(done);
+        });
+        tokio::spawn(async move {
+            let fed = match thread {
+                Ok(()) => pack.feed(feed).await,
+                Err(error) => Err(error),
+            };
+            // The thread has dropped its end.
+            drop(ended.await);
+            // Whoever takes the objects may have gone: then nobody wants to know.
+            if let Err(error) = fed {
+                drop(to.send(Unpacked::Unreadable(error)).await);
+            }
+            drop(permit);
+        });
+        Self(objects)
+    }
+
+    /// The next object; `None` when all came.
+    pub(crate) async fn next(&mut self) -> Option<Unpacked> {
+        self.0.recv().await
+    }
+}
+
+/// Runs what waits for others on a thread of its own: on one of the runtime's it would keep those from
+/// running for which it waits.
+pub(super) fn on_a_thread(key: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    let thread = std::thread::Builder::new().name("unpack".to_owned()).spawn(work);
+    let failed = |error| {
+        let what = format!("start a thread to decompress it: {error}");
+        Error::new(Operation::Get, key, Kind::Other, &what)
+    };
+    thread.map(drop).map_err(failed)
+}
+
+/// Decodes the pieces of a pack; `None` is its end.
+fn decode(mut sink: Sink, mut pieces: mpsc::Receiver<Option<Bytes>>) {
+    let attestation = Arc::clone(&sink.attestation);
+    let broken = match PackDecoder::new(&attestation) {
+        Err(fault) => Some(fault.to_string()),
+        Ok(mut decoder) => loop {
+            match pieces.blocking_recv() {
+                // The store stopped half-way: whoever feeds says so.
+                None => break None,
+                Some(None) => break decoder.finish().err().map(|fault| fault.to_string()),
+                Some(Some(piece)) => {
+                    if let Err(fault) = decoder.take(&piece, &mut sink) {
+                        break Some(fault.to_string());
+                    }
+                    if sink.is_done() {
+                        break sink.broken.take();
+                    }
+                }
+            }
+        },
+    };
+    if let Some(why) = broken {
+        drop(sink.to.blocking_send(Unpacked::Broken(why)));
+    }
+}
+
+struct Sink {
+    attestation: Arc<Attestation>,
+    key: Arc<str>,
+    version: Option<Arc<str>>,
+    lock: Option<Lock>,
+    modified: i64,
+    to: mpsc::Sender<Unpacked>,
+    /// Why an object in it isn't the one that should be there.
+    broken: Option<String>,
+    /// Nobody takes any more.
+    gone: bool,
+}
+
+impl Sink {
+    /// Whether an object is the one that is attested at its place.
+    fn fits(&self, nth: usize, seal: &ObjectSeal) -> Result<(), String> {
+        let Attestation { origin, first, last, prev, head, .. } = &*self.attestation;
+        let seq = first + nth as u64;
+        let stated = &seal.seal;
+        if (&stated.origin, stated.seq) != (origin, seq) {
+            return Err(format!(
+                "where seq {seq} should be stands seq {} of {}",
+                stated.seq, stated.origin
+            ));
+        }
+        if seq == *first && stated.prev != Some(*prev) {
+            return Err("its first object doesn't follow the attested one".to_owned());
+        }
+        if seq == *last && seal.hash != *head {
+            return Err("its last object isn't the attested one".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl PackSink for Sink {
+    fn payload(&mut self, _: usize, _: &[u8]) {}
+
+    fn object(&mut self, nth: usize, seal: ObjectSeal, payload: Result<(), Fault>) {
+        if self.broken.is_some() || self.gone {
+            return;
+        }
+        if let Err(why) = self.fits(nth, &seal) {
+            self.broken = Some(why);
+            return;
+        }
+        let place = Place { seq: seal.seal.seq, alternate: None, date: self.attestation.date };
+        // The bytes of a pack are counted once.
+        let size = if nth == 0 { self.attestation.pack.size } else { 0 };
+        let sighting = Sighting {
+            place,
+            pack: Some(Arc::clone(&self.key)),
+            version: self.version.clone(),
+            hidden: false,
+            size,
+            modified: self.modified,
+            lock: self.lock.clone(),
+            outcome: Outcome::Note(Box::new(seal), payload),
+        };
+        self.gone = self.to.blocking_send(Unpacked::Object(sighting)).is_err();
+    }
+
+    fn is_done(&self) -> bool {
+        self.broken.is_some() || self.gone
+    }
+}
