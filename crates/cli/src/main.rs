@@ -17,11 +17,13 @@ mod progress;
 mod protection;
 mod read;
 mod reload;
+mod salvage;
 mod stats;
 mod times;
 mod trust;
 mod trusting;
 mod units;
+mod verifying;
 mod watch;
 mod worm;
 
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
         Command::Backfill(args) => agent::backfill(args),
         Command::Retire(args) => agent::retire(args),
         Command::Status(args) => watch::status(&args),
-        Command::Verify(args) => read::verify(args),
+        Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),

@@ -21,11 +21,13 @@ use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
 use futures::StreamExt as _;
 
 use crate::heads_file::{HeadsError, HeadsFile};
-use crate::limits::{limit_of_a_search, told_of_packs};
+use crate::limits::{
+    LATEST_ONLY, STORED_ONLY, limit_of_a_head, limit_of_a_search, limit_of_the_clock, told_of_packs,
+};
 use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
 use crate::report::{Errors, OriginReport};
-use crate::verify::LATEST_ONLY;
+
 pub use report::{Age, EstateChain, EstateReport, Summary};
 pub use shard::Shard;
 pub use strangers::origins;
@@ -365,8 +367,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
             chain.judge_before(begin, &listed, retention, self.options.now);
         }
         self.recall_forks(origin, &rules, &mut chain);
-        let (answered, now) = (errors.count == 0, self.options.now);
-        let proof = proof::of(origin, &chain, &rules, trusted.begin, known, answered, now);
+        // What a payload decompresses to is a part of what a head vouches for.
+        let looked_at = errors.count == 0 && !self.options.stored_only;
+        let now = self.options.now;
+        let proof = proof::of(origin, &chain, &rules, trusted.begin, known, looked_at, now);
         let forked = chain.forked || self.is_forked(origin, &rules);
         let mut told = self.told(origin, chain, errors, &rules, known, forked);
         told.chain.limits.extend(told_of_packs(&packs));
@@ -408,9 +412,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         let mut limits = Vec::new();
         limits.extend(self.searches().then(|| limit_of_a_search(rules.extent)).flatten());
+        limits.extend(known.and_then(|known| limit_of_the_clock(known, self.options.now)));
         if let Some(to) = rules.extent.to.filter(|_| !self.searches()) {
             limits.push(format!("only up to seq {to}: what follows wasn't looked at"));
         }
+        limits.extend(rules.head.and_then(|head| limit_of_a_head(head, rules.extent)));
         let now = self.options.now.micros();
         EstateChain {
             chain: OriginReport::new(origin.clone(), chain, errors, limits, rules.extent.from),
@@ -518,9 +524,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
             ));
         }
         if self.options.stored_only {
-            report
-                .limits
-                .push("only stored bytes were checked, not what they decompress to".to_owned());
+            let mut limit = STORED_ONLY.to_owned();
+            if self.options.heads.is_some() {
+                limit.push_str("; the heads file keeps its heads");
+            }
+            report.limits.push(limit);
         }
         report.add_up();
     }

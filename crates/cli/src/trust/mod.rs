@@ -112,7 +112,8 @@ pub(crate) struct Accept {
     #[arg(long, env = "AUDITSEAL_BEGIN", value_name = "SEQ:HASH", value_parser = head,
           conflicts_with_all = ["verdict", "seal", "reason"])]
     pub(crate) begin: Option<SealId>,
-    /// What is accepted: FORK, HIDDEN, SHADOWED, SOURCE_GAP, STALLED, TIME_INCONSISTENT or WEAK_WORM.
+    /// What is accepted: FORK, HIDDEN, SHADOWED, SOURCE_GAP, STALLED, TIME_INCONSISTENT, WEAK_WORM or
+    /// WRONG_TIMES.
     #[arg(value_name = "VERDICT", value_parser = acceptable,
           required_unless_present_any = ["begin", "attestation"],
           requires_all = ["seal", "reason"])]
