@@ -15,6 +15,7 @@ use crate::PackOptions;
 use crate::build::build;
 use crate::check::{attest_findings, read_file};
 use crate::put::{Shelf, told};
+use crate::reindex::reindexed;
 use crate::report::{MadePack, PackedChain};
 use crate::slice::{self, Slice, Uncut};
 use crate::spool::Spool;
@@ -63,6 +64,9 @@ impl Run<'_> {
         let (unusable, _) = packs.unusable();
         report.unusable =
             unusable.iter().map(|other| format!("{}: {}", other.key, other.why)).collect();
+        if self.options.reindex && !self.options.dry_run {
+            report.reindexed = self.reindex(trusted, &packs).await?;
+        }
         let newest = packs.counting().iter().max_by_key(|pack| pack.last);
         report.before = newest.map(|pack| SealId { seq: pack.last, hash: pack.head });
         let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
@@ -114,6 +118,41 @@ impl Run<'_> {
             }
             debug_assert!(cuts > 0 || most > self.options.slice, "each turn goes on");
         }
+    }
+
+    /// Makes the indexes of packs that stand again; gives how many of them have another one now.
+    async fn reindex(&mut self, trusted: &TrustedOrigin, packs: &Packs) -> Result<u64, String> {
+        let mut done = 0;
+        for pack in packs.taken() {
+            let rules = self.rules(trusted, Extent::default(), packs);
+            let again = reindexed(packs, pack, self.signer.key(), rules).await?;
+            let Some((attestation, index)) = again else { continue };
+            self.attest_index(attestation, index).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    async fn attest_index(
+        &mut self,
+        mut attestation: Attestation,
+        index: Bytes,
+    ) -> Result<(), String> {
+        let shelf = Shelf { store: &self.store, source: &self.packs };
+        let key = attestation.name().index(&Blob::of(&index).hash);
+        shelf.put_named(&key, index).await.map_err(told_of)?;
+        attestation.attested = (self.clock)();
+        self.attest(attestation).await.map(drop)
+    }
+
+    /// Signs and puts an attestation.
+    async fn attest(&mut self, attestation: Attestation) -> Result<SignedAttestation, String> {
+        let signed = SignedAttestation::sign(attestation, self.signer);
+        let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
+        let note = Bytes::copy_from_slice(signed.note.as_bytes());
+        let shelf = Shelf { store: &self.store, source: &self.packs };
+        shelf.put_named(&signed.key(), note).await.map_err(told_of)?;
+        Ok(signed)
     }
 
     fn rules(&self, trusted: &TrustedOrigin, extent: Extent, packs: &Packs) -> Rules {
@@ -172,14 +211,10 @@ impl Run<'_> {
             shelf.put_named(&key, index).await.map_err(told_of)?;
             attestation.index = Some(blob);
         }
-        let signed = SignedAttestation::sign(attestation, self.signer);
-        let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
-        let key = signed.key();
-        let note = Bytes::copy_from_slice(signed.note.as_bytes());
-        shelf.put_named(&key, note).await.map_err(told_of)?;
+        let signed = self.attest(attestation).await?;
         made.key = signed.attestation.pack_key();
         made.stored_bytes = signed.attestation.pack.size;
-        made.attestation = Some(key);
+        made.attestation = Some(signed.key());
         Ok(made)
     }
 

@@ -12,6 +12,7 @@ mod build;
 mod chain;
 mod check;
 mod put;
+mod reindex;
 mod report;
 mod slice;
 mod spool;
@@ -49,6 +50,9 @@ pub struct PackOptions {
     pub skew: Option<i64>,
     /// The name by which the seals call the archive's store.
     pub store: Option<String>,
+    /// Packs that stand get the index that their text gives, where their attestation names another or
+    /// none.
+    pub reindex: bool,
     /// Everything is done but for putting anything.
     pub dry_run: bool,
     /// Objects that are judged at a time, before their packs are made.
@@ -67,6 +71,7 @@ impl PackOptions {
             retention: None,
             skew: Some(600_000_000),
             store: None,
+            reindex: false,
             dry_run: false,
             slice: slice::SLICE,
         }

@@ -41,6 +41,8 @@ pub struct PackedChain {
     pub until: Option<SealId>,
     /// The packs that were made.
     pub packs: Vec<MadePack>,
+    /// Packs of before whose index was made again.
+    pub reindexed: u64,
     /// Proved objects that are in no pack yet.
     pub left: u64,
     /// How many findings there are.
@@ -72,6 +74,7 @@ impl PackedChain {
             before: None,
             until: None,
             packs: Vec::new(),
+            reindexed: 0,
             left: 0,
             findings_total: 0,
             findings: Vec::new(),
@@ -134,6 +137,9 @@ impl PackedChain {
              {left} objects wait for a later seal",
             packs.len()
         )?;
+        if self.reindexed > 0 {
+            writeln!(out, "  {} packs of before have another index", self.reindexed)?;
+        }
         for pack in packs {
             writeln!(
                 out,

@@ -130,3 +130,36 @@ async fn a_part_begins_in_the_midst_of_a_pack() {
         desk.expire();
     }
 }
+
+/// Packs that were attested without an index, or with another version's.
+#[tokio::test]
+async fn indexes_are_made_again() {
+    let desk = Desk::of(chain(4, 4));
+    desk.pack().await;
+    let right = desk.keys(".index");
+    for signed in desk.attestations().into_iter().take(2) {
+        desk.packs.remove(&signed.key());
+        let index = None;
+        let other = auditseal_format::packs::Attestation { index, ..signed.attestation };
+        let signed =
+            auditseal_format::packs::SignedAttestation::sign(other, &mut common::auditor());
+        let signed = signed.unwrap();
+        desk.packs.insert(&signed.key(), signed.note);
+    }
+    for key in &right {
+        desk.packs.remove(key);
+    }
+    let plain = desk.pack().await;
+    assert_eq!(
+        (plain.exit_code(), plain.chains[0].reindexed, desk.keys(".index").len()),
+        (0, 0, 0)
+    );
+    let options = || PackOptions { reindex: true, ..desk.options() };
+    let report = desk.pack_with(&options()).await;
+    assert_eq!((report.exit_code(), report.chains[0].reindexed), (0, 2), "{report:?}");
+    assert_eq!(desk.keys(".index"), right[..2]);
+    desk.expire();
+    assert_eq!(desk.verdicts().await, NOTHING);
+    let again = desk.pack_with(&options()).await;
+    assert_eq!((again.exit_code(), again.chains[0].reindexed), (0, 0));
+}

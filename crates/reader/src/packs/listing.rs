@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use auditseal_chain::Extent;
 use auditseal_format::packs::{Attestation, MAX_ATTESTATION, PackKey, SignedAttestation};
-use auditseal_format::{ObjectKey, Origin, Time, VerifierKey, hash};
+use auditseal_format::{ObjectKey, Origin, Time, VerifierKey};
 use auditseal_store::{Error, Kind, Version};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -179,7 +180,10 @@ impl Packs {
     }
 
     /// The attestation of a pack with the sizes of its objects.
-    pub(super) async fn sizes(&self, pack: &Pack) -> Result<Arc<Attestation>, Error> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sizes(&self, pack: &Pack) -> Result<Arc<Attestation>, Error> {
         if !pack.attestation.batches.is_empty() {
             return Ok(Arc::clone(&pack.attestation));
         }
@@ -189,6 +193,28 @@ impl Packs {
         let bytes = content(source, &pack.attested_at, own).await?;
         let signed = bytes.and_then(|bytes| SignedAttestation::read(&bytes).ok());
         signed.map(|signed| Arc::new(signed.attestation)).ok_or_else(|| gone(&pack.attested_at))
+    }
+
+    /// All bytes of a pack, which are the attested ones; `None` where no version of it has them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn whole(&self, pack: &Pack) -> Result<Option<Bytes>, Error> {
+        let (Some(source), Ok(versions)) = (&self.source, pack.versions()) else { return Ok(None) };
+        let key = pack.attestation.pack_key();
+        for version in versions {
+            let object = Object { key: &key, version: version.as_deref() };
+            match source.get(object, pack.attestation.pack.size).await {
+                Ok(fetched) if pack.attestation.pack.is(&fetched.bytes) => {
+                    return Ok(Some(fetched.bytes));
+                }
+                Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the attestations of a part of a chain that count.
@@ -370,9 +396,4 @@ fn gone(key: &str) -> Error {
         Kind::Unavailable,
         "the attestation that was read a moment ago isn't there any more",
     )
-}
-
-/// What a pack's bytes are known by.
-pub(super) fn is_attested(attestation: &Attestation, bytes: &[u8]) -> bool {
-    bytes.len() as u64 == attestation.pack.size && hash(bytes) == attestation.pack.hash
 }
