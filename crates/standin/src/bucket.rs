@@ -32,6 +32,12 @@ pub struct Entry {
     pub hold: bool,
     /// Whether it lies in a tier from which it must be restored.
     pub archived: bool,
+    /// Its tags; of Azure its index tags.
+    pub tags: Vec<(String, String)>,
+    /// Google: its custom time, microseconds since the Unix epoch.
+    pub custom_time: Option<i64>,
+    /// Google: how often what is known of it was changed, its putting included.
+    pub metageneration: u64,
 }
 
 impl Entry {
