@@ -163,9 +163,14 @@ fn a_server_that_knows_no_tags_is_never_sent_any() {
             }
             assert!(changes(&server).is_empty(), "{why}");
         }
-        // One that gives tags and refuses them.
+    });
+}
+
+#[test]
+fn a_server_that_gives_tags_and_takes_none_is_told_apart() {
+    with_s3_keys("a_server_that_gives_tags_and_takes_none_is_told_apart", async {
         let server = server(move |request| match request.method.as_str() {
-            "GET" => answer("200 OK", "", other),
+            "GET" => answer("200 OK", "", "<Tagging><TagSet/></Tagging>"),
             _ => xml_error("501 Not Implemented", "NotImplemented"),
         });
         let error = server.open("s3://bucket").mark(KEY, None).await.unwrap_err();
