@@ -168,7 +168,7 @@ class Case:
             condition = rule["condition"][0]
             if rule["action"][0]["type"] == "Delete":
                 check(f"{self.name}: a rule deletes, and nothing is packed", self.packing)
-                check(f"{self.name}: a rule deletes what isn't marked", condition["days_since_custom_time"] > 0)
+                check(f"{self.name}: a rule deletes what isn't marked", (condition["days_since_custom_time"] or 0) > 0)
                 check(f"{self.name}: a rule deletes outside the archive", condition["matches_prefix"] == [self.prefix + "cluster="])
                 check(f"{self.name}: a rule deletes what is locked", condition["age"] * 86_400 >= bucket["retention_policy"][0]["retention_period"])
                 continue

@@ -55,11 +55,8 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
             id: format!("v{at}"),
             bytes: bytes.into(),
             time: chain.now().micros(),
-            marker: false,
             live: true,
-            retention: None,
-            hold: false,
-            archived: false,
+            ..Entry::default()
         };
         bucket.objects.insert(key, vec![entry]);
     }

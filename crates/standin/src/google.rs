@@ -158,7 +158,7 @@ impl World {
             "size": entry.bytes.len().to_string(),
             "updated": time::iso(entry.time),
             "temporaryHold": entry.hold,
-            "metageneration": entry.metageneration.to_string(),
+            "metageneration": entry.metageneration(),
         });
         let Some(fields) = item.as_object_mut() else { return item };
         if let Some(time) = entry.custom_time {
@@ -255,7 +255,7 @@ impl World {
         let id = request.asks("generation");
         let Some(entry) = bucket.find_mut(&route.key, id) else { return absent };
         let wanted = request.asks("ifMetagenerationMatch");
-        if wanted.is_some_and(|wanted| wanted != entry.metageneration.to_string()) {
+        if wanted.is_some_and(|wanted| wanted != entry.metageneration()) {
             let why = "At least one of the pre-conditions you specified did not hold.";
             return failed(412, "conditionNotMet", why);
         }
@@ -267,7 +267,7 @@ impl World {
             }
             entry.custom_time = time;
         }
-        entry.metageneration += 1;
+        entry.changes += 1;
         if let Some(hold) = patch.get("temporaryHold").and_then(Value::as_bool) {
             entry.hold = hold;
         }

@@ -405,19 +405,8 @@ impl World {
                 bucket.objects.remove(key);
                 return Ok(Answer::new(204));
             }
-            let marker = Entry {
-                id: marker_id.clone(),
-                bytes: bytes::Bytes::new(),
-                time: now,
-                marker: true,
-                live: true,
-                retention: None,
-                hold: false,
-                archived: false,
-                tags: Vec::new(),
-                custom_time: None,
-                metageneration: 1,
-            };
+            let id = marker_id.clone();
+            let marker = Entry { id, time: now, marker: true, live: true, ..Entry::default() };
             bucket.push(key, marker);
             let answer = Answer::new(204).header("x-amz-delete-marker", "true");
             return Ok(answer.header("x-amz-version-id", marker_id));

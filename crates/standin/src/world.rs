@@ -296,19 +296,7 @@ impl World {
             _ => {}
         }
         let id = self.id(now, versioned);
-        Entry {
-            id,
-            bytes,
-            time: now,
-            marker: false,
-            live: true,
-            retention,
-            hold,
-            archived: false,
-            tags: Vec::new(),
-            custom_time: None,
-            metageneration: 1,
-        }
+        Entry { id, bytes, time: now, live: true, retention, hold, ..Entry::default() }
     }
 
     /// The retention that is told of a version, and whether it is under a legal hold.

@@ -3,7 +3,7 @@
 resource "aws_iam_role" "packer" {
   count       = var.packing ? 1 : 0
   name        = "${var.name}-packer"
-  description = "auditseal pack: reads the archive, puts packs, marks what is packed."
+  description = "The packer: reads the archive, puts packs, marks what is packed."
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(

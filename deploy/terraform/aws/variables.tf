@@ -158,7 +158,7 @@ variable "packing" {
 }
 
 variable "packs_prefix" {
-  description = "Prefix of the packs, beside the archive's own: nobody but the packer puts there. Null for the archive's prefix followed by `-packs` (`packs` where that is empty); give `auditseal pack --packs` the same."
+  description = "Prefix of the packs, beside the archive's own: nobody but the packer puts there. Null for the archive's prefix followed by -packs (packs where that is empty); give the packer the same as its --packs."
   type        = string
   default     = null
 
@@ -169,7 +169,7 @@ variable "packs_prefix" {
 }
 
 variable "packs_retention_days" {
-  description = "For how many days the packer may lock each pack at most, as `auditseal pack --pack-retention` asks: with a short retention_days, loose objects go early and packs stay. Null: it may lock nothing, and the bucket's default locks packs."
+  description = "For how many days the packer may lock each pack at most, as its --pack-retention asks: with a short retention_days, loose objects go early and packs stay. Null: it may lock nothing, and the bucket's default locks packs."
   type        = number
   default     = null
 

@@ -134,7 +134,7 @@ variable "prefix" {
 }
 
 variable "packs_prefix" {
-  description = "Prefix of the packs, beside the archive's own: with packing, the writer can't put there. Null for the archive's prefix followed by `-packs` (`packs` where that is empty); give `auditseal pack --packs` the same."
+  description = "Prefix of the packs, beside the archive's own: with packing, the writer can't put there. Null for the archive's prefix followed by -packs (packs where that is empty); give the packer the same as its --packs."
   type        = string
   default     = null
 
