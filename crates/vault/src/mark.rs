@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::backend::Call;
 use crate::request::{Cloud, Dialect, Reply, encode};
-use crate::{checksum, date, xml};
+use crate::{checksum, date, translate, xml};
 use auditseal_store::{Error, Kind, MARK};
 
 /// The tags that an object may have on S3 and on Azure, by their documentation.
@@ -206,9 +206,13 @@ impl Marking<'_> {
     }
 
     fn failed(&self, error: &HttpError) -> Error {
+        let failure = translate::failed_exchange(error);
+        // Not where the credentials are missing, wrong or too old.
+        let forbidden =
+            failure.is_some_and(|why| why.status() == Some(403) && !is_of_keys(why.code()));
         let error = self.call.http(error);
         match error.kind() {
-            Kind::Denied => error.with_hint(match self.cloud.dialect {
+            Kind::Denied if forbidden => error.with_hint(match self.cloud.dialect {
                 Dialect::S3 { .. } => "marking is the packer's: its credentials need s3:GetObjectVersionTagging and s3:PutObjectVersionTagging on the archive, and no other's should have them",
                 Dialect::Google { .. } => "marking is the packer's: its credentials need storage.objects.get and storage.objects.update on the archive, and no other's should have the second",
                 Dialect::Azure { .. } => "marking is the packer's: its credentials need blobs/tags/read and blobs/tags/write on the archive (of a signature, t), and no other's should have them",
@@ -225,6 +229,12 @@ impl Marking<'_> {
     fn unreadable(&self, why: &str) -> Error {
         self.call.error(Kind::Unavailable, &format!("the answer can't be understood: {why}"))
     }
+}
+
+/// Whether an error's code is about who asks, and not about what may be done.
+fn is_of_keys(code: &str) -> bool {
+    let words = ["Token", "AccessKey", "Signature", "Skewed", "AuthenticationFailed"];
+    words.iter().any(|word| code.contains(word))
 }
 
 fn written(tags: &Tags, how: &Tagging) -> Bytes {

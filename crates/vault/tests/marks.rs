@@ -167,6 +167,27 @@ fn a_server_that_knows_no_tags_is_never_sent_any() {
 }
 
 #[test]
+fn who_may_not_mark_is_told_the_right_that_lacks_and_who_is_unknown_is_not() {
+    let name = "who_may_not_mark_is_told_the_right_that_lacks_and_who_is_unknown_is_not";
+    with_s3_keys(name, async {
+        for (code, right) in [
+            ("AccessDenied", true),
+            ("AllAccessDisabled", true),
+            ("ExpiredToken", false),
+            ("InvalidAccessKeyId", false),
+            ("SignatureDoesNotMatch", false),
+            ("RequestTimeTooSkewed", false),
+        ] {
+            let server = Server::fixed(xml_error("403 Forbidden", code));
+            let error = server.open("s3://bucket").mark(KEY, Some("v1")).await.unwrap_err();
+            let hint = error.hint().unwrap_or_default();
+            assert_eq!(error.kind(), Kind::Denied, "{code}");
+            assert_eq!(hint.contains("s3:PutObjectVersionTagging"), right, "{code}: {hint}");
+        }
+    });
+}
+
+#[test]
 fn a_server_that_gives_tags_and_takes_none_is_told_apart() {
     with_s3_keys("a_server_that_gives_tags_and_takes_none_is_told_apart", async {
         let server = server(move |request| match request.method.as_str() {
