@@ -89,11 +89,8 @@ pub(crate) fn serve(
             id: format!("v{at}"),
             bytes: bytes.into(),
             time,
-            marker: false,
             live: true,
-            retention: None,
-            hold: false,
-            archived: false,
+            ..Entry::default()
         };
         bucket.objects.insert(key, vec![entry]);
     }

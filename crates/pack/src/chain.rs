@@ -6,7 +6,7 @@ use auditseal_chain::{Begin, Extent, Finding, KEPT, Retention, Rules};
 use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_note::Signer;
-use auditseal_reader::{PackRoot, Packs, Source, listed_since};
+use auditseal_reader::{Entry, PackRoot, Packs, Source, listed_since};
 use auditseal_store::{Error, Store};
 use auditseal_trust::TrustedOrigin;
 use bytes::Bytes;
@@ -14,7 +14,8 @@ use bytes::Bytes;
 use crate::PackOptions;
 use crate::build::build;
 use crate::check::{attest_findings, read_file};
-use crate::put::{Shelf, told};
+use crate::mark::{Loose, Marked, lacks_mark, mark};
+use crate::put::{Shelf, of_told, told};
 use crate::reindex::reindexed;
 use crate::report::{MadePack, PackedChain};
 use crate::slice::{self, Slice, Uncut};
@@ -23,6 +24,8 @@ use crate::spool::Spool;
 /// What all chains have in common.
 pub(crate) struct Run<'a> {
     pub(crate) archive: Source,
+    /// The archive's store, where objects are marked.
+    pub(crate) marks: Arc<dyn Store>,
     pub(crate) packs: Source,
     /// The store that packs are put into.
     pub(crate) store: Arc<dyn Store>,
@@ -76,6 +79,10 @@ impl Run<'_> {
         };
         let day = newest.filter(|_| matches!(from, Begin::After(_))).map(|pack| pack.date);
         let entries = listed_since(&self.archive, origin, day).await.map_err(told_of)?;
+        if let Some(pack) = newest {
+            let stays = trusted.ended().map(|ended| ended.seq);
+            self.mark_the_rest(origin, pack, (&entries, stays), report).await?;
+        }
         let mut most = self.options.slice;
         loop {
             let (start, extent) = slice::next(&entries, from, most);
@@ -96,7 +103,16 @@ impl Run<'_> {
             let mut until = None;
             for pack in uncut {
                 let head = pack.head;
+                let loose = pack
+                    .objects
+                    .iter()
+                    .map(|batch| Loose { place: batch.place, version: batch.version.clone() });
+                // The newest seal of a chain stays where it is.
+                let stays = trusted.ended().map(|ended| ended.seq);
+                let loose: Vec<Loose> =
+                    loose.filter(|loose| Some(loose.place.seq) != stays).collect();
                 let made = self.make(origin, pack, &findings, &rules).await?;
+                self.mark(origin, &loose, report).await?;
                 progress(origin, &made);
                 report.packs.push(made);
                 (report.until, until) = (Some(head), Some(head));
@@ -117,6 +133,63 @@ impl Run<'_> {
                 None => most = most.saturating_mul(2),
             }
             debug_assert!(cuts > 0 || most > self.options.slice, "each turn goes on");
+        }
+    }
+
+    /// Marks what a pack holds that is locked as demanded, and attested.
+    async fn mark(
+        &mut self,
+        origin: &Origin,
+        loose: &[Loose],
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
+        if self.options.retention.is_none() || self.options.dry_run || report.unmarked.is_some() {
+            return Ok(());
+        }
+        match mark(&self.marks, origin, loose).await.map_err(told_of)? {
+            Marked::All(count) => report.marked += count,
+            Marked::Unsupported => {
+                report.unmarked = Some("the archive's store keeps no marks".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that was killed may have attested a pack, and not marked all that it holds. Of the newest one
+    /// the last object is marked last: while that has none, all are marked once more.
+    async fn mark_the_rest(
+        &mut self,
+        origin: &Origin,
+        pack: &Attestation,
+        (entries, stays): (&[Entry], Option<u64>),
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
+        let lock = &pack.lock;
+        let held = self.options.retention.is_some_and(|demanded| {
+            let lock = of_told(lock);
+            demanded.unknown(&lock).is_none()
+                && demanded.lacks(&lock, pack.sealed.1, self.options.skew.unwrap_or(0)).is_none()
+        });
+        if !held || self.options.dry_run {
+            return Ok(());
+        }
+        let from = entries.partition_point(|entry| entry.place.seq < pack.first);
+        let to = entries.partition_point(|entry| entry.place.seq <= pack.last);
+        // Of several versions, and at other keys than the plain one, which is the chain's was known then:
+        // those stay.
+        let plain = entries[from..to].iter().filter(|entry| {
+            !entry.several
+                && entry.place.alternate.is_none()
+                && entry.place.date == pack.date
+                && Some(entry.place.seq) != stays
+        });
+        let loose: Vec<Loose> = plain
+            .map(|entry| Loose { place: entry.place, version: entry.version.clone() })
+            .collect();
+        let Some(last) = loose.last() else { return Ok(()) };
+        match lacks_mark(&self.marks, origin, last).await.map_err(told_of)? {
+            Some(true) => self.mark(origin, &loose, report).await,
+            Some(false) | None => Ok(()),
         }
     }
 

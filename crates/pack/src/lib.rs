@@ -11,6 +11,7 @@
 mod build;
 mod chain;
 mod check;
+mod mark;
 mod put;
 mod reindex;
 mod report;
@@ -43,7 +44,8 @@ pub struct PackOptions {
     pub state: PathBuf,
     /// How packs are compressed.
     pub compression: Compression,
-    /// What must protect each pack; `None` if nothing need to.
+    /// What must protect each pack; `None` if nothing need to. Objects are marked as ones that may go only
+    /// where this is demanded, and held.
     pub retention: Option<Retention>,
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` for a store whose dates mean nothing.
@@ -130,7 +132,8 @@ pub async fn pack(
     }
     let spool = Spool::open(&options.state).map_err(NotPacked::Spool)?;
     let mut run = chain::Run {
-        archive: Source::new(archive),
+        archive: Source::new(Arc::clone(&archive)),
+        marks: archive,
         packs: Source::new(Arc::clone(&packs)),
         store: packs,
         signer,

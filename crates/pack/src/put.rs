@@ -149,3 +149,15 @@ pub(crate) fn told(lock: &Lock) -> PackLock {
         _ => PackLock::Undisclosed,
     }
 }
+
+/// The lock that an attestation tells.
+pub(crate) fn of_told(lock: &PackLock) -> Lock {
+    let of =
+        |mode, until: Option<Time>| Lock { mode, until: until.map(Time::micros), ..Lock::NONE };
+    match lock {
+        PackLock::None => Lock::NONE,
+        PackLock::Undisclosed => of(LockMode::Undisclosed, None),
+        PackLock::Governance(until) => of(LockMode::Governance, Some(*until)),
+        PackLock::Compliance(until) => of(LockMode::Compliance, Some(*until)),
+    }
+}
