@@ -27,6 +27,7 @@ mod assign;
 mod compare;
 mod identify;
 mod inspect;
+mod likeness;
 mod packed;
 mod plain;
 mod refresh;
