@@ -322,6 +322,12 @@ impl<D: Disk> Follower<D> {
         }
     }
 
+    /// Whether there was more to find out than a look's work suffices for. The next looks do, however
+    /// long that takes: until then nothing is known to be missing.
+    fn is_exhausted(&self) -> bool {
+        self.work == 0
+    }
+
     fn put_off(&mut self, id: u64) {
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.put_off();
