@@ -12,7 +12,7 @@ use crate::disk::{DiskFile, FileKey, FolderId, Stat};
 use crate::label::Label;
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
-use crate::types::FileId;
+use crate::types::{Anchor, FileId};
 use crate::unpack::{End, Unpack};
 
 /// The key of a file that no listing showed: no file system gives out inode 0.
@@ -507,12 +507,18 @@ impl<F: DiskFile> Carrier<F> {
     }
 
     /// Its bytes up to here are those that `file`'s account takes or took.
-    pub(crate) fn prove(&mut self, file: FileId, length: u64) {
-        self.know(|held| held.proved = Some((file, length)));
+    pub(crate) fn prove(&mut self, file: FileId, length: u64, anchor: Option<Anchor>) {
+        self.know(|held| held.proved = Some((file, length, anchor)));
     }
 
     fn proof(&self) -> Option<(FileId, u64)> {
-        self.held()?.proved
+        self.held()?.proved.map(|(file, length, _)| (file, length))
+    }
+
+    /// The end of what was proved to be the same as another carrier's, and the anchor there.
+    pub(crate) fn proof_end(&self) -> Option<(u64, Anchor)> {
+        let (_, length, anchor) = self.held()?.proved?;
+        Some((length, anchor?))
     }
 
     /// Bytes proved to be the same as another carrier's.

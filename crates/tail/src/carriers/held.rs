@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::state::State;
 use crate::content::Content;
 use crate::scan::HeadScan;
-use crate::types::FileId;
+use crate::types::{Anchor, FileId};
 use crate::unpack::Unpack;
 
 /// An open descriptor, and what is known of the bytes behind it. Apart from the carrier: of a
@@ -23,8 +23,9 @@ pub(super) struct Held<F> {
     pub(super) state: State,
     /// The search for its first line; `None` before it began.
     pub(super) scan: Option<Box<HeadScan>>,
-    /// Bytes proved, while their account's carrier was there, to be the same as that one's.
-    pub(super) proved: Option<(FileId, u64)>,
+    /// Bytes proved, while their account's carrier was there, to be the same as that one's: so many,
+    /// and the anchor at their end where that is known.
+    pub(super) proved: Option<(FileId, u64, Option<Anchor>)>,
     /// The account that it was the first to bring, or that nothing else held when it came.
     pub(super) brought: Option<FileId>,
     pub(super) links: u64,

@@ -154,8 +154,11 @@ impl<D: Disk> Follower<D> {
     fn cover(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.bring(file);
-            let order = carrier.order();
-            self.accounts.change(&file, |account| account.place(order));
+            let (order, copied) = (carrier.order(), carrier.proof_end());
+            self.accounts.change(&file, |account| {
+                account.place(order);
+                account.was_copied(copied.filter(|_| carrier.is_copy(file)));
+            });
             self.accounts.close(&file);
         }
         if self.accounts.brief(&file).is_some_and(|account| account.final_) {
@@ -365,7 +368,7 @@ impl<D: Disk> Follower<D> {
         if let Some(old) = self.accounts.get(&file).and_then(|account| account.carrier())
             && let Some(carrier) = self.carriers.get_mut(old)
         {
-            carrier.prove(file, carrier.size());
+            carrier.prove(file, carrier.size(), None);
             carrier.stand_by(file, head);
             if !carrier.is_listed() {
                 // It has no name any more: what gets a backup's from now on is another file.

@@ -71,7 +71,7 @@ impl<D: Disk> Follower<D> {
             return self.unlike(&file, &*source);
         }
         if length == carrier.size() {
-            carrier.prove(file, length);
+            carrier.prove(file, length, here);
         }
         Ok(Likeness::Alike(length))
     }
@@ -129,7 +129,7 @@ impl<D: Disk> Follower<D> {
             }
             return Ok(likeness);
         }
-        carrier.prove(file, length);
+        carrier.prove(file, length, Some(anchor));
         carrier.rewind();
         Ok(Likeness::Alike(length))
     }
