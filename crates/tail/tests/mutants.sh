@@ -39,6 +39,13 @@ mutate "unlinked files aren't held" tail/follower/release.rs \
 mutate "closed before it is sealed" tail/follower/release.rs \
     'account.is_committed()' 'true'
 
+mutate "a live file that was over once is let go of" tail/follower/release.rs \
+    'carrier.is_live() && !self.draining()' 'false'
+mutate "what takes many looks to be known is lost meanwhile" tail/follower/mod.rs \
+    'self.work == 0' 'false'
+mutate "a copy that was known is forgotten" tail/accounts/account.rs \
+    'mark.filter(|mark| mark.0 <= self.taken && !self.ends.contains(mark))' 'None'
+
 # --- what is lost
 mutate "one miss is enough for a file that was begun" tail/follower/settle.rs \
     'misses < MISSES' 'false'
@@ -214,7 +221,7 @@ mutate "of two copies the one that is listed goes on" tail/follower/assign.rs \
 mutate "a copy that is cut amid its marks is another file" tail/follower/assign.rs \
     'proves(&*source, first)?' 'true'
 mutate "two files for one account" tail/follower/assign.rs \
-    'carrier.prove(file, carrier.size());
+    'carrier.prove(file, carrier.size(), None);
             @@carrier.stand_by(file, head)@@' '()'
 mutate "copies that a mirror leaves are held" tail/follower/release.rs \
     'quiet && !carrier.is_listed() && carrier.is_copy(file)' 'false'
