@@ -192,7 +192,8 @@ Example:
 pub(crate) const TRUST_ACCEPT_USAGE: &str = "\
 auditseal trust accept --trust <FILE> --origin <C/N/SOURCE>
        (<VERDICT> <SEQ:HASH> <REASON> | --begin <SEQ:HASH>)
-       auditseal trust accept --trust <FILE> --heads <FILE> --attestation <FILE>...";
+       auditseal trust accept --trust <FILE> --heads <FILE>
+       --attestation <FILE>...";
 
 pub(crate) const TRUST_ACCEPT: &str = "\
 Examples: hashes are those of `ls -o json`:

@@ -19,7 +19,7 @@ use crate::agent::{open_store, store_options};
 use crate::args::{self, Format, RequiredMode};
 use crate::failure::Failure;
 use crate::help;
-use crate::read::{block_on, is_directory, print};
+use crate::read::{block_on_threads, cores, is_directory, print};
 use crate::trusting::trust_file;
 use crate::units::retention;
 
@@ -191,7 +191,8 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
         tracing::info!(%origin, first, last, bytes, "packed");
     };
     let done = pack(archive, packs, &mut signer, &options, || clock().wall, told);
-    let report = block_on(done)?.map_err(|error| failure(&error))?;
+    // Each thread more is memory that the allocator keeps for it; one packs while another reads.
+    let report = block_on_threads(cores().max(2), done)?.map_err(|error| failure(&error))?;
     print(|out| match args.output {
         Format::Text => report.text(out),
         Format::Json => report.json(out),
