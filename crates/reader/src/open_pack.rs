@@ -34,8 +34,9 @@ pub(crate) enum Out {
 pub(crate) struct OpenPack<'a> {
     attestation: Arc<Attestation>,
     state: State,
-    /// The first seq whose object hasn't come.
+    /// The first seq whose object hasn't come, and the last one that is to come.
     next: u64,
+    last: u64,
     /// All loose objects at its seqs, and those that are read.
     loose: &'a [Entry],
     beside: BoxStream<'a, Fetched>,
@@ -81,7 +82,8 @@ impl<'a> OpenPack<'a> {
         Self {
             attestation: Arc::clone(&pack.attestation),
             state,
-            next: pack.attestation.first,
+            next: pack.first,
+            last: pack.last,
             loose,
             beside: read(loose, all),
             read: Box::new(move |entries| read(entries, true)),
@@ -133,7 +135,7 @@ impl<'a> OpenPack<'a> {
                 Some(Unpacked::Object(sighting)) => self.object = Some(Box::new(sighting)),
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
-                None if self.next > self.attestation.last => self.state = State::Ended,
+                None if self.next > self.last => self.state = State::Ended,
                 None => self.give_up("it ended before its end"),
             }
         }
@@ -141,7 +143,7 @@ impl<'a> OpenPack<'a> {
         if let Some(error) = error.take() {
             return Some(error);
         }
-        if self.next <= self.attestation.last {
+        if self.next <= self.last {
             let place = Place { seq: self.next, alternate: None, date: self.attestation.date };
             self.object = Some(Box::new(Sighting::unreadable(place)));
         }
@@ -169,5 +171,5 @@ async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, N
         }
         _ => None,
     };
-    Ok(Unpacking::begin(bytes, lock, pack.modified, permit))
+    Ok(Unpacking::begin(bytes, lock, pack, permit))
 }

@@ -33,7 +33,14 @@ impl Chain {
     /// can't find it.
     pub fn repeat(&mut self, attestation: &Attestation) {
         let (who, when) = (attestation.key.name(), attestation.attested);
+        let extent = self.rules.extent;
+        let (from, to) = (extent.from.seq(), extent.to.unwrap_or(u64::MAX));
         for found in &attestation.found {
+            let last = found.through.unwrap_or(found.seq);
+            if last < from || to < found.seq {
+                continue;
+            }
+            let seq = found.seq.max(from);
             let detail = format!("{}; attested by {who} at {when}", found.detail);
             let name = found.verdict.as_str();
             let verdict = Verdict::from_str(name);
@@ -44,10 +51,13 @@ impl Chain {
                     self.findings.of(Verdict::UnexpectedObject, &format!("{name}: {detail}"))
                 }
             };
-            let finding = finding.as_finding().at(found.seq);
-            let finding = found.through.map_or(finding.clone(), |last| finding.through(last));
+            let finding = finding.as_finding().at(seq);
+            let finding = match found.through {
+                Some(last) => finding.through(last.min(to)),
+                None => finding,
+            };
             match found.hash {
-                Some(hash) => self.report_about(SealId { seq: found.seq, hash }, finding),
+                Some(hash) => self.report_about(SealId { seq, hash }, finding),
                 None => self.findings.push(finding),
             }
         }

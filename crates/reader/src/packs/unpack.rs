@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bytes::PackBytes;
+use super::listing::Pack;
 
 /// Objects that are decoded ahead of whoever takes them.
 const AHEAD: usize = 64;
@@ -36,7 +37,7 @@ impl Unpacking {
     pub(crate) fn begin<P: Send + 'static>(
         pack: PackBytes,
         lock: Option<Lock>,
-        modified: i64,
+        of: &Pack,
         permit: P,
     ) -> Self {
         let (to, objects) = mpsc::channel(AHEAD);
@@ -46,7 +47,9 @@ impl Unpacking {
             key: Arc::from(pack.attestation.pack_key()),
             version: pack.version.clone(),
             lock,
-            modified,
+            modified: of.modified,
+            first: of.first,
+            last: of.last,
             to: to.clone(),
             broken: None,
             gone: false,
@@ -122,6 +125,9 @@ struct Sink {
     version: Option<Arc<str>>,
     lock: Option<Lock>,
     modified: i64,
+    /// The seqs whose objects are wanted.
+    first: u64,
+    last: u64,
     to: mpsc::Sender<Unpacked>,
     /// Why an object in it isn't the one that should be there.
     broken: Option<String>,
@@ -162,9 +168,12 @@ impl PackSink for Sink {
             self.broken = Some(why);
             return;
         }
+        if !(self.first..=self.last).contains(&seal.seal.seq) {
+            return;
+        }
         let place = Place { seq: seal.seal.seq, alternate: None, date: self.attestation.date };
         // The bytes of a pack are counted once.
-        let size = if nth == 0 { self.attestation.pack.size } else { 0 };
+        let size = if seal.seal.seq == self.first { self.attestation.pack.size } else { 0 };
         let sighting = Sighting {
             place,
             pack: Some(Arc::clone(&self.key)),
