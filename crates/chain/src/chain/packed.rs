@@ -10,12 +10,17 @@ use crate::finding::Verdict;
 
 impl Rules {
     /// Takes an attestation that counts: what it names as its last seal, and as the one before its first,
-    /// is known out of band from now on. Of two that name different ones for a seq, gives the seq.
-    pub fn attest(&mut self, attestation: &Attestation) -> Option<u64> {
+    /// is known out of band from now on. Gives the seqs for which another seal is known already.
+    pub fn attest(&mut self, attestation: &Attestation) -> Vec<u64> {
         let Attestation { first, last, prev, head, .. } = *attestation;
         let before = SealId { seq: first - 1, hash: prev };
         let both = [before, SealId { seq: last, hash: head }];
-        both.into_iter().find(|seal| !self.policy.attested(*seal)).map(|seal| seal.seq)
+        let begin = self.extent.from.known();
+        let mut apart = |seal: &SealId| {
+            let other = begin.is_some_and(|begin| begin.seq == seal.seq && begin != *seal);
+            !self.policy.attested(*seal) || other
+        };
+        both.into_iter().filter(|seal| apart(seal)).map(|seal| seal.seq).collect()
     }
 }
 
