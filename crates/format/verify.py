@@ -1010,8 +1010,7 @@ def pack_name(a):
 
 
 def attestations(packs, origin, auditors, begin):
-    """§ Reading packs: those that count and reach to where reading begins, each before those that are taken
-    only where it isn't."""
+    """§ Reading packs: those that count and reach to where reading begins."""
     found = []
     folder = "_attestations/cluster={}/node={}/source={}/".format(*origin.split("/"))
     for key in sorted(packs):
@@ -1027,11 +1026,11 @@ def attestations(packs, origin, auditors, begin):
         except Finding:
             continue
         if a.key in auditors and key == f"_attestations/{pack_name(a)}.{blake(raw)[:16]}.note":
-            found.append((a, blake(raw)))
-    found.sort(key=lambda pair: pair[1])
-    found.sort(key=lambda pair: pair[0].attested, reverse=True)
-    found.sort(key=lambda pair: (pair[0].first, -pair[0].last))
-    return [a for a, _ in found]
+            a.own = blake(raw)
+            found.append(a)
+    found.sort(key=lambda a: a.own)
+    found.sort(key=lambda a: a.attested, reverse=True)
+    return sorted(found, key=lambda a: (a.first, -a.last))
 
 
 def name_attested(attested, named):
@@ -1055,7 +1054,7 @@ def taken_of(attested, begin):
         best = max(a.last for a in reaching if a.first <= at)
         holding = [a for a in reaching if a.first <= at and a.last == best]
         newest = max(a.attested for a in holding)
-        yield min((a for a in holding if a.attested == newest), key=attested.index), at
+        yield min((a for a in holding if a.attested == newest), key=lambda a: a.own), at
         at = best + 1
 
 
