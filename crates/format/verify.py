@@ -3,11 +3,12 @@
 
     verify.py --archive DIR --vkey VKEY|FILE … [--origin C/N/S]… [--head SEQ:HASH] [--now TIME]
               [--format text|json] [--restore OUT_FILE]
-    verify.py --archive DIR --trust FILE [--heads FILE] [--origin C/N/S]… [--now TIME] [--format text|json]
+    verify.py --archive DIR --trust FILE [--packs DIR] [--heads FILE] [--origin C/N/S]… [--now TIME]
+              [--format text|json] [--restore OUT_FILE]
     verify.py --vectors DIR
     verify.py --lines FILE [--times audit|json:FIELD|none]
 
-DIR is a local copy of an archive, from below its prefix. The page is followed in its order; § names a
+DIR is a local copy of an archive, or of its packs, from below its prefix. The page is followed in its order; § names a
 heading of it. The third form prints the certain time of each line of a file, or `-`.
 Needs: pip install zstandard blake3 cryptography.
 Exit: 0 complete; 1 findings; 2 it could not be checked; with --trust, 3 two histories are known.
@@ -67,6 +68,17 @@ def find_seal(fh):
     return line, size
 
 
+def read_block(fh):
+    """RFC 8878, 3.1.1.2: whether it is the last block, and its bytes. None decompresses to more than 128 KiB."""
+    header = fh.read(3)
+    value = int.from_bytes(header, "little")
+    last, kind, size = value & 1, value >> 1 & 3, value >> 3
+    need(len(header) == 3 and kind != 3 and size <= 1 << 17)
+    body = fh.read(1 if kind == 1 else size)  # an RLE block has one byte, whatever it decompresses to
+    need(len(body) == (1 if kind == 1 else size))
+    return last, header + body
+
+
 def final_header(line):
     return (1 | len(line) << 3).to_bytes(3, "little")
 
@@ -80,14 +92,10 @@ def payload(fh, note, line):
     try:
         need(decoder.decompress(fh.read(14)) == b"")
         while left:
-            header = fh.read(3)
-            value = int.from_bytes(header, "little")
-            last, kind, size = value & 1, value >> 1 & 3, value >> 3
-            need(not last and kind != 3 and size <= 1 << 17)
-            size = 1 if kind == 1 else size  # an RLE block has one byte, whatever it decompresses to
-            left -= 3 + size
-            need(left >= 0)
-            piece = decoder.decompress(header + fh.read(size))
+            last, block = read_block(fh)
+            left -= len(block)
+            need(not last and left >= 0)
+            piece = decoder.decompress(block)
             todo -= len(piece)
             need(todo >= 0)
             if piece:
@@ -235,12 +243,17 @@ TABLE = [
 
 def parse_note(raw):
     """§ Note: text, an empty line, one signature line. Steps 2 of § Reading and verifying."""
+    return parse_signed(raw, parse_text)
+
+
+def parse_signed(raw, parse):
+    """A signed note whose text says by `key` whose it is; what `parse` makes of its lines."""
     try:
         lines = raw.decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise Finding("MALFORMED") from None
     need(len(lines) > 3 and lines[-1] == "" and lines[-3] == "")
-    note = parse_text(lines[:-3])
+    note = parse(lines[:-3])
     note.text = raw[: raw.rindex(b"\n\n") + 1]
     note.hash = blake(note.text)
     match = re.fullmatch(f"\u2014 ({KEY_NAME}) ([^ ]+)", lines[-2])
@@ -552,18 +565,28 @@ def check_stored(fh, size, note, line, index):
 
 def check_payload(store, o):
     """Steps 6 and 7: the verdict or None."""
+    if o.pack:
+        return o.in_pack
     try:
-        with store[o.key]() as fh:
-            line, _ = find_seal(fh)
-            check_lines(fh, o.note, line)
+        check_lines(payload_of(store, o), o.note)
     except Finding as finding:
         return str(finding)
     return None
 
 
-def check_lines(fh, note, line):
+def payload_of(store, o):
+    """The payload of an object, or of one in a pack, in pieces."""
+    if o.pack:
+        yield from read_span(o.pack.text(), *o.span)
+        return
+    with store[o.key]() as fh:
+        line, _ = find_seal(fh)
+        yield from payload(fh, o.note, line)
+
+
+def check_lines(pieces, note):
     root, times, lines, end = Root(), Times(note.times), [0] * len(note.range), [b"\n"] * len(note.range)
-    for part, data in cut(payload(fh, note, line), [r.size for r in note.range]):
+    for part, data in cut(pieces, [r.size for r in note.range]):
         lines[part] += data.count(b"\n")
         need(lines[part] <= note.range[part].lines)  # a newline costs a chunk of hashing
         root.update(data)
@@ -586,17 +609,18 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
     def told(origin):
         keys = [(vkey, 0, MAX_SEQ) for vkey in trusted if key_fits(vkey, origin)]
         return SimpleNamespace(keys=keys, first=first, to=to, head=head, named={}, accepted={}, after=None,
-                               ended=None, retention=None, unlocked=False, forks=set())  # fmt: skip
+                               ended=None, retention=None, unlocked=False, forks=set(), auditors=())  # fmt: skip
 
     result = read(store, told, asked, now)
     result.exit = min(result.exit, 1) if result.forked else result.exit
     return result
 
 
-def verify_trusted(store, trust, heads, asked=(), now=None, unlocked=True):
+def verify_trusted(store, trusted, heads, asked=(), now=None, packs=None, unlocked=True):
     """crates/trust/TRUST.md, *What a reader makes of them*: every chain of the trust file, or those asked for. A
     directory locks nothing, so each seal of which `retention` is demanded is `WEAK_WORM`; of the vectors' stores
-    nothing is said."""
+    nothing is said. `packs` is the root of packs, of the shape of `store`."""
+    trust, auditors = trusted
     unnamed = [origin for origin in asked if origin not in trust]
     if unnamed or not trust:
         return SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, exit=2,
@@ -611,15 +635,17 @@ def verify_trusted(store, trust, heads, asked=(), now=None, unlocked=True):
             keys=[(vkey, low, until[0] if until else MAX_SEQ) for vkey, low, until in block.keys],
             first=block.begin, to=None, head=head, named=named, after=block.after, ended=block.ended,
             accepted={(seal[0], verdict): seal[1] for verdict, seal in block.accepted},
-            retention=block.retention, unlocked=unlocked and block.retention, forks={seq for seq in forks if seq >= begin[0]})  # fmt: skip
+            retention=block.retention, unlocked=unlocked and block.retention, forks={seq for seq in forks if seq >= begin[0]},
+            auditors={vkey for cluster, vkey in auditors if cluster == origin.split("/")[0]})  # fmt: skip
 
-    return read(store, told, asked or sorted(trust), now)
+    return read(store, told, asked or sorted(trust), now, packs or {})
 
 
-def read(store, told, asked, now):
+def read(store, told, asked, now, packs={}):
     """Sorts the objects into chains, and checks each as `told` says of it."""
     now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    result = SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, why="nothing to check", forked=False)
+    result = SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, why="nothing to check",
+                             forked=False, more=0)  # fmt: skip
     origins = {origin: ([], set(), told(origin)) for origin in asked}
     for key in store:
         parsed = parse_key(key)
@@ -637,17 +663,20 @@ def read(store, told, asked, now):
             with store[key]() as fh:
                 verdict, note = check_object(fh, parsed[0])
             objects.append(SimpleNamespace(key=key, date=parsed[1], seq=parsed[2], alternate=parsed[3], verdict=verdict,
-                                           note=note, wrong_times=False, foreign=False))  # fmt: skip
+                                           note=note, wrong_times=False, foreign=False, pack=None))  # fmt: skip
     for origin, (objects, listed, of) in sorted(origins.items()):
-        check_chain(store, origin, objects, listed, of, now, result)
-    result.exit = 3 if result.forked else 1 if result.findings else 0 if origins else 2
+        check_chain(store, origin, objects, listed, of, now, result, packs)
+    result.exit = 3 if result.forked else 1 if result.findings or result.more else 0 if origins else 2
     return result
 
 
-def check_chain(store, origin, objects, listed, of, now, result):
+def check_chain(store, origin, objects, listed, of, now, result, packs):
     """§ Reading and verifying, the table of verdicts, for one origin."""
-    findings, first, to = set(), of.first, of.to
+    findings, first, to, more = set(), of.first, of.to, 0
     begin = first[0] if first else 0
+    attested = attestations(packs, origin, of.auditors, begin)
+    apart = name_attested(attested, of.named)
+    of.named = {seq: digest for seq, digest in of.named.items() if seq >= begin}
     head = of.head if of.head and begin <= of.head[0] and (to is None or of.head[0] <= to) else None
     top = max([place for place in (*of.named.items(), head) if place], default=None, key=lambda place: place[0])
     known = max([top[0] if top else -1, -1 if to is None else to])
@@ -658,6 +687,17 @@ def check_chain(store, origin, objects, listed, of, now, result):
         accepted = of.accepted.get((seq, verdict))
         (result.infos if digest and accepted and digest in (accepted, ANY) else findings).add((verdict, origin, seq))
 
+    for seq in apart:
+        findings.add(("FORK", origin, seq))
+        forks.add(seq)
+    for a, low in taken_of(attested, begin):
+        found, verdict = unpack(packs, a, low)
+        objects += found
+        if verdict:
+            for seq in range(a.first, min(a.last, a.first + MAX_MISSING - 1) + 1):
+                find(verdict, seq)
+        else:
+            more += repeat(a, begin, find)
     told = {place[0]: place[1] for place in (first, head) if place and place[1]} | of.named
     branch = branch_of(objects, top) | told
     chain, whole, fork, twice = choose(store, objects, of.keys, branch, first, find)
@@ -667,6 +707,7 @@ def check_chain(store, origin, objects, listed, of, now, result):
         (result.infos if any(n.good for n in chain.values()) else findings).add(("FOREIGN_CHAIN", origin, 0))
     objects = [o for o in objects if not o.foreign and (fork is None or o.seq < fork)]
     in_place = {o.note.hash for o in objects if o.note and o.at_its_key}
+    in_packs = {o.note.hash for o in objects if o.pack and o.at_its_key and o.note.good and not o.verdict}
     ours = [o.note.seq for o in objects if o.note and o.note.good and o.note.seq >= begin]
     reach = max(ours, default=None) if fork is None else None
     reach = reach if reach is None or to is None else min(reach, to)
@@ -674,13 +715,15 @@ def check_chain(store, origin, objects, listed, of, now, result):
     for o in objects:
         note, main, needless = o.note, chain.get(o.seq), o.seq in whole or o.seq > needed
         right = note and o.at_its_key and note.good
+        if right and not o.pack and not o.verdict and note.hash in in_packs and o.seq == note.seq:
+            continue  # § Reading packs, 4: as good as not there
         strayed = note and note.good and not o.at_its_key and note.hash not in in_place
         own = note and chain.get(note.seq)  # the chain's note at the seq of this one
         lost = strayed and not (own and own.good) and begin <= note.seq <= (note.seq if to is None else to)
         if right and main.hash != note.hash:
             needless = False  # FORK was said; what is wrong with its bytes is wrong
         elif right and not o.verdict:
-            needless = o.key != main.key_of_object  # the same note at two of its keys
+            needless = o is not main.object  # the same note at two of its keys
         elif note and not o.at_its_key and (lost or not needless):
             find("REPLAY" if note.hash in in_place else "REORDERED", o.seq)
         if needless and (o.seq in whole or not lost):
@@ -727,13 +770,17 @@ def check_chain(store, origin, objects, listed, of, now, result):
         find("RESUMED", seq)
     if of.retention and first and first[0] in chain and chain[first[0]].hash == first[1]:
         if later(chain[first[0]].sealed, of.retention * 86400) > now:  # what stands before must still be there
-            for low, high in zip([-1, *sorted(listed)], [*sorted(listed), first[0]]):
-                for seq in range(low + 1, min(high, low + 1 + MAX_MISSING)):
+            expected = 0
+            runs = {(seq, seq) for seq in listed} | packed_before(packs, origin, first[0])
+            for low, high in sorted(runs | {(first[0], first[0])}):
+                for seq in range(expected, min(low, expected + MAX_MISSING)):
                     find("MISSING", seq)
+                expected = max(expected, high + 1)
     result.forked |= bool(forks)
     result.findings |= findings
+    result.more += more
     result.chains[origin] = (notes, objects)
-    if not findings:
+    if not findings and not more:
         result.until[origin] = newest.sealed
         if first:
             result.since[origin] = notes[0].sealed
@@ -774,7 +821,8 @@ def choose(store, objects, keys, branch, first, find):
                 o.wrong_times = o.verdict == "WRONG_TIMES"  # its bytes pass all the same
                 o.verdict = None if o.wrong_times else o.verdict
         foreign = mark_foreign([o for o in candidates[seq] if o.seq == seq and not o.note.good], foreign)
-        there = sorted((o for o in candidates[seq] if o.at_its_key and not o.foreign), key=lambda o: (o.alternate, o.date))
+        there = sorted((o for o in candidates[seq] if o.at_its_key and not o.foreign),
+                       key=lambda o: (not o.pack, o.alternate, o.date))  # fmt: skip
         good = [o for o in there if o.note.good]
         claims = {o.note.hash: (branch.get(seq) == o.note.hash, not before or o.note.prev == before.hash) for o in good}
         best = [digest for digest, claim in claims.items() if claim == max(claims.values())]
@@ -792,7 +840,7 @@ def choose(store, objects, keys, branch, first, find):
             for o in same:  # where any date is right, one of two copies is the right one
                 o.at_its_key = o.date == main.date and (o is main or main.note.good)
             sound = [o for o in same if o.at_its_key and not o.verdict]
-            main.note.key_of_object = (sound or [main])[0].key
+            main.note.object = (sound or [main])[0]
             if main.note.good:
                 reach(main.note, before, keys, seen, first == (seq, main.note.hash))
                 whole |= {seq} if sound else set()
@@ -884,6 +932,260 @@ def check_links(notes, chain, first, find):
             ends |= {cursor[0]: (cursor[1], note.seq, False) for cursor in note.cursor}
 
 
+# ---------------- § Packs
+MAX_ATTESTATION = 4_194_304
+MAX_TEXT = 134_217_728  # § Cuts, and the next: of a pack of several objects
+MAX_SIZES = 131_072
+MAX_TOLD = 1000
+NAMES = rf"(cluster={PART}/node={PART}/source={PART}/date=[0-9-]{{10}}/([0-9]{{12}})-([0-9]{{12}})-[0-9a-f]{{16}})"
+ATTESTATION_KEY = re.compile(rf"_attestations/{NAMES}\.[0-9a-f]{{16}}\.note")
+PLACE = re.compile("([0-9]+)(?::([0-9a-f]{64})|-([0-9]+))?")
+DATE, VERDICT = parse_date, of("[A-Z_]{1,32}")
+ATTESTATION = [
+    ("auditseal/attestation/v1", []), ("origin", [ORIGIN]), ("key", [VKEY]), ("objects", [SEQ, SEQ]),
+    ("date", [DATE]), ("prev", [HASH]), ("head", [HASH]), ("pack", [HASH, N, of(NUMBER, 99)]), ("text", [N]),
+    ("index", None), ("times", [TIMES]), ("untimed", [N]), ("first", [or_dash(TIME)]), ("last", [or_dash(TIME)]),
+    ("sealed", [TIME, TIME]), ("lock", None), ("judged", [TIME]), ("attested", [TIME]),
+]  # fmt: skip
+
+
+def parse_attestation(lines):
+    """§ Attestation: the lines, in the order of the table."""
+    lines, found = iter(lines), {}
+    for keyword, types in ATTESTATION:
+        word, *values = next(lines, "").split(" ")
+        need(word == keyword)
+        if keyword == "index":
+            types = [or_dash(HASH)] if values == ["-"] else [HASH, N]
+        elif keyword == "lock":
+            types = [of("none|undisclosed")] if len(values) == 1 else [of("governance|compliance"), TIME]
+        need(len(values) == len(types))
+        found[keyword] = [parse(value) for parse, value in zip(types, values)]
+    (low, high), (digest, size, generation) = found["objects"], found["pack"]
+    need(0 < low <= high)
+    a = SimpleNamespace(origin=found["origin"][0], key=found["key"][0], first=low, last=high, date=found["date"][0],
+                        prev=found["prev"][0], head=found["head"][0], pack=digest, size=size, generation=generation,
+                        bytes=found["text"][0], times=found["times"][0], attested=found["attested"][0])  # fmt: skip
+    a.batches, line = [], next(lines, "")
+    while line.startswith("batch "):
+        a.batches.append(parse_batch(line.split(" ")[1:]))
+        need(len(a.batches) <= high - low + 1)
+        line = next(lines, "")
+    parts = [part for _, parts in a.batches for part in parts]
+    need(len(a.batches) == high - low + 1)
+    need(len(a.batches) == 1 or (len(a.batches) + len(parts) <= MAX_SIZES and a.bytes <= MAX_TEXT))
+    need(sum(seal for seal, _ in a.batches) + sum(size for size, _ in parts) == a.bytes)
+    count, (untimed,), (first,), (last,) = sum(n for _, n in parts), found["untimed"], found["first"], found["last"]
+    need(untimed <= count and (first is None) == (last is None) == (untimed == count))
+    need(first is None or first <= last)
+    match = re.fullmatch(f"findings ({NUMBER})", line)
+    need(match)
+    a.findings, a.found = N(match[1]), [parse_told(line, a) for line in lines]
+    need(len(a.found) == min(a.findings, MAX_TOLD))
+    return a
+
+
+def parse_batch(values):
+    """`batch <n> <part>…`: (bytes of the seal line, [(bytes, lines)])."""
+    seal, *parts = values
+    parts = [part.split("/") for part in parts]
+    need(len(parts) <= 256 and all(len(part) == 2 for part in parts))
+    parts = [(N(size), N(lines)) for size, lines in parts]
+    need(all(0 < lines <= size for size, lines in parts))
+    need(0 < N(seal) <= TAIL - 3)
+    return N(seal), parts
+
+
+def parse_told(line, a):
+    """`finding <verdict> <place> <detail>`: (verdict, first seq, last seq, hash or None)."""
+    words = line.split(" ", 3)
+    need(len(words) == 4 and words[0] == "finding" and re.fullmatch("[!-~]|[!-~][ -~]{0,998}[!-~]", words[3]))
+    match = PLACE.fullmatch(words[2])
+    need(match)
+    low = SEQ(match[1])
+    high = SEQ(match[3]) if match[3] else low
+    need(a.first <= low <= high <= a.last and (low < high or not match[3]))
+    return VERDICT(words[1]), low, high, match[2]
+
+
+def pack_name(a):
+    """§ Keys of packs."""
+    cluster, node, source = a.origin.split("/")
+    return (f"cluster={cluster}/node={node}/source={source}/date={a.date}/"
+            f"{a.first:012}-{a.last:012}-{a.head[:16]}")  # fmt: skip
+
+
+def attestations(packs, origin, auditors, begin):
+    """§ Reading packs: those that count and reach to where reading begins."""
+    found = []
+    folder = "_attestations/cluster={}/node={}/source={}/".format(*origin.split("/"))
+    for key in sorted(packs):
+        match = ATTESTATION_KEY.fullmatch(key) if key.startswith(folder) else None
+        if not match or not auditors or int(match[3]) < begin:
+            continue
+        with packs[key]() as fh:
+            raw = fh.read(MAX_ATTESTATION + 1)
+        try:
+            need(len(raw) <= MAX_ATTESTATION)
+            a = parse_signed(raw, parse_attestation)
+            check_signature(a)
+        except Finding:
+            continue
+        if a.key in auditors and key == f"_attestations/{pack_name(a)}.{blake(raw)[:16]}.note":
+            a.own = blake(raw)
+            found.append(a)
+    found.sort(key=lambda a: a.own)
+    found.sort(key=lambda a: a.attested, reverse=True)
+    return sorted(found, key=lambda a: (a.first, -a.last))
+
+
+def name_attested(attested, named):
+    """§ Reading packs, the end: what attestations name is known out of band. Gives the seqs of which two differ."""
+    apart = set()
+    for a in attested:
+        for seq, digest in ((a.first - 1, a.prev), (a.last, a.head)):
+            if named.setdefault(seq, digest) != digest:
+                apart.add(seq)
+    return apart
+
+
+def taken_of(attested, begin):
+    """§ Reading packs, 1: each attestation that is taken, and from which seq on."""
+    at = begin
+    while True:
+        reaching = [a for a in attested if a.last >= at]
+        if not reaching:
+            return
+        at = max(at, min(a.first for a in reaching))
+        best = max(a.last for a in reaching if a.first <= at)
+        holding = [a for a in reaching if a.first <= at and a.last == best]
+        newest = max(a.attested for a in holding)
+        yield min((a for a in holding if a.attested == newest), key=lambda a: a.own), at
+        at = best + 1
+
+
+class Pack:
+    """A pack's text. That of one is kept at a time, on disk: whoever restores reads it again."""
+
+    last = None
+
+    def __init__(self, opened, a):
+        self.open, self.a, self.whole = opened, a, False
+
+    def text(self):
+        """The text, as far as it decompresses within what is attested."""
+        if Pack.last is None or Pack.last[0] is not self:
+            if Pack.last:
+                Pack.last[1].close()
+            Pack.last = self, tempfile.TemporaryFile()
+            try:
+                with self.open() as fh:
+                    for piece in pack_text(fh, self.a):
+                        Pack.last[1].write(piece)
+                self.whole = True
+            except (Finding, zstandard.ZstdError):
+                self.whole = False
+        return Pack.last[1]
+
+
+def pack_text(fh, a):
+    """§ Pack: one frame, decompressed block by block, and nothing behind it."""
+    decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
+    header, todo, last = fh.read(14), a.bytes, False
+    need(header[:5] == b"\x28\xb5\x2f\xfd\xc0" and header[5:6] in [bytes([w - 10 << 3]) for w in range(17, 24)])
+    need(header[6:] == a.bytes.to_bytes(8, "little"))
+    decoder.decompress(header)
+    while not last:
+        last, block = read_block(fh)
+        piece = decoder.decompress(block)
+        todo -= len(piece)
+        need(todo >= 0)
+        yield piece
+    need(todo == 0 and decoder.eof and fh.read(1) == b"")
+
+
+def read_span(fh, start, end):
+    fh.seek(start)
+    while start < end:
+        data = fh.read(min(1 << 20, end - start))
+        need(data)
+        start += len(data)
+        yield data
+
+
+def is_attested(opened, a):
+    """Size and hash come before anything of it is looked into."""
+    with opened() as fh:
+        if fh.seek(0, os.SEEK_END) != a.size:
+            return False
+        hasher, left = blake3.blake3(), a.size
+        for data in read_span(fh, 0, a.size):
+            hasher.update(data)
+    return hasher.hexdigest() == a.pack
+
+
+def unpack(packs, a, low):
+    """§ Reading packs, 2 and 3: what the pack holds from a seq on, as objects at the plain keys of their seqs;
+    and the verdict on the pack itself, or None."""
+    key = pack_name(a) + (f".{a.generation}" if a.generation else "") + ".jsonl.zst"
+    if key not in packs:
+        return [], "MISSING"
+    if not is_attested(packs[key], a):
+        return [], "TAMPERED"
+    pack, objects, at = Pack(packs[key], a), [], 0
+    text = pack.text()
+    try:
+        for seq, (seal, parts) in enumerate(a.batches, a.first):
+            start, at = at, at + sum(size for size, _ in parts) + seal
+            line = b"".join(read_span(text, at - seal, at))
+            raw, index = parse_seal(line)
+            note = parse_note(raw)
+            check_signature(note)
+            need((note.origin, note.seq) == (a.origin, seq))
+            need(seq > a.first or note.prev == a.prev)
+            need(seq < a.last or note.hash == a.head)
+            if seq >= low:
+                verdict = check_packed(text, (start, at - seal), note, index, parts, a)
+                objects.append(SimpleNamespace(key=f"{key}#{seq}", date=a.date, seq=seq, alternate="", verdict=None,
+                                               note=note, wrong_times=False, foreign=False, pack=pack,
+                                               in_pack=verdict, span=(start, at - seal)))  # fmt: skip
+        need(pack.whole)
+    except Finding:
+        return objects, "TAMPERED"
+    return objects, None
+
+
+def check_packed(text, span, note, index, parts, a):
+    """Steps 5 to 7 for an object in a pack: what nobody signed is `TAMPERED`."""
+    try:
+        need(parts == [(r.size, r.lines) for r in note.range if r.size] and note.times == a.times)
+        need((None if index is None else blake(index)) == note.index)
+        check_lines(read_span(text, *span), note)
+    except Finding as finding:
+        return "WRONG_TIMES" if str(finding) == "WRONG_TIMES" else "TAMPERED"
+    return None
+
+
+KNOWN = set("""REPLAY REORDERED MISSING FORK WRONG_KEY FOREIGN_CHAIN HIDDEN SHADOWED WEAK_WORM TRUNCATED UNANCHORED SILENT
+    RESUMED SOURCE_GAP STALLED UNSEALED MALFORMED BAD_SIGNATURE WRONG_ORIGIN TAMPERED WRONG_TIMES TIME_INCONSISTENT
+    REANCHORED UNEXPECTED_OBJECT""".split())
+
+
+def repeat(a, begin, find):
+    """§ Reading packs, 5. Gives how many findings there are that the attestation doesn't tell."""
+    for verdict, low, high, digest in a.found:
+        for seq in range(max(low, begin), min(high, low + MAX_MISSING - 1) + 1):
+            find(verdict if verdict in KNOWN else "UNEXPECTED_OBJECT", seq, digest)
+    return a.findings - len(a.found)
+
+
+def packed_before(packs, origin, begin):
+    """The seqs before a place that names of attestations have, as runs: they went into packs."""
+    folder = "_attestations/cluster={}/node={}/source={}/".format(*origin.split("/"))
+    matches = [ATTESTATION_KEY.fullmatch(key) for key in packs if key.startswith(folder)]
+    return {(int(m[2]), min(int(m[3]), begin - 1)) for m in matches if m and int(m[2]) < begin}
+
+
 # ---------------- § Ranges, "To restore the source"
 def restore(store, chain, objects, out):
     """Each byte is written where it belongs; the holes stay the NUL bytes that nobody writes there."""
@@ -896,7 +1198,6 @@ def restore(store, chain, objects, out):
     base, total = {}, 0
     for file in order:
         base[file], total = total, total + sizes[file]
-    where = {note.hash: note.key_of_object for note in chain}
     for note in chain:
         segments = []  # (where in the output or None, length)
         for r in note.range:
@@ -906,13 +1207,11 @@ def restore(store, chain, objects, out):
                 at = offset + length
             segments.append((None, int(r.unterminated)))
         done = [0] * len(segments)
-        with store[where[note.hash]]() as fh:
-            line, _ = find_seal(fh)
-            for part, data in cut(payload(fh, note, line), [length for _, length in segments]):
-                if segments[part][0] is not None:
-                    out.seek(segments[part][0] + done[part])
-                    out.write(data)
-                    done[part] += len(data)
+        for part, data in cut(payload_of(store, note.object), [length for _, length in segments]):
+            if segments[part][0] is not None:
+                out.seek(segments[part][0] + done[part])
+                out.write(data)
+                done[part] += len(data)
     out.truncate(total)
 
 
@@ -1102,9 +1401,11 @@ def show(findings):
 def run_archive(args):
     store = open_directory(args.archive)
     if args.trust:
-        heads, trust = parse_heads(read_file(args.heads)) if args.heads else {}, parse_trust(read_file(args.trust))[0]
+        heads, trusted = parse_heads(read_file(args.heads)) if args.heads else {}, parse_trust(read_file(args.trust))
+        packs = open_directory(args.packs) if args.packs else None
         asked = [ORIGIN(o) for o in args.origin]
-        return report(args, store, verify_trusted(store, trust, heads, asked, args.now and TIME(args.now)), trust)
+        result = verify_trusted(store, trusted, heads, asked, args.now and TIME(args.now), packs)
+        return report(args, store, result, trusted[0])
     trusted = set(read_vkeys(args.vkey))
     if (args.head or getattr(args, "from") or args.to) and len(args.origin) != 1:
         raise ValueError("a head, and a part, are of one chain: name its --origin")
@@ -1149,14 +1450,18 @@ def report(args, store, result, blocks):
 
 
 def read_vector(text):
-    """testdata/vectors/README.md: a head of `field: value`, then the objects in base64."""
-    head, *objects = re.split(r"^object: ", text, flags=re.MULTILINE)
+    """testdata/vectors/README.md: a head of `field: value`, then the objects in base64, and those of the packs."""
+    head, *objects = re.split(r"^(object|packed): ", text, flags=re.MULTILINE)
     fields = {}
     for line in head.splitlines():
         if line.strip():
             name, _, value = line.partition(": ")
             fields.setdefault(name, []).append(value)
-    return fields, {o.partition("\n")[0]: base64.b64decode("".join(o.partition("\n")[2].split())) for o in objects}
+    stores = {"object": {}, "packed": {}}
+    for which, o in zip(objects[::2], objects[1::2]):
+        key, _, data = o.partition("\n")
+        stores[which][key] = partial(io.BytesIO, base64.b64decode("".join(data.split())))
+    return fields, stores["object"], stores["packed"]
 
 
 def run_file_vector(text):
@@ -1173,14 +1478,13 @@ def run_vector(path):
     text = read_file(path)
     if not text.startswith("name: "):
         return [f"{os.path.basename(path)}: {wrong}" for wrong in run_file_vector(text)]
-    fields, objects = read_vector(text)
-    store = {key: partial(io.BytesIO, data) for key, data in objects.items()}
+    fields, store, packs = read_vector(text)
     head = parse_head(fields["head"][0]) if "head" in fields else None
     first = parse_begin(fields["from"][0]) if "from" in fields else None
     if "trust" in fields:
         trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
-        result = verify_trusted(store, parse_trust(trust)[0], parse_heads(heads) if heads else {},
-                                fields.get("origin", []), fields["now"][0], unlocked=False)  # fmt: skip
+        result = verify_trusted(store, parse_trust(trust), parse_heads(heads) if heads else {},
+                                fields.get("origin", []), fields["now"][0], packs, unlocked=False)  # fmt: skip
     else:
         result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
                         SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
@@ -1224,7 +1528,7 @@ def run_lines(path, how):
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
     for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("lines", "FILE"), ("head", "SEQ:HASH"),
-                          ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"), ("trust", "FILE"), ("heads", "FILE"),
+                          ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"), ("trust", "FILE"), ("heads", "FILE"), ("packs", "DIR"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)
     for option, value in (("vkey", "VKEY|FILE"), ("origin", "C/N/S")):
@@ -1243,6 +1547,8 @@ def main():
             parser.error("--trust says which keys and which part: without --vkey, --head, --from and --to")
         if args.heads and not args.trust:
             parser.error("--heads goes with --trust")
+        if args.packs and not args.trust:
+            parser.error("--packs needs --trust: the trust file says whose attestations of packs count")
         return run_archive(args)
     except Finding:
         print("verify.py: a vkey, origin, head, time, trust or heads file is not well-formed", file=sys.stderr)

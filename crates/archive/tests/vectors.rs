@@ -6,59 +6,12 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{
-    CatOptions, EstateError, EstateOptions, EstateReport, HeadsFile, OriginReport, Piped, cat,
-    verify, verify_estate,
-};
+use auditseal_archive::{OriginReport, verify};
 use auditseal_chain::Finding;
-use auditseal_format::{Hash, hash};
+use auditseal_format::Hash;
 use auditseal_reader::Error;
-use auditseal_trust::TrustFile;
 use auditseal_vectors::Vector;
-use common::{Sink, spelled, store_of, told};
-
-async fn restored(vector: &Vector) -> Result<Hash, String> {
-    let origin = common::origins(&vector.objects).into_iter().next().unwrap();
-    let vkeys = vector.vkeys.iter().map(|key| key.parse().unwrap()).collect();
-    let options = CatOptions { vkeys: Some(vkeys), ..CatOptions::default() };
-    let sink = Sink::default();
-    match cat(store_of(&vector.objects), &origin, &options, Piped::new(sink.clone()), |_| {}).await
-    {
-        Ok(done) => {
-            let bytes = sink.bytes();
-            assert_eq!(done.bytes, bytes.len() as u64, "{}", vector.name);
-            Ok(hash(&bytes))
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// A file of these lines, ended.
-fn file(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-/// What is found of a vector with a trust file.
-async fn estate(vector: &Vector) -> Option<EstateReport> {
-    let folder = tempfile::tempdir().unwrap();
-    let heads = HeadsFile::new(&folder.path().join("heads"));
-    if !vector.heads.is_empty() {
-        std::fs::write(folder.path().join("heads"), file(&vector.heads)).unwrap();
-    }
-    let trust = TrustFile::parse(&file(&vector.trust)).unwrap();
-    let options = EstateOptions {
-        heads: Some(heads),
-        origins: vector.origins.iter().map(|origin| origin.parse().unwrap()).collect(),
-        // Vectors have no dates of a store.
-        skew: None,
-        ..EstateOptions::new(trust, vector.now)
-    };
-    match verify_estate(store_of(&vector.objects), &options, |_| {}).await {
-        // Nothing was found, for nothing could be checked.
-        Err(EstateError::Untrusted(_)) if vector.exit == 2 => None,
-        done => Some(done.unwrap()),
-    }
-}
+use common::{estate, source_of, spelled, store_of, told};
 
 async fn check(vector: &Vector) -> Vec<String> {
     if !vector.trust.is_empty() {
@@ -104,8 +57,8 @@ async fn compare(
     if let Some(want) = vector.restored {
         compare(
             "restored",
-            format!("{:?}", restored(vector).await),
-            format!("{:?}", Ok::<_, String>(want)),
+            format!("{:?}", source_of(vector).await),
+            format!("{:?}", Ok::<Hash, String>(want)),
         );
     }
     wrong

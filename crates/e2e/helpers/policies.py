@@ -90,7 +90,7 @@ def ours(program, folder, now, files):
 
 def theirs(objects, now, trust, known):
     try:
-        trust, known = second.parse_trust(trust)[0], second.parse_heads(known) if known else {}
+        trust, known = second.parse_trust(trust), second.parse_heads(known) if known else {}
     except second.Finding:
         return "refused", None
     store = {key: partial(io.BytesIO, data) for key, data in objects.items()}

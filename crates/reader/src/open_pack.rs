@@ -35,17 +35,22 @@ pub(crate) enum Out {
 pub(crate) struct OpenPack<'a> {
     attestation: Arc<Attestation>,
     state: State,
-    /// The first seq whose object hasn't come.
+    /// The first seq whose object hasn't come, and the last one that is to come.
     next: u64,
-    /// All loose objects at its seqs, and those that are read.
-    loose: &'a [Entry],
-    beside: BoxStream<'a, Fetched>,
-    read: Box<dyn Fn(&'a [Entry]) -> BoxStream<'a, Fetched> + Send + 'a>,
+    last: u64,
+    /// The loose objects at its seqs that are read, each with its place among all of them, and how many of
+    /// all are behind those that came.
+    beside: BoxStream<'a, (usize, Fetched)>,
+    passed: usize,
+    /// Reads the loose objects from a place on: all of them from a seq on, before it those that weren't judged.
+    read: Read<'a>,
     /// What comes next of the pack, and beside it.
     object: Option<Box<Sighting>>,
-    fetched: Option<Box<Fetched>>,
+    fetched: Option<Box<(usize, Fetched)>>,
     fault: Option<(Verdict, String)>,
 }
+
+type Read<'a> = Box<dyn Fn(usize, u64) -> BoxStream<'a, (usize, Fetched)> + Send + 'a>;
 
 enum State {
     Whole(Unpacking),
@@ -71,21 +76,25 @@ impl<'a> OpenPack<'a> {
             Err(NoPack::Store(error)) => (State::Unread(Some(error)), None),
             Err(NoPack::Found(verdict, detail)) => (State::Broken, Some((verdict, detail))),
         };
-        let (concurrency, all) = (how.concurrency.max(1), fault.is_some());
-        let read = move |entries: &'a [Entry], all: bool| -> BoxStream<'a, Fetched> {
-            let wanted =
-                entries.iter().filter(move |entry| all || !packs.judged(pack, entry.modified));
-            let fetched = futures::stream::iter(wanted)
-                .map(move |entry| fetch(source, origin, entry.clone(), how));
+        let concurrency = how.concurrency.max(1);
+        let read = move |passed: usize, all: u64| -> BoxStream<'a, (usize, Fetched)> {
+            let wanted = loose.iter().enumerate().skip(passed).filter(move |(_, entry)| {
+                all <= entry.place.seq || !packs.judged(pack, entry.modified)
+            });
+            let fetched = futures::stream::iter(wanted).map(move |(nth, entry)| async move {
+                (nth, fetch(source, origin, entry.clone(), how).await)
+            });
             fetched.buffered(concurrency).boxed()
         };
+        let all = if fault.is_some() { 0 } else { u64::MAX };
         Self {
             attestation: Arc::clone(&pack.attestation),
             state,
-            next: pack.attestation.first,
-            loose,
-            beside: read(loose, all),
-            read: Box::new(move |entries| read(entries, true)),
+            next: pack.first,
+            last: pack.last,
+            beside: read(0, all),
+            passed: 0,
+            read: Box::new(read),
             object: None,
             fetched: None,
             fault,
@@ -115,13 +124,15 @@ impl<'a> OpenPack<'a> {
         if self.fetched.is_none() {
             self.fetched = self.beside.next().await.map(Box::new);
         }
-        let beside = self.fetched.as_ref().map(|fetched| fetched.entry.place.seq);
+        let beside = self.fetched.as_ref().map(|fetched| fetched.1.entry.place.seq);
         let first = self.object.take_if(|object| beside.is_none_or(|seq| object.place.seq <= seq));
         if let Some(object) = first {
             self.next = object.place.seq + 1;
             return Some(Out::Object(object));
         }
-        self.fetched.take().map(Out::Beside)
+        let (nth, fetched) = *self.fetched.take()?;
+        self.passed = nth + 1;
+        Some(Out::Beside(Box::new(fetched)))
     }
 
     /// Has the pack's next object ready, if there is one; gives the store's error, once.
@@ -141,7 +152,7 @@ impl<'a> OpenPack<'a> {
                 Some(Unpacked::Object(sighting)) => self.object = Some(Box::new(sighting)),
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
-                None if self.next > self.attestation.last => self.state = State::Ended,
+                None if self.next > self.last => self.state = State::Ended,
                 None => self.give_up("it ended before its end"),
             }
         }
@@ -149,7 +160,7 @@ impl<'a> OpenPack<'a> {
         if let Some(error) = error.take() {
             return Some(error);
         }
-        if self.next <= self.attestation.last {
+        if self.next <= self.last {
             let place = Place { seq: self.next, alternate: None, date: self.attestation.date };
             self.object = Some(Box::new(Sighting::unreadable(place)));
         }
@@ -160,9 +171,9 @@ impl<'a> OpenPack<'a> {
     fn give_up(&mut self, why: &str) {
         self.state = State::Broken;
         self.fault = Some((Verdict::Tampered, format!("the attested pack: {why}")));
-        let behind = self.loose.partition_point(|entry| entry.place.seq < self.next);
+        // Of those that were read ahead none was given out.
         self.fetched = None;
-        self.beside = (self.read)(&self.loose[behind..]);
+        self.beside = (self.read)(self.passed, self.next);
     }
 }
 
@@ -179,5 +190,5 @@ async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, N
     };
     // Whoever reads all that there is makes the index again.
     let index = matches!(how.depth, Depth::Payload(_));
-    Ok(Unpacking::begin(bytes, lock, pack.modified, index, permit))
+    Ok(Unpacking::begin(bytes, lock, pack, index, permit))
 }

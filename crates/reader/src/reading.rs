@@ -5,7 +5,7 @@
 //! fault of the store means. What wasn't listed where the chain goes on is asked for by its key
 //! before it counts as missing: a directory's listing isn't a snapshot, and a bucket's may be old.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time};
@@ -119,8 +119,8 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let extent = rules.extent;
         let counting = packs.counting().iter();
-        let apart: Vec<u64> =
-            counting.filter_map(|attestation| rules.attest(attestation)).collect();
+        let apart: BTreeSet<u64> =
+            counting.flat_map(|attestation| rules.attest(attestation)).collect();
         let ahead =
             futures::stream::iter(units(entries, packs, extent)).map(move |unit| async move {
                 match unit {

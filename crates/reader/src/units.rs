@@ -39,11 +39,11 @@ impl<'a> Iterator for Units<'a> {
             .packs
             .as_slice()
             .first()
-            .filter(|pack| first.is_none_or(|entry| pack.attestation.first <= entry.place.seq));
+            .filter(|pack| first.is_none_or(|entry| pack.first <= entry.place.seq));
         match (pack, first) {
             (Some(pack), _) => {
                 self.packs.next();
-                let last = pack.attestation.last;
+                let last = pack.last;
                 let beside = self.entries.partition_point(|entry| entry.place.seq <= last);
                 let (beside, rest) = self.entries.split_at(beside);
                 self.entries = rest;

@@ -3,6 +3,7 @@
 //! * [`Chain`] seals a correct chain step by step; the same calls always give the same bytes.
 //! * [`Chain::edit`] and [`Chain::rewrite`] make its writer lie; [`Parts`] and [`text`] take an
 //!   object apart and put it together wrongly.
+//! * [`packs::TestPack`] packs a chain and attests that, rightly or wrongly.
 //! * [`Vector`] is one case in `testdata/vectors`: an archive and what a reader must find in it.
 //!   [`Vector::committed`] reads them; [`cases::all`] makes them.
 //!
@@ -12,6 +13,7 @@ pub mod cases;
 mod chain;
 pub mod client;
 pub mod example;
+pub mod packs;
 mod parts;
 mod signer;
 mod source;

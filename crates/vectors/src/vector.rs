@@ -14,6 +14,9 @@ use crate::{Archive, Chain};
 
 /// Characters of base64 in a line.
 const WIDTH: usize = 76;
+/// What the first line of an object of the archive begins with, and of one below the root of packs.
+const OBJECT: &str = "object: ";
+const PACKED: &str = "packed: ";
 
 /// One case: an archive, what its reader is told, and what the reader must find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub struct Vector {
     pub restored: Option<Hash>,
     /// The archive.
     pub objects: Archive,
+    /// What stands below the root of packs.
+    pub packs: Archive,
 }
 
 impl Vector {
@@ -74,6 +79,7 @@ impl Vector {
             now: chain.now(),
             restored: None,
             objects: chain.archive(),
+            packs: Archive::new(),
         }
     }
 
@@ -198,6 +204,13 @@ impl Vector {
         self
     }
 
+    /// What stands below the root of packs.
+    #[must_use]
+    pub fn packs(mut self, packs: Archive) -> Self {
+        self.packs = packs;
+        self
+    }
+
     /// The committed vectors, by name.
     ///
     /// # Errors
@@ -249,11 +262,13 @@ impl fmt::Display for Vector {
         if let Some(restored) = self.restored {
             writeln!(f, "restored: {restored}")?;
         }
-        for (key, object) in &self.objects {
-            writeln!(f, "\nobject: {key}")?;
-            let text = STANDARD.encode(object);
-            for line in text.as_bytes().chunks(WIDTH) {
-                writeln!(f, "{}", String::from_utf8_lossy(line))?;
+        for (which, store) in [(OBJECT, &self.objects), (PACKED, &self.packs)] {
+            for (key, object) in store {
+                writeln!(f, "\n{which}{key}")?;
+                let text = STANDARD.encode(object);
+                for line in text.as_bytes().chunks(WIDTH) {
+                    writeln!(f, "{}", String::from_utf8_lossy(line))?;
+                }
             }
         }
         Ok(())
@@ -283,15 +298,20 @@ impl FromStr for Vector {
             now: Time::EPOCH,
             restored: None,
             objects: Archive::new(),
+            packs: Archive::new(),
         };
         for line in header.lines() {
             vector.header_line(line).ok_or_else(|| format!("bad line {line:?}"))?;
         }
         for object in parts {
             let (key, data) = object.split_once('\n').unwrap_or((object, ""));
-            let key = key.strip_prefix("object: ").ok_or("an object has no key")?;
+            let (store, key) = match (key.strip_prefix(OBJECT), key.strip_prefix(PACKED)) {
+                (Some(key), _) => (&mut vector.objects, key),
+                (None, Some(key)) => (&mut vector.packs, key),
+                (None, None) => return Err("an object has no key".to_owned()),
+            };
             let bytes = STANDARD.decode(data.replace('\n', "")).map_err(|e| e.to_string())?;
-            vector.objects.insert(key.trim_end().to_owned(), bytes);
+            store.insert(key.trim_end().to_owned(), bytes);
         }
         // One spelling, so that a hand-edited vector is noticed.
         if vector.to_string() == text {

@@ -43,7 +43,7 @@ fn the_worked_example_is_what_is_made() {
 fn vectors_are_small_and_make_sense() {
     for (name, vector) in &*MADE {
         let text = vector.to_string();
-        assert!(text.len() < 16_000, "{name} takes {} bytes", text.len());
+        assert!(text.len() < 30_000, "{name} takes {} bytes", text.len());
         assert_eq!(text.parse().as_ref(), Ok(vector), "{name}");
         assert!(!vector.about.is_empty(), "{name}");
         assert!(vector.vkeys.is_empty() != vector.trust.is_empty(), "{name}");
@@ -120,7 +120,8 @@ fn every_verdict_has_a_vector() {
         .map(|code| code.split(' ').next().unwrap_or_default().trim());
     let verdicts: Vec<&str> = names
         .filter(|name| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+            let letters = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            letters && name.bytes().any(|b| b != b'_')
         })
         // No verdict, one that needs a store's dates, and those that need its versions and locks,
         // which a vector hasn't: see archive's tests.

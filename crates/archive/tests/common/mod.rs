@@ -6,11 +6,15 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use auditseal_archive::{CatError, CatOptions, Options, Piped, Report, cat, verify};
+use auditseal_archive::{
+    CatError, CatOptions, CatPacks, EstateError, EstateOptions, EstateReport, HeadsFile, Options,
+    Piped, Report, cat, verify, verify_estate,
+};
 use auditseal_chain::{Extent, Finding, Verdict};
 use auditseal_doubles::MemoryStore;
-use auditseal_format::{ObjectKey, Origin};
+use auditseal_format::{Hash, ObjectKey, Origin, hash};
 use auditseal_store::Store;
+use auditseal_trust::TrustFile;
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, Vector, events};
 
 /// A store with these objects, all put long after they were sealed.
@@ -152,6 +156,59 @@ pub(crate) fn spelled(findings: &[Finding]) -> Vec<String> {
         }
     }
     lines.into_iter().collect()
+}
+
+/// The hash of what `cat` gives back of a vector's chain, or why it doesn't.
+pub(crate) async fn source_of(vector: &Vector) -> Result<Hash, String> {
+    let origin = origins(&vector.objects).into_iter().next().unwrap();
+    let vkeys = vector.vkeys.iter().map(|key| key.parse().unwrap()).collect();
+    let mut options = CatOptions { vkeys: Some(vkeys), ..CatOptions::default() };
+    if !vector.trust.is_empty() {
+        options.vkeys = None;
+        let trust = TrustFile::parse(&file(&vector.trust)).unwrap();
+        let auditors = trust.auditors_of(&origin);
+        let packs = CatPacks { store: store_of(&vector.packs), auditors, by_date: false };
+        options.packs = Some(packs);
+        options.trusted = trust.get(&origin).cloned();
+    }
+    let sink = Sink::default();
+    match cat(store_of(&vector.objects), &origin, &options, Piped::new(sink.clone()), |_| {}).await
+    {
+        Ok(done) => {
+            let bytes = sink.bytes();
+            assert_eq!(done.bytes, bytes.len() as u64, "{}", vector.name);
+            Ok(hash(&bytes))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A file of these lines, ended.
+pub(crate) fn file(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// What is found of a vector with a trust file.
+pub(crate) async fn estate(vector: &Vector) -> Option<EstateReport> {
+    let folder = tempfile::tempdir().unwrap();
+    let heads = HeadsFile::new(&folder.path().join("heads"));
+    if !vector.heads.is_empty() {
+        std::fs::write(folder.path().join("heads"), file(&vector.heads)).unwrap();
+    }
+    let trust = TrustFile::parse(&file(&vector.trust)).unwrap();
+    let options = EstateOptions {
+        heads: Some(heads),
+        origins: vector.origins.iter().map(|origin| origin.parse().unwrap()).collect(),
+        // Vectors have no dates of a store.
+        skew: None,
+        packs: Some(store_of(&vector.packs)),
+        ..EstateOptions::new(trust, vector.now)
+    };
+    match verify_estate(store_of(&vector.objects), &options, |_| {}).await {
+        // Nothing was found, for nothing could be checked.
+        Err(EstateError::Untrusted(_)) if vector.exit == 2 => None,
+        done => Some(done.unwrap()),
+    }
 }
 
 /// Dice that fall alike on every machine.

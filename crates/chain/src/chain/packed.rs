@@ -10,12 +10,17 @@ use crate::finding::Verdict;
 
 impl Rules {
     /// Takes an attestation that counts: what it names as its last seal, and as the one before its first,
-    /// is known out of band from now on. Of two that name different ones for a seq, gives the seq.
-    pub fn attest(&mut self, attestation: &Attestation) -> Option<u64> {
+    /// is known out of band from now on. Gives the seqs for which another seal is known already.
+    pub fn attest(&mut self, attestation: &Attestation) -> Vec<u64> {
         let Attestation { first, last, prev, head, .. } = *attestation;
         let before = SealId { seq: first - 1, hash: prev };
         let both = [before, SealId { seq: last, hash: head }];
-        both.into_iter().find(|seal| !self.policy.attested(*seal)).map(|seal| seal.seq)
+        let begin = self.extent.from.known();
+        let mut apart = |seal: &SealId| {
+            let other = begin.is_some_and(|begin| begin.seq == seal.seq && begin != *seal);
+            !self.policy.attested(*seal) || other
+        };
+        both.into_iter().filter(|seal| apart(seal)).map(|seal| seal.seq).collect()
     }
 }
 
@@ -34,7 +39,13 @@ impl Chain {
     pub fn repeat(&mut self, attestation: &Attestation) {
         let (who, when) = (attestation.key.name(), attestation.attested);
         let extent = self.rules.extent;
-        for found in attestation.found.iter().filter(|found| extent.has(found.seq)) {
+        let (from, to) = (extent.from.seq(), extent.to.unwrap_or(u64::MAX));
+        for found in &attestation.found {
+            let last = found.through.unwrap_or(found.seq);
+            if last < from || to < found.seq {
+                continue;
+            }
+            let seq = found.seq.max(from);
             let detail = format!("{}; attested by {who} at {when}", found.detail);
             let name = found.verdict.as_str();
             let verdict = Verdict::from_str(name);
@@ -45,10 +56,13 @@ impl Chain {
                     self.findings.of(Verdict::UnexpectedObject, &format!("{name}: {detail}"))
                 }
             };
-            let finding = finding.as_finding().at(found.seq);
-            let finding = found.through.map_or(finding.clone(), |last| finding.through(last));
+            let finding = finding.as_finding().at(seq);
+            let finding = match found.through {
+                Some(last) => finding.through(last.min(to)),
+                None => finding,
+            };
             match found.hash {
-                Some(hash) => self.report_about(SealId { seq: found.seq, hash }, finding),
+                Some(hash) => self.report_about(SealId { seq, hash }, finding),
                 None => self.findings.push(finding),
             }
         }

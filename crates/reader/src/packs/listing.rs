@@ -1,5 +1,6 @@
 //! Which packs there are of a chain, and which of them are read.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +37,10 @@ pub struct PackRoot {
 pub struct Pack {
     /// What is attested of it. Its sizes of objects may have been left out: [`Packs::sizes`].
     pub attestation: Arc<Attestation>,
+    /// The first seq that is read from it: those before are in another pack, or before the part.
+    pub first: u64,
+    /// The last seq that is read from it.
+    pub last: u64,
     /// The key of that attestation.
     pub attested_at: String,
     /// The versions at the pack's key whose size is the attested one, the oldest first.
@@ -100,10 +105,9 @@ impl Packs {
         if found.is_empty() {
             return Ok(packs);
         }
-        let from = extent.from.seq();
-        found.sort_by(|one, other| order(one, from).cmp(&order(other, from)));
+        found.sort_by(|one, other| order(one).cmp(&order(other)));
         packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
-        packs.taken = taken(found);
+        packs.taken = taken(found, extent);
         packs.place(origin).await?;
         Ok(packs)
     }
@@ -111,10 +115,7 @@ impl Packs {
     /// Of these, the packs that lie in a part.
     #[must_use]
     pub fn within(mut self, extent: Extent) -> Self {
-        self.taken.retain(|pack| {
-            let Attestation { first, last, .. } = *pack.attestation;
-            extent.has(first) && extent.has(last)
-        });
+        self.taken.retain(|pack| extent.has(pack.first) && extent.has(pack.last));
         self
     }
 
@@ -145,7 +146,7 @@ impl Packs {
     /// Objects in the packs that are read.
     #[must_use]
     pub fn objects(&self) -> u64 {
-        self.taken.iter().map(|pack| pack.attestation.objects()).sum()
+        self.taken.iter().map(|pack| pack.last - pack.first + 1).sum()
     }
 
     /// Whether there are none.
@@ -157,8 +158,8 @@ impl Packs {
     /// The pack that has a seq.
     #[must_use]
     pub fn with(&self, seq: u64) -> Option<&Pack> {
-        let at = self.taken.partition_point(|pack| pack.attestation.last < seq);
-        self.taken.get(at).filter(|pack| pack.attestation.first <= seq)
+        let at = self.taken.partition_point(|pack| pack.last < seq);
+        self.taken.get(at).filter(|pack| pack.first <= seq)
     }
 
     /// Whether a loose object of a pack's seq was judged for its attestation.
@@ -308,28 +309,44 @@ impl Packs {
 
 impl Pack {
     fn of(attestation: Attestation, attested_at: String) -> Self {
-        let attestation = Arc::new(attestation);
-        Self { attestation, attested_at, versions: Vec::new(), modified: i64::MAX, listed: 0 }
+        let (first, last) = (attestation.first, attestation.last);
+        let (attestation, versions) = (Arc::new(attestation), Vec::new());
+        Self { attestation, first, last, attested_at, versions, modified: i64::MAX, listed: 0 }
     }
 }
 
-/// By this order one attestation is taken before another, where reading begins at a seq: the first that it
-/// holds from there on counts.
-fn order(pack: &Pack, from: u64) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
+/// Attestations in the order of the chain, and of those that begin together the one first that is taken first.
+fn order(pack: &Pack) -> (u64, Reverse<u64>, Reverse<Time>, &str) {
     let Attestation { first, last, attested, .. } = *pack.attestation;
-    let (last, attested) = (std::cmp::Reverse(last), std::cmp::Reverse(attested));
     // The last part of a key of one name is the hash of the bytes.
-    (first.max(from), last, attested, &pack.attested_at)
+    (first, Reverse(last), Reverse(attested), &pack.attested_at)
 }
 
-/// Those that cover the seqs of the part, each at most once; they come in their order.
-fn taken(found: Vec<Pack>) -> Vec<Pack> {
-    let mut covered = 0;
-    let mut taken = Vec::new();
-    for pack in found {
-        if covered < pack.attestation.first {
-            covered = pack.attestation.last;
-            taken.push(pack);
+/// Those that cover the seqs of the part, each seq at most once; they come in the order of the chain. Of those
+/// that have the next seq the one that goes furthest is taken, of equals the newest, then the first by its
+/// own hash.
+fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
+    let to = extent.to.unwrap_or(u64::MAX);
+    let mut found = found.into_iter().peekable();
+    let mut holding = BTreeMap::new();
+    let (mut next, mut taken) = (extent.from.seq(), Vec::new());
+    while next <= to {
+        while let Some(pack) = found.next_if(|pack| pack.attestation.first <= next) {
+            let Attestation { last, attested, .. } = *pack.attestation;
+            let own = PackKey::of_attestation(&pack.attested_at).map_or(u64::MAX, |(_, own)| own);
+            holding.insert((last, attested, Reverse(own)), pack);
+        }
+        match holding.pop_last() {
+            Some(((last, ..), pack)) if next <= last => {
+                taken.push(Pack { first: next, last: last.min(to), ..pack });
+                next = last + 1;
+            }
+            // None reaches so far.
+            Some(_) => holding.clear(),
+            None => match found.peek() {
+                Some(pack) => next = pack.attestation.first,
+                None => break,
+            },
         }
     }
     taken

@@ -105,13 +105,23 @@ async fn of_packs_that_overlap_those_are_taken_that_cover_most() {
         }
         let from = from.to_string().parse().unwrap();
         let packs = read(&store, Extent { from, to }).await;
-        let spans =
-            packs.taken().iter().map(|pack| (pack.attestation.first, pack.attestation.last));
+        let spans = packs.taken().iter().map(|pack| {
+            let attested = (pack.attestation.first, pack.attestation.last);
+            (attested, (pack.first, pack.last))
+        });
         spans.collect::<Vec<_>>()
     };
-    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 0, None).await, [(1, 5), (6, 7)]);
-    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 2, None).await, [(1, 5), (6, 7)]);
-    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 4, None).await, [(4, 9)]);
-    assert_eq!(taken(&[(1, 3), (4, 9), (10, 12)], 0, Some(4)).await, [(1, 3), (4, 9)]);
-    assert_eq!(taken(&[(5, 6), (1, 2)], 0, None).await, [(1, 2), (5, 6)]);
+    let spans = [(1, 3), (1, 5), (4, 9), (6, 7)];
+    // Each seq is read from one of them, whatever else that one holds.
+    let all = taken(&spans, 0, None).await;
+    assert_eq!(all, [((1, 5), (1, 5)), ((4, 9), (6, 9))]);
+    let midst = taken(&spans, 2, None).await;
+    assert_eq!(midst, [((1, 5), (2, 5)), ((4, 9), (6, 9))]);
+    assert_eq!(taken(&spans, 0, Some(4)).await, [((1, 5), (1, 4))]);
+    assert_eq!(taken(&spans, 3, Some(8)).await, [((1, 5), (3, 5)), ((4, 9), (6, 8))]);
+    assert_eq!(taken(&spans, 10, None).await, []);
+    let apart = taken(&[(5, 6), (1, 2)], 0, None).await;
+    assert_eq!(apart, [((1, 2), (1, 2)), ((5, 6), (5, 6))]);
+    let inside = taken(&[(1, 9), (2, 3), (4, 9)], 0, None).await;
+    assert_eq!(inside, [((1, 9), (1, 9))]);
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bytes::PackBytes;
+use super::listing::Pack;
 
 /// Objects that are decoded ahead of whoever takes them.
 const AHEAD: usize = 64;
@@ -40,7 +41,7 @@ impl Unpacking {
     pub(crate) fn begin<P: Send + 'static>(
         pack: PackBytes,
         lock: Option<Lock>,
-        modified: i64,
+        of: &Pack,
         index: bool,
         permit: P,
     ) -> Self {
@@ -51,7 +52,9 @@ impl Unpacking {
             key: Arc::from(pack.attestation.pack_key()),
             version: pack.version.clone(),
             lock,
-            modified,
+            modified: of.modified,
+            first: of.first,
+            last: of.last,
             to: to.clone(),
             index: index.then(|| Builder::new(pack.attestation.first)),
             broken: None,
@@ -134,6 +137,9 @@ struct Sink {
     version: Option<Arc<str>>,
     lock: Option<Lock>,
     modified: i64,
+    /// The seqs whose objects are wanted.
+    first: u64,
+    last: u64,
     to: mpsc::Sender<Unpacked>,
     /// Made of the text, where it is compared.
     index: Option<Builder>,
@@ -201,9 +207,12 @@ impl PackSink for Sink {
             self.broken = Some(why);
             return;
         }
+        if !(self.first..=self.last).contains(&seal.seal.seq) {
+            return;
+        }
         let place = Place { seq: seal.seal.seq, alternate: None, date: self.attestation.date };
         // The bytes of a pack are counted once.
-        let size = if nth == 0 { self.attestation.pack.size } else { 0 };
+        let size = if seal.seal.seq == self.first { self.attestation.pack.size } else { 0 };
         let sighting = Sighting {
             place,
             pack: Some(Arc::clone(&self.key)),

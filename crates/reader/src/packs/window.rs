@@ -24,24 +24,23 @@ pub(crate) fn part(
                 since.is_none_or(|since| since <= last) && until.is_none_or(|until| first <= until)
             })
     };
-    let behind = newest.attestation.last + 1;
+    let behind = newest.last + 1;
     let first = packs.iter().find(meets);
     let last = packs.iter().rev().find(meets);
     // What was sealed later than that may still hold lines of the window.
     let late = newest.attestation.sealed.1;
     let tail = until.is_none_or(|until| late <= until.saturating_add(slack));
-    let from = first.map_or(behind, |pack| pack.attestation.first);
+    let from = first.map_or(behind, |pack| pack.first);
     let to = match (tail, last) {
         (true, _) => None,
-        (false, Some(last)) => Some(last.attestation.last),
+        (false, Some(last)) => Some(last.last),
         // No pack has any, and neither has what follows: the one that was sealed then shows it.
         (false, None) => {
             let then = packs.iter().find(|pack| {
                 let sealed = pack.attestation.sealed.1;
                 until.is_none_or(|until| until <= sealed)
             })?;
-            let Attestation { first, last, .. } = *then.attestation;
-            return Some(Extent { from: begin(first, near), to: Some(last) });
+            return Some(Extent { from: begin(then.first, near), to: Some(then.last) });
         }
     };
     Some(Extent { from: begin(from, near), to })

@@ -1,5 +1,6 @@
 //! The cases: how each archive is made, and, written by hand, what a reader must find in it.
 
+mod attestations;
 mod chains;
 mod crossings;
 mod files;
@@ -10,6 +11,7 @@ mod lines;
 mod names;
 mod notes;
 mod objects;
+mod packs;
 mod parts;
 mod payloads;
 mod policy;
@@ -49,6 +51,8 @@ pub fn all() -> Vec<Vector> {
         foreign::cases(),
         silence::cases(),
         policy::cases(),
+        packs::cases(),
+        attestations::cases(),
     ]
     .concat();
     all.sort_by(|a, b| a.name.cmp(&b.name));
