@@ -18,6 +18,7 @@ mod protection;
 mod read;
 mod reload;
 mod stats;
+mod textfile;
 mod times;
 mod trust;
 mod trusting;
