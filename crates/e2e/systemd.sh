@@ -73,7 +73,7 @@ installed() {
   check "manual pages are found" inside man --path --where auditseal-backfill
   check "the shell completes" inside bash -c '. /usr/share/bash-completion/completions/auditseal && complete -p auditseal'
   check "licences are there" inside test -s /usr/share/doc/auditseal/THIRD-PARTY-LICENCES
-  same "the settings are a conffile" /etc/default/auditseal "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default)"
+  same "the settings are conffiles" "/etc/default/auditseal /etc/default/auditseal-pack" "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default | sort | paste -sd ' ')"
   exposure=$(inside systemd-analyze security auditseal.service 2>/dev/null | sed -n 's/.*exposure level for auditseal.service: \([0-9.]*\).*/\1/p' || true)
   exposure=${exposure:-none}
   if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security: $exposure"; else fail "systemd-analyze security: $exposure, want 2.0 at most"; fi
@@ -81,7 +81,8 @@ installed() {
 
 quiet_verify() {
   local said
-  said=$(inside systemd-analyze verify /usr/lib/systemd/system/auditseal.service /usr/lib/systemd/system/auditseal-backfill@old.service 2>&1)
+  said=$(inside systemd-analyze verify /usr/lib/systemd/system/auditseal.service /usr/lib/systemd/system/auditseal-backfill@old.service \
+    /usr/lib/systemd/system/auditseal-pack.service /usr/lib/systemd/system/auditseal-pack.timer 2>&1)
   [ -z "$said" ] || { printf '%s\n' "$said"; return 1; }
 }
 
