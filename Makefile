@@ -86,6 +86,7 @@ soak: ## what takes longer than a test may: random histories, a hundred thousand
 	crates/e2e/policy.sh --full
 	crates/e2e/hang.sh --full
 	crates/e2e/many.sh --full
+	crates/e2e/packs.sh --full
 	crates/e2e/torture.sh --full
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
