@@ -23,6 +23,8 @@ clean() {
 }
 
 store() { "$PY" "$HERE/helpers/store.py" s3 "$@"; }
+# In a trust file they stand in the order of their bytes.
+nodes() { seq 101 $((100 + CHAINS)); }
 log_of() { printf '%s/log-%s/audit.log' "$WORK" "$1"; }
 
 # ---- the archive: a chain for each node, sealed to its end, and a trust file that says so
@@ -34,24 +36,25 @@ backfill() {
 
 # Each node has lines of its own, large ones among them.
 corpus() {
-  local node
+  local node skip
   python3 "$HERE/helpers/sample.py" logs "$WORK/log" >"$WORK/lines" || return 1
-  for node in $(seq "$CHAINS"); do
-    mkdir "$WORK/log-$node" && { gzip -dc "$WORK"/log/*.gz && cat "$WORK"/log/*.log; } | sed -n "$((node * 400)),$((node * 400 + LINES - 1))p" >"$(log_of "$node")" &&
+  for node in $(nodes); do
+    skip=$(((node - 100) * 400))
+    mkdir "$WORK/log-$node" && { gzip -dc "$WORK"/log/*.gz && cat "$WORK"/log/*.log; } | sed -n "$((skip + 1)),$((skip + LINES))p" >"$(log_of "$node")" &&
       "$AUDITSEAL" keygen --name "e2e/node-$node" --out "$WORK/key-$node" >"$WORK/vkey-$node" || return 1
     spawn "$WORK" "backfill-$node" backfill "$node"
   done
-  for node in $(seq "$CHAINS"); do
+  for node in $(nodes); do
     gone "$WORK" "backfill-$node" 120 && grep -q ' head ' "$WORK/backfill-$node.out" || { cat "$WORK/backfill-$node".{log,out}; return 1; }
   done
 }
 
 trust() {
   local node named=()
-  for node in $(seq "$CHAINS"); do named+=(--origin "e2e/node-$node/kube" --vkey "$WORK/vkey-$node"); done
+  for node in $(nodes); do named+=(--origin "e2e/node-$node/kube" --vkey "$WORK/vkey-$node"); done
   "$AUDITSEAL" trust init --store s3://packs/k8s "${at[@]}" "${named[@]}" >"$WORK/fresh.trust" &&
     "$AUDITSEAL" keygen --name e2e/auditor --out "$WORK/auditor.key" >"$WORK/auditor.vkey" || return 1
-  for node in $(seq "$CHAINS"); do
+  for node in $(nodes); do
     grep -A 1 "^origin e2e/node-$node/kube " "$WORK/fresh.trust" && sed -n 's/.* head \([0-9]*:[0-9a-f]*\)$/  ended \1/p' "$WORK/backfill-$node.out" || return 1
   done >"$WORK/chains.trust"
   { sed q "$WORK/fresh.trust" && cat "$WORK/chains.trust" && echo "auditor e2e $(cat "$WORK/auditor.vkey")"; } >"$WORK/audit.trust"
@@ -180,7 +183,7 @@ complete() {
 }
 identical() {
   local node
-  for node in $(seq "$CHAINS"); do
+  for node in $(nodes); do
     "$AUDITSEAL" cat --trust "$WORK/audit.trust" --origin "e2e/node-$node/kube" "$@" | cmp - "$(log_of "$node")" || return 1
   done
 }
