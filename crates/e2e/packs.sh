@@ -12,7 +12,7 @@ trap 'finish clean' EXIT
 CHAINS=6 LINES=200 ROUNDS=4 KILLS=5
 case ${1:-} in
   "") ;;
-  --full) CHAINS=12 LINES=2000 ROUNDS=20 KILLS=10 ;;
+  --full) CHAINS=12 LINES=600 ROUNDS=20 KILLS=10 ;;
   *) die "usage: packs.sh [--full]" ;;
 esac
 

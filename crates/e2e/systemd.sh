@@ -164,7 +164,8 @@ one_shot() {
 
 packing_settings() {
   local head settings=$ROOTFS/etc/default/auditseal-pack
-  head=$("$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" --format json | jq -r .head) &&
+  head=$("$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | sed -n 's/^COMPLETE .* head=\([0-9]*:[0-9a-f]*\)$/\1/p') && [ -n "$head" ] &&
+    mkdir -p "$ROOTFS/var/lib/prometheus" && (umask 022 && mkdir "$ROOTFS/var/lib/prometheus/node-exporter") && chmod 755 "$ROOTFS/var/lib/prometheus" &&
     inside auditseal keygen --name e2e/auditor --out /etc/auditseal/auditor.key >"$WORK/auditor.vkey" || return 1
   {
     "$AUDITSEAL" trust init "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | sed "s/^  silent-after .*/  ended $head/" &&
@@ -177,7 +178,7 @@ packing_settings() {
   } >"$settings"
 }
 # As node_exporter would: another user, once the run is over.
-collected() { inside setpriv --reuid=65534 --clear-groups cat /run/auditseal-pack/auditseal-pack.prom; }
+collected() { inside setpriv --reuid=65534 --clear-groups cat /var/lib/prometheus/node-exporter/auditseal-pack.prom; }
 packs() {
   local exposure
   check "a trust file and a key of the auditor's" packing_settings
