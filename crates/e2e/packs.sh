@@ -121,10 +121,10 @@ locked() {
 round() {
   local number=$1 packs=$2 pause
   for _ in $(seq $KILLS); do
-    # What was done before isn't done again: half of a run is left of most.
+    # What was done before isn't done again: together the kills leave a packer as much time as one run takes.
     pause=$((RANDOM * 32768 + RANDOM))
     spawn "$WORK" "victim-$number" packer "$number" "$packs"
-    sleep "$(awk -v ms=$((pause % (took / 2 + 50))) 'BEGIN { printf "%.3f", ms / 1000 }')"
+    sleep "$(awk -v ms=$((pause % (2 * took / KILLS + 50))) 'BEGIN { printf "%.3f", ms / 1000 }')"
     if running "$WORK" "victim-$number"; then hits=$((hits + 1)); fi
     stop "$WORK" "victim-$number" 0
   done

@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// Who collects it is another user, and nothing in it is secret.
-const MODE: u32 = 0o644;
-
 /// Writes a file of metrics in one step: whoever reads it finds the old one or the new one.
 pub(crate) fn replace(path: &Path, metrics: &str) -> Result<(), Failure> {
     // The collector takes nothing but names that end with .prom.
@@ -28,7 +25,8 @@ pub(crate) fn replace(path: &Path, metrics: &str) -> Result<(), Failure> {
 
 fn write(path: &Path, metrics: &str) -> io::Result<()> {
     fs::write(path, metrics)?;
-    fs::set_permissions(path, Permissions::from_mode(MODE))
+    // Who collects it is another user, and nothing in it is secret.
+    fs::set_permissions(path, Permissions::from_mode(0o644))
 }
 
 #[cfg(test)]
@@ -44,7 +42,7 @@ mod tests {
         for metrics in ["a 1\nb 2\n", "a 3\n"] {
             replace(&path, metrics).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), metrics);
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
