@@ -32,6 +32,7 @@ tool java "running it" default-jdk-headless
 tool javac "compiling its test" default-jdk-headless
 tool "${PROMETHEUS:-prometheus}" "scraping the agent" prometheus
 tool "${PROMTOOL:-promtool}" "testing the alert rules" prometheus
+tool cc "a clock that is wrong for one process" gcc
 tool python3 "DuckDB, python-zstandard, SeaweedFS and most helpers" python3
 
 if command -v python3 >/dev/null 2>&1; then

@@ -76,6 +76,20 @@ kustomize_auditor() {
     kubectl kustomize "$ROOT/deploy/kustomize/auditor" | kubectl apply --dry-run=server --validate=strict -f -
 }
 
+# The same with the component that packs.
+kustomize_packer() {
+  cp -r "$ROOT/deploy/kustomize/auditor" "$WORK/auditor-packs" && sed -i 's/^#components: /components: /' "$WORK/auditor-packs/kustomization.yaml" &&
+    kubectl kustomize "$WORK/auditor-packs" >"$WORK/packing.yaml" && grep -q '^  name: pack$' "$WORK/packing.yaml" &&
+    kubectl apply --dry-run=server --validate=strict -f "$WORK/packing.yaml"
+}
+
+# And the auditor's chart with its CronJob that packs.
+chart_packs() {
+  helm template auditseal "$ROOT/deploy/helm/auditor" --namespace auditseal --set store.url=s3://b/k8s,trust.configMap=trust \
+    --set pack.enabled=true,pack.keySecret=auditor-key,pack.credentialsSecret=packer,pack.retention=400d,pack.url=s3://b/packs \
+    --show-only templates/pack.yaml | kubectl apply --dry-run=server --validate=strict -f -
+}
+
 pod() { kubectl -n auditseal get pods -l app.kubernetes.io/component=agent -o "jsonpath={.items[*]$1}"; }
 ready() { [ "$(pod '.status.conditions[?(@.type=="Ready")].status')" = True ]; }
 
@@ -266,6 +280,8 @@ check "the chart's own checks" env HELM="$HELM" AUDITSEAL_DEPLOY_CHECK_DIR="$WOR
 for preset in "$CHART"/presets/*.yaml; do check "the apiserver takes the preset $(basename "$preset" .yaml)" server_takes "$(basename "$preset" .yaml)"; done
 check "and the kustomize example" kustomize_example
 check "and the auditor's CronJob" kustomize_auditor
+check "and the one that packs" kustomize_packer
+check "and that of the chart" chart_packs
 check "Pod Security says what the docs say" deviations
 check "helm install" helm install auditseal "$CHART" -f "$WORK/values.yaml" --wait --timeout 120s
 check "the pod is Ready" until_it 60 ready

@@ -73,7 +73,7 @@ installed() {
   check "manual pages are found" inside man --path --where auditseal-backfill
   check "the shell completes" inside bash -c '. /usr/share/bash-completion/completions/auditseal && complete -p auditseal'
   check "licences are there" inside test -s /usr/share/doc/auditseal/THIRD-PARTY-LICENCES
-  same "the settings are a conffile" /etc/default/auditseal "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default)"
+  same "the settings are conffiles" "/etc/default/auditseal /etc/default/auditseal-pack" "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default | sort | paste -sd ' ')"
   exposure=$(inside systemd-analyze security auditseal.service 2>/dev/null | sed -n 's/.*exposure level for auditseal.service: \([0-9.]*\).*/\1/p' || true)
   exposure=${exposure:-none}
   if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security: $exposure"; else fail "systemd-analyze security: $exposure, want 2.0 at most"; fi
@@ -81,7 +81,8 @@ installed() {
 
 quiet_verify() {
   local said
-  said=$(inside systemd-analyze verify /usr/lib/systemd/system/auditseal.service /usr/lib/systemd/system/auditseal-backfill@old.service 2>&1)
+  said=$(inside systemd-analyze verify /usr/lib/systemd/system/auditseal.service /usr/lib/systemd/system/auditseal-backfill@old.service \
+    /usr/lib/systemd/system/auditseal-pack.service /usr/lib/systemd/system/auditseal-pack.timer 2>&1)
   [ -z "$said" ] || { printf '%s\n' "$said"; return 1; }
 }
 
@@ -159,6 +160,40 @@ one_shot() {
     cmp - <(cat "$ROOT"/testdata/kube-apiserver-1.36.3/audit-*.log "$ROOT/testdata/kube-apiserver-1.36.3/audit.log")
 }
 
+# ---- the auditor's unit, on the chain that the one-shot backfill sealed to its end
+
+packing_settings() {
+  local head settings=$ROOTFS/etc/default/auditseal-pack
+  head=$("$AUDITSEAL" verify "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | sed -n 's/^COMPLETE .* head=\([0-9]*:[0-9a-f]*\)$/\1/p') && [ -n "$head" ] &&
+    mkdir -p "$ROOTFS/var/lib/prometheus" && (umask 022 && mkdir "$ROOTFS/var/lib/prometheus/node-exporter") && chmod 755 "$ROOTFS/var/lib/prometheus" &&
+    inside auditseal keygen --name e2e/auditor --out /etc/auditseal/auditor.key >"$WORK/auditor.vkey" || return 1
+  {
+    "$AUDITSEAL" trust init "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | sed "s/^  silent-after .*/  ended $head/" &&
+      echo "auditor e2e $(cat "$WORK/auditor.vkey")"
+  } >"$ROOTFS/etc/auditseal/audit.trust" && chmod 644 "$ROOTFS/etc/auditseal/audit.trust" || return 1
+  {
+    echo AUDITSEAL_STORE=s3://audit-systemd
+    echo AUDITSEAL_PACKS=s3://audit-systemd/packs
+    sed -n 's/^export S3_ENDPOINT=/AUDITSEAL_ENDPOINT=/p; s/^export \(AWS_.*\)/\1/p' "$SEAWEEDFS_DIR/env"
+  } >"$settings"
+}
+# As node_exporter would: another user, once the run is over.
+collected() { inside setpriv --reuid=65534 --clear-groups cat /var/lib/prometheus/node-exporter/auditseal-pack.prom; }
+packs() {
+  local exposure
+  check "a trust file and a key of the auditor's" packing_settings
+  check "pack as a one-shot unit" inside systemctl start auditseal-pack
+  same "it packed all that there is" 'auditseal_pack_left_objects{origin="e2e/cp-1/old"} 0' "$(collected | grep '^auditseal_pack_left_objects')"
+  same "and nothing failed" 'auditseal_pack_failed{origin="e2e/cp-1/old"} 0' "$(collected | grep '^auditseal_pack_failed')"
+  check "the packs are read" "$AUDITSEAL" verify "${at[@]}" --packs s3://audit-systemd/packs --trust "$ROOTFS/etc/auditseal/audit.trust"
+  check "a second run" inside systemctl start auditseal-pack
+  same "the key stays root's" "600 root" "$(inside stat -c '%a %U' /etc/auditseal/auditor.key)"
+  check "its timer" inside systemctl enable --now auditseal-pack.timer
+  same "it is set" yes "$(inside systemctl list-timers --no-legend auditseal-pack.timer | grep -q auditseal-pack.service && echo yes)"
+  exposure=$(inside systemd-analyze security auditseal-pack.service 2>/dev/null | sed -n 's/.*exposure level for auditseal-pack.service: \([0-9.]*\).*/\1/p' || true)
+  if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security of the packer: $exposure"; else fail "systemd-analyze security of the packer: ${exposure:-none}, want 2.0 at most"; fi
+}
+
 # A second writer with the key and the origin, as from a restored snapshot: it takes the next key while the daemon runs.
 forks() {
   local pid
@@ -211,6 +246,7 @@ hangs
 check "what was written is in the archive, byte for byte" complete
 check "verify" "$AUDITSEAL" verify "${at[@]}" --origin $ORIGIN --vkey "$WORK/vkey"
 check "backfill as a one-shot unit" one_shot
+packs
 forks
 removed
 printf '  systemd: %s lines, %s s\n' "$(wc -l <"$WORK/archived")" $((SECONDS - begin))

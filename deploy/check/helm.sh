@@ -167,6 +167,9 @@ check "a pod's own loopback is refused: nobody could probe it" refuses "kubelet 
 check "a backfill without nodes is refused" refuses "backfill.nodes" --set backfill.enabled=true
 check "a backfill into the daemon's chain is refused" refuses "a name of their own" --set 'backfill.enabled=true,backfill.nodes={cp-1},backfill.sources[0].name=audit,backfill.sources[0].path=/var/log/old/audit.log'
 
+# The auditor's CronJob that packs, in chart and manifests.
+. "$DEPLOY/check/pack.sh"
+
 guards=(--set guardrails.enabled=true)
 # guarded SED WANT ARGUMENT…: what sed finds in the guardrails, each once
 guarded() { [ "$(render "${guards[@]}" "${@:3}" --show-only templates/guardrails.yaml | sed -n "$1" | sort -u | tr '\n' ' ')" = "$2 " ]; }

@@ -19,6 +19,7 @@ mod read;
 mod reload;
 mod salvage;
 mod stats;
+mod textfile;
 mod times;
 mod trust;
 mod trusting;

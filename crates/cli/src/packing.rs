@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auditseal_agent::{read_signer, system_clock};
 use auditseal_archive::{CatPacks, Shard};
 use auditseal_format::{Compression, Origin};
-use auditseal_pack::{MadePack, NotPacked, PackOptions, pack};
+use auditseal_pack::{NotPacked, PackOptions, PackProgress, pack};
 use auditseal_store::{LockMode, Store};
 use auditseal_trust::TrustFile;
 use auditseal_vault::{Options, Provider};
@@ -19,7 +20,9 @@ use crate::agent::{open_store, store_options};
 use crate::args::{self, Format, RequiredMode};
 use crate::failure::Failure;
 use crate::help;
+use crate::progress::Bar;
 use crate::read::{block_on_threads, cores, is_directory, print};
+use crate::textfile;
 use crate::trusting::trust_file;
 use crate::units::retention;
 
@@ -140,12 +143,20 @@ pub(crate) struct Pack {
     /// Judge and make everything, and put nothing.
     #[arg(long, env = "AUDITSEAL_DRY_RUN", value_parser = BoolishValueParser::new())]
     dry_run: bool,
+    /// Leave what the run came to as metrics in this file, for the textfile collector of Prometheus'
+    /// node_exporter. Its name must end with .prom to be collected.
+    #[arg(long, env = "AUDITSEAL_METRICS", value_name = "FILE")]
+    metrics: Option<PathBuf>,
     /// What the report looks like.
     #[arg(short, long, env = "AUDITSEAL_FORMAT", value_enum, default_value = "text")]
     output: Format,
 }
 
 pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
+    if args.dry_run && args.metrics.is_some() {
+        let why = "pack: --dry-run puts nothing that --metrics could tell of";
+        return Err(Failure::new(why).hint(Some("leave one of the two out")));
+    }
     let trust = trust_file(&args.trust)?;
     let mut signer = read_signer(&args.auditor_key)?;
     let asked = |origin: &Origin| args.origin.is_empty() || args.origin.contains(origin);
@@ -186,18 +197,38 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
         auditseal_vault::open(&url, &options)?
     };
     let clock = system_clock();
-    let told = |origin: &Origin, made: &MadePack| {
-        let (first, last, bytes) = (made.first, made.last, made.stored_bytes);
-        tracing::info!(%origin, first, last, bytes, "packed");
-    };
+    let (told, bar) = shown();
     let done = pack(archive, packs, &mut signer, &options, || clock().wall, told);
     // Each thread more is memory that the allocator keeps for it; one packs while another reads.
     let report = block_on_threads(cores().max(2), done)?.map_err(|error| failure(&error))?;
+    drop(bar);
     print(|out| match args.output {
         Format::Text => report.text(out),
         Format::Json => report.json(out),
     })?;
+    if let Some(path) = &args.metrics {
+        textfile::replace(path, &report.metrics(clock().wall))?;
+    }
     Ok(ExitCode::from(report.exit_code()))
+}
+
+/// What tells how far packing is: log lines of packs, and a bar of objects that are judged.
+fn shown() -> (impl FnMut(PackProgress<'_>), Bar) {
+    let counts = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let read = Arc::clone(&counts);
+    let bar =
+        Bar::objects(move || (read.0.load(Ordering::Relaxed), read.1.load(Ordering::Relaxed)));
+    let told = move |progress: PackProgress<'_>| match progress {
+        PackProgress::Judged { objects, total } => {
+            counts.0.store(objects, Ordering::Relaxed);
+            counts.1.store(total, Ordering::Relaxed);
+        }
+        PackProgress::Made(origin, made) => {
+            let (first, last, bytes) = (made.first, made.last, made.stored_bytes);
+            tracing::info!(%origin, first, last, bytes, "packed");
+        }
+    };
+    (told, bar)
 }
 
 fn failure(error: &NotPacked) -> Failure {

@@ -6,9 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auditseal_observe::{METRICS, Metric};
+use auditseal_pack::{CHAIN_METRICS, LAST_RUN};
 
 const BEGIN: &str = "<!-- metrics: made from crates/observe, AUDITSEAL_OVERWRITE=1 cargo test -p auditseal-observe writes it -->\n";
 const END: &str = "<!-- end of metrics -->\n";
+const BEGIN_PACKS: &str = "<!-- metrics of packing: made from crates/pack, likewise -->\n";
+const END_PACKS: &str = "<!-- end of metrics of packing -->\n";
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
@@ -23,20 +26,35 @@ fn table() -> String {
         let labels = metric.labels().join(", ");
         format!("| `{}` | {} | {labels} | {} |\n", metric.name(), metric.type_name(), metric.help)
     };
-    let rows: String = METRICS.iter().map(row).collect();
+    headed(METRICS.iter().map(row).collect())
+}
+
+fn table_of_packing() -> String {
+    let row = |(name, help, labels): (&str, &str, &str)| {
+        format!("| `{name}` | gauge | {labels} | {help} |\n")
+    };
+    let chains = CHAIN_METRICS.iter().map(|metric| (metric.name, metric.help, "origin"));
+    headed(chains.chain([(LAST_RUN.name, LAST_RUN.help, "")]).map(row).collect())
+}
+
+fn headed(rows: String) -> String {
     format!("\n| metric | type | labels | what |\n|---|---|---|---|\n{rows}\n")
 }
 
 #[test]
-fn the_page_has_the_table_of_metrics() {
-    let page = text("docs/operate.md");
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
+fn the_page_has_the_tables_of_metrics() {
+    let mut page = text("docs/operate.md");
+    for (begin, table, end) in [(BEGIN, table(), END), (BEGIN_PACKS, table_of_packing(), END_PACKS)]
+    {
+        let (before, rest) = page.split_once(begin).unwrap();
+        let (found, after) = rest.split_once(end).unwrap();
+        if std::env::var_os("AUDITSEAL_OVERWRITE").is_none() {
+            assert_eq!(found, table, "AUDITSEAL_OVERWRITE=1 writes it again");
+        }
+        page = format!("{before}{begin}{table}{end}{after}");
+    }
     if std::env::var_os("AUDITSEAL_OVERWRITE").is_some() {
-        let made = format!("{before}{BEGIN}{}{END}{after}", table());
-        fs::write(path("docs/operate.md"), made).unwrap();
-    } else {
-        assert_eq!(found, table(), "AUDITSEAL_OVERWRITE=1 writes it again");
+        fs::write(path("docs/operate.md"), page).unwrap();
     }
 }
 
@@ -50,7 +68,8 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn alerts_dashboard_and_page_name_metrics_that_are_there() {
-    let known: BTreeSet<_> = METRICS.iter().map(Metric::name).collect();
+    let packing = CHAIN_METRICS.iter().chain([&LAST_RUN]).map(|metric| metric.name.to_owned());
+    let known: BTreeSet<_> = METRICS.iter().map(Metric::name).chain(packing).collect();
     let mut all = BTreeSet::new();
     for name in [
         "docs/operate.md",

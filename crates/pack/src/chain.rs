@@ -11,7 +11,6 @@ use auditseal_store::{Error, Store};
 use auditseal_trust::TrustedOrigin;
 use bytes::Bytes;
 
-use crate::PackOptions;
 use crate::build::build;
 use crate::check::{attest_findings, read_file};
 use crate::mark::{Loose, Marked, lacks_mark, mark};
@@ -20,6 +19,7 @@ use crate::reindex::reindexed;
 use crate::report::{MadePack, PackedChain};
 use crate::slice::{self, Slice, Uncut};
 use crate::spool::Spool;
+use crate::{PackOptions, PackProgress};
 
 /// What all chains have in common.
 pub(crate) struct Run<'a> {
@@ -33,6 +33,16 @@ pub(crate) struct Run<'a> {
     pub(crate) options: &'a PackOptions,
     pub(crate) spool: Spool,
     pub(crate) clock: &'a dyn Fn() -> Time,
+    /// Objects that were listed, of all chains so far.
+    pub(crate) listed: u64,
+}
+
+/// Where packing goes on.
+struct Start {
+    packs: Packs,
+    from: Begin,
+    /// What is listed from the day of the last pack on.
+    entries: Vec<Entry>,
 }
 
 impl Run<'_> {
@@ -41,7 +51,7 @@ impl Run<'_> {
         &mut self,
         origin: &Origin,
         trusted: &TrustedOrigin,
-        progress: &mut impl FnMut(&Origin, &MadePack),
+        progress: &mut impl FnMut(PackProgress<'_>),
     ) -> PackedChain {
         let mut report = PackedChain::new(origin.clone());
         if let Err(error) = self.slices(origin, trusted, &mut report, progress).await {
@@ -51,13 +61,13 @@ impl Run<'_> {
         report
     }
 
-    async fn slices(
+    /// Reads what is packed of a chain, and lists what isn't; `None` of one that is packed to its end.
+    async fn start(
         &mut self,
         origin: &Origin,
         trusted: &TrustedOrigin,
         report: &mut PackedChain,
-        progress: &mut impl FnMut(&Origin, &MadePack),
-    ) -> Result<(), String> {
+    ) -> Result<Option<Start>, String> {
         let root = PackRoot {
             source: self.packs.clone(),
             auditors: self.options.trust.auditors_of(origin),
@@ -72,8 +82,9 @@ impl Run<'_> {
         }
         let newest = packs.counting().iter().max_by_key(|pack| pack.last);
         report.before = newest.map(|pack| SealId { seq: pack.last, hash: pack.head });
+        report.packed_until = newest.map(|pack| pack.sealed.1);
         let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
-        let mut from = match report.before {
+        let from = match report.before {
             Some(seal) if begin.seq() <= seal.seq => Begin::After(seal),
             _ => begin,
         };
@@ -83,12 +94,35 @@ impl Run<'_> {
             let stays = trusted.ended().map(|ended| ended.seq);
             self.mark_the_rest(origin, pack, (&entries, stays), report).await?;
         }
+        let behind = entries.iter().any(|entry| from.seq() <= entry.place.seq);
+        // Packed to its end, nothing is missing behind it.
+        let over = !behind && report.before.is_some() && report.before == trusted.ended();
+        Ok((!over).then_some(Start { packs, from, entries }))
+    }
+
+    async fn slices(
+        &mut self,
+        origin: &Origin,
+        trusted: &TrustedOrigin,
+        report: &mut PackedChain,
+        progress: &mut impl FnMut(PackProgress<'_>),
+    ) -> Result<(), String> {
+        let Some(start) = self.start(origin, trusted, report).await? else { return Ok(()) };
+        let Start { packs, mut from, entries } = start;
+        let before = self.listed;
+        self.listed += entries.len() as u64;
+        let total = self.listed;
         let mut most = self.options.slice;
         loop {
             let (start, extent) = slice::next(&entries, from, most);
             let rules = self.rules(trusted, extent, &packs);
             // Whether the chain's end is overdue is asked where its end is.
             let now = extent.to.is_none().then(|| (self.clock)());
+            let begun = before + start as u64;
+            let looked = |objects: u64| {
+                let objects = begun.saturating_add(objects).min(total);
+                progress(PackProgress::Judged { objects, total });
+            };
             let judged = slice::judge(
                 &self.archive,
                 origin,
@@ -96,10 +130,12 @@ impl Run<'_> {
                 rules.clone(),
                 trusted.ended(),
                 now,
+                looked,
             )
             .await;
             let cuts = judged.packs.len();
-            let Slice { packs: uncut, findings, findings_total, error, fork, left } = judged;
+            let Slice { packs: uncut, findings, findings_total, error, fork, left, oldest } =
+                judged;
             let mut until = None;
             for pack in uncut {
                 let head = pack.head;
@@ -113,10 +149,12 @@ impl Run<'_> {
                     loose.filter(|loose| Some(loose.place.seq) != stays).collect();
                 let made = self.make(origin, pack, &findings, &rules).await?;
                 self.mark(origin, &loose, report).await?;
-                progress(origin, &made);
+                progress(PackProgress::Made(origin, &made));
+                report.packed_until = Some(made.sealed);
                 report.packs.push(made);
                 (report.until, until) = (Some(head), Some(head));
             }
+            report.packed_until = report.packed_until.or(oldest);
             // What lies behind the last pack is judged once more by the next slice.
             let over = extent.to.is_none() || error.is_some() || fork.is_some();
             let inside = |finding: &Finding| {
@@ -266,6 +304,7 @@ impl Run<'_> {
             first: cut.first,
             last: cut.last,
             objects: attestation.objects(),
+            sealed: attestation.sealed.1,
             text_bytes: cut.text,
             stored_bytes: attestation.pack.size,
             findings: attestation.findings,

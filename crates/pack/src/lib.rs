@@ -12,6 +12,7 @@ mod build;
 mod chain;
 mod check;
 mod mark;
+mod metrics;
 mod put;
 mod reindex;
 mod report;
@@ -29,6 +30,7 @@ use auditseal_reader::Source;
 use auditseal_store::Store;
 use auditseal_trust::TrustFile;
 
+pub use metrics::{CHAIN_METRICS, LAST_RUN, PackMetric};
 pub use report::{MadePack, PackReport, PackedChain};
 use spool::Spool;
 pub use spool::SpoolError;
@@ -80,6 +82,20 @@ impl PackOptions {
     }
 }
 
+/// How far packing is.
+#[derive(Debug)]
+pub enum PackProgress<'a> {
+    /// Objects are judged.
+    Judged {
+        /// So many, of all chains so far.
+        objects: u64,
+        /// Of so many that are listed so far: each chain is listed when its turn comes.
+        total: u64,
+    },
+    /// A pack of this chain was made.
+    Made(&'a Origin, &'a MadePack),
+}
+
 /// Why nothing was packed.
 #[derive(Debug)]
 pub enum NotPacked {
@@ -119,7 +135,7 @@ pub async fn pack(
     signer: &mut dyn Signer,
     options: &PackOptions,
     clock: impl Fn() -> Time,
-    mut progress: impl FnMut(&Origin, &MadePack),
+    mut progress: impl FnMut(PackProgress<'_>),
 ) -> Result<PackReport, NotPacked> {
     for origin in &options.origins {
         if options.trust.get(origin).is_none() {
@@ -140,6 +156,7 @@ pub async fn pack(
         options,
         spool,
         clock: &clock,
+        listed: 0,
     };
     let mut chains = Vec::new();
     for origin in &options.origins {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use auditseal_chain::{Finding, displayed, shown};
-use auditseal_format::{Origin, SealId};
+use auditseal_format::{Origin, SealId, Time};
 use serde::Serialize;
 
 /// A pack that was made, or would be.
@@ -17,6 +17,9 @@ pub struct MadePack {
     pub last: u64,
     /// Objects in it.
     pub objects: u64,
+    /// When its last seal was made.
+    #[serde(serialize_with = "shown")]
+    pub sealed: Time,
     /// Bytes of its text.
     pub text_bytes: u64,
     /// Bytes of the pack.
@@ -39,6 +42,9 @@ pub struct PackedChain {
     /// The last seal that is packed now.
     #[serde(serialize_with = "displayed")]
     pub until: Option<SealId>,
+    /// When the newest packed seal was made; where nothing is packed, the oldest that waits.
+    #[serde(serialize_with = "displayed")]
+    pub packed_until: Option<Time>,
     /// The packs that were made.
     pub packs: Vec<MadePack>,
     /// Packs of before whose index was made again.
@@ -77,6 +83,7 @@ impl PackedChain {
             origin,
             before: None,
             until: None,
+            packed_until: None,
             packs: Vec::new(),
             reindexed: 0,
             marked: 0,

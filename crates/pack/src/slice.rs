@@ -30,6 +30,8 @@ pub(crate) struct Slice {
     pub(crate) fork: Option<u64>,
     /// Proved objects that are in none of the packs.
     pub(crate) left: u64,
+    /// When the oldest proved seal was made, that of the genesis excepted.
+    pub(crate) oldest: Option<Time>,
 }
 
 /// A pack that can be made.
@@ -44,7 +46,7 @@ pub(crate) struct Uncut {
 }
 
 /// Judges what is listed of a part, and cuts it; `ended` is the seal with which the chain is known to
-/// have ended.
+/// have ended. `looked` is told how many objects were judged.
 pub(crate) async fn judge(
     source: &Source,
     origin: &Origin,
@@ -52,6 +54,7 @@ pub(crate) async fn judge(
     rules: Rules,
     ended: Option<SealId>,
     now: Option<Time>,
+    mut looked: impl FnMut(u64),
 ) -> Slice {
     let from = rules.extent.from;
     let payloads = Arc::new(Payloads::of(&rules.trust, from.known()));
@@ -62,8 +65,11 @@ pub(crate) async fn judge(
     let mut reading = Reading::new(source, origin, entries, &none, rules, how);
     let mut cutting = Cutting::from(from);
     let mut slice = Slice::default();
+    let mut judged = 0;
     while let Some(Step { accepted, error, .. }) = reading.next().await {
         accepted.iter().for_each(|sealed| cutting.take(sealed));
+        judged += 1;
+        looked(judged);
         slice.error = error;
         if slice.error.is_some() {
             break;
@@ -80,6 +86,7 @@ pub(crate) async fn judge(
     let forks = slice.findings.iter().filter(|finding| finding.verdict == Verdict::Fork);
     slice.fork = forks.filter_map(|finding| finding.seq).min();
     slice.left = cutting.open.len() as u64;
+    slice.oldest = cutting.oldest;
     for pack in cutting.packs {
         if slice.fork.is_none_or(|fork| pack.cut.last < fork) {
             slice.packs.push(pack);
@@ -113,6 +120,8 @@ struct Cutting {
     packs: Vec<Uncut>,
     /// The proved objects behind the last pack.
     open: Vec<(Batch, SealId)>,
+    /// When the first of all was made that a pack may have.
+    oldest: Option<Time>,
 }
 
 impl Cutting {
@@ -121,7 +130,7 @@ impl Cutting {
             Begin::Genesis | Begin::After(_) => Cutter::new(),
             Begin::Known(_) | Begin::At(_) => Cutter::new().from_the_midst(),
         };
-        Self { cutter, packs: Vec::new(), open: Vec::new() }
+        Self { cutter, packs: Vec::new(), open: Vec::new(), oldest: None }
     }
 
     fn take(&mut self, sealed: &Sealed) {
@@ -133,6 +142,8 @@ impl Cutting {
         };
         self.close(cut);
         if note.whole {
+            let packable = note.place.seq > 0;
+            self.oldest = self.oldest.or(packable.then_some(note.seal.seal.sealed));
             self.open.push((Batch::of(sealed), note.seal.id()));
         }
     }

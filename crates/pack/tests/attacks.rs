@@ -404,7 +404,7 @@ async fn two_packers_share_their_packs() {
         &mut signer,
         &options,
         || Time::EPOCH,
-        |_, _| {},
+        |_| {},
     );
     let error = refused.await.unwrap_err().to_string();
     assert!(

@@ -82,7 +82,7 @@ async fn a_folder_that_cannot_be_written_is_told() {
         &mut common::auditor(),
         &options,
         || desk.now,
-        |_, _| {},
+        |_| {},
     )
     .await
     .unwrap_err();
@@ -97,7 +97,7 @@ async fn a_folder_that_cannot_be_written_is_told() {
         &mut common::auditor(),
         &options,
         || desk.now,
-        |_, _| {},
+        |_| {},
     )
     .await
     .unwrap_err();
@@ -117,7 +117,7 @@ async fn a_key_that_is_no_auditors_packs_nothing() {
         &mut common::auditor(),
         &desk.options(),
         || desk.now,
-        |_, _| {},
+        |_| {},
     )
     .await
     .unwrap_err();

@@ -4,7 +4,7 @@
 mod common;
 
 use auditseal_note::Signer as _;
-use auditseal_pack::PackOptions;
+use auditseal_pack::{PackOptions, PackProgress};
 use common::{Desk, chain, is_empty};
 
 const NOTHING: (Vec<String>, bool) = (Vec::new(), true);
@@ -78,7 +78,12 @@ async fn the_end_of_a_chain_is_packed() {
         let report = desk.pack().await;
         assert_eq!(report.chains[0].packs.len(), packs, "{report:?}");
     }
-    desk.expire();
+    // Behind its end nothing is missing, whether its objects are still there or not.
+    for _ in 0..2 {
+        let again = desk.pack().await;
+        assert_eq!((again.exit_code(), again.chains[0].packs.len()), (0, 0), "{again:?}");
+        desk.expire();
+    }
     assert_eq!(desk.verdicts().await, NOTHING);
     assert_eq!(desk.archive.objects().len(), 1, "the genesis alone is left");
     assert_eq!(desk.cat().await.unwrap(), desk.chain.restored());
@@ -162,4 +167,40 @@ async fn indexes_are_made_again() {
     assert_eq!(desk.verdicts().await, NOTHING);
     let again = desk.pack_with(&options()).await;
     assert_eq!((again.exit_code(), again.chains[0].reindexed), (0, 0));
+}
+
+/// How far it is never goes back, and ends at all that is listed.
+#[tokio::test]
+async fn progress_counts_the_objects_of_all_slices() {
+    for slice in [2, 5, 1000] {
+        let desk = Desk::of(chain(3, 4));
+        let (mut told, mut made) = (Vec::new(), 0);
+        let report = desk
+            .pack_told(&PackOptions { slice, ..desk.options() }, |progress| match progress {
+                PackProgress::Judged { objects, total } => told.push((objects, total)),
+                PackProgress::Made(..) => made += 1,
+            })
+            .await;
+        let listed = desk.archive.objects().len() as u64;
+        assert_eq!((made, told.last()), (report.chains[0].packs.len(), Some(&(listed, listed))));
+        assert!(
+            told.iter().all(|(objects, total)| objects <= total && *total == listed),
+            "{told:?}"
+        );
+    }
+}
+
+/// Until the first pack it is the oldest seal that waits; what was packed stays so until more is.
+#[tokio::test]
+async fn it_is_known_until_when_all_is_packed() {
+    let desk = Desk::of(chain(1, 4));
+    let waits = desk.pack().await.chains.remove(0);
+    let first = desk.chain.get(1).seal.sealed;
+    assert_eq!((waits.packs.len(), waits.packed_until), (0, Some(first)), "{waits:?}");
+    let desk = Desk::of(chain(3, 4));
+    let last = desk.chain.get(11).seal.sealed;
+    for packs in [2, 0] {
+        let packed = desk.pack().await.chains.remove(0);
+        assert_eq!((packed.packs.len(), packed.packed_until), (packs, Some(last)), "{packed:?}");
+    }
 }

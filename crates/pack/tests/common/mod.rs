@@ -14,7 +14,7 @@ use auditseal_doubles::MemoryStore;
 use auditseal_format::packs::{PackKey, SignedAttestation};
 use auditseal_format::{Time, VerifierKey};
 use auditseal_note::{Signer as _, StaticSigner};
-use auditseal_pack::{PackOptions, PackReport, pack};
+use auditseal_pack::{PackOptions, PackProgress, PackReport, pack};
 use auditseal_trust::TrustFile;
 use auditseal_vectors::{Chain, Piece, TestSigner, events};
 
@@ -98,10 +98,18 @@ impl Desk {
     }
 
     pub(crate) async fn pack_with(&self, options: &PackOptions) -> PackReport {
+        self.pack_told(options, |_| {}).await
+    }
+
+    pub(crate) async fn pack_told(
+        &self,
+        options: &PackOptions,
+        told: impl FnMut(PackProgress<'_>),
+    ) -> PackReport {
         let (archive, packs) = (Arc::new(self.archive.clone()), Arc::new(self.packs.clone()));
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let now = self.now.saturating_add(run * 1_000_000);
-        pack(archive, packs, &mut auditor(), options, || now, |_, _| {}).await.unwrap()
+        pack(archive, packs, &mut auditor(), options, || now, told).await.unwrap()
     }
 
     pub(crate) async fn verify(&self) -> EstateReport {
