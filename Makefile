@@ -14,10 +14,11 @@ demo: ## build, archive the sample logs into a local archive, verify, restore, t
 	$(CARGO) build --release --locked -p auditseal-cli
 	crates/e2e/demo.sh "$$($(TARGET_DIR))/release/auditseal"
 
-test: ## all tests that need no server; with verify.py's Python packages, also its times against the program's
+test: ## all tests that need no server; with verify.py's Python packages, also its times against the program's, and the vectors of indexes by another program
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
 	! python3 -c 'import blake3, cryptography, zstandard' 2>/dev/null || crates/e2e/times.sh 3
+	! python3 -c 'import blake3' 2>/dev/null || python3 crates/index/index.py testdata/index
 
 check: ## formatting, lints, documentation, licences and origins of crates, and, with Python, lists of sabotages: all warnings are errors
 	$(CARGO) fmt --all --check
@@ -71,23 +72,8 @@ torture: ## a log at 20,000 events/s while auditseal is killed, refused and out 
 sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
 	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
 
-soak: ## what takes longer than a test may: random histories, a hundred thousand backups, the long form of torture
-	AUDITSEAL_HISTORIES=100000 $(CARGO) test --profile soak --locked -p auditseal-tail -- --nocapture
-	AUDITSEAL_RUNS=5000 $(CARGO) test --profile soak --locked -p auditseal-agent --lib sim
-	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-agent --test bounds_soak --test million --test outage -- --nocapture --test-threads=1
-	AUDITSEAL_BOUNDS=production $(CARGO) test --profile soak --locked -p auditseal-archive --test million -- --nocapture --test-threads=1
-	crates/e2e/fuzz/run.sh 60
-	crates/e2e/chains.sh 100000
-	crates/e2e/times.sh 300
-	crates/tail/tests/mutants.sh
-	crates/agent/tests/mutants.sh
-	crates/e2e/doubles.sh 50
-	crates/e2e/run.sh conformance
-	crates/e2e/policy.sh --full
-	crates/e2e/hang.sh --full
-	crates/e2e/many.sh --full
-	crates/e2e/packs.sh --full
-	crates/e2e/torture.sh --full
+soak: ## what takes longer than a test may, some hours; each part to its end, and a table of them: make soak SOAK="followers fuzz"
+	crates/e2e/soak.sh $(SOAK)
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
 	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors

@@ -30,7 +30,7 @@ from table import Table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
-PARTS = ["files", "hashes", "readers", "scale", "steady", "idle", "s3", "peers"]
+PARTS = ["files", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers"]
 
 
 def arguments():
@@ -147,17 +147,31 @@ class Bench:
         self.table.files(self.series, corpus.stat().st_size, packed.stat().st_size, place)
         shutil.rmtree(self.work / "again")
 
+    def stages(self, *names):
+        """GB/s of stages on the same bytes in memory, by round."""
+        found, order = {name: [] for name in names}, random.Random(self.options.seed)
+        for _ in range(max(self.options.rounds, 5)):
+            shuffled = list(names)
+            order.shuffle(shuffled)
+            for name in shuffled:
+                said = subprocess.run([self.tools.bench, "stage", name, str(16 * MIB), "9"], check=True, capture_output=True, text=True).stdout
+                found[name].append(sorted(int(line.split()[0]) / int(line.split()[1]) for line in said.splitlines())[4])
+        return found
+
     def hashes(self):
         """The root and what it is instead of, on the same bytes in memory."""
-        stages = {"root": [], "ref-sha256-leaves": [], "ref-blake3-leaves": [], "ref-blake3": []}
-        order = random.Random(self.options.seed)
-        for _ in range(max(self.options.rounds, 5)):
-            names = list(stages)
-            order.shuffle(names)
-            for name in names:
-                said = subprocess.run([self.tools.bench, "stage", name, str(16 * MIB), "9"], check=True, capture_output=True, text=True).stdout
-                stages[name].append(sorted(int(line.split()[0]) / int(line.split()[1]) for line in said.splitlines())[4])
-        self.table.hashes(stages)
+        self.table.hashes(self.stages("root", "ref-sha256-leaves", "ref-blake3-leaves", "ref-blake3"))
+
+    def index(self):
+        """A pack's index: how fast it is made, and how large it is beside the pack."""
+        found = self.stages("index", "ref-serde-json")
+        text = self.corpus("pack.log", 128)
+        index = int(subprocess.run([self.tools.bench, "index", str(text)], check=True, capture_output=True, text=True).stdout)
+        packed = self.work / "pack.zst"
+        subprocess.run(["zstd", "-9", "--long=23", "-qf", str(text), "-o", str(packed)], check=True)
+        self.table.index(found, index, packed.stat().st_size)
+        packed.unlink()
+        text.unlink()
 
     def readers(self):
         """17,000 objects behind a round trip of 20 ms; each round has the same GETs by the plain client beside it."""

@@ -69,6 +69,12 @@ class Table:
             self.row("root: framed BLAKE3", f"{statistics.median(stages['root']):.2f} GB/s", f"{name}: {statistics.median(stages[reference]):.2f} GB/s",
                      spread(ratios), "" if goal is None else f"≥ {goal}", met)
 
+    def index(self, stages, index, packed):
+        ratios = [a / b for a, b in zip(stages["index"], stages["ref-serde-json"])]
+        speed = lambda name: f"{statistics.median(stages[name]) * 1000:.0f} MB/s"
+        self.row("index of a pack", speed("index"), f"serde_json, nothing kept: {speed('ref-serde-json')}", spread(ratios), "", None)
+        self.row("index's size, 128 MiB of text", f"{index / 1e6:.2f} MB", f"`zstd -9 --long=23`: {packed / 1e6:.1f} MB", f"{index / packed:.3f}", "", None)
+
     def readers(self, rounds):
         """Each round: command → seconds, peak KiB, requests, ratio to the same GETs."""
         middle = lambda name, at: statistics.median(took[name][at] for took in rounds)

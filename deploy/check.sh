@@ -85,6 +85,11 @@ least=$DEPLOY/check/cases
 check "aws: no retention is refused" fails_with "1 to 36500" apply aws none -var-file="$least/aws-least.tfvars" -var=retention_days=0
 check "aws: nobody who writes is refused" fails_with "Nobody could write" apply aws none -var-file="$least/aws-least.tfvars" -var=writer_user=false
 check "aws: everybody as admin is refused" fails_with "without wildcards" apply aws none -var-file="$least/aws-least.tfvars" -var='admin_role_arns=["*"]'
+check "aws: a packer whom nobody may be is refused" fails_with "Nobody could pack" apply aws none -var-file="$least/aws-least.tfvars" -var=packing=true
+check "aws: hiding what is still locked is refused" fails_with "only hide locked objects" apply aws none -var-file="$least/aws-packs.tfvars" -var=packed_expire_days=34
+check "aws: packs within the archive are refused" fails_with "within the archive" apply aws none -var-file="$least/aws-packs.tfvars" -var=prefix=k8s -var=packs_prefix=k8s/packs
+check "gcp: a rule that may ask for no mark is refused" fails_with "at least 1" apply gcp none -var-file="$least/gcp-packs.tfvars" -var=packed_expire_days=0
+check "azure: deleting what is still locked is refused" fails_with "refused, each day" apply azure none -var-file="$least/azure-packs.tfvars" -var=packed_expire_days=34
 check "gcp: half a soft delete is refused" fails_with "0, or 7 to 90" apply gcp none -var-file="$least/gcp-least.tfvars" -var=soft_delete_days=3
 check "azure: an access log without a place is refused" fails_with "nowhere to go" apply azure none -var-file="$least/azure-least.tfvars" -var=access_log=true
 check "azure: an identity without issuer is refused" fails_with "oidc_issuer_url" apply azure none -var-file="$least/azure-least.tfvars" -var='writer_service_accounts=["a/b"]'

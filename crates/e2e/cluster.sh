@@ -177,6 +177,62 @@ disk() {
   node umount --lazy "$WORK/disk"
 }
 
+# ---- the auditor's chart: its Job, begun by hand, with a pod for each shard and one heads file on a volume of the node
+
+auditor_values() {
+  cat <<VALUES
+store: {url: s3://audit-cluster, endpoint: "$S3_ENDPOINT", credentialsSecret: store}
+heads: {claim: heads}
+shards: 2
+suspend: true
+image: {repository: $IMAGE, tag: e2e, pullPolicy: Never}
+hostNetwork: true
+tolerations: [{operator: Exists}]
+resources: {}
+VALUES
+}
+heads_claim() {
+  mkdir -p "$WORK/heads" && chmod 711 "$WORK" && chown 65532:65532 "$WORK/heads" && kubectl apply -f - <<YAML
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: heads}
+spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteMany], storageClassName: none, hostPath: {path: $WORK/heads}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: heads, namespace: auditseal}
+spec: {accessModes: [ReadWriteMany], storageClassName: none, resources: {requests: {storage: 1Gi}}}
+YAML
+}
+trusts() { "$AUDITSEAL" trust init "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey" "$@" >"$WORK/audit.trust"; }
+auditor() { helm upgrade --install auditseal-auditor "$ROOT/deploy/helm/auditor" -f "$WORK/auditor.yaml" --set-file "trust.file=$WORK/audit.trust"; }
+# nightly NAME CONDITION: the Job comes to that
+nightly() {
+  local status=0
+  kubectl -n auditseal create job --from=cronjob/auditseal-auditor "$1" || return 1
+  kubectl -n auditseal wait --for="condition=$2" --timeout=60s "job/$1" || status=1
+  kubectl -n auditseal logs -l "batch.kubernetes.io/job-name=$1" --prefix --tail=-1
+  return $status
+}
+remembered() { "$AUDITSEAL" trust show --heads "$WORK/heads/audit.heads" | tee /dev/stderr | grep -q '^  verified up to [1-9]'; }
+# A finding is told once: the pod of that shard isn't tried again. The other shard has no chain.
+told_once() {
+  nightly "$1" failed | tee "$WORK/told" && grep -q ' WEAK_WORM origin=e2e/cp-1/audit ' "$WORK/told" &&
+    [ "$(kubectl -n auditseal get pods -l "batch.kubernetes.io/job-name=$1" -o name | wc -l)" = 2 ]
+}
+estate() {
+  auditor_values >"$WORK/auditor.yaml"
+  check "auditor: a volume for the heads" heads_claim
+  check "auditor: a trust file" trusts
+  check "auditor: helm install" auditor
+  check "auditor: the Indexed Job verifies all shards" nightly first complete
+  check "auditor: and the head is remembered" remembered
+  check "auditor: a trust file that demands a lock of a century" trusts --require-retention 36500d
+  check "auditor: helm upgrade" auditor
+  check "auditor: what is found fails the Job, and isn't tried again" told_once second
+  check "auditor: helm uninstall" helm uninstall auditseal-auditor --wait --timeout 60s
+}
+
 counted() { curl -sf "http://127.0.0.1:$listen_port/metrics" | grep '^auditseal_source_events{.*} [1-9]'; }
 
 complete() {
@@ -249,6 +305,7 @@ check "a rolling upgrade under load" upgrade 1
 check "the load went on through it" running "$WORK" load
 check "and another" upgrade 2
 check "the Job backfills" backfill
+estate
 check "the load went on to the end" running "$WORK" load
 touch "$WORK/enough"
 check "and ends" gone "$WORK" load 60

@@ -65,6 +65,18 @@ s3_buckets() {
   says "$server: it was lifted" "lift legal hold .* LOCK WEAKENED"
   ends "$server: GOVERNANCE where it is demanded" 0 "$AUDITSEAL" doctor --require-retention 1d --require-retention-mode governance \
     --store s3://worm-governance/deep --endpoint "$S3_ENDPOINT"
+  lifecycles "$server"
+}
+
+# What expires by the mark of what is packed is well, what expires by age is not. Last of all, for the rules stay.
+lifecycles() {
+  local server=$1 at=(--store s3://worm-compliance/deep --endpoint "$S3_ENDPOINT") expire=("$PY" "$HERE/helpers/store.py" s3 expire worm-compliance deep)
+  check "$server: the server takes rules by the mark" "${expire[@]}" mark
+  ends "$server: doctor, where what is packed expires" 0 "$AUDITSEAL" doctor "${at[@]}"
+  says "$server: it says that only what is marked goes" 'pass  lifecycle .* deletes only what carries the tag auditseal-packed=true'
+  check "$server: and by age" "${expire[@]}" age
+  ends "$server: doctor, where all expires" 1 "$AUDITSEAL" doctor "${at[@]}"
+  says "$server: it says that all goes" 'fail  lifecycle .* expires objects of the archive, packed or not'
 }
 
 in_file() {

@@ -580,36 +580,38 @@ def verify(store, trusted, asked=(), head=None, now=None, first=None, to=None):
     the note to begin with, (seq, hash) or (seq, None), and `to` the seq to end with."""
     for origin in asked:
         if not any(key_fits(vkey, origin) for vkey in trusted):
-            return SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, exit=2,
+            return SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, exit=2,
                                    why=f"no vkey is for {origin}, by its name")  # fmt: skip
 
     def told(origin):
         keys = [(vkey, 0, MAX_SEQ) for vkey in trusted if key_fits(vkey, origin)]
         return SimpleNamespace(keys=keys, first=first, to=to, head=head, named={}, accepted={}, after=None,
-                               ended=None, retention=None, forks=set())  # fmt: skip
+                               ended=None, retention=None, unlocked=False, forks=set())  # fmt: skip
 
     result = read(store, told, asked, now)
     result.exit = min(result.exit, 1) if result.forked else result.exit
     return result
 
 
-def verify_trusted(store, trust, heads, asked=(), now=None):
-    """crates/trust/TRUST.md, *What a reader makes of them*: every chain of the trust file, or those asked for."""
+def verify_trusted(store, trust, heads, asked=(), now=None, unlocked=True):
+    """crates/trust/TRUST.md, *What a reader makes of them*: every chain of the trust file, or those asked for. A
+    directory locks nothing, so each seal of which `retention` is demanded is `WEAK_WORM`; of the vectors' stores
+    nothing is said."""
     unnamed = [origin for origin in asked if origin not in trust]
     if unnamed or not trust:
-        return SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, exit=2,
+        return SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, exit=2,
                                why=f"the trust file doesn't name {unnamed[0] if unnamed else 'any chain'}")  # fmt: skip
 
     def told(origin):
         block, (head, forks) = trust[origin], heads.get(origin, (None, {}))
         begin = block.begin or (0, None)
         named = [until for _, _, until in block.keys if until] + [seal for _, seal in block.accepted]
-        named = {seq: digest for seq, digest in named + [block.ended or begin] if digest and seq >= begin[0]}
+        named = {seq: digest for seq, digest in named + [begin, block.ended or begin] if digest and seq >= begin[0]}
         return SimpleNamespace(
             keys=[(vkey, low, until[0] if until else MAX_SEQ) for vkey, low, until in block.keys],
             first=block.begin, to=None, head=head, named=named, after=block.after, ended=block.ended,
             accepted={(seal[0], verdict): seal[1] for verdict, seal in block.accepted},
-            retention=block.retention, forks={seq for seq in forks if seq >= begin[0]})  # fmt: skip
+            retention=block.retention, unlocked=unlocked and block.retention, forks={seq for seq in forks if seq >= begin[0]})  # fmt: skip
 
     return read(store, told, asked or sorted(trust), now)
 
@@ -617,7 +619,7 @@ def verify_trusted(store, trust, heads, asked=(), now=None):
 def read(store, told, asked, now):
     """Sorts the objects into chains, and checks each as `told` says of it."""
     now = now or datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    result = SimpleNamespace(findings=set(), infos=set(), until={}, chains={}, why="nothing to check", forked=False)
+    result = SimpleNamespace(findings=set(), infos=set(), until={}, since={}, chains={}, why="nothing to check", forked=False)
     origins = {origin: ([], set(), told(origin)) for origin in asked}
     for key in store:
         parsed = parse_key(key)
@@ -647,7 +649,7 @@ def check_chain(store, origin, objects, listed, of, now, result):
     findings, first, to = set(), of.first, of.to
     begin = first[0] if first else 0
     head = of.head if of.head and begin <= of.head[0] and (to is None or of.head[0] <= to) else None
-    top = max([place for place in (head, *of.named.items()) if place], default=None, key=lambda place: place[0])
+    top = max([place for place in (*of.named.items(), head) if place], default=None, key=lambda place: place[0])
     known = max([top[0] if top else -1, -1 if to is None else to])
     forks = {seq for seq in of.forks if (seq, "FORK") not in of.accepted}
 
@@ -656,7 +658,8 @@ def check_chain(store, origin, objects, listed, of, now, result):
         accepted = of.accepted.get((seq, verdict))
         (result.infos if digest and accepted and digest in (accepted, ANY) else findings).add((verdict, origin, seq))
 
-    branch = branch_of(objects, top) | ({first[0]: first[1]} if first and first[1] else {}) | of.named
+    told = {place[0]: place[1] for place in (first, head) if place and place[1]} | of.named
+    branch = branch_of(objects, top) | told
     chain, whole, fork, twice = choose(store, objects, of.keys, branch, first, find)
     forks |= {seq for seq in twice if (seq, "FORK") not in of.accepted}
     last_named = max([o.seq for o in objects if fork is None or o.seq < fork] + [-1])
@@ -683,7 +686,7 @@ def check_chain(store, origin, objects, listed, of, now, result):
         if needless and (o.seq in whole or not lost):
             result.infos.add(("UNEXPECTED_OBJECT", origin, o.seq))
         elif o.verdict or o.wrong_times:
-            find(o.verdict or "WRONG_TIMES", o.seq)
+            find(*(o.verdict, o.seq) if o.verdict else ("WRONG_TIMES", o.seq, note.hash))
         if note and o.at_its_key and not note.good and not needless:
             find("WRONG_KEY", o.seq)
         if strayed and own and own.good:  # both are signed with the right key
@@ -699,6 +702,8 @@ def check_chain(store, origin, objects, listed, of, now, result):
 
     notes = [chain[seq] for seq in sorted(chain) if chain[seq].good]
     check_links(notes, chain, first, find)
+    for note in notes if of.unlocked else ():
+        find("WEAK_WORM", note.seq, note.hash)
     result.infos |= {("REANCHORED", origin, note.seq) for note in notes if note.kind == "reanchor"}
     newest = notes[-1] if notes else None
     short = known >= 0 and (newest is None or newest.seq < known)
@@ -730,6 +735,8 @@ def check_chain(store, origin, objects, listed, of, now, result):
     result.chains[origin] = (notes, objects)
     if not findings:
         result.until[origin] = newest.sealed
+        if first:
+            result.since[origin] = notes[0].sealed
 
 
 ANY = "any"
@@ -910,7 +917,7 @@ def restore(store, chain, objects, out):
 
 
 # ---------------- crates/trust/TRUST.md
-ACCEPTABLE = ["FORK", "HIDDEN", "SHADOWED", "SOURCE_GAP", "STALLED", "TIME_INCONSISTENT", "WEAK_WORM"]
+ACCEPTABLE = ["FORK", "HIDDEN", "SHADOWED", "SOURCE_GAP", "STALLED", "TIME_INCONSISTENT", "WEAK_WORM", "WRONG_TIMES"]
 SEAL_ID = "(?:0|[1-9][0-9]{0,11}):[0-9a-f]{64}"
 SPAN = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -1031,17 +1038,41 @@ def read_file(path):
 # ---------------- command line
 def open_directory(path):
     """An archive under file://, as the other functions want it: {key: function that opens it}."""
+    return {name.replace(os.sep, "/"): partial(open, os.path.join(path, name), "rb") for name in files_below(path, "", ())}
 
-    def fail(error):
-        raise error
 
-    store = {}
-    for folder, _, names in os.walk(path, onerror=fail):
-        for full in (os.path.join(folder, name) for name in names):
-            if not os.path.isfile(full):
-                raise OSError(f"{full}: not a regular file")
-            store[os.path.relpath(full, path).replace(os.sep, "/")] = partial(open, full, "rb")
-    return store
+def files_below(root, folder, above):
+    """The files' names. What is no file, or a link round in circles, has a name that no object has, and is never
+    opened: a pipe would be waited for for ever. Where no archive may be, what can't be read is only named."""
+    try:
+        about = os.stat(os.path.join(root, folder))
+        here = (about.st_dev, about.st_ino)
+        if here in above:
+            yield f"{folder} (a link to a folder that it lies in)"
+            return
+        entries = list(os.scandir(os.path.join(root, folder)))
+    except OSError:
+        if is_archive(folder):
+            raise
+        yield f"{folder}/"
+        return
+    for entry in entries:
+        name = os.path.join(folder, entry.name)
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:
+            if is_archive(name):
+                raise
+            is_folder = is_file = False
+        if is_folder:
+            yield from files_below(root, name, (*above, here))
+        else:
+            yield name if is_file else f"{name} (no file)"
+
+
+def is_archive(name):
+    """§ Keys of objects: all of them begin with a folder `cluster=…`. The root is one of its folders."""
+    return not name or "=" in name.split(os.sep)[0]
 
 
 def parse_head(value):
@@ -1071,19 +1102,33 @@ def show(findings):
 def run_archive(args):
     store = open_directory(args.archive)
     if args.trust:
-        heads = parse_heads(read_file(args.heads)) if args.heads else {}
-        return report(args, store, verify_trusted(store, parse_trust(read_file(args.trust))[0], heads,
-                                                  [ORIGIN(o) for o in args.origin], args.now and TIME(args.now)))  # fmt: skip
+        heads, trust = parse_heads(read_file(args.heads)) if args.heads else {}, parse_trust(read_file(args.trust))[0]
+        asked = [ORIGIN(o) for o in args.origin]
+        return report(args, store, verify_trusted(store, trust, heads, asked, args.now and TIME(args.now)), trust)
     trusted = set(read_vkeys(args.vkey))
-    if (getattr(args, "from") or args.to) and len(args.origin) != 1:
-        raise ValueError("a part is of one chain: name its --origin")
+    if (args.head or getattr(args, "from") or args.to) and len(args.origin) != 1:
+        raise ValueError("a head, and a part, are of one chain: name its --origin")
     result = verify(store, trusted, [ORIGIN(o) for o in args.origin], args.head and parse_head(args.head),
                     args.now and TIME(args.now), getattr(args, "from") and parse_begin(getattr(args, "from")),
                     None if args.to is None else SEQ(args.to))  # fmt: skip
-    return report(args, store, result)
+    return report(args, store, result, {})
 
 
-def report(args, store, result):
+def since(result, origin):
+    """§ Parts: `COMPLETE from=…` of what doesn't begin with the genesis."""
+    return f"from={result.since[origin]} " if origin in result.since else ""
+
+
+def unsaid(args, blocks):
+    """What this verifier doesn't look at, or can't tell without what it wasn't given."""
+    if not args.origin and not blocks:
+        yield "no origin was given: a chain that is absent as a whole isn't noticed"
+    if not args.head and not args.heads:
+        yield "no head was given: seals missing at the end are noticed only once their silence is too long"
+
+
+def report(args, store, result, blocks):
+    result.notes = sorted(unsaid(args, blocks))
     if result.exit == 2:
         print(f"verify.py: {result.why}", file=sys.stderr)
     if args.restore and result.exit == 0:
@@ -1094,10 +1139,11 @@ def report(args, store, result):
     if args.format == "json":
         rows = [[{"verdict": v, "origin": o, "seq": s} for v, o, s in sorted(found, key=str)]
                 for found in (result.findings, result.infos)]  # fmt: skip
-        print(json.dumps({"complete": result.exit == 0, "findings": rows[0], "infos": rows[1], "until": result.until}))
+        print(json.dumps({"complete": result.exit == 0, "findings": rows[0], "infos": rows[1], "since": result.since, "until": result.until, "notes": result.notes}))
     else:
         print("\n".join(show(result.findings) + [f"info: {info}" for info in show(result.infos)]
-                        + [f"COMPLETE until={until} {origin}" for origin, until in result.until.items()]
+                        + [f"note: {note}" for note in result.notes]
+                        + [f"COMPLETE {since(result, origin)}until={until} {origin}" for origin, until in result.until.items()]
                         + ["NOT COMPLETE"] * (result.exit != 0)))  # fmt: skip
     return result.exit
 
@@ -1134,7 +1180,7 @@ def run_vector(path):
     if "trust" in fields:
         trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
         result = verify_trusted(store, parse_trust(trust)[0], parse_heads(heads) if heads else {},
-                                fields.get("origin", []), fields["now"][0])  # fmt: skip
+                                fields.get("origin", []), fields["now"][0], unlocked=False)  # fmt: skip
     else:
         result = verify(store, set(fields.get("vkey", [])), fields.get("origin", []), head, fields["now"][0], first,
                         SEQ(fields["to"][0]) if "to" in fields else None)  # fmt: skip
@@ -1195,6 +1241,8 @@ def main():
             parser.error("--archive and --vkey or --trust, or --vectors, or --lines")
         if args.trust and (args.vkey or args.head or args.to or getattr(args, "from")):
             parser.error("--trust says which keys and which part: without --vkey, --head, --from and --to")
+        if args.heads and not args.trust:
+            parser.error("--heads goes with --trust")
         return run_archive(args)
     except Finding:
         print("verify.py: a vkey, origin, head, time, trust or heads file is not well-formed", file=sys.stderr)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the chart and the kustomize manifests without a cluster: lint, every preset, what the schema refuses, and that both say the same.
+# Checks the charts and the kustomize manifests without a cluster: lint, every preset, what the schema refuses, and that both say the same.
 # crates/e2e/cluster.sh has a real apiserver check every field, and runs it.
 #
 #   deploy/check/helm.sh            --write makes deploy/kustomize/base anew from the chart, and the chart's copies of alerts and dashboard
@@ -186,5 +186,59 @@ check "nobody's group is refused" refuses "breakGlassGroups" "${guards[@]}" --se
 check "a name that would end the string is refused" refuses "pattern" "${guards[@]}" --set "guardrails.trail.users={a'b}"
 check "an unknown stage is refused" refuses "/guardrails/stage" "${guards[@]}" --set guardrails.stage=deny
 check "an apiserver that has no such policies is refused" refuses "1.30" "${guards[@]}" --kube-version 1.29.0
+
+# The auditor's chart.
+printf 'auditseal/trust/v1\norigin prod/cp-1/audit static prod/cp-1+94a5c5f6+AZ…\n  begin 0\n  silent-after 10m\n' >"$WORK/audit.trust"
+: >"$WORK/none.trust"
+echo keys >"$WORK/other.trust"
+CHART=$DEPLOY/helm/auditor
+least=(--set store.url=s3://audit-archive/k8s --set-file "trust.file=$WORK/audit.trust")
+check "auditor: lint" "$HELM" lint --strict "$CHART" "${least[@]}"
+check "auditor: a pod for each shard, which knows its own" renders '- --shard=$(JOB_COMPLETION_INDEX)/7$' --set shards=7
+of_each() { [ "$(grep -c -e 'completions: 7$' -e 'parallelism: 7$' -e 'maxFailedIndexes: 7$' "$WORK/rendered.yaml")" = 3 ]; }
+check "auditor: and as many pods" of_each
+# What makes the Job what it is, word for word as in the manifests.
+as_kustomized() {
+  local words
+  render >"$WORK/rendered.yaml" || return 1
+  while read -r words; do
+    grep -qF -- "$words" "$WORK/rendered.yaml" && grep -qF -- "$words" "$DEPLOY/kustomize/auditor/verify.yaml" || { echo "$words"; return 1; }
+  done <<'WORDS'
+schedule: "23 2 * * *"
+concurrencyPolicy: Forbid
+completionMode: Indexed
+completions: 4
+backoffLimitPerIndex: 2
+onExitCodes: { containerName: verify, operator: In, values: [1, 3] }
+restartPolicy: Never
+automountServiceAccountToken: false
+fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+runAsNonRoot: true
+readOnlyRootFilesystem: true
+/trust/audit.trust
+/heads/audit.heads
+(JOB_COMPLETION_INDEX)/4
+WORDS
+}
+check "auditor: as the kustomize manifests have it" as_kustomized
+trusted() { render | grep -q 'audit.trust: "auditseal/trust/v1\\norigin prod/cp-1/audit static .*silent-after 10m\\n"$'; }
+check "auditor: the trust file, byte for byte" trusted
+check "auditor: somebody else's" renders "configMap: { name: mine }" --set trust.configMap=mine --set-file "trust.file=$WORK/none.trust"
+check "auditor: and not both" refuses "file or configMap" --set trust.configMap=mine
+check "auditor: none is refused" refuses "trust init" --set-file "trust.file=$WORK/none.trust"
+check "auditor: another file is refused" refuses "/trust/file" --set-file "trust.file=$WORK/other.trust"
+check "auditor: the heads outlive the release" renders "helm.sh/resource-policy: keep"
+check "auditor: a claim that is there" lacks "kind: PersistentVolumeClaim" --set heads.claim=mine
+check "auditor: shards on a volume of one node are refused" refuses "several shards" --set heads.accessMode=ReadWriteOnce
+check "auditor: one shard may" renders "accessModes: \[ReadWriteOnce\]" --set heads.accessMode=ReadWriteOnce,shards=1
+check "auditor: credentials" renders "secretRef: { name: reader }" --set store.credentialsSecret=reader
+check "auditor: a workload identity" renders "eks.amazonaws.com/role-arn: arn" --set 'serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn'
+check "auditor: a digest wins" renders "auditseal@sha256:$(printf 'a%.0s' {1..64})" --set "image.digest=sha256:$(printf 'a%.0s' {1..64})"
+short_job() { local name; name=$(render --set "fullnameOverride=$(printf 'a%.0s' {1..60})" --show-only templates/cronjob.yaml | sed -n 's/^  name: //p') && [ ${#name} -le 52 ]; }
+check "auditor: a name that leaves room for its Jobs'" short_job
+check "auditor: no store is refused" refuses "store" --set store.url=
+check "auditor: no shard is refused" refuses "/shards" --set shards=0
+check "auditor: an unknown value is refused" refuses "additional" --set sharts=1
+check "auditor: a cluster without such Jobs is refused" refuses "1.29" --kube-version 1.28.0
 
 tally

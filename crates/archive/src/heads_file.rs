@@ -1,8 +1,9 @@
 //! The heads file on a disk: one writer at a time, and after a crash the old file or the new one.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A heads file.
 ///
 /// Whoever changes it holds a lock on the file `<name>.lock` beside it, which stays there, writes the
-/// whole file anew as `<name>.new`, and renames that.
+/// whole file anew as `<name>.new`, with the mode of the one before, and renames that.
 #[derive(Debug, Clone)]
 pub struct HeadsFile {
     path: PathBuf,
@@ -41,6 +42,8 @@ enum Why {
     Refused(Refused),
     Locked,
     TooLarge,
+    /// What has this name is no file: a pipe would be waited for for ever.
+    NoFile(PathBuf),
 }
 
 impl fmt::Display for HeadsError {
@@ -56,11 +59,37 @@ impl fmt::Display for HeadsError {
                 beside(&self.path, ".lock").display()
             ),
             Why::TooLarge => write!(f, "it is larger than {LARGEST} bytes"),
+            Why::NoFile(path) => {
+                write!(
+                    f,
+                    "{} is no regular file, and a file is to be put in its place",
+                    path.display()
+                )
+            }
         }
     }
 }
 
 impl std::error::Error for HeadsError {}
+
+impl HeadsError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self.why {
+            Why::NoFile(_) => {
+                "name a file, or one that isn't there yet, in a folder that may be written to"
+            }
+            Why::Locked => {
+                "another `verify` or `trust merge` writes to it: wait for that, or see what holds it up"
+            }
+            Why::Io(_) | Why::Refused(_) | Why::TooLarge => {
+                "a heads file that is damaged is a matter for whoever keeps it: bring back a copy, and \
+                 don't begin anew, or a missing tail isn't noticed"
+            }
+        }
+    }
+}
 
 impl HeadsFile {
     /// The file of this name, which needn't be there.
@@ -105,6 +134,7 @@ impl HeadsFile {
 
     fn text(&self) -> Result<String, Why> {
         let mut text = String::new();
+        a_file_or_nothing(&self.path)?;
         let file = File::open(&self.path).map_err(Why::Io)?;
         if file.metadata().map_err(Why::Io)?.len() > LARGEST {
             return Err(Why::TooLarge);
@@ -116,9 +146,11 @@ impl HeadsFile {
     /// Held until it is dropped; a process that dies lets go of it.
     fn lock(&self) -> Result<File, HeadsError> {
         let io = |error| self.failed("lock", Why::Io(error));
+        let path = beside(&self.path, ".lock");
+        a_file_or_nothing(&path).map_err(|why| self.failed("lock", why))?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
-        let lock = options.open(beside(&self.path, ".lock")).map_err(io)?;
+        let lock = options.open(path).map_err(io)?;
         let since = Instant::now();
         loop {
             match lock.try_lock() {
@@ -132,7 +164,7 @@ impl HeadsFile {
 
     fn replace(&self, text: &str) -> io::Result<()> {
         let new = beside(&self.path, ".new");
-        let mut file = File::create(&new)?;
+        let mut file = self.create(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.path)?;
@@ -140,8 +172,40 @@ impl HeadsFile {
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
+    /// A new file that nobody may read who may not read the one whose place it takes.
+    fn create(&self, new: &Path) -> io::Result<File> {
+        match fs::remove_file(new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            // What a crash left.
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => options.open(new),
+            Err(error) => Err(error),
+            Ok(before) => {
+                let mode = before.permissions().mode() & 0o777;
+                let file = options.mode(mode).open(new)?;
+                // The process's mask may have taken some of it.
+                file.set_permissions(Permissions::from_mode(mode))?;
+                Ok(file)
+            }
+        }
+    }
+
     fn failed(&self, what: &str, why: Why) -> HeadsError {
         HeadsError { what: what.to_owned(), path: self.path.clone(), why }
+    }
+}
+
+/// Refuses a pipe, a device or a folder before it is opened: some of them wait for another process.
+fn a_file_or_nothing(path: &Path) -> Result<(), Why> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(()),
+        Ok(_) => Err(Why::NoFile(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Why::Io(error)),
     }
 }
 

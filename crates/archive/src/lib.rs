@@ -10,6 +10,7 @@ mod cat;
 mod estate;
 mod heads_file;
 mod inspect;
+mod judgement;
 mod limits;
 mod ls;
 mod pass;
@@ -27,6 +28,7 @@ pub use estate::{
 };
 pub use heads_file::{HeadsError, HeadsFile};
 pub use inspect::{Check, Fact, Inspection, inspect};
+pub use judgement::Judgement;
 pub use ls::{Row, ls};
 pub use paths::paths;
 pub use progress::Progress;

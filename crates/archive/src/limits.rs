@@ -1,6 +1,22 @@
 //! What a run couldn't have noticed, in words.
 
-use auditseal_chain::Extent;
+use std::collections::BTreeSet;
+
+use auditseal_chain::{Extent, escape};
+use auditseal_format::{SealId, Time};
+use auditseal_reader::Packs;
+use auditseal_trust::KnownHead;
+
+/// Attestations that don't count which are named.
+const NAMED: usize = 3;
+
+/// What can't be told of a store that lists no versions.
+pub(crate) const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
+     over or hidden shows as tampered or missing, and whether its true version is still there isn't \
+     known";
+
+/// What wasn't looked at where payloads aren't decompressed.
+pub(crate) const STORED_ONLY: &str = "only stored bytes were checked, not what they decompress to";
 
 /// What a search by time can't show.
 pub(crate) fn limit_of_a_search(extent: Extent) -> Option<String> {
@@ -14,4 +30,53 @@ pub(crate) fn limit_of_a_search(extent: Extent) -> Option<String> {
         "only the seals {seals} were looked at: a line of that time that was sealed in others, because \
          its writer was far behind or took up old files, isn't found; --from 0 reads the whole chain"
     ))
+}
+
+/// That a head which is known isn't in the part that was read.
+pub(crate) fn limit_of_a_head(head: SealId, extent: Extent) -> Option<String> {
+    let side = if head.seq < extent.from.seq() { "before" } else { "behind" };
+    (!extent.has(head.seq)).then(|| {
+        format!("the head at seq {} is {side} what was read: it wasn't compared", head.seq)
+    })
+}
+
+/// That a head was verified at a time which is still to come.
+pub(crate) fn limit_of_the_clock(known: KnownHead, now: Time) -> Option<String> {
+    (now < known.verified).then(|| {
+        format!(
+            "the heads file says that seq {} was verified at {}, which is after this run's time, {now}: \
+             a clock was wrong, or --at is in the past",
+            known.seal.seq, known.verified
+        )
+    })
+}
+
+/// Whose word was taken for what stands in packs, and whose wasn't.
+pub(crate) fn told_of_packs(packs: &Packs) -> Vec<String> {
+    let mut told = Vec::new();
+    let taken = packs.taken();
+    if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
+        let who: BTreeSet<&str> = taken.iter().map(|pack| pack.attestation.key.name()).collect();
+        let who = who.into_iter().collect::<Vec<_>>().join(", ");
+        told.push(format!(
+            "seals {} to {} were read from {} packs: each batch in them is proved by its own seal, and what \
+             stood beside the objects is known by the word of {who}",
+            first.attestation.first,
+            last.attestation.last,
+            taken.len()
+        ));
+    }
+    let (unusable, total) = packs.unusable();
+    for other in unusable.iter().take(NAMED) {
+        told.push(format!(
+            "an attestation that doesn't count: {}: {}",
+            escape(&other.key),
+            escape(&other.why)
+        ));
+    }
+    let more = total.saturating_sub(NAMED as u64);
+    if more > 0 {
+        told.push(format!("and {more} more attestations that don't count"));
+    }
+    told
 }

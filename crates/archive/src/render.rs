@@ -1,9 +1,8 @@
-//! Reports as text and as JSON.
+//! A report as text.
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
+use crate::judgement::Judgement;
 use crate::report::{OriginReport, Report};
 use auditseal_chain::Finding;
 
@@ -22,22 +21,15 @@ impl Report {
         }
         self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))
     }
+}
 
-    /// Writes the report as one JSON document and a newline. Names are those of the fields of
-    /// [`Report`], [`OriginReport`] and [`Finding`], and `exit` the exit code; times are
-    /// `YYYY-MM-DDThh:mm:ss.ffffffZ`, a head is `SEQ:HASH`, what is absent is `null`.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            exit: u8,
-            #[serde(flatten)]
-            report: &'a Report,
-        }
-        serde_json::to_writer(&mut *out, &Document { exit: self.exit_code(), report: self })?;
-        out.write_all(b"\n")
+impl Judgement for Report {
+    fn exit_code(&self) -> u8 {
+        Self::exit_code(self)
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        Self::text(self, out)
     }
 }
 

@@ -53,7 +53,8 @@ pub struct OriginReport {
     pub information_total: u64,
     /// What is worth knowing and not wrong.
     pub information: Vec<Finding>,
-    /// Objects that couldn't be checked because the store gave no answer.
+    /// Objects that couldn't be checked because the store gave no answer, and seals of which a gap was
+    /// accepted and which aren't there.
     pub unchecked: u64,
     /// The first such errors.
     pub errors: Vec<String>,
@@ -118,10 +119,14 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn push(&mut self, error: &auditseal_store::Error) {
+        let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+        self.say(format!("{error}{hint}"));
+    }
+
+    pub(crate) fn say(&mut self, what: String) {
         self.count += 1;
         if self.first.len() < ERRORS_KEPT {
-            let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-            self.first.push(auditseal_chain::escape(&format!("{error}{hint}")));
+            self.first.push(auditseal_chain::escape(&what));
         }
     }
 }

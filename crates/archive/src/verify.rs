@@ -7,7 +7,7 @@ use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 
-use crate::limits::limit_of_a_search;
+use crate::limits::{LATEST_ONLY, STORED_ONLY, limit_of_a_head, limit_of_a_search};
 use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
 use crate::report::{OriginReport, Report};
@@ -84,11 +84,6 @@ impl Options {
     }
 }
 
-/// What can't be told of a store that lists no versions.
-pub(crate) const LATEST_ONLY: &str = "the store lists no versions (501 NotImplemented): an object that was put \
-     over or hidden shows as tampered or missing, and whether its true version is still there isn't \
-     known";
-
 /// Verifies an archive.
 ///
 /// # Errors
@@ -111,6 +106,9 @@ pub async fn verify(
     };
     if (options.head.is_some() || named) && ranges.len() != 1 {
         return Err(Error::HeadOfMany(ranges.len()));
+    }
+    if let Some((absent, _)) = options.accept.iter().find(|(of, _)| !ranges.contains_key(of)) {
+        return Err(Error::NoChain(absent.clone()));
     }
     let (unexpected, unexpected_total) = (listing.unexpected(), listing.strangers);
     let total = ranges.values().map(|range| range.entries.len() as u64).sum();
@@ -194,8 +192,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 Turn::Anew => *done = before,
             },
         );
-        let (chain, errors) = judged.await;
-        let extent = rules(options, &origin, extent, &[]).extent;
+        let (chain, mut errors) = judged.await;
+        let Rules { extent, accept, .. } = rules(options, &origin, extent, &[]);
+        let newest = chain.newest.map(|(newest, _)| newest.seq);
+        for seq in accept.iter().filter(|seq| extent.has(**seq) && newest < Some(**seq)) {
+            errors.say(format!("accept a gap of seq {seq}: the chain has no seal of this number"));
+        }
         let limits = self.limits(&chain, extent);
         OriginReport::new(origin, chain, errors, limits, extent.from)
     }
@@ -213,28 +215,28 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 from.seq()
             ));
         }
+        let head = self.options.head;
         if let Some(to) = to {
             limits.push(format!("only up to seq {to}: what follows wasn't looked at"));
-            if let Some(head) = self.options.head.filter(|head| head.seq > to) {
-                limits.push(format!(
-                    "the head at seq {} is behind that: it wasn't compared",
-                    head.seq
-                ));
-            }
-        } else if let (None, Some((head, _))) = (self.options.head, &chain.newest) {
+        }
+        limits.extend(head.and_then(|head| limit_of_a_head(head, extent)));
+        // A head that isn't in the part says nothing of the part's end.
+        let told = head.is_some_and(|head| extent.has(head.seq));
+        if let (None, false, Some((newest, _))) = (to, told, &chain.newest) {
+            let head = if head.is_some() { "no head in that part" } else { "no head" };
             limits.push(match chain.next_by {
                 Some(next_by) => format!(
-                    "no head was given: seals missing after seq {} are noticed only after next-by={next_by}",
-                    head.seq
+                    "{head} was given: seals missing after seq {} are noticed only after next-by={next_by}",
+                    newest.seq
                 ),
                 None => format!(
-                    "no head was given: seals missing after seq {}, a final, aren't noticed",
-                    head.seq
+                    "{head} was given: seals missing after seq {}, a final, aren't noticed",
+                    newest.seq
                 ),
             });
         }
         if self.options.stored_only {
-            limits.push("only stored bytes were checked, not what they decompress to".to_owned());
+            limits.push(STORED_ONLY.to_owned());
         }
         limits
     }

@@ -433,7 +433,11 @@ async fn a_gap_is_a_finding_until_somebody_accepts_it() {
     let found = verdicts(&report.origins[0].findings);
     assert_eq!(found, [("SOURCE_GAP", Some(6)), ("SOURCE_GAP", Some(7))]);
     assert_eq!(report.exit_code(), 1);
-    options.accept = vec![(chain.origin().clone(), 6), ("x/y/z".parse().unwrap(), 7)];
+    // Of another chain it is another matter, and of one that isn't there a mistake.
+    options.accept = vec![("x/y/z".parse().unwrap(), 7)];
+    let refused = verify(store_of(&chain.archive()), &options, |_| {}).await.unwrap_err();
+    assert!(matches!(refused, Error::NoChain(_)), "{refused}");
+    options.accept = vec![(chain.origin().clone(), 6)];
     let report = findings(&chain.archive(), &options).await;
     assert_eq!(verdicts(&report.origins[0].findings), [("SOURCE_GAP", Some(7))]);
     options.accept.push((chain.origin().clone(), 7));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use auditseal_archive::{Options, Report, verify};
+use auditseal_archive::{Judgement as _, Options, Report, verify};
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_reader::Error;
 use auditseal_store::{

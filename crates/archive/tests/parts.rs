@@ -343,5 +343,6 @@ async fn a_salvage_leaves_out_what_the_store_withholds() {
     let salvage = CatOptions { salvage: true, ..CatOptions::default() };
     let (bytes, restored) = given(Arc::new(store), &chain, salvage).await;
     assert_eq!(bytes, [events(0..3), events(5..11)].concat());
-    assert!(restored.unproved_total >= 1, "{:?}", restored.unproved);
+    assert_eq!((restored.unproved_total, restored.unread_total), (1, 1), "{:?}", restored.unproved);
+    assert!(restored.unproved[0].starts_with("not read: "), "{:?}", restored.unproved);
 }

@@ -12,7 +12,8 @@ use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, SealId, Time};
 use auditseal_reader::{Error, Window};
 use auditseal_store::Operation;
-use auditseal_vectors::{Chain, Piece, TestSigner};
+use auditseal_trust::TrustFile;
+use auditseal_vectors::{Chain, Piece, TestSigner, head_text, text};
 use common::{LOG, Sink, memory, options};
 
 const MINUTE: i64 = 60_000_000;
@@ -88,6 +89,35 @@ async fn an_hour_costs_what_an_hour_holds() {
         assert!(all.restored.unanchored.is_none() && all.restored.warnings.is_empty());
         assert!(warns(&asked, "only the seals"), "from minute {from}");
     }
+}
+
+/// A search doesn't come to a batch by a note that is known to be wrong: then it says so.
+#[tokio::test]
+async fn a_batch_whose_times_are_known_to_be_wrong_is_named_where_it_is_not_looked_at() {
+    let (mut chain, begun) = (common::started(), common::started().now());
+    let late = begun.saturating_add(700 * MINUTE);
+    chain.at(begun.saturating_add(MINUTE)).batch(&[Piece::new(LOG, line(late))]);
+    let early = begun.to_string();
+    chain.rewrite(|note| text::set(&text::set(note, "last", &early), "first", &early));
+    for minute in 2..=900 {
+        let now = begun.saturating_add(minute * MINUTE);
+        chain.at(now).batch(&[Piece::new(LOG, line(now.saturating_add(-MINUTE / 2)))]);
+    }
+    let (key, seal) = (chain.current_signer().identity(), head_text(chain.get(1)));
+    let policy = format!(
+        "auditseal/trust/v1\norigin {origin} static {key}\n  begin 0\n  silent-after 10m\n  \
+         accept WRONG_TIMES {seal} \"x\"\n",
+        origin = chain.origin()
+    );
+    let trusted = TrustFile::parse(&policy).unwrap().get(chain.origin()).cloned();
+    let window = between(begun, 690, 710);
+    let store = memory(&chain.archive());
+    let options = CatOptions { trusted: trusted.clone(), ..in_window(window) };
+    let asked = ask(&store, &chain, options).await;
+    assert!(warns(&asked, "the times in the notes of seq 1 are wrong"), "{:?}", asked.restored);
+    assert_eq!(asked.lines.iter().filter(|byte| **byte == b'\n').count(), 20);
+    let all = ask(&store, &chain, CatOptions { trusted, ..in_all(window) }).await;
+    assert!(!warns(&all, "are wrong") && all.lines == [line(late), asked.lines].concat());
 }
 
 #[tokio::test]

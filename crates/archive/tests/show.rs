@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
-use auditseal_archive::{Inspection, Row, inspect, ls, verify};
+use auditseal_archive::{Inspection, Judgement as _, Row, inspect, ls, verify};
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_reader::Error;
 use auditseal_store::{Kind, Operation};

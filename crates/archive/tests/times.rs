@@ -10,7 +10,8 @@ use auditseal_archive::{CatError, CatOptions, Piped, Restored, cat, inspect};
 use auditseal_chain::Verdict;
 use auditseal_format::Time;
 use auditseal_reader::{Error, Window};
-use auditseal_vectors::{Archive, Chain, Piece, event, events};
+use auditseal_trust::{TrustFile, TrustedOrigin};
+use auditseal_vectors::{Archive, Chain, Piece, event, events, head_text};
 use common::{LOG, Sink, findings, options, started, store_of, verdicts};
 
 /// Genesis, three batches and a heartbeat; the note of the second batch says that its lines, 10 to 12
@@ -127,6 +128,40 @@ async fn a_salvage_passes_over_no_line() {
         assert!(bytes == expected, "{range:?}: {}", String::from_utf8_lossy(&bytes));
         assert_eq!(done.unproved_total, 1, "{:?}", done.unproved);
         assert!(done.unproved[0].starts_with("WRONG_TIMES origin=c/n/s seq=2"), "{done:?}");
+    }
+}
+
+/// A trust file's word on a chain: this verdict of seq 2 is accepted.
+fn accepting(chain: &Chain, verdict: &str) -> TrustedOrigin {
+    let (key, seal) = (chain.current_signer().identity(), head_text(chain.get(2)));
+    let text = format!(
+        "auditseal/trust/v1\norigin {origin} static {key}\n  begin 0\n  silent-after 10m\n  accept {verdict} {seal} \"x\"\n",
+        origin = chain.origin(),
+    );
+    TrustFile::parse(&text).unwrap().get(chain.origin()).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_batch_whose_times_are_known_to_be_wrong_is_in_every_search() {
+    let chain = lying();
+    let archive = chain.archive();
+    let klog = b"klog\n".to_vec();
+    for (range, expected) in [
+        (None, [events(0..3), events(10..13), klog.clone(), events(20..23)].concat()),
+        (Some((1, 11)), [events(1..3), events(10..12), klog.clone()].concat()),
+        (Some((20, 22)), [klog.clone(), events(20..23)].concat()),
+    ] {
+        let (since, until) = (range.map(|(from, _)| from), range.map(|(_, to)| to));
+        let window = Window { since: since.map(time_of), until: until.map(time_of) };
+        let trusted = Some(accepting(&chain, "WRONG_TIMES"));
+        let options = CatOptions { window, trusted, ..CatOptions::default() };
+        let (done, bytes) = cat_of(&archive, &chain, &options).await;
+        done.unwrap();
+        assert!(bytes == expected, "{range:?}: {}", String::from_utf8_lossy(&bytes));
+        // Who accepted something else of the seal didn't accept that.
+        let trusted = Some(accepting(&chain, "TIME_INCONSISTENT"));
+        let (done, bytes) = cat_of(&archive, &chain, &CatOptions { trusted, ..options }).await;
+        assert!(done.is_err() || bytes != expected, "{range:?}");
     }
 }
 

@@ -7,6 +7,7 @@
 mod cluster;
 pub mod corpus;
 mod event;
+pub mod packs;
 pub mod reader;
 pub mod stages;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use auditseal_bench::packs;
 use auditseal_bench::reader::{self, Taken};
 use auditseal_bench::stages::{self, Bench};
 use auditseal_bench::{Events, corpus};
@@ -22,7 +23,10 @@ const USAGE: &str = "usage:
                                                 read a chain behind such a round trip; prints
                                                 name, seconds, KiB, requests and, of the gets alone,
                                                 how many times as long
+  auditseal-bench packs ARCHIVE PACKS TRUST ORIGIN MILLISECONDS PROGRAM
+                                                the same of a packed archive, two directories
   auditseal-bench hash FILE                     BLAKE3 of a file, read once
+  auditseal-bench index FILE                    bytes of the index of a pack of these lines
 BYTES are at least so many, in whole events. One SEED gives one log, always.";
 
 fn main() -> ExitCode {
@@ -62,16 +66,22 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         }
         ["reader", objects, round_trip, program] => {
             let round_trip = Duration::from_millis(number(round_trip)?);
-            let taken = reader::run(number(objects)? as usize, round_trip, Path::new(program))?;
-            let alone = taken.first().map_or(1.0, |gets| gets.time.as_secs_f64());
-            for Taken { name, time, peak, requests } in taken {
-                let time = time.as_secs_f64();
-                println!("{name}\t{time:.2}\t{peak}\t{requests}\t{:.2}", time / alone);
-            }
+            tell(reader::run(number(objects)? as usize, round_trip, Path::new(program))?);
+            Ok(())
+        }
+        ["packs", archive, packs, trust, origin, round_trip, program] => {
+            let round_trip = Duration::from_millis(number(round_trip)?);
+            let (archive, packs, trust) = (Path::new(archive), Path::new(packs), Path::new(trust));
+            let of = packs::Packed { archive, packs, trust, origin };
+            tell(packs::run(of, round_trip, Path::new(program))?);
             Ok(())
         }
         ["stages"] => {
             stages::NAMES.iter().for_each(|name| println!("{name}"));
+            Ok(())
+        }
+        ["index", path] => {
+            println!("{}", stages::index(&std::fs::read(path)?).len());
             Ok(())
         }
         ["hash", path] => {
@@ -79,6 +89,14 @@ fn run(arguments: &[&str]) -> io::Result<()> {
             Ok(())
         }
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, USAGE)),
+    }
+}
+
+fn tell(taken: Vec<Taken>) {
+    let alone = taken.first().map_or(1.0, |gets| gets.time.as_secs_f64());
+    for Taken { name, time, peak, requests } in taken {
+        let time = time.as_secs_f64();
+        println!("{name}\t{time:.2}\t{peak}\t{requests}\t{:.2}", time / alone);
     }
 }
 

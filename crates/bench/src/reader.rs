@@ -49,24 +49,9 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
         let now = begun.saturating_add(n * WINDOW);
         chain.at(now).batch(&[Piece::new("audit.log", lines(now))]);
     }
-    let mut bucket = Bucket { versioned: true, ..Bucket::default() };
-    for (at, (key, bytes)) in chain.archive().into_iter().enumerate() {
-        let entry = Entry {
-            id: format!("v{at}"),
-            bytes: bytes.into(),
-            time: chain.now().micros(),
-            marker: false,
-            live: true,
-            retention: None,
-            hold: false,
-            archived: false,
-        };
-        bucket.objects.insert(key, vec![entry]);
-    }
-    let keys = Keys::fresh().map_err(|error| io::Error::other(error.to_string()))?;
-    let server = Server::start(World::new(Dialect::Aws, keys).with("bucket", bucket))?;
-    let target = server.endpoint().trim_start_matches("http://").to_owned();
-    let wire = Wire::start(target.parse().map_err(io::Error::other)?, round_trip / 2)?;
+    let at = chain.now().micros();
+    let objects_of = chain.archive().into_iter().map(|(key, bytes)| (key, bytes, at));
+    let (server, wire) = serve(objects_of, round_trip)?;
     let vkey = chain.current_signer().identity().to_string();
     let before_now = |hours: i64| chain.now().saturating_add(-HOUR * hours).to_string();
     let hour = before_now(1);
@@ -87,15 +72,49 @@ pub fn run(objects: usize, round_trip: Duration, program: &Path) -> io::Result<V
     let mut taken = vec![gets(&server, &wire)?];
     for (name, args) in commands {
         let mut command = Command::new(program);
-        command.args(args).args(["--store", "s3://bucket", "--endpoint", &wire.url()]);
-        command.env("NO_PROXY", "127.0.0.1").envs(server.environment()).stdout(Stdio::null());
-        wire.requests.store(0, Ordering::Relaxed);
-        let begun = Instant::now();
-        let peak = peak_of(&mut command)?;
-        let requests = wire.requests.load(Ordering::Relaxed);
-        taken.push(Taken { name, time: begun.elapsed(), peak, requests });
+        command.args(args).args(["--store", "s3://bucket"]);
+        taken.push(measure(name, command, &server, &wire)?);
     }
     Ok(taken)
+}
+
+/// Puts objects, each with its date, in a bucket behind a wire with this round trip.
+pub(crate) fn serve(
+    objects: impl Iterator<Item = (String, Vec<u8>, i64)>,
+    round_trip: Duration,
+) -> io::Result<(Server, Wire)> {
+    let mut bucket = Bucket { versioned: true, ..Bucket::default() };
+    for (at, (key, bytes, time)) in objects.enumerate() {
+        let entry = Entry {
+            id: format!("v{at}"),
+            bytes: bytes.into(),
+            time,
+            live: true,
+            ..Entry::default()
+        };
+        bucket.objects.insert(key, vec![entry]);
+    }
+    let keys = Keys::fresh().map_err(|error| io::Error::other(error.to_string()))?;
+    let server = Server::start(World::new(Dialect::Aws, keys).with("bucket", bucket))?;
+    let target = server.endpoint().trim_start_matches("http://").to_owned();
+    let wire = Wire::start(target.parse().map_err(io::Error::other)?, round_trip / 2)?;
+    Ok((server, wire))
+}
+
+/// Runs a command against what is served.
+pub(crate) fn measure(
+    name: &'static str,
+    mut command: Command,
+    server: &Server,
+    wire: &Wire,
+) -> io::Result<Taken> {
+    command.args(["--endpoint", &wire.url()]);
+    command.env("NO_PROXY", "127.0.0.1").envs(server.environment()).stdout(Stdio::null());
+    wire.requests.store(0, Ordering::Relaxed);
+    let begun = Instant::now();
+    let peak = peak_of(&mut command)?;
+    let requests = wire.requests.load(Ordering::Relaxed);
+    Ok(Taken { name, time: begun.elapsed(), peak, requests })
 }
 
 /// A batch's lines, written right before it was sealed.
@@ -111,7 +130,7 @@ fn lines(sealed: Time) -> Vec<u8> {
 }
 
 /// Gets each object once, and nothing else.
-fn gets(server: &Server, wire: &Wire) -> io::Result<Taken> {
+pub(crate) fn gets(server: &Server, wire: &Wire) -> io::Result<Taken> {
     use futures::StreamExt as _;
     let environment = server.environment().into_iter();
     let options = auditseal_vault::Options {
@@ -125,7 +144,7 @@ fn gets(server: &Server, wire: &Wire) -> io::Result<Taken> {
     wire.requests.store(0, Ordering::Relaxed);
     let begun = Instant::now();
     let got = runtime.block_on(async {
-        let gets = keys.iter().map(|key| store.get(key, None, 1 << 20));
+        let gets = keys.iter().map(|key| store.get(key, None, 64 << 20));
         let gets = futures::stream::iter(gets).buffered(IN_FLIGHT);
         gets.fold(Ok(0), |sum: Result<usize, auditseal_store::Error>, got| async {
             Ok(sum? + got?.bytes.len())
@@ -164,7 +183,7 @@ fn peak_of(command: &mut Command) -> io::Result<u64> {
 }
 
 /// A wire that delays what passes it, each way, and counts requests.
-struct Wire {
+pub(crate) struct Wire {
     address: SocketAddr,
     requests: Arc<AtomicU64>,
 }

@@ -11,6 +11,7 @@ use auditseal_format::{
     Compression, DecoderPool, FileId, FileName, Kind, ObjectSeal, Origin, Packed, Packer,
     RangeFacts, Seal, SealedBatch, Time, hash,
 };
+use auditseal_index::Builder;
 use auditseal_merkle::{Hasher, RootHasher};
 use auditseal_note::{Signer as _, StaticSigner, sha256};
 use auditseal_reader::ObjectCheck;
@@ -20,7 +21,7 @@ use auditseal_tail::{Family, Follower, History, Mode, Settings};
 use crate::Events;
 
 /// The stages by name. Those that begin with `ref-` are what others are compared with.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 15] = [
     "root",
     "pack",
     "seal",
@@ -31,6 +32,8 @@ pub const NAMES: [&str; 13] = [
     "verify-stored",
     "finish-empty",
     "open",
+    "index",
+    "ref-serde-json",
     "ref-blake3",
     "ref-sha256-leaves",
     "ref-blake3-leaves",
@@ -119,6 +122,11 @@ impl Bench {
             "verify" => self.verify(Some(&self.decoders)),
             "verify-stored" => self.verify(None),
             "open" => ObjectSeal::open(&self.object).expect("a sound object").seal.payload.bytes,
+            "index" => index(bytes).len() as u64,
+            "ref-serde-json" => {
+                let value = serde_json::from_slice::<serde::de::IgnoredAny>;
+                lines(bytes).filter(|line| value(line).is_ok()).count() as u64
+            }
             "finish-empty" => {
                 Packed::empty(Compression::default()).expect("an empty payload").payload.blocks_len
             }
@@ -239,6 +247,26 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The index of a pack of these lines, in batches of as many bytes as a window of five seconds has where seven events a
+/// second are logged.
+///
+/// # Panics
+/// Without a line.
+#[must_use]
+pub fn index(bytes: &[u8]) -> Vec<u8> {
+    const WINDOW: usize = 62_000;
+    let (mut builder, mut from) = (Builder::new(0), 0);
+    while from < bytes.len() {
+        let least = bytes.len().min(from + WINDOW);
+        let end = memchr::memchr(b'\n', &bytes[least..]).map_or(bytes.len(), |at| least + at + 1);
+        // As a decoder hands them out.
+        bytes[from..end].chunks(128 << 10).for_each(|piece| builder.text(piece));
+        builder.end_batch();
+        from = end;
+    }
+    builder.finish().expect("a pack that isn't too large")
+}
+
 fn root(bytes: &[u8]) -> u64 {
     let mut hasher = RootHasher::new();
     bytes.chunks(256 << 10).for_each(|piece| hasher.update(piece));
@@ -276,12 +304,23 @@ mod tests {
             assert_eq!(done, bench.run(stage), "{stage}");
             if ["gunzip", "verify", "verify-stored", "open"].contains(&stage) {
                 assert_eq!(done, bench.bytes(), "{stage}");
-            } else if ["split", "scan"].contains(&stage) {
+            } else if ["split", "scan", "ref-serde-json"].contains(&stage) {
                 assert_eq!(done, lines(&bench.bytes).count() as u64, "{stage}");
             } else if stage != "finish-empty" {
                 assert!(done > 0, "{stage}");
             }
         }
+    }
+
+    /// How much an index adds: of a larger cluster's log, in which whoever does something to whatever anywhere is drawn
+    /// by lot, which no cluster does.
+    #[test]
+    fn an_index_is_a_small_part_of_its_text() {
+        let bench = Bench::new("index", 8 << 20).unwrap();
+        let index = auditseal_index::Index::open(index(&bench.bytes)).unwrap();
+        assert!(index.batches() > 100 && index.open_batches().is_empty());
+        let part = bench.run("index") as f64 / bench.bytes() as f64;
+        assert!((0.001..0.02).contains(&part), "{part}");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub enum Verdict {
     Malformed,
     /// Lines happened at other times than the note says: a search by time may have passed over them.
     WrongTimes,
+    /// An attested index isn't the one that its pack's text gives.
+    WrongIndex,
     /// Whoever names no version gets nothing here; the true bytes are there under their version.
     Hidden,
     /// A newer version has other bytes; the true bytes are there under their version.
@@ -88,6 +90,7 @@ impl Verdict {
             Self::Unsealed => "UNSEALED",
             Self::Malformed => "MALFORMED",
             Self::WrongTimes => "WRONG_TIMES",
+            Self::WrongIndex => "WRONG_INDEX",
             Self::Hidden => "HIDDEN",
             Self::Shadowed => "SHADOWED",
             Self::WeakWorm => "WEAK_WORM",
@@ -110,6 +113,7 @@ impl Verdict {
                 | Self::Hidden
                 | Self::Shadowed
                 | Self::WeakWorm
+                | Self::WrongIndex
                 | Self::TimeInconsistent
         )
     }
@@ -126,7 +130,7 @@ impl Verdict {
 
 impl Verdict {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Tampered,
         Self::Missing,
         Self::Reordered,
@@ -145,6 +149,7 @@ impl Verdict {
         Self::Unsealed,
         Self::Malformed,
         Self::WrongTimes,
+        Self::WrongIndex,
         Self::Hidden,
         Self::Shadowed,
         Self::WeakWorm,

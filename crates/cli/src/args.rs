@@ -461,10 +461,11 @@ pub(crate) struct Cat {
     #[arg(long, env = "AUDITSEAL_STRICT", value_parser = BoolishValueParser::new())]
     pub(crate) strict: bool,
     /// Give back all that is proved, in order, whatever is wrong beside it; say what isn't, and exit 1
-    /// if there is any.
+    /// if there is any, or 2 if all of that couldn't be read.
     #[arg(long, env = "AUDITSEAL_SALVAGE", value_parser = BoolishValueParser::new())]
     pub(crate) salvage: bool,
-    /// File for the list of what a salvage couldn't prove, instead of standard error.
+    /// File for the list of what a salvage couldn't prove, instead of standard error. Written when it
+    /// begins and when it ends, also where nothing is wrong.
     #[arg(long, env = "AUDITSEAL_REPORT", value_name = "FILE", requires = "salvage")]
     pub(crate) report: Option<PathBuf>,
 }

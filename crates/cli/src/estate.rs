@@ -1,49 +1,35 @@
-//! verify --trust: all chains of a trust file.
+//! verify --trust: what is asked of all chains of a trust file, and why that couldn't be answered.
 
 use std::path::Path;
-use std::process::ExitCode;
 
-use auditseal_agent::system_clock;
 use auditseal_archive::{self as archive, EstateError, EstateOptions, HeadsFile, Shard};
 
-use crate::args::{Format, Verify};
+use crate::args::Verify;
 use crate::failure::{Failure, archive_hint};
-use crate::read::{block_on_threads, cores, counter, is_directory, print};
 use crate::trusting::{trust_file, untrusted};
+use crate::verifying::{as_of, skew, store_name};
 
-pub(crate) fn verify(args: Verify, trust: &Path) -> Result<ExitCode, Failure> {
-    let now = args.at.unwrap_or_else(|| system_clock()().wall);
+pub(crate) fn options(args: &Verify, trust: &Path) -> Result<EstateOptions, Failure> {
     let file = trust_file(trust)?;
     let packs = args.place.open(&args.store, &file)?;
-    let fresh = EstateOptions::new(file, now);
-    let options = EstateOptions {
+    let fresh = EstateOptions::new(file, as_of(args));
+    Ok(EstateOptions {
         heads: args.estate.heads.as_deref().map(HeadsFile::new),
-        origins: args.origin,
+        origins: args.origin.clone(),
         shard: args.estate.shard.unwrap_or(Shard::ALL),
         extent: args.part.extent()?.unwrap_or_default(),
         window: args.part.window()?,
         allow_unanchored: args.part.allow_unanchored,
         head: args.part.head,
         stored_only: args.stored_only,
-        // A directory's dates are those of whoever copied it there.
-        skew: if is_directory(&args.store.store) { None } else { fresh.skew },
-        store: Some(auditseal_agent::store_name(&args.store.store)),
+        skew: skew(args, fresh.skew),
+        store: store_name(args),
         packs,
         ..fresh
-    };
-    let (store, _bill) = args.stats.open(&args.store)?;
-    let (count, bar) = counter();
-    let verified = archive::verify_estate(store, &options, |progress| count(&progress));
-    let report = block_on_threads(cores(), verified)?.map_err(failure)?;
-    drop(bar);
-    print(|out| match args.output {
-        Format::Text => report.text(out),
-        Format::Json => report.json(out),
-    })?;
-    Ok(ExitCode::from(report.exit_code()))
+    })
 }
 
-fn failure(error: EstateError) -> Failure {
+pub(crate) fn failure(error: EstateError) -> Failure {
     match error {
         EstateError::Read(error) => Failure::new(&error).hint(archive_hint(&error)),
         EstateError::Heads(error) => heads_failure(&error),
@@ -57,7 +43,5 @@ fn failure(error: EstateError) -> Failure {
 
 /// That a heads file couldn't be read or written.
 pub(crate) fn heads_failure(error: &archive::HeadsError) -> Failure {
-    let hint = "a heads file that is damaged is a matter for whoever keeps it: bring back a copy, and \
-                don't begin anew, or a missing tail isn't noticed";
-    Failure::new(error).hint(Some(hint))
+    Failure::new(error).hint(Some(error.hint()))
 }

@@ -191,7 +191,8 @@ Example:
 
 pub(crate) const TRUST_ACCEPT_USAGE: &str = "\
 auditseal trust accept --trust <FILE> --origin <C/N/SOURCE>
-       (<VERDICT> <SEQ:HASH> <REASON> | --begin <SEQ:HASH>)";
+       (<VERDICT> <SEQ:HASH> <REASON> | --begin <SEQ:HASH>)
+       auditseal trust accept --trust <FILE> --heads <FILE> --attestation <FILE>...";
 
 pub(crate) const TRUST_ACCEPT: &str = "\
 Examples: hashes are those of `ls -o json`:
@@ -201,7 +202,16 @@ Examples: hashes are those of `ls -o json`:
     --begin SEQ:HASH > new.trust
   auditseal trust diff audit.trust new.trust
 
-The trust file itself isn't changed, and its remarks stay.";
+The trust file itself isn't changed, and its remarks stay.
+
+With --attestation the heads file moves on as if this run had verified what the
+auditor did, if the trust file names them, and if the head that is known is the
+seal right before what is attested:
+  auditseal trust accept --trust audit.trust --heads audit.heads \\
+    --attestation 000000000001-000000017280-9b1c….note
+
+Exit code 1 where a head stays because it can't be joined or something was
+found, 3 for a fork.";
 
 pub(crate) const TRUST_DIFF: &str = "\
 Example:

@@ -17,12 +17,14 @@ mod progress;
 mod protection;
 mod read;
 mod reload;
+mod salvage;
 mod stats;
 mod textfile;
 mod times;
 mod trust;
 mod trusting;
 mod units;
+mod verifying;
 mod watch;
 mod worm;
 
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
         Command::Backfill(args) => agent::backfill(args),
         Command::Retire(args) => agent::retire(args),
         Command::Status(args) => watch::status(&args),
-        Command::Verify(args) => read::verify(args),
+        Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),

@@ -137,6 +137,9 @@ pub(crate) struct Pack {
         default_value = "compliance"
     )]
     pack_retention_mode: RequiredMode,
+    /// Make the index of packs that stand again, where this key attests another or none.
+    #[arg(long, env = "AUDITSEAL_REINDEX", value_parser = BoolishValueParser::new())]
+    reindex: bool,
     /// Judge and make everything, and put nothing.
     #[arg(long, env = "AUDITSEAL_DRY_RUN", value_parser = BoolishValueParser::new())]
     dry_run: bool,
@@ -184,6 +187,7 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
         // A directory's dates are those of whoever copied it there.
         skew: if is_directory(&args.store.store) { None } else { fresh.skew },
         store: Some(auditseal_agent::store_name(&args.store.store)),
+        reindex: args.reindex,
         dry_run: args.dry_run,
         ..fresh
     };

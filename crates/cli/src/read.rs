@@ -1,4 +1,4 @@
-//! verify, cat, ls, inspect.
+//! cat, ls, inspect; and what all readers share.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -13,55 +13,13 @@ use auditseal_archive as archive;
 use auditseal_chain::Verdict;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
-use auditseal_store::LockMode;
 use auditseal_vault::Provider;
 
 use crate::agent::open_store;
-use crate::args::{Cat, Format, Inspect, ListFormat, Ls, RequiredMode, Verify};
-use crate::estate;
+use crate::args::{Cat, Format, Inspect, ListFormat, Ls};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
-
-pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
-    if let Some(trust) = args.estate.trust.clone() {
-        return estate::verify(args, &trust);
-    }
-    args.place.without_trust()?;
-    let mode = match args.require_retention_mode {
-        RequiredMode::Compliance => LockMode::Compliance,
-        RequiredMode::Governance => LockMode::Governance,
-    };
-    let retention = args.require_retention.map(|time| auditseal_chain::Retention {
-        mode,
-        micros: i64::try_from(time.as_micros()).unwrap_or(i64::MAX),
-    });
-    let fresh =
-        archive::Options::new(vkeys(&args.vkey)?, args.at.unwrap_or_else(|| system_clock()().wall));
-    let options = archive::Options {
-        origins: args.origin,
-        head: args.part.head,
-        extent: args.part.extent()?,
-        window: args.part.window()?,
-        allow_unanchored: args.part.allow_unanchored,
-        accept: args.accept,
-        stored_only: args.stored_only,
-        retention,
-        // A directory's dates are those of whoever copied it there.
-        skew: if is_directory(&args.store.store) { None } else { fresh.skew },
-        store: Some(auditseal_agent::store_name(&args.store.store)),
-        ..fresh
-    };
-    let (store, _bill) = args.stats.open(&args.store)?;
-    let (count, bar) = counter();
-    let verified = archive::verify(store, &options, |progress| count(&progress));
-    let report = block_on_threads(cores(), verified)??;
-    drop(bar);
-    print(|out| match args.output {
-        Format::Text => report.text(out),
-        Format::Json => report.json(out),
-    })?;
-    Ok(ExitCode::from(report.exit_code()))
-}
+use crate::salvage::{self, Report};
 
 pub(crate) fn is_directory(url: &str) -> bool {
     auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
@@ -87,6 +45,7 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
         concurrency: 0,
         packs,
     };
+    let report = args.report.map(|path| Report::begin(path, &args.origin)).transpose()?;
     let (store, _bill) = args.stats.open(&args.store)?;
     let done = match regular_stdout() {
         Some(file) => {
@@ -108,32 +67,8 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     if let Some(unanchored) = &restored.unanchored {
         tracing::warn!("{unanchored} (--from, --head tie it; --allow-unanchored accepts it)");
     }
-    if restored.unproved_total == 0 {
-        return Ok(ExitCode::from(u8::from(restored.unanchored.is_some())));
-    }
-    tell_unproved(&restored, args.report.as_deref())?;
-    Ok(ExitCode::from(1))
-}
-
-/// Says what a salvage left out.
-fn tell_unproved(restored: &archive::Restored, file: Option<&Path>) -> Result<(), Failure> {
-    let more = restored.unproved_total - restored.unproved.len() as u64;
-    let mut list = restored.unproved.iter().map(|what| format!("{what}\n")).collect::<String>();
-    if more > 0 {
-        list.push_str(&format!("… and {more} more of these\n"));
-    }
-    let failed =
-        |path: &Path, error| Failure::new(format!("write report {}: {error}", path.display()));
-    match file {
-        Some(path) => std::fs::write(path, list).map_err(|error| failed(path, error))?,
-        None => list.lines().for_each(|what| tracing::warn!("not proved: {what}")),
-    }
-    let count = match restored.unproved_total {
-        1 => "1 finding".to_owned(),
-        more => format!("{more} findings"),
-    };
-    tracing::warn!("{count}: what was given back is proved, and isn't all there was");
-    Ok(())
+    salvage::tell(&restored, report)?;
+    Ok(ExitCode::from(salvage::exit_code(&restored)))
 }
 
 /// Standard output, where it is a file: a source's holes can be left holes there.

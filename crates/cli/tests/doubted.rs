@@ -43,11 +43,8 @@ fn land(lab: &Lab, key: &str, bytes: Vec<u8>) {
         id: "landed".to_owned(),
         bytes: bytes.into(),
         time: time::now(),
-        marker: false,
         live: true,
-        retention: None,
-        hold: false,
-        archived: false,
+        ..Entry::default()
     };
     let mut world = lab.server.world();
     let objects = &mut world.buckets.get_mut("bucket").unwrap().objects;

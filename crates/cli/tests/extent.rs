@@ -122,7 +122,8 @@ fn a_salvage_writes_what_is_proved_and_reports_the_rest() {
     let rows = archive.rows();
     let batch = |row: &&(u64, String, String)| row.0 % 2 == 1;
     let (seq, _, key) = rows.iter().filter(batch).nth(1).unwrap();
-    let mut bytes = fs::read(archive.file(key)).unwrap();
+    let sound = fs::read(archive.file(key)).unwrap();
+    let mut bytes = sound.clone();
     bytes[30] ^= 1;
     fs::write(archive.file(key), bytes).unwrap();
     let refused = archive.ask("cat", &[], 1);
@@ -132,12 +133,31 @@ fn a_salvage_writes_what_is_proved_and_reports_the_rest() {
     assert!(done.out.len() < events(0, 40).len() && done.out.len() >= events(0, 30).len());
     assert!(done.out.starts_with(&events(0, 10)) && done.out.ends_with(&events(30, 40)));
     assert!(done.out.len() > refused.out.len());
-    let told = fs::read_to_string(report).unwrap();
-    assert!(told.starts_with(&format!("TAMPERED origin={ORIGIN} seq={seq} ")), "{told}");
+    let told = fs::read_to_string(&report).unwrap();
+    let (head, list) = told.split_once('\n').unwrap();
+    assert!(head.starts_with(&format!("# salvage of {ORIGIN} begun 20")), "{told}");
+    assert!(head.ends_with(": 1 finding"), "{told}");
+    assert!(list.starts_with(&format!("TAMPERED origin={ORIGIN} seq={seq} ")), "{told}");
     assert!(done.err.contains("1 finding: "), "{}", done.err);
     // Without a file, on standard error.
     assert!(archive.ask("cat", &["--salvage"], 1).err.contains("not proved: TAMPERED"));
     assert!(archive.ask("cat", &["--report", &shown], 2).err.contains("--salvage"));
+    // What is repaired has a report of its own, and what can't be read at all none of before.
+    fs::write(archive.file(key), sound).unwrap();
+    assert_eq!(archive.ask("cat", &["--salvage", "--report", &shown], 0).out, events(0, 40));
+    let told = fs::read_to_string(&report).unwrap();
+    assert!(
+        told.ends_with(": all that is there is proved\n") && told.lines().count() == 1,
+        "{told}"
+    );
+    fs::remove_dir_all(archive.node.path("store")).unwrap();
+    fs::create_dir(archive.node.path("store")).unwrap();
+    archive.ask("cat", &["--salvage", "--report", &shown], 2);
+    let told = fs::read_to_string(&report).unwrap();
+    assert!(told.contains(": not ended") && told.lines().count() == 1, "{told}");
+    let nowhere = archive.node.path("none/report").display().to_string();
+    let refused = archive.ask("cat", &["--salvage", "--report", &nowhere], 2);
+    assert!(refused.out.is_empty() && refused.err.contains("write report"), "{}", refused.err);
 }
 
 #[test]
@@ -187,4 +207,44 @@ fn times_are_told_in_the_words_that_people_use() {
         archive.ask("verify", &["--format", "json"], 0).out,
         archive.ask("verify", &["-o", "json"], 0).out
     );
+}
+
+#[test]
+fn a_gap_is_accepted_of_a_seal_that_is_there() {
+    let archive = Archive::new();
+    let newest = archive.rows().last().unwrap().0;
+    archive.ask("verify", &["--accept", &format!("{ORIGIN}:{newest}")], 0);
+    let beyond = format!("{ORIGIN}:{}", newest + 1);
+    let done = archive.ask("verify", &["--accept", &beyond], 2);
+    let told = format!("error: accept a gap of seq {}: the chain has no seal", newest + 1);
+    assert!(done.out.contains(&told), "{}", done.out);
+    // Of a part that ends before it, nothing is said.
+    archive.ask("verify", &["--accept", &beyond, "--to", "1"], 0);
+    let other = archive.ask("verify", &["--accept", "prod/cp-2/audit:0"], 2);
+    assert!(other.err.contains("isn't among those of --origin"), "{}", other.err);
+    let mut all = program();
+    let store = format!("file://{}", archive.node.path("store").display());
+    all.args(["verify", "--store", &store, "--vkey", &archive.node.vkey]);
+    let absent = said(all.args(["--accept", "prod/cp-2/audit:0"]), 2);
+    assert!(
+        absent.err.contains("prod/cp-2/audit: the store has no object of it"),
+        "{}",
+        absent.err
+    );
+}
+
+#[test]
+fn a_head_outside_a_part_is_said_not_to_be_compared() {
+    let archive = Archive::new();
+    let rows = archive.rows();
+    let at = |n: usize| format!("{}:{}", rows[n].0, rows[n].1);
+    let done = archive.ask("verify", &["--from", &at(3), "--head", &at(1)], 0);
+    assert!(done.out.contains("note: the head at seq 1 is before what was read"), "{}", done.out);
+    assert!(done.out.contains("note: no head in that part was given: "), "{}", done.out);
+    let done = archive.ask("cat", &["--from", &at(3), "--head", &at(1)], 0);
+    assert!(done.err.contains("the head at seq 1 is before what was read"), "{}", done.err);
+    let done = archive.ask("verify", &["--to", "2", "--head", &at(3)], 0);
+    assert!(done.out.contains("note: the head at seq 3 is behind what was read"), "{}", done.out);
+    let done = archive.ask("verify", &["--from", &at(3), "--head", &at(rows.len() - 1)], 0);
+    assert!(!done.out.contains("the head"), "{}", done.out);
 }

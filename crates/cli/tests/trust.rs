@@ -2,107 +2,17 @@
 //! key or an old heads file can make of them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod desk;
 mod node;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events, head_text};
-use node::{Done, finish, program};
-use tempfile::TempDir;
-
-const ORIGIN: &str = "prod/cp-1/audit";
-
-/// An auditor's folder: a store below `store`, and the two files.
-struct Desk {
-    folder: TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self { folder: tempfile::tempdir().unwrap() };
-        fs::create_dir(desk.path("store")).unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Makes the bucket hold these objects, and no others.
-    fn holds(&self, archives: &[Archive]) {
-        fs::remove_dir_all(self.path("store")).unwrap();
-        fs::create_dir(self.path("store")).unwrap();
-        for (key, bytes) in archives.iter().flatten() {
-            let path = self.path("store").join(key);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-    }
-
-    /// A trust file with this key for each of these chains.
-    fn trusts(&self, chains: &[&Chain]) {
-        let mut text = "auditseal/trust/v1\n".to_owned();
-        for chain in chains {
-            let key = chain.current_signer().identity();
-            text +=
-                &format!("origin {} static {key}\n  begin 0\n  silent-after 10m\n", chain.origin());
-        }
-        fs::write(self.path("trust"), text).unwrap();
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = program();
-        command.args(words).args(["--store", &format!("file://{}", self.path("store").display())]);
-        command
-    }
-
-    /// `verify`, with the two files, as soon as the newest seal of this chain was made.
-    fn verifying(&self, chain: &Chain, heads: &str, more: &[&str]) -> Command {
-        let mut command = self.command(&["verify", "--at", &chain.now().to_string()]);
-        command.arg("--trust").arg(self.path("trust"));
-        command.arg("--heads").arg(self.path(heads)).args(more);
-        command
-    }
-
-    #[track_caller]
-    fn verify(&self, chain: &Chain, code: i32) -> String {
-        said(&mut self.verifying(chain, "heads", &[]), code)
-    }
-
-    fn heads(&self) -> String {
-        fs::read_to_string(self.path("heads")).unwrap()
-    }
-}
-
-#[track_caller]
-fn said(command: &mut Command, code: i32) -> String {
-    let done: Done = finish(command);
-    let text = done.text();
-    assert_eq!(done.code, code, "{text}\n{}", done.err);
-    text
-}
-
-fn begun(origin: &str, signer: TestSigner) -> Chain {
-    let mut chain = Chain::new(origin, signer);
-    chain.genesis();
-    chain.batch(&[Piece::new("audit.log", events(0..3))]);
-    chain
-}
-
-fn grown(mut chain: Chain, more: usize) -> Chain {
-    for _ in 0..more {
-        chain.heartbeat();
-    }
-    chain
-}
-
-fn ours() -> Chain {
-    begun(ORIGIN, TestSigner::of(ORIGIN, 1))
-}
+use auditseal_vectors::{Chain, TestSigner, events, head_text};
+use desk::{Desk, ORIGIN, begun, grown, ours, said};
+use node::{finish, program};
 
 #[test]
 fn a_head_is_kept_moves_on_and_notices_a_missing_tail() {

@@ -4,6 +4,7 @@
 //! imitation of S3 can drift from what the commit protocol relies on.
 
 mod attacked;
+mod marks;
 mod report;
 mod suite;
 
@@ -38,6 +39,7 @@ pub async fn run(store: &dyn Store) -> Report {
     report.add("a large object", plain(large_object(store).await));
     report.add("versions", versions(store).await);
     report.add("locks", locks(store).await);
+    report.add("marks", marks::marks(store).await);
     report.add("the canary", plain(create_only(store).await));
     report
 }

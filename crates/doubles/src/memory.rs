@@ -5,6 +5,7 @@
 //! or on chance.
 
 mod crowd;
+mod mark;
 mod weapon;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,12 +30,12 @@ pub use crowd::Crowd;
 pub enum Fault {
     /// The call fails before it has any effect.
     Refuse(Kind),
-    /// The put takes effect and yet is reported as failed. A read or a listing yields part of its
-    /// result, then fails; reads of one piece fail.
+    /// The put, or the mark, takes effect and yet is reported as failed. A read or a listing yields
+    /// part of its result, then fails; reads of one piece fail.
     StoreThenFail(Kind),
     /// The call has no effect and never returns.
     Hang,
-    /// The put takes effect, and never returns.
+    /// The put, or the mark, takes effect, and never returns.
     StoreThenHang,
     /// A read yields the object with its last bit flipped (an empty one gains a byte). A put
     /// stores such bytes and is reported as good; a listing reports sizes one too large.
@@ -69,6 +70,7 @@ struct Entry {
     time: i64,
     marker: bool,
     lock: Lock,
+    marked: bool,
 }
 
 const DAY: i64 = 86_400_000_000;
@@ -93,7 +95,8 @@ impl State {
         self.made += 1;
         let id = self.versioned.then(|| format!("v{}", self.made));
         let lock = self.lock.clone().filter(|_| !marker).unwrap_or(Lock::NONE);
-        let entry = Entry { id: id.clone(), bytes, time: self.time, marker, lock };
+        let (time, marked) = (self.time, false);
+        let entry = Entry { id: id.clone(), bytes, time, marker, lock, marked };
         let entries = self.objects.entry(key.to_owned()).or_default();
         if !self.versioned {
             entries.clear();
@@ -284,8 +287,9 @@ impl MemoryStore {
             Some(Fault::HtmlPage) => {
                 let bytes = Bytes::from_static(PAGE);
                 let id = version.map(str::to_owned);
-                let lock = Lock::NONE;
-                return Ok((fetched(key, Entry { id, bytes, time: 0, marker: false, lock }), None));
+                let (lock, marker, marked) = (Lock::NONE, false, false);
+                let page = Entry { id, bytes, time: 0, marker, lock, marked };
+                return Ok((fetched(key, page), None));
             }
             _ => {}
         }
@@ -456,6 +460,14 @@ impl Store for MemoryStore {
 
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
         self.entries(Operation::Versions, prefix)
+    }
+
+    async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
+        self.set_mark(key, version).await
+    }
+
+    async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
+        self.has_mark(key, version).await
     }
 
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {

@@ -167,3 +167,79 @@ async fn the_canary_tells_a_store_that_ignores_the_condition() {
         assert_eq!(store.objects()["a"], BYTES, "no object's bytes change");
     }
 }
+
+#[tokio::test]
+async fn marks_fail_with_and_without_effect() {
+    let store = MemoryStore::versioned();
+    let first = store.put_new("a/1", BYTES).await.unwrap().version;
+    let shadow = store.shadow("a/1", "other");
+    store.fail(Operation::Mark, 1, Fault::Refuse(Kind::Unsupported));
+    store.fail(Operation::Mark, 2, Fault::Hang);
+    store.fail(Operation::Mark, 3, Fault::HtmlPage);
+    store.fail(Operation::Mark, 4, Fault::StoreThenFail(Kind::Timeout));
+    store.fail(Operation::Mark, 5, Fault::StoreThenHang);
+    let mark = || store.mark("a/1", first.as_deref());
+    assert_eq!(mark().await.unwrap_err().kind(), Kind::Unsupported);
+    assert!(hangs(mark()).await);
+    assert_eq!(mark().await.unwrap_err().kind(), Kind::Unavailable);
+    assert!(store.marks().is_empty());
+    assert_eq!(mark().await.unwrap_err().kind(), Kind::Timeout);
+    assert_eq!(store.marks(), [("a/1".to_owned(), first.clone())]);
+    assert!(hangs(store.mark("a/1", Some(&shadow))).await);
+    assert_eq!(store.marks().len(), 2);
+    store.fail(Operation::Marked, 1, Fault::Refuse(Kind::Denied));
+    store.fail(Operation::Marked, 2, Fault::HtmlPage);
+    store.fail(Operation::Marked, 3, Fault::Hang);
+    assert_eq!(store.marked("a/1", None).await.unwrap_err().kind(), Kind::Denied);
+    assert_eq!(store.marked("a/1", None).await.unwrap_err().kind(), Kind::Unavailable);
+    assert!(hangs(store.marked("a/1", None)).await);
+    assert!(store.marked("a/1", first.as_deref()).await.unwrap());
+    assert_eq!(store.calls(Operation::Mark), 5);
+}
+
+/// The key of each version and marker.
+async fn entries(store: &MemoryStore) -> Vec<String> {
+    let found: Vec<_> = store.versions("").try_collect().await.unwrap();
+    let mut keys: Vec<_> = found.into_iter().map(|version| version.key).collect();
+    keys.sort();
+    keys
+}
+
+/// What isn't marked stays, however old; what is goes step by step, and never before its lock ends.
+#[tokio::test]
+async fn the_lifecycle_takes_what_is_marked_and_nothing_else() {
+    let store = MemoryStore::versioned();
+    store.set_lock(Some(locked()));
+    for key in ["a", "b", "c"] {
+        store.put_new(key, BYTES).await.unwrap();
+    }
+    let hidden = store.get("c", None, 9).await.unwrap().info.version;
+    store.hide("c");
+    store.set_time(1000 * DAY);
+    store.expire(0);
+    assert_eq!(store.objects().len(), 2, "age alone takes nothing");
+    store.set_time(50 * DAY);
+    store.mark("a", None).await.unwrap();
+    store.mark("c", hidden.as_deref()).await.unwrap();
+    store.expire(51 * DAY);
+    assert_eq!(store.objects().len(), 2, "it is too young");
+    for _ in 0..3 {
+        store.expire(10 * DAY);
+        assert_eq!(store.objects().keys().collect::<Vec<_>>(), ["b"], "hidden, lock or not");
+        assert_eq!(entries(&store).await, ["a", "a", "b", "c", "c"], "the lock holds the bytes");
+    }
+    store.set_time(101 * DAY);
+    store.expire(10 * DAY);
+    assert_eq!(entries(&store).await, ["b"]);
+    // Without versions there is nothing to hide under.
+    let plain = MemoryStore::new();
+    plain.set_lock(Some(locked()));
+    plain.insert("a", BYTES);
+    plain.insert("b", BYTES);
+    plain.mark("a", None).await.unwrap();
+    plain.expire(0);
+    assert_eq!(plain.objects().len(), 2, "the lock holds");
+    plain.set_time(101 * DAY);
+    plain.expire(0);
+    assert_eq!(plain.objects().keys().collect::<Vec<_>>(), ["b"]);
+}

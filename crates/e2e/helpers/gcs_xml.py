@@ -13,7 +13,7 @@ import json
 import sys
 import urllib.parse
 
-HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}
+HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
         self.reply(response.status, [(n, v) for n, v in response.getheaders() if n.lower() not in HOP], length, data)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = answer
 
     def upload(self, path, body):
         bucket, _, name = path.removeprefix("/").partition("/")

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "crates/format"))
 import verify as second  # noqa: E402
 
 VECTORS = os.path.join(ROOT, "testdata/vectors")
-NOT_TOLD = {"CLOCK_STEP", "WEAK_WORM"}  # clocks and locks are the first verifier's extra
+NOT_TOLD = {"CLOCK_STEP"}  # clocks are the first verifier's extra
 
 
 def archives():
@@ -57,9 +57,11 @@ def block(rng, origin, seals, keys):
         lines.append(f"origin {origin} static {rng.choice(keys)}" + (f" from={low}" if low else "") + until)
         low = int(until.split("=")[1].split(":")[0]) + rng.choice([1, 1, 1, 2]) if until else low
     lines.append("  begin " + ("0" if rng.random() < 0.7 else seal(rng, seals, 1)))
+    if rng.random() < 0.1:
+        lines.append(f"  retention {rng.choice([1, 400, 36500])}d {rng.choice(['compliance', 'governance'])}")
     lines.append("  " + (f"silent-after {rng.choice(['1s', '10m', '2d'])}" if rng.random() < 0.7 else f"ended {seal(rng, seals)}"))
     accepted = {(int(s.split(":")[0]), second.ACCEPTABLE.index(verdict), s) for verdict, s in
-                ((rng.choice(["FORK", "SOURCE_GAP", "STALLED"]), seal(rng, seals)) for _ in range(rng.choice([0, 0, 1, 2, 3])))}
+                ((rng.choice(["FORK", "SOURCE_GAP", "STALLED", "WEAK_WORM", "WRONG_TIMES"]), seal(rng, seals)) for _ in range(rng.choice([0, 0, 1, 2, 3])))}
     return lines + [f'  accept {second.ACCEPTABLE[verdict]} {s} "x"' for _, verdict, s in sorted(accepted)]
 
 

@@ -2,14 +2,14 @@
 """Prepare and list the object stores of the e2e runs, independently of auditseal's own clients.
 
 store.py s3    create BUCKET [COMPLIANCE|GOVERNANCE|unlocked], list|refuses BUCKET, locked|held|shadow|repeat|hide BUCKET KEY, get BUCKET PREFIX DIR,
-               hide_but BUCKET PREFIX ENDING    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+               hide_but BUCKET PREFIX ENDING, expire BUCKET PREFIX mark|age    S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 store.py azure create|list CONTAINER    AZURE_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY
 store.py gcs   create|list BUCKET, shadow|repeat|hide BUCKET KEY    GCS_ENDPOINT
 
 `list` prints one line for each version of each object, delete markers too. `refuses` succeeds if a wrong key gets nowhere, `locked` if the
 newest version of the object can't be deleted, `held` if it has a COMPLIANCE lock, a legal hold and a SHA-256 beside that. `shadow` puts another version over it,
 `repeat` another with its bytes, `hide` deletes it by its key; `hide_but` all below PREFIX except those whose keys end with ENDING. `get` copies what
-is below PREFIX into DIR.
+is below PREFIX into DIR. `expire` sets the lifecycle rules of deploy/terraform/aws for what is packed below the prefix, or one that goes by age.
 """
 
 import base64
@@ -99,6 +99,18 @@ class S3:
         for key in list(self.below(bucket, prefix)):
             if not key.endswith(ending):
                 self.hide(bucket, key)
+
+    def expire(self, bucket, prefix, by):
+        prefix, days = prefix + "/cluster=", {"Days": 1}
+        mark = {"Prefix": prefix, "Tags": [{"Key": "auditseal-packed", "Value": "true"}]}
+        rules = {
+            "mark": [
+                {"ID": "packed", "Status": "Enabled", "Filter": {"And": mark}, "Expiration": days, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
+                {"ID": "markers", "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"ExpiredObjectDeleteMarker": True}},
+            ],
+            "age": [{"ID": "old", "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": days}],
+        }
+        self.client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules[by]})
 
     def put_again(self, bucket, key):
         there = self.client.get_object(Bucket=bucket, Key=key)

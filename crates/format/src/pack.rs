@@ -27,6 +27,23 @@ pub struct Compression {
     pub window: u8,
 }
 
+impl Compression {
+    /// Prepares a compressor for a frame of which only the blocks are used.
+    pub(crate) fn set(self, zstd: &mut CCtx<'static>) -> Result<(), PackError> {
+        zstd.reset(ResetDirective::SessionAndParameters).map_err(PackError::zstd)?;
+        for parameter in [
+            CParameter::CompressionLevel(self.level),
+            CParameter::WindowLog(self.window.into()),
+            CParameter::ContentSizeFlag(false),
+            CParameter::ChecksumFlag(false),
+            CParameter::DictIdFlag(false),
+        ] {
+            zstd.set_parameter(parameter).map_err(PackError::zstd)?;
+        }
+        Ok(())
+    }
+}
+
 impl Default for Compression {
     /// zstd's own default level and its window.
     fn default() -> Self {
@@ -114,17 +131,7 @@ impl Packer {
         compression: Compression,
         max_holes: usize,
     ) -> Result<Self, PackError> {
-        let zstd = &mut tools.zstd;
-        zstd.reset(ResetDirective::SessionAndParameters).map_err(PackError::zstd)?;
-        for parameter in [
-            CParameter::CompressionLevel(compression.level),
-            CParameter::WindowLog(compression.window.into()),
-            CParameter::ContentSizeFlag(false),
-            CParameter::ChecksumFlag(false),
-            CParameter::DictIdFlag(false),
-        ] {
-            zstd.set_parameter(parameter).map_err(PackError::zstd)?;
-        }
+        compression.set(&mut tools.zstd)?;
         tools.root.clear();
         Ok(Self {
             tools,

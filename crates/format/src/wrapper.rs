@@ -67,12 +67,37 @@ fn unescape(text: &[u8]) -> Option<(String, &[u8])> {
     }
 }
 
+/// Levels of objects and arrays that an index may have: a reader that recurses needn't fear for its stack
+/// (FORMAT.md, *Seal*).
+const DEEPEST: usize = 127;
+
+/// How deep the objects and arrays of a JSON text lie in each other.
+fn levels(text: &[u8]) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' if !quoted => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// Whether `index` is one JSON object without newlines, which can't be taken for a seal.
 pub(crate) fn is_object(index: &[u8]) -> bool {
     index.starts_with(b"{")
         && index.ends_with(b"}")
         && memchr::memchr2(b'\n', b'\r', index).is_none()
         && find(index).is_none()
+        && levels(index) <= DEEPEST
         // serde_json doesn't look at the bytes of strings that it ignores.
         && std::str::from_utf8(index)
             .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())

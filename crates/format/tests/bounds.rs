@@ -144,10 +144,23 @@ fn a_seal_that_would_not_fit_is_not_signed() {
 
 #[test]
 fn an_index_that_no_reader_takes_is_not_signed() {
-    ObjectSeal::open(&seal_with_index(b"{\"a\":[1, 2]}").unwrap().bytes).unwrap();
+    // As deep as may be, and braces in strings, which nest nothing.
+    let deep =
+        |levels: usize| format!("{}{}", "{\"x\":[".repeat(levels / 2), "]}".repeat(levels / 2));
+    let braces = format!(
+        "{{\"{}\\\"{}\":{}0{}}}",
+        "{".repeat(200),
+        "[".repeat(200),
+        "[".repeat(126),
+        "]".repeat(126)
+    );
+    for index in ["{\"a\":[1, 2]}", &deep(126), &braces] {
+        ObjectSeal::open(&seal_with_index(index.as_bytes()).unwrap().bytes).unwrap();
+    }
     let like_a_seal = br#"{"x":{"kind":"BatchSeal","apiVersion":"auditseal/v1","note":"y"}}"#;
-    for index in [&b""[..], b"[]", b"null", b"{\n}", b"{} ", b"{a:1}", b"{\"\xff\":1}", like_a_seal]
-    {
+    let deeper = deep(128);
+    let none = [&b""[..], b"[]", b"null", b"{\n}", b"{} ", b"{a:1}", b"{\"\xff\":1}", like_a_seal];
+    for index in none.into_iter().chain([deeper.as_bytes()]) {
         assert!(matches!(seal_with_index(index), Err(SealError::Invalid(_))), "{index:?}");
     }
 }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, KEPT, Retention, Rules};
-use auditseal_format::packs::{Attestation, SignedAttestation};
+use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_note::Signer;
 use auditseal_reader::{Entry, PackRoot, Packs, Source, listed_since};
 use auditseal_store::{Error, Store};
 use auditseal_trust::TrustedOrigin;
+use bytes::Bytes;
 
 use crate::build::build;
 use crate::check::{attest_findings, read_file};
-use crate::put::{Shelf, told};
+use crate::mark::{Loose, Marked, lacks_mark, mark};
+use crate::put::{Shelf, of_told, told};
+use crate::reindex::reindexed;
 use crate::report::{MadePack, PackedChain};
 use crate::slice::{self, Slice, Uncut};
 use crate::spool::Spool;
@@ -21,6 +24,8 @@ use crate::{PackOptions, PackProgress};
 /// What all chains have in common.
 pub(crate) struct Run<'a> {
     pub(crate) archive: Source,
+    /// The archive's store, where objects are marked.
+    pub(crate) marks: Arc<dyn Store>,
     pub(crate) packs: Source,
     /// The store that packs are put into.
     pub(crate) store: Arc<dyn Store>,
@@ -72,6 +77,9 @@ impl Run<'_> {
         let (unusable, _) = packs.unusable();
         report.unusable =
             unusable.iter().map(|other| format!("{}: {}", other.key, other.why)).collect();
+        if self.options.reindex && !self.options.dry_run {
+            report.reindexed = self.reindex(trusted, &packs).await?;
+        }
         let newest = packs.counting().iter().max_by_key(|pack| pack.last);
         report.before = newest.map(|pack| SealId { seq: pack.last, hash: pack.head });
         report.packed_until = newest.map(|pack| pack.sealed.1);
@@ -82,6 +90,10 @@ impl Run<'_> {
         };
         let day = newest.filter(|_| matches!(from, Begin::After(_))).map(|pack| pack.date);
         let entries = listed_since(&self.archive, origin, day).await.map_err(told_of)?;
+        if let Some(pack) = newest {
+            let stays = trusted.ended().map(|ended| ended.seq);
+            self.mark_the_rest(origin, pack, (&entries, stays), report).await?;
+        }
         let behind = entries.iter().any(|entry| from.seq() <= entry.place.seq);
         // Packed to its end, nothing is missing behind it.
         let over = !behind && report.before.is_some() && report.before == trusted.ended();
@@ -127,7 +139,16 @@ impl Run<'_> {
             let mut until = None;
             for pack in uncut {
                 let head = pack.head;
+                let loose = pack
+                    .objects
+                    .iter()
+                    .map(|batch| Loose { place: batch.place, version: batch.version.clone() });
+                // The newest seal of a chain stays where it is.
+                let stays = trusted.ended().map(|ended| ended.seq);
+                let loose: Vec<Loose> =
+                    loose.filter(|loose| Some(loose.place.seq) != stays).collect();
                 let made = self.make(origin, pack, &findings, &rules).await?;
+                self.mark(origin, &loose, report).await?;
                 progress(PackProgress::Made(origin, &made));
                 report.packed_until = Some(made.sealed);
                 report.packs.push(made);
@@ -151,6 +172,98 @@ impl Run<'_> {
             }
             debug_assert!(cuts > 0 || most > self.options.slice, "each turn goes on");
         }
+    }
+
+    /// Marks what a pack holds that is locked as demanded, and attested.
+    async fn mark(
+        &mut self,
+        origin: &Origin,
+        loose: &[Loose],
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
+        if self.options.retention.is_none() || self.options.dry_run || report.unmarked.is_some() {
+            return Ok(());
+        }
+        match mark(&self.marks, origin, loose).await.map_err(told_of)? {
+            Marked::All(count) => report.marked += count,
+            Marked::Unsupported => {
+                report.unmarked = Some("the archive's store keeps no marks".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that was killed may have attested a pack, and not marked all that it holds. Of the newest one
+    /// the last object is marked last: while that has none, all are marked once more.
+    async fn mark_the_rest(
+        &mut self,
+        origin: &Origin,
+        pack: &Attestation,
+        (entries, stays): (&[Entry], Option<u64>),
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
+        let lock = &pack.lock;
+        let held = self.options.retention.is_some_and(|demanded| {
+            let lock = of_told(lock);
+            demanded.unknown(&lock).is_none()
+                && demanded.lacks(&lock, pack.sealed.1, self.options.skew.unwrap_or(0)).is_none()
+        });
+        if !held || self.options.dry_run {
+            return Ok(());
+        }
+        let from = entries.partition_point(|entry| entry.place.seq < pack.first);
+        let to = entries.partition_point(|entry| entry.place.seq <= pack.last);
+        // Of several versions, and at other keys than the plain one, which is the chain's was known then:
+        // those stay.
+        let plain = entries[from..to].iter().filter(|entry| {
+            !entry.several
+                && entry.place.alternate.is_none()
+                && entry.place.date == pack.date
+                && Some(entry.place.seq) != stays
+        });
+        let loose: Vec<Loose> = plain
+            .map(|entry| Loose { place: entry.place, version: entry.version.clone() })
+            .collect();
+        let Some(last) = loose.last() else { return Ok(()) };
+        match lacks_mark(&self.marks, origin, last).await.map_err(told_of)? {
+            Some(true) => self.mark(origin, &loose, report).await,
+            Some(false) | None => Ok(()),
+        }
+    }
+
+    /// Makes the indexes of packs that stand again; gives how many of them have another one now.
+    async fn reindex(&mut self, trusted: &TrustedOrigin, packs: &Packs) -> Result<u64, String> {
+        let mut done = 0;
+        for pack in packs.taken() {
+            let rules = self.rules(trusted, Extent::default(), packs);
+            let again = reindexed(packs, pack, self.signer.key(), rules).await?;
+            let Some((attestation, index)) = again else { continue };
+            self.attest_index(attestation, index).await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    async fn attest_index(
+        &mut self,
+        mut attestation: Attestation,
+        index: Bytes,
+    ) -> Result<(), String> {
+        let shelf = Shelf { store: &self.store, source: &self.packs };
+        let key = attestation.name().index(&Blob::of(&index).hash);
+        shelf.put_named(&key, index).await.map_err(told_of)?;
+        attestation.attested = (self.clock)();
+        self.attest(attestation).await.map(drop)
+    }
+
+    /// Signs and puts an attestation.
+    async fn attest(&mut self, attestation: Attestation) -> Result<SignedAttestation, String> {
+        let signed = SignedAttestation::sign(attestation, self.signer);
+        let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
+        let note = Bytes::copy_from_slice(signed.note.as_bytes());
+        let shelf = Shelf { store: &self.store, source: &self.packs };
+        shelf.put_named(&signed.key(), note).await.map_err(told_of)?;
+        Ok(signed)
     }
 
     fn rules(&self, trusted: &TrustedOrigin, extent: Extent, packs: &Packs) -> Rules {
@@ -204,13 +317,16 @@ impl Run<'_> {
         shelf.put(&path, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
         self.spool.clear();
         attestation.lock = self.protected(&shelf, &attestation).await?;
-        let signed = SignedAttestation::sign(attestation, self.signer);
-        let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
-        let key = signed.key();
-        shelf.put_attestation(&key, &signed.note).await.map_err(told_of)?;
+        if let Some(index) = shown.index.map(Bytes::from) {
+            let blob = Blob::of(&index);
+            let key = attestation.name().index(&blob.hash);
+            shelf.put_named(&key, index).await.map_err(told_of)?;
+            attestation.index = Some(blob);
+        }
+        let signed = self.attest(attestation).await?;
         made.key = signed.attestation.pack_key();
         made.stored_bytes = signed.attestation.pack.size;
-        made.attestation = Some(key);
+        made.attestation = Some(signed.key());
         Ok(made)
     }
 

@@ -9,6 +9,7 @@ use auditseal_format::packs::{
     Attestation, Attested, MAX_FINDINGS, PackDecoder, PackSink, VerdictName,
 };
 use auditseal_format::{Fault, Hash, ObjectSeal, SealId};
+use auditseal_index::Builder;
 
 /// Bytes that are read together.
 const PIECE: usize = 256 << 10;
@@ -22,6 +23,8 @@ pub(crate) struct Shown {
     pub(crate) findings: Vec<Finding>,
     /// The hashes of their notes, in order.
     pub(crate) notes: Vec<Hash>,
+    /// The index of their lines; `None` where they have more to find than an index may hold.
+    pub(crate) index: Option<Vec<u8>>,
 }
 
 /// Reads a pack from its start to its end.
@@ -38,7 +41,8 @@ pub(crate) fn read_back(
     let extent = Extent { from, to: Some(attestation.last) };
     let rules = Rules { extent, retention: None, head: None, store: None, ..rules };
     let chain = Chain::new(attestation.origin.clone(), rules);
-    let mut sink = Sink { attestation, chain, notes: Vec::new(), wrong: None };
+    let index = Builder::new(attestation.first);
+    let mut sink = Sink { attestation, chain, index, notes: Vec::new(), wrong: None };
     let mut decoder = PackDecoder::new(attestation).map_err(|fault| fault.to_string())?;
     let mut piece = vec![0; PIECE];
     loop {
@@ -59,7 +63,8 @@ pub(crate) fn read_back(
         return Err("its last object isn't the one that was judged".to_owned());
     }
     let (_, report) = sink.chain.finish(None);
-    Ok(Shown { findings: report.findings.findings, notes: sink.notes })
+    let index = sink.index.finish().ok();
+    Ok(Shown { findings: report.findings.findings, notes: sink.notes, index })
 }
 
 /// The same of a file.
@@ -74,14 +79,18 @@ pub(crate) fn read_file(
 struct Sink<'a> {
     attestation: &'a Attestation,
     chain: Chain,
+    index: Builder,
     notes: Vec<Hash>,
     wrong: Option<String>,
 }
 
 impl PackSink for Sink<'_> {
-    fn payload(&mut self, _: usize, _: &[u8]) {}
+    fn payload(&mut self, _: usize, bytes: &[u8]) {
+        self.index.text(bytes);
+    }
 
     fn object(&mut self, nth: usize, seal: ObjectSeal, payload: Result<(), Fault>) {
+        self.index.end_batch();
         if let Err(fault) = &payload
             && !fault.leaves_lines_true()
         {

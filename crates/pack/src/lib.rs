@@ -11,8 +11,10 @@
 mod build;
 mod chain;
 mod check;
+mod mark;
 mod metrics;
 mod put;
+mod reindex;
 mod report;
 mod slice;
 mod spool;
@@ -44,13 +46,17 @@ pub struct PackOptions {
     pub state: PathBuf,
     /// How packs are compressed.
     pub compression: Compression,
-    /// What must protect each pack; `None` if nothing need to.
+    /// What must protect each pack; `None` if nothing need to. Objects are marked as ones that may go only
+    /// where this is demanded, and held.
     pub retention: Option<Retention>,
     /// How much later than the store's date of an object its seal may say that it was made,
     /// microseconds; `None` for a store whose dates mean nothing.
     pub skew: Option<i64>,
     /// The name by which the seals call the archive's store.
     pub store: Option<String>,
+    /// Packs that stand get the index that their text gives, where their attestation names another or
+    /// none.
+    pub reindex: bool,
     /// Everything is done but for putting anything.
     pub dry_run: bool,
     /// Objects that are judged at a time, before their packs are made.
@@ -69,6 +75,7 @@ impl PackOptions {
             retention: None,
             skew: Some(600_000_000),
             store: None,
+            reindex: false,
             dry_run: false,
             slice: slice::SLICE,
         }
@@ -141,7 +148,8 @@ pub async fn pack(
     }
     let spool = Spool::open(&options.state).map_err(NotPacked::Spool)?;
     let mut run = chain::Run {
-        archive: Source::new(archive),
+        archive: Source::new(Arc::clone(&archive)),
+        marks: archive,
         packs: Source::new(Arc::clone(&packs)),
         store: packs,
         signer,

@@ -54,9 +54,8 @@ impl Shelf<'_> {
         Err(Error::new(Operation::Put, &attestation.pack_key(), Kind::AlreadyExists, what))
     }
 
-    /// Puts an attestation, or finds it there.
-    pub(crate) async fn put_attestation(&self, key: &str, note: &str) -> Result<(), Error> {
-        let bytes = Bytes::copy_from_slice(note.as_bytes());
+    /// Puts an index or an attestation, or finds it there: its key is made of its hash.
+    pub(crate) async fn put_named(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
         let stands = self.create(key, &bytes).await?;
         for Version { id, size, .. } in &stands {
             if self.fetch(key, id.as_deref(), *size).await?.as_ref() == Some(&bytes) {
@@ -148,5 +147,17 @@ pub(crate) fn told(lock: &Lock) -> PackLock {
         (LockMode::Governance, Some(until)) => PackLock::Governance(until),
         (LockMode::None, _) => PackLock::None,
         _ => PackLock::Undisclosed,
+    }
+}
+
+/// The lock that an attestation tells.
+pub(crate) fn of_told(lock: &PackLock) -> Lock {
+    let of =
+        |mode, until: Option<Time>| Lock { mode, until: until.map(Time::micros), ..Lock::NONE };
+    match lock {
+        PackLock::None => Lock::NONE,
+        PackLock::Undisclosed => of(LockMode::Undisclosed, None),
+        PackLock::Governance(until) => of(LockMode::Governance, Some(*until)),
+        PackLock::Compliance(until) => of(LockMode::Compliance, Some(*until)),
     }
 }

@@ -47,6 +47,12 @@ pub struct PackedChain {
     pub packed_until: Option<Time>,
     /// The packs that were made.
     pub packs: Vec<MadePack>,
+    /// Packs of before whose index was made again.
+    pub reindexed: u64,
+    /// Objects that packs hold and that were marked as ones that may go.
+    pub marked: u64,
+    /// Why none was marked, where packs are locked as demanded.
+    pub unmarked: Option<String>,
     /// Proved objects that are in no pack yet.
     pub left: u64,
     /// How many findings there are.
@@ -79,6 +85,9 @@ impl PackedChain {
             until: None,
             packed_until: None,
             packs: Vec::new(),
+            reindexed: 0,
+            marked: 0,
+            unmarked: None,
             left: 0,
             findings_total: 0,
             findings: Vec::new(),
@@ -141,6 +150,15 @@ impl PackedChain {
              {left} objects wait for a later seal",
             packs.len()
         )?;
+        if self.reindexed > 0 {
+            writeln!(out, "  {} packs of before have another index", self.reindexed)?;
+        }
+        if self.marked > 0 {
+            writeln!(out, "  {} objects that packs hold are marked: they may go", self.marked)?;
+        }
+        if let Some(why) = &self.unmarked {
+            writeln!(out, "  no object is marked: {why}")?;
+        }
         for pack in packs {
             writeln!(
                 out,

@@ -437,3 +437,14 @@ async fn nothing_behind_an_open_fork_is_packed() {
     let spans: Vec<_> = report.chains[0].packs.iter().map(|pack| (pack.first, pack.last)).collect();
     assert_eq!((spans, report.chains[0].fork), (vec![(7, 11)], None), "{report:?}");
 }
+
+/// An index that hides something is named by whoever verifies the pack in full.
+#[tokio::test]
+async fn an_index_of_another_text_is_named() {
+    let desk = packed(true).await;
+    assert_eq!(desk.keys(".index").len(), 2);
+    attest(&desk, |attestation| attestation.index = Some(Blob::of(b"with a term left out")));
+    assert_eq!(judged(&desk).await, said(&["WRONG_INDEX origin=c/n/s seq=1-6"]));
+    attest(&desk, |attestation| attestation.index = None);
+    assert_eq!(judged(&desk).await, said(&[]));
+}

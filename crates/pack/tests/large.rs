@@ -30,7 +30,7 @@ async fn packs_larger_than_memory_are_streamed() {
     let mut chain = Chain::new("c/n/s", TestSigner::new(1));
     chain.genesis();
     chain.batch(&[Piece::new("audit.log", events(0..3))]);
-    chain.batch(&[Piece::new("audit.log", noise(80 << 20))]);
+    chain.batch(&[Piece::new("audit.log", noise(68 << 20))]);
     chain.batch(&[Piece::new("audit.log", events(3..6))]);
     chain.wait(DAY);
     chain.heartbeat();

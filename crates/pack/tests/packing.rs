@@ -124,3 +124,83 @@ async fn it_is_known_until_when_all_is_packed() {
         assert_eq!((packed.packs.len(), packed.packed_until), (packs, Some(last)), "{packed:?}");
     }
 }
+
+/// Whose word an answer trusted stands in the answer.
+#[tokio::test]
+async fn a_report_says_whose_word_was_taken() {
+    let desk = Desk::of(chain(3, 4));
+    desk.pack().await;
+    for nth in 0..10 {
+        let key = format!("_attestations/cluster=c/node=n/source=s/{nth}.note");
+        desk.packs.insert(&key, "garbage");
+    }
+    let report = desk.verify().await;
+    let limits = &report.origins[0].chain.limits;
+    let told = |what: &str| limits.iter().filter(|limit| limit.contains(what)).count();
+    assert_eq!(told("seals 1 to 11 were read from 2 packs"), 1, "{limits:?}");
+    assert_eq!(told("by the word of auditor.example"), 1);
+    assert_eq!((told("an attestation that doesn't count: "), told("and 7 more")), (3, 1));
+}
+
+/// A part that begins in a pack, from a seal that somebody knows.
+#[tokio::test]
+async fn a_part_begins_in_the_midst_of_a_pack() {
+    let desk = Desk::of(chain(4, 4));
+    desk.pack().await;
+    for _ in 0..2 {
+        for seq in [1, 6, 7, 9, 12] {
+            let seal = auditseal_format::SealId { seq, hash: desk.chain.get(seq as usize).hash };
+            let from = auditseal_chain::Begin::Known(seal);
+            let extent = auditseal_chain::Extent { from, to: None };
+            let options = auditseal_archive::EstateOptions {
+                packs: Some(std::sync::Arc::new(desk.packs.clone())),
+                skew: Some(i64::MAX / 4),
+                extent,
+                ..auditseal_archive::EstateOptions::new(desk.trust.clone(), desk.now)
+            };
+            let archive = std::sync::Arc::new(desk.archive.clone());
+            let report = auditseal_archive::verify_estate(archive, &options, |_| {}).await.unwrap();
+            let chain = &report.origins[0].chain;
+            assert_eq!(
+                (chain.findings_total, chain.complete_until.is_some()),
+                (0, true),
+                "{seq} {chain:?}"
+            );
+            assert_eq!(chain.seals, 21 - seq, "{seq}");
+        }
+        desk.expire();
+    }
+}
+
+/// Packs that were attested without an index, or with another version's.
+#[tokio::test]
+async fn indexes_are_made_again() {
+    let desk = Desk::of(chain(4, 4));
+    desk.pack().await;
+    let right = desk.keys(".index");
+    for signed in desk.attestations().into_iter().take(2) {
+        desk.packs.remove(&signed.key());
+        let index = None;
+        let other = auditseal_format::packs::Attestation { index, ..signed.attestation };
+        let signed =
+            auditseal_format::packs::SignedAttestation::sign(other, &mut common::auditor());
+        let signed = signed.unwrap();
+        desk.packs.insert(&signed.key(), signed.note);
+    }
+    for key in &right {
+        desk.packs.remove(key);
+    }
+    let plain = desk.pack().await;
+    assert_eq!(
+        (plain.exit_code(), plain.chains[0].reindexed, desk.keys(".index").len()),
+        (0, 0, 0)
+    );
+    let options = || PackOptions { reindex: true, ..desk.options() };
+    let report = desk.pack_with(&options()).await;
+    assert_eq!((report.exit_code(), report.chains[0].reindexed), (0, 2), "{report:?}");
+    assert_eq!(desk.keys(".index"), right[..2]);
+    desk.expire();
+    assert_eq!(desk.verdicts().await, NOTHING);
+    let again = desk.pack_with(&options()).await;
+    assert_eq!((again.exit_code(), again.chains[0].reindexed), (0, 0));
+}

@@ -15,6 +15,7 @@ use auditseal_store::Error;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 
+use crate::fetch::Depth;
 use crate::listed::{Fetched, How, fetch};
 use crate::listing::Entry;
 use crate::packs::{NoPack, Pack, PackBytes, Packs, Unpacked, Unpacking};
@@ -129,7 +130,14 @@ impl<'a> OpenPack<'a> {
             return None;
         }
         if let State::Whole(unpacking) = &mut self.state {
-            match unpacking.next().await {
+            let mut next = unpacking.next().await;
+            if let Some(Unpacked::WrongIndex(why)) = next {
+                self.fault = Some((Verdict::WrongIndex, why));
+                next = unpacking.next().await;
+            }
+            match next {
+                // It is told once.
+                Some(Unpacked::WrongIndex(_)) => {}
                 Some(Unpacked::Object(sighting)) => self.object = Some(Box::new(sighting)),
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
@@ -169,5 +177,7 @@ async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, N
         }
         _ => None,
     };
-    Ok(Unpacking::begin(bytes, lock, pack.modified, permit))
+    // Whoever reads all that there is makes the index again.
+    let index = matches!(how.depth, Depth::Payload(_));
+    Ok(Unpacking::begin(bytes, lock, pack.modified, index, permit))
 }

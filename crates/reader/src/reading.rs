@@ -22,7 +22,7 @@ use crate::packs::Packs;
 use crate::payloads::Gate;
 use crate::source::{Object, Source};
 use crate::units::{Unit, units};
-use auditseal_chain::{Accepted, Chain, ChainReport, Outcome, Place, Rules, Sighting};
+use auditseal_chain::{Accepted, Chain, ChainReport, Extent, Outcome, Place, Rules, Sighting};
 
 /// An object that was looked at, in its turn.
 #[derive(Debug)]
@@ -63,6 +63,8 @@ pub struct Reading<'a> {
     packed: Option<Box<Sighting>>,
     /// What comes next: an object that was listed, behind those that were asked for.
     next: VecDeque<Fetched>,
+    /// The part that is asked for.
+    extent: Extent,
     /// The place up to which the chain is known to reach.
     known: Option<u64>,
     ended: bool,
@@ -143,6 +145,7 @@ impl<'a> Reading<'a> {
             pack: None,
             packed: None,
             next: VecDeque::new(),
+            extent,
             known: head.max(extent.to),
             ended: false,
             kept: Kept { objects: Vec::new(), room: how.keep },
@@ -195,7 +198,10 @@ impl<'a> Reading<'a> {
                 self.chain.pack_at_fault(verdict, pack.attestation(), &detail);
             }
             match out {
-                Some(Out::Object(packed)) => self.packed = Some(packed),
+                // The part that is asked for may begin and end in the midst of a pack.
+                Some(Out::Object(packed)) => {
+                    self.packed = Some(packed).filter(|packed| self.extent.has(packed.place.seq));
+                }
                 Some(Out::Beside(fetched)) => self.next.push_back(*fetched),
                 Some(Out::Error(error)) => return Some(error),
                 None => {

@@ -33,6 +33,8 @@ impl World {
                 self.azure_remove_policy(route, request, now)
             }
             ("PUT", false, Some("legalhold")) => self.azure_hold(route, request),
+            ("GET", false, Some("tags")) => self.azure_tags(route, request),
+            ("PUT", false, Some("tags")) => self.azure_put_tags(route, request),
             ("GET" | "HEAD", false, None) => self.azure_get(route, request),
             ("DELETE", false, None) => self.azure_delete(route, request, now),
             _ => self.error(400, "UnsupportedHttpVerb", "The resource doesn't support the verb."),
@@ -43,7 +45,7 @@ impl World {
         self.error(IMMUTABLE.0, IMMUTABLE.1, IMMUTABLE.2)
     }
 
-    fn azure_absent(&self) -> Answer {
+    pub(crate) fn azure_absent(&self) -> Answer {
         self.error(404, "BlobNotFound", "The specified blob does not exist.")
     }
 

@@ -14,7 +14,7 @@ pub struct Retention {
 }
 
 /// A version of an object, or a marker that hides those before it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Entry {
     /// Its version id, or its generation.
     pub id: String,
@@ -32,9 +32,20 @@ pub struct Entry {
     pub hold: bool,
     /// Whether it lies in a tier from which it must be restored.
     pub archived: bool,
+    /// Its tags; of Azure its index tags.
+    pub tags: Vec<(String, String)>,
+    /// Google: its custom time, microseconds since the Unix epoch.
+    pub custom_time: Option<i64>,
+    /// Google: how often what is known of it was changed.
+    pub changes: u64,
 }
 
 impl Entry {
+    /// Google's number of what is known of it.
+    pub(crate) fn metageneration(&self) -> String {
+        (self.changes + 1).to_string()
+    }
+
     /// What its own retention protects it from now.
     pub(crate) fn guard(&self, now: i64) -> Option<Guard> {
         let retention = self.retention.filter(|retention| retention.until > now)?;

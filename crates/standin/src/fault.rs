@@ -19,6 +19,8 @@ pub enum On {
     Versions,
     /// Deletions.
     Delete,
+    /// Changes of an object's tags; with Google's JSON interface, of all that is known of it.
+    Mark,
 }
 
 /// What goes wrong.

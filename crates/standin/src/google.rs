@@ -158,8 +158,12 @@ impl World {
             "size": entry.bytes.len().to_string(),
             "updated": time::iso(entry.time),
             "temporaryHold": entry.hold,
+            "metageneration": entry.metageneration(),
         });
         let Some(fields) = item.as_object_mut() else { return item };
+        if let Some(time) = entry.custom_time {
+            fields.insert("customTime".to_owned(), time::iso(time).into());
+        }
         if !entry.live {
             fields.insert("timeDeleted".to_owned(), time::iso(entry.time).into());
         }
@@ -250,10 +254,26 @@ impl World {
         let lockable = bucket.lockable;
         let id = request.asks("generation");
         let Some(entry) = bucket.find_mut(&route.key, id) else { return absent };
+        let wanted = request.asks("ifMetagenerationMatch");
+        if wanted.is_some_and(|wanted| wanted != entry.metageneration()) {
+            let why = "At least one of the pre-conditions you specified did not hold.";
+            return failed(412, "conditionNotMet", why);
+        }
+        if let Some(time) = patch.get("customTime") {
+            let time = time.as_str().and_then(time::of_iso);
+            if time.is_none() || time < entry.custom_time {
+                let why = "Custom time cannot be set to an earlier time, or removed.";
+                return failed(400, "invalid", why);
+            }
+            entry.custom_time = time;
+        }
+        entry.changes += 1;
         if let Some(hold) = patch.get("temporaryHold").and_then(Value::as_bool) {
             entry.hold = hold;
         }
-        let Some(wanted) = patch.get("retention") else { return Answer::json(200, &patch) };
+        let Some(wanted) = patch.get("retention") else {
+            return self.google_object(route, request, now);
+        };
         if !lockable {
             return failed(400, "invalid", "Object retention isn't enabled for the bucket.");
         }

@@ -1,7 +1,7 @@
 //! A server on loopback that stands in for S3, Google Cloud Storage and Azure Blob Storage.
 //!
 //! It speaks as much of each as the vault uses: versions and markers, locks, retention policies,
-//! conditions, signatures, pages, archive tiers. [`World`] is the server as a state machine, a
+//! conditions, signatures, pages, tags, archive tiers. [`World`] is the server as a state machine, a
 //! request and a time in and an answer out; [`Server`] puts a socket before it. [`Fault`]s make it
 //! fail, or lie, as real ones do. It never decides what is right: the vault's conformance cases run
 //! on it and on real servers, and where they differ, this one is wrong.
@@ -15,6 +15,7 @@ mod message;
 mod s3;
 mod server;
 mod sign;
+mod tags;
 pub mod time;
 mod world;
 

@@ -13,7 +13,7 @@ use crate::sign::{self, sha256};
 use crate::time::{self, DAY};
 use crate::world::{Dialect, Found, Route, World};
 
-const SPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+pub(crate) const SPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
 impl World {
     pub(crate) fn s3(&mut self, route: &Route, request: &Request, now: i64) -> Answer {
@@ -39,6 +39,8 @@ impl World {
             ("GET", false) if request.asks("legal-hold").is_some() => {
                 self.s3_legal_hold(route, request)
             }
+            ("GET", false) if request.asks("tagging").is_some() => self.s3_tags(route, request),
+            ("PUT", false) if request.asks("tagging").is_some() => self.s3_put_tags(route, request),
             ("GET" | "HEAD", false) => self.s3_get(route, request),
             ("PUT", false) if request.asks("retention").is_some() => {
                 self.s3_put_retention(route, request, now)
@@ -58,7 +60,7 @@ impl World {
         }
     }
 
-    fn s3_bucket(&self, route: &Route) -> &Bucket {
+    pub(crate) fn s3_bucket(&self, route: &Route) -> &Bucket {
         self.buckets.get(&route.bucket).unwrap_or(&self.nothing)
     }
 
@@ -261,7 +263,7 @@ impl World {
         answer
     }
 
-    fn s3_no_version(&self, id: Option<&str>) -> Answer {
+    pub(crate) fn s3_no_version(&self, id: Option<&str>) -> Answer {
         // An id that this server can't have made is another mistake than one that is gone.
         let ours = id.is_some_and(|id| match self.dialect {
             Dialect::Minio => id.len() == 36,
@@ -403,16 +405,8 @@ impl World {
                 bucket.objects.remove(key);
                 return Ok(Answer::new(204));
             }
-            let marker = Entry {
-                id: marker_id.clone(),
-                bytes: bytes::Bytes::new(),
-                time: now,
-                marker: true,
-                live: true,
-                retention: None,
-                hold: false,
-                archived: false,
-            };
+            let id = marker_id.clone();
+            let marker = Entry { id, time: now, marker: true, live: true, ..Entry::default() };
             bucket.push(key, marker);
             let answer = Answer::new(204).header("x-amz-delete-marker", "true");
             return Ok(answer.header("x-amz-version-id", marker_id));

@@ -296,7 +296,7 @@ impl World {
             _ => {}
         }
         let id = self.id(now, versioned);
-        Entry { id, bytes, time: now, marker: false, live: true, retention, hold, archived: false }
+        Entry { id, bytes, time: now, live: true, retention, hold, ..Entry::default() }
     }
 
     /// The retention that is told of a version, and whether it is under a legal hold.
@@ -336,8 +336,9 @@ pub(crate) enum Found<'a> {
 
 /// What kind of request it is, for faults.
 fn on(request: &Request, route: &Route) -> On {
-    let question =
-        ["retention", "legal-hold", "alt"].iter().any(|word| request.asks(word).is_some());
+    let question = ["retention", "legal-hold", "tagging", "alt"]
+        .iter()
+        .any(|word| request.asks(word).is_some());
     let listing = |collection: &str| collection == "o" && route.key.is_empty();
     match request.method.as_str() {
         "DELETE" => On::Delete,
@@ -352,9 +353,13 @@ fn on(request: &Request, route: &Route) -> On {
                 false => On::Look,
             }
         }
-        "GET" if question => On::Look,
+        "GET" if question || request.asks("comp") == Some("tags") => On::Look,
         "GET" => On::Get,
         "PUT" if request.query.is_empty() && !route.key.is_empty() => On::Put,
+        "PUT" if request.asks("tagging").is_some() || request.asks("comp") == Some("tags") => {
+            On::Mark
+        }
+        "PATCH" => On::Mark,
         _ => On::All,
     }
 }

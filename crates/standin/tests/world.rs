@@ -70,3 +70,31 @@ fn a_seed_gives_the_same_faults_again() {
     assert!(all.iter().any(|fault| fault.effect == Effect::HtmlPage));
     assert!(all.iter().any(|fault| fault.effect == Effect::Refuse(413, "EntityTooLarge")));
 }
+
+/// A mark that fails before it is set, or after, is a doubt that asking again settles.
+#[test]
+fn faults_strike_marks_and_nothing_beside_them() {
+    let mut world = google();
+    world.shadow("b", "k", b"x", NOW);
+    world.faults = vec![
+        Fault::once(On::Mark, 0, Effect::Refuse(503, "SlowDown")),
+        Fault::once(On::Mark, 0, Effect::StoreThenHang),
+    ];
+    let patch = |time: &str| {
+        let body = format!("{{\"customTime\":\"{time}\"}}");
+        Request::new("PATCH", "/storage/v1/b/b/o/k?ifMetagenerationMatch=1", vec![], body)
+    };
+    let seen = |world: &mut World| {
+        let (answer, _) = world.answer(&get("/storage/v1/b/b/o/k", &[]), NOW);
+        String::from_utf8(answer.body.to_vec()).unwrap().contains("customTime")
+    };
+    let time = "2026-10-21T07:28:00Z";
+    assert_eq!(world.answer(&patch(time), NOW).0.status, 503);
+    assert!(!seen(&mut world));
+    assert_eq!(world.answer(&patch(time), NOW).1, Delivery::Never);
+    assert!(seen(&mut world));
+    assert_eq!(world.answer(&patch(time), NOW).0.status, 412, "it was changed since");
+    let earlier = b"{\"customTime\":\"2026-10-20T00:00:00Z\"}";
+    let back = Request::new("PATCH", "/storage/v1/b/b/o/k", vec![], &earlier[..]);
+    assert_eq!(world.answer(&back, NOW).0.status, 400, "it never moves back");
+}

@@ -173,10 +173,14 @@ pub trait ObjectFile: Send + Sync + std::fmt::Debug {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error>;
 }
 
+/// What is said of marks by a store that keeps none.
+const NO_MARKS: &str = "this store keeps no marks";
+
 /// The bytes of a stream, piece by piece.
 pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
-/// An object store as auditseal uses it: objects are put once, read and listed, never changed.
+/// An object store as auditseal uses it: objects are put once, read and listed, never changed. Beside
+/// their bytes, a version may be marked as one that may go.
 ///
 /// Keys are relative to the prefix of the store's URL, with `/` between segments. Reads take the id
 /// of a version as [`Store::versions`] lists it, or none for the latest; a store that has no
@@ -263,6 +267,34 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`Store::get`]. Not being allowed to know is `Kind::Denied`, never [`Lock::NONE`].
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error>;
+
+    /// Marks one version of an object: what it holds is in a pack, and it may go. What a bucket's
+    /// lifecycle deletes, it selects by this mark; a lock holds all the same until it ends. The bytes
+    /// stay as they are, and so do other tags of the version.
+    ///
+    /// Whoever marks vouches for the pack: that it is stored, locked and attested. Marking twice is
+    /// marking once. Without an id it is the latest version, which somebody may have put over the true
+    /// one: a store that lists ids wants them here.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; beside that [`Kind::Unsupported`] where the store keeps no marks, on any
+    /// object (a directory; a server that speaks only a part of S3), and [`Kind::Invalid`] for what
+    /// [`check_markable`](crate::check_markable) refuses, a chain's genesis. Where nothing is said
+    /// whether it took effect, mark it again.
+    async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
+        let _ = version;
+        Err(Error::new(Operation::Mark, key, Kind::Unsupported, NO_MARKS))
+    }
+
+    /// Whether a version of an object is marked as one that may go.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; beside that [`Kind::Unsupported`] where the store keeps no marks. Not being
+    /// allowed to know is [`Kind::Denied`], never "no".
+    async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
+        let _ = version;
+        Err(Error::new(Operation::Marked, key, Kind::Unsupported, NO_MARKS))
+    }
 
     /// The longest that a [`Store::put_new`] may be under way, whoever began it: what was sent before
     /// has arrived by then, or never will. Zero where nothing outlives its process.

@@ -29,6 +29,10 @@ pub enum Operation {
     Versions,
     /// [`Store::lock`](crate::Store::lock).
     Lock,
+    /// [`Store::mark`](crate::Store::mark).
+    Mark,
+    /// [`Store::marked`](crate::Store::marked).
+    Marked,
     /// [`Store::facts`](crate::Store::facts).
     Facts,
     /// An attempt of an attacker on its canary (crate `attack`).
@@ -49,6 +53,8 @@ impl Operation {
             Self::List => "list",
             Self::Versions => "list the versions of",
             Self::Lock => "read the lock of",
+            Self::Mark => "mark",
+            Self::Marked => "read the mark of",
             Self::Facts => "read the settings of",
             Self::Attack => "attack",
             Self::Page => "get",

@@ -74,6 +74,8 @@ pub struct LifecycleRule {
     pub enabled: bool,
     /// The beginning of the keys that it covers; empty for all.
     pub prefix: String,
+    /// Whether it covers nothing but what [`Store::mark`](crate::Store::mark) marked.
+    pub marked_only: bool,
     /// Whether it deletes objects, or hides them under a marker.
     pub expires: bool,
     /// Whether it destroys versions that aren't the latest.

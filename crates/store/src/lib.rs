@@ -10,6 +10,7 @@ mod error;
 mod facts;
 mod key;
 mod listing;
+mod mark;
 mod text;
 
 pub use canary::{Canary, canary};
@@ -19,4 +20,5 @@ pub use error::{Error, Kind, Operation};
 pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
 pub use key::{check_key, check_prefix};
 pub use listing::{fold, in_parts};
+pub use mark::{MARK, check_markable};
 pub use text::{between, clean, looks_like_html};

@@ -199,3 +199,54 @@ fn nothing_is_left_only_where_the_path_is_followed() {
     }
     panic!("something is always left");
 }
+
+/// A file was over while the path led elsewhere, and is the live one again. Let go of as what is over
+/// is, it would lose what is written after the path has left it once more.
+#[test]
+fn a_live_file_that_was_over_once_is_held() {
+    let mut agent = begun();
+    agent.ops([Repoint(To::Fresh, true), Create, Append(1, 0)]);
+    agent.settle();
+    agent.wait(LINGER + 1);
+    // It is final in this look, and the path leads back before the next one.
+    agent.look(BIG);
+    agent.commit();
+    assert!(agent.archived()[0].final_);
+    agent.ops([Repoint(To::Back(0), true), Restart]);
+    agent.settle();
+    agent.wait(LINGER + 1);
+    agent.settle();
+    agent.ops([Repoint(To::Fresh, true)]);
+    agent.settle();
+    agent.ops([Append(1, 0)]);
+    for _ in 0..3 {
+        agent.settle();
+        agent.wait(LINGER + 1);
+    }
+    let lines = |text: &String| text.lines().count();
+    assert_eq!(agent.texts().iter().map(lines).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(agent.gaps(), []);
+}
+
+/// A compressed copy was made before the last lines came, of a file that is held: it is known for a
+/// copy, and still is when the path has led elsewhere and back, and nothing is held any more.
+#[test]
+fn a_copy_that_was_known_once_is_known_where_the_path_leads_again() {
+    let mut agent = begun();
+    agent.ops([Append(1, 0), SecondOpen, Rotate]);
+    agent.look(0);
+    agent.ops([Gzip]);
+    agent.look(0);
+    agent.ops([SecondAppend(3), Create, Append(1, 0)]);
+    let lines = |text: &String| text.lines().count();
+    for there in [To::Fresh, To::Back(0)] {
+        for _ in 0..3 {
+            agent.settle();
+            agent.wait(LINGER + 1);
+        }
+        agent.ops([Repoint(there, true), Create, Append(1, 0)]);
+    }
+    agent.settle();
+    assert_eq!(agent.texts().iter().map(lines).collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(agent.gaps(), []);
+}

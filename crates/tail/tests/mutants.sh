@@ -39,6 +39,13 @@ mutate "unlinked files aren't held" tail/follower/release.rs \
 mutate "closed before it is sealed" tail/follower/release.rs \
     'account.is_committed()' 'true'
 
+mutate "a live file that was over once is let go of" tail/follower/release.rs \
+    'carrier.is_live() && !self.draining()' 'false'
+mutate "what takes many looks to be known is lost meanwhile" tail/follower/mod.rs \
+    'self.work == 0' 'false'
+mutate "a copy that was known is forgotten" tail/accounts/account.rs \
+    'mark.filter(|mark| mark.0 <= self.taken && !self.ends.contains(mark))' 'None'
+
 # --- what is lost
 mutate "one miss is enough for a file that was begun" tail/follower/settle.rs \
     'misses < MISSES' 'false'
@@ -191,8 +198,18 @@ mutate "a restless writer is read for ever" tail/queue.rs \
     'left -= 1' '()'
 
 # --- copies that are renamed over the log
-mutate "a longer copy is asked at its end only" tail/follower/assign.rs \
+mutate "a longer copy is asked at its end only" tail/follower/likeness.rs \
     'self.accounts.get(&file).map_or(&[][..], |account| account.marks())' '(&[][..])'
+mutate "the shorter proof counts" tail/follower/assign.rs \
+    'Verdict::Same if @@self.is_nearer(id, head, file, &busy, look)?@@' 'false'
+mutate "what only begins alike is near" tail/follower/assign.rs \
+    'beyond.is_some_and(|length| common <= length)' 'false'
+mutate "a comparison that is under way is begun anew" tail/follower/assign.rs \
+    'self.compares(id, file)' 'false'
+mutate "what differs is compared again" tail/follower/likeness.rs \
+    'carrier.differs(other)' 'false'
+mutate "a longer copy is told at its end only" tail/follower/likeness.rs \
+    'at > size && carrier.passed(file) != Some(size)' 'false'
 mutate "a shorter copy isn't waited for" tail/follower/assign.rs \
     'live && size < taken && self.catches_up(carrier, &head, &file)?' 'false'
 mutate "a shorter copy is let go of" tail/follower/assign.rs \
@@ -204,13 +221,13 @@ mutate "of two copies the one that is listed goes on" tail/follower/assign.rs \
 mutate "a copy that is cut amid its marks is another file" tail/follower/assign.rs \
     'proves(&*source, first)?' 'true'
 mutate "two files for one account" tail/follower/assign.rs \
-    'carrier.prove(file, carrier.size());
+    'carrier.prove(file, carrier.size(), None);
             @@carrier.stand_by(file, head)@@' '()'
 mutate "copies that a mirror leaves are held" tail/follower/release.rs \
     'quiet && !carrier.is_listed() && carrier.is_copy(file)' 'false'
 spare "the next look compares again before it reads" \
-    "a file cut amid a comparison is another" tail/follower/assign.rs \
-    'Ok(!proves(source, proof)?)' 'Ok(false)'
+    "a file cut amid a comparison is another" tail/follower/likeness.rs \
+    'proves(source, proof)?' 'true'
 spare "each read proves the file once more" \
     "no proof after a judgement" tail/follower/assign.rs \
     'proves(&*source, Some((head.end, head.anchor)))?' 'true'
@@ -246,5 +263,5 @@ mutate "two sources read one file" tail/fs/claims.rs \
     'claim.who != self.who && wanted.iter().any(both)' 'false'
 
 t() { printf "tail:%s " "$@"; }
-judge tail "$(t waiting losses replaced rules short gzip finals standings regressions rare)" "$(t lib real path)" \
+judge tail "$(t waiting losses replaced rules short gzip twins finals standings regressions rare)" "$(t lib real path)" \
     "tail:siblings" "tail:interleavings" "tail:*" -- "$@"

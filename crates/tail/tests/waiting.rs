@@ -217,3 +217,28 @@ fn a_begun_file_is_found_among_any_number_of_older_ones() {
         assert_eq!(agent.texts().len(), 1 + many as usize, "all are read at once: {many}");
     }
 }
+
+/// More than a look's work is needed to prove that a compressed file is the one that was read before a
+/// crash. However long that takes, nothing is missing.
+#[test]
+fn what_takes_many_looks_to_be_known_is_not_lost_meanwhile() {
+    let limits = Limits { work: 1 << 16, ..Limits::default() };
+    let settings = Settings { limits, ..Settings::default() };
+    let mut agent = Agent::new(SimDisk::new([]), settings);
+    agent.ops([Append(16, 65_500)]);
+    for _ in 0..12 {
+        agent.look(1);
+    }
+    agent.commit();
+    let taken = agent.texts()[0].len();
+    assert!((600_000..900_000).contains(&taken), "{taken}");
+    agent.ops([Rotate, Gzip, Append(1, 0)]);
+    agent.crash();
+    for _ in 0..16 {
+        agent.look(0);
+        agent.wait(LINGER + 1);
+    }
+    agent.settle();
+    assert_eq!(agent.gaps(), []);
+    conclude(agent);
+}

@@ -30,13 +30,14 @@ const OWNERS: [(&str, &str); 22] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 20] = [
+pub(crate) const LEVELS: [(&str, u8); 21] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
     ("format", 1),
     ("store", 1),
     ("trust", 1),
+    ("index", 1),
     ("chain", 2),
     ("decompress", 2),
     ("shipper", 2),

@@ -85,11 +85,13 @@ pub enum Acceptable {
     TimeInconsistent,
     /// Its object isn't locked as demanded.
     WeakWorm,
+    /// Its lines happened outside the times that it says, or more of them have none.
+    WrongTimes,
 }
 
 impl Acceptable {
     /// All of them, in the order of their words.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Fork,
         Self::Hidden,
         Self::Shadowed,
@@ -97,6 +99,7 @@ impl Acceptable {
         Self::Stalled,
         Self::TimeInconsistent,
         Self::WeakWorm,
+        Self::WrongTimes,
     ];
 
     /// The verdict's word.
@@ -110,6 +113,7 @@ impl Acceptable {
             Self::Stalled => "STALLED",
             Self::TimeInconsistent => "TIME_INCONSISTENT",
             Self::WeakWorm => "WEAK_WORM",
+            Self::WrongTimes => "WRONG_TIMES",
         }
     }
 }

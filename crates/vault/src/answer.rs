@@ -214,6 +214,8 @@ impl Answer {
         match self.status {
             401 | 403 | 407 => Kind::Denied,
             412 if operation == Operation::Put => Kind::AlreadyExists,
+            // Somebody changed it meanwhile: asked again, it says how it is now.
+            412 if operation == Operation::Mark => Kind::Unavailable,
             408 | 504 => Kind::Timeout,
             413 => Kind::TooLarge,
             // A 404 without the store's code may be a proxy's or a wrong endpoint's: taking it for

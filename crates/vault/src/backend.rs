@@ -18,6 +18,7 @@ use object_store::{
 };
 use reqwest::header::{HeaderName, HeaderValue};
 
+use crate::body::Body;
 use crate::checksum::{self, Sent};
 use crate::directory::Directory;
 use crate::file::{self, OpenFile};
@@ -26,7 +27,7 @@ use crate::location::Location;
 use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
-use crate::{facts, lock, translate};
+use crate::{facts, lock, mark, translate};
 use auditseal_store::Facts;
 use auditseal_store::{
     Bookmark, Fetched, Lock, ObjectFile, ObjectInfo, Part, Pieces, Quirks, Store, Stored, Version,
@@ -177,6 +178,19 @@ impl Backend {
         }
     }
 
+    /// The cloud that keeps the marks.
+    fn keeps_marks(&self, call: &Call, version: Option<&str>) -> Result<&Cloud, Error> {
+        self.check_versioned(call, version)?;
+        match &self.home {
+            Home::Cloud(cloud) => Ok(cloud),
+            Home::Directory(_) => {
+                Err(call.error(Kind::Unsupported, "a directory keeps no marks").with_hint(
+                    "nothing in it expires; what is packed may be removed by whoever owns it",
+                ))
+            }
+        }
+    }
+
     /// How an object is put into a cloud.
     fn put_options(&self, call: &Call, bytes: &Bytes) -> Result<PutOptions, Error> {
         let mut attributes = Attributes::new();
@@ -280,6 +294,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// How long a reader waits for the bytes of an object.
+    pub(crate) fn patience(&self) -> Patience {
+        self.backend.pace.reader()
+    }
+
     pub(crate) fn error(&self, kind: Kind, why: &str) -> Error {
         Error::new(self.operation, &self.target, kind, why)
     }
@@ -348,47 +367,6 @@ impl Call {
             bytes.extend_from_slice(&piece);
         }
         Ok(Fetched { info, bytes: bytes.freeze() })
-    }
-}
-
-/// An object's body on its way: no slower than the pace, and neither shorter nor longer than said.
-struct Body {
-    call: Call,
-    pieces: BoxStream<'static, Result<Bytes, StoreError>>,
-    patience: Patience,
-    expected: u64,
-}
-
-impl Body {
-    fn new(call: Call, result: GetResult, expected: u64) -> Self {
-        let patience = call.backend.pace.reader();
-        Self { call, pieces: result.into_stream(), patience, expected }
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        let piece = self.patience.next(&mut self.pieces).await.map_err(|slow| {
-            let why = format!(
-                "{} of {} bytes after {:.1} s of waiting",
-                self.patience.received(),
-                self.expected,
-                slow.waited.as_secs_f64()
-            );
-            self.call.error(Kind::Timeout, &why)
-        })?;
-        let received = self.patience.received();
-        match piece {
-            Some(Err(error)) => Err(self.call.translate(&error)),
-            Some(Ok(_)) if received > self.expected => Err(self.call.error(
-                Kind::Unavailable,
-                &format!("more than the announced {} bytes arrived", self.expected),
-            )),
-            None if received < self.expected => Err(self.call.error(
-                Kind::Unavailable,
-                &format!("the answer ended after {received} of {} bytes", self.expected),
-            )),
-            Some(Ok(bytes)) => Ok(Some(bytes)),
-            None => Ok(None),
-        }
     }
 }
 
@@ -519,6 +497,19 @@ impl Store for Backend {
             }
             Home::Directory(at) => auditseal_store::in_parts(file::list(call, at, &path)),
         }
+    }
+
+    async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
+        let call = self.call(Operation::Mark, key);
+        let path = self.object_path(&call, key)?;
+        auditseal_store::check_markable(key).map_err(|why| call.error(Kind::Invalid, why))?;
+        mark::set(&call, self.keeps_marks(&call, version)?, path.as_ref(), version).await
+    }
+
+    async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
+        let call = self.call(Operation::Marked, key);
+        let path = self.object_path(&call, key)?;
+        mark::read(&call, self.keeps_marks(&call, version)?, path.as_ref(), version).await
     }
 
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {

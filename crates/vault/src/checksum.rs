@@ -16,6 +16,15 @@ pub(crate) fn content_md5(bytes: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     Some((HeaderName::from_static("content-md5"), digest))
 }
 
+/// The checksums of a request's body: S3 takes nothing that concerns locks or tags without one, and
+/// some servers know only the oldest.
+pub(crate) fn of_request(body: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
+    let digest = STANDARD.encode(auditseal_note::sha256(body));
+    let name = HeaderName::from_static("x-amz-checksum-sha256");
+    let sha256 = HeaderValue::from_str(&digest).ok().map(|value| (name, value));
+    sha256.into_iter().chain(content_md5(body)).collect()
+}
+
 /// The bytes of a put. It travels with the request in its extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent(pub(crate) Bytes);

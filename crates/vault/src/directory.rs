@@ -217,7 +217,8 @@ impl Walk {
         });
         match opened {
             Ok(Some((id, entries))) => self.open.push(Open { path, id, entries }),
-            Ok(None) => {}
+            // All that is behind it is met without it.
+            Ok(None) => found.push(no_object(&path, "a link to a folder that it lies in")),
             Err(error) => return pass_over(&path, error, found),
         }
         Ok(())
@@ -342,6 +343,7 @@ mod tests {
             keys(root, ""),
             [
                 ".DS_Store",
+                ".snapshot/daily/round (a link to a folder that it lies in)",
                 "broken (a link that leads nowhere)",
                 "cluster=c/node=n/x",
                 "odd\u{fffd}%zz\n",
@@ -350,6 +352,11 @@ mod tests {
             ]
         );
         assert_eq!(keys(root, "cluster=c"), ["cluster=c/node=n/x"]);
+        symlink("..", root.join("cluster=c/node=n/up")).unwrap();
+        assert_eq!(
+            keys(root, "cluster=c"),
+            ["cluster=c/node=n/up (a link to a folder that it lies in)", "cluster=c/node=n/x"]
+        );
         assert!(keys(root, "cluster=other").is_empty());
         // Beneath the archive's own names nothing may be passed over.
         symlink("ring", root.join("cluster=c/ring")).unwrap();

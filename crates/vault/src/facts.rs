@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use auditseal_store::{
-    BucketLock, Error, Fact, Facts, Kind, LifecycleRule, LockMode, StoreTime, Versioning,
+    BucketLock, Error, Fact, Facts, Kind, LifecycleRule, LockMode, MARK, StoreTime, Versioning,
 };
 
 use crate::backend::Call;
@@ -29,8 +29,9 @@ pub(crate) async fn read(call: &Call, cloud: &Cloud) -> Facts {
 const DAY: u64 = 86_400;
 
 /// Google's permissions that would let a writer of an archive undo it.
-const EXCESS: [&str; 6] = [
+const EXCESS: [&str; 7] = [
     "storage.objects.delete",
+    "storage.objects.update",
     "storage.objects.overrideUnlockedRetention",
     "storage.objects.setRetention",
     "storage.objects.setIamPolicy",
@@ -267,6 +268,7 @@ fn signature_excess(parts: &[(String, String)]) -> Option<Vec<String>> {
         ('o', "o (change owners)"),
         ('p', "p (change permissions)"),
         ('i', "i (change immutability policies and legal holds)"),
+        ('t', "t (set tags, by which what is packed expires)"),
     ];
     let granted = |letter| permissions.contains(letter) && !(letter == 'p' && whole_account);
     let found = excess.iter().filter(|(letter, _)| granted(*letter));
@@ -309,11 +311,23 @@ fn s3_rule(fields: &Fields) -> LifecycleRule {
         id: text(fields, "ID"),
         enabled: text(fields, "Status") == "Enabled",
         prefix: prefix.unwrap_or_default(),
+        marked_only: selects_marked(fields),
         // Removing markers that hide nothing any more removes no object.
         expires: has("Expiration/Days") || has("Expiration/Date"),
         expires_versions: has("NoncurrentVersionExpiration"),
         moves_to: classes.filter(|class| !class.is_empty()).map(str::to_owned).collect(),
     }
+}
+
+/// Whether a rule is for what carries the mark alone, or that and more.
+fn selects_marked(fields: &Fields) -> bool {
+    ["Filter/Tag", "Filter/And/Tag"].iter().any(|tag| {
+        let (names, values) = (format!("{tag}/Key"), format!("{tag}/Value"));
+        let tags: Vec<_> = xml::all(fields, &names).zip(xml::all(fields, &values)).collect();
+        // Where one of them lacks a part, which belongs to which isn't known.
+        let whole = xml::all(fields, &names).count() == xml::all(fields, &values).count();
+        whole && tags.contains(&MARK)
+    })
 }
 
 #[derive(Deserialize)]
@@ -367,6 +381,8 @@ struct GoogleAction {
 struct GoogleCondition {
     is_live: Option<bool>,
     num_newer_versions: Option<u64>,
+    days_since_custom_time: Option<u64>,
+    custom_time_before: Option<String>,
     #[serde(default)]
     matches_prefix: Vec<String>,
 }
@@ -385,6 +401,9 @@ impl GoogleRule {
             id: String::new(),
             enabled: true,
             prefix: prefix.clone(),
+            // Nothing without a custom time meets either. Zero days may stand for no condition at all.
+            marked_only: self.condition.days_since_custom_time.unwrap_or(0) > 0
+                || self.condition.custom_time_before.is_some(),
             expires: deletes && self.condition.is_live != Some(false) && !newer,
             expires_versions: deletes && self.condition.is_live != Some(true),
             moves_to: self.action.storage_class.iter().cloned().collect(),
@@ -458,7 +477,9 @@ mod tests {
             excess("sp=rclmop"),
             words(&["m (move)", "o (change owners)", "p (change permissions)"])
         );
-        assert_eq!(excess("ss=bq&srt=co&sp=rclupft"), words(&[]));
+        assert_eq!(excess("ss=bq&srt=co&sp=rclupf"), words(&[]));
+        let tags = words(&["t (set tags, by which what is packed expires)"]);
+        assert_eq!((excess("sp=rclt"), excess("ss=b&srt=co&sp=rclt")), (tags.clone(), tags));
         assert_eq!(excess("si=policy&sig=abc"), None);
     }
 }

@@ -11,6 +11,7 @@
 
 mod answer;
 mod backend;
+mod body;
 mod build;
 mod checksum;
 mod client;
@@ -22,6 +23,7 @@ mod file;
 mod listing;
 mod location;
 mod lock;
+mod mark;
 mod options;
 mod pace;
 mod page;

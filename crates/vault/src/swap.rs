@@ -84,6 +84,14 @@ impl Store for Swap {
         self.now().lock(key, version).await
     }
 
+    async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
+        self.now().mark(key, version).await
+    }
+
+    async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
+        self.now().marked(key, version).await
+    }
+
     fn allowance(&self) -> Duration {
         self.now().allowance()
     }
@@ -115,5 +123,7 @@ mod tests {
         swap.put_new("b", Bytes::from_static(b"x")).await.unwrap();
         assert!(first.get("a", None, 9).await.is_ok() && first.get("b", None, 9).await.is_err());
         assert!(second.get("b", None, 9).await.is_ok() && swap.get("a", None, 9).await.is_err());
+        swap.mark("b", None).await.unwrap();
+        assert!(swap.marked("b", None).await.unwrap() && second.marked("b", None).await.unwrap());
     }
 }

@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use object_store::client::HttpError;
 use reqwest::Method;
@@ -14,7 +12,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::backend::{Backend, Call, Home};
 use crate::request::{Cloud, Dialect, Reply, encode};
-use crate::{date, translate};
+use crate::{checksum, date, translate, xml};
 use auditseal_attack::{Answer, Attempt, CanaryKey, Order, Weapon};
 use auditseal_store::Kind;
 use auditseal_store::{LockMode, LockedBy, Store};
@@ -114,7 +112,7 @@ impl Strike<'_> {
         let bypass = || fixed(&[("x-amz-bypass-governance-retention", "true")]);
         let sent = match order.attempt {
             attempt @ (Attempt::CreateAgain | Attempt::PutOverMarker | Attempt::Overwrite) => {
-                let mut headers = [checksum(&order.bytes), self.put.clone()].concat();
+                let mut headers = [checksum::of_request(&order.bytes), self.put.clone()].concat();
                 if attempt != Attempt::Overwrite {
                     headers.extend(fixed(&[("if-none-match", "*")]));
                 }
@@ -124,7 +122,7 @@ impl Strike<'_> {
             Attempt::Delete => self.cloud.send(Method::DELETE, bucket, &path, &[], &[]).await,
             Attempt::DeleteBatch => {
                 let body = batch(self.path, order.version);
-                let headers = [checksum(&body), bypass()].concat();
+                let headers = [checksum::of_request(&body), bypass()].concat();
                 let query = [("delete", "")];
                 let sent =
                     self.cloud.send_body(Method::POST, bucket, "", &query, headers, body).await;
@@ -139,12 +137,12 @@ impl Strike<'_> {
             }
             Attempt::LiftHold => {
                 let body = Bytes::from_static(b"<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>OFF</Status></LegalHold>");
-                let (query, headers) = (of("legal-hold"), checksum(&body));
+                let (query, headers) = (of("legal-hold"), checksum::of_request(&body));
                 self.cloud.send_body(Method::PUT, bucket, &path, &query, headers, body).await
             }
             attempt => {
                 let Some(body) = self.s3_retention(attempt, order) else { return no_date() };
-                let mut headers = checksum(&body);
+                let mut headers = checksum::of_request(&body);
                 if attempt != Attempt::Shorten {
                     headers.extend(bypass());
                 }
@@ -307,7 +305,7 @@ impl Strike<'_> {
     /// A batch is answered with 200 also where each of its deletions was refused.
     fn batch_answer(&self, sent: Sent) -> Answer {
         let Ok(reply) = &sent else { return self.answer(sent) };
-        let page = crate::xml::page(&reply.body, "DeleteResult", &["Error", "Deleted"]);
+        let page = xml::page(&reply.body, "DeleteResult", &["Error", "Deleted"]);
         let refused = page.ok().and_then(|page| {
             let (_, fields) = page.records.into_iter().find(|(name, _)| name == "Error")?;
             Some(fields.get("Code").map(|code| code.trim().to_owned()).unwrap_or_default())
@@ -355,20 +353,9 @@ fn fixed(headers: &[(&'static str, &'static str)]) -> Headers {
     headers.iter().map(header).collect()
 }
 
-/// S3 takes nothing that concerns locks without a checksum, and some servers know only the oldest.
-fn checksum(body: &[u8]) -> Headers {
-    let digest = STANDARD.encode(auditseal_note::sha256(body));
-    let name = HeaderName::from_static("x-amz-checksum-sha256");
-    let sha256 = HeaderValue::from_str(&digest).ok().map(|value| (name, value));
-    sha256.into_iter().chain(crate::checksum::content_md5(body)).collect()
-}
-
 fn batch(path: &str, version: Option<&str>) -> Bytes {
-    let escape = |text: &str| {
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-    };
-    let version = version.map(|id| format!("<VersionId>{}</VersionId>", escape(id)));
-    let (key, version) = (escape(path), version.unwrap_or_default());
+    let version = version.map(|id| format!("<VersionId>{}</VersionId>", xml::escape(id)));
+    let (key, version) = (xml::escape(path), version.unwrap_or_default());
     format!("<Delete><Object><Key>{key}</Key>{version}</Object></Delete>").into()
 }
 

@@ -60,6 +60,11 @@ pub(crate) fn all<'a>(fields: &'a Fields, name: &str) -> impl Iterator<Item = &'
     fields.get(name).into_iter().chain(more.map(|(_, text)| text)).map(String::as_str)
 }
 
+/// A text as it stands in an element.
+pub(crate) fn escape(text: &str) -> String {
+    quick_xml::escape::escape(text).into_owned()
+}
+
 /// One of the five entities that every document has, or a character by its number.
 fn resolve(reference: &BytesRef<'_>) -> Result<String, String> {
     let unknown = || "its XML refers to an unknown entity".to_owned();

@@ -29,8 +29,11 @@ async fn the_double_conforms() {
     let store = MemoryStore::versioned();
     store.set_lock(Some(Lock { mode: LockMode::Compliance, until: Some(1), ..Lock::NONE }));
     let report = conformance::run(&store).await;
-    assert_eq!((report.failures().as_str(), report.cases.len()), ("", 13));
-    assert_eq!(report.notes(), ["locks: compliance by the version"]);
+    assert_eq!((report.failures().as_str(), report.cases.len()), ("", 14));
+    assert_eq!(
+        report.notes(),
+        ["locks: compliance by the version", "marks: set on what is locked"]
+    );
     let attacked = conformance::attacked(&store, |attack, key| match attack {
         Attack::Hide => {
             store.hide(key);
@@ -39,7 +42,7 @@ async fn the_double_conforms() {
         Attack::Shadow => !store.shadow(key, SHADOW).is_empty(),
     });
     let attacked = attacked.await;
-    assert_eq!((attacked.failures().as_str(), attacked.cases.len()), ("", 3));
+    assert_eq!((attacked.failures().as_str(), attacked.cases.len()), ("", 4));
     assert_eq!(attacked.notes(), ["a hidden object: a create after that succeeds"]);
 }
 
@@ -53,7 +56,11 @@ async fn a_directory_conforms() {
     assert_eq!(report.failures(), "");
     assert_eq!(
         report.notes(),
-        ["versions: the store keeps none", "locks: the store locks nothing"]
+        [
+            "versions: the store keeps none",
+            "locks: the store locks nothing",
+            "marks: the store keeps none"
+        ]
     );
     // What one process wrote, another sees.
     let again = open(&url.replace(' ', "%20"), &Options::default()).unwrap();

@@ -29,6 +29,7 @@ fn rule(id: &str, prefix: &str) -> LifecycleRule {
         id: id.to_owned(),
         enabled: true,
         prefix: prefix.to_owned(),
+        marked_only: false,
         expires: false,
         expires_versions: false,
         moves_to: vec![],
@@ -215,4 +216,51 @@ async fn of_what_has_none() {
     let root = tempfile::tempdir().unwrap();
     let store = open(&format!("file://{}", root.path().display()), &Options::default()).unwrap();
     assert!(store.facts().await.lock.unwrap_err().to_string().contains("nothing in it is locked"));
+}
+
+/// Rules that delete by the mark alone, and those that only look so.
+#[test]
+fn rules_that_select_by_the_mark() {
+    with_s3_keys("rules_that_select_by_the_mark", async {
+        const TAG: &str = "<Tag><Key>auditseal-packed</Key><Value>true</Value></Tag>";
+        const OTHER: &str = "<Tag><Key>team</Key><Value>audit</Value></Tag>";
+        for (filter, marked_only) in [
+            (format!("<Filter>{TAG}</Filter>"), true),
+            (format!("<Filter><And><Prefix>k8s/</Prefix>{TAG}</And></Filter>"), true),
+            (format!("<Filter><And>{OTHER}{TAG}</And></Filter>"), true),
+            (format!("<Filter>{OTHER}</Filter>"), false),
+            (format!("<Filter><And><Prefix>k8s/</Prefix>{OTHER}</And></Filter>"), false),
+            (TAG.replace("true", "false"), false),
+            (format!("<Filter>{}</Filter>", TAG.replace("true", "false")), false),
+            // The value of one tag beside the name of another.
+            ("<Filter><And><Tag><Key>auditseal-packed</Key><Value>no</Value></Tag><Tag><Key>x</Key><Value>true</Value></Tag></And></Filter>".to_owned(), false),
+            ("<Filter><And><Tag><Key>auditseal-packed</Key></Tag><Tag><Key>x</Key><Value>true</Value></Tag></And></Filter>".to_owned(), false),
+            ("<Filter/>".to_owned(), false),
+            ("<Prefix>auditseal-packed</Prefix>".to_owned(), false),
+        ] {
+            let rules = format!(
+                "<LifecycleConfiguration><Rule><ID>r</ID><Status>Enabled</Status>{filter}<Expiration><Days>9</Days></Expiration></Rule></LifecycleConfiguration>"
+            );
+            let server = Server::fixed(answer("200 OK", DATE, &rules));
+            let rules = server.open("s3://bucket").facts().await.lifecycle.unwrap();
+            assert_eq!((rules.len(), rules[0].marked_only, rules[0].expires), (1, marked_only, true), "{filter}");
+        }
+    });
+}
+
+#[tokio::test]
+async fn googles_rules_select_by_the_custom_time() {
+    for (condition, marked_only) in [
+        ("\"daysSinceCustomTime\":30", true),
+        ("\"daysSinceCustomTime\":30,\"age\":400", true),
+        ("\"customTimeBefore\":\"2027-01-01\"", true),
+        ("\"daysSinceCustomTime\":0,\"age\":400", false),
+        ("\"age\":400", false),
+    ] {
+        let body = format!(
+            "{{\"lifecycle\":{{\"rule\":[{{\"action\":{{\"type\":\"Delete\"}},\"condition\":{{{condition}}}}}]}}}}"
+        );
+        let rules = Server::fixed(answer("200 OK", DATE, &body)).open("gs://bucket").facts().await;
+        assert_eq!(rules.lifecycle.unwrap()[0].marked_only, marked_only, "{condition}");
+    }
 }

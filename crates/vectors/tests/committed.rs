@@ -96,7 +96,9 @@ fn every_section_that_states_rules_has_vectors() {
         let lines = text.lines().filter(|line| line.starts_with("##"));
         lines.map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
     };
-    let mapped = headings(&rules);
+    // The index's vectors have a shape of their own, and are made and read in crates/index.
+    let of_index = fs::read_to_string(committed_dir().join("../index/README.md")).unwrap();
+    let mapped = [headings(&rules), headings(&of_index)].concat();
     for section in headings(&page) {
         let stateless = ["Terminology", "Threat model", "Changes"].contains(&section.as_str());
         assert!(stateless || mapped.contains(&section), "section {section} has no vectors");

@@ -32,3 +32,18 @@ replica = {
   region      = "eu-west-1"
   kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/66666666-7777-8888-9999-000000000000"
 }
+
+packing              = true
+packs_retention_days = 2555
+packed_expire_days   = 2600
+
+packer_irsa = {
+  oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/audit"
+  service_accounts  = ["audit/pack"]
+}
+
+packer_pod_identity = {
+  cluster_name    = "tools"
+  namespace       = "audit"
+  service_account = "pack"
+}

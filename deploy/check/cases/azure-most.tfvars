@@ -13,3 +13,8 @@ auditor_service_accounts   = ["audit/verify"]
 writer_principal_ids       = ["11111111-2222-3333-4444-555555555555"]
 auditor_principal_ids      = ["66666666-7777-8888-9999-000000000000"]
 tags                       = { purpose = "audit" }
+packing                    = true
+packs_prefix               = "packs/k8s"
+packed_expire_days         = 500
+packer_service_accounts    = ["audit/pack"]
+packer_principal_ids       = ["99999999-2222-3333-4444-555555555555"]

@@ -11,3 +11,7 @@ writer_workload_identity  = ["auditseal/auditseal"]
 auditor_workload_identity = ["audit/verify"]
 auditor_members           = ["group:audit@example.com"]
 labels                    = { purpose = "audit" }
+packing                   = true
+prefix                    = "k8s"
+packed_expire_days        = 30
+packer_workload_identity  = ["audit/pack"]

@@ -135,8 +135,16 @@ func made(kind, name string, wire tftypes.Type, fields map[string]tftypes.Value)
 	if bucket := text("bucket"); bucket != "" && strings.HasPrefix(kind, "aws_") {
 		own = bucket
 	}
+	// So that what refers to one of several can be told from what refers to another. Their names are made up themselves.
+	for _, name := range []string{"role_id", "account_id"} {
+		if given := text(name); given != "" && strings.HasPrefix(kind, "google_") {
+			own = given
+		}
+	}
 	answer := own
 	switch {
+	case name == "email" && strings.HasPrefix(kind, "google_"):
+		answer = own + "@example.iam.gserviceaccount.com"
 	case name == "partition":
 		answer = "aws"
 	case name == "account_id" && strings.HasPrefix(kind, "aws_"):

@@ -1,7 +1,8 @@
-# Who writes, and who audits.
+# Who writes, and who audits. Who packs is in packer.tf.
 
 locals {
-  issuer = var.writer_irsa == null ? "" : split("oidc-provider/", var.writer_irsa.oidc_provider_arn)[1]
+  issuer        = var.writer_irsa == null ? "" : split("oidc-provider/", var.writer_irsa.oidc_provider_arn)[1]
+  packer_issuer = var.packer_irsa == null ? "" : split("oidc-provider/", var.packer_irsa.oidc_provider_arn)[1]
 
   pod_identity_trust = {
     Effect    = "Allow"
@@ -34,6 +35,7 @@ resource "aws_iam_policy" "auditor" {
   policy = templatefile("${path.module}/policies/auditor.json", {
     bucket_arn = aws_s3_bucket.archive.arn
     objects    = local.objects
+    packs      = local.packs
   })
   tags = var.tags
 }

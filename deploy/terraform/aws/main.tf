@@ -7,6 +7,10 @@ locals {
   arn     = "arn:${data.aws_partition.current.partition}"
   objects = var.prefix == "" ? "*" : "${var.prefix}/*"
 
+  # Beginnings of keys: of the chains' objects, and of the packs.
+  archive = "${var.prefix == "" ? "" : "${var.prefix}/"}cluster="
+  packs   = var.packs_prefix != null ? var.packs_prefix : var.prefix == "" ? "packs" : "${var.prefix}-packs"
+
   # The genesis of a chain is one seal of at most 64 KiB. Its key differs from the others' in the middle (…/date=1970-01-01/…), where no filter
   # of S3 looks, and the writer sets no tags: so the size tells it apart.
   exempt_bytes = 131072
@@ -17,6 +21,8 @@ locals {
     aws_iam_user.writer[*].arn,
     var.extra_writer_arns,
   )
+  # Without a packer nobody marks or puts packs: those who may already change everything stand in its place.
+  packer_arns = var.packing ? aws_iam_role.packer[*].arn : var.admin_role_arns
 }
 
 # The archive
@@ -79,26 +85,81 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "archive" {
   }
 }
 
-# Only moves: an expiration would hide objects under delete markers while their lock holds, and destroy them after.
+# By age it only moves: an expiration would hide objects under delete markers while their lock holds, and destroy them after. What expires is
+# what the packer marked, and no genesis ever is.
 resource "aws_s3_bucket_lifecycle_configuration" "archive" {
-  count  = length(var.transitions) > 0 ? 1 : 0
+  count  = length(var.transitions) > 0 || var.packing ? 1 : 0
   bucket = aws_s3_bucket_versioning.archive.bucket
 
-  rule {
-    id     = "colder"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = length(var.transitions) > 0 ? [true] : []
 
-    filter {
-      object_size_greater_than = local.exempt_bytes
-    }
+    content {
+      id     = "colder"
+      status = "Enabled"
 
-    dynamic "transition" {
-      for_each = var.transitions
-
-      content {
-        days          = transition.value.days
-        storage_class = transition.value.storage_class
+      filter {
+        object_size_greater_than = local.exempt_bytes
       }
+
+      dynamic "transition" {
+        for_each = var.transitions
+
+        content {
+          days          = transition.value.days
+          storage_class = transition.value.storage_class
+        }
+      }
+    }
+  }
+
+  # The days count from the upload. First a marker, then, a day later, the version beneath it; S3 destroys none that is locked.
+  dynamic "rule" {
+    for_each = var.packing ? [true] : []
+
+    content {
+      id     = "packed"
+      status = "Enabled"
+
+      filter {
+        and {
+          prefix = local.archive
+          tags   = { auditseal-packed = "true" }
+        }
+      }
+
+      expiration {
+        days = coalesce(var.packed_expire_days, var.retention_days)
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
+  # What is left of an object then: a marker that hides nothing. A rule with a tag can't take it.
+  dynamic "rule" {
+    for_each = var.packing ? [true] : []
+
+    content {
+      id     = "markers-that-hide-nothing"
+      status = "Enabled"
+
+      filter {
+        prefix = local.archive
+      }
+
+      expiration {
+        expired_object_delete_marker = true
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.packed_expire_days == null ? true : var.packed_expire_days >= var.retention_days
+      error_message = "packed_expire_days before retention_days would only hide locked objects: nothing is saved until their lock ends."
     }
   }
 }
@@ -114,7 +175,10 @@ resource "aws_s3_bucket_policy" "archive" {
   bucket = aws_s3_bucket.archive.id
   policy = templatefile("${path.module}/policies/bucket.json", {
     bucket_arn  = aws_s3_bucket.archive.arn
-    writer_arns = jsonencode(local.writer_arns)
+    archive     = local.archive
+    packs       = local.packs
+    writer_arns = jsonencode(concat(local.writer_arns, aws_iam_role.packer[*].arn))
+    packer_arns = jsonencode(local.packer_arns)
     admin_arns  = jsonencode(var.admin_role_arns)
   })
 

@@ -43,6 +43,16 @@ output "auditor_policy_arn" {
   value       = aws_iam_policy.auditor.arn
 }
 
+output "packs" {
+  description = "What to give auditseal as --packs."
+  value       = "s3://${aws_s3_bucket.archive.id}/${local.packs}"
+}
+
+output "packer_role_arn" {
+  description = "ARN of the packer's role; null without one."
+  value       = one(aws_iam_role.packer[*].arn)
+}
+
 output "log_bucket" {
   description = "Bucket that holds the access log."
   value       = aws_s3_bucket_logging.archive.target_bucket

@@ -151,6 +151,70 @@ variable "auditor_pod_identity" {
   default = null
 }
 
+variable "packing" {
+  description = "Makes the packer's role, and the lifecycle rules by which what it marked as packed expires. Without it nothing in the archive ever expires."
+  type        = bool
+  default     = false
+}
+
+variable "packs_prefix" {
+  description = "Prefix of the packs, beside the archive's own: nobody but the packer puts there. Null for the archive's prefix followed by -packs (packs where that is empty); give the packer the same as its --packs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.packs_prefix == null ? true : can(regex("^[^/*]+(/[^/*]+)*$", var.packs_prefix))
+    error_message = "Not empty, no slash at the ends, no '*'."
+  }
+}
+
+variable "packs_retention_days" {
+  description = "For how many days the packer may lock each pack at most, as its --pack-retention asks: with a short retention_days, loose objects go early and packs stay. Null: it may lock nothing, and the bucket's default locks packs."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.packs_retention_days == null ? true : var.packs_retention_days >= 1 && var.packs_retention_days <= 36500 && floor(var.packs_retention_days) == var.packs_retention_days
+    error_message = "A whole number of days, 1 to 36500."
+  }
+}
+
+variable "packed_expire_days" {
+  description = "Days after its upload when a loose object goes, if it is marked as packed by then; retention_days, if null, and never less. One that isn't marked never goes."
+  type        = number
+  default     = null
+}
+
+variable "packer_irsa" {
+  description = "Lets service accounts of a cluster take the packer's role through its OIDC issuer, as writer_irsa does the writer's. Not those of the nodes."
+  type = object({
+    oidc_provider_arn = string
+    service_accounts  = list(string) # "NAMESPACE/NAME"
+  })
+  default = null
+
+  validation {
+    condition     = var.packer_irsa == null ? true : length(var.packer_irsa.service_accounts) > 0 && alltrue([for name in var.packer_irsa.service_accounts : can(regex("^[a-z0-9-]+/[a-z0-9.-]+$", name))])
+    error_message = "At least one service account, each as NAMESPACE/NAME, no wildcards."
+  }
+}
+
+variable "packer_pod_identity" {
+  description = "Lets a service account of an EKS cluster take the packer's role."
+  type = object({
+    cluster_name    = string
+    namespace       = string
+    service_account = string
+  })
+  default = null
+}
+
+variable "packer_principal_arns" {
+  description = "Who else may take the packer's role: roles, users or accounts."
+  type        = list(string)
+  default     = []
+}
+
 variable "replica" {
   description = "A locked copy in a second region. The bucket's name, the region, and a KMS key of that region if kms_key_arn is set."
   type = object({

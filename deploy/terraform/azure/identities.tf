@@ -3,7 +3,7 @@
 locals {
   # The same files serve `az role definition create`.
   roles = {
-    for who in ["writer", "auditor"] : who => jsondecode(templatefile("${path.module}/roles/${who}.json", {
+    for who in var.packing ? ["writer", "auditor", "packer"] : ["writer", "auditor"] : who => jsondecode(templatefile("${path.module}/roles/${who}.json", {
       name  = var.name
       scope = data.azurerm_resource_group.this.id
     }))
@@ -11,14 +11,26 @@ locals {
   scopes = {
     writer  = azurerm_storage_container.archive.id
     auditor = azurerm_storage_account.archive.id
+    packer  = azurerm_storage_container.archive.id
   }
+
+  # Who may put where, and set tags on what: the writer no packs, the packer nothing else, and no tags on a genesis.
+  blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+  path  = "@Resource[${local.blobs}:path]"
+  conditions = var.packing ? {
+    writer  = "((!(ActionMatches{'${local.blobs}/add/action'})) OR (${local.path} StringNotStartsWith '${local.packs}/'))"
+    auditor = null
+    packer  = "((!(ActionMatches{'${local.blobs}/add/action'})) OR (${local.path} StringStartsWith '${local.packs}/')) AND ((!(ActionMatches{'${local.blobs}/tags/write'})) OR (${local.path} StringStartsWith '${local.archive}' AND ${local.path} StringNotLike '*/date=1970-01-01/*'))"
+  } : { writer = null, auditor = null }
   service_accounts = {
     writer  = var.writer_service_accounts
     auditor = var.auditor_service_accounts
+    packer  = var.packing ? var.packer_service_accounts : []
   }
   principals = {
     writer  = var.writer_principal_ids
     auditor = var.auditor_principal_ids
+    packer  = var.packing ? var.packer_principal_ids : []
   }
 }
 
@@ -54,6 +66,8 @@ resource "azurerm_role_assignment" "identity" {
   scope              = local.scopes[each.key]
   role_definition_id = azurerm_role_definition.this[each.key].role_definition_resource_id
   principal_id       = azurerm_user_assigned_identity.this[each.key].principal_id
+  condition          = local.conditions[each.key]
+  condition_version  = local.conditions[each.key] == null ? null : "2.0"
 }
 
 resource "azurerm_role_assignment" "others" {
@@ -63,6 +77,8 @@ resource "azurerm_role_assignment" "others" {
   scope              = local.scopes[each.value.who]
   role_definition_id = azurerm_role_definition.this[each.value.who].role_definition_resource_id
   principal_id       = each.value.id
+  condition          = local.conditions[each.value.who]
+  condition_version  = local.conditions[each.value.who] == null ? null : "2.0"
 }
 
 resource "azurerm_federated_identity_credential" "this" {

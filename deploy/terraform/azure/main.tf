@@ -1,4 +1,8 @@
 locals {
+  # Beginnings of names: of the chains' blobs, and of the packs.
+  archive = "${var.prefix == "" ? "" : "${var.prefix}/"}cluster="
+  packs   = var.packs_prefix != null ? var.packs_prefix : var.prefix == "" ? "packs" : "${var.prefix}-packs"
+
   # Ten beginnings of names fit into a rule of Azure's. 1970 is not among them; from 2000 on all years are.
   below  = "${var.container}/${var.prefix == "" ? "" : "${var.prefix}/"}"
   chains = [for chain in var.chains : split("/", chain)]
@@ -87,13 +91,13 @@ resource "azurerm_management_lock" "archive" {
   notes      = "Holds a sealed audit archive."
 }
 
-# Only moves: nothing is deleted by age.
+# By age it only moves. What is deleted is what the packer marked by an index tag; Azure deletes none that the policy holds.
 resource "azurerm_storage_management_policy" "archive" {
-  count              = local.tiers ? 1 : 0
+  count              = local.tiers || var.packing ? 1 : 0
   storage_account_id = azurerm_storage_account.archive.id
 
   dynamic "rule" {
-    for_each = local.rules
+    for_each = local.tiers ? local.rules : []
 
     content {
       name    = "colder${rule.key}"
@@ -110,6 +114,44 @@ resource "azurerm_storage_management_policy" "archive" {
           tier_to_cold_after_days_since_modification_greater_than = var.tier_to_cold_after_days
         }
       }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = var.packing ? [true] : []
+
+    content {
+      name    = "packed"
+      enabled = true
+
+      filters {
+        blob_types   = ["blockBlob"]
+        prefix_match = ["${var.container}/${local.archive}"]
+
+        match_blob_index_tag {
+          name      = "auditseal-packed"
+          operation = "=="
+          value     = "true"
+        }
+      }
+
+      actions {
+        base_blob {
+          delete_after_days_since_creation_greater_than = coalesce(var.packed_expire_days, var.retention_days)
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.packed_expire_days == null ? true : var.packed_expire_days >= var.retention_days
+      error_message = "packed_expire_days before retention_days would only be refused, each day, by the policy."
+    }
+
+    precondition {
+      condition     = !startswith("${local.packs}/", local.archive) && (var.prefix == "" || !startswith("${local.packs}/", "${var.prefix}/"))
+      error_message = "The packs would lie within the archive: give them a packs_prefix beside it."
     }
   }
 }

@@ -18,6 +18,16 @@ output "auditor_client_id" {
   value       = azurerm_user_assigned_identity.this["auditor"].client_id
 }
 
+output "packs" {
+  description = "What to give auditseal as --packs."
+  value       = "az://${azurerm_storage_container.archive.name}/${local.packs}"
+}
+
+output "packer_client_id" {
+  description = "Client id of the packer's identity; null without one."
+  value       = var.packing ? azurerm_user_assigned_identity.this["packer"].client_id : null
+}
+
 output "tenant_id" {
   description = "Tenant of the identities, for AZURE_TENANT_ID."
   value       = azurerm_user_assigned_identity.this["writer"].tenant_id

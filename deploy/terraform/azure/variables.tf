@@ -30,13 +30,13 @@ variable "container" {
 }
 
 variable "prefix" {
-  description = "Prefix of the blobs' names, as in --store az://CONTAINER/PREFIX; only the lifecycle rules use it."
+  description = "Prefix of the blobs' names, as in --store az://CONTAINER/PREFIX; the lifecycle rules use it, and with packing the conditions on the packer's and the writer's roles."
   type        = string
   default     = ""
 
   validation {
-    condition     = !startswith(var.prefix, "/") && !endswith(var.prefix, "/")
-    error_message = "No slash at the ends."
+    condition     = !startswith(var.prefix, "/") && !endswith(var.prefix, "/") && !strcontains(var.prefix, "'")
+    error_message = "No slash at the ends, no quotation mark."
   }
 }
 
@@ -167,6 +167,46 @@ variable "writer_principal_ids" {
 
 variable "auditor_principal_ids" {
   description = "Object ids of further principals that get the auditor's role."
+  type        = list(string)
+  default     = []
+}
+
+variable "packing" {
+  description = "Makes the packer's identity, and the lifecycle rule by which what it marked as packed is deleted. Without it nothing in the archive is ever deleted."
+  type        = bool
+  default     = false
+}
+
+variable "packs_prefix" {
+  description = "Prefix of the packs, beside the archive's own: with packing, the writer can't put there. Null for the archive's prefix followed by -packs (packs where that is empty); give the packer the same as its --packs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.packs_prefix == null ? true : can(regex("^[^/'*?]+(/[^/'*?]+)*$", var.packs_prefix))
+    error_message = "Not empty, no slash at the ends, no quotation mark, '*' or '?'."
+  }
+}
+
+variable "packed_expire_days" {
+  description = "Days after its upload when a loose blob is deleted, if it is marked as packed by then; retention_days, if null, and never less. One that isn't marked never is."
+  type        = number
+  default     = null
+}
+
+variable "packer_service_accounts" {
+  description = "Kubernetes service accounts, NAMESPACE/NAME, that may act as the packer; not those of the nodes."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.packer_service_accounts : can(regex("^[a-z0-9-]+/[a-z0-9.-]+$", name))])
+    error_message = "Each as NAMESPACE/NAME."
+  }
+}
+
+variable "packer_principal_ids" {
+  description = "Object ids of further principals that get the packer's role."
   type        = list(string)
   default     = []
 }

@@ -5,6 +5,10 @@ data "google_storage_project_service_account" "this" {
 locals {
   pool = var.workload_identity_pool == null ? "${var.project}.svc.id.goog" : var.workload_identity_pool
 
+  # Beginnings of names: of the chains' objects, and of the packs.
+  archive = "${var.prefix == "" ? "" : "${var.prefix}/"}cluster="
+  packs   = var.packs_prefix != null ? var.packs_prefix : var.prefix == "" ? "packs" : "${var.prefix}-packs"
+
   # A lifecycle condition can name ends of keys, but not exempt one. These are the ends of all sequence numbers but those that end with 0000:
   # so the genesis (…/000000000000.jsonl.zst) stays, and with it one object in ten thousand. Google takes 50 of them at most in a rule.
   not_genesis = flatten([
@@ -46,7 +50,7 @@ resource "google_storage_bucket" "archive" {
     }
   }
 
-  # Only moves: nothing is deleted by age.
+  # By age it only moves.
   dynamic "lifecycle_rule" {
     for_each = var.transitions
 
@@ -63,6 +67,23 @@ resource "google_storage_bucket" "archive" {
     }
   }
 
+  # What is deleted is what the packer marked by a custom time, that many days ago, and what no retention holds any more.
+  dynamic "lifecycle_rule" {
+    for_each = var.packing ? [true] : []
+
+    content {
+      action {
+        type = "Delete"
+      }
+
+      condition {
+        days_since_custom_time = var.packed_expire_days
+        age                    = var.retention_days
+        matches_prefix         = [local.archive]
+      }
+    }
+  }
+
   logging {
     log_bucket        = var.log_bucket == null ? google_storage_bucket.log[0].name : var.log_bucket
     log_object_prefix = var.bucket
@@ -70,6 +91,11 @@ resource "google_storage_bucket" "archive" {
 
   lifecycle {
     prevent_destroy = true
+
+    precondition {
+      condition     = !startswith("${local.packs}/", local.archive) && (var.prefix == "" || !startswith("${local.packs}/", "${var.prefix}/"))
+      error_message = "The packs would lie within the archive: give them a packs_prefix beside it."
+    }
   }
 
   depends_on = [google_kms_crypto_key_iam_member.storage, google_storage_bucket_iam_member.log]

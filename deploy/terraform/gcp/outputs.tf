@@ -18,6 +18,16 @@ output "auditor_email" {
   value       = google_service_account.this["auditor"].email
 }
 
+output "packs" {
+  description = "What to give auditseal as --packs."
+  value       = "gs://${google_storage_bucket.archive.name}/${local.packs}"
+}
+
+output "packer_email" {
+  description = "E-mail of the packer's service account; null without one."
+  value       = var.packing ? google_service_account.this["packer"].email : null
+}
+
 output "writer_role" {
   description = "Id of the writer's role."
   value       = google_project_iam_custom_role.this["writer"].id

@@ -116,6 +116,56 @@ variable "auditor_workload_identity" {
   }
 }
 
+variable "packing" {
+  description = "Makes the packer's account, and the lifecycle rule by which what it marked as packed is deleted. Without it nothing in the archive is ever deleted."
+  type        = bool
+  default     = false
+}
+
+variable "prefix" {
+  description = "Prefix of the archive's objects, as in --store gs://BUCKET/PREFIX: with packing, the packer marks nothing outside it. Empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !startswith(var.prefix, "/") && !endswith(var.prefix, "/") && !strcontains(var.prefix, "\"")
+    error_message = "No slash at the ends, no quotation mark."
+  }
+}
+
+variable "packs_prefix" {
+  description = "Prefix of the packs, beside the archive's own: with packing, the writer can't put there. Null for the archive's prefix followed by -packs (packs where that is empty); give the packer the same as its --packs."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.packs_prefix == null ? true : can(regex("^[^/\"]+(/[^/\"]+)*$", var.packs_prefix))
+    error_message = "Not empty, no slash at the ends, no quotation mark."
+  }
+}
+
+variable "packed_expire_days" {
+  description = "Days after it was marked as packed when a loose object is deleted; not before its retention has ended. One that isn't marked never is."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.packed_expire_days >= 1 && floor(var.packed_expire_days) == var.packed_expire_days
+    error_message = "A whole number of days, at least 1: with 0 the rule might not ask for a mark at all."
+  }
+}
+
+variable "packer_workload_identity" {
+  description = "Kubernetes service accounts, NAMESPACE/NAME, that may act as the packer; not those of the nodes."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.packer_workload_identity : can(regex("^[a-z0-9-]+/[a-z0-9.-]+$", name))])
+    error_message = "Each as NAMESPACE/NAME."
+  }
+}
+
 variable "workload_identity_pool" {
   description = "Pool of the clusters, PROJECT.svc.id.goog; null for this project's."
   type        = string

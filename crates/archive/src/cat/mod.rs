@@ -19,7 +19,7 @@ use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
 
-use crate::limits::limit_of_a_search;
+use crate::limits::{limit_of_a_head, limit_of_a_search};
 use crate::progress::Progress;
 use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
@@ -113,6 +113,8 @@ pub struct Restored {
     pub unproved: Vec<String>,
     /// How many of these there are.
     pub unproved_total: u64,
+    /// How many of them the store gave no answer for, so that nothing is known of them.
+    pub unread_total: u64,
 }
 
 /// Why not everything was given back.
@@ -164,17 +166,16 @@ pub async fn cat<W: Output + Send + 'static>(
         unanchored: None,
     };
     let (plan, packs, warnings) = run.plan().await.map_err(nothing)?;
-    // A salvage has held them against the lines before, and told what is wrong.
-    let mut writer = Writer::start(out, !options.salvage);
+    let mut writer = Writer::start(out);
     let sent = run.send(&plan, &packs, &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
     let failed = |error| Err(CatError { error, written });
-    let Unproved { first: unproved, total: unproved_total } = run.unproved;
+    let Unproved { first: unproved, total: unproved_total, unread: unread_total } = run.unproved;
     let unanchored = run.unanchored;
     let restored = |closed| {
         let bytes = written;
-        Ok(Restored { bytes, closed, warnings, unanchored, unproved, unproved_total })
+        Ok(Restored { bytes, closed, warnings, unanchored, unproved, unproved_total, unread_total })
     };
     match (ended.stopped, sent) {
         (Some((_, Stop::Write(error))), _) if error.kind() == ErrorKind::BrokenPipe => {
@@ -197,9 +198,16 @@ pub async fn cat<W: Output + Send + 'static>(
 struct Unproved {
     first: Vec<String>,
     total: u64,
+    unread: u64,
 }
 
 impl Unproved {
+    /// The store gave no answer for something.
+    fn unread(&mut self, error: &auditseal_store::Error) {
+        self.unread += 1;
+        self.push(format!("not read: {error}"));
+    }
+
     fn push(&mut self, what: String) {
         self.total += 1;
         if self.first.len() < KEPT {
@@ -243,6 +251,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
         let rules = rules.asked(extent);
+        warnings.extend(self.options.head.and_then(|head| limit_of_a_head(head, extent)));
+        warnings.extend(self.passed_over(&rules));
         let (plan, findings) = self.seals(rules, &entries, &packs).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
@@ -256,6 +266,20 @@ impl<P: Fn(Progress)> Run<'_, P> {
         self.options.extent.is_none() && !self.window.is_open()
     }
 
+    /// Batches of which somebody has accepted that their notes are wrong about when their lines
+    /// happened, and which a search didn't come to.
+    fn passed_over(&self, rules: &Rules) -> Option<String> {
+        let seals = rules.policy.mistimed().filter(|seal| !rules.extent.has(seal.seq));
+        let seqs: Vec<String> = seals.map(|seal| seal.seq.to_string()).collect();
+        (self.searched() && !seqs.is_empty()).then(|| {
+            format!(
+                "the times in the notes of seq {} are wrong, as the trust file says: lines of theirs that \
+                 happened then aren't given; --from 0 reads the whole chain",
+                seqs.join(", ")
+            )
+        })
+    }
+
     /// What is to be read.
     async fn range(&self, rules: &Rules) -> Result<Range, Error> {
         let root = self.options.packs.as_ref().map(|packs| PackRoot {
@@ -265,7 +289,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         });
         let (source, origin, root) = (&self.source, self.origin, root.as_ref());
         if self.searched() {
-            let known: Vec<u64> = self.options.head.iter().map(|head| head.seq).collect();
+            let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin);
+            let known: Vec<u64> = self.options.head.iter().chain(&begin).map(|at| at.seq).collect();
             let window = self.window;
             let range = Range::find_packed(source, origin, &rules.trust, window, &known, root);
             return Ok(range.await?);
@@ -338,7 +363,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
-                Some(error) if self.options.salvage => self.unproved.push(error.to_string()),
+                Some(error) if self.options.salvage => self.unproved.unread(&error),
                 Some(error) => return Err(Error::Store(error)),
                 None => {}
             }
@@ -382,6 +407,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 match self.hand_over_packed(file, &batch, packs, &mut cursor, writer).await {
                     Ok(true) => self.step(size),
                     Ok(false) => break,
+                    Err(Error::Store(error)) if self.options.salvage => {
+                        self.unproved.unread(&error);
+                    }
                     Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
                     Err(error) => return Err(error),
                 }
@@ -395,6 +423,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 Ok(checked) if self.hand_over(file, &checked, writer).await? => self.step(size),
                 Ok(_) => break,
                 // It was whole when all was looked at: the store gives other bytes, or none, now.
+                Err(Error::Store(error)) if self.options.salvage => self.unproved.unread(&error),
                 Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
                 Err(error) => return Err(error),
             }
@@ -410,8 +439,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = &blocks.seal;
+        let check_times = self.checks_times(blocks.timed);
         for mode in self.modes(blocks.timed, &seal.seal) {
-            let sent = writer.open(blocks.place, seal, file, mode).await
+            let sent = writer.open(blocks.place, seal, file, mode, check_times).await
                 && blocks.pieces(async |piece| writer.blocks(piece).await).await?
                 && writer.close().await;
             if !sent {
@@ -431,8 +461,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = cursor.seal(packs, batch.place.seq).await?;
+        let check_times = self.checks_times(batch.timed);
         for mode in self.modes(batch.timed, &seal.seal) {
-            let sent = writer.open_packed(batch.place, &seal, file, mode).await
+            let sent = writer.open_packed(batch.place, &seal, file, mode, check_times).await
                 && cursor
                     .payload(packs, batch.place.seq, async |piece| writer.payload(piece).await)
                     .await?
@@ -442,6 +473,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
         }
         Ok(true)
+    }
+
+    /// A salvage has held all times against the lines before, and told what is wrong; of some batches
+    /// the trust file says that they are wrong.
+    fn checks_times(&self, timed: bool) -> bool {
+        timed && !self.options.salvage
     }
 
     /// What is done with a payload, one after the other.

@@ -27,7 +27,14 @@ pub(super) enum Mode {
 }
 
 enum Message {
-    Open { place: Place, seal: Arc<ObjectSeal>, file: FileId, mode: Mode, packed: bool },
+    Open {
+        place: Place,
+        seal: Arc<ObjectSeal>,
+        file: FileId,
+        mode: Mode,
+        packed: bool,
+        check_times: bool,
+    },
     Blocks(Bytes),
     Payload(Bytes),
     Close,
@@ -48,29 +55,31 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// `check_times`: what notes say of their lines' times is held against the lines.
-    pub(super) fn start<W: Output + Send + 'static>(out: W, check_times: bool) -> Self {
+    /// A writer that waits for the first object.
+    pub(super) fn start<W: Output + Send + 'static>(out: W) -> Self {
         // One message: what waits here is memory, up to 32 MiB of it.
         let (messages, mut inbox) = mpsc::channel(1);
         let thread = tokio::task::spawn_blocking(move || {
             let mut out = Counting { out, bytes: 0 };
-            let state = State { check_times, ..State::default() };
-            let stopped = write_all(state, &mut inbox, &mut out);
+            let stopped = write_all(State::default(), &mut inbox, &mut out);
             Ended { bytes: out.bytes, stopped }
         });
         Self { messages, thread }
     }
 
-    /// Begins an object.
+    /// Begins an object; `check_times`: what its note says of its lines' times is held against the
+    /// lines.
     pub(super) async fn open(
         &mut self,
         place: Place,
         seal: &Arc<ObjectSeal>,
         file: FileId,
         mode: Mode,
+        check_times: bool,
     ) -> bool {
-        let seal = Arc::clone(seal);
-        self.messages.send(Message::Open { place, seal, file, mode, packed: false }).await.is_ok()
+        let (seal, packed) = (Arc::clone(seal), false);
+        let open = Message::Open { place, seal, file, mode, packed, check_times };
+        self.messages.send(open).await.is_ok()
     }
 
     /// Begins an object that a pack holds.
@@ -80,9 +89,11 @@ impl Writer {
         seal: &Arc<ObjectSeal>,
         file: FileId,
         mode: Mode,
+        check_times: bool,
     ) -> bool {
-        let seal = Arc::clone(seal);
-        self.messages.send(Message::Open { place, seal, file, mode, packed: true }).await.is_ok()
+        let (seal, packed) = (Arc::clone(seal), true);
+        let open = Message::Open { place, seal, file, mode, packed, check_times };
+        self.messages.send(open).await.is_ok()
     }
 
     /// Hands over the next bytes of its payload.
@@ -138,7 +149,8 @@ struct State {
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
-            Message::Open { seal, file, mode, packed, .. } => {
+            Message::Open { seal, file, mode, packed, check_times, .. } => {
+                self.check_times = check_times;
                 let open = match mode {
                     Mode::All => Restore::all(&seal, file, true),
                     Mode::AllLines => Restore::all(&seal, file, false),

@@ -13,17 +13,21 @@ use std::sync::Arc;
 
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
-use auditseal_reader::{Error, IN_FLIGHT, Listing, PackRoot, Range, Source, Window};
+use auditseal_reader::{
+    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_since,
+};
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
 use futures::StreamExt as _;
 
 use crate::heads_file::{HeadsError, HeadsFile};
-use crate::limits::limit_of_a_search;
+use crate::limits::{
+    LATEST_ONLY, STORED_ONLY, limit_of_a_head, limit_of_a_search, limit_of_the_clock, told_of_packs,
+};
 use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
 use crate::report::{Errors, OriginReport};
-use crate::verify::LATEST_ONLY;
+
 pub use report::{Age, EstateChain, EstateReport, Summary};
 pub use shard::Shard;
 pub use strangers::origins;
@@ -291,15 +295,25 @@ impl<P: Fn(Progress)> Run<'_, P> {
             let packs = packs.as_ref();
             return Range::find_packed(&self.source, origin, &trust, window, &known, packs).await;
         }
-        let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
-        self.note_unexpected(&listing);
-        let entries = listing.chains.remove(origin).unwrap_or_default();
         let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
         let Extent { from, to } = self.options.extent;
         let from = if from.is_late() { from } else { begin };
-        let mut range = Range::asked(entries, origin, packs.as_ref(), Extent { from, to }).await?;
-        range.extent = self.options.extent;
-        Ok(range)
+        let extent = Extent { from, to };
+        let packs = match &packs {
+            Some(root) => Packs::read(root, origin, extent).await?,
+            None => Packs::none(),
+        };
+        // Of a part that begins in a pack no more is listed than from its day on.
+        let day = packs.with(from.seq()).filter(|_| from.is_late());
+        let entries = match day.map(|pack| pack.attestation.date) {
+            Some(day) => listed_since(&self.source, origin, Some(day)).await?,
+            None => {
+                let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
+                self.note_unexpected(&listing);
+                listing.chains.remove(origin).unwrap_or_default()
+            }
+        };
+        Ok(Range { extent: self.options.extent, entries, packs })
     }
 
     /// Where the packs of a chain stand, if anybody attests them.
@@ -353,10 +367,14 @@ impl<P: Fn(Progress)> Run<'_, P> {
             chain.judge_before(begin, &listed, retention, self.options.now);
         }
         self.recall_forks(origin, &rules, &mut chain);
-        let (answered, now) = (errors.count == 0, self.options.now);
-        let proof = proof::of(origin, &chain, &rules, trusted.begin, known, answered, now);
+        // What a payload decompresses to is a part of what a head vouches for.
+        let looked_at = errors.count == 0 && !self.options.stored_only;
+        let now = self.options.now;
+        let proof = proof::of(origin, &chain, &rules, trusted.begin, known, looked_at, now);
         let forked = chain.forked || self.is_forked(origin, &rules);
-        (self.told(origin, chain, errors, &rules, known, forked), proof)
+        let mut told = self.told(origin, chain, errors, &rules, known, forked);
+        told.chain.limits.extend(told_of_packs(&packs));
+        (told, proof)
     }
 
     /// A chain that the store didn't list. Nothing is known of it, and that is no finding.
@@ -394,9 +412,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         let mut limits = Vec::new();
         limits.extend(self.searches().then(|| limit_of_a_search(rules.extent)).flatten());
+        limits.extend(known.and_then(|known| limit_of_the_clock(known, self.options.now)));
         if let Some(to) = rules.extent.to.filter(|_| !self.searches()) {
             limits.push(format!("only up to seq {to}: what follows wasn't looked at"));
         }
+        limits.extend(rules.head.and_then(|head| limit_of_a_head(head, rules.extent)));
         let now = self.options.now.micros();
         EstateChain {
             chain: OriginReport::new(origin.clone(), chain, errors, limits, rules.extent.from),
@@ -504,9 +524,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
             ));
         }
         if self.options.stored_only {
-            report
-                .limits
-                .push("only stored bytes were checked, not what they decompress to".to_owned());
+            let mut limit = STORED_ONLY.to_owned();
+            if self.options.heads.is_some() {
+                limit.push_str("; the heads file keeps its heads");
+            }
+            report.limits.push(limit);
         }
         report.add_up();
     }

@@ -21,14 +21,15 @@ pub(super) fn unread(origin: &Origin) -> ChainReport {
     }
 }
 
-/// What a run proved: `answered` if the store gave an answer for each object.
+/// What a run proved: `looked_at` if the store gave an answer for each object, and its payload was
+/// looked at.
 pub(super) fn of(
     origin: &Origin,
     chain: &ChainReport,
     rules: &Rules,
     begin: Option<SealId>,
     known: Option<KnownHead>,
-    answered: bool,
+    looked_at: bool,
     at: Time,
 ) -> Proof {
     // The first of each verdict is kept, however many there are.
@@ -36,7 +37,7 @@ pub(super) fn of(
     // Whoever allows a part that nothing ties to its chain hasn't proved that it is of that chain.
     let loose = |finding: &Finding| finding.verdict == Verdict::Unanchored;
     let Findings { findings, information, .. } = &chain.findings;
-    let whole = answered && findings.iter().all(harmless) && !information.iter().any(loose);
+    let whole = looked_at && findings.iter().all(harmless) && !information.iter().any(loose);
     let newest = chain.newest.map(|(newest, _)| newest);
     let inside = |seq: u64| rules.extent.has(seq) && newest.is_some_and(|newest| seq <= newest.seq);
     // Another seal there would have been a fork, but where somebody settled that.

@@ -8,6 +8,7 @@ use auditseal_format::{Origin, SealId, Time};
 use auditseal_trust::Kept;
 use serde::Serialize;
 
+use crate::judgement::Judgement;
 use crate::render::list;
 use crate::report::OriginReport;
 
@@ -107,6 +108,52 @@ impl EstateReport {
         }
     }
 
+    fn summary_line(&self, out: &mut impl Write) -> io::Result<()> {
+        let Summary { chains, complete, seals, lines, bytes, .. } = &self.summary;
+        let verdict = if self.exit_code() == 0 { "ALL COMPLETE" } else { "NOT ALL COMPLETE" };
+        write!(out, "{verdict}")?;
+        if let Some(shard) = &self.shard {
+            write!(out, " shard={shard}")?;
+        }
+        write!(out, " chains={chains} complete={complete}")?;
+        write!(out, " seals={seals} lines={lines} bytes={bytes}")?;
+        let Summary { findings, unchecked, forked, .. } = &self.summary;
+        for (name, count) in [("findings", findings), ("unchecked", unchecked), ("forked", forked)]
+        {
+            if *count > 0 {
+                write!(out, " {name}={count}")?;
+            }
+        }
+        writeln!(out)
+    }
+
+    pub(super) fn add_up(&mut self) {
+        let mut sum = Summary { chains: self.origins.len() as u64, ..Summary::default() };
+        for EstateChain { chain, forked, .. } in &self.origins {
+            sum.complete += u64::from(chain.complete_until.is_some());
+            sum.forked += u64::from(*forked);
+            sum.unchecked = sum.unchecked.saturating_add(chain.unchecked);
+            sum.findings = sum.findings.saturating_add(chain.findings_total);
+            sum.seals = sum.seals.saturating_add(chain.seals);
+            sum.lines = sum.lines.saturating_add(chain.lines);
+            sum.bytes = sum.bytes.saturating_add(chain.bytes);
+            sum.stored_bytes = sum.stored_bytes.saturating_add(chain.stored_bytes);
+        }
+        self.summary = sum;
+    }
+}
+
+impl Judgement for EstateReport {
+    fn exit_code(&self) -> u8 {
+        Self::exit_code(self)
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        Self::text(self, out)
+    }
+}
+
+impl EstateReport {
     /// Writes the report for people: of each chain what was found and one line, then what holds for
     /// all of them.
     ///
@@ -127,56 +174,6 @@ impl EstateReport {
         self.limits.iter().try_for_each(|limit| writeln!(out, "note: {limit}"))?;
         self.errors.iter().try_for_each(|error| writeln!(out, "error: {error}"))?;
         self.summary_line(out)
-    }
-
-    fn summary_line(&self, out: &mut impl Write) -> io::Result<()> {
-        let Summary { chains, complete, seals, lines, bytes, .. } = &self.summary;
-        let verdict = if self.exit_code() == 0 { "ALL COMPLETE" } else { "NOT ALL COMPLETE" };
-        write!(out, "{verdict}")?;
-        if let Some(shard) = &self.shard {
-            write!(out, " shard={shard}")?;
-        }
-        write!(out, " chains={chains} complete={complete}")?;
-        write!(out, " seals={seals} lines={lines} bytes={bytes}")?;
-        let Summary { findings, unchecked, forked, .. } = &self.summary;
-        for (name, count) in [("findings", findings), ("unchecked", unchecked), ("forked", forked)]
-        {
-            if *count > 0 {
-                write!(out, " {name}={count}")?;
-            }
-        }
-        writeln!(out)
-    }
-
-    /// Writes the report as one JSON document and a newline. Names are those of the fields of
-    /// [`EstateReport`], [`EstateChain`] and [`OriginReport`], and `exit` the exit code.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            exit: u8,
-            #[serde(flatten)]
-            report: &'a EstateReport,
-        }
-        serde_json::to_writer(&mut *out, &Document { exit: self.exit_code(), report: self })?;
-        out.write_all(b"\n")
-    }
-
-    pub(super) fn add_up(&mut self) {
-        let mut sum = Summary { chains: self.origins.len() as u64, ..Summary::default() };
-        for EstateChain { chain, forked, .. } in &self.origins {
-            sum.complete += u64::from(chain.complete_until.is_some());
-            sum.forked += u64::from(*forked);
-            sum.unchecked = sum.unchecked.saturating_add(chain.unchecked);
-            sum.findings = sum.findings.saturating_add(chain.findings_total);
-            sum.seals = sum.seals.saturating_add(chain.seals);
-            sum.lines = sum.lines.saturating_add(chain.lines);
-            sum.bytes = sum.bytes.saturating_add(chain.bytes);
-            sum.stored_bytes = sum.stored_bytes.saturating_add(chain.stored_bytes);
-        }
-        self.summary = sum;
     }
 }
 

@@ -275,7 +275,13 @@ impl Chain {
         }
         let Candidate { copy, seal: object, payload } = candidate;
         group.stranger.get_or_insert(object.hash);
-        let detail = format!("signed by {}, which may not sign here", object.seal.key);
+        let key = &object.seal.key;
+        let detail = match self.keys.used_past(key, object.seal.seq) {
+            Some(last) => format!(
+                "signed by {key}, which is trusted up to seq {last}: the key was used after that"
+            ),
+            None => format!("signed by {key}, which may not sign here"),
+        };
         group.fault(&copy, Verdict::WrongKey, detail);
         if let Err(fault) = payload {
             group.fault(&copy, (&fault).into(), fault.to_string());

@@ -151,6 +151,14 @@ impl KnownKeys {
         }
     }
 
+    /// The last seq that a key might have signed before this one, where it signs past that.
+    pub(super) fn used_past(&self, key: &VerifierKey, seq: u64) -> Option<u64> {
+        let print = print(key);
+        let trusted = self.trusted.iter().filter(|(of, _)| *of == print).map(|(_, key)| last(key));
+        let named = self.named.get(&print).map(|(_, last)| *last);
+        trusted.chain(named).filter(|last| *last < seq).max()
+    }
+
     /// Whether this note may be signed by the key that it names.
     pub(super) fn may_sign(&self, seal: &Seal) -> bool {
         if self.trust.includes(&seal.key, seal.seq) {

@@ -160,7 +160,8 @@ pub struct Accepted {
     pub seal: Box<ObjectSeal>,
     /// Whether the object's bytes are the signed ones, as far as they were looked at.
     pub whole: bool,
-    /// Whether its lines' times are those of the note, as far as they were looked at.
+    /// Whether its lines' times are those of the note, as far as they were looked at, and nobody has
+    /// accepted that they aren't.
     pub timed: bool,
     /// Whether who names no version gets it.
     pub plain: bool,
@@ -434,8 +435,10 @@ impl Chain {
         let group::Copy { place, pack, version, size, modified, .. } = copy;
         let seal = &object.seal;
         if let (Err(fault), Some(told)) = (&payload, told) {
-            self.report(fault.into(), place, &told);
+            let finding = self.finding(fault.into(), place, &told);
+            self.report_about(object.id(), finding);
         }
+        let timed = payload.is_ok() && !self.rules.policy.is_mistimed(object.id());
         self.check_link(place, &object);
         if pack.is_none() {
             self.check_store_date(place, &object, modified);
@@ -462,7 +465,7 @@ impl Chain {
         self.oldest.get_or_insert((head, facts.sealed));
         self.newest = Some(facts.clone());
         self.previous = Some(Previous { seq: head.seq, hash: head.hash, facts: Some(facts) });
-        Accepted { place, pack, version, seal: object, whole, timed: payload.is_ok(), plain }
+        Accepted { place, pack, version, seal: object, whole, timed, plain }
     }
 
     /// What is known to be lost, and what doesn't join.

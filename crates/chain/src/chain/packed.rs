@@ -33,7 +33,8 @@ impl Chain {
     /// can't find it.
     pub fn repeat(&mut self, attestation: &Attestation) {
         let (who, when) = (attestation.key.name(), attestation.attested);
-        for found in &attestation.found {
+        let extent = self.rules.extent;
+        for found in attestation.found.iter().filter(|found| extent.has(found.seq)) {
             let detail = format!("{}; attested by {who} at {when}", found.detail);
             let name = found.verdict.as_str();
             let verdict = Verdict::from_str(name);

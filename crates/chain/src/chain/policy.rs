@@ -38,7 +38,7 @@ impl Policy {
         };
         let keys = trusted.keys.iter().filter_map(|key| key.until);
         let accepted = trusted.accepted.iter().map(|accepted| accepted.seal);
-        let named = keys.chain(accepted).chain(ended);
+        let named = trusted.begin.into_iter().chain(keys).chain(accepted).chain(ended);
         let named = named.filter(|seal| first <= seal.seq).map(|seal| (seal.seq, seal.hash));
         let accepted = trusted.accepted.iter().map(|accepted| {
             let (seal, reason) = (accepted.seal, accepted.reason.clone());
@@ -74,6 +74,17 @@ impl Policy {
         (accepted.hash == seal.hash).then_some(accepted.reason.as_str())
     }
 
+    /// The seals of which somebody accepted that their notes are wrong about when their lines happened:
+    /// no search by time may pass over these.
+    pub fn mistimed(&self) -> impl Iterator<Item = SealId> {
+        let accepted = self.accepted.iter().filter(|((_, of), _)| *of == Verdict::WrongTimes);
+        accepted.map(|((seq, _), acceptance)| SealId { seq: *seq, hash: acceptance.hash })
+    }
+
+    pub(super) fn is_mistimed(&self, seal: SealId) -> bool {
+        self.accepts(Verdict::WrongTimes, seal).is_some()
+    }
+
     /// Why one of several seals of a seq was accepted as the chain's. Which of them the chain goes on
     /// from is then known.
     #[must_use]
@@ -100,6 +111,7 @@ impl From<Acceptable> for Verdict {
             Acceptable::Stalled => Self::Stalled,
             Acceptable::TimeInconsistent => Self::TimeInconsistent,
             Acceptable::WeakWorm => Self::WeakWorm,
+            Acceptable::WrongTimes => Self::WrongTimes,
         }
     }
 }
@@ -144,8 +156,9 @@ impl Rules {
         self
     }
 
-    /// The last seal of the part that is asked for which is known out of band to be the chain's; what
-    /// the part begins with is none.
+    /// The last seal of the part that is asked for which is known out of band to be the chain's. Where
+    /// the trust file and the head name different ones at that seq, it is the trust file's. What
+    /// the part begins with is none, unless the trust file begins there.
     #[must_use]
     pub fn top(&self) -> Option<SealId> {
         let named = self.policy.last(self.extent.to.unwrap_or(u64::MAX));

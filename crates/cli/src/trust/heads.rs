@@ -75,6 +75,9 @@ impl Shown<'_> {
 
     fn line(&self, out: &mut impl Write, what: &str, head: KnownHead) -> io::Result<()> {
         let KnownHead { seal, verified } = head;
+        if self.now < verified {
+            return writeln!(out, "  {what} {seal} at {verified}, a time that is still to come");
+        }
         let age = Age((self.now.micros() - verified.micros()) / 1_000_000);
         writeln!(out, "  {what} {seal} at {verified}, {age} ago")
     }

@@ -1,5 +1,6 @@
 //! trust init, show, accept, diff, merge: what a reader trusts, and what it remembers.
 
+mod attested;
 mod heads;
 mod policy;
 
@@ -30,7 +31,8 @@ enum Command {
     Init(Init),
     /// Show what is trusted of each chain, and how far it was verified, when.
     Show(Show),
-    /// Write a trust file with one thing changed: a finding accepted, or reading begun later.
+    /// Write a trust file with one thing changed: a finding accepted, or reading begun later. Or move a
+    /// heads file on by what an auditor attests.
     Accept(Accept),
     /// Say what one trust file trusts more and less than another.
     Diff(Diff),
@@ -91,14 +93,29 @@ pub(crate) struct Accept {
     #[arg(long, env = "AUDITSEAL_TRUST", value_name = "FILE")]
     pub(crate) trust: PathBuf,
     /// The chain.
-    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE")]
-    pub(crate) origin: Origin,
+    #[arg(
+        long,
+        env = "AUDITSEAL_ORIGIN",
+        value_name = "C/N/SOURCE",
+        required_unless_present = "attestation"
+    )]
+    pub(crate) origin: Option<Origin>,
+    /// An auditor's attestation of a pack: what it says is taken for proved, and the heads file moves on.
+    /// Repeatable.
+    #[arg(long, env = "AUDITSEAL_ATTESTATION", value_name = "FILE", action = ArgAction::Append,
+          requires = "heads", conflicts_with_all = ["origin", "begin", "verdict", "seal", "reason"])]
+    pub(crate) attestation: Vec<PathBuf>,
+    /// The heads file that --attestation moves on.
+    #[arg(long, env = "AUDITSEAL_HEADS", value_name = "FILE")]
+    pub(crate) heads: Option<PathBuf>,
     /// Begin reading with this seal; what was accepted of seals before it is left out.
     #[arg(long, env = "AUDITSEAL_BEGIN", value_name = "SEQ:HASH", value_parser = head,
           conflicts_with_all = ["verdict", "seal", "reason"])]
     pub(crate) begin: Option<SealId>,
-    /// What is accepted: FORK, HIDDEN, SHADOWED, SOURCE_GAP, STALLED, TIME_INCONSISTENT or WEAK_WORM.
-    #[arg(value_name = "VERDICT", value_parser = acceptable, required_unless_present = "begin",
+    /// What is accepted: FORK, HIDDEN, SHADOWED, SOURCE_GAP, STALLED, TIME_INCONSISTENT, WEAK_WORM or
+    /// WRONG_TIMES.
+    #[arg(value_name = "VERDICT", value_parser = acceptable,
+          required_unless_present_any = ["begin", "attestation"],
           requires_all = ["seal", "reason"])]
     pub(crate) verdict: Option<Acceptable>,
     /// The seal that it is about; of a fork, the one that is the chain's.
@@ -135,6 +152,11 @@ pub(crate) fn run(args: Trust) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Init(args) => policy::init(&args),
         Command::Show(args) => heads::show(&args),
+        Command::Accept(Accept { trust, heads: Some(heads), attestation, .. })
+            if !attestation.is_empty() =>
+        {
+            attested::accept(&trust, &heads, &attestation)
+        }
         Command::Accept(args) => policy::accept(args),
         Command::Diff(args) => policy::diff(&args),
         Command::Merge(args) => heads::merge(&args),

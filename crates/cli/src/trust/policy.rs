@@ -89,7 +89,9 @@ fn told(file: &TrustFile, keys: &[VerifierKey], there: &[Origin], all: bool) -> 
         line("the store has more chains than were looked for".to_owned());
     }
     line(
-        "compare each sha256 with that of the vkey which who set the node up gives you".to_owned(),
+        "compare each sha256 with the one that whoever set that node up gives you, by a way that \
+         doesn't lead through the store"
+            .to_owned(),
     );
     text
 }
@@ -109,6 +111,9 @@ fn tell(text: &str) {
 
 pub(super) fn accept(args: Accept) -> Result<ExitCode, Failure> {
     let before = text_of(&args.trust, "trust")?;
+    let Some(origin) = args.origin else {
+        return Err(Failure::new("read the command line: --origin says of which chain"));
+    };
     let change = match (args.begin, args.verdict, args.seal, args.reason) {
         (None, Some(verdict), Some(seal), Some(reason)) => {
             Change::Accept(Acceptance { seal, verdict, reason })
@@ -119,17 +124,21 @@ pub(super) fn accept(args: Accept) -> Result<ExitCode, Failure> {
     };
     let failed = |refused| {
         let hint = "a finding is accepted by its seal's number and hash, as `ls -o json` and `inspect` \
-                    give them, and for a chain that the trust file names";
+                    give them, and for a chain that the trust file names (`auditseal trust show`)";
         let name = args.trust.display();
         Failure::new(format!("change what {name} says: {refused}")).hint(Some(hint))
     };
-    let after = TrustFile::changed(&before, &args.origin, change).map_err(failed)?;
+    let after = TrustFile::changed(&before, &origin, change).map_err(failed)?;
     let parsed = |text: &str| TrustFile::parse(text).map_err(failed);
     let differences = parsed(&before)?.differences(&parsed(&after)?);
     let mut said: String = differences.iter().map(|one| format!("{one}\n")).collect();
-    if said.is_empty() {
-        said = "nothing changes: it says so already\n".to_owned();
-    }
+    said.push_str(match said.is_empty() {
+        true => "nothing changes: it says so already\n",
+        false => {
+            "whether the chain has that seal wasn't looked at: `verify` with the new file says \
+             TRUNCATED or FORK if it hasn't\n"
+        }
+    });
     tell(&said);
     print(|out| out.write_all(after.as_bytes()))?;
     Ok(ExitCode::SUCCESS)

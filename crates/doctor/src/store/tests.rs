@@ -5,6 +5,9 @@ use auditseal_vault::site;
 
 use super::*;
 
+mod lifecycle;
+use lifecycle::rule;
+
 const DAY: Duration = Duration::from_secs(86_400);
 const NOW: i64 = 1_792_567_680_000_000;
 
@@ -58,22 +61,6 @@ fn sound(url: &str) -> StoreFacts {
         newest: Some(Ok(year(LockMode::Compliance))),
         create_only: Some(Canary::Honoured),
     }
-}
-
-fn rule(prefix: &str) -> LifecycleRule {
-    LifecycleRule {
-        id: "r".to_owned(),
-        enabled: true,
-        prefix: prefix.to_owned(),
-        expires: false,
-        expires_versions: false,
-        moves_to: vec![],
-    }
-}
-
-fn moving(prefix: &str, classes: &[&str]) -> LifecycleRule {
-    let moves_to = classes.iter().map(|&class| class.to_owned()).collect();
-    LifecycleRule { moves_to, ..rule(prefix) }
 }
 
 fn found(store: &StoreFacts, name: &str) -> Check {
@@ -430,138 +417,6 @@ fn everything_else() {
         ),
         (S3, |s| s.now += 60_000_000, "clock", Status::Pass, ""),
         (S3, |s| s.facts.time = Err(denied()), "clock", Status::Unknown, ""),
-    ]);
-}
-
-#[test]
-fn lifecycle_rules() {
-    fn rules(s: &mut StoreFacts, rule: LifecycleRule) {
-        s.facts.lifecycle = Ok(vec![rule]);
-    }
-    hold(&[
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, ..rule("") }),
-            "lifecycle",
-            Status::Fail,
-            "genesis",
-        ),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, ..rule("p/cluster=a") }),
-            "lifecycle",
-            Status::Fail,
-            "expires objects",
-        ),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, ..rule("p/") }),
-            "lifecycle",
-            Status::Fail,
-            "",
-        ),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, ..rule("other/") }),
-            "lifecycle",
-            Status::Pass,
-            "1 in all",
-        ),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, enabled: false, ..rule("") }),
-            "lifecycle",
-            Status::Pass,
-            "",
-        ),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires_versions: true, ..rule("") }),
-            "lifecycle",
-            Status::Warn,
-            "older versions",
-        ),
-        (
-            S3,
-            |s| {
-                rules(s, LifecycleRule { expires_versions: true, ..rule("") });
-                s.newest = None;
-            },
-            "lifecycle",
-            Status::Fail,
-            "older versions",
-        ),
-        (
-            S3,
-            |s| rules(s, moving("", &["GLACIER"])),
-            "lifecycle",
-            Status::Warn,
-            "moves objects to GLACIER, where they must be restored",
-        ),
-        (
-            S3,
-            |s| rules(s, moving("", &["GLACIER_IR", "DEEP_ARCHIVE"])),
-            "lifecycle",
-            Status::Warn,
-            "GLACIER_IR, then DEEP_ARCHIVE, where",
-        ),
-        (
-            S3,
-            |s| rules(s, moving("", &["GLACIER_IR"])),
-            "lifecycle",
-            Status::Pass,
-            "rule \\\"r\\\" moves objects to GLACIER_IR; none expires any",
-        ),
-        (
-            S3,
-            |s| rules(s, moving("x/", &["GLACIER"])),
-            "lifecycle",
-            Status::Pass,
-            "no rule touches",
-        ),
-        (S3, |s| rules(s, rule("")), "lifecycle", Status::Pass, "no rule touches"),
-        (
-            S3,
-            |s| rules(s, LifecycleRule { expires: true, ..rule("p/auditseal-worm-test/") }),
-            "lifecycle",
-            Status::Pass,
-            "no rule touches",
-        ),
-        (
-            "s3://b",
-            |s| rules(s, LifecycleRule { expires: true, ..rule("tmp/") }),
-            "lifecycle",
-            Status::Pass,
-            "no rule touches",
-        ),
-        (
-            "s3://b",
-            |s| rules(s, LifecycleRule { expires: true, ..rule("clu") }),
-            "lifecycle",
-            Status::Fail,
-            "expires objects",
-        ),
-        (
-            "s3://b",
-            |s| rules(s, LifecycleRule { expires: true, ..rule("cluster=c/node=n") }),
-            "lifecycle",
-            Status::Fail,
-            "expires objects",
-        ),
-        (
-            GS,
-            |s| rules(s, LifecycleRule { expires: true, id: String::new(), ..rule("") }),
-            "lifecycle",
-            Status::Fail,
-            "a rule for all keys",
-        ),
-        (
-            AZ,
-            |s| s.facts.lifecycle = Err(denied()),
-            "lifecycle",
-            Status::Unknown,
-            "management-policy show --resource-group",
-        ),
     ]);
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Done, Failed, Report, fails_as, keys, listed, noise, reads_as, require};
+use super::{Done, Failed, Report, fails_as, keys, listed, marks, noise, reads_as, require};
 use auditseal_store::Kind;
 use auditseal_store::Store;
 
@@ -29,9 +29,12 @@ pub async fn attacked(store: &dyn Store, mut attack: impl FnMut(Attack, &str) ->
             report.add("a hidden object", hidden(store, &mut attack).await);
             report.add("a shadowed object", shadowed(store, &mut attack).await);
             report.add("strange keys", strange_keys(store, &mut attack).await);
+            report.add("marks on versions", marks::on_versions(store, &mut attack).await);
         }
         Ok(false) => {
-            for case in ["a hidden object", "a shadowed object", "strange keys"] {
+            for case in
+                ["a hidden object", "a shadowed object", "strange keys", "marks on versions"]
+            {
                 report.add(case, without());
             }
         }

@@ -184,6 +184,14 @@ impl Store for Crowd {
         .boxed()
     }
 
+    async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
+        self.inside.mark(key, version).await
+    }
+
+    async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
+        self.inside.marked(key, version).await
+    }
+
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
         self.inside.lock(key, version).await
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, zstd_sys};
+use zstd::zstd_safe::{CCtx, InBuffer, OutBuffer, zstd_sys};
 
 use crate::frame::{final_block, header, sizeless_header};
 use crate::{Compression, PackError};
@@ -37,15 +37,7 @@ impl PackEncoder {
         out: &mut Vec<u8>,
     ) -> Result<Self, PackError> {
         let mut zstd = CCtx::create();
-        for parameter in [
-            CParameter::CompressionLevel(compression.level),
-            CParameter::WindowLog(compression.window.into()),
-            CParameter::ContentSizeFlag(false),
-            CParameter::ChecksumFlag(false),
-            CParameter::DictIdFlag(false),
-        ] {
-            zstd.set_parameter(parameter).map_err(PackError::zstd)?;
-        }
+        compression.set(&mut zstd)?;
         out.extend(header(compression.window, text));
         let header = Vec::with_capacity(LIBZSTD_HEADER);
         Ok(Self { zstd, window: compression.window, left: text, header })

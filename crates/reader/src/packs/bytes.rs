@@ -10,7 +10,7 @@ use auditseal_store::{Error, Kind, Operation};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::listing::{Pack, Packs, is_attested};
+use super::listing::{Pack, Packs};
 use crate::fetch::{Pieces, blocking};
 use crate::source::{Object, Source, patiently};
 
@@ -90,7 +90,7 @@ impl PackBytes {
             let bytes = source.get(object, attestation.pack.size).await?.bytes;
             let expected = Arc::clone(attestation);
             let (bytes, same) = blocking(move || {
-                let same = is_attested(&expected, &bytes);
+                let same = expected.pack.is(&bytes);
                 (bytes, same)
             })
             .await;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use auditseal_chain::Extent;
 use auditseal_format::packs::{Attestation, MAX_ATTESTATION, PackKey, SignedAttestation};
-use auditseal_format::{ObjectKey, Origin, Time, VerifierKey, hash};
+use auditseal_format::{ObjectKey, Origin, Time, VerifierKey};
 use auditseal_store::{Error, Kind, Version};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -99,9 +100,10 @@ impl Packs {
         if found.is_empty() {
             return Ok(packs);
         }
-        found.sort_by(|one, other| order(one).cmp(&order(other)));
+        let from = extent.from.seq();
+        found.sort_by(|one, other| order(one, from).cmp(&order(other, from)));
         packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
-        packs.taken = taken(found, extent);
+        packs.taken = taken(found);
         packs.place(origin).await?;
         Ok(packs)
     }
@@ -178,7 +180,10 @@ impl Packs {
     }
 
     /// The attestation of a pack with the sizes of its objects.
-    pub(super) async fn sizes(&self, pack: &Pack) -> Result<Arc<Attestation>, Error> {
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sizes(&self, pack: &Pack) -> Result<Arc<Attestation>, Error> {
         if !pack.attestation.batches.is_empty() {
             return Ok(Arc::clone(&pack.attestation));
         }
@@ -188,6 +193,28 @@ impl Packs {
         let bytes = content(source, &pack.attested_at, own).await?;
         let signed = bytes.and_then(|bytes| SignedAttestation::read(&bytes).ok());
         signed.map(|signed| Arc::new(signed.attestation)).ok_or_else(|| gone(&pack.attested_at))
+    }
+
+    /// All bytes of a pack, which are the attested ones; `None` where no version of it has them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn whole(&self, pack: &Pack) -> Result<Option<Bytes>, Error> {
+        let (Some(source), Ok(versions)) = (&self.source, pack.versions()) else { return Ok(None) };
+        let key = pack.attestation.pack_key();
+        for version in versions {
+            let object = Object { key: &key, version: version.as_deref() };
+            match source.get(object, pack.attestation.pack.size).await {
+                Ok(fetched) if pack.attestation.pack.is(&fetched.bytes) => {
+                    return Ok(Some(fetched.bytes));
+                }
+                Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the attestations of a part of a chain that count.
@@ -286,22 +313,22 @@ impl Pack {
     }
 }
 
-/// By this order one attestation is taken before another.
-fn order(pack: &Pack) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
+/// By this order one attestation is taken before another, where reading begins at a seq: the first that it
+/// holds from there on counts.
+fn order(pack: &Pack, from: u64) -> (u64, std::cmp::Reverse<u64>, std::cmp::Reverse<Time>, &str) {
     let Attestation { first, last, attested, .. } = *pack.attestation;
+    let (last, attested) = (std::cmp::Reverse(last), std::cmp::Reverse(attested));
     // The last part of a key of one name is the hash of the bytes.
-    (first, std::cmp::Reverse(last), std::cmp::Reverse(attested), &pack.attested_at)
+    (first.max(from), last, attested, &pack.attested_at)
 }
 
 /// Those that cover the seqs of the part, each at most once; they come in their order.
-fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
-    let mut next = extent.from.seq();
+fn taken(found: Vec<Pack>) -> Vec<Pack> {
+    let mut covered = 0;
     let mut taken = Vec::new();
     for pack in found {
-        let Attestation { first, last, .. } = *pack.attestation;
-        let inside = extent.to.is_none_or(|to| last <= to);
-        if next <= first && inside {
-            next = last + 1;
+        if covered < pack.attestation.first {
+            covered = pack.attestation.last;
             taken.push(pack);
         }
     }
@@ -369,9 +396,4 @@ fn gone(key: &str) -> Error {
         Kind::Unavailable,
         "the attestation that was read a moment ago isn't there any more",
     )
-}
-
-/// What a pack's bytes are known by.
-pub(super) fn is_attested(attestation: &Attestation, bytes: &[u8]) -> bool {
-    bytes.len() as u64 == attestation.pack.size && hash(bytes) == attestation.pack.hash
 }

@@ -110,7 +110,8 @@ async fn of_packs_that_overlap_those_are_taken_that_cover_most() {
         spans.collect::<Vec<_>>()
     };
     assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 0, None).await, [(1, 5), (6, 7)]);
-    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 2, None).await, [(4, 9)]);
-    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 0, Some(4)).await, [(1, 3)]);
+    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 2, None).await, [(1, 5), (6, 7)]);
+    assert_eq!(taken(&[(1, 3), (1, 5), (4, 9), (6, 7)], 4, None).await, [(4, 9)]);
+    assert_eq!(taken(&[(1, 3), (4, 9), (10, 12)], 0, Some(4)).await, [(1, 3), (4, 9)]);
     assert_eq!(taken(&[(5, 6), (1, 2)], 0, None).await, [(1, 2), (5, 6)]);
 }

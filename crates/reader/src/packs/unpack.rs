@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Outcome, Place, Sighting};
-use auditseal_format::packs::{Attestation, PackDecoder, PackSink};
+use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackSink};
 use auditseal_format::{Fault, ObjectSeal};
+use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +22,8 @@ const PIECES: usize = 2;
 pub(crate) enum Unpacked {
     /// An object, held against its own seal.
     Object(Sighting),
+    /// The attested index isn't the one that the pack's text gives.
+    WrongIndex(String),
     /// Nothing more comes: the pack isn't what was attested.
     Broken(String),
     /// Nothing more comes: the store gave no answer, or another one than before.
@@ -32,11 +35,13 @@ pub(crate) enum Unpacked {
 pub(crate) struct Unpacking(mpsc::Receiver<Unpacked>);
 
 impl Unpacking {
-    /// Begins. `permit` is given back when the pack is decoded.
+    /// Begins. `permit` is given back when the pack is decoded; with `index`, its index is made again and
+    /// compared with the attested one.
     pub(crate) fn begin<P: Send + 'static>(
         pack: PackBytes,
         lock: Option<Lock>,
         modified: i64,
+        index: bool,
         permit: P,
     ) -> Self {
         let (to, objects) = mpsc::channel(AHEAD);
@@ -48,6 +53,7 @@ impl Unpacking {
             lock,
             modified,
             to: to.clone(),
+            index: index.then(|| Builder::new(pack.attestation.first)),
             broken: None,
             gone: false,
         };
@@ -99,7 +105,13 @@ fn decode(mut sink: Sink, mut pieces: mpsc::Receiver<Option<Bytes>>) {
             match pieces.blocking_recv() {
                 // The store stopped half-way: whoever feeds says so.
                 None => break None,
-                Some(None) => break decoder.finish().err().map(|fault| fault.to_string()),
+                Some(None) => match decoder.finish() {
+                    Err(fault) => break Some(fault.to_string()),
+                    Ok(()) => {
+                        sink.compare_index();
+                        break None;
+                    }
+                },
                 Some(Some(piece)) => {
                     if let Err(fault) = decoder.take(&piece, &mut sink) {
                         break Some(fault.to_string());
@@ -123,6 +135,8 @@ struct Sink {
     lock: Option<Lock>,
     modified: i64,
     to: mpsc::Sender<Unpacked>,
+    /// Made of the text, where it is compared.
+    index: Option<Builder>,
     /// Why an object in it isn't the one that should be there.
     broken: Option<String>,
     /// Nobody takes any more.
@@ -151,10 +165,35 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// Holds the attested index against the one that the text gives.
+    fn compare_index(&mut self) {
+        let (Some(builder), Some(attested)) = (self.index.take(), self.attestation.index) else {
+            return;
+        };
+        let made = builder.finish().ok().map(|bytes| Blob::of(&bytes));
+        if made != Some(attested) {
+            let key = self.attestation.name().index(&attested.hash);
+            let why = format!(
+                "the index {key} isn't the one that the pack's text gives: what was found \
+                               by it may not be all there is"
+            );
+            drop(self.to.blocking_send(Unpacked::WrongIndex(why)));
+        }
+    }
+}
+
 impl PackSink for Sink {
-    fn payload(&mut self, _: usize, _: &[u8]) {}
+    fn payload(&mut self, _: usize, bytes: &[u8]) {
+        if let Some(index) = &mut self.index {
+            index.text(bytes);
+        }
+    }
 
     fn object(&mut self, nth: usize, seal: ObjectSeal, payload: Result<(), Fault>) {
+        if let Some(index) = &mut self.index {
+            index.end_batch();
+        }
         if self.broken.is_some() || self.gone {
             return;
         }

@@ -51,7 +51,7 @@ pub(crate) struct Account {
     /// After the first line.
     head: Option<Mark>,
     pub(super) committed: u64,
-    /// Where it was final, each time.
+    /// Where it was final, each time, and where copies of it ended.
     pub(super) ends: Vec<Mark>,
     /// Where takes ended, as far as this run remembers.
     marks: Vec<Mark>,
@@ -293,11 +293,20 @@ impl Account {
         }
     }
 
+    /// A copy that ends at this mark was let go of: should it be met again under another name, or where
+    /// the path leads again, it holds nothing that wasn't taken.
+    pub(crate) fn was_copied(&mut self, mark: Option<Mark>) {
+        let news = mark.filter(|mark| mark.0 <= self.taken && !self.ends.contains(mark));
+        if self.ends.len() < MARKS {
+            self.ends.extend(news);
+        }
+    }
+
     /// It ends here, for now.
     fn finish(&mut self, now: u64) {
         self.final_ = true;
         self.final_since = now;
-        if self.ends.last() != Some(&self.mark()) {
+        if !self.ends.contains(&self.mark()) {
             self.ends.push(self.mark());
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auditseal_decompress::Codec;
 
+use super::held::Held;
 use super::matching::Sight;
 use super::state::{Standing, State};
 use crate::content::Content;
@@ -11,31 +12,11 @@ use crate::disk::{DiskFile, FileKey, FolderId, Stat};
 use crate::label::Label;
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
-use crate::types::FileId;
+use crate::types::{Anchor, FileId};
 use crate::unpack::{End, Unpack};
 
 /// The key of a file that no listing showed: no file system gives out inode 0.
 pub(crate) const NO_INODE: FileKey = FileKey { dev: 0, ino: 0 };
-
-/// An open descriptor, and what is known of the bytes behind it. Apart from the carrier: of a
-/// hundred thousand that wait to be opened, nothing of this is known.
-struct Held<F> {
-    file: Arc<F>,
-    content: Arc<Content<F>>,
-    unpack: Option<Unpack<F>>,
-    /// An account, and the furthest of its marks that the decoder found as it should be.
-    passed: Option<(FileId, u64)>,
-    state: State,
-    /// The search for its first line; `None` before it began.
-    scan: Option<Box<HeadScan>>,
-    /// Bytes proved, while their account's carrier was there, to be the same as that one's.
-    proved: Option<(FileId, u64)>,
-    /// The account that it was the first to bring, or that nothing else held when it came.
-    brought: Option<FileId>,
-    links: u64,
-    /// Looks in a row that found the same size.
-    calm: u32,
-}
 
 /// What few carriers have.
 struct More<F> {
@@ -410,18 +391,7 @@ impl<F: DiskFile> Carrier<F> {
     pub(super) fn hold(&mut self, file: F, links: u64) {
         let file = Arc::new(file);
         let content = Content::of(Arc::clone(&file), &self.role());
-        self.more().held = Some(Held {
-            file,
-            content: Arc::new(content),
-            unpack: None,
-            passed: None,
-            state: State::Unread,
-            scan: None,
-            proved: None,
-            brought: None,
-            links,
-            calm: 0,
-        });
+        self.more().held = Some(Held::new(file, content, links));
     }
 
     /// The open file.
@@ -462,10 +432,31 @@ impl<F: DiskFile> Carrier<F> {
 
     /// Lets go of the decoder and its memory.
     pub(crate) fn rewind(&mut self) {
+        self.know(Held::rewind);
+    }
+
+    /// Its decoded bytes are being compared with this carrier's.
+    pub(crate) fn compare(&mut self, other: Option<u64>) {
+        self.know(|held| held.compared = other);
+    }
+
+    /// Whether that comparison is under way.
+    pub(crate) fn compares(&self, other: Option<u64>) -> bool {
+        other.is_some() && self.held().is_some_and(|held| held.compared == other)
+    }
+
+    /// Its bytes aren't this carrier's: they needn't be decoded for that again.
+    pub(crate) fn differ(&mut self, other: Option<u64>) {
         self.know(|held| {
-            held.unpack = None;
-            held.passed = None;
+            held.unlike.extend(other);
+            held.compared = None;
         });
+    }
+
+    /// Whether its bytes are known not to be this carrier's.
+    pub(crate) fn differs(&self, other: Option<u64>) -> bool {
+        let unlike = |held: &Held<F>| other.is_some_and(|other| held.unlike.contains(&other));
+        self.held().is_some_and(unlike)
     }
 
     /// The search for the first line, which has come so far.
@@ -510,17 +501,24 @@ impl<F: DiskFile> Carrier<F> {
             held.state = State::Unread;
             held.scan = None;
             held.proved = None;
+            held.unlike.clear();
         });
         self.rewind();
     }
 
     /// Its bytes up to here are those that `file`'s account takes or took.
-    pub(crate) fn prove(&mut self, file: FileId, length: u64) {
-        self.know(|held| held.proved = Some((file, length)));
+    pub(crate) fn prove(&mut self, file: FileId, length: u64, anchor: Option<Anchor>) {
+        self.know(|held| held.proved = Some((file, length, anchor)));
     }
 
     fn proof(&self) -> Option<(FileId, u64)> {
-        self.held()?.proved
+        self.held()?.proved.map(|(file, length, _)| (file, length))
+    }
+
+    /// The end of what was proved to be the same as another carrier's, and the anchor there.
+    pub(crate) fn proof_end(&self) -> Option<(u64, Anchor)> {
+        let (_, length, anchor) = self.held()?.proved?;
+        Some((length, anchor?))
     }
 
     /// Bytes proved to be the same as another carrier's.

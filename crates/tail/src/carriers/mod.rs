@@ -5,6 +5,7 @@
 //! place, never by search: a look costs what changed.
 
 mod carrier;
+mod held;
 mod listing;
 mod matching;
 mod state;

@@ -2,10 +2,10 @@
 
 use std::io;
 
+use super::likeness::{Likeness, pass};
 use super::{Follower, proves};
-use crate::accounts::Mark;
 use crate::carriers::{Carrier, Standing, State};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
 use crate::scan::{Head, anchor_at};
 use crate::types::{FileId, Gap, GapReason, Look};
 use crate::unpack::{End, Skip};
@@ -22,24 +22,6 @@ enum Verdict {
     /// Not known in this look.
     Pending,
     Different,
-}
-
-/// What a carrier has in common with the one that an account reads from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Likeness {
-    Different,
-    /// All of the shorter one, or that isn't known yet.
-    Alike,
-    /// It is compressed, whole, begins with all that the other one holds, and goes on.
-    Longer,
-    /// It was cut since it was identified: what was read of it is of no file any more.
-    Cut,
-}
-
-impl Likeness {
-    fn of(alike: bool) -> Self {
-        if alike { Self::Alike } else { Self::Different }
-    }
 }
 
 /// What becomes of a copy of a file that an account reads from.
@@ -66,9 +48,17 @@ impl<D: Disk> Follower<D> {
     ) -> io::Result<()> {
         let copies = self.accounts.copies(&head);
         let (free, busy) = self.accounts.by_likelihood(&copies);
+        // One decoder doesn't serve two comparisons at a time: the one that is begun is ended first.
+        let begun = |file: &&FileId| self.compares(id, file);
+        if let Some(file) = busy.iter().find(begun).copied()
+            && self.goes_with(id, head, (file, None), look)?
+        {
+            return Ok(());
+        }
         let mut shorter = false;
         for file in free {
             match self.judge(id, head, file, look)? {
+                Verdict::Same if self.is_nearer(id, head, file, &busy, look)? => {}
                 Verdict::Same => self.attach(id, head, file),
                 Verdict::Covered => self.cover(id, file, look),
                 Verdict::Pending => {}
@@ -85,25 +75,8 @@ impl<D: Disk> Follower<D> {
             return Ok(());
         }
         for file in busy {
-            let likeness = self.likeness(id, head, file, look)?;
-            match self.succeeds(id, head, file, likeness)? {
-                Succession::Cut => {
-                    self.forget(id, look);
-                    look.more = true;
-                    return Ok(());
-                }
-                Succession::Diverges => self.replaces(id, file, look),
-                Succession::GoesOn => {
-                    self.hand_over(id, head, file);
-                    return Ok(());
-                }
-                Succession::Waits => {
-                    if let Some(carrier) = self.carriers.get_mut(id) {
-                        carrier.stand_by(file, head);
-                    }
-                    self.name_by_copy(id, file);
-                    return Ok(());
-                }
+            if self.goes_with(id, head, (file, None), look)? {
+                return Ok(());
             }
         }
         let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
@@ -120,12 +93,72 @@ impl<D: Disk> Follower<D> {
         Ok(())
     }
 
+    /// Whether the carrier has more in common with one that another account reads from than the proof
+    /// for `file` is long, and so belongs to that account.
+    fn is_nearer(
+        &mut self,
+        id: u64,
+        head: Head,
+        file: FileId,
+        busy: &[FileId],
+        look: &mut Look<D::File>,
+    ) -> io::Result<bool> {
+        let taken = self.accounts.mark(&file).map(|mark| mark.0);
+        for other in busy {
+            if self.goes_with(id, head, (*other, taken), look)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the carrier holds bytes of an account that reads from another one, and more than so many
+    /// of them: then what becomes of it is settled for this look.
+    fn goes_with(
+        &mut self,
+        id: u64,
+        head: Head,
+        (file, beyond): (FileId, Option<u64>),
+        look: &mut Look<D::File>,
+    ) -> io::Result<bool> {
+        let likeness = self.likeness(id, head, file, look)?;
+        let common = match likeness {
+            Likeness::Alike(common) | Likeness::Longer(common) => common,
+            Likeness::Different => 0,
+            Likeness::Unknown | Likeness::Cut => u64::MAX,
+        };
+        if beyond.is_some_and(|length| common <= length) {
+            return Ok(false);
+        }
+        match self.succeeds(id, head, file, likeness)? {
+            Succession::Cut => {
+                self.forget(id, look);
+                look.more = true;
+            }
+            Succession::Diverges => {
+                self.replaces(id, file, look);
+                return Ok(false);
+            }
+            Succession::GoesOn => self.hand_over(id, head, file),
+            Succession::Waits => {
+                if let Some(carrier) = self.carriers.get_mut(id) {
+                    carrier.stand_by(file, head);
+                }
+                self.name_by_copy(id, file);
+            }
+        }
+        Ok(true)
+    }
+
     /// All that the carrier holds was taken.
     fn cover(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.bring(file);
-            let order = carrier.order();
-            self.accounts.change(&file, |account| account.place(order));
+            let (order, copied) = (carrier.order(), carrier.proof_end());
+            self.accounts.change(&file, |account| {
+                account.place(order);
+                account.was_copied(copied.filter(|_| carrier.is_copy(file)));
+            });
             self.accounts.close(&file);
         }
         if self.accounts.brief(&file).is_some_and(|account| account.final_) {
@@ -298,7 +331,7 @@ impl<D: Disk> Follower<D> {
         match likeness {
             Likeness::Different => return Ok(Succession::Diverges),
             Likeness::Cut => return Ok(Succession::Cut),
-            Likeness::Alike | Likeness::Longer => {}
+            Likeness::Alike(_) | Likeness::Longer(_) | Likeness::Unknown => {}
         }
         let Some(account) = self.accounts.get(&file) else { return Ok(Succession::Waits) };
         let old = account.carrier().and_then(|old| self.carriers.get(old));
@@ -307,7 +340,7 @@ impl<D: Disk> Follower<D> {
         };
         let gone = new.standing() == Standing::Deleted && !new.is_listed();
         let over = gone || !old.is_listed();
-        if likeness == Likeness::Longer {
+        if matches!(likeness, Likeness::Longer(_)) {
             // A longer copy had been renamed over it, and was compressed before anybody saw it.
             return Ok(if over { Succession::GoesOn } else { Succession::Diverges });
         }
@@ -329,24 +362,13 @@ impl<D: Disk> Follower<D> {
         Ok(Succession::GoesOn)
     }
 
-    /// Wherever the file that an account reads from was taken to, and its end: there, a copy of it
-    /// has the same bytes.
-    fn marks_up_to(&self, file: FileId, source: &D::File, size: u64) -> io::Result<Vec<Mark>> {
-        let end = anchor_at(source, size)?.map(|anchor| (size, anchor));
-        let taken = self.accounts.get(&file).map_or(&[][..], |account| account.marks());
-        let sealed = self.accounts.marks(&file);
-        let mut marks: Vec<Mark> = taken.iter().copied().chain(sealed).chain(end).collect();
-        marks.sort_unstable_by_key(|mark| mark.0);
-        Ok(marks)
-    }
-
     /// The account goes on in the copy. The file that it read from is held for a while, as a copy
     /// itself: should somebody write to it yet, they differ.
     fn hand_over(&mut self, id: u64, head: Head, file: FileId) {
         if let Some(old) = self.accounts.get(&file).and_then(|account| account.carrier())
             && let Some(carrier) = self.carriers.get_mut(old)
         {
-            carrier.prove(file, carrier.size());
+            carrier.prove(file, carrier.size(), None);
             carrier.stand_by(file, head);
             if !carrier.is_listed() {
                 // It has no name any more: what gets a backup's from now on is another file.
@@ -374,102 +396,6 @@ impl<D: Disk> Follower<D> {
         }
     }
 
-    /// Whether the carrier holds the same bytes as the one that `file`'s account reads from. What
-    /// is proved so need not be read again when that one is gone.
-    fn likeness(
-        &mut self,
-        id: u64,
-        head: Head,
-        file: FileId,
-        look: &mut Look<D::File>,
-    ) -> io::Result<Likeness> {
-        let Some(account) = self.accounts.get(&file) else { return Ok(Likeness::Different) };
-        let mark = account.mark();
-        let other = account.carrier().and_then(|other| self.carriers.get(other));
-        let Some((size, packed, Some(source))) = other.map(|o| (o.size(), o.packed(), o.file()))
-        else {
-            return Ok(Likeness::Different);
-        };
-        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Likeness::Different) };
-        let Some(mine) = carrier.file() else { return Ok(Likeness::Different) };
-        if carrier.packed() {
-            return match packed {
-                // Judged when it is needed: two passes over one pair of files are enough.
-                true => Ok(Likeness::Alike),
-                false => self.likeness_packed(id, file, &*source, size, look),
-            };
-        }
-        if packed {
-            // The live file is no copy of a compressed one. Another plain file that is shorter may
-            // be, and is asked again when that one is done.
-            let shorter = carrier.size() < mark.0 && !carrier.is_live();
-            return Ok(Likeness::of(shorter || proves(&*mine, Some(mark))?));
-        }
-        let length = carrier.size().min(size);
-        let (here, there) = (anchor_at(&*mine, length)?, anchor_at(&*source, length)?);
-        // Asked last: was it still the identified file that this was read from?
-        if here.is_none() || !proves(&*mine, Some((head.end, head.anchor)))? {
-            return Ok(Likeness::Cut);
-        }
-        if here != there {
-            return self.cut_since(&file, &*source).map(Likeness::of);
-        }
-        if length == carrier.size() {
-            carrier.prove(file, length);
-        }
-        Ok(Likeness::Alike)
-    }
-
-    fn likeness_packed(
-        &mut self,
-        id: u64,
-        file: FileId,
-        source: &D::File,
-        size: u64,
-        look: &mut Look<D::File>,
-    ) -> io::Result<Likeness> {
-        let marks = self.marks_up_to(file, source, size)?;
-        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Likeness::Different) };
-        let Some(unpack) = carrier.unpack() else { return Ok(Likeness::Different) };
-        let mut skip = Skip::Reached;
-        if unpack.at() <= size {
-            skip = pass(carrier, file, &marks, &mut self.work)?.0;
-        }
-        let begins = carrier.passed(file) == Some(size);
-        let Some(unpack) = carrier.unpack() else { return Ok(Likeness::Different) };
-        if skip != Skip::Pending {
-            skip = unpack.skip_to_end(&mut self.work)?;
-        }
-        let (length, anchor, whole) =
-            (unpack.at(), unpack.anchor(), unpack.end() == Some(&End::Whole));
-        if skip == Skip::Pending {
-            look.more = true;
-            return Ok(Likeness::Alike);
-        }
-        if !whole {
-            // Being written, or damaged: either way the one we hold is the better one.
-            return Ok(Likeness::Alike);
-        }
-        if length > size && begins {
-            carrier.rewind();
-            return Ok(Likeness::Longer);
-        }
-        if length > size || anchor_at(source, length)? != Some(anchor) {
-            return self.cut_since(&file, source).map(Likeness::of);
-        }
-        carrier.prove(file, length);
-        carrier.rewind();
-        Ok(Likeness::Alike)
-    }
-
-    /// Whether the file that an account reads from was cut since it was inspected. Then nobody can
-    /// tell yet whether a copy was made of it before; the next look can. As another file it would
-    /// be taken twice.
-    fn cut_since(&self, file: &FileId, source: &D::File) -> io::Result<bool> {
-        let proof = self.accounts.get(file).and_then(|account| account.proof());
-        Ok(!proves(source, proof)?)
-    }
-
     /// A plain copy of a compressed file that can't be read on takes its place.
     pub(super) fn promote(
         &mut self,
@@ -495,38 +421,4 @@ impl<D: Disk> Follower<D> {
         }
         Ok(false)
     }
-}
-
-/// Decodes a compressed file up to where its account stands, and proves on the way, wherever the
-/// file was final once and at the end, that it is the same file. Returns the last offset proved.
-fn pass<F: DiskFile>(
-    carrier: &mut Carrier<F>,
-    file: FileId,
-    marks: &[Mark],
-    work: &mut u64,
-) -> io::Result<(Skip, Option<u64>)> {
-    let mut proved = carrier.passed(file);
-    let taken = marks.last().map_or(0, |mark| mark.0);
-    if carrier.unpack().is_some_and(|unpack| unpack.at() > taken) {
-        carrier.rewind();
-        proved = None;
-    }
-    let mut skip = Skip::Reached;
-    for (offset, anchor) in marks {
-        let Some(unpack) = carrier.unpack() else { break };
-        if unpack.at() > *offset {
-            continue;
-        }
-        skip = unpack.skip_to(*offset, work)?;
-        if skip != Skip::Reached {
-            break;
-        }
-        if unpack.anchor() != *anchor {
-            proved = None;
-            break;
-        }
-        proved = Some(*offset);
-    }
-    carrier.pass(file, proved);
-    Ok((skip, proved))
 }

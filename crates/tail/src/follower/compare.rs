@@ -209,7 +209,7 @@ impl<D: Disk> Follower<D> {
         let listed = self.directory.listed_now();
         look.more |= listed && !empty && (!unsure || self.draining());
         let unsure = unsure || empty;
-        if unsure && self.now - blind.since < self.settings.linger {
+        if unsure && (self.is_exhausted() || self.now - blind.since < self.settings.linger) {
             return;
         }
         if !listed || self.watch.missed() < MISSES {

@@ -27,6 +27,7 @@ mod assign;
 mod compare;
 mod identify;
 mod inspect;
+mod likeness;
 mod packed;
 mod plain;
 mod refresh;
@@ -319,6 +320,12 @@ impl<D: Disk> Follower<D> {
         if !look.problems.iter().any(|p| p.name == name && p.operation == operation) {
             look.problems.push(Problem { name, operation, error });
         }
+    }
+
+    /// Whether there was more to find out than a look's work suffices for. The next looks do, however
+    /// long that takes: until then nothing is known to be missing.
+    fn is_exhausted(&self) -> bool {
+        self.work == 0
     }
 
     fn put_off(&mut self, id: u64) {

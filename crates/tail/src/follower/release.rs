@@ -46,6 +46,9 @@ impl<D: Disk> Follower<D> {
     /// Whether closing the carrier loses nothing that is known.
     fn settled(&self, carrier: &Carrier<D::File>) -> bool {
         match carrier.state() {
+            // It was over while the path led elsewhere, and is written to again. Where the path leaves
+            // it once more, only a descriptor tells what is written until that is known.
+            State::Active(_) if carrier.is_live() && !self.draining() => false,
             State::Active(file) => self.accounts.get(&file).is_some_and(|account| {
                 account.is_final()
                     && account.is_committed()

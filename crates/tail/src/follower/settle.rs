@@ -44,6 +44,10 @@ impl<D: Disk> Follower<D> {
         if !self.directory.listed_now() && self.directory.is_listed() {
             return None;
         }
+        if self.is_exhausted() {
+            look.more = true;
+            return None;
+        }
         // A file that can't be looked into may be this one. Not for ever, though: should it turn
         // out to be, its takes go on where the gap begins.
         if unsure && (draining || now - lost.since < linger) {

@@ -49,6 +49,10 @@ fn settings() -> Vec<Vector> {
     indexed.index(b"{}");
     indexed.heartbeat();
     cases.push(Vector::good("index-empty", "an empty index in a seal without lines", &indexed));
+    let mut deep = started(signer());
+    deep.index(&super::wrappers::nested(127));
+    deep.batch(&[Piece::new(LOG, events(0..2))]);
+    cases.push(Vector::good("index-nested-127", "an index as deep as it may be", &deep));
     cases.push(Vector::good("optional-fields", "every optional line is there", &optional_fields()));
 
     let (cluster, node) = ("C".repeat(245), "0".repeat(245));

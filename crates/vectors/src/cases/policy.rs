@@ -6,7 +6,7 @@ use auditseal_format::{Time, hash};
 
 use super::{LOG, ORIGIN, small, started, stranger};
 use crate::chain::head_text;
-use crate::{Archive, Chain, Lost, Piece, TestSigner, Vector, events};
+use crate::{Archive, Chain, Lost, Piece, TestSigner, Vector, events, text};
 
 pub(super) fn cases() -> Vec<Vector> {
     [keys(), begins(), silences(), accepted(), forks(), heads(), estates()].concat()
@@ -162,7 +162,14 @@ fn begins() -> Vec<Vector> {
     let absent = vector("begin-missing", "the seal to begin with is gone", &chain, &later)
         .objects(without(&chain, &[0, 1, 2]))
         .finding("MISSING c/n/s 2");
-    vec![good, wrong, early, absent]
+    let mut spoiled = gone;
+    [2, 3].iter().for_each(|seq| drop(spoiled.insert(chain.key(*seq), b"garbage".to_vec())));
+    let nothing = vector("begin-nothing", "and nothing behind it is a seal", &chain, &later)
+        .objects(spoiled)
+        .finding("UNSEALED c/n/s 2")
+        .finding("UNSEALED c/n/s 3")
+        .finding("TRUNCATED c/n/s 2");
+    vec![good, wrong, early, absent, nothing]
 }
 
 fn silences() -> Vec<Vector> {
@@ -250,7 +257,32 @@ fn accepted() -> Vec<Vector> {
         &accept("SOURCE_GAP", id(&chain, 1)),
     )
     .finding("SOURCE_GAP c/n/s 2");
-    vec![gap, verdict, seal, elsewhere]
+    let mut late = small();
+    late.rewrite(|note| {
+        let at = late_time();
+        text::set(&text::set(note, "last", &at), "first", &at)
+    });
+    let seal_of = |verdict: &str| format!("accept {verdict} {} \"defect of 0.9\"", id(&late, 1));
+    let mistimed = good(
+        "accept-times",
+        "somebody knows that its note is wrong about when its lines happened",
+        &late,
+        &plain(&late, &["silent-after 10m", &seal_of("WRONG_TIMES")]),
+    )
+    .info("WRONG_TIMES c/n/s 1");
+    let timed = vector(
+        "accept-times-not",
+        "somebody accepted something else of it",
+        &late,
+        &plain(&late, &["silent-after 10m", &seal_of("TIME_INCONSISTENT")]),
+    )
+    .finding("WRONG_TIMES c/n/s 1");
+    vec![gap, verdict, seal, elsewhere, mistimed, timed]
+}
+
+/// Later than any of the lines.
+fn late_time() -> String {
+    "2026-11-21T08:30:00.000000Z".to_owned()
 }
 
 /// Two histories with one beginning: the second went to alternates.
@@ -293,10 +325,39 @@ fn forks() -> Vec<Vector> {
         &two,
         &accept(&two),
     )
-    .objects(both)
+    .objects(both.clone())
     .finding("FORK c/n/s 3")
     .info("FORK c/n/s 2");
-    vec![open, first, second]
+    // The head would decide, and the trust file names another seal in its place, which isn't there.
+    let named = format!("accept SOURCE_GAP {} \"ticket 9\"", other(3));
+    let head = format!("head {ORIGIN} {} 2026-11-21T08:00:00.000000Z\n", id(&one, 3));
+    let slip = vector(
+        "fork-named-otherwise",
+        "the trust file and the head name different seals behind it",
+        &one,
+        &plain(&one, &["silent-after 10m", &named]),
+    )
+    .objects(both)
+    .known(&head)
+    .finding("FORK c/n/s 2")
+    .finding("TRUNCATED c/n/s 2")
+    .forked();
+    let mut two = two;
+    two.squat(b"and of the next").heartbeat();
+    let both: Archive = two.archive().into_iter().chain(one.archive()).collect();
+    let named = format!("accept SOURCE_GAP {} \"ticket 9\"", id(&two, 3));
+    let crossed = vector(
+        "fork-known-on-both",
+        "the head is on the one branch, and what the trust file names behind it on the other",
+        &one,
+        &plain(&one, &["silent-after 10m", &named]),
+    )
+    .objects(both)
+    .known(&format!("head {ORIGIN} {} 2026-11-21T08:00:00.000000Z\n", id(&one, 2)))
+    .finding("FORK c/n/s 2")
+    .finding("FORK c/n/s 3")
+    .forked();
+    vec![open, first, second, slip, crossed]
 }
 
 fn heads() -> Vec<Vector> {

@@ -98,6 +98,7 @@ fn indexes() -> Vec<Vector> {
         case("carriage-return", "a CR", b"{\r}"),
         case("not-json", "not JSON", b"{a:1}"),
         case("two-objects", "two objects", b"{}{}"),
+        case("nested-128", "one level more than may be", &nested(128)),
         case("trailing-space", "white space behind it", b"{} "),
         case("not-utf8", "a string that isn't UTF-8", b"{\"a\":\"\xff\"}"),
         case(
@@ -106,6 +107,12 @@ fn indexes() -> Vec<Vector> {
             br#"{"x":{"kind":"BatchSeal","apiVersion":"auditseal/v1","note":"y"}}"#,
         ),
     ]
+}
+
+/// An object with so many levels of objects, itself among them.
+pub(super) fn nested(levels: usize) -> Vec<u8> {
+    let inner = levels - 1;
+    format!("{}{{}}{}", r#"{"x":"#.repeat(inner), "}".repeat(inner)).into_bytes()
 }
 
 /// Genesis and one batch with an index.
