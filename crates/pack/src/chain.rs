@@ -7,7 +7,7 @@ use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_note::Signer;
 use auditseal_reader::{Entry, PackRoot, Packs, Source, listed_since};
-use auditseal_store::{Error, Store};
+use auditseal_store::{Error, Kind, Store};
 use auditseal_trust::TrustedOrigin;
 use bytes::Bytes;
 
@@ -238,22 +238,26 @@ impl Run<'_> {
             let rules = self.rules(trusted, Extent::default(), packs);
             let again = reindexed(packs, pack, self.signer.key(), rules).await?;
             let Some((attestation, index)) = again else { continue };
-            self.attest_index(attestation, index).await?;
-            done += 1;
+            done += u64::from(self.attest_index(attestation, index).await?);
         }
         Ok(done)
     }
 
+    /// Whether the index could be put, and is attested now.
     async fn attest_index(
         &mut self,
         mut attestation: Attestation,
         index: Bytes,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let shelf = Shelf { store: &self.store, source: &self.packs };
         let key = attestation.name().index(&Blob::of(&index).hash);
-        shelf.put_named(&key, index).await.map_err(told_of)?;
+        match shelf.put_named(&key, index).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == Kind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(told_of(error)),
+        }
         attestation.attested = (self.clock)();
-        self.attest(attestation).await.map(drop)
+        self.attest(attestation).await.map(|_| true)
     }
 
     /// Signs and puts an attestation.
@@ -320,8 +324,12 @@ impl Run<'_> {
         if let Some(index) = shown.index.map(Bytes::from) {
             let blob = Blob::of(&index);
             let key = attestation.name().index(&blob.hash);
-            shelf.put_named(&key, index).await.map_err(told_of)?;
-            attestation.index = Some(blob);
+            match shelf.put_named(&key, index).await {
+                Ok(()) => attestation.index = Some(blob),
+                // Whoever takes an index's key takes the index: the pack is read in its place.
+                Err(error) if error.kind() == Kind::AlreadyExists => {}
+                Err(error) => return Err(told_of(error)),
+            }
         }
         let signed = self.attest(attestation).await?;
         made.key = signed.attestation.pack_key();

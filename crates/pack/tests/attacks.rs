@@ -448,3 +448,18 @@ async fn an_index_of_another_text_is_named() {
     attest(&desk, |attestation| attestation.index = None);
     assert_eq!(judged(&desk).await, said(&[]));
 }
+
+/// Whoever takes the key of an index takes the index, and no more.
+#[tokio::test]
+async fn a_taken_key_of_an_index_costs_the_index() {
+    let good = packed(false).await;
+    let desk = Desk::of(chain(3, 4));
+    let key = good.keys(".index").remove(0);
+    desk.packs.insert(&key, "squatted");
+    let report = desk.pack().await;
+    assert_eq!((report.exit_code(), report.chains[0].packs.len()), (0, 2), "{report:?}");
+    let without = desk.attestations().iter().filter(|of| of.attestation.index.is_none()).count();
+    assert_eq!(without, 1);
+    desk.expire();
+    assert_eq!(judged(&desk).await, said(&[]));
+}
