@@ -34,7 +34,7 @@ pub struct PackRoot {
 /// A pack that is read in place of objects.
 #[derive(Debug, Clone)]
 pub struct Pack {
-    /// What is attested of it. Its sizes of objects may have been left out: [`Packs::sizes`].
+    /// What is attested of it. Its sizes of objects may have been left out: `Packs::sizes`.
     pub attestation: Arc<Attestation>,
     /// The first seq that is read from it: those before are in another pack, or before the part.
     pub first: u64,
