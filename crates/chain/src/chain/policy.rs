@@ -38,7 +38,7 @@ impl Policy {
         };
         let keys = trusted.keys.iter().filter_map(|key| key.until);
         let accepted = trusted.accepted.iter().map(|accepted| accepted.seal);
-        let named = keys.chain(accepted).chain(ended).chain(trusted.begin);
+        let named = trusted.begin.into_iter().chain(keys).chain(accepted).chain(ended);
         let named = named.filter(|seal| first <= seal.seq).map(|seal| (seal.seq, seal.hash));
         let accepted = trusted.accepted.iter().map(|accepted| {
             let (seal, reason) = (accepted.seal, accepted.reason.clone());
