@@ -347,7 +347,9 @@ impl Chain {
         }
         self.displaced.extend(displaced);
         let mut copies: Vec<Copy> = copies.into_iter().chain([copy]).collect();
-        let loose = copies.iter().filter(|copy| copy.pack.is_none()).count() as u64;
+        // Beside a pack, objects with its bytes are as good as not there.
+        let packed = copies.iter().any(|copy| copy.pack.is_some());
+        let others = if packed { 0 } else { copies.len() as u64 - 1 };
         // Whoever names no version, and looks at the right one of the keys, must find it; and one
         // firm lock keeps it. Of equals the first in the order of keys.
         copies.sort_by_cached_key(|copy| {
@@ -359,7 +361,7 @@ impl Chain {
         let Some(chosen) = copies.next() else { unreachable!("a note has a place") };
         // Of a note whose bytes aren't there, none of the versions is the true one.
         if whole {
-            self.tell_beside(seal.id(), &chosen, &beside, loose.saturating_sub(1), repeated);
+            self.tell_beside(seal.id(), &chosen, &beside, others, repeated);
         }
         if let Some(detail) = self.weakness(seal.seal.sealed, chosen.lock.as_ref()) {
             self.report_version(Verdict::WeakWorm, seal.id(), &chosen, &detail);

@@ -15,12 +15,8 @@ impl Rules {
         let Attestation { first, last, prev, head, .. } = *attestation;
         let before = SealId { seq: first - 1, hash: prev };
         let both = [before, SealId { seq: last, hash: head }];
-        let begin = self.extent.from.known();
-        let mut apart = |seal: &SealId| {
-            let other = begin.is_some_and(|begin| begin.seq == seal.seq && begin != *seal);
-            !self.policy.attested(*seal) || other
-        };
-        both.into_iter().filter(|seal| apart(seal)).map(|seal| seal.seq).collect()
+        let apart = both.into_iter().filter(|seal| !self.policy.attested(*seal));
+        apart.map(|seal| seal.seq).collect()
     }
 }
 
