@@ -697,6 +697,8 @@ def check_chain(store, origin, objects, listed, of, now, result, packs):
             for seq in range(a.first, min(a.last, a.first + MAX_MISSING - 1) + 1):
                 find(verdict, seq)
         else:
+            for seq in range(a.first, min(a.last, a.first + MAX_MISSING - 1) + 1) if a.wrong else ():
+                find("WRONG_TIMES", seq)
             more += repeat(a, begin, find)
     told = {place[0]: place[1] for place in (first, head) if place and place[1]} | of.named
     branch = branch_of(objects, top) | told
@@ -978,6 +980,7 @@ def parse_attestation(lines):
     count, (untimed,), (first,), (last,) = sum(n for _, n in parts), found["untimed"], found["first"], found["last"]
     need(untimed <= count and (first is None) == (last is None) == (untimed == count))
     need(first is None or first <= last)
+    a.when, a.wrong = (untimed, first, last, *found["sealed"]), False
     match = re.fullmatch(f"findings ({NUMBER})", line)
     need(match)
     a.findings, a.found = N(match[1]), [parse_told(line, a) for line in lines]
@@ -1132,7 +1135,7 @@ def unpack(packs, a, low):
         return [], "MISSING"
     if not is_attested(packs[key], a):
         return [], "TAMPERED"
-    pack, objects, at = Pack(packs[key], a), [], 0
+    pack, objects, notes, at = Pack(packs[key], a), [], [], 0
     text = pack.text()
     try:
         for seq, (seal, parts) in enumerate(a.batches, a.first):
@@ -1144,6 +1147,7 @@ def unpack(packs, a, low):
             need((note.origin, note.seq) == (a.origin, seq))
             need(seq > a.first or note.prev == a.prev)
             need(seq < a.last or note.hash == a.head)
+            notes.append(note)
             if seq >= low:
                 verdict = check_packed(text, (start, at - seal), note, index, parts, a)
                 objects.append(SimpleNamespace(key=f"{key}#{seq}", date=a.date, seq=seq, alternate="", verdict=None,
@@ -1152,6 +1156,9 @@ def unpack(packs, a, low):
         need(pack.whole)
     except Finding:
         return objects, "TAMPERED"
+    timed = [note for note in notes if note.first]
+    spans = min((note.first for note in timed), default=None), max((note.last for note in timed), default=None)
+    a.wrong = a.when != (sum(note.untimed for note in notes), *spans, notes[0].sealed, notes[-1].sealed)  # 6
     return objects, None
 
 
@@ -1172,7 +1179,7 @@ KNOWN = set("""REPLAY REORDERED MISSING FORK WRONG_KEY FOREIGN_CHAIN HIDDEN SHAD
 
 
 def repeat(a, begin, find):
-    """§ Reading packs, 5. Gives how many findings there are that the attestation doesn't tell."""
+    """§ Reading packs, 7. Gives how many findings there are that the attestation doesn't tell."""
     for verdict, low, high, digest in a.found:
         for seq in range(max(low, begin), min(high, low + MAX_MISSING - 1) + 1):
             find(verdict if verdict in KNOWN else "UNEXPECTED_OBJECT", seq, digest)

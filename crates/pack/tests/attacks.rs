@@ -463,3 +463,32 @@ async fn a_taken_key_of_an_index_costs_the_index() {
     desk.expire();
     assert_eq!(judged(&desk).await, said(&[]));
 }
+
+/// A search by time passes packs over by what is attested of their times: that is held against the notes.
+#[tokio::test]
+async fn times_that_an_auditor_gets_wrong_are_named() {
+    type Edit = fn(&mut Attestation);
+    let edits: [Edit; 4] = [
+        |a| a.times = a.times.map(|(first, _)| (first, first)),
+        |a| a.untimed = 1,
+        |a| a.sealed.1 = a.sealed.0,
+        |a| {
+            a.times = a.times.map(|(first, last)| (first, last.saturating_add(1)));
+            a.index = Some(Blob::of(b"another"));
+        },
+    ];
+    for (edit, index) in edits.into_iter().zip([false, false, false, true]) {
+        let desk = packed(true).await;
+        attest(&desk, edit);
+        let (mut found, complete) = judged(&desk).await;
+        found.sort();
+        let mut expected = vec!["WRONG_TIMES origin=c/n/s seq=1-6"];
+        if index {
+            expected.insert(0, "WRONG_INDEX origin=c/n/s seq=1-6");
+        }
+        assert_eq!(
+            (found.iter().map(String::as_str).collect::<Vec<_>>(), complete),
+            (expected, false)
+        );
+    }
+}

@@ -47,7 +47,7 @@ pub(crate) struct OpenPack<'a> {
     /// What comes next of the pack, and beside it.
     object: Option<Box<Sighting>>,
     fetched: Option<Box<(usize, Fetched)>>,
-    fault: Option<(Verdict, String)>,
+    faults: Vec<(Verdict, String)>,
 }
 
 type Read<'a> = Box<dyn Fn(usize, u64) -> BoxStream<'a, (usize, Fetched)> + Send + 'a>;
@@ -97,7 +97,7 @@ impl<'a> OpenPack<'a> {
             read: Box::new(read),
             object: None,
             fetched: None,
-            fault,
+            faults: fault.into_iter().collect(),
         }
     }
 
@@ -106,9 +106,9 @@ impl<'a> OpenPack<'a> {
         &self.attestation
     }
 
-    /// What is wrong with the pack itself, once.
+    /// What is wrong with the pack itself, each thing once.
     pub(crate) fn fault(&mut self) -> Option<(Verdict, String)> {
-        self.fault.take()
+        self.faults.pop()
     }
 
     /// Whether all of its objects came.
@@ -142,13 +142,13 @@ impl<'a> OpenPack<'a> {
         }
         if let State::Whole(unpacking) = &mut self.state {
             let mut next = unpacking.next().await;
-            if let Some(Unpacked::WrongIndex(why)) = next {
-                self.fault = Some((Verdict::WrongIndex, why));
+            while let Some(Unpacked::Wrong(verdict, why)) = next {
+                self.faults.push((verdict, why));
                 next = unpacking.next().await;
             }
             match next {
-                // It is told once.
-                Some(Unpacked::WrongIndex(_)) => {}
+                // All of these were taken.
+                Some(Unpacked::Wrong(..)) => {}
                 Some(Unpacked::Object(sighting)) => self.object = Some(Box::new(sighting)),
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
@@ -170,7 +170,7 @@ impl<'a> OpenPack<'a> {
     /// From here on the loose objects are all there is.
     fn give_up(&mut self, why: &str) {
         self.state = State::Broken;
-        self.fault = Some((Verdict::Tampered, format!("the attested pack: {why}")));
+        self.faults.push((Verdict::Tampered, format!("the attested pack: {why}")));
         // Of those that were read ahead none was given out.
         self.fetched = None;
         self.beside = (self.read)(self.passed, self.next);

@@ -194,7 +194,7 @@ impl<'a> Reading<'a> {
                 continue;
             };
             let out = pack.next().await;
-            if let Some((verdict, detail)) = pack.fault() {
+            while let Some((verdict, detail)) = pack.fault() {
                 self.chain.pack_at_fault(verdict, pack.attestation(), &detail);
             }
             match out {

@@ -86,6 +86,20 @@ impl TestPack {
         self.bound()
     }
 
+    /// The index of its lines.
+    ///
+    /// # Panics
+    /// When there are more terms than an index may have.
+    #[must_use]
+    pub fn index(&self) -> Vec<u8> {
+        let mut index = auditseal_index::Builder::new(self.attestation.first);
+        for (text, batch) in self.texts.iter().zip(&self.attestation.batches) {
+            index.text(&text[..text.len() - at(batch.seal.into())]);
+            index.end_batch();
+        }
+        index.finish().expect("few terms")
+    }
+
     /// With other bytes, which are attested.
     #[must_use]
     pub fn with_bytes(mut self, bytes: Vec<u8>) -> Self {

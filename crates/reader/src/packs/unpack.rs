@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::{Outcome, Place, Sighting};
+use auditseal_chain::{Outcome, Place, Sighting, Verdict};
 use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackSink};
-use auditseal_format::{Fault, ObjectSeal};
+use auditseal_format::seal::Payload;
+use auditseal_format::{Fault, ObjectSeal, Seal, Time};
 use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
 use bytes::Bytes;
@@ -23,8 +24,9 @@ const PIECES: usize = 2;
 pub(crate) enum Unpacked {
     /// An object, held against its own seal.
     Object(Sighting),
-    /// The attested index isn't the one that the pack's text gives.
-    WrongIndex(String),
+    /// The attested index isn't the one that the pack's text gives, or what is attested of its lines'
+    /// times isn't what its notes say.
+    Wrong(Verdict, String),
     /// Nothing more comes: the pack isn't what was attested.
     Broken(String),
     /// Nothing more comes: the store gave no answer, or another one than before.
@@ -57,6 +59,7 @@ impl Unpacking {
             last: of.last,
             to: to.clone(),
             index: index.then(|| Builder::new(pack.attestation.first)),
+            times: Times::default(),
             broken: None,
             gone: false,
         };
@@ -111,6 +114,7 @@ fn decode(mut sink: Sink, mut pieces: mpsc::Receiver<Option<Bytes>>) {
                 Some(None) => match decoder.finish() {
                     Err(fault) => break Some(fault.to_string()),
                     Ok(()) => {
+                        sink.compare_times();
                         sink.compare_index();
                         break None;
                     }
@@ -143,6 +147,7 @@ struct Sink {
     to: mpsc::Sender<Unpacked>,
     /// Made of the text, where it is compared.
     index: Option<Builder>,
+    times: Times,
     /// Why an object in it isn't the one that should be there.
     broken: Option<String>,
     /// Nobody takes any more.
@@ -171,7 +176,39 @@ impl Sink {
     }
 }
 
+/// What the notes of a pack say together of when.
+#[derive(Default)]
+struct Times {
+    untimed: u64,
+    span: Option<(Time, Time)>,
+    sealed: Option<(Time, Time)>,
+}
+
+impl Times {
+    fn take(&mut self, seal: &Seal) {
+        let Payload { untimed, times, .. } = seal.payload;
+        self.untimed = self.untimed.saturating_add(untimed);
+        self.span = match (self.span, times) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+        let first = self.sealed.map_or(seal.sealed, |(first, _)| first);
+        self.sealed = Some((first, seal.sealed));
+    }
+}
+
 impl Sink {
+    /// Holds what is attested of times against the notes: a search by time passes packs over by it.
+    fn compare_times(&mut self) {
+        let Attestation { untimed, times, sealed, .. } = *self.attestation;
+        let found = &self.times;
+        if (found.untimed, found.span, found.sealed) != (untimed, times, Some(sealed)) {
+            let why = "what its attestation says of times isn't what the notes in it say: a search by time \
+                       may have passed it over";
+            drop(self.to.blocking_send(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned())));
+        }
+    }
+
     /// Holds the attested index against the one that the text gives.
     fn compare_index(&mut self) {
         let (Some(builder), Some(attested)) = (self.index.take(), self.attestation.index) else {
@@ -184,7 +221,7 @@ impl Sink {
                 "the index {key} isn't the one that the pack's text gives: what was found \
                                by it may not be all there is"
             );
-            drop(self.to.blocking_send(Unpacked::WrongIndex(why)));
+            drop(self.to.blocking_send(Unpacked::Wrong(Verdict::WrongIndex, why)));
         }
     }
 }
@@ -200,6 +237,7 @@ impl PackSink for Sink {
         if let Some(index) = &mut self.index {
             index.end_batch();
         }
+        self.times.take(&seal.seal);
         if self.broken.is_some() || self.gone {
             return;
         }

@@ -241,7 +241,7 @@ fn fine() -> Vec<Vector> {
     };
     let longest = first.signed_as(&auditor(), |text| long(text, 1000));
     let longest = attested("finding-longest", "with a detail of 1,000 characters", longest);
-    let index = Blob::of(b"an index");
+    let index = Blob::of(&first.index());
     let index = format!("{} {}", index.hash, index.size);
     vec![
         right("plain", "an attestation", &str::to_owned),

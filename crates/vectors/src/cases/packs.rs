@@ -202,7 +202,6 @@ fn lines() -> Vec<Vector> {
         texts[1].splice(..0, *b"{}\n");
         attestation.batches[1].parts[0].bytes += 3;
         attestation.batches[1].parts[0].lines += 1;
-        attestation.untimed += 1;
     });
     let moved =
         case("line-of-the-next-file", "parts of two files are cut elsewhere", |_, attested| {
