@@ -81,7 +81,8 @@ fn asked(vector: &Vector, key: &ObjectKey, object: &[u8]) -> bool {
 #[test]
 fn every_object_is_judged_as_its_vector_says() {
     let mut wrong = Vec::new();
-    for vector in all() {
+    // What packs hold says more than the objects do: the archive's readers are held to those vectors.
+    for vector in all().filter(|vector| vector.packs.is_empty()) {
         let name = &vector.name;
         let expected: BTreeSet<&str> = vector
             .findings
