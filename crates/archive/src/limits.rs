@@ -55,15 +55,26 @@ pub(crate) fn limit_of_the_clock(known: KnownHead, now: Time) -> Option<String> 
 pub(crate) fn told_of_packs(packs: &Packs) -> Vec<String> {
     let mut told = Vec::new();
     let taken = packs.taken();
-    if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
+    if !taken.is_empty() {
         let who: BTreeSet<&str> = taken.iter().map(|pack| pack.attestation.key.name()).collect();
         let who = who.into_iter().collect::<Vec<_>>().join(", ");
+        let (mut runs, mut more) = (Vec::<(u64, u64)>::new(), 0);
+        for pack in taken {
+            let full = runs.len() == NAMED;
+            match runs.last_mut() {
+                Some(run) if run.1 + 1 == pack.first => run.1 = pack.last,
+                _ if full => more += 1,
+                _ => runs.push((pack.first, pack.last)),
+            }
+        }
+        let mut spans: Vec<_> =
+            runs.iter().map(|(first, last)| format!("{first} to {last}")).collect();
+        spans.extend((more > 0).then(|| format!("{more} more packs")));
         told.push(format!(
-            "seals {} to {} were read from {} packs: each batch in them is proved by its own seal, and what \
-             stood beside the objects is known by the word of {who}",
-            first.attestation.first,
-            last.attestation.last,
-            taken.len()
+            "{} packs of seals {} are attested by {who}: each batch in one is proved by its own seal, and \
+             what stood beside its objects is known by that word alone",
+            taken.len(),
+            spans.join(", ")
         ));
     }
     let (unusable, total) = packs.unusable();

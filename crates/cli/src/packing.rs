@@ -78,6 +78,9 @@ impl PackPlace {
             .filter(|site| site.provider == Provider::Directory)
             .map(|site| site.bucket);
         if self.packs.is_none() && directory.is_some_and(absent) {
+            tracing::warn!(
+                "the trust file names auditors, and there are no packs: {url} isn't there"
+            );
             return Ok(None);
         }
         Ok(Some(auditseal_vault::open(&url, &store_options(store, false))?))
@@ -137,7 +140,8 @@ pub(crate) struct Pack {
         default_value = "compliance"
     )]
     pack_retention_mode: RequiredMode,
-    /// Make the index of packs that stand again, where this key attests another or none.
+    /// Make the index of packs again that this key attested: another one is attested anew, one that has gone
+    /// is put again.
     #[arg(long, env = "AUDITSEAL_REINDEX", value_parser = BoolishValueParser::new())]
     reindex: bool,
     /// Judge and make everything, and put nothing.
@@ -172,6 +176,13 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
             "packs stand beside the archive, not in it: another prefix, or another bucket",
         )));
     };
+    if is_inside(&url, &args.store.store) {
+        let why =
+            format!("put packs below {url}: that is inside the archive, or the archive inside it");
+        return Err(Failure::new(why).hint(Some(
+            "who reads one of the two with a glob would read each line twice: give --packs another prefix",
+        )));
+    }
     let mode = match args.pack_retention_mode {
         RequiredMode::Compliance => LockMode::Compliance,
         RequiredMode::Governance => LockMode::Governance,
@@ -231,6 +242,26 @@ fn shown() -> (impl FnMut(PackProgress<'_>), Bar) {
     (told, bar)
 }
 
+/// Whether one of two stores lies inside the other.
+fn is_inside(one: &str, other: &str) -> bool {
+    let place = |url: &str| {
+        let site = auditseal_vault::site(url).ok()?;
+        let path = match site.provider {
+            // Whatever links lead there.
+            Provider::Directory => std::fs::canonicalize(&site.bucket)
+                .map_or(site.bucket, |path| path.display().to_string()),
+            _ => format!("{:?}/{}/{}", site.account, site.bucket, site.prefix),
+        };
+        Some((site.provider, format!("{}/", path.trim_end_matches('/'))))
+    };
+    match (place(one), place(other)) {
+        (Some((one, a)), Some((other, b))) => {
+            one == other && (a.starts_with(&b) || b.starts_with(&a))
+        }
+        _ => false,
+    }
+}
+
 fn failure(error: &NotPacked) -> Failure {
     let hint = match error {
         NotPacked::Spool(_) => None,
@@ -240,4 +271,25 @@ fn failure(error: &NotPacked) -> Failure {
         }
     };
     Failure::new(error).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_stand_beside_the_archive_and_not_in_it() {
+        for (one, other, inside) in [
+            ("s3://b/k8s-packs", "s3://b/k8s", false),
+            ("s3://b/k8s", "s3://b/k8s", true),
+            ("s3://b/k8s/packs", "s3://b/k8s/", true),
+            ("s3://b", "s3://b/k8s", true),
+            ("s3://c/k8s", "s3://b/k8s", false),
+            ("gs://b/k8s", "s3://b/k8s", false),
+            ("file:///srv/none/x", "file:///srv/none", true),
+            ("file:///srv/none-packs", "file:///srv/none", false),
+        ] {
+            assert_eq!(is_inside(one, other), inside, "{one} {other}");
+        }
+    }
 }

@@ -238,7 +238,8 @@ impl Run<'_> {
             let rules = self.rules(trusted, Extent::default(), packs);
             let again = reindexed(packs, pack, self.signer.key(), rules).await?;
             let Some((attestation, index)) = again else { continue };
-            done += u64::from(self.attest_index(attestation, index).await?);
+            let before = pack.attestation.index;
+            done += u64::from(self.attest_index(attestation, index, before).await?);
         }
         Ok(done)
     }
@@ -248,6 +249,7 @@ impl Run<'_> {
         &mut self,
         mut attestation: Attestation,
         index: Bytes,
+        before: Option<Blob>,
     ) -> Result<bool, String> {
         let shelf = Shelf { store: &self.store, source: &self.packs };
         let key = attestation.name().index(&Blob::of(&index).hash);
@@ -255,6 +257,10 @@ impl Run<'_> {
             Ok(()) => {}
             Err(error) if error.kind() == Kind::AlreadyExists => return Ok(false),
             Err(error) => return Err(told_of(error)),
+        }
+        // One that is attested already was put again if it had gone.
+        if attestation.index == before {
+            return Ok(false);
         }
         attestation.attested = (self.clock)();
         self.attest(attestation).await.map(|_| true)

@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::check::read_back;
 
-/// The attestation of a pack with the index that its text gives, and that index; `None` if it has it, or
-/// somebody else attests it: whoever signs again vouches for all that it says.
+/// The attestation of a pack with the index that its text gives, and that index; `None` if somebody else
+/// attests it: whoever signs again vouches for all that it says.
 ///
 /// # Errors
 /// Why the pack can't be read.
@@ -36,8 +36,5 @@ pub(crate) async fn reindexed(
     let index = shown.map_err(|why| format!("pack {name}: {why}"))?.index;
     let Some(index) = index.map(Bytes::from) else { return Ok(None) };
     let blob = Blob::of(&index);
-    if attestation.index == Some(blob) {
-        return Ok(None);
-    }
     Ok(Some((Attestation { index: Some(blob), ..(*attestation).clone() }, index)))
 }

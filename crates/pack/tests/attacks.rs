@@ -492,3 +492,21 @@ async fn times_that_an_auditor_gets_wrong_are_named() {
         );
     }
 }
+
+/// A directory lists a folder that it can't look into by its name: nothing is concluded from what isn't seen.
+#[tokio::test]
+async fn a_folder_of_packs_that_cannot_be_read_is_no_empty_one() {
+    for folder in [
+        "_attestations/cluster=c/node=n/source=s/date=2026-11-22/",
+        "cluster=c/node=n/source=s/date=2026-11-22/",
+    ] {
+        let desk = packed(true).await;
+        desk.packs.insert(folder, "");
+        let report = desk.verify().await;
+        let chain = &report.origins[0].chain;
+        assert_eq!((chain.findings_total, chain.complete_until, chain.unchecked), (0, None, 1));
+        assert!(chain.errors[0].contains("this folder of packs can't be looked into"));
+        assert!(desk.cat().await.is_err());
+        assert_eq!(desk.pack().await.exit_code(), 2);
+    }
+}

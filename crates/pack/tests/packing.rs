@@ -101,8 +101,7 @@ async fn a_report_says_whose_word_was_taken() {
     let report = desk.verify().await;
     let limits = &report.origins[0].chain.limits;
     let told = |what: &str| limits.iter().filter(|limit| limit.contains(what)).count();
-    assert_eq!(told("seals 1 to 11 were read from 2 packs"), 1, "{limits:?}");
-    assert_eq!(told("by the word of auditor.example"), 1);
+    assert_eq!(told("2 packs of seals 1 to 11 are attested by auditor.example"), 1, "{limits:?}");
     assert_eq!((told("an attestation that doesn't count: "), told("and 7 more")), (3, 1));
 }
 
@@ -162,7 +161,7 @@ async fn indexes_are_made_again() {
     let options = || PackOptions { reindex: true, ..desk.options() };
     let report = desk.pack_with(&options()).await;
     assert_eq!((report.exit_code(), report.chains[0].reindexed), (0, 2), "{report:?}");
-    assert_eq!(desk.keys(".index"), right[..2]);
+    assert_eq!(desk.keys(".index"), right, "those that had gone are put again");
     desk.expire();
     assert_eq!(desk.verdicts().await, NOTHING);
     let again = desk.pack_with(&options()).await;

@@ -9,7 +9,7 @@ use auditseal_archive::HeadsFile;
 use auditseal_chain::Verdict;
 use auditseal_format::SealId;
 use auditseal_format::packs::{Attestation, MAX_ATTESTATION, SignedAttestation};
-use auditseal_trust::{Kept, Proof, TrustFile};
+use auditseal_trust::{Heads, Kept, Proof, TrustFile};
 
 use crate::estate::heads_failure;
 use crate::failure::Failure;
@@ -27,8 +27,14 @@ pub(super) fn accept(trust: &Path, heads: &Path, files: &[PathBuf]) -> Result<Ex
     let mut told = String::new();
     for attestation in &all {
         let proof = proof(attestation, &trust);
-        let kept =
-            heads.update(|heads| heads.commit(&proof)).map_err(|error| heads_failure(&error))?;
+        let begins = begins(attestation, &trust);
+        let commit = |heads: &mut Heads| match heads.get(&proof.origin) {
+            // Without a head only what joins the chain's beginning is one.
+            None if !begins => Kept::Unjoined,
+            _ => heads.commit(&proof),
+        };
+        let kept = heads.update(commit).map_err(|error| heads_failure(&error))?;
+        worst = worst.max(u8::from(!proof.whole));
         let Attestation { origin, first, last, head, .. } = attestation;
         told.push_str(&format!("{origin}: seq {first} to {last}: {}", kept.as_str()));
         match kept {
@@ -75,6 +81,16 @@ fn read(path: &Path, trust: &TrustFile) -> Result<Attestation, Failure> {
         )));
     }
     Ok(attestation)
+}
+
+/// Whether an attestation joins the seal with which the trust file begins.
+fn begins(attestation: &Attestation, trust: &TrustFile) -> bool {
+    let Attestation { origin, first, last, prev, .. } = attestation;
+    match trust.get(origin).and_then(|trusted| trusted.begin) {
+        None => *first == 1,
+        Some(begin) if begin.seq + 1 == *first => begin.hash == *prev,
+        Some(begin) => (*first..=*last).contains(&begin.seq),
+    }
 }
 
 /// What an attestation proves, for whoever believes its auditor.

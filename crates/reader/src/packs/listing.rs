@@ -227,6 +227,7 @@ impl Packs {
     ) -> Result<Vec<Pack>, Error> {
         let Some(source) = self.source.clone() else { return Ok(Vec::new()) };
         let mut keys = names(&source, &PackKey::attestations(origin)).await?;
+        keys.iter().try_for_each(|key| listable(key))?;
         keys.sort_unstable();
         keys.dedup();
         let mut wanted = Vec::new();
@@ -283,16 +284,19 @@ impl Packs {
         let Some(source) = &self.source else { return Ok(()) };
         let mut wanted: BTreeMap<String, &mut Pack> =
             self.taken.iter_mut().map(|pack| (pack.attestation.pack_key(), pack)).collect();
-        let fresh = Vec::<Version>::new;
         let prefix = ObjectKey::prefix(origin);
-        let mut versions = source
-            .versions(&prefix, fresh, |all: &mut Vec<Version>, version| {
-                if !version.marker && wanted.contains_key(&version.key) {
+        let fresh = || (Vec::<Version>::new(), Vec::<String>::new());
+        let (mut versions, folders) = source
+            .versions(&prefix, fresh, |(all, folders), version| {
+                if version.key.ends_with('/') {
+                    folders.push(version.key);
+                } else if !version.marker && wanted.contains_key(&version.key) {
                     all.push(version);
                 }
             })
             .await?;
         versions.sort_by_key(|version| (version.latest, version.modified));
+        folders.iter().try_for_each(|key| listable(key))?;
         for version in versions {
             let Some(pack) = wanted.get_mut(&version.key) else { continue };
             pack.listed += 1;
@@ -404,6 +408,16 @@ async fn content(source: &Source, key: &str, own: u64) -> Result<Option<Vec<u8>>
         }
     }
     Ok(None)
+}
+
+/// A directory lists what it can't look into by its name: what stands there isn't known then, and nothing
+/// is concluded from its not being listed.
+fn listable(key: &str) -> Result<(), Error> {
+    if !key.ends_with('/') {
+        return Ok(());
+    }
+    let what = "this folder of packs can't be looked into";
+    Err(Error::new(auditseal_store::Operation::Versions, key, Kind::Denied, what))
 }
 
 fn gone(key: &str) -> Error {
