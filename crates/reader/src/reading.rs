@@ -6,13 +6,15 @@
 //! before it counts as missing: a directory's listing isn't a snapshot, and a bucket's may be old.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use auditseal_format::{Origin, Time};
 use auditseal_store::{Error as StoreError, Kind};
 use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::future::{Either, select};
+use futures::stream::{BoxStream, Peekable};
 
 use crate::fetch::{Depth, TAIL, examine};
 use crate::listed::{Fetched, How, fetch};
@@ -57,7 +59,7 @@ pub struct Reading<'a> {
     origin: &'a Origin,
     how: How<'a>,
     chain: Chain,
-    ahead: BoxStream<'a, Ahead<'a>>,
+    ahead: Peekable<BoxStream<'a, Ahead<'a>>>,
     /// The pack whose objects come next, and the next of these.
     pack: Option<Box<OpenPack<'a>>>,
     packed: Option<Box<Sighting>>,
@@ -141,7 +143,7 @@ impl<'a> Reading<'a> {
             origin,
             how,
             chain,
-            ahead: ahead.buffered(how.concurrency.max(1)).boxed(),
+            ahead: ahead.buffered(how.concurrency.max(1)).boxed().peekable(),
             pack: None,
             packed: None,
             next: VecDeque::new(),
@@ -193,7 +195,7 @@ impl<'a> Reading<'a> {
                 }
                 continue;
             };
-            let out = pack.next().await;
+            let out = next_of(pack, &mut self.ahead).await;
             while let Some((verdict, detail)) = pack.fault() {
                 self.chain.pack_at_fault(verdict, pack.attestation(), &detail);
             }
@@ -268,5 +270,19 @@ impl<'a> Reading<'a> {
         let mut examined = examine(self.source, self.origin, entry.clone(), self.how.depth).await;
         examined.sighting.lock = before.sighting.lock;
         Fetched { entry, examined, unknown }
+    }
+}
+
+/// What comes next of a pack. Meanwhile what follows it is fetched and decoded, which it wouldn't be if
+/// nobody asked for it before this one has ended.
+async fn next_of<'a>(
+    pack: &mut OpenPack<'a>,
+    ahead: &mut Peekable<BoxStream<'a, Ahead<'a>>>,
+) -> Option<Out> {
+    let next = std::pin::pin!(pack.next());
+    let behind = std::pin::pin!(Pin::new(ahead).peek());
+    match select(next, behind).await {
+        Either::Left((out, _)) => out,
+        Either::Right((_, next)) => next.await,
     }
 }

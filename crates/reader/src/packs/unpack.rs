@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::bytes::PackBytes;
 use super::listing::Pack;
 
-/// Objects that are decoded ahead of whoever takes them.
-const AHEAD: usize = 64;
+/// Objects that are decoded ahead of whoever takes them: about as many as a pack has, so that another core
+/// decodes the next one meanwhile. Each is a few kilobytes.
+const AHEAD: usize = 2048;
 /// Pieces of a pack that wait to be decoded.
 const PIECES: usize = 2;
 
