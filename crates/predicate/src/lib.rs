@@ -1,0 +1,34 @@
+//! What an audit event is asked, and what of the answer is known.
+//!
+//! A [`Predicate`] is made of flags ([`Predicate::user`], [`Predicate::code`]…) or of CEL
+//! ([`Predicate::from_cel`]), and is true of an [`Event`], false, or **unknown**: a field that the audit level
+//! left out, that truncation cut or that isn't known yet at the event's stage never counts as "no".
+//!
+//! * [`Predicate::terms`] says what an index is to be asked for, [`Predicate::literals`] which bytes a line must
+//!   have: both leave out only lines of which the predicate is false.
+//! * [`Event::field`] gives single fields, and fields that are derived from others: who acted, whether it was a
+//!   dry run, what was executed, by what it was denied.
+//! * [`Stages`] joins the events of one request.
+//!
+//! The language: `docs/query-language.md`. Pure: bytes in, facts out. Work on an event is bounded by its length
+//! times the predicate's.
+
+mod cel;
+mod event;
+mod field;
+mod flags;
+mod literals;
+mod plan;
+mod predicate;
+mod stages;
+mod truth;
+
+pub use cel::Refused;
+pub use event::{Event, Unreadable};
+pub use field::{FieldPath, FieldValue};
+pub use flags::{Invalid, ObjectFilter};
+pub use literals::Literals;
+pub use plan::{Keep, Lookup, Plan};
+pub use predicate::Predicate;
+pub use stages::Stages;
+pub use truth::Truth;

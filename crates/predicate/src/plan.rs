@@ -1,0 +1,104 @@
+//! What an index is to be asked for.
+
+use std::fmt;
+
+use auditseal_index::{Ordinals, Pattern, TermField, TermKind};
+
+/// Which lines must not be left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Those of which the predicate is true, and those of which it is unknown; but not events of stage
+    /// `RequestReceived` that are unknown because the answer isn't there yet: a later event of the request has it.
+    #[default]
+    Answered,
+    /// Those too.
+    All,
+}
+
+/// Lines that are asked of an index; those that a predicate is about are among them.
+#[derive(Debug)]
+pub enum Plan {
+    /// All lines: the index doesn't help.
+    All,
+    /// No line at all.
+    None,
+    /// Lines in any of these.
+    Any(Vec<Self>),
+    /// Lines in each of these.
+    Every(Vec<Self>),
+    /// Lines with such a term.
+    Terms(Lookup),
+    /// Lines with this `auditID`.
+    AuditId(String),
+}
+
+/// A test of one field's value.
+type Test = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Terms of one kind, by some of their fields.
+pub struct Lookup {
+    kind: TermKind,
+    wants: Vec<(TermField, Want)>,
+}
+
+enum Want {
+    Is(String),
+    Passes(Test),
+}
+
+impl Lookup {
+    /// The kind of the terms.
+    #[must_use]
+    pub fn kind(&self) -> TermKind {
+        self.kind
+    }
+
+    /// What an index is asked.
+    #[must_use]
+    pub fn pattern(&self) -> Pattern<'_> {
+        let pattern = Pattern::new(self.kind);
+        self.wants.iter().fold(pattern, |pattern, (field, want)| match want {
+            Want::Is(value) => pattern.with(*field, value),
+            Want::Passes(test) => pattern.passing(*field, test),
+        })
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pattern().fmt(f)
+    }
+}
+
+impl Plan {
+    /// Whether it leaves anything out.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// The batches, or packs, of `below` that may have such a line. `terms` is asked for each lookup and `id` for each
+    /// `auditID`; the answer `None` means that it can't be told.
+    pub fn ordinals(
+        &self,
+        below: u32,
+        terms: &mut dyn FnMut(&Lookup) -> Option<Ordinals>,
+        id: &mut dyn FnMut(&str) -> Option<Ordinals>,
+    ) -> Ordinals {
+        let all = || Ordinals::all(below);
+        match self {
+            Self::All => all(),
+            Self::None => Ordinals::none(below),
+            Self::Terms(lookup) => terms(lookup).unwrap_or_else(all),
+            Self::AuditId(wanted) => id(wanted).unwrap_or_else(all),
+            Self::Any(plans) => plans.iter().fold(Ordinals::none(below), |mut found, plan| {
+                found.unite(&plan.ordinals(below, terms, id));
+                found
+            }),
+            Self::Every(plans) => plans.iter().fold(all(), |mut found, plan| {
+                found.intersect(&plan.ordinals(below, terms, id));
+                found
+            }),
+        }
+    }
+}
