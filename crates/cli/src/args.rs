@@ -15,6 +15,7 @@ use clap_complete::Shell;
 
 use crate::packing::{self, PackPlace};
 use crate::part::Part;
+use crate::querying::Query;
 use crate::stats::Stats;
 use crate::times::time;
 use crate::trust;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Write the archived log to standard output, byte for byte.
     Cat(Cat),
+    /// Ask an archive for events: who did what, to which object, when, and how it ended.
+    Query(Box<Query>),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.

@@ -13,8 +13,10 @@ mod packing;
 #[cfg(test)]
 mod pages;
 mod part;
+mod predicates;
 mod progress;
 mod protection;
+mod querying;
 mod read;
 mod reload;
 mod salvage;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Status(args) => watch::status(&args),
         Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
+        Command::Query(args) => querying::run(*args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Pack(args) => packing::run(*args),

@@ -12,7 +12,7 @@ use auditseal_format::{Compression, Origin};
 use auditseal_pack::{NotPacked, PackOptions, PackProgress, pack};
 use auditseal_store::{LockMode, Store};
 use auditseal_trust::TrustFile;
-use auditseal_vault::{Options, Provider};
+use auditseal_vault::{Options, Provider, Traffic};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -62,6 +62,16 @@ impl PackPlace {
         store: &args::Store,
         trust: &TrustFile,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        self.open_counting(store, trust, Traffic::default())
+    }
+
+    /// The same, counting what goes there and back.
+    pub(crate) fn open_counting(
+        &self,
+        store: &args::Store,
+        trust: &TrustFile,
+        traffic: Traffic,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
         if trust.auditors().is_empty() {
             return match &self.packs {
                 None => Ok(None),
@@ -83,7 +93,8 @@ impl PackPlace {
             );
             return Ok(None);
         }
-        Ok(Some(auditseal_vault::open(&url, &store_options(store, false))?))
+        let options = Options { traffic, ..store_options(store, false) };
+        Ok(Some(auditseal_vault::open(&url, &options)?))
     }
 
     /// The same for a chain that is given back.
