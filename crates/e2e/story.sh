@@ -89,7 +89,10 @@ for level in "${levels[@]}"; do
   check "story: no secret is in the log" nothing_secret "$WORK/$level.log"
   check "story: twelve questions at $level: jq's answers are what happened" answered "$level"
 done
-if [ "${1:-}" = --record ]; then
+if [ "${1:-}" != --record ]; then
+  python_env
+  check "story: the same in SQL over the recorded logs, DuckDB" "$PY" "$HERE/helpers/engines.py" duckdb story "$STORY"
+else
   [ "$(failures)" = "$failed_before" ] || die "not recorded"
   umask 022
   for level in "${levels[@]}"; do install -m 644 "$WORK/$level.log" "$STORY/${level,,}.log"; done
