@@ -215,3 +215,30 @@ impl Conditions {
         Ok(Some(Predicate::any(any)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_combinations_than_are_asked_at_a_time_are_refused() {
+        let names = |count: usize| (0..count).map(|n| format!("n-{n}")).collect();
+        let conditions = |namespaces: usize| Conditions {
+            objects: (0..100).map(|n| format!("pods/p-{n}")).collect(),
+            namespace: names(namespaces),
+            all_namespaces: false,
+            verb: Vec::new(),
+            subresource: Vec::new(),
+            user: Vec::new(),
+            source_ip: Vec::new(),
+            code: None,
+            audit_id: None,
+            since: None,
+            until: None,
+            filter: None,
+        };
+        let objects = conditions(1).objects().unwrap();
+        assert!(conditions(COMBINED / 100).predicate(&objects).is_ok());
+        assert!(conditions(10 * COMBINED / 100).predicate(&objects).is_err());
+    }
+}

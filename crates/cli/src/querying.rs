@@ -8,7 +8,8 @@ use auditseal_agent::system_clock;
 use auditseal_format::Origin;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
-    Answer, Archive, AskedChain, Asking, Cost, Hit, Put, Search, Show, Top, VALUES, size, strange,
+    Answered, Archive, AskedChain, Asking, Hit, Put, ScanCost, Search, Show, Top, VALUES, size,
+    strange,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
@@ -132,7 +133,7 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(if none { NONE } else { code }))
 }
 
-fn seen(answer: &Answer) -> std::collections::BTreeSet<String> {
+fn seen(answer: &Answered) -> std::collections::BTreeSet<String> {
     answer.chains.iter().flat_map(|chain| chain.types.iter().cloned()).collect()
 }
 
@@ -199,7 +200,7 @@ impl Query {
 
     /// Asks whoever is at the terminal before a search that takes long; where there is none, it isn't begun.
     fn may_search(&self, search: &Search) -> Result<(), Failure> {
-        let Cost { objects, bytes } = search.cost();
+        let ScanCost { objects, bytes } = search.cost();
         if self.yes || bytes <= self.scan_limit {
             return Ok(());
         }
@@ -285,7 +286,7 @@ impl Out {
         if self.terminal { self.out.flush() } else { Ok(()) }
     }
 
-    fn end(mut self, answer: &Answer) -> io::Result<()> {
+    fn end(mut self, answer: &Answered) -> io::Result<()> {
         self.failed?;
         match (&self.top, self.output) {
             (Some(top), Output::Json | Output::Jsonl) => top.json(&mut self.out)?,
@@ -297,7 +298,7 @@ impl Out {
     }
 }
 
-fn footer(args: &Query, answer: &Answer, window: Window, bill: &Bill) -> Vec<String> {
+fn footer(args: &Query, answer: &Answered, window: Window, bill: &Bill) -> Vec<String> {
     let put = Put {
         namespaces: args.conditions.namespaces(),
         since: window.since,

@@ -7,7 +7,7 @@ use auditseal_format::{Origin, Time};
 
 use crate::hit::Unknowns;
 
-/// Findings of a chain that are named.
+/// Things of a chain that are named, of each kind.
 const NAMED: usize = 1000;
 
 /// What was searched of one chain.
@@ -39,8 +39,12 @@ pub struct Searched {
     pub findings_total: u64,
     /// Lines that the source lost, or a writer that fell silent: what happened then isn't known.
     pub gaps: Vec<Finding>,
+    /// How many of these there are.
+    pub gaps_total: u64,
     /// What is to be known, and stands in nobody's way.
     pub notes: Vec<String>,
+    /// How much of that there is.
+    pub notes_total: u64,
     /// What the store gave no answer for: the first of it, and how much.
     pub unread: Vec<String>,
     /// How much of it there is.
@@ -69,7 +73,9 @@ impl Searched {
             findings: Vec::new(),
             findings_total: 0,
             gaps: Vec::new(),
+            gaps_total: 0,
             notes: Vec::new(),
+            notes_total: 0,
             unread: Vec::new(),
             unread_total: 0,
             unanchored: None,
@@ -99,6 +105,7 @@ impl Searched {
                 self.note(finding.to_string());
             }
             Verdict::SourceGap | Verdict::Stalled => {
+                self.gaps_total += 1;
                 if self.gaps.len() < NAMED {
                     self.gaps.push(finding);
                 }
@@ -115,6 +122,7 @@ impl Searched {
     }
 
     pub(crate) fn note(&mut self, note: String) {
+        self.notes_total += 1;
         if self.notes.len() < NAMED {
             self.notes.push(note);
         }
@@ -130,7 +138,7 @@ impl Searched {
 
 /// An answer, but for its hits.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answered {
     /// What was searched, in the order of the chains that were asked.
     pub chains: Vec<Searched>,
     /// Events that were given out: those that are meant, or with `unknown` those of which it can't be told.
@@ -151,7 +159,7 @@ pub struct Answer {
     pub closed: bool,
 }
 
-impl Answer {
+impl Answered {
     /// What it is worth: 0 answered and verified; 1 something is wrong; 2 something couldn't be searched;
     /// 3 two histories of a chain are known.
     #[must_use]
@@ -165,5 +173,80 @@ impl Answer {
             let unread = any(|chain| chain.unread_total > 0);
             2 * u8::from(unread || self.interrupted)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_store::{Error, Kind, Operation};
+
+    use super::*;
+
+    fn searched() -> Searched {
+        Searched::new("c/n/s".parse().unwrap())
+    }
+
+    fn answer(chain: Searched) -> Answered {
+        Answered {
+            chains: vec![chain],
+            given: 0,
+            meant: 0,
+            unknown: Unknowns::default(),
+            truncated: 0,
+            late: 0,
+            early: 0,
+            interrupted: false,
+            closed: false,
+        }
+    }
+
+    fn finding(verdict: Verdict, seq: u64) -> Finding {
+        Finding::new(verdict, None, "as it is").at(seq)
+    }
+
+    /// Ten times what is kept: all are counted, and decide the exit code.
+    #[test]
+    fn all_that_is_wrong_is_counted() {
+        let many = 10 * NAMED as u64;
+        let mut chain = searched();
+        let error = Error::new(Operation::Get, "key", Kind::Denied, "no");
+        for seq in 0..many {
+            chain.found(finding(Verdict::Tampered, seq));
+            chain.found(finding(Verdict::SourceGap, seq));
+            chain.found(finding(Verdict::Hidden, seq));
+            chain.unread(&error);
+        }
+        assert_eq!(
+            (chain.findings_total, chain.unread_total, chain.gaps_total),
+            (many, many, many)
+        );
+        assert_eq!(
+            (chain.findings.len(), chain.gaps.len(), chain.notes.len()),
+            (NAMED, NAMED, NAMED)
+        );
+        assert_eq!((chain.unread.len(), chain.notes_total), (NAMED, many));
+        assert_eq!(answer(chain).exit_code(), 1);
+    }
+
+    #[test]
+    fn the_exit_code_is_of_the_worst() {
+        assert_eq!(answer(searched()).exit_code(), 0);
+        for (verdict, code) in [
+            (Verdict::SourceGap, 0),
+            (Verdict::Hidden, 0),
+            (Verdict::Silent, 0),
+            (Verdict::Missing, 1),
+            (Verdict::Unanchored, 1),
+            (Verdict::Fork, 3),
+        ] {
+            let mut chain = searched();
+            chain.unread(&Error::new(Operation::Get, "key", Kind::Denied, "no"));
+            assert_eq!(answer(chain.clone()).exit_code(), 2);
+            chain.unread_total = 0;
+            chain.found(finding(verdict, 1));
+            assert_eq!(answer(chain).exit_code(), code, "{verdict:?}");
+        }
+        let stopped = Answered { interrupted: true, ..answer(searched()) };
+        assert_eq!(stopped.exit_code(), 2);
     }
 }

@@ -1,13 +1,14 @@
 //! What stands below an answer: what it rests on, and what it doesn't say.
 
-use std::collections::BTreeSet;
-
 use auditseal_format::Time;
 
-use crate::answer::{Answer, Searched};
+use crate::answer::{Answered, Searched};
 
 /// Things of one kind that are named; of more the count is told.
 const NAMED: usize = 5;
+
+/// Chains that are named; of more the count is told.
+const CHAINS: usize = 10;
 
 /// How the question was put, in words.
 #[derive(Debug, Clone, Default)]
@@ -22,50 +23,25 @@ pub struct Put {
     pub index: String,
 }
 
-impl Answer {
+impl Answered {
     /// A line for each thing that is to be known; the last says how much was found.
     #[must_use]
     pub fn footer(&self, put: &Put) -> Vec<String> {
         let mut lines = Vec::new();
         self.searched(put, &mut lines);
         for chain in &self.chains {
+            let origin = chain.origin.to_string();
+            let mut tell =
+                |what: &str, all: Vec<String>, total| tell(&mut lines, what, &origin, all, total);
+            tell("wrong, and left out", texts(&chain.findings), chain.findings_total);
             tell(
-                &mut lines,
-                "wrong, and left out",
-                &chain.origin.to_string(),
-                chain.findings.iter(),
-                chain.findings_total,
-            );
-            let unanchored = chain.unanchored.iter();
-            tell(
-                &mut lines,
                 "unproved",
-                &chain.origin.to_string(),
-                unanchored,
-                chain.unanchored.iter().count() as u64,
+                texts(chain.unanchored.as_slice()),
+                u64::from(chain.unanchored.is_some()),
             );
-            let gaps = chain.gaps.len() as u64;
-            tell(
-                &mut lines,
-                "gap: what happened then isn't known",
-                &chain.origin.to_string(),
-                chain.gaps.iter(),
-                gaps,
-            );
-            tell(
-                &mut lines,
-                "not read",
-                &chain.origin.to_string(),
-                chain.unread.iter(),
-                chain.unread_total,
-            );
-            tell(
-                &mut lines,
-                "note",
-                &chain.origin.to_string(),
-                chain.notes.iter(),
-                chain.notes.len() as u64,
-            );
+            tell("gap: what happened then isn't known", texts(&chain.gaps), chain.gaps_total);
+            tell("not read", texts(&chain.unread), chain.unread_total);
+            tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);
         lines.push(self.found());
@@ -84,11 +60,11 @@ impl Answer {
         let chains = self.chains.len();
         let plural = if chains == 1 { "chain" } else { "chains" };
         lines.push(format!("{stopped}: {chains} {plural}, {}{asked}", put.namespaces));
-        for chain in self.chains.iter().take(NAMED * 2) {
+        for chain in self.chains.iter().take(CHAINS) {
             lines.push(format!("  {}", span(chain)));
         }
-        if chains > NAMED * 2 {
-            lines.push(format!("  and {} chains more", chains - NAMED * 2));
+        if chains > CHAINS {
+            lines.push(format!("  and {} chains more", chains - CHAINS));
         }
         let sum = |count: fn(&Searched) -> u64| self.chains.iter().map(count).sum::<u64>();
         let (batches, text) = (sum(|chain| chain.batches), sum(|chain| chain.bytes));
@@ -183,25 +159,91 @@ fn span(chain: &Searched) -> String {
     text
 }
 
-fn tell<T: ToString>(
-    lines: &mut Vec<String>,
-    what: &str,
-    origin: &str,
-    all: impl Iterator<Item = T>,
-    total: u64,
-) {
-    let mut named = BTreeSet::new();
-    for one in all.take(NAMED) {
-        let text = one.to_string();
-        // A finding names its chain itself.
+/// The first of them, as text.
+fn texts(all: &[impl ToString]) -> Vec<String> {
+    all.iter().take(NAMED).map(ToString::to_string).collect()
+}
+
+fn tell(lines: &mut Vec<String>, what: &str, origin: &str, named: Vec<String>, total: u64) {
+    let more = total.saturating_sub(named.len() as u64);
+    for text in named {
+        // A finding may name its chain itself.
         let place = if text.contains(origin) { String::new() } else { format!("{origin}: ") };
-        let line = format!("{what}: {place}{text}");
-        if named.insert(line.clone()) {
-            lines.push(line);
-        }
+        lines.push(format!("{what}: {place}{text}"));
     }
-    let more = total.saturating_sub(NAMED as u64);
     if more > 0 {
         lines.push(format!("{what}: {origin}: and {more} more; `verify` says all that is wrong"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_chain::{Finding, Verdict};
+
+    use super::*;
+    use crate::hit::Unknowns;
+
+    fn answer(chains: usize) -> Answered {
+        let chain = |n: usize| Searched::new(format!("c/n-{n}/s").parse().unwrap());
+        Answered {
+            chains: (0..chains).map(chain).collect(),
+            given: 2,
+            meant: 2,
+            unknown: Unknowns { metadata: 3, truncated: 1, ..Unknowns::default() },
+            truncated: 1,
+            late: 4,
+            early: 5,
+            interrupted: false,
+            closed: true,
+        }
+    }
+
+    #[test]
+    fn what_an_answer_does_not_say_is_told() {
+        let mut answer = answer(2);
+        answer.chains[0].seqs = Some((3, 9));
+        answer.chains[1].found(Finding::new(Verdict::Tampered, None, "bytes").at(7));
+        let put = Put {
+            namespaces: "namespace prod".to_owned(),
+            index: "no index".to_owned(),
+            ..Put::default()
+        };
+        assert_eq!(
+            answer.footer(&put),
+            [
+                "searched: 2 chains, namespace prod",
+                "  c/n-0/s: seals 3 to 9, not to its end",
+                "  c/n-1/s: nothing, not to its end",
+                "no index: 0 batches with 0 lines, 0 B of text, were searched",
+                "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
+                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
+                 lists them)",
+                "cut: 1 of the events lack their bodies, which the apiserver cut",
+                "order: 4 events come after a later one: they were sealed more than a minute after it",
+                "stages: more requests were under way than are kept in mind: of 5 an earlier stage is listed, and the \
+                 last one may be too",
+                "found: 2 events, until nobody read on",
+            ]
+        );
+    }
+
+    /// Ten times what is named: the rest is counted.
+    #[test]
+    fn more_than_is_named_is_counted() {
+        let mut answer = answer(10 * CHAINS);
+        for seq in 0..10 * NAMED as u64 {
+            answer.chains[0].found(Finding::new(Verdict::Missing, None, "gone").at(seq));
+        }
+        let footer = answer.footer(&Put::default());
+        let text = footer.join("\n");
+        assert!(text.contains(&format!("and {} chains more", 9 * CHAINS)), "{text}");
+        assert!(text.contains(&format!("and {} more; `verify`", 9 * NAMED)), "{text}");
+        assert!(footer.len() < 40, "{text}");
+    }
+
+    #[test]
+    fn sizes_are_for_people() {
+        let sizes = [0, 1023, 1024, 1_500_000, 5 << 30].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.4 MiB", "5.0 GiB"]);
     }
 }

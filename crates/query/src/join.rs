@@ -82,3 +82,66 @@ impl Joiner {
         (held, self.early)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::RequestIds;
+    use crate::scan::Reached;
+    use auditseal_format::Time;
+
+    fn candidate(line: u64, request: Option<(RequestId, Reach)>, bytes: usize) -> Candidate {
+        Candidate {
+            seq: 1,
+            line,
+            time: None,
+            stands: Time::from_micros(0),
+            unknown: None,
+            truncated: false,
+            request,
+            shown: vec![b'x'; bytes],
+        }
+    }
+
+    /// Ten times as many requests under way as are held, and ten times the bytes: none is lost, and no more
+    /// are held.
+    #[test]
+    fn more_requests_than_are_held_are_told_as_they_are() {
+        let ids = RequestIds::default();
+        for (requests, bytes) in [(10 * REQUESTS, 0), (200, 10 * BYTES / 200)] {
+            let (mut joiner, mut told) = (Joiner::default(), 0);
+            for n in 0..requests {
+                let id = ids.id(&n.to_le_bytes(), b"t");
+                let line = candidate(n as u64, Some((id, Reach::Started)), bytes);
+                let mut found = Found { candidates: vec![line], ..Found::default() };
+                told += joiner.take(&mut found).len();
+                assert!(joiner.held.len() <= REQUESTS && joiner.bytes <= BYTES);
+                assert!(joiner.order.len() <= 2 * REQUESTS + 1);
+            }
+            let (rest, early) = joiner.finish();
+            assert_eq!((told + rest.len(), early as usize), (requests, told));
+            assert!(told > 0 && rest.is_sorted_by_key(|held| held.line));
+        }
+    }
+
+    /// A line that is meant gives way to another that is, and not to one of which it can't be told.
+    #[test]
+    fn what_is_meant_gives_way_to_what_is_meant_alone() {
+        let id = RequestIds::default().id(b"1", b"t");
+        let reached = |meant, read| Reached { meant, read };
+        for (later, left) in [
+            (reached(Some(Reach::Ended), Some(Reach::Ended)), 0),
+            (reached(None, Some(Reach::Ended)), 1),
+            (reached(Some(Reach::Received), None), 1),
+        ] {
+            let mut joiner = Joiner::default();
+            let line = candidate(1, Some((id, Reach::Started)), 1);
+            assert!(
+                joiner.take(&mut Found { candidates: vec![line], ..Found::default() }).is_empty()
+            );
+            let reached = [(id, later)].into_iter().collect();
+            assert!(joiner.take(&mut Found { reached, ..Found::default() }).is_empty());
+            assert_eq!(joiner.finish().0.len(), left, "{later:?}");
+        }
+    }
+}

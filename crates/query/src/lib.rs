@@ -3,7 +3,7 @@
 //! [`Asking::find`] finds the parts of the chains that are to be searched, [`Search::run`] searches them: a
 //! chain's seals are proved in order, its batches are fetched, checked, decoded and searched for the bytes
 //! that an event must have ([`auditseal_predicate::Predicate::literals`]), and only lines that have them are
-//! read. What is altered isn't searched; the [`Answer`] names it, and all else that isn't known.
+//! read. What is altered isn't searched; the [`Answered`] names it, and all else that isn't known.
 //!
 //! [`asked`] reads `TYPE/NAME` as kubectl does.
 
@@ -24,10 +24,10 @@ mod sieve;
 mod top;
 mod types;
 
-pub use answer::{Answer, Searched};
+pub use answer::{Answered, Searched};
 pub use footer::{Put, size};
 pub use hit::{Citation, Hit, Unknowns};
-pub use range::{Archive, AskedChain, Cost};
+pub use range::{Archive, AskedChain, ScanCost};
 pub use search::{Asking, Search};
 pub use show::{HEAD, Show};
 pub use top::{Top, VALUES};

@@ -48,7 +48,7 @@ impl AskedChain {
 
 /// What a search has before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cost {
+pub struct ScanCost {
     /// Objects and packs that would be fetched.
     pub objects: u64,
     /// Their bytes, by the store's word.
@@ -93,10 +93,10 @@ pub(crate) async fn find(
 }
 
 /// What it costs to search a part.
-pub(crate) fn cost(range: &Range) -> Cost {
+pub(crate) fn cost(range: &Range) -> ScanCost {
     let inside = range.entries.iter().filter(|entry| range.packs.with(entry.place.seq).is_none());
     let packs = range.packs.taken().iter().map(|pack| pack.attestation.pack.size);
-    inside.map(|entry| entry.size).chain(packs).fold(Cost::default(), |cost, bytes| Cost {
+    inside.map(|entry| entry.size).chain(packs).fold(ScanCost::default(), |cost, bytes| ScanCost {
         objects: cost.objects + 1,
         bytes: cost.bytes.saturating_add(bytes),
     })

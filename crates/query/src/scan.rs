@@ -280,3 +280,62 @@ fn keep(
         shown,
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use auditseal_format::hash;
+
+    use super::*;
+
+    fn scanner(unknown: bool, types: bool, longest: usize) -> Scanner {
+        let predicate = Predicate::all(Vec::new());
+        let sieve = Sieve::new(&predicate.literals());
+        let (show, requests) = (Show::Lines, RequestIds::default());
+        let filter = Filter { predicate, sieve, all_stages: true, unknown, types, show, requests };
+        let home = Home {
+            origin: Arc::new("c/n/s".parse().unwrap()),
+            seq: 1,
+            seal: hash(b""),
+            key: String::new(),
+            times: TimeField::Audit,
+            around: Time::from_micros(0),
+        };
+        let mut scanner = Scanner::new(Arc::new(filter), home);
+        scanner.lines = Lines::new(longest);
+        scanner
+    }
+
+    /// Ten times the longest line that is looked at.
+    #[test]
+    fn a_line_that_is_too_long_is_unknown() {
+        for unknown in [false, true] {
+            let mut scanner = scanner(unknown, false, 100);
+            scanner.take(&[b'x'; 1000]);
+            scanner.take(b"\nshort\n");
+            let found = scanner.finish();
+            let mut unknowns = found.unknowns;
+            found
+                .candidates
+                .iter()
+                .filter_map(|one| one.unknown)
+                .for_each(|one| unknowns.add(&one));
+            assert_eq!((unknowns.too_long, unknowns.unreadable, found.lines), (1, 1, 2));
+            assert_eq!(found.candidates.len(), if unknown { 2 } else { 0 });
+        }
+    }
+
+    /// Ten times as many types as are gathered, and a name longer than any.
+    #[test]
+    fn more_types_than_are_gathered_are_passed_over() {
+        let mut scanner = scanner(false, true, LONGEST);
+        scanner.take(
+            format!("{{\"objectRef\":{{\"resource\":\"{}\"}}}}\n", "x".repeat(300)).as_bytes(),
+        );
+        for n in 0..10 * TYPES {
+            scanner.take(format!("{{\"objectRef\":{{\"resource\":\"type-{n}\"}}}}\n").as_bytes());
+        }
+        let found = scanner.finish();
+        assert_eq!(found.types.len(), TYPES);
+        assert!(found.types.contains("type-0") && found.types.iter().all(|name| name.len() < 20));
+    }
+}

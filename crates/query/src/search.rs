@@ -11,11 +11,11 @@ use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::answer::{Answer, Searched};
+use crate::answer::{Answered, Searched};
 use crate::chain::{Shared, Told, search};
 use crate::hit::{Hit, Unknowns};
 use crate::order::{HELD, Merge, Standing};
-use crate::range::{Archive, AskedChain, Cost, cost, find};
+use crate::range::{Archive, AskedChain, ScanCost, cost, find};
 use crate::request::RequestIds;
 use crate::scan::{Candidate, Filter};
 use crate::show::Show;
@@ -87,10 +87,12 @@ impl Asking {
 impl Search {
     /// What there is to be fetched, by the store's word.
     #[must_use]
-    pub fn cost(&self) -> Cost {
-        self.parts.iter().map(|(_, range)| cost(range)).fold(Cost::default(), |sum, one| Cost {
-            objects: sum.objects + one.objects,
-            bytes: sum.bytes.saturating_add(one.bytes),
+    pub fn cost(&self) -> ScanCost {
+        self.parts.iter().map(|(_, range)| cost(range)).fold(ScanCost::default(), |sum, one| {
+            ScanCost {
+                objects: sum.objects + one.objects,
+                bytes: sum.bytes.saturating_add(one.bytes),
+            }
         })
     }
 
@@ -102,7 +104,7 @@ impl Search {
         self,
         mut each: impl FnMut(Hit) -> ControlFlow<()>,
         stop: impl Future<Output = ()>,
-    ) -> Answer {
+    ) -> Answered {
         let searched: Vec<Mutex<Searched>> = self
             .parts
             .iter()
@@ -265,8 +267,8 @@ impl Desk {
         }
     }
 
-    fn answer(self, chains: Vec<Searched>, interrupted: bool) -> Answer {
-        Answer {
+    fn answer(self, chains: Vec<Searched>, interrupted: bool) -> Answered {
+        Answered {
             chains,
             given: self.given,
             meant: self.meant,

@@ -182,3 +182,75 @@ fn fit(text: &str) -> String {
         Some(at) => format!("{}…", escape(&text[..at])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"x","stage":"ResponseComplete","requestURI":"/apis/networking.k8s.io/v1/namespaces/prod/networkpolicies/web","verb":"delete","user":{"username":"ann"},"impersonatedUser":{"username":"bob"},"sourceIPs":["192.0.2.9","10.0.0.1"],"objectRef":{"resource":"networkpolicies","namespace":"prod","name":"web","apiGroup":"networking.k8s.io","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-21T08:05:36.370188Z","stageTimestamp":"2026-11-21T08:05:36.377966Z"}"#;
+
+    fn told(show: &Show, line: &str) -> String {
+        let origin = "prod/cp-1/audit".parse().unwrap();
+        let seal = auditseal_format::hash(b"");
+        let at = Citation { origin: &origin, seq: 17, line: 204, seal, key: "k" };
+        let event = Event::parse(line.as_bytes()).ok();
+        String::from_utf8(shown(show, at, line.as_bytes(), event.as_ref(), true)).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_what_a_person_asks() {
+        let row = told(&Show::Table, LINE);
+        assert_eq!(
+            row,
+            "2026-11-21T08:05:36.377966Z  delete  200   ann as bob               10.0.0.1 for 192.0.2.9  \
+             networkpolicies/web -n prod               prod/cp-1/audit 17:204\n"
+        );
+        let plain = LINE
+            .replace("\"networkpolicies\"", "\"widgets\"")
+            .replace(r#""apiGroup":"networking.k8s.io""#, r#""apiGroup":"example.com""#);
+        assert!(
+            told(&Show::Table, &plain).contains("widgets.example.com/web -n prod"),
+            "{}",
+            told(&Show::Table, &plain)
+        );
+        let uri = LINE.replace("objectRef", "other");
+        assert!(
+            told(&Show::Table, &uri).contains("  /apis/networking.k8s.io/v1/"),
+            "{}",
+            told(&Show::Table, &uri)
+        );
+    }
+
+    /// Nothing acts on a terminal, and no value is longer than is shown.
+    #[test]
+    fn a_row_is_fit_for_a_terminal() {
+        let long = "x".repeat(10 * WIDEST);
+        for value in [r"\u001b[2J", r"\u202e", "\u{9b}", r"\n\t", long.as_str()] {
+            let line = LINE
+                .replace("\"ann\"", &format!("\"{value}\""))
+                .replace("\"web\"", &format!("\"{value}\""));
+            let row = told(&Show::Table, &line);
+            assert!(
+                !row.trim_end_matches('\n').chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{row:?}"
+            );
+            assert!(row.chars().count() < 10 * WIDEST, "{row}");
+        }
+        assert!(told(&Show::Table, "no event").starts_with("(not an event)"));
+    }
+
+    #[test]
+    fn a_field_is_told_or_that_there_is_none() {
+        let field = |path: &str| told(&Show::Field(path.parse().unwrap()), LINE);
+        assert_eq!(field("verb"), "delete");
+        assert_eq!(field("responseStatus.code"), "200");
+        assert_eq!(field("userAgent"), "(none)");
+        assert_eq!(field("requestObject.spec"), "(unknown)");
+    }
+
+    #[test]
+    fn what_is_no_event_is_text_in_json() {
+        let value: Value = serde_json::from_str(&told(&Show::Json, "no \"event\"")).unwrap();
+        assert_eq!((&value["event"], &value["text"]), (&Value::Null, &Value::from("no \"event\"")));
+    }
+}
