@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "keygen",
     "pubkey",
     "run",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 19] = [
     "status",
     "verify",
     "cat",
+    "query",
     "ls",
     "inspect",
     "trust",
