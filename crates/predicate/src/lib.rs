@@ -13,17 +13,30 @@
 //! The language: `docs/query-language.md`. Pure: bytes in, facts out. Work on an event is bounded by its length
 //! times the predicate's.
 
-mod cel;
+mod compile;
+mod derived;
+mod eval;
 mod event;
 mod field;
 mod flags;
+mod glob;
+mod json;
+mod knowledge;
+mod lift;
 mod literals;
+mod lookup;
+mod moment;
+mod network;
+mod path;
 mod plan;
 mod predicate;
+mod question;
+mod schema;
 mod stages;
+mod syntax;
+mod terms;
 mod truth;
 
-pub use cel::Refused;
 pub use event::{Event, Unreadable};
 pub use field::{FieldPath, FieldValue};
 pub use flags::{Invalid, ObjectFilter};
@@ -31,4 +44,5 @@ pub use literals::Literals;
 pub use plan::{Keep, Lookup, Plan};
 pub use predicate::Predicate;
 pub use stages::Stages;
+pub use syntax::Refused;
 pub use truth::Truth;

@@ -1,6 +1,7 @@
 //! What an index is to be asked for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use auditseal_index::{Ordinals, Pattern, TermField, TermKind};
 
@@ -33,7 +34,7 @@ pub enum Plan {
 }
 
 /// A test of one field's value.
-type Test = Box<dyn Fn(&str) -> bool + Send + Sync>;
+pub(crate) type Check = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Terms of one kind, by some of their fields.
 pub struct Lookup {
@@ -41,12 +42,19 @@ pub struct Lookup {
     wants: Vec<(TermField, Want)>,
 }
 
-enum Want {
+/// What a field's value must be.
+#[derive(Clone)]
+pub(crate) enum Want {
     Is(String),
-    Passes(Test),
+    Passes(Check),
 }
 
 impl Lookup {
+    /// Terms of a kind, of which these fields are so.
+    pub(crate) fn new(kind: TermKind, wants: Vec<(TermField, Want)>) -> Self {
+        Self { kind, wants }
+    }
+
     /// The kind of the terms.
     #[must_use]
     pub fn kind(&self) -> TermKind {
@@ -59,7 +67,7 @@ impl Lookup {
         let pattern = Pattern::new(self.kind);
         self.wants.iter().fold(pattern, |pattern, (field, want)| match want {
             Want::Is(value) => pattern.with(*field, value),
-            Want::Passes(test) => pattern.passing(*field, test),
+            Want::Passes(check) => pattern.passing(*field, &**check),
         })
     }
 }
@@ -71,6 +79,42 @@ impl fmt::Debug for Lookup {
 }
 
 impl Plan {
+    /// Lines in each of these, as simple as it can be said.
+    pub(crate) fn every(plans: Vec<Self>) -> Self {
+        let mut parts = Vec::new();
+        for plan in plans {
+            match plan {
+                Self::All => {}
+                Self::None => return Self::None,
+                Self::Every(inner) => parts.extend(inner),
+                other => parts.push(other),
+            }
+        }
+        match parts.len() {
+            0 => Self::All,
+            1 => parts.remove(0),
+            _ => Self::Every(parts),
+        }
+    }
+
+    /// Lines in any of these, as simple as it can be said.
+    pub(crate) fn any(plans: Vec<Self>) -> Self {
+        let mut parts = Vec::new();
+        for plan in plans {
+            match plan {
+                Self::None => {}
+                Self::All => return Self::All,
+                Self::Any(inner) => parts.extend(inner),
+                other => parts.push(other),
+            }
+        }
+        match parts.len() {
+            0 => Self::None,
+            1 => parts.remove(0),
+            _ => Self::Any(parts),
+        }
+    }
+
     /// Whether it leaves anything out.
     #[must_use]
     pub fn is_all(&self) -> bool {

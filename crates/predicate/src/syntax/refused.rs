@@ -1,4 +1,4 @@
-//! CEL, as far as it can be asked of an audit event.
+//! Why a text is refused, and where.
 
 use std::fmt;
 
