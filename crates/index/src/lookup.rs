@@ -31,6 +31,12 @@ impl Lookup {
         }
     }
 
+    /// Whether terms are asked for, which a roll-up knows, and not only IDs, which it doesn't.
+    #[must_use]
+    pub fn has_terms(&self) -> bool {
+        !self.patterns().is_empty()
+    }
+
     /// The patterns in it, in order.
     pub(crate) fn patterns(&self) -> Vec<&Pattern> {
         let (mut found, mut left) = (Vec::new(), vec![self]);

@@ -1,9 +1,10 @@
 //! One chain: what isn't packed of it is judged slice by slice, and each pack that can be made is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, KEPT, Retention, Rules};
-use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
+use auditseal_format::packs::{Attestation, Blob, Month, SignedAttestation};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_note::Signer;
 use auditseal_reader::{Entry, PackRoot, Packs, Source, listed_since};
@@ -17,6 +18,7 @@ use crate::mark::{Loose, Marked, lacks_mark, mark};
 use crate::put::{Shelf, of_told, told};
 use crate::reindex::reindexed;
 use crate::report::{MadePack, PackedChain};
+use crate::rollup::{MAX_ROLLED_UP, roll_up};
 use crate::slice::{self, Slice, Uncut};
 use crate::spool::Spool;
 use crate::{PackOptions, PackProgress};
@@ -35,11 +37,12 @@ pub(crate) struct Run<'a> {
     pub(crate) clock: &'a dyn Fn() -> Time,
     /// Objects that were listed, of all chains so far.
     pub(crate) listed: u64,
+    /// Months of the chain that is packed whose roll-ups are made again.
+    pub(crate) anew: BTreeSet<Month>,
 }
 
 /// Where packing goes on.
 struct Start {
-    packs: Packs,
     from: Begin,
     /// What is listed from the day of the last pack on.
     entries: Vec<Entry>,
@@ -54,31 +57,32 @@ impl Run<'_> {
         progress: &mut impl FnMut(PackProgress<'_>),
     ) -> PackedChain {
         let mut report = PackedChain::new(origin.clone());
-        if let Err(error) = self.slices(origin, trusted, &mut report, progress).await {
-            report.error = Some(auditseal_chain::escape(&error));
-        }
+        let packed = match self.packs_of(origin).await {
+            Ok(packs) => {
+                let packed = self.slices(origin, trusted, &packs, &mut report, progress).await;
+                // What was attested before something failed is rolled up all the same.
+                packed.and(self.roll_up(origin, packs, &mut report).await)
+            }
+            Err(error) => Err(error),
+        };
+        report.error = packed.err().map(|error| auditseal_chain::escape(&error));
         self.spool.clear();
         report
     }
 
-    /// Reads what is packed of a chain, and lists what isn't; `None` of one that is packed to its end.
+    /// Finds out where packing goes on, and lists what isn't packed; `None` of one that is packed to its end.
     async fn start(
         &mut self,
         origin: &Origin,
         trusted: &TrustedOrigin,
+        packs: &Packs,
         report: &mut PackedChain,
     ) -> Result<Option<Start>, String> {
-        let root = PackRoot {
-            source: self.packs.clone(),
-            auditors: self.options.trust.auditors_of(origin),
-            by_date: self.options.skew.is_some(),
-        };
-        let packs = Packs::read(&root, origin, Extent::default()).await.map_err(told_of)?;
         let (unusable, _) = packs.unusable();
         report.unusable =
             unusable.iter().map(|other| format!("{}: {}", other.key, other.why)).collect();
         if self.options.reindex && !self.options.dry_run {
-            report.reindexed = self.reindex(trusted, &packs).await?;
+            report.reindexed = self.reindex(trusted, packs).await?;
         }
         let newest = packs.counting().iter().max_by_key(|pack| pack.last);
         report.before = newest.map(|pack| SealId { seq: pack.last, hash: pack.head });
@@ -97,25 +101,26 @@ impl Run<'_> {
         let behind = entries.iter().any(|entry| from.seq() <= entry.place.seq);
         // Packed to its end, nothing is missing behind it.
         let over = !behind && report.before.is_some() && report.before == trusted.ended();
-        Ok((!over).then_some(Start { packs, from, entries }))
+        Ok((!over).then_some(Start { from, entries }))
     }
 
     async fn slices(
         &mut self,
         origin: &Origin,
         trusted: &TrustedOrigin,
+        packs: &Packs,
         report: &mut PackedChain,
         progress: &mut impl FnMut(PackProgress<'_>),
     ) -> Result<(), String> {
-        let Some(start) = self.start(origin, trusted, report).await? else { return Ok(()) };
-        let Start { packs, mut from, entries } = start;
+        let Some(start) = self.start(origin, trusted, packs, report).await? else { return Ok(()) };
+        let Start { mut from, entries } = start;
         let before = self.listed;
         self.listed += entries.len() as u64;
         let total = self.listed;
         let mut most = self.options.slice;
         loop {
             let (start, extent) = slice::next(&entries, from, most);
-            let rules = self.rules(trusted, extent, &packs);
+            let rules = self.rules(trusted, extent, packs);
             // Whether the chain's end is overdue is asked where its end is.
             let now = extent.to.is_none().then(|| (self.clock)());
             let begun = before + start as u64;
@@ -239,9 +244,43 @@ impl Run<'_> {
             let again = reindexed(packs, pack, self.signer.key(), rules).await?;
             let Some((attestation, index)) = again else { continue };
             let before = pack.attestation.index;
-            done += u64::from(self.attest_index(attestation, index, before).await?);
+            if self.attest_index(attestation, index, before).await? {
+                self.anew.insert(Month::of(pack.attestation.date));
+                done += 1;
+            }
         }
         Ok(done)
+    }
+
+    /// Rolls up the indexes of what is attested now.
+    async fn roll_up(
+        &mut self,
+        origin: &Origin,
+        packs: Packs,
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let changed = !report.packs.is_empty() || report.reindexed > 0;
+        let packs = if changed { self.packs_of(origin).await? } else { packs };
+        let shelf = Shelf { store: &self.store, source: &self.packs };
+        let bounds = ((self.clock)(), MAX_ROLLED_UP);
+        let anew = std::mem::take(&mut self.anew);
+        let rolled = roll_up(&shelf, &packs, self.signer, &anew, bounds).await.map_err(told_of)?;
+        report.rolled = rolled.made;
+        report.unrolled = rolled.failed.map(|why| auditseal_chain::escape(&why));
+        Ok(())
+    }
+
+    /// The packs of a chain that are attested.
+    async fn packs_of(&self, origin: &Origin) -> Result<Packs, String> {
+        let root = PackRoot {
+            source: self.packs.clone(),
+            auditors: self.options.trust.auditors_of(origin),
+            by_date: self.options.skew.is_some(),
+        };
+        Packs::read(&root, origin, Extent::default()).await.map_err(told_of)
     }
 
     /// Whether the index could be put, and is attested now.

@@ -16,6 +16,7 @@ mod metrics;
 mod put;
 mod reindex;
 mod report;
+mod rollup;
 mod slice;
 mod spool;
 
@@ -157,6 +158,7 @@ pub async fn pack(
         spool,
         clock: &clock,
         listed: 0,
+        anew: std::collections::BTreeSet::new(),
     };
     let mut chains = Vec::new();
     for origin in &options.origins {

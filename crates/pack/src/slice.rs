@@ -6,7 +6,8 @@ use auditseal_chain::{Begin, Extent, Finding, Retention, Rules, Verdict};
 use auditseal_format::packs::{Cut, Cutter, Measure};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{
-    Batch, Depth, Entry, How, IN_FLIGHT, Packs, Payloads, Reading, Sealed, Source, Step,
+    Batch, Depth, Entry, How, IN_FLIGHT, PackedLines, Packs, Payloads, Reading, Sealed, Source,
+    Step,
 };
 use auditseal_store::Error;
 
@@ -60,7 +61,7 @@ pub(crate) async fn judge(
     let payloads = Arc::new(Payloads::of(&rules.trust, from.known()));
     let retention: Option<Retention> = rules.retention;
     let depth = Depth::Payload(&payloads);
-    let how = How { depth, retention, concurrency: IN_FLIGHT, keep: 0 };
+    let how = How { depth, retention, concurrency: IN_FLIGHT, keep: 0, packed: PackedLines::None };
     let none = Packs::none();
     let mut reading = Reading::new(source, origin, entries, &none, rules, how);
     let mut cutting = Cutting::from(from);

@@ -9,9 +9,6 @@ use crate::bytes::Reader;
 use crate::table::{Directory, Entry};
 use crate::{IndexError, Ordinals, Pattern};
 
-/// The most bytes of a roll-up's front.
-const MAX_FRONT: usize = 48 << 20;
-
 /// A roll-up's front: its packs, and where among its blocks which terms are. With it, what is asked for is
 /// one range away.
 #[derive(Debug)]
@@ -24,6 +21,9 @@ pub struct Rollup {
 }
 
 impl Rollup {
+    /// The most bytes of a roll-up's front.
+    pub const MAX_FRONT: usize = 48 << 20;
+
     /// How many bytes to read first: few roll-ups have a longer front.
     pub const FIRST_READ: usize = 64 << 10;
 
@@ -37,7 +37,7 @@ impl Rollup {
         let [packs, open, _, directory] = reader.numbers()?.map(u64::from);
         let head = (beginning.len() - reader.rest()) as u64;
         let length = head + packs * PackId::LENGTH + open + directory;
-        let length = usize::try_from(length).ok().filter(|length| *length <= MAX_FRONT);
+        let length = usize::try_from(length).ok().filter(|length| *length <= Self::MAX_FRONT);
         length.ok_or(IndexError::TooMany("more than 48 MiB of a roll-up's front"))
     }
 

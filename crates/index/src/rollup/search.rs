@@ -47,6 +47,13 @@ impl<'a> RollupSearch<'a> {
         Self { rollup, lookup, patterns, left, next }
     }
 
+    /// How many bytes are still to be taken.
+    #[must_use]
+    pub fn needs(&self) -> u64 {
+        let left = self.next.iter().chain(self.left.as_slice());
+        left.map(|blocks| self.rollup.place(blocks)).map(|place| place.end - place.start).sum()
+    }
+
     /// The bytes of the roll-up that are needed next, at least one; `None` when all were taken.
     #[must_use]
     pub fn wants(&self) -> Option<Range<u64>> {
