@@ -43,7 +43,7 @@ pub use listed::{How, PackedLines};
 pub use listing::{Entry, Listing};
 pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Unusable};
 pub use payloads::{Gate, Payloads};
-pub use range::{Range, listed_since};
+pub use range::{Range, listed_between};
 pub use reading::{Reading, Sealed, Step};
 pub use source::{IN_FLIGHT, Object, Source};
 pub use times::Window;

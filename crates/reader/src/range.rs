@@ -379,17 +379,18 @@ impl Search<'_> {
     }
 }
 
-/// What the store lists of a chain under the days from one on, in the order of the chain; of all days
-/// without one.
+/// What the store lists of a chain under the days from one on and up to another, in the order of the chain; without
+/// these, of all days.
 ///
 /// # Errors
 /// The store's.
-pub async fn listed_since(
+pub async fn listed_between(
     source: &Source,
     origin: &Origin,
-    day: Option<Date>,
+    from: Option<Date>,
+    to: Option<Date>,
 ) -> Result<Vec<Entry>, Error> {
     let mut days = days(source, origin).await?;
-    days.retain(|listed| day.is_none_or(|day| day <= *listed));
+    days.retain(|day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to));
     Listing::of_days(source, origin, &days).await
 }

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_chain::Extent;
+use auditseal_chain::{Begin, Extent};
 use auditseal_format::packs::{Attestation, MAX_ATTESTATION, PackKey, SignedAttestation};
-use auditseal_format::{ObjectKey, Origin, Time, VerifierKey};
+use auditseal_format::{ObjectKey, Origin, SealId, Time, VerifierKey};
 use auditseal_store::{Error, Kind, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -53,6 +53,19 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// Whether the store lists something of the attested size at its key.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    /// Behind the attested seal before it.
+    #[must_use]
+    pub fn before(&self) -> Begin {
+        let Attestation { first, prev, .. } = *self.attestation;
+        Begin::After(SealId { seq: first - 1, hash: prev })
+    }
+
     /// The versions that may have the attested bytes, the oldest first.
     pub(super) fn versions(&self) -> impl Iterator<Item = Option<&str>> {
         self.versions.iter().map(Option::as_deref)
@@ -190,7 +203,8 @@ impl Packs {
     }
 
     /// These, with one pack alone that is read.
-    pub(super) fn only(&self, pack: Pack) -> Self {
+    #[must_use]
+    pub fn only(&self, pack: Pack) -> Self {
         Self { taken: vec![pack], ..self.clone() }
     }
 

@@ -10,9 +10,9 @@
 
 use std::collections::BTreeMap;
 
-use auditseal_chain::{Begin, Extent};
+use auditseal_chain::Extent;
+use auditseal_format::VerifierKey;
 use auditseal_format::packs::Attestation;
-use auditseal_format::{SealId, VerifierKey};
 use auditseal_index::{Lookup, Ordinals, PackId};
 use futures::StreamExt as _;
 
@@ -61,9 +61,7 @@ impl Candidate {
     /// is proved, to the last of them.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        let Attestation { first, prev, .. } = *self.pack.attestation;
-        let before = SealId { seq: first - 1, hash: prev };
-        Extent { from: Begin::After(before), to: Some(self.last()) }
+        Extent { from: self.pack.before(), to: Some(self.last()) }
     }
 }
 
