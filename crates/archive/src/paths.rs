@@ -7,7 +7,9 @@ use auditseal_store::Store;
 
 use crate::verify::{Options, rules};
 use auditseal_chain::{Finding, Verdict};
-use auditseal_reader::{Depth, Error, How, Listing, Packs, Reading, Sealed, Source, Step};
+use auditseal_reader::{
+    Depth, Error, How, Listing, PackedLines, Packs, Reading, Sealed, Source, Step,
+};
 
 /// Gives the key of each seq's object whose stored bytes are the signed ones, in the order of the
 /// chains, so that an engine that reads these keys reads each line once. Returns what is wrong, the
@@ -35,6 +37,7 @@ pub async fn paths(
             retention: None,
             concurrency: options.concurrency,
             keep: 0,
+            packed: PackedLines::None,
         };
         let mut reading = Reading::new(
             &source,

@@ -23,8 +23,8 @@ use crate::limits::{limit_of_a_head, limit_of_a_search};
 use crate::progress::Progress;
 use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
-    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, Packs,
-    Payloads, Range, Reading, Source, Step, Window,
+    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, PackedLines,
+    Packs, Payloads, Range, Reading, Source, Step, Window,
 };
 pub use output::{Output, Piped, Sparse};
 use plan::Plan;
@@ -359,7 +359,13 @@ impl<P: Fn(Progress)> Run<'_, P> {
         };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
-        let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES };
+        let how = How {
+            depth,
+            retention: None,
+            concurrency,
+            keep: KEPT_BYTES,
+            packed: PackedLines::None,
+        };
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {

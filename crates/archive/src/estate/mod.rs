@@ -14,7 +14,7 @@ use std::sync::Arc;
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{
-    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_since,
+    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_between,
 };
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
@@ -306,7 +306,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         // Of a part that begins in a pack no more is listed than from its day on.
         let day = packs.with(from.seq()).filter(|_| from.is_late());
         let entries = match day.map(|pack| pack.attestation.date) {
-            Some(day) => listed_since(&self.source, origin, Some(day)).await?,
+            Some(day) => listed_between(&self.source, origin, Some(day), None).await?,
             None => {
                 let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
                 self.note_unexpected(&listing);
