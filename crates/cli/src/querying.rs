@@ -108,6 +108,7 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         window,
         all_stages: args.all_stages,
         unknown: args.unknown,
+        no_index: args.no_index,
         types: objects.iter().any(|object| !object.known),
         show: args.show(),
         allow_unanchored: args.allow_unanchored,
@@ -299,16 +300,15 @@ impl Out {
 }
 
 fn footer(args: &Query, answer: &Answered, window: Window, bill: &Bill) -> Vec<String> {
-    let put = Put {
-        namespaces: args.conditions.namespaces(),
-        since: window.since,
-        until: window.until,
-        index: "no index was asked".to_owned(),
-    };
+    let put =
+        Put { namespaces: args.conditions.namespaces(), since: window.since, until: window.until };
     let mut lines = answer.footer(&put);
     let (requests, received) = (bill.traffic().requests(), bill.traffic().received());
     let at = lines.len().saturating_sub(1);
-    lines.insert(at, format!("cost: {requests} requests, {} received", size(received)));
+    // A directory is asked nothing.
+    if requests > 0 {
+        lines.insert(at, format!("cost: {requests} requests, {} received", size(received)));
+    }
     lines
 }
 

@@ -212,7 +212,7 @@ fn packs_and_objects_give_the_same_answers() {
     keygen.args(["keygen", "--name", "prod/auditor", "--out"]).arg(node.path("auditor.key"));
     let auditor = finish(&mut keygen).ok().text();
     let trust = format!(
-        "auditseal/trust/v1\norigin {ORIGIN} static {}\n  begin 0\nauditor prod {auditor}",
+        "auditseal/trust/v1\norigin {ORIGIN} static {}\n  begin 0\n  silent-after 366d\nauditor prod {auditor}",
         node.vkey
     );
     fs::write(node.path("trust"), trust).unwrap();

@@ -63,11 +63,14 @@ impl Lookup {
 
     /// What an index is asked.
     #[must_use]
-    pub fn pattern(&self) -> Pattern<'_> {
+    pub fn pattern(&self) -> Pattern {
         let pattern = Pattern::new(self.kind);
         self.wants.iter().fold(pattern, |pattern, (field, want)| match want {
             Want::Is(value) => pattern.with(*field, value),
-            Want::Passes(check) => pattern.passing(*field, &**check),
+            Want::Passes(check) => {
+                let check = Arc::clone(check);
+                pattern.passing(*field, move |value| check(value))
+            }
         })
     }
 }

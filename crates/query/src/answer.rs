@@ -12,7 +12,7 @@ const NAMED: usize = 1000;
 
 /// What was searched of one chain.
 #[derive(Debug, Clone)]
-pub struct Searched {
+pub struct ChainSearched {
     /// The chain.
     pub origin: Origin,
     /// The first and the last seq whose lines were searched, or known to lie outside of the time asked for.
@@ -25,6 +25,14 @@ pub struct Searched {
     pub outside: u64,
     /// Batches that weren't read: an attested index says that they hold no such line.
     pub by_index: u64,
+    /// Packs of the part that was asked for.
+    pub packs: u64,
+    /// Of these, packs that weren't read: an attested index says that they hold no such line.
+    pub packs_by_index: u64,
+    /// Whose word was taken for that.
+    pub auditors: Vec<String>,
+    /// Bytes of indexes that were read.
+    pub index_bytes: u64,
     /// Lines that were searched, and of these those that were read as events.
     pub lines: u64,
     /// Of these, lines that were read as events: they have the bytes that are asked for.
@@ -57,7 +65,7 @@ pub struct Searched {
     pub ended: bool,
 }
 
-impl Searched {
+impl ChainSearched {
     pub(crate) fn new(origin: Origin) -> Self {
         Self {
             origin,
@@ -66,6 +74,10 @@ impl Searched {
             batches: 0,
             outside: 0,
             by_index: 0,
+            packs: 0,
+            packs_by_index: 0,
+            auditors: Vec::new(),
+            index_bytes: 0,
             lines: 0,
             read: 0,
             bytes: 0,
@@ -140,7 +152,7 @@ impl Searched {
 #[derive(Debug, Clone)]
 pub struct Answered {
     /// What was searched, in the order of the chains that were asked.
-    pub chains: Vec<Searched>,
+    pub chains: Vec<ChainSearched>,
     /// Events that were given out: those that are meant, or with `unknown` those of which it can't be told.
     pub given: u64,
     /// Events that are meant.
@@ -164,7 +176,7 @@ impl Answered {
     /// 3 two histories of a chain are known.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let any = |holds: fn(&Searched) -> bool| self.chains.iter().any(holds);
+        let any = |holds: fn(&ChainSearched) -> bool| self.chains.iter().any(holds);
         if any(|chain| chain.forked) {
             3
         } else if any(|chain| chain.findings_total > 0 || chain.unanchored.is_some()) {
@@ -182,11 +194,11 @@ mod tests {
 
     use super::*;
 
-    fn searched() -> Searched {
-        Searched::new("c/n/s".parse().unwrap())
+    fn searched() -> ChainSearched {
+        ChainSearched::new("c/n/s".parse().unwrap())
     }
 
-    fn answer(chain: Searched) -> Answered {
+    fn answer(chain: ChainSearched) -> Answered {
         Answered {
             chains: vec![chain],
             given: 0,

@@ -9,25 +9,31 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::{Finding, Rules, Verdict};
+use auditseal_chain::{Finding, Verdict};
 use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time};
 use auditseal_reader::{
-    Batch, Depth, Error, How, IN_FLIGHT, PackCursor, Packs, Range, Reading, Sealed, Source, Step,
-    Window,
+    Batch, Depth, Error, How, IN_FLIGHT, PackCursor, PackedLines, Packs, Reading, Sealed, Source,
+    Step, Window,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
-use tokio::sync::{Mutex as Turn, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::answer::Searched;
+use crate::answer::ChainSearched;
 use crate::hit::Unknowns;
 use crate::join::Joiner;
+use crate::parts::Part;
+use crate::range::AskedChain;
 use crate::scan::{Candidate, Filter, Found, Home, Scanner, TYPES};
 
 /// Seals that are proved ahead of the search.
 const AHEAD: usize = 64;
 /// Pieces of a batch that wait to be searched.
 const PIECES: usize = 2;
+/// Bytes of text that a pack's decoder holds ahead.
+const KEPT: u64 = 32 << 20;
+/// KiB of text from packs that wait to be searched, of all chains.
+pub(crate) const ROOM: u32 = 32 << 10;
 
 /// What all chains of a search share.
 #[derive(Debug, Clone)]
@@ -42,6 +48,9 @@ pub(crate) struct Shared {
     pub(crate) cores: Arc<Semaphore>,
     /// Batches of a chain that are fetched ahead.
     pub(crate) ahead: usize,
+    /// KiB of text from packs that wait to be searched.
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) allow_unanchored: bool,
 }
 
 /// What is told of a chain as it is searched.
@@ -56,13 +65,15 @@ pub(crate) enum Told {
 /// A seal of the chain, in its turn.
 enum Job {
     /// Its lines are to be searched.
-    Search(Box<Batch>, Box<Brief>),
+    Search(Box<Batch>, Box<Brief>, Option<Held>),
     /// It has none that are asked for.
     Pass(Brief),
     /// The store gave no answer.
     Unread(auditseal_store::Error),
-    /// All is proved that can be.
+    /// All of a part is proved that can be.
     Judged(Vec<Finding>, Vec<Finding>),
+    /// All parts were gone through.
+    Ended,
 }
 
 /// What is said of a batch.
@@ -77,6 +88,8 @@ struct Brief {
     covered: bool,
     /// It has lines, all of them outside.
     outside: bool,
+    /// It has lines, and by its pack's index none that are asked for.
+    passed: bool,
 }
 
 /// What came of a job.
@@ -86,98 +99,129 @@ enum Done {
     Wrong(u64, Error),
     Unread(auditseal_store::Error),
     Judged(Vec<Finding>, Vec<Finding>),
+    Ended,
 }
 
-/// Searches a part of a chain, and tells what it finds in order, until nobody listens.
+/// Searches the parts of a chain, and tells what it finds in order, until nobody listens.
 pub(crate) async fn search(
-    source: &Source,
-    origin: &Origin,
-    range: &Range,
-    rules: Rules,
+    reader: &Reader<'_>,
+    parts: &[Part<'_>],
     shared: &Shared,
-    searched: &Mutex<Searched>,
+    searched: &Mutex<ChainSearched>,
     to: mpsc::Sender<Told>,
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
-    let proving = prove(source, origin, range, rules, shared, jobs);
+    let proving = async {
+        for part in parts {
+            if prove(reader, part, shared, &jobs).await.is_err() {
+                break;
+            }
+        }
+        drop(jobs.send(Job::Ended).await);
+        drop(jobs);
+    };
     let cursor = Turn::new(PackCursor::default());
     let work = stream::poll_fn(|context| queue.poll_recv(context))
-        .map(|job| run(source, origin, &range.packs, &cursor, shared, job))
+        .map(|job| run(reader, &cursor, shared, job))
         .buffered(shared.ahead);
     let telling = tell(work, searched, &to);
     futures::join!(proving, telling);
 }
 
-/// Proves the seals of the part, one after the other.
+/// Proves the seals of a part, one after the other. An error: nobody takes them.
 async fn prove(
-    source: &Source,
-    origin: &Origin,
-    range: &Range,
-    rules: Rules,
+    reader: &Reader<'_>,
+    part: &Part<'_>,
     shared: &Shared,
-    jobs: mpsc::Sender<Job>,
-) {
-    let how = How { depth: Depth::Seal, retention: None, concurrency: IN_FLIGHT, keep: 0 };
-    let mut reading = Reading::new(source, origin, &range.entries, &range.packs, rules, how);
+    jobs: &mpsc::Sender<Job>,
+) -> Result<(), mpsc::error::SendError<Job>> {
+    let packed = part.candidate.as_ref().map_or(PackedLines::All, PackedLines::Of);
+    let how =
+        How { depth: Depth::Seal, retention: None, concurrency: IN_FLIGHT, keep: KEPT, packed };
+    let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
+    let (source, origin) = (reader.source, &reader.asked.origin);
+    let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
     while let Some(Step { accepted, error, .. }) = reading.next().await {
-        if let Some(error) = error
-            && jobs.send(Job::Unread(error)).await.is_err()
-        {
-            return;
+        if let Some(error) = error {
+            jobs.send(Job::Unread(error)).await?;
         }
-        for sealed in &accepted {
-            if jobs.send(job(sealed, shared.window)).await.is_err() {
-                return;
-            }
+        for sealed in accepted {
+            jobs.send(reader.job(sealed, part, shared).await).await?;
         }
     }
     let (last, report) = reading.finish(Some(shared.now));
-    if let Some(sealed) = &last
-        && jobs.send(job(sealed, shared.window)).await.is_err()
-    {
-        return;
+    if let Some(sealed) = last {
+        jobs.send(reader.job(sealed, part, shared).await).await?;
     }
-    let foreign = report.findings.information.into_iter();
-    let foreign = foreign
-        .filter(|finding| matches!(finding.verdict, Verdict::ForeignChain | Verdict::SourceGap));
-    drop(jobs.send(Job::Judged(report.findings.findings, foreign.collect())).await);
+    let beside = report.findings.information.into_iter();
+    let beside =
+        beside.filter(|one| matches!(one.verdict, Verdict::ForeignChain | Verdict::SourceGap));
+    jobs.send(Job::Judged(report.findings.findings, beside.collect())).await
 }
 
-fn job(sealed: &Sealed, window: Window) -> Job {
-    let note = &sealed.note;
-    let ObjectSeal { seal, hash, .. } = &*note.seal;
-    let lines = seal.kind == Kind::Batch && note.whole;
-    let outside = lines && note.timed && !window.meets(seal);
-    let brief = Brief {
-        seq: seal.seq,
-        hash: *hash,
-        sealed: seal.sealed,
-        times: seal.payload.times,
-        field: seal.payload.field,
-        covered: note.timed && window.covers(seal),
-        outside,
-    };
-    if lines && !outside {
-        Job::Search(Box::new(Batch::of(sealed)), Box::new(brief))
-    } else {
-        Job::Pass(brief)
+/// A chain, and where it is read from.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) asked: &'a AskedChain,
+    /// The packs that are there.
+    pub(crate) packs: &'a Packs,
+}
+
+impl Reader<'_> {
+    /// What is to be done with a seal. Its lines wait for room, if they came with it.
+    async fn job(&self, mut sealed: Sealed, part: &Part<'_>, shared: &Shared) -> Job {
+        let ObjectSeal { seal, hash, .. } = &*sealed.note.seal;
+        let lines = seal.kind == Kind::Batch && sealed.note.whole;
+        let outside = lines && sealed.note.timed && !shared.window.meets(seal);
+        let passed =
+            lines && part.candidate.as_ref().is_some_and(|candidate| !candidate.has(seal.seq));
+        let brief = Brief {
+            seq: seal.seq,
+            hash: *hash,
+            sealed: seal.sealed,
+            times: seal.payload.times,
+            field: seal.payload.field,
+            covered: sealed.note.timed && shared.window.covers(seal),
+            outside,
+            passed: passed && !outside,
+        };
+        if !lines || outside || passed {
+            return Job::Pass(brief);
+        }
+        let text = match sealed.lines.take() {
+            None => None,
+            Some(pieces) => Some(Held::new(pieces, &shared.room).await),
+        };
+        Job::Search(Box::new(Batch::of(&sealed)), Box::new(brief), text)
     }
 }
 
-async fn run(
-    source: &Source,
-    origin: &Origin,
-    packs: &Packs,
-    cursor: &Turn<PackCursor>,
-    shared: &Shared,
-    job: Job,
-) -> Done {
-    let (batch, brief) = match job {
-        Job::Search(batch, brief) => (batch, *brief),
+/// The text of a batch that a pack held.
+#[derive(Debug)]
+struct Held {
+    pieces: Vec<Bytes>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    async fn new(pieces: Vec<Bytes>, room: &Arc<Semaphore>) -> Self {
+        let bytes: usize = pieces.iter().map(Bytes::len).sum();
+        let wanted = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX).min(ROOM);
+        // Nobody closes it.
+        let room = Arc::clone(room).acquire_many_owned(wanted).await.ok();
+        Self { pieces, _room: room }
+    }
+}
+
+async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, job: Job) -> Done {
+    let (batch, brief, text) = match job {
+        Job::Search(batch, brief, text) => (batch, *brief, text),
         Job::Pass(brief) => return Done::Passed(brief),
         Job::Unread(error) => return Done::Unread(error),
         Job::Judged(findings, beside) => return Done::Judged(findings, beside),
+        Job::Ended => return Done::Ended,
     };
+    let origin = &reader.asked.origin;
     let filter = if brief.covered { &shared.inside } else { &shared.around };
     let home = Home {
         origin: Arc::new(origin.clone()),
@@ -188,15 +232,27 @@ async fn run(
         around: brief.times.map_or(brief.sealed, |(first, _)| first),
     };
     let scanner = Scanner::new(Arc::clone(filter), home);
-    let found = match batch.packed {
-        true => packed(packs, cursor, brief.seq, scanner, shared).await,
-        false => loose(source, origin, *batch, scanner, shared).await,
+    let found = match (text, batch.packed) {
+        (Some(text), _) => Ok(held(text, scanner, shared).await),
+        (None, true) => packed(reader.packs, cursor, brief.seq, scanner, shared).await,
+        (None, false) => loose(reader.source, origin, *batch, scanner, shared).await,
     };
     match found {
         Ok(found) => Done::Found(brief, Box::new(found)),
         Err(Error::Store(error)) => Done::Unread(error),
         Err(error) => Done::Wrong(brief.seq, error),
     }
+}
+
+/// Searches what a pack was decoded to when its seals were proved.
+async fn held(text: Held, mut scanner: Scanner, shared: &Shared) -> Found {
+    let core = Arc::clone(&shared.cores).acquire_owned().await;
+    let scanned = tokio::task::spawn_blocking(move || {
+        let _core = core;
+        text.pieces.iter().for_each(|piece| scanner.take(piece));
+        scanner.finish()
+    });
+    joined(scanned.await)
 }
 
 /// Fetches an object by itself, checks its stored bytes, and searches what they decode to.
@@ -231,7 +287,7 @@ async fn loose(
     })
 }
 
-/// Searches an object that a pack holds.
+/// Searches an object that a pack holds, and whose text was too large to be kept.
 async fn packed(
     packs: &Packs,
     cursor: &Turn<PackCursor>,
@@ -269,7 +325,7 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 /// Joins the stages of requests, and tells what came of the chain in its order.
 async fn tell(
     work: impl stream::Stream<Item = Done>,
-    searched: &Mutex<Searched>,
+    searched: &Mutex<ChainSearched>,
     to: &mpsc::Sender<Told>,
 ) {
     let mut joiner = Joiner::default();
@@ -287,7 +343,7 @@ async fn tell(
     drop(to.send(Told::End { candidates, early }).await);
 }
 
-fn take(done: Done, searched: &mut Searched, joiner: &mut Joiner) -> Told {
+fn take(done: Done, searched: &mut ChainSearched, joiner: &mut Joiner) -> Told {
     let (mut candidates, mut unknowns, mut until) = (Vec::new(), Unknowns::default(), None);
     match done {
         Done::Unread(error) => searched.unread(&error),
@@ -299,11 +355,12 @@ fn take(done: Done, searched: &mut Searched, joiner: &mut Joiner) -> Told {
         Done::Judged(findings, beside) => {
             findings.into_iter().for_each(|finding| searched.found(finding));
             beside.iter().for_each(|finding| searched.note(finding.to_string()));
-            searched.ended = true;
         }
+        Done::Ended => searched.ended = true,
         Done::Passed(brief) => {
             searched.passed(brief.seq);
             searched.outside += u64::from(brief.outside);
+            searched.by_index += u64::from(brief.passed);
             until = brief.times.map(|(_, last)| last);
         }
         Done::Found(brief, mut found) => {

@@ -1,8 +1,11 @@
 //! What stands below an answer: what it rests on, and what it doesn't say.
 
+use std::collections::BTreeSet;
+
+use auditseal_chain::escape;
 use auditseal_format::Time;
 
-use crate::answer::{Answered, Searched};
+use crate::answer::{Answered, ChainSearched};
 
 /// Things of one kind that are named; of more the count is told.
 const NAMED: usize = 5;
@@ -19,8 +22,6 @@ pub struct Put {
     pub since: Option<Time>,
     /// The same, the later one.
     pub until: Option<Time>,
-    /// Whether an index was asked, whose attestation was trusted for it, or why none was.
-    pub index: String,
 }
 
 impl Answered {
@@ -66,18 +67,39 @@ impl Answered {
         if chains > CHAINS {
             lines.push(format!("  and {} chains more", chains - CHAINS));
         }
-        let sum = |count: fn(&Searched) -> u64| self.chains.iter().map(count).sum::<u64>();
-        let (batches, text) = (sum(|chain| chain.batches), sum(|chain| chain.bytes));
+        let sum = |count: fn(&ChainSearched) -> u64| self.chains.iter().map(count).sum::<u64>();
+        lines.push(self.index());
         let outside = match sum(|chain| chain.outside) {
             0 => String::new(),
             outside => format!("; {outside} batches lie outside of that time by their notes"),
         };
         lines.push(format!(
-            "{}: {batches} batches with {} lines, {} of text, were searched{outside}",
-            put.index,
+            "read: {} batches with {} lines, {} of text{outside}",
+            sum(|chain| chain.batches),
             sum(|chain| chain.lines),
-            size(text)
+            size(sum(|chain| chain.bytes))
         ));
+    }
+
+    /// What was left out by the word of an index, and by whose.
+    fn index(&self) -> String {
+        let sum = |count: fn(&ChainSearched) -> u64| self.chains.iter().map(count).sum::<u64>();
+        let (packs, batches) = (sum(|chain| chain.packs_by_index), sum(|chain| chain.by_index));
+        let auditors: BTreeSet<&str> = self
+            .chains
+            .iter()
+            .flat_map(|chain| chain.auditors.iter().map(String::as_str))
+            .collect();
+        match (auditors.is_empty(), packs + batches) {
+            (true, _) => "index: none was used".to_owned(),
+            (false, 0) => "index: it left nothing out".to_owned(),
+            (false, _) => format!(
+                "index: of {} packs {packs}, and of the others {batches} batches, weren't read: they hold none by the \
+                 word of {}; --no-index reads them",
+                sum(|chain| chain.packs),
+                escape(&auditors.into_iter().collect::<Vec<_>>().join(", "))
+            ),
+        }
     }
 
     fn unknowns(&self, lines: &mut Vec<String>) {
@@ -144,7 +166,7 @@ pub fn size(bytes: u64) -> String {
 }
 
 /// Up to where a chain was searched.
-fn span(chain: &Searched) -> String {
+fn span(chain: &ChainSearched) -> String {
     let mut text = chain.origin.to_string();
     match chain.seqs {
         None => text.push_str(": nothing"),
@@ -184,7 +206,7 @@ mod tests {
     use crate::hit::Unknowns;
 
     fn answer(chains: usize) -> Answered {
-        let chain = |n: usize| Searched::new(format!("c/n-{n}/s").parse().unwrap());
+        let chain = |n: usize| ChainSearched::new(format!("c/n-{n}/s").parse().unwrap());
         Answered {
             chains: (0..chains).map(chain).collect(),
             given: 2,
@@ -202,19 +224,19 @@ mod tests {
     fn what_an_answer_does_not_say_is_told() {
         let mut answer = answer(2);
         answer.chains[0].seqs = Some((3, 9));
+        (answer.chains[0].packs, answer.chains[0].packs_by_index) = (9, 7);
+        answer.chains[0].auditors = ["b", "a", "b"].map(str::to_owned).to_vec();
         answer.chains[1].found(Finding::new(Verdict::Tampered, None, "bytes").at(7));
-        let put = Put {
-            namespaces: "namespace prod".to_owned(),
-            index: "no index".to_owned(),
-            ..Put::default()
-        };
+        let put = Put { namespaces: "namespace prod".to_owned(), ..Put::default() };
         assert_eq!(
             answer.footer(&put),
             [
                 "searched: 2 chains, namespace prod",
                 "  c/n-0/s: seals 3 to 9, not to its end",
                 "  c/n-1/s: nothing, not to its end",
-                "no index: 0 batches with 0 lines, 0 B of text, were searched",
+                "index: of 9 packs 7, and of the others 0 batches, weren't read: they hold none by the word of a, b; \
+                 --no-index reads them",
+                "read: 0 batches with 0 lines, 0 B of text",
                 "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
                 "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
                  lists them)",

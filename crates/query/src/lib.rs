@@ -14,7 +14,9 @@ mod hit;
 mod join;
 mod kinds;
 mod lines;
+mod lookup;
 mod order;
+mod parts;
 mod range;
 mod request;
 mod scan;
@@ -24,7 +26,7 @@ mod sieve;
 mod top;
 mod types;
 
-pub use answer::{Answered, Searched};
+pub use answer::{Answered, ChainSearched};
 pub use footer::{Put, size};
 pub use hit::{Citation, Hit, Unknowns};
 pub use range::{Archive, AskedChain, ScanCost};

@@ -23,7 +23,7 @@ pub(crate) fn whole(range: &Range) -> Vec<Part<'_>> {
 }
 
 /// The parts of a range that must be read by what a search in its packs found, in the order of the chain.
-pub(crate) fn parts(range: &Range, searched: &Searched) -> Vec<Part<'_>> {
+pub(crate) fn parts<'a>(range: &'a Range, searched: &Searched) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let mut found = searched.found.iter().peekable();
     let mut next = range.extent.from;
@@ -37,7 +37,12 @@ pub(crate) fn parts(range: &Range, searched: &Searched) -> Vec<Part<'_>> {
         if let Some(candidate) = found.next_if(is_this) {
             let extent = candidate.extent();
             let packs = range.packs.alone(candidate);
-            parts.push(Part { extent, entries: inside(range, extent), packs, candidate: Some(candidate.clone()) });
+            parts.push(Part {
+                extent,
+                entries: inside(range, extent),
+                packs,
+                candidate: Some(candidate.clone()),
+            });
         }
     }
     if range.extent.to.is_none_or(|to| next.seq() <= to) {
@@ -53,6 +58,7 @@ fn loose(range: &Range, extent: Extent) -> Part<'_> {
 
 fn inside(range: &Range, extent: Extent) -> &[Entry] {
     let from = range.entries.partition_point(|entry| entry.place.seq < extent.from.seq());
-    let to = range.entries.partition_point(|entry| extent.to.is_none_or(|to| entry.place.seq <= to));
+    let to =
+        range.entries.partition_point(|entry| extent.to.is_none_or(|to| entry.place.seq <= to));
     &range.entries[from..to.max(from)]
 }

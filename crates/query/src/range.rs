@@ -8,6 +8,8 @@ use auditseal_reader::{Error, Listing, PackRoot, Range, Source, Window};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 
+use crate::parts::Part;
+
 /// A chain that is asked.
 #[derive(Debug, Clone)]
 pub struct AskedChain {
@@ -92,12 +94,17 @@ pub(crate) async fn find(
     Ok(range)
 }
 
-/// What it costs to search a part.
-pub(crate) fn cost(range: &Range) -> ScanCost {
-    let inside = range.entries.iter().filter(|entry| range.packs.with(entry.place.seq).is_none());
-    let packs = range.packs.taken().iter().map(|pack| pack.attestation.pack.size);
-    inside.map(|entry| entry.size).chain(packs).fold(ScanCost::default(), |cost, bytes| ScanCost {
-        objects: cost.objects + 1,
-        bytes: cost.bytes.saturating_add(bytes),
-    })
+/// What it costs to search these parts.
+pub(crate) fn cost(parts: &[Part<'_>]) -> ScanCost {
+    let mut cost = ScanCost::default();
+    let mut add = |bytes: u64| {
+        cost.objects += 1;
+        cost.bytes = cost.bytes.saturating_add(bytes);
+    };
+    for part in parts {
+        let inside = part.entries.iter().filter(|entry| part.packs.with(entry.place.seq).is_none());
+        inside.for_each(|entry| add(entry.size));
+        part.packs.taken().iter().for_each(|pack| add(pack.attestation.pack.size));
+    }
+    cost
 }

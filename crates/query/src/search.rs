@@ -3,18 +3,20 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::Trust;
+use auditseal_chain::escape;
 use auditseal_format::Time;
 use auditseal_predicate::{Keep, Predicate};
-use auditseal_reader::{Error, IN_FLIGHT, Range, Source, Window};
+use auditseal_reader::{Error, IN_FLIGHT, Range, Searched, Source, Window};
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::answer::{Answered, Searched};
-use crate::chain::{Shared, Told, search};
+use crate::answer::{Answered, ChainSearched};
+use crate::chain::{ROOM, Reader, Shared, Told, search};
 use crate::hit::{Hit, Unknowns};
+use crate::lookup::lookup;
 use crate::order::{HELD, Merge, Standing};
+use crate::parts::{Part, parts, whole};
 use crate::range::{Archive, AskedChain, ScanCost, cost, find};
 use crate::request::RequestIds;
 use crate::scan::{Candidate, Filter};
@@ -37,6 +39,8 @@ pub struct Asking {
     pub unknown: bool,
     /// How hits are shown.
     pub show: Show,
+    /// Don't ask the indexes of packs.
+    pub no_index: bool,
     /// Gather the types that lines name: one is asked for that isn't built in.
     pub types: bool,
     /// That nothing which is known ties the part that is searched to its chain is no finding.
@@ -52,8 +56,41 @@ pub struct Asking {
 pub struct Search {
     asking: Asking,
     source: Source,
-    parts: Vec<(AskedChain, Range)>,
+    chains: Vec<ChainFound>,
     dated: bool,
+}
+
+/// A chain, and what of it is to be searched.
+#[derive(Debug)]
+struct ChainFound {
+    asked: AskedChain,
+    range: Range,
+    /// What the indexes of its packs said, if they were asked.
+    indexes: Option<Searched>,
+}
+
+impl ChainFound {
+    /// What is known of the search before it begins.
+    fn before(&self) -> ChainSearched {
+        let mut searched = ChainSearched::new(self.asked.origin.clone());
+        searched.packs = self.range.packs.taken().len() as u64;
+        if let Some(said) = &self.indexes {
+            searched.packs_by_index = said.passed;
+            searched.index_bytes = said.bytes;
+            searched.auditors = said.auditors.iter().map(|key| key.name().to_owned()).collect();
+            for unusable in &said.unusable {
+                let (key, why) = (escape(&unusable.key), escape(&unusable.why));
+                searched.note(format!(
+                    "an index that can't be used, so that what it is of was read: {key}: {why}"
+                ));
+            }
+        }
+        searched
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.indexes.as_ref().map_or_else(|| whole(&self.range), |said| parts(&self.range, said))
+    }
 }
 
 impl Asking {
@@ -62,25 +99,34 @@ impl Asking {
     ///
     /// # Errors
     /// [`Error::NoChain`] if the store has nothing of any; [`Error::NoKeyFor`]; the store's.
-    pub async fn find(self, archive: &Archive, chains: Vec<AskedChain>) -> Result<Search, Error> {
+    pub async fn find(&self, archive: &Archive, chains: Vec<AskedChain>) -> Result<Search, Error> {
         let source = Source::new(Arc::clone(&archive.store));
-        let window = self.window;
-        let finding = futures::stream::iter(chains).map(|chain| {
-            let source = &source;
+        let (window, lookup) = (self.window, lookup(&self.predicate.terms_for(self.keep())));
+        let finding = futures::stream::iter(chains).map(|asked| {
+            let (source, lookup) = (&source, &lookup);
             async move {
-                let range = find(source, archive, &chain, window).await?;
-                Ok::<_, Error>((chain, range))
+                let range = find(source, archive, &asked, window).await?;
+                let asks = !self.no_index && !range.packs.is_empty();
+                let indexes =
+                    if asks { Some(range.packs.search(lookup, window).await) } else { None };
+                Ok::<_, Error>(ChainFound { asked, range, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
-        let parts = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let absent = |range: &Range| range.entries.is_empty() && range.packs.is_empty();
-        match parts.first() {
-            Some((first, _)) if parts.iter().all(|(_, range)| absent(range)) => {
-                Err(Error::NoChain(first.origin.clone()))
+        let chains = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let absent =
+            |found: &ChainFound| found.range.entries.is_empty() && found.range.packs.is_empty();
+        match chains.first() {
+            Some(first) if chains.iter().all(absent) => {
+                Err(Error::NoChain(first.asked.origin.clone()))
             }
-            _ => Ok(Search { asking: self, source, parts, dated: archive.dated }),
+            _ => Ok(Search { asking: self.clone(), source, chains, dated: archive.dated }),
         }
+    }
+
+    /// Which lines count: whoever asks for all stages asks for those too that can't be answered yet.
+    fn keep(&self) -> Keep {
+        if self.all_stages { Keep::All } else { Keep::Answered }
     }
 }
 
@@ -88,11 +134,10 @@ impl Search {
     /// What there is to be fetched, by the store's word.
     #[must_use]
     pub fn cost(&self) -> ScanCost {
-        self.parts.iter().map(|(_, range)| cost(range)).fold(ScanCost::default(), |sum, one| {
-            ScanCost {
-                objects: sum.objects + one.objects,
-                bytes: sum.bytes.saturating_add(one.bytes),
-            }
+        let costs = self.chains.iter().map(|found| cost(&found.parts()));
+        costs.fold(ScanCost::default(), |sum, one| ScanCost {
+            objects: sum.objects + one.objects,
+            bytes: sum.bytes.saturating_add(one.bytes),
         })
     }
 
@@ -105,27 +150,23 @@ impl Search {
         mut each: impl FnMut(Hit) -> ControlFlow<()>,
         stop: impl Future<Output = ()>,
     ) -> Answered {
-        let searched: Vec<Mutex<Searched>> = self
-            .parts
-            .iter()
-            .map(|(chain, _)| Mutex::new(Searched::new(chain.origin.clone())))
-            .collect();
+        let searched: Vec<Mutex<ChainSearched>> =
+            self.chains.iter().map(|found| Mutex::new(found.before())).collect();
         let shared = self.shared();
-        let (mut senders, mut receivers) = (Vec::new(), Vec::new());
-        for _ in &self.parts {
+        let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
+        let readers = self.chains.iter().map(|found| Reader {
+            source: &self.source,
+            asked: &found.asked,
+            packs: &found.range.packs,
+        });
+        let readers: Vec<_> = readers.collect();
+        let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
+        for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {
             let (to, from) = mpsc::channel(1);
-            senders.push(to);
             receivers.push(from);
+            searches.push(search(reader, parts, &shared, searched, to));
         }
-        let mut searches = FuturesUnordered::new();
-        for (((chain, range), searched), to) in self.parts.iter().zip(&searched).zip(senders) {
-            let rules = chain.rules(range.extent, self.asking.allow_unanchored);
-            if rules.trust == Trust::Anyone {
-                continue;
-            }
-            searches.push(search(&self.source, &chain.origin, range, rules, &shared, searched, to));
-        }
-        let mut desk = Desk::new(self.parts.len(), self.asking.unknown);
+        let mut desk = Desk::new(self.chains.len(), self.asking.unknown);
         let interrupted = {
             let collecting = std::pin::pin!(collect(&mut desk, &mut receivers, &mut each));
             let searching = async { while searches.next().await.is_some() {} };
@@ -148,7 +189,7 @@ impl Search {
     fn shared(&self) -> Shared {
         let Asking { predicate, window, all_stages, unknown, types, show, now, cores, .. } =
             &self.asking;
-        let keep = if *all_stages { Keep::All } else { Keep::Answered };
+        let keep = self.asking.keep();
         let requests = RequestIds::default();
         let filter = |predicate: Predicate| {
             let sieve = Sieve::new(&predicate.literals_for(keep));
@@ -160,7 +201,7 @@ impl Search {
         let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());
         let available = std::thread::available_parallelism().map_or(1, usize::from);
         let cores = if *cores == 0 { available } else { *cores };
-        let chains = self.parts.len().max(1);
+        let chains = self.chains.len().max(1);
         // Of a directory nothing is waited for.
         let ahead = if self.dated { IN_FLIGHT / 4 / chains } else { 0 };
         Shared {
@@ -170,6 +211,8 @@ impl Search {
             now: *now,
             cores: Arc::new(Semaphore::new(cores)),
             ahead: ahead.max(cores + 1),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            allow_unanchored: self.asking.allow_unanchored,
         }
     }
 }
@@ -267,7 +310,7 @@ impl Desk {
         }
     }
 
-    fn answer(self, chains: Vec<Searched>, interrupted: bool) -> Answered {
+    fn answer(self, chains: Vec<ChainSearched>, interrupted: bool) -> Answered {
         Answered {
             chains,
             given: self.given,

@@ -71,6 +71,7 @@ pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
         all_stages: false,
         unknown: false,
         types: false,
+        no_index: false,
         show: Show::Lines,
         allow_unanchored: false,
         now: chain.now(),
