@@ -178,3 +178,122 @@ fn codes_of(text: &str) -> Option<(u32, u32)> {
     let (from, to) = (code(from)?, code(to)?);
     (from <= to && to <= LAST_CODE).then_some((from, to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::truth::Truth;
+
+    fn of(predicate: &Predicate, members: &str) -> Truth {
+        let line = format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","stage":"ResponseComplete",{members}}}"#
+        );
+        predicate.eval(&Event::parse(line.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn codes_are_numbers_classes_and_ranges() {
+        let has = |codes: &str, code: u32| {
+            let members = format!(r#""responseStatus":{{"code":{code}}}"#);
+            of(&Predicate::code(codes).unwrap(), &members) == Truth::True
+        };
+        for (codes, inside, outside) in [
+            ("403", &[403][..], &[402, 404][..]),
+            ("4xx", &[400, 499], &[399, 500]),
+            ("200-299", &[200, 299], &[199, 300]),
+            ("404,5xx", &[404, 500, 599], &[403, 600]),
+        ] {
+            assert!(inside.iter().all(|code| has(codes, *code)), "{codes}");
+            assert!(!outside.iter().any(|code| has(codes, *code)), "{codes}");
+        }
+        assert_eq!(of(&Predicate::code("4xx").unwrap(), r#""verb":"get""#), Truth::False);
+        for wrong in [
+            "",
+            "4x",
+            "40",
+            "4033",
+            "499-400",
+            "403,",
+            "xx",
+            "+03",
+            "4xx-5xx",
+            "400-1000",
+            "forbidden",
+        ] {
+            let invalid = Predicate::code(wrong).unwrap_err();
+            assert_eq!(invalid.value, wrong);
+            assert!(invalid.to_string().contains("is no list of codes"));
+        }
+    }
+
+    #[test]
+    fn a_user_is_who_was_authenticated_or_impersonated() {
+        let alice = Predicate::user("ali*").unwrap();
+        assert_eq!(of(&alice, r#""user":{"username":"alice"}"#), Truth::True);
+        assert_eq!(
+            of(&alice, r#""user":{"username":"admin"},"impersonatedUser":{"username":"alice"}"#),
+            Truth::True
+        );
+        assert_eq!(
+            of(&alice, r#""user":{"username":"alice"},"impersonatedUser":{"username":"bob"}"#),
+            Truth::True
+        );
+        assert_eq!(of(&alice, r#""user":{"username":"malice"}"#), Truth::False);
+        let invalid = Predicate::user(&"x".repeat(2000)).unwrap_err();
+        assert!(invalid.why.contains("too long") && invalid.value.len() < 100);
+    }
+
+    #[test]
+    fn an_address_is_any_of_the_sources() {
+        let inside = Predicate::source_ip("10.0.0.0/8").unwrap();
+        assert_eq!(of(&inside, r#""sourceIPs":["192.168.0.1","10.9.9.9"]"#), Truth::True);
+        assert_eq!(of(&inside, r#""sourceIPs":["192.168.0.1"]"#), Truth::False);
+        assert_eq!(of(&inside, r#""verb":"get""#), Truth::False);
+        assert!(Predicate::source_ip("10.0.0.0/40").unwrap_err().why.contains("10.0.0.0/8"));
+    }
+
+    #[test]
+    fn an_object_is_what_is_named_and_what_is_empty_is_left_out() {
+        let pod = |object: ObjectFilter<'_>, reference: &str| {
+            of(
+                &Predicate::object(object),
+                &format!(r#""verb":"create","objectRef":{{{reference}}}"#),
+            )
+        };
+        let pods =
+            ObjectFilter { resource: Some("pods"), group: Some(""), ..ObjectFilter::default() };
+        assert_eq!(pod(pods, r#""resource":"pods","namespace":"n""#), Truth::True);
+        assert_eq!(pod(pods, r#""resource":"pods","apiGroup":"metrics.k8s.io""#), Truth::False);
+        let cluster = ObjectFilter { namespace: Some(""), ..pods };
+        assert_eq!(pod(cluster, r#""resource":"pods","namespace":"n""#), Truth::False);
+        assert_eq!(pod(cluster, r#""resource":"pods""#), Truth::True);
+        let named = ObjectFilter { name: Some("web"), ..pods };
+        assert_eq!(pod(named, r#""resource":"pods","name":"web""#), Truth::True);
+        assert_eq!(pod(named, r#""resource":"pods","name":"db""#), Truth::False);
+        assert_eq!(pod(named, r#""resource":"pods""#), Truth::Unknown, "the server makes its name");
+        assert_eq!(pod(named, r#""resource":"secrets""#), Truth::False);
+    }
+
+    #[test]
+    fn a_line_without_a_certain_time_may_be_in_any_window() {
+        let at = |text: &str| text.parse::<Time>().unwrap();
+        let window = Predicate::all(vec![
+            Predicate::since(at("2026-11-30T06:00:00.000000Z")),
+            Predicate::until(at("2026-11-30T07:00:00.000000Z")),
+        ]);
+        for (time, answer) in [
+            ("2026-11-30T05:59:59.999999Z", Truth::False),
+            ("2026-11-30T06:00:00.000000Z", Truth::True),
+            ("2026-11-30T07:00:00.000000Z", Truth::True),
+            ("2026-11-30T07:00:00.000001Z", Truth::False),
+            ("yesterday", Truth::Unknown),
+        ] {
+            assert_eq!(of(&window, &format!(r#""stageTimestamp":"{time}""#)), answer, "{time}");
+        }
+        let nothing = r#""verb":"get""#;
+        assert_eq!(of(&Predicate::any(vec![]), nothing), Truth::False);
+        assert_eq!(of(&Predicate::all(vec![]), nothing), Truth::True);
+        assert_eq!(of(&Predicate::audit_id("x"), r#""auditID":"x""#), Truth::True);
+    }
+}
