@@ -153,6 +153,7 @@ impl Conditions {
         }
         let invalid = |flag: &str, why: &dyn std::fmt::Display| {
             Failure::new(format!("choose events: {flag} {why}"))
+                .hint(Some("`auditseal query --help` explains every argument"))
         };
         let users = self.user.iter().map(|glob| Predicate::user(glob));
         let users = users.collect::<Result<Vec<_>, _>>().map_err(|why| invalid("--user", &why))?;

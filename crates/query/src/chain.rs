@@ -135,7 +135,11 @@ async fn prove(
     shared: &Shared,
     jobs: &mpsc::Sender<Job>,
 ) -> Result<(), mpsc::error::SendError<Job>> {
-    let packed = part.candidate.as_ref().map_or(PackedLines::All, PackedLines::Of);
+    let packed = part
+        .candidate
+        .as_ref()
+        .filter(|_| !part.to_its_end)
+        .map_or(PackedLines::All, PackedLines::Of);
     let how =
         How { depth: Depth::Seal, retention: None, concurrency: IN_FLIGHT, keep: KEPT, packed };
     let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
@@ -183,7 +187,10 @@ impl Reader<'_> {
             field: seal.payload.field,
             covered: sealed.note.timed && shared.window.covers(seal),
             outside,
-            passed: passed && !outside,
+            // Of a pack that holds none at all its batches aren't counted.
+            passed: passed
+                && !outside
+                && part.candidate.as_ref().is_some_and(|of| !of.batches.is_empty()),
         };
         if !lines || outside || passed {
             return Job::Pass(brief);

@@ -94,8 +94,8 @@ impl Answered {
             (true, _) => "index: none was used".to_owned(),
             (false, 0) => "index: it left nothing out".to_owned(),
             (false, _) => format!(
-                "index: of {} packs {packs}, and of the others {batches} batches, weren't read: they hold none by the \
-                 word of {}; --no-index reads them",
+                "index: of {} packs {packs}, and of the others {batches} batches, weren't searched: they hold none by \
+                 the word of {}; --no-index searches them",
                 sum(|chain| chain.packs),
                 escape(&auditors.into_iter().collect::<Vec<_>>().join(", "))
             ),
@@ -234,8 +234,8 @@ mod tests {
                 "searched: 2 chains, namespace prod",
                 "  c/n-0/s: seals 3 to 9, not to its end",
                 "  c/n-1/s: nothing, not to its end",
-                "index: of 9 packs 7, and of the others 0 batches, weren't read: they hold none by the word of a, b; \
-                 --no-index reads them",
+                "index: of 9 packs 7, and of the others 0 batches, weren't searched: they hold none by the word of \
+                 a, b; --no-index searches them",
                 "read: 0 batches with 0 lines, 0 B of text",
                 "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
                 "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \

@@ -25,7 +25,7 @@ pub enum Show {
 }
 
 /// The head of [`Show::Table`].
-pub const HEAD: &str = "TIME                         VERB    CODE  USER                     FROM             OBJECT                                    SEALED\n";
+pub const HEAD: &str = "TIME                      VERB    CODE  FROM             USER                          OBJECT                                    SEALED\n";
 
 /// Most characters of a value in a column.
 const WIDEST: usize = 120;
@@ -134,9 +134,9 @@ fn paths() -> Option<&'static Paths> {
 
 fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
     let (Some(event), Some(paths)) = (event, paths()) else {
-        return format!("{:<27}  {at}\n", "(not an event)");
+        return format!("{:<24}  {at}\n", "(not an event)");
     };
-    let time = event.time().map_or_else(|| "-".to_owned(), |time| time.to_string());
+    let time = event.time().map_or_else(|| "-".to_owned(), |time| milliseconds(&time.to_string()));
     let of = |path: &FieldPath| match event.field(path) {
         FieldValue::Absent | FieldValue::Unknown => None,
         value => text_of(&value).map(|text| fit(&text)).filter(|text| !text.is_empty()),
@@ -160,7 +160,12 @@ fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
         }
     };
     let (verb, code, from) = (or_dash(&paths.verb), or_dash(&paths.code), from(event, &paths.from));
-    format!("{time:<27}  {verb:<6}  {code:<4}  {user:<23}  {from:<15}  {object:<40}  {at}\n")
+    format!("{time:<24}  {verb:<6}  {code:<4}  {from:<15}  {user:<28}  {object:<40}  {at}\n")
+}
+
+/// A time without its last three digits, which the line itself has.
+fn milliseconds(time: &str) -> String {
+    format!("{}Z", time.get(..23).unwrap_or(time))
 }
 
 /// The address that the apiserver saw itself is the last one; those before it are what was claimed.
@@ -202,7 +207,7 @@ mod tests {
         let row = told(&Show::Table, LINE);
         assert_eq!(
             row,
-            "2026-11-21T08:05:36.377966Z  delete  200   ann as bob               10.0.0.1 for 192.0.2.9  \
+            "2026-11-21T08:05:36.377Z  delete  200   10.0.0.1 for 192.0.2.9  ann as bob                    \
              networkpolicies/web -n prod               prod/cp-1/audit 17:204\n"
         );
         let plain = LINE
