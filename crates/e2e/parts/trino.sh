@@ -4,6 +4,7 @@
 #   trino.sh build    from Maven Central, unless it's there
 #   trino.sh up       start; its address is TRINO_URL in $TRINO_DIR/env
 #   trino.sh down     stop it; files stay
+#   trino.sh java     whether there is a Java for it
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 TRINO_VERSION=476 # the last whose server is on Maven Central
@@ -71,5 +72,5 @@ case ${1:-} in
   up) build && up_or_down "$TRINO_DIR/env" ;;
   build | down) "$1" ;;
   java) newest_java ;;
-  *) die "usage: trino.sh build|up|down" ;;
+  *) die "usage: trino.sh build|up|down|java" ;;
 esac
