@@ -17,7 +17,7 @@ newest_java() {
   local home version best=0
   JAVA_HOME=
   for home in /usr/lib/jvm/*; do
-    version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release" 2>/dev/null)
+    version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release" 2>/dev/null || true)
     if [ "${version:-0}" -gt "$best" ]; then best=$version JAVA_HOME=$home; fi
   done
   export JAVA_HOME
