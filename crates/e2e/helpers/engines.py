@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """SQL engines, each by its own client: duckdb, clickhouse (chdb), spark (pyspark), trino (a server at TRINO_URL, over HTTP).
 
-    engines.py ENGINE story STORY [FOLDER]    the twelve questions of STORY/sql, at each level, against STORY/questions.json
+    engines.py ENGINE story STORY [FOLDER]         the twelve questions of STORY/sql, at each level, against STORY/questions.json
+    engines.py ENGINE same STORY FOLDER LOOSE PACKS   the same SQL over the objects in FOLDER/LOOSE and the packs in FOLDER/PACKS: rows, and seconds of each
 
-FOLDER is what trino may read, and where copies of the logs go, for it reads folders only.
+FOLDER is what trino may read. Copies of the logs go there, for it reads folders only.
 """
 import collections
+import hashlib
 import json
 import os
 import re
 import shutil
 import sys
+import time
 import urllib.request
 
 LEVELS = ("metadata", "request", "requestresponse")
@@ -118,10 +121,44 @@ def story(engine, name, folder, place):
     return 1 if wrong else 0
 
 
+def place(name, folder, archive):
+    """Where the objects of an archive are, in the words of each engine."""
+    return {"trino": f"local:///{archive}", "spark": f"{folder}/{archive}/cluster=*/node=*/source=*/date=*/*.jsonl.zst"}.get(name, f"{folder}/{archive}/**/*.jsonl.zst")
+
+
+COLUMNS = "received, audit_id, stage, log_level, username, acting_as, source_ip, agent, verb, uri, code, message, length(request), length(response)"
+ASKED = {
+    "rows": f"SELECT {COLUMNS} FROM events ORDER BY 1, 2, 3, 13, 14",
+    "users": "SELECT username, verb, count(*) FROM events GROUP BY username, verb ORDER BY 1, 2",
+    "denied": "SELECT denied_by, resource, count(*) FROM requests WHERE denied_by <> '' GROUP BY denied_by, resource ORDER BY 1, 2",
+}
+
+
+def same(engine, name, story_folder, folder, archives):
+    found = []
+    for archive in archives:
+        if name == "trino":
+            engine.ask("DROP TABLE IF EXISTS lines")
+        for statement in statements(f"{story_folder}/sql/{name}.sql", place(name, os.path.abspath(folder), archive)) + statements(f"{story_folder}/sql/requests.sql"):
+            engine.ask(statement)
+        answers = {}
+        for what, statement in ASKED.items():
+            begin = time.monotonic()
+            answer = engine.ask(statement)[1]
+            seconds = time.monotonic() - begin
+            answers[what] = (len(answer), hashlib.sha256(json.dumps([list(row) for row in answer]).encode()).hexdigest())
+            print(f"{name:10} {archive:6} {what:6} {len(answer):6} rows {seconds:7.2f} s")
+        found.append(answers)
+    equal = all(answers == found[0] for answers in found)
+    print(f"{name:10} {'the same rows' if equal else f'OTHER ROWS: {found}'}")
+    return 0 if equal and found[0]["rows"][0] and found[0]["denied"][0] else 1
+
+
 def main():
     name, what, folder, *rest = sys.argv[1:]
     engine = ENGINES[name]()
-    assert what == "story"
+    if what == "same":
+        return same(engine, name, folder, rest[0], rest[1:])
     return story(engine, name, folder, rest[0] if rest else None)
 
 

@@ -172,7 +172,7 @@ def deploys(ci, dana, igor):
 
 
 def dry_runs(dana, olivia):
-    """In the URI, but for kubectl's delete, which says it in the body alone."""
+    """In the URI, but for deletes with a body, as kubectl's have: there the body alone counts."""
     dana.kubectl("apply", "--dry-run=server", "-f", "-", stdin=yaml(ingress("shop.example.com", tls=False)), noted=f"PATCH {NET}/namespaces/shop/ingresses/web", answers=[DRY])
     dana.kubectl("-n", "payments", "delete", "networkpolicy", "db", "--dry-run=server", noted=f"DELETE {POLICIES}/db", answers=[DRY])
     dana.does("DELETE", f"{APPS}/namespaces/shop/deployments/web?dryRun=All", answers=[DRY])
@@ -294,6 +294,10 @@ def tidies(dana, olivia, operator):
     operator.does("DELETE", POLICIES, answers=[DELETED, AS])
     dana.does("DELETE", f"{POLICIES}/db", code=404)
     dana.does("DELETE", "/api/v1/namespaces/payments/configmaps?labelSelector=no%3Done")
+    # Where a delete has a body, the URI's dryRun is ignored: this one is real.
+    dana.does("POST", POLICIES, policy("db", [GATEWAY], {"app": "db"}, namespace="payments", annotations={"example.com/ticket": "OPS-42"}))
+    operator.does("DELETE", f"{POLICIES}/db?dryRun=All", {"apiVersion": "v1", "kind": "DeleteOptions"}, answers=[DELETED, AS])
+    olivia.does("GET", f"{POLICIES}/db", code=404)
 
 
 def main():

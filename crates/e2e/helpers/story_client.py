@@ -121,8 +121,8 @@ def requests_of(log, url):
 
 
 class Neighbours(http.server.BaseHTTPRequestHandler):
-    """What the apiserver itself asks: a kubelet that agrees to any exec and says nothing more, and an admission webhook that wants ConfigMaps
-    named after their team, and says so."""
+    """What the apiserver itself asks: a kubelet that agrees to any exec and says nothing more, an admission webhook that wants ConfigMaps
+    named after their team, and one that puts an annotation on what it sees."""
 
     protocol_version = "HTTP/1.1"
 
@@ -137,9 +137,15 @@ class Neighbours(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         review = json.loads(body)
-        allowed = review["request"]["name"].startswith("team-")
+        annotates = self.path.startswith("/notes")
+        allowed = annotates or review["request"]["name"].startswith("team-")
         answer = {"uid": review["request"]["uid"], "allowed": allowed}
-        if not allowed:
+        if annotates:
+            metadata = review["request"]["object"]["metadata"]
+            patch = [] if "annotations" in metadata else [{"op": "add", "path": "/metadata/annotations", "value": {}}]
+            patch.append({"op": "add", "path": "/metadata/annotations/example.com~1size", "value": str(len(json.dumps(review["request"]["object"].get("spec"))))})
+            answer.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode())
+        elif not allowed:
             answer["status"] = {"code": 403, "message": "a ConfigMap's name begins with team-"}
         answer = json.dumps({"apiVersion": review["apiVersion"], "kind": review["kind"], "response": answer}).encode()
         self.send_response(200)

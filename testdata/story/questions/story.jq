@@ -18,12 +18,16 @@ def known: if . then "yes" else "no" end;
 def not3: {yes: "no", no: "yes", unknown: "unknown"}[.];
 def all3: if index("no") then "no" elif index("unknown") then "unknown" else "yes" end;
 
-# In the URI; but a delete may say it in its body, as kubectl's does, and so may an eviction.
+# In the URI, but for a delete that has a body, as kubectl's have: there the body alone counts, and the URI may say what isn't so. An eviction may say
+# it in either.
+def in_uri: .requestURI | test("[?&]dryRun=All");
 def dry_run:
-  if .requestURI | test("[?&]dryRun=All") then "yes"
-  elif (.verb | IN("delete", "deletecollection") | not) and .objectRef.subresource != "eviction" then "no"
+  if .verb | IN("delete", "deletecollection") then
+    if logs_request | not then "unknown" elif .requestObject then .requestObject.dryRun // [] | index("All") != null | known else in_uri | known end
+  elif in_uri then "yes"
+  elif .objectRef.subresource != "eviction" then "no"
   elif logs_request | not then "unknown"
-  else (.requestObject | (.dryRun // .deleteOptions.dryRun // []) | index("All") != null) | known end;
+  else .requestObject.deleteOptions.dryRun // [] | index("All") != null | known end;
 
 # By whom a request was refused; null if it wasn't. Validating policies and webhooks choose the code themselves.
 def denied_by:

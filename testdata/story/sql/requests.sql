@@ -2,11 +2,15 @@
 -- request came sets those apart. In dry_run, as in answers, unknown is what the level of the event doesn't tell.
 CREATE OR REPLACE VIEW requests AS
 SELECT e.*,
-  CASE WHEN position('&dryRun=All' IN replace(uri, '?', '&')) > 0 THEN 'yes'
-       WHEN verb NOT IN ('delete', 'deletecollection') AND subresource <> 'eviction' THEN 'no'
+  CASE WHEN verb IN ('delete', 'deletecollection') THEN
+         -- One that has a body, as kubectl's have, says it there, and then the URI doesn't count.
+         CASE WHEN log_level = 'Metadata' THEN 'unknown'
+              WHEN request <> '' AND request <> 'null' THEN CASE WHEN position('"dryRun":["All"]' IN request) > 0 THEN 'yes' ELSE 'no' END
+              WHEN position('&dryRun=All' IN replace(uri, '?', '&')) > 0 THEN 'yes' ELSE 'no' END
+       WHEN position('&dryRun=All' IN replace(uri, '?', '&')) > 0 THEN 'yes'
+       WHEN subresource <> 'eviction' THEN 'no'
        WHEN log_level = 'Metadata' THEN 'unknown'
-       WHEN position('"dryRun":["All"]' IN request) > 0 THEN 'yes'
-       ELSE 'no' END AS dry_run,
+       WHEN position('"dryRun":["All"]' IN request) > 0 THEN 'yes' ELSE 'no' END AS dry_run,
   CASE WHEN code < 400 THEN ''
        WHEN position('ValidatingAdmissionPolicy ''' IN message) > 0
          THEN substr(message, position('ValidatingAdmissionPolicy ''' IN message), position(' with binding' IN message) - position('ValidatingAdmissionPolicy ''' IN message))
