@@ -477,7 +477,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let seal = &blocks.seal;
         let check_times = self.checks_times(blocks.timed);
         for mode in self.modes(blocks.timed, &seal.seal) {
-            let sent = writer.open(blocks.place, seal, file, mode, check_times).await
+            let sent = writer.open((blocks.place, false), seal, file, mode, check_times).await
                 && blocks.pieces(async |piece| writer.blocks(piece).await).await?
                 && writer.close().await;
             if !sent {
@@ -497,9 +497,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = cursor.seal(packs, batch.place.seq).await?;
-        let check_times = self.checks_times(batch.timed);
         for mode in self.modes(batch.timed, &seal.seal) {
-            let sent = writer.open_packed(batch.place, &seal, file, mode, check_times).await
+            // Whoever decodes a pack holds its times against the lines: the first pass did.
+            let sent = writer.open((batch.place, true), &seal, file, mode, false).await
                 && cursor
                     .payload(packs, batch.place.seq, async |piece| writer.payload(piece).await)
                     .await?
