@@ -30,7 +30,7 @@ pub use heads_file::{HeadsError, HeadsFile};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use judgement::Judgement;
 pub use ls::{Row, ls};
-pub use paths::paths;
+pub use paths::{TruePath, paths};
 pub use progress::Progress;
 pub use report::{OriginReport, Report};
 pub use verify::{Options, verify};

@@ -489,8 +489,11 @@ pub(crate) struct Ls {
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
     pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) place: PackPlace,
     /// What the list looks like; json is one object per line; paths is the key of each seq's true
-    /// object, verified, for engines that are to read each line once.
+    /// object, and the URL of each pack that holds some, verified, for engines that are to read each
+    /// line once.
     #[arg(
         short,
         long,

@@ -39,7 +39,7 @@ pub use printable::printable;
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
 pub use seal_id::SealId;
-pub use times::{LineTimes, WrongTimes};
+pub use times::{LineTimes, WrongTimes, joined_times};
 
 #[cfg(test)]
 mod tests;

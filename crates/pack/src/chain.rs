@@ -250,7 +250,10 @@ impl Run<'_> {
         let packs = if changed { self.packs_of(origin).await? } else { packs };
         let shelf = Shelf { store: &self.store, source: &self.packs };
         let bounds = ((self.clock)(), MAX_ROLLED_UP);
-        let anew = std::mem::take(&mut self.anew);
+        let mut anew = std::mem::take(&mut self.anew);
+        if self.options.reindex {
+            anew.extend(packs.taken().iter().map(|pack| Month::of(pack.attestation.date)));
+        }
         let rolled = roll_up(&shelf, &packs, self.signer, &anew, bounds).await.map_err(told_of)?;
         report.rolled = rolled.made;
         report.unrolled = rolled.failed.map(|why| auditseal_chain::escape(&why));

@@ -199,8 +199,78 @@ impl Making<'_, '_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a helper that fails fails its test
 mod tests {
-    use super::groups;
+    use std::sync::Arc;
+
+    use super::*;
+    use auditseal_chain::Extent;
+    use auditseal_doubles::MemoryStore;
+    use auditseal_index::Lookup;
+    use auditseal_note::StaticSigner;
+    use auditseal_reader::{PackRoot, Source, Window};
+    use auditseal_store::Store;
+    use auditseal_trust::TrustFile;
+    use auditseal_vectors::{Chain, Piece, TestSigner};
+
+    /// Of terms that weigh more than a packer holds, several roll-ups are made, and a pack whose terms weigh more
+    /// alone is in none; what is looked for is found.
+    #[tokio::test]
+    async fn terms_that_weigh_too_much_are_rolled_up_in_parts() {
+        let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+        chain.genesis();
+        for day in 0..12 {
+            chain.wait(5);
+            let many = if day == 5 { 400 } else { 10 };
+            let line = |n: u32| format!("{{\"verb\":\"verb-{day}-{n}\"}}\n");
+            let lines: String = (0..many).map(line).collect();
+            chain.batch(&[Piece::new("audit.log", lines.into_bytes())]);
+            chain.wait(86_395);
+        }
+        chain.heartbeat();
+        let (archive, store) = (MemoryStore::new(), Arc::new(MemoryStore::new()));
+        for (key, bytes) in chain.archive() {
+            archive.insert(&key, bytes);
+        }
+        let mut signer = StaticSigner::from_seed("auditor.example", &[9; 32]).unwrap();
+        let (origin, key) = (chain.origin().clone(), chain.current_signer().identity());
+        let trust = format!(
+            "auditseal/trust/v1\norigin {origin} static {key}\n  begin 0\n  silent-after 366d\nauditor c {}\n",
+            signer.key()
+        );
+        let trust = TrustFile::parse(&trust).unwrap();
+        let state = tempfile::tempdir().unwrap();
+        let origins = vec![origin.clone()];
+        let options = crate::PackOptions::new(trust.clone(), origins, state.path().to_owned());
+        let options = crate::PackOptions { skew: None, ..options };
+        let packs: Arc<dyn Store> = store.clone();
+        let archive: Arc<dyn Store> = Arc::new(archive);
+        let now = chain.now();
+        crate::pack(archive, Arc::clone(&packs), &mut signer, &options, || now, |_| {})
+            .await
+            .unwrap();
+        store.objects().keys().filter(|key| key.starts_with("_rollups/")).for_each(|key| {
+            store.remove(key);
+        });
+        let source = Source::new(Arc::clone(&packs));
+        let auditors = trust.auditors_of(&origin);
+        let root = PackRoot { source: source.clone(), auditors, by_date: false };
+        let read = Packs::read(&root, &origin, Extent::default()).await.unwrap();
+        let shelf = Shelf { store: &packs, source: &source };
+        let anew = BTreeSet::new();
+        let rolled = roll_up(&shelf, &read, &mut signer, &anew, (now, 300)).await.unwrap();
+        assert!(rolled.made > 2 && rolled.failed.is_none(), "{rolled:?}");
+        for day in [3, 5, 11] {
+            let verb = format!("verb-{day}-1");
+            let wanted = auditseal_index::Pattern::new(auditseal_index::TermKind::Action)
+                .with(auditseal_index::TermField::Resource, "")
+                .with(auditseal_index::TermField::Group, "")
+                .with(auditseal_index::TermField::Subresource, "")
+                .with(auditseal_index::TermField::Verb, &verb);
+            let found = read.search(&Lookup::Term(wanted), Window::default()).await;
+            assert_eq!((found.found.len(), found.unusable_total), (1, 0), "{day}");
+        }
+    }
 
     #[test]
     fn each_pack_is_in_few_roll_ups_and_fewer_than_four_are_in_none() {
@@ -212,7 +282,7 @@ mod tests {
         assert_eq!(sizes(31, true), [31]);
         assert_eq!(sizes(200_000, true), [65_536, 65_536, 65_536, 3_392]);
         // What was rolled up is rolled up again only into one of four times its size.
-        let mut rolled = std::collections::BTreeSet::new();
+        let mut rolled = BTreeSet::new();
         for count in 0..=256 {
             let now = groups(count, false);
             assert!(count - now.last().map_or(0, |last| last.end) < 4);

@@ -45,23 +45,6 @@ pub struct Range {
 }
 
 impl Range {
-    /// The part that was asked for, as the store lists it.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn asked(
-        listed: Vec<Entry>,
-        origin: &Origin,
-        packs: Option<&PackRoot>,
-        extent: Extent,
-    ) -> Result<Self, Error> {
-        let packs = match packs {
-            Some(root) => Packs::read(root, origin, extent).await?,
-            None => Packs::none(),
-        };
-        Ok(Self { extent, entries: listed, packs })
-    }
-
     /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of
     /// one without any as [`Range::find`] says. What is packed isn't looked at to find it.
     ///
@@ -75,10 +58,7 @@ impl Range {
         known: &[u64],
         root: Option<&PackRoot>,
     ) -> Result<Self, Error> {
-        let packs = match root {
-            Some(root) => Packs::read(root, origin, Extent::default()).await?,
-            None => Packs::none(),
-        };
+        let packs = Packs::of(root, origin, Extent::default()).await?;
         let Some(extent) = part(packs.taken(), window, SLACK, NEAR) else {
             return Self::find(source, origin, trust, window, known).await;
         };

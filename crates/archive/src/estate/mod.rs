@@ -299,10 +299,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let Extent { from, to } = self.options.extent;
         let from = if from.is_late() { from } else { begin };
         let extent = Extent { from, to };
-        let packs = match &packs {
-            Some(root) => Packs::read(root, origin, extent).await?,
-            None => Packs::none(),
-        };
+        let packs = Packs::of(packs.as_ref(), origin, extent).await?;
         // Of a part that begins in a pack no more is listed than from its day on.
         let day = packs.with(from.seq()).filter(|_| from.is_late());
         let entries = match day.map(|pack| pack.attestation.date) {

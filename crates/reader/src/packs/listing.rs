@@ -98,6 +98,8 @@ pub struct Packs {
     auditors: Vec<VerifierKey>,
     /// In the order of the chain; no seq is in two.
     taken: Vec<Pack>,
+    /// Packs beside the part that was asked for.
+    passed: Vec<Pack>,
     /// All attestations that count, those of packs that aren't taken too.
     counting: Vec<Arc<Attestation>>,
     /// First and last seq of each attestation that was listed, whether it counts or not.
@@ -138,11 +140,33 @@ impl Packs {
         Ok(packs)
     }
 
+    /// The same where packs may stand; no packs where none do.
+    ///
+    /// # Errors
+    /// As [`Packs::read`].
+    pub async fn of(
+        root: Option<&PackRoot>,
+        origin: &Origin,
+        extent: Extent,
+    ) -> Result<Self, Error> {
+        match root {
+            Some(root) => Self::read(root, origin, extent).await,
+            None => Ok(Self::none()),
+        }
+    }
+
     /// Of these, the packs that lie in a part.
     #[must_use]
     pub fn within(mut self, extent: Extent) -> Self {
-        self.taken.retain(|pack| extent.has(pack.first) && extent.has(pack.last));
+        let inside = |pack: &Pack| extent.has(pack.first) && extent.has(pack.last);
+        let (taken, passed) = self.taken.into_iter().partition(inside);
+        (self.taken, self.passed) = (taken, passed);
         self
+    }
+
+    /// What is attested of packs that would be read but for a part that was asked for ([`Packs::within`]).
+    pub fn passed(&self) -> impl Iterator<Item = &Attestation> {
+        self.passed.iter().map(|pack| &*pack.attestation)
     }
 
     /// The packs that are read, in the order of the chain.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditseal_chain::{Outcome, Place, Sighting, Verdict};
 use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackSink};
 use auditseal_format::seal::Payload;
-use auditseal_format::{Fault, ObjectSeal, Seal, Time};
+use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
 use bytes::Bytes;
@@ -241,10 +241,7 @@ impl Times {
     fn take(&mut self, seal: &Seal) {
         let Payload { untimed, times, .. } = seal.payload;
         self.untimed = self.untimed.saturating_add(untimed);
-        self.span = match (self.span, times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        self.span = joined_times(self.span, times);
         let first = self.sealed.map_or(seal.sealed, |(first, _)| first);
         self.sealed = Some((first, seal.sealed));
     }
