@@ -159,7 +159,7 @@ const ASKED: [(&str, Reading, usize, usize); 24] = [
         |e| {
             text(e, "/verb") == "patch"
                 && text(e, "/requestURI").contains("force=")
-                && text(e, "/requestObject/kind") != ""
+                && !text(e, "/requestObject/kind").is_empty()
         },
         310,
         819,

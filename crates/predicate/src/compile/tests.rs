@@ -131,7 +131,8 @@ fn regular_expressions_are_bounded_in_number_and_depth() {
     let many = |count: usize| vec!["verb.matches('a')"; count].join(" || ");
     taken(&many(MAX_REGEXES));
     assert!(refused(&many(MAX_REGEXES + 1)).why.contains("more than 32"));
-    let nested = |depth: usize| format!("verb.matches('{}a{}')", "(".repeat(depth), ")".repeat(depth));
+    let nested =
+        |depth: usize| format!("verb.matches('{}a{}')", "(".repeat(depth), ")".repeat(depth));
     taken(&nested(60));
     assert!(refused(&nested(70)).why.contains("nest limit"));
 }
