@@ -396,6 +396,8 @@ fn object(
 /// How a line is written: what is escaped, by bits that are taken one after the other.
 pub(crate) struct Pen {
     bits: u64,
+    /// One of so many characters is escaped without need; none if it is 0: an escape makes a search find the line anyway.
+    escaped: u64,
     /// Whether an object gets a key twice.
     pub(crate) twice: bool,
     /// Whether strings get bytes that are no text.
@@ -404,7 +406,12 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) fn new(bits: u64) -> Self {
-        Self { bits: bits | 1, twice: false, broken: false }
+        Self {
+            bits: bits | 1,
+            escaped: [0, 0, 40, 400][(bits % 4) as usize],
+            twice: false,
+            broken: false,
+        }
     }
 
     fn bit(&mut self, of: u64) -> bool {
@@ -422,7 +429,7 @@ impl Pen {
             match c {
                 '/' if self.bit(4) => out.extend(b"\\/"),
                 '"' | '\\' => out.extend([b'\\', c as u8]),
-                c if c < ' ' || self.bit(12) => {
+                c if c < ' ' || self.escaped > 0 && self.bit(self.escaped) => {
                     for unit in c.encode_utf16(&mut units) {
                         let digits =
                             if self.bit(2) { format!("{unit:04x}") } else { format!("{unit:04X}") };
