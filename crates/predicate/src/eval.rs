@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use auditseal_audit::text::as_go_reads;
+
 use crate::event::Event;
 use crate::json::{Decimal, Kind, Raw};
 use crate::lookup::{Found, Value, each_below, each_found, one};
@@ -105,20 +107,23 @@ fn agreed<'e>(
     scope: &Scope<'_, 'e>,
     holds: &dyn Fn(&Value<'e>) -> Truth,
 ) -> Truth {
-    with_each(operand, scope, &|found| match found {
+    with_each(|each| each_operand(operand, scope, each), &|found| of_value(found, holds))
+}
+
+fn of_value<'e>(found: &Found<'e>, holds: &dyn Fn(&Value<'e>) -> Truth) -> Truth {
+    match found {
         Found::Value(value) => holds(value),
         Found::Absent => Truth::False,
         Found::Unknown => Truth::Unknown,
-    })
+    }
 }
 
 fn with_each<'e>(
-    operand: &Operand,
-    scope: &Scope<'_, 'e>,
+    hand_out: impl FnOnce(&mut dyn FnMut(Found<'e>)),
     answer: &dyn Fn(&Found<'e>) -> Truth,
 ) -> Truth {
     let mut agreed: Option<Truth> = None;
-    each_operand(operand, scope, &mut |found| {
+    hand_out(&mut |found| {
         let next = answer(&found);
         agreed = Some(agreed.map_or(next, |before| before.agreed(next)));
     });
@@ -137,7 +142,7 @@ fn tested(test: &Test, scope: &Scope<'_, '_>) -> Truth {
         Test::OneOf { of, these } => agreed(of, scope, &|value| {
             these.iter().any(|one| equals(value, &Right::Literal(one))).into()
         }),
-        Test::Empty(of) => with_each(of, scope, &|found| match found {
+        Test::Empty(of) => with_each(|each| each_operand(of, scope, each), &|found| match found {
             Found::Value(value) => value.text().is_some_and(|text| text.is_empty()).into(),
             Found::Absent => Truth::True,
             Found::Unknown => Truth::Unknown,
@@ -154,24 +159,16 @@ fn tested(test: &Test, scope: &Scope<'_, '_>) -> Truth {
         Test::Elapsed { later, earlier, how, micros } => {
             let earlier = one(|each| each_operand(earlier, scope, each));
             agreed(later, scope, &|later| {
-                known(&earlier, |earlier| {
+                of_value(&earlier, &|earlier| {
                     let time = |value: &Value<'_>| value.text().and_then(|text| time_of(&text));
                     let both = time(later).zip(time(earlier));
-                    both.is_some_and(|(later, earlier)| {
+                    let holds = both.is_some_and(|(later, earlier)| {
                         how.holds((later.micros() - earlier.micros()).cmp(micros))
-                    })
+                    });
+                    holds.into()
                 })
             })
         }
-    }
-}
-
-/// The answer about one more value, which may be absent or unknown.
-fn known<'e>(found: &Found<'e>, holds: impl FnOnce(&Value<'e>) -> bool) -> Truth {
-    match found {
-        Found::Value(value) => holds(value).into(),
-        Found::Absent => Truth::False,
-        Found::Unknown => Truth::Unknown,
     }
 }
 
@@ -189,7 +186,7 @@ fn compared(
             // What is compared with something absent is never so.
             Found::Absent => return Truth::False,
             Found::Unknown => {
-                return with_each(left, scope, &|found| match found {
+                return with_each(|each| each_operand(left, scope, each), &|found| match found {
                     Found::Absent => Truth::False,
                     Found::Value(_) | Found::Unknown => Truth::Unknown,
                 });
@@ -238,14 +235,14 @@ fn times_order(value: &Value<'_>, right: &Right<'_, '_>) -> Option<Ordering> {
 }
 
 fn has(of: &Operand, item: &Operand, scope: &Scope<'_, '_>) -> Truth {
-    // Among keys, a text may be known to be left out where the object itself is there: so it is looked up.
-    let looked_up = match (of, item) {
+    // A key may be one that is left out where its object is there: so it is looked up as a field.
+    let looked_up = || match (of, item) {
         (Operand::Field(field), Operand::Literal(Literal::Text(key))) => {
-            Some(Operand::Field(below(field, key)))
+            let field = Operand::Field(below(field, key));
+            Some(agreed(&field, scope, &|_| Truth::True))
         }
         _ => None,
     };
-    let keyed = looked_up.map(|field| agreed(&field, scope, &|_| Truth::True));
     let item = match item {
         Operand::Literal(literal) => Ok(Right::Literal(literal)),
         other => match one(|each| each_operand(other, scope, each)) {
@@ -260,7 +257,7 @@ fn has(of: &Operand, item: &Operand, scope: &Scope<'_, '_>) -> Truth {
             texts.iter().any(|text| equals(&Value::Text(text.clone()), item)).into()
         }
         (Value::Raw(raw), Ok(item)) => match raw.kind() {
-            Kind::Object => keyed.unwrap_or_else(|| has_key(*raw, item).into()),
+            Kind::Object => looked_up().unwrap_or_else(|| has_key(*raw, item).into()),
             _ => raw.elements().any(|element| equals(&Value::Raw(element), item)).into(),
         },
         _ => Truth::False,
@@ -277,7 +274,7 @@ fn below(field: &Field, key: &str) -> Field {
 
 fn has_key(object: Raw<'_>, item: &Right<'_, '_>) -> bool {
     object.members().any(|(key, _)| {
-        let key = auditseal_audit::text::as_go_reads(key);
+        let key = as_go_reads(key);
         equals(&Value::Text(key), item)
     })
 }
@@ -291,9 +288,9 @@ fn text_tested(of: &Operand, how: &TextTest, scope: &Scope<'_, '_>) -> Truth {
             other => one(|each| each_operand(other, scope, each)),
         };
         agreed(of, scope, &|value| {
-            known(&other, |other| match value.text().zip(other.text()) {
-                Some((text, part)) => holds(&text, &part),
-                None => false,
+            of_value(&other, &|other| match value.text().zip(other.text()) {
+                Some((text, part)) => holds(&text, &part).into(),
+                None => Truth::False,
             })
         })
     };
@@ -327,7 +324,6 @@ fn asked_of_each(each: &Each, scope: &Scope<'_, '_>) -> Truth {
     let known: Vec<_> = each.known.iter().map(|question| ask(question, scope)).collect();
     let values: Vec<_> = each.values.iter().map(|operand| held(operand, scope)).collect();
     let ask_element = |element: Element<'_>| {
-        // The lifetimes of what was looked up and of the element are the line's.
         ask(
             &each.body,
             &Scope { event: scope.event, element: Some(&element), known: &known, values: &values },
@@ -336,13 +332,13 @@ fn asked_of_each(each: &Each, scope: &Scope<'_, '_>) -> Truth {
     let fold = |answers: &mut dyn Iterator<Item = Truth>| {
         if each.all { all(answers) } else { any(answers) }
     };
-    agreed(&Operand::Field(each.range.clone()), scope, &|value| match value {
+    let of_elements = |value: &Value<'_>| match value {
         Value::Texts(texts) => fold(&mut texts.iter().enumerate().map(|(at, text)| {
             ask_element(Element { key: Value::Count(at), value: Value::Text(text.clone()) })
         })),
         Value::Raw(raw) if raw.kind() == Kind::Object => {
             fold(&mut raw.members().map(|(key, value)| {
-                let key = Value::Text(auditseal_audit::text::as_go_reads(key));
+                let key = Value::Text(as_go_reads(key));
                 let value = if each.keyed { Value::Raw(value) } else { key.clone() };
                 ask_element(Element { key, value })
             }))
@@ -353,17 +349,20 @@ fn asked_of_each(each: &Each, scope: &Scope<'_, '_>) -> Truth {
             }))
         }
         _ => Truth::False,
-    })
+    };
+    with_each(|found| each_of(&each.range, scope, found), &|found| of_value(found, &of_elements))
 }
 
 /// A value that is held against each element: decoded once, and short enough.
 fn held<'e>(operand: &Operand, scope: &Scope<'_, 'e>) -> Found<'e> {
     match one(|each| each_operand(operand, scope, each)) {
         Found::Value(Value::Raw(raw)) => match raw.kind() {
-            Kind::Text => Found::Value(Value::Raw(raw)).into_text(),
+            // It is asked for with each element: it must cost nothing to hand it out.
+            Kind::Text => Found::Value(Value::Shared(raw.text().unwrap_or_default().into())),
             Kind::Number if raw.bytes().len() > MAX_NUMBER => Found::Unknown,
             _ => Found::Value(Value::Raw(raw)),
         },
+        Found::Value(Value::Text(text)) => Found::Value(Value::Shared(text.into())),
         found => found,
     }
 }

@@ -58,6 +58,7 @@ impl<'a> Event<'a> {
             Found::Value(Value::Text(text)) => return FieldValue::Text(text),
             Found::Value(Value::Bool(value)) => return FieldValue::Bool(value),
             Found::Value(Value::Texts(texts)) => return FieldValue::Texts(texts),
+            Found::Value(Value::Shared(text)) => return FieldValue::Text(text.to_string().into()),
             // Only elements are counted, and a path leads to none.
             Found::Value(Value::Count(_)) => return FieldValue::Absent,
         };

@@ -107,3 +107,117 @@ fn inside<'a>(event: &Event<'a>, first: &str, key: &str) -> Option<std::borrow::
     });
     found.filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookup::{Found, found_at};
+
+    const LEVELS: [&str; 3] = ["Metadata", "Request", "RequestResponse"];
+    const STAGES: [&str; 4] = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"];
+
+    /// Of each stage a word of three letters, one for each level: what is known of a field that isn't there.
+    fn known(path: &[&str], members: &str) -> [String; 4] {
+        STAGES.map(|stage| {
+            let of = |level: &&str| {
+                let line = format!(
+                    r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"{level}","stage":"{stage}",{members}}}"#
+                );
+                let event = Event::parse(line.as_bytes()).unwrap();
+                match found_at(&event, path[0], &path[1..]) {
+                    Found::Unknown => '?',
+                    Found::Absent => '-',
+                    Found::Value(_) => '+',
+                }
+            };
+            LEVELS.iter().map(of).collect()
+        })
+    }
+
+    const UPDATE: &str = r#""verb":"update","objectRef":{"resource":"pods"}"#;
+
+    #[test]
+    fn a_body_is_unknown_below_its_level_and_before_its_stage() {
+        assert_eq!(known(&["requestObject", "a"], UPDATE), ["???", "?--", "?--", "???"]);
+        assert_eq!(known(&["responseObject", "a"], UPDATE), ["???", "???", "??-", "???"]);
+        let with = |body: &str| format!("{UPDATE},{body}");
+        // What is there was logged in full.
+        assert_eq!(known(&["requestObject", "a"], &with(r#""requestObject":{}"#)), ["---"; 4]);
+        assert_eq!(
+            known(&["requestObject", "a"], &with(r#""requestObject":null"#)),
+            ["???", "?--", "?--", "???"]
+        );
+        assert_eq!(
+            known(&["responseObject", "a"], &with(r#""responseObject":{"a":1}"#)),
+            ["+++"; 4]
+        );
+        let cut = with(r#""annotations":{"audit.k8s.io\/truncated":"true"}"#);
+        assert_eq!(known(&["requestObject"], &cut), ["???"; 4]);
+        assert_eq!(known(&["responseObject"], &cut), ["???"; 4]);
+        let refused = with(r#""responseStatus":{"status":"Failure","code":403}"#);
+        assert_eq!(
+            known(&["requestObject"], &refused),
+            ["???"; 4],
+            "its body was sent, and not read"
+        );
+    }
+
+    #[test]
+    fn requests_without_objects_have_none_at_any_level() {
+        let nothing = ["---"; 4];
+        for members in [
+            r#""verb":"get","objectRef":{"resource":"pods"}"#,
+            r#""verb":"watch","objectRef":{"resource":"pods"}"#,
+            r#""verb":"create","objectRef":{"resource":"pods","subresource":"exec"}"#,
+            r#""verb":"post","requestURI":"/x""#,
+        ] {
+            assert_eq!(known(&["requestObject"], members), nothing, "{members}");
+        }
+        for members in [
+            r#""verb":"watch","objectRef":{"resource":"pods"}"#,
+            r#""verb":"get","objectRef":{"resource":"pods","subresource":"portforward"}"#,
+            r#""verb":"get","requestURI":"/healthz""#,
+        ] {
+            assert_eq!(known(&["responseObject"], members), nothing, "{members}");
+        }
+    }
+
+    #[test]
+    fn what_comes_later_is_unknown_at_first() {
+        for path in [["responseStatus", "code"], ["impersonatedUser", "username"]] {
+            assert_eq!(known(&path, UPDATE), ["???", "---", "---", "---"], "{path:?}");
+        }
+        assert_eq!(known(&["annotations", "a"], UPDATE), ["???", "---", "---", "???"]);
+        assert_eq!(
+            known(&["annotations", "patch.webhook.admission.k8s.io/round_0_index_0"], UPDATE),
+            ["???", "?--", "?--", "???"]
+        );
+        assert_eq!(known(&["objectRef", "uid"], UPDATE), ["???", "---", "---", "---"]);
+        for path in [["objectRef", "subresource"], ["user", "username"], ["objectRef", "name"]] {
+            assert_eq!(known(&path, UPDATE), ["---"; 4], "{path:?}");
+        }
+        let create = r#""verb":"create","objectRef":{"resource":"pods"}"#;
+        assert_eq!(known(&["objectRef", "name"], create), ["???"; 4], "generateName");
+        let bind = r#""verb":"create","objectRef":{"resource":"pods","subresource":"binding"}"#;
+        assert_eq!(known(&["objectRef", "name"], bind), ["---"; 4]);
+    }
+
+    #[test]
+    fn what_a_policy_omits_is_unknown() {
+        let body =
+            r#""verb":"update","objectRef":{"resource":"x"},"requestObject":{"metadata":{}}"#;
+        assert_eq!(known(&["requestObject", "metadata", "managedFields"], body), ["???"; 4]);
+        assert_eq!(known(&["requestObject", "metadata", "labels"], body), ["---"; 4]);
+    }
+
+    #[test]
+    fn of_a_line_that_is_no_audit_event_nothing_is_unknown() {
+        let event = Event::parse(
+            br#"{"level":"Metadata","stage":"RequestReceived","verb":"update","objectRef":{}}"#,
+        )
+        .unwrap();
+        for first in ["requestObject", "responseObject", "annotations", "responseStatus"] {
+            assert!(matches!(found_at(&event, first, &[]), Found::Absent), "{first}");
+        }
+    }
+}

@@ -10,6 +10,19 @@
 //!   dry run, what was executed, by what it was denied.
 //! * [`Stages`] joins the events of one request.
 //!
+//! ```
+//! use auditseal_predicate::{Event, Predicate, Truth};
+//!
+//! let loosened = Predicate::from_cel("verb == 'update' && requestObject.spec.ingress.exists(r, !has(r.from))")?;
+//! let line = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","stage":"ResponseComplete",
+//! "verb":"update","objectRef":{"resource":"networkpolicies"}}"#;
+//! let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\n').collect();
+//! let event = Event::parse(&line)?;
+//! assert_eq!(loosened.eval(&event), Truth::Unknown, "its level left the body out");
+//! assert!(loosened.literals().may_match(&line), "so nothing leaves it out");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The language: `docs/query-language.md`. Pure: bytes in, facts out. Work on an event is bounded by its length
 //! times the predicate's.
 

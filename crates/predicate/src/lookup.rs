@@ -1,6 +1,7 @@
 //! What an event has at a path, and what is known of it.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::event::Event;
 use crate::json::{Kind, Raw};
@@ -23,6 +24,8 @@ pub(crate) enum Found<'a> {
 pub(crate) enum Value<'a> {
     Raw(Raw<'a>),
     Text(Cow<'a, str>),
+    /// A text that is handed out often.
+    Shared(Rc<str>),
     Bool(bool),
     Count(usize),
     Texts(Vec<Cow<'a, str>>),
@@ -34,6 +37,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Raw(raw) => raw.text(),
             Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Shared(text) => Some(Cow::Borrowed(text)),
             Self::Bool(_) | Self::Count(_) | Self::Texts(_) => None,
         }
     }
@@ -43,7 +47,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Raw(raw) => raw.number().map(Cow::Borrowed),
             Self::Count(count) => Some(Cow::Owned(count.to_string())),
-            Self::Text(_) | Self::Bool(_) | Self::Texts(_) => None,
+            Self::Text(_) | Self::Shared(_) | Self::Bool(_) | Self::Texts(_) => None,
         }
     }
 
@@ -55,7 +59,7 @@ impl<'a> Value<'a> {
                 Kind::Bool(value) => Some(value),
                 _ => None,
             },
-            Self::Text(_) | Self::Count(_) | Self::Texts(_) => None,
+            Self::Text(_) | Self::Shared(_) | Self::Count(_) | Self::Texts(_) => None,
         }
     }
 }

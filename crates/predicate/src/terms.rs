@@ -9,7 +9,7 @@ use crate::derived::Derived;
 use crate::json::Decimal;
 use crate::path::Step;
 use crate::plan::{Check, Keep, Lookup, Plan, Want};
-use crate::question::{Each, Field, Literal, Operand, Question, Test, TextTest};
+use crate::question::{Each, Field, Literal, Operand, Question, Relation, Test, TextTest};
 
 /// So many lookups at most stand for one of several values of each field: of more, the terms are gone through.
 const MOST_LOOKUPS: usize = 16;
@@ -133,7 +133,10 @@ impl Planner {
                 );
             return always.then(|| (facet, Set::Values(vec![String::new()])));
         }
-        Some((facet, set(test, facet)?))
+        let set = set(test, facet)?;
+        // An object with an empty name has no term either.
+        let nameless = facet == Facet::Term(TermField::Name) && check(set.clone())("");
+        (!nameless).then_some((facet, set))
     }
 }
 
@@ -237,11 +240,9 @@ fn values(test: &Test, numbers: bool) -> Option<Vec<String>> {
         _ => None,
     };
     match test {
-        Test::Compare {
-            how: crate::question::Relation::Equal,
-            right: Operand::Literal(literal),
-            ..
-        } => Some(vec![value(literal)?]),
+        Test::Compare { how: Relation::Equal, right: Operand::Literal(literal), .. } => {
+            Some(vec![value(literal)?])
+        }
         Test::OneOf { these, .. } => these.iter().map(value).collect(),
         _ => None,
     }

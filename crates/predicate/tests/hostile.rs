@@ -139,6 +139,26 @@ fn text_that_is_none_is_read_as_the_apiserver_reads_it() {
 }
 
 #[test]
+fn a_long_text_is_held_against_each_element_without_being_copied() {
+    // Escaped, so that it must be decoded.
+    let body = format!(
+        "{{\"t\":\"{}\\n\",\"l\":[{}]}}",
+        "x".repeat(4 << 20),
+        vec!["\"xy\""; 50_000].join(",")
+    );
+    let start = Instant::now();
+    for cel in [
+        "requestObject.l.exists(x, x == requestObject.t)",
+        "requestObject.l.exists(x, x.contains(requestObject.t))",
+        "requestObject.l.exists(x, x < requestObject.t)",
+    ] {
+        assert_eq!(answer(cel, &body), Truth::False, "{cel}");
+    }
+    // A copy for each element would be 600 GB.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+}
+
+#[test]
 fn questions_at_their_bounds_are_answered() {
     let wide = vec!["requestObject.a.exists(x, x.b == 'c')"; 350].join(" || ");
     let mut nested = "x63 == 'q'".to_owned();

@@ -2,26 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod recorded;
+
 use auditseal_index::{Builder, Index};
 use auditseal_predicate::{Event, Keep, ObjectFilter, Predicate, Stages, Truth};
+use recorded::lines;
 use serde_json::Value;
-
-/// The lines of the log, in its order.
-fn lines() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/kube-apiserver-1.36.3");
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // The live file sorts behind its backups.
-    paths.sort();
-    let all = paths.iter().map(|path| std::fs::read(path).unwrap());
-    all.flat_map(|text| {
-        text.split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect::<Vec<_>>()
-    })
-    .collect()
-}
 
 type Reading = fn(&Value) -> bool;
 
@@ -159,7 +145,7 @@ const ASKED: [(&str, Reading, usize, usize); 24] = [
         |e| {
             text(e, "/verb") == "patch"
                 && text(e, "/requestURI").contains("force=")
-                && text(e, "/requestObject/kind") != ""
+                && !text(e, "/requestObject/kind").is_empty()
         },
         310,
         819,

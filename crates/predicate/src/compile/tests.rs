@@ -134,5 +134,6 @@ fn regular_expressions_are_bounded_in_number_and_depth() {
     let nested =
         |depth: usize| format!("verb.matches('{}a{}')", "(".repeat(depth), ")".repeat(depth));
     taken(&nested(60));
-    assert!(refused(&nested(70)).why.contains("nest limit"));
+    let refused = refused(&nested(70));
+    assert!(refused.why.contains("nest"), "{refused}");
 }

@@ -118,50 +118,10 @@ impl Ask {
     /// What it means of an event.
     pub(crate) fn means(&self, event: &Value) -> Truth {
         match self {
-            Self::Text(path, "==", text)
-                if text.is_empty()
-                    && !path.contains("Object.")
-                    && !path.starts_with("annotations") =>
-            {
-                match look(event, path) {
-                    Ok(value) => (value.as_str() == Some("")).into(),
-                    Err(Missing::Absent) => Truth::True,
-                    Err(Missing::Unknown) => Truth::Unknown,
-                }
-            }
-            Self::Text(path, "==", text) if text.is_empty() && path.starts_with("annotations") => {
-                match look(event, path) {
-                    Ok(value) => (value.as_str() == Some("")).into(),
-                    Err(Missing::Absent) => Truth::True,
-                    Err(Missing::Unknown) => Truth::Unknown,
-                }
-            }
-            Self::Text(path, how, text) => {
-                if *how == "!=" {
-                    return !Self::Text(path, "==", text.clone()).means(event);
-                }
-                of(look(event, path), |value| {
-                    value.as_str().is_some_and(|value| match *how {
-                        "==" => value == text,
-                        "<" => value < text.as_str(),
-                        ".startsWith" => value.starts_with(text.as_str()),
-                        ".endsWith" => value.ends_with(text.as_str()),
-                        ".contains" => value.contains(text.as_str()),
-                        other => panic!("{other}"),
-                    })
-                })
-            }
+            Self::Text(path, how, text) => text_means(event, path, how, text),
             Self::Code(path, how, number) => of(look(event, path), |value| {
-                let value = value.as_f64();
-                let number = f64::from(*number);
-                value.is_some_and(|value| match *how {
-                    "==" => value == number,
-                    "<" => value < number,
-                    "<=" => value <= number,
-                    ">" => value > number,
-                    ">=" => value >= number,
-                    other => panic!("{other}"),
-                })
+                let order = value.as_f64().and_then(|value| value.partial_cmp(&f64::from(*number)));
+                order.is_some_and(|order| holds(how, order))
             }),
             Self::Has(path) => of(look(event, path), |_| true),
             Self::Null(path) => !of(look(event, path), |_| true),
@@ -175,35 +135,19 @@ impl Ask {
                 }),
             },
             Self::OneOf(path, texts) => {
-                let any =
-                    texts.iter().map(|text| Self::Text(path, "==", text.clone()).means(event));
+                let any = texts.iter().map(|text| text_means(event, path, "==", text));
                 any.fold(Truth::False, Truth::or)
             }
             Self::Size(path, how, size) => of(look(event, path), |value| {
-                let found = match value {
-                    Value::String(text) => Some(text.chars().count()),
-                    Value::Array(list) => Some(list.len()),
-                    Value::Object(members) => Some(members.len()),
-                    _ => None,
-                };
-                found.is_some_and(|found| match *how {
-                    "==" => found == *size,
-                    _ => found > *size,
-                })
+                size_of(value).is_some_and(|found| holds(how, found.cmp(size)))
             }),
             Self::Each(all, path, member, text) => of(look(event, path), |value| {
-                let holds = |one: &Value| {
+                let is = |one: &Value| {
                     let one = if member.is_empty() { Some(one) } else { one.get(&member[1..]) };
                     one.and_then(Value::as_str) == Some(text)
                 };
-                let keys = || {
-                    value
-                        .as_object()
-                        .map(|members| members.keys().map(|key| json!(key)).collect::<Vec<_>>())
-                };
-                let elements = value.as_array().cloned().or_else(keys);
-                elements.is_some_and(|list| {
-                    if *all { list.iter().all(holds) } else { list.iter().any(holds) }
+                elements(value).is_some_and(|list| {
+                    if *all { list.iter().all(is) } else { list.iter().any(is) }
                 })
             }),
             Self::Not(question) => !question.means(event),
@@ -215,6 +159,55 @@ impl Ask {
             }
         }
     }
+}
+
+fn text_means(event: &Value, path: &str, how: &str, text: &str) -> Truth {
+    let found = look(event, path);
+    // Kubernetes leaves out what is empty, in what it writes itself.
+    if how == "=="
+        && text.is_empty()
+        && !path.contains("Object.")
+        && matches!(found, Err(Missing::Absent))
+    {
+        return Truth::True;
+    }
+    if how == "!=" {
+        return !text_means(event, path, "==", text);
+    }
+    of(found, |value| {
+        value.as_str().is_some_and(|value| match how {
+            ".startsWith" => value.starts_with(text),
+            ".endsWith" => value.ends_with(text),
+            ".contains" => value.contains(text),
+            how => holds(how, value.cmp(text)),
+        })
+    })
+}
+
+fn holds(how: &str, order: std::cmp::Ordering) -> bool {
+    match how {
+        "==" => order.is_eq(),
+        "<" => order.is_lt(),
+        "<=" => order.is_le(),
+        ">" => order.is_gt(),
+        ">=" => order.is_ge(),
+        other => panic!("{other}"),
+    }
+}
+
+fn size_of(value: &Value) -> Option<usize> {
+    match value {
+        Value::String(text) => Some(text.chars().count()),
+        Value::Array(list) => Some(list.len()),
+        Value::Object(members) => Some(members.len()),
+        _ => None,
+    }
+}
+
+/// A list's elements, or an object's keys.
+fn elements(value: &Value) -> Option<Vec<Value>> {
+    let keys = || value.as_object().map(|members| members.keys().map(|key| json!(key)).collect());
+    value.as_array().cloned().or_else(keys)
 }
 
 enum Missing {
@@ -372,13 +365,6 @@ pub(crate) fn events() -> impl Strategy<Value = Value> {
                     event["objectRef"]["subresource"] = json!("exec");
                 }
             }
-            let object = |(name, port, rules, on): (Option<String>, Option<i32>, Vec<Option<String>>, bool)| {
-                let rules: Vec<_> = rules.iter().map(|name| json!({"name": name})).collect();
-                json!({
-                    "spec": {"name": name, "port": port, "rules": rules, "on": on},
-                    "metadata": {"name": name, "generation": port},
-                })
-            };
             if let Some(body) = bodies.0 {
                 event["requestObject"] = object(body);
             }
@@ -396,9 +382,22 @@ pub(crate) fn events() -> impl Strategy<Value = Value> {
         })
 }
 
+/// A body of these parts.
+fn object(
+    (name, port, rules, on): (Option<String>, Option<i32>, Vec<Option<String>>, bool),
+) -> Value {
+    let rules: Vec<_> = rules.iter().map(|name| json!({"name": name})).collect();
+    json!({
+        "spec": {"name": name, "port": port, "rules": rules, "on": on},
+        "metadata": {"name": name, "generation": port},
+    })
+}
+
 /// How a line is written: what is escaped, by bits that are taken one after the other.
 pub(crate) struct Pen {
     bits: u64,
+    /// One of so many characters is escaped without need; none if it is 0: an escape makes a search find the line anyway.
+    escaped: u64,
     /// Whether an object gets a key twice.
     pub(crate) twice: bool,
     /// Whether strings get bytes that are no text.
@@ -407,7 +406,12 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) fn new(bits: u64) -> Self {
-        Self { bits: bits | 1, twice: false, broken: false }
+        Self {
+            bits: bits | 1,
+            escaped: [0, 0, 40, 400][(bits % 4) as usize],
+            twice: false,
+            broken: false,
+        }
     }
 
     fn bit(&mut self, of: u64) -> bool {
@@ -425,7 +429,7 @@ impl Pen {
             match c {
                 '/' if self.bit(4) => out.extend(b"\\/"),
                 '"' | '\\' => out.extend([b'\\', c as u8]),
-                c if c < ' ' || self.bit(12) => {
+                c if c < ' ' || self.escaped > 0 && self.bit(self.escaped) => {
                     for unit in c.encode_utf16(&mut units) {
                         let digits =
                             if self.bit(2) { format!("{unit:04x}") } else { format!("{unit:04X}") };
