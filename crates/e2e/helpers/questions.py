@@ -8,6 +8,7 @@
 An answer is "yes" or "unknown". At the level RequestResponse there is nothing unknown, and each question's answers are those of the truth; at
 lower ones what is said is true, and what is true is said or unknown.
 """
+
 import collections
 import json
 import os
