@@ -3,195 +3,25 @@
 controllers in TOKEN_….
 
 TRUTH becomes a JSON line for each request, in order: {auditID, verb, resource, how, code, dryRun, changes: [{uid, resource, namespace, name,
-resourceVersion, generation, deleted, object}]}. What no audit event tells of has the audit id null: the controllers' requests, which the audit policy
+resourceVersion, deleted, object}]}. What no audit event tells of has the audit id null: the controllers' requests, which the audit policy
 leaves out, and what is written into etcd past the apiserver. `object` is what etcd has, with the resourceVersion that it gives; managedFields
 are left out. The apiserver has to store JSON (--storage-media-type) and to compact nothing.
 """
+
 import base64
 import contextlib
 import copy
-import http.client
 import json
 import os
 import random
 import sys
 import time
 
+from changes_etcd import Etcd, write_truth
+from changes_kinds import GROUP, KINDS, NAMES, SPACES
 from story_client import JSON, JSON_PATCH, MERGE, STRATEGIC, Person, Stage, neighbours
 
 APPLY = "application/apply-patch+yaml"
-SPACES = ("red", "blue")
-NAMES = ("a", "b", "c", "d")
-GROUP = "changes.example.com"
-
-
-class Etcd:
-    """Its JSON gateway."""
-
-    def __init__(self, address):
-        self.address = address
-
-    def call(self, path, body):
-        with contextlib.closing(http.client.HTTPConnection(self.address, timeout=30)) as connection:
-            connection.request("POST", path, json.dumps(body), {"Content-Type": JSON})
-            return json.load(connection.getresponse())
-
-    def get(self, key):
-        found = self.call("/v3/kv/range", {"key": coded(key)}).get("kvs")
-        return json.loads(base64.b64decode(found[0]["value"])) if found else None
-
-    def put(self, key, value):
-        self.call("/v3/kv/put", {"key": coded(key), "value": coded(json.dumps(value))})
-
-    def revision(self):
-        return int(self.call("/v3/kv/range", {"key": coded("/registry/changes-none")})["header"]["revision"])
-
-    def history(self, last):
-        """(revision, key, object or None, the one before or None) of every write up to `last`, in order."""
-        with contextlib.closing(http.client.HTTPConnection(self.address, timeout=30)) as connection:
-            wanted = {"key": coded("/registry/"), "range_end": coded("/registry0"), "start_revision": "1", "prev_kv": True}
-            connection.request("POST", "/v3/watch", json.dumps({"create_request": wanted}), {"Content-Type": JSON})
-            answer = connection.getresponse()
-            while line := answer.readline():
-                result = json.loads(line)["result"]
-                if int(result.get("compact_revision", 0)):
-                    raise SystemExit("changes: etcd has compacted its history")
-                for event in result.get("events", ()):
-                    revision = int(event["kv"]["mod_revision"])
-                    if revision > last:
-                        return
-                    gone = event.get("type") == "DELETE"
-                    before = event.get("prev_kv", {}).get("value")
-                    yield revision, base64.b64decode(event["kv"]["key"]).decode(), None if gone else value(event["kv"]["value"]), before and value(before)
-
-
-def coded(text):
-    return base64.b64encode(text.encode()).decode()
-
-
-def value(text):
-    data = base64.b64decode(text)
-    return json.loads(data) if data[:1] == b"{" else None
-
-
-def metadata(name, space, rng):
-    made = {"name": name, "namespace": space, "labels": {"app": name, "set": rng.choice("xy")}}
-    if rng.random() < 0.4:
-        made["annotations"] = {"kubernetes.io/change-cause": f"OPS-{rng.randrange(100)}", "note": rng.choice(["", "a<b & c>d", "Zoë 🚢", "1"])}
-    if rng.random() < 0.12:
-        made["finalizers"] = ["example.com/kept"]
-    return made
-
-
-class Kind:
-    """A kind of object: where it is, how one is made at random, and how its pieces may be changed."""
-
-    def __init__(self, resource, api, kind, scales=False, status=False, strategic=True):
-        self.resource, self.api, self.kind, self.scales, self.status, self.strategic = resource, api, kind, scales, status, strategic
-
-    def path(self, space, name=None):
-        return f"/{'apis' if '/' in self.api else 'api'}/{self.api}/namespaces/{space}/{self.resource}" + (f"/{name}" if name else "")
-
-    def key(self, space, name):
-        group = {"ingresses": "ingress"}.get(self.resource, self.resource)
-        return f"/registry/{GROUP + '/' if self.resource == 'widgets' else ''}{group}/{space}/{name}"
-
-    def new(self, name, space, rng):
-        return {"apiVersion": self.api, "kind": self.kind, "metadata": metadata(name, space, rng), **self.body(rng)}
-
-    def body(self, rng):
-        pick = rng.randrange
-        if self.resource == "configmaps":
-            return {"data": {key: rng.choice(["1", "two", "three\nlines\n", ""]) for key in rng.sample(["a", "b", "c/d".replace("/", "."), "e"], pick(1, 4))}}
-        if self.resource == "networkpolicies":
-            peers = [{"podSelector": {"matchLabels": {"app": rng.choice(NAMES)}}}, {"ipBlock": {"cidr": f"10.{pick(9)}.0.0/16", "except": [f"10.{pick(9)}.1.0/24"]}}, {"namespaceSelector": {}}]
-            block = peers[1]["ipBlock"]
-            block["except"] = [block["cidr"].replace(".0.0/16", ".1.0/24")]
-            rules = [{"from": rng.sample(peers, pick(1, 3)), "ports": [{"port": 8000 + pick(5)}]} for _ in range(pick(3))]
-            return {"spec": {"podSelector": {"matchLabels": {"app": rng.choice(NAMES)}}, "ingress": rules}}
-        if self.resource == "ingresses":
-            paths = [{"path": f"/{pick(3)}", "pathType": "Prefix", "backend": {"service": {"name": rng.choice(NAMES), "port": {"number": 80 + pick(3)}}}}]
-            spec = {"rules": [{"host": f"{host}.example.com", "http": {"paths": paths}} for host in rng.sample(NAMES, pick(1, 3))]}
-            if rng.random() < 0.5:
-                spec["tls"] = [{"hosts": [spec["rules"][0]["host"]], "secretName": "tls"}]
-            return {"spec": spec}
-        if self.resource == "deployments":
-            labels = {"app": "fixed"}
-            containers = [{"name": name, "image": f"example.invalid/{name}:{pick(4)}", "env": [{"name": key, "value": str(pick(5))} for key in rng.sample("XYZ", 2)],
-                           "ports": [{"containerPort": 8000 + port} for port in range(pick(3))]} for name in rng.sample(["web", "side", "log"], pick(1, 3))]  # fmt: skip
-            return {"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}}}
-        return {"spec": {"size": pick(10), "parts": [{"name": name, "count": pick(5)} for name in rng.sample("xyz", pick(1, 4))], "extra": {"deep": {"flag": rng.random() < 0.5}, "text": rng.choice(["", "ä", "b"])}}}
-
-    def merge(self, rng):
-        """A merge patch that isn't of the metadata."""
-        if self.resource == "configmaps":
-            return {"data": {rng.choice("abe"): rng.choice([None, "new", "7"])}}
-        if self.resource == "deployments":
-            return {"spec": rng.choice([{"paused": rng.random() < 0.5}, {"minReadySeconds": rng.randrange(9)}, {"template": {"metadata": {"annotations": {"restarted": str(rng.randrange(99))}}}}])}
-        if self.resource == "widgets":
-            return {"spec": rng.choice([{"size": rng.randrange(9)}, {"parts": [{"name": "only"}]}, {"extra": {"deep": None}}, {"extra": None}, {"extra": {"deep": {"flag": True}, "more": [1, None, {}]}}])}
-        whole = self.body(rng)["spec"]
-        return {"spec": {key: whole[key] for key in rng.sample(sorted(whole), 1)}}
-
-    def strategic_patch(self, now, rng):
-        """With directives where they mean something."""
-        if self.resource != "deployments":
-            return self.merge(rng) if rng.random() < 0.6 else {"metadata": {"labels": {"$patch": "replace", "app": "again"}}}
-        containers = now["spec"]["template"]["spec"]["containers"]
-        one = rng.choice(containers)["name"]
-        new = {"name": "new", "image": "example.invalid/new:1"}
-        changed = rng.choice([
-            [{"name": one, "image": f"example.invalid/{one}:9"}],
-            [{"name": one, "env": [{"name": "X", "$patch": "delete"}, {"name": "W", "value": "added"}]}],
-            [{"name": one, "env": [{"$patch": "replace"}, {"name": "ONLY", "value": "1"}]}],
-            [{"name": one, "ports": [{"containerPort": 9000, "protocol": "TCP"}]}],
-            [new],
-            [{"$patch": "replace"}, new],
-        ])  # fmt: skip
-        spec = {"containers": changed}
-        if len(containers) > 1 and rng.random() < 0.3:
-            spec = {"containers": [{"name": one, "$patch": "delete"}]}
-        elif rng.random() < 0.4:
-            order = [{"name": container["name"]} for container in containers]
-            rng.shuffle(order)
-            spec["$setElementOrder/containers"] = order + ([{"name": "new"}] if changed == [new] and "new" not in [container["name"] for container in containers] else [])
-        patch = {"spec": {"template": {"spec": spec}}}
-        if rng.random() < 0.2:
-            patch = {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
-        if "finalizers" in now["metadata"] and rng.random() < 0.2:
-            patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["example.com/kept"]}}
-        return patch
-
-    def json_patch(self, now, rng):
-        label = lambda op, **rest: {"op": op, "path": "/metadata/labels/app", **rest}  # noqa: E731
-        operations = [
-            [label("replace", value="json")],
-            [{"op": "add", "path": "/metadata/labels/a~1b", "value": "x"}],
-            [label("test", value=now["metadata"].get("labels", {}).get("app", "")), {"op": "add", "path": "/metadata/labels/tested", "value": "yes"}],
-            [label("test", value="never"), label("remove")],
-            [label("remove")],
-            [{"op": "copy", "from": "/metadata/labels", "path": "/metadata/annotations"}],
-            [{"op": "move", "from": "/metadata/labels/set", "path": "/metadata/labels/was"}],
-            [{"op": "remove", "path": "/nowhere"}],
-        ]
-        if self.resource == "configmaps":
-            operations += [[{"op": "add", "path": "/data", "value": {"only": "this"}}], [{"op": "add", "path": "/data/a", "value": "1"}, {"op": "remove", "path": "/data/a"}]]
-        if self.resource == "networkpolicies" and now["spec"].get("ingress"):
-            operations += [[{"op": "add", "path": "/spec/ingress/-", "value": {}}], [{"op": "remove", "path": "/spec/ingress/0"}], [{"op": "add", "path": "/spec/ingress/0", "value": {"ports": [{"port": 1}]}}]] * 2
-        if self.resource == "ingresses":
-            operations += [[{"op": "replace", "path": "/spec/rules/0/host", "value": "json.example.com"}], [{"op": "remove", "path": "/spec/tls"}]]
-        if self.resource == "widgets":
-            operations += [[{"op": "replace", "path": "/spec/parts/0/count", "value": 77}], [{"op": "add", "path": "/spec/parts/0", "value": {"name": "first"}}]] * 2
-        return rng.choice(operations)
-
-
-KINDS = (
-    Kind("configmaps", "v1", "ConfigMap"),
-    Kind("networkpolicies", "networking.k8s.io/v1", "NetworkPolicy"),
-    Kind("ingresses", "networking.k8s.io/v1", "Ingress", status=True),
-    Kind("deployments", "apps/v1", "Deployment", scales=True, status=True),
-    Kind("widgets", f"{GROUP}/v1", "Widget", scales=True, status=True, strategic=False),
-)
 
 
 class Player:
@@ -211,8 +41,18 @@ class Player:
             answer = who.sends(connection, method, path + ("?" + text if text else ""), body, media)
             said = json.loads(answer.read())
         logged = who is not self.controllers
-        self.log.append({"auditID": answer.headers["Audit-Id"] if logged else None, "verb": method, "resource": kind.resource, "how": how, "code": answer.status,
-                         "dryRun": "dryRun" in query and not (method == "DELETE" and body), "span": (before, self.etcd.revision()), "version": said.get("metadata", {}).get("resourceVersion") if said.get("kind") != "Status" else None})  # fmt: skip
+        self.log.append(
+            {
+                "auditID": answer.headers["Audit-Id"] if logged else None,
+                "verb": method,
+                "resource": kind.resource,
+                "how": how,
+                "code": answer.status,
+                "dryRun": "dryRun" in query and not (method == "DELETE" and body),
+                "span": (before, self.etcd.revision()),
+                "version": said.get("metadata", {}).get("resourceVersion") if said.get("kind") != "Status" else None,
+            }
+        )
         return answer.status, said
 
     def step(self):
@@ -223,7 +63,15 @@ class Player:
         manager = {"fieldManager": rng.choice(["", "", "hand", "tool"])}
         if now is None:
             return self.creates(who, kind, space, name, {**dry, **manager})
-        ways = [self.updates] * 4 + [self.patches] * 12 + [self.applies] * 4 + [self.deletes] * 3 + [self.sub] * (4 if kind.status else 0) + [self.unseen] + [self.collection] * (rng.random() < 0.5)
+        ways = (
+            [self.updates] * 4
+            + [self.patches] * 12
+            + [self.applies] * 4
+            + [self.deletes] * 3
+            + [self.sub] * (4 if kind.status else 0)
+            + [self.unseen]
+            + [self.collection] * (rng.random() < 0.5)
+        )
         return rng.choice(ways)(who, kind, space, name, path, copy.deepcopy(now), {**dry, **manager})
 
     def seen(self, kind, space, name, status, said, query):
@@ -271,7 +119,16 @@ class Player:
         else:
             body, media = kind.merge(self.rng), MERGE
             if how == "metadata":
-                body = {"metadata": self.rng.choice([{"labels": {"app": None, "m": str(self.rng.randrange(9))}}, {"annotations": {"note": "m"}}, {"annotations": None}, {"finalizers": None}])}
+                body = {
+                    "metadata": self.rng.choice(
+                        [
+                            {"labels": {"app": None, "m": str(self.rng.randrange(9))}},
+                            {"annotations": {"note": "m"}},
+                            {"annotations": None},
+                            {"finalizers": None},
+                        ]
+                    )
+                }
                 media = self.rng.choice([MERGE, STRATEGIC]) if kind.strategic else MERGE
         status, said = self.sends(f"patch, {how}", who, kind, "PATCH", path, body, media, **query)
         self.seen(kind, space, name, status, said, query)
@@ -294,7 +151,9 @@ class Player:
             current = self.stage.reader.does("GET", path)
             self.known[kind.resource, space, name] = current
             return
-        body = {"ingresses": {"loadBalancer": {"ingress": [{"ip": f"192.0.2.{self.rng.randrange(9)}"}]}}, "widgets": {"ready": self.rng.randrange(5)}}.get(kind.resource, {"observedGeneration": self.rng.randrange(9)})
+        body = {"ingresses": {"loadBalancer": {"ingress": [{"ip": f"192.0.2.{self.rng.randrange(9)}"}]}}, "widgets": {"ready": self.rng.randrange(5)}}.get(
+            kind.resource, {"observedGeneration": self.rng.randrange(9)}
+        )
         status, said = self.sends("status", who, kind, "PATCH", path + "/status", {"status": body}, MERGE, **query)
         self.seen(kind, space, name, status, said, query)
 
@@ -327,7 +186,9 @@ class Player:
     def unseen(self, _who, kind, space, name, path, now, _query):
         """A change of which the log says nothing: by somebody whom the policy leaves out, or past the apiserver."""
         if self.rng.random() < 0.7:
-            status, said = self.sends("unlogged patch", self.controllers, kind, "PATCH", path, {"metadata": {"labels": {"unseen": str(self.rng.randrange(99))}}}, MERGE)
+            status, said = self.sends(
+                "unlogged patch", self.controllers, kind, "PATCH", path, {"metadata": {"labels": {"unseen": str(self.rng.randrange(99))}}}, MERGE
+            )
             self.seen(kind, space, name, status, said, {})
             return
         key, before = kind.key(space, name), self.etcd.revision()
@@ -336,7 +197,18 @@ class Player:
             raise SystemExit(f"changes: etcd has no {key}")
         stored["metadata"].setdefault("labels", {})["behind"] = str(self.rng.randrange(99))
         self.etcd.put(key, stored)
-        self.log.append({"auditID": None, "verb": "", "resource": kind.resource, "how": "written into etcd", "code": 0, "dryRun": False, "span": (before, self.etcd.revision()), "version": None})
+        self.log.append(
+            {
+                "auditID": None,
+                "verb": "",
+                "resource": kind.resource,
+                "how": "written into etcd",
+                "code": 0,
+                "dryRun": False,
+                "span": (before, self.etcd.revision()),
+                "version": None,
+            }
+        )
         for _ in range(100):  # until the apiserver has seen it
             current = self.stage.reader.does("GET", path)
             if current["metadata"].get("labels", {}).get("behind") == stored["metadata"]["labels"]["behind"]:
@@ -346,34 +218,118 @@ class Player:
 
 
 def prepared(admin, port, keys):
-    """Namespaces, people's rights, a kind of our own, and what changes objects on their way in."""
+    """Namespaces and people's rights; a kind of our own, and what changes objects on their way in."""
     for space in SPACES:
         admin.does("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
     subjects = [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": name} for name in ("alice", "bob", "system:kube-controller-manager")]
-    admin.does("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "everybody"},
-               "subjects": subjects, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}})  # fmt: skip
-    part = {"type": "object", "properties": {"name": {"type": "string"}, "count": {"type": "integer", "default": 1}}}
-    spec = {"type": "object", "properties": {"size": {"type": "integer"}, "replicas": {"type": "integer"}, "parts": {"type": "array", "items": part, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            "extra": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}  # fmt: skip
-    part["required"] = ["name"]
-    schema = {"type": "object", "properties": {"spec": spec, "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}}}
-    admin.does("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"widgets.{GROUP}"},
-               "spec": {"group": GROUP, "scope": "Namespaced", "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}, "versions": [version]}})  # fmt: skip
-    with open(f"{keys}/kubelet.crt", "rb") as fh:
-        bundle = base64.b64encode(fh.read()).decode()
-    rules = lambda group, resource: [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}]  # noqa: E731
-    admin.does("POST", "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration", "metadata": {"name": "notes"},
-               "webhooks": [{"name": "notes.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "rules": rules("networking.k8s.io", "networkpolicies"),
-                             "clientConfig": {"url": f"https://127.0.0.1:{port}/notes", "caBundle": bundle}}]})  # fmt: skip
-    expression = 'Object{metadata: Object.metadata{annotations: {"example.com/policy": "seen by " + request.userInfo.username}}}'
-    admission = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolic"
-    admin.does("POST", admission + "ies", {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy", "metadata": {"name": "seen"},
-               "spec": {"matchConstraints": {"resourceRules": rules("", "configmaps")}, "reinvocationPolicy": "Never", "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]}})  # fmt: skip
-    admin.does("POST", admission + "ybindings", {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": "seen"}, "spec": {"policyName": "seen"}})
+    admin.does(
+        "POST",
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "everybody"},
+            "subjects": subjects,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        },
+    )
+    own_kind(admin)
+    mutations(admin, port, keys)
     wait_for(admin, KINDS[0], "example.com/policy")
     wait_for(admin, KINDS[1], "example.com/size")
     wait_for(admin, KINDS[4], None)
+
+
+def own_kind(admin):
+    """Widgets: a list by keys, a field of any shape, scale and status."""
+    part = {"type": "object", "properties": {"name": {"type": "string"}, "count": {"type": "integer", "default": 1}}}
+    spec = {
+        "type": "object",
+        "properties": {
+            "size": {"type": "integer"},
+            "replicas": {"type": "integer"},
+            "parts": {"type": "array", "items": part, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+            "extra": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        },
+    }
+    part["required"] = ["name"]
+    schema = {"type": "object", "properties": {"spec": spec, "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema},
+        "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}},
+    }
+    admin.does(
+        "POST",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"widgets.{GROUP}"},
+            "spec": {
+                "group": GROUP,
+                "scope": "Namespaced",
+                "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+                "versions": [version],
+            },
+        },
+    )
+
+
+def mutations(admin, port, keys):
+    """A webhook on NetworkPolicies, of which the log tells, and a policy on ConfigMaps, of which it doesn't."""
+    with open(f"{keys}/kubelet.crt", "rb") as fh:
+        bundle = base64.b64encode(fh.read()).decode()
+
+    def rules(group, resource):
+        return [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}]
+
+    admin.does(
+        "POST",
+        "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "notes"},
+            "webhooks": [
+                {
+                    "name": "notes.example.com",
+                    "admissionReviewVersions": ["v1"],
+                    "sideEffects": "None",
+                    "rules": rules("networking.k8s.io", "networkpolicies"),
+                    "clientConfig": {"url": f"https://127.0.0.1:{port}/notes", "caBundle": bundle},
+                }
+            ],
+        },
+    )
+    expression = 'Object{metadata: Object.metadata{annotations: {"example.com/policy": "seen by " + request.userInfo.username}}}'
+    admission = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolic"
+    admin.does(
+        "POST",
+        admission + "ies",
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicy",
+            "metadata": {"name": "seen"},
+            "spec": {
+                "matchConstraints": {"resourceRules": rules("", "configmaps")},
+                "reinvocationPolicy": "Never",
+                "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}],
+            },
+        },
+    )
+    admin.does(
+        "POST",
+        admission + "ybindings",
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingAdmissionPolicyBinding",
+            "metadata": {"name": "seen"},
+            "spec": {"policyName": "seen"},
+        },
+    )
 
 
 def wait_for(admin, kind, annotation):
@@ -389,59 +345,26 @@ def wait_for(admin, kind, annotation):
 def main():
     url, ca, keys, address, count, seed, truth = sys.argv[1:]
     stage, etcd = Stage(url, ca, keys, None), Etcd(address)
-    person = lambda name, agent: Person(stage, name, agent, token=os.environ["TOKEN_" + name])  # noqa: E731
+
+    def person(name, agent):
+        return Person(stage, name, agent, token=os.environ["TOKEN_" + name])
+
     # The policy leaves out whom `admin` is: what is read for the player's sake is no part of the trail.
     admin = stage.reader = person("admin", "changes")
-    people = [person("alice", "kubectl/v1.36.3 (linux/amd64) kubernetes/0000000"), person("alice", "lens/2026.11"), person("bob", "gitops/3.1"), person("bob", "curl/8.9.1")]
+    people = [
+        person("alice", "kubectl/v1.36.3 (linux/amd64) kubernetes/0000000"),
+        person("alice", "lens/2026.11"),
+        person("bob", "gitops/3.1"),
+        person("bob", "curl/8.9.1"),
+    ]
     prepared(admin, neighbours(f"{keys}/kubelet.crt", f"{keys}/kubelet.key"), keys)
     player = Player(stage, people, person("controllers", "controllers"), etcd, random.Random(int(seed)), int(count))
     first = etcd.revision()
     while len(player.log) < int(count):
         player.step()
-    written = write_truth(truth, player.log, [event for event in etcd.history(etcd.revision()) if event[0] > first] if etcd.put("/registry/changes-end", {}) is None else [])
+    etcd.put("/registry/changes-end", {})  # what the history is read up to, and one more
+    written = write_truth(truth, player.log, [event for event in etcd.history(etcd.revision() - 1) if event[0] > first])
     print(f"{len(player.log)} requests, {written} versions")
-
-
-def write_truth(path, log, history):
-    """What etcd had after each request; what happened between them, or past them, is somebody else's."""
-    kinds = {kind.key("", "")[: -len("//")]: kind.resource for kind in KINDS}
-    count = at = 0
-    with open(path, "w", encoding="utf-8") as fh:
-        others = lambda events: [line(fh, {"auditID": None, "verb": "", "resource": one["resource"], "how": "by a controller", "code": 0, "dryRun": False}, [one]) for one in events]  # noqa: E731
-        for request in log:
-            before, after = request.pop("span")
-            version, mine, theirs = request.pop("version"), [], []
-            while at < len(history) and history[at][0] <= after:
-                revision, key, now, was = history[at]
-                at += 1
-                resource = next((resource for prefix, resource in kinds.items() if key.startswith(prefix + "/")), None)
-                if resource is None:
-                    continue
-                one = change(resource, revision, key, now, was)
-                # Of a Deployment its controller writes the status at any time.
-                own = revision > before and resource == request["resource"] and (version is None or resource != "deployments" or now is None or str(revision) == version)
-                own = own and not (request["resource"] == "deployments" and version is None and now is not None and "deletionTimestamp" not in now["metadata"] and request["auditID"])
-                (mine if own else theirs).append(one)
-            start = min((int(one["resourceVersion"]) for one in mine), default=int(version or after) + 1)
-            others(one for one in theirs if int(one["resourceVersion"]) < start)
-            line(fh, request, mine)
-            others(one for one in theirs if int(one["resourceVersion"]) >= start)
-            count += len(mine) + len(theirs)
-    return count
-
-
-def line(fh, request, changes):
-    fh.write(json.dumps({**request, "changes": changes}, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def change(resource, revision, key, now, was):
-    at = (now or was)["metadata"]
-    found = {"uid": at["uid"], "resource": resource, "namespace": at["namespace"], "name": at["name"], "resourceVersion": str(revision), "deleted": now is None}
-    if now is not None:
-        now["metadata"]["resourceVersion"] = str(revision)
-        now["metadata"].pop("managedFields", None)
-        found["object"] = now
-    return found
 
 
 if __name__ == "__main__":

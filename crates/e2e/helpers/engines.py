@@ -6,6 +6,7 @@
 
 FOLDER is what trino may read. Copies of the logs go there, for it reads folders only.
 """
+
 import collections
 import hashlib
 import json
@@ -48,8 +49,15 @@ class Spark:
     def __init__(self):
         from pyspark.sql import SparkSession
 
-        settings = {"spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.sql.session.timeZone": "UTC", "spark.log.level": "ERROR",
-                    "spark.sql.shuffle.partitions": "2", "spark.sql.warehouse.dir": os.path.join(os.environ.get("TMPDIR", "/tmp"), "warehouse")}  # fmt: skip
+        settings = {
+            "spark.ui.enabled": "false",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.log.level": "ERROR",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.warehouse.dir": os.path.join(os.environ.get("TMPDIR", "/tmp"), "warehouse"),
+        }
         building = SparkSession.builder.master("local[2]")
         for name, value in settings.items():
             building = building.config(name, value)
@@ -108,7 +116,9 @@ def story(engine, name, folder, place):
             columns, rows = engine.ask(statements(f"{folder}/sql/{number:02}.sql")[0])
             rows = [dict(zip(columns, row)) for row in rows]
             found = collections.Counter((row["answer"], row["audit_id"], row["stage"]) for row in rows)
-            want = collections.Counter((answer, one["auditID"], one["stage"]) for answer, key in (("yes", "levels"), ("unknown", "unknown")) for one in question[key][level])
+            want = collections.Counter(
+                (answer, one["auditID"], one["stage"]) for answer, key in (("yes", "levels"), ("unknown", "unknown")) for one in question[key][level]
+            )
             if number == 4:  # SQL shows what changed: which of that is looser is for the reader to see
                 good = not want - found if level == "requestresponse" else {one[1:] for one in want} <= {one[1:] for one in found}
             else:
@@ -123,7 +133,9 @@ def story(engine, name, folder, place):
 
 def place(name, folder, archive):
     """Where the objects of an archive are, in the words of each engine."""
-    return {"trino": f"local:///{archive}", "spark": f"{folder}/{archive}/cluster=*/node=*/source=*/date=*/*.jsonl.zst"}.get(name, f"{folder}/{archive}/**/*.jsonl.zst")
+    return {"trino": f"local:///{archive}", "spark": f"{folder}/{archive}/cluster=*/node=*/source=*/date=*/*.jsonl.zst"}.get(
+        name, f"{folder}/{archive}/**/*.jsonl.zst"
+    )
 
 
 COLUMNS = "received, audit_id, stage, log_level, username, acting_as, source_ip, agent, verb, uri, code, message, length(request), length(response)"
@@ -139,7 +151,9 @@ def same(engine, name, story_folder, folder, archives):
     for archive in archives:
         if name == "trino":
             engine.ask("DROP TABLE IF EXISTS lines")
-        for statement in statements(f"{story_folder}/sql/{name}.sql", place(name, os.path.abspath(folder), archive)) + statements(f"{story_folder}/sql/requests.sql"):
+        for statement in statements(f"{story_folder}/sql/{name}.sql", place(name, os.path.abspath(folder), archive)) + statements(
+            f"{story_folder}/sql/requests.sql"
+        ):
             engine.ask(statement)
         answers = {}
         for what, statement in ASKED.items():

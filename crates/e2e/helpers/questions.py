@@ -3,10 +3,12 @@
 
     questions.py held QUESTIONS LOG TRUTH     jq's answers against what the players wrote down: TRUTH, of story.py
     questions.py record STORY                 STORY/questions.json, from the logs and programs below STORY
+    questions.py recorded STORY               whether that is what STORY/questions.json has
 
 An answer is "yes" or "unknown". At the level RequestResponse there is nothing unknown, and each question's answers are those of the truth; at
 lower ones what is said is true, and what is true is said or unknown.
 """
+
 import collections
 import json
 import os
@@ -71,7 +73,8 @@ def held(folder, log, truth):
     return 1 if wrong else 0
 
 
-def record(story):
+def recorded(story):
+    """The text of questions.json."""
     questions = []
     for number, question, path in programs(os.path.join(story, "questions")):
         one = {"id": number, "question": question, "jq": os.path.relpath(path, story), "levels": {}, "unknown": {}}
@@ -87,10 +90,23 @@ def record(story):
     # An answer on a line.
     for name in ("line", "auditID", "stage"):
         text = text.replace(f'{{\n     "{name}"', f'{{"{name}"').replace(f',\n     "{name}"', f', "{name}"')
-    with open(os.path.join(story, "questions.json"), "w", encoding="utf-8") as fh:
-        fh.write(text.replace('"\n    }', '"}') + "\n")
-    return 0
+    return text.replace('"\n    }', '"}') + "\n"
+
+
+def main():
+    what, *rest = sys.argv[1:]
+    if what == "held":
+        return held(*rest)
+    path = os.path.join(rest[0], "questions.json")
+    with open(path, "w" if what == "record" else "r", encoding="utf-8") as fh:
+        if what == "record":
+            fh.write(recorded(rest[0]))
+            return 0
+        if fh.read() == recorded(rest[0]):
+            return 0
+    print(f"{path}: jq gives other answers")
+    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(held(*sys.argv[2:]) if sys.argv[1] == "held" else record(sys.argv[2]))
+    sys.exit(main())

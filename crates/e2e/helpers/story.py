@@ -5,6 +5,7 @@ A shop's team deploys. Mallory, one of them, opens its network, takes what isn't
 Dana develops, Sam supports, Igor runs the Ingress controller. Every name is always the same one. TRUTH becomes one JSON line for each request:
 its audit id, who sent it, what, how it ended, and which questions it is an answer to.
 """
+
 import base64
 import json
 import os
@@ -25,7 +26,13 @@ def named(api, kind, name, namespace=None, **rest):
 
 
 def policy(name, ingress, selector=None, types=("Ingress",), annotations=None, namespace="shop"):
-    made = named("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec={"podSelector": {"matchLabels": selector or {"app": "web"}}, "policyTypes": list(types), "ingress": ingress})
+    made = named(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        name,
+        namespace,
+        spec={"podSelector": {"matchLabels": selector or {"app": "web"}}, "policyTypes": list(types), "ingress": ingress},
+    )
     if annotations:
         made["metadata"]["annotations"] = annotations
     return made
@@ -40,8 +47,13 @@ def grant(name, role, subject, namespace, role_kind="ClusterRole", subject_kind=
 
 def role(name, namespace, *rules):
     """Each rule: group, resource, verbs."""
-    return named("rbac.authorization.k8s.io/v1", "Role" if namespace else "ClusterRole", name, namespace,
-                 rules=[{"apiGroups": [group], "resources": [resource], "verbs": verbs.split()} for group, resource, verbs in rules])
+    return named(
+        "rbac.authorization.k8s.io/v1",
+        "Role" if namespace else "ClusterRole",
+        name,
+        namespace,
+        rules=[{"apiGroups": [group], "resources": [resource], "verbs": verbs.split()} for group, resource, verbs in rules],
+    )
 
 
 def pod(name, namespace, **spec):
@@ -61,13 +73,25 @@ ANYBODY = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": 
 def ingress(*hosts, tls=True, service="web"):
     backend = {"service": {"name": service, "port": {"number": 80}}}
     rules = [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}} for host in hosts]
-    return named("networking.k8s.io/v1", "Ingress", "web", "shop", spec={"ingressClassName": "edge", "rules": rules, **({"tls": [{"hosts": [hosts[0]], "secretName": "web-tls"}]} if tls else {})})
+    return named(
+        "networking.k8s.io/v1",
+        "Ingress",
+        "web",
+        "shop",
+        spec={"ingressClassName": "edge", "rules": rules, **({"tls": [{"hosts": [hosts[0]], "secretName": "web-tls"}]} if tls else {})},
+    )
 
 
 def deployment(image):
     labels = {"app": "web"}
     container = {"name": "web", "image": image, "args": ["--listen=:8080", "--origin=https://shop.example.com/?a=1&b=<2>"]}
-    return named("apps/v1", "Deployment", "web", "shop", spec={"replicas": 2, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}})
+    return named(
+        "apps/v1",
+        "Deployment",
+        "web",
+        "shop",
+        spec={"replicas": 2, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}},
+    )
 
 
 def service(name):
@@ -104,9 +128,20 @@ def the_cluster(admin, kubelet, ca):
     roles = [
         role("dev-tools", "shop", ("", "pods/log", "get"), ("rbac.authorization.k8s.io", "roles", "get list patch update escalate")),
         role("left-over", "payments", ("", "serviceaccounts", "impersonate")),
-        role("hands-out", "sandbox", ("rbac.authorization.k8s.io", "rolebindings", "get list create patch"), ("rbac.authorization.k8s.io", "clusterroles", "bind")),
+        role(
+            "hands-out",
+            "sandbox",
+            ("rbac.authorization.k8s.io", "rolebindings", "get list create patch"),
+            ("rbac.authorization.k8s.io", "clusterroles", "bind"),
+        ),
         role("support", None, ("", "users", "impersonate"), ("", "pods", "get list")),
-        role("edge", None, ("networking.k8s.io", "ingresses", "get list watch"), ("networking.k8s.io", "ingresses/status", "update patch"), ("", "secrets", "get")),
+        role(
+            "edge",
+            None,
+            ("networking.k8s.io", "ingresses", "get list watch"),
+            ("networking.k8s.io", "ingresses/status", "update patch"),
+            ("", "secrets", "get"),
+        ),
     ]
     for one in roles + bindings:
         kind = one["kind"].lower() + "s"
@@ -123,26 +158,51 @@ def the_cluster(admin, kubelet, ca):
 
 
 def guardrails(admin, port, ca):
-    matches = lambda group, resource: {"resourceRules": [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}]}  # noqa: E731
+    def matches(group, resource):
+        rule = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [resource]}
+        return {"resourceRules": [rule]}
+
     guarded = {"namespaceSelector": {"matchLabels": {"guarded": "yes"}}}
     ticket = {"expression": "'example.com/ticket' in object.metadata.?annotations.orValue({})", "message": "a NetworkPolicy here needs a ticket"}
     registry = {"expression": "object.spec.containers.all(c, c.image.startsWith('registry.example.internal/'))", "message": "an image from elsewhere"}
-    for name, constraints, validation, actions in (("ticket", {**matches("networking.k8s.io", "networkpolicies"), **guarded}, ticket, ["Deny", "Audit"]),
-                                                   ("registry", matches("", "pods"), registry, ["Audit"])):  # fmt: skip
-        admin.does("POST", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", admission("v1", "ValidatingAdmissionPolicy", name, matchConstraints=constraints, validations=[validation]))
-        admin.does("POST", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", admission("v1", "ValidatingAdmissionPolicyBinding", name, policyName=name, validationActions=actions))
+    for name, constraints, validation, actions in (
+        ("ticket", {**matches("networking.k8s.io", "networkpolicies"), **guarded}, ticket, ["Deny", "Audit"]),
+        ("registry", matches("", "pods"), registry, ["Audit"]),
+    ):
+        admin.does(
+            "POST",
+            "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+            admission("v1", "ValidatingAdmissionPolicy", name, matchConstraints=constraints, validations=[validation]),
+        )
+        admin.does(
+            "POST",
+            "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+            admission("v1", "ValidatingAdmissionPolicyBinding", name, policyName=name, validationActions=actions),
+        )
     with open(ca, "rb") as fh:
         bundle = base64.b64encode(fh.read()).decode()
-    webhook = {"name": "names.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None", "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}],
-               "namespaceSelector": {"matchLabels": {"guarded": "yes"}}, "clientConfig": {"url": f"https://127.0.0.1:{port}/names", "caBundle": bundle}}  # fmt: skip
-    admin.does("POST", "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", {**named("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "names"), "webhooks": [webhook]})
+    webhook = {
+        "name": "names.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}],
+        "namespaceSelector": {"matchLabels": {"guarded": "yes"}},
+        "clientConfig": {"url": f"https://127.0.0.1:{port}/names", "caBundle": bundle},
+    }
+    admin.does(
+        "POST",
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+        {**named("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "names"), "webhooks": [webhook]},
+    )
 
 
 def in_force(admin):
     """An apiserver takes guardrails up within seconds of their being written. Until then it's asked for, in dry runs."""
     until = time.monotonic() + 30
-    for path, body in ((f"{POLICIES}?dryRun=All", policy("probe", [GATEWAY], namespace="payments")),
-                       ("/api/v1/namespaces/payments/configmaps?dryRun=All", named("v1", "ConfigMap", "probe", "payments"))):  # fmt: skip
+    for path, body in (
+        (f"{POLICIES}?dryRun=All", policy("probe", [GATEWAY], namespace="payments")),
+        ("/api/v1/namespaces/payments/configmaps?dryRun=All", named("v1", "ConfigMap", "probe", "payments")),
+    ):
         while "kind" in (said := admin.does("POST", path, body, code=(201, 403, 422))) and said["kind"] != "Status":
             admin.stage.happened[-1]["answers"] = [DRY]
             if time.monotonic() > until:
@@ -163,8 +223,17 @@ def deploys(ci, dana, igor):
     ci.kubectl("-n", "shop", "scale", "deployment/web", "--replicas=3")
     dana.kubectl("-n", "shop", "rollout", "restart", "deployment/web")
     ci.does("POST", "/api/v1/namespaces/shop/pods", pod("web-0", "shop", nodeName="worker-1"))
-    dana.does("POST", POLICIES, policy("db", [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}], {"app": "db"}, namespace="payments",
-              annotations={"example.com/ticket": "OPS-30"}))  # fmt: skip
+    dana.does(
+        "POST",
+        POLICIES,
+        policy(
+            "db",
+            [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}],
+            {"app": "db"},
+            namespace="payments",
+            annotations={"example.com/ticket": "OPS-30"},
+        ),
+    )
     # A Deployment whose selector doesn't fit is refused too, and by no policy.
     broken = deployment("registry.example.internal/shop/web:1.4.1")
     broken["metadata"]["name"], broken["spec"]["selector"] = "broken", {"matchLabels": {"app": "other"}}
@@ -173,10 +242,24 @@ def deploys(ci, dana, igor):
 
 def dry_runs(dana, olivia):
     """In the URI, but for deletes with a body, as kubectl's have: there the body alone counts."""
-    dana.kubectl("apply", "--dry-run=server", "-f", "-", stdin=yaml(ingress("shop.example.com", tls=False)), noted=f"PATCH {NET}/namespaces/shop/ingresses/web", answers=[DRY])
+    dana.kubectl(
+        "apply",
+        "--dry-run=server",
+        "-f",
+        "-",
+        stdin=yaml(ingress("shop.example.com", tls=False)),
+        noted=f"PATCH {NET}/namespaces/shop/ingresses/web",
+        answers=[DRY],
+    )
     dana.kubectl("-n", "payments", "delete", "networkpolicy", "db", "--dry-run=server", noted=f"DELETE {POLICIES}/db", answers=[DRY])
     dana.does("DELETE", f"{APPS}/namespaces/shop/deployments/web?dryRun=All", answers=[DRY])
-    olivia.does("PATCH", f"{RBAC}/namespaces/shop/roles/dev-tools?dryRun=All", [{"op": "add", "path": "/rules/-", "value": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}}], JSON_PATCH, answers=[DRY])
+    olivia.does(
+        "PATCH",
+        f"{RBAC}/namespaces/shop/roles/dev-tools?dryRun=All",
+        [{"op": "add", "path": "/rules/-", "value": {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}}],
+        JSON_PATCH,
+        answers=[DRY],
+    )
 
 
 def the_ingress(dana, mallory, sam):
@@ -187,7 +270,16 @@ def the_ingress(dana, mallory, sam):
     mallory.does("PATCH", at, [{"op": "replace", "path": "/spec/rules/0/http/paths/0/backend/service/name", "value": "old-web"}], JSON_PATCH, answers=[INGRESS])
     mallory.does("PATCH", at, {"spec": {"tls": None}}, MERGE, answers=[INGRESS])
     for _ in range(2):
-        dana.kubectl("apply", "--server-side", "--field-manager=shop-team", "-f", "-", stdin=yaml(named("networking.k8s.io/v1", "Ingress", "web", "shop", labels={"team": "shop"})), noted=f"PATCH {at}", answers=[INGRESS])
+        dana.kubectl(
+            "apply",
+            "--server-side",
+            "--field-manager=shop-team",
+            "-f",
+            "-",
+            stdin=yaml(named("networking.k8s.io/v1", "Ingress", "web", "shop", labels={"team": "shop"})),
+            noted=f"PATCH {at}",
+            answers=[INGRESS],
+        )
 
 
 def the_network(mallory, dana, olivia):
@@ -198,7 +290,18 @@ def the_network(mallory, dana, olivia):
         now = olivia.does("GET", WEB)
         olivia.does("PUT", WEB, {**now, "spec": restored["spec"]})
 
-    mallory.kubectl("-n", "shop", "patch", "networkpolicy", "web", "--type=json", "-p", json.dumps([{"op": "add", "path": "/spec/ingress/-", "value": ANYBODY}]), noted=f"PATCH {WEB}", answers=[LOOSENED])
+    mallory.kubectl(
+        "-n",
+        "shop",
+        "patch",
+        "networkpolicy",
+        "web",
+        "--type=json",
+        "-p",
+        json.dumps([{"op": "add", "path": "/spec/ingress/-", "value": ANYBODY}]),
+        noted=f"PATCH {WEB}",
+        answers=[LOOSENED],
+    )
     put_right()
     mallory.does("PATCH", WEB, {"spec": {"ingress": [{}]}}, MERGE, answers=[LOOSENED])
     dana.does("PATCH", WEB, {"metadata": {"labels": {"reviewed": "no"}}}, MERGE)
@@ -207,7 +310,17 @@ def the_network(mallory, dana, olivia):
     put_right()
     # kubectl sends four patches here: its apply, and then what moves its own notes from one way of keeping them to the other.
     anywhere = {"from": [{"namespaceSelector": {}}], "ports": [{"protocol": "TCP", "port": 1, "endPort": 65535}]}
-    mallory.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml(policy("web", [GATEWAY, anywhere])), noted=f"PATCH {WEB}", answers=[LOOSENED], first=True)
+    mallory.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "-f",
+        "-",
+        stdin=yaml(policy("web", [GATEWAY, anywhere])),
+        noted=f"PATCH {WEB}",
+        answers=[LOOSENED],
+        first=True,
+    )
     put_right()
     now = mallory.does("GET", WEB)
     mallory.does("PUT", WEB, {**now, "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Egress"], "egress": [{}]}}, answers=[LOOSENED])
@@ -229,7 +342,9 @@ def refused_then_not(mallory, operator, dana):
     operator.does("GET", "/api/v1/namespaces/payments/secrets/db-password", answers=[BYPASS, SECRETS, AS])
     mallory.does("POST", "/api/v1/namespaces/shop/pods", pod("debug", "shop", privileged=True, hostPID=True), code=403, answers=[DENIED])
     mallory.does("POST", "/api/v1/namespaces/sandbox/pods", pod("debug", "sandbox", privileged=True, hostPID=True, nodeName="worker-1"), answers=[BYPASS])
-    dana.does("POST", "/api/v1/namespaces/payments/configmaps", named("v1", "ConfigMap", "settings", "payments", data={"mode": "test"}), code=403, answers=[DENIED])
+    dana.does(
+        "POST", "/api/v1/namespaces/payments/configmaps", named("v1", "ConfigMap", "settings", "payments", data={"mode": "test"}), code=403, answers=[DENIED]
+    )
     dana.does("POST", "/api/v1/namespaces/payments/configmaps", named("v1", "ConfigMap", "team-settings", "payments", data={"mode": "test"}))
     # What the audit-only policy minds is let through.
     elsewhere = pod("tool", "sandbox")
@@ -239,10 +354,19 @@ def refused_then_not(mallory, operator, dana):
 
 def executions(dana, mallory, sam):
     dana.executes("shop", "web-0", "ls", "-l", "/srv", answers=[EXEC])
-    mallory.executes("shop", "web-0", "sh", "-c", "cat /var/run/secrets/kubernetes.io/serviceaccount/token; curl -s http://169.254.169.254/ | head -c 99 & id", answers=[EXEC])
+    mallory.executes(
+        "shop",
+        "web-0",
+        "sh",
+        "-c",
+        "cat /var/run/secrets/kubernetes.io/serviceaccount/token; curl -s http://169.254.169.254/ | head -c 99 & id",
+        answers=[EXEC],
+    )
     mallory.executes("sandbox", "debug", "nsenter", "--target=1", "--mount", "--", "cat", "/etc/kubernetes/pki/ca.key", answers=[EXEC])
     # No node has this one.
-    mallory.kubectl("-n", "sandbox", "exec", "tool", "--", "sh", "-c", "echo 'größer' + 1%", code=1, noted="POST /api/v1/namespaces/sandbox/pods/tool/exec", answers=[EXEC])
+    mallory.kubectl(
+        "-n", "sandbox", "exec", "tool", "--", "sh", "-c", "echo 'größer' + 1%", code=1, noted="POST /api/v1/namespaces/sandbox/pods/tool/exec", answers=[EXEC]
+    )
     mallory.executes("sandbox", "tool", "env", code=400, websocket=True, answers=[EXEC])
     sam.executes("shop", "web-0", "id", code=403, answers=[EXEC, DENIED])
 
@@ -258,7 +382,12 @@ def impersonates(sam, sam_as_dana):
 
 def the_token(mallory, thief, thief_spoofed, bystander):
     """Used from elsewhere, with an audit id of the thief's own choice on two requests, and an address that isn't theirs before the one that is."""
-    thief.does("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": "shop"}}, answers=[TOKEN, ADDRESS])
+    thief.does(
+        "POST",
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+        {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": "shop"}},
+        answers=[TOKEN, ADDRESS],
+    )
     thief.does("GET", "/api/v1/secrets", code=403, answers=[TOKEN, ADDRESS, DENIED])
     thief.does("GET", "/api/v1/namespaces/shop/secrets", answers=[TOKEN, ADDRESS, SECRETS, BYPASS])
     chosen = {"Audit_ID": "11111111-2222-4333-8444-555555555555"}
@@ -267,7 +396,12 @@ def the_token(mallory, thief, thief_spoofed, bystander):
     thief_spoofed.does("PATCH", "/api/v1/namespaces/shop/secrets/session", {"metadata": {"labels": {"seen": "yes"}}}, MERGE, answers=[TOKEN, ADDRESS])
     # Somebody else, who says to have come by way of the thief's address.
     bystander.does("GET", "/api/v1/namespaces/shop/pods")
-    cron = {"schedule": "*/5 * * * *", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.internal/shop/web:1.4.0"}]}}}}}
+    cron = {
+        "schedule": "*/5 * * * *",
+        "jobTemplate": {
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "registry.example.internal/shop/web:1.4.0"}]}}}
+        },
+    }
     thief.does("POST", "/apis/batch/v1/namespaces/shop/cronjobs", named("batch/v1", "CronJob", "sync", "shop", spec=cron), answers=[TOKEN, ADDRESS])
 
 
@@ -276,7 +410,13 @@ def rights(mallory, dana, olivia):
     mallory.does("POST", f"{RBAC}/namespaces/shop/rolebindings", grant("mine", "admin", "mallory", "shop"), code=403, answers=[DENIED])
     mallory.does("POST", at, grant("mine", "admin", "mallory", "sandbox"), answers=[GRANTED, BYPASS])
     mallory.does("POST", at, grant("theirs", "view", "sam", "sandbox"))
-    mallory.does("PATCH", f"{at}/theirs", [{"op": "add", "path": "/subjects/-", "value": {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory"}}], JSON_PATCH, answers=[GRANTED])
+    mallory.does(
+        "PATCH",
+        f"{at}/theirs",
+        [{"op": "add", "path": "/subjects/-", "value": {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "mallory"}}],
+        JSON_PATCH,
+        answers=[GRANTED],
+    )
     everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
     dana.does("PATCH", f"{RBAC}/namespaces/shop/roles/dev-tools", {"rules": everything}, MERGE, answers=[GRANTED])
     # Olivia isn't in the group that has this role: what she does for others isn't asked about.
@@ -306,7 +446,9 @@ def main():
     port = neighbours(f"{keys}/kubelet.crt", f"{keys}/kubelet.key")
     curl = "curl/8.9.1"
     admin = Person(stage, "admin", "bootstrap/1.0", token=os.environ["TOKEN_admin"])
-    olivia, dana, sam = (Person(stage, name, "lens/2026.11", address) for name, address in (("olivia", "127.0.0.10"), ("dana", "127.0.0.20"), ("sam", "127.0.0.40")))
+    olivia, dana, sam = (
+        Person(stage, name, "lens/2026.11", address) for name, address in (("olivia", "127.0.0.10"), ("dana", "127.0.0.20"), ("sam", "127.0.0.40"))
+    )
     igor, mallory = Person(stage, "igor", "edge-controller/3.2", "127.0.0.30"), Person(stage, "mallory", curl, "127.0.0.50")
     operator = Person(stage, "mallory", curl, "127.0.0.50", Impersonate_User="system:serviceaccount:payments:operator")
     sam_as_dana = Person(stage, "sam", "lens/2026.11", "127.0.0.40", Impersonate_User="dana")

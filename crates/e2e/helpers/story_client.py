@@ -3,6 +3,7 @@
 Every request is written down with the audit id that the apiserver gave it, and with the questions that it is an answer to: the truth is the
 player's own, and no reader of the log had a part in it.
 """
+
 import base64
 import contextlib
 import http.client
@@ -80,22 +81,66 @@ class Person:
         query = urllib.parse.urlencode([("command", word) for word in command] + [("container", "main"), ("stdout", "true")])
         method, path = "GET" if websocket else "POST", f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?{query}"
         chosen = str(uuid.uuid4())
-        headers = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "v5.channel.k8s.io", "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode()}
+        headers = {
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
+            "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+        }
         if not websocket:
             headers = {"Upgrade": "SPDY/3.1", "X-Stream-Protocol-Version": "v4.channel.k8s.io"}
         with contextlib.closing(self.connect()) as connection:
-            connection.request(method, path, b"", {"User-Agent": self.agent, "Audit-ID": chosen, "Connection": "Upgrade", **headers, **({"Authorization": "Bearer " + self.token} if self.token else {})})
+            connection.request(
+                method,
+                path,
+                b"",
+                {
+                    "User-Agent": self.agent,
+                    "Audit-ID": chosen,
+                    "Connection": "Upgrade",
+                    **headers,
+                    **({"Authorization": "Bearer " + self.token} if self.token else {}),
+                },
+            )
             answer = connection.getresponse()
             self.stage.note(chosen, self.name, f"{method} {path}", answer.status, answers)
             self.stage.expect(f"{self.name}: exec {command}", answer.status, [code])
 
     def kubectl(self, *arguments, stdin="", code=0, noted=(), answers=(), editor=None, first=False):
-        """The real one, without WebSockets, of whose requests it says nothing. `noted` is the beginning of the method and path of the requests that count for `answers`: the others, such as the GET
-        before a PATCH, are written down without; with `first`, all but the first of them too."""
-        who = ["--token", self.token] if self.token else ["--client-certificate", f"{self.stage.keys}/{self.name}.crt", "--client-key", f"{self.stage.keys}/{self.name}.key"]
-        environment = {"PATH": os.environ["PATH"], "HOME": self.stage.keys, "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECACHEDIR": f"{self.stage.keys}/cache", **({"KUBE_EDITOR": editor} if editor else {})}
-        run = subprocess.run([self.stage.kubectl_program, "--kubeconfig", "/dev/null", "--server", self.stage.url, "--certificate-authority", self.stage.ca, *who, "-v=8", *arguments],
-                             input=stdin, capture_output=True, text=True, env=environment, timeout=60, check=False)  # fmt: skip
+        """The real one, without WebSockets, of whose requests it says nothing. `noted` is the beginning of the method and path of the requests
+        that count for `answers`: the others, such as the GET before a PATCH, are written down without; with `first`, all but the first of them too."""
+        who = (
+            ["--token", self.token]
+            if self.token
+            else ["--client-certificate", f"{self.stage.keys}/{self.name}.crt", "--client-key", f"{self.stage.keys}/{self.name}.key"]
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.stage.keys,
+            "KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false",
+            "KUBECACHEDIR": f"{self.stage.keys}/cache",
+            **({"KUBE_EDITOR": editor} if editor else {}),
+        }
+        run = subprocess.run(
+            [
+                self.stage.kubectl_program,
+                "--kubeconfig",
+                "/dev/null",
+                "--server",
+                self.stage.url,
+                "--certificate-authority",
+                self.stage.ca,
+                *who,
+                "-v=8",
+                *arguments,
+            ],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
         words = "kubectl " + " ".join(arguments)
         found = 0
         for method, path, status, audit_id in requests_of(run.stderr, self.stage.url):
@@ -129,7 +174,9 @@ class Neighbours(http.server.BaseHTTPRequestHandler):
     def do_POST(self):  # noqa: N802
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if self.path.startswith("/exec/"):
-            self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n")
+            self.wfile.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n"
+            )
             self.connection.settimeout(2)
             with contextlib.suppress(OSError):
                 while self.connection.recv(4096):
@@ -143,7 +190,9 @@ class Neighbours(http.server.BaseHTTPRequestHandler):
         if annotates:
             metadata = review["request"]["object"]["metadata"]
             patch = [] if "annotations" in metadata else [{"op": "add", "path": "/metadata/annotations", "value": {}}]
-            patch.append({"op": "add", "path": "/metadata/annotations/example.com~1size", "value": str(len(json.dumps(review["request"]["object"].get("spec"))))})
+            patch.append(
+                {"op": "add", "path": "/metadata/annotations/example.com~1size", "value": str(len(json.dumps(review["request"]["object"].get("spec"))))}
+            )
             answer.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode())
         elif not allowed:
             answer["status"] = {"code": 403, "message": "a ConfigMap's name begins with team-"}
