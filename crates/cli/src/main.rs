@@ -3,6 +3,7 @@
 mod accepting;
 mod agent;
 mod args;
+mod checking;
 mod documents;
 mod envfile;
 mod estate;
@@ -15,6 +16,7 @@ mod pages;
 mod part;
 mod progress;
 mod protection;
+mod proving;
 mod read;
 mod reload;
 mod salvage;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         Command::Cat(args) => read::cat(args),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Prove(args) => proving::prove(&args),
+        Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),

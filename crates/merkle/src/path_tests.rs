@@ -137,7 +137,10 @@ fn a_line_across_the_middle_has_siblings_on_both_sides() {
     let payload = payload(&lines);
     let root = root(&payload);
     let (bytes, path) = prove(&payload, root.chunks, 8191, 1 << 20);
-    assert_eq!(path.chunk, 8191, "it has the last chunk of the left half and the first of the right");
+    assert_eq!(
+        path.chunk, 8191,
+        "it has the last chunk of the left half and the first of the right"
+    );
     assert!(path.siblings.len() > 20, "{}", path.siblings.len());
     assert_eq!(path.check(&bytes, &root), Ok(()));
 }
@@ -220,7 +223,8 @@ fn another_payload_gives_no_path() {
 fn mixed(bytes: usize) -> Vec<usize> {
     let (mut lengths, mut all, mut state) = (Vec::new(), 0, 1_u64);
     while all < bytes {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let dice = (state >> 33) as usize;
         let length = match dice % 100 {
             0..50 => 400 + dice % 600,

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use crate::FRAME_SIZE;
 use crate::framer::Framer;
 use crate::hash::Hash;
 use crate::path::{LinePath, chunks_of, siblings};
 use crate::tree::{MOST_CHUNKS, Node, Span, Tree};
-use crate::FRAME_SIZE;
 
 /// A line of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]

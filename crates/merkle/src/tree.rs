@@ -5,9 +5,9 @@ use blake3::hazmat::{
     merge_subtrees_root,
 };
 
+use crate::FRAME_SIZE;
 use crate::hash::Hash;
 use crate::root::ROOT_CONTEXT;
-use crate::FRAME_SIZE;
 
 /// Most chunks of a tree: BLAKE3 hashes less than 2⁶⁴ bytes.
 pub(crate) const MOST_CHUNKS: u64 = 1 << 54;

@@ -26,6 +26,7 @@ mod packs;
 mod payloads;
 mod range;
 mod reading;
+mod single;
 mod source;
 mod units;
 
@@ -43,4 +44,5 @@ pub use packs::{Pack, PackCursor, PackRoot, Packs, Unusable};
 pub use payloads::{Gate, Payloads};
 pub use range::{Range, Window, listed_since};
 pub use reading::{Reading, Sealed, Step};
+pub use single::Search;
 pub use source::{IN_FLIGHT, Object, Source};

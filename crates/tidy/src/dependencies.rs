@@ -30,7 +30,7 @@ const OWNERS: [(&str, &str); 22] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 21] = [
+pub(crate) const LEVELS: [(&str, u8); 22] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -47,6 +47,7 @@ pub(crate) const LEVELS: [(&str, u8); 21] = [
     ("vault", 3),
     ("observe", 3),
     ("reader", 3),
+    ("evidence", 3),
     ("archive", 4),
     ("pack", 4),
     ("doctor", 4),
@@ -103,7 +104,7 @@ fn one_dependency_has_one_owner() {
 fn verifying_needs_no_watcher_and_no_signing_daemon() {
     let daemon = ["auditseal-tail", "auditseal-spool", "auditseal-shipper", "auditseal-agent"];
     let edge = ["auditseal-vault", "clap", "hyper", "reqwest", "rustls"];
-    for name in ["chain", "reader", "archive"] {
+    for name in ["chain", "evidence", "reader", "archive"] {
         let uses = section(name, "dependencies");
         for dependency in daemon.iter().chain(&edge) {
             assert!(!uses.iter().any(|d| d == dependency), "{name} must not use {dependency}");
