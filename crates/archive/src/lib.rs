@@ -34,7 +34,7 @@ pub use ls::{Row, ls};
 pub use paths::paths;
 pub use progress::Progress;
 pub use prove::{
-    FoundStage, MadeProof, ProveError, ProveOptions, Stage, prove_line, prove_request,
+    FoundStage, MadeProof, ProveError, ProveOptions, RequestStage, prove_line, prove_request,
 };
 pub use report::{OriginReport, Report};
 pub use verify::{Options, verify};

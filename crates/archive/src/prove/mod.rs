@@ -20,8 +20,8 @@ use auditseal_trust::TrustedOrigin;
 
 use crate::cat::CatPacks;
 use payload::Payload;
+pub use seek::RequestStage;
 use seek::Seek;
-pub use seek::Stage;
 
 /// Bytes of whole objects that are kept between being read and being looked through.
 const KEPT_BYTES: u64 = 16 << 20;
@@ -52,7 +52,7 @@ pub struct FoundStage {
     /// Which line of it, from 1.
     pub line: u64,
     /// The stage of the request that it tells of.
-    pub stage: Stage,
+    pub stage: RequestStage,
 }
 
 /// What was made.

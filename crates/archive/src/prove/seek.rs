@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 /// How far a request had come; in this order they follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum RequestStage {
     /// None that is known.
     Unknown,
     /// It came in.
@@ -22,7 +22,7 @@ pub enum Stage {
     Panic,
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for RequestStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unknown => "unknown stage",
@@ -34,7 +34,7 @@ impl fmt::Display for Stage {
     }
 }
 
-impl From<Option<&str>> for Stage {
+impl From<Option<&str>> for RequestStage {
     fn from(stage: Option<&str>) -> Self {
         let all =
             [Self::RequestReceived, Self::ResponseStarted, Self::ResponseComplete, Self::Panic];
@@ -60,7 +60,7 @@ pub(super) struct Seek<'a> {
     /// The open line, as far as it has come; `None` where it is too long to be proved.
     open: Option<Vec<u8>>,
     line: u64,
-    found: Vec<(u64, Stage)>,
+    found: Vec<(u64, RequestStage)>,
     unreadable: u64,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Seek<'a> {
     }
 
     /// The lines, from 1.
-    pub(super) fn found(&self) -> impl Iterator<Item = (u64, Stage)> {
+    pub(super) fn found(&self) -> impl Iterator<Item = (u64, RequestStage)> {
         self.found.iter().copied()
     }
 
@@ -125,7 +125,7 @@ impl<'a> Seek<'a> {
 mod tests {
     use super::*;
 
-    fn seek(id: &str, lines: &[u8], cut: usize) -> (Vec<(u64, Stage)>, u64) {
+    fn seek(id: &str, lines: &[u8], cut: usize) -> (Vec<(u64, RequestStage)>, u64) {
         let mut seek = Seek::new(id);
         lines.chunks(cut).for_each(|piece| seek.take(piece));
         (seek.found().collect(), seek.unreadable())
@@ -145,11 +145,14 @@ mod tests {
         );
         for cut in [1, 7, 50, 10_000] {
             let (found, unreadable) = seek("a1", lines.as_bytes(), cut);
-            let wanted =
-                [(1, Stage::RequestReceived), (4, Stage::ResponseComplete), (8, Stage::Unknown)];
+            let wanted = [
+                (1, RequestStage::RequestReceived),
+                (4, RequestStage::ResponseComplete),
+                (8, RequestStage::Unknown),
+            ];
             assert_eq!(found, wanted, "{cut}");
             assert_eq!(unreadable, 2, "one line has two IDs, one no end");
-            assert_eq!(seek("\u{e9}\"", lines.as_bytes(), cut).0, [(7, Stage::Panic)]);
+            assert_eq!(seek("\u{e9}\"", lines.as_bytes(), cut).0, [(7, RequestStage::Panic)]);
             assert_eq!(seek("", lines.as_bytes(), cut).0, []);
         }
     }
@@ -157,8 +160,8 @@ mod tests {
     #[test]
     fn stages_stand_in_their_order() {
         let all = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"];
-        let stages: Vec<_> = all.iter().map(|name| Stage::from(Some(*name))).collect();
-        assert!(stages.is_sorted() && stages[0] > Stage::from(None));
+        let stages: Vec<_> = all.iter().map(|name| RequestStage::from(Some(*name))).collect();
+        assert!(stages.is_sorted() && stages[0] > RequestStage::from(None));
         assert_eq!(stages.iter().map(ToString::to_string).collect::<Vec<_>>(), all);
     }
 }
