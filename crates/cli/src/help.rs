@@ -54,6 +54,10 @@ A key signs what its name says, and nothing else: make one for each node, with
 the --cluster and --node that `run` has there. Keep the printed vkey apart from
 the node: it is what `verify` and `cat` trust, for that node's chains.";
 
+pub(crate) const PROVE_USAGE: &str = "\
+auditseal prove [OPTIONS] --store <URL> --origin <C/N/SOURCE>
+                       <--line <SEQ:LINE>|--audit-id <ID>> --out <FILE>";
+
 pub(crate) const PROVE: &str = "\
 Example:
   auditseal prove --store s3://audit-archive/k8s --trust trust.txt \\

@@ -22,7 +22,7 @@ use crate::times::time;
 use crate::trusting::Policy;
 
 #[derive(Debug, Args)]
-#[command(after_help = help::PROVE)]
+#[command(after_help = help::PROVE, override_usage = help::PROVE_USAGE)]
 pub(crate) struct Prove {
     #[command(flatten)]
     store: Store,
@@ -168,9 +168,10 @@ fn told(made: &MadeProof, path: &Path, size: usize, out: &mut impl Write) -> io:
     writeln!(out, "line {} of seal {seq} of {}", own.1, proof.seal().origin)?;
     writeln!(out, "seal {seq}:{hash}, sealed {}", proof.seal().sealed)?;
     let (event, siblings) = (proof.event().len(), proof.siblings());
+    let more = if siblings == 1 { "sibling" } else { "siblings" };
     writeln!(
         out,
-        "wrote {} ({size} bytes: {event} of the event, {siblings} siblings)",
+        "wrote {} ({size} bytes: {event} of the event, {siblings} {more})",
         path.display()
     )
 }

@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "keygen",
     "pubkey",
     "run",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 19] = [
     "cat",
     "ls",
     "inspect",
+    "prove",
+    "check",
     "trust",
     "trust init",
     "trust show",

@@ -108,8 +108,18 @@ fn table(rows: impl Iterator<Item = (String, String)>) -> String {
 }
 
 fn list(title: &str, sentences: &[String]) -> String {
-    let items = sentences.iter().map(|sentence| format!("<li>{}</li>\n", html(sentence)));
+    let items = sentences.iter().map(|sentence| format!("<li>{}</li>\n", with_code(sentence)));
     format!("<h2>{title}</h2>\n<ul>\n{}</ul>\n", items.collect::<String>())
+}
+
+/// A sentence, in which a command stands between backticks.
+fn with_code(sentence: &str) -> String {
+    let parts = sentence.split('`').enumerate();
+    let parts = parts.map(|(nth, part)| match nth % 2 {
+        0 => html(part),
+        _ => format!("<code>{}</code>", html(part)),
+    });
+    parts.collect()
 }
 
 fn verbatim(event: &[u8]) -> String {

@@ -38,7 +38,8 @@ fn proves(proof: &EventProof, judged: &Judged) -> Vec<String> {
             seal.seq, seal.origin
         ),
         format!(
-            "That seal was signed with {}, {}: whoever holds its private half has vouched for the line.",
+            "That seal was signed with {}, {}: whoever holds the secret half of that key vouched \
+             for the line.",
             seal.key, judged.tie
         ),
         format!(
@@ -87,10 +88,11 @@ fn lacks(proof: &EventProof, judged: &Judged, time: Option<Time>, readable: bool
     }
     let (guessable, siblings) = (proof.guessable(), proof.siblings());
     if guessable > 0 {
+        let of = if guessable == 1 { "1 is" } else { &format!("{guessable} are") };
         lacks.push(format!(
-            "That the file tells nothing of other lines: none can be read out of it, but {guessable} of its \
-             {siblings} siblings stand for single pieces, and whoever has an idea of all of such a piece can \
-             try whether it is so."
+            "That the file tells nothing of other lines: nobody can read one out of it, but of the {siblings} \
+             hashes that stand for them {of} of a single piece, at most 1,008 bytes of a line. Whoever guesses \
+             all of such a piece sees that they guessed right."
         ));
     }
     lacks
