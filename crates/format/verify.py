@@ -1427,12 +1427,13 @@ def read_proof(raw):
     return SimpleNamespace(line=line, note=note, event=event)
 
 
-def known_seals(block, heads):
-    """Step 6: {seq: hashes} of what a trust file and a heads file name."""
+def known_seals(block, heads, own):
+    """Step 6: the seals that a trust file and a heads file name."""
     first = block.begin[0] if block.begin else 0
     seals = [until for _, _, until in block.keys if until] + [block.begin, block.ended] + [seal for _, seal in block.accepted]
     seals = [seal for seal in seals if seal and first <= seal[0]]
     head, forks = heads.get(block.origin, (None, {}))
+    forks = {} if ("FORK", own) in block.accepted else forks
     return seals + [head] * bool(head) + [(seq, value) for seq, values in forks.items() for value in values]
 
 
@@ -1453,7 +1454,7 @@ def check_proof(raw, trusted=(), origin=None, head=None, blocks=None, heads={}):
             if block is None:
                 return 2, None, None
             need(any(low <= note.seq and (not until or note.seq <= until[0]) and vkey == note.key for vkey, low, until in block.keys), "WRONG_KEY")
-            known = known_seals(block, heads)
+            known = known_seals(block, heads, (note.seq, note.hash))
         need(all(seq != note.seq or value == note.hash for seq, value in known), "FORK")
         need(blocks is None or not block.ended or note.seq <= block.ended[0], "RESUMED")
         return 0, None, proof

@@ -6,7 +6,7 @@ use std::fmt;
 
 use auditseal_chain::{Policy, Trust, Verdict};
 use auditseal_format::{EventProof, Origin, SealId, Time, VerifierKey};
-use auditseal_trust::{Heads, Silence, TrustFile, TrustedOrigin};
+use auditseal_trust::{Acceptable, Acceptance, Heads, Silence, TrustFile, TrustedOrigin};
 
 /// What whoever checks a proof knows beforehand. Nothing in the proof adds to it.
 #[derive(Debug, Clone)]
@@ -130,7 +130,12 @@ fn by_file(proof: &EventProof, trusted: &TrustedOrigin, heads: &Heads) -> Judged
     let named = Policy::of(trusted).at(id.seq).map(|hash| SealId { seq: id.seq, hash });
     let named = named.or(trusted.begin);
     let head = heads.get(&seal.origin);
-    let forks = heads.forks().filter(|(of, _)| *of == &seal.origin).flat_map(|(_, seals)| seals);
+    // Somebody looked, and said that of the two it is this one.
+    let settled =
+        |accepted: &Acceptance| accepted.verdict == Acceptable::Fork && accepted.seal == id;
+    let settled = trusted.accepted.iter().any(settled);
+    let forks = heads.forks().filter(|(of, _)| !settled && *of == &seal.origin);
+    let forks = forks.flat_map(|(_, seals)| seals);
     let forks = forks.map(|fork| (fork.seal, "a seal that the heads file keeps of a fork"));
     let others = named.map(|named| (named, "the seal that the trust file names"));
     let others = others.into_iter().chain(head.map(|head| (head.seal, "the verified head")));

@@ -542,5 +542,13 @@ fn policies() -> Vec<ProofVector> {
             good("heads-forked-elsewhere", "a fork is known at another seq", plain),
             &fork(&other(4), &format!("4:{}", hash(b"a third"))),
         ),
+        heads(
+            good(
+                "heads-forked-and-accepted",
+                "a fork is known at its seq, and it was accepted as the chain's",
+                &format!("{plain}\n  accept FORK {own} \"the other is a stranger's\""),
+            ),
+            &fork(&own, &other(1)),
+        ),
     ]
 }
