@@ -18,10 +18,10 @@ use crate::part::Part;
 use crate::querying::Query;
 use crate::stats::Stats;
 use crate::times::time;
-use crate::trust;
 use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
+use crate::{checking, proving, trust};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -83,6 +83,10 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Write one event, and what proves it, to a file that can be handed over.
+    Prove(Box<proving::Prove>),
+    /// Check a proof that was handed over: what it proves, and what it doesn't. Needs no archive.
+    Check(checking::Check),
     /// Put what was verified together in packs, and attest them. For auditors, not for nodes.
     Pack(Box<packing::Pack>),
     /// Write, show and compare what a reader trusts: trust files and heads files.

@@ -20,6 +20,13 @@ Examples:
     auditseal cat --store s3://audit-archive/k8s \\
       --origin prod/cp-1/audit --vkey 'prod/cp-1+…' > audit.log
 
+  Prove one event of it to somebody who has no archive:
+    auditseal prove --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey 'prod/cp-1+…' \\
+      --line 4411:17 --out proof.txt
+    auditseal check proof.txt --origin prod/cp-1/audit \\
+      --vkey 'prod/cp-1+…'
+
   See whether bucket and node are fit for that:
     auditseal doctor --store s3://audit-archive/k8s \\
       --source audit=/var/log/kubernetes/audit/audit.log
@@ -28,6 +35,7 @@ Examples:
 Exit codes:
   0  done; for verify: complete, nothing found
   1  verify, inspect and doctor: something was found;
+     prove, check: not proved;
      status: not ready;
      cat: the archive can't give the log back;
      worm-test: the bytes could be changed or destroyed;
@@ -48,6 +56,38 @@ Example:
 A key signs what its name says, and nothing else: make one for each node, with
 the --cluster and --node that `run` has there. Keep the printed vkey apart from
 the node: it is what `verify` and `cat` trust, for that node's chains.";
+
+pub(crate) const PROVE_USAGE: &str = "\
+auditseal prove [OPTIONS] --store <URL> --origin <C/N/SOURCE>
+                       <--line <SEQ:LINE>|--audit-id <ID>> --out <FILE>";
+
+pub(crate) const PROVE: &str = "\
+Example:
+  auditseal prove --store s3://audit-archive/k8s --trust trust.txt \\
+    --origin prod/cp-1/audit --line 4411:17 --out proof.txt
+
+The file has the event's bytes, where they stand, and the signed statement of
+their seal. It tells nothing of other events but what docs/proofs.md says.
+Hand it over with no key: whoever checks it has that from somebody they trust.
+
+Exit codes:
+  0  written, and checked
+  1  the archive is at fault, so nothing was written
+  2  couldn't be done: no such line, no such store, no trusted key";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  auditseal check proof.txt --trust trust.txt
+  auditseal check proof.txt --origin prod/cp-1/audit --vkey cp-1.vkey
+  auditseal check proof.txt --trust trust.txt -o html > proof.html
+
+Reads the proof and what it is held against, and nothing else: no archive, no
+network. It says what is proved, and what isn't.
+
+Exit codes:
+  0  proved
+  1  not proved: the file isn't what its signer signed, or isn't trusted
+  2  couldn't be checked: nothing that was given is for its chain";
 
 pub(crate) const PACK: &str = "\
 Example:

@@ -3,6 +3,7 @@
 mod accepting;
 mod agent;
 mod args;
+mod checking;
 mod documents;
 mod envfile;
 mod estate;
@@ -16,6 +17,7 @@ mod part;
 mod predicates;
 mod progress;
 mod protection;
+mod proving;
 mod querying;
 mod read;
 mod reload;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         Command::Query(args) => querying::run(*args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Prove(args) => proving::prove(&args),
+        Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),

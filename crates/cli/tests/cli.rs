@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "keygen",
     "pubkey",
     "run",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 20] = [
     "query",
     "ls",
     "inspect",
+    "prove",
+    "check",
     "trust",
     "trust init",
     "trust show",

@@ -26,6 +26,7 @@ mod packs;
 mod payloads;
 mod range;
 mod reading;
+mod single;
 mod source;
 mod times;
 mod units;
@@ -45,6 +46,7 @@ pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Unusable
 pub use payloads::{Gate, Payloads};
 pub use range::{Range, listed_between};
 pub use reading::{Reading, Sealed, Step};
+pub use single::Search;
 pub use source::{IN_FLIGHT, Object, Source};
 pub use times::Window;
 pub use versions::{Stands, Tried};

@@ -131,7 +131,7 @@ fn behind(days: &[Date], time: Time) -> usize {
 }
 
 /// The days that keys of a chain name, in order.
-async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
+pub(crate) async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
     let folder = format!("{}/date=", ObjectKey::prefix(origin));
     let folders = source.folders(&folder).await?;
     let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());

@@ -33,7 +33,7 @@ const OWNERS: [(&str, &str); 25] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 23] = [
+pub(crate) const LEVELS: [(&str, u8); 24] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -51,6 +51,7 @@ pub(crate) const LEVELS: [(&str, u8); 23] = [
     ("vault", 3),
     ("observe", 3),
     ("reader", 3),
+    ("evidence", 3),
     ("archive", 4),
     ("pack", 4),
     ("query", 4),
@@ -109,7 +110,7 @@ fn one_dependency_has_one_owner() {
 fn verifying_needs_no_watcher_and_no_signing_daemon() {
     let daemon = ["auditseal-tail", "auditseal-spool", "auditseal-shipper", "auditseal-agent"];
     let edge = ["auditseal-vault", "clap", "hyper", "reqwest", "rustls"];
-    for name in ["chain", "reader", "archive", "query"] {
+    for name in ["chain", "evidence", "reader", "archive", "query"] {
         let uses = section(name, "dependencies");
         for dependency in daemon.iter().chain(&edge) {
             assert!(!uses.iter().any(|d| d == dependency), "{name} must not use {dependency}");
