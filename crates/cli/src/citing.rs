@@ -39,7 +39,11 @@ impl Proofs {
     }
 
     /// Writes a file for each of them; says how many there are.
-    pub(crate) async fn write(self, archive: &Archive, chains: &[AskedChain]) -> Result<String, Failure> {
+    pub(crate) async fn write(
+        self,
+        archive: &Archive,
+        chains: &[AskedChain],
+    ) -> Result<String, Failure> {
         for (chain, seq, line) in &self.events {
             let asked = &chains[*chain];
             let options = options(archive, asked);
@@ -55,12 +59,18 @@ impl Proofs {
             let name = asked.origin.to_string().replace('/', "_");
             write(&self.folder.join(format!("{name}-{seq}-{line}.proof")), &made.proof.bytes())?;
         }
+        Ok(self.made())
+    }
+
+    fn made(&self) -> String {
         let (count, folder) = (self.events.len(), self.folder.display());
         let more = match self.total - count as u64 {
             0 => String::new(),
             more => format!("; of {more} more none was made, for one answer gets {PROOFS}"),
         };
-        Ok(format!("proofs: {count} in {folder}; `auditseal check` reads them without the archive{more}"))
+        format!(
+            "proofs: {count} in {folder}; `auditseal check` reads them without the archive{more}"
+        )
     }
 }
 
@@ -95,4 +105,27 @@ fn write(path: &Path, proof: &[u8]) -> Result<(), Failure> {
 fn unwritten(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("write proofs to {}: {why}", path.display()))
         .hint(Some("--proof names a folder that can be written to, and is made if it isn't there"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_events_than_are_proved_the_rest_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut proofs = Proofs::new(&folder.path().join("a/b")).unwrap();
+        for line in 0..10 * PROOFS as u64 {
+            proofs.told(&Hit { chain: 0, seq: 1, line, time: None, shown: Vec::new() });
+        }
+        assert_eq!((proofs.events.len(), proofs.total), (PROOFS, 10 * PROOFS as u64));
+        proofs.events.clear();
+        assert_eq!(
+            proofs.made(),
+            format!(
+                "proofs: 0 in {}; `auditseal check` reads them without the archive; of 10000 more none was made, for one answer gets 1000",
+                folder.path().join("a/b").display()
+            )
+        );
+    }
 }

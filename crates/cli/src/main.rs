@@ -4,6 +4,7 @@ mod accepting;
 mod agent;
 mod args;
 mod checking;
+mod citing;
 mod documents;
 mod envfile;
 mod estate;

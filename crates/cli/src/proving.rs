@@ -69,8 +69,8 @@ pub(crate) fn prove(args: &Prove) -> Result<ExitCode, Failure> {
     let keys = if args.policy.trust.is_some() { Vec::new() } else { vkeys(&args.vkey)? };
     let policy = args.policy.file(&args.origin)?;
     let packs = match &policy {
-        Some((file, _)) => args.place.of_chain(&args.store, file, &args.origin)?,
-        None => args.place.without_trust().map(|()| None)?,
+        Some((file, _)) => args.place.of_chains(&args.store, file)?(&args.origin),
+        None => args.place.without_trust(&args.store).map(|()| None)?,
     };
     let window = Window { since: args.since, until: args.until };
     let trusted = policy.as_ref().map(|(_, trusted)| trusted.clone());

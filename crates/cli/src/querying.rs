@@ -2,14 +2,15 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use auditseal_agent::system_clock;
 use auditseal_format::Origin;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
-    Answered, Archive, AskedChain, Asking, Hit, Put, ScanCost, Search, Show, Top, VALUES, size,
-    strange,
+    Answered, Archive, Asked, AskedChain, Asking, FoundParts, Hit, Put, ScanCost, Show, Top,
+    VALUES, size, strange,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
@@ -17,6 +18,7 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, LogFormat};
+use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
 use crate::packing::PackPlace;
@@ -70,6 +72,10 @@ pub(crate) struct Query {
     /// List the events of which it can't be told whether they are meant, in place of those that are.
     #[arg(long, env = "AUDITSEAL_UNKNOWN", value_parser = BoolishValueParser::new())]
     unknown: bool,
+    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof: `check` reads it without the
+    /// archive. Of the first thousand.
+    #[arg(long, env = "AUDITSEAL_PROOF", value_name = "DIR", conflicts_with = "top")]
+    proof: Option<PathBuf>,
     /// Each stage of a request counts, and not only its last one.
     #[arg(long, env = "AUDITSEAL_ALL_STAGES", value_parser = BoolishValueParser::new())]
     all_stages: bool,
@@ -98,36 +104,32 @@ const NONE: u8 = 4;
 
 pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     let objects = args.conditions.objects()?;
-    let predicate = args.conditions.predicate(&objects)?;
-    let window = args.conditions.window()?;
+    let asking = args.asking(&objects)?;
+    let mut proofs = args.proof.as_deref().map(Proofs::new).transpose()?;
     let (store, bill) = args.stats.open(&args.store)?;
     let (chains, packs) = chains(&args, &bill)?;
     let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
-    let asking = Asking {
-        predicate,
-        window,
-        all_stages: args.all_stages,
-        unknown: args.unknown,
-        no_index: args.no_index,
-        types: objects.iter().any(|object| !object.known),
-        show: args.show(),
-        allow_unanchored: args.allow_unanchored,
-        now: system_clock()().wall,
-        cores: 0,
-    };
     let mut out = Out::new(&args);
     let answer = block_on_threads(cores() + 2, async {
-        let search = asking.find(&archive, chains).await?;
+        let search = asking.find(&archive, chains.clone()).await?;
         args.may_search(&search)?;
-        let stop = stopped()?;
-        Ok::<_, Failure>(search.run(|hit| out.hit(hit), stop).await)
+        let each = |hit: Hit| {
+            proofs.iter_mut().for_each(|proofs| proofs.told(&hit));
+            out.hit(hit)
+        };
+        Ok::<_, Failure>(search.run(each, stopped()?).await)
     })??;
     finish(out.end(&answer))?;
-    tell(&footer(&args, &answer, window, &bill), format);
-    if !answer.interrupted
-        && let Some(unseen) = strange(&objects, &seen(&answer))
-    {
+    tell(&footer(&args, &answer, asking.window, &bill), format);
+    if answer.interrupted {
+        return Ok(ExitCode::from(answer.exit_code()));
+    }
+    if let Some(unseen) = strange(&objects, &seen(&answer)) {
         return Err(predicates::not_asked(&unseen));
+    }
+    if let Some(proofs) = proofs {
+        let written = block_on_threads(cores() + 2, proofs.write(&archive, &chains))??;
+        tell(&[written], format);
     }
     let code = answer.exit_code();
     let none = args.fail_if_none && answer.given == 0 && code == 0;
@@ -143,7 +145,7 @@ type Chains = (Vec<AskedChain>, Option<std::sync::Arc<dyn auditseal_store::Store
 
 fn chains(args: &Query, bill: &Bill) -> Result<Chains, Failure> {
     let Some(path) = &args.policy.trust else {
-        args.place.without_trust()?;
+        args.place.without_trust(&args.store)?;
         if args.origin.is_empty() {
             let why = "choose chains: no --origin was given, and no trust file that names them";
             return Err(
@@ -189,6 +191,22 @@ fn once(origins: &[Origin]) -> Vec<Origin> {
 }
 
 impl Query {
+    /// What is asked.
+    fn asking(&self, objects: &[Asked]) -> Result<Asking, Failure> {
+        Ok(Asking {
+            predicate: self.conditions.predicate(objects)?,
+            window: self.conditions.window()?,
+            all_stages: self.all_stages,
+            unknown: self.unknown,
+            no_index: self.no_index,
+            types: objects.iter().any(|object| !object.known),
+            show: self.show(),
+            allow_unanchored: self.allow_unanchored,
+            now: system_clock()().wall,
+            cores: 0,
+        })
+    }
+
     fn show(&self) -> Show {
         match (&self.top, self.output) {
             (Some(path), _) => Show::Field(path.clone()),
@@ -200,7 +218,7 @@ impl Query {
     }
 
     /// Asks whoever is at the terminal before a search that takes long; where there is none, it isn't begun.
-    fn may_search(&self, search: &Search) -> Result<(), Failure> {
+    fn may_search(&self, search: &FoundParts) -> Result<(), Failure> {
         let ScanCost { objects, bytes } = search.cost();
         if self.yes || bytes <= self.scan_limit {
             return Ok(());

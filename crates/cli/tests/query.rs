@@ -249,6 +249,34 @@ fn packs_and_objects_give_the_same_answers() {
     );
 }
 
+/// A proof of each event, which `check` reads without the archive.
+#[test]
+fn each_event_can_be_proved() {
+    let node = story();
+    let folder = node.shown("proofs");
+    let question =
+        ["netpol", "-n", "payments", "--verb", "delete", "-o", "count", "--proof", &folder];
+    // Again: those that are there stay.
+    for _ in 0..2 {
+        let done = ask(&node, &question).ok();
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert_eq!(files.len().to_string(), done.text().trim());
+        assert!(done.err.contains(&format!("proofs: {} in {folder}", files.len())), "{}", done.err);
+        for file in files {
+            let mut check = program();
+            check.arg("check").arg(&file).args(["--origin", ORIGIN, "--vkey", &node.vkey]);
+            finish(&mut check).ok();
+        }
+    }
+    let some = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    fs::write(&some, "something else").unwrap();
+    let done = ask(&node, &question);
+    assert_eq!(done.code, 2, "{}", done.err);
+    assert!(done.err.contains("another file of this name is there already"), "{}", done.err);
+}
+
 /// The last seal of a chain that has ended, as `backfill` leaves it, by `verify`.
 fn head(node: &Node) -> String {
     let report = node.verify().ok().text();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditseal_chain::{Extent, Rules, Trust};
 use auditseal_format::{Origin, VerifierKey};
-use auditseal_reader::{Error, Listing, PackRoot, Range, Source, Window};
+use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Source, Window};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 
@@ -89,9 +89,8 @@ pub(crate) async fn find(
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
-    let mut range = Range::asked(entries, &chain.origin, root.as_ref(), rules.extent).await?;
-    range.extent = Extent::default();
-    Ok(range)
+    let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
+    Ok(Range { extent: Extent::default(), entries, packs })
 }
 
 /// What it costs to search these parts.

@@ -53,7 +53,7 @@ pub struct Asking {
 
 /// A search whose parts of the chains are found.
 #[derive(Debug)]
-pub struct Search {
+pub struct FoundParts {
     asking: Asking,
     source: Source,
     chains: Vec<ChainFound>,
@@ -99,7 +99,11 @@ impl Asking {
     ///
     /// # Errors
     /// [`Error::NoChain`] if the store has nothing of any; [`Error::NoKeyFor`]; the store's.
-    pub async fn find(&self, archive: &Archive, chains: Vec<AskedChain>) -> Result<Search, Error> {
+    pub async fn find(
+        &self,
+        archive: &Archive,
+        chains: Vec<AskedChain>,
+    ) -> Result<FoundParts, Error> {
         let source = Source::new(Arc::clone(&archive.store));
         let (window, lookup) = (self.window, lookup(&self.predicate.terms_for(self.keep())));
         let finding = futures::stream::iter(chains).map(|asked| {
@@ -120,7 +124,7 @@ impl Asking {
             Some(first) if chains.iter().all(absent) => {
                 Err(Error::NoChain(first.asked.origin.clone()))
             }
-            _ => Ok(Search { asking: self.clone(), source, chains, dated: archive.dated }),
+            _ => Ok(FoundParts { asking: self.clone(), source, chains, dated: archive.dated }),
         }
     }
 
@@ -130,7 +134,7 @@ impl Asking {
     }
 }
 
-impl Search {
+impl FoundParts {
     /// What there is to be fetched, by the store's word.
     #[must_use]
     pub fn cost(&self) -> ScanCost {

@@ -95,8 +95,7 @@ fn pure_crates_have_harmless_dependencies() {
         "decompress",
         "shipper",
         "evidence",
-    ]
-    {
+    ] {
         for dependency in section(name, "dependencies") {
             let fine = HARMLESS.iter().any(|known| {
                 dependency == *known || (known.ends_with('-') && dependency.starts_with(known))

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use auditseal_chain::{Extent, Rules, Trust};
 use auditseal_format::{EventProof, Origin, ProofError, VerifierKey};
 use auditseal_reader::{
-    Batch, Depth, Error, How, IN_FLIGHT, Listing, PackRoot, Packs, Range, Reading, Sealed, Search,
-    Source, Step, Window,
+    Batch, Depth, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Range, Reading,
+    Sealed, Search, Source, Step, Window,
 };
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
@@ -274,9 +274,8 @@ impl<'a> Run<'a> {
         let mut listing = Listing::read(source, std::slice::from_ref(origin)).await?;
         let entries = listing.chains.remove(origin).unwrap_or_default();
         let asked = self.rules.clone().asked(extent.unwrap_or_default()).extent;
-        let mut range = Range::asked(entries, origin, root, asked).await?;
-        range.extent = extent.unwrap_or_default();
-        Ok(range)
+        let packs = Packs::of(root, origin, asked).await?;
+        Ok(Range { extent: extent.unwrap_or_default(), entries, packs })
     }
 
     /// Reads a part of the chain, and hands over each note that is the chain's; gives what was found.
@@ -287,7 +286,8 @@ impl<'a> Run<'a> {
         mut each: impl AsyncFnMut(&Sealed) -> Result<(), ProveError>,
     ) -> Result<Vec<String>, ProveError> {
         let rules = self.rules.clone().asked(range.extent);
-        let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES };
+        let packed = PackedLines::None;
+        let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES, packed };
         let (entries, packs) = (&range.entries, &range.packs);
         let mut reading = Reading::new(&self.source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::Time;
 use auditseal_predicate::Predicate;
-use auditseal_query::{Answered, Archive, AskedChain, Asking, Hit, Search, Show};
+use auditseal_query::{Answered, Archive, AskedChain, Asking, FoundParts, Hit, Show};
 use auditseal_reader::{Error, Window};
 use auditseal_vectors::{Chain, Piece, TestSigner};
 
@@ -84,7 +84,7 @@ pub(crate) fn everything() -> Predicate {
     Predicate::all(Vec::new())
 }
 
-pub(crate) async fn found(search: Search) -> (Vec<Hit>, Answered) {
+pub(crate) async fn found(search: FoundParts) -> (Vec<Hit>, Answered) {
     let mut hits = Vec::new();
     let each = |hit| {
         hits.push(hit);
