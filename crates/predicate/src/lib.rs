@@ -54,7 +54,7 @@ pub use event::{Event, Unreadable};
 pub use field::{FieldPath, FieldValue};
 pub use flags::{Invalid, ObjectFilter};
 pub use literals::Literals;
-pub use plan::{Keep, Lookup, Plan};
+pub use plan::{Keep, Plan, TermLookup};
 pub use predicate::Predicate;
 pub use stages::Stages;
 pub use syntax::Refused;

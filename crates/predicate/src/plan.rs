@@ -28,7 +28,7 @@ pub enum Plan {
     /// Lines in each of these.
     Every(Vec<Self>),
     /// Lines with such a term.
-    Terms(Lookup),
+    Terms(TermLookup),
     /// Lines with this `auditID`.
     AuditId(String),
 }
@@ -37,7 +37,7 @@ pub enum Plan {
 pub(crate) type Check = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Terms of one kind, by some of their fields.
-pub struct Lookup {
+pub struct TermLookup {
     kind: TermKind,
     wants: Vec<(TermField, Want)>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Want {
     Passes(Check),
 }
 
-impl Lookup {
+impl TermLookup {
     /// Terms of a kind, of which these fields are so.
     pub(crate) fn new(kind: TermKind, wants: Vec<(TermField, Want)>) -> Self {
         Self { kind, wants }
@@ -75,7 +75,7 @@ impl Lookup {
     }
 }
 
-impl fmt::Debug for Lookup {
+impl fmt::Debug for TermLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pattern().fmt(f)
     }
@@ -129,7 +129,7 @@ impl Plan {
     pub fn ordinals(
         &self,
         below: u32,
-        terms: &mut dyn FnMut(&Lookup) -> Option<Ordinals>,
+        terms: &mut dyn FnMut(&TermLookup) -> Option<Ordinals>,
         id: &mut dyn FnMut(&str) -> Option<Ordinals>,
     ) -> Ordinals {
         let all = || Ordinals::all(below);

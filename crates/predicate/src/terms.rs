@@ -8,7 +8,7 @@ use auditseal_index::{TermField, TermKind};
 use crate::derived::Derived;
 use crate::json::Decimal;
 use crate::path::Step;
-use crate::plan::{Check, Keep, Lookup, Plan, Want};
+use crate::plan::{Check, Keep, Plan, TermLookup, Want};
 use crate::question::{Each, Field, Literal, Operand, Question, Relation, Test, TextTest};
 
 /// So many lookups at most stand for one of several values of each field: of more, the terms are gone through.
@@ -456,5 +456,5 @@ fn terms(kind: TermKind, wants: &[(TermField, Set)]) -> Plan {
             }
         }
     }
-    Plan::any(all.into_iter().map(|wants| Plan::Terms(Lookup::new(kind, wants))).collect())
+    Plan::any(all.into_iter().map(|wants| Plan::Terms(TermLookup::new(kind, wants))).collect())
 }

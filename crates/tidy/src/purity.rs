@@ -4,7 +4,7 @@
 use crate::tree::{is_test, root, rust_files, section, without_tests};
 
 /// Pure crates, and the folders and files of others that are pure.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "crates/merkle/src",
     "crates/note/src",
     "crates/audit/src",
