@@ -76,4 +76,4 @@ soak: ## what takes longer than a test may, some hours; each part to its end, an
 	crates/e2e/soak.sh $(SOAK)
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
-	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors
+	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors testdata/proofs

@@ -10,6 +10,7 @@ mod weapon;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -422,6 +423,29 @@ impl Store for MemoryStore {
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(fetched.bytes.len());
         fetched.bytes = fetched.bytes.split_off(fetched.bytes.len() - length);
+        Ok(fetched)
+    }
+
+    async fn range(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Fetched, Error> {
+        let (mut fetched, fails) = self.read(Operation::Range, key, version).await?;
+        if let Some(kind) = fails {
+            return Err(injected(Operation::Range, key, kind, "the answer ended early"));
+        }
+        if range.is_empty() || range.start >= fetched.info.size {
+            return Err(injected(
+                Operation::Range,
+                key,
+                Kind::Invalid,
+                "the range is behind its end",
+            ));
+        }
+        let at = |place: u64| place.min(fetched.info.size) as usize;
+        fetched.bytes = fetched.bytes.slice(at(range.start)..at(range.end));
         Ok(fetched)
     }
 
