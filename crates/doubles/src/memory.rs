@@ -80,6 +80,8 @@ const DAY: i64 = 86_400_000_000;
 struct State {
     /// The versions of each object, the oldest first; one where there are no versions.
     objects: BTreeMap<String, Vec<Entry>>,
+    /// The same of objects that are out of sight.
+    withheld: BTreeMap<String, Vec<Entry>>,
     versioned: bool,
     made: u64,
     lock: Option<Lock>,
@@ -203,6 +205,28 @@ impl MemoryStore {
         let mut state = self.lock_state();
         assert!(state.versioned, "a store without versions has no markers");
         state.push(key, Bytes::new(), true);
+    }
+
+    /// Takes an object out of sight with all its versions, as if nothing had ever stood at the key;
+    /// [`MemoryStore::disclose`] brings it back as it was.
+    pub fn withhold(&self, key: &str) {
+        let mut state = self.lock_state();
+        if let Some(mut entries) = state.objects.remove(key) {
+            state.withheld.entry(key.to_owned()).or_default().append(&mut entries);
+        }
+    }
+
+    /// Shows what was withheld at a key: over what came there meanwhile, or in its place where there
+    /// are no versions.
+    pub fn disclose(&self, key: &str) {
+        let mut state = self.lock_state();
+        let Some(mut withheld) = state.withheld.remove(key) else { return };
+        let versioned = state.versioned;
+        let entries = state.objects.entry(key.to_owned()).or_default();
+        entries.append(&mut withheld);
+        if !versioned {
+            entries.drain(..entries.len() - 1);
+        }
     }
 
     /// Takes an object away with all its versions, and returns the bytes of the newest.
