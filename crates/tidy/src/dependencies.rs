@@ -30,7 +30,7 @@ const OWNERS: [(&str, &str); 22] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 21] = [
+pub(crate) const LEVELS: [(&str, u8); 22] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -40,6 +40,7 @@ pub(crate) const LEVELS: [(&str, u8); 21] = [
     ("index", 1),
     ("chain", 2),
     ("decompress", 2),
+    ("history", 2),
     ("shipper", 2),
     ("attack", 3),
     ("tail", 3),
