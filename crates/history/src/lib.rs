@@ -3,6 +3,7 @@
 //! Pure: events in, findings out.
 
 pub mod diff;
+pub mod patch;
 mod path;
 mod schema;
 pub mod value;

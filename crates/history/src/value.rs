@@ -6,8 +6,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Values in one body, each scalar, list and object counted: etcd stores 1.5 MiB by default, which is fewer in any real
@@ -53,11 +52,6 @@ pub fn parse(text: &str) -> Result<Value, Unreadable> {
     let seed = One { state: &state, depth: 0 };
     let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     read.map_err(|_| state.fault.take().unwrap_or(Unreadable::NotJson))
-}
-
-/// A body that a line holds.
-pub(crate) fn body(raw: &RawValue) -> Result<Value, Unreadable> {
-    parse(raw.get())
 }
 
 struct State {
