@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::path::{FieldPath, PathStep, plain};
+use crate::path::{ObjectPath, PathStep, plain};
 use crate::schema::Schema;
 
 /// Fields that are listed; more are counted. A field deep inside takes its whole path.
@@ -14,7 +14,7 @@ pub const MAX_FIELDS: usize = 4096;
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldDiff {
     /// Which.
-    pub path: FieldPath,
+    pub path: ObjectPath,
     /// What it was; none: it wasn't there.
     pub before: Option<Value>,
     /// What it is; none: it isn't there any more.
@@ -50,7 +50,7 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 
 /// Which noise a field is; none: it is what somebody wanted.
 #[must_use]
-pub fn noise(path: &FieldPath) -> Option<Noise> {
+pub fn noise(path: &ObjectPath) -> Option<Noise> {
     [
         (&["metadata", "managedFields"][..], Noise::ManagedFields),
         (&["metadata", "resourceVersion"], Noise::Version),
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
             self.found.more += 1;
             return;
         }
-        let path = FieldPath(self.path.clone());
+        let path = ObjectPath(self.path.clone());
         self.found.fields.push(FieldDiff { path, before, after, order });
     }
 

@@ -17,9 +17,9 @@ pub enum PathStep {
 
 /// The way from an object to one of its fields; written as `spec.containers[name=web].image`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FieldPath(pub Vec<PathStep>);
+pub struct ObjectPath(pub Vec<PathStep>);
 
-impl FieldPath {
+impl ObjectPath {
     /// Of members alone.
     #[must_use]
     pub fn of(names: &[&str]) -> Self {
@@ -75,7 +75,7 @@ pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-impl fmt::Display for FieldPath {
+impl fmt::Display for ObjectPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.0.iter().enumerate() {
             match step {
@@ -114,10 +114,10 @@ mod tests {
         let item = |keys: &[(&str, &str)]| {
             PathStep::Item(keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
         };
-        let spec = FieldPath::of(&["spec"]);
+        let spec = ObjectPath::of(&["spec"]);
         for (path, text) in [
-            (FieldPath::default(), "(the object)"),
-            (FieldPath::of(&["metadata", "labels", "a.b/c"]), "metadata.labels[\"a.b/c\"]"),
+            (ObjectPath::default(), "(the object)"),
+            (ObjectPath::of(&["metadata", "labels", "a.b/c"]), "metadata.labels[\"a.b/c\"]"),
             (spec.with(PathStep::Index(3)).with(PathStep::Key("x".into())), "spec[3].x"),
             (spec.with(item(&[("name", "web")])), "spec[name=web]"),
             (spec.with(item(&[("port", "80"), ("protocol", "TCP")])), "spec[port=80,protocol=TCP]"),
@@ -131,11 +131,11 @@ mod tests {
     fn paths_lead_to_values() {
         let object = json!({"a": [{"name": "x", "v": 1}, {"name": "y", "v": [7]}]});
         let item = PathStep::Item(vec![("name".into(), "y".into())]);
-        let path = FieldPath::of(&["a"]).with(item).with(PathStep::Key("v".into()));
+        let path = ObjectPath::of(&["a"]).with(item).with(PathStep::Key("v".into()));
         assert_eq!(path.find(&object), Some(&json!([7])));
         assert_eq!(path.with(PathStep::Index(0)).find(&object), Some(&json!(7)));
         assert_eq!(path.with(PathStep::Index(1)).find(&object), None);
-        assert!(FieldPath::of(&["a"]).covers(&path) && !path.covers(&FieldPath::of(&["a"])));
+        assert!(ObjectPath::of(&["a"]).covers(&path) && !path.covers(&ObjectPath::of(&["a"])));
         assert!(path.is_below(&["a"]) && !path.is_below(&["v"]));
     }
 }

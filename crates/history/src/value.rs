@@ -18,7 +18,7 @@ pub const MAX_DEPTH: usize = 100;
 
 /// Why a body says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum BadBody {
     /// It is no JSON.
     NotJson,
     /// An object has this member twice.
@@ -29,7 +29,7 @@ pub enum Unreadable {
     Deep,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for BadBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("the body is no JSON"),
@@ -40,34 +40,34 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for BadBody {}
 
 /// Reads a body.
 ///
 /// # Errors
-/// [`Unreadable`], with what is wrong with it.
-pub fn parse(text: &str) -> Result<Value, Unreadable> {
-    let state = State { left: Cell::new(MAX_VALUES), fault: Cell::new(None) };
+/// [`BadBody`], with what is wrong with it.
+pub fn parse(text: &str) -> Result<Value, BadBody> {
+    let state = Budget { left: Cell::new(MAX_VALUES), fault: Cell::new(None) };
     let mut reader = serde_json::Deserializer::from_str(text);
     let seed = One { state: &state, depth: 0 };
     let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(|_| state.fault.take().unwrap_or(Unreadable::NotJson))
+    read.map_err(|_| state.fault.take().unwrap_or(BadBody::NotJson))
 }
 
-struct State {
+struct Budget {
     left: Cell<usize>,
-    fault: Cell<Option<Unreadable>>,
+    fault: Cell<Option<BadBody>>,
 }
 
-impl State {
-    fn refuse<E: serde::de::Error>(&self, fault: Unreadable) -> E {
+impl Budget {
+    fn refuse<E: serde::de::Error>(&self, fault: BadBody) -> E {
         self.fault.set(Some(fault));
         E::custom("refused")
     }
 }
 
 struct One<'a> {
-    state: &'a State,
+    state: &'a Budget,
     depth: usize,
 }
 
@@ -77,11 +77,11 @@ impl<'de> DeserializeSeed<'de> for One<'_> {
     fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
         let left = self.state.left.get();
         if left == 0 {
-            return Err(self.state.refuse(Unreadable::Large));
+            return Err(self.state.refuse(BadBody::Large));
         }
         self.state.left.set(left - 1);
         if self.depth > MAX_DEPTH {
-            return Err(self.state.refuse(Unreadable::Deep));
+            return Err(self.state.refuse(BadBody::Deep));
         }
         reader.deserialize_any(self)
     }
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for One<'_> {
             let value =
                 members.next_value_seed(One { state: self.state, depth: self.depth + 1 })?;
             if map.contains_key(&name) {
-                return Err(self.state.refuse(Unreadable::Twice(name)));
+                return Err(self.state.refuse(BadBody::Twice(name)));
             }
             map.insert(name, value);
         }
@@ -171,12 +171,12 @@ mod tests {
     #[test]
     fn what_cannot_be_trusted_is_refused() {
         for (text, fault) in [
-            ("", Unreadable::NotJson),
-            ("{", Unreadable::NotJson),
-            ("{} {}", Unreadable::NotJson),
-            ("1e999", Unreadable::NotJson),
-            (r#"{"a":1,"a":1}"#, Unreadable::Twice("a".into())),
-            (r#"[{"x":{"a":1,"b":2,"\u0061":3}}]"#, Unreadable::Twice("a".into())),
+            ("", BadBody::NotJson),
+            ("{", BadBody::NotJson),
+            ("{} {}", BadBody::NotJson),
+            ("1e999", BadBody::NotJson),
+            (r#"{"a":1,"a":1}"#, BadBody::Twice("a".into())),
+            (r#"[{"x":{"a":1,"b":2,"\u0061":3}}]"#, BadBody::Twice("a".into())),
         ] {
             assert_eq!(parse(text), Err(fault), "{text}");
         }
@@ -186,10 +186,10 @@ mod tests {
     fn a_body_beyond_the_bounds_is_refused() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(&nested(MAX_DEPTH + 1)).is_ok());
-        assert_eq!(parse(&nested(MAX_DEPTH + 2)), Err(Unreadable::Deep));
-        assert_eq!(parse(&nested(100_000)), Err(Unreadable::Deep));
+        assert_eq!(parse(&nested(MAX_DEPTH + 2)), Err(BadBody::Deep));
+        assert_eq!(parse(&nested(100_000)), Err(BadBody::Deep));
         let wide = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
         assert!(parse(&wide(MAX_VALUES - 1)).is_ok());
-        assert_eq!(parse(&wide(MAX_VALUES)), Err(Unreadable::Large));
+        assert_eq!(parse(&wide(MAX_VALUES)), Err(BadBody::Large));
     }
 }

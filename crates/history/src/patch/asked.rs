@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::json::operations;
 use super::kind::PatchKind;
 use super::strategic::{DELETE, ORDER, PATCH, RETAIN};
-use crate::path::{FieldPath, PathStep, plain};
+use crate::path::{ObjectPath, PathStep, plain};
 use crate::schema::{Rule, Schema};
 
 /// Fields that are listed of one request: a patch that names more is told by its first ones.
@@ -13,21 +13,21 @@ pub const MAX_ASKED: usize = 4096;
 
 /// A field that a request names.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
+pub struct AskedField {
     /// Which.
-    pub path: FieldPath,
+    pub path: ObjectPath,
     /// What it should become; none: it should go, or what it becomes isn't told by the patch alone.
     pub value: Option<Value>,
 }
 
 /// The fields that a patch names, in its own order; [`MAX_ASKED`] at most, and whether that are all.
 #[must_use]
-pub fn asked(body: &Value, kind: PatchKind, schema_of: (&str, &str)) -> (Vec<Asked>, bool) {
+pub fn asked(body: &Value, kind: PatchKind, schema_of: (&str, &str)) -> (Vec<AskedField>, bool) {
     let schema = Schema::new(schema_of.0, schema_of.1);
     let mut naming = Naming { schema, kind, found: Vec::new(), all: true };
     match body {
         Value::Array(_) => naming.operations(body),
-        Value::Object(_) => naming.member(body, &FieldPath::default(), &mut Vec::new()),
+        Value::Object(_) => naming.member(body, &ObjectPath::default(), &mut Vec::new()),
         _ => naming.all = false,
     }
     (naming.found, naming.all)
@@ -36,14 +36,14 @@ pub fn asked(body: &Value, kind: PatchKind, schema_of: (&str, &str)) -> (Vec<Ask
 struct Naming {
     schema: Schema,
     kind: PatchKind,
-    found: Vec<Asked>,
+    found: Vec<AskedField>,
     all: bool,
 }
 
 impl Naming {
-    fn tell(&mut self, path: FieldPath, value: Option<Value>) {
+    fn tell(&mut self, path: ObjectPath, value: Option<Value>) {
         if self.found.len() < MAX_ASKED {
-            self.found.push(Asked { path, value });
+            self.found.push(AskedField { path, value });
         } else {
             self.all = false;
         }
@@ -59,7 +59,7 @@ impl Naming {
                 Ok(index) => PathStep::Index(index),
                 Err(_) => PathStep::Key(token.clone()),
             };
-            FieldPath(tokens.iter().filter(|token| *token != "-").map(step).collect())
+            ObjectPath(tokens.iter().filter(|token| *token != "-").map(step).collect())
         };
         for operation in operations.iter().filter(|operation| operation.name != "test") {
             // What is put into a list changes the places of what stands behind it: the list as a whole is named.
@@ -77,7 +77,7 @@ impl Naming {
         }
     }
 
-    fn member<'a>(&mut self, value: &'a Value, path: &FieldPath, names: &mut Vec<&'a str>) {
+    fn member<'a>(&mut self, value: &'a Value, path: &ObjectPath, names: &mut Vec<&'a str>) {
         if !self.all {
             return;
         }
@@ -116,7 +116,7 @@ impl Naming {
         &mut self,
         items: &'a [Value],
         key: &str,
-        path: &FieldPath,
+        path: &ObjectPath,
         names: &mut Vec<&'a str>,
     ) {
         for item in items {
@@ -132,7 +132,7 @@ impl Naming {
 
 /// Whether a field that a request named may be this one: elements of lists are told apart by what both name them by.
 #[must_use]
-pub(crate) fn may_be(asked: &FieldPath, field: &FieldPath) -> bool {
+pub(crate) fn may_be(asked: &ObjectPath, field: &ObjectPath) -> bool {
     asked.0.iter().zip(&field.0).all(|pair| match pair {
         (PathStep::Key(one), PathStep::Key(other)) => one == other,
         (PathStep::Item(one), PathStep::Item(other)) => one.iter().all(|(name, value)| {

@@ -17,13 +17,13 @@ use std::fmt;
 use serde_json::Value;
 
 pub(crate) use asked::may_be;
-pub use asked::{Asked, MAX_ASKED, asked};
+pub use asked::{AskedField, MAX_ASKED, asked};
 pub use fault::{MAX_WORK, PatchFault};
 pub use json::MAX_OPERATIONS;
 pub use kind::{PatchKind, infer, submitted_version};
 
 use crate::diff::diff;
-use crate::path::FieldPath;
+use crate::path::ObjectPath;
 use crate::schema::Schema;
 use crate::value::MAX_VALUES;
 
@@ -35,7 +35,7 @@ pub struct Patched {
     /// The object, before defaults and webhooks.
     pub object: Value,
     /// Fields that differ by what kind the patch was; they are as the first kind has it.
-    pub ambiguous: Vec<FieldPath>,
+    pub ambiguous: Vec<ObjectPath>,
     /// Fields that the manager applied before may be gone: nothing says which those were.
     pub owners_unknown: bool,
 }
@@ -84,7 +84,7 @@ pub fn apply_patch(
                 let differs = diff(Some(&first.object), Some(&object));
                 first.ambiguous.extend(differs.fields.into_iter().map(|field| field.path));
                 if differs.more > 0 {
-                    first.ambiguous.push(FieldPath::default());
+                    first.ambiguous.push(ObjectPath::default());
                 }
                 first.owners_unknown |= owners;
             }

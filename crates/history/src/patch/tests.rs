@@ -46,7 +46,7 @@ fn where_kinds_differ_the_fields_are_named() {
     let kinds = infer(&patch, &[], "apps");
     let made = apply_patch(&base, &patch, &kinds, None).unwrap();
     assert_eq!(kinds, [PatchKind::Strategic, PatchKind::Merge]);
-    let names: Vec<_> = made.ambiguous.iter().map(FieldPath::to_string).collect();
+    let names: Vec<_> = made.ambiguous.iter().map(ObjectPath::to_string).collect();
     assert_eq!(names, ["spec.template.spec.containers[name=b]"]);
     assert_eq!(made.object["spec"]["template"]["spec"]["containers"][1]["image"], "y");
 }
@@ -81,7 +81,7 @@ fn a_request_names_its_fields() {
     let text = |body: &Value, kind| {
         let (found, all) = asked(body, kind, ("apps", "Deployment"));
         assert!(all);
-        let one = |a: &Asked| format!("{}={}", a.path, a.value.clone().unwrap_or(Value::Null));
+        let one = |a: &AskedField| format!("{}={}", a.path, a.value.clone().unwrap_or(Value::Null));
         found.iter().map(one).collect::<Vec<_>>().join(" ")
     };
     let body = json!({"metadata": {"labels": {"x": null}, "$deleteFromPrimitiveList/finalizers": ["f"]},
@@ -112,7 +112,7 @@ fn what_may_be_the_same_field_is_taken_for_it() {
             Some((k, v)) => PathStep::Item(vec![(k.to_owned(), v.to_owned())]),
             None => part.parse().map_or_else(|_| PathStep::Key(part.into()), PathStep::Index),
         };
-        FieldPath(text.split('/').map(step).collect())
+        ObjectPath(text.split('/').map(step).collect())
     };
     for (one, other, same) in [
         ("a/name=x/b", "a/name=x", true),
