@@ -234,6 +234,7 @@ pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObj
                 inferred: Some(Inference::FromRequest),
                 doubtful: computed.doubtful.clone(),
                 since: act.done,
+                by: None,
                 written: false,
                 blind: state.map_or(0, |state| state.blind) + 1,
                 shown: state.and_then(|state| state.shown.clone()),

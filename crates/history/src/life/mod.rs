@@ -69,6 +69,8 @@ pub struct LifeCounts {
     pub unnamed: u64,
     /// Of other objects.
     pub others: u64,
+    /// Lines that tell again of the request that wrote the object as it is known.
+    pub repeated: u64,
 }
 
 /// Follows one object through the requests about it.
@@ -176,8 +178,13 @@ impl Life {
     }
 
     fn tell(&mut self, act: &Act) -> Option<LifeEntry> {
+        if let Some(watch) = &mut self.watch
+            && Denial::of(act).is_none()
+        {
+            watch.see(act, &self.known);
+        }
         match &*act.verb {
-            "get" => self.read(act),
+            "get" if act.succeeded() => self.read(act),
             "create" | "update" | "patch" | "delete" | "deletecollection" => self.write(act),
             _ => {
                 self.counts.reads += 1;
@@ -198,9 +205,6 @@ impl Life {
         if let Some(denial) = Denial::of(act) {
             return Some(self.refused(act, Deed::Refused(denial)));
         }
-        if let Some(watch) = &mut self.watch {
-            watch.see(act, &self.known);
-        }
         if !act.succeeded() {
             if let KnownObject::There(state) = &mut self.known {
                 state.blind += 1;
@@ -211,10 +215,18 @@ impl Life {
             ("deletecollection", _) => self.delete_with_collection(act),
             ("delete", "") => Some(self.delete(act)),
             _ if eviction => Some(self.evict(act)),
+            _ if self.is_told_again(act) => {
+                self.counts.repeated += 1;
+                None
+            }
             (_, "scale") => Some(self.scale(act)),
             (_, "binding") => Some(self.bind(act)),
             _ => Some(self.change(act)),
         }
+    }
+
+    fn is_told_again(&self, act: &Act) -> bool {
+        self.known.state().is_some_and(|state| state.is_by(&act.audit_id, act.done))
     }
 
     /// What failed changes nothing that is known; what it asked for is told.
@@ -301,6 +313,7 @@ impl Life {
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
             state.written = between == Between::Nothing && state.is_shown();
+            state.by = Some((act.audit_id.clone(), act.done));
         }
         if deletion::is_over(act, &after) {
             entry.deed = Deed::Deleted { certain: true };

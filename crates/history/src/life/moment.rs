@@ -44,7 +44,7 @@ impl Watch {
         Self { time, moment: None, over: false }
     }
 
-    /// Told of each write that was or may have been taken, before it is reckoned in.
+    /// Told of each request that was or may have been taken, before it is reckoned in.
     pub(crate) fn see(&mut self, act: &Act, known: &KnownObject) {
         if act.done.is_some_and(|done| done <= self.time) || self.over {
             return;
@@ -61,6 +61,10 @@ impl Watch {
         let same = |of: Option<&str>| of.is_some() && of == version;
         let answered =
             act.stored().and_then(|object| text(object, &["metadata", "resourceVersion"]));
+        if act.verb == "get" {
+            // What a read shows may come from a cache: it proves nothing.
+            return;
+        }
         if !later {
             moment.under_way = true;
         } else if same(act.submitted_version().as_deref()) || same(answered) {

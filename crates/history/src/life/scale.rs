@@ -83,6 +83,7 @@ impl Life {
         state.doubtful.retain(|(path, _)| *path != generation);
         state.doubtful.push((generation, doubt));
         state.since = act.done;
+        state.by = Some((act.audit_id.clone(), act.done));
         match now.filter(|_| proved) {
             Some(now) => {
                 if let Some(version) = state.object.pointer_mut("/metadata/resourceVersion") {

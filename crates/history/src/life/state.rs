@@ -31,6 +31,8 @@ pub struct ObjectState {
     pub doubtful: Vec<(ObjectPath, Doubt)>,
     /// When the request that showed it was done, by the apiserver's clock.
     pub since: Option<Time>,
+    /// The request that showed it: its id, and when it was done.
+    pub(crate) by: Option<(String, Option<Time>)>,
     /// The request that showed it is proved to have written it; else it may have changed nothing.
     pub(crate) written: bool,
     /// Writes since it was shown whose answers aren't in the trail.
@@ -77,10 +79,16 @@ impl ObjectState {
             inferred: None,
             doubtful: Vec::new(),
             since,
+            by: None,
             written: false,
             blind: 0,
             shown,
         }
+    }
+
+    /// Whether a line tells again of the request that showed it.
+    pub(crate) fn is_by(&self, audit_id: &str, done: Option<Time>) -> bool {
+        self.by.as_ref().is_some_and(|(id, at)| id == audit_id && *at == done && done.is_some())
     }
 
     /// Whether it is what an answer showed.
