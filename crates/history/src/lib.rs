@@ -9,6 +9,7 @@ pub mod patch;
 mod path;
 mod schema;
 pub mod value;
+pub mod words;
 
 pub use act::{Act, ActTarget, Body, DryRun, FieldManager, NoAct, Person};
 pub use diff::{Diff, FieldDiff, Noise, diff};

@@ -1,8 +1,6 @@
 //! A model of the apiserver with one object: it stores, defaults, lets webhooks change, refuses, converts, logs at levels,
 //! and writes what it doesn't log. It knows the truth of each request.
 
-#![expect(clippy::unwrap_used, reason = "a model that fails fails the test")]
-
 use std::collections::BTreeMap;
 
 use auditseal_history::patch::{PatchKind, apply_patch};
@@ -473,13 +471,11 @@ impl Server {
             event["objectRef"].as_object_mut().unwrap().remove("name");
         }
         let cut = self.dice.one_in(20);
-        if level != "Metadata" && !cut {
-            if let Some(mut body) = body {
-                if other && verb != "patch" {
-                    body = converted(&body, &api);
-                }
-                event["requestObject"] = body;
+        if let Some(mut body) = body.filter(|_| level != "Metadata" && !cut) {
+            if other && verb != "patch" {
+                body = converted(&body, &api);
             }
+            event["requestObject"] = body;
         }
         if level == "RequestResponse" && !cut {
             event["responseObject"] = answer;

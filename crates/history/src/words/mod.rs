@@ -1,0 +1,3 @@
+//! What a change means, in words that a person reads.
+
+pub mod netpol;
