@@ -79,6 +79,7 @@ impl Addresses {
         Self { four: join(&self.four, &more.four), six: join(&self.six, &more.six) }
     }
 
+    #[cfg(test)]
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
         let (ranges, number) = match address {
             IpAddr::V4(address) => (&self.four, u128::from(u32::from(address))),

@@ -163,6 +163,7 @@ impl Labels {
     }
 
     /// Whether something with these labels is in it.
+    #[cfg(test)]
     pub(crate) fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
         self.0.iter().all(|(key, values)| match labels.get(key) {
             Some(value) => values.listed.contains(value) != values.others,

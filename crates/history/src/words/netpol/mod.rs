@@ -11,9 +11,9 @@ mod labels;
 mod policy;
 mod port;
 
-use std::fmt;
-
 use serde_json::Value;
+
+pub(crate) use super::unclear::Unclear;
 
 pub use labels::MAX_REQUIREMENTS;
 pub use policy::{MAX_LANES, MAX_LISTED};
@@ -21,31 +21,6 @@ pub use policy::{MAX_LANES, MAX_LISTED};
 use compare::{Finding, Group, Part, compare, joined, told};
 use labels::Labels;
 use policy::{Direction, Meaning, Peers};
-
-/// Why a change can't be told in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unclear {
-    /// It isn't as its type has it.
-    Form(&'static str),
-    /// This is no block of addresses.
-    Block(String),
-    /// There are more parts than are compared.
-    Large,
-}
-
-impl fmt::Display for Unclear {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Form(what) => write!(f, "it can't be told in words: {what}"),
-            Self::Block(text) => {
-                write!(f, "it can't be told in words: {text:?} is no block of addresses")
-            }
-            Self::Large => f.write_str("it can't be told in words: it has too many parts"),
-        }
-    }
-}
-
-impl std::error::Error for Unclear {}
 
 /// Sentences that say what differs between two NetworkPolicies of one name; none: they mean the same.
 ///
@@ -59,6 +34,11 @@ pub fn network_policy(
     let (before, after) = (read(before)?, read(after)?);
     let found = compare(before.as_ref(), after.as_ref())?;
     Ok(said(&found))
+}
+
+/// A label selector in words.
+pub(crate) fn selector(selector: &Value) -> Result<String, Unclear> {
+    Labels::read(selector).map(|labels| labels.to_string())
 }
 
 fn said(found: &[Finding]) -> Vec<String> {

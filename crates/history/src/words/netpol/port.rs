@@ -125,6 +125,7 @@ impl Ports {
     }
 
     /// Whether it has a port of a protocol, by its number or by its name.
+    #[cfg(test)]
     pub(crate) fn holds(&self, protocol: &str, port: Result<u16, &str>) -> bool {
         let at = PROTOCOLS.iter().position(|name| *name == protocol);
         at.is_some_and(|at| match port {

@@ -21,6 +21,7 @@ fn db(from: Value, ports: Value) -> Value {
 
 /// Pairs of policies, and the sentence that a person should read.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of pairs")]
 fn pairs_are_told_as_a_person_would() {
     let web = json!([{"podSelector": {"matchLabels": {"app": "web"}}}]);
     let pg = json!([{"port": 5432}]);
