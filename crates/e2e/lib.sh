@@ -141,9 +141,9 @@ show_logs() {
   done
 }
 
-# The Python packages live in an environment named after the list of them: a changed pin makes a new one.
+# The Python packages of a list live in an environment named after it: a changed pin makes a new one.
 python_env() {
-  local list=$HERE/requirements.txt
+  local list=$HERE/${1:-requirements.txt}
   VENV=$E2E/venv-$(sha256sum <"$list" | cut -c1-12)
   PY=$VENV/bin/python
   [ -e "$VENV/.complete" ] && return 0

@@ -11,7 +11,7 @@ CARGO=${CARGO:-cargo}
 # What `followers` runs of each kind, and `chains` of all: for a try of the rest.
 HISTORIES=${AUDITSEAL_HISTORIES:-100000}
 ARCHIVES=${AUDITSEAL_ARCHIVES:-100000}
-PARTS=(followers sim bounds stores fuzz chains times sabotage-tail sabotage-agent doubles conformance policy hang many packs torture)
+PARTS=(followers sim bounds stores fuzz chains times sabotage-tail sabotage-agent doubles conformance policy hang many packs engines torture)
 
 soak() { "$CARGO" test --profile soak --locked "$@"; }
 alone() { AUDITSEAL_BOUNDS=production soak "$@" -- --nocapture --test-threads=1; }
@@ -37,6 +37,7 @@ run() {
     hang) crates/e2e/hang.sh --full ;;
     many) crates/e2e/many.sh --full ;;
     packs) crates/e2e/packs.sh --full ;;
+    engines) crates/e2e/engines.sh --full ;;
     torture) crates/e2e/torture.sh --full ;;
   esac
 }

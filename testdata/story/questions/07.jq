@@ -1,0 +1,3 @@
+# Who acted as whom?
+include "story";
+requests[] | select(.impersonatedUser) | answer("yes")
