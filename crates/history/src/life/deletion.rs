@@ -74,7 +74,7 @@ impl Life {
                 self.counts.others += 1;
                 return None;
             }
-            Listed::Yes(item) if is_put_off(item) && is_ending(item) && meant => {
+            Listed::Yes(item) if meant && (is_put_off(item) || may_linger(act)) => {
                 (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting))
             }
             Listed::Yes(_) => (Deed::DeletedWithCollection { certain: meant }, gone(meant)),
@@ -98,6 +98,20 @@ impl Life {
         entry.doubt = Some(doubt.clone());
         self.known = KnownObject::Nothing(doubt);
         entry
+    }
+}
+
+/// Whether objects of a collection may outlive their deletion though they had no finalizer: the list shows them as they were
+/// before it. Pods have a grace period, and who deletes dependents first, or leaves them, sets a finalizer.
+fn may_linger(act: &Act) -> bool {
+    let options = act.request.held().unwrap_or(&Value::Null);
+    let slow = ["pods", "namespaces"].contains(&&*act.target.resource);
+    // These leave their dependents where nothing else is asked for.
+    let keeps = ["jobs", "replicationcontrollers"].contains(&&*act.target.resource);
+    slow || match text(options, &["propagationPolicy"]) {
+        Some("Background") => false,
+        Some(_) => true,
+        None => keeps || at(options, &["orphanDependents"]).is_some(),
     }
 }
 
