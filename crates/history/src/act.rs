@@ -63,7 +63,7 @@ pub enum Body {
     /// It was too large for the apiserver's own limit.
     Truncated,
     /// It is there, and says nothing.
-    BadBody(BadBody),
+    Unreadable(BadBody),
     /// The level has room for it, and there is none.
     Absent,
 }
@@ -213,7 +213,7 @@ impl Act {
     /// Reads a line, without its newline, of a request's last stage.
     ///
     /// # Errors
-    /// [`NoAct`], where it tells of no object. A body that can't be read is none, and is [`Body::BadBody`].
+    /// [`NoAct`], where it tells of no object. A body that can't be read is none, and is [`Body::Unreadable`].
     pub fn read(line: &[u8], cite: u64) -> Result<Self, NoAct> {
         let line: Line<'_> = serde_json::from_slice(line).map_err(|_| NoAct::NotAnEvent)?;
         if line.kind != "Event" || !line.api_version.starts_with("audit.k8s.io/") {
@@ -224,7 +224,7 @@ impl Act {
         let annotations = line.annotations.unwrap_or_default();
         let cut = annotations.get("audit.k8s.io/truncated").is_some_and(|value| value == "true");
         let body = |raw: Option<&RawValue>, needed: Level| match raw {
-            Some(raw) => parse(raw.get()).map_or_else(Body::BadBody, Body::Held),
+            Some(raw) => parse(raw.get()).map_or_else(Body::Unreadable, Body::Held),
             None if line.level < needed => Body::Level,
             None if cut => Body::Truncated,
             None => Body::Absent,
@@ -281,7 +281,7 @@ impl Act {
                 _ => DryRun::No,
             },
             Body::Absent => DryRun::No,
-            Body::Level | Body::Truncated | Body::BadBody(_) => DryRun::Unknown,
+            Body::Level | Body::Truncated | Body::Unreadable(_) => DryRun::Unknown,
         }
     }
 
@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(bare("RequestResponse", false), Body::Absent);
         let line = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","objectRef":{},"requestObject":{"a":1,"a":2}}"#;
         let act = Act::read(line, 0).unwrap();
-        assert_eq!(act.request, Body::BadBody(BadBody::Twice("a".into())));
+        assert_eq!(act.request, Body::Unreadable(BadBody::Twice("a".into())));
         for (line, fault) in [
             (&b"{}"[..], NoAct::NotAnEvent),
             (b"", NoAct::NotAnEvent),

@@ -7,6 +7,7 @@ use super::effect::After;
 use super::entry::{Deed, LifeEntry};
 use super::mark::Doubt;
 use super::state::{KnownObject, ObjectState};
+use super::told;
 use crate::act::{Act, Body, DryRun};
 use crate::value::{at, text};
 
@@ -48,7 +49,11 @@ impl Life {
             // Without an answer that says more, it may be gone or only on its way.
             None => (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting)),
         };
-        let entry = self.entry(act, deed);
+        let mut entry = self.entry(act, deed);
+        entry.words = match &known {
+            KnownObject::Absent => told::end(act, &self.known),
+            _ => None,
+        };
         self.known = known;
         self.lived = true;
         entry
@@ -86,6 +91,9 @@ impl Life {
         let mut entry = self.entry(act, deed);
         if let Listed::Yes(item) = listed {
             entry.uid = text(item, &["metadata", "uid"]).map(str::to_owned);
+        }
+        if matches!(known, KnownObject::Absent) {
+            entry.words = told::end(act, &self.known);
         }
         self.known = known;
         Some(entry)

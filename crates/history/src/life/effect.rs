@@ -36,7 +36,7 @@ pub(crate) fn doubt_of(body: &Body) -> Option<Doubt> {
         Body::Held(_) => return None,
         Body::Level => Doubt::Level,
         Body::Truncated => Doubt::Truncated,
-        Body::BadBody(fault) => Doubt::BadBody(fault.clone()),
+        Body::Unreadable(fault) => Doubt::Unreadable(fault.clone()),
         Body::Absent => Doubt::NoBody,
     })
 }
@@ -48,7 +48,8 @@ pub(crate) fn after<'a>(act: &'a Act, base: &KnownObject, kinds: &[PatchKind]) -
     }
     let answer = doubt_of(&act.response).unwrap_or(Doubt::NoBody);
     let Some(body) = act.request.held() else {
-        return After::Unknown(answer);
+        let sent = doubt_of(&act.request).filter(|doubt| *doubt != Doubt::Level);
+        return After::Unknown(sent.unwrap_or(answer));
     };
     let computed = match (&*act.verb, base) {
         ("create", _) => Ok(Computed { object: body.clone(), doubtful: Vec::new() }),

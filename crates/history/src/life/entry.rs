@@ -9,6 +9,7 @@ use super::why::Reason;
 use crate::act::{FieldManager, Person};
 use crate::patch::{AskedField, PatchKind};
 use crate::path::ObjectPath;
+use crate::words::Unclear;
 
 /// What a request did to the object.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +107,15 @@ pub struct Mutation {
     pub paths: Vec<String>,
 }
 
+/// What a change means, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InWords {
+    /// The sentences; none: both mean the same.
+    pub sentences: Result<Vec<String>, Unclear>,
+    /// How well that is known: as well as the worst known of the fields.
+    pub mark: Mark,
+}
+
 /// One request in the life of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LifeEntry {
@@ -143,6 +153,8 @@ pub struct LifeEntry {
     pub quiet: Vec<FieldChange>,
     /// How many more there are than are listed.
     pub more: usize,
+    /// What it means; none: there are no words for its kind, or the object isn't known before and after.
+    pub words: Option<InWords>,
     /// What it asked for, where that is all that is known.
     pub asked: Vec<AskedField>,
     /// Why the fields can't be told, or not all of them.

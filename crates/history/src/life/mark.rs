@@ -42,7 +42,7 @@ pub enum Doubt {
     /// The level has room for a body, and the event has none, or one that is no object of this kind.
     NoBody,
     /// A body says nothing.
-    BadBody(BadBody),
+    Unreadable(BadBody),
     /// The patch can't be applied to what is known.
     Patch(PatchFault),
     /// It differs from when the object was last seen, and this request doesn't name it: another change, or admission.
@@ -113,7 +113,7 @@ impl fmt::Display for Doubt {
             Self::Level => "the audit policy's level leaves the content out",
             Self::Truncated => "the apiserver cut the event's bodies",
             Self::NoBody => "the event holds no body that is the object",
-            Self::BadBody(fault) => return fault.fmt(f),
+            Self::Unreadable(fault) => return fault.fmt(f),
             Self::Patch(fault) => return fault.fmt(f),
             Self::NotNamed => {
                 "it differs from when it was last seen, and this request doesn't name it"

@@ -17,6 +17,7 @@ mod noted;
 mod order;
 mod scale;
 mod state;
+mod told;
 mod weigh;
 mod why;
 
@@ -26,7 +27,7 @@ use serde_json::Value;
 pub use compare::{CompareVerdict, Comparison, compare};
 pub use denial::{Denial, DeniedBy};
 pub use effect::MAX_DOUBTFUL;
-pub use entry::{Between, Deed, FieldChange, LifeEntry, Mutation, Side};
+pub use entry::{Between, Deed, FieldChange, InWords, LifeEntry, Mutation, Side};
 pub use mark::{Doubt, Inference, Mark};
 pub use moment::Moment;
 pub use order::MAX_WAITING;
@@ -273,6 +274,7 @@ impl Life {
             fields: Vec::new(),
             quiet: Vec::new(),
             more: 0,
+            words: None,
             asked: Vec::new(),
             doubt: None,
             why: why::of_guardrails(act).into_iter().collect(),
@@ -308,7 +310,9 @@ impl Life {
             Some((from, to)) if more == 0 && doubt.is_none() => Deed::Scaled { from, to },
             _ => Deed::Changed,
         };
+        let told = told::change(&case, &fields, doubt.as_ref());
         let mut entry = self.entry(act, deed);
+        entry.words = told;
         entry.why.extend(self.reasons_of(&after, created, between));
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {

@@ -45,6 +45,30 @@ pub(crate) fn noted(act: &Act) -> Result<Noted, NoNote> {
     Ok(Noted { before, after })
 }
 
+/// What was noted, as an object of its kind.
+pub(crate) fn dressed(part: &Value, act: &Act) -> Value {
+    let kind = match &*act.target.resource {
+        "networkpolicies" => "NetworkPolicy",
+        "ingresses" => "Ingress",
+        "roles" => "Role",
+        "clusterroles" => "ClusterRole",
+        "rolebindings" => "RoleBinding",
+        "clusterrolebindings" => "ClusterRoleBinding",
+        _ => "",
+    };
+    let mut object = part.clone();
+    if let Some(members) = object.as_object_mut() {
+        members.insert("apiVersion".to_owned(), format!("{}/v1", act.target.api_group).into());
+        members.insert("kind".to_owned(), kind.into());
+        let metadata = members.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.insert("name".to_owned(), act.target.name.clone().into());
+            metadata.insert("namespace".to_owned(), act.target.namespace.clone().into());
+        }
+    }
+    object
+}
+
 /// One note; none: it is empty, there was no object. The object's members stand where the object has them.
 fn part(text: &str) -> Result<Option<Value>, NoNote> {
     if text.is_empty() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::value::BadBody;
 use serde_json::json;
 
 /// An event at level RequestResponse about the NetworkPolicy `n/p`, with these changes.
@@ -357,4 +358,69 @@ fn more_doubts_than_are_kept_are_one_about_all() {
     let doubts = (0..=MAX_DOUBTFUL).map(|n| (ObjectPath::of(&[&n.to_string()]), Doubt::Defaulted));
     let bounded = effect::bounded(doubts.collect());
     assert_eq!(bounded, [(ObjectPath::default(), Doubt::Defaulted)]);
+}
+
+#[test]
+fn changes_are_told_in_words_as_well_as_they_are_known() {
+    let spec = |ports: Value| json!({"podSelector": {}, "ingress": [{"ports": ports}]});
+    let made = act(1, "create", |e| {
+        e["responseObject"] = policy(5, 1, spec(json!([{"port": 80}])));
+    });
+    let (told, _) = live(vec![
+        made.clone(),
+        put(2, "5", policy(6, 2, spec(json!([{"port": 80}, {"port": 5432}])))),
+        put(3, "6", policy(7, 3, spec(json!([{"port": 5432}, {"port": 80, "protocol": "TCP"}])))),
+        patch(4, json!({"spec": {"ingress": []}}), None),
+        act(5, "delete", |e| {
+            e["requestObject"] = json!({"kind": "DeleteOptions"});
+            e["responseStatus"] = json!({"status": "Success", "code": 200});
+        }),
+    ]);
+    let words = |at: usize| {
+        let told = told[at].words.clone().unwrap();
+        (told.sentences.unwrap().join("; "), told.mark)
+    };
+    assert_eq!(words(1), ("opened: anyone → port 5432".into(), Mark::Exact));
+    // Written otherwise, and nothing said.
+    assert_eq!(words(2), (String::new(), Mark::Exact));
+    assert_eq!(words(3), ("closed: anyone → ports 80, 5432".into(), Inference::FromRequest.into()));
+    let end = "no longer isolated: what comes in to all pods, but by other policies";
+    assert_eq!(words(4), (end.into(), Inference::BaseUnproved.into()));
+    let noted = act(6, "patch", |e| {
+        e["level"] = "Metadata".into();
+        e["annotations"] = json!({
+            "auditseal-history/before": "{\"spec\":{\"podSelector\":{}}}",
+            "auditseal-history/after": "{\"spec\":{\"podSelector\":{}, \"ingress\":[{}]}}"});
+    });
+    let (told, _) = live(vec![noted]);
+    let InWords { sentences, mark } = told[0].words.clone().unwrap();
+    assert_eq!(sentences.unwrap(), ["opened: anyone → all ports"]);
+    assert_eq!(mark, Inference::Admitted.into());
+}
+
+/// Objects and patches that are deep, huge, or contradict themselves: what they came to is unknown, with the reason.
+#[test]
+fn hostile_bodies_are_unknown_with_their_reason() {
+    let raw = |cite: u64, body: &str| {
+        let text = format!(
+            r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","verb":"patch","objectRef":{{"resource":"networkpolicies","apiGroup":"networking.k8s.io","namespace":"n","name":"p"}},"responseStatus":{{"code":200}},"requestObject":{body}}}"#
+        );
+        Act::read(text.as_bytes(), cite).unwrap()
+    };
+    let doubt = |body: &str| {
+        let (told, life) = live(vec![create(), raw(2, body)]);
+        assert!(told[1].fields.is_empty() && life.known().state().is_some());
+        told[1].doubt.clone().unwrap()
+    };
+    let deep = format!("{}{}", "{\"a\":".repeat(50_000), "1".to_owned() + &"}".repeat(50_000));
+    let wide = format!("{{\"spec\":[{}0]}}", "0,".repeat(crate::value::MAX_VALUES));
+    assert_eq!(doubt(&deep), Doubt::Unreadable(BadBody::Deep));
+    assert_eq!(doubt(&wide), Doubt::Unreadable(BadBody::Large));
+    let twice = Doubt::Unreadable(BadBody::Twice("a".into()));
+    assert_eq!(doubt(r#"{"spec":{"a":1,"a":2}}"#), twice);
+    let copy = |n: u64| format!(r#"{{"op":"copy","from":"/spec","path":"/spec/{n}"}}"#);
+    let bomb = format!("[{}]", (0..60).map(copy).collect::<Vec<_>>().join(","));
+    assert_eq!(doubt(&bomb), Doubt::Patch(crate::patch::PatchFault::Bound));
+    let misfit = r#"[{"op":"remove","path":"/spec/nowhere"}]"#;
+    assert!(matches!(doubt(misfit), Doubt::Patch(crate::patch::PatchFault::Misfit(_))));
 }

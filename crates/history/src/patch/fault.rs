@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::value::MAX_DEPTH;
 
 /// Steps of work for one patch: values copied or compared, elements moved.
-pub const MAX_WORK: usize = 1 << 24;
+pub const MAX_WORK: usize = 1 << 22;
 
 /// Why a patch can't be applied here.
 #[derive(Debug, Clone, PartialEq, Eq)]
