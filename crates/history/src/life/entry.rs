@@ -1,5 +1,7 @@
 //! What is told of one request.
 
+use std::fmt;
+
 use auditseal_audit::Time;
 use serde_json::Value;
 
@@ -163,4 +165,61 @@ pub struct LifeEntry {
     pub why: Vec<Reason>,
     /// Webhooks that changed it on its way.
     pub mutations: Vec<Mutation>,
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created { again: false } => "created",
+            Self::Created { again: true } => "created again",
+            Self::Changed => "changed",
+            Self::Scaled { from: Some(from), to } => {
+                return write!(f, "scaled from {from} to {to}");
+            }
+            Self::Scaled { from: None, to } => return write!(f, "scaled to {to}"),
+            Self::Nothing { certain: true } => "changed nothing",
+            Self::Nothing { certain: false } => {
+                "changed nothing, or made what the request before it was answered"
+            }
+            Self::Refused(denial) => return write!(f, "refused, {}: {}", denial.code, denial.by),
+            Self::Undecided(Some(code)) => {
+                return write!(f, "failed with {code}: it may have been stored all the same");
+            }
+            Self::Undecided(None) => "has no answer: it may have been stored all the same",
+            Self::Deleted { certain: true } => "deleted",
+            Self::Deleted { certain: false } => "deleted, unless it was a dry run",
+            Self::DeletionBegun => "deletion begun",
+            Self::DeletedWithCollection { certain: true } => "deleted with a collection",
+            Self::DeletedWithCollection { certain: false } => "perhaps deleted with a collection",
+            Self::Noticed => "found changed by what isn't in the trail",
+        })
+    }
+}
+
+impl fmt::Display for Between {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing lies between"),
+            Self::Unseen(1) => f.write_str("at least 1 change unseen"),
+            Self::Unseen(least) => write!(f, "at least {least} changes unseen"),
+            Self::Unproved => f.write_str("that nothing lies between isn't proved"),
+        }
+    }
+}
+
+impl fmt::Display for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = if self.order { " (order)" } else { "" };
+        write!(f, "{}{order}: {} → {} ({})", self.path, self.before, self.after, self.mark)
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => value.fmt(f),
+            Self::Absent => f.write_str("nothing"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
 }

@@ -5,6 +5,11 @@
 //! has just that version. Neither a generation that is one higher nor a version that follows directly proves anything: a
 //! patch that changed nothing is answered with the version that somebody else wrote. The creation of an object is proved
 //! by its answer, 201.
+//!
+//! Three things are taken for granted. Versions aren't given twice: a store that is restored from a backup without raising
+//! its revision may give one again, which is noticed only once a lower one is seen. What an admission webhook takes out of
+//! a request is annotated; a MutatingAdmissionPolicy that takes the resourceVersion out leaves no trace but a generation too
+//! many. And what was when ([`Moment`]) is by the clock of the apiserver that logged it.
 
 mod compare;
 mod deletion;
@@ -388,15 +393,16 @@ impl Life {
         let submitted = act.submitted_version().filter(|_| keeps_version(act));
         let given = Some(act.target.uid.as_str()).filter(|uid| !uid.is_empty());
         let other = given.is_some_and(|uid| uid != then.uid);
-        if submitted.as_ref() == Some(&then.version) && !other {
-            return Between::Nothing;
-        }
-        let moved = u64::from(submitted.is_some());
         let now = act.stored().and_then(Shown::of).and_then(|now| now.generation);
         let generations = now.zip(then.generation).map_or(0, |(now, then)| {
             // This request may have made one of them.
             now.saturating_sub(then).saturating_sub(1)
         });
+        // More generations than one request makes: something took the version out of it on its way.
+        if submitted.as_ref() == Some(&then.version) && !other && generations == 0 {
+            return Between::Nothing;
+        }
+        let moved = u64::from(submitted.as_ref().is_some_and(|on| *on != then.version));
         match moved.max(generations).saturating_sub(state.blind) {
             0 => Between::Unproved,
             least => Between::Unseen(least),

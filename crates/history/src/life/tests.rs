@@ -424,3 +424,21 @@ fn hostile_bodies_are_unknown_with_their_reason() {
     let misfit = r#"[{"op":"remove","path":"/spec/nowhere"}]"#;
     assert!(matches!(doubt(misfit), Doubt::Patch(crate::patch::PatchFault::Misfit(_))));
 }
+
+#[test]
+fn entries_are_written_as_people_read_them() {
+    let unseen = put(3, "7", policy(9, 5, json!({"a": 2, "b": 1})));
+    let (told, _) = live(vec![create(), put(2, "5", policy(6, 2, json!({"b": 1}))), unseen]);
+    assert_eq!(told[1].fields[0].to_string(), "spec.a: 1 → nothing (exact)");
+    assert_eq!(told[2].between.to_string(), "at least 2 changes unseen");
+    assert_eq!(
+        told[2].fields[0].to_string(),
+        "spec.a: nothing → 2 (unknown: another change lies between, and this may be its work)"
+    );
+    assert_eq!(Between::Unseen(1).to_string(), "at least 1 change unseen");
+    assert_eq!(Deed::Scaled { from: Some(1), to: 3 }.to_string(), "scaled from 1 to 3");
+    // A version that was right, and generations that one request doesn't make.
+    let (told, _) = live(vec![create(), put(2, "5", policy(9, 4, json!({"a": 2, "b": 1})))]);
+    assert_eq!(told[1].between, Between::Unseen(2));
+    assert!(marks(&told[1])[0].starts_with("unknown"));
+}
