@@ -1,4 +1,5 @@
 use super::*;
+use crate::act::Body;
 use crate::value::BadBody;
 use serde_json::json;
 
@@ -88,6 +89,14 @@ fn what_lies_between_is_said() {
     let (told, _) = live(vec![create(), put(2, "7", policy(9, 5, json!({"a": 2, "b": 1})))]);
     assert_eq!(told[1].between, Between::Unseen(3));
     assert!(marks(&told[1])[0].starts_with("unknown spec.a"));
+    // What was sent was made of the generation that was seen: what lies between left the spec alone.
+    let mut status = put(2, "7", policy(9, 2, json!({"a": 2, "b": 1})));
+    if let Body::Held(body) = &mut status.request {
+        body["metadata"]["generation"] = 1.into();
+    }
+    let (told, _) = live(vec![create(), status]);
+    assert_eq!(told[1].between, Between::Unseen(1));
+    assert_eq!(marks(&told[1]), ["inferred spec.a 1->2"]);
     // A patch on an unproved base: what it names is inferred, what it doesn't is not its own.
     let body = json!({"spec": {"a": 2}});
     let after = policy(9, 2, json!({"a": 2, "b": 3}));

@@ -87,10 +87,18 @@ impl Case<'_> {
         let names = |fields: &Vec<AskedField>| fields.iter().any(|asked| may_be(&asked.path, path));
         let mark = match (named, self.between) {
             (Some(Some(fields)), _) if !names(fields) => Doubt::NotNamed.into(),
-            (None, Between::Unseen(_)) => Doubt::Between.into(),
+            (None, Between::Unseen(_)) if !self.is_as_sent(state, path) => Doubt::Between.into(),
             _ => Inference::BaseUnproved.into(),
         };
         (mark, Dark::None)
+    }
+
+    /// Whether what was sent names the generation that was seen: then what lies between left this field alone, unless the
+    /// client made the number up.
+    fn is_as_sent(&self, state: &ObjectState, path: &ObjectPath) -> bool {
+        let sent = self.act.request.held().and_then(|body| body.pointer("/metadata/generation"));
+        let seen = state.shown.as_ref().and_then(|shown| shown.generation);
+        path.is_below(&["spec"]) && seen.is_some() && sent.and_then(Value::as_u64) == seen
     }
 
     fn computed(&self, computed: &Computed) -> Weighed {
