@@ -33,7 +33,7 @@ const OWNERS: [(&str, &str); 25] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 24] = [
+pub(crate) const LEVELS: [(&str, u8); 25] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -44,6 +44,7 @@ pub(crate) const LEVELS: [(&str, u8); 24] = [
     ("predicate", 1),
     ("chain", 2),
     ("decompress", 2),
+    ("history", 2),
     ("shipper", 2),
     ("attack", 3),
     ("tail", 3),

@@ -1,0 +1,156 @@
+//! How an object ends.
+
+use serde_json::Value;
+
+use super::Life;
+use super::effect::After;
+use super::entry::{Deed, LifeEntry};
+use super::mark::Doubt;
+use super::state::{KnownObject, ObjectState};
+use super::told;
+use crate::act::{Act, Body, DryRun};
+use crate::value::{at, text};
+
+/// Whether an object that is being deleted is gone once it is stored so: nothing puts it off any more.
+pub(crate) fn is_over(act: &Act, after: &After<'_>) -> bool {
+    let After::Shown(object) = after else { return false };
+    act.verb != "create" && is_ending(object) && !is_put_off(object)
+}
+
+fn is_ending(object: &Value) -> bool {
+    text(object, &["metadata", "deletionTimestamp"]).is_some()
+}
+
+fn is_put_off(object: &Value) -> bool {
+    let any = |path: &[&str]| {
+        at(object, path).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    };
+    let grace = at(object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_u64);
+    let namespace = text(object, &["kind"]) == Some("Namespace");
+    any(&["metadata", "finalizers"])
+        || grace.is_some_and(|seconds| seconds > 0)
+        || (namespace && any(&["spec", "finalizers"]))
+}
+
+impl Life {
+    pub(super) fn delete(&mut self, act: &Act) -> LifeEntry {
+        // A rehearsal that can't be told from a delete is told as one that may have been.
+        let meant = act.dry_run() == DryRun::No;
+        let (deed, known) = match act.stored() {
+            Some(object) if is_ending(object) && is_put_off(object) && meant => {
+                let state = ObjectState::shown(object, act.done);
+                (Deed::DeletionBegun, KnownObject::There(Box::new(state)))
+            }
+            Some(object) if !is_ending(object) && !meant => {
+                (Deed::Deleted { certain: false }, KnownObject::Nothing(Doubt::Deleting))
+            }
+            Some(_) => (Deed::Deleted { certain: meant }, gone(meant)),
+            None if act.success => (Deed::Deleted { certain: meant }, gone(meant)),
+            // Without an answer that says more, it may be gone or only on its way.
+            None => (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting)),
+        };
+        let mut entry = self.entry(act, deed);
+        entry.words = match &known {
+            KnownObject::Absent => told::end(act, &self.known),
+            _ => None,
+        };
+        self.known = known;
+        self.lived = true;
+        entry
+    }
+
+    /// An eviction deletes a pod, with its grace period.
+    pub(super) fn evict(&mut self, act: &Act) -> LifeEntry {
+        let mut entry = self.entry(act, Deed::DeletionBegun);
+        entry.doubt = Some(Doubt::Subresource("eviction".to_owned()));
+        self.known = KnownObject::Nothing(Doubt::Deleting);
+        entry
+    }
+
+    pub(super) fn delete_with_collection(&mut self, act: &Act) -> Option<LifeEntry> {
+        if matches!(self.known, KnownObject::Absent) {
+            self.counts.others += 1;
+            return None;
+        }
+        let meant = act.dry_run() == DryRun::No;
+        let listed = listed(act, &self.name.name);
+        let (deed, known) = match listed {
+            Listed::No => {
+                self.counts.others += 1;
+                return None;
+            }
+            Listed::Yes(item) if meant && (is_put_off(item) || may_linger(act)) => {
+                (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting))
+            }
+            Listed::Yes(_) => (Deed::DeletedWithCollection { certain: meant }, gone(meant)),
+            Listed::Unknown => (
+                Deed::DeletedWithCollection { certain: false },
+                KnownObject::Nothing(Doubt::Deleting),
+            ),
+        };
+        let mut entry = self.entry(act, deed);
+        if let Listed::Yes(item) = listed {
+            entry.uid = text(item, &["metadata", "uid"]).map(str::to_owned);
+        }
+        if matches!(known, KnownObject::Absent) {
+            entry.words = told::end(act, &self.known);
+        }
+        self.known = known;
+        Some(entry)
+    }
+
+    /// A binding sets the pod's node, and answers with a status.
+    pub(super) fn bind(&mut self, act: &Act) -> LifeEntry {
+        let mut entry = self.entry(act, Deed::Changed);
+        let doubt = Doubt::Subresource("binding".to_owned());
+        entry.doubt = Some(doubt.clone());
+        self.known = KnownObject::Nothing(doubt);
+        entry
+    }
+}
+
+/// Whether objects of a collection may outlive their deletion though they had no finalizer: the list shows them as they were
+/// before it. Pods have a grace period, and who deletes dependents first, or leaves them, sets a finalizer.
+fn may_linger(act: &Act) -> bool {
+    let options = act.request.held().unwrap_or(&Value::Null);
+    let slow = ["pods", "namespaces"].contains(&&*act.target.resource);
+    // These leave their dependents where nothing else is asked for.
+    let keeps = ["jobs", "replicationcontrollers"].contains(&&*act.target.resource);
+    slow || match text(options, &["propagationPolicy"]) {
+        Some("Background") => false,
+        Some(_) => true,
+        None => keeps || at(options, &["orphanDependents"]).is_some(),
+    }
+}
+
+fn gone(meant: bool) -> KnownObject {
+    if meant { KnownObject::Absent } else { KnownObject::Nothing(Doubt::Deleting) }
+}
+
+/// Whether a collection that was deleted had the object in it.
+enum Listed<'a> {
+    Yes(&'a Value),
+    No,
+    Unknown,
+}
+
+fn listed<'a>(act: &'a Act, name: &str) -> Listed<'a> {
+    let other = |selector: &str| {
+        selector.split(',').any(|part| {
+            part.strip_prefix("metadata.name=")
+                .is_some_and(|wanted| wanted.trim_start_matches('=') != name)
+        })
+    };
+    if act.asked("fieldSelector").is_some_and(other) {
+        return Listed::No;
+    }
+    let items = match &act.response {
+        Body::Held(list) => at(list, &["items"]).and_then(Value::as_array),
+        _ => None,
+    };
+    let Some(items) = items else { return Listed::Unknown };
+    match items.iter().find(|item| text(item, &["metadata", "name"]) == Some(name)) {
+        Some(item) => Listed::Yes(item),
+        None => Listed::No,
+    }
+}

@@ -1,0 +1,200 @@
+//! Roles and bindings: what somebody may do now that they couldn't, and the reverse.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::facts::{Facts, list, pairs, text_of};
+use super::unclear::Unclear;
+use crate::value::at;
+
+/// Single rights of one role, and comparisons of rights with rules: with more, it isn't told in words.
+pub const MAX_RIGHTS: usize = 4096;
+
+/// One right: a verb on a resource, all or one of its objects, or on an address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Right {
+    Resource { group: String, resource: String, name: Option<String>, verb: String },
+    Address { path: String, verb: String },
+}
+
+/// A rule, as sets.
+#[derive(Debug, Default)]
+struct Rule {
+    verbs: BTreeSet<String>,
+    groups: BTreeSet<String>,
+    resources: BTreeSet<String>,
+    names: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+}
+
+impl Rule {
+    fn read(rule: &Value) -> Self {
+        let set = |name| list(rule, name).iter().map(crate::path::plain).collect();
+        Self {
+            verbs: set("verbs"),
+            groups: set("apiGroups"),
+            resources: set("resources"),
+            names: set("resourceNames"),
+            addresses: set("nonResourceURLs"),
+        }
+    }
+
+    /// `k8s.io/kubernetes/pkg/apis/rbac/v1/evaluation_helpers.go`.
+    fn grants(&self, right: &Right) -> bool {
+        let has = |set: &BTreeSet<String>, one: &str| set.contains("*") || set.contains(one);
+        match right {
+            Right::Resource { group, resource, name, verb } => {
+                let below = resource.split_once('/').map(|(_, below)| format!("*/{below}"));
+                let resource = has(&self.resources, resource)
+                    || below.is_some_and(|below| self.resources.contains(&below));
+                let named = self.names.is_empty()
+                    || name.as_ref().is_some_and(|name| self.names.contains(name));
+                has(&self.verbs, verb) && has(&self.groups, group) && resource && named
+            }
+            Right::Address { path, verb } => {
+                let fits = |rule: &String| match rule.strip_suffix('*') {
+                    Some(start) => path.starts_with(start),
+                    None => rule == path,
+                };
+                has(&self.verbs, verb) && self.addresses.iter().any(fits)
+            }
+        }
+    }
+
+    fn rights(&self, into: &mut BTreeSet<Right>) -> Result<(), Unclear> {
+        let names: Vec<Option<&String>> = match self.names.is_empty() {
+            true => vec![None],
+            false => self.names.iter().map(Some).collect(),
+        };
+        let count = self.verbs.len().saturating_mul(
+            (self.groups.len().saturating_mul(self.resources.len()).saturating_mul(names.len()))
+                .saturating_add(self.addresses.len()),
+        );
+        if count.saturating_add(into.len()) > MAX_RIGHTS {
+            return Err(Unclear::Large);
+        }
+        for verb in &self.verbs {
+            for group in &self.groups {
+                for resource in &self.resources {
+                    into.extend(names.iter().map(|name| Right::Resource {
+                        group: group.clone(),
+                        resource: resource.clone(),
+                        name: name.cloned(),
+                        verb: verb.clone(),
+                    }));
+                }
+            }
+            let address = |path: &String| Right::Address { path: path.clone(), verb: verb.clone() };
+            into.extend(self.addresses.iter().map(address));
+        }
+        Ok(())
+    }
+}
+
+fn rules(role: Option<&Value>) -> Result<(Vec<Rule>, BTreeSet<Right>), Unclear> {
+    let rules: Vec<_> =
+        role.map(|role| list(role, "rules")).unwrap_or_default().iter().map(Rule::read).collect();
+    let mut rights = BTreeSet::new();
+    for rule in &rules {
+        rule.rights(&mut rights)?;
+    }
+    if rules.len().saturating_mul(rights.len()) > MAX_RIGHTS * MAX_RIGHTS {
+        return Err(Unclear::Large);
+    }
+    Ok((rules, rights))
+}
+
+/// Roles and ClusterRoles.
+pub(crate) fn role(before: Option<&Value>, after: Option<&Value>) -> Result<Vec<String>, Unclear> {
+    let (old_rules, old) = rules(before)?;
+    let (new_rules, new) = rules(after)?;
+    let without = |rights: &BTreeSet<Right>, rules: &[Rule]| -> Vec<Right> {
+        rights
+            .iter()
+            .filter(|right| !rules.iter().any(|rule| rule.grants(right)))
+            .cloned()
+            .collect()
+    };
+    let mut said = tell("granted", &without(&new, &old_rules));
+    said.extend(tell("revoked", &without(&old, &new_rules)));
+    let collects = |role: Option<&Value>| {
+        let selectors = at(role?, &["aggregationRule", "clusterRoleSelectors"])?.as_array()?;
+        let one = |selector: &Value| match selector.get("matchExpressions") {
+            Some(_) => selector.to_string(),
+            None => pairs(selector.get("matchLabels")),
+        };
+        Some(selectors.iter().map(one).collect::<Vec<_>>().join("; "))
+    };
+    let (old, new) = (collects(before), collects(after));
+    if old != new {
+        let name = |of: Option<String>| of.unwrap_or_else(|| "none".to_owned());
+        said.push(format!("collects the rights of roles with: {} → {}", name(old), name(new)));
+    }
+    Ok(said)
+}
+
+fn tell(word: &str, rights: &[Right]) -> Vec<String> {
+    let mut things: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for right in rights {
+        let (thing, verb) = match right {
+            Right::Resource { group, resource, name, verb } => {
+                let resource = match (&**resource, &**group) {
+                    ("*", "*") => "everything".to_owned(),
+                    ("*", "") => "everything of the core group".to_owned(),
+                    ("*", group) => format!("everything of {group}"),
+                    (resource, "") => resource.to_owned(),
+                    (resource, "*") => format!("{resource} of any group"),
+                    (resource, group) => format!("{resource}.{group}"),
+                };
+                let name = name.as_ref().map_or(String::new(), |name| format!(" named {name}"));
+                (format!("{resource}{name}"), verb)
+            }
+            Right::Address { path, verb } => (format!("address {path}"), verb),
+        };
+        things.entry(thing).or_default().insert(verb);
+    }
+    let say = |(thing, verbs): (&String, &BTreeSet<&str>)| {
+        let verbs: Vec<_> = verbs.iter().copied().collect();
+        let verbs = if verbs.contains(&"*") { "every verb".to_owned() } else { verbs.join(", ") };
+        format!("{word}: {verbs} on {thing}")
+    };
+    things.iter().map(say).collect()
+}
+
+/// RoleBindings and ClusterRoleBindings.
+pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
+    let mut facts = Facts::default();
+    let part = |of: &Value, name: &str| text_of(of, name).unwrap_or_default();
+    let role = binding.get("roleRef").unwrap_or(&Value::Null);
+    let role = format!("{} {}", part(role, "kind"), part(role, "name"));
+    let place = match text_of(binding, "kind").as_deref() {
+        Some("ClusterRoleBinding") => " everywhere".to_owned(),
+        _ => {
+            let namespace = at(binding, &["metadata", "namespace"]).and_then(Value::as_str);
+            namespace.map_or(String::new(), |name| format!(" in namespace {name}"))
+        }
+    };
+    for subject in list(binding, "subjects") {
+        let name = part(subject, "name");
+        let who = match &*part(subject, "kind") {
+            "ServiceAccount" => format!("service account {}/{name}", part(subject, "namespace")),
+            "Group" => match &*name {
+                "system:unauthenticated" => {
+                    "everybody, even unauthenticated (group system:unauthenticated)".to_owned()
+                }
+                "system:authenticated" => {
+                    "everybody who is authenticated (group system:authenticated)".to_owned()
+                }
+                "system:serviceaccounts" => {
+                    "every service account (group system:serviceaccounts)".to_owned()
+                }
+                _ => format!("group {name}"),
+            },
+            "User" => format!("user {name}"),
+            kind => format!("{kind} {name}"),
+        };
+        facts.say(who, &format!("{role}{place}"))?;
+    }
+    Ok(facts)
+}

@@ -1,0 +1,283 @@
+use super::*;
+use serde_json::json;
+
+fn told(kind: &str, before: Value, after: Value) -> Vec<String> {
+    let object = |mut value: Value| {
+        let (api, kind) = kind.rsplit_once('/').unwrap();
+        value["apiVersion"] = api.into();
+        value["kind"] = kind.into();
+        (!value["gone"].as_bool().unwrap_or_default()).then_some(value)
+    };
+    words(object(before).as_ref(), object(after).as_ref()).unwrap().unwrap()
+}
+
+fn ingress(rules: Value, tls: Value) -> Value {
+    json!({"metadata": {"name": "i", "namespace": "n"}, "spec": {"ingressClassName": "nginx", "rules": rules, "tls": tls}})
+}
+
+fn rule(host: &str, path: &str, service: &str) -> Value {
+    json!({"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix",
+        "backend": {"service": {"name": service, "port": {"number": 80}}}}]}})
+}
+
+#[test]
+fn an_ingress_is_told_by_hosts_paths_and_tls() {
+    let kind = "networking.k8s.io/v1/Ingress";
+    let a = || rule("a.example.com", "/", "web");
+    let tls = || json!([{"hosts": ["a.example.com"], "secretName": "s"}]);
+    for (before, after, sentences) in [
+        (
+            ingress(json!([a()]), tls()),
+            ingress(json!([a(), rule("b.example.com", "/", "web")]), tls()),
+            &["added: host b.example.com", "added: host b.example.com/: service web:80"][..],
+        ),
+        (
+            ingress(json!([a()]), tls()),
+            ingress(json!([rule("a.example.com", "/", "evil")]), tls()),
+            &["host a.example.com/: service web:80 → service evil:80"],
+        ),
+        (
+            ingress(json!([a()]), tls()),
+            ingress(json!([a()]), json!([])),
+            &["removed: TLS of host a.example.com (was secret s)"],
+        ),
+        (
+            ingress(json!([a()]), tls()),
+            ingress(json!([a()]), json!([{"hosts": ["a.example.com"], "secretName": "t"}])),
+            &["TLS of host a.example.com: secret s → secret t"],
+        ),
+        (
+            ingress(json!([a()]), tls()),
+            ingress(json!([a(), rule("", "/admin", "console")]), tls()),
+            &["added: any host", "added: any host/admin: service console:80"],
+        ),
+        (
+            ingress(json!([a(), rule("b", "/", "x")]), tls()),
+            ingress(json!([rule("b", "/", "x"), a()]), tls()),
+            &[],
+        ),
+        (
+            ingress(json!([a()]), tls()),
+            {
+                let mut one = ingress(json!([a()]), tls());
+                one["metadata"]["annotations"] = json!({"nginx.ingress.kubernetes.io/configuration-snippet": "return 200;", "x": "y"});
+                one["spec"]["ingressClassName"] = "other".into();
+                one["spec"]["defaultBackend"] =
+                    json!({"service": {"name": "d", "port": {"name": "http"}}});
+                one
+            },
+            &[
+                "added: annotation nginx.ingress.kubernetes.io/configuration-snippet: return 200;",
+                "class: nginx → other",
+                "added: everything else: service d:http",
+            ],
+        ),
+        (
+            json!({"gone": true}),
+            ingress(json!([a()]), json!([])),
+            &[
+                "added: class: nginx",
+                "added: host a.example.com",
+                "added: host a.example.com/: service web:80",
+            ],
+        ),
+    ] {
+        assert_eq!(told(kind, before, after), sentences);
+    }
+}
+
+#[test]
+fn roles_are_told_by_what_they_grant() {
+    let kind = "rbac.authorization.k8s.io/v1/ClusterRole";
+    let role = |rules: Value| json!({"metadata": {"name": "r"}, "rules": rules});
+    let pods =
+        || json!({"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list"]});
+    let all = || json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]});
+    for (before, after, sentences) in [
+        (
+            json!([pods()]),
+            json!([pods(), {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}]),
+            &["granted: get, list on secrets"][..],
+        ),
+        (json!([pods()]), json!([pods(), all()]), &["granted: every verb on everything"]),
+        (json!([all()]), json!([all(), pods()]), &[]),
+        (json!([all()]), json!([pods()]), &["revoked: every verb on everything"]),
+        (
+            json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a"]}]),
+            json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a", "b"]}]),
+            &["granted: get on deployments.apps named b"],
+        ),
+        (
+            json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a"]}]),
+            json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}]),
+            &["granted: get on deployments.apps"],
+        ),
+        (
+            json!([{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]),
+            json!([{"nonResourceURLs": ["/*"], "verbs": ["get"]}]),
+            &["granted: get on address /*"],
+        ),
+        (
+            json!([{"apiGroups": [""], "resources": ["*/status"], "verbs": ["get"]}]),
+            json!([{"apiGroups": [""], "resources": ["*/status", "pods/status"], "verbs": ["get"]}]),
+            &[],
+        ),
+        // The same, otherwise grouped.
+        (
+            json!([pods()]),
+            json!([
+                {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "get"]},
+                {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get", "list"]},
+            ]),
+            &[],
+        ),
+    ] {
+        assert_eq!(
+            told(kind, role(before.clone()), role(after.clone())),
+            sentences,
+            "{before} {after}"
+        );
+    }
+    let many: Vec<_> = (0..MAX_RIGHTS).map(|n| n.to_string()).collect();
+    let large = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "rules": [{"apiGroups": [""], "resources": many, "verbs": ["a", "b"]}]});
+    assert_eq!(words(None, Some(&large)), Some(Err(Unclear::Large)));
+}
+
+#[test]
+fn bindings_are_told_by_who_has_what() {
+    let binding = |subjects: Value| {
+        json!({"metadata": {"name": "b", "namespace": "shop"}, "subjects": subjects,
+            "roleRef": {"kind": "ClusterRole", "name": "admin"}})
+    };
+    let alice = || json!({"kind": "User", "name": "alice"});
+    let more = json!([alice(), {"kind": "ServiceAccount", "name": "ci", "namespace": "build"},
+        {"kind": "Group", "name": "system:authenticated"}]);
+    assert_eq!(
+        told("rbac.authorization.k8s.io/v1/RoleBinding", binding(json!([alice()])), binding(more)),
+        [
+            "added: everybody who is authenticated (group system:authenticated): ClusterRole admin in namespace shop",
+            "added: service account build/ci: ClusterRole admin in namespace shop",
+        ]
+    );
+    assert_eq!(
+        told(
+            "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
+            binding(json!([alice()])),
+            json!({"gone": true})
+        ),
+        ["removed: user alice (was ClusterRole admin everywhere)"]
+    );
+}
+
+#[test]
+fn services_and_gateways_are_told() {
+    let service = |spec: Value| json!({"metadata": {"name": "s"}, "spec": spec});
+    assert_eq!(
+        told(
+            "v1/Service",
+            service(
+                json!({"type": "ClusterIP", "selector": {"app": "a"}, "ports": [{"port": 80}], "internalTrafficPolicy": "Cluster"})
+            ),
+            service(
+                json!({"type": "LoadBalancer", "selector": {"app": "b"}, "externalIPs": ["192.0.2.1"],
+                "ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080, "nodePort": 30080}]})
+            ),
+        ),
+        [
+            "answered by: pods with app=a → pods with app=b",
+            "added: external address 192.0.2.1",
+            "added: load balancer lets in: any address",
+            "port 80/TCP: port 80 of the pods → port 8080 of the pods, port 30080 of each node",
+            "type: ClusterIP → LoadBalancer",
+        ]
+    );
+    let listener = |from: &str| {
+        json!({"spec": {"gatewayClassName": "g", "listeners": [{"name": "web", "port": 80, "protocol": "HTTP",
+            "allowedRoutes": {"namespaces": {"from": from}}}]}})
+    };
+    assert_eq!(
+        told("gateway.networking.k8s.io/v1/Gateway", listener("Same"), listener("All")),
+        ["listener web takes routes: of its own namespace → of all namespaces"]
+    );
+    let route = |backend: &str, host: &str| {
+        json!({"spec": {"parentRefs": [{"name": "g"}], "hostnames": [host], "rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/api"}}],
+            "backendRefs": [{"name": backend, "port": 80}]}]}})
+    };
+    assert_eq!(
+        told("gateway.networking.k8s.io/v1/HTTPRoute", route("a", "x"), route("b", "y")),
+        ["removed: host x", "added: host y", "requests of /api: service a:80 → service b:80",]
+    );
+}
+
+#[test]
+fn admission_is_told_by_what_is_no_longer_asked() {
+    let hook = |policy: &str, operations: Value, selector: Value| {
+        json!({"webhooks": [{"name": "v.example.com", "failurePolicy": policy, "namespaceSelector": selector,
+            "rules": [{"operations": operations, "apiGroups": ["apps"], "apiVersions": ["*"], "resources": ["deployments"]}],
+            "clientConfig": {"service": {"namespace": "n", "name": "s", "path": "/v"}}}]})
+    };
+    assert_eq!(
+        told(
+            "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration",
+            hook("Fail", json!(["CREATE", "UPDATE"]), json!({})),
+            hook(
+                "Ignore",
+                json!(["CREATE"]),
+                json!({"matchExpressions": [{"key": "x", "operator": "NotIn", "values": ["off"]}]})
+            ),
+        ),
+        [
+            "removed: webhook v.example.com is asked at UPDATE of deployments.apps",
+            "added: webhook v.example.com only in namespaces with: x≠off",
+            "webhook v.example.com, when it can't be asked: refuses (Fail) → lets pass (Ignore)",
+        ]
+    );
+    let binding =
+        |actions: Value| json!({"spec": {"policyName": "p", "validationActions": actions}});
+    assert_eq!(
+        told(
+            "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding",
+            binding(json!(["Deny"])),
+            binding(json!(["Audit", "Warn"]))
+        ),
+        ["added: notes in the audit log", "removed: refuses", "added: warns"]
+    );
+    let policy =
+        |validations: Value| json!({"spec": {"failurePolicy": "Fail", "validations": validations}});
+    assert_eq!(
+        told(
+            "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+            policy(json!([{"expression": "a"}, {"expression": "b"}])),
+            policy(json!([{"expression": "a"}]))
+        ),
+        ["removed: demands b"]
+    );
+    let labels = |labels: Value| json!({"metadata": {"name": "n", "labels": labels}});
+    assert_eq!(
+        told(
+            "v1/Namespace",
+            labels(json!({"pod-security.kubernetes.io/enforce": "restricted"})),
+            labels(
+                json!({"pod-security.kubernetes.io/enforce": "privileged", "pod-security.kubernetes.io/warn": "baseline"})
+            )
+        ),
+        [
+            "Pod Security refuses what isn't privileged (loosened); before: restricted",
+            "Pod Security warns of what isn't baseline; before: the cluster's default",
+        ]
+    );
+}
+
+#[test]
+fn what_says_too_much_is_not_told() {
+    let rules: Vec<_> = (0..=MAX_FACTS).map(|n| json!({"host": n.to_string()})).collect();
+    let wide =
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": {"rules": rules}});
+    assert_eq!(words(None, Some(&wide)), Some(Err(Unclear::Large)));
+    let long = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "spec": {"ingressClassName": "x".repeat(MAX_TEXT + 1)}});
+    assert_eq!(words(None, Some(&long)), Some(Err(Unclear::Large)));
+    assert_eq!(words(None, Some(&json!({"apiVersion": "v1", "kind": "ConfigMap"}))), None);
+    assert_eq!(words(None, None), None);
+}
