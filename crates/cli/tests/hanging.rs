@@ -89,7 +89,7 @@ fn what_a_late_disk_tells_is_refused_as_at_the_start() {
     // The daemon's open comes back as soon as this one does. It may have seen by then that a FIFO isn't read as a
     // file is, and have closed it: whether the bytes still find a reader is not what is asked here.
     let mut fifo = File::options().write(true).open(&hung.fifo).unwrap();
-    let _ = fifo.write_all(b"no exchange of ours");
+    drop(fifo.write_all(b"no exchange of ours"));
     drop(fifo);
     let done = daemon.end(Duration::from_secs(10));
     assert_eq!(done.code, 2);
