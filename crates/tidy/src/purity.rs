@@ -84,7 +84,8 @@ fn pure_code_names_nothing_outside() {
 
 #[test]
 fn pure_crates_have_harmless_dependencies() {
-    for name in ["merkle", "note", "audit", "format", "index", "predicate", "decompress", "shipper"] {
+    for name in ["merkle", "note", "audit", "format", "index", "predicate", "decompress", "shipper"]
+    {
         for dependency in section(name, "dependencies") {
             let fine = HARMLESS.iter().any(|known| {
                 dependency == *known || (known.ends_with('-') && dependency.starts_with(known))
