@@ -67,7 +67,7 @@ mutate "the old objects stay" spool/exchange.rs \
     'object_name::parse(spool.origin(), name).is_some()' 'false'
 
 mutate "a note behind other bytes is looked for at one key" agent/readback.rs \
-    '[day, &ObjectKey::prefix(&key.origin)]' '[day, day]'
+    'other.seq == key.seq && other != key' 'false'
 
 # --- uploads
 mutate "it is sent at once" shipper/upload.rs \

@@ -16,9 +16,7 @@ use auditseal_store::Store as _;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 
-use super::disk::Op;
-use super::node::Node;
-use super::{Sim, disk, number, private_key};
+use super::{Sim, disk};
 
 /// What of the store is hostile, and what it did.
 #[derive(Default)]
@@ -36,16 +34,21 @@ pub(super) struct Hostile {
     /// Accepted uploads are read back, for this store may lie.
     pub(super) read_back: bool,
     /// What processes before it sent, and how often anything.
-    seals: BTreeSet<u64>,
-    uploads: u64,
+    pub(super) seals: BTreeSet<u64>,
+    pub(super) uploads: u64,
     /// The node was restored from a snapshot, and hasn't asked yet what was stored since: nothing of it
     /// is hidden.
     pub(super) unasked: bool,
     /// It does nothing any more.
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl Hostile {
+    /// One whose word for an upload isn't enough, or is.
+    pub(super) fn new(read_back: bool) -> Self {
+        Self { read_back, ..Self::default() }
+    }
+
     fn excuse(&mut self, seq: u64) {
         *self.excuses.entry(seq).or_default() += 1;
     }
@@ -74,30 +77,7 @@ impl Hostile {
 }
 
 impl Sim {
-    /// One history beside a hostile store.
-    fn run_hostile(&mut self, seed: u64, turns: usize) -> [u64; 2] {
-        self.hostile = Some(Hostile { read_back: seed.is_multiple_of(3), ..Hostile::default() });
-        let mut node = self.start(false);
-        for _ in 0..turns {
-            if self.chance.below(8) == 0 {
-                self.attack();
-            }
-            node = self.turn(node);
-        }
-        self.end_hostile(node)
-    }
-
-    /// In the end it shows what it has. Returns how many seals were sent, and how many uploads it took.
-    fn end_hostile(&mut self, node: Node) -> [u64; 2] {
-        self.disclose_all();
-        self.hostile().over = true;
-        self.end_well(node);
-        let hostile = self.hostile();
-        hostile.count();
-        [hostile.seals.len() as u64, hostile.uploads]
-    }
-
-    fn hostile(&mut self) -> &mut Hostile {
+    pub(super) fn hostile(&mut self) -> &mut Hostile {
         self.hostile.as_mut().unwrap()
     }
 
@@ -172,7 +152,7 @@ impl Sim {
     }
 
     /// Something is hidden, shown again, covered, or put where it doesn't belong.
-    fn attack(&mut self) {
+    pub(super) fn attack(&mut self) {
         match self.chance.below(8) {
             0..=4 if self.hostile().unasked => {}
             0 | 1 => self.withhold(),
@@ -346,59 +326,4 @@ pub(super) struct Lie {
     key: String,
     version: Option<String>,
     before: Option<Bytes>,
-}
-
-#[test]
-fn what_a_hostile_store_captures_hides_and_replays_costs_nothing_but_time() {
-    let key = private_key();
-    let first = number("AUDITSEAL_SEED").unwrap_or(1);
-    let runs = number("AUDITSEAL_RUNS").unwrap_or(100);
-    let mut counts = [0; 2];
-    for seed in first..first + runs {
-        let run = std::panic::catch_unwind(|| Sim::new(seed, &key).run_hostile(seed, 400));
-        let Ok(more) = run else {
-            panic!("seed {seed}: AUDITSEAL_SEED={seed} AUDITSEAL_RUNS=1 shows it again")
-        };
-        counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
-    }
-    let [seals, uploads] = counts;
-    println!("{runs} histories: {seals} seals, {uploads} uploads");
-    assert!(runs < 20 || uploads > seals, "nothing is shown");
-}
-
-/// Something is written every four seconds, and all of what this store does it does all the time.
-#[test]
-fn beside_a_hostile_store_no_line_waits() {
-    let key = private_key();
-    // With versions; among many runs an hour, and without them too.
-    let (seeds, minutes) = match number("AUDITSEAL_RUNS") > Some(100) {
-        true => (&[2, 3][..], 60),
-        false => (&[2][..], 10),
-    };
-    for &seed in seeds {
-        let mut sim = Sim::new(seed, &key);
-        sim.hostile = Some(Hostile { read_back: seed == 3, ..Hostile::default() });
-        let mut node = sim.start(false);
-        let until = sim.disk.world().clock + minutes * 60_000;
-        let (mut late, mut lines) = (0, 0);
-        while sim.disk.world().clock < until {
-            sim.attack();
-            sim.disk.world().apply(Op::Append(1, 60));
-            lines += 1;
-            let begun = sim.disk.world().clock;
-            node = sim.advance(node, 4_000);
-            for _ in 0..400 {
-                if node.pending.is_empty() && node.stored_all() {
-                    break;
-                }
-                node = sim.perform_one(node, false);
-            }
-            assert!(node.stored_all(), "it doesn't come to rest: {:?}", node.pending);
-            late = late.max(sim.disk.world().clock - begun - 4_000);
-        }
-        let [seals, uploads] = sim.end_hostile(node);
-        println!("seed {seed}: {lines} lines, {seals} seals, {uploads} uploads, {late} ms");
-        assert!(seals > 10 * minutes && uploads > seals, "{seals} seals, {uploads} uploads");
-        assert!(late <= 1_000, "a line waited for {late} ms more");
-    }
 }

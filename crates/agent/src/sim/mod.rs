@@ -15,6 +15,7 @@ mod chance;
 #[path = "../../../tail/tests/sim/mod.rs"]
 mod disk;
 mod hostile;
+mod hostility;
 mod node;
 mod reader;
 mod squatters;

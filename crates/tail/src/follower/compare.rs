@@ -227,7 +227,7 @@ impl<D: Disk> Follower<D> {
     }
 
     /// Whether something is listed that was there in this listing, or before.
-    fn in_common(&self, blind: &Blind) -> bool {
+    pub(super) fn in_common(&self, blind: &Blind) -> bool {
         let before = blind.listing;
         // Where nothing is archived, what was there before is what the first listing showed, or
         // what was listed once and has vanished.

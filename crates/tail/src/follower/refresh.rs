@@ -248,13 +248,14 @@ impl<D: Disk> Follower<D> {
     ///
     /// After a time without reports nothing that was listed first since is taken before one that was
     /// there before is found: should all descriptors be held by others, which wait for that, it never
-    /// would be. So those come first that have an archived file's name; and of the others half from the
-    /// newest, for what was the live file then may be one of these by now.
+    /// would be. So, unless one is known already, those come first that have an archived file's name; and
+    /// of the others half from the newest, for what was the live file then may be one of these by now.
     fn next_to_open(&self) -> Vec<u64> {
         let most = self.settings.limits.open;
         let waiting = self.carriers.waiting();
-        let blind = self.watch.barrier().filter(|_| self.watch.is_blind());
-        let nothing_new = blind.is_none_or(|listing| listing >= self.carriers.listings());
+        let listings = self.carriers.listings();
+        let blind = self.watch.blind().filter(|blind| blind.listing < listings);
+        let nothing_new = blind.is_none_or(|blind| self.in_common(&blind));
         if nothing_new || self.carriers.waiting_count() <= most {
             return waiting.take(most.saturating_add(1)).collect();
         }
