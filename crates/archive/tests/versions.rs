@@ -513,7 +513,7 @@ async fn rows(store: &MemoryStore) -> Vec<Listed> {
         rows.push(row.clone());
         Ok(())
     };
-    ls(Arc::new(store.clone()), &[], each).await.unwrap();
+    ls(Arc::new(store.clone()), &[], |_| None, each).await.unwrap();
     rows
 }
 

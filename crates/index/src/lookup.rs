@@ -13,9 +13,9 @@ pub enum Lookup {
     /// The line's `auditID`, not empty: an empty one is as good as [`Lookup::Any`].
     AuditId(String),
     /// All of these are so; of none, any line may answer.
-    All(Vec<Lookup>),
+    All(Vec<Self>),
     /// One of these is so at least; of none, no line answers.
-    Either(Vec<Lookup>),
+    Either(Vec<Self>),
 }
 
 impl Lookup {

@@ -3,6 +3,7 @@
 //! The store is a double that counts requests, a listing's pages of 1,000 keys each, and bytes. Objects, seals and packs
 //! are real.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
+#![allow(clippy::print_stdout)] // its numbers are for whoever runs it
 
 mod common;
 
@@ -160,6 +161,27 @@ struct Bills {
     search: Bill,
 }
 
+async fn listed(desk: &Desk, packs: &Arc<dyn Store>) -> Packs {
+    let root = PackRoot {
+        source: Source::new(Arc::clone(packs)),
+        auditors: desk.trust.auditors_of(desk.chain.origin()),
+        by_date: true,
+    };
+    Packs::read(&root, desk.chain.origin(), Extent::default()).await.unwrap()
+}
+
+/// Looks for the rare line.
+async fn search(packs: &Packs) {
+    let rare = Pattern::new(TermKind::Action)
+        .with(TermField::Resource, "pods")
+        .with(TermField::Group, "")
+        .with(TermField::Subresource, "")
+        .with(TermField::Verb, "delete");
+    let searched = packs.search(&Lookup::Term(rare), Window::default()).await;
+    assert_eq!(searched.found.len(), 1);
+    assert_eq!(searched.found[0].batches.len(), 1);
+}
+
 async fn bills(days: u64, batches: u64) -> Bills {
     let desk = Desk::of(chain(days, batches));
     let report = desk.pack().await;
@@ -211,22 +233,10 @@ async fn bills(days: u64, batches: u64) -> Bills {
     assert_eq!(again.await.unwrap().exit_code(), 0);
     let pack_again = take(begun);
     let begun = Instant::now();
-    let root = PackRoot {
-        source: Source::new(Arc::clone(&packs)),
-        auditors: desk.trust.auditors_of(desk.chain.origin()),
-        by_date: true,
-    };
-    let packed = Packs::read(&root, desk.chain.origin(), Extent::default()).await.unwrap();
+    let packed = listed(&desk, &packs).await;
     let listed = take(begun);
     let begun = Instant::now();
-    let rare = Pattern::new(TermKind::Action)
-        .with(TermField::Resource, "pods")
-        .with(TermField::Group, "")
-        .with(TermField::Subresource, "")
-        .with(TermField::Verb, "delete");
-    let searched = packed.search(&Lookup::Term(rare), Window::default()).await;
-    assert_eq!(searched.found.len(), 1);
-    assert_eq!(searched.found[0].batches.len(), 1);
+    search(&packed).await;
     let search = take(begun);
     println!("{days} days of {batches}: packs listed and attestations read {listed:?}");
     Bills { newest_day, whole, head, pack_again, search }
