@@ -76,7 +76,9 @@ fn each_of<'e>(field: &Field, scope: &Scope<'_, 'e>, each: &mut dyn FnMut(Found<
     match field {
         Field::Logged { first, steps } => each_found(scope.event, first, steps, each),
         Field::Derived(derived) => each(derived.of(scope.event)),
-        Field::Bound { key: true, steps, .. } if steps.is_empty() => {
+        // A key is a text or a place: nothing is below it.
+        Field::Bound { key: true, steps, .. } if !steps.is_empty() => each(Found::Absent),
+        Field::Bound { key: true, .. } => {
             each(scope.element.map_or(Found::Unknown, |element| Found::Value(element.key.clone())));
         }
         Field::Bound { steps, .. } => match scope.element.map(|element| &element.value) {

@@ -139,6 +139,26 @@ fn text_that_is_none_is_read_as_the_apiserver_reads_it() {
 }
 
 #[test]
+fn lists_and_objects_have_keys() {
+    let body = r#"{"l":["a","b"],"o":{"a":"x","b":{"c":1}}}"#;
+    for (cel, expected) in [
+        ("requestObject.l.exists(at, x, at == 1 && x == 'b')", Truth::True),
+        ("requestObject.l.exists(at, x, at == 2)", Truth::False),
+        ("requestObject.l.exists(at, x, has(at.x) || at.x == 'b')", Truth::False),
+        ("requestObject.o.exists(key, key == 'b')", Truth::True),
+        ("requestObject.o.exists(key, value, key == 'b' && value.c == 1)", Truth::True),
+        ("requestObject.o.all(key, value, value == 'x')", Truth::False),
+        ("requestObject.x.all(x, x == 1) || requestObject.x.exists(x, true)", Truth::False),
+        (
+            "requestObject.l[1] == 'b' && !('c' in requestObject.l) && 'b' in requestObject.o",
+            Truth::True,
+        ),
+    ] {
+        assert_eq!(answer(cel, body), expected, "{cel}");
+    }
+}
+
+#[test]
 fn a_long_text_is_held_against_each_element_without_being_copied() {
     // Escaped, so that it must be decoded.
     let body = format!(

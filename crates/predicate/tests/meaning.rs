@@ -187,3 +187,53 @@ fn beyond_its_bounds_a_search_leaves_out_less() {
         assert!(predicate.literals().may_match(line) && found(&predicate.terms(), line));
     }
 }
+
+/// Each level, stage, verb and reason for which something isn't there, together.
+#[test]
+fn whatever_makes_an_answer_unknown_keeps_its_line() {
+    let predicates = [
+        "requestObject.a == 'zebra'",
+        "responseObject.a.startsWith('zebra')",
+        "annotations['k'] == 'zebra'",
+        "annotations['patch.webhook.admission.k8s.io/zebra'] == 'zebra'",
+        "'zebra' in annotations",
+        "responseStatus.reason == 'zebra'",
+        "impersonatedUser.username == 'zebra'",
+        "objectRef.name == 'zebra'",
+        "objectRef.uid == 'zebra'",
+        "objectName == 'zebra'",
+        "effectiveUser == 'zebra'",
+        "has(requestObject.zebra)",
+        "requestObject.zebra.exists(x, x == 'zebra')",
+        "requestObject.metadata.managedFields.exists(m, m.manager == 'zebra')",
+        "responseStatus.code == 404",
+        "user.username == 'zebra'",
+        "verb in ['zebra', 'giraffe']",
+    ]
+    .map(|cel| Predicate::from_cel(cel).unwrap());
+    let (mut unknown, mut left_out) = (0, 0);
+    for level in ["Metadata", "Request", "RequestResponse"] {
+        for stage in ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"] {
+            for verb in ["get", "create", "update", "watch"] {
+                for more in [
+                    "",
+                    r#","responseStatus":{"status":"Failure"}"#,
+                    r#","annotations":{"audit.k8s.io\/truncated":"true"}"#,
+                    r#","requestObject":{"metadata":{}},"annotations":{}"#,
+                ] {
+                    let line = format!(
+                        r#"{{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"{level}","stage":"{stage}","verb":"{verb}","user":{{"username":"u"}},"objectRef":{{"resource":"pods"}}{more}}}"#
+                    );
+                    for predicate in &predicates {
+                        nothing_is_left_out(predicate, line.as_bytes()).unwrap();
+                        let answer = predicate.eval(&Event::parse(line.as_bytes()).unwrap());
+                        unknown += usize::from(answer == Truth::Unknown);
+                        left_out += usize::from(!predicate.literals().may_match(line.as_bytes()));
+                    }
+                }
+            }
+        }
+    }
+    // Both happen, or the loop shows nothing.
+    assert!(unknown > 1000 && left_out > 1000, "{unknown} {left_out}");
+}

@@ -37,6 +37,9 @@ impl Compiler<'_> {
             let Node::Name(text) = &name.node else {
                 return self.refuse(name.at, "a name for the element was expected");
             };
+            if given.contains(text) {
+                return self.refuse(name.at, "key and value need two names");
+            }
             given.push(text.clone());
         }
         let value = given.pop().unwrap_or_default();

@@ -92,6 +92,7 @@ fn what_cannot_be_asked_is_refused_where_it_stands() {
         ("verb.exists(x, x == 'a')", 0, "neither a list nor an object"),
         ("user.groups.exists('g', true)", 19, "a name for the element"),
         ("user.groups.exists(g)", 12, ".exists(x, …)"),
+        ("annotations.exists(k, k, k == 'x')", 22, "two names"),
         ("user.groups.exists(g, g.name == 'x')", 22, "no object"),
         ("annotations[verb] == 'x'", 12, "only a string or a number"),
         ("user.groups == user.groups", 12, "never equal"),
