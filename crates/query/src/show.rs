@@ -188,7 +188,7 @@ pub fn for_terminal(line: &[u8]) -> Vec<u8> {
     for c in text.chars() {
         let plain = c == '\n' || (' '..='~').contains(&c);
         // What is escaped for people begins with a backslash, as what is a backslash doesn't.
-        if plain || escape(c.encode_utf8(&mut [0; 4])) == c.encode_utf8(&mut [0; 4]) {
+        if plain || escape(&c.to_string()) == c.to_string() {
             out.push(c);
         } else {
             let mut units = [0; 2];
