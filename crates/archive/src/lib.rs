@@ -1,8 +1,9 @@
-//! The read path's commands: verify, cat, ls, inspect.
+//! The read path's commands: verify, cat, ls, inspect, prove.
 //!
 //! All of them stand on `auditseal-reader`, which fetches and judges, and here is what each makes of
 //! it: [`verify`] collects what is found, [`cat`] stops before the first unproved byte, or salvages the
-//! rest, and puts the source's bytes together again, [`ls`] and [`inspect`] show what is there, [`prove_line`] makes a proof of one event.
+//! rest, and puts the source's bytes together again, [`ls`] and [`inspect`] show what is there, and
+//! [`prove_line`] and [`prove_request`] make a proof of one event.
 //!
 //! Names are escaped before they are shown.
 

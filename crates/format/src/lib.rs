@@ -39,7 +39,7 @@ pub use object::{EARLIER, Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
 pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;
-pub use proof::{EventProof, MOST_BYTES, ProofError};
+pub use proof::{EventProof, MOST_BYTES, MOST_EVENT, ProofError};
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
 pub use seal_id::SealId;

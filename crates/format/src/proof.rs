@@ -15,9 +15,11 @@ use crate::seal_id::SealId;
 const VERSION: &str = "auditseal/proof/v1";
 /// What v1 has in the place of a checkpoint.
 const NO_CHECKPOINT: &str = "checkpoint -";
-/// Most bytes of an event that is proved, and of what is read as a proof: whoever checks one holds it
-/// in memory.
+/// Most bytes of what is read as a proof: whoever checks one holds it in memory.
 pub const MOST_BYTES: usize = 256 << 20;
+/// Most bytes of an event that is proved. What stands before it takes less than the rest: a note is
+/// smaller than a seal.
+pub const MOST_EVENT: usize = MOST_BYTES - (128 << 10);
 
 /// One event, and what proves that it is a line of a seal.
 ///
@@ -38,7 +40,7 @@ impl EventProof {
     /// sealed. It takes two passes over them.
     ///
     /// # Errors
-    /// [`ProofError::Line`] if there is no such line, or it has more than [`MOST_BYTES`] bytes;
+    /// [`ProofError::Line`] if there is no such line, or it has more than [`MOST_EVENT`] bytes;
     /// [`ProofError::Unproved`] if the payload isn't the seal's.
     pub fn make(seal: &ObjectSeal, payload: &[u8], line: u64) -> Result<Self, ProofError> {
         let mut finder = Self::finder(line);
@@ -53,7 +55,7 @@ impl EventProof {
     #[must_use]
     pub fn finder(line: u64) -> LineFinder {
         // Of line 0, which there isn't, the index is one that isn't there either.
-        LineFinder::new(line.wrapping_sub(1), MOST_BYTES)
+        LineFinder::new(line.wrapping_sub(1), MOST_EVENT)
     }
 
     /// Puts together what was found in two passes over a batch's payload; `path` is absent where that

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use auditseal_format::{
-    EventProof, LineError, MOST_BYTES, ObjectSeal, PathError, ProofError, SealedBatch,
+    EventProof, LineError, MAX_SEAL_BLOCK, MOST_BYTES, MOST_EVENT, ObjectSeal, PathError,
+    ProofError, SealedBatch,
 };
 use auditseal_vectors::{Chain, Piece, TestSigner, events};
 use proptest::prelude::*;
@@ -138,7 +139,9 @@ fn a_proof_is_bounded() {
         finder.take(piece);
     }
     finder.take(b"\n");
-    assert_eq!(finder.finish(), Err(LineError::Long { most: MOST_BYTES }));
+    assert_eq!(finder.finish(), Err(LineError::Long { most: MOST_EVENT }));
+    // An event that is proved reads back.
+    const { assert!(MOST_EVENT + 108 * 73 + MAX_SEAL_BLOCK < MOST_BYTES) };
 }
 
 proptest! {

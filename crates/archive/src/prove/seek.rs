@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use auditseal_format::MOST_BYTES;
+use auditseal_format::MOST_EVENT;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
@@ -89,7 +89,7 @@ impl<'a> Seek<'a> {
             payload = rest;
         }
         if let Some(open) = self.open.as_mut().filter(|_| !payload.is_empty()) {
-            if open.len() + payload.len() > MOST_BYTES {
+            if open.len() + payload.len() > MOST_EVENT {
                 self.open = None;
             } else {
                 open.extend_from_slice(payload);

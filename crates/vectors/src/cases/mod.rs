@@ -15,6 +15,7 @@ mod packs;
 mod parts;
 mod payloads;
 mod policy;
+mod proof_trust;
 mod proofs;
 mod ranges;
 mod silence;

@@ -1,7 +1,6 @@
 //! Proofs of events: FORMAT.md, "Event proofs".
 
 use auditseal_format::{EventProof, ObjectSeal, SealedBatch, hash};
-use auditseal_note::Signer as _;
 
 use super::{LOG, ORIGIN, neighbour, signer, started, stranger};
 use crate::chain::head_text;
@@ -13,8 +12,16 @@ use crate::{Chain, Parts, Piece, ProofVector, TestSigner, events, resign, text};
 /// When two have the same name.
 #[must_use]
 pub fn proofs() -> Vec<ProofVector> {
-    let mut all =
-        [good(), shapes(), heads_of_files(), notes(), places(), keys(), policies()].concat();
+    let mut all = [
+        good(),
+        shapes(),
+        heads_of_files(),
+        notes(),
+        places(),
+        keys(),
+        super::proof_trust::cases(),
+    ]
+    .concat();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     for pair in all.windows(2) {
         assert_ne!(pair[0].name, pair[1].name, "two vectors with one name");
@@ -23,8 +30,8 @@ pub fn proofs() -> Vec<ProofVector> {
 }
 
 /// A chain with one batch, and the batch's lines.
-struct Made {
-    chain: Chain,
+pub(super) struct Made {
+    pub(super) chain: Chain,
     source: Vec<u8>,
 }
 
@@ -35,11 +42,11 @@ impl Made {
         Self { chain, source: source.to_vec() }
     }
 
-    fn batch(&self) -> &SealedBatch {
+    pub(super) fn batch(&self) -> &SealedBatch {
         self.chain.head()
     }
 
-    fn proof(&self, line: u64) -> Vec<u8> {
+    pub(super) fn proof(&self, line: u64) -> Vec<u8> {
         proof(self.batch(), &self.source, line)
     }
 }
@@ -50,12 +57,12 @@ fn proof(batch: &SealedBatch, source: &[u8], line: u64) -> Vec<u8> {
 }
 
 /// Seven events, of which the third is proved in most cases.
-fn seven() -> Made {
+pub(super) fn seven() -> Made {
     Made::of(&events(0..7))
 }
 
 /// A file that is held against the key of the chain.
-fn given(name: &str, about: &str, file: Vec<u8>) -> ProofVector {
+pub(super) fn given(name: &str, about: &str, file: Vec<u8>) -> ProofVector {
     ProofVector {
         name: name.to_owned(),
         about: about.to_owned(),
@@ -66,13 +73,13 @@ fn given(name: &str, about: &str, file: Vec<u8>) -> ProofVector {
     }
 }
 
-fn proves(name: &str, about: &str, file: Vec<u8>) -> ProofVector {
+pub(super) fn proves(name: &str, about: &str, file: Vec<u8>) -> ProofVector {
     let event = file[..file.len() - 1].rsplit(|byte| *byte == b'\n').next();
     let event = Some(hash(event.unwrap_or_default()));
     ProofVector { event, ..given(name, about, file) }
 }
 
-fn refused(name: &str, about: &str, verdict: &str, file: Vec<u8>) -> ProofVector {
+pub(super) fn refused(name: &str, about: &str, verdict: &str, file: Vec<u8>) -> ProofVector {
     ProofVector { exit: 1, verdict: Some(verdict.to_owned()), ..given(name, about, file) }
 }
 
@@ -409,146 +416,5 @@ fn keys() -> Vec<ProofVector> {
             head: Some(format!("1:{}", hash(b"another note"))),
             ..refused("head-another", "another seal is known at its seq", "FORK", file())
         },
-    ]
-}
-
-/// A trust file of one block, without keys and an origin.
-fn policy(vector: ProofVector, block: &str) -> ProofVector {
-    let key = signer().key().to_string();
-    let block = block.replace("ORIGIN", &format!("origin {ORIGIN} static {key}"));
-    let lines = std::iter::once("auditseal/trust/v1").chain(block.lines());
-    ProofVector {
-        trust: lines.map(str::to_owned).collect(),
-        vkeys: Vec::new(),
-        origin: None,
-        ..vector
-    }
-}
-
-fn policies() -> Vec<ProofVector> {
-    let seven = seven();
-    let file = || seven.proof(3);
-    let own = head_text(seven.batch());
-    let other = |seq: u64| format!("{seq}:{}", hash(b"another note"));
-    let good = |name: &str, about: &str, block: &str| policy(proves(name, about, file()), block);
-    let bad = |name: &str, about: &str, verdict: &str, block: &str| {
-        policy(refused(name, about, verdict, file()), block)
-    };
-    let plain = "ORIGIN\n  begin 0\n  silent-after 1h";
-    let heads = |vector: ProofVector, lines: &[String]| ProofVector {
-        heads: [vec!["auditseal/heads/v1".to_owned()], lines.to_vec()].concat(),
-        ..vector
-    };
-    let at = "2026-11-21T09:00:00.000000Z";
-    let fork = |one: &str, two: &str| {
-        let mut lines = [format!("fork {ORIGIN} {one} {at}"), format!("fork {ORIGIN} {two} {at}")];
-        lines.sort();
-        lines
-    };
-    let until = |seal: &str| {
-        format!(
-            "ORIGIN until={seal}\norigin {ORIGIN} static {} from=9\n  begin 0\n  silent-after 1h",
-            stranger().key()
-        )
-    };
-    vec![
-        good("trust-plain", "a trust file that names the chain", plain),
-        good(
-            "trust-ended-here",
-            "its chain ended with this seal",
-            &format!("ORIGIN\n  begin 0\n  ended {own}"),
-        ),
-        good("trust-until-here", "the key's last seal is this one", &until(&own)),
-        good(
-            "trust-begin-behind",
-            "readers begin behind it",
-            &format!("ORIGIN\n  begin {}\n  silent-after 1h", other(5)),
-        ),
-        good(
-            "trust-accepted",
-            "something was found of it and accepted",
-            &format!("{plain}\n  accept SOURCE_GAP {own} \"disk replaced\""),
-        ),
-        policy(
-            ProofVector {
-                exit: 2,
-                ..given(
-                    "trust-of-another-chain",
-                    "a trust file that doesn't name the chain",
-                    file(),
-                )
-            },
-            &plain.replace("ORIGIN", &format!("origin c/m/s static {}", neighbour().key())),
-        ),
-        bad(
-            "trust-key-from-later",
-            "the key may sign from seal 2 on",
-            "WRONG_KEY",
-            &format!("{}\n  begin 2:{}\n  silent-after 1h", "ORIGIN from=2", hash(b"a note")),
-        ),
-        bad(
-            "trust-key-until-before",
-            "the key may sign up to seal 0",
-            "WRONG_KEY",
-            &until(&head_text(seven.chain.get(0))).replace("from=9", "from=1"),
-        ),
-        bad(
-            "trust-until-another",
-            "another seal is the key's last, at its seq",
-            "FORK",
-            &until(&other(1)),
-        ),
-        bad(
-            "trust-begin-another",
-            "readers begin with another seal at its seq",
-            "FORK",
-            &format!("ORIGIN\n  begin {}\n  silent-after 1h", other(1)),
-        ),
-        bad(
-            "trust-ended-another",
-            "the chain ended with another seal at its seq",
-            "FORK",
-            &format!("ORIGIN\n  begin 0\n  ended {}", other(1)),
-        ),
-        bad(
-            "trust-fork-accepted-for-another",
-            "another seal was accepted at its seq",
-            "FORK",
-            &format!("{plain}\n  accept FORK {} \"the other is ours\"", other(1)),
-        ),
-        bad(
-            "trust-ended-before",
-            "the chain ended before it",
-            "RESUMED",
-            &format!("ORIGIN\n  begin 0\n  ended {}", head_text(seven.chain.get(0))),
-        ),
-        heads(
-            good("heads-equal", "it is the verified head", plain),
-            &[format!("head {ORIGIN} {own} {at}")],
-        ),
-        heads(
-            good("heads-behind", "the verified head is behind it", plain),
-            &[format!("head {ORIGIN} {} {at}", other(9))],
-        ),
-        heads(
-            bad("heads-another", "another seal was verified at its seq", "FORK", plain),
-            &[format!("head {ORIGIN} {} {at}", other(1))],
-        ),
-        heads(
-            bad("heads-forked", "a fork is known at its seq", "FORK", plain),
-            &fork(&own, &other(1)),
-        ),
-        heads(
-            good("heads-forked-elsewhere", "a fork is known at another seq", plain),
-            &fork(&other(4), &format!("4:{}", hash(b"a third"))),
-        ),
-        heads(
-            good(
-                "heads-forked-and-accepted",
-                "a fork is known at its seq, and it was accepted as the chain's",
-                &format!("{plain}\n  accept FORK {own} \"the other is a stranger's\""),
-            ),
-            &fork(&own, &other(1)),
-        ),
     ]
 }
