@@ -50,8 +50,8 @@ def measure(bench, place, corpus):
     files = f"{archive}/cluster=bench/node=n/source=audit/date=*/*.zst"
     for name, asked, pattern, program, where in questions(corpus):
         cases = {
-            f"query, {name}": lambda asked=asked: bench.read("query", place, *asked, "--all-stages", "--yes", "-o", "jsonl"),
-            f"query, {name}, 1 core": lambda asked=asked: bench.read("query", place, *asked, "--all-stages", "--yes", "-o", "jsonl", cores=bench.cores[:1]),
+            f"query, {name}": lambda asked=asked: bench.read("query", place, *asked, "--yes", "-o", "jsonl"),
+            f"query, {name}, 1 core": lambda asked=asked: bench.read("query", place, *asked, "--yes", "-o", "jsonl", cores=bench.cores[:1]),
         }
         if shutil.which("rg"):
             # 1: nothing was found.

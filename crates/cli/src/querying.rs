@@ -10,7 +10,7 @@ use auditseal_format::Origin;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
     Answered, Archive, Asked, AskedChain, Asking, FoundParts, Hit, Put, ScanCost, Show, Top,
-    VALUES, size, strange,
+    VALUES, for_terminal, size, strange,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
@@ -58,8 +58,8 @@ pub(crate) struct Query {
     /// Count the events by this field's values, and list these by how often they were found.
     #[arg(long, env = "AUDITSEAL_TOP", value_name = "FIELD", conflicts_with = "unknown")]
     top: Option<FieldPath>,
-    /// What the answer looks like: columns; the lines, byte for byte; an object for each event, with its
-    /// citation; their number.
+    /// What the answer looks like: columns; the lines, byte for byte (on a terminal with what would act on
+    /// it escaped); an object for each event, with its citation; their number.
     #[arg(
         short,
         long,
@@ -300,9 +300,15 @@ impl Out {
         if !std::mem::replace(&mut self.begun, true) && self.output == Output::Table {
             self.out.write_all(auditseal_query::HEAD.as_bytes())?;
         }
-        self.out.write_all(&hit.shown)?;
+        if !self.terminal {
+            return self.out.write_all(&hit.shown);
+        }
+        match self.output {
+            Output::Json | Output::Jsonl => self.out.write_all(&for_terminal(&hit.shown))?,
+            Output::Table | Output::Count => self.out.write_all(&hit.shown)?,
+        }
         // Who waits for it sees each as it comes.
-        if self.terminal { self.out.flush() } else { Ok(()) }
+        self.out.flush()
     }
 
     fn end(mut self, answer: &Answered) -> io::Result<()> {

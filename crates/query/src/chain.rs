@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use auditseal_chain::{Finding, Verdict};
 use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time};
 use auditseal_reader::{
-    Batch, Depth, Error, How, IN_FLIGHT, PackCursor, PackedLines, Packs, Reading, Sealed, Source,
-    Step, Window,
+    Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Reading, Sealed, Source, Step, Window,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
@@ -48,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) cores: Arc<Semaphore>,
     /// Batches of a chain that are fetched ahead.
     pub(crate) ahead: usize,
+    /// Objects of a chain whose seals are fetched at a time.
+    pub(crate) in_flight: usize,
     /// KiB of text from packs that wait to be searched.
     pub(crate) room: Arc<Semaphore>,
     pub(crate) allow_unanchored: bool,
@@ -140,8 +141,13 @@ async fn prove(
         .as_ref()
         .filter(|_| !part.to_its_end)
         .map_or(PackedLines::All, PackedLines::Of);
-    let how =
-        How { depth: Depth::Seal, retention: None, concurrency: IN_FLIGHT, keep: KEPT, packed };
+    let how = How {
+        depth: Depth::Seal,
+        retention: None,
+        concurrency: shared.in_flight,
+        keep: KEPT,
+        packed,
+    };
     let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
     let (source, origin) = (reader.source, &reader.asked.origin);
     let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
@@ -278,7 +284,7 @@ async fn loose(
     let seal = Arc::clone(&blocks.seal);
     let scanned = tokio::task::spawn_blocking(move || {
         let _core = core;
-        let mut decoder = PayloadDecoder::new(&seal.seal.payload)?;
+        let mut decoder = PayloadDecoder::of_known_blocks(&seal.seal.payload)?;
         while let Some(piece) = pieces.blocking_recv() {
             decoder.blocks(&piece, |text| scanner.take(text))?;
         }

@@ -36,7 +36,7 @@ impl Answered {
                 |what: &str, all: Vec<String>, total| tell(&mut lines, what, &origin, all, total);
             tell("wrong, and left out", texts(&chain.findings), chain.findings_total);
             tell(
-                "unproved",
+                "not tied to what is trusted (--allow-unanchored accepts it)",
                 texts(chain.unanchored.as_slice()),
                 u64::from(chain.unanchored.is_some()),
             );

@@ -31,6 +31,6 @@ pub use footer::{Put, size};
 pub use hit::{Citation, Hit, Unknowns};
 pub use range::{Archive, AskedChain, ScanCost};
 pub use search::{Asking, FoundParts};
-pub use show::{HEAD, Show};
+pub use show::{HEAD, Show, for_terminal};
 pub use top::{Top, VALUES};
 pub use types::{Asked, NotAsked, asked, names, strange};

@@ -94,8 +94,10 @@ mod tests {
 
     use super::*;
 
-    /// Each line with its number; one that is too long has no text.
-    fn told(pieces: &[&[u8]], longest: usize) -> (Vec<(u64, Option<Vec<u8>>)>, u64) {
+    /// A line's number and its text; one that is too long has none.
+    type Numbered = (u64, Option<Vec<u8>>);
+
+    fn told(pieces: &[&[u8]], longest: usize) -> (Vec<Numbered>, u64) {
         let (mut lines, mut all) = (Lines::new(longest), Vec::new());
         let mut tell = |text: Text<'_>| match text {
             Text::TooLong(number) => all.push((number, None)),
@@ -122,7 +124,7 @@ mod tests {
                 pieces.push(&text[from..cut]);
                 from = cut;
             }
-            let expected: Vec<(u64, Option<Vec<u8>>)> = text
+            let expected: Vec<Numbered> = text
                 .split_inclusive(|byte| *byte == b'\n')
                 .zip(1..)
                 .map(|(line, number)| (number, Some(line.to_vec())))

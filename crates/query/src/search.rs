@@ -184,6 +184,11 @@ impl FoundParts {
             matches!(select(working, std::pin::pin!(stop)).await, Either::Right(_))
         };
         drop(searches);
+        if interrupted {
+            // What was found until then is told.
+            (0..self.chains.len()).for_each(|chain| desk.merge.ended(chain));
+            desk.give(&mut each);
+        }
         let chains = searched
             .into_iter()
             .map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -215,6 +220,7 @@ impl FoundParts {
             now: *now,
             cores: Arc::new(Semaphore::new(cores)),
             ahead: ahead.max(cores + 1),
+            in_flight: (IN_FLIGHT / chains).max(2),
             room: Arc::new(Semaphore::new(ROOM as usize)),
             allow_unanchored: self.asking.allow_unanchored,
         }
@@ -228,12 +234,9 @@ async fn collect(
     each: &mut impl FnMut(Hit) -> ControlFlow<()>,
 ) {
     loop {
-        while let Some(hit) = desk.merge.next() {
-            desk.given += 1;
-            if each(hit).is_break() {
-                desk.closed = true;
-                return;
-            }
+        desk.give(each);
+        if desk.closed {
+            return;
         }
         let awaited = desk.merge.awaited();
         if awaited.is_empty() {
@@ -277,6 +280,17 @@ impl Desk {
             truncated: 0,
             early: 0,
             closed: false,
+        }
+    }
+
+    /// Gives out the hits of which it is known that they come next.
+    fn give(&mut self, each: &mut impl FnMut(Hit) -> ControlFlow<()>) {
+        while let Some(hit) = self.merge.next() {
+            self.given += 1;
+            if each(hit).is_break() {
+                self.closed = true;
+                return;
+            }
         }
     }
 

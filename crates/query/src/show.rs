@@ -179,6 +179,27 @@ fn from(event: &Event<'_>, path: &FieldPath) -> String {
     }
 }
 
+/// A line of JSON in which nothing acts on a terminal: what would is written as JSON escapes it, so it means
+/// what it meant. What isn't UTF-8 is U+FFFD.
+#[must_use]
+pub fn for_terminal(line: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let plain = c == '\n' || (' '..='~').contains(&c);
+        // What is escaped for people begins with a backslash, as what is a backslash doesn't.
+        if plain || escape(&c.to_string()) == c.to_string() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units)
+                .iter()
+                .for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out.into_bytes()
+}
+
 /// A value that fits a column, and a terminal.
 fn fit(text: &str) -> String {
     let cut = text.char_indices().nth(WIDEST).map(|(at, _)| at);
@@ -251,6 +272,17 @@ mod tests {
         assert_eq!(field("responseStatus.code"), "200");
         assert_eq!(field("userAgent"), "(none)");
         assert_eq!(field("requestObject.spec"), "(unknown)");
+    }
+
+    /// The same JSON, with nothing in it that acts on a terminal.
+    #[test]
+    fn lines_for_a_terminal_mean_the_same() {
+        let line = "{\"a\":\"\\\\ \u{9b}2J \u{202e}x \u{e0041} é 😀 \\u001b\"}\n";
+        let shown = String::from_utf8(for_terminal(line.as_bytes())).unwrap();
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&shown), value(line));
+        assert!(shown.contains("\\u009b2J \\u202ex \\udb40\\udc41 é 😀"), "{shown}");
+        assert_eq!(for_terminal(b"\x1b[2J\xff"), "\\u001b[2J\u{fffd}".as_bytes());
     }
 
     #[test]

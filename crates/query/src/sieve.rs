@@ -22,7 +22,7 @@ pub(crate) struct Sieve {
 
 #[derive(Debug)]
 enum Group {
-    One(Finder<'static>),
+    One(Box<Finder<'static>>),
     Many(AhoCorasick),
 }
 
@@ -31,7 +31,7 @@ impl Group {
     fn of(literals: &[Vec<u8>]) -> Option<Self> {
         match literals {
             _ if literals.iter().any(Vec::is_empty) => None,
-            [one] => Some(Self::One(Finder::new(one).into_owned())),
+            [one] => Some(Self::One(Box::new(Finder::new(one).into_owned()))),
             many => AhoCorasick::new(many).ok().map(Self::Many),
         }
     }
