@@ -70,10 +70,10 @@ torture: ## a log at 20,000 events/s while auditseal is killed, refused and out 
 	crates/e2e/run.sh torture
 
 sim: ## the whole agent under a seeded scheduler: make sim SEED=7 RUNS=1 TRACE=1
-	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib sim::every -- --nocapture
+	AUDITSEAL_SEED=$(or $(SEED),1) AUDITSEAL_RUNS=$(or $(RUNS),200) $(if $(TRACE),AUDITSEAL_TRACE=1) $(CARGO) test --locked -q -p auditseal-agent --lib -- sim::every sim::hostile --nocapture
 
 soak: ## what takes longer than a test may, some hours; each part to its end, and a table of them: make soak SOAK="followers fuzz"
 	crates/e2e/soak.sh $(SOAK)
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
-	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors
+	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors testdata/proofs

@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
 import peers  # noqa: E402
+import questions  # noqa: E402
 import steady  # noqa: E402
 from measure import Series, run  # noqa: E402
 from table import Table  # noqa: E402
@@ -30,7 +31,7 @@ from table import Table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
-PARTS = ["files", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers"]
+PARTS = ["files", "query", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers"]
 
 
 def arguments():
@@ -146,6 +147,13 @@ class Bench:
         out.unlink()
         self.table.files(self.series, corpus.stat().st_size, packed.stat().st_size, place)
         shutil.rmtree(self.work / "again")
+
+    def query(self):
+        """Questions, from the archive that `files` leaves, or a new one."""
+        corpus, place = self.corpus("audit.log", self.options.mib), self.work / "local"
+        if not (place / "archive").exists():
+            self.backfill(corpus, place)
+        questions.measure(self, place, corpus)
 
     def stages(self, *names):
         """GB/s of stages on the same bytes in memory, by round."""

@@ -61,6 +61,20 @@ class Table:
         self.row("cat, peak memory", f"{series.peak('cat'):.0f} MiB", "", "", "", None)
         faster("backfill, against one pass of BLAKE3", "backfill", "blake3", None)
 
+    def questions(self, series, names, size):
+        """A search's throughput in text, by that of who else reads the same objects."""
+        for name in names:
+            ours = f"query, {name}"
+            for theirs, goal in ((f"rg -z, {name}", 1.0), (f"jq, {name}", None), (f"DuckDB, {name}", None)):
+                if series.has(theirs):
+                    self.faster(series, ours, ours, theirs, goal, size)
+                else:
+                    self.left_out(ours, f"{theirs.split(',')[0]} isn't installed, or wasn't asked this")
+            if series.has(f"rg -z, {name}, 1 core"):
+                self.faster(series, f"{ours}, one core", f"{ours}, 1 core", f"rg -z, {name}, 1 core", None, size)
+        peak = max(series.peak(f"query, {name}") for name in names)
+        self.row("query, peak memory", f"{peak:.0f} MiB", "", "", "", None)
+
     def hashes(self, stages):
         for reference, goal in (("ref-sha256-leaves", 1.5), ("ref-blake3-leaves", 2), ("ref-blake3", None)):
             ratios = [a / b for a, b in zip(stages["root"], stages[reference])]

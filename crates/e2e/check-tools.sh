@@ -43,7 +43,6 @@ if command -v javac >/dev/null 2>&1; then
   java_version=$(javac -version 2>&1 | awk '{ print $2 }')
   at_least 17 "$java_version" || lack "javac >= 17" "helpers/Readers.java (this is $java_version)"
 fi
-"$HERE/parts/trino.sh" java || lack "Java >= 24, in /usr/lib/jvm" "Trino"
 if command -v go >/dev/null 2>&1; then
   go_version=$(GOTOOLCHAIN=local go env GOVERSION)
   at_least "$GO_MIN" "${go_version#go}" || lack "go >= $GO_MIN" "building Kubernetes and fake-gcs-server (this is $go_version)"

@@ -206,10 +206,10 @@ YAML
 }
 trusts() { "$AUDITSEAL" trust init "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey" "$@" >"$WORK/audit.trust"; }
 auditor() { helm upgrade --install auditseal-auditor "$ROOT/deploy/helm/auditor" -f "$WORK/auditor.yaml" --set-file "trust.file=$WORK/audit.trust"; }
-# nightly NAME CONDITION: the Job comes to that
+# nightly NAME CONDITION [CRONJOB]: the Job comes to that
 nightly() {
   local status=0
-  kubectl -n auditseal create job --from=cronjob/auditseal-auditor "$1" || return 1
+  kubectl -n auditseal create job --from="cronjob/${3:-auditseal-auditor}" "$1" || return 1
   kubectl -n auditseal wait --for="condition=$2" --timeout=60s "job/$1" || status=1
   kubectl -n auditseal logs -l "batch.kubernetes.io/job-name=$1" --prefix --tail=-1
   return $status
@@ -231,6 +231,43 @@ estate() {
   check "auditor: helm upgrade" auditor
   check "auditor: what is found fails the Job, and isn't tried again" told_once second
   check "auditor: helm uninstall" helm uninstall auditseal-auditor --wait --timeout 60s
+}
+
+# ---- the same chart's CronJob that packs: what the DaemonSet wrote, once its chain has ended. Then the loose objects go.
+
+store() { python_env && "$PY" "$HERE/helpers/store.py" s3 "$@"; }
+# The chain's end is the auditor's word, and so is who may attest packs.
+packer_trusted() {
+  local end
+  end=$("$AUDITSEAL" ls "${at[@]}" --origin e2e/cp-1/audit --vkey "$WORK/vkey" -o json | tail -n 1 | jq -r '"\(.seq):\(.hash)"') && trusts &&
+    (umask 077 && "$AUDITSEAL" keygen --name e2e/auditor --out "$WORK/auditor.key" >"$WORK/auditor.vkey") &&
+    sed -i "s/^  silent-after .*/  ended $end/" "$WORK/audit.trust" && grep -q '^  ended [1-9]' "$WORK/audit.trust" &&
+    echo "auditor e2e $(cat "$WORK/auditor.vkey")" >>"$WORK/audit.trust" && "$AUDITSEAL" trust show --trust "$WORK/audit.trust" &&
+    kubectl -n auditseal create secret generic auditor-key --from-file=auditor.key="$WORK/auditor.key"
+}
+packer_values() {
+  auditor_values
+  echo 'pack: {enabled: true, url: s3://audit-packs, keySecret: auditor-key, credentialsSecret: store, retention: 1d, shards: 2, suspend: true, stateSize: 256Mi}'
+}
+from_packs() { # COMMAND…
+  "$AUDITSEAL" "$1" "${at[@]}" --packs s3://audit-packs --trust "$WORK/audit.trust" "${@:2}"
+}
+# All but the genesis, below delete markers; and this many seals are read from packs alone.
+loose_go() { store hide_but audit-cluster cluster=e2e/node=cp-1/source=audit/ /000000000000.jsonl.zst && [ "$(store list audit-cluster | grep -c '/source=audit/.* deleted$')" -ge 10 ]; }
+read_from_packs() {
+  from_packs verify | tee "$WORK/verified" && grep -q '^ALL COMPLETE ' "$WORK/verified" && from_packs cat --origin e2e/cp-1/audit | cmp - "$WORK/before-packs"
+}
+packing() {
+  "$HERE/parts/seaweedfs.sh" bucket audit-packs
+  archived >"$WORK/before-packs"
+  packer_values >"$WORK/auditor.yaml"
+  check "packs: a trust file that says where the chain ended, and whose packs count" packer_trusted
+  check "packs: helm install" auditor
+  check "packs: the CronJob packs what the DaemonSet wrote" nightly packing complete auditseal-auditor-pack
+  check "packs: the loose objects go" loose_go
+  check "packs: verify and cat, from packs" read_from_packs
+  check "packs: a second run has nothing to do" nightly again complete auditseal-auditor-pack
+  check "packs: helm uninstall" helm uninstall auditseal-auditor --wait --timeout 60s
 }
 
 counted() { curl -sf "http://127.0.0.1:$listen_port/metrics" | grep '^auditseal_source_events{.*} [1-9]'; }
@@ -319,6 +356,7 @@ check "the node's key is still there" test -s "$WORK/agent/key"
 check "a Job retires the node, with the DaemonSet kept off it" retire
 check "the chain has ended" ended
 check "helm uninstall, again" helm uninstall auditseal --wait --timeout 60s
+packing
 disk
 kinds=daemonset,job,serviceaccount,networkpolicy,clusterrole,clusterrolebinding
 same "nothing is left in the cluster" "" "$(kubectl -n auditseal get $kinds -l app.kubernetes.io/name=auditseal -o name)"

@@ -4,6 +4,7 @@
 #
 #   packs.sh [--full]        --full: more chains, larger ones, and 200 kills in place of 20
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/scenes.sh"
 
 WORK=$(mktemp -d "$E2E/packs.XXXXXX")
 own_stores seaweedfs
@@ -174,6 +175,28 @@ packed_off() {
     diff "$WORK/calm.texts" - && complete --store "file://$WORK/copy" --packs "file://$WORK/off$1"
 }
 
+# ---- a disk that is full
+
+# full_disk STATE COMMAND…: runs it with a disk of 16 KiB at STATE, which nobody else sees
+full_disk() {
+  mkdir -p "$1" && unshare --mount --propagation private sh -c 'mount -t tmpfs -o size=16k,mode=700 packs "$0" && exec "$@"' "$@"
+}
+packed_to() {
+  "$AUDITSEAL" pack --store "file://$WORK/copy" --packs "file://$WORK/$1" --trust "$WORK/audit.trust" --auditor-key "$WORK/auditor.key" --pack-state "$WORK/pack-$1"
+}
+# Nothing is put that wasn't written whole, and the next run, with room, makes all of it.
+no_room() {
+  local status=0
+  export AUDITSEAL WORK
+  export -f packed_to
+  full_disk "$WORK/pack-full" bash -c 'packed_to full' >"$WORK/said" 2>&1 || status=$?
+  cat "$WORK/said"
+  [ $status = 2 ] && grep -q 'No space left on device' "$WORK/said" && ! grep -q panicked "$WORK/said" || return 1
+  [ -z "$(find "$WORK/full" -type f 2>/dev/null)" ] || { find "$WORK/full" -type f; return 1; }
+  packed_to full && (cd "$WORK/full" && find . -name '*.jsonl.zst' | LC_ALL=C sort | while read -r key; do printf '%s %s\n' "$key" "$(zstd -dcq "$key" | sha256sum | cut -d' ' -f1)"; done) |
+    diff "$WORK/calm.texts" -
+}
+
 # ---- reading
 
 complete() {
@@ -239,6 +262,7 @@ for off in 86400 -86400; do
   check "packs: a clock that is off by $off s is refused by the store" refused_off $off
   check "packs: and makes the same packs where nobody refuses it" packed_off $off
 done
+if can_mount; then check "packs: a full disk below --pack-state is told, and costs nothing but a run" no_room; fi
 check "packs: verify, beside the loose objects" complete --store s3://packs/k8s "${at[@]}"
 check "packs: cat, beside them" identical --store s3://packs/k8s "${at[@]}"
 check "packs: DuckDB finds the same rows in both" same_rows

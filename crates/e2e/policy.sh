@@ -77,6 +77,17 @@ odd_archived() {
     "$AUDITSEAL" verify "${odd[@]}"
 }
 
+# The apiserver does it, answers 200 or 201, and can't write the event: the stage before is what is left.
+applied_in_yaml() {
+  local address=apis/networking.k8s.io/v1/namespaces/default/networkpolicies/in-yaml
+  # shellcheck source=/dev/null
+  . "$KUBE_DIR/session.env" && printf 'Authorization: Bearer %s\n' "$TOKEN_admin" >"$WORK/token" &&
+    printf '%s\n' 'apiVersion: networking.k8s.io/v1' 'kind: NetworkPolicy' 'metadata: {name: in-yaml}' 'spec: {podSelector: {}}' |
+    curl -sSf --cacert "$KUBE_DIR/certs/apiserver.crt" -H "@$WORK/token" -H 'Content-Type: application/apply-patch+yaml' -X PATCH --data-binary @- \
+      "$API/$address?fieldManager=e2e" >"$WORK/answer" && "$HERE/parts/kube.sh" quiet &&
+    "$HERE/parts/kube.sh" log | grep -F "/$address?" | tee "$WORK/stages" && jq -r .stage "$WORK/stages" | grep -qx RequestReceived
+}
+
 failed_before=$(failures)
 need_auditseal
 "$HERE/parts/kube.sh" build
@@ -109,6 +120,7 @@ check "their values aren't in the log" sh -c "! grep -qF '$secret' '$WORK/sugges
 check "what is logged is what was promised" held everything suggested
 held everything suggested | sed 's/^/        | /' || true
 check "the apiserver starts with the policy that ships" starts "$ROOT/deploy/audit-policy.yaml"
+check "and an apply in YAML leaves its trace" applied_in_yaml
 "$HERE/parts/kube.sh" down
 
 if [ "${1:-}" != --full ]; then

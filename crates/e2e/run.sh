@@ -67,7 +67,7 @@ archive_for_readers() {
 }
 
 what=${1:-all}
-everyday=(readers second chains times stores worm packs engines live crash doubles path many torture observe guardrails policy story)
+everyday=(readers second chains times proofs stores worm packs engines live crash doubles path many torture observe guardrails policy story)
 seldom=(conformance hang)
 case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"

@@ -10,7 +10,8 @@ trap 'finish discard "$WORK"' EXIT
 
 vectors() {
   "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/vectors" &&
-    "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/trust"
+    "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/trust" &&
+    "$PY" "$ROOT/crates/format/verify.py" --vectors "$ROOT/testdata/proofs"
 }
 
 archive() {

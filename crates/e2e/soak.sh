@@ -11,7 +11,7 @@ CARGO=${CARGO:-cargo}
 # What `followers` runs of each kind, and `chains` of all: for a try of the rest.
 HISTORIES=${AUDITSEAL_HISTORIES:-100000}
 ARCHIVES=${AUDITSEAL_ARCHIVES:-100000}
-PARTS=(followers sim bounds stores fuzz chains times sabotage-tail sabotage-agent doubles conformance policy hang many packs engines torture)
+PARTS=(followers sim bounds stores fuzz chains times proofs sabotage-tail sabotage-agent doubles conformance policy hang many packs engines changes torture)
 
 soak() { "$CARGO" test --profile soak --locked "$@"; }
 alone() { AUDITSEAL_BOUNDS=production soak "$@" -- --nocapture --test-threads=1; }
@@ -29,6 +29,7 @@ run() {
     # The first and the second verifier, over archives and lines by dice.
     chains) crates/e2e/chains.sh "$ARCHIVES" ;;
     times) crates/e2e/times.sh 300 ;;
+    proofs) crates/e2e/proofs.sh 10000 ;;
     sabotage-tail) crates/tail/tests/mutants.sh ;;
     sabotage-agent) crates/agent/tests/mutants.sh ;;
     doubles) crates/e2e/doubles.sh 50 ;;
@@ -38,6 +39,7 @@ run() {
     many) crates/e2e/many.sh --full ;;
     packs) crates/e2e/packs.sh --full ;;
     engines) crates/e2e/engines.sh --full ;;
+    changes) crates/e2e/changes.sh 2000 ;;
     torture) crates/e2e/torture.sh --full ;;
   esac
 }

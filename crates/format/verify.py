@@ -5,13 +5,14 @@
               [--format text|json] [--restore OUT_FILE]
     verify.py --archive DIR --trust FILE [--packs DIR] [--heads FILE] [--origin C/N/S]… [--now TIME]
               [--format text|json] [--restore OUT_FILE]
+    verify.py --check FILE (--trust FILE [--heads FILE] [--origin C/N/S] | --origin C/N/S --vkey VKEY|FILE … [--head SEQ:HASH])
     verify.py --vectors DIR
     verify.py --lines FILE [--times audit|json:FIELD|none]
 
 DIR is a local copy of an archive, or of its packs, from below its prefix. The page is followed in its order; § names a
-heading of it. The third form prints the certain time of each line of a file, or `-`.
+heading of it. The third form checks a proof of one event. The last one prints the certain time of each line of a file, or `-`.
 Needs: pip install zstandard blake3 cryptography.
-Exit: 0 complete; 1 findings; 2 it could not be checked; with --trust, 3 two histories are known.
+Exit: 0 complete, or proved; 1 findings; 2 it could not be checked; with --trust, 3 two histories are known.
 """
 import argparse
 import base64
@@ -1341,6 +1342,126 @@ def read_file(path):
         return fh.read()
 
 
+# ---------------- § Event proofs
+IV = (0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19)
+CHUNK_START, CHUNK_END, PARENT, ROOT, KEY_CONTEXT, KEY_MATERIAL = 1, 2, 4, 8, 32, 64
+MIXED = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15), (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
+PERMUTED = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
+MOST_CHUNKS = 1 << 54  # BLAKE3 hashes less than 2**64 bytes
+
+
+def compress(key, block, counter, length, flags):
+    """The BLAKE3 paper, 2.2: one block of 64 bytes; the first 32 bytes of the output. Python's blake3 gives no chaining
+    values, so they are computed here."""
+    m, v = struct.unpack("<16I", block), [*key, *IV[:4], counter & 0xFFFFFFFF, counter >> 32, length, flags]
+    for turn in range(7):
+        for i, (a, b, c, d) in enumerate(MIXED):
+            for word, x, y in ((m[2 * i], 16, 12), (m[2 * i + 1], 8, 7)):
+                v[a] = (v[a] + v[b] + word) & 0xFFFFFFFF
+                v[d] ^= v[a]
+                v[d] = (v[d] >> x | v[d] << 32 - x) & 0xFFFFFFFF
+                v[c] = (v[c] + v[d]) & 0xFFFFFFFF
+                v[b] ^= v[c]
+                v[b] = (v[b] >> y | v[b] << 32 - y) & 0xFFFFFFFF
+        m = tuple(m[i] for i in PERMUTED)
+    return tuple(v[i] ^ v[i + 8] for i in range(8))
+
+
+def words(data):
+    return struct.unpack("<8I", data)
+
+
+CONTEXT_KEY = compress(IV, CONTEXT.encode().ljust(64, b"\0"), 0, len(CONTEXT), CHUNK_START | CHUNK_END | ROOT | KEY_CONTEXT)
+
+
+def chunk_value(frame, index, flags):
+    """The chaining value of a chunk of 1,024 bytes; with ROOT, the hash of a tree that is this chunk."""
+    value = CONTEXT_KEY
+    for at in range(0, 1024, 64):
+        ends = (at == 0 and CHUNK_START) | (at == 960 and CHUNK_END | flags)
+        value = compress(value, frame[at : at + 64], index, 64, ends | KEY_MATERIAL)
+    return value
+
+
+def tree_value(first, count, own, frames, siblings, flags=0):
+    """The walk: the value of the node of so many chunks from one on; `own` are the line's chunks."""
+    if first + count <= own.start or own.stop <= first:
+        need(siblings, "TAMPERED")
+        return siblings.pop(0)
+    if count == 1:
+        return chunk_value(frames(first), first, flags)
+    left = 1 << (count - 1).bit_length() - 1
+    values = [tree_value(first, left, own, frames, siblings), tree_value(first + left, count - left, own, frames, siblings)]
+    return compress(CONTEXT_KEY, struct.pack("<16I", *values[0], *values[1]), 0, 64, PARENT | flags | KEY_MATERIAL)
+
+
+PROOF = re.compile(rb"auditseal/proof/v1\nline ([^\n]*)\nchunk ([^\n]*)\n((?:sibling [^\n]*\n)*)checkpoint -\n\n"
+                   rb"((?:[^\n]+\n)+\n[^\n]+\n)\n([^\n]*)\n")  # fmt: skip
+
+
+def read_proof(raw):
+    """Steps 1 to 3: what holds whoever is trusted."""
+    need(len(raw) <= 1 << 28)
+    match = PROOF.fullmatch(raw)
+    need(match)
+    line, chunk, siblings, note, event = match.groups()
+    siblings = [HASH(value[8:].decode("latin-1")) for value in siblings.split(b"\n")[:-1]]
+    need(len(siblings) <= 108)
+    line, chunk = N(line.decode("latin-1")), N(chunk.decode("latin-1"))
+    need(line > 0)
+    note = parse_note(note)
+    check_signature(note)
+    pieces = max(1, -(-len(event) // PIECE))
+    own = range(chunk, chunk + pieces)
+    need(line <= note.lines and note.chunks <= MOST_CHUNKS, "TAMPERED")
+    need(line - 1 <= chunk and note.lines - line <= note.chunks - own.stop, "TAMPERED")
+
+    def frame(index):
+        piece = index - chunk
+        data = event[piece * PIECE : (piece + 1) * PIECE]
+        return struct.pack("<QIHH", line - 1, piece, len(data), piece + 1 == pieces) + data.ljust(PIECE, b"\0")
+
+    values = [words(bytes.fromhex(value)) for value in siblings]
+    root = tree_value(0, note.chunks, own, frame, values, ROOT)
+    need(not values and struct.pack("<8I", *root).hex() == note.root, "TAMPERED")
+    return SimpleNamespace(line=line, note=note, event=event)
+
+
+def known_seals(block, heads, own):
+    """Step 6: the seals that a trust file and a heads file name."""
+    first = block.begin[0] if block.begin else 0
+    seals = [until for _, _, until in block.keys if until] + [block.begin, block.ended] + [seal for _, seal in block.accepted]
+    seals = [seal for seal in seals if seal and first <= seal[0]]
+    head, forks = heads.get(block.origin, (None, {}))
+    forks = {} if ("FORK", own) in block.accepted else forks
+    return seals + [head] * bool(head) + [(seq, value) for seq, values in forks.items() for value in values]
+
+
+def check_proof(raw, trusted=(), origin=None, head=None, blocks=None, heads={}):
+    """§ Event proofs: exit code, the verdict or None, and the proof."""
+    try:
+        proof = read_proof(raw)
+        note = proof.note
+        need(origin in (None, note.origin), "WRONG_ORIGIN")
+        if blocks is None:
+            fitting = [vkey for vkey in trusted if key_fits(vkey, note.origin)]
+            if not fitting:
+                return 2, None, None
+            need(note.key in fitting, "WRONG_KEY")
+            known = [head] * bool(head)
+        else:
+            block = blocks.get(note.origin)
+            if block is None:
+                return 2, None, None
+            need(any(low <= note.seq and (not until or note.seq <= until[0]) and vkey == note.key for vkey, low, until in block.keys), "WRONG_KEY")
+            known = known_seals(block, heads, (note.seq, note.hash))
+        need(all(seq != note.seq or value == note.hash for seq, value in known), "FORK")
+        need(blocks is None or not block.ended or note.seq <= block.ended[0], "RESUMED")
+        return 0, None, proof
+    except Finding as finding:
+        return 1, str(finding), None
+
+
 # ---------------- command line
 def open_directory(path):
     """An archive under file://, as the other functions want it: {key: function that opens it}."""
@@ -1481,8 +1602,26 @@ def run_file_vector(text):
         return ["expected good, got a refusal"] if expected == "good" else []
 
 
+def run_proof_vector(text):
+    """testdata/proofs/README.md: a head of `field: value`, then the file in base64."""
+    head, _, data = text.partition("\n\n")
+    fields = {}
+    for line in head.splitlines():
+        name, _, value = line.partition(": ")
+        fields.setdefault(name, []).append(value)
+    trust, heads = ("".join(f"{line}\n" for line in fields.get(name, [])) for name in ("trust", "heads"))
+    code, verdict, proof = check_proof(
+        base64.b64decode("".join(data.split())), fields.get("vkey", []), fields.get("origin", [None])[0],
+        parse_head(fields["head"][0]) if "head" in fields else None,
+        parse_trust(trust)[0] if trust else None, parse_heads(heads) if heads else {})  # fmt: skip
+    got = {"exit": str(code), "verdict": verdict, "event": proof and blake(proof.event)}
+    return [f"{name}: expected {want}, got {got[name]}" for name in got if (want := fields.get(name, [None])[0]) != got[name]]
+
+
 def run_vector(path):
     text = read_file(path)
+    if text.startswith("proof: "):
+        return [f"{os.path.basename(path)}: {wrong}" for wrong in run_proof_vector(text)]
     if not text.startswith("name: "):
         return [f"{os.path.basename(path)}: {wrong}" for wrong in run_file_vector(text)]
     fields, store, packs = read_vector(text)
@@ -1532,9 +1671,29 @@ def run_lines(path, how):
     return 0
 
 
+def run_check(args):
+    """Says what a proof proves; § Event proofs says what it doesn't."""
+    with open(args.check, "rb") as fh:
+        raw = fh.read((1 << 28) + 1)
+    blocks = parse_trust(read_file(args.trust))[0] if args.trust else None
+    heads = parse_heads(read_file(args.heads)) if args.heads else {}
+    if len(args.origin) > 1 or (blocks is None and not args.origin):
+        raise ValueError("a proof is of one chain: name its --origin, or give --trust")
+    origin = ORIGIN(args.origin[0]) if args.origin else None
+    code, verdict, proof = check_proof(raw, list(read_vkeys(args.vkey)), origin, args.head and parse_head(args.head), blocks, heads)
+    if code == 2:
+        print("verify.py: nothing that was given is for the chain of this proof", file=sys.stderr)
+    elif code == 1:
+        print(f"{verdict}\nNOT PROVED")
+    else:
+        note = proof.note
+        print(f"seal {note.seq}:{note.hash} sealed {note.sealed} key {note.key}\nevent {len(proof.event)} bytes, hash {blake(proof.event)}\nPROVED {note.origin} {note.seq}:{proof.line}")
+    return code
+
+
 def main():
     parser = argparse.ArgumentParser(description="verify an auditseal archive")
-    for option, value in (("archive", "DIR"), ("vectors", "DIR"), ("lines", "FILE"), ("head", "SEQ:HASH"),
+    for option, value in (("archive", "DIR"), ("check", "FILE"), ("vectors", "DIR"), ("lines", "FILE"), ("head", "SEQ:HASH"),
                           ("from", "SEQ[:HASH]"), ("to", "SEQ"), ("now", "TIME"), ("trust", "FILE"), ("heads", "FILE"), ("packs", "DIR"),
                           ("restore", "OUT_FILE")):  # fmt: skip
         parser.add_argument(f"--{option}", metavar=value)
@@ -1548,12 +1707,16 @@ def main():
             return run_vectors(args.vectors)
         if args.lines:
             return run_lines(args.lines, args.times)
-        if not args.archive or not (args.vkey or args.trust):
-            parser.error("--archive and --vkey or --trust, or --vectors, or --lines")
-        if args.trust and (args.vkey or args.head or args.to or getattr(args, "from")):
-            parser.error("--trust says which keys and which part: without --vkey, --head, --from and --to")
         if args.heads and not args.trust:
             parser.error("--heads goes with --trust")
+        if args.trust and (args.vkey or args.head or args.to or getattr(args, "from")):
+            parser.error("--trust says which keys and which part: without --vkey, --head, --from and --to")
+        if args.check:
+            if not args.vkey and not args.trust:
+                parser.error("--check wants --trust, or --origin and --vkey")
+            return run_check(args)
+        if not args.archive or not (args.vkey or args.trust):
+            parser.error("--archive or --check, and --vkey or --trust; or --vectors, or --lines")
         if args.packs and not args.trust:
             parser.error("--packs needs --trust: the trust file says whose attestations of packs count")
         return run_archive(args)

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time, sha256};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
 use auditseal_observe::State;
 use auditseal_reader::{Found, HeadFound};
-use auditseal_shipper::{Input, Job, Now, Pin, ReadBack, Report, StoreHead};
+use auditseal_shipper::{Input, Job, KnownChain, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
 use auditseal_store::Store;
 use bytes::Bytes;
@@ -207,10 +207,10 @@ impl Hands {
     }
 
     /// What the store has of the chain: asked until it answers, for nothing is sent before.
-    pub(crate) fn find_head(&mut self, days: Option<(Date, Date)>) {
+    pub(crate) fn find_head(&mut self, known: KnownChain) {
         let finder = self.finder.clone();
         self.tasks.spawn(async move {
-            match finder.find_newest(days).await {
+            match finder.find_newest(known).await {
                 Ok(found) => Ok(told(found)),
                 // What is sealed meanwhile is in the spool, as where uploads fail for as long.
                 Err(error) if error.kind() == ErrorKind::Store && finder.give_up.is_some() => {

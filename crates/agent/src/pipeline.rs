@@ -40,7 +40,7 @@ pub(crate) async fn run(
                 Action::ReadBack(key) => hands.read_back(key),
                 Action::Discard(key) => hands.discard(key),
                 Action::Report(report) => hands.report(&report),
-                Action::FindHead(days) => hands.find_head(days),
+                Action::FindHead(known) => hands.find_head(known),
                 Action::Restart => return Ok(None),
                 Action::End(end) => return Ok(Some(end)),
             }

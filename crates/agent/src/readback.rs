@@ -1,5 +1,6 @@
 //! What stands at the key of an upload that may have failed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auditseal_format::{Hash, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal};
@@ -113,8 +114,32 @@ async fn among(
     Ok(None)
 }
 
-/// The whole object at a key whose note has this hash, of at most so many bytes, whatever covers it.
+/// The whole object whose note has this hash, of at most so many bytes: at this key, whatever covers it,
+/// or at another of its seq. Whoever may write can put a note behind other bytes.
 pub(crate) async fn find_note(
+    store: &Arc<dyn Store>,
+    key: &ObjectKey,
+    hash: &Hash,
+    most: u64,
+) -> Result<Option<Bytes>, Error> {
+    if let Some(found) = note_at(store, key, hash, most).await? {
+        return Ok(Some(found));
+    }
+    let name = key.to_string();
+    let day = name.rsplit_once('/').map_or("", |(day, _)| day);
+    for folder in [day, &ObjectKey::prefix(&key.origin)] {
+        let others = below(store, folder, |other| other.seq == key.seq && other != key).await?;
+        let others: BTreeSet<_> = others.into_iter().map(|version| version.key).collect();
+        for other in others.iter().filter_map(|other| ObjectKey::parse(other)) {
+            if let Some(found) = note_at(store, &other, hash, most).await? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn note_at(
     store: &Arc<dyn Store>,
     key: &ObjectKey,
     hash: &Hash,
@@ -143,12 +168,24 @@ pub(crate) async fn find_note(
 }
 
 async fn versions(store: &Arc<dyn Store>, key: &ObjectKey) -> Result<Vec<Version>, Error> {
-    let key = key.to_string();
-    let directory = key.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let name = key.to_string();
+    let day = name.rsplit_once('/').map_or("", |(day, _)| day);
+    below(store, day, |other| other == key).await
+}
+
+/// The versions below a folder of the keys that are asked for.
+async fn below(
+    store: &Arc<dyn Store>,
+    folder: &str,
+    wanted: impl Fn(&ObjectKey) -> bool,
+) -> Result<Vec<Version>, Error> {
     let mut found = Vec::new();
-    let mut listed = store.versions(directory);
+    let mut listed = store.versions(folder);
     while let Some(version) = listed.next().await {
-        found.extend(Some(version?).filter(|version| version.key == key));
+        let version = version?;
+        if ObjectKey::parse(&version.key).is_some_and(|key| wanted(&key)) {
+            found.push(version);
+        }
     }
     Ok(found)
 }
@@ -180,6 +217,8 @@ fn unread(error: &Error) -> Stands {
 #[cfg(test)]
 mod tests {
     use auditseal_doubles::MemoryStore;
+    use auditseal_format::{Alternate, Date};
+    use auditseal_vectors::{Chain, Piece, TestSigner, events};
 
     use super::*;
 
@@ -211,5 +250,31 @@ mod tests {
         assert!(matches!(stands(&store, b"ours").await, Stands::Nothing));
         store.hide(&key);
         assert!(matches!(stands(&store, b"ours").await, Stands::Other(_)), "a marker alone");
+    }
+
+    /// What is to be adopted is found whole, wherever of its keys somebody put its note behind other
+    /// bytes.
+    #[tokio::test]
+    async fn a_note_behind_other_bytes_is_found_whole_at_another_key() {
+        let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+        chain.genesis();
+        chain.heartbeat();
+        chain.batch(&[Piece::new("audit.log", events(0..3))]);
+        let (object, key) = (&chain.get(2).bytes, ObjectKey::parse(&chain.key(2)).expect("a key"));
+        let note = ObjectSeal::open(object).expect("an object");
+        let most = note.blocks().end + MAX_SEAL_BLOCK as u64;
+        let other = key.with(Alternate::parse("0123456789abcdef"));
+        let far = ObjectKey { date: Date::EPOCH, ..key.clone() };
+        let behind = [b"other bytes".as_slice(), object].concat();
+        for (whole, spoilt) in [(&key, &other), (&other, &key), (&key, &far), (&far, &key)] {
+            let memory = MemoryStore::new();
+            let store: Arc<dyn Store> = Arc::new(memory.clone());
+            memory.insert(&spoilt.to_string(), behind.clone());
+            let found = find_note(&store, spoilt, &note.hash, most).await.expect("an answer");
+            assert_eq!(found, None, "{spoilt} alone");
+            memory.insert(&whole.to_string(), object.clone());
+            let found = find_note(&store, spoilt, &note.hash, most).await.expect("an answer");
+            assert!(found.is_some_and(|found| found == *object), "{whole} beside {spoilt}");
+        }
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use auditseal_chain::Verdict;
 use auditseal_format::{
-    Date, Fault, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey, hash,
+    Fault, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey, hash,
 };
 use auditseal_reader::{Days, Found, Judged, Question, walk_back};
-use auditseal_shipper::{Backoff, Head, Spooled, Start};
+use auditseal_shipper::{Backoff, Head, KnownChain, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_store::{Kind, Store};
 use auditseal_tail::{History, Known};
@@ -66,14 +66,15 @@ pub(crate) struct Finder {
 impl Finder {
     /// What the store has of the chain, once it has answered.
     pub(crate) async fn find(&self) -> Result<Found, Error> {
-        self.find_newest(None).await
+        self.find_newest(KnownChain::default()).await
     }
 
-    /// The same for a node that has objects of it, whose keys name these days.
-    pub(crate) async fn find_newest(&self, days: Option<(Date, Date)>) -> Result<Found, Error> {
+    /// The same for a node that knows so much of it.
+    pub(crate) async fn find_newest(&self, known: KnownChain) -> Result<Found, Error> {
         let (store, trusted) = (Arc::clone(&self.store), std::slice::from_ref(&self.key));
         let question = Question::new(store, &self.origin, trusted, &self.judged);
-        let question = match days {
+        let question = question.knowing(known.newest);
+        let question = match known.days {
             Some(days) => question.from(days),
             None => question,
         };

@@ -66,6 +66,9 @@ mutate "a decided exchange is given up" spool/exchange.rs \
 mutate "the old objects stay" spool/exchange.rs \
     'object_name::parse(spool.origin(), name).is_some()' 'false'
 
+mutate "a note behind other bytes is looked for at one key" agent/readback.rs \
+    '[day, &ObjectKey::prefix(&key.origin)]' '[day, day]'
+
 # --- uploads
 mutate "it is sent at once" shipper/upload.rs \
     'State::Held { until } if @@until <= now@@ => {' 'true'
@@ -79,6 +82,10 @@ mutate "a stranger's seal counts as ours" shipper/upload.rs \
     'found.seal.key != *ours.signer' 'false'
 mutate "a seal of another seq counts as a rival" shipper/upload.rs \
     '(&found.seal.origin, found.seal.seq) != (&key.origin, key.seq)' 'false'
+mutate "our own seal behind other bytes is a rival" shipper/upload.rs \
+    'found.hash == ours.hash' 'false'
+mutate "what is stored isn't known when the head is asked for" shipper/upload.rs \
+    'self.known.max(Some(front.seq))' 'self.known'
 mutate "there is one alternate" shipper/upload.rs \
     'self.place.nth + 1' '1'
 mutate "the store's word counts though it is to be read" shipper/upload.rs \

@@ -2,7 +2,7 @@
 //!
 //! All of them stand on `auditseal-reader`, which fetches and judges, and here is what each makes of
 //! it: [`verify`] collects what is found, [`cat`] stops before the first unproved byte, or salvages the
-//! rest, and puts the source's bytes together again, [`ls`] and [`inspect`] show what is there.
+//! rest, and puts the source's bytes together again, [`ls`] and [`inspect`] show what is there, [`prove_line`] makes a proof of one event.
 //!
 //! Names are escaped before they are shown.
 
@@ -16,6 +16,7 @@ mod ls;
 mod pass;
 mod paths;
 mod progress;
+mod prove;
 mod render;
 mod report;
 mod size;
@@ -30,7 +31,10 @@ pub use heads_file::{HeadsError, HeadsFile};
 pub use inspect::{Check, Fact, Inspection, inspect};
 pub use judgement::Judgement;
 pub use ls::{Row, ls};
-pub use paths::paths;
+pub use paths::{TruePath, paths};
 pub use progress::Progress;
+pub use prove::{
+    FoundStage, MadeProof, ProveError, ProveOptions, RequestStage, prove_line, prove_request,
+};
 pub use report::{OriginReport, Report};
 pub use verify::{Options, verify};

@@ -32,6 +32,20 @@ pub(crate) fn limit_of_a_search(extent: Extent) -> Option<String> {
     ))
 }
 
+/// Whose word a search took for it that packs have no line of that time.
+pub(crate) fn limit_of_attested_times(packs: &Packs) -> Option<String> {
+    let passed: Vec<_> = packs.passed().collect();
+    let who: BTreeSet<&str> = passed.iter().map(|attested| attested.key.name()).collect();
+    let who = who.into_iter().collect::<Vec<_>>().join(", ");
+    (!passed.is_empty()).then(|| {
+        format!(
+            "{} packs were passed over, for by the word of {who} their lines are of other times; `verify` holds \
+             that against the notes",
+            passed.len()
+        )
+    })
+}
+
 /// That a head which is known isn't in the part that was read.
 pub(crate) fn limit_of_a_head(head: SealId, extent: Extent) -> Option<String> {
     let side = if head.seq < extent.from.seq() { "before" } else { "behind" };

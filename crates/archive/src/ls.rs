@@ -3,15 +3,19 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use auditseal_format::packs::BatchSize;
 use auditseal_format::seal::Seal;
 use auditseal_format::{ObjectSeal, Origin, Time};
 use auditseal_store::Store;
 use futures::StreamExt as _;
 use serde::Serialize;
 
+use crate::cat::CatPacks;
 use crate::size;
-use auditseal_chain::{Outcome, Verdict, displayed, escape, shown};
-use auditseal_reader::{Chosen, Depth, Entry, Error, IN_FLIGHT, Listing, Source, choose};
+use auditseal_chain::{Extent, Outcome, Verdict, displayed, escape, shown};
+use auditseal_reader::{
+    Chosen, Depth, Entry, Error, IN_FLIGHT, Listing, Pack, Packs, Source, choose,
+};
 
 /// One object. The names of its fields are those of the JSON lines.
 #[derive(Debug, Clone, Serialize)]
@@ -19,8 +23,13 @@ pub struct Row {
     /// The chain, by its key.
     #[serde(serialize_with = "shown")]
     pub origin: Origin,
-    /// Place in the chain, by its key.
+    /// Place in the chain, by its key; of a pack, of its first object.
     pub seq: u64,
+    /// Of a pack, the place of its last object.
+    pub through: Option<u64>,
+    /// Of a pack, the key of the auditor who attests it: what is told of it is by that word, for it isn't read here.
+    #[serde(serialize_with = "displayed")]
+    pub auditor: Option<auditseal_format::VerifierKey>,
     /// Which of the seq's keys it is, if not the plain one.
     #[serde(serialize_with = "displayed")]
     pub alternate: Option<auditseal_format::Alternate>,
@@ -61,7 +70,8 @@ pub struct Row {
     pub fault: Option<String>,
 }
 
-/// Lists the objects of `origins`, or of all chains, in the order of the chains.
+/// Lists the objects of `origins`, or of all chains, in the order of the chains; and the packs of which `packs` says
+/// where they stand, each as it is attested.
 ///
 /// # Errors
 /// [`Error::Store`] when the listing failed, [`Error::Write`] what `each` returns. An object that
@@ -69,21 +79,63 @@ pub struct Row {
 pub async fn ls(
     store: Arc<dyn Store>,
     origins: &[Origin],
+    packs: impl Fn(&Origin) -> Option<CatPacks>,
     mut each: impl FnMut(&Row) -> io::Result<()>,
 ) -> Result<(), Error> {
     let source = Source::new(store);
-    let listing = Listing::read(&source, origins).await?;
+    let mut listing = Listing::read(&source, origins).await?;
+    for origin in origins {
+        // A chain whose objects have all gone may be in packs.
+        listing.chains.entry(origin.clone()).or_default();
+    }
     for (origin, entries) in listing.chains {
+        let root = packs(&origin).map(|packs| packs.root());
+        let packs = Packs::of(root.as_ref(), &origin, Extent::default()).await?;
+        let mut packed = packs.taken().iter().map(packed).peekable();
         let places = entries.chunk_by(|one, other| one.place == other.place);
         let rows = futures::stream::iter(places).map(|versions| row(&source, &origin, versions));
         let mut rows = std::pin::pin!(rows.buffered(IN_FLIGHT));
         while let Some(row) = rows.next().await {
             if let Some(row) = row {
+                while let Some(pack) = packed.next_if(|pack| pack.seq <= row.seq) {
+                    each(&pack).map_err(Error::Write)?;
+                }
                 each(&row).map_err(Error::Write)?;
             }
         }
+        packed.try_for_each(|pack| each(&pack)).map_err(Error::Write)?;
     }
     Ok(())
+}
+
+/// What is attested of a pack.
+fn packed(pack: &Pack) -> Row {
+    let attested = &*pack.attestation;
+    // Of many packs not all sizes are kept.
+    let sum = |of: fn(&BatchSize) -> u64| attested.batches.iter().map(of).sum();
+    let sizes = !attested.batches.is_empty();
+    let gone = "MISSING: attested, and not there in the attested size; `verify` looks closer";
+    Row {
+        origin: attested.origin.clone(),
+        seq: attested.first,
+        through: Some(attested.last),
+        auditor: Some(attested.key.clone()),
+        alternate: None,
+        kind: None,
+        sealed: Some(attested.sealed.1),
+        first: attested.times.map(|times| times.0),
+        last: attested.times.map(|times| times.1),
+        lines: sizes.then(|| sum(|batch| batch.parts.iter().map(|part| part.lines).sum())),
+        bytes: sizes.then(|| sum(|batch| batch.payload().unwrap_or(0))),
+        stored_bytes: attested.pack.size,
+        root: None,
+        hash: Some(attested.head),
+        vkey: None,
+        key: attested.pack_key(),
+        version: None,
+        notice: None,
+        fault: (!pack.is_listed()).then(|| gone.to_owned()),
+    }
 }
 
 async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row> {
@@ -93,6 +145,8 @@ async fn row(source: &Source, origin: &Origin, versions: &[Entry]) -> Option<Row
     let empty = Row {
         origin: origin.clone(),
         seq: key.seq,
+        through: None,
+        auditor: None,
         alternate: key.alternate,
         kind: None,
         sealed: None,
@@ -174,7 +228,12 @@ impl Row {
             // The key tells the rest of it.
             Some(name) => format!("{}.{}", self.seq, name.to_string().get(..4).unwrap_or_default()),
         };
-        let Some(kind) = self.kind else {
+        let seq = match self.through {
+            Some(last) => format!("{seq}-{last}"),
+            None => seq,
+        };
+        let kind = self.kind.map(|kind| kind.to_string());
+        let Some(kind) = kind.or(self.through.map(|_| "pack".to_owned())) else {
             let fault = self.fault.as_deref().unwrap_or("-");
             return writeln!(out, "{seq:>9} {fault} ({})", self.key);
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditseal_chain::{ChainReport, Retention, Rules};
 use auditseal_format::{Origin, SealId, Time};
-use auditseal_reader::{Depth, Entry, How, Packs, Payloads, Reading, Source, Step};
+use auditseal_reader::{Depth, Entry, How, PackedLines, Packs, Payloads, Reading, Source, Step};
 
 use crate::report::Errors;
 
@@ -53,7 +53,13 @@ impl Pass<'_> {
         let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
         let depth = if self.stored_only { Depth::Stored } else { Depth::Payload(&payloads) };
         let retention: Option<Retention> = rules.retention;
-        let how = How { depth, retention, concurrency: self.concurrency, keep: 0 };
+        let how = How {
+            depth,
+            retention,
+            concurrency: self.concurrency,
+            keep: 0,
+            packed: PackedLines::None,
+        };
         let mut reading =
             Reading::new(self.source, self.origin, self.entries, self.packs, rules, how);
         let mut errors = Errors::default();

@@ -169,7 +169,7 @@ async fn every_object_of_many_is_verified_listed_and_given_back() {
             rows += 1;
             Ok(())
         };
-        ls(store, &[], each).await.unwrap();
+        ls(store, &[], |_| None, each).await.unwrap();
         assert_eq!(rows, count);
         assert!(common::restored(&archive, &chain).await.unwrap() == text, "{count} objects");
     }

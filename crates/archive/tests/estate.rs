@@ -9,7 +9,7 @@ use auditseal_archive::{EstateOptions, EstateReport, HeadsFile, verify_estate};
 use auditseal_chain::{Extent, Rules, Trust, Verdict};
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::{ObjectKey, Origin, Time};
-use auditseal_reader::{Depth, How, Listing, Packs, Reading, Source};
+use auditseal_reader::{Depth, How, Listing, PackedLines, Packs, Reading, Source};
 use auditseal_store::{Kind, Lock, LockMode, LockedBy, Operation};
 use auditseal_trust::TrustFile;
 use auditseal_vectors::{Archive, Chain, Lost, Piece, TestSigner, events, head_text};
@@ -265,7 +265,13 @@ async fn of_a_long_chain_the_latest_hashes_are_kept() {
     let trust = Trust::in_keys_for(chain.origin(), &[chain.current_signer().identity()]);
     let rules = Rules::of(trust, Extent::default(), None);
     let none = Packs::none();
-    let how = How { depth: Depth::Seal, retention: None, concurrency: 8, keep: 0 };
+    let how = How {
+        depth: Depth::Seal,
+        retention: None,
+        concurrency: 8,
+        keep: 0,
+        packed: PackedLines::None,
+    };
     let mut reading =
         Reading::new(&source, chain.origin(), &listing.chains[chain.origin()], &none, rules, how);
     while reading.next().await.is_some() {}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use auditseal_chain::Verdict;
 use auditseal_doubles::{Fault, MemoryStore};
 use auditseal_format::{Alternate, Date, ObjectKey, ObjectSeal};
-use auditseal_reader::{Error, HeadFound, find_head, find_newest, walk_back};
+use auditseal_reader::{Error, HeadFound, Judged, Question, find_head, find_newest, walk_back};
 use auditseal_store::{Kind, Operation};
 use auditseal_vectors::{Archive, Chain, Piece, TestSigner, events};
 use common::{chain, memory, six};
@@ -196,6 +196,19 @@ async fn going_on_from_a_doubtful_head_is_refused() {
     archive.insert(key.to_string(), moved);
     let error = head_in(memory(&archive), &one).await.unwrap_err();
     assert_eq!(found(error), (Verdict::Reordered, Some(9)));
+    // Who has it itself isn't stopped: whoever may hide an object, and put one, could stop it for good.
+    for (known, refused) in [(None, true), (Some(5), true), (Some(6), false)] {
+        let store = Arc::new(memory(&archive));
+        let (vkeys, judged) = ([one.current_signer().identity()], Judged::default());
+        let question = Question::new(store, one.origin(), &vkeys, &judged);
+        match question.knowing(known).answer().await {
+            Err(error) if refused => assert_eq!(found(error), (Verdict::Reordered, Some(9))),
+            answer => {
+                let head = answer.unwrap().head.unwrap();
+                assert_eq!((head.object.seal.seq, refused), (5, false), "{known:?}");
+            }
+        }
+    }
 }
 
 /// A chain of before the first release is neither gone on from nor begun anew beside it; but anybody

@@ -103,7 +103,7 @@ async fn rows(store: MemoryStore) -> Vec<Row> {
         rows.push(row.clone());
         Ok(())
     };
-    ls(Arc::new(store), &[], each).await.unwrap();
+    ls(Arc::new(store), &[], |_| None, each).await.unwrap();
     rows
 }
 
@@ -175,7 +175,7 @@ fn write_size(out: &mut Vec<u8>, row: &Row) -> io::Result<()> {
 #[tokio::test]
 async fn ls_ends_when_its_reader_does() {
     let each = |_: &Row| Err(io::ErrorKind::BrokenPipe.into());
-    let error = ls(Arc::new(memory(&six().archive())), &[], each).await.unwrap_err();
+    let error = ls(Arc::new(memory(&six().archive())), &[], |_| None, each).await.unwrap_err();
     assert!(matches!(&error, Error::Write(why) if why.kind() == io::ErrorKind::BrokenPipe));
 }
 

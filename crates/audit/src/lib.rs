@@ -10,6 +10,7 @@ mod exposed;
 mod field;
 mod line;
 pub mod policy;
+pub mod text;
 mod time;
 
 pub use certain::TimeFinder;

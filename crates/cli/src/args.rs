@@ -15,12 +15,13 @@ use clap_complete::Shell;
 
 use crate::packing::{self, PackPlace};
 use crate::part::Part;
+use crate::querying::Query;
 use crate::stats::Stats;
 use crate::times::time;
-use crate::trust;
 use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
+use crate::{checking, proving, trust};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -76,10 +77,16 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Write the archived log to standard output, byte for byte.
     Cat(Cat),
+    /// Ask an archive for events: who did what, to which object, when, and how it ended.
+    Query(Box<Query>),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.
     Inspect(Inspect),
+    /// Write one event, and what proves it, to a file that can be handed over.
+    Prove(Box<proving::Prove>),
+    /// Check a proof that was handed over: what it proves, and what it doesn't. Needs no archive.
+    Check(checking::Check),
     /// Put what was verified together in packs, and attest them. For auditors, not for nodes.
     Pack(Box<packing::Pack>),
     /// Write, show and compare what a reader trusts: trust files and heads files.
@@ -486,8 +493,11 @@ pub(crate) struct Ls {
     pub(crate) vkey: Vec<String>,
     #[command(flatten)]
     pub(crate) policy: Policy,
+    #[command(flatten)]
+    pub(crate) place: PackPlace,
     /// What the list looks like; json is one object per line; paths is the key of each seq's true
-    /// object, verified, for engines that are to read each line once.
+    /// object, and the URL of each pack that holds some, verified, for engines that are to read each
+    /// line once.
     #[arg(
         short,
         long,

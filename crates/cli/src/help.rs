@@ -20,6 +20,13 @@ Examples:
     auditseal cat --store s3://audit-archive/k8s \\
       --origin prod/cp-1/audit --vkey 'prod/cp-1+…' > audit.log
 
+  Prove one event of it to somebody who has no archive:
+    auditseal prove --store s3://audit-archive/k8s \\
+      --origin prod/cp-1/audit --vkey 'prod/cp-1+…' \\
+      --line 4411:17 --out proof.txt
+    auditseal check proof.txt --origin prod/cp-1/audit \\
+      --vkey 'prod/cp-1+…'
+
   See whether bucket and node are fit for that:
     auditseal doctor --store s3://audit-archive/k8s \\
       --source audit=/var/log/kubernetes/audit/audit.log
@@ -28,14 +35,18 @@ Examples:
 Exit codes:
   0  done; for verify: complete, nothing found
   1  verify, inspect and doctor: something was found;
+     prove, check: not proved;
      status: not ready;
      cat: the archive can't give the log back;
      worm-test: the bytes could be changed or destroyed;
+     query: something is wrong, and left out of the answer;
      backfill, retire: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run, backfill, retire: another writer has this chain (a fork);
      restarting can't help;
-     verify --trust, trust merge: two histories of a chain are known";
+     verify --trust, trust merge, query: two histories of a chain
+     are known
+  4  query --fail-if-none: there is none";
 
 pub(crate) const KEYGEN: &str = "\
 Example:
@@ -45,6 +56,38 @@ Example:
 A key signs what its name says, and nothing else: make one for each node, with
 the --cluster and --node that `run` has there. Keep the printed vkey apart from
 the node: it is what `verify` and `cat` trust, for that node's chains.";
+
+pub(crate) const PROVE_USAGE: &str = "\
+auditseal prove [OPTIONS] --store <URL> --origin <C/N/SOURCE>
+                       <--line <SEQ:LINE>|--audit-id <ID>> --out <FILE>";
+
+pub(crate) const PROVE: &str = "\
+Example:
+  auditseal prove --store s3://audit-archive/k8s --trust trust.txt \\
+    --origin prod/cp-1/audit --line 4411:17 --out proof.txt
+
+The file has the event's bytes, where they stand, and the signed statement of
+their seal. It tells nothing of other events but what docs/proofs.md says.
+Hand it over with no key: whoever checks it has that from somebody they trust.
+
+Exit codes:
+  0  written, and checked
+  1  the archive is at fault, so nothing was written
+  2  couldn't be done: no such line, no such store, no trusted key";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  auditseal check proof.txt --trust trust.txt
+  auditseal check proof.txt --origin prod/cp-1/audit --vkey cp-1.vkey
+  auditseal check proof.txt --trust trust.txt -o html > proof.html
+
+Reads the proof and what it is held against, and nothing else: no archive, no
+network. It says what is proved, and what isn't.
+
+Exit codes:
+  0  proved
+  1  not proved: the file isn't what its signer signed, or isn't trusted
+  2  couldn't be checked: nothing that was given is for its chain";
 
 pub(crate) const PACK: &str = "\
 Example:
@@ -241,6 +284,38 @@ Examples:
 Every byte is verified before it is written; what a delete marker or a newer
 version covers is read by its version id. Exit code 1 when the archive can't
 give the log back, 2 when it couldn't be read.";
+
+pub(crate) const QUERY: &str = "\
+Examples:
+  Who deleted this NetworkPolicy?
+    auditseal query networkpolicies/web -n prod --verb delete \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  What did this token do in the last week, by verb?
+    auditseal query --user 'system:serviceaccount:ci:*' --since 7d \\
+      --top verb --store s3://audit-archive/k8s --trust trust.txt
+  What was denied to whom, as JSON?
+    auditseal query --code 403 --since 2026-11-21 -o json \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Anything else, in CEL:
+    auditseal query secrets --filter 'user.username != \"admin\"' \\
+      --store s3://audit-archive/k8s --trust trust.txt
+
+Types have the names that kubectl knows; one that isn't built in is given with
+its group, widgets.example.com. Without -n all namespaces are searched. Of a
+request the line of its last stage counts. Each event is told with the batch
+and the line where it is sealed, ORIGIN SEQ:LINE.
+
+Events come in the order of time, as far as they were sealed within a minute
+of it; requests that were under way at the end come last. Below the answer
+stands what it rests on: what was searched, what is altered and left out, and
+of how many events it can't be told, for their level was too low.
+
+Exit codes:
+  0  answered, and all that was searched is proved
+  1  something is wrong: it is named, and left out
+  2  couldn't be answered, or not to the end
+  3  two histories of a chain are known
+  4  with --fail-if-none: answered and proved, and there is none";
 
 pub(crate) const LS: &str = "\
 Examples:

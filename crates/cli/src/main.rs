@@ -3,6 +3,8 @@
 mod accepting;
 mod agent;
 mod args;
+mod checking;
+mod citing;
 mod documents;
 mod envfile;
 mod estate;
@@ -13,8 +15,11 @@ mod packing;
 #[cfg(test)]
 mod pages;
 mod part;
+mod predicates;
 mod progress;
 mod protection;
+mod proving;
+mod querying;
 mod read;
 mod reload;
 mod salvage;
@@ -49,8 +54,11 @@ fn main() -> ExitCode {
         Command::Status(args) => watch::status(&args),
         Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
+        Command::Query(args) => querying::run(*args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
+        Command::Prove(args) => proving::prove(&args),
+        Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),

@@ -12,7 +12,7 @@ use auditseal_format::{Compression, Origin};
 use auditseal_pack::{NotPacked, PackOptions, PackProgress, pack};
 use auditseal_store::{LockMode, Store};
 use auditseal_trust::TrustFile;
-use auditseal_vault::{Options, Provider};
+use auditseal_vault::{Options, Provider, Traffic};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -23,7 +23,7 @@ use crate::help;
 use crate::progress::Bar;
 use crate::read::{block_on_threads, cores, is_directory, print};
 use crate::textfile;
-use crate::trusting::trust_file;
+use crate::trusting::{no_pipe, trust_file};
 use crate::units::retention;
 
 /// Where packs stand.
@@ -46,12 +46,27 @@ impl PackPlace {
     }
 
     /// Refuses packs where nothing says whose attestations count.
-    pub(crate) fn without_trust(&self) -> Result<(), Failure> {
+    pub(crate) fn without_trust(&self, store: &args::Store) -> Result<(), Failure> {
         match &self.packs {
-            None => Ok(()),
+            None => {
+                self.tell_unread(store, "no trust file says who is an auditor");
+                Ok(())
+            }
             Some(_) => Err(Failure::new("read packs: --packs wants --trust").hint(Some(
                 "a pack counts if an auditor attests it, and a trust file says who is one",
             ))),
+        }
+    }
+
+    /// Says that packs stand where they are looked for, and why nobody reads them: objects that have gone are
+    /// missing then. Of a directory alone this is known without asking.
+    fn tell_unread(&self, store: &args::Store, why: &str) {
+        let stands = |url: &String| directory(url).is_some_and(|path| path.is_dir());
+        if let Some(url) = self.url(&store.store).filter(stands) {
+            tracing::warn!(
+                hint = "--trust FILE with a line 'auditor CLUSTER VKEY' for whoever packs",
+                "packs stand at {url}, and aren't read: {why}"
+            );
         }
     }
 
@@ -62,9 +77,22 @@ impl PackPlace {
         store: &args::Store,
         trust: &TrustFile,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
+        self.open_counting(store, trust, Traffic::default())
+    }
+
+    /// The same, counting what goes there and back.
+    pub(crate) fn open_counting(
+        &self,
+        store: &args::Store,
+        trust: &TrustFile,
+        traffic: Traffic,
+    ) -> Result<Option<Arc<dyn Store>>, Failure> {
         if trust.auditors().is_empty() {
             return match &self.packs {
-                None => Ok(None),
+                None => {
+                    self.tell_unread(store, "the trust file names no auditor");
+                    Ok(None)
+                }
                 Some(_) => Err(Failure::new(
                     "read packs: the trust file names no auditor, so no attestation of one would count",
                 )
@@ -72,32 +100,55 @@ impl PackPlace {
             };
         }
         let Some(url) = self.url(&store.store) else { return Ok(None) };
-        let absent = |path: String| !std::path::Path::new(&path).exists();
-        let directory = auditseal_vault::site(&url)
-            .ok()
-            .filter(|site| site.provider == Provider::Directory)
-            .map(|site| site.bucket);
-        if self.packs.is_none() && directory.is_some_and(absent) {
+        if self.packs.is_none() && directory(&url).is_some_and(|path| !path.exists()) {
             tracing::warn!(
                 "the trust file names auditors, and there are no packs: {url} isn't there"
             );
             return Ok(None);
         }
-        Ok(Some(auditseal_vault::open(&url, &store_options(store, false))?))
+        let options = Options { traffic, ..store_options(store, false) };
+        Ok(Some(open_packs(&url, &options, PACKS_HINT)?))
     }
 
-    /// The same for a chain that is given back.
-    pub(crate) fn of_chain(
+    /// The same for each chain of a trust file.
+    pub(crate) fn of_chains(
         &self,
         store: &args::Store,
         trust: &TrustFile,
-        origin: &Origin,
-    ) -> Result<Option<CatPacks>, Failure> {
-        let auditors = trust.auditors_of(origin);
-        let opened = self.open(store, trust)?.filter(|_| !auditors.is_empty());
-        let by_date = !is_directory(&store.store);
-        Ok(opened.map(|store| CatPacks { store, auditors, by_date }))
+    ) -> Result<impl Fn(&Origin) -> Option<CatPacks> + use<>, Failure> {
+        let (opened, by_date) = (self.open(store, trust)?, !is_directory(&store.store));
+        let trust = trust.clone();
+        Ok(move |origin: &Origin| {
+            let auditors = trust.auditors_of(origin);
+            let store = opened.clone().filter(|_| !auditors.is_empty())?;
+            Some(CatPacks { store, auditors, by_date })
+        })
     }
+
+    /// The address of an object below the root of packs.
+    pub(crate) fn address(&self, store: &args::Store, key: &str) -> String {
+        let root = self.url(&store.store).unwrap_or_default();
+        format!("{}/{key}", root.trim_end_matches('/'))
+    }
+}
+
+const PACKS_HINT: &str = "--packs names the folder in which _attestations and cluster=… of packs lie: is it spelt \
+                          right, and its file system mounted?";
+const DRY_HINT: &str = "--dry-run makes no folder: make it yourself, or run without it";
+
+/// The directory that a URL names, if it names one.
+fn directory(url: &str) -> Option<PathBuf> {
+    let site = auditseal_vault::site(url).ok()?;
+    (site.provider == Provider::Directory).then(|| PathBuf::from(site.bucket))
+}
+
+/// Opens a root of packs; of a directory that isn't there `hint` says what to do.
+fn open_packs(url: &str, options: &Options, hint: &'static str) -> Result<Arc<dyn Store>, Failure> {
+    let absent = directory(url).is_some_and(|path| !path.exists());
+    auditseal_vault::open(url, options).map_err(|error| match absent {
+        true => Failure::new(&error).hint(Some(hint)),
+        false => Failure::from(error),
+    })
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +213,7 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
         return Err(Failure::new(why).hint(Some("leave one of the two out")));
     }
     let trust = trust_file(&args.trust)?;
+    no_pipe(&args.auditor_key, "key")?;
     let mut signer = read_signer(&args.auditor_key)?;
     let asked = |origin: &Origin| args.origin.is_empty() || args.origin.contains(origin);
     let shard = args.shard.unwrap_or(Shard::ALL);
@@ -205,7 +257,7 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
     let archive = open_store(&args.store)?;
     let packs: Arc<dyn Store> = {
         let options = Options { create: !args.dry_run, ..store_options(&args.store, true) };
-        auditseal_vault::open(&url, &options)?
+        open_packs(&url, &options, DRY_HINT)?
     };
     let clock = system_clock();
     let (told, bar) = shown();
@@ -264,7 +316,10 @@ fn is_inside(one: &str, other: &str) -> bool {
 
 fn failure(error: &NotPacked) -> Failure {
     let hint = match error {
-        NotPacked::Spool(_) => None,
+        NotPacked::Spool(_) => Some(
+            "--pack-state names a folder of its own, which this user may write, with room for a pack: as much \
+             as one has when it is stored",
+        ),
         NotPacked::Untrusted(_) => Some("`auditseal trust show` says what a trust file names"),
         NotPacked::NoAuditor(..) => {
             Some("whoever keeps the trust file adds that line once they trust this key")

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use auditseal_agent::system_clock;
 use auditseal_archive as archive;
+use auditseal_archive::{CatPacks, TruePath};
 use auditseal_chain::Verdict;
 use auditseal_format::{Kind, Origin, VerifierKey};
 use auditseal_note::KeyError;
@@ -20,6 +21,7 @@ use crate::args::{Cat, Format, Inspect, ListFormat, Ls};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 use crate::salvage::{self, Report};
+use crate::trusting::{no_pipe, trust_file};
 
 pub(crate) fn is_directory(url: &str) -> bool {
     auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
@@ -29,8 +31,8 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     let keys = if args.vkey.is_empty() { None } else { Some(vkeys(&args.vkey)?) };
     let policy = args.policy.file(&args.origin)?;
     let packs = match &policy {
-        Some((file, _)) => args.place.of_chain(&args.store, file, &args.origin)?,
-        None => args.place.without_trust().map(|()| None)?,
+        Some((file, _)) => args.place.of_chains(&args.store, file)?(&args.origin),
+        None => args.place.without_trust(&args.store).map(|()| None)?,
     };
     let options = archive::CatOptions {
         vkeys: keys,
@@ -77,6 +79,17 @@ fn regular_stdout() -> Option<File> {
     out.metadata().is_ok_and(|about| about.is_file()).then_some(out)
 }
 
+/// Where the packs of chains stand, if a trust file says whose attestations count.
+fn packs(args: &Ls) -> Result<Box<dyn Fn(&Origin) -> Option<CatPacks>>, Failure> {
+    match &args.policy.trust {
+        Some(path) => Ok(Box::new(args.place.of_chains(&args.store, &trust_file(path)?)?)),
+        None => {
+            args.place.without_trust(&args.store)?;
+            Ok(Box::new(|_| None))
+        }
+    }
+}
+
 /// The keys of the true objects, for whoever is to read each line once.
 fn paths(args: &Ls) -> Result<ExitCode, Failure> {
     let hint = Some(VKEY_HINT);
@@ -86,6 +99,7 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
         return Err(Failure::new(why).hint(hint));
     }
     let keys = if args.policy.trust.is_some() { Vec::new() } else { vkeys(&args.vkey)? };
+    let packs = packs(args)?;
     let trusted = args.origin.iter().map(|origin| {
         let trusted = args.policy.of(origin)?;
         Ok(trusted.map(|trusted| (origin.clone(), trusted)))
@@ -97,7 +111,10 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
     };
     let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
-    let listed = block_on(archive::paths(store, &options, |key| writeln!(out, "{key}")))?;
+    let listed = block_on(archive::paths(store, &options, packs, |path| match path {
+        TruePath::Object(key) => writeln!(out, "{key}"),
+        TruePath::Pack(key) => writeln!(out, "{}", args.place.address(&args.store, key)),
+    }))?;
     let findings = match listed {
         Err(auditseal_reader::Error::Write(error)) => {
             return finish(Err(error)).map(|()| ExitCode::SUCCESS);
@@ -115,11 +132,12 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
     if args.output == ListFormat::Paths {
         return paths(&args);
     }
+    let packs = packs(&args)?;
     let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
     let (mut origin, mut covered) = (None, 0_u64);
     let mut geneses = Geneses::default();
-    let done = block_on(archive::ls(store, &args.origin, |row| {
+    let done = block_on(archive::ls(store, &args.origin, packs, |row| {
         covered += u64::from(row.notice.is_some());
         geneses.row(row);
         match args.output {
@@ -215,6 +233,7 @@ fn key_file(path: &str) -> Result<Vec<VerifierKey>, Failure> {
     let fail = |why: &dyn std::fmt::Display| {
         Failure::new(format!("read vkey file {path}: {why}")).hint(Some(VKEY_HINT))
     };
+    no_pipe(Path::new(path), "vkey file")?;
     let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData => fail(&"it isn't text"),
         _ => fail(&e),

@@ -40,6 +40,13 @@ impl Stats {
     }
 }
 
+impl Bill {
+    /// What was sent and came back; of one more store too that counts into it.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+}
+
 impl Drop for Bill {
     fn drop(&mut self) {
         if self.wanted {

@@ -21,7 +21,7 @@ pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
             verified.map_err(estate::failure)
         });
     }
-    args.place.without_trust()?;
+    args.place.without_trust(&args.store)?;
     let options = options(&args)?;
     run(&args, async |store, count| Ok(archive::verify(store, &options, count).await?))
 }

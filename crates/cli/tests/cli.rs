@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 22] = [
     "keygen",
     "pubkey",
     "run",
@@ -14,8 +14,11 @@ const COMMANDS: [&str; 19] = [
     "status",
     "verify",
     "cat",
+    "query",
     "ls",
     "inspect",
+    "prove",
+    "check",
     "trust",
     "trust init",
     "trust show",

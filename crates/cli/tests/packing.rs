@@ -88,3 +88,84 @@ fn metrics_of_a_dry_run_are_refused() {
     finish(desk.pack("pack.prom").arg("--dry-run")).refused("--dry-run puts nothing");
     assert!(!desk.path("pack.prom").exists() && !desk.path("k8s-packs").exists());
 }
+
+fn pipe(path: &std::path::Path) {
+    drop(fs::remove_file(path));
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Whoever opens a named pipe waits for somebody at its other end.
+#[test]
+fn a_named_pipe_is_refused_where_a_file_belongs() {
+    for (name, said) in [
+        ("trust", "it is a named pipe, and no file"),
+        ("auditor.key", "it is a named pipe, and no file"),
+        ("state/lock", "it is no file, and only a file can be locked"),
+    ] {
+        let desk = Desk::new();
+        fs::create_dir(desk.path("state")).unwrap();
+        pipe(&desk.path(name));
+        let done = finish(&mut desk.pack("pack.prom"));
+        assert!(done.code == 2 && done.err.contains(said), "{name}: {}", done.err);
+    }
+    // At a pack's key it costs a generation, and nothing else.
+    let desk = Desk::new();
+    finish(&mut desk.pack("pack.prom")).ok();
+    let listed = |desk: &Desk| {
+        let mut found = Vec::new();
+        let mut open = vec![desk.path("k8s-packs")];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { open.push(path) } else { found.push(path) }
+            }
+        }
+        found.retain(|path| path.extension().is_some_and(|ending| ending == "zst"));
+        found
+    };
+    let [key] = &listed(&desk)[..] else { panic!("one pack") };
+    pipe(key);
+    let said = finish(&mut desk.pack("pack.prom")).ok().text();
+    assert!(said.contains(".1.jsonl.zst"), "{said}");
+}
+
+/// What is listed for an engine, and what isn't read because nobody is trusted to attest it.
+#[test]
+fn packs_are_listed_by_whoever_trusts_an_auditor() {
+    let desk = Desk::new();
+    finish(&mut desk.pack("pack.prom")).ok();
+    let store = format!("file://{}", desk.path("k8s").display());
+    let ls = || {
+        let mut command = program();
+        command.args(["ls", "--store", &store, "--origin", ORIGIN, "-o", "paths", "--trust"]);
+        command
+    };
+    let listed = finish(ls().arg(desk.path("trust"))).ok().text();
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines[0].ends_with("/000000000000.jsonl.zst") && !lines[0].contains("://"), "{listed}");
+    assert!(lines[1].starts_with(&format!("{store}-packs/cluster=prod/")), "{listed}");
+    assert_eq!(lines.len(), 2);
+    let trust = fs::read_to_string(desk.path("trust")).unwrap();
+    let without: String = trust
+        .lines()
+        .filter(|line| !line.starts_with("auditor"))
+        .fold(String::new(), |all, line| all + line + "\n");
+    fs::write(desk.path("blind"), without).unwrap();
+    let done = finish(ls().arg(desk.path("blind")));
+    assert_eq!(done.text().lines().count(), 3, "{}", done.text());
+    assert!(done.err.contains("aren't read: the trust file names no auditor"), "{}", done.err);
+}
+
+#[test]
+fn a_place_that_is_not_there_is_told_by_its_own_option() {
+    let desk = Desk::new();
+    let mut dry = desk.pack("pack.prom");
+    let args: Vec<_> = dry.get_args().map(ToOwned::to_owned).collect();
+    dry = program();
+    dry.args(args.iter().take_while(|arg| *arg != "--metrics")).arg("--dry-run");
+    let done = finish(&mut dry);
+    assert!(done.code == 2 && done.err.contains("--dry-run makes no folder"), "{}", done.err);
+    fs::write(desk.path("state"), "a file").unwrap();
+    let done = finish(&mut desk.pack("pack.prom"));
+    assert!(done.code == 2 && done.err.contains("--pack-state names a folder"), "{}", done.err);
+}

@@ -122,6 +122,7 @@ pub fn check(policy: &Policy) -> Vec<Check> {
         NEEDED.iter().map(|(name, probes)| needed(policy, name, probes)).collect();
     checks.push(bodies(policy));
     checks.push(stages(policy));
+    checks.push(patches(policy));
     checks
 }
 
@@ -198,6 +199,46 @@ fn stages(policy: &Policy) -> Check {
         Some(_) => Check::warn(name, "ResponseStarted is omitted")
             .why("a long exec or watch is logged only when it ends; one that outlives kube-apiserver never is"),
         None => Check::pass(name, "nothing that matters is omitted"),
+    }
+}
+
+/// Bodies of patches must not be all that is asked for: one that isn't JSON doesn't fit into its
+/// event, and the stage before the body is what is left then (docs/audit-policy.md).
+fn patches(policy: &Policy) -> Check {
+    let name = "policy-patches";
+    let received = Stage::RequestReceived;
+    let patch = |rule: &&Rule| {
+        let verbs = &rule.verbs;
+        rule.level >= Level::Request
+            && (verbs.is_empty() || verbs.iter().any(|verb| verb == "patch"))
+    };
+    let lost = |rule: &&Rule| {
+        policy.omit_stages.contains(&received) || rule.omit_stages.contains(&received)
+    };
+    let about_objects = |rule: &&Rule| rule.urls.is_empty();
+    let lost: Vec<_> =
+        policy.rules.iter().filter(patch).filter(lost).filter(about_objects).collect();
+    if lost.is_empty() {
+        return Check::pass(name, "no client can have its own patch left out");
+    }
+    let rules = if let [_] = *lost { "rule".to_owned() } else { format!("{} rules", lost.len()) };
+    let of: Vec<_> = lost.iter().take(NAMED_RULES).map(|rule| of_what(rule)).collect();
+    let more = if lost.len() > NAMED_RULES { ", …" } else { "" };
+    Check::warn(name, format!("RequestReceived is omitted where patches are logged with their body: {rules} ({}{more})", of.join(", ")))
+        .why("a server-side apply in YAML is done and answered, and kube-apiserver can't write its event: nothing is left in the log")
+        .fix("omit RequestReceived rule by rule, and not where patches are logged at Request or RequestResponse")
+}
+
+/// Rules that a finding names.
+const NAMED_RULES: usize = 3;
+
+/// The first resource that a rule is for.
+fn of_what(rule: &Rule) -> String {
+    let of = rule.resources.first();
+    match of.map(|of| (of.group.as_str(), of.resources.first())) {
+        None => "everything".to_owned(),
+        Some((group, None)) => group.to_owned(),
+        Some((_, Some(resource))) => resource.clone(),
     }
 }
 
@@ -321,6 +362,25 @@ mod tests {
                 "ResponseStarted",
             ),
             (format!("{ALL}omitStages: [RequestReceived]\n"), "policy-stages", Status::Pass, ""),
+            (format!("{ALL}omitStages: [RequestReceived]\n"), "policy-patches", Status::Pass, ""),
+            (
+                "- level: Request\n  verbs: [create, patch]\n  resources: [{group: apps, resources: [deployments]}]\n- level: Request\nomitStages: [RequestReceived]\n".to_owned(),
+                "policy-patches",
+                Status::Warn,
+                "2 rules (deployments, everything)",
+            ),
+            (
+                format!("- level: RequestResponse\n  resources: [{{group: apps}}]\n  omitStages: [RequestReceived]\n{ALL}"),
+                "policy-patches",
+                Status::Warn,
+                "rule (apps)",
+            ),
+            (
+                format!("- level: Request\n  verbs: [create, update]\n  omitStages: [RequestReceived]\n- level: RequestResponse\n  verbs: [patch]\n{ALL}"),
+                "policy-patches",
+                Status::Pass,
+                "",
+            ),
         ]);
     }
 

@@ -31,6 +31,7 @@ pub async fn run(store: &dyn Store) -> Report {
     report.add("put once", plain(put_once(store).await));
     report.add("absent objects", plain(absent(store).await));
     report.add("the end of an object", plain(tails(store).await));
+    report.add("a part of an object", plain(ranges(store).await));
     report.add("limits", plain(limits(store).await));
     report.add("an empty object", plain(empty_object(store).await));
     report.add("listing", plain(listing(store).await));
@@ -137,6 +138,21 @@ async fn tails(store: &dyn Store) -> Result<(), Failed> {
         require(fetched.info.size == 5000, "the size isn't that of the whole object")?;
     }
     Ok(())
+}
+
+async fn ranges(store: &dyn Store) -> Result<(), Failed> {
+    let bytes = noise(200_000, 12);
+    store.put_new("range/object", bytes.clone()).await?;
+    for (start, end) in
+        [(0, 1), (0, 65_536), (70_000, 150_000), (199_999, 200_000), (199_000, 1 << 20)]
+    {
+        let fetched = store.range("range/object", None, start..end).await?;
+        let expected = bytes.slice(start as usize..(end as usize).min(bytes.len()));
+        require(fetched.bytes == expected, &format!("the bytes {start} to {end} aren't those"))?;
+        require(fetched.info.size == 200_000, "the size isn't that of the whole object")?;
+    }
+    let absent = store.range("range/absent", None, 0..10).await;
+    fails_as(absent, Kind::NotFound, "a range of an absent object")
 }
 
 async fn limits(store: &dyn Store) -> Result<(), Failed> {

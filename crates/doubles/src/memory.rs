@@ -10,6 +10,7 @@ mod weapon;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -79,6 +80,8 @@ const DAY: i64 = 86_400_000_000;
 struct State {
     /// The versions of each object, the oldest first; one where there are no versions.
     objects: BTreeMap<String, Vec<Entry>>,
+    /// The same of objects that are out of sight.
+    withheld: BTreeMap<String, Vec<Entry>>,
     versioned: bool,
     made: u64,
     lock: Option<Lock>,
@@ -202,6 +205,28 @@ impl MemoryStore {
         let mut state = self.lock_state();
         assert!(state.versioned, "a store without versions has no markers");
         state.push(key, Bytes::new(), true);
+    }
+
+    /// Takes an object out of sight with all its versions, as if nothing had ever stood at the key;
+    /// [`MemoryStore::disclose`] brings it back as it was.
+    pub fn withhold(&self, key: &str) {
+        let mut state = self.lock_state();
+        if let Some(mut entries) = state.objects.remove(key) {
+            state.withheld.entry(key.to_owned()).or_default().append(&mut entries);
+        }
+    }
+
+    /// Shows what was withheld at a key: over what came there meanwhile, or in its place where there
+    /// are no versions.
+    pub fn disclose(&self, key: &str) {
+        let mut state = self.lock_state();
+        let Some(mut withheld) = state.withheld.remove(key) else { return };
+        let versioned = state.versioned;
+        let entries = state.objects.entry(key.to_owned()).or_default();
+        entries.append(&mut withheld);
+        if !versioned {
+            entries.drain(..entries.len() - 1);
+        }
     }
 
     /// Takes an object away with all its versions, and returns the bytes of the newest.
@@ -422,6 +447,29 @@ impl Store for MemoryStore {
         }
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(fetched.bytes.len());
         fetched.bytes = fetched.bytes.split_off(fetched.bytes.len() - length);
+        Ok(fetched)
+    }
+
+    async fn range(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Fetched, Error> {
+        let (mut fetched, fails) = self.read(Operation::Range, key, version).await?;
+        if let Some(kind) = fails {
+            return Err(injected(Operation::Range, key, kind, "the answer ended early"));
+        }
+        if range.is_empty() || range.start >= fetched.info.size {
+            return Err(injected(
+                Operation::Range,
+                key,
+                Kind::Invalid,
+                "the range is behind its end",
+            ));
+        }
+        let at = |place: u64| place.min(fetched.info.size) as usize;
+        fetched.bytes = fetched.bytes.slice(at(range.start)..at(range.end));
         Ok(fetched)
     }
 

@@ -14,6 +14,25 @@ async fn hangs(future: impl Future) -> bool {
     tokio::time::timeout(Duration::from_millis(20), future).await.is_err()
 }
 
+/// What is withheld is nowhere to be seen, and comes back as it was, over what came meanwhile.
+#[tokio::test]
+async fn what_is_withheld_comes_back() {
+    for store in [MemoryStore::new(), MemoryStore::versioned()] {
+        let versioned = store.put_new("a/b", BYTES).await.unwrap().version;
+        store.withhold("a/b");
+        assert!(store.objects().is_empty());
+        assert_eq!(store.versions("a").try_collect::<Vec<_>>().await.unwrap(), []);
+        store.put_new("a/b", Bytes::from_static(b"others")).await.unwrap();
+        store.disclose("a/b");
+        let found = store.get("a/b", None, 100).await.unwrap();
+        assert_eq!((found.bytes, &found.info.version), (BYTES, &versioned));
+        let versions = store.versions("a").try_collect::<Vec<_>>().await.unwrap();
+        assert_eq!(versions.len(), 1 + usize::from(versioned.is_some()));
+        store.disclose("a/b");
+        assert_eq!(store.objects().len(), 1, "there is nothing more to show");
+    }
+}
+
 #[tokio::test]
 async fn puts_fail_with_and_without_effect() {
     let store = MemoryStore::new();

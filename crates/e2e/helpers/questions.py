@@ -17,7 +17,7 @@ import sys
 
 LEVELS = ("metadata", "request", "requestresponse")
 # What a level leaves open: of these questions and no others.
-OPEN = {"Metadata": {1, 4, 11, 12}, "Request": {1}, "RequestResponse": set()}
+OPEN = {"Metadata": {1, 3, 4, 11, 12}, "Request": {1}, "RequestResponse": set()}
 
 TOKEN = 2
 

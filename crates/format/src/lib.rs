@@ -16,6 +16,7 @@ mod origin;
 mod pack;
 pub mod packs;
 mod printable;
+mod proof;
 mod scope;
 pub mod seal;
 mod seal_id;
@@ -23,7 +24,9 @@ mod times;
 mod wrapper;
 
 pub use auditseal_audit::{Date, FieldName, Time, TimeField};
-pub use auditseal_merkle::{Hash, Hasher, Root, hash};
+pub use auditseal_merkle::{
+    FoundLine, Hash, Hasher, LineError, LineFinder, LinePath, PathError, Prover, Root, hash,
+};
 pub use auditseal_note::{NoteError, Signer, VerifierKey, sha256};
 
 pub use alternate::Alternate;
@@ -36,10 +39,11 @@ pub use object::{EARLIER, Fault, ObjectSeal, SealError, SealedBatch};
 pub use origin::Origin;
 pub use pack::{Compression, PackError, Packed, Packer, PackerTools, RangeFacts};
 pub use printable::printable;
+pub use proof::{EventProof, MOST_BYTES, ProofError};
 pub use scope::{Scope, ScopeError};
 pub use seal::{Kind, MalformedNote, Seal};
 pub use seal_id::SealId;
-pub use times::{LineTimes, WrongTimes};
+pub use times::{LineTimes, WrongTimes, joined_times};
 
 #[cfg(test)]
 mod tests;

@@ -151,15 +151,9 @@ impl ObjectSeal {
     pub fn of_line(line: &[u8]) -> Result<Self, Fault> {
         let wrapped = wrapper::parse(line)
             .ok_or_else(|| Fault::Malformed("the seal line isn't canonical".to_owned()))?;
-        let note = SignedNote::parse(&wrapped.note).map_err(|e| Fault::Malformed(e.to_string()))?;
-        if let Some((origin, key)) = earlier(note.text()) {
-            note.verify(&key).map_err(Fault::BadSignature)?;
-            return Err(Fault::Earlier(Box::new((origin, key))));
-        }
-        let seal = Seal::parse(note.text()).map_err(|e| Fault::Malformed(e.to_string()))?;
-        note.verify(&seal.key).map_err(Fault::BadSignature)?;
+        let (seal, hash) = read_note(&wrapped.note)?;
         Ok(Self {
-            hash: auditseal_merkle::hash(note.text().as_bytes()),
+            hash,
             seal,
             line_len: line.len(),
             index: wrapped.index.map(|index| index.into_owned()),
@@ -231,6 +225,21 @@ impl ObjectSeal {
     pub fn blocks(&self) -> std::ops::Range<u64> {
         HEADER as u64..HEADER as u64 + self.seal.payload.blocks_len
     }
+}
+
+/// Reads a seal's note, whose signature must hold for the key that it names itself; and its hash.
+///
+/// # Errors
+/// [`Fault`]: steps 2 and 3 of FORMAT.md, "Reading and verifying", as far as they are about the note.
+pub(crate) fn read_note(note: &str) -> Result<(Seal, Hash), Fault> {
+    let note = SignedNote::parse(note).map_err(|e| Fault::Malformed(e.to_string()))?;
+    if let Some((origin, key)) = earlier(note.text()) {
+        note.verify(&key).map_err(Fault::BadSignature)?;
+        return Err(Fault::Earlier(Box::new((origin, key))));
+    }
+    let seal = Seal::parse(note.text()).map_err(|e| Fault::Malformed(e.to_string()))?;
+    note.verify(&seal.key).map_err(Fault::BadSignature)?;
+    Ok((seal, auditseal_merkle::hash(note.text().as_bytes())))
 }
 
 /// What to do about an archive, spool or state directory of the format before the first release.

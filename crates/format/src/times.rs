@@ -7,6 +7,18 @@ use auditseal_audit::{LineScanner, Time, TimeField};
 
 use crate::seal::Payload;
 
+/// The least and the greatest of the times of two payloads, as far as they have any.
+#[must_use]
+pub fn joined_times(
+    one: Option<(Time, Time)>,
+    other: Option<(Time, Time)>,
+) -> Option<(Time, Time)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Goes through a payload that comes in pieces, in constant memory.
 #[derive(Debug, Clone)]
 pub struct LineTimes {

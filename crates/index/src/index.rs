@@ -100,7 +100,7 @@ impl Index {
 
     /// The batches that may have such a line, counted from the pack's first; in the others there is none.
     #[must_use]
-    pub fn matching(&self, pattern: &Pattern<'_>) -> Ordinals {
+    pub fn matching(&self, pattern: &Pattern) -> Ordinals {
         let mut found = self.open.clone();
         let (from, to) = pattern.range();
         let blocks = self.directory.between(&from, Some(&to));

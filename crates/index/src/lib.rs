@@ -6,7 +6,7 @@
 //! be read is found by every question.
 //!
 //! * [`Builder`] makes one, in bounded memory; [`terms_of`] says what it is told of one line.
-//! * [`Index`] reads one: a [`Pattern`] in, [`Ordinals`] of batches out.
+//! * [`Index`] reads one: a [`Pattern`], or several as a [`Lookup`], in, [`Ordinals`] of batches out.
 //! * [`Rollup`] is the same over the packs of a month, and is read in ranges.
 //!
 //! Neither `fst` nor `roaring` is used for the bytes: what the first writes depends on the size of a cache inside
@@ -20,6 +20,7 @@ mod gather;
 mod index;
 mod layout;
 mod line;
+mod lookup;
 mod ordinals;
 mod pattern;
 mod rollup;
@@ -31,8 +32,9 @@ mod varint;
 pub use builder::Builder;
 pub use error::IndexError;
 pub use index::Index;
+pub use lookup::Lookup;
 pub use ordinals::Ordinals;
 pub use pattern::Pattern;
-pub use rollup::{PackId, Rollup, RollupBuilder};
+pub use rollup::{PackId, Rollup, RollupBuilder, RollupSearch};
 pub use term::{MAX_VALUE, Term, TermField, TermKind, TermValue};
 pub use terms::{LineTerms, terms_of};

@@ -21,9 +21,15 @@ impl Ordinals {
     /// All of them.
     #[must_use]
     pub fn all(below: u32) -> Self {
-        let mut all = Self::none(below);
-        all.fill(0..below);
-        all
+        Self::run(below, 0..below)
+    }
+
+    /// Consecutive ones; those that aren't below the bound are left out.
+    #[must_use]
+    pub fn run(below: u32, run: Range<u32>) -> Self {
+        let mut set = Self::none(below);
+        set.fill(run);
+        set
     }
 
     /// What the numbers are below.

@@ -1,6 +1,7 @@
 //! What is asked of an index.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::term::{BETWEEN, Term, TermField, TermKind, TermValue, put_value, split};
 
@@ -9,19 +10,24 @@ use crate::term::{BETWEEN, Term, TermField, TermKind, TermValue, put_value, spli
 ///
 /// Terms sort by their fields in the order of [`TermKind::fields`], so the more of the first fields are
 /// known, the less of an index is read.
-pub struct Pattern<'a> {
+#[derive(Clone)]
+pub struct Pattern {
     kind: TermKind,
-    wants: Vec<Want<'a>>,
+    wants: Vec<Want>,
 }
 
-enum Want<'a> {
+/// A test of a field's value.
+type Test = dyn Fn(&str) -> bool + Send + Sync;
+
+#[derive(Clone)]
+enum Want {
     Any,
     /// The value, as a term holds it.
     Is(Vec<u8>),
-    Passes(&'a dyn Fn(&str) -> bool),
+    Passes(Arc<Test>),
 }
 
-impl<'a> Pattern<'a> {
+impl Pattern {
     /// All terms of a kind.
     #[must_use]
     pub fn new(kind: TermKind) -> Self {
@@ -42,14 +48,18 @@ impl<'a> Pattern<'a> {
     /// Of these only those whose field passes a test. A value of which the index has a hash alone passes
     /// each, for it may be any.
     #[must_use]
-    pub fn passing(mut self, field: TermField, test: &'a dyn Fn(&str) -> bool) -> Self {
+    pub fn passing(
+        mut self,
+        field: TermField,
+        test: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
         if let Some(want) = self.want(field) {
-            *want = Want::Passes(test);
+            *want = Want::Passes(Arc::new(test));
         }
         self
     }
 
-    fn want(&mut self, field: TermField) -> Option<&mut Want<'a>> {
+    fn want(&mut self, field: TermField) -> Option<&mut Want> {
         let at = self.kind.fields().iter().position(|own| *own == field)?;
         self.wants.get_mut(at)
     }
@@ -95,7 +105,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-impl From<&Term> for Pattern<'_> {
+impl From<&Term> for Pattern {
     /// That term alone.
     fn from(term: &Term) -> Self {
         let values = split(term.as_bytes()).into_iter().flat_map(|(_, values)| values);
@@ -103,7 +113,7 @@ impl From<&Term> for Pattern<'_> {
     }
 }
 
-impl fmt::Debug for Pattern<'_> {
+impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pattern = f.debug_struct("Pattern");
         pattern.field("kind", &self.kind);
@@ -167,7 +177,7 @@ mod tests {
     #[test]
     fn a_hashed_value_passes_each_test() {
         let refuses = |_: &str| false;
-        let pattern = Pattern::new(TermKind::Address).passing(TermField::Address, &refuses);
+        let pattern = Pattern::new(TermKind::Address).passing(TermField::Address, refuses);
         let term = |value: &str| Term::new(TermKind::Address, &[value]).unwrap();
         assert!(!pattern.matches(term("10.0.0.1").as_bytes()));
         assert!(pattern.matches(term(&"x".repeat(129)).as_bytes()));

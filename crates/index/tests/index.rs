@@ -49,7 +49,7 @@ proptest! {
         for (at, (field, value)) in kind.fields().iter().zip(term.values()).enumerate() {
             match value {
                 TermValue::Text(text) if known >> at & 1 == 1 => pattern = pattern.with(*field, text),
-                _ if known >> at & 1 == 1 => pattern = pattern.passing(*field, &is_short),
+                _ if known >> at & 1 == 1 => pattern = pattern.passing(*field, is_short),
                 _ => {}
             }
         }

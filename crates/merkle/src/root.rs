@@ -1,13 +1,10 @@
 //! The root of a batch, computed in one pass over its payload.
 
+use crate::framer::Framer;
 use crate::hash::Hash;
-use crate::{FRAME_CAPACITY, FRAME_HEADER, FRAME_SIZE, Frame};
 
 /// BLAKE3 `derive_key` context of the root: no other hash of ours can be mistaken for it.
 pub const ROOT_CONTEXT: &str = "auditseal 2026-11-21 batch root v1";
-
-/// Frames are handed to BLAKE3 128 at a time: it needs many whole chunks per call to use SIMD.
-const BUFFER: usize = 128 * FRAME_SIZE;
 
 /// What a batch's lines hash to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +19,10 @@ pub struct Root {
 
 /// Computes a [`Root`] from payload bytes: lines, each ended by `\n`.
 ///
-/// A line may have any length; memory is constant (the frame says "last", not how long the line
-/// is, so that its length needn't be known when it begins).
+/// A line may have any length; memory is constant.
 pub struct RootHasher {
     inner: blake3::Hasher,
-    buffer: Box<[u8]>,
-    /// Bytes of finished frames in `buffer`; the open frame starts here.
-    filled: usize,
-    /// Bytes of the line in the open frame.
-    used: usize,
-    piece: u32,
-    line: u64,
-    chunks: u64,
-    in_line: bool,
+    framer: Framer,
 }
 
 impl Default for RootHasher {
@@ -45,7 +33,7 @@ impl Default for RootHasher {
 
 impl std::fmt::Debug for RootHasher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RootHasher").field("lines", &self.line).finish_non_exhaustive()
+        f.debug_struct("RootHasher").field("lines", &self.lines()).finish_non_exhaustive()
     }
 }
 
@@ -53,16 +41,7 @@ impl RootHasher {
     /// A hasher over no lines.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            inner: blake3::Hasher::new_derive_key(ROOT_CONTEXT),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            filled: 0,
-            used: 0,
-            piece: 0,
-            line: 0,
-            chunks: 0,
-            in_line: false,
-        }
+        Self { inner: blake3::Hasher::new_derive_key(ROOT_CONTEXT), framer: Framer::new() }
     }
 
     /// Takes the next payload bytes, cut anywhere.
@@ -75,37 +54,29 @@ impl RootHasher {
     /// costs a whole chunk of hashing, and a few bytes of zstd are a hundred thousand of them. False
     /// then, and what was hashed means nothing any more.
     #[must_use]
-    pub fn update_within(&mut self, mut payload: &[u8], most: u64) -> bool {
-        while let Some(at) = memchr::memchr(b'\n', payload) {
-            self.extend(&payload[..at]);
-            self.close_frame(true);
-            if self.chunks > most {
-                return false;
-            }
-            payload = &payload[at + 1..];
-        }
-        if !payload.is_empty() {
-            self.extend(payload);
-        }
-        self.chunks <= most
+    pub fn update_within(&mut self, payload: &[u8], most: u64) -> bool {
+        let Self { inner, framer } = self;
+        framer.take(payload, most, &mut |frames| {
+            inner.update(frames);
+        })
     }
 
     /// Lines ended so far.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.line
+        self.framer.lines()
     }
 
     /// Chunks of the lines so far, without the open one's last.
     #[must_use]
     pub fn chunks(&self) -> u64 {
-        self.chunks
+        self.framer.chunks()
     }
 
     /// Whether bytes have come after the last `\n`.
     #[must_use]
     pub fn in_line(&self) -> bool {
-        self.in_line
+        self.framer.in_line()
     }
 
     /// The root of all lines so far.
@@ -123,10 +94,13 @@ impl RootHasher {
     /// # Panics
     /// As [`RootHasher::finish`].
     pub fn take(&mut self) -> Root {
-        assert!(!self.in_line, "payload ends inside a line");
-        self.flush();
-        let hash = Hash::new(*self.inner.finalize().as_bytes());
-        let root = Root { hash, chunks: self.chunks, lines: self.line };
+        let Self { inner, framer } = self;
+        assert!(!framer.in_line(), "payload ends inside a line");
+        framer.flush(&mut |frames| {
+            inner.update(frames);
+        });
+        let hash = Hash::new(*inner.finalize().as_bytes());
+        let root = Root { hash, chunks: framer.chunks(), lines: framer.lines() };
         self.clear();
         root
     }
@@ -134,56 +108,14 @@ impl RootHasher {
     /// Forgets all lines, also an open one.
     pub fn clear(&mut self) {
         self.inner.reset();
-        (self.filled, self.used, self.piece) = (0, 0, 0);
-        (self.line, self.chunks, self.in_line) = (0, 0, false);
-    }
-
-    /// Adds bytes of the open line. A full frame is closed only when a byte follows it, for only
-    /// then is it known not to be the line's last.
-    fn extend(&mut self, mut bytes: &[u8]) {
-        self.in_line = true;
-        while !bytes.is_empty() {
-            if self.used == FRAME_CAPACITY {
-                self.close_frame(false);
-            }
-            let n = bytes.len().min(FRAME_CAPACITY - self.used);
-            let at = self.filled + FRAME_HEADER + self.used;
-            self.buffer[at..at + n].copy_from_slice(&bytes[..n]);
-            self.used += n;
-            bytes = &bytes[n..];
-        }
-    }
-
-    fn close_frame(&mut self, last: bool) {
-        let used = u16::try_from(self.used).expect("a frame holds 1,008 bytes");
-        let frame = Frame { line: self.line, piece: self.piece, used, last };
-        let start = self.filled;
-        self.buffer[start..start + FRAME_HEADER].copy_from_slice(&frame.header());
-        self.buffer[start + FRAME_HEADER + self.used..start + FRAME_SIZE].fill(0);
-        self.filled += FRAME_SIZE;
-        self.chunks += 1;
-        self.used = 0;
-        if last {
-            self.line += 1;
-            self.piece = 0;
-            self.in_line = false;
-        } else {
-            self.piece += 1;
-        }
-        if self.filled == BUFFER {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.inner.update(&self.buffer[..self.filled]);
-        self.filled = 0;
+        self.framer.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{FRAME_CAPACITY, FRAME_SIZE};
     use proptest::prelude::*;
 
     /// The specification, word for word: frames of each line, hashed in one piece.

@@ -1,48 +1,34 @@
 //! One chain: what isn't packed of it is judged slice by slice, and each pack that can be made is.
 
-use std::sync::Arc;
-
-use auditseal_chain::{Begin, Extent, Finding, KEPT, Retention, Rules};
-use auditseal_format::packs::{Attestation, Blob, SignedAttestation};
-use auditseal_format::{Origin, SealId, Time};
-use auditseal_note::Signer;
-use auditseal_reader::{Entry, PackRoot, Packs, Source, listed_since};
-use auditseal_store::{Error, Kind, Store};
+use auditseal_chain::{Begin, Extent, Finding, KEPT, Rules};
+use auditseal_format::packs::{Attestation, Month};
+use auditseal_format::{Origin, SealId};
+use auditseal_reader::{Entry, Packs, listed_between};
 use auditseal_trust::TrustedOrigin;
-use bytes::Bytes;
 
-use crate::build::build;
-use crate::check::{attest_findings, read_file};
-use crate::mark::{Loose, Marked, lacks_mark, mark};
-use crate::put::{Shelf, of_told, told};
+use crate::PackProgress;
+use crate::make::{Run, told_of};
+use crate::mark::{Loose, lacks_mark};
+use crate::parts::{Part, parts};
+use crate::put::{Shelf, of_told};
 use crate::reindex::reindexed;
-use crate::report::{MadePack, PackedChain};
+use crate::report::PackedChain;
+use crate::rollup::{MAX_ROLLED_UP, roll_up};
 use crate::slice::{self, Slice, Uncut};
-use crate::spool::Spool;
-use crate::{PackOptions, PackProgress};
 
-/// What all chains have in common.
-pub(crate) struct Run<'a> {
-    pub(crate) archive: Source,
-    /// The archive's store, where objects are marked.
-    pub(crate) marks: Arc<dyn Store>,
-    pub(crate) packs: Source,
-    /// The store that packs are put into.
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) signer: &'a mut dyn Signer,
-    pub(crate) options: &'a PackOptions,
-    pub(crate) spool: Spool,
-    pub(crate) clock: &'a dyn Fn() -> Time,
-    /// Objects that were listed, of all chains so far.
-    pub(crate) listed: u64,
+/// A chain that is packed.
+struct Work<'a> {
+    origin: &'a Origin,
+    trusted: &'a TrustedOrigin,
+    /// What is packed of it.
+    packs: &'a Packs,
 }
 
-/// Where packing goes on.
-struct Start {
-    packs: Packs,
-    from: Begin,
-    /// What is listed from the day of the last pack on.
-    entries: Vec<Entry>,
+impl Work<'_> {
+    /// Whether it is the newest seal of a chain that has ended, which stays where it is.
+    fn stays(&self, seq: u64) -> bool {
+        self.trusted.ended().is_some_and(|ended| ended.seq == seq)
+    }
 }
 
 impl Run<'_> {
@@ -54,68 +40,84 @@ impl Run<'_> {
         progress: &mut impl FnMut(PackProgress<'_>),
     ) -> PackedChain {
         let mut report = PackedChain::new(origin.clone());
-        if let Err(error) = self.slices(origin, trusted, &mut report, progress).await {
-            report.error = Some(auditseal_chain::escape(&error));
-        }
+        let packed = match self.packs_of(origin).await {
+            Ok(packs) => {
+                let work = Work { origin, trusted, packs: &packs };
+                let packed = self.parts(&work, &mut report, progress).await;
+                // What was attested before something failed is rolled up all the same.
+                packed.and(self.roll_up(origin, packs, &mut report).await)
+            }
+            Err(error) => Err(error),
+        };
+        report.error = packed.err().map(|error| auditseal_chain::escape(&error));
         self.spool.clear();
         report
     }
 
-    /// Reads what is packed of a chain, and lists what isn't; `None` of one that is packed to its end.
-    async fn start(
+    /// Packs all parts of a chain that can be.
+    async fn parts(
         &mut self,
-        origin: &Origin,
-        trusted: &TrustedOrigin,
+        work: &Work<'_>,
         report: &mut PackedChain,
-    ) -> Result<Option<Start>, String> {
-        let root = PackRoot {
-            source: self.packs.clone(),
-            auditors: self.options.trust.auditors_of(origin),
-            by_date: self.options.skew.is_some(),
-        };
-        let packs = Packs::read(&root, origin, Extent::default()).await.map_err(told_of)?;
+        progress: &mut impl FnMut(PackProgress<'_>),
+    ) -> Result<(), String> {
+        let Work { origin, trusted, packs } = *work;
         let (unusable, _) = packs.unusable();
         report.unusable =
             unusable.iter().map(|other| format!("{}: {}", other.key, other.why)).collect();
         if self.options.reindex && !self.options.dry_run {
-            report.reindexed = self.reindex(trusted, &packs).await?;
+            report.reindexed = self.reindex(trusted, packs).await?;
         }
-        let newest = packs.counting().iter().max_by_key(|pack| pack.last);
-        report.before = newest.map(|pack| SealId { seq: pack.last, hash: pack.head });
-        report.packed_until = newest.map(|pack| pack.sealed.1);
+        let newest = packs.taken().iter().rev().find(|pack| pack.is_listed());
+        let attested = newest.map(|pack| &*pack.attestation);
+        report.before = attested.map(|pack| SealId { seq: pack.last, hash: pack.head });
+        report.packed_until = attested.map(|pack| pack.sealed.1);
         let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
-        let from = match report.before {
-            Some(seal) if begin.seq() <= seal.seq => Begin::After(seal),
-            _ => begin,
-        };
-        let day = newest.filter(|_| matches!(from, Begin::After(_))).map(|pack| pack.date);
-        let entries = listed_since(&self.archive, origin, day).await.map_err(told_of)?;
-        if let Some(pack) = newest {
-            let stays = trusted.ended().map(|ended| ended.seq);
-            self.mark_the_rest(origin, pack, (&entries, stays), report).await?;
+        for part in parts(packs, begin, trusted.ended()) {
+            let (from, to) = part.days;
+            let listed = listed_between(&self.archive, origin, from, to).await.map_err(told_of)?;
+            if let (None, Some(pack)) = (part.to, attested) {
+                self.mark_the_rest(work, pack, &listed, report).await?;
+            }
+            let mut entries = listed;
+            entries.retain(|entry| part.has(entry.place.seq));
+            // Packed to its end, nothing is missing behind it.
+            let over = report.before.is_some() && report.before == trusted.ended();
+            match newest.filter(|_| part.to.is_none() && entries.is_empty()) {
+                Some(_) if over => {}
+                // Whether the chain should have gone on is asked of its last seal.
+                Some(pack) => {
+                    let part = Part { from: pack.before(), ..part };
+                    let beside = packs.only(pack.clone());
+                    self.slices(work, &part, (&[], &beside), report, progress).await?;
+                }
+                None if part.is_left(&entries) => {}
+                None => {
+                    let beside = Packs::none();
+                    self.slices(work, &part, (&entries, &beside), report, progress).await?;
+                }
+            }
         }
-        let behind = entries.iter().any(|entry| from.seq() <= entry.place.seq);
-        // Packed to its end, nothing is missing behind it.
-        let over = !behind && report.before.is_some() && report.before == trusted.ended();
-        Ok((!over).then_some(Start { packs, from, entries }))
+        Ok(())
     }
 
+    /// Judges what is listed of a part, and what packs hold of it, slice by slice, and makes each pack that can be.
     async fn slices(
         &mut self,
-        origin: &Origin,
-        trusted: &TrustedOrigin,
+        work: &Work<'_>,
+        part: &Part,
+        (entries, beside): (&[Entry], &Packs),
         report: &mut PackedChain,
         progress: &mut impl FnMut(PackProgress<'_>),
     ) -> Result<(), String> {
-        let Some(start) = self.start(origin, trusted, report).await? else { return Ok(()) };
-        let Start { packs, mut from, entries } = start;
+        let (mut from, mut most) = (part.from, self.options.slice);
         let before = self.listed;
         self.listed += entries.len() as u64;
         let total = self.listed;
-        let mut most = self.options.slice;
         loop {
-            let (start, extent) = slice::next(&entries, from, most);
-            let rules = self.rules(trusted, extent, &packs);
+            let (start, extent) = slice::next(entries, from, part.to, most);
+            let rules = self.rules(work.trusted, extent, work.packs);
+            let last = extent.to == part.to;
             // Whether the chain's end is overdue is asked where its end is.
             let now = extent.to.is_none().then(|| (self.clock)());
             let begun = before + start as u64;
@@ -123,46 +125,31 @@ impl Run<'_> {
                 let objects = begun.saturating_add(objects).min(total);
                 progress(PackProgress::Judged { objects, total });
             };
-            let judged = slice::judge(
-                &self.archive,
-                origin,
-                &entries[start..],
-                rules.clone(),
-                trusted.ended(),
-                now,
-                looked,
-            )
-            .await;
-            let cuts = judged.packs.len();
-            let Slice { packs: uncut, findings, findings_total, error, fork, left, oldest } =
-                judged;
+            let listed = (&entries[start..], beside);
+            let bounds = (part.ended, now);
+            let judged =
+                slice::judge(&self.archive, work.origin, listed, rules.clone(), bounds, looked);
+            let Slice { packs, mut findings, findings_total, error, fork, left, oldest } =
+                judged.await;
+            part.name_holes(&mut findings);
             let mut until = None;
-            for pack in uncut {
-                let head = pack.head;
-                let loose = pack
-                    .objects
-                    .iter()
-                    .map(|batch| Loose { place: batch.place, version: batch.version.clone() });
-                // The newest seal of a chain stays where it is.
-                let stays = trusted.ended().map(|ended| ended.seq);
-                let loose: Vec<Loose> =
-                    loose.filter(|loose| Some(loose.place.seq) != stays).collect();
-                let made = self.make(origin, pack, &findings, &rules).await?;
-                self.mark(origin, &loose, report).await?;
-                progress(PackProgress::Made(origin, &made));
-                report.packed_until = Some(made.sealed);
-                report.packs.push(made);
-                (report.until, until) = (Some(head), Some(head));
+            for pack in packs {
+                until = Some(pack.head);
+                self.pack(work, pack, (&findings, &rules), report, progress).await?;
             }
-            report.packed_until = report.packed_until.or(oldest);
+            if part.to.is_none() {
+                report.until = until.or(report.until);
+                report.packed_until = report.packed_until.or(oldest);
+            }
             // What lies behind the last pack is judged once more by the next slice.
-            let over = extent.to.is_none() || error.is_some() || fork.is_some();
+            let over = last || error.is_some() || fork.is_some();
             let inside = |finding: &Finding| {
                 over || finding.seq.is_some_and(|seq| until.is_some_and(|until| seq <= until.seq))
             };
             report.take(findings, findings_total, inside);
             if over {
-                (report.left, report.fork) = (left, fork);
+                report.left += left;
+                report.fork = report.fork.or(fork);
                 return error.map_or(Ok(()), |error| Err(told_of(error)));
             }
             match until {
@@ -170,26 +157,28 @@ impl Run<'_> {
                 // No pack ends so early: more is looked at together.
                 None => most = most.saturating_mul(2),
             }
-            debug_assert!(cuts > 0 || most > self.options.slice, "each turn goes on");
         }
     }
 
-    /// Marks what a pack holds that is locked as demanded, and attested.
-    async fn mark(
+    /// Makes a pack, and marks what it holds.
+    async fn pack(
         &mut self,
-        origin: &Origin,
-        loose: &[Loose],
+        work: &Work<'_>,
+        pack: Uncut,
+        (findings, rules): (&[Finding], &Rules),
         report: &mut PackedChain,
+        progress: &mut impl FnMut(PackProgress<'_>),
     ) -> Result<(), String> {
-        if self.options.retention.is_none() || self.options.dry_run || report.unmarked.is_some() {
-            return Ok(());
-        }
-        match mark(&self.marks, origin, loose).await.map_err(told_of)? {
-            Marked::All(count) => report.marked += count,
-            Marked::Unsupported => {
-                report.unmarked = Some("the archive's store keeps no marks".to_owned());
-            }
-        }
+        let loose = pack.objects.iter().filter(|batch| !work.stays(batch.place.seq));
+        let loose: Vec<Loose> = loose
+            .map(|batch| Loose { place: batch.place, version: batch.version.clone() })
+            .collect();
+        let made = self.make(work.origin, pack, findings, rules).await?;
+        self.mark(work.origin, &loose, report).await?;
+        progress(PackProgress::Made(work.origin, &made));
+        // A pack that had gone says nothing of how far packing is.
+        report.packed_until = report.packed_until.max(Some(made.sealed));
+        report.packs.push(made);
         Ok(())
     }
 
@@ -197,9 +186,9 @@ impl Run<'_> {
     /// the last object is marked last: while that has none, all are marked once more.
     async fn mark_the_rest(
         &mut self,
-        origin: &Origin,
+        work: &Work<'_>,
         pack: &Attestation,
-        (entries, stays): (&[Entry], Option<u64>),
+        entries: &[Entry],
         report: &mut PackedChain,
     ) -> Result<(), String> {
         let lock = &pack.lock;
@@ -219,14 +208,14 @@ impl Run<'_> {
             !entry.several
                 && entry.place.alternate.is_none()
                 && entry.place.date == pack.date
-                && Some(entry.place.seq) != stays
+                && !work.stays(entry.place.seq)
         });
         let loose: Vec<Loose> = plain
             .map(|entry| Loose { place: entry.place, version: entry.version.clone() })
             .collect();
         let Some(last) = loose.last() else { return Ok(()) };
-        match lacks_mark(&self.marks, origin, last).await.map_err(told_of)? {
-            Some(true) => self.mark(origin, &loose, report).await,
+        match lacks_mark(&self.marks, work.origin, last).await.map_err(told_of)? {
+            Some(true) => self.mark(work.origin, &loose, report).await,
             Some(false) | None => Ok(()),
         }
     }
@@ -239,141 +228,37 @@ impl Run<'_> {
             let again = reindexed(packs, pack, self.signer.key(), rules).await?;
             let Some((attestation, index)) = again else { continue };
             let before = pack.attestation.index;
-            done += u64::from(self.attest_index(attestation, index, before).await?);
+            if self.attest_index(attestation, index, before).await? {
+                self.anew.insert(Month::of(pack.attestation.date));
+                done += 1;
+            }
         }
         Ok(done)
     }
 
-    /// Whether the index could be put, and is attested now.
-    async fn attest_index(
-        &mut self,
-        mut attestation: Attestation,
-        index: Bytes,
-        before: Option<Blob>,
-    ) -> Result<bool, String> {
-        let shelf = Shelf { store: &self.store, source: &self.packs };
-        let key = attestation.name().index(&Blob::of(&index).hash);
-        match shelf.put_named(&key, index).await {
-            Ok(()) => {}
-            Err(error) if error.kind() == Kind::AlreadyExists => return Ok(false),
-            Err(error) => return Err(told_of(error)),
-        }
-        // One that is attested already was put again if it had gone.
-        if attestation.index == before {
-            return Ok(false);
-        }
-        attestation.attested = (self.clock)();
-        self.attest(attestation).await.map(|_| true)
-    }
-
-    /// Signs and puts an attestation.
-    async fn attest(&mut self, attestation: Attestation) -> Result<SignedAttestation, String> {
-        let signed = SignedAttestation::sign(attestation, self.signer);
-        let signed = signed.map_err(|error| format!("attest pack: {}", error.what))?;
-        let note = Bytes::copy_from_slice(signed.note.as_bytes());
-        let shelf = Shelf { store: &self.store, source: &self.packs };
-        shelf.put_named(&signed.key(), note).await.map_err(told_of)?;
-        Ok(signed)
-    }
-
-    fn rules(&self, trusted: &TrustedOrigin, extent: Extent, packs: &Packs) -> Rules {
-        let mut rules = Rules {
-            skew: self.options.skew,
-            store: self.options.store.clone(),
-            ..Rules::trusting(trusted, None).asked(extent)
-        };
-        for attestation in packs.counting() {
-            // Two that name different seals are told by whoever reads both.
-            rules.attest(attestation);
-        }
-        rules
-    }
-
-    /// Makes a pack, reads it back, puts it, reads its lock, and attests it.
-    async fn make(
+    /// Rolls up the indexes of what is attested now.
+    async fn roll_up(
         &mut self,
         origin: &Origin,
-        pack: Uncut,
-        findings: &[Finding],
-        rules: &Rules,
-    ) -> Result<MadePack, String> {
-        let Uncut { cut, objects, judged, .. } = pack;
-        let (path, compression) = (self.spool.path(), self.options.compression);
-        let built = build(&self.archive, origin, (cut, objects), compression, &path).await;
-        let mut attestation = built.map_err(|error| error.to_string())?;
-        let shown = {
-            let (path, attestation, rules) = (path.clone(), attestation.clone(), rules.clone());
-            let read = tokio::task::spawn_blocking(move || read_file(&path, &attestation, rules));
-            read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-        };
-        let shown = shown.map_err(|why| format!("read the pack back that was just made: {why}"))?;
-        attest_findings(&mut attestation, findings, &shown);
-        (attestation.judged, attestation.attested) = (judged, (self.clock)());
-        let mut made = MadePack {
-            key: attestation.pack_key(),
-            first: cut.first,
-            last: cut.last,
-            objects: attestation.objects(),
-            sealed: attestation.sealed.1,
-            text_bytes: cut.text,
-            stored_bytes: attestation.pack.size,
-            findings: attestation.findings,
-            attestation: None,
-        };
+        packs: Packs,
+        report: &mut PackedChain,
+    ) -> Result<(), String> {
         if self.options.dry_run {
-            return Ok(made);
+            return Ok(());
         }
+        let changed = !report.packs.is_empty() || report.reindexed > 0;
+        let packs = if changed { self.packs_of(origin).await? } else { packs };
         let shelf = Shelf { store: &self.store, source: &self.packs };
-        shelf.put(&path, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
-        self.spool.clear();
-        attestation.lock = self.protected(&shelf, &attestation).await?;
-        if let Some(index) = shown.index.map(Bytes::from) {
-            let blob = Blob::of(&index);
-            let key = attestation.name().index(&blob.hash);
-            match shelf.put_named(&key, index).await {
-                Ok(()) => attestation.index = Some(blob),
-                // Whoever takes an index's key takes the index: the pack is read in its place.
-                Err(error) if error.kind() == Kind::AlreadyExists => {}
-                Err(error) => return Err(told_of(error)),
-            }
+        let bounds = ((self.clock)(), MAX_ROLLED_UP);
+        let mut anew = std::mem::take(&mut self.anew);
+        if self.options.reindex {
+            anew.extend(packs.taken().iter().map(|pack| Month::of(pack.attestation.date)));
         }
-        let signed = self.attest(attestation).await?;
-        made.key = signed.attestation.pack_key();
-        made.stored_bytes = signed.attestation.pack.size;
-        made.attestation = Some(signed.key());
-        Ok(made)
+        let rolled = roll_up(&shelf, &packs, self.signer, &anew, bounds).await.map_err(told_of)?;
+        report.rolled = rolled.made;
+        report.unrolled = rolled.failed.map(|why| auditseal_chain::escape(&why));
+        Ok(())
     }
-
-    /// What protects a pack; not enough of it is a reason to stop, for what is attested without may go.
-    async fn protected(
-        &self,
-        shelf: &Shelf<'_>,
-        attestation: &Attestation,
-    ) -> Result<auditseal_format::packs::PackLock, String> {
-        let Some(demanded) = self.options.retention else {
-            // Nobody asked, and a store without locks has none to tell of.
-            let lock = shelf.lock(attestation).await.map(|lock| told(&lock));
-            return Ok(lock.unwrap_or(auditseal_format::packs::PackLock::Undisclosed));
-        };
-        let lock = shelf.lock(attestation).await.map_err(told_of)?;
-        if let Some(why) = demanded.unknown(&lock) {
-            return Err(format!("pack {}: {why}", attestation.pack_key()));
-        }
-        match Retention::lacks(
-            demanded,
-            &lock,
-            attestation.sealed.1,
-            self.options.skew.unwrap_or(0),
-        ) {
-            Some(why) => Err(format!("pack {}: {why}; it isn't attested", attestation.pack_key())),
-            None => Ok(told(&lock)),
-        }
-    }
-}
-
-fn told_of(error: Error) -> String {
-    let hint = error.hint().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
-    format!("{error}{hint}")
 }
 
 impl PackedChain {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listing ─▶ judged ─▶ cut ─▶ spooled ─▶ read back ─▶ put ─▶ its lock read ─▶ attested
-//!            slice.rs         build.rs   check.rs     put.rs                  chain.rs
+//!            slice.rs         build.rs   check.rs     put.rs                  make.rs
 //! ```
 //!
 //! What was done is what is attested in the store: nothing else is remembered. Whoever kills it loses the
@@ -11,11 +11,14 @@
 mod build;
 mod chain;
 mod check;
+mod make;
 mod mark;
 mod metrics;
+mod parts;
 mod put;
 mod reindex;
 mod report;
+mod rollup;
 mod slice;
 mod spool;
 
@@ -147,7 +150,7 @@ pub async fn pack(
         }
     }
     let spool = Spool::open(&options.state).map_err(NotPacked::Spool)?;
-    let mut run = chain::Run {
+    let mut run = make::Run {
         archive: Source::new(Arc::clone(&archive)),
         marks: archive,
         packs: Source::new(Arc::clone(&packs)),
@@ -157,6 +160,7 @@ pub async fn pack(
         spool,
         clock: &clock,
         listed: 0,
+        anew: std::collections::BTreeSet::new(),
     };
     let mut chains = Vec::new();
     for origin in &options.origins {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auditseal_chain::Rules;
 use auditseal_format::packs::{Attestation, Blob, MAX_GENERATION, PackLock};
 use auditseal_format::{Hash, Time};
-use auditseal_reader::{Object, Source};
+use auditseal_reader::{Object, Source, Tried};
 use auditseal_store::{Error, Kind, Lock, LockMode, Operation, Store, Version};
 use bytes::Bytes;
 
@@ -36,18 +36,19 @@ impl Shelf<'_> {
             attestation.generation = generation;
             let key = attestation.pack_key();
             let stands = self.create(&key, &bytes).await?;
-            for Version { id, size, .. } in &stands {
-                let Some(found) = self.fetch(&key, id.as_deref(), *size).await? else { continue };
-                if attestation.pack.is(&found) {
-                    return Ok(());
-                }
+            let holds = |found: &[u8]| {
+                let blob = Blob::of(found);
                 // Another packer's, compressed otherwise: if it holds the same, it is as good.
-                let other = Attestation { pack: Blob::of(&found), ..attestation.clone() };
-                let shown = check::read_back(&found[..], &other, rules.clone());
-                if shown.is_ok_and(|shown| shown.notes == notes) {
-                    attestation.pack = other.pack;
-                    return Ok(());
-                }
+                let same = attestation.pack == blob || {
+                    let other = Attestation { pack: blob, ..attestation.clone() };
+                    let shown = check::read_back(found, &other, rules.clone());
+                    shown.is_ok_and(|shown| shown.notes == notes)
+                };
+                same.then_some(blob)
+            };
+            if let Some(pack) = self.first(&key, &stands, holds).await? {
+                attestation.pack = pack;
+                return Ok(());
             }
         }
         let what = "all keys that this pack may have are taken by something else";
@@ -57,19 +58,34 @@ impl Shelf<'_> {
     /// Puts an index or an attestation, or finds it there: its key is made of its hash.
     pub(crate) async fn put_named(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
         let stands = self.create(key, &bytes).await?;
-        for Version { id, size, .. } in &stands {
-            if self.fetch(key, id.as_deref(), *size).await?.as_ref() == Some(&bytes) {
-                return Ok(());
-            }
+        if self.first(key, &stands, |found| (found == bytes).then_some(())).await?.is_some() {
+            return Ok(());
         }
         let what = "its key holds something else, which a name made of its hash can't be";
         Err(Error::new(Operation::Put, key, Kind::AlreadyExists, what))
     }
 
+    /// What the first of these versions is whose bytes `holds` takes.
+    async fn first<T>(
+        &self,
+        key: &str,
+        stands: &[Version],
+        holds: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut tried = Tried::default();
+        for Version { id, size, .. } in stands {
+            let answer = self.source.get(Object { key, version: id.as_deref() }, *size).await;
+            if let Some(found) = tried.take(answer.map(|fetched| holds(&fetched.bytes)))? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     /// What a store says protects the pack, in the version that has its bytes.
     pub(crate) async fn lock(&self, attestation: &Attestation) -> Result<Lock, Error> {
         let key = attestation.pack_key();
-        for Version { id, size, .. } in self.versions(&key).await? {
+        for Version { id, size, .. } in self.source.versions_at(&key).await? {
             if size == attestation.pack.size {
                 return self.source.lock(Object { key: &key, version: id.as_deref() }).await;
             }
@@ -83,7 +99,7 @@ impl Shelf<'_> {
     async fn create(&self, key: &str, bytes: &Bytes) -> Result<Vec<Version>, Error> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            let stands = self.versions(key).await?;
+            let stands = self.source.versions_at(key).await?;
             if !stands.is_empty() {
                 return Ok(stands);
             }
@@ -92,36 +108,12 @@ impl Shelf<'_> {
                 Err(error) => last = Some(error),
             }
         }
-        let stands = self.versions(key).await?;
+        let stands = self.source.versions_at(key).await?;
         match last.filter(|_| stands.is_empty()) {
+            // Something has the key that isn't listed, as a named pipe in a directory has: no version of it fits.
+            Some(error) if error.kind() == Kind::AlreadyExists => Ok(stands),
             Some(error) => Err(error),
             None => Ok(stands),
-        }
-    }
-
-    /// The versions at a key that have bytes, the oldest first.
-    async fn versions(&self, key: &str) -> Result<Vec<Version>, Error> {
-        let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let add = |all: &mut Vec<Version>, version: Version| {
-            if version.key == key && !version.marker {
-                all.push(version);
-            }
-        };
-        let mut all = self.source.versions(folder, Vec::new, add).await?;
-        all.sort_by_key(|version| (version.latest, version.modified));
-        Ok(all)
-    }
-
-    async fn fetch(
-        &self,
-        key: &str,
-        version: Option<&str>,
-        size: u64,
-    ) -> Result<Option<Bytes>, Error> {
-        match self.source.get(Object { key, version }, size).await {
-            Ok(fetched) => Ok(Some(fetched.bytes)),
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => Ok(None),
-            Err(error) => Err(error),
         }
     }
 }

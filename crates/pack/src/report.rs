@@ -49,6 +49,10 @@ pub struct PackedChain {
     pub packs: Vec<MadePack>,
     /// Packs of before whose index was made again.
     pub reindexed: u64,
+    /// Roll-ups of indexes that were made.
+    pub rolled: u64,
+    /// Why one wasn't made: what is looked for is found without it, by more reads.
+    pub unrolled: Option<String>,
     /// Objects that packs hold and that were marked as ones that may go.
     pub marked: u64,
     /// Why none was marked, where packs are locked as demanded.
@@ -86,6 +90,8 @@ impl PackedChain {
             packed_until: None,
             packs: Vec::new(),
             reindexed: 0,
+            rolled: 0,
+            unrolled: None,
             marked: 0,
             unmarked: None,
             left: 0,
@@ -152,6 +158,12 @@ impl PackedChain {
         )?;
         if self.reindexed > 0 {
             writeln!(out, "  {} packs of before have another index", self.reindexed)?;
+        }
+        if self.rolled > 0 {
+            writeln!(out, "  {} roll-ups of indexes were made", self.rolled)?;
+        }
+        if let Some(why) = &self.unrolled {
+            writeln!(out, "  indexes aren't rolled up, and a search reads more of them: {why}")?;
         }
         if self.marked > 0 {
             writeln!(out, "  {} objects that packs hold are marked: they may go", self.marked)?;

@@ -6,7 +6,8 @@ use auditseal_chain::{Begin, Extent, Finding, Retention, Rules, Verdict};
 use auditseal_format::packs::{Cut, Cutter, Measure};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{
-    Batch, Depth, Entry, How, IN_FLIGHT, Packs, Payloads, Reading, Sealed, Source, Step,
+    Batch, Depth, Entry, How, IN_FLIGHT, PackedLines, Packs, Payloads, Reading, Sealed, Source,
+    Step,
 };
 use auditseal_store::Error;
 
@@ -45,24 +46,22 @@ pub(crate) struct Uncut {
     pub(crate) judged: Time,
 }
 
-/// Judges what is listed of a part, and cuts it; `ended` is the seal with which the chain is known to
-/// have ended. `looked` is told how many objects were judged.
+/// Judges what is listed of a part, and cuts it; `ended` is the seal with which the part is known to end. What
+/// these packs hold is judged beside it, and isn't packed again. `looked` is told how many objects were judged.
 pub(crate) async fn judge(
     source: &Source,
     origin: &Origin,
-    entries: &[Entry],
+    (entries, packs): (&[Entry], &Packs),
     rules: Rules,
-    ended: Option<SealId>,
-    now: Option<Time>,
+    (ended, now): (Option<SealId>, Option<Time>),
     mut looked: impl FnMut(u64),
 ) -> Slice {
     let from = rules.extent.from;
     let payloads = Arc::new(Payloads::of(&rules.trust, from.known()));
     let retention: Option<Retention> = rules.retention;
     let depth = Depth::Payload(&payloads);
-    let how = How { depth, retention, concurrency: IN_FLIGHT, keep: 0 };
-    let none = Packs::none();
-    let mut reading = Reading::new(source, origin, entries, &none, rules, how);
+    let how = How { depth, retention, concurrency: IN_FLIGHT, keep: 0, packed: PackedLines::None };
+    let mut reading = Reading::new(source, origin, entries, packs, rules, how);
     let mut cutting = Cutting::from(from);
     let mut slice = Slice::default();
     let mut judged = 0;
@@ -104,15 +103,21 @@ pub(crate) async fn judge(
     slice
 }
 
-/// The part of the entries that is judged next: at most so many of them, and no object's versions apart.
+/// The part of the entries that is judged next: at most so many of them, and no object's versions apart; `end` is
+/// the last seq of all.
 /// What lies behind isn't judged yet.
-pub(crate) fn next(entries: &[Entry], from: Begin, most: usize) -> (usize, Extent) {
+pub(crate) fn next(
+    entries: &[Entry],
+    from: Begin,
+    end: Option<u64>,
+    most: usize,
+) -> (usize, Extent) {
     let start = entries.partition_point(|entry| entry.place.seq < from.seq());
     let rest = &entries[start..];
     let to = rest.get(most).map(|behind| behind.place.seq);
     // Of what stands at the seq behind, nothing is looked at.
     let to = to.and_then(|seq| seq.checked_sub(1)).filter(|to| from.seq() <= *to);
-    (start, Extent { from, to })
+    (start, Extent { from, to: to.or(end) })
 }
 
 struct Cutting {
@@ -135,6 +140,9 @@ impl Cutting {
 
     fn take(&mut self, sealed: &Sealed) {
         let note = &sealed.note;
+        if note.pack.is_some() {
+            return;
+        }
         let cut = if note.whole {
             self.cutter.take(Measure::of(&note.seal, note.place.date))
         } else {

@@ -43,6 +43,11 @@ impl Spool {
         let failed = |what, path: &Path, error| SpoolError { what, path: path.to_owned(), error };
         fs::create_dir_all(folder).map_err(|error| failed("make folder", folder, Some(error)))?;
         let path = folder.join(LOCK);
+        // Whoever opens a named pipe for writing waits for a reader of it.
+        if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+            let error = io::Error::other("it is no file, and only a file can be locked");
+            return Err(failed("open lock", &path, Some(error)));
+        }
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(|error| failed("open lock", &path, Some(error)))?;
         match lock.try_lock() {

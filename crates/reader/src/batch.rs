@@ -46,7 +46,7 @@ impl Batch {
     /// The batch of a note that is the chain's.
     #[must_use]
     pub fn of(sealed: &Sealed) -> Self {
-        let Sealed { note, whole } = sealed;
+        let Sealed { note, whole, .. } = sealed;
         let size = note.seal.blocks().end.saturating_add(MAX_SEAL_BLOCK as u64);
         let (place, version) = (note.place, note.version.clone());
         Self {

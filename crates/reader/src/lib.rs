@@ -26,8 +26,11 @@ mod packs;
 mod payloads;
 mod range;
 mod reading;
+mod single;
 mod source;
+mod times;
 mod units;
+mod versions;
 
 pub use batch::{Batch, Blocks, Fetched};
 pub use check::ObjectCheck;
@@ -37,10 +40,13 @@ pub use fetch::{Depth, Examined, Look, Wanted, examine, read};
 pub use head::{
     Before, Days, Found, HeadFound, Judged, Question, find_chain, find_head, find_newest, walk_back,
 };
-pub use listed::How;
+pub use listed::{How, PackedLines};
 pub use listing::{Entry, Listing};
-pub use packs::{Pack, PackCursor, PackRoot, Packs, Unusable};
+pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Unusable};
 pub use payloads::{Gate, Payloads};
-pub use range::{Range, Window, listed_since};
+pub use range::{Range, listed_between};
 pub use reading::{Reading, Sealed, Step};
+pub use single::Search;
 pub use source::{IN_FLIGHT, Object, Source};
+pub use times::Window;
+pub use versions::{Stands, Tried};

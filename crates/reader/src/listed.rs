@@ -6,6 +6,7 @@ use auditseal_store::{Error as StoreError, Kind, Operation};
 
 use crate::fetch::{Depth, Examined, examine};
 use crate::listing::Entry;
+use crate::packs::Candidate;
 use crate::source::{Object, Source};
 
 /// How a chain is read.
@@ -20,6 +21,20 @@ pub struct How<'a> {
     /// Bytes of whole objects that are given out with their notes, in all: whoever needs the payloads
     /// as well asks the store once for these, and for the others twice.
     pub keep: u64,
+    /// Which payloads of packs are given out with their notes.
+    pub packed: PackedLines<'a>,
+}
+
+/// Which payloads of packs are given out with their notes, so that a pack is decoded once.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum PackedLines<'a> {
+    /// None.
+    #[default]
+    None,
+    /// All, but for those that are too large to be kept: of whatever else is kept, `How::keep` says how much.
+    All,
+    /// Those that a search found; nothing behind the last of them is decoded.
+    Of(&'a Candidate),
 }
 
 /// What was fetched of a listed version.

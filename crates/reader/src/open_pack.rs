@@ -12,19 +12,26 @@ use auditseal_chain::{Place, Sighting, Verdict};
 use auditseal_format::Origin;
 use auditseal_format::packs::Attestation;
 use auditseal_store::Error;
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 
 use crate::fetch::Depth;
-use crate::listed::{Fetched, How, fetch};
+use crate::listed::{Fetched, How, PackedLines, fetch};
 use crate::listing::Entry;
-use crate::packs::{NoPack, Pack, PackBytes, Packs, Unpacked, Unpacking};
+use crate::packs::{Demand, NoPack, Pack, PackBytes, Packs, Unpacked, Unpacking};
 use crate::source::{Object, Source};
+
+/// An object that a pack holds; with its payload, if that was asked for.
+pub(crate) struct Packed {
+    pub(crate) sighting: Sighting,
+    pub(crate) lines: Option<Vec<Bytes>>,
+}
 
 /// What comes of a pack.
 pub(crate) enum Out {
     /// An object that it holds, or of which nothing is known.
-    Object(Box<Sighting>),
+    Object(Box<Packed>),
     /// An object beside it.
     Beside(Box<Fetched>),
     /// The store gave no answer.
@@ -45,7 +52,7 @@ pub(crate) struct OpenPack<'a> {
     /// Reads the loose objects from a place on: all of them from a seq on, before it those that weren't judged.
     read: Read<'a>,
     /// What comes next of the pack, and beside it.
-    object: Option<Box<Sighting>>,
+    object: Option<Box<Packed>>,
     fetched: Option<Box<(usize, Fetched)>>,
     faults: Vec<(Verdict, String)>,
 }
@@ -125,9 +132,10 @@ impl<'a> OpenPack<'a> {
             self.fetched = self.beside.next().await.map(Box::new);
         }
         let beside = self.fetched.as_ref().map(|fetched| fetched.1.entry.place.seq);
-        let first = self.object.take_if(|object| beside.is_none_or(|seq| object.place.seq <= seq));
+        let first =
+            self.object.take_if(|object| beside.is_none_or(|seq| object.sighting.place.seq <= seq));
         if let Some(object) = first {
-            self.next = object.place.seq + 1;
+            self.next = object.sighting.place.seq + 1;
             return Some(Out::Object(object));
         }
         let (nth, fetched) = *self.fetched.take()?;
@@ -149,7 +157,11 @@ impl<'a> OpenPack<'a> {
             match next {
                 // All of these were taken.
                 Some(Unpacked::Wrong(..)) => {}
-                Some(Unpacked::Object(sighting)) => self.object = Some(Box::new(sighting)),
+                Some(Unpacked::Object(sighting, lines)) => {
+                    self.object = Some(Box::new(Packed { sighting, lines }));
+                }
+                // Those come with their object.
+                Some(Unpacked::Payload(_)) => {}
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
                 None if self.next > self.last => self.state = State::Ended,
@@ -162,7 +174,8 @@ impl<'a> OpenPack<'a> {
         }
         if self.next <= self.last {
             let place = Place { seq: self.next, alternate: None, date: self.attestation.date };
-            self.object = Some(Box::new(Sighting::unreadable(place)));
+            let sighting = Sighting::unreadable(place);
+            self.object = Some(Box::new(Packed { sighting, lines: None }));
         }
         None
     }
@@ -190,5 +203,15 @@ async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, N
     };
     // Whoever reads all that there is makes the index again.
     let index = matches!(how.depth, Depth::Payload(_));
-    Ok(Unpacking::begin(bytes, lock, pack, index, permit))
+    let cut = matches!(how.packed, PackedLines::Of(_));
+    let lines: Option<Box<dyn Fn(u64) -> bool + Send>> = match how.packed {
+        PackedLines::None => None,
+        PackedLines::All => Some(Box::new(|_| true)),
+        PackedLines::Of(found) => {
+            let found = found.clone();
+            Some(Box::new(move |seq| found.has(seq)))
+        }
+    };
+    let demand = Demand { index: index && !cut, lines, cut };
+    Ok(Unpacking::begin(bytes, lock, pack, demand, permit))
 }

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use auditseal_chain::{Begin, Extent, Outcome, Trust};
-use auditseal_format::{Date, ObjectKey, Origin, Seal, Time};
+use auditseal_format::{Date, ObjectKey, Origin, Time};
 use auditseal_store::Error;
 use futures::StreamExt as _;
 
@@ -22,60 +22,7 @@ use crate::fetch::{Depth, examine};
 use crate::listing::{Entry, Listing};
 use crate::packs::{PackRoot, Packs, part};
 use crate::source::{IN_FLIGHT, Source};
-
-/// Times of lines, both ends included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
-    /// No line before this.
-    pub since: Option<Time>,
-    /// No line after this.
-    pub until: Option<Time>,
-}
-
-impl Window {
-    /// Whether there is no bound.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.since.is_none() && self.until.is_none()
-    }
-
-    /// Whether a time is inside.
-    #[must_use]
-    pub fn has(&self, time: Time) -> bool {
-        self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time <= until)
-    }
-
-    /// Whether a batch may have lines to give: its times overlap, or of some lines nobody knows when
-    /// they happened.
-    #[must_use]
-    pub fn meets(&self, seal: &Seal) -> bool {
-        let Some((first, last)) = seal.payload.times else {
-            return seal.payload.root.lines > 0 || self.is_open();
-        };
-        if seal.payload.untimed > 0 {
-            return true;
-        }
-        self.since.is_none_or(|since| since <= last)
-            && self.until.is_none_or(|until| first <= until)
-    }
-
-    /// Where a batch's lines lie.
-    fn side(&self, seal: &Seal) -> Side {
-        match seal.payload.times {
-            _ if self.meets(seal) => Side::Inside,
-            None => Side::Nowhere,
-            Some((_, last)) if self.since.is_some_and(|since| last < since) => Side::Before,
-            Some(_) => Side::After,
-        }
-    }
-
-    /// Whether no line of a batch is outside, so that none needs to be looked at.
-    #[must_use]
-    pub fn covers(&self, seal: &Seal) -> bool {
-        self.is_open()
-            || seal.payload.times.is_none_or(|(first, last)| self.has(first) && self.has(last))
-    }
-}
+use crate::times::{Side, Window};
 
 /// How much before and after a window's ends seals are looked for, microseconds: a minute. A writer
 /// that keeps up seals a line within seconds.
@@ -98,23 +45,6 @@ pub struct Range {
 }
 
 impl Range {
-    /// The part that was asked for, as the store lists it.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn asked(
-        listed: Vec<Entry>,
-        origin: &Origin,
-        packs: Option<&PackRoot>,
-        extent: Extent,
-    ) -> Result<Self, Error> {
-        let packs = match packs {
-            Some(root) => Packs::read(root, origin, extent).await?,
-            None => Packs::none(),
-        };
-        Ok(Self { extent, entries: listed, packs })
-    }
-
     /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of
     /// one without any as [`Range::find`] says. What is packed isn't looked at to find it.
     ///
@@ -128,12 +58,8 @@ impl Range {
         known: &[u64],
         root: Option<&PackRoot>,
     ) -> Result<Self, Error> {
-        let packs = match root {
-            Some(root) => Packs::read(root, origin, Extent::default()).await?,
-            None => Packs::none(),
-        };
-        let Window { since, until } = window;
-        let Some(extent) = part(packs.taken(), since, until, SLACK, NEAR) else {
+        let packs = Packs::of(root, origin, Extent::default()).await?;
+        let Some(extent) = part(packs.taken(), window, SLACK, NEAR) else {
             return Self::find(source, origin, trust, window, known).await;
         };
         let packs = packs.within(extent);
@@ -205,7 +131,7 @@ fn behind(days: &[Date], time: Time) -> usize {
 }
 
 /// The days that keys of a chain name, in order.
-async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
+pub(crate) async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
     let folder = format!("{}/date=", ObjectKey::prefix(origin));
     let folders = source.folders(&folder).await?;
     let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());
@@ -213,17 +139,6 @@ async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
     days.sort_unstable();
     days.dedup();
     Ok(days)
-}
-
-/// Where the lines of a seal lie in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Before,
-    /// Some may be in the window.
-    Inside,
-    After,
-    /// It has none: its writer had nothing to seal.
-    Nowhere,
 }
 
 /// What a seal says of when.
@@ -444,17 +359,18 @@ impl Search<'_> {
     }
 }
 
-/// What the store lists of a chain under the days from one on, in the order of the chain; of all days
-/// without one.
+/// What the store lists of a chain under the days from one on and up to another, in the order of the chain; without
+/// these, of all days.
 ///
 /// # Errors
 /// The store's.
-pub async fn listed_since(
+pub async fn listed_between(
     source: &Source,
     origin: &Origin,
-    day: Option<Date>,
+    from: Option<Date>,
+    to: Option<Date>,
 ) -> Result<Vec<Entry>, Error> {
     let mut days = days(source, origin).await?;
-    days.retain(|listed| day.is_none_or(|day| day <= *listed));
+    days.retain(|day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to));
     Listing::of_days(source, origin, &days).await
 }

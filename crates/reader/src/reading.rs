@@ -19,7 +19,7 @@ use futures::stream::{BoxStream, Peekable};
 use crate::fetch::{Depth, TAIL, examine};
 use crate::listed::{Fetched, How, fetch};
 use crate::listing::{Entry, Listing};
-use crate::open_pack::{OpenPack, Out};
+use crate::open_pack::{OpenPack, Out, Packed};
 use crate::packs::Packs;
 use crate::payloads::Gate;
 use crate::source::{Object, Source};
@@ -45,6 +45,9 @@ pub struct Sealed {
     /// The object's bytes, if they were fetched and are kept. Whoever takes the payload out of them checks
     /// them: [`crate::Batch::fetch`].
     pub(crate) whole: Option<Bytes>,
+    /// The payload of an object in a pack, in pieces, if [`How::packed`] asked for it and there was room to keep
+    /// it. It is proved, as its note is.
+    pub lines: Option<Vec<Bytes>>,
 }
 
 /// What comes next of what was listed.
@@ -62,7 +65,7 @@ pub struct Reading<'a> {
     ahead: Peekable<BoxStream<'a, Ahead<'a>>>,
     /// The pack whose objects come next, and the next of these.
     pack: Option<Box<OpenPack<'a>>>,
-    packed: Option<Box<Sighting>>,
+    packed: Option<Box<Packed>>,
     /// What comes next: an object that was listed, behind those that were asked for.
     next: VecDeque<Fetched>,
     /// The part that is asked for.
@@ -77,6 +80,8 @@ pub struct Reading<'a> {
 #[derive(Debug)]
 struct Kept {
     objects: Vec<(Place, Option<Arc<str>>, Bytes)>,
+    /// Payloads of objects in packs, by their seqs.
+    lines: Vec<(u64, Vec<Bytes>)>,
     /// Bytes that may still be kept.
     room: u64,
 }
@@ -88,6 +93,14 @@ impl Kept {
         if let Some(room) = self.room.checked_sub(whole.len() as u64) {
             self.room = room;
             self.objects.push((sighting.place, sighting.version.clone(), whole));
+        }
+    }
+
+    fn keep_lines(&mut self, seq: u64, lines: Option<Vec<Bytes>>) {
+        let Some(lines) = lines else { return };
+        if let Some(room) = self.room.checked_sub(length(&lines)) {
+            self.room = room;
+            self.lines.push((seq, lines));
         }
     }
 
@@ -105,8 +118,18 @@ impl Kept {
             *room += if later { 0 } else { bytes.len() as u64 };
             later
         });
-        Sealed { note, whole }
+        let (mut lines, seq) = (None, note.place.seq);
+        let settled = self.lines.iter().take_while(|(of, _)| *of <= seq).count();
+        for (of, kept) in self.lines.drain(..settled) {
+            self.room += length(&kept);
+            lines = Some(kept).filter(|_| of == seq && note.pack.is_some());
+        }
+        Sealed { note, whole, lines }
     }
+}
+
+fn length(lines: &[Bytes]) -> u64 {
+    lines.iter().map(|piece| piece.len() as u64).sum()
 }
 
 impl<'a> Reading<'a> {
@@ -150,7 +173,7 @@ impl<'a> Reading<'a> {
             extent,
             known: head.max(extent.to),
             ended: false,
-            kept: Kept { objects: Vec::new(), room: how.keep },
+            kept: Kept { objects: Vec::new(), lines: Vec::new(), room: how.keep },
         }
     }
 
@@ -161,14 +184,16 @@ impl<'a> Reading<'a> {
             return Some(Step { size: 0, accepted, error: Some(error) });
         }
         let listed = self.next.front().map(|fetched| fetched.entry.place.seq);
-        let listed = listed.or(self.packed.as_ref().map(|packed| packed.place.seq));
+        let listed = listed.or(self.packed.as_ref().map(|packed| packed.sighting.place.seq));
         let before = listed.or(self.known.map(|known| known.saturating_add(1))).unwrap_or(0);
         if let Some(error) = self.ask(before, &mut accepted).await {
             return Some(Step { size: 0, accepted, error: Some(error) });
         }
         if let (true, Some(packed)) = (self.next.is_empty(), self.packed.take()) {
-            let size = packed.size;
-            let note = self.chain.object(*packed);
+            let Packed { sighting, lines } = *packed;
+            let size = sighting.size;
+            self.kept.keep_lines(sighting.place.seq, lines);
+            let note = self.chain.object(sighting);
             accepted.extend(note.map(|note| self.kept.with(note)));
             return Some(Step { size, accepted, error: None });
         }
@@ -202,7 +227,8 @@ impl<'a> Reading<'a> {
             match out {
                 // The part that is asked for may begin and end in the midst of a pack.
                 Some(Out::Object(packed)) => {
-                    self.packed = Some(packed).filter(|packed| self.extent.has(packed.place.seq));
+                    self.packed =
+                        Some(packed).filter(|packed| self.extent.has(packed.sighting.place.seq));
                 }
                 Some(Out::Beside(fetched)) => self.next.push_back(*fetched),
                 Some(Out::Error(error)) => return Some(error),

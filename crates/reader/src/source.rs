@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,6 +121,11 @@ impl Source {
     /// Its last bytes, at most `length`.
     pub async fn tail(&self, object: Object<'_>, length: u64) -> Result<Fetched, Error> {
         self.patiently(|| self.store.tail(object.key, object.version, length)).await
+    }
+
+    /// The bytes of a range, fewer where the object ends before.
+    pub async fn range(&self, object: Object<'_>, range: Range<u64>) -> Result<Fetched, Error> {
+        self.patiently(|| self.store.range(object.key, object.version, range.clone())).await
     }
 
     /// A stream is asked for once: whoever reads it repeats the whole reading (`patiently`).

@@ -26,6 +26,6 @@ pub use limits::Limits;
 pub use shipper::Shipper;
 pub use spooled::Spooled;
 pub use types::{
-    Action, Config, End, Fork, Head, Input, Job, Loss, Mode, Now, PackedJob, Part, Pause, Pin,
-    ReadBack, Report, Rest, Start, StoreHead, Take,
+    Action, Config, End, Fork, Head, Input, Job, KnownChain, Loss, Mode, Now, PackedJob, Part,
+    Pause, Pin, ReadBack, Report, Rest, Start, StoreHead, Take,
 };

@@ -306,14 +306,24 @@ pub enum Action<C> {
     Discard(ObjectKey),
     /// For logs and metrics.
     Report(Report),
-    /// Find the newest note of this chain in the store. Where there are days, objects of it are here:
-    /// the oldest one's key names the first, and the key of the one to come the second.
-    FindHead(Option<(Date, Date)>),
+    /// Find the newest note of this chain in the store, for a node that knows so much of it.
+    FindHead(KnownChain),
     /// Start again: the store holds notes of this chain where ours should stand, and nothing of ours
     /// was sent since the start. See [`crate::course`].
     Restart,
     /// Nothing more is to be done.
     End(End),
+}
+
+/// What a node knows of its chain that asks for its head.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownChain {
+    /// Where objects of it are here: the oldest one's key names the first day, and the key of the one
+    /// to come the second. None at a chain's beginning, where another key's chain may stand beside it.
+    pub days: Option<(Date, Date)>,
+    /// The newest seq that was known at the start, or is stored by now: notes up to there are no news,
+    /// wherever somebody puts them.
+    pub newest: Option<u64>,
 }
 
 /// How a chain ended.

@@ -22,7 +22,9 @@ use crate::backoff::Backoff;
 use crate::course::{Course, course};
 use crate::pins::Pins;
 use crate::spooled::{Pending, Spooled};
-use crate::types::{Action, Config, End, Fork, Pause, Pin, ReadBack, Report, StoreHead};
+use crate::types::{
+    Action, Config, End, Fork, KnownChain, Pause, Pin, ReadBack, Report, StoreHead,
+};
 
 /// Times that foreign bytes must be seen at a key, some time apart, before it is given up: one wrong
 /// answer must not move an object.
@@ -64,6 +66,8 @@ pub(crate) struct Uploads {
     queue: Spooled,
     /// The newest object known to be stored: it stays in the spool, for the next start needs it.
     stored: Option<ObjectKey>,
+    /// The newest seq that is this chain's for certain: known at the start, or stored since.
+    known: Option<u64>,
     state: State,
     /// The front is known to be stored: ask which version it is, and don't send it again.
     probe: bool,
@@ -85,13 +89,14 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// Uploads that send nothing before this boot time, nanoseconds.
-    pub(crate) fn new(mut queue: Spooled, config: &Config, until: u64) -> Self {
+    /// Uploads that send nothing before this boot time, nanoseconds; the chain is `known` up to there.
+    pub(crate) fn new(mut queue: Spooled, known: Option<u64>, config: &Config, until: u64) -> Self {
         let pinned = std::mem::take(&mut queue.pinned);
         let pins = Pins::new(config.store.clone(), pinned, config.limits);
         Self {
             origin: config.origin.clone(),
             probe: false,
+            known,
             queue,
             stored: None,
             state: State::Held { until },
@@ -154,7 +159,8 @@ impl Uploads {
         let read = match self.state {
             State::Held { until } if until <= now => {
                 self.state = State::Asking;
-                return out.push(Action::FindHead(self.queue.days()));
+                let known = KnownChain { days: self.queue.days(), newest: self.known };
+                return out.push(Action::FindHead(known));
             }
             State::Idle => std::mem::take(&mut self.probe),
             State::Waiting { until, read } if until <= now => read,
@@ -223,6 +229,7 @@ impl Uploads {
         self.why.clear();
         let place = std::mem::take(&mut self.place);
         if let Some(front) = self.queue.pop() {
+            self.known = self.known.max(Some(front.seq));
             if let Some(pin) = pin {
                 self.pins.add(front.seq, place.alternate, pin);
             }

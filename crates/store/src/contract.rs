@@ -1,9 +1,10 @@
 //! What auditseal asks of an object store.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -209,6 +210,29 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As [`Store::get`].
     async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error>;
+
+    /// Reads the bytes of a range that begins in the object; fewer where the object ends before the range does.
+    ///
+    /// # Errors
+    /// As [`Store::get`]. A range that begins at the object's end or behind it may be an error of any kind, or empty.
+    async fn range(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Fetched, Error> {
+        let (info, mut pieces) = self.stream(key, version).await?;
+        let (mut bytes, mut at) = (BytesMut::new(), 0_u64);
+        while at < range.end
+            && let Some(piece) = pieces.next().await
+        {
+            let piece = piece?;
+            let inside = |end: u64| end.saturating_sub(at).min(piece.len() as u64) as usize;
+            bytes.extend_from_slice(&piece[inside(range.start)..inside(range.end)]);
+            at += piece.len() as u64;
+        }
+        Ok(Fetched { info, bytes: bytes.freeze() })
+    }
 
     /// Reads an object from its start in pieces.
     ///

@@ -21,6 +21,8 @@ pub enum Operation {
     Get,
     /// [`Store::tail`](crate::Store::tail).
     Tail,
+    /// [`Store::range`](crate::Store::range).
+    Range,
     /// [`Store::stream`](crate::Store::stream).
     Stream,
     /// [`Store::list`](crate::Store::list).
@@ -49,6 +51,7 @@ impl Operation {
             Self::Put => "put",
             Self::Get => "get",
             Self::Tail => "read the end of",
+            Self::Range => "read a part of",
             Self::Stream => "read",
             Self::List => "list",
             Self::Versions => "list the versions of",

@@ -65,6 +65,65 @@ fn a_gzip_made_before_a_late_append_is_no_different_file() {
     assert!(agent.gaps().is_empty());
 }
 
+/// A file that was final, and was written to late, and then is gone.
+fn written_to_late() -> Agent {
+    let mut agent = Agent::plain();
+    agent.put(b"one\ntwo\n");
+    agent.ops([Op::SecondOpen, Op::Rotate]);
+    agent.settle();
+    assert!(agent.archived()[0].final_);
+    agent.ops([Op::SecondAppend(90)]);
+    for _ in 0..3 {
+        agent.settle();
+        agent.wait(LINGER + 1);
+    }
+    agent.ops([Op::DeleteOldest]);
+    agent.settle();
+    assert_eq!(agent.texts().len(), 1);
+    assert!(agent.archived()[0].final_ && agent.texts()[0].len() > 90);
+    agent
+}
+
+/// Bytes that follow those with which it was final once, and aren't those that follow in it, are nowhere
+/// else.
+#[test]
+fn a_gzip_that_goes_on_otherwise_behind_a_former_end_is_another_file() {
+    for restarted in [false, true] {
+        let mut agent = written_to_late();
+        if restarted {
+            agent.crash();
+        }
+        agent.file(&format!("{}.gz", stamped(9_000)), &pack(b"one\ntwo\nand three\n"));
+        for _ in 0..3 {
+            agent.settle();
+            agent.wait(LINGER + 1);
+        }
+        let texts = agent.texts();
+        let found = texts.iter().any(|text| text.ends_with("and three\n"));
+        assert!(found, "restarted: {restarted}: {texts:?}");
+    }
+}
+
+/// As one that ends where the other did is none, whatever it is called; and one that has its name was
+/// made amid what was written late.
+#[test]
+fn a_gzip_of_what_was_there_before_a_late_append_is_no_other_file() {
+    let agent = written_to_late();
+    let (text, name) = (agent.texts()[0].clone(), agent.archived()[0].last.clone().unwrap().name);
+    let packed = |name: &str| format!("{name}.gz");
+    let own = packed(name.to_str().unwrap());
+    for (name, length) in [(packed(&stamped(9_000)), 8), (own.clone(), 8), (own, 20)] {
+        let mut agent = written_to_late();
+        assert_eq!(agent.texts()[0], text);
+        agent.file(&name, &pack(&text.as_bytes()[..length]));
+        for _ in 0..3 {
+            agent.settle();
+            agent.wait(LINGER + 1);
+        }
+        assert_eq!(agent.texts().len(), 1, "{name}, {length}: {:?}", agent.texts());
+    }
+}
+
 #[test]
 fn long_lines_in_gzip_files_are_taken_whole() {
     let mut agent = Agent::plain();

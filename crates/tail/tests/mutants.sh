@@ -168,7 +168,9 @@ mutate "the live file is opened last" tail/follower/refresh.rs \
         all
     }'
 mutate "what is archived isn't looked for first" tail/follower/refresh.rs \
-    '!self.watch.is_blind() || self.carriers.waiting_count() <= most' 'true'
+    'nothing_new || self.carriers.waiting_count() <= most' 'true'
+mutate "a busy machine lists at each look" tail/follower/refresh.rs \
+    'pause.max((9 * self.directory.took).min(SLOW * pause))' 'pause'
 mutate "what the live file became isn't looked for first" tail/follower/refresh.rs \
     'others.len().saturating_sub(most / 2)' 'others.len()'
 mutate "lost though files wait for descriptors" tail/follower/settle.rs \
@@ -235,6 +237,10 @@ spare "each read proves the file once more" \
 # --- compressed files, takes, names
 mutate "a compressed file's anchor isn't asked" tail/follower/packed.rs \
     'Skip::Reached if @@here == anchor@@' 'true'
+mutate "what goes on otherwise behind a former end is a copy" tail/follower/assign.rs \
+    'proved == Some(end) || (proved.is_some() && !another)' 'proved.is_some()'
+mutate "what ends amid a late append is another file" tail/follower/assign.rs \
+    'proved == Some(end) || (proved.is_some() && !another)' 'proved == Some(end)'
 mutate "a damaged compressed file is taken at once" tail/follower/packed.rs \
     '(end.is_some() && over)' 'end.is_some()'
 mutate "what is ignored behind the last member isn't told" tail/follower/packed.rs \

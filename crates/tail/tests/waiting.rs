@@ -242,3 +242,33 @@ fn what_takes_many_looks_to_be_known_is_not_lost_meanwhile() {
     assert_eq!(agent.gaps(), []);
     conclude(agent);
 }
+
+/// A listing costs as much as the directory is large, and on a busy machine as much longer as that is
+/// busy. Else each look would make one, and 100,000 files be listed once for each 256 of them.
+#[test]
+fn a_slow_machine_lists_no_more_often_than_it_can() {
+    const FILES: usize = 1_500;
+    const LOOK: u64 = 150;
+    let limits = Limits { open: 8, ..Limits::default() };
+    let mut agent = Agent { watched: true, ..Agent::with(Settings { limits, ..drain() }) };
+    for n in 0..FILES {
+        agent.file(&stamped(n as u64 + 1), format!("backup {n}\n").as_bytes());
+    }
+    let mut looks = 0;
+    loop {
+        let left = agent.look_after(true, BIG).left;
+        agent.commit();
+        agent.wait(LOOK);
+        looks += 1;
+        if left == Left::Nothing {
+            break;
+        }
+        assert!(looks < 3 * FILES, "it never ends");
+    }
+    assert_eq!(agent.archive.files.len(), FILES);
+    let listings = agent.disk.world().listings;
+    assert!(
+        looks as u64 >= FILES as u64 / 8 && listings * 3 < looks as u64,
+        "{listings} of {looks}"
+    );
+}

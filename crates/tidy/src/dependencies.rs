@@ -3,7 +3,7 @@
 use crate::tree::{crates, section};
 
 /// Dependencies that exactly one crate may name: to change one of them, one crate is read.
-const OWNERS: [(&str, &str); 22] = [
+const OWNERS: [(&str, &str); 25] = [
     ("blake3", "merkle"),
     ("wide", "audit"),
     ("ring", "note"),
@@ -20,6 +20,9 @@ const OWNERS: [(&str, &str); 22] = [
     ("hyper-util", "observe"),
     ("http-body-util", "observe"),
     ("procfs", "observe"),
+    ("regex", "predicate"),
+    ("aho-corasick", "query"),
+    ("ipnet", "predicate"),
     ("chrono", "cli"),
     ("clap", "cli"),
     ("clap_complete", "cli"),
@@ -30,7 +33,7 @@ const OWNERS: [(&str, &str); 22] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 22] = [
+pub(crate) const LEVELS: [(&str, u8); 25] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -38,6 +41,7 @@ pub(crate) const LEVELS: [(&str, u8); 22] = [
     ("store", 1),
     ("trust", 1),
     ("index", 1),
+    ("predicate", 1),
     ("chain", 2),
     ("decompress", 2),
     ("history", 2),
@@ -48,16 +52,19 @@ pub(crate) const LEVELS: [(&str, u8); 22] = [
     ("vault", 3),
     ("observe", 3),
     ("reader", 3),
+    ("evidence", 3),
     ("archive", 4),
     ("pack", 4),
+    ("query", 4),
     ("doctor", 4),
     ("agent", 4),
     ("cli", 5),
 ];
 
 /// Only a vault knows the requests by which its stores are attacked. The trust file names chains and seals as the format
-/// does.
-const SAME_LEVEL: [(&str, &str); 2] = [("vault", "attack"), ("trust", "format")];
+/// does. A predicate says what an index is to be asked for.
+const SAME_LEVEL: [(&str, &str); 3] =
+    [("vault", "attack"), ("trust", "format"), ("predicate", "index")];
 
 /// Crates for tests and benchmarks: nothing that ships may use them.
 const HARNESSES: [&str; 7] = ["e2e", "tidy", "vectors", "bench", "torture", "standin", "doubles"];
@@ -104,7 +111,7 @@ fn one_dependency_has_one_owner() {
 fn verifying_needs_no_watcher_and_no_signing_daemon() {
     let daemon = ["auditseal-tail", "auditseal-spool", "auditseal-shipper", "auditseal-agent"];
     let edge = ["auditseal-vault", "clap", "hyper", "reqwest", "rustls"];
-    for name in ["chain", "reader", "archive"] {
+    for name in ["chain", "evidence", "reader", "archive", "query"] {
         let uses = section(name, "dependencies");
         for dependency in daemon.iter().chain(&edge) {
             assert!(!uses.iter().any(|d| d == dependency), "{name} must not use {dependency}");

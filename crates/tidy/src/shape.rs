@@ -11,13 +11,14 @@ const CIRCLES: [&str; 6] = ["cli", "decompress", "spool", "store", "tail", "vaul
 
 /// Names of several crates' public types, and how many crates have one: each is the plain word for what
 /// it is there, and none of them meets another in one signature.
-const NAMES: [(&str, usize); 34] = [
+const NAMES: [(&str, usize); 36] = [
     ("Answer", 2),
     ("Chain", 2),
     ("Check", 2),
     ("Cursor", 2),
     ("Entry", 3),
     ("Error", 5),
+    ("Event", 2),
     ("Fact", 2),
     ("Fetched", 2),
     ("Gap", 2),
@@ -36,6 +37,7 @@ const NAMES: [(&str, usize); 34] = [
     ("Policy", 2),
     ("Progress", 2),
     ("Range", 3),
+    ("Refused", 2),
     ("Report", 3),
     ("Retention", 2),
     ("Row", 2),

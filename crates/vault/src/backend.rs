@@ -1,7 +1,10 @@
 //! [`Store`] over a client of `object_store`.
 
+mod ranged;
+
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +16,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::client::HttpError;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error as StoreError, GetOptions, GetRange, GetResult, ObjectMeta,
-    ObjectStore, PutMode, PutOptions, PutPayload,
+    Attribute, Attributes, Error as StoreError, GetOptions, GetResult, ObjectMeta, ObjectStore,
+    PutMode, PutOptions, PutPayload,
 };
 use reqwest::header::{HeaderName, HeaderValue};
 
@@ -219,70 +222,6 @@ impl Backend {
         let Home::Cloud(cloud) = &self.home else { return false };
         translate::failure(error).is_some_and(|failure| cloud.learns_md5(&failure))
     }
-
-    async fn tail_by_size(
-        &self,
-        call: &Call,
-        path: &Path,
-        version: Option<String>,
-        length: u64,
-    ) -> Result<Fetched, Error> {
-        let options = GetOptions { head: true, version: version.clone(), ..GetOptions::default() };
-        let head = self.fetch(call, path, options).await?;
-        let info = self.info(head.meta);
-        if info.size == 0 || length == 0 {
-            return Ok(Fetched { info, bytes: Bytes::new() });
-        }
-        let range = GetRange::Bounded(info.size.saturating_sub(length)..info.size);
-        let options = GetOptions { range: Some(range), version, ..GetOptions::default() };
-        let result = self.fetch(call, path, options).await?;
-        if result.meta.size != info.size {
-            return Err(
-                call.error(Kind::Unavailable, "the object's size changed between two requests")
-            );
-        }
-        call.collect(result, length).await
-    }
-
-    async fn tail_by_suffix(
-        &self,
-        call: &Call,
-        path: &Path,
-        version: Option<String>,
-        length: u64,
-    ) -> Result<Fetched, Error> {
-        self.check_versioned(call, version.as_deref())?;
-        // No server takes a suffix of nothing; one byte too many is cheaper than a second dialect.
-        let asked = length.max(1);
-        let whole = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let options = GetOptions { range: Some(GetRange::Suffix(asked)), ..whole.clone() };
-        self.check_file(call, path).await?;
-        let error = match self.store.get_opts(path, options).await {
-            Ok(result) => {
-                call.check_version(version.as_deref(), result.meta.version.as_deref())?;
-                let mut fetched = call.collect(result, asked).await?;
-                if length == 0 {
-                    fetched.bytes.clear();
-                }
-                return Ok(fetched);
-            }
-            Err(error) => error,
-        };
-        let refused = match translate::failure(&error) {
-            Some(failure) => failure.status() == Some(416),
-            None => matches!(error, StoreError::Generic { .. }),
-        };
-        if !refused {
-            return Err(call.translate(&error));
-        }
-        // An empty object has no range, and some servers answer a range that covers the whole
-        // object as if none had been asked for: what is small enough can be read whole.
-        let result = self.fetch(call, path, whole).await?;
-        if result.meta.size > length {
-            return Err(call.translate(&error));
-        }
-        call.collect(result, length).await
-    }
 }
 
 /// One operation on one key: what an error says of it.
@@ -418,6 +357,17 @@ impl Store for Backend {
             }
             _ => self.tail_by_suffix(&call, &path, version, length).await,
         }
+    }
+
+    async fn range(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Fetched, Error> {
+        let call = self.call(Operation::Range, key);
+        let path = self.object_path(&call, key)?;
+        self.part(&call, &path, version.map(str::to_owned), range).await
     }
 
     async fn stream(

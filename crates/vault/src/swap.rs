@@ -1,5 +1,6 @@
 //! A store that may be opened anew under whoever uses it.
 
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -46,6 +47,15 @@ impl Store for Swap {
 
     async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error> {
         self.now().tail(key, version, length).await
+    }
+
+    async fn range(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        range: Range<u64>,
+    ) -> Result<Fetched, Error> {
+        self.now().range(key, version, range).await
     }
 
     async fn stream(

@@ -29,7 +29,7 @@ async fn the_double_conforms() {
     let store = MemoryStore::versioned();
     store.set_lock(Some(Lock { mode: LockMode::Compliance, until: Some(1), ..Lock::NONE }));
     let report = conformance::run(&store).await;
-    assert_eq!((report.failures().as_str(), report.cases.len()), ("", 14));
+    assert_eq!((report.failures().as_str(), report.cases.len()), ("", 15));
     assert_eq!(
         report.notes(),
         ["locks: compliance by the version", "marks: set on what is locked"]

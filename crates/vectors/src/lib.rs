@@ -6,6 +6,7 @@
 //! * [`packs::TestPack`] packs a chain and attests that, rightly or wrongly.
 //! * [`Vector`] is one case in `testdata/vectors`: an archive and what a reader must find in it.
 //!   [`Vector::committed`] reads them; [`cases::all`] makes them.
+//! * [`ProofVector`] is one case in `testdata/proofs`: a file that is given as a proof.
 //!
 //! All keys are test keys made of small numbers. This crate is for tests only.
 
@@ -15,6 +16,7 @@ pub mod client;
 pub mod example;
 pub mod packs;
 mod parts;
+mod proof_vector;
 mod signer;
 mod source;
 pub mod text;
@@ -22,6 +24,7 @@ mod vector;
 
 pub use chain::{Archive, Chain, event, events, head_text};
 pub use parts::{Parts, assemble, frame_header, raw_block, resign, rle_block, seal_line};
+pub use proof_vector::ProofVector;
 pub use signer::TestSigner;
 pub use source::{Lost, Piece};
 pub use vector::{Vector, committed_dir};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::LazyLock;
 
-use auditseal_vectors::{Vector, cases, committed_dir, example};
+use auditseal_vectors::{ProofVector, Vector, cases, committed_dir, example};
 
 const AGAIN: &str = "run `make vectors`, and look at what changed";
 
@@ -69,6 +69,10 @@ fn matches(pattern: &str, name: &str) -> bool {
 fn patterns() -> Vec<String> {
     let readme = readme();
     let (_, rules) = readme.split_once("## Rules and their vectors").unwrap();
+    patterns_of(rules)
+}
+
+fn patterns_of(rules: &str) -> Vec<String> {
     let cells = rules.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1));
     let in_code =
         |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
@@ -89,6 +93,30 @@ fn the_readme_maps_every_vector() {
 }
 
 #[test]
+fn proofs_are_what_is_made_and_all_are_mapped() {
+    let committed = ProofVector::committed().unwrap();
+    let made: BTreeMap<_, _> =
+        cases::proofs().into_iter().map(|vector| (vector.name.clone(), vector)).collect();
+    assert_eq!(committed.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>(), "{AGAIN}");
+    for (name, vector) in &made {
+        let path = ProofVector::committed_dir().join(format!("{name}.txt"));
+        let text = fs::read_to_string(path).unwrap();
+        assert!(text == vector.to_string(), "{name}: {AGAIN}");
+        let (verdict, event) = (vector.verdict.is_some(), vector.event.is_some());
+        assert_eq!((verdict, event), (vector.exit == 1, vector.exit == 0), "{name}");
+    }
+    let readme = fs::read_to_string(ProofVector::committed_dir().join("README.md")).unwrap();
+    let (_, rules) = readme.split_once("### Event proofs").unwrap();
+    let patterns = patterns_of(rules);
+    for name in made.keys() {
+        assert!(patterns.iter().any(|pattern| matches(pattern, name)), "{name} is not mapped");
+    }
+    for pattern in patterns {
+        assert!(made.keys().any(|name| matches(&pattern, name)), "no vector is {pattern}");
+    }
+}
+
+#[test]
 fn every_section_that_states_rules_has_vectors() {
     let page = fs::read_to_string(example::page()).unwrap();
     let rules = readme();
@@ -96,9 +124,10 @@ fn every_section_that_states_rules_has_vectors() {
         let lines = text.lines().filter(|line| line.starts_with("##"));
         lines.map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
     };
-    // The index's vectors have a shape of their own, and are made and read in crates/index.
-    let of_index = fs::read_to_string(committed_dir().join("../index/README.md")).unwrap();
-    let mapped = [headings(&rules), headings(&of_index)].concat();
+    // Those of the index and of proofs have shapes of their own.
+    let others = ["../index/README.md", "../proofs/README.md"]
+        .map(|page| headings(&fs::read_to_string(committed_dir().join(page)).unwrap()));
+    let mapped = [headings(&rules), others.concat()].concat();
     for section in headings(&page) {
         let stateless = ["Terminology", "Threat model", "Changes"].contains(&section.as_str());
         assert!(stateless || mapped.contains(&section), "section {section} has no vectors");

@@ -6,5 +6,5 @@ def same($other): .verb == $other.verb and .user.username == $other.user.usernam
   and ($other.objectRef.name == null or .objectRef.name == $other.objectRef.name);
 requests as $all
 | [$all[] | select(denied_by) as $denied | first($all[] | select(.line > $denied.line and succeeded and dry_run != "yes" and same($denied)))
-   | answer("yes") + {denied: $denied.auditID, by: ($denied | denied_by)}]
+   | answer(dry_run | not3) + {denied: $denied.auditID, by: ($denied | denied_by)}]
 | unique_by(.line)[]

@@ -14,6 +14,7 @@ mod begun_twice;
 mod chance;
 #[path = "../../../tail/tests/sim/mod.rs"]
 mod disk;
+mod hostile;
 mod node;
 mod reader;
 mod squatters;
@@ -35,6 +36,7 @@ use crate::keygen;
 use chance::Chance;
 use disk::oracle::{Allowed, check};
 use disk::{Op, SimDisk};
+use hostile::Hostile;
 use node::{Ended, Node};
 
 /// Seeds that once went wrong: run with every build.
@@ -52,6 +54,10 @@ struct Sim {
     /// The model that the oracle asks; it also knows what a restart may forget.
     model: disk::agent::Agent,
     store: MemoryStore,
+    /// It keeps every version.
+    versioned: bool,
+    /// What it does on purpose.
+    hostile: Option<Hostile>,
     dir: tempfile::TempDir,
     vkey: VerifierKey,
     runtime: Runtime,
@@ -88,15 +94,14 @@ impl Sim {
         write_private(&key, private_key);
         let vkey = crate::read_signer(&key).unwrap();
         let vkey = auditseal_format::Signer::key(&vkey).clone();
+        let versioned = seed.is_multiple_of(2);
         Self {
             chance: Chance::new(seed),
             model: disk::agent::Agent::new(disk.clone(), auditseal_tail::Settings::default()),
             disk,
-            store: if seed.is_multiple_of(2) {
-                MemoryStore::versioned()
-            } else {
-                MemoryStore::new()
-            },
+            store: if versioned { MemoryStore::versioned() } else { MemoryStore::new() },
+            versioned,
+            hostile: None,
             dir,
             vkey,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
@@ -269,6 +274,7 @@ impl Sim {
     /// Whatever leaves the process is the only thing that ever leaves it for its seq.
     fn sending(&mut self, key: &ObjectKey, bytes: &Bytes) {
         self.sendings += 1;
+        self.hostile.iter_mut().for_each(|hostile| hostile.capture(key, bytes));
         let before = self.sent.entry(key.seq).or_insert_with(|| bytes.clone());
         assert!(before == bytes, "two objects were sent for seq {}", key.seq);
     }
@@ -300,7 +306,9 @@ impl Sim {
         for key in keys.into_iter().take(1 + self.chance.below(3)) {
             disk::trace(|| format!("garbage at {key}"));
             let garbage = Bytes::from_static(GARBAGE);
-            drop(self.runtime.block_on(self.store.put_new(&key.to_string(), garbage)));
+            if self.runtime.block_on(self.store.put_new(&key.to_string(), garbage)).is_ok() {
+                self.hostile_failed(&key);
+            }
         }
     }
 
@@ -331,12 +339,14 @@ impl Sim {
         std::fs::remove_dir_all(&state).unwrap();
         copy_dir(snapshot.path(), &state);
         self.lost_state();
+        self.hostile.iter_mut().for_each(|hostile| hostile.unasked = true);
         self.start(false)
     }
 
     /// What was sent, and never stored, nobody knows any more.
     fn lost_state(&mut self) {
         self.sealed = 0;
+        self.hostile_lost_state();
         let objects = self.store.objects();
         self.sent.retain(|_, sent| objects.values().any(|stored| stored == sent));
         self.forget();
@@ -344,6 +354,9 @@ impl Sim {
 
     /// What is in the bucket stays as it is.
     fn look_at_bucket(&mut self) {
+        if self.hostile.is_some() {
+            return;
+        }
         let objects = self.store.objects();
         for (key, bytes) in &self.seen {
             assert!(objects.get(key) == Some(bytes), "{key} changed, or is gone");
@@ -362,6 +375,7 @@ impl Sim {
         let mut text = Vec::new();
         report.text(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
+        disk::trace(|| text.clone());
         let objects: Vec<Bytes> = self.store.objects().into_values().collect();
         self.model.archive = reader::archive(&objects, None);
         let files = self.model.archive.files.values();

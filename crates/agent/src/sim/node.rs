@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_doubles::Fault;
-use auditseal_format::{Compression, Date, FileId, ObjectKey, SealedBatch, Time};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time};
 use auditseal_reader::Judged;
 use auditseal_shipper::{
-    Action, Backoff, Config, End, Input, Job, Limits, Mode, ReadBack, Report, Shipper,
+    Action, Backoff, Config, End, Input, Job, KnownChain, Limits, Mode, ReadBack, Report, Shipper,
 };
 use auditseal_spool::{Final, Spool, StateDir};
 use auditseal_store::{Kind, Operation, Store};
@@ -18,6 +18,7 @@ use bytes::Bytes;
 use super::adopted::assert_kept;
 use super::disk::agent::Archive;
 use super::disk::{self, SimDisk, SimFile};
+use super::hostile::Hostile;
 use super::{ALLOWANCE, Sim};
 use crate::adopt::adopt;
 use crate::finals::Backups;
@@ -43,7 +44,7 @@ pub(super) enum Pending {
     Commit(ObjectKey, Arc<SealedBatch>),
     Put(ObjectKey),
     ReadBack(ObjectKey),
-    FindHead(Option<(Date, Date)>),
+    FindHead(KnownChain),
 }
 
 impl std::fmt::Debug for Pending {
@@ -95,7 +96,7 @@ impl Node {
 }
 
 impl Sim {
-    fn config() -> Config {
+    fn config(&self) -> Config {
         Config {
             origin: Self::origin(),
             mode: Mode::Live,
@@ -108,7 +109,7 @@ impl Sim {
             backoff: Backoff { first: 10_000_000, max: 1_000_000_000, seed: 1 },
             cluster_uid: None,
             machine_id: Some([5; 16]),
-            read_back: false,
+            read_back: self.hostile.as_ref().is_some_and(|hostile| hostile.read_back),
             beside: vec![],
             store: "sim".into(),
             limits: Limits::default(),
@@ -119,6 +120,11 @@ impl Sim {
     pub(super) fn start(&mut self, restarted: bool) -> Node {
         let state = StateDir::open(&self.dir.path().join("state")).unwrap();
         let spool = state.spool(&Self::origin()).unwrap();
+        // Its state is lost, or it never had any: what it isn't shown now it can't know.
+        if spool.entries().next().is_none() {
+            self.disclose_all();
+            self.hostile.iter_mut().for_each(|hostile| hostile.unasked = false);
+        }
         let spool = Spooler::new(spool, &Arc::new(Pulse::new())).unwrap();
         let signer = crate::read_signer(&self.dir.path().join("key")).unwrap();
         let family = disk::agent::family();
@@ -128,7 +134,7 @@ impl Sim {
         let limits = auditseal_tail::Limits { open: 24, ..auditseal_tail::Limits::default() };
         let settings = Settings { limits, ..Settings::default() };
         let follower = Follower::new(family, self.disk.clone(), past.history, settings);
-        let config = Self::config();
+        let config = self.config();
         let (compression, now) = (Compression::default(), self.now());
         let shipper = Shipper::new(config, compression, Box::new(signer), past.start, now);
         let (pending, committed) = (Vec::new(), Vec::new());
@@ -146,7 +152,7 @@ impl Sim {
         Asking {
             finder: self.finder(),
             backups: Backups::among(&disk::agent::family(), names, Time::MAX),
-            machine_id: Self::config().machine_id,
+            machine_id: self.config().machine_id,
             hold: Some(Duration::from_millis(ALLOWANCE)),
             only_existing: false,
             beside: vec![],
@@ -154,7 +160,7 @@ impl Sim {
     }
 
     fn finder(&self) -> Finder {
-        let (store, backoff) = (Arc::new(self.store.clone()), Self::config().backoff);
+        let (store, backoff) = (Arc::new(self.store.clone()), self.config().backoff);
         let (origin, key) = (Self::origin(), self.vkey.clone());
         let (judged, pulse) = (Judged::default(), Arc::new(Pulse::new()));
         Finder { origin, key, store, give_up: None, backoff, judged, pulse }
@@ -182,6 +188,7 @@ impl Sim {
                 self.fly(key.clone(), bytes.into());
             }
         }
+        self.hostile.iter_mut().for_each(Hostile::count);
     }
 
     pub(super) fn restart(&mut self, node: Node, ended: Ended) -> Node {
@@ -191,6 +198,7 @@ impl Sim {
             Ended::Forked(end) => panic!("no other writer is here: {end:?}"),
             Ended::Crashed => return self.crash(node, false),
             Ended::Restart => {
+                self.disclose_all();
                 let (asking, making) = (self.asking(), self.making());
                 let before = self.sealed(&node.spool.idle().unwrap());
                 let end = self.runtime.block_on(adopt(&node.spool, &asking, making)).unwrap();
@@ -225,7 +233,7 @@ impl Sim {
     /// What seals are made with where a chain is adopted.
     fn making(&self) -> Making {
         let signer = Box::new(crate::read_signer(&self.dir.path().join("key")).unwrap());
-        let (config, compression, now) = (Self::config(), Compression::default(), self.now());
+        let (config, compression, now) = (self.config(), Compression::default(), self.now());
         Making { config, compression, signer, clock: Arc::new(move || now) }
     }
 
@@ -252,8 +260,10 @@ impl Sim {
         super::reader::archive(&objects, head)
     }
 
+    /// What is stored, whatever the store shows of it.
     fn stored(&self) -> Vec<Bytes> {
-        self.store.objects().into_values().collect()
+        let captured = self.hostile.iter().flat_map(Hostile::bodies);
+        self.store.objects().into_values().chain(captured).collect()
     }
 
     pub(super) fn step(&mut self, node: &mut Node, input: Input<Content>) -> Option<Ended> {
@@ -277,7 +287,7 @@ impl Sim {
                     spool.discard(&key).unwrap();
                 }
                 Action::Report(report) => self.report(node, report),
-                Action::FindHead(days) => node.pending.push(Pending::FindHead(days)),
+                Action::FindHead(known) => node.pending.push(Pending::FindHead(known)),
                 Action::Restart => return Some(Ended::Restart),
                 Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
                 Action::End(end @ End::Forked(..)) => return Some(Ended::Forked(end)),
@@ -325,12 +335,13 @@ impl Sim {
                 }
             },
             // The store is away, and what is read meanwhile is sealed.
-            Pending::FindHead(days) if fate < 17 => {
-                node.pending.push(Pending::FindHead(days));
+            Pending::FindHead(known) if fate < 17 => {
+                node.pending.push(Pending::FindHead(known));
                 return None;
             }
-            Pending::FindHead(days) => {
-                told(self.runtime.block_on(self.finder().find_newest(days)).unwrap())
+            Pending::FindHead(known) => {
+                self.hostile.iter_mut().for_each(|hostile| hostile.unasked = false);
+                told(self.runtime.block_on(self.finder().find_newest(known)).unwrap())
             }
             Pending::Put(key) => self.put(node, &key, fate),
             Pending::ReadBack(key) => self.read_back(node, &key, fate),
@@ -356,6 +367,13 @@ impl Sim {
     fn put(&mut self, node: &mut Node, key: &ObjectKey, fate: usize) -> Input<Content> {
         let bytes = Bytes::from(node.spool.idle().unwrap().read_to_send(key).unwrap());
         self.sending(key, &bytes);
+        if self.hostile.is_some() {
+            return match self.hostile_put(key, &bytes) {
+                // Nobody asks for a version that it may have made up.
+                true => Input::Stored(None),
+                false => Input::Doubt("refused".to_owned()),
+            };
+        }
         let nth = self.store.calls(Operation::Put) + 1;
         let fault = match fate {
             0 => Some(Fault::Refuse(Kind::Unavailable)),
@@ -387,8 +405,14 @@ impl Sim {
             2 => self.store.fail(Operation::Get, nth, Fault::WrongBytes),
             _ => {}
         }
+        if fate <= 2 {
+            self.hostile_failed(key);
+        }
+        let lie = self.hostile_read(key);
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        Input::ReadBack(match self.runtime.block_on(read_back(&store, key, &ours)) {
+        let stands = self.runtime.block_on(read_back(&store, key, &ours));
+        lie.into_iter().for_each(|lie| self.hostile_was_read(lie));
+        Input::ReadBack(match stands {
             Stands::Ours(info) => ReadBack::Same(pin_of(&ours, info.version)),
             Stands::Nothing => ReadBack::Absent,
             Stands::Unknown(_, why) => ReadBack::Unknown(why),

@@ -19,12 +19,12 @@ use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 use futures::StreamExt as _;
 
-use crate::limits::{limit_of_a_head, limit_of_a_search};
+use crate::limits::{limit_of_a_head, limit_of_a_search, limit_of_attested_times};
 use crate::progress::Progress;
-use auditseal_chain::{Extent, Findings, KEPT, Rules, Trust, Verdict};
+use auditseal_chain::{Extent, Finding, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
-    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, Packs,
-    Payloads, Range, Reading, Source, Step, Window,
+    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, PackedLines,
+    Packs, Payloads, Range, Reading, Source, Step, Window,
 };
 pub use output::{Output, Piped, Sparse};
 use plan::Plan;
@@ -76,6 +76,15 @@ pub struct CatPacks {
     pub auditors: Vec<VerifierKey>,
     /// The dates of the archive's store mean something.
     pub by_date: bool,
+}
+
+impl CatPacks {
+    /// For the reader.
+    pub(crate) fn root(&self) -> PackRoot {
+        let Self { store, auditors, by_date } = self;
+        let (source, auditors) = (Source::new(Arc::clone(store)), auditors.clone());
+        PackRoot { source, auditors, by_date: *by_date }
+    }
 }
 
 impl CatOptions {
@@ -247,6 +256,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         self.done.total = entries.len() as u64 + packs.objects();
         warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
+        warnings.extend(self.searched().then(|| limit_of_attested_times(&packs)).flatten());
         if rules.trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }
@@ -258,6 +268,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
         warnings.extend(foreign.map(ToString::to_string));
         self.judge(findings, &mut warnings)?;
+        self.untold(&packs)?;
         Ok((plan, packs, warnings))
     }
 
@@ -282,11 +293,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
 
     /// What is to be read.
     async fn range(&self, rules: &Rules) -> Result<Range, Error> {
-        let root = self.options.packs.as_ref().map(|packs| PackRoot {
-            source: Source::new(Arc::clone(&packs.store)),
-            auditors: packs.auditors.clone(),
-            by_date: packs.by_date,
-        });
+        let root = self.options.packs.as_ref().map(CatPacks::root);
         let (source, origin, root) = (&self.source, self.origin, root.as_ref());
         if self.searched() {
             let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin);
@@ -297,9 +304,32 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
-        let mut range = Range::asked(entries, origin, root, rules.extent).await?;
-        range.extent = self.options.extent.unwrap_or_default();
-        Ok(range)
+        let packs = Packs::of(root, origin, rules.extent).await?;
+        Ok(Range { extent: self.options.extent.unwrap_or_default(), entries, packs })
+    }
+
+    /// Of more findings than an attestation tells nobody knows what they are: none of them is accepted.
+    fn untold(&mut self, packs: &Packs) -> Result<(), Error> {
+        for pack in packs.taken() {
+            let attested = &pack.attestation;
+            let more = attested.findings.saturating_sub(attested.found.len() as u64);
+            if more == 0 {
+                continue;
+            }
+            let detail = format!(
+                "{} attests {more} more findings of these objects than it tells: what is wrong with them isn't \
+                 known, and can't be accepted",
+                attested.key.name()
+            );
+            let origin = Some(self.origin.clone());
+            let finding = Finding::new(Verdict::UnexpectedObject, origin, &detail);
+            let finding = finding.as_finding().at(pack.first).through(pack.last);
+            if !self.options.salvage {
+                return Err(Error::Found(Box::new(finding.key(&attested.pack_key()))));
+            }
+            self.unproved.push(finding.to_string());
+        }
+        Ok(())
     }
 
     /// What of the findings stops it, what is a warning, and what a salvage leaves out. The first of
@@ -359,7 +389,13 @@ impl<P: Fn(Progress)> Run<'_, P> {
         };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
-        let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES };
+        let how = How {
+            depth,
+            retention: None,
+            concurrency,
+            keep: KEPT_BYTES,
+            packed: PackedLines::None,
+        };
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
@@ -441,7 +477,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let seal = &blocks.seal;
         let check_times = self.checks_times(blocks.timed);
         for mode in self.modes(blocks.timed, &seal.seal) {
-            let sent = writer.open(blocks.place, seal, file, mode, check_times).await
+            let sent = writer.open((blocks.place, false), seal, file, mode, check_times).await
                 && blocks.pieces(async |piece| writer.blocks(piece).await).await?
                 && writer.close().await;
             if !sent {
@@ -461,9 +497,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let seal = cursor.seal(packs, batch.place.seq).await?;
-        let check_times = self.checks_times(batch.timed);
         for mode in self.modes(batch.timed, &seal.seal) {
-            let sent = writer.open_packed(batch.place, &seal, file, mode, check_times).await
+            // Whoever decodes a pack holds its times against the lines: the first pass did.
+            let sent = writer.open((batch.place, true), &seal, file, mode, false).await
                 && cursor
                     .payload(packs, batch.place.seq, async |piece| writer.payload(piece).await)
                     .await?

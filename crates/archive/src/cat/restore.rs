@@ -26,6 +26,8 @@ pub(crate) struct Restore {
     parts: Parts,
     lines: Lines,
     times: LineTimes,
+    /// What the note says of its lines' times is held against the lines.
+    checks: bool,
     said: Payload,
 }
 
@@ -82,7 +84,12 @@ impl Restore {
     fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Self {
         let said = seal.seal.payload;
         let (parts, times) = (Parts::new(&seal.seal.ranges, file), LineTimes::new(said.field));
-        Self { decoder: None, parts, lines, times, said }
+        Self { decoder: None, parts, lines, times, checks: true, said }
+    }
+
+    /// With `checks`, what the note says of its lines' times is held against the lines; else that was done before.
+    pub(crate) fn checking(self, checks: bool) -> Self {
+        Self { checks, ..self }
     }
 
     /// What comes are the payload's blocks.
@@ -93,17 +100,18 @@ impl Restore {
 
     /// Takes the payload's next bytes.
     pub(crate) fn payload(&mut self, payload: &[u8], out: &mut impl Output) -> Result<(), Stop> {
-        let Self { parts, lines, times, .. } = self;
-        lines.take(payload, parts, times, out).map_err(Stop::Write)
+        let Self { parts, lines, times, checks, .. } = self;
+        lines.take(payload, parts, (times, *checks), out).map_err(Stop::Write)
     }
 
     /// Takes the next bytes of the blocks.
     pub(crate) fn blocks(&mut self, blocks: &[u8], out: &mut impl Output) -> Result<(), Stop> {
-        let Self { decoder: Some(decoder), parts, lines, times, .. } = self else { return Ok(()) };
+        let Self { decoder, parts, lines, times, checks, .. } = self;
+        let Some(decoder) = decoder else { return Ok(()) };
         let mut written = Ok(());
         let decoded = decoder.blocks(blocks, |payload| {
             if written.is_ok() {
-                written = lines.take(payload, parts, times, out);
+                written = lines.take(payload, parts, (times, *checks), out);
             }
         });
         written.map_err(Stop::Write)?;
@@ -111,13 +119,9 @@ impl Restore {
     }
 
     /// Ends the payload; says which lines are inside the window if that was the question.
-    pub(crate) fn finish(
-        mut self,
-        check_times: bool,
-        out: &mut impl Output,
-    ) -> Result<Option<Keep>, Stop> {
+    pub(crate) fn finish(mut self, out: &mut impl Output) -> Result<Option<Keep>, Stop> {
         self.decoder.as_mut().map_or(Ok(()), PayloadDecoder::finish).map_err(Stop::Payload)?;
-        let wrong = if check_times { self.times.check(&self.said).err() } else { None };
+        let wrong = if self.checks { self.times.check(&self.said).err() } else { None };
         let keep = match self.lines {
             Lines::All { holes: true } => {
                 self.parts.end(out).map_err(Stop::Write)?;
@@ -137,12 +141,14 @@ impl Lines {
         &mut self,
         mut payload: &[u8],
         parts: &mut Parts,
-        times: &mut LineTimes,
+        (times, checks): (&mut LineTimes, bool),
         out: &mut impl Output,
     ) -> io::Result<()> {
         match self {
             Self::All { holes } => {
-                times.take(payload);
+                if checks {
+                    times.take(payload);
+                }
                 parts.write(payload, *holes, out)
             }
             Self::Look { window, keep } => {

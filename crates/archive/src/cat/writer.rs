@@ -67,31 +67,17 @@ impl Writer {
         Self { messages, thread }
     }
 
-    /// Begins an object; `check_times`: what its note says of its lines' times is held against the
-    /// lines.
+    /// Begins an object, which a pack may hold; `check_times`: what its note says of its lines' times is held
+    /// against the lines.
     pub(super) async fn open(
         &mut self,
-        place: Place,
+        (place, packed): (Place, bool),
         seal: &Arc<ObjectSeal>,
         file: FileId,
         mode: Mode,
         check_times: bool,
     ) -> bool {
-        let (seal, packed) = (Arc::clone(seal), false);
-        let open = Message::Open { place, seal, file, mode, packed, check_times };
-        self.messages.send(open).await.is_ok()
-    }
-
-    /// Begins an object that a pack holds.
-    pub(super) async fn open_packed(
-        &mut self,
-        place: Place,
-        seal: &Arc<ObjectSeal>,
-        file: FileId,
-        mode: Mode,
-        check_times: bool,
-    ) -> bool {
-        let (seal, packed) = (Arc::clone(seal), true);
+        let seal = Arc::clone(seal);
         let open = Message::Open { place, seal, file, mode, packed, check_times };
         self.messages.send(open).await.is_ok()
     }
@@ -143,20 +129,19 @@ struct State {
     place: Option<Place>,
     open: Option<Restore>,
     keep: Keep,
-    check_times: bool,
 }
 
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
             Message::Open { seal, file, mode, packed, check_times, .. } => {
-                self.check_times = check_times;
                 let open = match mode {
                     Mode::All => Restore::all(&seal, file, true),
                     Mode::AllLines => Restore::all(&seal, file, false),
                     Mode::Look(window) => Restore::look(&seal, file, window),
                     Mode::Kept => Restore::some(&seal, file, std::mem::take(&mut self.keep)),
                 };
+                let open = open.checking(check_times);
                 self.open = Some(if packed { open } else { open.decoding(&seal)? });
             }
             Message::Payload(payload) => {
@@ -171,7 +156,7 @@ impl State {
             }
             Message::Close => {
                 if let Some(open) = self.open.take() {
-                    self.keep = open.finish(self.check_times, out)?.unwrap_or_default();
+                    self.keep = open.finish(out)?.unwrap_or_default();
                 }
             }
         }

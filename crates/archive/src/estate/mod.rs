@@ -14,7 +14,7 @@ use std::sync::Arc;
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{
-    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_since,
+    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_between,
 };
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
@@ -299,14 +299,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let Extent { from, to } = self.options.extent;
         let from = if from.is_late() { from } else { begin };
         let extent = Extent { from, to };
-        let packs = match &packs {
-            Some(root) => Packs::read(root, origin, extent).await?,
-            None => Packs::none(),
-        };
+        let packs = Packs::of(packs.as_ref(), origin, extent).await?;
         // Of a part that begins in a pack no more is listed than from its day on.
         let day = packs.with(from.seq()).filter(|_| from.is_late());
         let entries = match day.map(|pack| pack.attestation.date) {
-            Some(day) => listed_since(&self.source, origin, Some(day)).await?,
+            Some(day) => listed_between(&self.source, origin, Some(day), None).await?,
             None => {
                 let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
                 self.note_unexpected(&listing);

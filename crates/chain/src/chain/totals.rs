@@ -1,6 +1,6 @@
 //! Sums over the notes of a chain.
 
-use auditseal_format::{ObjectSeal, Time};
+use auditseal_format::{ObjectSeal, Time, joined_times};
 
 /// Sums over the accepted notes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,9 +31,6 @@ impl Totals {
         sum.bytes = sum.bytes.saturating_add(payload.bytes);
         sum.stored_bytes = sum.stored_bytes.saturating_add(size);
         sum.malformed = sum.malformed.saturating_add(payload.malformed);
-        sum.times = match (sum.times, payload.times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        sum.times = joined_times(sum.times, payload.times);
     }
 }

@@ -1,7 +1,7 @@
 //! The policy that ships, `deploy/audit-policy.yaml`, as blocks of which a suggestion takes some.
 //! Pure.
 
-use auditseal_audit::policy::{Level, Request, Rule};
+use auditseal_audit::policy::{Level, Request, Rule, Stage};
 use serde::Deserialize;
 
 /// The page that people read and use as it is.
@@ -21,6 +21,8 @@ pub(crate) struct Block {
     pub(crate) unseen: String,
     /// What all its rules decide.
     pub(crate) level: Level,
+    /// Whether its rules log the stage RequestReceived, too.
+    pub(crate) received: bool,
     rules: Vec<Rule>,
 }
 
@@ -71,7 +73,12 @@ impl Block {
         if (level == Level::None) != id.starts_with(NOISE) {
             return Err(format!("[{id}] drops, and its name doesn't say so"));
         }
-        Ok(Self { id, text: text.trim_end().to_owned(), unseen, level, rules })
+        let omits = |rule: &Rule| rule.omit_stages.contains(&Stage::RequestReceived);
+        let received = level > Level::None && !rules.iter().any(omits);
+        if !received && !rules.iter().all(|rule| omits(rule) || rule.level == Level::None) {
+            return Err(format!("[{id}] omits RequestReceived in some of its rules only"));
+        }
+        Ok(Self { id, text: text.trim_end().to_owned(), unseen, level, received, rules })
     }
 }
 
@@ -117,7 +124,7 @@ impl Catalogue {
 
 #[cfg(test)]
 mod tests {
-    use auditseal_audit::policy::{Object, Policy, Stage, Target, Who};
+    use auditseal_audit::policy::{Object, Policy, Target, Who};
 
     use super::*;
 
@@ -125,7 +132,7 @@ mod tests {
     fn the_page_is_a_policy_that_kube_apiserver_takes() {
         let policy: Policy = serde_saphyr::from_str(OURS).unwrap();
         assert_eq!(policy.faults(), Vec::<String>::new());
-        assert_eq!(policy.omit_stages, [Stage::RequestReceived]);
+        assert!(policy.omit_stages.is_empty());
         assert!(policy.omit_managed_fields);
         let blocks = Catalogue::ours().unwrap().blocks;
         let rules = blocks.iter().map(|block| block.rules.len()).sum::<usize>();

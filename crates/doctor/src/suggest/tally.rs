@@ -59,7 +59,7 @@ pub(crate) struct Tally {
     /// When the first event happened, and the last, microseconds since the Unix epoch.
     pub(crate) times: Option<(i64, i64)>,
     pub(crate) sums: BTreeMap<Place, Sums>,
-    /// Events of the stage that the policy omits.
+    /// Events of the stage RequestReceived, by rules that omit it.
     pub(crate) received: Sums,
     pub(crate) sizes: BTreeMap<(usize, Part), Sizes>,
     pub(crate) seen: [Seen; QUESTIONS.len()],
@@ -116,14 +116,14 @@ impl Tally {
                 seen.add(event.level);
             }
         }
-        if event.stage == Stage::RequestReceived {
+        let request = event.request();
+        let place = catalogue.place(&request);
+        let block = catalogue.blocks.get(place.block);
+        if event.stage == Stage::RequestReceived && !block.is_some_and(|block| block.received) {
             self.received.events += 1;
             grow(&mut self.received.now, length + 1);
             return;
         }
-        let request = event.request();
-        let place = catalogue.place(&request);
-        let block = catalogue.blocks.get(place.block);
         let level = block.map_or(Level::Metadata, |block| block.level);
         let resource = event.object().map_or(0, |object| self.name_of(&object));
         self.measure(event, resource);

@@ -192,17 +192,8 @@ impl SignedAttestation {
     /// # Errors
     /// [`AttestationError`].
     pub fn read(bytes: &[u8]) -> Result<Self, AttestationError> {
-        let malformed =
-            |what: &str| AttestationError::Malformed(MalformedNote { what: what.to_owned() });
-        if bytes.len() > MAX_ATTESTATION {
-            return Err(malformed("larger than an attestation may be"));
-        }
-        let note = std::str::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
-        let signed = SignedNote::parse(note).map_err(AttestationError::Signature)?;
-        // The signature comes before the rest is looked at: it is cheap, and the rest may be long.
-        let key = key_of(signed.text()).ok_or_else(|| malformed("no key in its third line"))?;
-        signed.verify(&key).map_err(AttestationError::Signature)?;
-        let attestation = Attestation::parse(signed.text()).map_err(AttestationError::Malformed)?;
+        let (text, note) = signed_text(bytes, VERSION)?;
+        let attestation = Attestation::parse(text).map_err(AttestationError::Malformed)?;
         Ok(Self { attestation, note: note.to_owned() })
     }
 
@@ -213,10 +204,29 @@ impl SignedAttestation {
     }
 }
 
-/// The key that an attestation names, without a look at the rest.
-fn key_of(text: &str) -> Option<VerifierKey> {
+/// The text of a note whose signature holds for the key that it names, and the note.
+pub(super) fn signed_text<'a>(
+    bytes: &'a [u8],
+    version: &str,
+) -> Result<(&'a str, &'a str), AttestationError> {
+    let malformed =
+        |what: &str| AttestationError::Malformed(MalformedNote { what: what.to_owned() });
+    if bytes.len() > MAX_ATTESTATION {
+        return Err(malformed("larger than an attestation may be"));
+    }
+    let note = std::str::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
+    let signed = SignedNote::parse(note).map_err(AttestationError::Signature)?;
+    // The signature comes before the rest is looked at: it is cheap, and the rest may be long.
+    let key =
+        key_of(signed.text(), version).ok_or_else(|| malformed("no key in its third line"))?;
+    signed.verify(&key).map_err(AttestationError::Signature)?;
+    Ok((signed.text(), note))
+}
+
+/// The key that a note of an auditor names, without a look at the rest.
+fn key_of(text: &str, version: &str) -> Option<VerifierKey> {
     let mut lines = text.lines();
-    (lines.next()? == VERSION).then_some(())?;
+    (lines.next()? == version).then_some(())?;
     lines.nth(1)?.strip_prefix("key ")?.parse().ok()
 }
 

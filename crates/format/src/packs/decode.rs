@@ -50,6 +50,8 @@ struct Split<'a> {
     bytes: u64,
     lines: u64,
     wrong_lines: bool,
+    /// All of it was held against the seals before.
+    proved: bool,
     root: RootHasher,
     times: LineTimes,
     /// What came of the seal line.
@@ -76,6 +78,14 @@ impl<'a> PackDecoder<'a> {
         let output = Vec::with_capacity(OUTPUT);
         let header = Vec::with_capacity(HEADER);
         Ok(Self { zstd, output, header, ended: false, split: Split::new(attestation) })
+    }
+
+    /// For a pack that was decoded before to its end: its bytes are the attested ones, so they decode to the same text,
+    /// and no payload is held against its seal once more. Each object comes as one that is right.
+    #[must_use]
+    pub fn once_more(mut self) -> Self {
+        self.split.proved = true;
+        self
     }
 
     /// Takes the pack's next bytes.
@@ -145,6 +155,7 @@ impl<'a> Split<'a> {
             bytes: 0,
             lines: 0,
             wrong_lines: false,
+            proved: false,
             root: RootHasher::new(),
             times: LineTimes::new(attestation.field),
             line: Vec::new(),
@@ -195,6 +206,15 @@ impl<'a> Split<'a> {
     fn payload<'t>(&mut self, text: &'t [u8], sink: &mut impl PackSink) -> &'t [u8] {
         let here = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(text.len());
         let (part, rest) = text.split_at(here);
+        if self.proved {
+            sink.payload(self.nth, part);
+            self.bytes -= here as u64;
+            if self.bytes == 0 {
+                self.part += 1;
+                self.open_part();
+            }
+            return rest;
+        }
         let ended = memchr::memchr_iter(b'\n', part).count() as u64;
         self.wrong_lines |= ended > self.lines;
         self.lines = self.lines.saturating_sub(ended);
@@ -218,7 +238,7 @@ impl<'a> Split<'a> {
     fn seal(&mut self, sink: &mut impl PackSink) -> Result<(), PackFault> {
         let seal =
             ObjectSeal::of_line(&self.line).map_err(|fault| PackFault::Seal(self.nth, fault))?;
-        let verdict = self.holds(&seal);
+        let verdict = if self.proved { Ok(()) } else { self.holds(&seal) };
         sink.object(self.nth, seal, verdict);
         self.nth += 1;
         self.open();

@@ -9,7 +9,7 @@ use auditseal_note::VerifierKey;
 use super::attestation::{Attestation, BatchSize, Blob, PackLock, PartSize};
 use super::cut::{Cut, Measure};
 use super::encode::PackEncoder;
-use crate::{Compression, ObjectSeal, PackError};
+use crate::{Compression, ObjectSeal, PackError, joined_times};
 
 /// A pack that is being made: each object's payload goes in, then its seal.
 pub struct PackDraft {
@@ -130,10 +130,7 @@ impl PackDraft {
         attestation.head = object.hash;
         attestation.sealed.1 = seal.sealed;
         attestation.untimed = attestation.untimed.saturating_add(seal.payload.untimed);
-        attestation.times = match (attestation.times, seal.payload.times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        attestation.times = joined_times(attestation.times, seal.payload.times);
         attestation.batches.push(batch);
     }
 }

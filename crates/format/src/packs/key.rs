@@ -61,11 +61,25 @@ impl PackKey {
     pub const ATTESTATIONS: &str = "_attestations/";
     /// Under this stand the indexes.
     pub const INDEXES: &str = "_indexes/";
+    /// Under this stand the roll-ups, and what binds them.
+    pub const ROLLUPS: &str = "_rollups/";
 
     /// What the keys of all attestations of a chain begin with, without a final `/`.
     #[must_use]
     pub fn attestations(origin: &Origin) -> String {
         format!("{}{}", Self::ATTESTATIONS, ObjectKey::prefix(origin))
+    }
+
+    /// What the keys of all roll-ups of a chain begin with, without a final `/`.
+    #[must_use]
+    pub fn rollups(origin: &Origin) -> String {
+        format!("{}{}", Self::ROLLUPS, ObjectKey::prefix(origin))
+    }
+
+    /// The first eight bytes of the hash of its last object's note.
+    #[must_use]
+    pub fn head(&self) -> [u8; 8] {
+        self.print.to_be_bytes()
     }
 
     /// Reads the key of an attestation: what it is about, and the first eight bytes of its own hash.
@@ -122,12 +136,12 @@ impl fmt::Display for PackKey {
 }
 
 /// The first eight bytes of a hash.
-fn print(hash: &Hash) -> u64 {
+pub(super) fn print(hash: &Hash) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     let lower = text.len() == DIGITS
         && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
     u64::from_str_radix(text, 16).ok().filter(|_| lower)

@@ -7,6 +7,7 @@ mod decode;
 mod draft;
 mod encode;
 mod key;
+mod rolled;
 mod text;
 
 pub use attestation::{
@@ -17,6 +18,7 @@ pub use cut::{Cut, Cutter, Measure};
 pub use decode::{PackDecoder, PackFault, PackSink};
 pub use draft::PackDraft;
 pub use key::{MAX_GENERATION, PackKey};
+pub use rolled::{MAX_ROLLED, Month, RolledUp, RolledUpName, SignedRolledUp};
 
 /// Most bytes that the text of a pack of several objects has.
 pub const MAX_TEXT: u64 = 128 << 20;

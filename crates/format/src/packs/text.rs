@@ -82,21 +82,25 @@ impl Attestation {
     }
 }
 
-fn malformed(what: String) -> MalformedNote {
+pub(super) fn malformed(what: String) -> MalformedNote {
     MalformedNote { what }
 }
 
 /// The lines that are left, and the keyword of the one looked at last.
-struct Reader<'a>(Lines<'a>, &'static str);
+pub(super) struct Reader<'a>(pub(super) Lines<'a>, pub(super) &'static str);
 
 impl<'a> Reader<'a> {
     /// What stands behind the keyword of the next line.
-    fn line(&mut self, keyword: &'static str) -> Option<&'a str> {
+    pub(super) fn line(&mut self, keyword: &'static str) -> Option<&'a str> {
         self.1 = keyword;
         self.0.next()?.strip_prefix(keyword)?.strip_prefix(' ')
     }
 
-    fn value<T>(&mut self, keyword: &'static str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn value<T>(
+        &mut self,
+        keyword: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         read(self.line(keyword)?)
     }
 
@@ -162,15 +166,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn hash(text: &str) -> Option<Hash> {
+pub(super) fn hash(text: &str) -> Option<Hash> {
     text.parse().ok()
 }
 
-fn time(text: &str) -> Option<Time> {
+pub(super) fn time(text: &str) -> Option<Time> {
     Time::parse(text.as_bytes())
 }
 
-fn blob(text: &str) -> Option<Blob> {
+pub(super) fn blob(text: &str) -> Option<Blob> {
     let (of, size) = text.split_once(' ')?;
     Some(Blob { hash: hash(of)?, size: number(size)? })
 }

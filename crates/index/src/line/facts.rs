@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use auditseal_audit::text;
+
 use super::members::{SLOTS, Slot};
-use super::text;
 
 /// The longest value of a field that is read, in bytes between its quotes; a line with a longer one isn't.
 pub(super) const MAX_RAW: usize = 4096;

@@ -1,8 +1,9 @@
 //! The grammar of RFC 8259 over bytes that come in pieces, and what is read on the way.
 
+use auditseal_audit::text::plain_until;
+
 use super::facts::{Facts, Fields};
 use super::members::{Inside, LONGEST_KEY, Want, member};
-use super::text::plain_until;
 
 /// How deep objects and lists may be nested; Go's encoder, which writes audit logs, goes to 10,000.
 const MAX_DEPTH: usize = 16_384;

@@ -7,7 +7,6 @@
 mod facts;
 mod grammar;
 mod members;
-mod text;
 
 pub(crate) use facts::Facts;
 pub(crate) use grammar::Scanner;

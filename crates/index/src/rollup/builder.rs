@@ -34,7 +34,10 @@ impl RollupBuilder {
         Self::within(MAX_BLOCKS)
     }
 
-    pub(crate) fn within(most: usize) -> Self {
+    /// The same with room for so many bytes of terms, if that is less than 1 GiB.
+    #[must_use]
+    pub fn within(most: usize) -> Self {
+        let most = most.min(MAX_BLOCKS);
         Self { packs: Vec::new(), open: Vec::new(), parts: Vec::new(), most }
     }
 

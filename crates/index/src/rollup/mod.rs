@@ -3,10 +3,12 @@
 mod builder;
 mod pack_id;
 mod read;
+mod search;
 
 pub use builder::RollupBuilder;
 pub use pack_id::PackId;
 pub use read::Rollup;
+pub use search::RollupSearch;
 
 /// What a roll-up begins with.
 const MAGIC: &[u8] = b"auditseal/rollup/v1\n";

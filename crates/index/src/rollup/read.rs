@@ -6,11 +6,8 @@ use auditseal_merkle::{Hash, hash};
 
 use super::{BLOCK, MAGIC, MAX_BLOCKS, MAX_PACKS, PackId};
 use crate::bytes::Reader;
-use crate::table::Directory;
+use crate::table::{Directory, Entry};
 use crate::{IndexError, Ordinals, Pattern};
-
-/// The most bytes of a roll-up's front.
-const MAX_FRONT: usize = 48 << 20;
 
 /// A roll-up's front: its packs, and where among its blocks which terms are. With it, what is asked for is
 /// one range away.
@@ -24,6 +21,9 @@ pub struct Rollup {
 }
 
 impl Rollup {
+    /// The most bytes of a roll-up's front.
+    pub const MAX_FRONT: usize = 48 << 20;
+
     /// How many bytes to read first: few roll-ups have a longer front.
     pub const FIRST_READ: usize = 64 << 10;
 
@@ -37,7 +37,7 @@ impl Rollup {
         let [packs, open, _, directory] = reader.numbers()?.map(u64::from);
         let head = (beginning.len() - reader.rest()) as u64;
         let length = head + packs * PackId::LENGTH + open + directory;
-        let length = usize::try_from(length).ok().filter(|length| *length <= MAX_FRONT);
+        let length = usize::try_from(length).ok().filter(|length| *length <= Self::MAX_FRONT);
         length.ok_or(IndexError::TooMany("more than 48 MiB of a roll-up's front"))
     }
 
@@ -97,10 +97,8 @@ impl Rollup {
 
     /// Which bytes of the roll-up [`Self::matching`] needs; an empty range if none.
     #[must_use]
-    pub fn range(&self, pattern: &Pattern<'_>) -> Range<u64> {
-        let span = self.directory.span(&self.blocks(pattern));
-        let at = |place: usize| (self.length + place) as u64;
-        at(span.start)..at(span.end)
+    pub fn range(&self, pattern: &Pattern) -> Range<u64> {
+        self.place(&self.blocks(pattern))
     }
 
     /// The packs that may have such a line, counted from the first; `bytes` are those of [`Self::range`].
@@ -108,25 +106,45 @@ impl Rollup {
     /// # Errors
     /// [`IndexError::Short`] if they are fewer, [`IndexError::Altered`] if they aren't what the front has
     /// the hashes of.
-    pub fn matching(&self, pattern: &Pattern<'_>, bytes: &[u8]) -> Result<Ordinals, IndexError> {
+    pub fn matching(&self, pattern: &Pattern, bytes: &[u8]) -> Result<Ordinals, IndexError> {
         let blocks = self.blocks(pattern);
         if bytes.len() < self.directory.span(&blocks).len() {
             return Err(IndexError::Short);
         }
-        let altered = IndexError::Altered("a block of its terms");
         let mut found = self.open.clone();
-        for entries in self.directory.entries(blocks, bytes) {
-            let mut entries = entries.ok_or(altered)?;
-            while let Some(entry) = entries.next().map_err(|()| altered)? {
-                if pattern.matches(entry.term) {
-                    entry.runs(|run| found.fill(run));
-                }
+        self.each_term(blocks, bytes, |entry| {
+            if pattern.matches(entry.term) {
+                entry.runs(|run| found.fill(run));
             }
-        }
+        })?;
         Ok(found)
     }
 
-    fn blocks(&self, pattern: &Pattern<'_>) -> Range<usize> {
+    /// Hands out the entries of consecutive blocks, whose bytes these are.
+    pub(super) fn each_term(
+        &self,
+        blocks: Range<usize>,
+        bytes: &[u8],
+        mut each: impl FnMut(&Entry<'_>),
+    ) -> Result<(), IndexError> {
+        let altered = IndexError::Altered("a block of its terms");
+        for entries in self.directory.entries(blocks, bytes) {
+            let mut entries = entries.ok_or(altered)?;
+            while let Some(entry) = entries.next().map_err(|()| altered)? {
+                each(&entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where blocks stand in the roll-up.
+    pub(super) fn place(&self, blocks: &Range<usize>) -> Range<u64> {
+        let span = self.directory.span(blocks);
+        let at = |place: usize| (self.length + place) as u64;
+        at(span.start)..at(span.end)
+    }
+
+    pub(super) fn blocks(&self, pattern: &Pattern) -> Range<usize> {
         let (from, to) = pattern.range();
         self.directory.between(&from, Some(&to))
     }

@@ -167,7 +167,8 @@ impl Desk {
     }
 
     pub(crate) fn attestations(&self) -> Vec<SignedAttestation> {
-        let notes = self.packs.objects().into_iter().filter(|(key, _)| key.ends_with(".note"));
+        let notes =
+            self.packs.objects().into_iter().filter(|(key, _)| key.starts_with("_attestations/"));
         notes.map(|(_, note)| SignedAttestation::read(&note).unwrap()).collect()
     }
 }

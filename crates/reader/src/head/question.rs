@@ -30,6 +30,8 @@ pub struct Question {
     asker: Asker,
     /// The days to be looked through first: [`super::find_newest`].
     first: Option<(Date, Date)>,
+    /// Up to this seq the chain is known to who asks.
+    known: Option<u64>,
     run: Option<Run>,
 }
 
@@ -80,13 +82,21 @@ impl Question {
             judged: judged.clone(),
             room: ROOM,
         };
-        Self { asker, first: None, run: None }
+        Self { asker, first: None, known: None, run: None }
     }
 
     /// Looks through these days first, and through all of the chain if nothing of it is there.
     #[must_use]
     pub fn from(mut self, days: (Date, Date)) -> Self {
         self.first = Some(days);
+        self
+    }
+
+    /// Asks for one who has the chain's notes up to this seq: that one of them stands at a higher key,
+    /// and not at its own, isn't news of more. Who doesn't know the chain can't tell, and is told.
+    #[must_use]
+    pub fn knowing(mut self, newest: Option<u64>) -> Self {
+        self.known = newest;
         self
     }
 
@@ -115,7 +125,7 @@ impl Question {
             };
             self.asker.look(run).await?;
             let Some(run) = self.run.take() else { continue };
-            let found = run.search.end()?;
+            let found = run.search.end(self.known)?;
             let whole = self.first.take().is_none() || matches!(run.folders, Folders::Chain);
             // None of what this node stored is there: what there is, then, must be known in full.
             if found.head.is_some() || whole {

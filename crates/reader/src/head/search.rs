@@ -142,9 +142,10 @@ impl Search {
         }
     }
 
-    /// The head, if there is one, and a genesis by another key.
-    pub(super) fn end(self) -> Result<Found, Error> {
-        let reached = self.found.as_ref().map(|head| head.seal.seq);
+    /// The head, if there is one, and a genesis by another key; for one who knows the chain up to
+    /// `known`.
+    pub(super) fn end(self, known: Option<u64>) -> Result<Found, Error> {
+        let reached = self.found.as_ref().map(|head| head.seal.seq).max(known);
         if let Some((seq, place)) = self.moved.filter(|(seq, _)| Some(*seq) > reached) {
             let detail = format!("this is the object of seq {seq}, which isn't at its own key");
             return Err(Error::found(&self.origin, place, Verdict::Reordered, &detail));

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::listing::{Pack, Packs};
 use crate::fetch::{Pieces, blocking};
 use crate::source::{Object, Source, patiently};
+use crate::versions::{Stands, Tried};
 
 /// Packs of more bytes are read twice instead of held: once to learn that they are the attested ones.
 const WHOLE: u64 = 32 << 20;
@@ -59,26 +60,21 @@ impl PackBytes {
         let Some(source) = packs.source() else {
             return Err(NoPack::Found(Verdict::Missing, "no packs were listed".to_owned()));
         };
-        let found = |why: &str| {
-            let verdict =
-                if why == "it isn't there" { Verdict::Missing } else { Verdict::Tampered };
-            NoPack::Found(verdict, format!("the attested pack: {why}"))
-        };
-        let versions = pack.versions().map_err(found)?;
         let attestation = packs.sizes(pack).await?;
         let key = attestation.pack_key();
-        for id in versions {
-            let object = Object { key: &key, version: id.as_deref() };
-            let kept = match Self::read(source, object, &attestation).await {
-                Ok(kept) => kept,
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => None,
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(kept) = kept {
-                return Ok(Self { attestation, version: id.as_deref().map(Arc::from), kept });
+        let mut tried = Tried::default();
+        for version in pack.versions() {
+            let read = Self::read(source, Object { key: &key, version }, &attestation).await;
+            if let Some(kept) = tried.take(read)? {
+                return Ok(Self { attestation, version: version.map(Arc::from), kept });
             }
         }
-        Err(found("what stands there has other bytes"))
+        let found =
+            |verdict, why: &str| NoPack::Found(verdict, format!("the attested pack: {why}"));
+        Err(match pack.without::<()>(tried) {
+            Stands::Nothing => found(Verdict::Missing, "it isn't there"),
+            _ => found(Verdict::Tampered, "what stands there isn't what was attested"),
+        })
     }
 
     async fn read(

@@ -4,15 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_chain::Extent;
+use auditseal_chain::{Begin, Extent};
 use auditseal_format::packs::{Attestation, MAX_ATTESTATION, PackKey, SignedAttestation};
-use auditseal_format::{ObjectKey, Origin, Time, VerifierKey};
+use auditseal_format::{ObjectKey, Origin, SealId, Time, VerifierKey};
 use auditseal_store::{Error, Kind, Version};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::source::{IN_FLIGHT, Object, Source};
+use crate::versions::{Stands, Tried};
 
 /// Bytes of attestations whose sizes of objects stay in memory; those of others are read again when
 /// their packs are.
@@ -52,12 +53,30 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// The versions to look at, the oldest first; with none of the right size, why not.
-    pub(super) fn versions(&self) -> Result<&[Option<String>], &'static str> {
-        match (self.versions.is_empty(), self.listed) {
-            (false, _) => Ok(&self.versions),
-            (true, 0) => Err("it isn't there"),
-            (true, _) => Err("what stands there has another size than attested"),
+    /// Whether the store lists something of the attested size at its key.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    /// Behind the attested seal before it.
+    #[must_use]
+    pub fn before(&self) -> Begin {
+        let Attestation { first, prev, .. } = *self.attestation;
+        Begin::After(SealId { seq: first - 1, hash: prev })
+    }
+
+    /// The versions that may have the attested bytes, the oldest first.
+    pub(super) fn versions(&self) -> impl Iterator<Item = Option<&str>> {
+        self.versions.iter().map(Option::as_deref)
+    }
+
+    /// What stands there, when none of these had them.
+    pub(super) fn without<T>(&self, tried: Tried) -> Stands<T> {
+        match tried.without() {
+            // Those of another size weren't looked at.
+            Stands::Nothing if self.listed > self.versions.len() => Stands::Other,
+            stands => stands,
         }
     }
 }
@@ -75,8 +94,12 @@ pub struct Unusable {
 #[derive(Debug, Clone, Default)]
 pub struct Packs {
     source: Option<Source>,
+    /// Whose words about roll-ups count.
+    auditors: Vec<VerifierKey>,
     /// In the order of the chain; no seq is in two.
     taken: Vec<Pack>,
+    /// Packs beside the part that was asked for.
+    passed: Vec<Pack>,
     /// All attestations that count, those of packs that aren't taken too.
     counting: Vec<Arc<Attestation>>,
     /// First and last seq of each attestation that was listed, whether it counts or not.
@@ -100,7 +123,12 @@ impl Packs {
     /// The store's; an attestation that can't be read is one.
     pub async fn read(root: &PackRoot, origin: &Origin, extent: Extent) -> Result<Self, Error> {
         let PackRoot { source, auditors, by_date } = root;
-        let mut packs = Self { source: Some(source.clone()), by_date: *by_date, ..Self::default() };
+        let mut packs = Self {
+            source: Some(source.clone()),
+            auditors: auditors.clone(),
+            by_date: *by_date,
+            ..Self::default()
+        };
         let mut found = packs.attestations(origin, auditors, extent).await?;
         if found.is_empty() {
             return Ok(packs);
@@ -112,11 +140,33 @@ impl Packs {
         Ok(packs)
     }
 
+    /// The same where packs may stand; no packs where none do.
+    ///
+    /// # Errors
+    /// As [`Packs::read`].
+    pub async fn of(
+        root: Option<&PackRoot>,
+        origin: &Origin,
+        extent: Extent,
+    ) -> Result<Self, Error> {
+        match root {
+            Some(root) => Self::read(root, origin, extent).await,
+            None => Ok(Self::none()),
+        }
+    }
+
     /// Of these, the packs that lie in a part.
     #[must_use]
     pub fn within(mut self, extent: Extent) -> Self {
-        self.taken.retain(|pack| extent.has(pack.first) && extent.has(pack.last));
+        let inside = |pack: &Pack| extent.has(pack.first) && extent.has(pack.last);
+        let (taken, passed) = self.taken.into_iter().partition(inside);
+        (self.taken, self.passed) = (taken, passed);
         self
+    }
+
+    /// What is attested of packs that would be read but for a part that was asked for ([`Packs::within`]).
+    pub fn passed(&self) -> impl Iterator<Item = &Attestation> {
+        self.passed.iter().map(|pack| &*pack.attestation)
     }
 
     /// The packs that are read, in the order of the chain.
@@ -176,6 +226,17 @@ impl Packs {
         }
     }
 
+    /// These, with one pack alone that is read.
+    #[must_use]
+    pub fn only(&self, pack: Pack) -> Self {
+        Self { taken: vec![pack], ..self.clone() }
+    }
+
+    /// Whose words count.
+    pub(super) fn auditors(&self) -> &[VerifierKey] {
+        &self.auditors
+    }
+
     pub(crate) fn source(&self) -> Option<&Source> {
         self.source.as_ref()
     }
@@ -201,18 +262,15 @@ impl Packs {
     /// # Errors
     /// The store's.
     pub async fn whole(&self, pack: &Pack) -> Result<Option<Bytes>, Error> {
-        let (Some(source), Ok(versions)) = (&self.source, pack.versions()) else { return Ok(None) };
-        let key = pack.attestation.pack_key();
-        for version in versions {
-            let object = Object { key: &key, version: version.as_deref() };
-            match source.get(object, pack.attestation.pack.size).await {
-                Ok(fetched) if pack.attestation.pack.is(&fetched.bytes) => {
-                    return Ok(Some(fetched.bytes));
-                }
-                Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
-                    return Err(error);
-                }
-                _ => {}
+        let Some(source) = &self.source else { return Ok(None) };
+        let (key, attested) = (pack.attestation.pack_key(), pack.attestation.pack);
+        let mut tried = Tried::default();
+        for version in pack.versions() {
+            let answer = source.get(Object { key: &key, version }, attested.size).await;
+            let bytes =
+                answer.map(|fetched| Some(fetched.bytes).filter(|bytes| attested.is(bytes)));
+            if let Some(bytes) = tried.take(bytes)? {
+                return Ok(Some(bytes));
             }
         }
         Ok(None)
@@ -381,33 +439,9 @@ async fn names(source: &Source, prefix: &str) -> Result<Vec<String>, Error> {
 }
 
 /// The bytes of an attestation whose key says which they are, in whatever version has them.
-async fn content(source: &Source, key: &str, own: u64) -> Result<Option<Vec<u8>>, Error> {
-    let limit = MAX_ATTESTATION as u64;
+async fn content(source: &Source, key: &str, own: u64) -> Result<Option<Bytes>, Error> {
     let fits = |bytes: &[u8]| PackKey::matches(own, bytes);
-    match source.get(Object { key, version: None }, limit).await {
-        Ok(fetched) if fits(&fetched.bytes) => return Ok(Some(fetched.bytes.to_vec())),
-        Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
-            return Err(error);
-        }
-        _ => {}
-    }
-    let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let add = |all: &mut Vec<Version>, version: Version| {
-        if version.key == key && !version.marker && version.size <= limit {
-            all.push(version);
-        }
-    };
-    for version in source.versions(folder, Vec::new, add).await? {
-        let Some(id) = version.id.as_deref() else { continue };
-        match source.get(Object { key, version: Some(id) }, limit).await {
-            Ok(fetched) if fits(&fetched.bytes) => return Ok(Some(fetched.bytes.to_vec())),
-            Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::TooLarge) => {
-                return Err(error);
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
+    Ok(source.content(key, MAX_ATTESTATION as u64, fits).await?.found())
 }
 
 /// A directory lists what it can't look into by its name: what stands there isn't known then, and nothing

@@ -3,21 +3,26 @@
 //! ```text
 //! listing ─▶ attestations that count ─▶ those taken, in the order of the chain     Packs
 //! pack ─▶ its bytes, known to be the attested ones ─▶ objects, one by one          Unpacking
+//! roll-ups, indexes ─▶ packs and batches that may have what is asked for           Searched
 //! ```
 //!
 //! No pack is decompressed, and of no index is a byte looked at, that no trusted auditor's attestation
 //! binds.
 
 mod bytes;
+mod indexes;
 mod listing;
 mod payload;
+mod rollups;
+mod search;
 mod unpack;
 mod window;
 
 pub(crate) use bytes::{NoPack, PackBytes};
 pub use listing::{Pack, PackRoot, Packs, Unusable};
 pub use payload::PackCursor;
-pub(crate) use unpack::{Unpacked, Unpacking};
+pub use search::{Candidate, Searched};
+pub(crate) use unpack::{Demand, Unpacked, Unpacking};
 pub(crate) use window::part;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auditseal_chain::{Outcome, Place, Sighting, Verdict};
 use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackSink};
 use auditseal_format::seal::Payload;
-use auditseal_format::{Fault, ObjectSeal, Seal, Time};
+use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
 use bytes::Bytes;
@@ -19,12 +19,18 @@ use super::listing::Pack;
 const AHEAD: usize = 2048;
 /// Pieces of a pack that wait to be decoded.
 const PIECES: usize = 2;
+/// Messages that wait where payloads are given out too: pieces of at most 128 KiB.
+const LINES_AHEAD: usize = 64;
+/// Bytes of one payload that are given out with its object; of a larger one none are.
+const HELD: usize = 16 << 20;
 
 /// What comes out of a pack.
 #[derive(Debug)]
 pub(crate) enum Unpacked {
-    /// An object, held against its own seal.
-    Object(Sighting),
+    /// The next bytes of the payload of the object that comes next.
+    Payload(Bytes),
+    /// An object, held against its own seal; with its payload, if that was asked for and isn't too large.
+    Object(Sighting, Option<Vec<Bytes>>),
     /// The attested index isn't the one that the pack's text gives, or what is attested of its lines'
     /// times isn't what its notes say.
     Wrong(Verdict, String),
@@ -36,19 +42,35 @@ pub(crate) enum Unpacked {
 
 /// A pack that is being decoded.
 #[derive(Debug)]
-pub(crate) struct Unpacking(mpsc::Receiver<Unpacked>);
+pub(crate) struct Unpacking {
+    objects: mpsc::Receiver<Unpacked>,
+    /// What came of the payload of the next object, and how much of it; nothing, if it is too large.
+    payload: Vec<Bytes>,
+    length: usize,
+}
+
+/// What of a pack is wanted beside its objects.
+pub(crate) struct Demand {
+    /// Its index is made again and compared with the attested one.
+    pub(crate) index: bool,
+    /// The seqs whose payloads are given out; `None`: none are.
+    pub(crate) lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
+    /// Nothing behind the last object that is wanted is decoded.
+    pub(crate) cut: bool,
+}
 
 impl Unpacking {
-    /// Begins. `permit` is given back when the pack is decoded; with `index`, its index is made again and
-    /// compared with the attested one.
+    /// Begins. `permit` is given back when the pack is decoded.
     pub(crate) fn begin<P: Send + 'static>(
         pack: PackBytes,
         lock: Option<Lock>,
         of: &Pack,
-        index: bool,
+        demand: Demand,
         permit: P,
     ) -> Self {
-        let (to, objects) = mpsc::channel(AHEAD);
+        let Demand { index, lines, cut } = demand;
+        let ahead = if lines.is_some() { LINES_AHEAD } else { AHEAD };
+        let (to, objects) = mpsc::channel(ahead);
         let (feed, pieces) = mpsc::channel(PIECES);
         let sink = Sink {
             attestation: Arc::clone(&pack.attestation),
@@ -58,6 +80,8 @@ impl Unpacking {
             modified: of.modified,
             first: of.first,
             last: of.last,
+            lines,
+            cut,
             to: to.clone(),
             index: index.then(|| Builder::new(pack.attestation.first)),
             times: Times::default(),
@@ -83,12 +107,30 @@ impl Unpacking {
             }
             drop(permit);
         });
-        Self(objects)
+        Self { objects, payload: Vec::new(), length: 0 }
     }
 
-    /// The next object; `None` when all came.
+    /// The next object; `None` when all came. May be dropped and called again.
     pub(crate) async fn next(&mut self) -> Option<Unpacked> {
-        self.0.recv().await
+        loop {
+            match self.objects.recv().await {
+                Some(Unpacked::Payload(piece)) => {
+                    self.length += piece.len();
+                    if self.length > HELD {
+                        self.payload = Vec::new();
+                    } else {
+                        self.payload.push(piece);
+                    }
+                }
+                Some(Unpacked::Object(sighting, lines)) => {
+                    let payload = std::mem::take(&mut self.payload);
+                    let length = std::mem::take(&mut self.length);
+                    let lines = lines.map(|_| payload).filter(|_| length <= HELD);
+                    return Some(Unpacked::Object(sighting, lines));
+                }
+                other => return other,
+            }
+        }
     }
 }
 
@@ -145,17 +187,27 @@ struct Sink {
     /// The seqs whose objects are wanted.
     first: u64,
     last: u64,
+    /// The seqs whose payloads are given out, if any.
+    lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
+    /// Nothing behind the last seq is decoded.
+    cut: bool,
     to: mpsc::Sender<Unpacked>,
     /// Made of the text, where it is compared.
     index: Option<Builder>,
     times: Times,
     /// Why an object in it isn't the one that should be there.
     broken: Option<String>,
-    /// Nobody takes any more.
+    /// Nobody takes any more, or nothing more is wanted.
     gone: bool,
 }
 
 impl Sink {
+    /// Whether the payload of an object is given out.
+    fn gives(&self, seq: u64) -> bool {
+        let wanted = self.lines.as_ref().is_some_and(|lines| lines(seq));
+        wanted && (self.first..=self.last).contains(&seq)
+    }
+
     /// Whether an object is the one that is attested at its place.
     fn fits(&self, nth: usize, seal: &ObjectSeal) -> Result<(), String> {
         let Attestation { origin, first, last, prev, head, .. } = &*self.attestation;
@@ -189,10 +241,7 @@ impl Times {
     fn take(&mut self, seal: &Seal) {
         let Payload { untimed, times, .. } = seal.payload;
         self.untimed = self.untimed.saturating_add(untimed);
-        self.span = match (self.span, times) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        self.span = joined_times(self.span, times);
         let first = self.sealed.map_or(seal.sealed, |(first, _)| first);
         self.sealed = Some((first, seal.sealed));
     }
@@ -228,9 +277,13 @@ impl Sink {
 }
 
 impl PackSink for Sink {
-    fn payload(&mut self, _: usize, bytes: &[u8]) {
+    fn payload(&mut self, nth: usize, bytes: &[u8]) {
         if let Some(index) = &mut self.index {
             index.text(bytes);
+        }
+        if self.gives(self.attestation.first + nth as u64) && !self.is_done() {
+            let piece = Unpacked::Payload(Bytes::copy_from_slice(bytes));
+            self.gone = self.to.blocking_send(piece).is_err();
         }
     }
 
@@ -262,7 +315,9 @@ impl PackSink for Sink {
             lock: self.lock.clone(),
             outcome: Outcome::Note(Box::new(seal), payload),
         };
-        self.gone = self.to.blocking_send(Unpacked::Object(sighting)).is_err();
+        let lines = self.gives(place.seq).then(Vec::new);
+        self.gone = self.to.blocking_send(Unpacked::Object(sighting, lines)).is_err()
+            || (self.cut && place.seq == self.last);
     }
 
     fn is_done(&self) -> bool {

@@ -1,29 +1,17 @@
 //! The part of a packed chain in which lines of some time lie, by what is attested of its packs.
 
 use auditseal_chain::{Begin, Extent};
-use auditseal_format::Time;
-use auditseal_format::packs::Attestation;
 
 use super::listing::Pack;
+use crate::times::Window;
 
-/// The part of a chain in which lines from `since` to `until` lie; `None` where no pack tells. A pack with
+/// The part of a chain in which lines of a window lie; `None` where no pack tells. A pack with
 /// lines of which nobody knows when they happened may hold some. `slack`, microseconds: how much later a
 /// line may be sealed than it was written; `near`: so few seals behind the genesis all is read from there.
-pub(crate) fn part(
-    packs: &[Pack],
-    since: Option<Time>,
-    until: Option<Time>,
-    slack: i64,
-    near: u64,
-) -> Option<Extent> {
+pub(crate) fn part(packs: &[Pack], window: Window, slack: i64, near: u64) -> Option<Extent> {
     let newest = packs.last()?;
-    let meets = |pack: &&Pack| {
-        let Attestation { times, untimed, .. } = &*pack.attestation;
-        *untimed > 0
-            || times.is_some_and(|(first, last)| {
-                since.is_none_or(|since| since <= last) && until.is_none_or(|until| first <= until)
-            })
-    };
+    let until = window.until;
+    let meets = |pack: &&Pack| window.meets_pack(&pack.attestation);
     let behind = newest.last + 1;
     let first = packs.iter().find(meets);
     let last = packs.iter().rev().find(meets);

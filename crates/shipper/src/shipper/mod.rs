@@ -101,6 +101,7 @@ impl<C: Clone> Shipper<C> {
             last_event: start.last_event(),
             uploads: Uploads::new(
                 start.spooled,
+                start.head.as_ref().map(|head| head.seal.seq),
                 &config,
                 now.boot.nanos.saturating_add(start.hold),
             ),

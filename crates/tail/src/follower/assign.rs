@@ -245,6 +245,7 @@ impl<D: Disk> Follower<D> {
         look: &mut Look<D::File>,
     ) -> io::Result<Verdict> {
         let reason = self.damage(id);
+        let another = self.is_named_otherwise(id, &file);
         let over = self.carriers.get(id).is_some_and(|carrier| self.over(carrier));
         let Some(final_) = self.accounts.brief(&file).map(|account| account.final_) else {
             return Ok(Verdict::Pending);
@@ -259,7 +260,7 @@ impl<D: Disk> Follower<D> {
         if skip == Skip::Reached && proved == Some(taken) && final_ {
             unpack.fill(1)?;
         }
-        let more = !unpack.ahead().is_empty();
+        let (more, end) = (!unpack.ahead().is_empty(), unpack.at());
         let damaged = matches!(unpack.end(), Some(End::Damaged(_)));
         let verdict = match skip {
             Skip::Pending => {
@@ -279,14 +280,28 @@ impl<D: Disk> Follower<D> {
                 }
                 Verdict::Covered
             }
-            // It was made before a late append came, or amid one.
-            Skip::Ended if proved.is_some() => Verdict::Covered,
+            // It was made before a late append came, or amid one: then what follows isn't known to be
+            // the same, but for the name, which no other file gets.
+            Skip::Ended if proved == Some(end) || (proved.is_some() && !another) => {
+                Verdict::Covered
+            }
             Skip::Ended => Verdict::Different,
         };
         if verdict == Verdict::Pending {
             self.put_off(id);
         }
         Ok(verdict)
+    }
+
+    /// Whether the carrier has a name that the account's file never had: names that hold a time are given
+    /// once.
+    fn is_named_otherwise(&self, id: u64, file: &FileId) -> bool {
+        let here = self.carriers.get(id).map(Carrier::age);
+        let there = self.accounts.brief(file).and_then(|account| account.role());
+        let ages = here.zip(there.map(|role| role.age));
+        ages.is_some_and(|(here, there)| {
+            here.is_unique() && there.is_unique() && here != there && !there.becomes(&here)
+        })
     }
 
     /// Whether a live file that is shorter than what was taken is a copy of it that is still being

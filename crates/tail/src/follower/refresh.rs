@@ -22,6 +22,9 @@ const RELIST_DRAINING: u64 = 2_000;
 /// by a pause of this many milliseconds: it takes a tenth of that. A backfill of 100,000 files would
 /// else list them once for each 256 that it may open.
 const PAUSE: (u64, u64) = (1000, 70);
+/// Where everything is to be taken, the pause is so much longer at most as the machine is slow: on a
+/// busy one a listing of 100,000 may take a minute, and each look would make one.
+const SLOW: u64 = 8;
 
 /// What the last listing showed of the directories as such.
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ pub(super) struct Directory {
     complete: bool,
     /// When it was made.
     made: u64,
+    /// How long the look took in which it was made, and what came before the next look, milliseconds.
+    took: u64,
     /// It was made in the look under way.
     now: bool,
     /// How much it showed.
@@ -98,6 +103,9 @@ impl<D: Disk> Follower<D> {
     /// Brings the carriers up to date, and holds every one that isn't accounted for: from then on
     /// deleting it loses nothing.
     pub(super) fn refresh(&mut self, look: &mut Look<D::File>) {
+        if self.directory.now {
+            self.directory.took = self.now - self.directory.made;
+        }
         self.directory.now = self.must_list() || self.open_waiting(look);
         if self.directory.now {
             self.list_all(look);
@@ -119,6 +127,7 @@ impl<D: Disk> Follower<D> {
             || self.carriers.missing().next().is_some();
         let pause = self.directory.entries as u64 / PAUSE.0 * PAUSE.1;
         if self.draining() {
+            let pause = pause.max((9 * self.directory.took).min(SLOW * pause));
             let nothing_waits = self.carriers.waiting_count() == 0;
             return since >= pause.max(RELIST_DRAINING)
                 || ((unsettled || nothing_waits) && since >= pause);
@@ -237,14 +246,16 @@ impl<D: Disk> Follower<D> {
 impl<D: Disk> Follower<D> {
     /// What is opened next, in this order, while there is room.
     ///
-    /// After a time without reports nothing new is taken before one that was there before is found:
-    /// should all descriptors be held by others, which wait for that, it never would be. So those come
-    /// first that have an archived file's name; and of the others half from the newest, for what was
-    /// the live file then may be one of these by now.
+    /// After a time without reports nothing that was listed first since is taken before one that was
+    /// there before is found: should all descriptors be held by others, which wait for that, it never
+    /// would be. So those come first that have an archived file's name; and of the others half from the
+    /// newest, for what was the live file then may be one of these by now.
     fn next_to_open(&self) -> Vec<u64> {
         let most = self.settings.limits.open;
         let waiting = self.carriers.waiting();
-        if !self.watch.is_blind() || self.carriers.waiting_count() <= most {
+        let blind = self.watch.barrier().filter(|_| self.watch.is_blind());
+        let nothing_new = blind.is_none_or(|listing| listing >= self.carriers.listings());
+        if nothing_new || self.carriers.waiting_count() <= most {
             return waiting.take(most.saturating_add(1)).collect();
         }
         let names = self.accounts.briefs().filter(|account| account.begun);

@@ -144,6 +144,8 @@ pub struct World {
     pub stories: Vec<Story>,
     pub script: VecDeque<(u8, Op)>,
     pub clock: u64,
+    /// How often the directories were listed.
+    pub listings: u64,
     /// Milliseconds of the last backup's stamp.
     pub stamp: u64,
     pub stamps: BTreeSet<u64>,
@@ -180,6 +182,7 @@ impl SimDisk {
             inodes: Vec::new(),
             stories: Vec::new(),
             script: script.into_iter().collect(),
+            listings: 0,
             clock: 1_000,
             stamp: 5_000,
             stamps: BTreeSet::new(),
@@ -281,6 +284,7 @@ impl Disk for SimDisk {
             let inode = &mut self.world().inodes[index];
             inode.missed += u32::from(!keys.contains(&(inode.dev, inode.number)));
         }
+        self.world().listings += 1;
         trace(|| {
             format!(
                 "listed {:?}",

@@ -1,4 +1,4 @@
-//! Writes the vectors and FORMAT.md's worked example: `make vectors`.
+//! Writes the vectors, those of proofs, and FORMAT.md's worked example: `make vectors`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,9 +9,9 @@ use auditseal_vectors::{cases, example};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let outcome = match (arguments.next(), arguments.next()) {
-        (Some(directory), None) => write(Path::new(&directory)),
-        _ => Err("usage: vectors DIRECTORY".to_owned()),
+    let outcome = match (arguments.next(), arguments.next(), arguments.next()) {
+        (Some(archives), Some(proofs), None) => write(Path::new(&archives), Path::new(&proofs)),
+        _ => Err("usage: vectors DIRECTORY DIRECTORY_OF_PROOFS".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,11 +24,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn write(directory: &Path) -> Result<(), String> {
+fn write(archives: &Path, proofs: &Path) -> Result<(), String> {
+    let all = cases::all();
+    write_all(archives, all.iter().map(|vector| (vector.name.clone(), vector.to_string())))?;
+    let all = cases::proofs();
+    write_all(proofs, all.iter().map(|vector| (vector.name.clone(), vector.to_string())))?;
+    rewrite(&example::page())
+}
+
+/// Writes these vectors, and removes all others.
+fn write_all(
+    directory: &Path,
+    vectors: impl Iterator<Item = (String, String)>,
+) -> Result<(), String> {
+    fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let mut names = BTreeSet::new();
-    for vector in cases::all() {
-        let path = directory.join(format!("{}.txt", vector.name));
-        fs::write(&path, vector.to_string()).map_err(|e| format!("{}: {e}", path.display()))?;
+    for (name, text) in vectors {
+        let path = directory.join(format!("{name}.txt"));
+        fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
         names.insert(path);
     }
     let entries = fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
@@ -39,7 +52,7 @@ fn write(directory: &Path) -> Result<(), String> {
             fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         }
     }
-    rewrite(&example::page())
+    Ok(())
 }
 
 fn rewrite(page: &Path) -> Result<(), String> {

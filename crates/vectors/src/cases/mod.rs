@@ -15,10 +15,13 @@ mod packs;
 mod parts;
 mod payloads;
 mod policy;
+mod proofs;
 mod ranges;
 mod silence;
 mod times;
 mod wrappers;
+
+pub use proofs::proofs;
 
 use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
 

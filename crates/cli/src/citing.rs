@@ -1,0 +1,131 @@
+//! query --proof: a proof for each event that was told, in a folder.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use auditseal_archive::{CatPacks, ProveOptions, prove_line};
+use auditseal_query::{Archive, AskedChain, Hit};
+use auditseal_reader::Window;
+
+use crate::failure::{Failure, archive_hint};
+
+/// Most proofs of one answer: each reads its batch once more.
+const PROOFS: usize = 1000;
+
+/// The events of an answer that are to be proved.
+#[derive(Debug)]
+pub(crate) struct Proofs {
+    folder: PathBuf,
+    /// Chain, as a place among those that were asked; seq; line.
+    events: Vec<(usize, u64, u64)>,
+    total: u64,
+}
+
+impl Proofs {
+    /// None yet, for a folder that is there, or is made.
+    pub(crate) fn new(folder: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
+        Ok(Self { folder: folder.to_owned(), events: Vec::new(), total: 0 })
+    }
+
+    /// An event was told.
+    pub(crate) fn told(&mut self, hit: &Hit) {
+        self.total += 1;
+        if self.events.len() < PROOFS {
+            self.events.push((hit.chain, hit.seq, hit.line));
+        }
+    }
+
+    /// Writes a file for each of them; says how many there are.
+    pub(crate) async fn write(
+        self,
+        archive: &Archive,
+        chains: &[AskedChain],
+    ) -> Result<String, Failure> {
+        for (chain, seq, line) in &self.events {
+            let asked = &chains[*chain];
+            let options = options(archive, asked);
+            let store = Arc::clone(&archive.store);
+            let made = prove_line(store, &asked.origin, &options, *seq, *line).await;
+            let made = made.map_err(|error| {
+                let hint = match &error {
+                    auditseal_archive::ProveError::Archive(error) => archive_hint(error),
+                    _ => None,
+                };
+                Failure::new(&error).hint(hint).code(if error.is_finding() { 1 } else { 2 })
+            })?;
+            let name = asked.origin.to_string().replace('/', "_");
+            write(&self.folder.join(format!("{name}-{seq}-{line}.proof")), &made.proof.bytes())?;
+        }
+        Ok(self.made())
+    }
+
+    fn made(&self) -> String {
+        let (count, folder) = (self.events.len(), self.folder.display());
+        let more = match self.total - count as u64 {
+            0 => String::new(),
+            more => format!("; of {more} more none was made, for one answer gets {PROOFS}"),
+        };
+        format!(
+            "proofs: {count} in {folder}; `auditseal check` reads them without the archive{more}"
+        )
+    }
+}
+
+fn options(archive: &Archive, asked: &AskedChain) -> ProveOptions {
+    let packs = archive.packs.as_ref().filter(|_| !asked.auditors.is_empty());
+    let packs = packs.map(|store| CatPacks {
+        store: Arc::clone(store),
+        auditors: asked.auditors.clone(),
+        by_date: archive.dated,
+    });
+    let (vkeys, trusted) = (asked.vkeys.clone(), asked.trusted.clone());
+    ProveOptions { vkeys, trusted, packs, extent: None, window: Window::default() }
+}
+
+/// A proof of one line is always the same: one that is there may stay.
+fn write(path: &Path, proof: &[u8]) -> Result<(), Failure> {
+    let opened = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    match opened {
+        Ok(mut file) => file.write_all(proof).map_err(|error| {
+            drop(fs::remove_file(path));
+            unwritten(path, &error)
+        }),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::read(path) {
+            Ok(there) if there == proof => Ok(()),
+            Ok(_) => Err(unwritten(path, &"another file of this name is there already")),
+            Err(error) => Err(unwritten(path, &error)),
+        },
+        Err(error) => Err(unwritten(path, &error)),
+    }
+}
+
+fn unwritten(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("write proofs to {}: {why}", path.display()))
+        .hint(Some("--proof names a folder that can be written to, and is made if it isn't there"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_events_than_are_proved_the_rest_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut proofs = Proofs::new(&folder.path().join("a/b")).unwrap();
+        for line in 0..10 * PROOFS as u64 {
+            proofs.told(&Hit { chain: 0, seq: 1, line, time: None, shown: Vec::new() });
+        }
+        assert_eq!((proofs.events.len(), proofs.total), (PROOFS, 10 * PROOFS as u64));
+        proofs.events.clear();
+        assert_eq!(
+            proofs.made(),
+            format!(
+                "proofs: 0 in {}; `auditseal check` reads them without the archive; of 10000 more none was made, for one answer gets 1000",
+                folder.path().join("a/b").display()
+            )
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! What an event must be, on the command line.
+
+use auditseal_format::Time;
+use auditseal_predicate::{ObjectFilter, Predicate};
+use auditseal_query::{Asked, NotAsked, asked, names};
+use auditseal_reader::Window;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command};
+
+use crate::failure::Failure;
+use crate::times::time;
+
+/// Verbs of the Kubernetes API, for a shell that completes them.
+const VERBS: [&str; 11] = [
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "connect",
+    "head",
+    "post",
+];
+/// Most combinations of objects and namespaces.
+const COMBINED: usize = 10_000;
+
+/// What an event must be. All of it must hold.
+#[derive(Debug, Args)]
+pub(crate) struct Conditions {
+    /// What it was done to: TYPE, TYPE/NAME or TYPE/NAME/SUBRESOURCE, with any name that kubectl knows
+    /// of the type, and commas between several. Without it, anything.
+    #[arg(value_name = "TYPE[/NAME]", value_parser = Offering(types), hide_possible_values = true)]
+    objects: Vec<String>,
+    /// Only this namespace; several with commas between them.
+    #[arg(
+        short,
+        long,
+        help_heading = "Events",
+        env = "AUDITSEAL_NAMESPACE",
+        value_name = "NS",
+        value_delimiter = ','
+    )]
+    namespace: Vec<String>,
+    /// All namespaces, which is so without -n too.
+    #[arg(short = 'A', long, help_heading = "Events", env = "AUDITSEAL_ALL_NAMESPACES", conflicts_with = "namespace",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    all_namespaces: bool,
+    /// Only these verbs: delete, patch, …
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_VERB", value_name = "VERB,…", value_delimiter = ',',
+          value_parser = Offering(|| VERBS.to_vec()), hide_possible_values = true)]
+    verb: Vec<String>,
+    /// Only subresources of these names, like exec or status; none is the object itself. Without it, all.
+    #[arg(
+        long,
+        help_heading = "Events",
+        env = "AUDITSEAL_SUBRESOURCE",
+        value_name = "NAME,…",
+        value_delimiter = ','
+    )]
+    subresource: Vec<String>,
+    /// Only who is so called, or acted as who is: * is any text, ? any character. Repeatable.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_USER", value_name = "GLOB")]
+    user: Vec<String>,
+    /// Only from this address or network, which a client may claim. Repeatable.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_SOURCE_IP", value_name = "IP|CIDR")]
+    source_ip: Vec<String>,
+    /// Only answers of this code: 403, 4xx, 400-499, or several with commas between them.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_CODE", value_name = "N|4xx")]
+    code: Option<String>,
+    /// Only the request of this auditID, which its client may have chosen.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_AUDIT_ID", value_name = "ID")]
+    audit_id: Option<String>,
+    /// Only from this time on: RFC 3339, a local date or date and time, or how long ago, like 7d.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
+    since: Option<Time>,
+    /// Only up to this time; a date alone is its first moment.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// Only what this CEL expression is true of: docs/query-language.md.
+    #[arg(long, help_heading = "Events", env = "AUDITSEAL_FILTER", value_name = "CEL")]
+    filter: Option<String>,
+}
+
+/// Takes any text, and offers some to a shell that completes them.
+#[derive(Clone)]
+struct Offering(fn() -> Vec<&'static str>);
+
+fn types() -> Vec<&'static str> {
+    names().collect()
+}
+
+impl TypedValueParser for Offering {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        clap::builder::StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// Each of them, or with none anything.
+fn some(of: &[String]) -> Vec<Option<&str>> {
+    if of.is_empty() { vec![None] } else { of.iter().map(|one| Some(one.as_str())).collect() }
+}
+
+/// That objects aren't understood.
+pub(crate) fn not_asked(why: &NotAsked) -> Failure {
+    Failure::new(format!("choose objects: {why}")).hint(Some(why.hint()))
+}
+
+impl Conditions {
+    /// The objects that are asked for; none: any.
+    pub(crate) fn objects(&self) -> Result<Vec<Asked>, Failure> {
+        asked(&self.objects).map_err(|why| not_asked(&why))
+    }
+
+    /// The times that are asked for.
+    pub(crate) fn window(&self) -> Result<Window, Failure> {
+        let Self { since, until, .. } = *self;
+        if since.zip(until).is_some_and(|(since, until)| since > until) {
+            let hint = "a day alone is its first moment, here and not in UTC";
+            return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
+        }
+        Ok(Window { since, until })
+    }
+
+    /// Which namespaces are searched, in words.
+    pub(crate) fn namespaces(&self) -> String {
+        match self.namespace.as_slice() {
+            [] => "all namespaces".to_owned(),
+            [one] => format!("namespace {}", auditseal_chain::escape(one)),
+            more => format!("namespaces {}", auditseal_chain::escape(&more.join(", "))),
+        }
+    }
+
+    /// What an event must be, but for its time.
+    pub(crate) fn predicate(&self, objects: &[Asked]) -> Result<Predicate, Failure> {
+        let mut all = Vec::new();
+        all.extend(self.object(objects)?);
+        if !self.verb.is_empty() {
+            all.push(Predicate::verbs(self.verb.iter().map(String::as_str)));
+        }
+        let invalid = |flag: &str, why: &dyn std::fmt::Display| {
+            Failure::new(format!("choose events: {flag} {why}"))
+                .hint(Some("`auditseal query --help` explains every argument"))
+        };
+        let users = self.user.iter().map(|glob| Predicate::user(glob));
+        let users = users.collect::<Result<Vec<_>, _>>().map_err(|why| invalid("--user", &why))?;
+        let addresses = self.source_ip.iter().map(|address| Predicate::source_ip(address));
+        let addresses =
+            addresses.collect::<Result<Vec<_>, _>>().map_err(|why| invalid("--source-ip", &why))?;
+        all.extend(
+            [users, addresses].into_iter().filter(|any| !any.is_empty()).map(Predicate::any),
+        );
+        if let Some(code) = &self.code {
+            all.push(Predicate::code(code).map_err(|why| invalid("--code", &why))?);
+        }
+        all.extend(self.audit_id.as_ref().map(|id| Predicate::audit_id(id)));
+        if let Some(text) = &self.filter {
+            let filter = Predicate::from_cel(text).map_err(|refused| {
+                let hint = "docs/query-language.md says what can be asked";
+                Failure::new(format!(
+                    "read --filter: {}",
+                    auditseal_chain::escape(&refused.to_string())
+                ))
+                .hint(Some(hint))
+            })?;
+            all.push(filter);
+        }
+        Ok(Predicate::all(all))
+    }
+
+    /// Any of the objects, in any of the namespaces.
+    fn object(&self, objects: &[Asked]) -> Result<Option<Predicate>, Failure> {
+        let none = |name: &str| if name == "none" { String::new() } else { name.to_owned() };
+        let subresources: Vec<String> = self.subresource.iter().map(|name| none(name)).collect();
+        let (namespaces, subresources) = (some(&self.namespace), some(&subresources));
+        let of: Vec<Option<&Asked>> =
+            if objects.is_empty() { vec![None] } else { objects.iter().map(Some).collect() };
+        let count = of.len() * namespaces.len() * subresources.len();
+        if count > COMBINED {
+            let why = format!(
+                "choose objects: {count} combinations of them, namespaces and subresources"
+            );
+            return Err(Failure::new(why).hint(Some("name fewer of them, or ask in several runs")));
+        }
+        if of == [None] && namespaces == [None] && subresources == [None] {
+            return Ok(None);
+        }
+        let mut any = Vec::with_capacity(count);
+        for object in of {
+            for namespace in &namespaces {
+                for subresource in &subresources {
+                    let own = object.and_then(|object| object.subresource.as_deref());
+                    any.push(Predicate::object(ObjectFilter {
+                        resource: object.map(|object| object.resource.as_str()),
+                        group: object.and_then(|object| object.group.as_deref()),
+                        name: object.and_then(|object| object.name.as_deref()),
+                        subresource: own.or(*subresource),
+                        namespace: *namespace,
+                    }));
+                }
+            }
+        }
+        Ok(Some(Predicate::any(any)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_combinations_than_are_asked_at_a_time_are_refused() {
+        let names = |count: usize| (0..count).map(|n| format!("n-{n}")).collect();
+        let conditions = |namespaces: usize| Conditions {
+            objects: (0..100).map(|n| format!("pods/p-{n}")).collect(),
+            namespace: names(namespaces),
+            all_namespaces: false,
+            verb: Vec::new(),
+            subresource: Vec::new(),
+            user: Vec::new(),
+            source_ip: Vec::new(),
+            code: None,
+            audit_id: None,
+            since: None,
+            until: None,
+            filter: None,
+        };
+        let objects = conditions(1).objects().unwrap();
+        assert!(conditions(COMBINED / 100).predicate(&objects).is_ok());
+        assert!(conditions(10 * COMBINED / 100).predicate(&objects).is_err());
+    }
+}

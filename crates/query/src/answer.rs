@@ -1,0 +1,264 @@
+//! What an answer rests on: what was searched, what wasn't, and what isn't known.
+
+use std::collections::BTreeSet;
+
+use auditseal_chain::{Finding, Verdict};
+use auditseal_format::{Origin, Time};
+
+use crate::hit::Unknowns;
+
+/// Things of a chain that are named, of each kind.
+const NAMED: usize = 1000;
+
+/// What was searched of one chain.
+#[derive(Debug, Clone)]
+pub struct ChainSearched {
+    /// The chain.
+    pub origin: Origin,
+    /// The first and the last seq whose lines were searched, or known to lie outside of the time asked for.
+    pub seqs: Option<(u64, u64)>,
+    /// The least and the greatest time of lines in the batches that were searched, by their notes.
+    pub times: Option<(Time, Time)>,
+    /// Batches whose lines were searched.
+    pub batches: u64,
+    /// Batches that weren't read: their notes say that their lines lie outside of the time asked for.
+    pub outside: u64,
+    /// Batches that weren't read: an attested index says that they hold no such line.
+    pub by_index: u64,
+    /// Packs of the part that was asked for.
+    pub packs: u64,
+    /// Of these, packs that weren't read: an attested index says that they hold no such line.
+    pub packs_by_index: u64,
+    /// Whose word was taken for that.
+    pub auditors: Vec<String>,
+    /// Bytes of indexes that were read.
+    pub index_bytes: u64,
+    /// Lines that were searched, and of these those that were read as events.
+    pub lines: u64,
+    /// Of these, lines that were read as events: they have the bytes that are asked for.
+    pub read: u64,
+    /// Bytes of lines that were searched.
+    pub bytes: u64,
+    /// Types that its lines name, where one is asked for that isn't built in; the first thousand.
+    pub types: BTreeSet<String>,
+    /// What is wrong, the first of it. What a source lost is among [`Self::gaps`].
+    pub findings: Vec<Finding>,
+    /// How much is wrong.
+    pub findings_total: u64,
+    /// Lines that the source lost, or a writer that fell silent: what happened then isn't known.
+    pub gaps: Vec<Finding>,
+    /// How many of these there are.
+    pub gaps_total: u64,
+    /// What is to be known, and stands in nobody's way.
+    pub notes: Vec<String>,
+    /// How much of that there is.
+    pub notes_total: u64,
+    /// What the store gave no answer for: the first of it, and how much.
+    pub unread: Vec<String>,
+    /// How much of it there is.
+    pub unread_total: u64,
+    /// That nothing which is known ties these seals to the chain, and this wasn't allowed.
+    pub unanchored: Option<Finding>,
+    /// Two histories of it are known.
+    pub forked: bool,
+    /// All of the part that was asked for was gone through.
+    pub ended: bool,
+}
+
+impl ChainSearched {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            seqs: None,
+            times: None,
+            batches: 0,
+            outside: 0,
+            by_index: 0,
+            packs: 0,
+            packs_by_index: 0,
+            auditors: Vec::new(),
+            index_bytes: 0,
+            lines: 0,
+            read: 0,
+            bytes: 0,
+            types: BTreeSet::new(),
+            findings: Vec::new(),
+            findings_total: 0,
+            gaps: Vec::new(),
+            gaps_total: 0,
+            notes: Vec::new(),
+            notes_total: 0,
+            unread: Vec::new(),
+            unread_total: 0,
+            unanchored: None,
+            forked: false,
+            ended: false,
+        }
+    }
+
+    /// A seal was gone through.
+    pub(crate) fn passed(&mut self, seq: u64) {
+        self.seqs =
+            Some(self.seqs.map_or((seq, seq), |(first, last)| (first.min(seq), last.max(seq))));
+    }
+
+    pub(crate) fn spans(&mut self, times: Option<(Time, Time)>) {
+        self.times = match (self.times, times) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
+    }
+
+    /// Something is wrong, or worth knowing.
+    pub(crate) fn found(&mut self, finding: Finding) {
+        match finding.verdict {
+            // What was hidden has been found, and was searched; a clock alone says that one is silent.
+            Verdict::Hidden | Verdict::Shadowed | Verdict::Silent | Verdict::WeakWorm => {
+                self.note(finding.to_string());
+            }
+            Verdict::SourceGap | Verdict::Stalled => {
+                self.gaps_total += 1;
+                if self.gaps.len() < NAMED {
+                    self.gaps.push(finding);
+                }
+            }
+            Verdict::Unanchored => self.unanchored = Some(finding),
+            verdict => {
+                self.forked |= verdict == Verdict::Fork;
+                self.findings_total += 1;
+                if self.findings.len() < NAMED {
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes_total += 1;
+        if self.notes.len() < NAMED {
+            self.notes.push(note);
+        }
+    }
+
+    pub(crate) fn unread(&mut self, error: &auditseal_store::Error) {
+        self.unread_total += 1;
+        if self.unread.len() < NAMED {
+            self.unread.push(error.to_string());
+        }
+    }
+}
+
+/// An answer, but for its hits.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What was searched, in the order of the chains that were asked.
+    pub chains: Vec<ChainSearched>,
+    /// Events that were given out: those that are meant, or with `unknown` those of which it can't be told.
+    pub given: u64,
+    /// Events that are meant.
+    pub meant: u64,
+    /// Events of which it can't be told whether they are meant.
+    pub unknown: Unknowns,
+    /// Of those that are meant, events whose bodies the apiserver cut.
+    pub truncated: u64,
+    /// Events that came out after a later one.
+    pub late: u64,
+    /// Events that may have been given out twice, for more requests were under way than are held.
+    pub early: u64,
+    /// Somebody stopped it before its end.
+    pub interrupted: bool,
+    /// Whoever reads the hits wants no more.
+    pub closed: bool,
+}
+
+impl Answered {
+    /// What it is worth: 0 answered and verified; 1 something is wrong; 2 something couldn't be searched;
+    /// 3 two histories of a chain are known.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let any = |holds: fn(&ChainSearched) -> bool| self.chains.iter().any(holds);
+        if any(|chain| chain.forked) {
+            3
+        } else if any(|chain| chain.findings_total > 0 || chain.unanchored.is_some()) {
+            1
+        } else {
+            let unread = any(|chain| chain.unread_total > 0);
+            2 * u8::from(unread || self.interrupted)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_store::{Error, Kind, Operation};
+
+    use super::*;
+
+    fn searched() -> ChainSearched {
+        ChainSearched::new("c/n/s".parse().unwrap())
+    }
+
+    fn answer(chain: ChainSearched) -> Answered {
+        Answered {
+            chains: vec![chain],
+            given: 0,
+            meant: 0,
+            unknown: Unknowns::default(),
+            truncated: 0,
+            late: 0,
+            early: 0,
+            interrupted: false,
+            closed: false,
+        }
+    }
+
+    fn finding(verdict: Verdict, seq: u64) -> Finding {
+        Finding::new(verdict, None, "as it is").at(seq)
+    }
+
+    /// Ten times what is kept: all are counted, and decide the exit code.
+    #[test]
+    fn all_that_is_wrong_is_counted() {
+        let many = 10 * NAMED as u64;
+        let mut chain = searched();
+        let error = Error::new(Operation::Get, "key", Kind::Denied, "no");
+        for seq in 0..many {
+            chain.found(finding(Verdict::Tampered, seq));
+            chain.found(finding(Verdict::SourceGap, seq));
+            chain.found(finding(Verdict::Hidden, seq));
+            chain.unread(&error);
+        }
+        assert_eq!(
+            (chain.findings_total, chain.unread_total, chain.gaps_total),
+            (many, many, many)
+        );
+        assert_eq!(
+            (chain.findings.len(), chain.gaps.len(), chain.notes.len()),
+            (NAMED, NAMED, NAMED)
+        );
+        assert_eq!((chain.unread.len(), chain.notes_total), (NAMED, many));
+        assert_eq!(answer(chain).exit_code(), 1);
+    }
+
+    #[test]
+    fn the_exit_code_is_of_the_worst() {
+        assert_eq!(answer(searched()).exit_code(), 0);
+        for (verdict, code) in [
+            (Verdict::SourceGap, 0),
+            (Verdict::Hidden, 0),
+            (Verdict::Silent, 0),
+            (Verdict::Missing, 1),
+            (Verdict::Unanchored, 1),
+            (Verdict::Fork, 3),
+        ] {
+            let mut chain = searched();
+            chain.unread(&Error::new(Operation::Get, "key", Kind::Denied, "no"));
+            assert_eq!(answer(chain.clone()).exit_code(), 2);
+            chain.unread_total = 0;
+            chain.found(finding(verdict, 1));
+            assert_eq!(answer(chain).exit_code(), code, "{verdict:?}");
+        }
+        let stopped = Answered { interrupted: true, ..answer(searched()) };
+        assert_eq!(stopped.exit_code(), 2);
+    }
+}

@@ -1,0 +1,388 @@
+//! The search of one chain: its seals are proved in order, and meanwhile the batches of those that are
+//! proved are fetched, decoded and searched, several at a time.
+//!
+//! ```text
+//!                    proved                     checked            found
+//! listing ─▶ Reading ──────▶ fetch, as they fit ───────▶ scan ─▶ in order ─▶ stages joined ─▶ Told
+//!                                                    one a core
+//! ```
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auditseal_chain::{Finding, Verdict};
+use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time};
+use auditseal_reader::{
+    Batch, Depth, Error, How, IN_FLIGHT, PackCursor, PackedLines, Packs, Reading, Sealed, Source,
+    Step, Window,
+};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt as _};
+use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::answer::ChainSearched;
+use crate::hit::Unknowns;
+use crate::join::Joiner;
+use crate::parts::Part;
+use crate::range::AskedChain;
+use crate::scan::{Candidate, Filter, Found, Home, Scanner, TYPES};
+
+/// Seals that are proved ahead of the search.
+const AHEAD: usize = 64;
+/// Pieces of a batch that wait to be searched.
+const PIECES: usize = 2;
+/// Bytes of text that a pack's decoder holds ahead.
+const KEPT: u64 = 32 << 20;
+/// KiB of text from packs that wait to be searched, of all chains.
+pub(crate) const ROOM: u32 = 32 << 10;
+
+/// What all chains of a search share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    /// Of lines whose note says that they lie in the time asked for.
+    pub(crate) inside: Arc<Filter>,
+    /// Of the others.
+    pub(crate) around: Arc<Filter>,
+    pub(crate) window: Window,
+    pub(crate) now: Time,
+    /// One batch is searched on a core.
+    pub(crate) cores: Arc<Semaphore>,
+    /// Batches of a chain that are fetched ahead.
+    pub(crate) ahead: usize,
+    /// KiB of text from packs that wait to be searched.
+    pub(crate) room: Arc<Semaphore>,
+    pub(crate) allow_unanchored: bool,
+}
+
+/// What is told of a chain as it is searched.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A batch was searched, or passed over: what can be told now, and up to when the chain was searched.
+    Batch { candidates: Vec<Candidate>, unknowns: Unknowns, until: Option<Time> },
+    /// What was under way where it ended; how many lines were told before their time.
+    End { candidates: Vec<Candidate>, early: u64 },
+}
+
+/// A seal of the chain, in its turn.
+enum Job {
+    /// Its lines are to be searched.
+    Search(Box<Batch>, Box<Brief>, Option<Held>),
+    /// It has none that are asked for.
+    Pass(Brief),
+    /// The store gave no answer.
+    Unread(auditseal_store::Error),
+    /// All of a part is proved that can be.
+    Judged(Vec<Finding>, Vec<Finding>),
+    /// All parts were gone through.
+    Ended,
+}
+
+/// What is said of a batch.
+#[derive(Debug, Clone, Copy)]
+struct Brief {
+    seq: u64,
+    hash: auditseal_format::Hash,
+    sealed: Time,
+    times: Option<(Time, Time)>,
+    field: auditseal_format::TimeField,
+    /// No line lies outside of the time asked for.
+    covered: bool,
+    /// It has lines, all of them outside.
+    outside: bool,
+    /// It has lines, and by its pack's index none that are asked for.
+    passed: bool,
+}
+
+/// What came of a job.
+enum Done {
+    Found(Brief, Box<Found>),
+    Passed(Brief),
+    Wrong(u64, Error),
+    Unread(auditseal_store::Error),
+    Judged(Vec<Finding>, Vec<Finding>),
+    Ended,
+}
+
+/// Searches the parts of a chain, and tells what it finds in order, until nobody listens.
+pub(crate) async fn search(
+    reader: &Reader<'_>,
+    parts: &[Part<'_>],
+    shared: &Shared,
+    searched: &Mutex<ChainSearched>,
+    to: mpsc::Sender<Told>,
+) {
+    let (jobs, mut queue) = mpsc::channel(AHEAD);
+    let proving = async {
+        for part in parts {
+            if prove(reader, part, shared, &jobs).await.is_err() {
+                break;
+            }
+        }
+        drop(jobs.send(Job::Ended).await);
+        drop(jobs);
+    };
+    let cursor = Turn::new(PackCursor::default());
+    let work = stream::poll_fn(|context| queue.poll_recv(context))
+        .map(|job| run(reader, &cursor, shared, job))
+        .buffered(shared.ahead);
+    let telling = tell(work, searched, &to);
+    futures::join!(proving, telling);
+}
+
+/// Proves the seals of a part, one after the other. An error: nobody takes them.
+async fn prove(
+    reader: &Reader<'_>,
+    part: &Part<'_>,
+    shared: &Shared,
+    jobs: &mpsc::Sender<Job>,
+) -> Result<(), mpsc::error::SendError<Job>> {
+    let packed = part
+        .candidate
+        .as_ref()
+        .filter(|_| !part.to_its_end)
+        .map_or(PackedLines::All, PackedLines::Of);
+    let how =
+        How { depth: Depth::Seal, retention: None, concurrency: IN_FLIGHT, keep: KEPT, packed };
+    let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
+    let (source, origin) = (reader.source, &reader.asked.origin);
+    let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
+    while let Some(Step { accepted, error, .. }) = reading.next().await {
+        if let Some(error) = error {
+            jobs.send(Job::Unread(error)).await?;
+        }
+        for sealed in accepted {
+            jobs.send(reader.job(sealed, part, shared).await).await?;
+        }
+    }
+    let (last, report) = reading.finish(Some(shared.now));
+    if let Some(sealed) = last {
+        jobs.send(reader.job(sealed, part, shared).await).await?;
+    }
+    let beside = report.findings.information.into_iter();
+    let beside =
+        beside.filter(|one| matches!(one.verdict, Verdict::ForeignChain | Verdict::SourceGap));
+    jobs.send(Job::Judged(report.findings.findings, beside.collect())).await
+}
+
+/// A chain, and where it is read from.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) asked: &'a AskedChain,
+    /// The packs that are there.
+    pub(crate) packs: &'a Packs,
+}
+
+impl Reader<'_> {
+    /// What is to be done with a seal. Its lines wait for room, if they came with it.
+    async fn job(&self, mut sealed: Sealed, part: &Part<'_>, shared: &Shared) -> Job {
+        let ObjectSeal { seal, hash, .. } = &*sealed.note.seal;
+        let lines = seal.kind == Kind::Batch && sealed.note.whole;
+        let outside = lines && sealed.note.timed && !shared.window.meets(seal);
+        let passed =
+            lines && part.candidate.as_ref().is_some_and(|candidate| !candidate.has(seal.seq));
+        let brief = Brief {
+            seq: seal.seq,
+            hash: *hash,
+            sealed: seal.sealed,
+            times: seal.payload.times,
+            field: seal.payload.field,
+            covered: sealed.note.timed && shared.window.covers(seal),
+            outside,
+            // Of a pack that holds none at all its batches aren't counted.
+            passed: passed
+                && !outside
+                && part.candidate.as_ref().is_some_and(|of| !of.batches.is_empty()),
+        };
+        if !lines || outside || passed {
+            return Job::Pass(brief);
+        }
+        let text = match sealed.lines.take() {
+            None => None,
+            Some(pieces) => Some(Held::new(pieces, &shared.room).await),
+        };
+        Job::Search(Box::new(Batch::of(&sealed)), Box::new(brief), text)
+    }
+}
+
+/// The text of a batch that a pack held.
+#[derive(Debug)]
+struct Held {
+    pieces: Vec<Bytes>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    async fn new(pieces: Vec<Bytes>, room: &Arc<Semaphore>) -> Self {
+        let bytes: usize = pieces.iter().map(Bytes::len).sum();
+        let wanted = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX).min(ROOM);
+        // Nobody closes it.
+        let room = Arc::clone(room).acquire_many_owned(wanted).await.ok();
+        Self { pieces, _room: room }
+    }
+}
+
+async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, job: Job) -> Done {
+    let (batch, brief, text) = match job {
+        Job::Search(batch, brief, text) => (batch, *brief, text),
+        Job::Pass(brief) => return Done::Passed(brief),
+        Job::Unread(error) => return Done::Unread(error),
+        Job::Judged(findings, beside) => return Done::Judged(findings, beside),
+        Job::Ended => return Done::Ended,
+    };
+    let origin = &reader.asked.origin;
+    let filter = if brief.covered { &shared.inside } else { &shared.around };
+    let home = Home {
+        origin: Arc::new(origin.clone()),
+        seq: brief.seq,
+        seal: brief.hash,
+        key: batch.place.key(origin).to_string(),
+        times: brief.field,
+        around: brief.times.map_or(brief.sealed, |(first, _)| first),
+    };
+    let scanner = Scanner::new(Arc::clone(filter), home);
+    let found = match (text, batch.packed) {
+        (Some(text), _) => Ok(held(text, scanner, shared).await),
+        (None, true) => packed(reader.packs, cursor, brief.seq, scanner, shared).await,
+        (None, false) => loose(reader.source, origin, *batch, scanner, shared).await,
+    };
+    match found {
+        Ok(found) => Done::Found(brief, Box::new(found)),
+        Err(Error::Store(error)) => Done::Unread(error),
+        Err(error) => Done::Wrong(brief.seq, error),
+    }
+}
+
+/// Searches what a pack was decoded to when its seals were proved.
+async fn held(text: Held, mut scanner: Scanner, shared: &Shared) -> Found {
+    let core = Arc::clone(&shared.cores).acquire_owned().await;
+    let scanned = tokio::task::spawn_blocking(move || {
+        let _core = core;
+        text.pieces.iter().for_each(|piece| scanner.take(piece));
+        scanner.finish()
+    });
+    joined(scanned.await)
+}
+
+/// Fetches an object by itself, checks its stored bytes, and searches what they decode to.
+async fn loose(
+    source: &Source,
+    origin: &Origin,
+    batch: Batch,
+    mut scanner: Scanner,
+    shared: &Shared,
+) -> Result<Found, Error> {
+    let _room = source.room(batch.size).await;
+    let place = batch.place;
+    let blocks = batch.fetch(source.clone(), origin.clone()).await?.check().await?;
+    let core = Arc::clone(&shared.cores).acquire_owned().await;
+    let (to, mut pieces) = mpsc::channel::<Bytes>(PIECES);
+    let seal = Arc::clone(&blocks.seal);
+    let scanned = tokio::task::spawn_blocking(move || {
+        let _core = core;
+        let mut decoder = PayloadDecoder::new(&seal.seal.payload)?;
+        while let Some(piece) = pieces.blocking_recv() {
+            decoder.blocks(&piece, |text| scanner.take(text))?;
+        }
+        decoder.finish()?;
+        Ok(scanner.finish())
+    });
+    let fed = blocks.pieces(async |piece| to.send(piece).await.is_ok()).await;
+    drop(to);
+    let scanned = joined(scanned.await);
+    fed?;
+    scanned.map_err(|wrong: PayloadError| {
+        Error::found(origin, place, Verdict::Malformed, &wrong.to_string())
+    })
+}
+
+/// Searches an object that a pack holds, and whose text was too large to be kept.
+async fn packed(
+    packs: &Packs,
+    cursor: &Turn<PackCursor>,
+    seq: u64,
+    mut scanner: Scanner,
+    shared: &Shared,
+) -> Result<Found, Error> {
+    let mut cursor = cursor.lock().await;
+    cursor.seal(packs, seq).await?;
+    let core = Arc::clone(&shared.cores).acquire_owned().await;
+    let (to, mut pieces) = mpsc::channel::<Bytes>(PIECES);
+    let scanned = tokio::task::spawn_blocking(move || {
+        let _core = core;
+        while let Some(piece) = pieces.blocking_recv() {
+            scanner.take(&piece);
+        }
+        scanner.finish()
+    });
+    let fed = cursor.payload(packs, seq, async |piece| to.send(piece).await.is_ok()).await;
+    drop(cursor);
+    drop(to);
+    let found = joined(scanned.await);
+    fed?;
+    Ok(found)
+}
+
+fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
+    match ended {
+        Ok(done) => done,
+        // Nobody cancels it: it panicked, and so does whoever waited for it.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Joins the stages of requests, and tells what came of the chain in its order.
+async fn tell(
+    work: impl stream::Stream<Item = Done>,
+    searched: &Mutex<ChainSearched>,
+    to: &mpsc::Sender<Told>,
+) {
+    let mut joiner = Joiner::default();
+    let mut work = std::pin::pin!(work);
+    while let Some(done) = work.next().await {
+        let told = {
+            let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
+            take(done, &mut searched, &mut joiner)
+        };
+        if to.send(told).await.is_err() {
+            return;
+        }
+    }
+    let (candidates, early) = joiner.finish();
+    drop(to.send(Told::End { candidates, early }).await);
+}
+
+fn take(done: Done, searched: &mut ChainSearched, joiner: &mut Joiner) -> Told {
+    let (mut candidates, mut unknowns, mut until) = (Vec::new(), Unknowns::default(), None);
+    match done {
+        Done::Unread(error) => searched.unread(&error),
+        Done::Wrong(seq, Error::Found(finding)) => {
+            searched.passed(seq);
+            searched.found(*finding);
+        }
+        Done::Wrong(_, other) => searched.note(other.to_string()),
+        Done::Judged(findings, beside) => {
+            findings.into_iter().for_each(|finding| searched.found(finding));
+            beside.iter().for_each(|finding| searched.note(finding.to_string()));
+        }
+        Done::Ended => searched.ended = true,
+        Done::Passed(brief) => {
+            searched.passed(brief.seq);
+            searched.outside += u64::from(brief.outside);
+            searched.by_index += u64::from(brief.passed);
+            until = brief.times.map(|(_, last)| last);
+        }
+        Done::Found(brief, mut found) => {
+            searched.passed(brief.seq);
+            searched.spans(brief.times);
+            searched.batches += 1;
+            searched.lines += found.lines;
+            searched.read += found.read;
+            searched.bytes += found.bytes;
+            let room = TYPES.saturating_sub(searched.types.len());
+            searched.types.extend(std::mem::take(&mut found.types).into_iter().take(room));
+            unknowns = found.unknowns;
+            until = brief.times.map(|(_, last)| last);
+            candidates = joiner.take(&mut found);
+        }
+    }
+    Told::Batch { candidates, unknowns, until }
+}

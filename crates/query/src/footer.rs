@@ -1,0 +1,271 @@
+//! What stands below an answer: what it rests on, and what it doesn't say.
+
+use std::collections::BTreeSet;
+
+use auditseal_chain::escape;
+use auditseal_format::Time;
+
+use crate::answer::{Answered, ChainSearched};
+
+/// Things of one kind that are named; of more the count is told.
+const NAMED: usize = 5;
+
+/// Chains that are named; of more the count is told.
+const CHAINS: usize = 10;
+
+/// How the question was put, in words.
+#[derive(Debug, Clone, Default)]
+pub struct Put {
+    /// `namespace prod`, `all namespaces`.
+    pub namespaces: String,
+    /// The bounds of time that were asked for.
+    pub since: Option<Time>,
+    /// The same, the later one.
+    pub until: Option<Time>,
+}
+
+impl Answered {
+    /// A line for each thing that is to be known; the last says how much was found.
+    #[must_use]
+    pub fn footer(&self, put: &Put) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.searched(put, &mut lines);
+        for chain in &self.chains {
+            let origin = chain.origin.to_string();
+            let mut tell =
+                |what: &str, all: Vec<String>, total| tell(&mut lines, what, &origin, all, total);
+            tell("wrong, and left out", texts(&chain.findings), chain.findings_total);
+            tell(
+                "unproved",
+                texts(chain.unanchored.as_slice()),
+                u64::from(chain.unanchored.is_some()),
+            );
+            tell("gap: what happened then isn't known", texts(&chain.gaps), chain.gaps_total);
+            tell("not read", texts(&chain.unread), chain.unread_total);
+            tell("note", texts(&chain.notes), chain.notes_total);
+        }
+        self.unknowns(&mut lines);
+        lines.push(self.found());
+        lines
+    }
+
+    fn searched(&self, put: &Put, lines: &mut Vec<String>) {
+        let stopped =
+            if self.interrupted { "interrupted; searched until then" } else { "searched" };
+        let asked = match (put.since, put.until) {
+            (None, None) => String::new(),
+            (Some(since), None) => format!(", from {since} on"),
+            (None, Some(until)) => format!(", up to {until}"),
+            (Some(since), Some(until)) => format!(", {since} to {until}"),
+        };
+        let chains = self.chains.len();
+        let plural = if chains == 1 { "chain" } else { "chains" };
+        lines.push(format!("{stopped}: {chains} {plural}, {}{asked}", put.namespaces));
+        for chain in self.chains.iter().take(CHAINS) {
+            lines.push(format!("  {}", span(chain)));
+        }
+        if chains > CHAINS {
+            lines.push(format!("  and {} chains more", chains - CHAINS));
+        }
+        let sum = |count: fn(&ChainSearched) -> u64| self.chains.iter().map(count).sum::<u64>();
+        lines.push(self.index());
+        let outside = match sum(|chain| chain.outside) {
+            0 => String::new(),
+            outside => format!("; {outside} batches lie outside of that time by their notes"),
+        };
+        lines.push(format!(
+            "read: {} batches with {} lines, {} of text{outside}",
+            sum(|chain| chain.batches),
+            sum(|chain| chain.lines),
+            size(sum(|chain| chain.bytes))
+        ));
+    }
+
+    /// What was left out by the word of an index, and by whose.
+    fn index(&self) -> String {
+        let sum = |count: fn(&ChainSearched) -> u64| self.chains.iter().map(count).sum::<u64>();
+        let (packs, batches) = (sum(|chain| chain.packs_by_index), sum(|chain| chain.by_index));
+        let auditors: BTreeSet<&str> = self
+            .chains
+            .iter()
+            .flat_map(|chain| chain.auditors.iter().map(String::as_str))
+            .collect();
+        match (auditors.is_empty(), packs + batches) {
+            (true, _) => "index: none was used".to_owned(),
+            (false, 0) => "index: it left nothing out".to_owned(),
+            (false, _) => format!(
+                "index: of {} packs {packs}, and of the others {batches} batches, weren't searched: they hold none by \
+                 the word of {}; --no-index searches them",
+                sum(|chain| chain.packs),
+                escape(&auditors.into_iter().collect::<Vec<_>>().join(", "))
+            ),
+        }
+    }
+
+    fn unknowns(&self, lines: &mut Vec<String>) {
+        let unknown = &self.unknown;
+        if unknown.total() > 0 {
+            let reasons = [
+                (unknown.metadata, "logged at level Metadata"),
+                (unknown.request, "logged at level Request"),
+                (unknown.response, "without what decides, at level RequestResponse"),
+                (unknown.truncated, "cut by the apiserver"),
+                (unknown.unreadable, "no events that can be read"),
+                (unknown.too_long, "longer than is looked at"),
+            ];
+            let told = reasons.iter().filter(|(count, _)| *count > 0);
+            let told: Vec<String> = told.map(|(count, why)| format!("{count} {why}")).collect();
+            lines.push(format!(
+                "unknown: of {} lines it can't be told: {} (--unknown lists them)",
+                unknown.total(),
+                told.join(", ")
+            ));
+        }
+        if self.truncated > 0 {
+            lines.push(format!(
+                "cut: {} of the events lack their bodies, which the apiserver cut",
+                self.truncated
+            ));
+        }
+        if self.late > 0 {
+            lines.push(format!(
+                "order: {} events come after a later one: they were sealed more than a minute after it",
+                self.late
+            ));
+        }
+        if self.early > 0 {
+            lines.push(format!(
+                "stages: more requests were under way than are kept in mind: of {} an earlier stage is listed, and \
+                 the last one may be too",
+                self.early
+            ));
+        }
+    }
+
+    fn found(&self) -> String {
+        let events =
+            |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        // Who closes the output has seen some of what there is.
+        let more = if self.closed { ", until nobody read on" } else { "" };
+        format!("found: {}{more}", events(self.meant))
+    }
+}
+
+/// A size as people read it.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let unit = units.iter().find(|(_, shift)| bytes >> shift > 0);
+    unit.map_or_else(
+        || format!("{bytes} B"),
+        |(unit, shift)| {
+            let tenths = (bytes >> (shift - 10)) * 10 / 1024;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
+/// Up to where a chain was searched.
+fn span(chain: &ChainSearched) -> String {
+    let mut text = chain.origin.to_string();
+    match chain.seqs {
+        None => text.push_str(": nothing"),
+        Some((first, last)) => text.push_str(&format!(": seals {first} to {last}")),
+    }
+    if let Some((first, last)) = chain.times {
+        text.push_str(&format!(", lines of {first} to {last}"));
+    }
+    if !chain.ended {
+        text.push_str(", not to its end");
+    }
+    text
+}
+
+/// The first of them, as text.
+fn texts(all: &[impl ToString]) -> Vec<String> {
+    all.iter().take(NAMED).map(ToString::to_string).collect()
+}
+
+fn tell(lines: &mut Vec<String>, what: &str, origin: &str, named: Vec<String>, total: u64) {
+    let more = total.saturating_sub(named.len() as u64);
+    for text in named {
+        // A finding may name its chain itself.
+        let place = if text.contains(origin) { String::new() } else { format!("{origin}: ") };
+        lines.push(format!("{what}: {place}{text}"));
+    }
+    if more > 0 {
+        lines.push(format!("{what}: {origin}: and {more} more; `verify` says all that is wrong"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_chain::{Finding, Verdict};
+
+    use super::*;
+    use crate::hit::Unknowns;
+
+    fn answer(chains: usize) -> Answered {
+        let chain = |n: usize| ChainSearched::new(format!("c/n-{n}/s").parse().unwrap());
+        Answered {
+            chains: (0..chains).map(chain).collect(),
+            given: 2,
+            meant: 2,
+            unknown: Unknowns { metadata: 3, truncated: 1, ..Unknowns::default() },
+            truncated: 1,
+            late: 4,
+            early: 5,
+            interrupted: false,
+            closed: true,
+        }
+    }
+
+    #[test]
+    fn what_an_answer_does_not_say_is_told() {
+        let mut answer = answer(2);
+        answer.chains[0].seqs = Some((3, 9));
+        (answer.chains[0].packs, answer.chains[0].packs_by_index) = (9, 7);
+        answer.chains[0].auditors = ["b", "a", "b"].map(str::to_owned).to_vec();
+        answer.chains[1].found(Finding::new(Verdict::Tampered, None, "bytes").at(7));
+        let put = Put { namespaces: "namespace prod".to_owned(), ..Put::default() };
+        assert_eq!(
+            answer.footer(&put),
+            [
+                "searched: 2 chains, namespace prod",
+                "  c/n-0/s: seals 3 to 9, not to its end",
+                "  c/n-1/s: nothing, not to its end",
+                "index: of 9 packs 7, and of the others 0 batches, weren't searched: they hold none by the word of \
+                 a, b; --no-index searches them",
+                "read: 0 batches with 0 lines, 0 B of text",
+                "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
+                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
+                 lists them)",
+                "cut: 1 of the events lack their bodies, which the apiserver cut",
+                "order: 4 events come after a later one: they were sealed more than a minute after it",
+                "stages: more requests were under way than are kept in mind: of 5 an earlier stage is listed, and the \
+                 last one may be too",
+                "found: 2 events, until nobody read on",
+            ]
+        );
+    }
+
+    /// Ten times what is named: the rest is counted.
+    #[test]
+    fn more_than_is_named_is_counted() {
+        let mut answer = answer(10 * CHAINS);
+        for seq in 0..10 * NAMED as u64 {
+            answer.chains[0].found(Finding::new(Verdict::Missing, None, "gone").at(seq));
+        }
+        let footer = answer.footer(&Put::default());
+        let text = footer.join("\n");
+        assert!(text.contains(&format!("and {} chains more", 9 * CHAINS)), "{text}");
+        assert!(text.contains(&format!("and {} more; `verify`", 9 * NAMED)), "{text}");
+        assert!(footer.len() < 40, "{text}");
+    }
+
+    #[test]
+    fn sizes_are_for_people() {
+        let sizes = [0, 1023, 1024, 1_500_000, 5 << 30].map(size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.4 MiB", "5.0 GiB"]);
+    }
+}

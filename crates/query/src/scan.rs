@@ -1,0 +1,341 @@
+//! The search of one batch's text.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use auditseal_format::{Hash, Origin, Time, TimeField};
+use auditseal_predicate::{Event, Predicate, Truth};
+
+use crate::hit::{Citation, Unknowns};
+use crate::lines::{LONGEST, Lines, Text};
+use crate::request::{Reach, RequestId, RequestIds};
+use crate::show::{Show, shown};
+use crate::sieve::Sieve;
+
+/// What is asked of each line.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// What a line must be.
+    pub(crate) predicate: Predicate,
+    /// Bytes that a line of which that isn't false has.
+    pub(crate) sieve: Sieve,
+    /// Stages of one request aren't joined.
+    pub(crate) all_stages: bool,
+    /// Lines of which it can't be told are listed, in place of those that are meant.
+    pub(crate) unknown: bool,
+    /// The types that lines name are gathered: one is asked for that isn't built in.
+    pub(crate) types: bool,
+    /// What is kept of a hit.
+    pub(crate) show: Show,
+    /// Makes ids of requests.
+    pub(crate) requests: RequestIds,
+}
+
+/// The batch whose text it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) seq: u64,
+    pub(crate) seal: Hash,
+    pub(crate) key: String,
+    pub(crate) times: TimeField,
+    /// What its note says of when its first line happened, or when it was sealed.
+    pub(crate) around: Time,
+}
+
+/// A line that was found, and isn't told yet.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) seq: u64,
+    pub(crate) line: u64,
+    pub(crate) time: Option<Time>,
+    /// The time by which it stands in the order.
+    pub(crate) stands: Time,
+    /// `None`: it is meant.
+    pub(crate) unknown: Option<Unknowns>,
+    /// Of an event whose bodies were cut.
+    pub(crate) truncated: bool,
+    /// The request that it is of, and how far that had come; `None` where that isn't to be joined.
+    pub(crate) request: Option<(RequestId, Reach)>,
+    pub(crate) shown: Vec<u8>,
+}
+
+/// How far requests had come: by lines that are meant, and by any that were read.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Reached {
+    pub(crate) meant: Option<Reach>,
+    pub(crate) read: Option<Reach>,
+}
+
+impl Reached {
+    /// Whether an earlier line of the request says nothing more: where it is meant, only another that is
+    /// meant can replace it.
+    pub(crate) fn replaces(self, stage: Reach, unknown: bool) -> bool {
+        let reached = if unknown { self.read } else { self.meant };
+        reached.is_some_and(|reached| reached > stage)
+    }
+}
+
+/// What was found in a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// In the order of the batch.
+    pub(crate) candidates: Vec<Candidate>,
+    /// Lines of which it can't be told, and that aren't among these.
+    pub(crate) unknowns: Unknowns,
+    /// How far requests had come whose lines were read here, but for those that had only been received.
+    pub(crate) reached: HashMap<RequestId, Reached>,
+    /// Types that its lines name, if they are gathered.
+    pub(crate) types: BTreeSet<String>,
+    /// Lines that were searched.
+    pub(crate) lines: u64,
+    /// Lines that were read as events.
+    pub(crate) read: u64,
+    /// Bytes that were searched.
+    pub(crate) bytes: u64,
+}
+
+/// Searches a batch, whose text comes in pieces.
+pub(crate) struct Scanner {
+    filter: Arc<Filter>,
+    home: Home,
+    lines: Lines,
+    found: Found,
+    /// When the last line that was read happened.
+    last: Time,
+}
+
+impl Scanner {
+    pub(crate) fn new(filter: Arc<Filter>, home: Home) -> Self {
+        let last = home.around;
+        Self { filter, home, lines: Lines::new(LONGEST), found: Found::default(), last }
+    }
+
+    /// Takes the next piece.
+    pub(crate) fn take(&mut self, piece: &[u8]) {
+        let Self { filter, home, lines, found, last } = self;
+        found.bytes += piece.len() as u64;
+        lines.take(piece, &mut |text| look(filter, home, found, last, text));
+    }
+
+    /// Ends the text.
+    pub(crate) fn finish(mut self) -> Found {
+        let Self { filter, home, lines, found, last } = &mut self;
+        lines.end(&mut |text| look(filter, home, found, last, text));
+        found.lines = lines.ended();
+        if !filter.all_stages {
+            let reached = &found.reached;
+            found.candidates.retain(|candidate| {
+                let Some((id, stage)) = candidate.request else { return true };
+                !reached.get(&id).is_some_and(|at| at.replaces(stage, candidate.unknown.is_some()))
+            });
+        }
+        self.found
+    }
+}
+
+fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: Text<'_>) {
+    let (text, first) = match text {
+        Text::Lines(text, first) => (text, first),
+        Text::TooLong(number) => {
+            let unknown = Unknowns { too_long: 1, ..Unknowns::default() };
+            return not_read(filter, home, found, *last, (number, b""), unknown);
+        }
+    };
+    if filter.types {
+        gather(text, &mut found.types);
+    }
+    let (mut from, mut counted, mut number) = (0, 0, first);
+    while let Some(line) = filter.sieve.next(text, from) {
+        from = line.end + 1;
+        number += memchr::memchr_iter(b'\n', &text[counted..line.start]).count() as u64;
+        counted = line.start;
+        found.read += 1;
+        read(filter, home, found, last, number, &text[line]);
+    }
+}
+
+/// Types whose names are remembered.
+pub(crate) const TYPES: usize = 1000;
+/// Bytes of the longest name of a type.
+const NAME: usize = 253;
+
+fn gather(text: &[u8], types: &mut BTreeSet<String>) {
+    for at in memchr::memmem::find_iter(text, br#""objectRef":{"resource":""#) {
+        let name = &text[at + br#""objectRef":{"resource":""#.len()..];
+        let name = memchr::memchr(b'"', &name[..name.len().min(NAME + 1)]).map(|end| &name[..end]);
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        if let Some(name) = name
+            && types.len() < TYPES
+            && !types.contains(name)
+        {
+            types.insert(name.to_owned());
+        }
+    }
+}
+
+fn read(
+    filter: &Filter,
+    home: &Home,
+    found: &mut Found,
+    last: &mut Time,
+    number: u64,
+    line: &[u8],
+) {
+    let event = match Event::parse(line) {
+        Ok(event) => event.timed_by(home.times),
+        Err(_) => {
+            let unknown = Unknowns { unreadable: 1, ..Unknowns::default() };
+            return not_read(filter, home, found, *last, (number, line), unknown);
+        }
+    };
+    let truth = filter.predicate.eval(&event);
+    let stage = if filter.all_stages { None } else { event.stage().map(Reach::from) };
+    if truth == Truth::Unknown && stage == Some(Reach::Received) {
+        // A later line of the request has the answer.
+        return;
+    }
+    let request = stage.and_then(|_| filter.requests.of(line));
+    if let Some((id, stage)) = request.filter(|(_, stage)| *stage > Reach::Received) {
+        let reached = found.reached.entry(id).or_default();
+        reached.read = reached.read.max(Some(stage));
+        if truth == Truth::True {
+            reached.meant = reached.meant.max(Some(stage));
+        }
+    }
+    if truth == Truth::False {
+        return;
+    }
+    if let Some(time) = event.time() {
+        *last = time;
+    }
+    let unknown = (truth == Truth::Unknown).then(|| why(&event));
+    let open = request.filter(|(_, stage)| *stage < Reach::Ended);
+    match unknown {
+        // There may be millions of them.
+        Some(unknown) if !filter.unknown && open.is_none() => found.unknowns.add(&unknown),
+        unknown => {
+            keep(filter, home, found, *last, (number, line, Some(&event)), unknown);
+            if let Some(candidate) = found.candidates.last_mut() {
+                candidate.request = open;
+            }
+        }
+    }
+}
+
+/// A line that is no event which can be read.
+fn not_read(
+    filter: &Filter,
+    home: &Home,
+    found: &mut Found,
+    stands: Time,
+    (number, line): (u64, &[u8]),
+    unknown: Unknowns,
+) {
+    if filter.unknown {
+        keep(filter, home, found, stands, (number, line, None), Some(unknown));
+    } else {
+        found.unknowns.add(&unknown);
+    }
+}
+
+/// Why nobody can tell.
+fn why(event: &Event<'_>) -> Unknowns {
+    use auditseal_audit::policy::Level;
+    let mut unknown = Unknowns::default();
+    let place = match event.level() {
+        _ if event.is_truncated() => &mut unknown.truncated,
+        Some(Level::Metadata) => &mut unknown.metadata,
+        Some(Level::Request) => &mut unknown.request,
+        Some(Level::RequestResponse) => &mut unknown.response,
+        Some(Level::None) | None => &mut unknown.unreadable,
+    };
+    *place = 1;
+    unknown
+}
+
+/// Keeps a line that is meant, or of which it can't be told.
+fn keep(
+    filter: &Filter,
+    home: &Home,
+    found: &mut Found,
+    stands: Time,
+    (line, text, event): (u64, &[u8], Option<&Event<'_>>),
+    unknown: Option<Unknowns>,
+) {
+    let at =
+        Citation { origin: &home.origin, seq: home.seq, line, seal: home.seal, key: &home.key };
+    // Of what isn't listed nothing is shown.
+    let listed = filter.unknown == unknown.is_some();
+    let shown =
+        if listed { shown(&filter.show, at, text, event, unknown.is_none()) } else { Vec::new() };
+    found.candidates.push(Candidate {
+        seq: home.seq,
+        line,
+        time: event.and_then(Event::time),
+        stands,
+        unknown,
+        truncated: event.is_some_and(Event::is_truncated),
+        request: None,
+        shown,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use auditseal_format::hash;
+
+    use super::*;
+
+    fn scanner(unknown: bool, types: bool, longest: usize) -> Scanner {
+        let predicate = Predicate::all(Vec::new());
+        let sieve = Sieve::new(&predicate.literals());
+        let (show, requests) = (Show::Lines, RequestIds::default());
+        let filter = Filter { predicate, sieve, all_stages: true, unknown, types, show, requests };
+        let home = Home {
+            origin: Arc::new("c/n/s".parse().unwrap()),
+            seq: 1,
+            seal: hash(b""),
+            key: String::new(),
+            times: TimeField::Audit,
+            around: Time::from_micros(0),
+        };
+        let mut scanner = Scanner::new(Arc::new(filter), home);
+        scanner.lines = Lines::new(longest);
+        scanner
+    }
+
+    /// Ten times the longest line that is looked at.
+    #[test]
+    fn a_line_that_is_too_long_is_unknown() {
+        for unknown in [false, true] {
+            let mut scanner = scanner(unknown, false, 100);
+            scanner.take(&[b'x'; 1000]);
+            scanner.take(b"\nshort\n");
+            let found = scanner.finish();
+            let mut unknowns = found.unknowns;
+            found
+                .candidates
+                .iter()
+                .filter_map(|one| one.unknown)
+                .for_each(|one| unknowns.add(&one));
+            assert_eq!((unknowns.too_long, unknowns.unreadable, found.lines), (1, 1, 2));
+            assert_eq!(found.candidates.len(), if unknown { 2 } else { 0 });
+        }
+    }
+
+    /// Ten times as many types as are gathered, and a name longer than any.
+    #[test]
+    fn more_types_than_are_gathered_are_passed_over() {
+        let mut scanner = scanner(false, true, LONGEST);
+        scanner.take(
+            format!("{{\"objectRef\":{{\"resource\":\"{}\"}}}}\n", "x".repeat(300)).as_bytes(),
+        );
+        for n in 0..10 * TYPES {
+            scanner.take(format!("{{\"objectRef\":{{\"resource\":\"type-{n}\"}}}}\n").as_bytes());
+        }
+        let found = scanner.finish();
+        assert_eq!(found.types.len(), TYPES);
+        assert!(found.types.contains("type-0") && found.types.iter().all(|name| name.len() < 20));
+    }
+}

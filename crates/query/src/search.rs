@@ -1,0 +1,330 @@
+//! A question to an archive: what it will cost, and its answer.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auditseal_chain::escape;
+use auditseal_format::Time;
+use auditseal_predicate::{Keep, Predicate};
+use auditseal_reader::{Error, IN_FLIGHT, Range, Searched, Source, Window};
+use futures::future::{Either, FutureExt as _, select, select_all};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::answer::{Answered, ChainSearched};
+use crate::chain::{ROOM, Reader, Shared, Told, search};
+use crate::hit::{Hit, Unknowns};
+use crate::lookup::lookup;
+use crate::order::{HELD, Merge, Standing};
+use crate::parts::{Part, parts, whole};
+use crate::range::{Archive, AskedChain, ScanCost, cost, find};
+use crate::request::RequestIds;
+use crate::scan::{Candidate, Filter};
+use crate::show::Show;
+use crate::sieve::Sieve;
+
+/// Chains whose parts are found at a time.
+const FOUND_AT_A_TIME: usize = 16;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// What an event must be.
+    pub predicate: Predicate,
+    /// When it happened.
+    pub window: Window,
+    /// Each stage of a request counts; else, of those that are meant, the last one.
+    pub all_stages: bool,
+    /// Give out the events of which it can't be told, in place of those that are meant.
+    pub unknown: bool,
+    /// How hits are shown.
+    pub show: Show,
+    /// Don't ask the indexes of packs.
+    pub no_index: bool,
+    /// Gather the types that lines name: one is asked for that isn't built in.
+    pub types: bool,
+    /// That nothing which is known ties the part that is searched to its chain is no finding.
+    pub allow_unanchored: bool,
+    /// The time now.
+    pub now: Time,
+    /// Batches that are searched at a time; 0: as many as there are cores.
+    pub cores: usize,
+}
+
+/// A search whose parts of the chains are found.
+#[derive(Debug)]
+pub struct FoundParts {
+    asking: Asking,
+    source: Source,
+    chains: Vec<ChainFound>,
+    dated: bool,
+}
+
+/// A chain, and what of it is to be searched.
+#[derive(Debug)]
+struct ChainFound {
+    asked: AskedChain,
+    range: Range,
+    /// What the indexes of its packs said, if they were asked.
+    indexes: Option<Searched>,
+}
+
+impl ChainFound {
+    /// What is known of the search before it begins.
+    fn before(&self) -> ChainSearched {
+        let mut searched = ChainSearched::new(self.asked.origin.clone());
+        searched.packs = self.range.packs.taken().len() as u64;
+        if let Some(said) = &self.indexes {
+            searched.packs_by_index = said.passed;
+            searched.index_bytes = said.bytes;
+            searched.auditors = said.auditors.iter().map(|key| key.name().to_owned()).collect();
+            for unusable in &said.unusable {
+                let (key, why) = (escape(&unusable.key), escape(&unusable.why));
+                searched.note(format!(
+                    "an index that can't be used, so that what it is of was read: {key}: {why}"
+                ));
+            }
+        }
+        searched
+    }
+
+    fn parts(&self) -> Vec<Part<'_>> {
+        self.indexes.as_ref().map_or_else(|| whole(&self.range), |said| parts(&self.range, said))
+    }
+}
+
+impl Asking {
+    /// Finds the parts of the chains that are to be searched: of each those where lines of the time that is
+    /// asked for may be.
+    ///
+    /// # Errors
+    /// [`Error::NoChain`] if the store has nothing of any; [`Error::NoKeyFor`]; the store's.
+    pub async fn find(
+        &self,
+        archive: &Archive,
+        chains: Vec<AskedChain>,
+    ) -> Result<FoundParts, Error> {
+        let source = Source::new(Arc::clone(&archive.store));
+        let (window, lookup) = (self.window, lookup(&self.predicate.terms_for(self.keep())));
+        let finding = futures::stream::iter(chains).map(|asked| {
+            let (source, lookup) = (&source, &lookup);
+            async move {
+                let range = find(source, archive, &asked, window).await?;
+                let asks = !self.no_index && !range.packs.is_empty();
+                let indexes =
+                    if asks { Some(range.packs.search(lookup, window).await) } else { None };
+                Ok::<_, Error>(ChainFound { asked, range, indexes })
+            }
+        });
+        let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
+        let chains = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let absent =
+            |found: &ChainFound| found.range.entries.is_empty() && found.range.packs.is_empty();
+        match chains.first() {
+            Some(first) if chains.iter().all(absent) => {
+                Err(Error::NoChain(first.asked.origin.clone()))
+            }
+            _ => Ok(FoundParts { asking: self.clone(), source, chains, dated: archive.dated }),
+        }
+    }
+
+    /// Which lines count: whoever asks for all stages asks for those too that can't be answered yet.
+    fn keep(&self) -> Keep {
+        if self.all_stages { Keep::All } else { Keep::Answered }
+    }
+}
+
+impl FoundParts {
+    /// What there is to be fetched, by the store's word.
+    #[must_use]
+    pub fn cost(&self) -> ScanCost {
+        let costs = self.chains.iter().map(|found| cost(&found.parts()));
+        costs.fold(ScanCost::default(), |sum, one| ScanCost {
+            objects: sum.objects + one.objects,
+            bytes: sum.bytes.saturating_add(one.bytes),
+        })
+    }
+
+    /// Searches, and gives out hits in the order of their time until `each` says to stop, or `stop` is done.
+    ///
+    /// Hits come in order as far as they were sealed within a minute of log time of later ones; those that
+    /// come later are counted in the answer. Requests that were under way where their chain ends come last.
+    pub async fn run(
+        self,
+        mut each: impl FnMut(Hit) -> ControlFlow<()>,
+        stop: impl Future<Output = ()>,
+    ) -> Answered {
+        let searched: Vec<Mutex<ChainSearched>> =
+            self.chains.iter().map(|found| Mutex::new(found.before())).collect();
+        let shared = self.shared();
+        let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
+        let readers = self.chains.iter().map(|found| Reader {
+            source: &self.source,
+            asked: &found.asked,
+            packs: &found.range.packs,
+        });
+        let readers: Vec<_> = readers.collect();
+        let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
+        for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {
+            let (to, from) = mpsc::channel(1);
+            receivers.push(from);
+            searches.push(search(reader, parts, &shared, searched, to));
+        }
+        let mut desk = Desk::new(self.chains.len(), self.asking.unknown);
+        let interrupted = {
+            let collecting = std::pin::pin!(collect(&mut desk, &mut receivers, &mut each));
+            let searching = async { while searches.next().await.is_some() {} };
+            // Nobody needs a search whose hits aren't wanted any more.
+            let working = std::pin::pin!(async {
+                match select(collecting, std::pin::pin!(searching)).await {
+                    Either::Left(((), _)) => {}
+                    Either::Right(((), collecting)) => collecting.await,
+                }
+            });
+            matches!(select(working, std::pin::pin!(stop)).await, Either::Right(_))
+        };
+        drop(searches);
+        let chains = searched
+            .into_iter()
+            .map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner));
+        desk.answer(chains.collect(), interrupted)
+    }
+
+    fn shared(&self) -> Shared {
+        let Asking { predicate, window, all_stages, unknown, types, show, now, cores, .. } =
+            &self.asking;
+        let keep = self.asking.keep();
+        let requests = RequestIds::default();
+        let filter = |predicate: Predicate| {
+            let sieve = Sieve::new(&predicate.literals_for(keep));
+            let (show, requests) = (show.clone(), requests.clone());
+            let (all_stages, unknown, types) = (*all_stages, *unknown, *types);
+            Arc::new(Filter { predicate, sieve, all_stages, unknown, types, show, requests })
+        };
+        let bounds = [window.since.map(Predicate::since), window.until.map(Predicate::until)];
+        let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = if *cores == 0 { available } else { *cores };
+        let chains = self.chains.len().max(1);
+        // Of a directory nothing is waited for.
+        let ahead = if self.dated { IN_FLIGHT / 4 / chains } else { 0 };
+        Shared {
+            inside: filter(predicate.clone()),
+            around: filter(Predicate::all(all.collect())),
+            window: *window,
+            now: *now,
+            cores: Arc::new(Semaphore::new(cores)),
+            ahead: ahead.max(cores + 1),
+            room: Arc::new(Semaphore::new(ROOM as usize)),
+            allow_unanchored: self.asking.allow_unanchored,
+        }
+    }
+}
+
+/// Takes what the chains tell, those first without which no hit can go, and gives out hits.
+async fn collect(
+    desk: &mut Desk,
+    receivers: &mut [mpsc::Receiver<Told>],
+    each: &mut impl FnMut(Hit) -> ControlFlow<()>,
+) {
+    loop {
+        while let Some(hit) = desk.merge.next() {
+            desk.given += 1;
+            if each(hit).is_break() {
+                desk.closed = true;
+                return;
+            }
+        }
+        let awaited = desk.merge.awaited();
+        if awaited.is_empty() {
+            return;
+        }
+        let mut next = Vec::with_capacity(awaited.len());
+        for (chain, receiver) in receivers.iter_mut().enumerate() {
+            if awaited.binary_search(&chain).is_ok() {
+                next.push(async move { (chain, receiver.recv().await) }.boxed_local());
+            }
+        }
+        let ((chain, told), ..) = select_all(next).await;
+        match told {
+            Some(told) => desk.take(chain, told),
+            None => desk.merge.ended(chain),
+        }
+    }
+}
+
+/// Where hits of all chains come together.
+struct Desk {
+    merge: Merge<Hit>,
+    /// Those of which it can't be told are given out.
+    asks_unknown: bool,
+    given: u64,
+    meant: u64,
+    unknown: Unknowns,
+    truncated: u64,
+    early: u64,
+    closed: bool,
+}
+
+impl Desk {
+    fn new(chains: usize, asks_unknown: bool) -> Self {
+        Self {
+            merge: Merge::new(chains, HELD),
+            asks_unknown,
+            given: 0,
+            meant: 0,
+            unknown: Unknowns::default(),
+            truncated: 0,
+            early: 0,
+            closed: false,
+        }
+    }
+
+    fn take(&mut self, chain: usize, told: Told) {
+        match told {
+            Told::Batch { candidates, unknowns, until } => {
+                self.unknown.add(&unknowns);
+                self.count(chain, candidates, false);
+                if let Some(until) = until {
+                    self.merge.searched(chain, until.micros());
+                }
+            }
+            Told::End { candidates, early } => {
+                self.count(chain, candidates, true);
+                self.early += early;
+                self.merge.ended(chain);
+            }
+        }
+    }
+
+    fn count(&mut self, chain: usize, candidates: Vec<Candidate>, behind: bool) {
+        for candidate in candidates {
+            let Candidate { seq, line, time, stands, unknown, truncated, shown, .. } = candidate;
+            match &unknown {
+                Some(unknown) => self.unknown.add(unknown),
+                None => {
+                    self.meant += 1;
+                    self.truncated += u64::from(truncated);
+                }
+            }
+            if unknown.is_some() == self.asks_unknown {
+                let at = Standing { behind, micros: stands.micros(), chain, seq, line };
+                self.merge.push(at, shown.len(), Hit { chain, seq, line, time, shown });
+            }
+        }
+    }
+
+    fn answer(self, chains: Vec<ChainSearched>, interrupted: bool) -> Answered {
+        Answered {
+            chains,
+            given: self.given,
+            meant: self.meant,
+            unknown: self.unknown,
+            truncated: self.truncated,
+            late: self.merge.late(),
+            early: self.early,
+            interrupted,
+            closed: self.closed,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What is shown of a hit: made where it is found, so that of all that was read only this is kept.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use auditseal_chain::escape;
+use auditseal_predicate::{Event, FieldPath, FieldValue};
+use serde_json::{Value, json};
+
+use crate::hit::Citation;
+
+/// How hits are shown.
+#[derive(Debug, Clone)]
+pub enum Show {
+    /// Columns for people. Nothing that acts on a terminal gets there.
+    Table,
+    /// The lines, byte for byte.
+    Lines,
+    /// An object for each, with its citation.
+    Json,
+    /// Nothing of them: they are counted.
+    Count,
+    /// One field's value, by which they are counted.
+    Field(FieldPath),
+}
+
+/// The head of [`Show::Table`].
+pub const HEAD: &str = "TIME                      VERB    CODE  FROM             USER                          OBJECT                                    SEALED\n";
+
+/// Most characters of a value in a column.
+const WIDEST: usize = 120;
+
+/// What a hit is shown as: an event, or a line that isn't one that can be read.
+pub(crate) fn shown(
+    show: &Show,
+    at: Citation<'_>,
+    line: &[u8],
+    event: Option<&Event<'_>>,
+    known: bool,
+) -> Vec<u8> {
+    match show {
+        Show::Count => Vec::new(),
+        Show::Lines => {
+            let mut whole = line.to_vec();
+            whole.push(b'\n');
+            whole
+        }
+        Show::Json => json_of(at, line, event, known),
+        Show::Table => row(at, event).into_bytes(),
+        Show::Field(path) => match event.map(|event| event.field(path)) {
+            None => b"(unreadable)".to_vec(),
+            Some(value) => text_of(&value)
+                .map_or_else(|| b"(none)".to_vec(), |text| text.into_owned().into_bytes()),
+        },
+    }
+}
+
+fn json_of(at: Citation<'_>, line: &[u8], event: Option<&Event<'_>>, known: bool) -> Vec<u8> {
+    let time = event.and_then(Event::time).map(|time| time.to_string());
+    let cited = json!({
+        "origin": at.origin.to_string(),
+        "seq": at.seq,
+        "line": at.line,
+        "seal": at.seal.to_string(),
+        "key": at.key,
+        "time": time,
+        "answer": if known { "yes" } else { "unknown" },
+    });
+    let mut out = cited.to_string().into_bytes();
+    // The closing bracket comes behind the event, which stands there as it was sealed.
+    out.pop();
+    match (event, std::str::from_utf8(line)) {
+        (Some(_), Ok(text)) => {
+            out.extend_from_slice(b",\"event\":");
+            out.extend_from_slice(text.trim().as_bytes());
+        }
+        _ => {
+            let text = Value::from(String::from_utf8_lossy(line).into_owned());
+            out.extend_from_slice(format!(",\"event\":null,\"text\":{text}").as_bytes());
+        }
+    }
+    out.extend_from_slice(b"}\n");
+    out
+}
+
+/// A field's value as text; `None` where there is none.
+fn text_of<'a>(value: &FieldValue<'a>) -> Option<Cow<'a, str>> {
+    match value {
+        FieldValue::Text(text) => Some(text.clone()),
+        FieldValue::Number(number) => Some(Cow::Borrowed(number)),
+        FieldValue::Bool(value) => Some(Cow::Owned(value.to_string())),
+        FieldValue::Json(json) => Some(String::from_utf8_lossy(json)),
+        FieldValue::Texts(texts) => Some(Cow::Owned(texts.join(", "))),
+        FieldValue::Absent => None,
+        FieldValue::Unknown => Some(Cow::Borrowed("(unknown)")),
+    }
+}
+
+/// The fields of a row, read once.
+struct Paths {
+    user: FieldPath,
+    acting: FieldPath,
+    verb: FieldPath,
+    code: FieldPath,
+    from: FieldPath,
+    uri: FieldPath,
+    resource: FieldPath,
+    group: FieldPath,
+    namespace: FieldPath,
+    name: FieldPath,
+    subresource: FieldPath,
+}
+
+fn paths() -> Option<&'static Paths> {
+    static PATHS: std::sync::OnceLock<Option<Paths>> = std::sync::OnceLock::new();
+    let path = |text| FieldPath::from_str(text).ok();
+    let all = || {
+        Some(Paths {
+            user: path("user.username")?,
+            acting: path("impersonatedUser.username")?,
+            verb: path("verb")?,
+            code: path("responseStatus.code")?,
+            from: path("sourceIPs")?,
+            uri: path("requestURI")?,
+            resource: path("objectRef.resource")?,
+            group: path("objectRef.apiGroup")?,
+            namespace: path("objectRef.namespace")?,
+            name: path("objectRef.name")?,
+            subresource: path("objectRef.subresource")?,
+        })
+    };
+    PATHS.get_or_init(all).as_ref()
+}
+
+fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
+    let (Some(event), Some(paths)) = (event, paths()) else {
+        return format!("{:<24}  {at}\n", "(not an event)");
+    };
+    let time = event.time().map_or_else(|| "-".to_owned(), |time| milliseconds(&time.to_string()));
+    let of = |path: &FieldPath| match event.field(path) {
+        FieldValue::Absent | FieldValue::Unknown => None,
+        value => text_of(&value).map(|text| fit(&text)).filter(|text| !text.is_empty()),
+    };
+    let or_dash = |path: &FieldPath| of(path).unwrap_or_else(|| "-".to_owned());
+    let user = match (or_dash(&paths.user), of(&paths.acting)) {
+        (user, None) => user,
+        (user, Some(acting)) => format!("{user} as {acting}"),
+    };
+    let object = match of(&paths.resource) {
+        None => or_dash(&paths.uri),
+        Some(resource) => {
+            let group = of(&paths.group).filter(|group| !crate::kinds::is_plain(&resource, group));
+            let group = group.map(|group| format!(".{group}")).unwrap_or_default();
+            let rest = [of(&paths.name), of(&paths.subresource)];
+            let rest: String = rest.into_iter().flatten().map(|part| format!("/{part}")).collect();
+            let space = of(&paths.namespace)
+                .map(|namespace| format!(" -n {namespace}"))
+                .unwrap_or_default();
+            format!("{resource}{group}{rest}{space}")
+        }
+    };
+    let (verb, code, from) = (or_dash(&paths.verb), or_dash(&paths.code), from(event, &paths.from));
+    format!("{time:<24}  {verb:<6}  {code:<4}  {from:<15}  {user:<28}  {object:<40}  {at}\n")
+}
+
+/// A time without its last three digits, which the line itself has.
+fn milliseconds(time: &str) -> String {
+    format!("{}Z", time.get(..23).unwrap_or(time))
+}
+
+/// The address that the apiserver saw itself is the last one; those before it are what was claimed.
+fn from(event: &Event<'_>, path: &FieldPath) -> String {
+    let FieldValue::Json(list) = event.field(path) else { return "-".to_owned() };
+    let all: Vec<String> = serde_json::from_slice(list).unwrap_or_default();
+    match all.as_slice() {
+        [] => "-".to_owned(),
+        [one] => fit(one),
+        [claimed, .., seen] => format!("{} for {}", fit(seen), fit(claimed)),
+    }
+}
+
+/// A value that fits a column, and a terminal.
+fn fit(text: &str) -> String {
+    let cut = text.char_indices().nth(WIDEST).map(|(at, _)| at);
+    match cut {
+        None => escape(text),
+        Some(at) => format!("{}…", escape(&text[..at])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"x","stage":"ResponseComplete","requestURI":"/apis/networking.k8s.io/v1/namespaces/prod/networkpolicies/web","verb":"delete","user":{"username":"ann"},"impersonatedUser":{"username":"bob"},"sourceIPs":["192.0.2.9","10.0.0.1"],"objectRef":{"resource":"networkpolicies","namespace":"prod","name":"web","apiGroup":"networking.k8s.io","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":200},"requestReceivedTimestamp":"2026-11-21T08:05:36.370188Z","stageTimestamp":"2026-11-21T08:05:36.377966Z"}"#;
+
+    fn told(show: &Show, line: &str) -> String {
+        let origin = "prod/cp-1/audit".parse().unwrap();
+        let seal = auditseal_format::hash(b"");
+        let at = Citation { origin: &origin, seq: 17, line: 204, seal, key: "k" };
+        let event = Event::parse(line.as_bytes()).ok();
+        String::from_utf8(shown(show, at, line.as_bytes(), event.as_ref(), true)).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_what_a_person_asks() {
+        let row = told(&Show::Table, LINE);
+        assert_eq!(
+            row,
+            "2026-11-21T08:05:36.377Z  delete  200   10.0.0.1 for 192.0.2.9  ann as bob                    \
+             networkpolicies/web -n prod               prod/cp-1/audit 17:204\n"
+        );
+        let plain = LINE
+            .replace("\"networkpolicies\"", "\"widgets\"")
+            .replace(r#""apiGroup":"networking.k8s.io""#, r#""apiGroup":"example.com""#);
+        assert!(
+            told(&Show::Table, &plain).contains("widgets.example.com/web -n prod"),
+            "{}",
+            told(&Show::Table, &plain)
+        );
+        let uri = LINE.replace("objectRef", "other");
+        assert!(
+            told(&Show::Table, &uri).contains("  /apis/networking.k8s.io/v1/"),
+            "{}",
+            told(&Show::Table, &uri)
+        );
+    }
+
+    /// Nothing acts on a terminal, and no value is longer than is shown.
+    #[test]
+    fn a_row_is_fit_for_a_terminal() {
+        let long = "x".repeat(10 * WIDEST);
+        for value in [r"\u001b[2J", r"\u202e", "\u{9b}", r"\n\t", long.as_str()] {
+            let line = LINE
+                .replace("\"ann\"", &format!("\"{value}\""))
+                .replace("\"web\"", &format!("\"{value}\""));
+            let row = told(&Show::Table, &line);
+            assert!(
+                !row.trim_end_matches('\n').chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{row:?}"
+            );
+            assert!(row.chars().count() < 10 * WIDEST, "{row}");
+        }
+        assert!(told(&Show::Table, "no event").starts_with("(not an event)"));
+    }
+
+    #[test]
+    fn a_field_is_told_or_that_there_is_none() {
+        let field = |path: &str| told(&Show::Field(path.parse().unwrap()), LINE);
+        assert_eq!(field("verb"), "delete");
+        assert_eq!(field("responseStatus.code"), "200");
+        assert_eq!(field("userAgent"), "(none)");
+        assert_eq!(field("requestObject.spec"), "(unknown)");
+    }
+
+    #[test]
+    fn what_is_no_event_is_text_in_json() {
+        let value: Value = serde_json::from_str(&told(&Show::Json, "no \"event\"")).unwrap();
+        assert_eq!((&value["event"], &value["text"]), (&Value::Null, &Value::from("no \"event\"")));
+    }
+}

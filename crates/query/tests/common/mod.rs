@@ -1,0 +1,133 @@
+//! Chains of real lines, and questions to them.
+#![allow(dead_code)] // each test binary uses its own part of this
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use auditseal_doubles::MemoryStore;
+use auditseal_format::Time;
+use auditseal_predicate::Predicate;
+use auditseal_query::{Answered, Archive, AskedChain, Asking, FoundParts, Hit, Show};
+use auditseal_reader::{Error, Window};
+use auditseal_vectors::{Chain, Piece, TestSigner};
+
+/// A file that a real kube-apiserver wrote.
+pub(crate) fn log(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/kube-apiserver-1.36.3");
+    std::fs::read(format!("{folder}/{name}")).unwrap()
+}
+
+/// About two thousand lines of one.
+pub(crate) fn real() -> Vec<u8> {
+    log("audit-2026-11-21T08-04-19.851.log")
+}
+
+pub(crate) fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+/// A chain that holds these lines, so many of them in each batch.
+pub(crate) fn sealed(origin: &str, signer: u8, lines: &[&[u8]], each: usize) -> Chain {
+    let mut chain = Chain::new(origin, TestSigner::of(origin, signer));
+    chain.genesis();
+    for batch in lines.chunks(each) {
+        chain.batch(&[Piece::new("audit.log", batch.concat())]);
+    }
+    chain
+}
+
+/// A store with the objects of chains.
+pub(crate) fn store(chains: &[&Chain]) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.set_time(i64::MAX / 2);
+    for chain in chains {
+        for (key, bytes) in chain.archive() {
+            store.insert(&key, bytes);
+        }
+    }
+    store
+}
+
+pub(crate) fn archive(store: &MemoryStore) -> Archive {
+    Archive { store: Arc::new(store.clone()), packs: None, dated: false }
+}
+
+/// A chain, trusted by its key alone.
+pub(crate) fn by_key(chain: &Chain) -> AskedChain {
+    AskedChain {
+        origin: chain.origin().clone(),
+        trusted: None,
+        vkeys: vec![chain.current_signer().identity()],
+        auditors: Vec::new(),
+    }
+}
+
+/// Everything, as lines.
+pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
+    Asking {
+        predicate,
+        window: Window::default(),
+        all_stages: false,
+        unknown: false,
+        types: false,
+        no_index: false,
+        show: Show::Lines,
+        allow_unanchored: false,
+        now: chain.now(),
+        cores: 2,
+    }
+}
+
+/// What each event of a chain is.
+pub(crate) fn everything() -> Predicate {
+    Predicate::all(Vec::new())
+}
+
+pub(crate) async fn found(search: FoundParts) -> (Vec<Hit>, Answered) {
+    let mut hits = Vec::new();
+    let each = |hit| {
+        hits.push(hit);
+        ControlFlow::Continue(())
+    };
+    let answer = search.run(each, std::future::pending()).await;
+    (hits, answer)
+}
+
+/// Hits and answer of one chain.
+pub(crate) async fn ask(
+    store: &MemoryStore,
+    chain: &Chain,
+    asking: Asking,
+) -> (Vec<Hit>, Answered) {
+    let search = asking.find(&archive(store), vec![by_key(chain)]).await.unwrap();
+    found(search).await
+}
+
+pub(crate) async fn refused(store: &MemoryStore, chain: &Chain, asking: Asking) -> Error {
+    asking.find(&archive(store), vec![by_key(chain)]).await.unwrap_err()
+}
+
+/// The lines of hits.
+pub(crate) fn texts(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| std::str::from_utf8(&hit.shown).unwrap()).collect()
+}
+
+/// A line as kube-apiserver writes it, of a request that it received at `received`.
+pub(crate) fn line(id: &str, stage: &str, verb: &str, received: &str, at: &str) -> String {
+    let status = match stage {
+        "RequestReceived" => "",
+        _ => ",\"responseStatus\":{\"metadata\":{},\"code\":200}",
+    };
+    format!(
+        "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"auditID\":\"{id}\",\
+         \"stage\":\"{stage}\",\"requestURI\":\"/api/v1/pods\",\"verb\":\"{verb}\",\"user\":{{\"username\":\"ann\"}},\
+         \"sourceIPs\":[\"10.0.0.1\"],\"objectRef\":{{\"resource\":\"pods\",\"namespace\":\"prod\",\"name\":\"p\",\
+         \"apiVersion\":\"v1\"}}{status},\"requestReceivedTimestamp\":\"2026-11-21T08:{received}.000000Z\",\
+         \"stageTimestamp\":\"2026-11-21T08:{at}.000000Z\"}}\n"
+    )
+}
+
+pub(crate) fn time(text: &str) -> Time {
+    Time::parse(text.as_bytes()).unwrap()
+}

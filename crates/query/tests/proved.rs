@@ -1,0 +1,192 @@
+//! What isn't proved isn't searched: it is named, and nothing that is proved is missing.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use auditseal_doubles::{Fault, MemoryStore};
+use auditseal_query::{Answered, Archive, Asking};
+use auditseal_reader::Error;
+use auditseal_store::{Kind, Operation};
+use auditseal_trust::TrustFile;
+use auditseal_vectors::packs::{TestPack, packs_of};
+use auditseal_vectors::{Chain, Lost, TestSigner};
+use common::{
+    archive, ask, asking, by_key, everything, found, lines, real, refused, sealed, store, texts,
+};
+
+/// Ten batches of ten lines.
+fn ten(text: &[u8]) -> Chain {
+    sealed("c/n/s", 1, &lines(text)[..100], 10)
+}
+
+fn all(chain: &Chain) -> Asking {
+    Asking { all_stages: true, ..asking(chain, everything()) }
+}
+
+fn verdicts(answer: &Answered) -> Vec<(&'static str, Option<u64>)> {
+    let findings = answer.chains.iter().flat_map(|chain| &chain.findings);
+    findings.map(|finding| (finding.verdict.name(), finding.seq)).collect()
+}
+
+fn flipped(store: &MemoryStore, key: &str, at: usize) {
+    let mut bytes = store.objects()[key].to_vec();
+    let at = at % bytes.len();
+    bytes[at] ^= 1;
+    store.insert(key, bytes);
+}
+
+#[tokio::test]
+async fn what_is_altered_is_named_and_left_out() {
+    let text = real();
+    let chain = ten(&text);
+    for at in [40, 200, usize::MAX / 2] {
+        let store = store(&[&chain]);
+        flipped(&store, &chain.key(4), at);
+        let (hits, answer) = ask(&store, &chain, all(&chain)).await;
+        assert_eq!(answer.exit_code(), 1);
+        assert!(
+            verdicts(&answer).iter().all(|(_, seq)| *seq == Some(4)),
+            "{:?}",
+            verdicts(&answer)
+        );
+        assert_eq!(hits.len(), 90, "byte {at}");
+        assert!(hits.iter().all(|hit| hit.seq != 4));
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let text = real();
+    let chain = ten(&text);
+    let store = store(&[&chain]);
+    store.remove(&chain.key(4));
+    let (hits, answer) = ask(&store, &chain, all(&chain)).await;
+    assert_eq!((answer.exit_code(), hits.len()), (1, 90));
+    assert_eq!(verdicts(&answer), [("MISSING", Some(4))]);
+}
+
+/// A seal by another key gives no hits, however well it is made.
+#[tokio::test]
+async fn what_another_key_signed_is_not_searched() {
+    let text = real();
+    let chain = ten(&text);
+    let store = store(&[&chain]);
+    let other = sealed("c/n/s", 2, &lines(&text)[..100], 10);
+    let (hits, answer) = ask(&store, &other, all(&other)).await;
+    assert_eq!((answer.exit_code(), hits.len()), (1, 0), "{:?}", answer.chains);
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_give_is_counted() {
+    let text = real();
+    let chain = ten(&text);
+    let store = store(&[&chain]);
+    let key = chain.key(4);
+    store.fail_when(move |_, of, _| (of == key).then_some(Fault::Refuse(Kind::Denied)));
+    let (hits, answer) = ask(&store, &chain, all(&chain)).await;
+    assert_eq!(answer.exit_code(), 2, "{:?}", answer.chains);
+    assert!(answer.chains[0].unread_total > 0);
+    assert!(hits.len() >= 40 && hits.iter().all(|hit| hit.seq != 4), "{}", hits.len());
+}
+
+#[tokio::test]
+async fn no_chain_and_no_key_for_one_are_errors() {
+    let text = real();
+    let chain = ten(&text);
+    let empty = MemoryStore::new();
+    assert!(matches!(refused(&empty, &chain, all(&chain)).await, Error::NoChain(_)));
+    let elsewhere = sealed("c/m/s", 1, &lines(&text)[..10], 10);
+    let mut asked = by_key(&chain);
+    asked.vkeys = by_key(&elsewhere).vkeys;
+    let store = store(&[&chain]);
+    let refused = all(&chain).find(&archive(&store), vec![asked]).await.unwrap_err();
+    assert!(matches!(refused, Error::NoKeyFor(..)), "{refused}");
+    store.fail_when(|operation, _, _| {
+        (operation == Operation::Versions).then_some(Fault::Refuse(Kind::Denied))
+    });
+    assert!(matches!(common::refused(&store, &chain, all(&chain)).await, Error::Store(_)));
+}
+
+#[tokio::test]
+async fn a_gap_is_told_and_is_no_fault() {
+    let text = real();
+    let mut chain = ten(&text);
+    chain.gap(&[Lost::bytes("audit.log", 1000)]);
+    let store = store(&[&chain]);
+    let (hits, answer) = ask(&store, &chain, all(&chain)).await;
+    assert_eq!((answer.exit_code(), hits.len()), (0, 100));
+    assert_eq!(answer.chains[0].gaps.len(), 1);
+    let footer = answer.footer(&auditseal_query::Put::default()).join("\n");
+    assert!(footer.contains("gap: what happened then isn't known: SOURCE_GAP"), "{footer}");
+}
+
+/// From packs comes what comes from objects.
+#[tokio::test]
+async fn packs_give_the_same_answers() {
+    let text = real();
+    let chain = ten(&text);
+    let auditor = TestSigner::named("c/auditor", 200);
+    let objects = store(&[&chain]);
+    let (loose, _) = ask(&objects, &chain, all(&chain)).await;
+    let trust = format!(
+        "auditseal/trust/v1\norigin c/n/s static {}\n  begin 0\n  silent-after 366d\nauditor c {}\n",
+        chain.current_signer().identity(),
+        auditor.identity()
+    );
+    let trust = TrustFile::parse(&trust).unwrap();
+    let packs = MemoryStore::new();
+    for (key, bytes) in
+        packs_of(&[TestPack::of(&chain, 1..=4), TestPack::of(&chain, 5..=7)], &auditor)
+    {
+        packs.insert(&key, bytes);
+    }
+    for seq in 2..7 {
+        objects.remove(&chain.key(seq));
+    }
+    let mut asked = by_key(&chain);
+    asked.trusted = trust.get(chain.origin()).cloned();
+    asked.auditors = trust.auditors_of(chain.origin());
+    let from = Archive { packs: Some(Arc::new(packs.clone())), ..archive(&objects) };
+    let search = all(&chain).find(&from, vec![asked.clone()]).await.unwrap();
+    assert!(search.cost().objects < 10, "{:?}", search.cost());
+    let (packed, answer) = found(search).await;
+    assert_eq!(answer.exit_code(), 0, "{:?}", answer.chains);
+    let key = |hit: &auditseal_query::Hit| (hit.seq, hit.line, hit.shown.clone());
+    assert!(packed.iter().map(key).eq(loose.iter().map(key)));
+
+    // A pack that is altered is left out, and what it held is missing.
+    let pack = TestPack::of(&chain, 1..=4).key();
+    flipped(&packs, &pack, 300);
+    let (rest, answer) = found(all(&chain).find(&from, vec![asked]).await.unwrap()).await;
+    assert_eq!(answer.exit_code(), 1);
+    assert!(rest.len() < 100 && !rest.is_empty(), "{}", rest.len());
+}
+
+#[tokio::test]
+async fn whoever_stops_it_is_told_what_was_searched() {
+    let text = real();
+    let chain = ten(&text);
+    let store = store(&[&chain]);
+    let search = all(&chain).find(&archive(&store), vec![by_key(&chain)]).await.unwrap();
+    let answer = search.run(|_| ControlFlow::Continue(()), std::future::ready(())).await;
+    assert!(answer.interrupted && answer.exit_code() == 2 && !answer.chains[0].ended, "{answer:?}");
+    let footer = answer.footer(&auditseal_query::Put::default());
+    assert!(footer[0].starts_with("interrupted; searched until then: 1 chain"), "{footer:?}");
+    let search = all(&chain).find(&archive(&store), vec![by_key(&chain)]).await.unwrap();
+    let answer = search.run(|_| ControlFlow::Break(()), std::future::pending()).await;
+    assert!(answer.closed && answer.given == 1 && answer.exit_code() == 0, "{answer:?}");
+}
+
+/// Of a listing's lines nothing is taken for a hit that isn't one: text that looks like a seal is text.
+#[tokio::test]
+async fn lines_that_are_no_events_are_counted() {
+    let chain = sealed("c/n/s", 1, &[b"no event\n", b"{}\n", b"\xff\xfe\n"], 3);
+    let store = store(&[&chain]);
+    let (hits, answer) = ask(&store, &chain, all(&chain)).await;
+    assert_eq!(answer.unknown.total() + hits.len() as u64, 3, "{:?}", answer.unknown);
+    let (hits, _) = ask(&store, &chain, Asking { unknown: true, ..all(&chain) }).await;
+    assert!(hits.iter().all(|hit| hit.time.is_none()), "{:?}", texts(&hits[..1]));
+}
