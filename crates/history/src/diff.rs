@@ -41,6 +41,8 @@ pub enum Noise {
     Version,
     /// `status`.
     Status,
+    /// Which object it is: `apiVersion`, `kind`, name, namespace, uid, and when it was created.
+    Identity,
     /// The copy of what was applied that kubectl keeps in an annotation.
     LastApplied,
 }
@@ -56,6 +58,12 @@ pub fn noise(path: &ObjectPath) -> Option<Noise> {
         (&["metadata", "resourceVersion"], Noise::Version),
         (&["metadata", "generation"], Noise::Version),
         (&["status"], Noise::Status),
+        (&["apiVersion"], Noise::Identity),
+        (&["kind"], Noise::Identity),
+        (&["metadata", "name"], Noise::Identity),
+        (&["metadata", "namespace"], Noise::Identity),
+        (&["metadata", "uid"], Noise::Identity),
+        (&["metadata", "creationTimestamp"], Noise::Identity),
         (&["metadata", "annotations", LAST_APPLIED], Noise::LastApplied),
     ]
     .into_iter()
@@ -279,9 +287,10 @@ mod tests {
         let found = diff(None, Some(&object));
         let loud = found.fields.iter().filter(|f| noise(&f.path).is_none());
         let loud: Vec<_> = loud.map(|f| f.path.to_string()).collect();
-        assert_eq!(loud, ["kind", "metadata.annotations.a", "metadata.name", "spec"]);
+        assert_eq!(loud, ["metadata.annotations.a", "spec"]);
         let quiet: Vec<_> = found.fields.iter().filter_map(|f| noise(&f.path)).collect();
-        assert_eq!(quiet, [Noise::LastApplied, Noise::Version, Noise::Status]);
+        use Noise::{Identity, LastApplied, Status, Version};
+        assert_eq!(quiet, [Identity, LastApplied, Identity, Version, Status]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! any two objects neither. What is called exact of a field is a change of it.
 #![no_main]
 
+use auditseal_history::diff::MAX_FIELDS;
 use auditseal_history::life::{Mark, ObjectName, compare};
 use auditseal_history::words::words;
 use auditseal_history::{Act, Life, parse};
@@ -9,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    let acts: Vec<Act> = (0..).zip(&lines).filter_map(|(at, line)| Act::read(line, at).ok()).collect();
+    let acts: Vec<Act> =
+        (0..).zip(&lines).filter_map(|(at, line)| Act::read(line, at).ok()).collect();
     if let Some(first) = acts.first() {
         let of = &first.target;
         let name = ObjectName {
@@ -30,10 +32,10 @@ fuzz_target!(|bytes: &[u8]| {
         for field in told.iter().flat_map(|entry| &entry.fields) {
             assert!(field.mark != Mark::Exact || field.before != field.after);
         }
-        life.moment();
+        assert_eq!(life.moment().is_some(), first.done.is_some());
         for act in &acts {
             if let Some(object) = act.response.held() {
-                compare(life.known(), object);
+                assert!(compare(life.known(), object).fields.len() <= MAX_FIELDS);
             }
         }
     }
@@ -49,6 +51,8 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(one != other || said.is_empty());
             }
         }
-        words(None, Some(one));
+        if let Some(Err(unclear)) = words(None, Some(one)) {
+            assert!(!unclear.to_string().is_empty());
+        }
     }
 });

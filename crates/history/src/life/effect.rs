@@ -7,8 +7,8 @@ use super::mark::{Doubt, Inference};
 use super::state::{KnownObject, ObjectState, without_owners};
 use crate::act::{Act, Body};
 use crate::diff::diff;
-use crate::patch::{PatchKind, apply_patch};
-use crate::path::ObjectPath;
+use crate::patch::{PatchKind, apply_patch, asked};
+use crate::path::{ObjectPath, PathStep};
 use crate::value::{parse, text};
 
 /// Fields of one state that aren't known; with more, none of its fields is.
@@ -94,10 +94,14 @@ pub(crate) fn is_like(one: &Value, other: &Value) -> bool {
 fn replaced(state: &ObjectState, body: &Value, act: &Act) -> Computed {
     let (mut object, _) = without_owners(body.clone());
     keep(&mut object, &state.object, act);
+    // What was sent is in doubt no more.
     let mut doubtful = state.doubtful.clone();
-    // What wasn't sent is gone, or a default sets it again.
+    doubtful.retain(|(path, _)| path.find(&object).is_none());
+    // What wasn't sent is gone, or a default sets it again; but of a list that was sent, defaults add no elements.
     let unsent = diff(Some(&state.object), Some(&object));
-    let gone = unsent.fields.into_iter().filter(|field| field.after.is_none());
+    let gone = unsent.fields.into_iter().filter(|field| {
+        field.after.is_none() && matches!(field.path.0.last(), Some(PathStep::Key(_)))
+    });
     doubtful.extend(gone.map(|field| (field.path, Doubt::Defaulted)));
     if unsent.more > 0 {
         doubtful.push((ObjectPath::default(), Doubt::Defaulted));
@@ -120,7 +124,14 @@ fn patched(
     let made = apply_patch(&base, body, kinds, manager).map_err(Doubt::Patch)?;
     let (mut object, _) = without_owners(made.object);
     keep(&mut object, &state.object, act);
+    // What the patch sets is in doubt no more.
+    let kind = text(&object, &["kind"]).unwrap_or_default();
+    let named = kinds.first().map(|first| asked(body, *first, (&act.target.api_group, kind)).0);
+    let sets = |path: &ObjectPath| {
+        named.iter().flatten().any(|asked| asked.value.is_some() && asked.path.covers(path))
+    };
     let mut doubtful = state.doubtful.clone();
+    doubtful.retain(|(path, _)| !sets(path));
     let ambiguous = made.ambiguous.into_iter();
     doubtful.extend(ambiguous.map(|path| (path, Doubt::Ambiguous(kinds.to_vec()))));
     if made.owners_unknown && kinds.contains(&PatchKind::Apply) {

@@ -23,6 +23,8 @@ pub enum Deed {
     },
     /// It changed it.
     Changed,
+    /// It wrote it, and changed nothing but noise: its status, versions, who manages which field.
+    Quiet,
     /// It changed how many there should be, and nothing else.
     Scaled {
         /// From so many; none: that isn't known.
@@ -173,6 +175,7 @@ impl fmt::Display for Deed {
             Self::Created { again: false } => "created",
             Self::Created { again: true } => "created again",
             Self::Changed => "changed",
+            Self::Quiet => "changed nothing but its status, its version or its fields' managers",
             Self::Scaled { from: Some(from), to } => {
                 return write!(f, "scaled from {from} to {to}");
             }

@@ -310,9 +310,11 @@ impl Life {
             noted: &noted,
         };
         let Weighed { fields, quiet, more, asked, doubt } = case.weigh();
+        let shown = matches!(after, After::Shown(_));
         let deed = match scaled(&fields) {
             _ if created => Deed::Created { again: self.lived },
             Some((from, to)) if more == 0 && doubt.is_none() => Deed::Scaled { from, to },
+            None if shown && fields.is_empty() && more == 0 && doubt.is_none() => Deed::Quiet,
             _ => Deed::Changed,
         };
         let told = told::change(&case, &fields, doubt.as_ref());

@@ -105,9 +105,16 @@ impl Case<'_> {
         let doubt = |path: &ObjectPath| {
             computed.doubtful.iter().find(|(of, _)| of.meets(path)).map(|(_, doubt)| doubt.clone())
         };
-        let mark = |field: &FieldDiff| match doubt(&field.path) {
-            Some(doubt) => (doubt.into(), Dark::After),
-            None => (Inference::FromRequest.into(), Dark::None),
+        // What it is may be known though what it was isn't.
+        let before = self.base.state().filter(|_| !self.created);
+        let was = |path: &ObjectPath| match before.map(|state| state.mark(path)) {
+            Some(Mark::Unknown(doubt)) => Some(doubt),
+            _ => None,
+        };
+        let mark = |field: &FieldDiff| match (doubt(&field.path), was(&field.path)) {
+            (Some(doubt), _) => (doubt.into(), Dark::After),
+            (None, Some(doubt)) => (doubt.into(), Dark::Before),
+            (None, None) => (Inference::FromRequest.into(), Dark::None),
         };
         match self.base {
             _ if self.created => sorted(diff(None, Some(&computed.object)), mark),
