@@ -385,6 +385,18 @@ mod tests {
     }
 
     #[test]
+    fn more_rules_than_are_named_are_counted() {
+        let rule = |n: usize| {
+            format!("- level: Request\n  resources: [{{group: g, resources: [r{n}]}}]\n")
+        };
+        let rules: String = (0..10 * NAMED_RULES).map(rule).collect();
+        let policy = policy(&format!("{rules}omitStages: [RequestReceived]\n"));
+        let (status, text) = status(&policy, "policy-patches");
+        assert_eq!(status, Status::Warn);
+        assert!(text.contains("30 rules (r0, r1, r2, …)") && !text.contains("r3"), "{text}");
+    }
+
+    #[test]
     fn no_verb_may_log_a_body() {
         for resource in ["secrets", "configmaps"] {
             for verb in ["create", "update", "patch", "get", "list", "delete", "deletecollection"] {

@@ -34,7 +34,7 @@ impl Sim {
 fn what_a_hostile_store_captures_hides_and_replays_costs_nothing_but_time() {
     let key = private_key();
     let first = number("AUDITSEAL_SEED").unwrap_or(1);
-    let runs = number("AUDITSEAL_RUNS").unwrap_or(100);
+    let runs = number("AUDITSEAL_RUNS").unwrap_or(25);
     let mut counts = [0; 2];
     for seed in first..first + runs {
         let run = std::panic::catch_unwind(|| Sim::new(seed, &key).run_hostile(seed, 400));
