@@ -12,7 +12,7 @@ use auditseal_index::{Lookup, Pattern, TermField, TermKind};
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_pack::PackOptions;
 use auditseal_reader::{
-    Depth, How, PackRoot, PackedLines, Packs, Reading, Searched, Source, Step, Window,
+    Depth, How, PackCursor, PackRoot, PackedLines, Packs, Reading, Searched, Source, Step, Window,
 };
 use auditseal_store::Operation;
 use auditseal_vectors::{Chain, Piece, TestSigner, events};
@@ -215,6 +215,48 @@ async fn where_nobody_is_trusted_nothing_is_left_out() {
     desk.trust = common::trusting(&desk.chain, "  begin 0\n  silent-after 366d\n", &[]);
     let searched = packs(&desk).await.search(&rare(), Window::default()).await;
     assert_eq!((searched.found.len(), searched.passed), (0, 0), "no packs: objects are read");
+}
+
+/// A payload that is too large to be kept is given out by a cursor.
+#[tokio::test]
+async fn a_payload_larger_than_is_held_is_read_by_a_cursor() {
+    let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+    chain.genesis();
+    let large = format!("{{\"verb\":\"get\",\"more\":\"{}\"}}\n", "x".repeat(17 << 20));
+    for lines in [events(0..3), large.clone().into_bytes(), events(3..6)] {
+        chain.wait(5);
+        chain.batch(&[Piece::new("audit.log", lines)]);
+    }
+    // A key has the date of the seal before.
+    chain.wait(DAY).heartbeat();
+    chain.wait(5).heartbeat();
+    let desk = Desk::of(chain);
+    let report = desk.pack().await;
+    assert_eq!(report.chains[0].packs.len(), 1, "{report:?}");
+    let packs = packs(&desk).await;
+    let searched = packs.search(&Lookup::Any, Window::default()).await;
+    let [candidate] = &searched.found[..] else { panic!("{searched:?}") };
+    let one = packs.alone(candidate);
+    let source = Source::new(Arc::new(desk.archive.clone()));
+    let trusted = desk.trust.get(desk.chain.origin()).unwrap();
+    let rules = Rules::trusting(trusted, None).asked(candidate.extent());
+    let packed = PackedLines::Of(candidate);
+    let how = How { depth: Depth::Seal, retention: None, concurrency: 1, keep: 1 << 30, packed };
+    let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, rules, how);
+    let mut given = Vec::new();
+    while let Some(Step { accepted, .. }) = reading.next().await {
+        given.extend(accepted);
+    }
+    given.extend(reading.finish(None).0);
+    let given: Vec<_> = given.iter().map(|sealed| sealed.lines.is_some()).collect();
+    assert_eq!(given, [true, false, true, true]);
+    let (mut cursor, mut whole) = (PackCursor::default(), Vec::new());
+    let taken = cursor.payload(&one, 2, async |piece| {
+        whole.extend_from_slice(&piece);
+        true
+    });
+    assert!(taken.await.unwrap());
+    assert!(whole == large.as_bytes());
 }
 
 /// Of what can't be used the first is named, and all of it counted.
