@@ -64,7 +64,7 @@ impl Archive {
     /// What a command of the page prints with these arguments more.
     fn run(&self, words: &[String], more: &[&str]) -> String {
         let mut command = self.node.reader("query");
-        for word in &words[2..] {
+        for word in words[2..].iter().filter(|word| *word != "…") {
             let begin = word.find("JTI=");
             let end = begin.map_or(0, |begin| begin + word[begin..].find('\'').unwrap());
             command.arg(begin.map_or(word.clone(), |begin| {
