@@ -8,7 +8,6 @@
 //!   have: both leave out only lines of which the predicate is false.
 //! * [`Event::field`] gives single fields, and fields that are derived from others: who acted, whether it was a
 //!   dry run, what was executed, by what it was denied.
-//! * [`Stages`] joins the events of one request.
 //!
 //! ```
 //! use auditseal_predicate::{Event, Predicate, Truth};
@@ -45,7 +44,6 @@ mod plan;
 mod predicate;
 mod question;
 mod schema;
-mod stages;
 mod syntax;
 mod terms;
 mod truth;
@@ -56,6 +54,5 @@ pub use flags::{Invalid, ObjectFilter};
 pub use literals::Literals;
 pub use plan::{Keep, Plan, TermLookup};
 pub use predicate::Predicate;
-pub use stages::Stages;
 pub use syntax::Refused;
 pub use truth::Truth;

@@ -46,7 +46,7 @@ impl Joiner {
         }
         while self.held.len() > REQUESTS || self.bytes > BYTES {
             let Some(oldest) = self.order.pop_front() else { break };
-            if let Some(candidate) = self.give_up(oldest) {
+            if let Some((_, candidate)) = self.give_up(oldest) {
                 self.early += 1;
                 told.push(candidate);
             }
@@ -55,7 +55,7 @@ impl Joiner {
     }
 
     /// Holds a line in place of an earlier one of its request. One that is meant is told where the later one
-    /// may not be.
+    /// may not be, or is of the same stage: no request has two of these, so they are of two.
     fn hold(&mut self, id: RequestId, stage: Reach, candidate: Candidate) -> Option<Candidate> {
         let before = self.give_up(id);
         self.bytes += candidate.shown.len();
@@ -66,19 +66,23 @@ impl Joiner {
         self.order.push_back(id);
         let unknown = candidate.unknown.is_some();
         self.held.insert(id, (stage, candidate));
-        before.filter(|before| unknown && before.unknown.is_none())
+        let stays = |(reached, before): &(Reach, Candidate)| {
+            *reached == stage || (unknown && before.unknown.is_none())
+        };
+        before.filter(stays).map(|(_, before)| before)
     }
 
-    fn give_up(&mut self, id: RequestId) -> Option<Candidate> {
-        let (_, candidate) = self.held.remove(&id)?;
+    fn give_up(&mut self, id: RequestId) -> Option<(Reach, Candidate)> {
+        let (stage, candidate) = self.held.remove(&id)?;
         self.bytes -= candidate.shown.len();
-        Some(candidate)
+        Some((stage, candidate))
     }
 
     /// What is held where the chain ends, in the order in which it came, and how many were told early.
     pub(crate) fn finish(mut self) -> (Vec<Candidate>, u64) {
         let order = std::mem::take(&mut self.order);
-        let held = order.into_iter().filter_map(|id| self.give_up(id)).collect();
+        let held =
+            order.into_iter().filter_map(|id| self.give_up(id)).map(|(_, held)| held).collect();
         (held, self.early)
     }
 }
@@ -111,7 +115,7 @@ mod tests {
         for (requests, bytes) in [(10 * REQUESTS, 0), (200, 10 * BYTES / 200)] {
             let (mut joiner, mut told) = (Joiner::default(), 0);
             for n in 0..requests {
-                let id = ids.id(&n.to_le_bytes(), b"t");
+                let id = ids.id(&n.to_le_bytes(), b"", b"t");
                 let line = candidate(n as u64, Some((id, Reach::Started)), bytes);
                 let mut found = Found { candidates: vec![line], ..Found::default() };
                 told += joiner.take(&mut found).len();
@@ -127,7 +131,7 @@ mod tests {
     /// A line that is meant gives way to another that is, and not to one of which it can't be told.
     #[test]
     fn what_is_meant_gives_way_to_what_is_meant_alone() {
-        let id = RequestIds::default().id(b"1", b"t");
+        let id = RequestIds::default().id(b"1", b"", b"t");
         let reached = |meant, read| Reached { meant, read };
         for (later, left) in [
             (reached(Some(Reach::Ended), Some(Reach::Ended)), 0),
@@ -143,5 +147,16 @@ mod tests {
             assert!(joiner.take(&mut Found { reached, ..Found::default() }).is_empty());
             assert_eq!(joiner.finish().0.len(), left, "{later:?}");
         }
+    }
+
+    #[test]
+    fn of_two_lines_of_one_stage_none_hides_the_other() {
+        let id = RequestIds::default().id(b"1", b"", b"t");
+        let mut joiner = Joiner::default();
+        let lines = [1, 2].map(|line| candidate(line, Some((id, Reach::Started)), 1));
+        let mut found = Found { candidates: lines.into(), ..Found::default() };
+        let told = joiner.take(&mut found);
+        let lines = |all: &[Candidate]| all.iter().map(|one| one.line).collect::<Vec<_>>();
+        assert_eq!((lines(&told), lines(&joiner.finish().0)), (vec![1], vec![2]));
     }
 }

@@ -1,7 +1,8 @@
 //! Which request a line is of, and how far that had come: kube-apiserver writes a line for each stage.
 //!
 //! A client chooses its request's auditID, and may choose another request's. So lines are of one request
-//! only where the moment at which the apiserver received it is the same too.
+//! only where the moment at which the apiserver received it, URI, verb and user are the same too: with many
+//! requests under one auditID, two come in the same microsecond, and one must not hide the other.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -48,8 +49,9 @@ pub(crate) struct RequestId(u64);
 pub(crate) struct RequestIds(RandomState);
 
 impl RequestIds {
-    pub(crate) fn id(&self, audit_id: &[u8], received: &[u8]) -> RequestId {
-        RequestId(self.0.hash_one((audit_id, received)))
+    /// `about` is what all stages have in common: from the URI to the user.
+    pub(crate) fn id(&self, audit_id: &[u8], about: &[u8], received: &[u8]) -> RequestId {
+        RequestId(self.0.hash_one((audit_id, about, received)))
     }
 
     /// The request and the stage of a line as kube-apiserver writes it; `None` for any other line, of
@@ -59,13 +61,18 @@ impl RequestIds {
             line.strip_prefix(br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":""#)?;
         let (_, rest) = word(rest)?;
         let (audit_id, rest) = word(rest.strip_prefix(br#","auditID":""#)?)?;
-        let (stage, _) = word(rest.strip_prefix(br#","stage":""#)?)?;
+        let (stage, rest) = word(rest.strip_prefix(br#","stage":""#)?)?;
         let stage = Reach::of(stage)?;
+        // Who is impersonated isn't known yet when a request is received. In a string the quotes of such a key
+        // would be escaped.
+        let ends = [&br#","sourceIPs":["#[..], br#","impersonatedUser":{"#];
+        let ends = ends.map(|end| memchr::memmem::find(rest, end));
+        let about = &rest[..ends.into_iter().flatten().min()?];
         // The keys behind it are annotations, whose values are strings: in one of these its quotes would
         // be escaped. In a body it would stand before it.
         let at = memchr::memmem::rfind(line, RECEIVED)? + RECEIVED.len();
         let (received, _) = word(&line[at..])?;
-        Some((self.id(audit_id, received), stage))
+        Some((self.id(audit_id, about, received), stage))
     }
 }
 
@@ -84,7 +91,8 @@ mod tests {
     fn line(id: &str, stage: &str, received: &str, annotation: &str) -> String {
         format!(
             "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"auditID\":\"{id}\",\
-             \"stage\":\"{stage}\",\"requestURI\":\"/\",\"verb\":\"get\",\"requestReceivedTimestamp\":\"{received}\",\
+             \"stage\":\"{stage}\",\"requestURI\":\"/?a\\u0026b\",\"verb\":\"get\",\"user\":{{\"username\":\"u\"}},\
+             \"sourceIPs\":[],\"requestReceivedTimestamp\":\"{received}\",\
              \"stageTimestamp\":\"x\",\"annotations\":{{\"a\":\"{annotation}\"}}}}\n"
         )
     }
@@ -104,6 +112,22 @@ mod tests {
             of("1", "ResponseComplete", "u", "").unwrap().0,
             first.0,
             "an auditID that was chosen"
+        );
+        for (what, other) in [("get", "list"), ("/?a", "/?b"), ("\"u\"", "\"v\"")] {
+            let line = line("1", "ResponseComplete", "t", "").replacen(what, other, 1);
+            assert_ne!(
+                ids.of(line.as_bytes()).unwrap().0,
+                first.0,
+                "in the same microsecond: {other}"
+            );
+        }
+        let line = line("1", "ResponseComplete", "t", "");
+        let impersonated = line
+            .replace(",\"sourceIPs\"", ",\"impersonatedUser\":{\"username\":\"v\"},\"sourceIPs\"");
+        assert_eq!(
+            ids.of(impersonated.as_bytes()).unwrap().0,
+            first.0,
+            "known in later stages alone"
         );
         assert_eq!(of("a\\u0031", "ResponseComplete", "t", ""), None);
         assert_eq!(of("1", "Other", "t", ""), None);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use auditseal_index::{Builder, Index};
-use auditseal_predicate::{Event, FieldPath, Keep, Predicate, Stages, Truth};
+use auditseal_predicate::{Event, FieldPath, Keep, Predicate, Truth};
 use libfuzzer_sys::fuzz_target;
 
 fn index_of(line: &[u8]) -> Index {
@@ -47,7 +47,4 @@ fuzz_target!(|bytes: &[u8]| {
         );
         assert!(found.contains(0), "{plan:?}");
     }
-    let mut stages = Stages::new(1);
-    let told = stages.tell(&event, Some(()));
-    assert_eq!(usize::from(told.is_some()) + stages.finish().count(), 1);
 });
