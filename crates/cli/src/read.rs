@@ -79,8 +79,11 @@ fn regular_stdout() -> Option<File> {
     out.metadata().is_ok_and(|about| about.is_file()).then_some(out)
 }
 
-/// Where the packs of chains stand, if a trust file says whose attestations count.
-fn packs(args: &Ls) -> Result<Box<dyn Fn(&Origin) -> Option<CatPacks>>, Failure> {
+/// Where the packs of a chain stand, if somebody is trusted to attest them.
+type PacksOf = Box<dyn Fn(&Origin) -> Option<CatPacks>>;
+
+/// The same of all chains that a trust file names.
+fn packs(args: &Ls) -> Result<PacksOf, Failure> {
     match &args.policy.trust {
         Some(path) => Ok(Box::new(args.place.of_chains(&args.store, &trust_file(path)?)?)),
         None => {
