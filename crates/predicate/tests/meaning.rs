@@ -237,3 +237,17 @@ fn whatever_makes_an_answer_unknown_keeps_its_line() {
     // Both happen, or the loop shows nothing.
     assert!(unknown > 1000 && left_out > 1000, "{unknown} {left_out}");
 }
+
+#[test]
+fn two_users_of_one_event_are_not_taken_for_one() {
+    let line = br#"{"verb":"get","user":{"username":"a"},"impersonatedUser":{"username":"b"},"sourceIPs":["10.0.0.1","::1"]}"#;
+    for cel in [
+        "user.username == 'a' && impersonatedUser.username == 'b'",
+        "user.username == 'a' && impersonatedUser.username == 'b' || user.username == 'c'",
+        "'10.0.0.1' in sourceIPs && '::1' in sourceIPs || '::2' in sourceIPs",
+    ] {
+        let predicate = Predicate::from_cel(cel).unwrap();
+        assert_eq!(predicate.eval(&Event::parse(line).unwrap()), Truth::True, "{cel}");
+        assert!(found(&predicate.terms(), line), "{cel}");
+    }
+}
