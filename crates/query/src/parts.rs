@@ -24,8 +24,13 @@ pub(crate) fn whole(range: &Range) -> Vec<Part<'_>> {
     vec![Part { packs: range.packs.clone(), ..loose(range, range.extent) }]
 }
 
-/// The parts of a range that must be read by what a search in its packs found, in the order of the chain.
-pub(crate) fn parts<'a>(range: &'a Range, searched: &Searched) -> Vec<Part<'a>> {
+/// The parts of a range that must be read by what a search in its packs found, in the order of the chain;
+/// `ended`: the seal that is known to be the chain's last.
+pub(crate) fn parts<'a>(
+    range: &'a Range,
+    searched: &Searched,
+    ended: Option<SealId>,
+) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let mut found = searched.found.iter().peekable();
     let mut next = range.extent.from;
@@ -34,7 +39,7 @@ pub(crate) fn parts<'a>(range: &'a Range, searched: &Searched) -> Vec<Part<'a>> 
             let extent = Extent { from: next, to: Some(pack.first - 1) };
             parts.push(loose(range, extent));
         }
-        next = Begin::After(SealId { seq: pack.attestation.last, hash: pack.attestation.head });
+        next = Begin::After(end_of(pack));
         let is_this = |candidate: &&Candidate| candidate.pack.attested_at == pack.attested_at;
         if let Some(candidate) = found.next_if(is_this) {
             let packs = range.packs.alone(candidate);
@@ -46,6 +51,11 @@ pub(crate) fn parts<'a>(range: &'a Range, searched: &Searched) -> Vec<Part<'a>> 
     let rest = Extent { from: next, to: range.extent.to };
     match range.packs.taken().last() {
         _ if range.extent.to.is_some_and(|to| to < next.seq()) => {}
+        // It is known to end here.
+        Some(last)
+            if rest.to.is_none()
+                && ended == Some(end_of(last))
+                && inside(range, rest).is_empty() => {}
         // Whether the chain may end with its packs, its last seal says.
         Some(last) if rest.to.is_none() && inside(range, rest).is_empty() => {
             let is_last = |part: &mut Part<'_>| {
@@ -57,6 +67,11 @@ pub(crate) fn parts<'a>(range: &'a Range, searched: &Searched) -> Vec<Part<'a>> 
         _ => parts.push(loose(range, rest)),
     }
     parts
+}
+
+/// The last seal that is attested of a pack.
+fn end_of(pack: &Pack) -> SealId {
+    SealId { seq: pack.attestation.last, hash: pack.attestation.head }
 }
 
 /// The last pack of a chain behind which nothing stands.

@@ -7,6 +7,7 @@ use auditseal_chain::escape;
 use auditseal_format::Time;
 use auditseal_predicate::{Keep, Predicate};
 use auditseal_reader::{Error, IN_FLIGHT, Range, Searched, Source, Window};
+use auditseal_trust::Silence;
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
@@ -89,7 +90,12 @@ impl ChainFound {
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
-        self.indexes.as_ref().map_or_else(|| whole(&self.range), |said| parts(&self.range, said))
+        let ended = self.asked.trusted.as_ref().and_then(|trusted| match trusted.silence {
+            Silence::Ended(seal) => Some(seal),
+            Silence::After(_) => None,
+        });
+        let by_index = |said| parts(&self.range, said, ended);
+        self.indexes.as_ref().map_or_else(|| whole(&self.range), by_index)
     }
 }
 
