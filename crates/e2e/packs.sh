@@ -181,15 +181,14 @@ packed_off() {
 full_disk() {
   mkdir -p "$1" && unshare --mount --propagation private sh -c 'mount -t tmpfs -o size=16k,mode=700 packs "$0" && exec "$@"' "$@"
 }
+# packed_to NAME [COMMAND…]: through that command
 packed_to() {
-  "$AUDITSEAL" pack --store "file://$WORK/copy" --packs "file://$WORK/$1" --trust "$WORK/audit.trust" --auditor-key "$WORK/auditor.key" --pack-state "$WORK/pack-$1"
+  "${@:2}" "$AUDITSEAL" pack --store "file://$WORK/copy" --packs "file://$WORK/$1" --trust "$WORK/audit.trust" --auditor-key "$WORK/auditor.key" --pack-state "$WORK/pack-$1"
 }
 # Nothing is put that wasn't written whole, and the next run, with room, makes all of it.
 no_room() {
   local status=0
-  export AUDITSEAL WORK
-  export -f packed_to
-  full_disk "$WORK/pack-full" bash -c 'packed_to full' >"$WORK/said" 2>&1 || status=$?
+  packed_to full full_disk "$WORK/pack-full" >"$WORK/said" 2>&1 || status=$?
   cat "$WORK/said"
   [ $status = 2 ] && grep -q 'No space left on device' "$WORK/said" && ! grep -q panicked "$WORK/said" || return 1
   [ -z "$(find "$WORK/full" -type f 2>/dev/null)" ] || { find "$WORK/full" -type f; return 1; }
