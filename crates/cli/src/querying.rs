@@ -9,8 +9,8 @@ use auditseal_agent::system_clock;
 use auditseal_format::Origin;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
-    Answered, Archive, Asked, AskedChain, Asking, FoundParts, Hit, Put, ScanCost, Show, Top,
-    VALUES, for_terminal, size, strange,
+    Answered, Archive, Asked, AskedChain, Asking, Columns, FoundParts, Hit, Put, ScanCost, Show,
+    Top, VALUES, for_terminal, size, strange,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
@@ -266,6 +266,8 @@ struct Out {
     /// Counts them by a field's values instead.
     top: Option<Top>,
     terminal: bool,
+    /// The columns of a table, whose head was written.
+    columns: Columns,
     begun: bool,
     failed: io::Result<()>,
 }
@@ -277,6 +279,7 @@ impl Out {
             output: args.output,
             top: args.top.as_ref().map(|_| Top::new(VALUES)),
             terminal: io::stdout().is_terminal(),
+            columns: Columns::default(),
             begun: false,
             failed: Ok(()),
         }
@@ -297,8 +300,13 @@ impl Out {
     }
 
     fn write(&mut self, hit: &Hit) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) && self.output == Output::Table {
-            self.out.write_all(auditseal_query::HEAD.as_bytes())?;
+        if self.output == Output::Table {
+            if !std::mem::replace(&mut self.begun, true) {
+                self.out.write_all(self.columns.head().as_bytes())?;
+            }
+            self.out.write_all(self.columns.row(&hit.shown).as_bytes())?;
+            // Who waits for it sees each as it comes.
+            return if self.terminal { self.out.flush() } else { Ok(()) };
         }
         if !self.terminal {
             return self.out.write_all(&hit.shown);
@@ -307,7 +315,6 @@ impl Out {
             Output::Json | Output::Jsonl => self.out.write_all(&for_terminal(&hit.shown))?,
             Output::Table | Output::Count => self.out.write_all(&hit.shown)?,
         }
-        // Who waits for it sees each as it comes.
         self.out.flush()
     }
 

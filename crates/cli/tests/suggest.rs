@@ -31,7 +31,10 @@ fn the_policy_goes_to_standard_output_and_the_rest_to_standard_error() {
     let log = log.to_str().unwrap();
     let done = suggest(&["--on", log]);
     assert_eq!(done.code, 0, "{}", done.err);
-    assert!(done.out.starts_with("# Made by") && done.out.ends_with("- level: Metadata\n"));
+    assert!(
+        done.out.starts_with("# Made by")
+            && done.out.ends_with("- level: Metadata\n  omitStages: [RequestReceived]\n")
+    );
     assert!(!done.out.contains("Bytes a day") && done.err.contains("Bytes a day"), "{}", done.err);
     assert!(done.err.contains("17681 events"), "{}", done.err);
     let again = suggest(&["--on", &format!("{log}/audit.log")]);

@@ -32,7 +32,9 @@ const PIECES: usize = 2;
 /// Bytes of text that a pack's decoder holds ahead.
 const KEPT: u64 = 32 << 20;
 /// KiB of text from packs that wait to be searched, of all chains.
-pub(crate) const ROOM: u32 = 32 << 10;
+const ROOM: usize = 32 << 10;
+/// The same of one chain, however many there are.
+const LEAST_ROOM: usize = 1 << 10;
 
 /// What all chains of a search share.
 #[derive(Debug, Clone)]
@@ -49,8 +51,6 @@ pub(crate) struct Shared {
     pub(crate) ahead: usize,
     /// Objects of a chain whose seals are fetched at a time.
     pub(crate) in_flight: usize,
-    /// KiB of text from packs that wait to be searched.
-    pub(crate) room: Arc<Semaphore>,
     pub(crate) allow_unanchored: bool,
 }
 
@@ -58,7 +58,13 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) enum Told {
     /// A batch was searched, or passed over: what can be told now, and up to when the chain was searched.
-    Batch { candidates: Vec<Candidate>, unknowns: Unknowns, until: Option<Time> },
+    Batch {
+        candidates: Vec<Candidate>,
+        unknowns: Unknowns,
+        until: Option<Time>,
+        /// Given back once this is taken: the chain goes on then.
+        _turn: Option<OwnedSemaphorePermit>,
+    },
     /// What was under way where it ended; how many lines were told before their time.
     End { candidates: Vec<Candidate>, early: u64 },
 }
@@ -109,7 +115,7 @@ pub(crate) async fn search(
     parts: &[Part<'_>],
     shared: &Shared,
     searched: &Mutex<ChainSearched>,
-    to: mpsc::Sender<Told>,
+    to: mpsc::UnboundedSender<Told>,
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
     let proving = async {
@@ -123,7 +129,11 @@ pub(crate) async fn search(
     };
     let cursor = Turn::new(PackCursor::default());
     let work = stream::poll_fn(|context| queue.poll_recv(context))
-        .map(|job| run(reader, &cursor, shared, job))
+        .map(|job| async {
+            // Before anything is held for which another chain may wait.
+            let turn = Arc::clone(&reader.turns).acquire_owned().await.ok();
+            (run(reader, &cursor, shared, job).await, turn)
+        })
         .buffered(shared.ahead);
     let telling = tell(work, searched, &to);
     futures::join!(proving, telling);
@@ -149,7 +159,7 @@ async fn prove(
         packed,
     };
     let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
-    let (source, origin) = (reader.source, &reader.asked.origin);
+    let (source, origin) = (&reader.proving, &reader.asked.origin);
     let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
     while let Some(Step { accepted, error, .. }) = reading.next().await {
         if let Some(error) = error {
@@ -170,14 +180,44 @@ async fn prove(
 }
 
 /// A chain, and where it is read from.
+///
+/// Hits go in the order of time, so a chain stands still while another one's are awaited. What it holds then
+/// must be its own: whoever is awaited would wait for it.
 pub(crate) struct Reader<'a> {
-    pub(crate) source: &'a Source,
-    pub(crate) asked: &'a AskedChain,
+    /// Where its seals are read.
+    proving: Source,
+    /// Where its batches are fetched.
+    fetching: Source,
+    asked: &'a AskedChain,
     /// The packs that are there.
-    pub(crate) packs: &'a Packs,
+    packs: &'a Packs,
+    /// Batches that are under way, or of which was told and nobody took it yet.
+    turns: Arc<Semaphore>,
+    /// KiB of text from packs that wait to be searched.
+    room: Arc<Semaphore>,
+    most: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// One of so many chains, `ahead` of whose batches are under way at a time.
+    pub(crate) fn new(
+        source: &Source,
+        asked: &'a AskedChain,
+        packs: &'a Packs,
+        (chains, ahead): (usize, usize),
+    ) -> Self {
+        let most = (ROOM / chains.max(1)).max(LEAST_ROOM);
+        Self {
+            proving: source.apart(chains),
+            fetching: source.apart(chains),
+            asked,
+            packs,
+            turns: Arc::new(Semaphore::new(ahead)),
+            room: Arc::new(Semaphore::new(most)),
+            most,
+        }
+    }
+
     /// What is to be done with a seal. Its lines wait for room, if they came with it.
     async fn job(&self, mut sealed: Sealed, part: &Part<'_>, shared: &Shared) -> Job {
         let ObjectSeal { seal, hash, .. } = &*sealed.note.seal;
@@ -203,7 +243,7 @@ impl Reader<'_> {
         }
         let text = match sealed.lines.take() {
             None => None,
-            Some(pieces) => Some(Held::new(pieces, &shared.room).await),
+            Some(pieces) => Some(Held::new(pieces, &self.room, self.most).await),
         };
         Job::Search(Box::new(Batch::of(&sealed)), Box::new(brief), text)
     }
@@ -217,9 +257,9 @@ struct Held {
 }
 
 impl Held {
-    async fn new(pieces: Vec<Bytes>, room: &Arc<Semaphore>) -> Self {
+    async fn new(pieces: Vec<Bytes>, room: &Arc<Semaphore>, most: usize) -> Self {
         let bytes: usize = pieces.iter().map(Bytes::len).sum();
-        let wanted = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX).min(ROOM);
+        let wanted = u32::try_from(bytes.div_ceil(1 << 10).min(most)).unwrap_or(u32::MAX);
         // Nobody closes it.
         let room = Arc::clone(room).acquire_many_owned(wanted).await.ok();
         Self { pieces, _room: room }
@@ -248,7 +288,7 @@ async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, jo
     let found = match (text, batch.packed) {
         (Some(text), _) => Ok(held(text, scanner, shared).await),
         (None, true) => packed(reader.packs, cursor, brief.seq, scanner, shared).await,
-        (None, false) => loose(reader.source, origin, *batch, scanner, shared).await,
+        (None, false) => loose(&reader.fetching, origin, *batch, scanner, shared).await,
     };
     match found {
         Ok(found) => Done::Found(brief, Box::new(found)),
@@ -337,26 +377,32 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 
 /// Joins the stages of requests, and tells what came of the chain in its order.
 async fn tell(
-    work: impl stream::Stream<Item = Done>,
+    work: impl stream::Stream<Item = (Done, Option<OwnedSemaphorePermit>)>,
     searched: &Mutex<ChainSearched>,
-    to: &mpsc::Sender<Told>,
+    to: &mpsc::UnboundedSender<Told>,
 ) {
     let mut joiner = Joiner::default();
     let mut work = std::pin::pin!(work);
-    while let Some(done) = work.next().await {
+    while let Some((done, turn)) = work.next().await {
         let told = {
             let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
-            take(done, &mut searched, &mut joiner)
+            take(done, turn, &mut searched, &mut joiner)
         };
-        if to.send(told).await.is_err() {
+        // Without waiting: what is under way goes on, and how much of it is told ahead is for the turns to say.
+        if to.send(told).is_err() {
             return;
         }
     }
     let (candidates, early) = joiner.finish();
-    drop(to.send(Told::End { candidates, early }).await);
+    drop(to.send(Told::End { candidates, early }));
 }
 
-fn take(done: Done, searched: &mut ChainSearched, joiner: &mut Joiner) -> Told {
+fn take(
+    done: Done,
+    turn: Option<OwnedSemaphorePermit>,
+    searched: &mut ChainSearched,
+    joiner: &mut Joiner,
+) -> Told {
     let (mut candidates, mut unknowns, mut until) = (Vec::new(), Unknowns::default(), None);
     match done {
         Done::Unread(error) => searched.unread(&error),
@@ -390,5 +436,5 @@ fn take(done: Done, searched: &mut ChainSearched, joiner: &mut Joiner) -> Told {
             candidates = joiner.take(&mut found);
         }
     }
-    Told::Batch { candidates, unknowns, until }
+    Told::Batch { candidates, unknowns, until, _turn: turn }
 }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod chain;
+mod columns;
 mod footer;
 mod hit;
 mod join;
@@ -27,10 +28,11 @@ mod top;
 mod types;
 
 pub use answer::{Answered, ChainSearched};
+pub use columns::Columns;
 pub use footer::{Put, size};
 pub use hit::{Citation, Hit, Unknowns};
 pub use range::{Archive, AskedChain, ScanCost};
 pub use search::{Asking, FoundParts};
-pub use show::{HEAD, Show, for_terminal};
+pub use show::{Show, for_terminal};
 pub use top::{Top, VALUES};
 pub use types::{Asked, NotAsked, asked, names, strange};

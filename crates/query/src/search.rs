@@ -13,7 +13,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::answer::{Answered, ChainSearched};
-use crate::chain::{ROOM, Reader, Shared, Told, search};
+use crate::chain::{Reader, Shared, Told, search};
 use crate::hit::{Hit, Unknowns};
 use crate::lookup::lookup;
 use crate::order::{HELD, Merge, Standing};
@@ -164,15 +164,15 @@ impl FoundParts {
             self.chains.iter().map(|found| Mutex::new(found.before())).collect();
         let shared = self.shared();
         let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
-        let readers = self.chains.iter().map(|found| Reader {
-            source: &self.source,
-            asked: &found.asked,
-            packs: &found.range.packs,
-        });
+        let shares = (self.chains.len(), shared.ahead);
+        let readers = self
+            .chains
+            .iter()
+            .map(|found| Reader::new(&self.source, &found.asked, &found.range.packs, shares));
         let readers: Vec<_> = readers.collect();
         let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
         for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {
-            let (to, from) = mpsc::channel(1);
+            let (to, from) = mpsc::unbounded_channel();
             receivers.push(from);
             searches.push(search(reader, parts, &shared, searched, to));
         }
@@ -227,7 +227,6 @@ impl FoundParts {
             cores: Arc::new(Semaphore::new(cores)),
             ahead: ahead.max(cores + 1),
             in_flight: (IN_FLIGHT / chains).max(2),
-            room: Arc::new(Semaphore::new(ROOM as usize)),
             allow_unanchored: self.asking.allow_unanchored,
         }
     }
@@ -236,7 +235,7 @@ impl FoundParts {
 /// Takes what the chains tell, those first without which no hit can go, and gives out hits.
 async fn collect(
     desk: &mut Desk,
-    receivers: &mut [mpsc::Receiver<Told>],
+    receivers: &mut [mpsc::UnboundedReceiver<Told>],
     each: &mut impl FnMut(Hit) -> ControlFlow<()>,
 ) {
     loop {
@@ -302,7 +301,7 @@ impl Desk {
 
     fn take(&mut self, chain: usize, told: Told) {
         match told {
-            Told::Batch { candidates, unknowns, until } => {
+            Told::Batch { candidates, unknowns, until, _turn } => {
                 self.unknown.add(&unknowns);
                 self.count(chain, candidates, false);
                 if let Some(until) = until {

@@ -12,7 +12,8 @@ use crate::hit::Citation;
 /// How hits are shown.
 #[derive(Debug, Clone)]
 pub enum Show {
-    /// Columns for people. Nothing that acts on a terminal gets there.
+    /// Cells for people, with tabs between ([`Columns`](crate::Columns) puts them below each other). Nothing that
+    /// acts on a terminal gets there.
     Table,
     /// The lines, byte for byte.
     Lines,
@@ -23,9 +24,6 @@ pub enum Show {
     /// One field's value, by which they are counted.
     Field(FieldPath),
 }
-
-/// The head of [`Show::Table`].
-pub const HEAD: &str = "TIME                      VERB    CODE  FROM             USER                          OBJECT                                    SEALED\n";
 
 /// Most characters of a value in a column.
 const WIDEST: usize = 120;
@@ -134,7 +132,7 @@ fn paths() -> Option<&'static Paths> {
 
 fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
     let (Some(event), Some(paths)) = (event, paths()) else {
-        return format!("{:<24}  {at}\n", "(not an event)");
+        return format!("(not an event)\t{at}\n");
     };
     let time = event.time().map_or_else(|| "-".to_owned(), |time| milliseconds(&time.to_string()));
     let of = |path: &FieldPath| match event.field(path) {
@@ -160,7 +158,7 @@ fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
         }
     };
     let (verb, code, from) = (or_dash(&paths.verb), or_dash(&paths.code), from(event, &paths.from));
-    format!("{time:<24}  {verb:<6}  {code:<4}  {from:<15}  {user:<28}  {object:<40}  {at}\n")
+    format!("{time}\t{verb}\t{code}\t{from}\t{user}\t{object}\t{at}\n")
 }
 
 /// A time without its last three digits, which the line itself has.
@@ -228,8 +226,8 @@ mod tests {
         let row = told(&Show::Table, LINE);
         assert_eq!(
             row,
-            "2026-11-21T08:05:36.377Z  delete  200   10.0.0.1 for 192.0.2.9  ann as bob                    \
-             networkpolicies/web -n prod               prod/cp-1/audit 17:204\n"
+            "2026-11-21T08:05:36.377Z\tdelete\t200\t10.0.0.1 for 192.0.2.9\tann as bob\t\
+             networkpolicies/web -n prod\tprod/cp-1/audit 17:204\n"
         );
         let plain = LINE
             .replace("\"networkpolicies\"", "\"widgets\"")
@@ -241,7 +239,7 @@ mod tests {
         );
         let uri = LINE.replace("objectRef", "other");
         assert!(
-            told(&Show::Table, &uri).contains("  /apis/networking.k8s.io/v1/"),
+            told(&Show::Table, &uri).contains("\t/apis/networking.k8s.io/v1/"),
             "{}",
             told(&Show::Table, &uri)
         );
@@ -257,7 +255,11 @@ mod tests {
                 .replace("\"web\"", &format!("\"{value}\""));
             let row = told(&Show::Table, &line);
             assert!(
-                !row.trim_end_matches('\n').chars().any(|c| c.is_control() || c == '\u{202e}'),
+                row.matches('\t').count() == 6
+                    && !row
+                        .replace(['\t', '\n'], "")
+                        .chars()
+                        .any(|c| c.is_control() || c == '\u{202e}'),
                 "{row:?}"
             );
             assert!(row.chars().count() < 10 * WIDEST, "{row}");

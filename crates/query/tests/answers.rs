@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use auditseal_predicate::{ObjectFilter, Predicate};
 use auditseal_query::{Asking, Hit, Show};
 use auditseal_reader::Window;
-use common::{ask, asking, by_key, everything, found, lines, real, sealed, store, texts, time};
+use common::{
+    ask, asking, by_key, everything, found, line, lines, real, sealed, store, texts, time,
+};
 use serde_json::Value;
 
 type Test = fn(&Value) -> bool;
@@ -158,4 +160,37 @@ async fn more_chains_than_are_found_at_a_time() {
     let (hits, answer) = found(asking.find(&common::archive(&store), asked).await.unwrap()).await;
     assert_eq!((hits.len(), answer.chains.len(), answer.exit_code()), (240, 48, 0));
     assert!(hits.is_sorted_by_key(|hit| (hit.time, hit.chain)), "of one moment, by chain");
+}
+
+/// Hits of several chains go in the order of time, so one stands still while another's are awaited: what it holds
+/// then mustn't be what the other needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chains_that_wait_for_one_another_come_to_their_ends() {
+    let origins = ["c/a/s", "c/b/s", "c/d/s"];
+    // Each chain has lines of an hour, out of order: minutes apart, so that the others' are awaited.
+    let parts: Vec<Vec<String>> = (0..origins.len())
+        .map(|chain| {
+            let seconds = (0..200).map(|at| (at * 613 + chain * 413) % 3600);
+            let at = seconds.map(|at| format!("{:02}:{:02}", at / 60, at % 60));
+            at.map(|at| line(&format!("{chain}-{at}"), "ResponseComplete", "get", &at, &at))
+                .collect()
+        })
+        .collect();
+    let chains: Vec<_> = origins
+        .iter()
+        .zip(&parts)
+        .map(|(origin, part)| {
+            let part: Vec<&[u8]> = part.iter().map(String::as_bytes).collect();
+            sealed(origin, 1, &part, 2)
+        })
+        .collect();
+    let store = store(&chains.iter().collect::<Vec<_>>());
+    for cores in [1, 2].repeat(10) {
+        let asked = chains.iter().map(by_key).collect();
+        let asking = Asking { cores, ..asking(&chains[0], everything()) };
+        let search = asking.find(&common::archive(&store), asked).await.unwrap();
+        let all = tokio::time::timeout(std::time::Duration::from_secs(60), found(search));
+        let (hits, answer) = all.await.expect("it comes to its end");
+        assert_eq!((hits.len(), answer.given), (600, 600));
+    }
 }

@@ -63,6 +63,22 @@ impl Source {
         Self { store, held, most, packs, refusal: Arc::default() }
     }
 
+    /// The same store for one of so many readers, of which one may wait for another: room that one holds the
+    /// others don't wait for, and together they hold about as much as one alone would, but for what each
+    /// needs at least.
+    #[must_use]
+    pub fn apart(&self, readers: usize) -> Self {
+        let cores = (self.most / HELD_PER_CORE) as usize;
+        let share = (cores / readers.max(1)).max(2);
+        let most = HELD_PER_CORE * share as u32;
+        Self {
+            held: Arc::new(Semaphore::new(most as usize)),
+            most,
+            packs: Arc::new(Semaphore::new(share)),
+            ..self.clone()
+        }
+    }
+
     /// What the store last answered instead of what was asked for.
     pub fn refusal(&self) -> Option<Error> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
