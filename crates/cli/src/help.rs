@@ -313,7 +313,8 @@ of how many events it can't be told, for their level was too low.
 Exit codes:
   0  answered, and all that was searched is proved
   1  something is wrong: it is named, and left out
-  2  couldn't be answered, or not to the end
+  2  couldn't be answered, or not to the end; with --fail-if-none, none was
+     found, and of some events it can't be told, or gaps are known
   3  two histories of a chain are known
   4  with --fail-if-none: answered and proved, and there is none";
 

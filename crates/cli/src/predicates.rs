@@ -144,8 +144,33 @@ impl Conditions {
         }
     }
 
+    /// That no value is what no event can have: such a question would be answered with nothing.
+    fn words(&self) -> Result<(), Failure> {
+        let lists = [
+            ("--namespace", &self.namespace),
+            ("--verb", &self.verb),
+            ("--subresource", &self.subresource),
+        ];
+        let odd = |word: &String| word.is_empty() || word.contains(char::is_whitespace);
+        let id: Vec<String> = self.audit_id.iter().cloned().collect();
+        let empty = [("--user", &self.user), ("--audit-id", &id)];
+        let wrong = lists.iter().find(|(_, words)| words.iter().any(odd));
+        let wrong =
+            wrong.or_else(|| empty.iter().find(|(_, words)| words.iter().any(String::is_empty)));
+        match wrong {
+            None => Ok(()),
+            Some((flag, _)) => {
+                let why =
+                    format!("choose events: {flag} has a value that is empty or has a blank in it");
+                Err(Failure::new(why)
+                    .hint(Some("several values have commas between them, and no blanks")))
+            }
+        }
+    }
+
     /// What an event must be, but for its time.
     pub(crate) fn predicate(&self, objects: &[Asked]) -> Result<Predicate, Failure> {
+        self.words()?;
         let mut all = Vec::new();
         all.extend(self.object(objects)?);
         if !self.verb.is_empty() {

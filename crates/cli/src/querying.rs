@@ -72,7 +72,7 @@ pub(crate) struct Query {
     /// List the events of which it can't be told whether they are meant, in place of those that are.
     #[arg(long, env = "AUDITSEAL_UNKNOWN", value_parser = BoolishValueParser::new())]
     unknown: bool,
-    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof: `check` reads it without the
+    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof, with _ for each / of the origin: `check` reads it without the
     /// archive. Of the first thousand.
     #[arg(long, env = "AUDITSEAL_PROOF", value_name = "DIR", conflicts_with = "top")]
     proof: Option<PathBuf>,
@@ -102,6 +102,9 @@ pub(crate) enum Output {
 /// The exit code where there is none, and somebody wants to be told so.
 const NONE: u8 = 4;
 
+/// The same where it can't be told of some events, or gaps are known: there may be one.
+const CANT_TELL: u8 = 2;
+
 pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     let objects = args.conditions.objects()?;
     let asking = args.asking(&objects)?;
@@ -128,12 +131,19 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         return Err(predicates::not_asked(&unseen));
     }
     if let Some(proofs) = proofs {
-        let written = block_on_threads(cores() + 2, proofs.write(&archive, &chains))??;
+        let written = block_on_threads(cores() + 2, async {
+            let stop = stopped()?;
+            tokio::select! {
+                written = proofs.write(&archive, &chains) => written,
+                () = stop => Err(Failure::new("write proofs: interrupted; what is written so far stays")),
+            }
+        })??;
         tell(&[written], format);
     }
     let code = answer.exit_code();
     let none = args.fail_if_none && answer.given == 0 && code == 0;
-    Ok(ExitCode::from(if none { NONE } else { code }))
+    let none = if answer.is_whole() { NONE } else { CANT_TELL } * u8::from(none);
+    Ok(ExitCode::from(code.max(none)))
 }
 
 fn seen(answer: &Answered) -> std::collections::BTreeSet<String> {

@@ -73,6 +73,10 @@ fn what_is_asked_and_what_is_told() {
     add(&["--since", "2026-11-30", "--until", "2026-11-29"]);
     add(&["--scan-limit", "1KiB"]);
     add(&["--user", "nobody-at-all", "--fail-if-none"]);
+    add(&["--filter", "responseObject.spec.replicas == 77", "--fail-if-none"]);
+    add(&["netpol/db,netpol/web"]);
+    add(&["--verb", "delete, patch"]);
+    add(&["--audit-id", ""]);
     add(&["-n", "shop", "-A"]);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/query.txt");
     if std::env::var_os("AUDITSEAL_OVERWRITE").is_some() {

@@ -172,6 +172,13 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// Whether all that happened in what was searched is known: of each event it could be told whether it is
+    /// meant, and no gap is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.unknown.total() == 0 && self.chains.iter().all(|chain| chain.gaps_total == 0)
+    }
+
     /// What it is worth: 0 answered and verified; 1 something is wrong; 2 something couldn't be searched;
     /// 3 two histories of a chain are known.
     #[must_use]
@@ -210,6 +217,16 @@ mod tests {
             interrupted: false,
             closed: false,
         }
+    }
+
+    #[test]
+    fn an_answer_with_unknowns_or_gaps_is_not_whole() {
+        assert!(answer(searched()).is_whole());
+        let unknown = Unknowns { metadata: 1, ..Unknowns::default() };
+        assert!(!Answered { unknown, ..answer(searched()) }.is_whole());
+        let mut gap = searched();
+        gap.found(finding(Verdict::SourceGap, 1));
+        assert!(!answer(gap).is_whole());
     }
 
     fn finding(verdict: Verdict, seq: u64) -> Finding {

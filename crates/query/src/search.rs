@@ -75,6 +75,12 @@ impl ChainFound {
     fn before(&self) -> ChainSearched {
         let mut searched = ChainSearched::new(self.asked.origin.clone());
         searched.packs = self.range.packs.taken().len() as u64;
+        let (unusable, total) = self.range.packs.unusable();
+        for one in unusable {
+            let (key, why) = (escape(&one.key), escape(&one.why));
+            searched.note(format!("an attestation that doesn't count, so that what it is of was read elsewhere or not at all: {key}: {why}"));
+        }
+        searched.notes_total += total.saturating_sub(unusable.len() as u64);
         if let Some(said) = &self.indexes {
             searched.packs_by_index = said.passed;
             searched.index_bytes = said.bytes;

@@ -85,7 +85,7 @@ impl NotAsked {
             Self::Unseen(_, like) => format!("did you mean {}?", like.join(" or ")),
             Self::Ambiguous(..) => "give it with its group: TYPE.GROUP".to_owned(),
             Self::Shape(_) => {
-                "like networkpolicies, netpol/web or pods/web/exec; several types have commas between them"
+                "like networkpolicies, netpol/web or pods/web/exec; several types have commas between them, several objects spaces"
                     .to_owned()
             }
             Self::TooMany => "ask for their type, or for their namespace".to_owned(),
@@ -126,7 +126,10 @@ pub fn asked(arguments: &[String]) -> Result<Vec<Asked>, NotAsked> {
             [types, name, subresource] => (types, Some(name), Some(subresource)),
             _ => return Err(NotAsked::Shape(argument.clone())),
         };
-        if parts.iter().any(|part| part.is_empty()) {
+        // Only types are listed with commas: no object's name has one.
+        if parts.iter().any(|part| part.is_empty())
+            || parts[1..].iter().any(|part| part.contains([',', '*']))
+        {
             return Err(NotAsked::Shape(argument.clone()));
         }
         for word in types.split(',') {
@@ -288,8 +291,21 @@ mod tests {
 
     #[test]
     fn what_is_no_type_is_refused() {
-        for given in ["", "/", "a//b", "pods/", "/web", "a/b/c/d", "po,", "pods/web/", "p*", "a b"]
-        {
+        for given in [
+            "",
+            "/",
+            "a//b",
+            "pods/",
+            "/web",
+            "a/b/c/d",
+            "po,",
+            "pods/web/",
+            "p*",
+            "a b",
+            "netpol/db,web",
+            "netpol/db,netpol/web",
+            "netpol/*",
+        ] {
             assert!(matches!(one(given), Err(NotAsked::Shape(_))), "{given}");
         }
         let many: Vec<String> = (0..2000).map(|n| format!("pods/p-{n}")).collect();
