@@ -96,6 +96,7 @@ pub(crate) fn fields(line: &[u8]) -> Option<Vec<EventField>> {
     let name = |user: Option<Name<'_>>| user.and_then(|user| user.username).map(Cow::into_owned);
     let text = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned);
     let annotations = event.annotations.unwrap_or(Annotations { decision: None, reason: None });
+    let dry = event.request_uri.as_deref().is_some_and(says_dry_run).then(|| "yes".to_owned());
     let said = [
         ("stageTimestamp", "When, by the API server's clock", text(event.stage_timestamp)),
         ("user", "Who", name(event.user)),
@@ -103,7 +104,16 @@ pub(crate) fn fields(line: &[u8]) -> Option<Vec<EventField>> {
         ("verb", "Did what", text(event.verb)),
         ("objectRef", "To what", event.object_ref.as_ref().map(object)),
         ("requestURI", "As the request said it", text(event.request_uri)),
-        ("sourceIPs", "From where", event.source_ips.map(|ips| ips.join(", "))),
+        (
+            "dryRun",
+            "Only to be tried, by the request's address; a delete's body may say otherwise",
+            dry,
+        ),
+        (
+            "sourceIPs",
+            "From where; all but the last address are the client's own word",
+            event.source_ips.map(|ips| ips.join(", ")),
+        ),
         ("userAgent", "With which program, by its own word", text(event.user_agent)),
         (
             "code",
@@ -121,6 +131,12 @@ pub(crate) fn fields(line: &[u8]) -> Option<Vec<EventField>> {
         Some(EventField { name, words, value: escape(&value) })
     });
     Some(there.collect())
+}
+
+/// Whether an address asks that nothing be stored.
+fn says_dry_run(uri: &str) -> bool {
+    let query = uri.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|pair| pair == "dryRun=All")
 }
 
 /// `resource.group/subresource namespace/name`, as far as there is any of it.
@@ -157,7 +173,20 @@ mod tests {
         ] {
             assert_eq!(value(name).as_deref(), Some(expected), "{name}");
         }
-        assert_eq!(value("reason"), None);
+        assert_eq!((value("reason"), value("dryRun")), (None, None));
+    }
+
+    #[test]
+    fn what_was_only_tried_is_told() {
+        for (uri, said) in [
+            ("/api?a=1\\u0026dryRun=All", Some("yes")),
+            ("/api?dryRun=All", Some("yes")),
+            ("/api/dryRun=All", None),
+            ("/api?xdryRun=All", None),
+        ] {
+            let line = EVENT.replacen("/api?a=1", &uri.replace("\\\\", "\\"), 1);
+            assert_eq!(value(line.as_bytes(), "dryRun").as_deref(), said, "{uri}");
+        }
     }
 
     #[test]

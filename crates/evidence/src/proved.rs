@@ -61,7 +61,7 @@ fn lacks(proof: &EventProof, judged: &Judged, time: Option<Time>, readable: bool
          missing. `auditseal verify` over the archive shows that.",
         "When, beyond the word of two clocks: the API server's in the event, the node's in the seal. No \
          checkpoint and no witness is in a proof of this version.",
-        "Who held the key: if it was stolen by then, whoever had it could sign this.",
+        "Who held the key: whoever had it, then or at any time since, could sign this, with that date.",
         "That what the API server wrote is true: the bytes are what it wrote to its log, or whoever else \
          could write there.",
     ];
