@@ -66,6 +66,9 @@ archive_for_readers() {
       --key "$WORK/key" --state "$WORK/state"
 }
 
+# With all the others, one size of each kind.
+some_backups() { "$HERE/many.sh" --kinds mixed 366 && "$HERE/many.sh" --kinds plain 1001; }
+
 what=${1:-all}
 everyday=(readers second chains times proofs stores worm packs engines live crash doubles path many torture observe guardrails policy story)
 seldom=(conformance hang)
@@ -79,6 +82,7 @@ cases=()
 for name in "${everyday[@]}" "${seldom[@]}"; do
   case "$what $name" in
     "all readers" | "readers readers") part readers readers ;;
+    "all many") part many some_backups ;;
     *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
     "all conformance" | "all hang") ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
