@@ -19,6 +19,39 @@ pub enum Lookup {
 }
 
 impl Lookup {
+    /// All of these are so, as simple as it can be said.
+    #[must_use]
+    pub fn all_of(lookups: Vec<Self>) -> Self {
+        let mut parts = Vec::new();
+        for lookup in lookups {
+            match lookup {
+                Self::Any => {}
+                Self::Either(none) if none.is_empty() => return Self::Either(none),
+                Self::All(inner) => parts.extend(inner),
+                other => parts.push(other),
+            }
+        }
+        match parts.len() {
+            0 => Self::Any,
+            1 => parts.remove(0),
+            _ => Self::All(parts),
+        }
+    }
+
+    /// One of these is so at least, as simple as it can be said.
+    #[must_use]
+    pub fn one_of(lookups: Vec<Self>) -> Self {
+        let mut parts = Vec::new();
+        for lookup in lookups {
+            match lookup {
+                Self::Any => return Self::Any,
+                Self::Either(inner) => parts.extend(inner),
+                other => parts.push(other),
+            }
+        }
+        if parts.len() == 1 { parts.remove(0) } else { Self::Either(parts) }
+    }
+
     /// Whether it leaves nothing out.
     #[must_use]
     pub fn is_any(&self) -> bool {

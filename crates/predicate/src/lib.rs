@@ -52,7 +52,7 @@ pub use event::{Event, Unreadable};
 pub use field::{FieldPath, FieldValue};
 pub use flags::{Invalid, ObjectFilter};
 pub use literals::Literals;
-pub use plan::{Keep, Plan, TermLookup};
+pub use plan::Keep;
 pub use predicate::Predicate;
 pub use syntax::Refused;
 pub use truth::Truth;

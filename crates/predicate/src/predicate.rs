@@ -1,10 +1,12 @@
 //! A question of an event, and what is to be read for it.
 
+use auditseal_index::Lookup;
+
 use crate::compile::compile;
 use crate::eval::answer;
 use crate::event::Event;
 use crate::literals::{Literals, literals};
-use crate::plan::{Keep, Plan};
+use crate::plan::Keep;
 use crate::question::Question;
 use crate::syntax::{Refused, parse};
 use crate::terms::plan;
@@ -43,13 +45,13 @@ impl Predicate {
 
     /// What an index is to be asked for: [`Self::terms_for`] with [`Keep::Answered`].
     #[must_use]
-    pub fn terms(&self) -> Plan {
+    pub fn terms(&self) -> Lookup {
         self.terms_for(Keep::Answered)
     }
 
     /// What an index is to be asked for: lines of which it isn't false are among them.
     #[must_use]
-    pub fn terms_for(&self, keep: Keep) -> Plan {
+    pub fn terms_for(&self, keep: Keep) -> Lookup {
         plan(&self.0, keep)
     }
 

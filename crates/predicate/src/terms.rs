@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use auditseal_index::{TermField, TermKind};
+use auditseal_index::{Lookup, TermField, TermKind};
 
 use crate::derived::Derived;
 use crate::json::Decimal;
 use crate::path::Step;
-use crate::plan::{Check, Keep, Plan, TermLookup, Want};
+use crate::plan::{Check, Keep, Want, pattern};
 use crate::question::{Each, Field, Literal, Operand, Question, Relation, Test, TextTest};
 
 /// So many lookups at most stand for one of several values of each field: of more, the terms are gone through.
@@ -31,25 +31,27 @@ enum Set {
 }
 
 /// The plan for a question.
-pub(crate) fn plan(question: &Question, keep: Keep) -> Plan {
-    Planner { keep }.plan(question, true)
+pub(crate) fn plan(question: &Question, keep: Keep) -> Lookup {
+    Lookupner { keep }.plan(question, true)
 }
 
-struct Planner {
+struct Lookupner {
     keep: Keep,
 }
 
-impl Planner {
+impl Lookupner {
     /// Lines for which the answer isn't `no`; with `yes` false, those for which it isn't `yes`.
-    fn plan(&self, question: &Question, yes: bool) -> Plan {
+    fn plan(&self, question: &Question, yes: bool) -> Lookup {
         match (question, yes) {
-            (Question::Is(value), _) if *value == yes => Plan::All,
-            (Question::Is(_), _) => Plan::None,
+            (Question::Is(value), _) if *value == yes => Lookup::Any,
+            (Question::Is(_), _) => Lookup::Either(Vec::new()),
             (Question::Not(question), _) => self.plan(question, !yes),
             (Question::Any(questions), true) | (Question::All(questions), false) => {
                 match self.constraint(question, yes) {
                     Some(_) => self.every(question, yes),
-                    None => Plan::any(questions.iter().map(|part| self.plan(part, yes)).collect()),
+                    None => {
+                        Lookup::one_of(questions.iter().map(|part| self.plan(part, yes)).collect())
+                    }
                 }
             }
             _ => self.every(question, yes),
@@ -57,7 +59,7 @@ impl Planner {
     }
 
     /// The same of what must all hold at once.
-    fn every(&self, question: &Question, yes: bool) -> Plan {
+    fn every(&self, question: &Question, yes: bool) -> Lookup {
         let (mut plans, mut sets) = (Vec::new(), BTreeMap::<Facet, Vec<Set>>::new());
         let mut parts = vec![(question, yes)];
         while let Some((part, yes)) = parts.pop() {
@@ -83,7 +85,7 @@ impl Planner {
             }
         }
         plans.extend(lookups(&sets));
-        Plan::every(plans)
+        Lookup::all_of(plans)
     }
 
     /// What a question asks of one thing that an index has, if it asks nothing else.
@@ -368,7 +370,7 @@ fn shared(sets: &[Set]) -> Set {
 }
 
 /// The lookups for what must all hold at once.
-fn lookups(sets: &BTreeMap<Facet, Vec<Set>>) -> Vec<Plan> {
+fn lookups(sets: &BTreeMap<Facet, Vec<Set>>) -> Vec<Lookup> {
     use TermField::{Code, Name, Namespace, Subresource, User, Verb};
     let mut found = Vec::new();
     let one = |field: TermField| sets.get(&Facet::Term(field)).map(|sets| shared(sets));
@@ -388,7 +390,7 @@ fn lookups(sets: &BTreeMap<Facet, Vec<Set>>) -> Vec<Plan> {
         let named = with(TermKind::Object, None);
         // What is created may get its name later: the event then has none.
         let may_be_made = is_fit(own(Verb), "create") && is_fit(own(Subresource), "");
-        found.push(if may_be_made { Plan::any(vec![named, created(&own)]) } else { named });
+        found.push(if may_be_made { Lookup::one_of(vec![named, created(&own)]) } else { named });
     }
     for set in sets.get(&Facet::Term(User)).into_iter().flatten() {
         found.push(with(TermKind::Actor, Some((User, set.clone()))));
@@ -414,13 +416,13 @@ fn lookups(sets: &BTreeMap<Facet, Vec<Set>>) -> Vec<Plan> {
     if let Some(Set::Values(ids)) = sets.get(&Facet::AuditId).map(|sets| shared(sets))
         && ids.iter().all(|id| !id.is_empty())
     {
-        found.push(Plan::any(ids.into_iter().map(Plan::AuditId).collect()));
+        found.push(Lookup::one_of(ids.into_iter().map(Lookup::AuditId).collect()));
     }
     found
 }
 
 /// Creations of objects of which the name isn't known.
-fn created(own: &dyn Fn(TermField) -> Option<Set>) -> Plan {
+fn created(own: &dyn Fn(TermField) -> Option<Set>) -> Lookup {
     use TermField::{Group, Namespace, Resource, Subresource, Verb};
     let of = |field: TermField| match field {
         Verb => Some(Set::Values(vec!["create".to_owned()])),
@@ -434,7 +436,7 @@ fn created(own: &dyn Fn(TermField) -> Option<Set>) -> Plan {
 }
 
 /// Lookups of terms of a kind of which these fields are so: one for each combination of values, if they are few.
-fn terms(kind: TermKind, wants: &[(TermField, Set)]) -> Plan {
+fn terms(kind: TermKind, wants: &[(TermField, Set)]) -> Lookup {
     let mut all: Vec<Vec<(TermField, Want)>> = vec![Vec::new()];
     for (field, set) in wants {
         match set {
@@ -456,5 +458,5 @@ fn terms(kind: TermKind, wants: &[(TermField, Set)]) -> Plan {
             }
         }
     }
-    Plan::any(all.into_iter().map(|wants| Plan::Terms(TermLookup::new(kind, wants))).collect())
+    Lookup::one_of(all.into_iter().map(|wants| Lookup::Term(pattern(kind, wants))).collect())
 }

@@ -279,11 +279,7 @@ fn an_index_leads_to_every_hit() {
     let asked = ASKED.iter().map(|(cel, ..)| Predicate::from_cel(cel).unwrap());
     for predicate in flags.into_iter().chain(asked) {
         let plan = predicate.terms();
-        let found = plan.ordinals(
-            index.batches(),
-            &mut |lookup| Some(index.matching(&lookup.pattern())),
-            &mut |id| Some(index.with_audit_id(id)),
-        );
+        let found = index.answering(&plan);
         for (number, batch) in (0..).zip(events.chunks(50)) {
             let hit = batch.iter().any(|event| predicate.eval(event) == Truth::True);
             assert!(!hit || found.contains(number), "batch {number} for {plan:?}");

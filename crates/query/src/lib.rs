@@ -15,7 +15,6 @@ mod hit;
 mod join;
 mod kinds;
 mod lines;
-mod lookup;
 mod order;
 mod parts;
 mod range;

@@ -15,7 +15,6 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::answer::{Answered, ChainSearched};
 use crate::chain::{Reader, Shared, Told, search};
 use crate::hit::{Hit, Unknowns};
-use crate::lookup::lookup;
 use crate::order::{HELD, Merge, Standing};
 use crate::parts::{Part, parts, whole};
 use crate::range::{Archive, AskedChain, ScanCost, cost, find};
@@ -117,7 +116,7 @@ impl Asking {
         chains: Vec<AskedChain>,
     ) -> Result<FoundParts, Error> {
         let source = Source::new(Arc::clone(&archive.store));
-        let (window, lookup) = (self.window, lookup(&self.predicate.terms_for(self.keep())));
+        let (window, lookup) = (self.window, self.predicate.terms_for(self.keep()));
         let finding = futures::stream::iter(chains).map(|asked| {
             let (source, lookup) = (&source, &lookup);
             async move {

@@ -69,13 +69,7 @@ fn beside_a_hostile_store_no_line_waits() {
             lines += 1;
             let begun = sim.disk.world().clock;
             node = sim.advance(node, 4_000);
-            for _ in 0..400 {
-                if node.pending.is_empty() && node.stored_all() {
-                    break;
-                }
-                node = sim.perform_one(node, false);
-            }
-            assert!(node.stored_all(), "it doesn't come to rest: {:?}", node.pending);
+            node = sim.rest(node);
             late = late.max(sim.disk.world().clock - begun - 4_000);
         }
         let [seals, uploads] = sim.end_hostile(node);

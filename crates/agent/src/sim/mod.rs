@@ -216,6 +216,18 @@ impl Sim {
         self.go_on(node, ended)
     }
 
+    /// All that is to be done is done, and nothing goes wrong meanwhile.
+    fn rest(&mut self, mut node: Node) -> Node {
+        for _ in 0..400 {
+            if node.pending.is_empty() && node.stored_all() {
+                break;
+            }
+            node = self.perform_one(node, false);
+        }
+        assert!(node.stored_all(), "it doesn't come to rest: {:?}", node.pending);
+        node
+    }
+
     fn perform_one(&mut self, mut node: Node, faulty: bool) -> Node {
         if node.pending.is_empty() {
             return self.advance(node, 20);

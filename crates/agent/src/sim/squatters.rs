@@ -102,13 +102,7 @@ fn an_hour_of_squatters_costs_one_upload_each() {
             }
             let begun = sim.disk.world().clock;
             node = sim.advance(node, 4_000);
-            for _ in 0..400 {
-                if node.pending.is_empty() && node.stored_all() {
-                    break;
-                }
-                node = sim.perform_one(node, false);
-            }
-            assert!(node.stored_all(), "it doesn't come to rest: {:?}", node.pending);
+            node = sim.rest(node);
             late = late.max(sim.disk.world().clock - begun - 4_000);
         }
         let (stored, uploads) = (sim.sent.len() as u64, sim.sendings);
