@@ -15,6 +15,7 @@ MANY=$HERE/helpers/many.py
 MEMORY=64  # MiB
 IDLE=20    # seconds for which an idle `run` is watched
 MOST_CPU=2 # seconds of the processor in that time: a tenth of one
+export MALLOC_ARENA_MAX=1 # as unit and chart have it
 LARGE=10000 # from so many files on an idle `run` is watched for IDLE; below it for a quarter
 trap 'finish clean' EXIT
 
