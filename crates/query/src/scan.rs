@@ -48,6 +48,7 @@ pub(crate) struct Home {
 pub(crate) struct Candidate {
     pub(crate) seq: u64,
     pub(crate) line: u64,
+    pub(crate) seal: Hash,
     pub(crate) time: Option<Time>,
     /// The time by which it stands in the order.
     pub(crate) stands: Time,
@@ -272,6 +273,7 @@ fn keep(
     found.candidates.push(Candidate {
         seq: home.seq,
         line,
+        seal: home.seal,
         time: event.and_then(Event::time),
         stands,
         unknown,
