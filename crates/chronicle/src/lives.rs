@@ -330,3 +330,6 @@ impl LifeEnd<'_> {
         line
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,14 @@
 //! An object as it was, as YAML with how well each value is known behind it.
 
 use auditseal_audit::Time;
+use auditseal_chain::escape;
 use auditseal_history::life::{Inference, KnownObject, Mark, Moment, ObjectName, ObjectState};
 use auditseal_history::{ObjectPath, PathStep};
 use auditseal_yaml::{Step, write};
 use serde_json::Value;
 
+use crate::said::{reason, word};
 use crate::shown::{hides, object_name};
-use crate::text::bracket;
 
 /// How well each scalar, empty list and empty object of a state is known; `proved`: a later request proves that it was
 /// still just so.
@@ -56,9 +57,20 @@ fn yaml(state: &ObjectState, proved: bool) -> String {
     write(&state.object, &hides, &mut |path| {
         let path = ObjectPath(path.iter().map(step).collect());
         let mark = mark(state, proved, &path);
-        let noted: String = bracket(Some(&mark), true).chars().filter(|c| !hides(*c)).collect();
-        Some(noted.trim().trim_matches(['(', ')']).to_owned())
+        Some(match mark {
+            // The head says what is missing.
+            Mark::Inferred(Inference::BaseUnproved) if !proved => word(&mark).to_owned(),
+            mark => noted(&mark),
+        })
     })
+}
+
+/// A mark as a comment, which ends with its line.
+fn noted(mark: &Mark) -> String {
+    match reason(mark) {
+        None => word(mark).to_owned(),
+        Some(why) => escape(&format!("{}: {why}", word(mark))),
+    }
 }
 
 /// What an object was at a time, as YAML; where it isn't there or isn't known, as comments alone.
@@ -75,7 +87,9 @@ pub fn moment_yaml(object: &ObjectName, moment: &Moment) -> String {
             "# A write was under way at that time: it may have been this, or what came of that.\n"
         }
         (false, true) => "# A later request proves that it was still just so.\n",
-        (false, false) => "# Nothing proves that no write that isn't in the trail came between.\n",
+        (false, false) => {
+            "# inferred: nothing proves that no write came between that isn't in the trail.\n"
+        }
     };
     if let KnownObject::There(state) = &moment.known {
         text += &yaml(state, moment.proved && !moment.under_way);

@@ -88,3 +88,51 @@ impl WantedObjects {
 fn writes() -> Predicate {
     Predicate::verbs(["create", "update", "patch", "delete", "deletecollection"])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use auditseal_predicate::{Event, Truth};
+
+    fn asked(wanted: &WantedObjects, verb: &str, of: &str) -> Truth {
+        let line = format!(
+            "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"stage\":\"ResponseComplete\",\"verb\":\"{verb}\",\
+             \"objectRef\":{{\"resource\":\"{}\",\"apiVersion\":\"v1\"{}}}}}",
+            wanted.resource, of
+        );
+        wanted.predicate().eval(&Event::parse(line.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn requests_that_may_be_about_an_object_are_asked_for() {
+        let secrets = WantedObjects {
+            resource: "secrets".into(),
+            group: None,
+            namespace: Some("n".into()),
+            name: Some("s".into()),
+        };
+        let named = ",\"namespace\":\"n\",\"name\":\"s\"";
+        for (verb, of, truth) in [
+            ("update", named, Truth::True),
+            ("get", named, Truth::True),
+            ("update", ",\"namespace\":\"n\",\"name\":\"t\"", Truth::False),
+            ("update", ",\"namespace\":\"m\",\"name\":\"s\"", Truth::False),
+            ("deletecollection", ",\"namespace\":\"n\"", Truth::True),
+            ("deletecollection", ",\"namespace\":\"m\"", Truth::False),
+            ("list", ",\"namespace\":\"n\"", Truth::False),
+            // The apiserver may have made the name, and the level leaves it out.
+            ("create", ",\"namespace\":\"n\"", Truth::Unknown),
+        ] {
+            assert_eq!(asked(&secrets, verb, of), truth, "{verb} {of}");
+        }
+        let all = WantedObjects { name: None, ..secrets };
+        assert_eq!(asked(&all, "update", named), Truth::True);
+        assert_eq!(asked(&all, "get", named), Truth::False);
+        let spaces = WantedObjects { resource: "namespaces".into(), name: Some("n".into()), ..all };
+        assert_eq!(asked(&spaces, "update", ",\"namespace\":\"n\",\"name\":\"n\""), Truth::True);
+        assert_eq!(
+            asked(&WantedObjects { namespace: None, ..spaces }, "update", ",\"name\":\"n\""),
+            Truth::True
+        );
+    }
+}

@@ -129,6 +129,7 @@ pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure>
     finish(out.end(&args, &lives, found.as_deref(), (&footer, answer.is_whole(), code)))?;
     tell(&footer, format);
     if !answer.interrupted
+        && answer.given == 0
         && let Some(unseen) = strange(&[object], &seen(&answer))
     {
         return Err(not_asked(&unseen));
