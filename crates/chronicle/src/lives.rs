@@ -119,9 +119,12 @@ impl Lives {
             for object in self.of_collection(&act) {
                 told.extend(self.give(object, act.clone(), line.len()));
             }
-        } else if let Some(object) = self.wanted.object(&act) {
-            told = self.give(object, act, line.len());
-        } else {
+        } else if let Some(name) = WantedObjects::name_of(&act) {
+            let object = self.wanted.named(&act, name);
+            if self.wanted.has(&object) {
+                told = self.give(object, act, line.len());
+            }
+        } else if act.succeeded() {
             self.unnamed += 1;
         }
         told

@@ -110,6 +110,8 @@ fn objects_of_one_name_are_told_apart_and_in_the_order_of_time() {
         line("create", "b", "c", 11, |_| {}),
         line("update", "a", "c", 12, |_| {}),
         line("create", "b", "other", 13, |_| {}),
+        line("create", "b", "", 14, |event| event["responseObject"] = Value::Null),
+        line("create", "b", "", 15, |event| event["responseStatus"]["code"] = 403.into()),
         b"no event".to_vec(),
     ];
     let mut lives = Lives::new(wanted(Some("c"), None), Telling::default());
