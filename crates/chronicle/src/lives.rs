@@ -148,7 +148,7 @@ impl Lives {
         };
         objects.extend(self.lives.keys().filter(same).cloned());
         if let Some(name) = &self.wanted.name {
-            let whole = self.wanted.group.is_some() && self.wanted.namespace.is_some();
+            let whole = self.wanted.namespace.is_some() || act.target.namespace.is_empty();
             objects.extend(
                 Some(self.wanted.named(act, name))
                     .filter(|object| whole && self.wanted.has(object)),

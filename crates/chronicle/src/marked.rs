@@ -76,7 +76,8 @@ fn noted(mark: &Mark) -> String {
 /// What an object was at a time, as YAML; where it isn't there or isn't known, as comments alone.
 #[must_use]
 pub fn moment_yaml(object: &ObjectName, moment: &Moment) -> String {
-    let head = |what: &str| format!("# {} at {}: {what}\n", object_name(object), moment.time);
+    let head =
+        |what: &str| format!("# {} at {}: {}\n", object_name(object), moment.time, escape(what));
     let mut text = match &moment.known {
         KnownObject::Absent => return head("it wasn't there"),
         KnownObject::Nothing(doubt) => return head(&format!("what it was isn't known: {doubt}")),

@@ -116,7 +116,7 @@ impl Answered {
             let told = reasons.iter().filter(|(count, _)| *count > 0);
             let told: Vec<String> = told.map(|(count, why)| format!("{count} {why}")).collect();
             lines.push(format!(
-                "unknown: of {} lines it can't be told: {} (--unknown lists them)",
+                "unknown: of {} lines it can't be told: {} (`query --unknown` lists them)",
                 unknown.total(),
                 told.join(", ")
             ));
@@ -238,8 +238,8 @@ mod tests {
                  a, b; --no-index searches them",
                 "read: 0 batches with 0 lines, 0 B of text",
                 "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
-                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
-                 lists them)",
+                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (`query \
+                 --unknown` lists them)",
                 "cut: 1 of the events lack their bodies, which the apiserver cut",
                 "order: 4 events come after a later one: they were sealed more than a minute after it",
                 "stages: more requests were under way than are kept in mind: of 5 an earlier stage is listed, and the \

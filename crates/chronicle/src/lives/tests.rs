@@ -179,3 +179,20 @@ fn a_collection_is_of_each_object_that_it_lists() {
     let taken = Deed::DeletedWithCollection { certain: true };
     assert_eq!(deeds[2..], [("c", taken.clone()), ("d", taken)]);
 }
+
+/// One whose answer isn't logged may have taken an object that nothing else tells of.
+#[test]
+fn a_collection_may_be_all_that_is_told_of_an_object() {
+    let gone = line("deletecollection", "n", "", 20, |event| {
+        event["level"] = "Metadata".into();
+        event["requestObject"] = Value::Null;
+        event["responseObject"] = Value::Null;
+    });
+    let mut lives = Lives::new(wanted(Some("c"), Some("n")), Telling::default());
+    let all = told(&mut lives, std::slice::from_ref(&gone));
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].entry.deed, Deed::DeletedWithCollection { certain: false });
+    // Of all namespaces it would be told in each.
+    let mut lives = Lives::new(wanted(Some("c"), None), Telling::default());
+    assert!(told(&mut lives, &[gone]).is_empty());
+}
