@@ -196,7 +196,7 @@ pub fn end_json(end: &LifeEnd<'_>) -> String {
             "reason": why,
             "proved": moment.proved,
             "underWay": moment.under_way,
-            "state": moment.known.state().map(|of| state(of, moment.proved)),
+            "state": moment.known.state().map(|of| state(of, moment.proved && !moment.under_way)),
         })
     });
     let tally = end.tally;

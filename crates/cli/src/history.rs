@@ -14,7 +14,8 @@ use auditseal_chronicle::{
 use auditseal_format::{Origin, Time};
 use auditseal_history::Cite;
 use auditseal_query::{
-    Answered, Archive, Asked, Asking, Hit, Put, Show, asked, for_terminal, names, strange,
+    Answered, Archive, Asked, Asking, ChainSearched, Hit, Put, Show, asked, for_terminal, names,
+    strange,
 };
 use auditseal_reader::Window;
 use clap::{Args, ValueEnum};
@@ -145,9 +146,9 @@ fn cite(hit: &Hit) -> Cite {
     Cite { chain: hit.chain, seq: hit.seq, line: hit.line, seal: hit.seal }
 }
 
-/// When the first line that was searched happened.
+/// When the first line happened that was searched, or that an index was asked of.
 fn begin(answer: &Answered) -> Option<Time> {
-    answer.chains.iter().filter_map(|chain| chain.times).map(|(first, _)| first).min()
+    answer.chains.iter().filter_map(ChainSearched::begin).min()
 }
 
 impl History {

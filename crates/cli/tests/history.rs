@@ -247,7 +247,7 @@ fn what_an_object_was_is_what_etcd_had() {
     let (mut exact, mut there) = (0, 0);
     for ((resource, namespace, name), versions) in &truth {
         let group = if resource == "widgets" { ".changes.example.com" } else { "" };
-        for time in times.iter().step_by(9) {
+        for time in times.iter().step_by(times.len() / 9) {
             let object = format!("{resource}{group}/{name}");
             let told =
                 ask(&node, &[&object, "-n", namespace, "--at", time, "-o", "json"]).ok().text();

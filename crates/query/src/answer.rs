@@ -19,6 +19,9 @@ pub struct ChainSearched {
     pub seqs: Option<(u64, u64)>,
     /// The least and the greatest time of lines in the batches that were searched, by their notes.
     pub times: Option<(Time, Time)>,
+    /// The least time of lines in the packs of the part that was asked for, by their attestations; also of those that an
+    /// index passes over.
+    pub packed_from: Option<Time>,
     /// Batches whose lines were searched.
     pub batches: u64,
     /// Batches that weren't read: their notes say that their lines lie outside of the time asked for.
@@ -71,6 +74,7 @@ impl ChainSearched {
             origin,
             seqs: None,
             times: None,
+            packed_from: None,
             batches: 0,
             outside: 0,
             by_index: 0,
@@ -94,6 +98,12 @@ impl ChainSearched {
             forked: false,
             ended: false,
         }
+    }
+
+    /// When the first line happened that was searched, or that an index was asked of.
+    #[must_use]
+    pub fn begin(&self) -> Option<Time> {
+        [self.times.map(|(first, _)| first), self.packed_from].into_iter().flatten().min()
     }
 
     /// A seal was gone through.
@@ -217,6 +227,19 @@ mod tests {
             interrupted: false,
             closed: false,
         }
+    }
+
+    #[test]
+    fn a_chain_begins_where_its_packs_do() {
+        let [early, late] = [1, 2].map(Time::from_micros);
+        let mut chain = searched();
+        assert_eq!(chain.begin(), None);
+        chain.packed_from = Some(early);
+        assert_eq!(chain.begin(), Some(early));
+        chain.spans(Some((late, late)));
+        assert_eq!(chain.begin(), Some(early));
+        chain.packed_from = None;
+        assert_eq!(chain.begin(), Some(late));
     }
 
     #[test]

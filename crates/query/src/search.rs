@@ -73,7 +73,10 @@ impl ChainFound {
     /// What is known of the search before it begins.
     fn before(&self) -> ChainSearched {
         let mut searched = ChainSearched::new(self.asked.origin.clone());
-        searched.packs = self.range.packs.taken().len() as u64;
+        let taken = self.range.packs.taken();
+        searched.packs = taken.len() as u64;
+        let times = taken.iter().filter_map(|pack| pack.attestation.times);
+        searched.packed_from = times.map(|(first, _)| first).min();
         let (unusable, total) = self.range.packs.unusable();
         for one in unusable {
             let (key, why) = (escape(&one.key), escape(&one.why));
