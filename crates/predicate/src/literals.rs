@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::derived::Derived;
-use crate::knowledge::is_omitted;
+use crate::knowledge::{is_metadata, may_be_omitted};
 use crate::path::Step;
 use crate::plan::Keep;
 use crate::question::{Each, Field, Literal, Operand, Question, Relation, Test, TextTest};
@@ -136,8 +136,9 @@ impl Finder<'_> {
     fn of_each(&self, each: &Each) -> Vec<Group> {
         let Some(marks) = self.marks(&each.range, None) else { return Vec::new() };
         let mut groups: Vec<_> = Group::of(last_key(&each.range)).into_iter().collect();
-        // An empty list has nothing in it, and of all of that everything is true.
-        if !each.all {
+        // An empty list has nothing in it, and of all of that everything is true; of keys that a policy left out nothing
+        // stands in the line.
+        if !each.all && !may_lack(&each.range) {
             groups.extend(Finder { keep: self.keep, known: &each.known }.groups(&each.body, true));
         }
         groups.into_iter().map(|group| group.unless(&marks)).collect()
@@ -170,8 +171,8 @@ impl Finder<'_> {
             Field::Derived(Derived::ObjectName) => return Some(vec![CREATE]),
             Field::Derived(_) => return None,
         };
-        let omitted = |step: &Step| matches!(step, Step::Key(key) if is_omitted(key));
-        if steps.iter().any(omitted) || item.is_some_and(is_omitted) {
+        let omitted = |step: &Step| matches!(step, Step::Key(key) if may_be_omitted(key));
+        if steps.iter().any(omitted) || item.is_some_and(may_be_omitted) {
             return None;
         }
         let early = matches!(
@@ -193,11 +194,30 @@ impl Finder<'_> {
             "objectRef" => marks.push(CREATE),
             _ => {}
         }
-        let early = early || first == "objectRef" && last_key(field) != "name";
+        let later = first == "objectRef" && last_key(field) != "name";
+        if later {
+            marks.push(PANIC);
+        }
+        let early = early || later;
         if early && self.keep == Keep::All {
             marks.push("\"RequestReceived\"");
         }
         Some(marks)
+    }
+}
+
+/// Whether a policy may have left keys out of the object that is gone through: an object's metadata, or a member that is
+/// gone through and may be that.
+fn may_lack(range: &Field) -> bool {
+    match range {
+        Field::Logged { steps, .. } | Field::Bound { key: false, steps, .. } => {
+            match steps.last() {
+                Some(Step::Key(key)) => is_metadata(key),
+                Some(Step::Index(_)) => false,
+                None => matches!(range, Field::Bound { .. }),
+            }
+        }
+        Field::Bound { .. } | Field::Derived(_) => false,
     }
 }
 
