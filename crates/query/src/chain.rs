@@ -135,7 +135,7 @@ pub(crate) async fn search(
             (run(reader, &cursor, shared, job).await, turn)
         })
         .buffered(shared.ahead);
-    let telling = tell(work, searched, &to);
+    let telling = tell(work, shared.window.until, searched, &to);
     futures::join!(proving, telling);
 }
 
@@ -378,6 +378,7 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 /// Joins the stages of requests, and tells what came of the chain in its order.
 async fn tell(
     work: impl stream::Stream<Item = (Done, Option<OwnedSemaphorePermit>)>,
+    until: Option<Time>,
     searched: &Mutex<ChainSearched>,
     to: &mpsc::UnboundedSender<Told>,
 ) {
@@ -386,7 +387,7 @@ async fn tell(
     while let Some((done, turn)) = work.next().await {
         let told = {
             let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
-            take(done, turn, &mut searched, &mut joiner)
+            take(done, turn, until, &mut searched, &mut joiner)
         };
         // Without waiting: what is under way goes on, and how much of it is told ahead is for the turns to say.
         if to.send(told).is_err() {
@@ -400,6 +401,7 @@ async fn tell(
 fn take(
     done: Done,
     turn: Option<OwnedSemaphorePermit>,
+    asked_until: Option<Time>,
     searched: &mut ChainSearched,
     joiner: &mut Joiner,
 ) -> Told {
@@ -412,18 +414,23 @@ fn take(
         }
         Done::Wrong(_, other) => searched.note(other.to_string()),
         Done::Judged(findings, beside) => {
-            findings.into_iter().for_each(|finding| searched.found(finding));
+            findings.into_iter().for_each(|one| searched.found_up_to(one, asked_until));
             beside.iter().for_each(|finding| searched.note(finding.to_string()));
         }
         Done::Ended => searched.ended = true,
         Done::Passed(brief) => {
             searched.passed(brief.seq);
+            searched.sealed_at(brief.sealed);
+            if brief.passed {
+                searched.spans(brief.times);
+            }
             searched.outside += u64::from(brief.outside);
             searched.by_index += u64::from(brief.passed);
             until = brief.times.map(|(_, last)| last);
         }
         Done::Found(brief, mut found) => {
             searched.passed(brief.seq);
+            searched.sealed_at(brief.sealed);
             searched.spans(brief.times);
             searched.batches += 1;
             searched.lines += found.lines;

@@ -34,14 +34,28 @@ impl Answered {
             let origin = chain.origin.to_string();
             let mut tell =
                 |what: &str, all: Vec<String>, total| tell(&mut lines, what, &origin, all, total);
-            tell("wrong, and left out", texts(&chain.findings), chain.findings_total);
+            tell(
+                "wrong, and what isn't proved is left out",
+                texts(&chain.findings),
+                chain.findings_total,
+            );
             tell(
                 "not tied to what is trusted (--allow-unanchored accepts it)",
                 texts(chain.unanchored.as_slice()),
                 u64::from(chain.unanchored.is_some()),
             );
             tell("gap: what happened then isn't known", texts(&chain.gaps), chain.gaps_total);
+            tell(
+                "silent: what happened since isn't known",
+                texts(chain.silent.as_slice()),
+                u64::from(chain.silent.is_some()),
+            );
             tell("not read", texts(&chain.unread), chain.unread_total);
+            tell(
+                "not read",
+                texts(chain.uncounted.as_slice()),
+                u64::from(chain.uncounted.is_some()),
+            );
             tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);
@@ -237,7 +251,7 @@ mod tests {
                 "index: of 9 packs 7, and of the others 0 batches, weren't searched: they hold none by the word of \
                  a, b; --no-index searches them",
                 "read: 0 batches with 0 lines, 0 B of text",
-                "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
+                "wrong, and what isn't proved is left out: c/n-1/s: TAMPERED seq=7: bytes",
                 "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
                  lists them)",
                 "cut: 1 of the events lack their bodies, which the apiserver cut",

@@ -67,12 +67,11 @@ pub(crate) async fn find(
     if chain.trusted.is_none() {
         Error::unless_a_key_is_for(&chain.origin, &chain.vkeys)?;
     }
-    let root =
-        archive.packs.as_ref().filter(|_| !chain.auditors.is_empty()).map(|store| PackRoot {
-            source: Source::new(Arc::clone(store)),
-            auditors: chain.auditors.clone(),
-            by_date: archive.dated,
-        });
+    let root = archive.packs.as_ref().map(|store| PackRoot {
+        source: Source::new(Arc::clone(store)),
+        auditors: chain.auditors.clone(),
+        by_date: archive.dated,
+    });
     let rules = chain.rules(Extent::default(), false);
     if !window.is_open() {
         let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);

@@ -65,6 +65,7 @@ pub struct FoundParts {
 struct ChainFound {
     asked: AskedChain,
     range: Range,
+    window: Window,
     /// What the indexes of its packs said, if they were asked.
     indexes: Option<Searched>,
 }
@@ -79,8 +80,10 @@ impl ChainFound {
             let (key, why) = (escape(&one.key), escape(&one.why));
             searched.note(format!("an attestation that doesn't count, so that what it is of was read elsewhere or not at all: {key}: {why}"));
         }
+        searched.uncounted = self.range.packs.uncounted().map(ToString::to_string);
         searched.notes_total += total.saturating_sub(unusable.len() as u64);
         if let Some(said) = &self.indexes {
+            self.passed_by_index(said, &mut searched);
             searched.packs_by_index = said.passed;
             searched.index_bytes = said.bytes;
             searched.auditors = said.auditors.iter().map(|key| key.name().to_owned()).collect();
@@ -92,6 +95,21 @@ impl ChainFound {
             }
         }
         searched
+    }
+
+    /// Packs of which an index, or what is attested of their times, says that they hold nothing: they are searched by that.
+    fn passed_by_index(&self, said: &Searched, searched: &mut ChainSearched) {
+        let mut found = said.found.iter().peekable();
+        for pack in self.range.packs.taken() {
+            if found.next_if(|found| found.pack.attested_at == pack.attested_at).is_some() {
+                continue;
+            }
+            searched.passed_all((pack.first, pack.last));
+            searched.sealed_at(pack.attestation.sealed.1);
+            if self.window.meets_pack(&pack.attestation) {
+                searched.spans(pack.attestation.times);
+            }
+        }
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
@@ -124,7 +142,7 @@ impl Asking {
                 let asks = !self.no_index && !range.packs.is_empty();
                 let indexes =
                     if asks { Some(range.packs.search(lookup, window).await) } else { None };
-                Ok::<_, Error>(ChainFound { asked, range, indexes })
+                Ok::<_, Error>(ChainFound { asked, range, window, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
