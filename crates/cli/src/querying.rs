@@ -72,8 +72,8 @@ pub(crate) struct Query {
     /// List the events of which it can't be told whether they are meant, in place of those that are.
     #[arg(long, env = "AUDITSEAL_UNKNOWN", value_parser = BoolishValueParser::new())]
     unknown: bool,
-    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof, with _ for each / of the origin: `check` reads it without the
-    /// archive. Of the first thousand.
+    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof, with + for each / of the
+    /// origin: `check` reads it without the archive. Of the first thousand.
     #[arg(long, env = "AUDITSEAL_PROOF", value_name = "DIR", conflicts_with = "top")]
     proof: Option<PathBuf>,
     /// Each stage of a request counts, and not only its last one.
