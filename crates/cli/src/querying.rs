@@ -209,7 +209,7 @@ impl Query {
             all_stages: self.all_stages,
             unknown: self.unknown,
             no_index: self.no_index,
-            types: objects.iter().any(|object| !object.known),
+            sought: objects.iter().filter(|object| !object.known).cloned().collect(),
             show: self.show(),
             allow_unanchored: self.allow_unanchored,
             now: system_clock()().wall,

@@ -39,7 +39,8 @@ pub struct ChainSearched {
     pub read: u64,
     /// Bytes of lines that were searched.
     pub bytes: u64,
-    /// Types that its lines name, where one is asked for that isn't built in; the first thousand.
+    /// Types that its events are of, `deployments.apps`, where one is asked for that isn't built in: the first thousand, and
+    /// those that are asked for.
     pub types: BTreeSet<String>,
     /// What is wrong, the first of it. What a source lost is among [`Self::gaps`].
     pub findings: Vec<Finding>,

@@ -7,14 +7,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use auditseal_doubles::{Fault, MemoryStore};
-use auditseal_query::{Answered, Archive, Asking, Put};
+use auditseal_format::packs::Blob;
+use auditseal_predicate::{ObjectFilter, Predicate};
+use auditseal_query::{Answered, Archive, Asking, Put, asked as types, strange};
 use auditseal_reader::{Error, Window};
 use auditseal_store::{Kind, Operation};
 use auditseal_trust::TrustFile;
 use auditseal_vectors::packs::{TestPack, packs_of};
 use auditseal_vectors::{Chain, Lost, TestSigner};
 use common::{
-    archive, ask, asking, by_key, everything, found, lines, real, refused, sealed, store, texts,
+    archive, ask, asking, by_key, everything, found, line, lines, real, refused, sealed, store,
+    texts,
 };
 
 /// Ten batches of ten lines.
@@ -164,6 +167,52 @@ async fn a_gap_is_told_and_is_no_fault() {
     assert_eq!(answer.chains[0].gaps.len(), 1);
     let footer = answer.footer(&Put::default()).join("\n");
     assert!(footer.contains("gap: what happened then isn't known: SOURCE_GAP"), "{footer}");
+}
+
+/// A type that isn't built in is told from a slip in the same way by an index as by reading.
+#[tokio::test]
+async fn a_type_is_known_by_an_index_as_by_its_lines() {
+    let widget = line("w", "ResponseComplete", "create", "05:00", "05:01")
+        .replace("\"resource\":\"pods\"", "\"resource\":\"widgets\"")
+        .replace("\"apiVersion\":\"v1\"}", "\"apiGroup\":\"example.com\",\"apiVersion\":\"v1\"}");
+    let pod = line("p", "ResponseComplete", "delete", "06:00", "06:01");
+    let all: Vec<&[u8]> = vec![widget.as_bytes(), pod.as_bytes()];
+    let chain = sealed("c/n/s", 1, &all, 1);
+    let auditor = TestSigner::named("c/auditor", 200);
+    let (objects, packs) = (store(&[&chain]), MemoryStore::new());
+    let mut pack = TestPack::of(&chain, 1..=2);
+    let index = pack.index();
+    let bound = Blob::of(&index);
+    pack.attestation.index = Some(bound);
+    packs.insert(&pack.name().index(&bound.hash), index);
+    for (key, bytes) in packs_of(&[pack], &auditor) {
+        packs.insert(&key, bytes);
+    }
+    let from = Archive { packs: Some(Arc::new(packs)), ..archive(&objects) };
+    for (word, unseen) in [
+        ("widgets.example.com", false),
+        ("widgets", false),
+        ("widgets.other.com", true),
+        ("pods.example.com", true),
+        ("gizmos", true),
+    ] {
+        let sought = types(&[word.to_owned()]).unwrap();
+        let (resource, group) = (Some(sought[0].resource.as_str()), sought[0].group.as_deref());
+        let object = Predicate::object(ObjectFilter { resource, group, ..ObjectFilter::default() });
+        // The widget wasn't patched: its batch isn't read for this.
+        let predicate = Predicate::all(vec![object, Predicate::verbs(["patch"])]);
+        for no_index in [false, true] {
+            let mut asked = by_key(&chain);
+            asked.auditors = vec![auditor.identity()];
+            let asking =
+                Asking { sought: sought.clone(), no_index, ..asking(&chain, predicate.clone()) };
+            let (hits, answer) = found(asking.find(&from, vec![asked]).await.unwrap()).await;
+            assert_eq!((hits.len(), answer.exit_code()), (0, 0), "{:?}", answer.chains);
+            assert_eq!(answer.chains[0].batches == 0, !no_index, "{word}");
+            let refused = strange(&sought, &answer.chains[0].types);
+            assert_eq!(refused.is_some(), unseen, "{word}, no index: {no_index}");
+        }
+    }
 }
 
 /// From packs comes what comes from objects.

@@ -70,7 +70,7 @@ pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
         window: Window::default(),
         all_stages: false,
         unknown: false,
-        types: false,
+        sought: Vec::new(),
         no_index: false,
         show: Show::Lines,
         allow_unanchored: false,
