@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use auditseal_agent::system_clock;
+use auditseal_chain::Rules;
 use auditseal_format::Origin;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
@@ -18,6 +19,7 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, LogFormat};
+use crate::checking::heads_of;
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
@@ -47,6 +49,17 @@ pub(crate) struct Query {
     vkey: Vec<String>,
     #[command(flatten)]
     policy: Policy,
+    /// File that remembers how far each chain was verified: one that ends earlier, or has another history, is a
+    /// finding. Read, and not moved on.
+    #[arg(
+        long,
+        env = "AUDITSEAL_HEADS",
+        value_name = "FILE",
+        requires = "trust",
+        // Of two that exclude each other neither is required: without this, --vkey would pass it over.
+        conflicts_with = "vkey"
+    )]
+    heads: Option<PathBuf>,
     #[command(flatten)]
     place: PackPlace,
     /// Don't use the index of packs: search all that may lie in the time asked for.
@@ -168,20 +181,27 @@ fn chains(args: &Query, bill: &Bill) -> Result<Chains, Failure> {
             trusted: None,
             vkeys: vkeys.clone(),
             auditors: Vec::new(),
+            head: None,
+            forks: Vec::new(),
         };
         return Ok((once(&args.origin).iter().map(of).collect(), None));
     };
     let file = trust_file(path)?;
     let all: Vec<Origin> = file.origins().map(|(origin, _)| origin.clone()).collect();
     let origins = if args.origin.is_empty() { all } else { once(&args.origin) };
+    let heads = args.heads.as_deref().map(heads_of).transpose()?.unwrap_or_default();
     let chain = |origin: &Origin| {
         let trusted = file.get(origin).cloned().ok_or_else(|| untrusted(origin))?;
-        let auditors = file.auditors_of(origin);
+        let policy = Rules::trusting(&trusted, None).policy;
+        let first = trusted.begin.map_or(0, |begin| begin.seq);
+        let open = |seq: &u64| first <= *seq && policy.settles(*seq).is_none();
         Ok(AskedChain {
             origin: origin.clone(),
+            head: heads.get(origin).map(|known| known.seal),
+            forks: heads.forked(origin).into_iter().filter(open).collect(),
             trusted: Some(trusted),
             vkeys: Vec::new(),
-            auditors,
+            auditors: file.auditors_of(origin),
         })
     };
     let chains = origins.iter().map(chain).collect::<Result<Vec<_>, Failure>>()?;

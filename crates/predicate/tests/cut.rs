@@ -280,11 +280,13 @@ fn events() -> impl Strategy<Value = Value> {
                 event["responseStatus"]["status"] = json!("Failure");
             }
             with_bodies(&mut event, bodies);
-            if let Some(all) = annotations {
-                let admitted = !READS.contains(&verb) || subresource == Some("exec");
-                let all = all.into_iter().filter(|(key, _)| admitted || !key.starts_with(PATCHES));
-                event["annotations"] =
-                    all.map(|(key, value)| (key.to_owned(), json!(value))).collect();
+            let admitted = !READS.contains(&verb) || subresource == Some("exec");
+            let all = annotations.into_iter().flatten();
+            let all = all.filter(|(key, _)| admitted || !key.starts_with(PATCHES));
+            let all: Map<_, _> = all.map(|(key, value)| (key.to_owned(), json!(value))).collect();
+            // An apiserver writes none in place of an empty one.
+            if !all.is_empty() {
+                event["annotations"] = Value::Object(all);
             }
             // The annotation that truncation makes is in both.
             if truncated {

@@ -82,6 +82,10 @@ fn a_search_leaves_out_what_it_can() {
     assert_eq!(literals("verb != 'get'"), Vec::<Vec<String>>::new());
     assert_eq!(literals("verb == 'delete' || dryRun"), Vec::<Vec<String>>::new());
     assert_eq!(literals("verb == '&<>'"), Vec::<Vec<String>>::new(), "Go escapes these");
+    // A name is looked for, and not what every line has: the field in which it stands.
+    let user = Predicate::user("ann").unwrap().literals();
+    let has = |line: &str| user.may_match(line.as_bytes());
+    assert!(has(r#"{"user":{"username":"ann"}}"#) && !has(r#"{"user":{"username":"bob"}}"#));
     let either = literals("verb == 'delete' || verb == 'patch'");
     assert!(either[0].contains(&"delete".to_owned()) && either[0].contains(&"patch".to_owned()));
     assert!(

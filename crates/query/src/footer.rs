@@ -91,9 +91,7 @@ impl Answered {
         // A line that can't be read is known to be one only if it is looked at.
         let passed = match all.saturating_sub(read) {
             0 => String::new(),
-            passed => format!(
-                "; {passed} of the lines lack the bytes that are asked for, and whether these can be read wasn't looked at"
-            ),
+            passed => format!("; {passed} lines weren't parsed, for they lack what is asked for"),
         };
         lines.push(format!(
             "read: {} batches with {all} lines, {} of text{outside}{passed}",

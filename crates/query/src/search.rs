@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::escape;
+use auditseal_chain::{Finding, Verdict, escape};
 use auditseal_format::Time;
 use auditseal_predicate::{Keep, ObjectFilter, Predicate};
 use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
@@ -79,6 +79,12 @@ impl ChainFound {
     fn before(&self) -> ChainSearched {
         let mut searched = ChainSearched::new(self.asked.origin.clone());
         searched.types = self.types.clone();
+        for seq in &self.asked.forks {
+            let detail = "the heads file keeps different rightly signed seals of this seq, and the trust file accepts none \
+                          of them as the chain's";
+            let origin = Some(self.asked.origin.clone());
+            searched.found(Finding::new(Verdict::Fork, origin, detail).at(*seq));
+        }
         searched.packs = self.range.packs.taken().len() as u64;
         let (unusable, total) = self.range.packs.unusable();
         for one in unusable {

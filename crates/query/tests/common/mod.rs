@@ -60,6 +60,8 @@ pub(crate) fn by_key(chain: &Chain) -> AskedChain {
         trusted: None,
         vkeys: vec![chain.current_signer().identity()],
         auditors: Vec::new(),
+        head: None,
+        forks: Vec::new(),
     }
 }
 
