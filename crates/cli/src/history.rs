@@ -201,7 +201,7 @@ impl History {
             unknown: false,
             show: Show::Lines,
             no_index: self.chains.no_index,
-            types: !object.known,
+            sought: Some(object.clone()).filter(|object| !object.known).into_iter().collect(),
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

@@ -502,7 +502,7 @@ fn what_is_altered_is_named_and_left_out() {
     fs::write(object, bytes).unwrap();
     let done = ask(&node, &["netpol/web", "-n", "shop", "-o", "json"]);
     assert_eq!(done.code, 1);
-    assert!(done.err.contains("wrong, and left out: "), "{}", done.err);
+    assert!(done.err.contains("wrong, and what isn't proved is left out: "), "{}", done.err);
     let left = lines(&done.text(), "entry");
     assert!(left.len() < whole && !left.is_empty());
     assert_eq!(lines(&done.text(), "answer")[0]["exitCode"], 1);
