@@ -39,14 +39,15 @@ Exit codes:
      status: not ready;
      cat: the archive can't give the log back;
      worm-test: the bytes could be changed or destroyed;
-     query: something is wrong, and left out of the answer;
+     query, history: something is wrong, or a chain has fallen silent;
      backfill, retire: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run, backfill, retire: another writer has this chain (a fork);
      restarting can't help;
-     verify --trust, trust merge, query: two histories of a chain
-     are known
-  4  query --fail-if-none: there is none";
+     verify --trust, trust merge, query, history: two histories of a
+     chain are known
+  4  query --fail-if-none: there is none;
+     history --compare: something differs that no request explains";
 
 pub(crate) const KEYGEN: &str = "\
 Example:
@@ -312,11 +313,49 @@ of how many events it can't be told, for their level was too low.
 
 Exit codes:
   0  answered, and all that was searched is proved
-  1  something is wrong: it is named, and left out
+  1  something is wrong: it is named, and what isn't proved is left out; or a
+     chain ends before the time that was asked for is over (SILENT), as in
+     verify: with --until before its end that isn't asked
   2  couldn't be answered, or not to the end; with --fail-if-none, none was
-     found, and of some events it can't be told, or gaps are known
+     found, and of some events it can't be told, gaps are known, or packs
+     aren't read
   3  two histories of a chain are known
   4  with --fail-if-none: answered and proved, and there is none";
+
+pub(crate) const HISTORY: &str = "\
+Examples:
+  Who changed this NetworkPolicy, and what did that open?
+    auditseal history networkpolicies/web -n prod \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  From what to what, since Monday?
+    auditseal history deploy/api -n shop --since 2026-11-30 --diff \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  What was it on Sunday at noon?
+    auditseal history ingress/web -n shop --at 2026-11-29T12:00 \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Was anything changed past the API server?
+    kubectl get netpol -A -o yaml | auditseal history netpol --compare - \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  A page to read in a browser, and to print:
+    auditseal history netpol/web -n prod -o html > web.html \\
+      --store s3://audit-archive/k8s --trust trust.txt
+
+Each change says how well it is known. exact: the log holds the object before
+and after, and proves that this request made the one of the other. inferred:
+it follows from what the log holds, and what is missing for a proof is said.
+unknown: it can't be told, and why: most often the level of the audit policy.
+
+Each entry names the chain, the batch and the line where it is sealed. Below
+stands what the answer rests on, as with query.
+
+Exit codes:
+  0  answered, and all that was searched is proved
+  1  something is wrong: it is named, and what isn't proved is left out; or a
+     chain ends before the time that was asked for is over (SILENT)
+  2  couldn't be answered, or not to the end
+  3  two histories of a chain are known
+  4  with --compare: answered and proved, and something differs that no request
+     in the trail explains";
 
 pub(crate) const LS: &str = "\
 Examples:
@@ -324,6 +363,7 @@ Examples:
 The keys that an engine reads, each seq's true object once:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
     --vkey auditseal.vkey -o paths
+  auditseal ls --store s3://audit-archive/k8s --trust trust.txt -o paths
 
 Shows what the seals say; `verify` is what checks them.";
 

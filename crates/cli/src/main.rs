@@ -3,6 +3,7 @@
 mod accepting;
 mod agent;
 mod args;
+mod asking;
 mod checking;
 mod citing;
 mod documents;
@@ -10,6 +11,7 @@ mod envfile;
 mod estate;
 mod failure;
 mod help;
+mod history;
 mod logging;
 mod packing;
 #[cfg(test)]
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
         Command::Query(args) => querying::run(*args, format),
+        Command::History(args) => history::run(*args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Prove(args) => proving::prove(&args),
