@@ -23,6 +23,7 @@ mod querying;
 mod read;
 mod reload;
 mod salvage;
+mod sources;
 mod stats;
 mod textfile;
 mod times;

@@ -33,7 +33,7 @@ const OWNERS: [(&str, &str); 25] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 25] = [
+pub(crate) const LEVELS: [(&str, u8); 26] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -41,6 +41,7 @@ pub(crate) const LEVELS: [(&str, u8); 25] = [
     ("store", 1),
     ("trust", 1),
     ("index", 1),
+    ("flows", 1),
     ("predicate", 1),
     ("chain", 2),
     ("decompress", 2),

@@ -4,7 +4,7 @@
 use crate::tree::{is_test, root, rust_files, section, without_tests};
 
 /// Pure crates, and the folders and files of others that are pure.
-const PURE: [&str; 15] = [
+const PURE: [&str; 16] = [
     "crates/merkle/src",
     "crates/note/src",
     "crates/audit/src",
@@ -12,6 +12,7 @@ const PURE: [&str; 15] = [
     "crates/store/src",
     "crates/trust/src",
     "crates/index/src",
+    "crates/flows/src",
     "crates/predicate/src",
     "crates/decompress/src",
     "crates/history/src",

@@ -320,7 +320,7 @@ impl Chain {
     }
 
     fn seal_empty(&mut self, kind: Kind, reason: Option<&str>, gaps: Vec<Gap>) -> &SealedBatch {
-        let packed = Packed::empty(self.compression).expect("zstd settings");
+        let packed = Packed::empty(self.compression, auditseal_format::TimeField::Audit).expect("zstd settings");
         let mut seal = self.draft(kind, &packed);
         seal.reason = reason.map(|reason| Word::new(reason).expect("a reason is a word"));
         seal.gaps = gaps;
