@@ -12,9 +12,9 @@ use clap::{
 };
 use clap_complete::Shell;
 
+use crate::flowing::Querying;
 use crate::packing::{self, PackPlace};
 use crate::part::Part;
-use crate::querying::Query;
 use crate::sources::{SourceFormat, Sources, sources};
 use crate::stats::Stats;
 use crate::times::time;
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Write the archived log to standard output, byte for byte.
     Cat(Cat),
     /// Ask an archive for events: who did what, to which object, when, and how it ended.
-    Query(Box<Query>),
+    Query(Box<Querying>),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.

@@ -318,6 +318,23 @@ Exit codes:
   3  two histories of a chain are known
   4  with --fail-if-none: answered and proved, and there is none";
 
+pub(crate) const QUERY_FLOWS: &str = "\
+Examples:
+  What was kept from the database in the last day?
+    auditseal query flows --to 'shop/db-*' --verdict denied --since 1d \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Which pods of a namespace went out to the world, and where to?
+    auditseal query flows --from 'shop/*' --direction egress --port 443 \\
+      --store s3://audit-archive/k8s --origin prod/w-1/flows --trust trust.txt
+
+A flow is a line of a log that `run --source-format` archived. Its format is told
+by the line and by how its chain is dated. What a line doesn't tell (most logs
+know addresses and no pods) is unknown, and never no: such lines are counted
+below the answer, and --unknown lists them. docs/flows.md says what each log
+tells.
+
+Exit codes: as `query`.";
+
 pub(crate) const LS: &str = "\
 Examples:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit

@@ -9,6 +9,7 @@ mod documents;
 mod envfile;
 mod estate;
 mod failure;
+mod flowing;
 mod help;
 mod logging;
 mod packing;
@@ -55,7 +56,10 @@ fn main() -> ExitCode {
         Command::Status(args) => watch::status(&args),
         Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
-        Command::Query(args) => querying::run(*args, format),
+        Command::Query(args) => match *args {
+            flowing::Querying::Events(args) => querying::run(*args, format),
+            flowing::Querying::Flows(args) => flowing::run(*args, format),
+        },
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Prove(args) => proving::prove(&args),

@@ -100,22 +100,23 @@ pub(crate) enum Output {
 }
 
 /// The exit code where there is none, and somebody wants to be told so.
-const NONE: u8 = 4;
+pub(crate) const NONE: u8 = 4;
 
 /// The same where it can't be told of some events, or gaps are known: there may be one.
-const CANT_TELL: u8 = 2;
+pub(crate) const CANT_TELL: u8 = 2;
 
 pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     let objects = args.conditions.objects()?;
     let asking = args.asking(&objects)?;
     let mut proofs = args.proof.as_deref().map(Proofs::new).transpose()?;
     let (store, bill) = args.stats.open(&args.store)?;
-    let (chains, packs) = chains(&args, &bill)?;
+    let (chains, packs) = chains(&args.chosen(), &bill)?;
     let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
-    let mut out = Out::new(&args);
+    let top = args.top.as_ref().map(|_| Top::new(VALUES));
+    let mut out = Out::new(args.output, top, Columns::default());
     let answer = block_on_threads(cores() + 2, async {
         let search = asking.find(&archive, chains.clone()).await?;
-        args.may_search(&search)?;
+        may_search(&search, args.yes, args.scan_limit)?;
         let each = |hit: Hit| {
             proofs.iter_mut().for_each(|proofs| proofs.told(&hit));
             out.hit(hit)
@@ -150,30 +151,39 @@ fn seen(answer: &Answered) -> std::collections::BTreeSet<String> {
     answer.chains.iter().flat_map(|chain| chain.types.iter().cloned()).collect()
 }
 
-/// The chains that are asked, and where their packs stand.
-type Chains = (Vec<AskedChain>, Option<std::sync::Arc<dyn auditseal_store::Store>>);
+/// How chains are chosen.
+pub(crate) struct Chosen<'a> {
+    pub(crate) store: &'a args::Store,
+    pub(crate) origin: &'a [Origin],
+    pub(crate) vkey: &'a [String],
+    pub(crate) policy: &'a Policy,
+    pub(crate) place: &'a PackPlace,
+}
 
-fn chains(args: &Query, bill: &Bill) -> Result<Chains, Failure> {
+/// The chains that are asked, and where their packs stand.
+pub(crate) type Chains = (Vec<AskedChain>, Option<std::sync::Arc<dyn auditseal_store::Store>>);
+
+pub(crate) fn chains(args: &Chosen<'_>, bill: &Bill) -> Result<Chains, Failure> {
     let Some(path) = &args.policy.trust else {
-        args.place.without_trust(&args.store)?;
+        args.place.without_trust(args.store)?;
         if args.origin.is_empty() {
             let why = "choose chains: no --origin was given, and no trust file that names them";
             return Err(
                 Failure::new(why).hint(Some("`auditseal ls` lists the chains that there are"))
             );
         }
-        let vkeys = vkeys(&args.vkey)?;
+        let vkeys = vkeys(args.vkey)?;
         let of = |origin: &Origin| AskedChain {
             origin: origin.clone(),
             trusted: None,
             vkeys: vkeys.clone(),
             auditors: Vec::new(),
         };
-        return Ok((once(&args.origin).iter().map(of).collect(), None));
+        return Ok((once(args.origin).iter().map(of).collect(), None));
     };
     let file = trust_file(path)?;
     let all: Vec<Origin> = file.origins().map(|(origin, _)| origin.clone()).collect();
-    let origins = if args.origin.is_empty() { all } else { once(&args.origin) };
+    let origins = if args.origin.is_empty() { all } else { once(args.origin) };
     let chain = |origin: &Origin| {
         let trusted = file.get(origin).cloned().ok_or_else(|| untrusted(origin))?;
         let auditors = file.auditors_of(origin);
@@ -188,7 +198,7 @@ fn chains(args: &Query, bill: &Bill) -> Result<Chains, Failure> {
     if chains.is_empty() {
         return Err(Failure::new("choose chains: the trust file names none"));
     }
-    let packs = args.place.open_counting(&args.store, &file, bill.traffic().clone())?;
+    let packs = args.place.open_counting(args.store, &file, bill.traffic().clone())?;
     Ok((chains, packs))
 }
 
@@ -201,6 +211,11 @@ fn once(origins: &[Origin]) -> Vec<Origin> {
 }
 
 impl Query {
+    fn chosen(&self) -> Chosen<'_> {
+        let Self { store, origin, vkey, policy, place, .. } = self;
+        Chosen { store, origin, vkey, policy, place }
+    }
+
     /// What is asked.
     fn asking(&self, objects: &[Asked]) -> Result<Asking, Failure> {
         Ok(Asking {
@@ -226,38 +241,38 @@ impl Query {
             (None, Output::Count) => Show::Count,
         }
     }
+}
 
-    /// Asks whoever is at the terminal before a search that takes long; where there is none, it isn't begun.
-    fn may_search(&self, search: &FoundParts) -> Result<(), Failure> {
-        let ScanCost { objects, bytes } = search.cost();
-        if self.yes || bytes <= self.scan_limit {
+/// Asks whoever is at the terminal before a search that takes long; where there is none, it isn't begun.
+pub(crate) fn may_search(search: &FoundParts, yes: bool, limit: u64) -> Result<(), Failure> {
+    let ScanCost { objects, bytes } = search.cost();
+    if yes || bytes <= limit {
+        return Ok(());
+    }
+    let estimate = format!(
+        "{objects} objects with {} are to be fetched and searched, more than --scan-limit {}",
+        size(bytes),
+        size(limit)
+    );
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        drop(write!(io::stderr(), "{estimate}. Go on? [y/N] "));
+        let mut word = String::new();
+        let read = io::stdin().read_line(&mut word);
+        if read.is_ok() && matches!(word.trim(), "y" | "Y" | "yes") {
             return Ok(());
         }
-        let estimate = format!(
-            "{objects} objects with {} are to be fetched and searched, more than --scan-limit {}",
-            size(bytes),
-            size(self.scan_limit)
-        );
-        if io::stdin().is_terminal() && io::stderr().is_terminal() {
-            drop(write!(io::stderr(), "{estimate}. Go on? [y/N] "));
-            let mut word = String::new();
-            let read = io::stdin().read_line(&mut word);
-            if read.is_ok() && matches!(word.trim(), "y" | "Y" | "yes") {
-                return Ok(());
-            }
-            return Err(Failure::new("search: it was declined").hint(Some(NARROWER)));
-        }
-        Err(Failure::new(format!(
-            "search: {estimate}, and there is no terminal to ask whether to go on"
-        ))
-        .hint(Some(format!("--yes goes on; {NARROWER}"))))
+        return Err(Failure::new("search: it was declined").hint(Some(NARROWER)));
     }
+    Err(Failure::new(format!(
+        "search: {estimate}, and there is no terminal to ask whether to go on"
+    ))
+    .hint(Some(format!("--yes goes on; {NARROWER}"))))
 }
 
 const NARROWER: &str = "--since and --until make it less";
 
 /// Done when somebody wants the search to stop.
-fn stopped() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     let failed = |error| Failure::new(format!("watch for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -270,7 +285,7 @@ fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 }
 
 /// Where hits go.
-struct Out {
+pub(crate) struct Out {
     out: BufWriter<io::Stdout>,
     output: Output,
     /// Counts them by a field's values instead.
@@ -283,19 +298,19 @@ struct Out {
 }
 
 impl Out {
-    fn new(args: &Query) -> Self {
+    pub(crate) fn new(output: Output, top: Option<Top>, columns: Columns) -> Self {
         Self {
             out: BufWriter::with_capacity(1 << 16, io::stdout()),
-            output: args.output,
-            top: args.top.as_ref().map(|_| Top::new(VALUES)),
+            output,
+            top,
             terminal: io::stdout().is_terminal(),
-            columns: Columns::default(),
+            columns,
             begun: false,
             failed: Ok(()),
         }
     }
 
-    fn hit(&mut self, hit: Hit) -> ControlFlow<()> {
+    pub(crate) fn hit(&mut self, hit: Hit) -> ControlFlow<()> {
         if let Some(top) = &mut self.top {
             top.count(hit.shown);
             return ControlFlow::Continue(());
@@ -328,7 +343,7 @@ impl Out {
         self.out.flush()
     }
 
-    fn end(mut self, answer: &Answered) -> io::Result<()> {
+    pub(crate) fn end(mut self, answer: &Answered) -> io::Result<()> {
         self.failed?;
         match (&self.top, self.output) {
             (Some(top), Output::Json | Output::Jsonl) => top.json(&mut self.out)?,
@@ -343,7 +358,12 @@ impl Out {
 fn footer(args: &Query, answer: &Answered, window: Window, bill: &Bill) -> Vec<String> {
     let put =
         Put { namespaces: args.conditions.namespaces(), since: window.since, until: window.until };
-    let mut lines = answer.footer(&put);
+    footer_of(&put, answer, bill)
+}
+
+/// What stands below an answer, and what it cost.
+pub(crate) fn footer_of(put: &Put, answer: &Answered, bill: &Bill) -> Vec<String> {
+    let mut lines = answer.footer(put);
     let (requests, received) = (bill.traffic().requests(), bill.traffic().received());
     let at = lines.len().saturating_sub(1);
     // A directory is asked nothing.
@@ -354,7 +374,7 @@ fn footer(args: &Query, answer: &Answered, window: Window, bill: &Bill) -> Vec<S
 }
 
 /// Writes to standard error; nobody may be reading any more.
-fn tell(lines: &[String], format: LogFormat) {
+pub(crate) fn tell(lines: &[String], format: LogFormat) {
     let mut err = io::stderr().lock();
     for line in lines {
         let text = match format {

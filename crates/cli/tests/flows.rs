@@ -72,3 +72,49 @@ fn a_format_names_a_source_once() {
     assert_eq!(wrong.code, 2);
     assert!(wrong.err.contains("expected hubble, antrea, calico, ovn, jsonl:FIELD, text or audit"));
 }
+
+/// What one row of a table says, without what stands between its columns.
+fn words(row: &str) -> String {
+    row.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn flows_are_asked_for_and_each_is_cited_and_proved() {
+    let node = Node::with(&sample("hubble.log"));
+    backfill(&node, &["--source-format", "audit=hubble"]).ok();
+    let args = ["--origin", "prod/cp-1/audit", "--vkey", &node.vkey];
+    let ask = |more: &[&str]| {
+        let store = node.store();
+        let mut asked = node::program();
+        finish(asked.args(["query", "flows", "--store", &store]).args(args).args(more))
+    };
+    let denied = ask(&["--verdict", "denied", "--proof", &node.shown("proofs")]).ok();
+    let text = denied.text();
+    let rows: Vec<String> = text.lines().map(words).collect();
+    assert_eq!(
+        rows,
+        [
+            "TIME VERDICT FROM TO PORT POLICIES SEALED",
+            "2026-11-29T10:00:03.000Z denied ingress lab/probe shop/db-0 5432/TCP - prod/cp-1/audit 1:7",
+        ]
+    );
+    assert!(denied.err.contains("1 no flows"), "hubble's note of what it lost: {}", denied.err);
+    let proof = node.shown("proofs/prod_cp-1_audit-1-7.proof");
+    let checked = finish(node::program().args(["check", &proof]).args(args));
+    assert!(checked.code == 0, "{checked:?}\n{}", checked.text());
+    assert!(checked.text().contains("These exact 1329 bytes are line 7 of seal 1"), "{checked:?}");
+    let count = |more: &[&str]| ask(&[more, &["-o", "count"]].concat()).ok().text();
+    assert_eq!(count(&[]), "9\n");
+    assert_eq!(count(&["-n", "monitoring"]), "1\n");
+    assert_eq!(count(&["--from", "203.0.113.0/24", "--port", "8000-8080"]), "1\n");
+    assert_eq!(count(&["--since", "2026-11-29T10:00:04Z"]), "2\n");
+    let first = ask(&["--policy", "shop/db", "-o", "jsonl"]).ok().out;
+    let third = sample("hubble.log");
+    let third = third.split_inclusive(|byte| *byte == b'\n').nth(2).unwrap();
+    assert!(first == third, "the line, byte for byte");
+    let none = ask(&["--policy", "shop/none", "--fail-if-none"]);
+    assert_eq!(none.code, 2, "most lines name no policy: {}", none.err);
+    ask(&["--since", "2026-11-30", "--until", "2026-11-29"]).refused("--since is after --until");
+    let wrong = ask(&["--port", "70000"]);
+    assert!(wrong.code == 2 && wrong.err.contains("'70000' is no port"), "{}", wrong.err);
+}

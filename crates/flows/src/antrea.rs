@@ -60,7 +60,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
             if direction == FlowDirection::Ingress { &mut destination } else { &mut source };
         subject.namespace = Some(checked(namespace, "namespace")?);
         subject.pod = Some(checked(pod, "pod's name")?);
-        subject.place = EndpointKind::Pod;
+        subject.kind = EndpointKind::Pod;
     }
     let mut policies = Vec::new();
     if let Some(name) = told(policy) {

@@ -113,7 +113,7 @@ fn endpoint(line: &Map<String, Value>, keys: [&str; 5]) -> Result<Endpoint, NotA
     let (pod, labels) =
         if place == EndpointKind::Pod { (name, labels) } else { (None, LabelSet::default()) };
     let namespace = told(line, namespace, "namespace")?.filter(|_| place == EndpointKind::Pod);
-    Ok(Endpoint { ip, place, namespace, pod, labels, namespace_labels: LabelSet::default() })
+    Ok(Endpoint { ip, kind: place, namespace, pod, labels, namespace_labels: LabelSet::default() })
 }
 
 /// Each is `ORDER|TIER|NAME|ACTION|RULE`.

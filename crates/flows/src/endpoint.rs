@@ -41,7 +41,7 @@ pub struct Endpoint {
     /// Its address.
     pub ip: Option<IpAddr>,
     /// What it is.
-    pub place: EndpointKind,
+    pub kind: EndpointKind,
     /// The pod's namespace.
     pub namespace: Option<String>,
     /// The pod's name.
@@ -62,7 +62,7 @@ impl Endpoint {
             (Some(namespace), None) => {
                 format!("{namespace}/{}", ip().unwrap_or_else(|| "?".to_owned()))
             }
-            _ => ip().unwrap_or_else(|| self.place.word().to_owned()),
+            _ => ip().unwrap_or_else(|| self.kind.word().to_owned()),
         }
     }
 }

@@ -171,7 +171,7 @@ fn side(of: &Endpoint, port: Option<u16>) -> Value {
     };
     put("ip", of.ip.map(|ip| ip.to_string().into()));
     put("port", port.map(Value::from));
-    put("place", Some(of.place.word().into()));
+    put("place", Some(of.kind.word().into()));
     put("namespace", of.namespace.as_deref().map(Value::from));
     put("pod", of.pod.as_deref().map(Value::from));
     let labels = |of: &crate::LabelSet| (!of.listed().is_empty()).then(|| json!(of.listed()));

@@ -157,7 +157,7 @@ fn endpoint(flow: &Map<String, Value>, key: &'static str) -> Result<Endpoint, No
     let (own_told, space_told) = (told(&own), told(&space));
     Ok(Endpoint {
         ip: None,
-        place,
+        kind: place,
         namespace,
         pod,
         labels: LabelSet::new(own, own_told)?,

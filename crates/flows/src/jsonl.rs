@@ -153,7 +153,7 @@ fn side(line: &Object, keys: &Side) -> Result<(Endpoint, Option<u16>), NotAFlow>
     };
     let (labels, namespace_labels) = (listed("labels")?, listed("namespace_labels")?);
     Ok((
-        Endpoint { ip, place, namespace, pod, labels, namespace_labels },
+        Endpoint { ip, kind: place, namespace, pod, labels, namespace_labels },
         port_of(at(line, &keys.port))?,
     ))
 }

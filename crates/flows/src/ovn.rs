@@ -53,26 +53,12 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     if source.ip.is_none() || destination.ip.is_none() {
         return Err(NotAFlow::Missing("address"));
     }
-    let mut policies = Vec::new();
-    // `NP:NAMESPACE:POLICY:Ingress:RULE`, or `NP:NAMESPACE:Ingress` where no rule let it through. A NetworkPolicy is
-    // for pods of its own namespace.
-    let parts: Vec<&str> = name.split(':').collect();
-    let space = match parts[..] {
-        ["NP", namespace, policy, "Ingress" | "Egress", _] => {
-            add_policy(&mut policies, &format!("{namespace}/{policy}"))?;
-            Some(namespace)
-        }
-        ["NP", namespace, "Ingress" | "Egress"] => Some(namespace),
-        _ => {
-            add_policy(&mut policies, name)?;
-            None
-        }
-    };
+    let (policies, space) = policy(name)?;
     if let (Some(namespace), Some(direction)) = (space, direction) {
         let subject =
             if direction == FlowDirection::Ingress { &mut destination } else { &mut source };
         subject.namespace = Some(checked(namespace, "namespace")?);
-        subject.place = EndpointKind::Pod;
+        subject.kind = EndpointKind::Pod;
     }
     // Connections that a policy lets through are logged at their packets: which way they began isn't told.
     let reply = None;
@@ -90,6 +76,27 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
         direction,
         reply,
     })
+}
+
+/// The policy that a name tells, and the namespace whose pods it is for.
+///
+/// `NP:NAMESPACE:POLICY:Ingress:RULE`, or `NP:NAMESPACE:Ingress` where no rule let it through. A NetworkPolicy is for pods of its own
+/// namespace.
+fn policy(name: &str) -> Result<(Vec<String>, Option<&str>), NotAFlow> {
+    let mut policies = Vec::new();
+    let parts: Vec<&str> = name.split(':').collect();
+    let space = match parts[..] {
+        ["NP", namespace, policy, "Ingress" | "Egress", _] => {
+            add_policy(&mut policies, &format!("{namespace}/{policy}"))?;
+            Some(namespace)
+        }
+        ["NP", namespace, "Ingress" | "Egress"] => Some(namespace),
+        _ => {
+            add_policy(&mut policies, name)?;
+            None
+        }
+    };
+    Ok((policies, space))
 }
 
 /// A name in quotes, or `<unnamed>`; and what follows.

@@ -22,7 +22,7 @@ fn told(line: &str, format: LogFormat) -> String {
         Ok(flow) => flow,
         Err(why) => return why.to_string(),
     };
-    let side = |of: &Endpoint| format!("{}({})", of.name(), of.place.word());
+    let side = |of: &Endpoint| format!("{}({})", of.name(), of.kind.word());
     let port = |port: Option<u16>| port.map_or_else(String::new, |port| format!(":{port}"));
     let direction = flow.direction.map_or("?", FlowDirection::word);
     let reply = if flow.reply == Some(true) { " reply" } else { "" };
@@ -287,7 +287,7 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
     );
     parts.prop_map(|(ip, place, namespace, pod, labels, namespace_labels)| Endpoint {
         ip: Some(ip),
-        place,
+        kind: place,
         namespace,
         pod,
         labels,
