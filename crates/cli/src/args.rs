@@ -13,6 +13,7 @@ use clap::{
 use clap_complete::Shell;
 
 use crate::flowing::Querying;
+use crate::history::History;
 use crate::packing::{self, PackPlace};
 use crate::part::Part;
 use crate::sources::{SourceFormat, Sources, sources};
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Cat(Cat),
     /// Ask an archive for events: who did what, to which object, when, and how it ended.
     Query(Box<Querying>),
+    /// Tell one object's life: who changed what, from what to what, in words, and how well each is known.
+    History(Box<History>),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.

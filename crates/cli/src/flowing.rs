@@ -6,28 +6,24 @@ use std::process::ExitCode;
 
 use auditseal_agent::system_clock;
 use auditseal_flows::{FlowDirection, FlowVerdict, Protocol};
-use auditseal_format::{Origin, Time};
+use auditseal_format::Time;
 use auditseal_query::{
     Answered, Archive, AskedChain, Columns, FlowAsking, FlowPorts, FlowQuestion, FlowShow,
     FlowSide, Hit, Put,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use crate::args::{self, LogFormat};
+use crate::asking::{Chains, ScanLimit, cost, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
-use crate::packing::PackPlace;
-use crate::querying::{
-    CANT_TELL, Chosen, NONE, Out, Output, Query, chains, footer_of, may_search, stopped, tell,
-};
+use crate::querying::{CANT_TELL, NONE, Out, Output, Query};
 use crate::read::{block_on_threads, cores, finish, is_directory};
 use crate::stats::{Bill, Stats};
 use crate::times::time;
-use crate::trusting::Policy;
-use crate::units::size as bytes_of;
 
 /// `query`, or `query flows`.
 #[derive(Debug)]
@@ -78,19 +74,8 @@ pub(crate) struct FlowArchive {
     store: args::Store,
     #[command(flatten)]
     stats: Stats,
-    /// Only this chain; without it, all of the trust file's, of which audit logs have no flows.
-    /// Repeatable.
-    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
-          action = ArgAction::Append, value_delimiter = ' ')]
-    origin: Vec<Origin>,
-    /// A public key to trust, or a file with one in each line. Repeatable.
-    #[arg(long, env = "AUDITSEAL_VKEY", value_name = "VKEY|FILE", action = ArgAction::Append,
-          required_unless_present = "trust")]
-    vkey: Vec<String>,
     #[command(flatten)]
-    policy: Policy,
-    #[command(flatten)]
-    place: PackPlace,
+    chains: Chains,
     /// Only flows from this time on, by their lines' own word (one that tells no time is kept): RFC 3339,
     /// a local date or date and time, or how long ago, like 7d.
     #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
@@ -98,15 +83,8 @@ pub(crate) struct FlowArchive {
     /// Only flows up to this time; a date alone is its first moment.
     #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
     until: Option<Time>,
-    /// Exit 0 also where no seal that is known ties the part that was searched to its chain.
-    #[arg(long, env = "AUDITSEAL_ALLOW_UNANCHORED", value_parser = BoolishValueParser::new())]
-    allow_unanchored: bool,
-    /// Ask before more stored bytes than this are searched.
-    #[arg(long, env = "AUDITSEAL_SCAN_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = bytes_of)]
-    scan_limit: u64,
-    /// Search them without asking.
-    #[arg(long, env = "AUDITSEAL_YES", value_parser = BoolishValueParser::new())]
-    yes: bool,
+    #[command(flatten)]
+    limit: ScanLimit,
 }
 
 /// Flows that were read, and what that rests on.
@@ -123,7 +101,9 @@ impl FlowAnswer {
     pub(crate) fn footer(&self, about: &str) -> Vec<String> {
         let Window { since, until } = self.window;
         let put = Put { namespaces: about.to_owned(), since, until };
-        footer_of(&put, &self.answer, &self.bill)
+        let mut lines = self.answer.footer(&put);
+        cost(&mut lines, &self.bill);
+        lines
     }
 }
 
@@ -136,23 +116,22 @@ impl FlowArchive {
         unknown: bool,
         mut each: impl FnMut(&[AskedChain], Hit) -> ControlFlow<()>,
     ) -> Result<FlowAnswer, Failure> {
-        let Self { since, until, allow_unanchored, .. } = *self;
+        let Self { since, until, .. } = *self;
+        let allow_unanchored = self.chains.allow_unanchored;
         if since.zip(until).is_some_and(|(since, until)| since > until) {
             let hint = "a day alone is its first moment, here and not in UTC";
             return Err(Failure::new("choose flows: --since is after --until").hint(Some(hint)));
         }
         let window = Window { since, until };
         let (store, bill) = self.stats.open(&self.store)?;
-        let Self { store: place_of, origin, vkey, policy, place, .. } = self;
-        let chosen = Chosen { store: place_of, origin, vkey, policy, place };
-        let (chains, packs) = chains(&chosen, &bill)?;
+        let (chains, packs) = self.chains.asked(&self.store, &bill)?;
         let archive = Archive { store, packs, dated: !is_directory(&self.store.store) };
         let now = system_clock()().wall;
         let asking =
             FlowAsking { question, window, unknown, show, allow_unanchored, now, cores: 0 };
         let answer = block_on_threads(cores() + 2, async {
             let search = asking.find(&archive, chains.clone()).await?;
-            may_search(&search, self.yes, self.scan_limit)?;
+            self.limit.allows(&search)?;
             let each = |hit| each(&chains, hit);
             Ok::<_, Failure>(search.run(each, stopped()?).await)
         })??;

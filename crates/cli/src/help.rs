@@ -335,6 +335,40 @@ tells.
 
 Exit codes: as `query`.";
 
+pub(crate) const HISTORY: &str = "\
+Examples:
+  Who changed this NetworkPolicy, and what did that open?
+    auditseal history networkpolicies/web -n prod \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  From what to what, since Monday?
+    auditseal history deploy/api -n shop --since 2026-11-30 --diff \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  What was it on Sunday at noon?
+    auditseal history ingress/web -n shop --at 2026-11-29T12:00 \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Was anything changed past the API server?
+    kubectl get netpol -A -o yaml | auditseal history netpol --compare - \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  A page to read in a browser, and to print:
+    auditseal history netpol/web -n prod -o html > web.html \\
+      --store s3://audit-archive/k8s --trust trust.txt
+
+Each change says how well it is known. exact: the log holds the object before
+and after, and proves that this request made the one of the other. inferred:
+it follows from what the log holds, and what is missing for a proof is said.
+unknown: it can't be told, and why: most often the level of the audit policy.
+
+Each entry names the chain, the batch and the line where it is sealed. Below
+stands what the answer rests on, as with query.
+
+Exit codes:
+  0  answered, and all that was searched is proved
+  1  something is wrong: it is named, and left out
+  2  couldn't be answered, or not to the end
+  3  two histories of a chain are known
+  4  with --compare: answered and proved, and something differs that no request
+     in the trail explains";
+
 pub(crate) const LS: &str = "\
 Examples:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit

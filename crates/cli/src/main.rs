@@ -3,6 +3,7 @@
 mod accepting;
 mod agent;
 mod args;
+mod asking;
 mod checking;
 mod citing;
 mod documents;
@@ -11,6 +12,7 @@ mod estate;
 mod failure;
 mod flowing;
 mod help;
+mod history;
 mod logging;
 mod packing;
 #[cfg(test)]
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
             flowing::Querying::Events(args) => querying::run(*args, format),
             flowing::Querying::Flows(args) => flowing::run(*args, format),
         },
+        Command::History(args) => history::run(*args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Prove(args) => proving::prove(&args),

@@ -86,7 +86,7 @@ pub(crate) struct Conditions {
 
 /// Takes any text, and offers some to a shell that completes them.
 #[derive(Clone)]
-struct Offering(fn() -> Vec<&'static str>);
+pub(crate) struct Offering(pub(crate) fn() -> Vec<&'static str>);
 
 fn types() -> Vec<&'static str> {
     names().collect()

@@ -5,7 +5,7 @@ mod node;
 
 use node::{finish, program};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "keygen",
     "pubkey",
     "run",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 22] = [
     "verify",
     "cat",
     "query",
+    "history",
     "ls",
     "inspect",
     "prove",

@@ -81,7 +81,7 @@ struct HostPath {
 /// A sentence when it isn't one.
 pub fn manifest(text: &str) -> Result<Flags, String> {
     let pod: Pod =
-        serde_saphyr::from_str(text).map_err(|error| format!("it can't be read: {error}"))?;
+        auditseal_yaml::read(text).map_err(|error| format!("it can't be read: {error}"))?;
     let arguments = |container: &Container| {
         container.command.iter().chain(&container.args).cloned().collect::<Vec<_>>()
     };

@@ -69,7 +69,7 @@ const BODIES: [Probe; 16] = [
 /// A sentence when it isn't one.
 pub fn parse(text: &str) -> Result<Policy, String> {
     let policy: Policy =
-        serde_saphyr::from_str(text).map_err(|error| format!("it can't be read: {error}"))?;
+        auditseal_yaml::read(text).map_err(|error| format!("it can't be read: {error}"))?;
     if policy.kind == "Policy" { Ok(policy) } else { Err("its kind isn't Policy".to_owned()) }
 }
 

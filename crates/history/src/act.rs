@@ -6,12 +6,27 @@ use std::fmt;
 
 use auditseal_audit::Time;
 use auditseal_audit::policy::Level;
+use auditseal_merkle::Hash;
+use auditseal_predicate::Event;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::value::{BadBody, at, parse, text};
+
+/// Where a line is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cite {
+    /// The chain, as a number of the caller's.
+    pub chain: usize,
+    /// The batch's place in it.
+    pub seq: u64,
+    /// The line's place in the batch, from 1.
+    pub line: u64,
+    /// The hash of the batch's note.
+    pub seal: Hash,
+}
 
 /// Who made a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -113,8 +128,8 @@ impl std::error::Error for NoAct {}
 /// One request about one object or one collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Act {
-    /// What the caller knows the line by.
-    pub cite: u64,
+    /// Where the line is sealed.
+    pub cite: Cite,
     /// The id that client or apiserver gave the request. Clients choose theirs, so it needn't be the only one.
     pub audit_id: String,
     /// When it came in, by the apiserver's clock.
@@ -158,11 +173,6 @@ pub struct Act {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    api_version: Cow<'a, str>,
-    level: Level,
     #[serde(borrow, rename = "auditID", default)]
     audit_id: Cow<'a, str>,
     #[serde(borrow, rename = "requestURI", default)]
@@ -210,22 +220,22 @@ struct Details {
 }
 
 impl Act {
-    /// Reads a line, without its newline, of a request's last stage.
+    /// Reads a line, without its newline, of a request's last stage. What an event is, and which one contradicts itself,
+    /// [`Event`] says.
     ///
     /// # Errors
     /// [`NoAct`], where it tells of no object. A body that can't be read is none, and is [`Body::Unreadable`].
-    pub fn read(line: &[u8], cite: u64) -> Result<Self, NoAct> {
+    pub fn read(line: &[u8], cite: Cite) -> Result<Self, NoAct> {
+        let event = Event::parse(line).map_err(|_| NoAct::NotAnEvent)?;
+        let level = event.level().ok_or(NoAct::NotAnEvent)?;
         let line: Line<'_> = serde_json::from_slice(line).map_err(|_| NoAct::NotAnEvent)?;
-        if line.kind != "Event" || !line.api_version.starts_with("audit.k8s.io/") {
-            return Err(NoAct::NotAnEvent);
-        }
         let mut target = line.object_ref.ok_or(NoAct::NoObject)?;
         let answer = line.response_status.unwrap_or_default();
         let annotations = line.annotations.unwrap_or_default();
-        let cut = annotations.get("audit.k8s.io/truncated").is_some_and(|value| value == "true");
+        let cut = event.is_truncated();
         let body = |raw: Option<&RawValue>, needed: Level| match raw {
             Some(raw) => parse(raw.get()).map_or_else(Body::Unreadable, Body::Held),
-            None if line.level < needed => Body::Level,
+            None if level < needed => Body::Level,
             None if cut => Body::Truncated,
             None => Body::Absent,
         };
@@ -248,7 +258,7 @@ impl Act {
             manager: manager(&query, &line.user_agent),
             agent: line.user_agent,
             target,
-            level: line.level,
+            level,
             code: answer.code,
             reason: answer.reason,
             message: answer.message,
@@ -360,6 +370,12 @@ fn manager(query: &[(String, String)], agent: &str) -> Option<FieldManager> {
     }
 }
 
+/// A place of no chain, for tests.
+#[cfg(test)]
+pub(crate) fn cite(line: u64) -> Cite {
+    Cite { chain: 0, seq: 1, line, seal: Hash::new([0; 32]) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,14 +392,14 @@ mod tests {
                 "metadata": {"name": "p", "namespace": "n", "uid": "1", "resourceVersion": "5"}},
             "stageTimestamp": "2026-11-21T08:03:51.709665Z", "annotations": {"authorization.k8s.io/decision": "allow"}});
         change(&mut event);
-        Act::read(event.to_string().as_bytes(), 7).unwrap()
+        Act::read(event.to_string().as_bytes(), cite(7)).unwrap()
     }
 
     #[test]
     fn a_line_is_read() {
         let act = read(|_| {});
         assert_eq!(act.manager, Some(FieldManager { name: "k/x".into(), given: true }));
-        assert_eq!((act.asked("force"), act.cite, act.code), (Some("true"), 7, Some(200)));
+        assert_eq!((act.asked("force"), act.cite.line, act.code), (Some("true"), 7, Some(200)));
         assert!(act.succeeded() && act.stored().is_some() && act.received < act.done);
         assert_eq!((act.submitted_version().as_deref(), act.dry_run()), (Some("4"), DryRun::No));
         let act = read(|e| e["requestURI"] = "/api/v1/x?dryRun=All".into());
@@ -452,19 +468,19 @@ mod tests {
         assert_eq!(bare("Request", false), Body::Level);
         assert_eq!(bare("RequestResponse", true), Body::Truncated);
         assert_eq!(bare("RequestResponse", false), Body::Absent);
-        let line = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","objectRef":{},"requestObject":{"a":1,"a":2}}"#;
-        let act = Act::read(line, 0).unwrap();
+        let line = br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","stage":"ResponseComplete","objectRef":{},"requestObject":{"a":1,"a":2}}"#;
+        let act = Act::read(line, cite(0)).unwrap();
         assert_eq!(act.request, Body::Unreadable(BadBody::Twice("a".into())));
         for (line, fault) in [
             (&b"{}"[..], NoAct::NotAnEvent),
             (b"", NoAct::NotAnEvent),
             (br#"{"kind":"Event","apiVersion":"v1","level":"Request"}"#, NoAct::NotAnEvent),
             (
-                br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request"}"#,
+                br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","stage":"Panic"}"#,
                 NoAct::NoObject,
             ),
         ] {
-            assert_eq!(Act::read(line, 0), Err(fault));
+            assert_eq!(Act::read(line, cite(0)), Err(fault));
         }
     }
 }

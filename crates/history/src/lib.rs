@@ -11,7 +11,7 @@ mod schema;
 pub mod value;
 pub mod words;
 
-pub use act::{Act, ActTarget, Body, DryRun, FieldManager, NoAct, Person};
+pub use act::{Act, ActTarget, Body, Cite, DryRun, FieldManager, NoAct, Person};
 pub use diff::{Diff, FieldDiff, Noise, diff};
 pub use life::{Life, LifeEntry};
 pub use path::{ObjectPath, PathStep};

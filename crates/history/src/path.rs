@@ -46,6 +46,28 @@ impl ObjectPath {
         self.covers(other) || other.covers(self)
     }
 
+    /// The same of two ways into one object, where an element of a list may be named by its place in one of them and by its
+    /// keys in the other.
+    #[must_use]
+    pub fn meets_in(&self, object: &Value, other: &Self) -> bool {
+        let mut value = Some(object);
+        self.0.iter().zip(&other.0).all(|(one, other)| {
+            let item = |at: usize, keys: &[(String, String)]| {
+                value.and_then(|list| list.get(at)).is_some_and(|item| has(item, keys))
+            };
+            let same = match (one, other) {
+                (PathStep::Item(keys), PathStep::Index(at))
+                | (PathStep::Index(at), PathStep::Item(keys)) => item(*at, keys),
+                (one, other) => one == other,
+            };
+            value = value.and_then(|value| match (one, other) {
+                (PathStep::Index(at), _) | (_, PathStep::Index(at)) => value.get(at),
+                (step, _) => Self(vec![step.clone()]).find(value),
+            });
+            same
+        })
+    }
+
     /// Whether it begins with these member names.
     #[must_use]
     pub fn is_below(&self, names: &[&str]) -> bool {
@@ -124,6 +146,28 @@ mod tests {
             (spec.with(item(&[("name", "a]\n")])), "spec[name=\"a]\\n\"]"),
         ] {
             assert_eq!(path.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_element_is_the_same_by_its_place_and_by_its_keys() {
+        let object = json!({"a": [{"name": "x"}, {"name": "y", "v": [1]}]});
+        let (a, key) = (ObjectPath::of(&["a"]), |name: &str| PathStep::Key(name.into()));
+        let item = |name: &str| a.with(PathStep::Item(vec![("name".into(), name.into())]));
+        let place = a.with(PathStep::Index(1)).with(key("v")).with(PathStep::Index(0));
+        for (path, meets) in [
+            (item("y"), true),
+            (item("y").with(key("v")), true),
+            (item("y").with(key("w")), false),
+            (item("x"), false),
+            (item("z"), false),
+            (a.clone(), true),
+            (a.with(PathStep::Index(1)), true),
+            (a.with(PathStep::Index(0)), false),
+            (ObjectPath::of(&["b"]), false),
+        ] {
+            assert_eq!(path.meets_in(&object, &place), meets, "{path}");
+            assert_eq!(place.meets_in(&object, &path), meets, "{path}");
         }
     }
 

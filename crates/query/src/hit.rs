@@ -34,6 +34,8 @@ pub struct Hit {
     pub seq: u64,
     /// The line's place in the batch, from 1.
     pub line: u64,
+    /// The hash of the batch's note.
+    pub seal: Hash,
     /// The line's certain time.
     pub time: Option<Time>,
     /// What is shown of it.

@@ -98,6 +98,7 @@ mod tests {
         Candidate {
             seq: 1,
             line,
+            seal: auditseal_format::hash(b""),
             time: None,
             stands: Time::from_micros(0),
             unknown: None,

@@ -51,6 +51,7 @@ pub(crate) struct Home {
 pub(crate) struct Candidate {
     pub(crate) seq: u64,
     pub(crate) line: u64,
+    pub(crate) seal: Hash,
     pub(crate) time: Option<Time>,
     /// The time by which it stands in the order.
     pub(crate) stands: Time,
@@ -251,6 +252,7 @@ fn flow(
         unknown => found.candidates.push(Candidate {
             seq: home.seq,
             line,
+            seal: home.seal,
             time,
             stands: *last,
             unknown,
@@ -310,6 +312,7 @@ fn keep(
     found.candidates.push(Candidate {
         seq: home.seq,
         line,
+        seal: home.seal,
         time: event.and_then(Event::time),
         stands,
         unknown,

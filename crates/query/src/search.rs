@@ -338,7 +338,8 @@ impl Desk {
 
     fn count(&mut self, chain: usize, candidates: Vec<Candidate>, behind: bool) {
         for candidate in candidates {
-            let Candidate { seq, line, time, stands, unknown, truncated, shown, .. } = candidate;
+            let Candidate { seq, line, seal, time, stands, unknown, truncated, shown, .. } =
+                candidate;
             match &unknown {
                 Some(unknown) => self.unknown.add(unknown),
                 None => {
@@ -348,7 +349,7 @@ impl Desk {
             }
             if unknown.is_some() == self.asks_unknown {
                 let at = Standing { behind, micros: stands.micros(), chain, seq, line };
-                self.merge.push(at, shown.len(), Hit { chain, seq, line, time, shown });
+                self.merge.push(at, shown.len(), Hit { chain, seq, line, seal, time, shown });
             }
         }
     }

@@ -14,7 +14,7 @@ const OWNERS: [(&str, &str); 25] = [
     ("object_store", "vault"),
     ("quick-xml", "vault"),
     ("reqwest", "vault"),
-    ("serde-saphyr", "doctor"),
+    ("serde-saphyr", "yaml"),
     ("prometheus-client", "observe"),
     ("hyper", "observe"),
     ("hyper-util", "observe"),
@@ -33,10 +33,11 @@ const OWNERS: [(&str, &str); 25] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 26] = [
+pub(crate) const LEVELS: [(&str, u8); 28] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
+    ("yaml", 0),
     ("format", 1),
     ("store", 1),
     ("trust", 1),
@@ -54,6 +55,7 @@ pub(crate) const LEVELS: [(&str, u8); 26] = [
     ("observe", 3),
     ("reader", 3),
     ("evidence", 3),
+    ("chronicle", 3),
     ("archive", 4),
     ("pack", 4),
     ("query", 4),

@@ -63,7 +63,7 @@ impl Block {
         let comment = comment.join(" ");
         let unseen = comment.split_once("Unseen: ").map(|(_, unseen)| unseen.to_owned());
         let unseen = unseen.ok_or_else(|| format!("[{id}] doesn't say what stays unseen"))?;
-        let Rules { rules } = serde_saphyr::from_str(&format!("rules:\n{text}"))
+        let Rules { rules } = auditseal_yaml::read(&format!("rules:\n{text}"))
             .map_err(|error| format!("[{id}] can't be read: {error}"))?;
         let level =
             rules.first().map(|rule| rule.level).ok_or_else(|| format!("[{id}] is empty"))?;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_page_is_a_policy_that_kube_apiserver_takes() {
-        let policy: Policy = serde_saphyr::from_str(OURS).unwrap();
+        let policy: Policy = auditseal_yaml::read(OURS).unwrap();
         assert_eq!(policy.faults(), Vec::<String>::new());
         assert!(policy.omit_stages.is_empty());
         assert!(policy.omit_managed_fields);
@@ -184,7 +184,7 @@ mod tests {
                 let who = Who { name: Some(user), groups: &groups };
                 let object = Object { namespace: "n", group, resource, subresource, name: "o" };
                 let request = Request { who, verb, target: Target::Resource(object) };
-                let policy: Policy = serde_saphyr::from_str(OURS).unwrap();
+                let policy: Policy = auditseal_yaml::read(OURS).unwrap();
                 policy.decide(&request).level
             };
             for verb in all {

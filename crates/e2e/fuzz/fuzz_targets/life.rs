@@ -2,16 +2,18 @@
 //! any two objects neither. What is called exact of a field is a change of it.
 #![no_main]
 
+use auditseal_format::Hash;
 use auditseal_history::diff::MAX_FIELDS;
 use auditseal_history::life::{Mark, ObjectName, compare};
 use auditseal_history::words::words;
-use auditseal_history::{Act, Life, parse};
+use auditseal_history::{Act, Cite, Life, parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let cite = |line| Cite { chain: 0, seq: 0, line, seal: Hash::new([0; 32]) };
     let acts: Vec<Act> =
-        (0..).zip(&lines).filter_map(|(at, line)| Act::read(line, at).ok()).collect();
+        (0..).zip(&lines).filter_map(|(at, line)| Act::read(line, cite(at)).ok()).collect();
     if let Some(first) = acts.first() {
         let of = &first.target;
         let name = ObjectName {

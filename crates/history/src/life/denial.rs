@@ -143,10 +143,10 @@ mod tests {
             (422, "allow", "Deployment is invalid", DeniedBy::Invalid),
             (404, "allow", "not found", DeniedBy::NotFound),
         ] {
-            let line = serde_json::json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
+            let line = serde_json::json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete",
                 "objectRef": {}, "responseStatus": {"code": code, "message": message},
                 "annotations": {"authorization.k8s.io/decision": decision}});
-            let act = Act::read(line.to_string().as_bytes(), 0).unwrap();
+            let act = Act::read(line.to_string().as_bytes(), crate::act::cite(0)).unwrap();
             assert_eq!(Denial::of(&act).unwrap().by, by, "{message}");
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::denial::Denial;
 use super::mark::{Doubt, Mark};
 use super::why::Reason;
-use crate::act::{FieldManager, Person};
+use crate::act::{Cite, FieldManager, Person};
 use crate::patch::{AskedField, PatchKind};
 use crate::path::ObjectPath;
 use crate::words::Unclear;
@@ -123,8 +123,8 @@ pub struct InWords {
 /// One request in the life of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LifeEntry {
-    /// What the caller knows the line by.
-    pub cite: u64,
+    /// Where the line is sealed.
+    pub cite: Cite,
     /// The request's id.
     pub audit_id: String,
     /// When it was done, by the apiserver's clock.

@@ -50,7 +50,7 @@ use state::{Shown, is_before};
 use weigh::{Case, Weighed};
 
 /// Whose life it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName {
     /// API group; empty for the core.
     pub group: String,

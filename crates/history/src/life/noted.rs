@@ -100,9 +100,9 @@ mod tests {
     use serde_json::json;
 
     fn of(before: &str, after: &str) -> Result<Noted, NoNote> {
-        let line = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "objectRef": {},
+        let line = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete", "objectRef": {},
             "annotations": {"auditseal-history/before": before, "auditseal-history/after": after}});
-        noted(&Act::read(line.to_string().as_bytes(), 0).unwrap())
+        noted(&Act::read(line.to_string().as_bytes(), crate::act::cite(0)).unwrap())
     }
 
     #[test]
@@ -119,8 +119,8 @@ mod tests {
             Err(NoNote::Cut)
         );
         let bare = Act::read(
-            br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","objectRef":{}}"#,
-            0,
+            br#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","stage":"ResponseComplete","objectRef":{}}"#,
+            crate::act::cite(0),
         );
         assert_eq!(super::noted(&bare.unwrap()), Err(NoNote::None));
     }

@@ -117,7 +117,8 @@ impl ObjectState {
     /// How well a field is known.
     #[must_use]
     pub fn mark(&self, path: &ObjectPath) -> Mark {
-        let doubt = self.doubtful.iter().find(|(of, _)| of.meets(path));
+        let doubt =
+            self.doubtful.iter().find(|(of, _)| of.meets(path) || of.meets_in(&self.object, path));
         match (doubt, self.inferred) {
             (Some((_, doubt)), _) => doubt.clone().into(),
             (None, Some(inference)) => inference.into(),

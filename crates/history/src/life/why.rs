@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn the_guardrails_ticket_is_read() {
         let of = |text: &str| {
-            let line = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "objectRef": {},
+            let line = json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete", "objectRef": {},
                 "annotations": {"auditseal-history/ticket": text}});
-            of_guardrails(&Act::read(line.to_string().as_bytes(), 0).unwrap())
+            of_guardrails(&Act::read(line.to_string().as_bytes(), crate::act::cite(0)).unwrap())
         };
         assert_eq!(of("none"), None);
         let ticket = of("OPS-7 (not new)").unwrap();

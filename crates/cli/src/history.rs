@@ -1,0 +1,400 @@
+//! history: the life of an object, on the command line, and how it is told.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use auditseal_agent::system_clock;
+use auditseal_chronicle::{
+    ComparedObject, LifePage, LifeText, LiveObjects, Lives, Telling, ToldEntry, WantedObjects,
+    answer_json, compared, compared_json, end_json, entry_json, moment_yaml,
+};
+use auditseal_format::{Origin, Time};
+use auditseal_history::Cite;
+use auditseal_query::{
+    Answered, Archive, Asked, Asking, Hit, Put, Show, asked, for_terminal, names, strange,
+};
+use auditseal_reader::Window;
+use clap::{Args, ValueEnum};
+
+use crate::args::{self, LogFormat};
+use crate::asking::{Chains, ScanLimit, cost, seen, stopped, tell};
+use crate::failure::Failure;
+use crate::help;
+use crate::predicates::{Offering, not_asked};
+use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::stats::{Bill, Stats};
+use crate::times::time;
+use crate::trusting::no_pipe;
+
+/// Most bytes of a file that is compared with.
+const LARGEST: u64 = 256 << 20;
+
+/// The exit code where a comparison finds what the trail doesn't know, and the archive is in order.
+const DIFFERS: u8 = 4;
+
+#[derive(Debug, Args)]
+#[command(after_help = help::HISTORY)]
+pub(crate) struct History {
+    /// Whose life: TYPE/NAME, with any name that kubectl knows of the type. With --compare also TYPE: all objects of it.
+    #[arg(value_name = "TYPE/NAME", value_parser = Offering(|| names().collect()), hide_possible_values = true)]
+    object: String,
+    /// Its namespace. Without it, all objects of that name.
+    #[arg(short, long, env = "AUDITSEAL_NAMESPACE", value_name = "NS")]
+    namespace: Option<String>,
+    /// Only the object of this uid, of several that had the name one after the other.
+    #[arg(long, env = "AUDITSEAL_UID", value_name = "UID")]
+    uid: Option<String>,
+    /// Tell only what was done from this time on: RFC 3339, a local date or date and time, or how long ago, like 7d.
+    /// What was done before is read all the same: it says what the object was then.
+    #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
+    since: Option<Time>,
+    /// Only up to this time; a date alone is its first moment.
+    #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// Read nothing of before this time: quicker, and what the object was then isn't known.
+    #[arg(long, env = "AUDITSEAL_READ_FROM", value_name = "TIME", value_parser = time)]
+    read_from: Option<Time>,
+    /// Show the object as it was at this time, as YAML, with how well each value is known.
+    #[arg(long, env = "AUDITSEAL_AT", value_name = "TIME", value_parser = time)]
+    at: Option<Time>,
+    /// List each field that changed, with its value before and after.
+    #[arg(long, env = "AUDITSEAL_DIFF", value_parser = clap::builder::BoolishValueParser::new())]
+    diff: bool,
+    /// Say what of a live object, or of a list of objects of a type, the trail doesn't know: what `kubectl get -o yaml`
+    /// or `-o json` printed. `-` is standard input.
+    #[arg(long, env = "AUDITSEAL_COMPARE", value_name = "FILE", conflicts_with_all = ["at", "since", "until", "uid"])]
+    compare: Option<PathBuf>,
+    /// Annotations and labels that say why a change was made, in place of those that are known.
+    #[arg(long, env = "AUDITSEAL_REASONS", value_name = "NAME,…", value_delimiter = ',')]
+    reasons: Vec<String>,
+    /// What the answer looks like: text; an object for each entry, a line each (docs/history.md); one page to read and print.
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    output: LifeOutput,
+    #[command(flatten)]
+    store: args::Store,
+    #[command(flatten)]
+    stats: Stats,
+    #[command(flatten)]
+    chains: Chains,
+    #[command(flatten)]
+    limit: ScanLimit,
+}
+
+/// What the answer looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LifeOutput {
+    Text,
+    Json,
+    Html,
+}
+
+pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure> {
+    let object = args.object()?;
+    let live = args.live(&object)?;
+    let asking = args.asking(&object)?;
+    let mut lives = Lives::new(args.wanted(&object), args.telling());
+    let (store, bill) = args.stats.open(&args.store)?;
+    let (chains, packs) = args.chains.asked(&args.store, &bill)?;
+    let origins: Vec<Origin> = chains.iter().map(|chain| chain.origin.clone()).collect();
+    let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
+    let mut out = Out::new(&args, origins);
+    let answer = block_on_threads(cores() + 2, async {
+        let search = asking.find(&archive, chains).await?;
+        args.limit.allows(&search)?;
+        out.begin(&args.title(), &args.put(asking.window));
+        let each = |hit: Hit| {
+            out.told(lives.take(line(&hit), cite(&hit)));
+            out.goes_on()
+        };
+        Ok::<_, Failure>(search.run(each, stopped()?).await)
+    })??;
+    out.told(lives.finish());
+    let found = live.map(|live| compared(&lives, &live, &object.resource, begin(&answer)));
+    let footer = args.footer(&answer, &lives, asking.window, &bill);
+    let finds = found.iter().flatten().any(ComparedObject::is_finding);
+    let code = match answer.exit_code() {
+        0 if finds => DIFFERS,
+        code => code,
+    };
+    finish(out.end(&args, &lives, found.as_deref(), (&footer, answer.is_whole(), code)))?;
+    tell(&footer, format);
+    if !answer.interrupted
+        && answer.given == 0
+        && let Some(unseen) = strange(&[object], &seen(&answer))
+    {
+        return Err(not_asked(&unseen));
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn line(hit: &Hit) -> &[u8] {
+    hit.shown.strip_suffix(b"\n").unwrap_or(&hit.shown)
+}
+
+fn cite(hit: &Hit) -> Cite {
+    Cite { chain: hit.chain, seq: hit.seq, line: hit.line, seal: hit.seal }
+}
+
+/// When the first line that was searched happened.
+fn begin(answer: &Answered) -> Option<Time> {
+    answer.chains.iter().filter_map(|chain| chain.times).map(|(first, _)| first).min()
+}
+
+impl History {
+    fn object(&self) -> Result<Asked, Failure> {
+        let wrong = |why: &str| {
+            Failure::new(format!("choose an object: {why}"))
+                .hint(Some("like networkpolicies/web or deploy/api, and its namespace with -n"))
+        };
+        let mut all = asked(std::slice::from_ref(&self.object)).map_err(|why| not_asked(&why))?;
+        let one = all.pop().filter(|_| all.is_empty());
+        let one = one.ok_or_else(|| wrong("several types are named"))?;
+        if one.subresource.is_some() {
+            return Err(wrong("a subresource has no life of its own, and is told with its object"));
+        }
+        if one.name.is_none() && self.compare.is_none() {
+            return Err(wrong("it has no name"));
+        }
+        Ok(one)
+    }
+
+    fn wanted(&self, object: &Asked) -> WantedObjects {
+        WantedObjects {
+            resource: object.resource.clone(),
+            group: object.group.clone(),
+            namespace: self.namespace.clone(),
+            name: object.name.clone(),
+        }
+    }
+
+    fn telling(&self) -> Telling {
+        Telling {
+            reasons: (!self.reasons.is_empty()).then(|| self.reasons.clone()),
+            at: self.at,
+            since: self.since,
+            uid: self.uid.clone(),
+        }
+    }
+
+    fn asking(&self, object: &Asked) -> Result<Asking, Failure> {
+        let late = |one: Option<Time>| one.zip(self.until).is_some_and(|(one, until)| one > until);
+        if late(self.since) || late(self.read_from) || late(self.at) {
+            let why = "choose entries: --since, --read-from or --at is after --until";
+            let hint = "a day alone is its first moment, here and not in UTC";
+            return Err(Failure::new(why).hint(Some(hint)));
+        }
+        Ok(Asking {
+            predicate: self.wanted(object).predicate(),
+            window: Window { since: self.read_from, until: self.until },
+            all_stages: false,
+            unknown: false,
+            show: Show::Lines,
+            no_index: self.chains.no_index,
+            types: !object.known,
+            allow_unanchored: self.chains.allow_unanchored,
+            now: system_clock()().wall,
+            cores: 0,
+        })
+    }
+
+    /// The objects that are compared with, which must be of the type that is asked for.
+    fn live(&self, object: &Asked) -> Result<Option<LiveObjects>, Failure> {
+        let Some(path) = &self.compare else { return Ok(None) };
+        let wrong = |why: &str| {
+            let why = auditseal_chain::escape(why);
+            Failure::new(format!("read {} to compare with: {why}", path.display())).hint(Some(
+                "it must be what `kubectl get TYPE/NAME -o yaml`, or `kubectl get TYPE -o json`, prints",
+            ))
+        };
+        let text = text_of(path).map_err(|why| wrong(&why))?;
+        let value = auditseal_yaml::read(&text).map_err(|why| wrong(first_line(&why)))?;
+        let live = LiveObjects::of(value).map_err(|why| wrong(&why))?;
+        let group = if live.group.is_empty() { String::new() } else { format!(".{}", live.group) };
+        let kind = asked(&[format!("{}{group}", live.kind)]).unwrap_or_default();
+        let other = |kind: &Asked| kind.known && kind.resource != object.resource;
+        let of_group = object.group.as_ref().is_none_or(|group| *group == live.group);
+        if kind.first().is_some_and(other) || !of_group {
+            return Err(wrong(&format!("its objects are {}, and no {}", live.kind, self.object)));
+        }
+        Ok(Some(live))
+    }
+
+    fn put(&self, window: Window) -> Put {
+        let namespaces = match &self.namespace {
+            None => "all namespaces".to_owned(),
+            Some(one) => format!("namespace {}", auditseal_chain::escape(one)),
+        };
+        Put { namespaces, since: window.since, until: window.until }
+    }
+
+    fn title(&self) -> String {
+        let space = self.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+        format!("The life of {}{space}", self.object)
+    }
+
+    fn footer(&self, answer: &Answered, lives: &Lives, window: Window, bill: &Bill) -> Vec<String> {
+        let mut lines = answer.footer(&self.put(window));
+        let last = lines.pop();
+        lines.extend(lives.footer());
+        lines.extend(last);
+        cost(&mut lines, bill);
+        lines
+    }
+}
+
+/// A sentence of several lines, which shows where in the file it is, without these.
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = |from: &mut dyn io::Read, text: &mut String| {
+        from.take(LARGEST + 1).read_to_string(text).map_err(|error| error.to_string())
+    };
+    if path.as_os_str() == "-" {
+        read(&mut io::stdin().lock(), &mut text)?;
+    } else {
+        no_pipe(path, "file to compare with").map_err(|_| "it is a named pipe".to_owned())?;
+        read(&mut File::open(path).map_err(|error| error.to_string())?, &mut text)?;
+    }
+    if text.len() as u64 > LARGEST {
+        return Err("it is larger than 256 MiB".to_owned());
+    }
+    Ok(text)
+}
+
+/// Where entries go.
+struct Out {
+    out: BufWriter<io::Stdout>,
+    output: LifeOutput,
+    terminal: bool,
+    /// Entries are told; else only what an object was, or what a comparison came to.
+    entries: bool,
+    origins: Vec<Origin>,
+    text: LifeText,
+    page: LifePage,
+    failed: io::Result<()>,
+}
+
+impl Out {
+    fn new(args: &History, origins: Vec<Origin>) -> Self {
+        Self {
+            out: BufWriter::with_capacity(1 << 16, io::stdout()),
+            output: args.output,
+            terminal: io::stdout().is_terminal(),
+            entries: args.at.is_none() && args.compare.is_none(),
+            text: LifeText::new(origins.clone(), args.diff),
+            page: LifePage::new(origins.clone()),
+            origins,
+            failed: Ok(()),
+        }
+    }
+
+    /// Writes, if all could be written until now.
+    fn write(&mut self, text: &str) {
+        if self.failed.is_ok() {
+            self.failed = match (self.output, self.terminal) {
+                (LifeOutput::Json, true) => self.out.write_all(&for_terminal(text.as_bytes())),
+                _ => self.out.write_all(text.as_bytes()),
+            };
+        }
+    }
+
+    fn begin(&mut self, title: &str, put: &Put) {
+        if self.output == LifeOutput::Html {
+            let until = put.until.map(|until| format!(", up to {until}")).unwrap_or_default();
+            let head = self.page.begin(title, &format!("Asked of {}{until}.", put.namespaces));
+            self.write(&head);
+        }
+    }
+
+    fn told(&mut self, entries: Vec<ToldEntry>) {
+        let told = if self.entries { entries } else { Vec::new() };
+        for told in &told {
+            let text = match self.output {
+                LifeOutput::Text => self.text.entry(told),
+                LifeOutput::Json => entry_json(told, &self.origins),
+                LifeOutput::Html => self.page.entry(told),
+            };
+            self.write(&text);
+        }
+    }
+
+    /// Whether anybody reads on.
+    fn goes_on(&self) -> ControlFlow<()> {
+        if self.failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn end(
+        mut self,
+        args: &History,
+        lives: &Lives,
+        found: Option<&[ComparedObject]>,
+        (footer, whole, code): (&[String], bool, u8),
+    ) -> io::Result<()> {
+        match found {
+            Some(found) => self.compared(found),
+            None => self.ends(args, lives),
+        }
+        match self.output {
+            LifeOutput::Text => {}
+            LifeOutput::Json => self.write(&answer_json(footer, whole, code)),
+            LifeOutput::Html => {
+                let end = self.page.end(footer);
+                self.write(&end);
+            }
+        }
+        self.failed?;
+        self.out.flush()
+    }
+
+    fn ends(&mut self, args: &History, lives: &Lives) {
+        let mut none = true;
+        for end in lives.ends() {
+            none = false;
+            let text = match (self.output, &end.moment) {
+                (LifeOutput::Json, _) => end_json(&end),
+                (LifeOutput::Text, Some(moment)) => moment_yaml(end.object, moment),
+                (LifeOutput::Html, Some(moment)) => self.page.moment(end.object, moment),
+                (LifeOutput::Text | LifeOutput::Html, None) => String::new(),
+            };
+            self.write(&text);
+        }
+        if let (true, Some(at), LifeOutput::Text) = (none, args.at, self.output) {
+            let object = auditseal_chain::escape(&args.object);
+            self.write(&format!("# {object} at {at}: no request about it is in the trail\n"));
+        }
+    }
+
+    fn compared(&mut self, found: &[ComparedObject]) {
+        match self.output {
+            LifeOutput::Json => found.iter().for_each(|one| self.write(&compared_json(one))),
+            LifeOutput::Html => {
+                let text = self.page.compared(found);
+                self.write(&text);
+            }
+            LifeOutput::Text => {
+                let differs = |one: &&ComparedObject| !one.is_same();
+                let text: String =
+                    found.iter().filter(differs).map(ComparedObject::lines).collect();
+                let same = found.iter().filter(|one| one.is_same()).count();
+                self.write(&text);
+                self.write(&format!(
+                    "{same} of {} objects are as the trail knows them\n",
+                    found.len()
+                ));
+            }
+        }
+    }
+}
