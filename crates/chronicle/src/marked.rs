@@ -4,7 +4,7 @@ use auditseal_audit::Time;
 use auditseal_chain::escape;
 use auditseal_history::life::{Inference, KnownObject, Mark, Moment, ObjectName, ObjectState};
 use auditseal_history::{ObjectPath, PathStep};
-use auditseal_yaml::{Step, write};
+use auditseal_yaml::{YamlStep, write};
 use serde_json::Value;
 
 use crate::said::{reason, word};
@@ -50,9 +50,9 @@ fn mark(state: &ObjectState, proved: bool, path: &ObjectPath) -> Mark {
 
 /// A state as YAML.
 fn yaml(state: &ObjectState, proved: bool) -> String {
-    let step = |step: &Step<'_>| match step {
-        Step::Key(key) => PathStep::Key((*key).to_owned()),
-        Step::Index(at) => PathStep::Index(*at),
+    let step = |step: &YamlStep<'_>| match step {
+        YamlStep::Key(key) => PathStep::Key((*key).to_owned()),
+        YamlStep::Index(at) => PathStep::Index(*at),
     };
     write(&state.object, &hides, &mut |path| {
         let path = ObjectPath(path.iter().map(step).collect());

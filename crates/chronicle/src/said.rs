@@ -269,3 +269,63 @@ fn from(entry: &LifeEntry) -> Vec<Said> {
     let line = |text| Said { kind: SaidKind::Who, text, mark: None };
     lines.into_iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use auditseal_format::hash;
+    use auditseal_history::life::ObjectName;
+    use auditseal_history::{Act, Life};
+    use serde_json::json;
+
+    use super::*;
+
+    fn texts(said: &[Said]) -> Vec<&str> {
+        said.iter().map(|said| said.text.as_str()).collect()
+    }
+
+    /// Ten times as many fields, groups and addresses as are listed.
+    #[test]
+    fn of_more_than_is_listed_the_rest_is_counted() {
+        let many = |what: &str, count: usize| {
+            (0..count).map(|at| format!("{what}-{at}")).collect::<Vec<_>>()
+        };
+        let data: serde_json::Map<_, _> =
+            many("key", 10 * FEW).into_iter().map(|key| (key, json!("x"))).collect();
+        let object = |version: &str, data: &serde_json::Map<_, _>| {
+            json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "c", "namespace": "n", "uid": "u", "resourceVersion": version}, "data": data})
+        };
+        let event = |verb: &str, version: &str, data| {
+            json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "RequestResponse",
+            "stage": "ResponseComplete", "auditID": version, "verb": verb, "user": {"username": "u", "groups": many("group", 10 * NAMED)},
+            "sourceIPs": many("address", 10 * NAMED), "objectRef": {"resource": "configmaps", "namespace": "n", "name": "c"},
+            "responseStatus": {"code": if verb == "create" { 201 } else { 200 }}, "requestObject": object("1", data), "responseObject": object(version, data)})
+        };
+        let none = [("z".to_owned(), json!("x"))].into_iter().collect();
+        let name = ObjectName {
+            group: String::new(),
+            resource: "configmaps".into(),
+            namespace: "n".into(),
+            name: "c".into(),
+        };
+        let mut life = Life::new(name);
+        for event in [event("create", "1", &none), event("update", "2", &data)] {
+            let cite = Cite { chain: 0, seq: 3, line: 4, seal: hash(b"") };
+            life.take(Act::read(event.to_string().as_bytes(), cite).unwrap());
+        }
+        let entries = life.finish();
+        let chains = ["c/n/s".parse().unwrap()];
+        let few = lines(&entries[1], &chains, false);
+        let texts_of = texts(&few);
+        assert_eq!(few.iter().filter(|said| said.kind == SaidKind::Field).count(), FEW);
+        assert!(texts_of.contains(&"more fields: 46 exact (--diff lists them)"), "{texts_of:?}");
+        assert!(texts_of.iter().any(|text| text.ends_with("group-7 and 72 more")), "{texts_of:?}");
+        assert!(
+            texts_of.iter().any(|text| text.contains("address-7 and 71 more with a tool")),
+            "{texts_of:?}"
+        );
+        assert!(texts_of.last().unwrap().starts_with("c/n/s 3:4, seal "), "{texts_of:?}");
+        let all = lines(&entries[1], &chains, true);
+        assert_eq!(all.iter().filter(|said| said.kind == SaidKind::Field).count(), 10 * FEW + 1);
+    }
+}

@@ -398,3 +398,19 @@ impl Out {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_larger_than_any_is_not_compared_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("live.yaml");
+        let file = File::create(&path).unwrap();
+        file.set_len(10 * LARGEST).unwrap();
+        assert!(text_of(&path).unwrap_err().contains("larger than 256 MiB"));
+        file.set_len(10).unwrap();
+        assert_eq!(text_of(&path).map(|text| text.len()), Ok(10));
+    }
+}

@@ -4,7 +4,7 @@ mod write;
 
 use serde::de::DeserializeOwned;
 
-pub use write::{Step, write};
+pub use write::{YamlStep, write};
 
 /// Values in one document: more than five thousand objects of a usual size.
 const NODES: usize = 4_000_000;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// One step into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum YamlStep<'a> {
     /// The member of this name.
     Key(&'a str),
     /// The element at this place.
@@ -17,7 +17,7 @@ pub enum Step<'a> {
 pub fn write(
     value: &Value,
     hides: &dyn Fn(char) -> bool,
-    note: &mut dyn FnMut(&[Step<'_>]) -> Option<String>,
+    note: &mut dyn FnMut(&[YamlStep<'_>]) -> Option<String>,
 ) -> String {
     let mut writer = Writer { out: String::new(), hides, note };
     writer.value(value, 0, &mut Vec::new(), Place::Line);
@@ -38,7 +38,7 @@ enum Place {
 struct Writer<'w> {
     out: String,
     hides: &'w dyn Fn(char) -> bool,
-    note: &'w mut dyn FnMut(&[Step<'_>]) -> Option<String>,
+    note: &'w mut dyn FnMut(&[YamlStep<'_>]) -> Option<String>,
 }
 
 impl Writer<'_> {
@@ -46,7 +46,7 @@ impl Writer<'_> {
         &mut self,
         value: &'v Value,
         depth: usize,
-        path: &mut Vec<Step<'v>>,
+        path: &mut Vec<YamlStep<'v>>,
         place: Place,
     ) {
         match value {
@@ -61,7 +61,7 @@ impl Writer<'_> {
                     let key_text = self.scalar(key);
                     self.out += &key_text;
                     self.out.push(':');
-                    path.push(Step::Key(key));
+                    path.push(YamlStep::Key(key));
                     // A list stands below its key without more indent, as kubectl writes it.
                     let inner = if value.is_array() { depth } else { depth + 1 };
                     self.value(value, inner, path, Place::Key);
@@ -77,7 +77,7 @@ impl Writer<'_> {
                     self.indent(if first { 0 } else { depth });
                     first = false;
                     self.out.push_str("- ");
-                    path.push(Step::Index(at));
+                    path.push(YamlStep::Index(at));
                     self.value(item, depth + 1, path, Place::Dash);
                     path.pop();
                 }
@@ -90,7 +90,7 @@ impl Writer<'_> {
         self.out.extend(std::iter::repeat_n("  ", depth));
     }
 
-    fn leaf(&mut self, value: &Value, depth: usize, path: &[Step<'_>], place: Place) {
+    fn leaf(&mut self, value: &Value, depth: usize, path: &[YamlStep<'_>], place: Place) {
         if place == Place::Key {
             self.out.push(' ');
         }
