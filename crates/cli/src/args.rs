@@ -22,7 +22,7 @@ use crate::times::time;
 use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
-use crate::{checking, proving, trust};
+use crate::{checking, netpol, proving, trust};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Query(Box<Querying>),
     /// Tell one object's life: who changed what, from what to what, in words, and how well each is known.
     History(Box<History>),
+    /// Hold NetworkPolicies against flows that were seen, before you apply them; or suggest some.
+    Netpol(netpol::Netpol),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.

@@ -369,6 +369,48 @@ Exit codes:
   4  with --compare: answered and proved, and something differs that no request
      in the trail explains";
 
+pub(crate) const NETPOL: &str = "\
+Example:
+  auditseal netpol suggest -n shop --since 7d \\
+    --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
+  auditseal netpol replay shop.yaml --since 1d \\
+    --store s3://audit-archive/k8s --trust trust.txt
+
+docs/flows.md says what each log tells, and what it doesn't.";
+
+pub(crate) const NETPOL_REPLAY: &str = "\
+Examples:
+  What would these policies have stopped in the last week?
+    auditseal netpol replay policies/*.yaml --since 7d \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Fail a pipeline where they would stop anything:
+    kubectl kustomize . | auditseal netpol replay - --fail-if-blocked \\
+      --store s3://audit-archive/k8s --trust trust.txt
+
+All policies are taken together, as if there were no others: what another policy
+lets through passes all the same. Of each peer and port it says what would become
+of it, how many lines there are, and where the first is sealed, ORIGIN SEQ:LINE.
+What the log doesn't tell (labels, whose an address is, which way a connection
+began) is unknown, with the reason. What was stopped already stands apart: of it
+nobody knows what would have followed.
+
+Exit codes: as `query`; 4 with --fail-if-blocked, where they would stop something,
+or might.";
+
+pub(crate) const NETPOL_SUGGEST: &str = "\
+Example:
+  auditseal netpol suggest -n shop --since 7d \\
+    --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
+  kubectl apply --dry-run=server -f shop.yaml
+
+Pods are told apart by their labels, without those that controllers give to each.
+Above each rule stands how many lines ask for it, and where the first are sealed.
+What asks for no rule is said at the top and below; MISSING is what the policies
+would stop, for the log doesn't tell whom to let in. A policy isolates its pods
+only in directions in which they were seen.
+
+Exit codes: as `query`; 4 where no rule can be made.";
+
 pub(crate) const LS: &str = "\
 Examples:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit

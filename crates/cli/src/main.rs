@@ -14,6 +14,7 @@ mod flowing;
 mod help;
 mod history;
 mod logging;
+mod netpol;
 mod packing;
 #[cfg(test)]
 mod pages;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
             flowing::Querying::Flows(args) => flowing::run(*args, format),
         },
         Command::History(args) => history::run(*args, format),
+        Command::Netpol(args) => netpol::run(args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Prove(args) => proving::prove(&args),
