@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use auditseal_audit::{FieldName, TimeField};
 
-use crate::json;
+use crate::{MAX_LINE, json};
 
 /// How the lines of a log are to be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -46,7 +46,8 @@ impl LogFormat {
         if times == TimeField::Audit {
             return Self::Audit;
         }
-        let begin = line.trim_ascii_start();
+        // What is longer is no flow, and isn't looked through.
+        let begin = line[..line.len().min(MAX_LINE)].trim_ascii_start();
         if begin.first() != Some(&b'{') {
             let day = begin.get(..10).unwrap_or_default();
             let dashes = day.get(4) == Some(&b'/') && day.get(7) == Some(&b'/');

@@ -167,7 +167,9 @@ fn need(flow: &Flow, subject: &Endpoint, peer: &Endpoint) -> Result<(PodGroup, N
 
 /// Peers with the same ports together, addresses as blocks that hold these alone.
 fn rules(needs: Needs) -> Vec<Rule> {
-    let mut by_ports: BTreeMap<Vec<(Protocol, u16)>, (Rule, Vec<IpAddr>)> = BTreeMap::new();
+    /// Of a rule, addresses apart: they are joined at last.
+    type Half = (Rule, Vec<IpAddr>);
+    let mut by_ports: BTreeMap<Vec<(Protocol, u16)>, Half> = BTreeMap::new();
     for (peer, ports) in needs {
         let seen = ports.values().fold(Seen::default(), |mut all, one| {
             all.join(one);
@@ -180,7 +182,7 @@ fn rules(needs: Needs) -> Vec<Rule> {
             NeedPeer::Address(ip) => addresses.push(ip),
         }
     }
-    let whole = |(ports, (mut rule, addresses)): (_, (Rule, Vec<IpAddr>))| {
+    let whole = |(ports, (mut rule, addresses)): (_, Half)| {
         let blocks = Addresses::of(addresses).blocks().into_iter();
         rule.peers.extend(blocks.map(RulePeer::Block));
         Rule { ports, ..rule }

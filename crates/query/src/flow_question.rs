@@ -6,9 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use auditseal_flows::{Endpoint, EndpointKind, Flow, FlowDirection, FlowVerdict, Protocol};
-use auditseal_format::Time;
 use auditseal_predicate::Truth;
-use auditseal_reader::Window;
 
 /// What a flow must be: one of each list that isn't empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,21 +32,6 @@ pub struct FlowQuestion {
 }
 
 impl FlowQuestion {
-    /// What there is to see beside a change of a policy: flows that name it, or that have a pod of its namespace on one
-    /// side, from so many microseconds before the change up to as many behind it.
-    ///
-    /// One question for the policy, which finds what the log says that it did, and one for the namespace, which finds what
-    /// the log doesn't put down to any policy.
-    #[must_use]
-    pub fn near(change: Time, around: i64, namespace: &str, policy: &str) -> ([Self; 2], Window) {
-        let named = format!("{namespace}/{policy}");
-        let by_policy = Self { policies: vec![named], ..Self::default() };
-        let by_namespace = Self { namespaces: vec![namespace.to_owned()], ..Self::default() };
-        let since = Some(change.saturating_add(-around));
-        let until = Some(change.saturating_add(around));
-        ([by_policy, by_namespace], Window { since, until })
-    }
-
     /// The answer.
     #[must_use]
     pub fn of(&self, flow: &Flow) -> Truth {
@@ -60,7 +43,7 @@ impl FlowQuestion {
             known => (known == *one).into(),
         };
         let policy = |name: &String| {
-            let named = Truth::from(flow.policies.iter().any(|of| is_policy(of, name)));
+            let named = Truth::from(names_policy(flow, name));
             // Most lines name none, whatever let them through or stopped them.
             if flow.policies.is_empty() { Truth::Unknown } else { named }
         };
@@ -94,6 +77,11 @@ fn in_space(side: &Endpoint, name: &str) -> Truth {
         (None, EndpointKind::Unknown | EndpointKind::Pod) => Truth::Unknown,
         (None, _) => Truth::False,
     }
+}
+
+/// Whether a line names this policy, `NAME` or `NAMESPACE/NAME`.
+pub(crate) fn names_policy(flow: &Flow, asked: &str) -> bool {
+    flow.policies.iter().any(|of| is_policy(of, asked))
 }
 
 /// Whether a policy that a line names is this one. Calico's name of a NetworkPolicy says so in front.
@@ -269,17 +257,5 @@ mod tests {
         for text in ["", "0", "70000", "9-4", "http", "1-", "-1"] {
             assert!(text.parse::<FlowPorts>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn near_a_change_are_flows_of_its_policy_and_of_its_namespace() {
-        let calico = sample("calico.log", "calico", 1);
-        let change = calico.time.unwrap();
-        let ([policy, space], window) = FlowQuestion::near(change, 1_000_000, "shop", "db");
-        assert_eq!((policy.of(&calico), space.of(&calico)), (Truth::True, Truth::True));
-        assert!(window.has(change) && window.has(change.saturating_add(1_000_000)));
-        assert!(!window.has(change.saturating_add(1_000_001)));
-        let ([policy, space], _) = FlowQuestion::near(change, 0, "lab", "db");
-        assert_eq!((policy.of(&calico), space.of(&calico)), (Truth::False, Truth::False));
     }
 }

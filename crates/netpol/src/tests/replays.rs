@@ -143,10 +143,10 @@ fn policies_that_may_be_for_a_pod_are_weighed_together() {
             &json!({"podSelector": {"matchLabels": {"app": app}}, "ingress": [{"ports": [{"port": port}]}]}),
         )
     };
-    assert_eq!(told(vec![of("a", 80), of("b", 80)], &[seen.clone()]).1.allowed, 1);
-    assert_eq!(told(vec![of("a", 80), of("b", 81)], &[seen.clone()]).1.unknown, 1);
+    assert_eq!(told(vec![of("a", 80), of("b", 80)], std::slice::from_ref(&seen)).1.allowed, 1);
+    assert_eq!(told(vec![of("a", 80), of("b", 81)], std::slice::from_ref(&seen)).1.unknown, 1);
     let all = policy("all", &json!({"podSelector": {}}));
-    assert_eq!(told(vec![all.clone(), of("b", 81)], &[seen.clone()]).1.blocked, 1);
+    assert_eq!(told(vec![all.clone(), of("b", 81)], std::slice::from_ref(&seen)).1.blocked, 1);
     assert_eq!(told(vec![all, of("b", 80)], &[seen]).1.unknown, 1);
 }
 
