@@ -290,7 +290,7 @@ impl Chain {
                 self.spool.clone(),
                 (asking.finder.clone(), Arc::clone(guard)),
                 Arc::clone(&self.clock),
-                (self.settings.compression, self.settings.jobs),
+                ((self.settings.compression, self.place.times), self.settings.jobs),
                 Arc::clone(&self.progress),
                 (Arc::clone(bell), counts.clone()),
             )?;
@@ -383,6 +383,7 @@ impl Chain {
         let one_shot = settings.mode == Mode::OneShot;
         Config {
             origin: self.place.origin.clone(),
+            times: self.place.times,
             mode: settings.mode,
             batch_bytes: settings.batch_bytes,
             window: nanos(settings.window),

@@ -193,7 +193,11 @@ mod tests {
         let directory = dir.path().join("logs");
         std::fs::create_dir(&directory).unwrap();
         std::fs::write(directory.join("audit-2026-01-01T00-03-00.000.log"), "x").unwrap();
-        let place = Place::new(origin, LogPath::directory(&directory, family()));
+        let place = Place::new(
+            origin,
+            LogPath::directory(&directory, family()),
+            auditseal_format::TimeField::Audit,
+        );
         spool.replace_finals(&minutes(2 * FINALS_KEPT as u64 - 1)).unwrap();
         compact(&mut spool, &place, Time::MAX).unwrap();
         assert_eq!(spool.remembered(), 2 * FINALS_KEPT - 1, "not worth it yet");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, sha256};
+use auditseal_format::{Compression, FileId, ObjectKey, SealedBatch, Time, TimeField, sha256};
 use auditseal_observe::State;
 use auditseal_reader::{Found, HeadFound};
 use auditseal_shipper::{Input, Job, KnownChain, Now, Pin, ReadBack, Report, StoreHead};
@@ -43,7 +43,8 @@ pub(crate) struct Hands {
     finder: Finder,
     pub(crate) guard: Arc<Guard>,
     pub(crate) clock: Clock,
-    pub(crate) compression: Compression,
+    /// How lines are compressed, and where they say when they happened.
+    pub(crate) packing: (Compression, TimeField),
     pub(crate) progress: Arc<ChainProgress>,
     /// Rung when the source's directory changes.
     pub(crate) bell: Arc<Notify>,
@@ -71,7 +72,7 @@ impl Hands {
         spool: Spooler,
         (finder, guard): (Finder, Arc<Guard>),
         clock: Clock,
-        (compression, jobs): (Compression, usize),
+        (packing, jobs): ((Compression, TimeField), usize),
         progress: Arc<ChainProgress>,
         (bell, counts): (Arc<Notify>, Option<Counts>),
     ) -> Result<Self, Error> {
@@ -85,7 +86,7 @@ impl Hands {
             finder,
             guard,
             clock,
-            compression,
+            packing,
             progress,
             bell,
             counts,
@@ -122,11 +123,11 @@ impl Hands {
     }
 
     pub(crate) fn pack(&mut self, job: Job<Content>) {
-        let compression = self.compression;
+        let packing = self.packing;
         let work = self.progress.pulse.work(Disk::Source, "pack", Instant::now());
         let done = self.packer.run(move || {
             let _work = work;
-            let packed = pack::pack(&job, compression)
+            let packed = pack::pack(&job, packing)
                 .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
             failpoint!("agent.pack.after");
             Ok((job.ticket, packed))

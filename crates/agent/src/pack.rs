@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use auditseal_format::{Anchor, Compression, PackError, Packer, PackerTools, RangeFacts, hash};
+use auditseal_format::{
+    Anchor, Compression, PackError, Packer, PackerTools, RangeFacts, TimeField, hash,
+};
 use auditseal_shipper::{Job, PackedJob, Part, Take};
 use auditseal_tail::{DiskFile, GapReason, ReadError};
 
@@ -41,7 +43,7 @@ struct Short {
     why: &'static str,
 }
 
-/// Packs a job.
+/// Packs a job of lines whose times are where `times` says.
 ///
 /// A take that can't be read any more to its end is packed as far as it can be, and the result
 /// says so; the rest is sealed as a gap. What was read under a file that was replaced meanwhile
@@ -51,14 +53,14 @@ struct Short {
 /// [`PackError`]: the compressor failed, or its output doesn't decode to its input.
 pub(crate) fn pack<F: DiskFile>(
     job: &Job<Content<F>>,
-    compression: Compression,
+    (compression, times): (Compression, TimeField),
 ) -> Result<PackedJob, PackError> {
     let mut short: Vec<Option<Short>> = vec![None; job.takes.len()];
     // Their holes stand in the same seal: the room for small ones shrinks by as many.
     let holes = job.max_holes.saturating_sub(job.takes.iter().map(large_holes).sum());
     loop {
         let tools = TOOLS.take().unwrap_or_default();
-        let mut packer = Packer::reusing(tools, compression, holes)?;
+        let mut packer = Packer::reusing(tools, compression, holes)?.timed_by(times);
         match take_all(&mut packer, &job.takes, &short)? {
             Ok(facts) => {
                 let short = short.into_iter().enumerate().filter_map(|(at, short)| {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Mutex;
 
-use auditseal_format::{Origin, printable};
+use auditseal_format::{Origin, TimeField, printable};
 use auditseal_tail::fs::{Claims, FindError, LogPath, Owners, SourceDisk};
 use auditseal_tail::{Disk as _, Family, FileKey, overlap};
 
@@ -16,13 +16,15 @@ use crate::{Error, ErrorKind};
 pub(crate) struct Place {
     pub(crate) origin: Origin,
     pub(crate) path: LogPath,
+    /// Where its lines say when they happened.
+    pub(crate) times: TimeField,
     /// Which source's path leads to which files, told to each other.
     claims: Claims,
 }
 
 impl Place {
-    pub(crate) fn new(origin: Origin, path: LogPath) -> Self {
-        Self { origin, path, claims: Claims::default() }
+    pub(crate) fn new(origin: Origin, path: LogPath, times: TimeField) -> Self {
+        Self { origin, path, times, claims: Claims::default() }
     }
 
     /// Finds the log that a `--source` means. Where it `must_be`, its absence is an error; where
@@ -43,7 +45,7 @@ impl Place {
             ),
             FindError::Io(_) => fail(&error),
         })?;
-        let place = Self::new(origin, path);
+        let place = Self::new(origin, path, spec.format.times());
         let mut disk = SourceDisk::new(place.path.clone());
         // One by one: of a hundred thousand backups one is enough.
         let mut ours = false;
@@ -130,12 +132,23 @@ mod tests {
 
     use std::path::Path;
 
+    use auditseal_flows::LogFormat;
+
     use super::*;
 
     fn place(name: &str, path: &Path) -> Place {
-        let spec = SourceSpec { name: name.to_owned(), path: path.to_owned() };
+        let spec =
+            SourceSpec { name: name.to_owned(), path: path.to_owned(), format: LogFormat::Hubble };
         let origin = Origin::new("c", "n", name).unwrap();
         Place::find(&spec, origin, Owners::default(), false).unwrap()
+    }
+
+    /// What a source's format says of its lines' times is what its chain's seals say.
+    #[test]
+    fn a_sources_lines_are_dated_as_its_format_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = place("flows", &dir.path().join("events.log"));
+        assert_eq!(found.times.to_string(), "json:time");
     }
 
     #[test]

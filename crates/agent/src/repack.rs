@@ -97,7 +97,7 @@ fn seal_all(
     let Making { config, compression, signer, clock } = making;
     // What is here fits into the spool already, and a one-shot has more to come.
     let config = Config { mode: Mode::Live, spool_limit: u64::MAX, give_up: None, ..config };
-    let spooled = Spooled::default();
+    let (spooled, times) = (Spooled::default(), config.times);
     let start = Start { head: Some(head), spooled, reanchor, hold: u64::MAX };
     let mut shipper = Shipper::new(config, compression, signer, start, clock());
     let mut todo: VecDeque<Action<Content>> = shipper.step(Input::Wake, clock()).into();
@@ -109,7 +109,7 @@ fn seal_all(
                 Input::Looked { takes: vec![], losses: vec![], rest: Rest::Nothing }
             }),
             Some(Action::Pack(job)) => {
-                let packed = pack(&job, compression)
+                let packed = pack(&job, (compression, times))
                     .map_err(|e| Error::new(ErrorKind::Other, "pack batch", e))?;
                 Input::Packed(job.ticket, Box::new(packed))
             }

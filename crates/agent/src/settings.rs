@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use auditseal_flows::LogFormat;
 use auditseal_format::{Compression, VerifierKey};
 use auditseal_shipper::{Backoff, Mode};
 use auditseal_store::Retention;
@@ -21,6 +22,8 @@ pub struct SourceSpec {
     pub name: String,
     /// The live file, or its directory.
     pub path: PathBuf,
+    /// What its lines are.
+    pub format: LogFormat,
 }
 
 impl FromStr for SourceSpec {
@@ -29,7 +32,8 @@ impl FromStr for SourceSpec {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-                Ok(Self { name: name.to_owned(), path: PathBuf::from(path) })
+                let format = LogFormat::Audit;
+                Ok(Self { name: name.to_owned(), path: PathBuf::from(path), format })
             }
             _ => {
                 Err("expected NAME=PATH, like audit=/var/log/kubernetes/audit/audit.log".to_owned())

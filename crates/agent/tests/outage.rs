@@ -30,7 +30,7 @@ fn fill_spool(node: &Node, count: usize) {
     let newest = node.store.objects().into_values().map(|o| ObjectSeal::read(&o).unwrap());
     let mut head =
         newest.max_by_key(|note| note.seal.seq).map(|note| (note.seal, note.hash)).unwrap();
-    let empty = Packed::empty(Compression::default()).unwrap();
+    let empty = Packed::empty(Compression::default(), auditseal_format::TimeField::Audit).unwrap();
     for _ in 0..count {
         let (seal, hash) = head;
         let key = ObjectKey::after(&seal);

@@ -128,7 +128,10 @@ impl Bench {
                 lines(bytes).filter(|line| value(line).is_ok()).count() as u64
             }
             "finish-empty" => {
-                Packed::empty(Compression::default()).expect("an empty payload").payload.blocks_len
+                Packed::empty(Compression::default(), auditseal_format::TimeField::Audit)
+                    .expect("an empty payload")
+                    .payload
+                    .blocks_len
             }
             "ref-blake3" => first(hash(bytes).as_bytes()),
             "ref-sha256-leaves" => {

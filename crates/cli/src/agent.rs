@@ -28,6 +28,7 @@ use crate::progress::Bar;
 use crate::protection;
 use crate::read::finish;
 use crate::reload::{self, Reload, Signals};
+use crate::sources::specs;
 use crate::units::show_size;
 use crate::watch::{listen, serve_from, watched};
 
@@ -79,7 +80,7 @@ pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
         heartbeat: args.heartbeat,
         // Beside an apiserver and etcd: one core is enough, and all it may take.
         jobs: 1,
-        ..settings(&args.writer, Mode::Live)
+        ..settings(&args.writer, Mode::Live)?
     };
     let settings = watched(settings, &args.watch)?;
     let mut accepting = Accepting::new(settings.accept_owners.clone(), &args.writer.accept_owner);
@@ -116,7 +117,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
         rate_limit: args.rate_limit,
         jobs: args.jobs.map_or(cores, usize::from),
         retire,
-        ..settings(&args.writer, Mode::OneShot)
+        ..settings(&args.writer, Mode::OneShot)?
     };
     let Opened { store, .. } = open(&settings, &args.writer, Vec::new())?;
     let progress = Arc::new(Progress::default());
@@ -150,11 +151,11 @@ fn check(writer: &Writer) -> Result<(), Failure> {
         .hint(Some("raise --spool-limit, or lower --batch-size")))
 }
 
-fn settings(writer: &Writer, mode: Mode) -> Settings {
-    Settings {
+fn settings(writer: &Writer, mode: Mode) -> Result<Settings, Failure> {
+    Ok(Settings {
         cluster: writer.cluster.clone(),
         node: writer.node.clone(),
-        sources: writer.source.iter().flat_map(|sources| sources.0.clone()).collect(),
+        sources: specs(&writer.source, &writer.source_format)?,
         accept_owners: Owners::from(writer.accept_owner.as_slice()),
         key: writer.key.clone(),
         state: writer.state.clone(),
@@ -184,7 +185,7 @@ fn settings(writer: &Writer, mode: Mode) -> Settings {
         stay_on_fork: false,
         limits: Limits::default(),
         apiserver: None,
-    }
+    })
 }
 
 /// A store to write to.

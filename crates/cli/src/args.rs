@@ -5,7 +5,6 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auditseal_agent::SourceSpec;
 use auditseal_format::{Origin, Scope, Time, VerifierKey};
 use clap::builder::BoolishValueParser;
 use clap::{
@@ -13,16 +12,17 @@ use clap::{
 };
 use clap_complete::Shell;
 
+use crate::flowing::Querying;
 use crate::history::History;
 use crate::packing::{self, PackPlace};
 use crate::part::Part;
-use crate::querying::Query;
+use crate::sources::{SourceFormat, Sources, sources};
 use crate::stats::Stats;
 use crate::times::time;
 use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
-use crate::{checking, proving, trust};
+use crate::{checking, netpol, proving, trust};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -79,9 +79,11 @@ pub(crate) enum Command {
     /// Write the archived log to standard output, byte for byte.
     Cat(Cat),
     /// Ask an archive for events: who did what, to which object, when, and how it ended.
-    Query(Box<Query>),
+    Query(Box<Querying>),
     /// Tell one object's life: who changed what, from what to what, in words, and how well each is known.
     History(Box<History>),
+    /// Hold NetworkPolicies against flows that were seen, before you apply them; or suggest some.
+    Netpol(netpol::Netpol),
     /// List the batches of an archive.
     Ls(Ls),
     /// Show one object's seal.
@@ -299,6 +301,12 @@ pub(crate) struct Writer {
     #[arg(long, env = "AUDITSEAL_SOURCE", value_name = "NAME=PATH", required = true,
           action = ArgAction::Append, value_parser = sources)]
     pub(crate) source: Vec<Sources>,
+    /// What a source's lines are, if not audit events: a network plugin's log of what its policies let
+    /// through and stopped, hubble, antrea, calico, ovn, jsonl:FIELD (with the time at that key) or text.
+    /// Repeatable.
+    #[arg(long, env = "AUDITSEAL_SOURCE_FORMAT", value_name = "NAME=FORMAT",
+          action = ArgAction::Append, value_delimiter = ' ')]
+    pub(crate) source_format: Vec<SourceFormat>,
     /// Read this user's files in the log's directory though they have several names (hard links),
     /// and follow this user's symbolic link in the live file's place. Needed only where such a file
     /// is refused: who may write to the directory could lend a log's name to any file of the disk.
@@ -553,28 +561,6 @@ pub(crate) struct Man {
     /// Directory to write them to; it must exist.
     #[arg(long, env = "AUDITSEAL_OUT", value_name = "DIR")]
     pub(crate) out: PathBuf,
-}
-
-/// The sources that one argument names.
-#[derive(Debug, Clone)]
-pub(crate) struct Sources(pub(crate) Vec<SourceSpec>);
-
-/// One `NAME=PATH`, or several, as the environment variable holds them: a space begins the next
-/// where `NAME=` follows it. Any other space belongs to a path.
-pub(crate) fn sources(text: &str) -> Result<Sources, String> {
-    let begins = |rest: &str| {
-        let name = rest.trim_start().split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| Origin::new("cluster", "node", name).is_ok())
-    };
-    let (mut found, mut rest) = (Vec::new(), text.trim());
-    while let Some((end, _)) =
-        rest.char_indices().find(|(at, c)| c.is_whitespace() && begins(&rest[*at..]))
-    {
-        found.push(rest[..end].trim_end().parse()?);
-        rest = rest[end..].trim_start();
-    }
-    found.push(rest.parse()?);
-    Ok(Sources(found))
 }
 
 fn accept(text: &str) -> Result<(Origin, u64), String> {

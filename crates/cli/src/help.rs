@@ -322,6 +322,23 @@ Exit codes:
   3  two histories of a chain are known
   4  with --fail-if-none: answered and proved, and there is none";
 
+pub(crate) const QUERY_FLOWS: &str = "\
+Examples:
+  What was kept from the database in the last day?
+    auditseal query flows --to 'shop/db-*' --verdict denied --since 1d \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Which pods of a namespace went out to the world, and where to?
+    auditseal query flows --from 'shop/*' --direction egress --port 443 \\
+      --store s3://audit-archive/k8s --origin prod/w-1/flows --trust trust.txt
+
+A flow is a line of a log that `run --source-format` archived. Its format is told
+by the line and by how its chain is dated. What a line doesn't tell (most logs
+know addresses and no pods) is unknown, and never no: such lines are counted
+below the answer, and --unknown lists them. docs/flows.md says what each log
+tells.
+
+Exit codes: as `query`.";
+
 pub(crate) const HISTORY: &str = "\
 Examples:
   Who changed this NetworkPolicy, and what did that open?
@@ -356,6 +373,48 @@ Exit codes:
   3  two histories of a chain are known
   4  with --compare: answered and proved, and something differs that no request
      in the trail explains";
+
+pub(crate) const NETPOL: &str = "\
+Example:
+  auditseal netpol suggest -n shop --since 7d \\
+    --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
+  auditseal netpol replay shop.yaml --since 1d \\
+    --store s3://audit-archive/k8s --trust trust.txt
+
+docs/flows.md says what each log tells, and what it doesn't.";
+
+pub(crate) const NETPOL_REPLAY: &str = "\
+Examples:
+  What would these policies have stopped in the last week?
+    auditseal netpol replay policies/*.yaml --since 7d \\
+      --store s3://audit-archive/k8s --trust trust.txt
+  Fail a pipeline where they would stop anything:
+    kubectl kustomize . | auditseal netpol replay - --fail-if-blocked \\
+      --store s3://audit-archive/k8s --trust trust.txt
+
+All policies are taken together, as if there were no others: what another policy
+lets through passes all the same. Of each peer and port it says what would become
+of it, how many lines there are, and where the first is sealed, ORIGIN SEQ:LINE.
+What the log doesn't tell (labels, whose an address is, which way a connection
+began) is unknown, with the reason. What was stopped already stands apart: of it
+nobody knows what would have followed.
+
+Exit codes: as `query`; 4 with --fail-if-blocked, where they would stop something,
+or might.";
+
+pub(crate) const NETPOL_SUGGEST: &str = "\
+Example:
+  auditseal netpol suggest -n shop --since 7d \\
+    --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
+  kubectl apply --dry-run=server -f shop.yaml
+
+Pods are told apart by their labels, without those that controllers give to each.
+Above each rule stands how many lines ask for it, and where the first are sealed.
+What asks for no rule is said at the top and below; MISSING is what the policies
+would stop, for the log doesn't tell whom to let in. A policy isolates its pods
+only in directions in which they were seen.
+
+Exit codes: as `query`; 4 where no rule can be made.";
 
 pub(crate) const LS: &str = "\
 Examples:

@@ -10,9 +10,11 @@ mod documents;
 mod envfile;
 mod estate;
 mod failure;
+mod flowing;
 mod help;
 mod history;
 mod logging;
+mod netpol;
 mod packing;
 #[cfg(test)]
 mod pages;
@@ -25,6 +27,7 @@ mod querying;
 mod read;
 mod reload;
 mod salvage;
+mod sources;
 mod stats;
 mod textfile;
 mod times;
@@ -56,8 +59,12 @@ fn main() -> ExitCode {
         Command::Status(args) => watch::status(&args),
         Command::Verify(args) => verifying::verify(args),
         Command::Cat(args) => read::cat(args),
-        Command::Query(args) => querying::run(*args, format),
+        Command::Query(args) => match *args {
+            flowing::Querying::Events(args) => querying::run(*args, format),
+            flowing::Querying::Flows(args) => flowing::run(*args, format),
+        },
         Command::History(args) => history::run(*args, format),
+        Command::Netpol(args) => netpol::run(args, format),
         Command::Ls(args) => read::ls(args),
         Command::Inspect(args) => read::inspect(args),
         Command::Prove(args) => proving::prove(&args),

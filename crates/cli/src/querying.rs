@@ -75,10 +75,10 @@ pub(crate) enum Output {
 }
 
 /// The exit code where there is none, and somebody wants to be told so.
-const NONE: u8 = 4;
+pub(crate) const NONE: u8 = 4;
 
 /// The same where it can't be told of some events, or gaps are known: there may be one.
-const CANT_TELL: u8 = 2;
+pub(crate) const CANT_TELL: u8 = 2;
 
 pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     let objects = args.conditions.objects()?;
@@ -87,7 +87,8 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
     let (store, bill) = args.stats.open(&args.store)?;
     let (chains, packs) = args.chains.asked(&args.store, &bill)?;
     let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
-    let mut out = Out::new(&args);
+    let top = args.top.as_ref().map(|_| Top::new(VALUES));
+    let mut out = Out::new(args.output, top, Columns::default());
     let answer = block_on_threads(cores() + 2, async {
         let search = asking.find(&archive, chains.clone()).await?;
         args.limit.allows(&search)?;
@@ -150,7 +151,7 @@ impl Query {
 }
 
 /// Where hits go.
-struct Out {
+pub(crate) struct Out {
     out: BufWriter<io::Stdout>,
     output: Output,
     /// Counts them by a field's values instead.
@@ -163,19 +164,19 @@ struct Out {
 }
 
 impl Out {
-    fn new(args: &Query) -> Self {
+    pub(crate) fn new(output: Output, top: Option<Top>, columns: Columns) -> Self {
         Self {
             out: BufWriter::with_capacity(1 << 16, io::stdout()),
-            output: args.output,
-            top: args.top.as_ref().map(|_| Top::new(VALUES)),
+            output,
+            top,
             terminal: io::stdout().is_terminal(),
-            columns: Columns::default(),
+            columns,
             begun: false,
             failed: Ok(()),
         }
     }
 
-    fn hit(&mut self, hit: Hit) -> ControlFlow<()> {
+    pub(crate) fn hit(&mut self, hit: Hit) -> ControlFlow<()> {
         if let Some(top) = &mut self.top {
             top.count(hit.shown);
             return ControlFlow::Continue(());
@@ -208,7 +209,7 @@ impl Out {
         self.out.flush()
     }
 
-    fn end(mut self, answer: &Answered) -> io::Result<()> {
+    pub(crate) fn end(mut self, answer: &Answered) -> io::Result<()> {
         self.failed?;
         match (&self.top, self.output) {
             (Some(top), Output::Json | Output::Jsonl) => top.json(&mut self.out)?,

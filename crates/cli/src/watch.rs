@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_agent::{Apiserver, Progress, Settings, system_clock};
+use auditseal_flows::LogFormat;
 use auditseal_observe::{Source, Status as Said, is_loopback, process, serve};
 use auditseal_vault::{Page, PageOptions};
 use clap::Args;
@@ -117,15 +118,30 @@ pub(crate) fn watched(settings: Settings, watch: &Watch) -> Result<Settings, Fai
     if host.contains('@') {
         return refused("it holds credentials", "use --apiserver-token-file");
     }
-    match &source {
-        None if settings.sources.len() > 1 => {
-            return refused("there are several sources", "say whose lines it counts: SOURCE=URL");
-        }
+    // It counts audit events, and no other log's lines.
+    let mut audit = settings.sources.iter().filter(|spec| spec.format == LogFormat::Audit);
+    let source = match &source {
+        None => match (audit.next(), audit.next()) {
+            (Some(only), None) => Some(only.name.clone()),
+            (None, _) => {
+                return refused(
+                    "no source has audit events",
+                    "it counts those alone: leave it out",
+                );
+            }
+            _ => {
+                let hint = "say whose lines it counts: SOURCE=URL";
+                return refused("there are several sources", hint);
+            }
+        },
         Some(name) if !settings.sources.iter().any(|spec| spec.name == *name) => {
             return refused("there is no such source", "name one of --source before the =");
         }
-        _ => {}
-    }
+        Some(name) if !audit.any(|spec| spec.name == *name) => {
+            return refused("that source has no audit events", "it counts those alone");
+        }
+        _ => source,
+    };
     let identity = watch.apiserver_cert_file.clone().zip(watch.apiserver_key_file.clone());
     let page = PageOptions {
         url: url.to_owned(),

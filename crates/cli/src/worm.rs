@@ -19,11 +19,12 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
 use crate::agent::{store_options, warn_of_environment};
-use crate::args::{self, Asked, Format, RetentionMode, Sources, sources};
+use crate::args::{self, Asked, Format, RetentionMode};
 use crate::failure::Failure;
 use crate::help;
 use crate::protection;
 use crate::read::{block_on, finish, print};
+use crate::sources::{Sources, sources};
 use crate::units::{duration, retention};
 
 #[derive(Debug, Args)]

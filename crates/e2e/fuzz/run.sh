@@ -12,7 +12,7 @@ kept=${AUDITSEAL_CORPUS:+$(realpath -m "$AUDITSEAL_CORPUS")}
 cd "$(dirname "$0")"
 seconds=${1:?usage: run.sh SECONDS [TARGET]…}
 shift
-[ $# -gt 0 ] || set -- object seal note keys gzip codecs source index lines attestation pack predicate proof life
+[ $# -gt 0 ] || set -- object seal note keys gzip codecs source index lines attestation pack predicate proof life flows
 build=$(../target-dir.sh)/fuzz
 RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$build RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cdebug-assertions -Coverflow-checks" \

@@ -144,6 +144,12 @@ impl Packer {
         })
     }
 
+    /// Looks for the lines' times where `field` says, and not where an audit event has them. Before the first range.
+    #[must_use]
+    pub fn timed_by(self, field: TimeField) -> Self {
+        Self { times: LineTimes::new(field), ..self }
+    }
+
     /// Begins a range at `start`, an offset in its file.
     ///
     /// # Panics
@@ -337,12 +343,12 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// The payload of a seal without lines.
+    /// The payload of a seal without lines, in a chain whose lines' times are where `field` says.
     ///
     /// # Errors
     /// [`PackError::Zstd`] when libzstd refuses the settings.
-    pub fn empty(compression: Compression) -> Result<Self, PackError> {
-        Packer::new(compression, 0)?.finish()
+    pub fn empty(compression: Compression, field: TimeField) -> Result<Self, PackError> {
+        Packer::new(compression, 0)?.timed_by(field).finish()
     }
 }
 

@@ -116,7 +116,7 @@ fn what_is_sealed_is_what_is_read() {
 
 #[test]
 fn an_empty_payload_is_a_frame_too() {
-    let packed = Packed::empty(Compression::default()).unwrap();
+    let packed = Packed::empty(Compression::default(), TimeField::Audit).unwrap();
     let mut signer = StaticSigner::from_seed("c/n", &[1; 32]).unwrap();
     let batch = SealedBatch::seal(draft(&packed, vec![]), packed, None, &mut signer).unwrap();
     assert_eq!(open(&batch.bytes).unwrap(), b"");

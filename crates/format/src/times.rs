@@ -22,6 +22,7 @@ pub fn joined_times(
 /// Goes through a payload that comes in pieces, in constant memory.
 #[derive(Debug, Clone)]
 pub struct LineTimes {
+    field: TimeField,
     scanner: LineScanner,
     malformed: u64,
     untimed: u64,
@@ -32,7 +33,8 @@ impl LineTimes {
     /// Before the first line; the times are looked for where `field` says.
     #[must_use]
     pub fn new(field: TimeField) -> Self {
-        Self { scanner: LineScanner::new(field), malformed: 0, untimed: 0, span: None }
+        let scanner = LineScanner::new(field);
+        Self { field, scanner, malformed: 0, untimed: 0, span: None }
     }
 
     /// Takes the payload's next bytes.
@@ -44,7 +46,8 @@ impl LineTimes {
     pub fn each(&mut self, mut payload: &[u8], mut tell: impl FnMut(Option<Time>)) {
         while let Some(at) = memchr::memchr(b'\n', payload) {
             let facts = self.scanner.end_line(&payload[..at]);
-            self.malformed += u64::from(!facts.well_formed());
+            // Of another log's lines nobody asks whether they are audit events.
+            self.malformed += u64::from(self.field == TimeField::Audit && !facts.well_formed());
             self.untimed += u64::from(facts.time.is_none());
             if let Some(time) = facts.time {
                 let (first, last) = self.span.unwrap_or((time, time));
@@ -58,9 +61,10 @@ impl LineTimes {
         }
     }
 
-    /// Writes what was found into what a seal says of the payload: `malformed`, `untimed`, `first` and
+    /// Writes what was found into what a seal says of the payload: `times`, `malformed`, `untimed`, `first` and
     /// `last`.
     pub fn fill(&self, payload: &mut Payload) {
+        payload.field = self.field;
         payload.malformed = self.malformed;
         payload.untimed = self.untimed;
         payload.times = self.span;
@@ -150,11 +154,12 @@ mod tests {
         for piece in 1..=LINES.len() {
             let mut found = said(0, None);
             taken("json:t", piece).fill(&mut found);
-            assert_eq!((found.untimed, found.malformed, found.times), (2, 5, Some(span)));
+            assert_eq!((found.untimed, found.malformed, found.times), (2, 0, Some(span)));
             taken("audit", piece).fill(&mut found);
             assert_eq!((found.untimed, found.malformed, found.times), (5, 5, None));
             taken("none", piece).fill(&mut found);
-            assert_eq!((found.untimed, found.malformed, found.times), (5, 5, None));
+            assert_eq!((found.untimed, found.malformed, found.times), (5, 0, None));
+            assert_eq!(found.field, TimeField::None);
         }
     }
 

@@ -131,7 +131,7 @@ fn a_seal_fits_the_tail_that_readers_fetch() {
 
 /// Seals an empty note with this index.
 fn seal_with_index(index: &[u8]) -> Result<SealedBatch, SealError> {
-    let packed = Packed::empty(Compression::default()).unwrap();
+    let packed = Packed::empty(Compression::default(), auditseal_format::TimeField::Audit).unwrap();
     let genesis = small().get(0).seal.clone();
     SealedBatch::seal(genesis, packed, Some(index), &mut signer())
 }

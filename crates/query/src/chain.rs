@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auditseal_chain::{Finding, Verdict};
-use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time};
+use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time, TimeField};
 use auditseal_reader::{
     Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Reading, Sealed, Source, Step, Window,
 };
@@ -91,7 +91,7 @@ struct Brief {
     hash: auditseal_format::Hash,
     sealed: Time,
     times: Option<(Time, Time)>,
-    field: auditseal_format::TimeField,
+    field: TimeField,
     /// No line lies outside of the time asked for.
     covered: bool,
     /// It has lines, all of them outside.
@@ -239,7 +239,9 @@ impl<'a> Reader<'a> {
                 && !outside
                 && part.candidate.as_ref().is_some_and(|of| !of.batches.is_empty()),
         };
-        if !lines || outside || passed {
+        // A log of audit events has no flows.
+        let others = shared.inside.flows.is_some() && brief.field == TimeField::Audit;
+        if !lines || outside || passed || others {
             return Job::Pass(brief);
         }
         let text = match sealed.lines.take() {

@@ -9,23 +9,34 @@ const NARROWEST: [usize; 6] = [24, 6, 4, 15, 20, 30];
 /// The widest that a column gets: what is longer pushes the rest of its own row alone.
 const WIDEST_COLUMN: usize = 56;
 
+/// The same of flows.
+const FLOW_HEADS: [&str; 7] = ["TIME", "VERDICT", "FROM", "TO", "PORT", "POLICIES", "SEALED"];
+const FLOW_NARROWEST: [usize; 6] = [24, 15, 24, 24, 8, 8];
+
 /// The columns of [`Show::Table`](crate::Show::Table): each is as wide as the widest value so far.
 #[derive(Debug, Clone)]
 pub struct Columns {
+    heads: [&'static str; 7],
     widths: [usize; 6],
 }
 
 impl Default for Columns {
     fn default() -> Self {
-        Self { widths: NARROWEST }
+        Self { heads: HEADS, widths: NARROWEST }
     }
 }
 
 impl Columns {
+    /// Those of [`FlowShow::Table`](crate::FlowShow::Table).
+    #[must_use]
+    pub fn of_flows() -> Self {
+        Self { heads: FLOW_HEADS, widths: FLOW_NARROWEST }
+    }
+
     /// The line above the first row.
     #[must_use]
     pub fn head(&self) -> String {
-        self.line(HEADS.iter().map(|head| Cow::Borrowed(*head)))
+        self.line(self.heads.iter().map(|head| Cow::Borrowed(*head)))
     }
 
     /// A hit's row, as people read it, of its cells with tabs between.

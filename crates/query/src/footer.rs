@@ -131,6 +131,8 @@ impl Answered {
                 (unknown.truncated, "cut by the apiserver"),
                 (unknown.unreadable, "no events that can be read"),
                 (unknown.too_long, "longer than is looked at"),
+                (unknown.untold, "flows whose lines don't tell what decides"),
+                (unknown.no_flow, "no flows"),
             ];
             let told = reasons.iter().filter(|(count, _)| *count > 0);
             let told: Vec<String> = told.map(|(count, why)| format!("{count} {why}")).collect();

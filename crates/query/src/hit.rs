@@ -57,14 +57,19 @@ pub struct Unknowns {
     pub unreadable: u64,
     /// Longer than is looked at.
     pub too_long: u64,
+    /// A flow whose line doesn't tell what decides.
+    pub untold: u64,
+    /// A line of a log of flows that is none.
+    pub no_flow: u64,
 }
 
 impl Unknowns {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let Self { metadata, request, response, truncated, unreadable, too_long } = self;
-        metadata + request + response + truncated + unreadable + too_long
+        let Self { metadata, request, response, truncated, unreadable, .. } = self;
+        let Self { too_long, untold, no_flow, .. } = self;
+        metadata + request + response + truncated + unreadable + too_long + untold + no_flow
     }
 
     /// Adds others.
@@ -75,5 +80,7 @@ impl Unknowns {
         self.truncated += other.truncated;
         self.unreadable += other.unreadable;
         self.too_long += other.too_long;
+        self.untold += other.untold;
+        self.no_flow += other.no_flow;
     }
 }

@@ -5,11 +5,17 @@
 //! that an event must have ([`auditseal_predicate::Predicate::literals`]), and only lines that have them are
 //! read. What is altered isn't searched; the [`Answered`] names it, and all else that isn't known.
 //!
+//! [`FlowAsking`] asks logs of network policies in the same way.
+//!
 //! [`asked`] reads `TYPE/NAME` as kubectl does.
 
 mod answer;
 mod chain;
 mod columns;
+mod flow_near;
+mod flow_question;
+mod flow_search;
+mod flows;
 mod footer;
 mod hit;
 mod join;
@@ -28,6 +34,9 @@ mod types;
 
 pub use answer::{Answered, ChainSearched};
 pub use columns::Columns;
+pub use flow_near::{NearFlow, PolicyChange, flows_near};
+pub use flow_question::{FlowPorts, FlowQuestion, FlowSide};
+pub use flows::{FlowAsking, FlowShow, carried};
 pub use footer::{Put, size};
 pub use hit::{Citation, Hit, Unknowns};
 pub use range::{Archive, AskedChain, ScanCost};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auditseal_format::{Hash, Origin, Time, TimeField};
 use auditseal_predicate::{Event, Predicate, Truth};
 
+use crate::flows::{FlowAsking, Looked};
 use crate::hit::{Citation, Unknowns};
 use crate::lines::{LONGEST, Lines, Text};
 use crate::request::{Reach, RequestId, RequestIds};
@@ -30,6 +31,8 @@ pub(crate) struct Filter {
     pub(crate) show: Show,
     /// Makes ids of requests.
     pub(crate) requests: RequestIds,
+    /// Flows are asked for, in place of events.
+    pub(crate) flows: Option<Arc<FlowAsking>>,
 }
 
 /// The batch whose text it is.
@@ -144,6 +147,14 @@ fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: 
             return not_read(filter, home, found, *last, (number, b""), unknown);
         }
     };
+    if let Some(asking) = &filter.flows {
+        let lines = text.strip_suffix(b"\n").unwrap_or(text);
+        for (line, number) in lines.split(|byte| *byte == b'\n').zip(first..) {
+            found.read += 1;
+            flow(asking, home, found, last, (number, line));
+        }
+        return;
+    }
     if !filter.sought.is_empty() {
         gather(&filter.sought, text, &mut found.types);
     }
@@ -249,6 +260,34 @@ fn read(
     }
 }
 
+/// Looks at a line of a log of flows.
+fn flow(
+    asking: &FlowAsking,
+    home: &Home,
+    found: &mut Found,
+    last: &mut Time,
+    (line, text): (u64, &[u8]),
+) {
+    let at =
+        Citation { origin: &home.origin, seq: home.seq, line, seal: home.seal, key: &home.key };
+    let Some(Looked { time, unknown, shown }) = asking.look(text, home.times, at) else { return };
+    *last = time.unwrap_or(*last);
+    match unknown {
+        Some(unknown) if !asking.unknown => found.unknowns.add(&unknown),
+        unknown => found.candidates.push(Candidate {
+            seq: home.seq,
+            line,
+            seal: home.seal,
+            time,
+            stands: *last,
+            unknown,
+            truncated: false,
+            request: None,
+            shown,
+        }),
+    }
+}
+
 /// A line that is no event which can be read.
 fn not_read(
     filter: &Filter,
@@ -321,7 +360,9 @@ mod tests {
         let predicate = Predicate::all(Vec::new());
         let sieve = Sieve::new(&predicate.literals());
         let (show, requests) = (Show::Lines, RequestIds::default());
-        let filter = Filter { predicate, sieve, all_stages: true, unknown, sought, show, requests };
+        let flows = None;
+        let filter =
+            Filter { predicate, sieve, all_stages: true, unknown, sought, show, requests, flows };
         let home = Home {
             origin: Arc::new("c/n/s".parse().unwrap()),
             seq: 1,

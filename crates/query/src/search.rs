@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::answer::{Answered, ChainSearched};
 use crate::chain::{Reader, Shared, Told, search};
+use crate::flows::FlowAsking;
 use crate::hit::{Hit, Unknowns};
 use crate::order::{HELD, Merge, Standing};
 use crate::parts::{Part, parts, whole};
@@ -60,6 +61,8 @@ pub struct FoundParts {
     source: Source,
     chains: Vec<ChainFound>,
     dated: bool,
+    /// Flows are asked for, in place of events.
+    flows: Option<Arc<FlowAsking>>,
 }
 
 /// A chain, and what of it is to be searched.
@@ -169,7 +172,13 @@ impl Asking {
             Some(first) if chains.iter().all(absent) => {
                 Err(Error::NoChain(first.asked.origin.clone()))
             }
-            _ => Ok(FoundParts { asking: self.clone(), source, chains, dated: archive.dated }),
+            _ => Ok(FoundParts {
+                asking: self.clone(),
+                source,
+                chains,
+                dated: archive.dated,
+                flows: None,
+            }),
         }
     }
 
@@ -195,6 +204,11 @@ impl Asking {
 }
 
 impl FoundParts {
+    /// Asks for flows in place of events.
+    pub(crate) fn of_flows(self, flows: Arc<FlowAsking>) -> Self {
+        Self { flows: Some(flows), ..self }
+    }
+
     /// What there is to be fetched, by the store's word.
     #[must_use]
     pub fn cost(&self) -> ScanCost {
@@ -264,7 +278,8 @@ impl FoundParts {
             let sieve = Sieve::new(&predicate.literals_for(keep));
             let (show, requests) = (show.clone(), requests.clone());
             let (all_stages, unknown, sought) = (*all_stages, *unknown, sought.clone());
-            Arc::new(Filter { predicate, sieve, all_stages, unknown, sought, show, requests })
+            let flows = self.flows.clone();
+            Arc::new(Filter { predicate, sieve, all_stages, unknown, sought, show, requests, flows })
         };
         let bounds = [window.since.map(Predicate::since), window.until.map(Predicate::until)];
         let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());

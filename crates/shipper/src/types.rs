@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auditseal_format::seal::{Boot, Counters, Gap, Uuid, Word};
 use auditseal_format::{
     Anchor, Date, FileId, FileName, Hash, ObjectKey, Origin, Packed, RangeFacts, Seal, SealedBatch,
-    Time, VerifierKey,
+    Time, TimeField, VerifierKey,
 };
 
 use crate::backoff::Backoff;
@@ -27,6 +27,8 @@ pub struct Now {
 pub struct Config {
     /// The chain.
     pub origin: Origin,
+    /// Where its lines say when they happened: what every seal repeats.
+    pub times: TimeField,
     /// Daemon or one-shot.
     pub mode: Mode,
     /// A batch closes when it has at least this many source bytes.

@@ -33,7 +33,7 @@ const OWNERS: [(&str, &str); 25] = [
 
 /// The crates that make the program, by level: each may use lower levels, and its own only where
 /// listed in [`SAME_LEVEL`].
-pub(crate) const LEVELS: [(&str, u8); 27] = [
+pub(crate) const LEVELS: [(&str, u8); 29] = [
     ("merkle", 0),
     ("note", 0),
     ("audit", 0),
@@ -42,6 +42,7 @@ pub(crate) const LEVELS: [(&str, u8); 27] = [
     ("store", 1),
     ("trust", 1),
     ("index", 1),
+    ("flows", 1),
     ("predicate", 1),
     ("chain", 2),
     ("decompress", 2),
@@ -55,6 +56,7 @@ pub(crate) const LEVELS: [(&str, u8); 27] = [
     ("reader", 3),
     ("evidence", 3),
     ("chronicle", 3),
+    ("netpol", 3),
     ("archive", 4),
     ("pack", 4),
     ("query", 4),

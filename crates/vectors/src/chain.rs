@@ -7,7 +7,7 @@ use std::sync::Arc;
 use auditseal_format::seal::{Boot, Gap, Range, Uuid, Word};
 use auditseal_format::{
     Alternate, Compression, Date, Hash, Kind, ObjectKey, Origin, Packed, Packer, Seal, SealedBatch,
-    Time, hash,
+    Time, TimeField, hash,
 };
 use auditseal_note::Signer;
 
@@ -54,6 +54,7 @@ pub struct Chain {
     taken: u32,
     compression: Compression,
     max_holes: usize,
+    times: TimeField,
     index: Option<Vec<u8>>,
     edit: Option<Edit>,
 }
@@ -93,6 +94,7 @@ impl Chain {
             taken: 0,
             compression: Compression::default(),
             max_holes: auditseal_format::seal::MAX_HOLES,
+            times: TimeField::Audit,
             index: None,
             edit: None,
         }
@@ -119,6 +121,12 @@ impl Chain {
     /// Somebody sets the node's clock: no time passes since its boot.
     pub fn step_clock(&mut self, seconds: i64) -> &mut Self {
         self.now = self.now.saturating_add(seconds * SECOND);
+        self
+    }
+
+    /// Where the lines of what follows say when they happened.
+    pub fn times(&mut self, field: TimeField) -> &mut Self {
+        self.times = field;
         self
     }
 
@@ -171,7 +179,9 @@ impl Chain {
     /// # Panics
     /// As [`Piece::new`] says.
     pub fn batch(&mut self, pieces: &[Piece]) -> &SealedBatch {
-        let mut packer = Packer::new(self.compression, self.max_holes).expect("zstd settings");
+        let mut packer = Packer::new(self.compression, self.max_holes)
+            .expect("zstd settings")
+            .timed_by(self.times);
         let ranges = pieces.iter().map(|piece| self.range(piece, &mut packer)).collect();
         let packed = packer.finish().expect("what is packed unpacks");
         let mut seal = self.draft(Kind::Batch, &packed);
@@ -320,7 +330,7 @@ impl Chain {
     }
 
     fn seal_empty(&mut self, kind: Kind, reason: Option<&str>, gaps: Vec<Gap>) -> &SealedBatch {
-        let packed = Packed::empty(self.compression).expect("zstd settings");
+        let packed = Packed::empty(self.compression, self.times).expect("zstd settings");
         let mut seal = self.draft(kind, &packed);
         seal.reason = reason.map(|reason| Word::new(reason).expect("a reason is a word"));
         seal.gaps = gaps;

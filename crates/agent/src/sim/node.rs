@@ -99,6 +99,7 @@ impl Sim {
     fn config(&self) -> Config {
         Config {
             origin: Self::origin(),
+            times: auditseal_format::TimeField::Audit,
             mode: Mode::Live,
             batch_bytes: 3_000,
             window: 1_000_000_000,
@@ -320,7 +321,9 @@ impl Sim {
         let input = match pending {
             Pending::Look(limit) => self.look(node, limit, fate == 0),
             Pending::Pack(job) => {
-                let packed = pack(&job, Compression::default()).unwrap();
+                let packed =
+                    pack(&job, (Compression::default(), auditseal_format::TimeField::Audit))
+                        .unwrap();
                 Input::Packed(job.ticket, Box::new(packed))
             }
             Pending::Commit(key, sealed) => match fate {

@@ -57,7 +57,9 @@ impl Squatters {
                     stored: vec![],
                     ..note.seal.clone()
                 };
-                let empty = Packed::empty(Compression::default()).unwrap();
+                let empty =
+                    Packed::empty(Compression::default(), auditseal_format::TimeField::Audit)
+                        .unwrap();
                 let sealed = SealedBatch::seal(seal, empty, None, &mut self.stranger).unwrap();
                 sealed.bytes.into()
             }

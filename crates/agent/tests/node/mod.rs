@@ -74,7 +74,11 @@ impl Node {
             rate_limit: None,
             cluster: "c".into(),
             node: "n".into(),
-            sources: vec![SourceSpec { name: "s".into(), path: self.log("audit.log") }],
+            sources: vec![SourceSpec {
+                name: "s".into(),
+                path: self.log("audit.log"),
+                format: auditseal_flows::LogFormat::Audit,
+            }],
             accept_owners: Owners::default(),
             key: self.dir.path().join("key"),
             state: self.dir.path().join("state"),

@@ -46,7 +46,8 @@ impl<C: Clone> Shipper<C> {
                 if kind == Kind::Final {
                     seal.next_by = None;
                 }
-                Packed::empty(self.compression).expect("libzstd took these settings before")
+                Packed::empty(self.compression, self.config.times)
+                    .expect("libzstd took these settings before")
             }
         };
         self.draft_rest(&mut seal);

@@ -135,6 +135,7 @@ impl World {
     pub(crate) fn config(&self) -> Config {
         Config {
             origin: Self::origin(),
+            times: TimeField::Audit,
             mode: self.mode,
             batch_bytes: self.batch_bytes,
             window: 5 * SECOND,

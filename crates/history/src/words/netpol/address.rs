@@ -13,7 +13,7 @@ type Ranges = Vec<(u128, u128)>;
 
 /// Addresses of both families.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Addresses {
+pub struct Addresses {
     four: Ranges,
     six: Ranges,
 }
@@ -21,12 +21,30 @@ pub(crate) struct Addresses {
 const LAST4: u128 = u32::MAX as u128;
 
 impl Addresses {
-    pub(crate) fn all() -> Self {
+    /// Every address.
+    #[must_use]
+    pub fn all() -> Self {
         Self { four: vec![(0, LAST4)], six: vec![(0, u128::MAX)] }
     }
 
+    /// These alone.
+    #[must_use]
+    pub fn of(each: impl IntoIterator<Item = IpAddr>) -> Self {
+        let (mut four, mut six) = (Vec::new(), Vec::new());
+        for address in each {
+            match address {
+                IpAddr::V4(address) => four.push(u128::from(u32::from(address))),
+                IpAddr::V6(address) => six.push(u128::from(address)),
+            }
+        }
+        Self { four: ranges(four), six: ranges(six) }
+    }
+
     /// Reads a block such as `10.0.0.0/8`; bits behind the prefix don't count.
-    pub(crate) fn block(text: &str) -> Result<Self, Unclear> {
+    ///
+    /// # Errors
+    /// [`Unclear::Block`].
+    pub fn block(text: &str) -> Result<Self, Unclear> {
         let bad = || Unclear::Block(text.to_owned());
         let (address, bits) = text.split_once('/').ok_or_else(bad)?;
         let address: IpAddr = address.parse().map_err(|_| bad())?;
@@ -46,11 +64,15 @@ impl Addresses {
         })
     }
 
-    pub(crate) fn is_none(&self) -> bool {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
         self.four.is_empty() && self.six.is_empty()
     }
 
-    pub(crate) fn is_all(&self) -> bool {
+    /// Whether it is every one.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
         *self == Self::all()
     }
 
@@ -79,14 +101,29 @@ impl Addresses {
         Self { four: join(&self.four, &more.four), six: join(&self.six, &more.six) }
     }
 
-    #[cfg(test)]
-    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
         let (ranges, number) = match address {
             IpAddr::V4(address) => (&self.four, u128::from(u32::from(address))),
             IpAddr::V6(address) => (&self.six, u128::from(address)),
         };
         ranges.iter().any(|(from, to)| (*from..=*to).contains(&number))
     }
+}
+
+/// Numbers as ranges.
+fn ranges(mut numbers: Vec<u128>) -> Ranges {
+    numbers.sort_unstable();
+    numbers.into_iter().fold(Ranges::new(), |mut all, number| {
+        match all.last_mut() {
+            Some(last) if last.1 == number || last.1.checked_add(1) == Some(number) => {
+                last.1 = number;
+            }
+            _ => all.push((number, number)),
+        }
+        all
+    })
 }
 
 fn both(one: &Ranges, other: &Ranges) -> Ranges {
@@ -110,7 +147,7 @@ fn without(one: &Ranges, other: &Ranges) -> Ranges {
     })
 }
 
-/// A range as blocks; stops when there are more than are named.
+/// A range as blocks.
 fn blocks(range: (u128, u128), width: u32, into: &mut Vec<String>) {
     let (mut at, last) = range;
     loop {
@@ -130,6 +167,17 @@ fn blocks(range: (u128, u128), width: u32, into: &mut Vec<String>) {
             Some(next) if next <= last => at = next,
             _ => return,
         }
+    }
+}
+
+impl Addresses {
+    /// All of them as blocks, none of which has an address more: those of IPv4 first, each family in order.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        self.four.iter().for_each(|range| blocks(*range, 32, &mut all));
+        self.six.iter().for_each(|range| blocks(*range, 128, &mut all));
+        all
     }
 }
 
@@ -185,6 +233,12 @@ mod tests {
             (block("2001:db8::/32"), "2001:db8::/32"),
             (block("::/0").or(&block("0.0.0.0/0")), "any address"),
             (block("255.255.255.255/32"), "255.255.255.255/32"),
+            (
+                Addresses::of(
+                    ["10.0.0.3", "10.0.0.2", "::1", "10.0.0.2"].map(|ip| ip.parse().unwrap()),
+                ),
+                "10.0.0.2/31, ::1/128",
+            ),
             (
                 block("10.0.0.0/24").minus(&block("10.0.0.85/32")),
                 "10.0.0.0/26, 10.0.0.64/28, 10.0.0.80/30, 10.0.0.84/32, 10.0.0.86/31, 10.0.0.88/29 and 2 more blocks",

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Unclear;
 
 /// The label that every namespace has, and that says its name.
-pub(crate) const NAMESPACE: &str = "kubernetes.io/metadata.name";
+pub const NAMESPACE: &str = "kubernetes.io/metadata.name";
 
 /// Requirements of one selector, and values of one requirement: with more, a policy isn't compared.
 pub const MAX_REQUIREMENTS: usize = 256;
@@ -68,7 +68,7 @@ impl Values {
 
 /// Things whose labels have these values; a key that isn't there may have any.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Labels(BTreeMap<String, Values>);
+pub struct Labels(BTreeMap<String, Values>);
 
 impl Labels {
     /// Everything.
@@ -126,7 +126,9 @@ impl Labels {
         Ok(())
     }
 
-    pub(crate) fn is_all(&self) -> bool {
+    /// Whether it is everything.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
         self.0.values().all(|values| *values == Values::all())
     }
 
@@ -160,6 +162,32 @@ impl Labels {
         }
         parts.retain(|part| !part.is_none());
         parts
+    }
+
+    /// Whether something is in it of which each label is known or isn't: `None` isn't known, `Some(None)` isn't there.
+    ///
+    /// # Errors
+    /// The key of the first label that decides and isn't known.
+    pub fn weigh<'a>(
+        &'a self,
+        label: impl Fn(&str) -> Option<Option<&'a str>>,
+    ) -> Result<bool, &'a str> {
+        let mut unknown = None;
+        for (key, values) in self.0.iter().filter(|(_, values)| **values != Values::all()) {
+            let fits = match label(key) {
+                Some(Some(value)) => values.listed.contains(value) != values.others,
+                Some(None) => values.absent,
+                None if values.is_none() => false,
+                None => {
+                    unknown = unknown.or(Some(key.as_str()));
+                    continue;
+                }
+            };
+            if !fits {
+                return Ok(false);
+            }
+        }
+        unknown.map_or(Ok(true), Err)
     }
 
     /// Whether something with these labels is in it.

@@ -15,12 +15,12 @@ use serde_json::Value;
 
 pub(crate) use super::unclear::Unclear;
 
-pub use labels::MAX_REQUIREMENTS;
-pub use policy::{MAX_LANES, MAX_LISTED};
+pub use address::Addresses;
+pub use labels::{Labels, MAX_REQUIREMENTS, NAMESPACE};
+pub use policy::{Direction, Lane, MAX_LANES, MAX_LISTED, Meaning, Peers};
+pub use port::Ports;
 
 use compare::{Finding, Group, Part, compare, joined, told};
-use labels::Labels;
-use policy::{Direction, Meaning, Peers};
 
 /// Sentences that say what differs between two NetworkPolicies of one name; none: they mean the same.
 ///

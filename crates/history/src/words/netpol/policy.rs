@@ -15,35 +15,49 @@ use crate::value::{at, text};
 
 /// From where to where a rule lets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Direction {
+pub enum Direction {
+    /// What comes in.
     Ingress,
+    /// What goes out.
     Egress,
 }
 
 /// The other side.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Peers {
-    Pods { namespaces: Labels, pods: Labels },
+pub enum Peers {
+    /// Pods of these labels in namespaces of those.
+    Pods {
+        /// Labels of the namespace, its name among them.
+        namespaces: Labels,
+        /// Labels of the pod.
+        pods: Labels,
+    },
+    /// Addresses outside of the cluster.
     Addresses(Addresses),
 }
 
 /// One thing that is let through: these pods, these peers, these ports.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Lane {
-    pub(crate) direction: Direction,
-    pub(crate) pods: Labels,
-    pub(crate) peers: Peers,
-    pub(crate) ports: Ports,
+pub struct Lane {
+    /// In or out.
+    pub direction: Direction,
+    /// Whose policy it is.
+    pub pods: Labels,
+    /// Who is on the other side.
+    pub peers: Peers,
+    /// Ports of the one that is reached.
+    pub ports: Ports,
 }
 
 /// What a policy means.
 #[derive(Debug, Clone)]
-pub(crate) struct Meaning {
+pub struct Meaning {
     /// The pods that it is for.
-    pub(crate) pods: Labels,
+    pub pods: Labels,
     /// Directions in which nothing else passes for them.
-    pub(crate) isolates: Vec<Direction>,
-    pub(crate) lanes: Vec<Lane>,
+    pub isolates: Vec<Direction>,
+    /// What it lets through.
+    pub lanes: Vec<Lane>,
 }
 
 /// Rules of a policy, peers and ports of a rule, exceptions of a block: with more, a policy isn't compared.
@@ -54,7 +68,10 @@ pub const MAX_LANES: usize = 2048;
 
 impl Meaning {
     /// Reads a policy.
-    pub(crate) fn read(policy: &Value) -> Result<Self, Unclear> {
+    ///
+    /// # Errors
+    /// [`Unclear`], where it isn't one, or has too many parts.
+    pub fn read(policy: &Value) -> Result<Self, Unclear> {
         let spec = policy.get("spec").ok_or(Unclear::Form("there is no spec"))?;
         let namespace = text(policy, &["metadata", "namespace"]).unwrap_or_default();
         let pods = match given(spec, "podSelector") {

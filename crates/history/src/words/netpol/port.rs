@@ -63,7 +63,7 @@ impl Numbers {
 
 /// Ports of all protocols.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ports([Numbers; 3]);
+pub struct Ports([Numbers; 3]);
 
 impl Ports {
     pub(crate) fn all() -> Self {
@@ -122,6 +122,25 @@ impl Ports {
         // By de Morgan; sorted, for each side is.
         let none = self.each(other, |a, b| a.complement().and(&b.complement()));
         Self(none.0.map(|numbers| numbers.complement()))
+    }
+
+    /// Whether it has a port of a protocol, by its number; `None`: ports are named, and a name may be this number.
+    #[must_use]
+    pub fn weigh(&self, protocol: &str, port: u16) -> Option<bool> {
+        let at = PROTOCOLS.iter().position(|name| *name == protocol);
+        let Some(numbers) = at.map(|at| &self.0[at]) else { return Some(false) };
+        if numbers.ranges.iter().any(|(from, to)| (*from..=*to).contains(&port)) {
+            return Some(true);
+        }
+        // Of all names but some, one may still be it.
+        if numbers.names.is_empty() && !numbers.others { Some(false) } else { None }
+    }
+
+    /// Whether it has all ports of a protocol.
+    #[must_use]
+    pub fn has_all(&self, protocol: &str) -> bool {
+        let at = PROTOCOLS.iter().position(|name| *name == protocol);
+        at.is_some_and(|at| self.0[at] == Numbers::all())
     }
 
     /// Whether it has a port of a protocol, by its number or by its name.

@@ -249,7 +249,7 @@ fn is_peer(peer: &Value, of: &Peer) -> bool {
         }
         Peer::Pod(namespace, pod) => {
             let (spaces, pods) = (&peer["namespaceSelector"], &peer["podSelector"]);
-            let here = namespace[labels::NAMESPACE] == "shop";
+            let here = namespace[NAMESPACE] == "shop";
             let space = if spaces.is_null() { here } else { selects(spaces, namespace) };
             (!spaces.is_null() || !pods.is_null())
                 && space
@@ -328,9 +328,9 @@ fn universe() -> Vec<Point> {
         &[("b", "2")],
     ];
     let spaces = [
-        pod(&[(labels::NAMESPACE, "shop"), ("t", "1")]),
-        pod(&[(labels::NAMESPACE, "other")]),
-        pod(&[(labels::NAMESPACE, "third"), ("t", "1")]),
+        pod(&[(NAMESPACE, "shop"), ("t", "1")]),
+        pod(&[(NAMESPACE, "other")]),
+        pod(&[(NAMESPACE, "third"), ("t", "1")]),
     ];
     let mut peers: Vec<Peer> = Vec::new();
     for space in &spaces {
@@ -384,9 +384,9 @@ fn spaces() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(json!({})),
         Just(json!({"matchLabels": {"t": "1"}})),
-        Just(json!({"matchLabels": {labels::NAMESPACE: "shop"}})),
+        Just(json!({"matchLabels": {NAMESPACE: "shop"}})),
         Just(
-            json!({"matchExpressions": [{"key": labels::NAMESPACE, "operator": "NotIn", "values": ["other"]}]})
+            json!({"matchExpressions": [{"key": NAMESPACE, "operator": "NotIn", "values": ["other"]}]})
         ),
     ]
 }

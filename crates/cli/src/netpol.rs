@@ -1,0 +1,337 @@
+//! netpol: policies held against flows that are sealed, and policies made of them.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use auditseal_netpol::{FlowSeal, PolicyFile, Replay, ReplayRow, ReplayTotals, Suggest};
+use auditseal_query::{AskedChain, FlowQuestion, FlowShow, Hit, carried};
+use clap::builder::BoolishValueParser;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::args::{Format, LogFormat};
+use crate::asking::tell;
+use crate::failure::Failure;
+use crate::flowing::{FlowAnswer, FlowArchive};
+use crate::help;
+use crate::read::finish;
+use crate::trusting::no_pipe;
+
+/// Most bytes of a file of policies.
+const LARGEST: u64 = 16 << 20;
+
+/// The exit code where something would be stopped, or nothing can be suggested.
+const FOUND: u8 = 4;
+
+/// Hold NetworkPolicies against flows that were seen, before you apply them; or suggest some.
+#[derive(Debug, Args)]
+#[command(after_help = help::NETPOL)]
+pub(crate) struct Netpol {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What these policies would have stopped and let through.
+    Replay(Box<ReplayArgs>),
+    /// The least policies of a namespace that let through what was seen.
+    Suggest(Box<SuggestArgs>),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::NETPOL_REPLAY)]
+struct ReplayArgs {
+    /// Files of NetworkPolicies, YAML or JSON; - is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The namespace of policies that name none.
+    #[arg(
+        short,
+        long,
+        env = "AUDITSEAL_NAMESPACE",
+        value_name = "NAME",
+        default_value = "default"
+    )]
+    namespace: String,
+    #[command(flatten)]
+    flows: FlowArchive,
+    /// What the answer looks like.
+    #[arg(
+        short,
+        long,
+        visible_alias = "format",
+        env = "AUDITSEAL_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    output: Format,
+    /// Exit 4 if these policies would stop what passed, or might.
+    #[arg(long, env = "AUDITSEAL_FAIL_IF_BLOCKED", value_parser = BoolishValueParser::new())]
+    fail_if_blocked: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help::NETPOL_SUGGEST)]
+struct SuggestArgs {
+    /// The namespace whose pods the policies are for.
+    #[arg(short, long, env = "AUDITSEAL_NAMESPACE", value_name = "NAME")]
+    namespace: String,
+    #[command(flatten)]
+    flows: FlowArchive,
+}
+
+pub(crate) fn run(args: Netpol, format: LogFormat) -> Result<ExitCode, Failure> {
+    match args.what {
+        What::Replay(args) => replay(&args, format),
+        What::Suggest(args) => suggest(&args, format),
+    }
+}
+
+/// Where a hit is sealed.
+fn sealed(chains: &[AskedChain], origins: &mut Vec<Arc<str>>, hit: &Hit) -> FlowSeal {
+    if origins.is_empty() {
+        origins.extend(chains.iter().map(|chain| Arc::from(chain.origin.to_string())));
+    }
+    FlowSeal { origin: Arc::clone(&origins[hit.chain]), seq: hit.seq, line: hit.line }
+}
+
+fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
+    let mut policies = Vec::new();
+    for path in &args.files {
+        policies.extend(policies_of(path, &args.namespace)?);
+    }
+    if policies.is_empty() {
+        return Err(Failure::new("read policies: there is none in these files"));
+    }
+    let (mut replay, mut origins) = (Replay::new(policies), Vec::new());
+    let each = |chains: &[AskedChain], hit: Hit| {
+        let at = sealed(chains, &mut origins, &hit);
+        if let Some(flow) = carried(&hit.shown) {
+            replay.add(&flow, &at);
+        }
+        ControlFlow::Continue(())
+    };
+    let found = args.flows.read(FlowQuestion::default(), FlowShow::Carried, false, each)?;
+    finish(match args.output {
+        Format::Text => table(&replay),
+        Format::Json => as_json(&replay),
+    })?;
+    let mut lines = found.footer("all flows");
+    let at = lines.len().saturating_sub(1);
+    lines.splice(at.., told(&replay));
+    tell(&lines, format);
+    let ReplayTotals { blocked, unknown, .. } = replay.totals();
+    let fails = args.fail_if_blocked && blocked + unknown > 0;
+    Ok(code(&found, fails))
+}
+
+fn code(found: &FlowAnswer, fails: bool) -> ExitCode {
+    match found.answer.exit_code() {
+        0 if fails => ExitCode::from(FOUND),
+        code => ExitCode::from(code),
+    }
+}
+
+/// What the lines came to, for a person.
+fn told(replay: &Replay) -> Vec<String> {
+    let totals = replay.totals();
+    let mut lines: Vec<String> = replay
+        .policies()
+        .iter()
+        .map(|one| {
+            let (name, allowed, blocked) = (&one.name, one.allowed, one.blocked);
+            format!("policy {name}: lets through {allowed} lines, and {blocked} that it is for are let through by none")
+        })
+        .collect();
+    let ReplayTotals { answers, untouched, stopped, stopped_allowed, untold, unlisted, .. } =
+        totals;
+    for (count, what) in [
+        (answers, "answers, of which no policy is asked".to_owned()),
+        (untouched, "for which none of these policies is".to_owned()),
+        (
+            stopped,
+            format!(
+                "that were stopped then: {stopped_allowed} of them would pass these policies; what would have followed isn't known"
+            ),
+        ),
+        (
+            untold,
+            "that don't tell what became of them, and are counted as if they had passed".to_owned(),
+        ),
+        (unlisted, "listed nowhere, for there are too many peers and ports".to_owned()),
+    ] {
+        if count > 0 {
+            lines.push(format!("lines {what}: {count}"));
+        }
+    }
+    let ReplayTotals { lines: all, blocked, allowed, unknown, .. } = totals;
+    lines.push(format!("of {all} lines {blocked} would be blocked, {allowed} allowed, and of {unknown} it can't be told"));
+    lines
+}
+
+/// What a row says, but for where it is sealed.
+fn cells(row: &ReplayRow) -> [String; 7] {
+    let would =
+        if row.stopped { format!("{} (stopped then)", row.would) } else { row.would.to_string() };
+    [
+        would,
+        row.lines.to_string(),
+        row.way.to_owned(),
+        row.subject.clone(),
+        row.peer.clone(),
+        row.port.clone(),
+        row.why.clone(),
+    ]
+    .map(|cell| auditseal_chain::escape(&cell))
+}
+
+fn table(replay: &Replay) -> io::Result<()> {
+    let head =
+        ["WOULD BE", "LINES", "WAY", "PODS", "PEER", "PORT", "BY, OR WHY"].map(str::to_owned);
+    let rows: Vec<_> = replay.rows().map(|row| (cells(&row), row.cited[0].to_string())).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let all = std::iter::once(&head).chain(rows.iter().map(|(cells, _)| cells));
+    let widths = all.fold([0; 7], |widths: [usize; 7], cells| {
+        std::array::from_fn(|at| widths[at].max(cells[at].chars().count()))
+    });
+    let line = |cells: &[String; 7], last: &str| {
+        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
+        format!("{}{last}\n", cells.collect::<String>())
+    };
+    let mut out = io::BufWriter::new(io::stdout());
+    out.write_all(line(&head, "FIRST SEALED").as_bytes())?;
+    rows.iter().try_for_each(|(cells, at)| out.write_all(line(cells, at).as_bytes()))?;
+    out.flush()
+}
+
+fn as_json(replay: &Replay) -> io::Result<()> {
+    let row = |row: ReplayRow| {
+        let cited: Vec<Value> = row
+            .cited
+            .iter()
+            .map(|at| json!({"origin": &*at.origin, "seq": at.seq, "line": at.line}))
+            .collect();
+        json!({
+            "would": row.would.word(), "stopped_then": row.stopped, "lines": row.lines, "way": row.way,
+            "pods": row.subject, "peer": row.peer, "port": row.port, "why": row.why, "cited": cited,
+        })
+    };
+    let policy = |one: &auditseal_netpol::PolicyTally| json!({"name": one.name, "allowed": one.allowed, "blocked": one.blocked});
+    let totals = replay.totals();
+    let all = json!({
+        "rows": replay.rows().map(row).collect::<Vec<_>>(),
+        "policies": replay.policies().iter().map(policy).collect::<Vec<_>>(),
+        "totals": {
+            "lines": totals.lines, "blocked": totals.blocked, "allowed": totals.allowed, "unknown": totals.unknown,
+            "answers": totals.answers, "untouched": totals.untouched, "stopped_then": totals.stopped,
+            "stopped_then_allowed": totals.stopped_allowed, "untold": totals.untold, "unlisted": totals.unlisted,
+        },
+    });
+    let mut out = io::stdout().lock();
+    writeln!(out, "{all:#}")
+}
+
+fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
+    let mut suggest = Suggest::new(&args.namespace).ok_or_else(|| {
+        let what = format!(
+            "suggest policies: no namespace is called '{}'",
+            auditseal_chain::escape(&args.namespace)
+        );
+        Failure::new(what).hint(Some("a namespace has up to 63 of a-z, 0-9 and -"))
+    })?;
+    let (mut origins, mut full) = (Vec::new(), None);
+    let each = |chains: &[AskedChain], hit: Hit| {
+        let at = sealed(chains, &mut origins, &hit);
+        match carried(&hit.shown).map(|flow| suggest.add(&flow, &at)) {
+            Some(Err(error)) => {
+                full = Some(error);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    };
+    let found = args.flows.read(FlowQuestion::default(), FlowShow::Carried, false, each)?;
+    if let Some(full) = full {
+        let hint = "--since and --until make it less";
+        return Err(Failure::new(format!("suggest policies: {full}")).hint(Some(hint)));
+    }
+    let made = suggest.finish();
+    // What isn't proved is no ground for a policy that somebody applies.
+    let whole = found.answer.exit_code() == 0;
+    if whole {
+        finish(io::stdout().write_all(made.yaml.as_bytes()))?;
+    }
+    let mut lines = found.footer(&format!("namespace {}", args.namespace));
+    lines.pop();
+    for (why, count, cited) in &made.left_out {
+        let missing = if why.is_missing() { "MISSING: " } else { "" };
+        lines.push(format!("{missing}lines {why}: {count}, the first {}", cited[0]));
+    }
+    let ((policies, rules), seen) = (made.size, made.lines);
+    lines.push(match whole {
+        true => format!("suggested: {policies} policies with {rules} rules, of {seen} lines"),
+        false => "nothing is suggested: what was read isn't proved, or not to its end".to_owned(),
+    });
+    tell(&lines, format);
+    Ok(code(&found, policies == 0))
+}
+
+/// The policies of a file.
+fn policies_of(path: &Path, namespace: &str) -> Result<Vec<PolicyFile>, Failure> {
+    let failed = |why: String| {
+        let hint =
+            "a file has NetworkPolicies of networking.k8s.io, as YAML or JSON, or a list of them";
+        Failure::new(format!("read policies {}: {why}", path.display())).hint(Some(hint))
+    };
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().take(LARGEST + 1).read_to_string(&mut text)
+    } else {
+        no_pipe(path, "policies")?;
+        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+    };
+    read.map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > LARGEST {
+        return Err(failed(format!("it is larger than {LARGEST} bytes")));
+    }
+    let mut policies = Vec::new();
+    for document in documents(&text) {
+        let object: Value = auditseal_yaml::read(&document).map_err(failed)?;
+        if object.is_null() {
+            continue;
+        }
+        policies
+            .extend(PolicyFile::all(&object, namespace).map_err(|why| failed(why.to_string()))?);
+    }
+    Ok(policies)
+}
+
+/// The documents of a YAML file, which lines that begin with `---` part.
+fn documents(text: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    for line in text.lines() {
+        match line.strip_prefix("---") {
+            Some(rest) if rest.is_empty() || rest.starts_with([' ', '\t', '\r']) => {
+                all.push(format!("{rest}\n"));
+            }
+            _ => {
+                if let Some(open) = all.last_mut() {
+                    open.push_str(line);
+                    open.push('\n');
+                }
+            }
+        }
+    }
+    let said = |text: &String| {
+        text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+    };
+    all.retain(said);
+    all
+}

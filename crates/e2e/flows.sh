@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Logs of network policies: each format is tailed through rotation and sealed byte for byte, asked, held against policies; and what is suggested
+# is taken by a real apiserver.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+WORK=$(mktemp -d "$E2E/flows.XXXXXX")
+export KUBE_DIR=$WORK/kube
+LINES_OF_EACH=${LINES_OF_EACH:-3000}
+SAMPLES=$ROOT/testdata/flows
+formats=(hubble antrea calico ovn jsonl text)
+failed_before=$(failures)
+trap 'finish clean' EXIT
+
+clean() {
+  stop "$WORK" auditseal
+  "$HERE/parts/kube.sh" down
+  if [ "$(failures)" != "$failed_before" ]; then LOG_LINES=12 show_logs "$WORK"/*.log; fi
+  discard "$WORK"
+}
+
+k() { "$E2E"/bin/kube-*-etcd-*/kubectl --kubeconfig "$KUBE_DIR/kubeconfig" "$@"; }
+chain() { printf -- '--store\nfile://%s\n--origin\ne2e/w-1/%s\n--vkey\n%s\n' "$WORK/store" "$1" "$WORK/vkey"; }
+ask() { mapfile -t where < <(chain "$1"); "$AUDITSEAL" query flows "${where[@]}" "${@:2}"; }
+
+# ---- sealed, while the files rotate under it
+
+sources=()
+for one in "${formats[@]}"; do
+  mkdir -p "$WORK/logs/$one"
+  format=$one
+  [ "$one" != jsonl ] || format=jsonl:timestamp
+  sources+=(--source "$one=$WORK/logs/$one/$one.log" --source-format "$one=$format")
+done
+need_auditseal
+"$AUDITSEAL" keygen --name e2e/w-1 --out "$WORK/key" >"$WORK/vkey"
+spawn "$WORK" auditseal "$AUDITSEAL" run --cluster e2e --node w-1 "${sources[@]}" --store "file://$WORK/store" --key "$WORK/key" \
+  --state "$WORK/state" --window 1s
+check "$LINES_OF_EACH lines of each of ${#formats[@]} logs are written, rotated and compressed" \
+  python3 "$HERE/helpers/flows.py" write "$SAMPLES" "$WORK/logs" "$LINES_OF_EACH"
+stop "$WORK" auditseal 60
+check "what came after the agent's end is archived too" "$AUDITSEAL" backfill --cluster e2e --node w-1 "${sources[@]}" --store "file://$WORK/store" \
+  --key "$WORK/key" --state "$WORK/state"
+
+back() { mapfile -t where < <(chain "$1"); "$AUDITSEAL" cat "${where[@]}" | cmp - "$WORK/logs/$1.all"; }
+complete() {
+  mapfile -t where < <(chain "$1")
+  "$AUDITSEAL" verify "${where[@]}" --format json >"$WORK/report.json" &&
+    jq -e --argjson lines "$LINES_OF_EACH" '.origins[0] | (.findings | length) == 0 and .lines == $lines and .malformed == 0' "$WORK/report.json"
+}
+for one in "${formats[@]}"; do
+  check "$one comes back byte for byte" back "$one"
+  check "$one is COMPLETE, and nothing of it is a malformed event" complete "$one"
+done
+
+# ---- asked
+
+# cited FORMAT: the line that the first citation names is the line of the log
+cited() {
+  local seq line shown
+  ask "$1" --verdict denied --output json >"$WORK/asked.jsonl" 2>"$WORK/footer" || { cat "$WORK/footer"; return 1; }
+  read -r seq line < <(head -n 1 "$WORK/asked.jsonl" | jq -r '"\(.seq) \(.line)"')
+  shown=$(head -n 1 "$WORK/asked.jsonl" | jq -r .text)
+  mapfile -t where < <(chain "$1")
+  "$AUDITSEAL" cat "${where[@]}" --from "$seq" --to "$seq" --allow-unanchored 2>/dev/null | sed -n "${line}p" >"$WORK/line"
+  [ -n "$shown" ] && [ "$shown" = "$(cat "$WORK/line")" ]
+}
+for one in "${formats[@]}"; do check "$one: a denied flow is found, and cited where it is sealed" cited "$one"; done
+same "hubble: what was kept from db" $((LINES_OF_EACH / 10)) "$(ask hubble --to 'shop/db-*' --port 5432 --verdict denied -o count 2>/dev/null)"
+same "hubble: its notes of what it lost are no flows" $((LINES_OF_EACH / 10)) "$(ask hubble --unknown -o count 2>/dev/null)"
+
+# ---- before a policy is applied
+
+netpol() { mapfile -t where < <(chain hubble); "$AUDITSEAL" netpol "$@" "${where[@]}"; }
+printf '%s\n' 'apiVersion: networking.k8s.io/v1' 'kind: NetworkPolicy' 'metadata: {name: deny, namespace: shop}' \
+  'spec: {podSelector: {matchLabels: {app: db}}}' >"$WORK/deny.yaml"
+replayed() {
+  netpol replay "$WORK/deny.yaml" -o json >"$WORK/replay.json" &&
+    jq -e --argjson tenth $((LINES_OF_EACH / 10)) '.totals.blocked == 2 * $tenth and .totals.stopped_then == $tenth and .totals.unknown == 0' "$WORK/replay.json"
+}
+check "a policy that lets nothing in would have blocked what web sent to db" replayed
+same "and a pipeline is told so" 4 "$(netpol replay "$WORK/deny.yaml" --fail-if-blocked >/dev/null 2>&1; echo $?)"
+check "policies are suggested" eval 'netpol suggest -n shop >"$WORK/shop.yaml"'
+check "they would block none of what they are made of" netpol replay "$WORK/shop.yaml" --fail-if-blocked
+check "again they are the same" eval 'netpol suggest -n shop | cmp - "$WORK/shop.yaml"'
+
+"$HERE/parts/kube.sh" build
+check "an apiserver is there" "$HERE/parts/kube.sh" up
+check "with the namespace" k create namespace shop
+check "it would take what is suggested" k apply --dry-run=server -f "$WORK/shop.yaml"
+check "it takes it" k apply -f "$WORK/shop.yaml"
+applied() { k -n shop get networkpolicies -o yaml >"$WORK/applied.yaml" && netpol replay "$WORK/applied.yaml" --fail-if-blocked -o json | jq -e '.totals.blocked == 0'; }
+check "what it has then means the same" applied

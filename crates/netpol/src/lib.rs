@@ -1,0 +1,30 @@
+//! What NetworkPolicies would make of flows that were seen ([`Replay`]), and the least of them that let through what was
+//! seen ([`Suggest`]).
+//!
+//! Three answers: allowed, blocked, or unknown with the reason. A flow's line tells some labels and not others, an address and
+//! not whose it is, a port and not its name; what it doesn't tell is never guessed. Meaning is [`auditseal_history`]'s exact
+//! algebra. Pure: flows in, rows and YAML out.
+
+mod cited;
+mod doubt;
+mod left_out;
+mod policy;
+mod replay;
+mod row;
+mod rule;
+mod selector;
+mod side;
+mod suggest;
+mod who;
+mod yaml;
+
+pub use cited::{CITED, FlowSeal};
+pub use doubt::FlowDoubt;
+pub use left_out::LeftOut;
+pub use policy::{NotAPolicy, PolicyFile};
+pub use replay::{MAX_ROWS, Replay, ReplayTotals};
+pub use row::{PolicyTally, ReplayRow, Would};
+pub use suggest::{MAX_NEEDS, Suggest, Suggestion, TooManyNeeds};
+
+#[cfg(test)]
+mod tests;

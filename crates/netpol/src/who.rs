@@ -1,0 +1,46 @@
+//! What pods are called that come and go: their labels without those that change with each of them.
+
+use std::collections::BTreeMap;
+
+use auditseal_flows::{Endpoint, EndpointKind, Unlisted};
+
+/// Labels of pods that are alike but for some that their controllers give to each.
+pub(crate) type PodGroup = BTreeMap<String, String>;
+
+/// Labels that controllers give, and that say nothing of what a pod is for.
+///
+/// Source: kubernetes.io, "Well-Known Labels, Annotations and Taints".
+const GIVEN: [&str; 10] = [
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+];
+
+/// The group of a pod, if the line tells all that its group is made of.
+pub(crate) fn group(side: &Endpoint) -> Option<(&str, PodGroup)> {
+    if side.kind != EndpointKind::Pod || side.labels.unlisted() == Unlisted::Unknown {
+        return None;
+    }
+    let lasting = side.labels.listed().iter().filter(|(key, _)| !GIVEN.contains(&key.as_str()));
+    let lasting = lasting.map(|(key, value)| (key.clone(), value.clone())).collect();
+    side.namespace.as_deref().map(|namespace| (namespace, lasting))
+}
+
+/// One side in words, so that pods that are alike are one.
+pub(crate) fn said(side: &Endpoint) -> String {
+    match group(side) {
+        Some((namespace, group)) if !group.is_empty() => {
+            let labels: Vec<_> =
+                group.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            format!("{namespace} {}", labels.join(","))
+        }
+        _ => side.name(),
+    }
+}
