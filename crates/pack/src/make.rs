@@ -17,7 +17,7 @@ use crate::build::build;
 use crate::check::{attest_findings, read_file};
 use crate::maker::Maker;
 use crate::mark::{Loose, Marked, mark};
-use crate::put::{Shelf, told};
+use crate::put::{Shelf, read, told};
 use crate::report::{MadePack, PackedChain};
 use crate::slice::Uncut;
 use crate::spool::Spool;
@@ -100,7 +100,12 @@ impl Run<'_> {
             return Ok(made);
         }
         let shelf = Shelf { store: &self.store, source: &self.packs };
-        shelf.put(&path, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
+        let bytes = {
+            let attestation = attestation.clone();
+            self.maker.run(move || read(&path, &attestation)).await.map_err(told_of)?
+        };
+        shelf.put(&bytes, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
+        drop(bytes);
         self.spool.clear();
         attestation.lock = self.protected(&shelf, &attestation).await?;
         if let Some(index) = shown.index.map(Bytes::from) {

@@ -26,16 +26,15 @@ impl Shelf<'_> {
     /// attestation where it stands, and what stands there.
     pub(crate) async fn put(
         &self,
-        path: &Path,
+        bytes: &Bytes,
         attestation: &mut Attestation,
         notes: &[Hash],
         rules: &Rules,
     ) -> Result<(), Error> {
-        let bytes = read(path, attestation)?;
         for generation in 0..=MAX_GENERATION {
             attestation.generation = generation;
             let key = attestation.pack_key();
-            let stands = self.create(&key, &bytes).await?;
+            let stands = self.create(&key, bytes).await?;
             if self.stands(&key, &stands, attestation.pack).await? {
                 return Ok(());
             }
@@ -131,7 +130,10 @@ impl Shelf<'_> {
 }
 
 /// The pack that was made, from its file.
-fn read(path: &Path, attestation: &Attestation) -> Result<Bytes, Error> {
+///
+/// # Errors
+/// The file can't be read, or holds something else by now.
+pub(crate) fn read(path: &Path, attestation: &Attestation) -> Result<Bytes, Error> {
     let failed =
         |what: String| Error::new(Operation::Put, &attestation.pack_key(), Kind::Other, &what);
     let bytes =
