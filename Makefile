@@ -18,7 +18,7 @@ test: ## all tests that need no server; with verify.py's Python packages, also i
 	$(CARGO) test --workspace --locked --no-fail-fast
 	$(CARGO) test --workspace --locked --features auditseal-cli/failpoints --test sigkill --test failpoints --test service
 	! python3 -c 'import blake3, cryptography, zstandard' 2>/dev/null || crates/e2e/times.sh 3
-	! python3 -c 'import blake3' 2>/dev/null || python3 crates/index/index.py testdata/index
+	! python3 -c 'import blake3' 2>/dev/null || python3 crates/index/index.py testdata/index testdata/rollups
 
 check: ## formatting, lints, documentation, licences and origins of crates, and, with Python, lists of sabotages: all warnings are errors
 	$(CARGO) fmt --all --check
@@ -76,4 +76,4 @@ soak: ## what takes longer than a test may, some hours; each part to its end, an
 	crates/e2e/soak.sh $(SOAK)
 
 vectors: ## make the test vectors and the worked example in FORMAT.md again
-	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors testdata/proofs
+	$(CARGO) run --locked -q -p auditseal-vectors --bin vectors -- testdata/vectors testdata/proofs testdata/rollups

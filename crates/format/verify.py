@@ -692,13 +692,14 @@ def check_chain(store, origin, objects, listed, of, now, result, packs):
     for seq in apart:
         findings.add(("FORK", origin, seq))
         forks.add(seq)
-    for a, low in taken_of(attested, begin):
-        found, verdict = unpack(packs, a, low)
+    read = set()
+    for a, found, verdict in packed(packs, attested, begin):
         objects += found
         if verdict:
             for seq in range(a.first, min(a.last, a.first + MAX_MISSING - 1) + 1):
                 find(verdict, seq)
-        else:
+        elif a.own not in read:  # two runs of seqs may be taken from one
+            read.add(a.own)
             for seq in range(a.first, min(a.last, a.first + MAX_MISSING - 1) + 1) if a.wrong else ():
                 find("WRONG_TIMES", seq)
             more += repeat(a, begin, find)
@@ -1020,6 +1021,10 @@ def pack_name(a):
             f"{a.first:012}-{a.last:012}-{a.head[:16]}")  # fmt: skip
 
 
+def pack_key(a):
+    return pack_name(a) + (f".{a.generation}" if a.generation else "") + ".jsonl.zst"
+
+
 def attestations(packs, origin, auditors, begin):
     """§ Reading packs: those that count and reach to where reading begins."""
     found = []
@@ -1054,19 +1059,50 @@ def name_attested(attested, named):
     return apart
 
 
-def taken_of(attested, begin):
-    """§ Reading packs, 1: each attestation that is taken, and from which seq on."""
+def taken_of(attested, begin, to=float("inf")):
+    """§ Reading packs, 1: each attestation that is taken, and from which seq to which."""
     at = begin
-    while True:
+    while at <= to:
         reaching = [a for a in attested if a.last >= at]
         if not reaching:
             return
         at = max(at, min(a.first for a in reaching))
+        if at > to:
+            return
         best = max(a.last for a in reaching if a.first <= at)
         holding = [a for a in reaching if a.first <= at and a.last == best]
         newest = max(a.attested for a in holding)
-        yield min((a for a in holding if a.attested == newest), key=lambda a: a.own), at
+        yield min((a for a in holding if a.attested == newest), key=lambda a: a.own), at, min(best, to)
         at = best + 1
+
+
+def is_listed(packs, a):
+    """§ Reading packs, 1: something of the attested size stands at the pack's key."""
+    if pack_key(a) not in packs:
+        return False
+    with packs[pack_key(a)]() as fh:
+        return fh.seek(0, os.SEEK_END) == a.size
+
+
+def packed(packs, attested, begin):
+    """§ Reading packs, 1 and 2: what is read of each pack, and the verdict on it, or None."""
+    there = [a for a in attested if is_listed(packs, a)]
+    lost, at = [a for a in attested if not is_listed(packs, a)], begin
+    for a, low, high in taken_of(there, begin):
+        yield from ((b, *unpack(packs, b, *seqs)) for b, *seqs in taken_of(lost, at, low - 1))
+        yield from instead(packs, there, a, low, high)
+        at = high + 1
+    yield from ((b, *unpack(packs, b, *seqs)) for b, *seqs in taken_of(lost, at))
+
+
+def instead(packs, there, a, low, high):
+    """A pack, and from where on it isn't as attested, others."""
+    found, verdict = unpack(packs, a, low, high)
+    yield a, found, verdict
+    at = found[-1].seq + 1 if found else low
+    others = [b for b in there if b is not a]
+    for b, *seqs in taken_of(others, at, high) if verdict else ():
+        yield from instead(packs, others, b, *seqs)
 
 
 class Pack:
@@ -1129,10 +1165,10 @@ def is_attested(opened, a):
     return hasher.hexdigest() == a.pack
 
 
-def unpack(packs, a, low):
-    """§ Reading packs, 2 and 3: what the pack holds from a seq on, as objects at the plain keys of their seqs;
-    and the verdict on the pack itself, or None."""
-    key = pack_name(a) + (f".{a.generation}" if a.generation else "") + ".jsonl.zst"
+def unpack(packs, a, low, high):
+    """§ Reading packs, 2 and 3: what the pack holds at these seqs, as objects at their plain keys; and the verdict on
+    the pack itself, or None."""
+    key = pack_key(a)
     if key not in packs:
         return [], "MISSING"
     if not is_attested(packs[key], a):
@@ -1150,7 +1186,7 @@ def unpack(packs, a, low):
             need(seq > a.first or note.prev == a.prev)
             need(seq < a.last or note.hash == a.head)
             notes.append(note)
-            if seq >= low:
+            if low <= seq <= high:
                 verdict = check_packed(text, (start, at - seal), note, index, parts, a)
                 objects.append(SimpleNamespace(key=f"{key}#{seq}", date=a.date, seq=seq, alternate="", verdict=None,
                                                note=note, wrong_times=False, foreign=False, pack=pack,

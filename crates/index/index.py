@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Makes the index of a pack, and a roll-up, from crates/format/FORMAT.md, "Index", alone.
 
-    index.py DIR      each vector of testdata/index again, compared byte by byte
+    index.py DIR [ROLLUPS]      each vector of testdata/index again, compared byte by byte; and of each of
+                                testdata/rollups whether it is asked, and whether its packs' indexes make it
 
-Shares no line with the program, and is made to be read, not to be fast. Needs the package blake3.
+Shares no line with the program, and is made to be read, not to be fast. Needs the package blake3; with roll-ups also
+those that verify.py needs, which reads signed notes.
 """
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from blake3 import blake3
 
@@ -265,6 +268,145 @@ def roll_up(packs):
     return head + names + opened + directory + blocks
 
 
+def taken(data, at):
+    """A varint, and where it ends."""
+    number, shift = 0, 0
+    while True:
+        expect(at < len(data) and shift < 35)
+        byte = data[at]
+        number, shift, at = number | (byte & 0x7F) << shift, shift + 7, at + 1
+        if byte < 0x80:
+            expect(byte or shift == 7)
+            return number, at
+
+
+def members_of(data, below):
+    """The numbers of a set, which is all of the bytes."""
+    first, at = taken(data, 0)
+    if first & 1:
+        numbers = [first >> 1]
+    elif first:
+        numbers, end = [], None
+        for _ in range(first >> 1):
+            gap, at = taken(data, at)
+            start = (gap >> 1) + (0 if end is None else end + 1)
+            longer, at = taken(data, at) if gap & 1 else (-1, at)
+            end = start + longer + 2
+            expect(end <= below)
+            numbers += range(start, end)
+    else:
+        at = len(data)
+        numbers = [n for n in range(8 * len(data) - 8) if data[1 + n // 8] >> n % 8 & 1]
+    expect(at == len(data) and numbers and max(numbers) < below and ordinals(numbers, below) == data)
+    return numbers
+
+
+def front_of(data):
+    """The packs that a front names, and size and hash of each block."""
+    magic = b"auditseal/rollup/v1\n"
+    expect(data.startswith(magic) and len(data) >= len(magic) + 16)
+    at = len(magic) + 16
+    count, opened, blocks, directory = (int.from_bytes(data[n:n + 4], "little") for n in range(at - 16, at, 4))
+    expect(0 < count <= 65536 and len(data) == at + 24 * count + opened + directory)
+    number = lambda place: int.from_bytes(data[place:place + 8], "little")
+    packs = [(number(place), number(place + 8)) for place in range(at, at + 24 * count, 24)]
+    expect(all(first <= last < first + 1048576 and last <= 999999999999 for first, last in packs))
+    expect(all(one[1] < other[0] for one, other in zip(packs, packs[1:])))
+    at += 24 * count
+    if opened:
+        members_of(data[at:at + opened], count)
+    at, found, before = at + opened, [], None
+    for _ in range(blocks):
+        size, at = taken(data, at)
+        digest, (own, at) = data[at:at + 32], taken(data, at + 32)
+        begin, at = data[at:at + own], at + own
+        expect(size and at <= len(data) and (before is None) == (begin == b"") and (before is None or before < begin))
+        before = begin
+        found.append((size, digest))
+    expect(at == len(data) and all(size >= 16384 for size, _ in found[:-1]) and sum(size for size, _ in found) <= 1 << 30)
+    return packs, found
+
+
+def parse_rolled(verify):
+    """FORMAT.md, "Roll-ups in a store": what to make of a note's lines."""
+    month = lambda value: verify.parse_date(value + "-01") and value
+    lines_of = [
+        ("auditseal/rolled-up/v1", []), ("origin", [verify.ORIGIN]), ("key", [verify.VKEY]), ("month", [month]),
+        ("objects", [verify.SEQ] * 2), ("packs", [verify.N]), ("front", [verify.HASH, verify.N]), ("size", [verify.N]),
+        ("attested", [verify.TIME]),
+    ]  # fmt: skip
+
+    def parse(lines):
+        verify.need(len(lines) == len(lines_of))
+        found = {}
+        for line, (keyword, types) in zip(lines, lines_of):
+            word, *values = line.split(" ")
+            verify.need(word == keyword and len(values) == len(types))
+            found[word] = [read(value) for read, value in zip(types, values)]
+        (low, high), (count,), (front, most) = found["objects"], found["packs"], found["front"]
+        size = found["size"][0]
+        verify.need(0 < low <= high and 0 < count <= high - low + 1 and most <= size)
+        return SimpleNamespace(origin=found["origin"][0], key=found["key"][0], month=found["month"][0], first=low,
+                               last=high, packs=count, front=front, most=most, size=size)  # fmt: skip
+
+    return parse
+
+
+def is_asked(verify, origin, auditor, key, note, store):
+    """Whether the roll-up that a note binds is asked in the place of its packs."""
+    try:
+        expect(len(note) <= 4096)
+        rolled = verify.parse_signed(note, parse_rolled(verify))
+        verify.check_signature(rolled)
+        cluster, node, source = origin.split("/")
+        stem = (f"_rollups/cluster={cluster}/node={node}/source={source}/month={rolled.month}/"
+                f"{rolled.first:012}-{rolled.last:012}-")  # fmt: skip
+        expect(rolled.origin == origin and rolled.key == auditor)
+        expect(key == f"{stem}{blake3(note).hexdigest()[:16]}.note")
+        data = store.get(f"{stem}{rolled.front[:16]}.rollup")
+        expect(data is not None)
+        front, blocks = data[:rolled.most], data[rolled.most:]
+        expect(len(front) == rolled.most and blake3(front).hexdigest() == rolled.front)
+        packs, sizes = front_of(front)
+        expect(len(packs) == rolled.packs and (packs[0][0], packs[-1][1]) == (rolled.first, rolled.last))
+        expect(rolled.most + sum(size for size, _ in sizes) == rolled.size)
+        for size, digest in sizes:
+            expect(blake3(blocks[:size]).digest() == digest)
+            blocks = blocks[size:]
+    except (Unreadable, verify.Finding):
+        return False
+    return True
+
+
+def rollups(folder):
+    """How many vectors there are, and how many of them say otherwise."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "format"))
+    import verify
+
+    count, bad = 0, 0
+    for path in sorted(Path(folder).glob("*.txt")):
+        head, _, body = path.read_text().partition("\n\n")
+        fields = dict(line.split(": ", 1) for line in head.split("\n"))
+        body, _, stored = body.partition("\nstored: ")
+        body, _, note = body.partition("\nnote: ")
+        (key, note), (place, stored) = (part.partition("\n")[::2] for part in (note, stored))
+        store = {place: bytes.fromhex(stored)} if place else {}
+        packs = []
+        for part in body.split("pack: ")[1:]:
+            name, *batches = part.split("batch:\n")
+            first, last, end = name.split()
+            lines = [batch.rstrip("\n").encode().split(b"\n") if batch.strip() else [] for batch in batches]
+            _, terms, opened = pack(int(first), lines)
+            packs.append((int(first), int(last), bytes.fromhex(end), terms, opened))
+        used = is_asked(verify, fields["origin"], fields["auditor"], key, bytes.fromhex(note), store)
+        made = store.get(place) == roll_up(packs)
+        count += 1
+        if (used, made) != (fields["used"] == "yes", fields["made"] == "yes"):
+            print(f"{fields['rollup']}: used {used}, made {made}")
+            bad += 1
+    return count, bad
+
+
 def unescaped(line):
     return re.sub(rb"%(..)", lambda found: bytes.fromhex(found[1].decode()), line.encode())
 
@@ -295,6 +437,10 @@ def main():
         print(f"{name}: not the roll-up that is made of it")
         bad += 1
     print(f"{len(made) + 1} vectors, {bad} bad")
+    if len(sys.argv) > 2:
+        count, wrong = rollups(sys.argv[2])
+        print(f"{count} vectors of roll-ups, {wrong} bad")
+        bad += wrong
     return 1 if bad else 0
 
 

@@ -319,6 +319,7 @@ fn failure(error: &NotPacked) -> Failure {
             "--pack-state names a folder of its own, which this user may write, with room for a pack: as much \
              as one has when it is stored",
         ),
+        NotPacked::Thread(_) => None,
         NotPacked::Untrusted(_) => Some("`auditseal trust show` says what a trust file names"),
         NotPacked::NoAuditor(..) => {
             Some("whoever keeps the trust file adds that line once they trust this key")

@@ -134,6 +134,14 @@ impl ObjectSeal {
     /// # Errors
     /// [`Fault`]: steps 1–3 of FORMAT.md, "Reading and verifying".
     pub fn read(tail: &[u8]) -> Result<Self, Fault> {
+        Self::read_unsigned(tail).and_then(|seal| seal.check_signature().map(|()| seal))
+    }
+
+    /// The same, for whoever asks [`ObjectSeal::check_signature`] later, or knows by the note's hash whose it is.
+    ///
+    /// # Errors
+    /// [`Fault`], as [`ObjectSeal::read`], but for the signature.
+    pub fn read_unsigned(tail: &[u8]) -> Result<Self, Fault> {
         let tail = &tail[tail.len().saturating_sub(MAX_SEAL_BLOCK)..];
         let at = wrapper::find(tail).ok_or(Fault::Unsealed)?;
         let line = &tail[at..];
@@ -141,7 +149,7 @@ impl ObjectSeal {
         if !fits {
             return Err(Fault::Malformed("the seal isn't the frame's final raw block".to_owned()));
         }
-        Self::of_line(line)
+        Self::of_unsigned_line(line)
     }
 
     /// Reads a seal from its line, the `\n` included.
@@ -149,9 +157,18 @@ impl ObjectSeal {
     /// # Errors
     /// [`Fault`], as [`ObjectSeal::read`].
     pub fn of_line(line: &[u8]) -> Result<Self, Fault> {
+        Self::of_unsigned_line(line).and_then(|seal| seal.check_signature().map(|()| seal))
+    }
+
+    /// The same, for whoever asks [`ObjectSeal::check_signature`] later, or knows by the note's hash whose it is.
+    ///
+    /// # Errors
+    /// [`Fault`], as [`ObjectSeal::read`], but for the signature.
+    pub fn of_unsigned_line(line: &[u8]) -> Result<Self, Fault> {
         let wrapped = wrapper::parse(line)
             .ok_or_else(|| Fault::Malformed("the seal line isn't canonical".to_owned()))?;
-        let (seal, hash) = read_note(&wrapped.note)?;
+        let note = SignedNote::parse(&wrapped.note).map_err(|e| Fault::Malformed(e.to_string()))?;
+        let (seal, hash) = parse_note(&note)?;
         Ok(Self {
             hash,
             seal,
@@ -159,6 +176,15 @@ impl ObjectSeal {
             index: wrapped.index.map(|index| index.into_owned()),
             note: wrapped.note.clone(),
         })
+    }
+
+    /// Whether the key that the note names has signed it.
+    ///
+    /// # Errors
+    /// [`Fault::BadSignature`].
+    pub fn check_signature(&self) -> Result<(), Fault> {
+        let note = SignedNote::parse(&self.note).map_err(|e| Fault::Malformed(e.to_string()))?;
+        note.verify(&self.seal.key).map_err(Fault::BadSignature)
     }
 
     /// The seal line, its `\n` included, byte for byte.
@@ -233,12 +259,18 @@ impl ObjectSeal {
 /// [`Fault`]: steps 2 and 3 of FORMAT.md, "Reading and verifying", as far as they are about the note.
 pub(crate) fn read_note(note: &str) -> Result<(Seal, Hash), Fault> {
     let note = SignedNote::parse(note).map_err(|e| Fault::Malformed(e.to_string()))?;
+    let (seal, hash) = parse_note(&note)?;
+    note.verify(&seal.key).map_err(Fault::BadSignature)?;
+    Ok((seal, hash))
+}
+
+/// The same, but for the signature.
+fn parse_note(note: &SignedNote<'_>) -> Result<(Seal, Hash), Fault> {
     if let Some((origin, key)) = earlier(note.text()) {
         note.verify(&key).map_err(Fault::BadSignature)?;
         return Err(Fault::Earlier(Box::new((origin, key))));
     }
     let seal = Seal::parse(note.text()).map_err(|e| Fault::Malformed(e.to_string()))?;
-    note.verify(&seal.key).map_err(Fault::BadSignature)?;
     Ok((seal, auditseal_merkle::hash(note.text().as_bytes())))
 }
 

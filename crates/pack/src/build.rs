@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
+use crate::maker::Maker;
+
 /// Pieces of objects that wait to be packed.
 const AHEAD: usize = 4;
 /// Bytes of a pack that are written together.
@@ -52,6 +54,7 @@ enum Message {
 
 /// Makes a pack of these objects in a file; gives what can be attested of it.
 pub(crate) async fn build(
+    maker: &Maker,
     source: &Source,
     origin: &Origin,
     (cut, objects): (Cut, Vec<Batch>),
@@ -60,12 +63,9 @@ pub(crate) async fn build(
 ) -> Result<Attestation, NotBuilt> {
     let file = File::create(path).map_err(NotBuilt::Spool)?;
     let (to, inbox) = mpsc::channel(AHEAD);
-    let packer = tokio::task::spawn_blocking(move || write(cut, compression, file, inbox));
+    let built = maker.run(move || write(cut, compression, file, inbox));
     let sent = send(source, origin, objects, to).await;
-    let built = match packer.await {
-        Ok(built) => built,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let built = built.await;
     // Where the store gave less, the packer only knows that something is missing.
     sent.map_err(NotBuilt::Read)?;
     built

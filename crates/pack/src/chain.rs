@@ -17,11 +17,11 @@ use crate::rollup::{MAX_ROLLED_UP, roll_up};
 use crate::slice::{self, Slice, Uncut};
 
 /// A chain that is packed.
-struct Work<'a> {
-    origin: &'a Origin,
-    trusted: &'a TrustedOrigin,
+pub(crate) struct Work<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) trusted: &'a TrustedOrigin,
     /// What is packed of it.
-    packs: &'a Packs,
+    pub(crate) packs: &'a Packs,
 }
 
 impl Work<'_> {
@@ -68,6 +68,7 @@ impl Run<'_> {
         if self.options.reindex && !self.options.dry_run {
             report.reindexed = self.reindex(trusted, packs).await?;
         }
+        self.second(work, report).await?;
         let newest = packs.taken().iter().rev().find(|pack| pack.is_listed());
         let attested = newest.map(|pack| &*pack.attestation);
         report.before = attested.map(|pack| SealId { seq: pack.last, hash: pack.head });
@@ -225,7 +226,7 @@ impl Run<'_> {
         let mut done = 0;
         for pack in packs.taken() {
             let rules = self.rules(trusted, Extent::default(), packs);
-            let again = reindexed(packs, pack, self.signer.key(), rules).await?;
+            let again = reindexed(&self.maker, packs, pack, self.signer.key(), rules).await?;
             let Some((attestation, index)) = again else { continue };
             let before = pack.attestation.index;
             if self.attest_index(attestation, index, before).await? {
@@ -246,7 +247,7 @@ impl Run<'_> {
         if self.options.dry_run {
             return Ok(());
         }
-        let changed = !report.packs.is_empty() || report.reindexed > 0;
+        let changed = !report.packs.is_empty() || report.reindexed > 0 || report.seconded > 0;
         let packs = if changed { self.packs_of(origin).await? } else { packs };
         let shelf = Shelf { store: &self.store, source: &self.packs };
         let bounds = ((self.clock)(), MAX_ROLLED_UP);
@@ -263,7 +264,12 @@ impl Run<'_> {
 
 impl PackedChain {
     /// Takes the findings that the next slice won't find again.
-    fn take(&mut self, findings: Vec<Finding>, total: u64, inside: impl Fn(&Finding) -> bool) {
+    pub(crate) fn take(
+        &mut self,
+        findings: Vec<Finding>,
+        total: u64,
+        inside: impl Fn(&Finding) -> bool,
+    ) {
         let untold = total - findings.len() as u64;
         let (of_this, _): (Vec<_>, Vec<_>) = findings.into_iter().partition(inside);
         self.findings_total += of_this.len() as u64 + untold;

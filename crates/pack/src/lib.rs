@@ -12,6 +12,7 @@ mod build;
 mod chain;
 mod check;
 mod make;
+mod maker;
 mod mark;
 mod metrics;
 mod parts;
@@ -19,6 +20,7 @@ mod put;
 mod reindex;
 mod report;
 mod rollup;
+mod second;
 mod slice;
 mod spool;
 
@@ -104,6 +106,8 @@ pub enum PackProgress<'a> {
 pub enum NotPacked {
     /// The folder for packs under way.
     Spool(SpoolError),
+    /// The system gives no thread to make them on.
+    Thread(std::io::Error),
     /// This chain isn't in the trust file.
     Untrusted(Origin),
     /// The trust file doesn't name the key that would sign as an auditor of this cluster.
@@ -114,6 +118,9 @@ impl fmt::Display for NotPacked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Spool(error) => write!(f, "{error}"),
+            Self::Thread(error) => {
+                write!(f, "start a thread to make packs: {error}; nothing was packed")
+            }
             Self::Untrusted(origin) => {
                 write!(f, "pack {origin}: the trust file doesn't name this chain")
             }
@@ -150,6 +157,7 @@ pub async fn pack(
         }
     }
     let spool = Spool::open(&options.state).map_err(NotPacked::Spool)?;
+    let maker = maker::Maker::start().map_err(NotPacked::Thread)?;
     let mut run = make::Run {
         archive: Source::new(Arc::clone(&archive)),
         marks: archive,
@@ -158,6 +166,7 @@ pub async fn pack(
         signer,
         options,
         spool,
+        maker,
         clock: &clock,
         listed: 0,
         anew: std::collections::BTreeSet::new(),

@@ -15,8 +15,9 @@ use bytes::Bytes;
 use crate::PackOptions;
 use crate::build::build;
 use crate::check::{attest_findings, read_file};
+use crate::maker::Maker;
 use crate::mark::{Loose, Marked, mark};
-use crate::put::{Shelf, told};
+use crate::put::{Shelf, read, told};
 use crate::report::{MadePack, PackedChain};
 use crate::slice::Uncut;
 use crate::spool::Spool;
@@ -32,6 +33,7 @@ pub(crate) struct Run<'a> {
     pub(crate) signer: &'a mut dyn Signer,
     pub(crate) options: &'a PackOptions,
     pub(crate) spool: Spool,
+    pub(crate) maker: Maker,
     pub(crate) clock: &'a dyn Fn() -> Time,
     /// Objects that were listed, of all chains so far.
     pub(crate) listed: u64,
@@ -73,12 +75,12 @@ impl Run<'_> {
     ) -> Result<MadePack, String> {
         let Uncut { cut, objects, judged, .. } = pack;
         let (path, compression) = (self.spool.path(), self.options.compression);
-        let built = build(&self.archive, origin, (cut, objects), compression, &path).await;
+        let built =
+            build(&self.maker, &self.archive, origin, (cut, objects), compression, &path).await;
         let mut attestation = built.map_err(|error| error.to_string())?;
         let shown = {
             let (path, attestation, rules) = (path.clone(), attestation.clone(), rules.clone());
-            let read = tokio::task::spawn_blocking(move || read_file(&path, &attestation, rules));
-            read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+            self.maker.run(move || read_file(&path, &attestation, rules)).await
         };
         let shown = shown.map_err(|why| format!("read the pack back that was just made: {why}"))?;
         attest_findings(&mut attestation, findings, &shown);
@@ -98,7 +100,12 @@ impl Run<'_> {
             return Ok(made);
         }
         let shelf = Shelf { store: &self.store, source: &self.packs };
-        shelf.put(&path, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
+        let bytes = {
+            let attestation = attestation.clone();
+            self.maker.run(move || read(&path, &attestation)).await.map_err(told_of)?
+        };
+        shelf.put(&bytes, &mut attestation, &shown.notes, rules).await.map_err(told_of)?;
+        drop(bytes);
         self.spool.clear();
         attestation.lock = self.protected(&shelf, &attestation).await?;
         if let Some(index) = shown.index.map(Bytes::from) {
@@ -155,7 +162,7 @@ impl Run<'_> {
 
     /// Puts an index; `None` if something else has taken its key: whoever takes that takes the index, and the pack is
     /// read in its place.
-    async fn put_index(
+    pub(crate) async fn put_index(
         &self,
         attestation: &Attestation,
         index: Bytes,

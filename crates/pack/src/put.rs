@@ -26,25 +26,24 @@ impl Shelf<'_> {
     /// attestation where it stands, and what stands there.
     pub(crate) async fn put(
         &self,
-        path: &Path,
+        bytes: &Bytes,
         attestation: &mut Attestation,
         notes: &[Hash],
         rules: &Rules,
     ) -> Result<(), Error> {
-        let bytes = read(path, attestation)?;
         for generation in 0..=MAX_GENERATION {
             attestation.generation = generation;
             let key = attestation.pack_key();
-            let stands = self.create(&key, &bytes).await?;
+            let stands = self.create(&key, bytes).await?;
+            if self.stands(&key, &stands, attestation.pack).await? {
+                return Ok(());
+            }
             let holds = |found: &[u8]| {
-                let blob = Blob::of(found);
                 // Another packer's, compressed otherwise: if it holds the same, it is as good.
-                let same = attestation.pack == blob || {
-                    let other = Attestation { pack: blob, ..attestation.clone() };
-                    let shown = check::read_back(found, &other, rules.clone());
-                    shown.is_ok_and(|shown| shown.notes == notes)
-                };
-                same.then_some(blob)
+                let blob = Blob::of(found);
+                let other = Attestation { pack: blob, ..attestation.clone() };
+                let shown = check::read_back(found, &other, rules.clone());
+                shown.is_ok_and(|shown| shown.notes == notes).then_some(blob)
             };
             if let Some(pack) = self.first(&key, &stands, holds).await? {
                 attestation.pack = pack;
@@ -63,6 +62,18 @@ impl Shelf<'_> {
         }
         let what = "its key holds something else, which a name made of its hash can't be";
         Err(Error::new(Operation::Put, key, Kind::AlreadyExists, what))
+    }
+
+    /// Whether one of these versions has these bytes. None of them is held: a pack is in memory once.
+    async fn stands(&self, key: &str, stands: &[Version], bytes: Blob) -> Result<bool, Error> {
+        let mut tried = Tried::default();
+        for Version { id, .. } in stands.iter().filter(|version| version.size == bytes.size) {
+            let holds = self.source.holds(Object { key, version: id.as_deref() }, bytes).await;
+            if tried.take(holds.map(|holds| holds.then_some(())))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What the first of these versions is whose bytes `holds` takes.
@@ -119,7 +130,10 @@ impl Shelf<'_> {
 }
 
 /// The pack that was made, from its file.
-fn read(path: &Path, attestation: &Attestation) -> Result<Bytes, Error> {
+///
+/// # Errors
+/// The file can't be read, or holds something else by now.
+pub(crate) fn read(path: &Path, attestation: &Attestation) -> Result<Bytes, Error> {
     let failed =
         |what: String| Error::new(Operation::Put, &attestation.pack_key(), Kind::Other, &what);
     let bytes =

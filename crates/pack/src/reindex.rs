@@ -9,6 +9,7 @@ use auditseal_reader::{Pack, Packs};
 use bytes::Bytes;
 
 use crate::check::read_back;
+use crate::maker::Maker;
 
 /// The attestation of a pack with the index that its text gives, and that index; `None` if somebody else
 /// attests it: whoever signs again vouches for all that it says.
@@ -16,6 +17,7 @@ use crate::check::read_back;
 /// # Errors
 /// Why the pack can't be read.
 pub(crate) async fn reindexed(
+    maker: &Maker,
     packs: &Packs,
     pack: &Pack,
     key: &VerifierKey,
@@ -28,11 +30,10 @@ pub(crate) async fn reindexed(
     let name = attestation.pack_key();
     let bytes = packs.whole(pack).await.map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("pack {name}: its attested bytes aren't there"))?;
-    let read = {
+    let shown = {
         let attestation = Arc::clone(&attestation);
-        tokio::task::spawn_blocking(move || read_back(&bytes[..], &attestation, rules))
+        maker.run(move || read_back(&bytes[..], &attestation, rules)).await
     };
-    let shown = read.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let index = shown.map_err(|why| format!("pack {name}: {why}"))?.index;
     let Some(index) = index.map(Bytes::from) else { return Ok(None) };
     let blob = Blob::of(&index);

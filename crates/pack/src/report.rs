@@ -49,6 +49,8 @@ pub struct PackedChain {
     pub packs: Vec<MadePack>,
     /// Packs of before whose index was made again.
     pub reindexed: u64,
+    /// Packs that others had attested and that this auditor attests too now.
+    pub seconded: u64,
     /// Roll-ups of indexes that were made.
     pub rolled: u64,
     /// Why one wasn't made: what is looked for is found without it, by more reads.
@@ -90,6 +92,7 @@ impl PackedChain {
             packed_until: None,
             packs: Vec::new(),
             reindexed: 0,
+            seconded: 0,
             rolled: 0,
             unrolled: None,
             marked: 0,
@@ -158,6 +161,11 @@ impl PackedChain {
         )?;
         if self.reindexed > 0 {
             writeln!(out, "  {} packs of before have another index", self.reindexed)?;
+        }
+        if self.seconded > 0 {
+            let does = if dry_run { "would be attested" } else { "are attested" };
+            let many = self.seconded;
+            writeln!(out, "  {many} packs that others attest {does} by this auditor too")?;
         }
         if self.rolled > 0 {
             writeln!(out, "  {} roll-ups of indexes were made", self.rolled)?;

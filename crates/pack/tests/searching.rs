@@ -12,7 +12,8 @@ use auditseal_index::{Lookup, Pattern, TermField, TermKind};
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_pack::PackOptions;
 use auditseal_reader::{
-    Depth, How, PackCursor, PackRoot, PackedLines, Packs, Reading, Searched, Source, Step, Window,
+    Batch, Depth, How, PackCursor, PackRoot, PackedLines, Packs, Reading, Searched, Source, Step,
+    Window,
 };
 use auditseal_store::Operation;
 use auditseal_vectors::{Chain, Piece, TestSigner, events};
@@ -248,10 +249,11 @@ async fn a_payload_larger_than_is_held_is_read_by_a_cursor() {
         given.extend(accepted);
     }
     given.extend(reading.finish(None).0);
+    let large_one = Batch::of(&given[1]);
     let given: Vec<_> = given.iter().map(|sealed| sealed.lines.is_some()).collect();
     assert_eq!(given, [true, false, true, true]);
     let (mut cursor, mut whole) = (PackCursor::default(), Vec::new());
-    let taken = cursor.payload(&one, 2, async |piece| {
+    let taken = cursor.payload(&one, &large_one, async |piece| {
         whole.extend_from_slice(&piece);
         true
     });

@@ -290,7 +290,7 @@ async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, jo
     let scanner = Scanner::new(Arc::clone(filter), home);
     let found = match (text, batch.packed) {
         (Some(text), _) => Ok(held(text, scanner, shared).await),
-        (None, true) => packed(reader.packs, cursor, brief.seq, scanner, shared).await,
+        (None, true) => packed(reader.packs, cursor, &batch, scanner, shared).await,
         (None, false) => loose(&reader.fetching, origin, *batch, scanner, shared).await,
     };
     match found {
@@ -347,12 +347,12 @@ async fn loose(
 async fn packed(
     packs: &Packs,
     cursor: &Turn<PackCursor>,
-    seq: u64,
+    batch: &Batch,
     mut scanner: Scanner,
     shared: &Shared,
 ) -> Result<Found, Error> {
     let mut cursor = cursor.lock().await;
-    cursor.seal(packs, seq).await?;
+    cursor.seal(packs, batch).await?;
     let core = Arc::clone(&shared.cores).acquire_owned().await;
     let (to, mut pieces) = mpsc::channel::<Bytes>(PIECES);
     let scanned = tokio::task::spawn_blocking(move || {
@@ -362,7 +362,7 @@ async fn packed(
         }
         scanner.finish()
     });
-    let fed = cursor.payload(packs, seq, async |piece| to.send(piece).await.is_ok()).await;
+    let fed = cursor.payload(packs, batch, async |piece| to.send(piece).await.is_ok()).await;
     drop(cursor);
     drop(to);
     let found = joined(scanned.await);

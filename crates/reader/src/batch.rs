@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::check::{ObjectCheck, check_whole};
 use crate::error::Error;
 use crate::fetch::{Pieces, TAIL, blocking};
+use crate::listing::Entry;
 use crate::reading::Sealed;
 use crate::source::{Object, Source, patiently};
 
@@ -58,6 +59,18 @@ impl Batch {
             print: print(&note.seal.hash),
             whole: whole.clone(),
         }
+    }
+
+    /// The same batch in an object that was listed.
+    #[must_use]
+    pub fn in_object(&self, entry: &Entry) -> Self {
+        let (place, version) = (entry.place, entry.version.clone());
+        Self { place, version, packed: false, whole: None, ..self.clone() }
+    }
+
+    /// Whether this is the seal whose place in the chain was proved.
+    pub(crate) fn is_of(&self, seal: &ObjectSeal) -> bool {
+        print(&seal.hash) == self.print
     }
 
     /// Fetches its object, unless it was kept, and checks it if it is held; of a large one no more than
@@ -105,9 +118,9 @@ fn print(hash: &Hash) -> [u8; 16] {
     print
 }
 
-/// Reads a seal and requires that it is the one whose place in the chain was proved.
+/// Reads a seal and requires that it is the one whose place in the chain was proved: whoever signed that.
 fn same_seal(tail: &[u8], expected: &[u8; 16]) -> Result<ObjectSeal, Fault> {
-    let seal = ObjectSeal::read(tail)?;
+    let seal = ObjectSeal::read_unsigned(tail)?;
     if print(&seal.hash) == *expected {
         Ok(seal)
     } else {

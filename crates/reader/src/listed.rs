@@ -31,6 +31,10 @@ pub enum PackedLines<'a> {
     /// None.
     #[default]
     None,
+    /// None, and they are asked for later ([`crate::PackCursor`]), each proved before it is given out. So seals
+    /// alone are read now, and of consecutive ones of a key the last one's signature: what of a pack is found
+    /// to be wrong has to be looked at again, without this.
+    Later,
     /// All, but for those that are too large to be kept: of whatever else is kept, `How::keep` says how much.
     All,
     /// Those that a search found; nothing behind the last of them is decoded.

@@ -6,15 +6,17 @@
 //!            └─ unread ─── the store's error; from there on nothing is concluded from what isn't there
 //! ```
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use auditseal_chain::{Place, Sighting, Verdict};
 use auditseal_format::Origin;
-use auditseal_format::packs::Attestation;
+use auditseal_format::packs::PackProof;
 use auditseal_store::Error;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fetch::Depth;
 use crate::listed::{Fetched, How, PackedLines, fetch};
@@ -38,26 +40,59 @@ pub(crate) enum Out {
     Error(Error),
 }
 
+/// What is read in the place of a pack that isn't as attested.
+pub(crate) struct Rest<'a> {
+    /// At these seqs.
+    pub(crate) seqs: RangeInclusive<u64>,
+    /// The loose objects there.
+    pub(crate) loose: &'a [Entry],
+    /// And whatever other packs hold than these.
+    pub(crate) passed_over: PassedOver,
+}
+
+/// Packs that weren't as attested, so that others are read at their seqs.
+#[derive(Clone, Default)]
+pub(crate) struct PassedOver {
+    /// The keys of their attestations.
+    pub(crate) attested_at: Vec<String>,
+    /// Whose turn it is of those that are read in their place: whoever waits for the turn of any pack would wait for
+    /// packs that come behind these.
+    turns: Option<Arc<Semaphore>>,
+}
+
+impl PassedOver {
+    fn and(self, attested_at: String) -> Self {
+        let mut all = self.attested_at;
+        all.push(attested_at);
+        Self { attested_at: all, turns: Some(Arc::new(Semaphore::new(1))) }
+    }
+
+    async fn turn(&self, packs: &Packs) -> Option<OwnedSemaphorePermit> {
+        match &self.turns {
+            // Nobody closes it.
+            Some(turns) => Arc::clone(turns).acquire_owned().await.ok(),
+            None => packs.turn().await,
+        }
+    }
+}
+
 /// A pack that is being read.
 pub(crate) struct OpenPack<'a> {
-    attestation: Arc<Attestation>,
+    pack: Pack,
+    passed_over: PassedOver,
     state: State,
-    /// The first seq whose object hasn't come, and the last one that is to come.
+    /// The first seq whose object hasn't come.
     next: u64,
-    last: u64,
-    /// The loose objects at its seqs that are read, each with its place among all of them, and how many of
-    /// all are behind those that came.
-    beside: BoxStream<'a, (usize, Fetched)>,
+    /// The loose objects at its seqs, and how many of them are behind those that came.
+    loose: &'a [Entry],
     passed: usize,
-    /// Reads the loose objects from a place on: all of them from a seq on, before it those that weren't judged.
-    read: Read<'a>,
+    /// Those of them that are read, each with its place among all.
+    beside: BoxStream<'a, (usize, Fetched)>,
     /// What comes next of the pack, and beside it.
     object: Option<Box<Packed>>,
     fetched: Option<Box<(usize, Fetched)>>,
     faults: Vec<(Verdict, String)>,
 }
-
-type Read<'a> = Box<dyn Fn(usize, u64) -> BoxStream<'a, (usize, Fetched)> + Send + 'a>;
 
 enum State {
     Whole(Unpacking),
@@ -70,47 +105,41 @@ enum State {
 impl<'a> OpenPack<'a> {
     /// Fetches a pack, unless too many are open: it waits for its turn.
     pub(crate) async fn open(
-        source: &'a Source,
-        origin: &'a Origin,
+        (source, origin): (&'a Source, &'a Origin),
         packs: &'a Packs,
-        pack: &'a Pack,
+        (pack, passed_over): (Pack, PassedOver),
         loose: &'a [Entry],
         how: How<'a>,
     ) -> Self {
-        let state = unpack(packs, pack, how).await;
+        let state = unpack(packs, &pack, &passed_over, how).await;
         let (state, fault) = match state {
             Ok(unpacking) => (State::Whole(unpacking), None),
             Err(NoPack::Store(error)) => (State::Unread(Some(error)), None),
             Err(NoPack::Found(verdict, detail)) => (State::Broken, Some((verdict, detail))),
         };
-        let concurrency = how.concurrency.max(1);
-        let read = move |passed: usize, all: u64| -> BoxStream<'a, (usize, Fetched)> {
-            let wanted = loose.iter().enumerate().skip(passed).filter(move |(_, entry)| {
-                all <= entry.place.seq || !packs.judged(pack, entry.modified)
-            });
-            let fetched = futures::stream::iter(wanted).map(move |(nth, entry)| async move {
-                (nth, fetch(source, origin, entry.clone(), how).await)
-            });
-            fetched.buffered(concurrency).boxed()
-        };
-        let all = if fault.is_some() { 0 } else { u64::MAX };
+        let judged = packs.judged(&pack);
+        let wanted = loose.iter().enumerate().filter(move |(_, entry)| judged <= entry.modified);
+        let fetched = futures::stream::iter(wanted).map(move |(nth, entry)| async move {
+            (nth, fetch(source, origin, entry.clone(), how).await)
+        });
+        let next = pack.first;
         Self {
-            attestation: Arc::clone(&pack.attestation),
+            pack,
+            passed_over,
             state,
-            next: pack.first,
-            last: pack.last,
-            beside: read(0, all),
+            next,
+            loose,
             passed: 0,
-            read: Box::new(read),
+            beside: fetched.buffered(how.concurrency.max(1)).boxed(),
             object: None,
             fetched: None,
             faults: fault.into_iter().collect(),
         }
     }
 
-    /// What is attested of it.
-    pub(crate) fn attestation(&self) -> &Arc<Attestation> {
-        &self.attestation
+    /// The pack.
+    pub(crate) fn pack(&self) -> &Pack {
+        &self.pack
     }
 
     /// What is wrong with the pack itself, each thing once.
@@ -123,6 +152,15 @@ impl<'a> OpenPack<'a> {
         matches!(self.state, State::Ended)
     }
 
+    /// What is read in its place behind the last of what came, once all of that was given out; nothing, if the pack
+    /// isn't at fault.
+    pub(crate) fn rest(self) -> Option<Rest<'a>> {
+        let State::Broken = self.state else { return None };
+        let Self { pack, passed_over, loose, passed, next, .. } = self;
+        let passed_over = passed_over.and(pack.attested_at);
+        Some(Rest { seqs: next..=pack.last, loose: &loose[passed..], passed_over })
+    }
+
     /// What comes next, in the order of seqs; of one seq the pack's object comes first.
     pub(crate) async fn next(&mut self) -> Option<Out> {
         if let Some(error) = self.fill().await {
@@ -130,6 +168,12 @@ impl<'a> OpenPack<'a> {
         }
         if self.fetched.is_none() {
             self.fetched = self.beside.next().await.map(Box::new);
+        }
+        // All that stands there is read in the pack's place.
+        let left = |(_, fetched): &(usize, Fetched)| self.next <= fetched.entry.place.seq;
+        if matches!(self.state, State::Broken) && self.fetched.as_deref().is_none_or(left) {
+            self.passed = self.loose.partition_point(|entry| entry.place.seq < self.next);
+            return None;
         }
         let beside = self.fetched.as_ref().map(|fetched| fetched.1.entry.place.seq);
         let first =
@@ -164,7 +208,7 @@ impl<'a> OpenPack<'a> {
                 Some(Unpacked::Payload(_)) => {}
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
-                None if self.next > self.last => self.state = State::Ended,
+                None if self.next > self.pack.last => self.state = State::Ended,
                 None => self.give_up("it ended before its end"),
             }
         }
@@ -172,26 +216,29 @@ impl<'a> OpenPack<'a> {
         if let Some(error) = error.take() {
             return Some(error);
         }
-        if self.next <= self.last {
-            let place = Place { seq: self.next, alternate: None, date: self.attestation.date };
+        if self.next <= self.pack.last {
+            let date = self.pack.attestation.date;
+            let place = Place { seq: self.next, alternate: None, date };
             let sighting = Sighting::unreadable(place);
             self.object = Some(Box::new(Packed { sighting, lines: None }));
         }
         None
     }
 
-    /// From here on the loose objects are all there is.
+    /// From here on something else is read.
     fn give_up(&mut self, why: &str) {
         self.state = State::Broken;
         self.faults.push((Verdict::Tampered, format!("the attested pack: {why}")));
-        // Of those that were read ahead none was given out.
-        self.fetched = None;
-        self.beside = (self.read)(self.passed, self.next);
     }
 }
 
-async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, NoPack> {
-    let permit = packs.turn().await;
+async fn unpack(
+    packs: &Packs,
+    pack: &Pack,
+    passed_over: &PassedOver,
+    how: How<'_>,
+) -> Result<Unpacking, NoPack> {
+    let permit = passed_over.turn(packs).await;
     let bytes = PackBytes::fetch(packs, pack).await?;
     let lock = match (how.retention, packs.source()) {
         (Some(_), Some(source)) => {
@@ -205,13 +252,17 @@ async fn unpack(packs: &Packs, pack: &Pack, how: How<'_>) -> Result<Unpacking, N
     let index = matches!(how.depth, Depth::Payload(_));
     let cut = matches!(how.packed, PackedLines::Of(_));
     let lines: Option<Box<dyn Fn(u64) -> bool + Send>> = match how.packed {
-        PackedLines::None => None,
+        PackedLines::None | PackedLines::Later => None,
         PackedLines::All => Some(Box::new(|_| true)),
         PackedLines::Of(found) => {
             let found = found.clone();
             Some(Box::new(move |seq| found.has(seq)))
         }
     };
-    let demand = Demand { index: index && !cut, lines, cut };
+    let proof = match (how.packed, how.depth) {
+        (PackedLines::Later, Depth::Seal | Depth::Stored) => PackProof::Seals,
+        _ => PackProof::All,
+    };
+    let demand = Demand { index: index && !cut, lines, cut, proof };
     Ok(Unpacking::begin(bytes, lock, pack, demand, permit))
 }

@@ -19,11 +19,11 @@ use futures::stream::{BoxStream, Peekable};
 use crate::fetch::{Depth, TAIL, examine};
 use crate::listed::{Fetched, How, fetch};
 use crate::listing::{Entry, Listing};
-use crate::open_pack::{OpenPack, Out, Packed};
+use crate::open_pack::{OpenPack, Out, Packed, PassedOver, Rest};
 use crate::packs::Packs;
 use crate::payloads::Gate;
 use crate::source::{Object, Source};
-use crate::units::{Unit, units};
+use crate::units::{self, Unit, units};
 use auditseal_chain::{Accepted, Chain, ChainReport, Extent, Outcome, Place, Rules, Sighting};
 
 /// An object that was looked at, in its turn.
@@ -62,7 +62,12 @@ pub struct Reading<'a> {
     origin: &'a Origin,
     how: How<'a>,
     chain: Chain,
-    ahead: Peekable<BoxStream<'a, Ahead<'a>>>,
+    packs: &'a Packs,
+    /// What was listed, and what is read in the place of packs that aren't as attested: that is last, and comes
+    /// first.
+    ahead: Vec<Peekable<BoxStream<'a, Ahead<'a>>>>,
+    /// Attestations of which something was told: a pack may be read for two runs of seqs.
+    told: BTreeSet<String>,
     /// The pack whose objects come next, and the next of these.
     pack: Option<Box<OpenPack<'a>>>,
     packed: Option<Box<Packed>>,
@@ -146,18 +151,13 @@ impl<'a> Reading<'a> {
         let counting = packs.counting().iter();
         let apart: BTreeSet<u64> =
             counting.flat_map(|attestation| rules.attest(attestation)).collect();
-        let ahead =
-            futures::stream::iter(units(entries, packs, extent)).map(move |unit| async move {
-                match unit {
-                    Unit::Object(entry) => {
-                        Ahead::Object(Box::new(fetch(source, origin, entry.clone(), how).await))
-                    }
-                    Unit::Pack(pack, beside) => {
-                        let opened = OpenPack::open(source, origin, packs, pack, beside, how);
-                        Ahead::Pack(Box::new(opened.await))
-                    }
-                }
-            });
+        let ahead = ahead(
+            (source, origin),
+            packs,
+            units(entries, packs, extent),
+            PassedOver::default(),
+            how,
+        );
         let head = rules.top().map(|top| top.seq);
         let mut chain = Chain::new(origin.clone(), rules);
         apart.into_iter().for_each(|seq| chain.attested_apart(seq));
@@ -166,7 +166,9 @@ impl<'a> Reading<'a> {
             origin,
             how,
             chain,
-            ahead: ahead.buffered(how.concurrency.max(1)).boxed().peekable(),
+            packs,
+            ahead: vec![ahead],
+            told: BTreeSet::new(),
             pack: None,
             packed: None,
             next: VecDeque::new(),
@@ -213,16 +215,22 @@ impl<'a> Reading<'a> {
     async fn fill(&mut self) -> Option<StoreError> {
         while self.next.is_empty() && self.packed.is_none() && !self.ended {
             let Some(pack) = &mut self.pack else {
-                match self.ahead.next().await {
-                    None => self.ended = true,
+                let Some(ahead) = self.ahead.last_mut() else {
+                    self.ended = true;
+                    continue;
+                };
+                match ahead.next().await {
+                    None => drop(self.ahead.pop()),
                     Some(Ahead::Object(fetched)) => self.next.push_back(*fetched),
                     Some(Ahead::Pack(pack)) => self.pack = Some(pack),
                 }
                 continue;
             };
-            let out = next_of(pack, &mut self.ahead).await;
+            let out = next_of(pack, self.ahead.last_mut()).await;
             while let Some((verdict, detail)) = pack.fault() {
-                self.chain.pack_at_fault(verdict, pack.attestation(), &detail);
+                if self.told.insert(format!("{verdict} {}", pack.pack().attested_at)) {
+                    self.chain.pack_at_fault(verdict, &pack.pack().attestation, &detail);
+                }
             }
             match out {
                 // The part that is asked for may begin and end in the midst of a pack.
@@ -232,15 +240,28 @@ impl<'a> Reading<'a> {
                 }
                 Some(Out::Beside(fetched)) => self.next.push_back(*fetched),
                 Some(Out::Error(error)) => return Some(error),
-                None => {
-                    if pack.is_whole() {
-                        self.chain.repeat(pack.attestation());
-                    }
-                    self.pack = None;
-                }
+                None => self.end_pack(),
             }
         }
         None
+    }
+
+    /// Ends the open pack. Where it wasn't as attested, something else comes in its place.
+    fn end_pack(&mut self) {
+        let Some(pack) = self.pack.take() else { return };
+        if pack.is_whole() && self.told.insert(pack.pack().attested_at.clone()) {
+            self.chain.repeat(&pack.pack().attestation);
+        }
+        let rest = pack.rest().map(|rest| self.instead(rest));
+        self.ahead.extend(rest);
+    }
+
+    /// What is read in the place of a pack.
+    fn instead(&self, rest: Rest<'a>) -> Peekable<BoxStream<'a, Ahead<'a>>> {
+        let Rest { seqs, loose, passed_over } = rest;
+        let others = self.packs.instead(&passed_over.attested_at, seqs).into_iter();
+        let units = units::of(loose, others);
+        ahead((self.source, self.origin), self.packs, units, passed_over, self.how)
     }
 
     /// Ends the chain; without a time, nothing is overdue.
@@ -299,12 +320,39 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Fetches units, several at a time, in the place of packs that were passed over, if any were.
+fn ahead<'a>(
+    (source, origin): (&'a Source, &'a Origin),
+    packs: &'a Packs,
+    units: impl Iterator<Item = Unit<'a>> + Send + 'a,
+    passed_over: PassedOver,
+    how: How<'a>,
+) -> Peekable<BoxStream<'a, Ahead<'a>>> {
+    let ahead = futures::stream::iter(units).map(move |unit| {
+        let passed_over = passed_over.clone();
+        async move {
+            match unit {
+                Unit::Object(entry) => {
+                    Ahead::Object(Box::new(fetch(source, origin, entry.clone(), how).await))
+                }
+                Unit::Pack(pack, beside) => {
+                    let pack = (*pack, passed_over);
+                    let opened = OpenPack::open((source, origin), packs, pack, beside, how);
+                    Ahead::Pack(Box::new(opened.await))
+                }
+            }
+        }
+    });
+    ahead.buffered(how.concurrency.max(1)).boxed().peekable()
+}
+
 /// What comes next of a pack. Meanwhile what follows it is fetched and decoded, which it wouldn't be if
 /// nobody asked for it before this one has ended.
 async fn next_of<'a>(
     pack: &mut OpenPack<'a>,
-    ahead: &mut Peekable<BoxStream<'a, Ahead<'a>>>,
+    ahead: Option<&mut Peekable<BoxStream<'a, Ahead<'a>>>>,
 ) -> Option<Out> {
+    let Some(ahead) = ahead else { return pack.next().await };
     let next = std::pin::pin!(pack.next());
     let behind = std::pin::pin!(Pin::new(ahead).peek());
     match select(next, behind).await {

@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use auditseal_format::Hasher;
+use auditseal_format::packs::Blob;
 use auditseal_store::{Bookmark, Error, Fetched, Kind, Lock, ObjectFile, Part, Store, Version};
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -150,6 +152,25 @@ impl Source {
         object: Object<'_>,
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
         Ok(self.store.stream(object.key, object.version).await?.1)
+    }
+
+    /// Whether an object has these bytes, read in pieces of which none is kept.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn holds(&self, object: Object<'_>, bytes: Blob) -> Result<bool, Error> {
+        patiently(|| async {
+            let (mut hasher, mut left) = (Hasher::new(), bytes.size);
+            let mut stream = self.stream(object).await?;
+            while let Some(piece) = stream.next().await {
+                let piece = piece?;
+                let Some(rest) = left.checked_sub(piece.len() as u64) else { return Ok(false) };
+                left = rest;
+                hasher.update(&piece);
+            }
+            Ok(left == 0 && hasher.finish() == bytes.hash)
+        })
+        .await
     }
 
     /// What protects an object.

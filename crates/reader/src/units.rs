@@ -10,12 +10,12 @@ pub(crate) enum Unit<'a> {
     /// An object by itself.
     Object(&'a Entry),
     /// A pack, and the objects that stand at its seqs all the same.
-    Pack(&'a Pack, &'a [Entry]),
+    Pack(Box<Pack>, &'a [Entry]),
 }
 
-struct Units<'a> {
+struct Units<'a, P: Iterator<Item = Pack>> {
     entries: &'a [Entry],
-    packs: std::slice::Iter<'a, Pack>,
+    packs: std::iter::Peekable<P>,
 }
 
 /// What was listed of a part of a chain, in its order.
@@ -27,33 +27,32 @@ pub(crate) fn units<'a>(
     let from = entries.partition_point(|entry| entry.place.seq < extent.from.seq());
     let inside = |entry: &Entry| extent.to.is_none_or(|to| entry.place.seq <= to);
     let to = entries.partition_point(inside).max(from);
-    Units { entries: &entries[from..to], packs: packs.taken().iter() }
+    of(&entries[from..to], packs.taken().iter().cloned())
 }
 
-impl<'a> Iterator for Units<'a> {
+/// The same of these objects, and packs in the order of their seqs.
+pub(crate) fn of<'a>(
+    entries: &'a [Entry],
+    packs: impl Iterator<Item = Pack> + Send + 'a,
+) -> impl Iterator<Item = Unit<'a>> + Send + 'a {
+    Units { entries, packs: packs.peekable() }
+}
+
+impl<'a, P: Iterator<Item = Pack>> Iterator for Units<'a, P> {
     type Item = Unit<'a>;
 
     fn next(&mut self) -> Option<Unit<'a>> {
         let first = self.entries.first();
-        let pack = self
-            .packs
-            .as_slice()
-            .first()
-            .filter(|pack| first.is_none_or(|entry| pack.first <= entry.place.seq));
-        match (pack, first) {
-            (Some(pack), _) => {
-                self.packs.next();
-                let last = pack.last;
-                let beside = self.entries.partition_point(|entry| entry.place.seq <= last);
-                let (beside, rest) = self.entries.split_at(beside);
-                self.entries = rest;
-                Some(Unit::Pack(pack, beside))
-            }
-            (None, Some(entry)) => {
-                self.entries = &self.entries[1..];
-                Some(Unit::Object(entry))
-            }
-            (None, None) => None,
+        let before = |pack: &Pack| first.is_none_or(|entry| pack.first <= entry.place.seq);
+        if let Some(pack) = self.packs.next_if(before) {
+            let last = pack.last;
+            let beside = self.entries.partition_point(|entry| entry.place.seq <= last);
+            let (beside, rest) = self.entries.split_at(beside);
+            self.entries = rest;
+            return Some(Unit::Pack(Box::new(pack), beside));
         }
+        let (entry, rest) = self.entries.split_first()?;
+        self.entries = rest;
+        Some(Unit::Object(entry))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::LazyLock;
 
-use auditseal_vectors::{ProofVector, Vector, cases, committed_dir, example};
+use auditseal_vectors::{ProofVector, RollupVector, Vector, cases, committed_dir, example};
 
 const AGAIN: &str = "run `make vectors`, and look at what changed";
 
@@ -117,6 +117,32 @@ fn proofs_are_what_is_made_and_all_are_mapped() {
 }
 
 #[test]
+fn roll_ups_are_what_is_made_and_all_are_mapped() {
+    let folder = RollupVector::committed_dir();
+    let made: BTreeMap<_, _> =
+        cases::rollups().into_iter().map(|vector| (vector.name.clone(), vector)).collect();
+    let mut there: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".txt")?.into()))
+        .collect();
+    there.sort();
+    assert_eq!(there, made.keys().cloned().collect::<Vec<_>>(), "{AGAIN}");
+    for (name, vector) in &made {
+        let text = fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
+        assert!(text == vector.to_string(), "{name}: {AGAIN}");
+    }
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let (_, rules) = readme.split_once("### Roll-ups in a store").unwrap();
+    let patterns = patterns_of(rules);
+    for name in made.keys() {
+        assert!(patterns.iter().any(|pattern| matches(pattern, name)), "{name} is not mapped");
+    }
+    for pattern in patterns {
+        assert!(made.keys().any(|name| matches(&pattern, name)), "no vector is {pattern}");
+    }
+}
+
+#[test]
 fn every_section_that_states_rules_has_vectors() {
     let page = fs::read_to_string(example::page()).unwrap();
     let rules = readme();
@@ -124,8 +150,8 @@ fn every_section_that_states_rules_has_vectors() {
         let lines = text.lines().filter(|line| line.starts_with("##"));
         lines.map(|line| line.trim_start_matches('#').trim().to_owned()).collect()
     };
-    // Those of the index and of proofs have shapes of their own.
-    let others = ["../index/README.md", "../proofs/README.md"]
+    // Those of the index, of proofs and of roll-ups have shapes of their own.
+    let others = ["../index/README.md", "../proofs/README.md", "../rollups/README.md"]
         .map(|page| headings(&fs::read_to_string(committed_dir().join(page)).unwrap()));
     let mapped = [headings(&rules), others.concat()].concat();
     for section in headings(&page) {

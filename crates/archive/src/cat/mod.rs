@@ -5,6 +5,7 @@
 //! each object the signed hash of its blocks is checked before a byte of it is written, so what
 //! has been written when something stops it is good.
 
+mod hand_over;
 mod output;
 mod plan;
 mod restore;
@@ -14,22 +15,21 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{FileId, Origin, Seal, SealId, Time, VerifierKey};
+use auditseal_format::{Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
-use futures::StreamExt as _;
 
 use crate::limits::{limit_of_a_head, limit_of_a_search, limit_of_attested_times};
 use crate::progress::Progress;
 use auditseal_chain::{Extent, Finding, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
-    Batch, Blocks, Depth, Entry, Error, How, IN_FLIGHT, Listing, PackCursor, PackRoot, PackedLines,
-    Packs, Payloads, Range, Reading, Source, Step, Window,
+    Depth, Entry, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Payloads, Range,
+    Reading, Source, Step, Window,
 };
 pub use output::{Output, Piped, Sparse};
 use plan::Plan;
 use restore::Stop;
-use writer::{Mode, Writer};
+use writer::Writer;
 
 /// Hidden and shadowed objects that are named.
 const NAMED: u64 = 20;
@@ -174,9 +174,9 @@ pub async fn cat<W: Output + Send + 'static>(
         unproved: Unproved::default(),
         unanchored: None,
     };
-    let (plan, packs, warnings) = run.plan().await.map_err(nothing)?;
+    let Planned { plan, entries, packs, warnings } = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
-    let sent = run.send(&plan, &packs, &mut writer).await;
+    let sent = run.send(&plan, (&entries, &packs), &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
     let failed = |error| Err(CatError { error, written });
@@ -225,6 +225,15 @@ impl Unproved {
     }
 }
 
+/// What came of the first pass.
+struct Planned {
+    plan: Plan,
+    /// What was listed.
+    entries: Vec<Entry>,
+    packs: Packs,
+    warnings: Vec<String>,
+}
+
 struct Run<'a, P> {
     source: Source,
     origin: &'a Origin,
@@ -244,7 +253,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
     }
 
     /// The first pass.
-    async fn plan(&mut self) -> Result<(Plan, Packs, Vec<String>), Error> {
+    async fn plan(&mut self) -> Result<Planned, Error> {
         if let Some(given) = &self.options.vkeys {
             Error::unless_a_key_is_for(self.origin, given)?;
         }
@@ -270,7 +279,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         warnings.extend(foreign.map(ToString::to_string));
         self.judge(findings, &mut warnings)?;
         self.untold(&packs)?;
-        Ok((plan, packs, warnings))
+        Ok(Planned { plan, entries, packs, warnings })
     }
 
     /// Whether the part is found by the times of its lines.
@@ -372,15 +381,36 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(())
     }
 
+    /// Reads the seals. Whoever salvages goes on behind what is wrong, so all is looked at before any is written;
+    /// and where something of a pack is, its objects' own signatures tell from where on.
     async fn seals(
         &mut self,
         rules: Rules,
         entries: &[Entry],
         packs: &Packs,
     ) -> Result<(Plan, Findings), Error> {
+        if !self.options.salvage && !packs.is_empty() {
+            let before = self.done;
+            let (plan, findings) =
+                self.read(rules.clone(), entries, packs, PackedLines::Later).await?;
+            let doubtful = |finding: &Finding| finding.verdict == Verdict::Tampered;
+            if !findings.findings.iter().any(doubtful) {
+                return Ok((plan, findings));
+            }
+            self.done = before;
+        }
+        self.read(rules, entries, packs, PackedLines::None).await
+    }
+
+    async fn read(
+        &mut self,
+        rules: Rules,
+        entries: &[Entry],
+        packs: &Packs,
+        packed: PackedLines<'_>,
+    ) -> Result<(Plan, Findings), Error> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
-        // Whoever salvages goes on behind what is wrong, so all is looked at before any is written.
         let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
         let depth = match self.options.salvage {
             true => Depth::Payload(&payloads),
@@ -390,13 +420,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
-        let how = How {
-            depth,
-            retention: None,
-            concurrency,
-            keep: KEPT_BYTES,
-            packed: PackedLines::None,
-        };
+        let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES, packed };
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
@@ -410,139 +434,5 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let (note, report) = reading.finish(self.options.now);
         note.iter().for_each(|note| plan.note(note));
         Ok((plan, report.findings))
-    }
-
-    /// The second pass: fetches in the plan's order and hands over what was checked.
-    async fn send(&mut self, plan: &Plan, packs: &Packs, writer: &mut Writer) -> Result<(), Error> {
-        self.done.total = self.done.total.saturating_add(plan.fetches());
-        let (source, origin) = (self.source.clone(), self.origin.clone());
-        // Room is waited for in the plan's order, and given back when an object was handed over: so none
-        // waits for one behind it.
-        let held = &source;
-        let steps = futures::stream::iter(plan.steps()).then(|(file, batch)| async move {
-            let room = if batch.packed { None } else { held.room(batch.size).await };
-            (file, batch, room)
-        });
-        let objects = steps.map(|(file, batch, room)| {
-            let fetch =
-                (!batch.packed).then(|| batch.clone().fetch(source.clone(), origin.clone()));
-            // A task of its own: it goes on while this one waits for the writer.
-            let task = fetch.map(|fetch| Task(tokio::spawn(fetch)));
-            async move {
-                let ready = match task {
-                    Some(task) => Some(task.result().await),
-                    None => None,
-                };
-                (file, batch, ready, room)
-            }
-        });
-        let mut objects = std::pin::pin!(objects.buffered(IN_FLIGHT));
-        let mut cursor = PackCursor::default();
-        while let Some((file, batch, ready, _room)) = objects.next().await {
-            let size = batch.size;
-            let Some(ready) = ready else {
-                match self.hand_over_packed(file, &batch, packs, &mut cursor, writer).await {
-                    Ok(true) => self.step(size),
-                    Ok(false) => break,
-                    Err(Error::Store(error)) if self.options.salvage => {
-                        self.unproved.unread(&error);
-                    }
-                    Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
-                    Err(error) => return Err(error),
-                }
-                continue;
-            };
-            let checked = match ready {
-                Ok(fetched) => fetched.check().await,
-                Err(error) => Err(error),
-            };
-            match checked {
-                Ok(checked) if self.hand_over(file, &checked, writer).await? => self.step(size),
-                Ok(_) => break,
-                // It was whole when all was looked at: the store gives other bytes, or none, now.
-                Err(Error::Store(error)) if self.options.salvage => self.unproved.unread(&error),
-                Err(error) if self.options.salvage => self.unproved.push(error.to_string()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the writer takes more.
-    async fn hand_over(
-        &self,
-        file: FileId,
-        blocks: &Blocks,
-        writer: &mut Writer,
-    ) -> Result<bool, Error> {
-        let seal = &blocks.seal;
-        let check_times = self.checks_times(blocks.timed);
-        for mode in self.modes(blocks.timed, &seal.seal) {
-            let sent = writer.open((blocks.place, false), seal, file, mode, check_times).await
-                && blocks.pieces(async |piece| writer.blocks(piece).await).await?
-                && writer.close().await;
-            if !sent {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The same of a batch in a pack.
-    async fn hand_over_packed(
-        &self,
-        file: FileId,
-        batch: &Batch,
-        packs: &Packs,
-        cursor: &mut PackCursor,
-        writer: &mut Writer,
-    ) -> Result<bool, Error> {
-        let seal = cursor.seal(packs, batch.place.seq).await?;
-        for mode in self.modes(batch.timed, &seal.seal) {
-            // Whoever decodes a pack holds its times against the lines: the first pass did.
-            let sent = writer.open((batch.place, true), &seal, file, mode, false).await
-                && cursor
-                    .payload(packs, batch.place.seq, async |piece| writer.payload(piece).await)
-                    .await?
-                && writer.close().await;
-            if !sent {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// A salvage has held all times against the lines before, and told what is wrong; of some batches
-    /// the trust file says that they are wrong.
-    fn checks_times(&self, timed: bool) -> bool {
-        timed && !self.options.salvage
-    }
-
-    /// What is done with a payload, one after the other.
-    fn modes(&self, timed: bool, seal: &Seal) -> Vec<Mode> {
-        match (self.window.is_open(), timed && self.window.covers(seal)) {
-            (true, _) => vec![Mode::All],
-            (false, true) => vec![Mode::AllLines],
-            (false, false) => vec![Mode::Look(self.window), Mode::Kept],
-        }
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct Task<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Task<T> {
-    async fn result(mut self) -> T {
-        match (&mut self.0).await {
-            Ok(result) => result,
-            // Nobody else can cancel it.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-}
-
-impl<T> Drop for Task<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

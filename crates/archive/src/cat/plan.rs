@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auditseal_format::FileId;
-use auditseal_format::seal::Kind;
+use auditseal_format::seal::{Kind, Range};
 
 use auditseal_reader::{Batch, Sealed, Window};
 
@@ -79,18 +79,55 @@ impl Plan {
         self.files.entry(file).or_default()
     }
 
-    /// Batches that will be fetched, those of several files once for each.
+    /// How many steps there are.
     pub(crate) fn fetches(&self) -> u64 {
-        let runs = self.files.values().flat_map(|begun| &begun.runs);
-        runs.map(|run| (run.last - run.first + 1) as u64).sum()
+        let mut before = None;
+        let anew = self.order().filter(|(_, at)| before.replace(*at) != Some(*at));
+        anew.count() as u64
     }
 
-    /// The batches in the order of the source's bytes, each with the file that it is fetched for.
-    pub(crate) fn steps(&self) -> impl Iterator<Item = (FileId, Batch)> {
-        self.order.iter().flat_map(|file| {
-            let runs = self.files.get(file).into_iter().flat_map(|begun| &begun.runs);
-            let batches = runs.flat_map(|run| &self.batches[run.first..=run.last]);
-            batches.map(|batch| (*file, batch.clone()))
+    /// The batches in the order of the source's bytes, each with the files that it is fetched for, in their order.
+    /// A batch that has all of several files is fetched for them together.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (Vec<FileId>, Batch)> {
+        let mut order = self.order().peekable();
+        std::iter::from_fn(move || {
+            let (file, at) = order.next()?;
+            let mut files = vec![file];
+            while let Some((file, _)) = order.next_if(|(_, next)| *next == at) {
+                files.push(file);
+            }
+            Some((files, self.batches[at].clone()))
         })
     }
+
+    /// The files in the source's order, and for each the batches that it is in.
+    fn order(&self) -> impl Iterator<Item = (FileId, usize)> {
+        self.order.iter().flat_map(|file| {
+            let runs = self.files.get(file).into_iter().flat_map(|begun| &begun.runs);
+            let batches = runs.flat_map(|run| run.first..=run.last);
+            batches.map(|batch| (*file, batch))
+        })
+    }
+}
+
+/// Cuts files, in the source's order, into runs that lie so in a payload too: each run can be written as the payload is
+/// decoded.
+pub(super) fn runs<'a>(ranges: &[Range], mut files: &'a [FileId]) -> Vec<&'a [FileId]> {
+    let mut places: HashMap<FileId, (usize, usize)> = HashMap::new();
+    for (at, range) in ranges.iter().enumerate() {
+        places.entry(range.file).or_insert((at, at)).1 = at;
+    }
+    let follows = |(before, behind): (&FileId, &FileId)| {
+        let ends = places.get(before).map(|(_, last)| *last);
+        let begins = places.get(behind).map(|(first, _)| *first);
+        ends < begins
+    };
+    let mut runs = Vec::new();
+    while !files.is_empty() {
+        let pairs = files.iter().zip(&files[1..]);
+        let (run, rest) = files.split_at(1 + pairs.take_while(|pair| follows(*pair)).count());
+        runs.push(run);
+        files = rest;
+    }
+    runs
 }

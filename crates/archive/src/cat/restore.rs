@@ -1,5 +1,6 @@
 //! Payloads → the source's bytes, written as they are decoded.
 
+use std::collections::HashSet;
 use std::io;
 
 use auditseal_format::seal::{Hole, Payload, Range};
@@ -19,7 +20,7 @@ pub(crate) enum Stop {
     Times(WrongTimes),
 }
 
-/// Writes one file's part of one payload, whose blocks come in pieces.
+/// Writes the parts of one or several files of one payload, whose blocks come in pieces.
 pub(crate) struct Restore {
     /// Absent where the payload comes as it is.
     decoder: Option<PayloadDecoder>,
@@ -65,25 +66,25 @@ impl Keep {
 }
 
 impl Restore {
-    /// Will write all of `file`'s lines, and the holes between them if so wanted.
-    pub(crate) fn all(seal: &ObjectSeal, file: FileId, holes: bool) -> Self {
-        Self::new(seal, file, Lines::All { holes })
+    /// Will write all of these files' lines, as they come, and the holes between them if so wanted.
+    pub(crate) fn all(seal: &ObjectSeal, files: &[FileId], holes: bool) -> Self {
+        Self::new(seal, files, Lines::All { holes })
     }
 
     /// Will only look which lines are inside `window`: [`Restore::finish`] says.
-    pub(crate) fn look(seal: &ObjectSeal, file: FileId, window: Window) -> Self {
-        Self::new(seal, file, Lines::Look { window, keep: Keep::default() })
+    pub(crate) fn look(seal: &ObjectSeal, window: Window) -> Self {
+        Self::new(seal, &[], Lines::Look { window, keep: Keep::default() })
     }
 
-    /// Will write `file`'s lines among those to keep, and no holes.
-    pub(crate) fn some(seal: &ObjectSeal, file: FileId, mut keep: Keep) -> Self {
+    /// Will write these files' lines among those to keep, and no holes.
+    pub(crate) fn some(seal: &ObjectSeal, files: &[FileId], mut keep: Keep) -> Self {
         keep.0.reverse();
-        Self::new(seal, file, Lines::Some { left: keep.0.pop().unwrap_or(0), keep, kept: true })
+        Self::new(seal, files, Lines::Some { left: keep.0.pop().unwrap_or(0), keep, kept: true })
     }
 
-    fn new(seal: &ObjectSeal, file: FileId, lines: Lines) -> Self {
+    fn new(seal: &ObjectSeal, files: &[FileId], lines: Lines) -> Self {
         let said = seal.seal.payload;
-        let (parts, times) = (Parts::new(&seal.seal.ranges, file), LineTimes::new(said.field));
+        let (parts, times) = (Parts::new(&seal.seal.ranges, files), LineTimes::new(said.field));
         Self { decoder: None, parts, lines, times, checks: true, said }
     }
 
@@ -207,9 +208,10 @@ struct Part {
 }
 
 impl Parts {
-    fn new(ranges: &[Range], file: FileId) -> Self {
+    fn new(ranges: &[Range], files: &[FileId]) -> Self {
+        let files: HashSet<FileId> = files.iter().copied().collect();
         let part = |range: &Range| Part {
-            wanted: range.file == file,
+            wanted: files.contains(&range.file),
             left: range.payload_bytes().unwrap_or(0),
             offset: range.start,
             unterminated: range.unterminated,

@@ -13,12 +13,16 @@ use super::output::Output;
 use super::restore::{Keep, Restore, Stop};
 use auditseal_chain::Place;
 
+/// What is sent to the thread together, in bytes and in messages: threads are changed for each time.
+const TOGETHER: usize = 256 << 10;
+const MANY: usize = 256;
+
 /// What is done with a payload.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mode {
-    /// All of a file's bytes are written.
+    /// All of the files' bytes are written.
     All,
-    /// All of a file's lines are written, without holes.
+    /// All of the files' lines are written, without holes.
     AllLines,
     /// The lines inside the window are remembered.
     Look(Window),
@@ -30,7 +34,7 @@ enum Message {
     Open {
         place: Place,
         seal: Arc<ObjectSeal>,
-        file: FileId,
+        files: Arc<[FileId]>,
         mode: Mode,
         packed: bool,
         check_times: bool,
@@ -50,7 +54,10 @@ pub(super) struct Ended {
 
 /// A thread that writes. Each sending method says whether it still takes anything.
 pub(super) struct Writer {
-    messages: mpsc::Sender<Message>,
+    messages: mpsc::Sender<Vec<Message>>,
+    /// What is sent next, and its bytes.
+    waiting: Vec<Message>,
+    bytes: usize,
     thread: JoinHandle<Ended>,
 }
 
@@ -64,7 +71,7 @@ impl Writer {
             let stopped = write_all(State::default(), &mut inbox, &mut out);
             Ended { bytes: out.bytes, stopped }
         });
-        Self { messages, thread }
+        Self { messages, waiting: Vec::new(), bytes: 0, thread }
     }
 
     /// Begins an object, which a pack may hold; `check_times`: what its note says of its lines' times is held
@@ -73,32 +80,49 @@ impl Writer {
         &mut self,
         (place, packed): (Place, bool),
         seal: &Arc<ObjectSeal>,
-        file: FileId,
+        files: &Arc<[FileId]>,
         mode: Mode,
         check_times: bool,
     ) -> bool {
-        let seal = Arc::clone(seal);
-        let open = Message::Open { place, seal, file, mode, packed, check_times };
-        self.messages.send(open).await.is_ok()
+        let (seal, files) = (Arc::clone(seal), Arc::clone(files));
+        self.send(Message::Open { place, seal, files, mode, packed, check_times }, 0).await
     }
 
     /// Hands over the next bytes of its payload.
     pub(super) async fn payload(&mut self, payload: Bytes) -> bool {
-        self.messages.send(Message::Payload(payload)).await.is_ok()
+        let bytes = payload.len();
+        self.send(Message::Payload(payload), bytes).await
     }
 
     /// Hands over the next of its blocks' bytes.
     pub(super) async fn blocks(&mut self, blocks: Bytes) -> bool {
-        self.messages.send(Message::Blocks(blocks)).await.is_ok()
+        let bytes = blocks.len();
+        self.send(Message::Blocks(blocks), bytes).await
     }
 
     /// Ends it.
     pub(super) async fn close(&mut self) -> bool {
-        self.messages.send(Message::Close).await.is_ok()
+        self.send(Message::Close, 0).await
+    }
+
+    async fn send(&mut self, message: Message, bytes: usize) -> bool {
+        self.waiting.push(message);
+        self.bytes += bytes;
+        if self.bytes < TOGETHER && self.waiting.len() < MANY {
+            return true;
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> bool {
+        self.bytes = 0;
+        self.messages.send(std::mem::take(&mut self.waiting)).await.is_ok()
     }
 
     /// Waits until everything is written.
-    pub(super) async fn end(self) -> Ended {
+    pub(super) async fn end(mut self) -> Ended {
+        // Whether it still takes anything is what it says at its end.
+        let _taken = self.flush().await;
         drop(self.messages);
         match self.thread.await {
             Ok(ended) => ended,
@@ -109,15 +133,17 @@ impl Writer {
 
 fn write_all(
     mut state: State,
-    inbox: &mut mpsc::Receiver<Message>,
+    inbox: &mut mpsc::Receiver<Vec<Message>>,
     out: &mut impl Output,
 ) -> Option<(Place, Stop)> {
-    while let Some(message) = inbox.blocking_recv() {
-        if let Message::Open { place, .. } = &message {
-            state.place = Some(*place);
-        }
-        if let Err(stop) = state.take(message, out) {
-            return state.place.map(|place| (place, stop));
+    while let Some(messages) = inbox.blocking_recv() {
+        for message in messages {
+            if let Message::Open { place, .. } = &message {
+                state.place = Some(*place);
+            }
+            if let Err(stop) = state.take(message, out) {
+                return state.place.map(|place| (place, stop));
+            }
         }
     }
     let flushed = out.flush().map_err(Stop::Write);
@@ -134,12 +160,12 @@ struct State {
 impl State {
     fn take(&mut self, message: Message, out: &mut impl Output) -> Result<(), Stop> {
         match message {
-            Message::Open { seal, file, mode, packed, check_times, .. } => {
+            Message::Open { seal, files, mode, packed, check_times, .. } => {
                 let open = match mode {
-                    Mode::All => Restore::all(&seal, file, true),
-                    Mode::AllLines => Restore::all(&seal, file, false),
-                    Mode::Look(window) => Restore::look(&seal, file, window),
-                    Mode::Kept => Restore::some(&seal, file, std::mem::take(&mut self.keep)),
+                    Mode::All => Restore::all(&seal, &files, true),
+                    Mode::AllLines => Restore::all(&seal, &files, false),
+                    Mode::Look(window) => Restore::look(&seal, window),
+                    Mode::Kept => Restore::some(&seal, &files, std::mem::take(&mut self.keep)),
                 };
                 let open = open.checking(check_times);
                 self.open = Some(if packed { open } else { open.decoding(&seal)? });

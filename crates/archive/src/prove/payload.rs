@@ -16,7 +16,7 @@ pub(super) struct Payload<'a> {
 
 enum From<'a> {
     Object(Blocks),
-    Pack(PackCursor, &'a Packs),
+    Pack(PackCursor, &'a Packs, Batch),
 }
 
 impl<'a> Payload<'a> {
@@ -33,7 +33,7 @@ impl<'a> Payload<'a> {
         let place = batch.place;
         let (seal, from) = if batch.packed {
             let mut cursor = PackCursor::default();
-            (cursor.seal(packs, place.seq).await?, From::Pack(cursor, packs))
+            (cursor.seal(packs, &batch).await?, From::Pack(cursor, packs, batch))
         } else {
             let blocks = batch.fetch(source.clone(), origin.clone()).await?.check().await?;
             (Arc::clone(&blocks.seal), From::Object(blocks))
@@ -56,9 +56,9 @@ impl<'a> Payload<'a> {
             Error::found(origin, place, Verdict::Malformed, &error.to_string())
         };
         match &mut self.from {
-            From::Pack(cursor, packs) => {
+            From::Pack(cursor, packs, batch) => {
                 cursor
-                    .payload(packs, place.seq, async |piece| {
+                    .payload(packs, batch, async |piece| {
                         take(&piece);
                         true
                     })

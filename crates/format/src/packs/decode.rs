@@ -32,6 +32,23 @@ pub trait PackSink {
     }
 }
 
+/// What of a pack is held against what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PackProof {
+    /// Each seal's signature is checked, and each payload is held against its seal.
+    All,
+    /// The seals alone, for whoever asks for payloads later. A signature that holds covers what its note names
+    /// by `prev`: of consecutive seals of one key the last one's is checked. No payload is hashed. What comes to
+    /// the sink is proved only once [`PackDecoder::finish`] said so.
+    Seals,
+    /// The payloads, of a pack whose seals were proved before, from the same bytes. The times of their lines are
+    /// held against their seals too, if so asked.
+    Payloads {
+        /// The times as well.
+        times: bool,
+    },
+}
+
 /// Decodes a pack whose bytes are known to be those that an attestation binds.
 pub struct PackDecoder<'a> {
     zstd: DCtx<'static>,
@@ -50,8 +67,9 @@ struct Split<'a> {
     bytes: u64,
     lines: u64,
     wrong_lines: bool,
-    /// All of it was held against the seals before.
-    proved: bool,
+    proof: PackProof,
+    /// The latest seal, if nothing has vouched for its signature yet.
+    unsigned: Option<Box<ObjectSeal>>,
     root: RootHasher,
     times: LineTimes,
     /// What came of the seal line.
@@ -80,11 +98,10 @@ impl<'a> PackDecoder<'a> {
         Ok(Self { zstd, output, header, ended: false, split: Split::new(attestation) })
     }
 
-    /// For a pack that was decoded before to its end: its bytes are the attested ones, so they decode to the same text,
-    /// and no payload is held against its seal once more. Each object comes as one that is right.
+    /// Holds no more against the seals than this.
     #[must_use]
-    pub fn once_more(mut self) -> Self {
-        self.split.proved = true;
+    pub fn proving(mut self, proof: PackProof) -> Self {
+        self.split.proof = proof;
         self
     }
 
@@ -139,8 +156,9 @@ impl<'a> PackDecoder<'a> {
     /// Ends the pack: all of its objects came.
     ///
     /// # Errors
-    /// [`PackFault::TooShort`].
-    pub fn finish(self) -> Result<(), PackFault> {
+    /// [`PackFault::TooShort`]; with [`PackProof::Seals`] that the last signature doesn't hold.
+    pub fn finish(mut self) -> Result<(), PackFault> {
+        self.split.signed(None)?;
         let all = self.split.nth == self.split.attestation.batches.len();
         if all && self.ended { Ok(()) } else { Err(PackFault::TooShort) }
     }
@@ -155,7 +173,8 @@ impl<'a> Split<'a> {
             bytes: 0,
             lines: 0,
             wrong_lines: false,
-            proved: false,
+            proof: PackProof::All,
+            unsigned: None,
             root: RootHasher::new(),
             times: LineTimes::new(attestation.field),
             line: Vec::new(),
@@ -206,7 +225,7 @@ impl<'a> Split<'a> {
     fn payload<'t>(&mut self, text: &'t [u8], sink: &mut impl PackSink) -> &'t [u8] {
         let here = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(text.len());
         let (part, rest) = text.split_at(here);
-        if self.proved {
+        if self.proof == PackProof::Seals {
             sink.payload(self.nth, part);
             self.bytes -= here as u64;
             if self.bytes == 0 {
@@ -222,7 +241,9 @@ impl<'a> Split<'a> {
         // A line more than attested is a chunk more to hash: no work is done beyond what was announced.
         if !self.wrong_lines {
             self.root.update(part);
-            self.times.take(part);
+            if self.proof != (PackProof::Payloads { times: false }) {
+                self.times.take(part);
+            }
         }
         sink.payload(self.nth, part);
         if self.bytes == 0 {
@@ -236,16 +257,42 @@ impl<'a> Split<'a> {
 
     /// The seal line is whole: what came before is held against it.
     fn seal(&mut self, sink: &mut impl PackSink) -> Result<(), PackFault> {
-        let seal =
-            ObjectSeal::of_line(&self.line).map_err(|fault| PackFault::Seal(self.nth, fault))?;
-        let verdict = if self.proved { Ok(()) } else { self.holds(&seal) };
+        let read = match self.proof {
+            PackProof::All => ObjectSeal::of_line(&self.line),
+            PackProof::Seals | PackProof::Payloads { .. } => {
+                ObjectSeal::of_unsigned_line(&self.line)
+            }
+        };
+        let seal = read.map_err(|fault| PackFault::Seal(self.nth, fault))?;
+        let verdict = match self.proof {
+            PackProof::All | PackProof::Payloads { .. } => self.holds(&seal),
+            PackProof::Seals => {
+                self.signed(Some(&seal))?;
+                self.unsigned = Some(Box::new(seal.clone()));
+                self.fits(&seal)
+            }
+        };
         sink.object(self.nth, seal, verdict);
         self.nth += 1;
         self.open();
         Ok(())
     }
 
-    fn holds(&mut self, object: &ObjectSeal) -> Result<(), Fault> {
+    /// Checks the latest seal's signature, unless the one behind it, by the same key, says whose it is.
+    fn signed(&mut self, behind: Option<&ObjectSeal>) -> Result<(), PackFault> {
+        let Some(latest) = self.unsigned.take() else { return Ok(()) };
+        let covers = |behind: &ObjectSeal| {
+            (behind.seal.prev, &behind.seal.key) == (Some(latest.hash), &latest.seal.key)
+        };
+        if behind.is_some_and(covers) {
+            return Ok(());
+        }
+        // It is of the object before, or of the last one.
+        latest.check_signature().map_err(|fault| PackFault::Seal(self.nth.saturating_sub(1), fault))
+    }
+
+    /// What can be told without the payload.
+    fn fits(&self, object: &ObjectSeal) -> Result<(), Fault> {
         let said = &object.seal.payload;
         let other = |what: &str| Err(Fault::Tampered(what.to_owned()));
         let parts = object.seal.ranges.iter();
@@ -261,6 +308,13 @@ impl<'a> Split<'a> {
         if object.index.as_deref().map(auditseal_merkle::hash) != object.seal.index {
             return other("the index isn't the signed one");
         }
+        Ok(())
+    }
+
+    fn holds(&mut self, object: &ObjectSeal) -> Result<(), Fault> {
+        self.fits(object)?;
+        let said = &object.seal.payload;
+        let other = |what: &str| Err(Fault::Tampered(what.to_owned()));
         // The sizes are the signed ones, so lines that don't fit them aren't the signed ones.
         if self.wrong_lines {
             return other("a range has another number of lines than signed");

@@ -18,6 +18,8 @@ pub(super) struct PackEncoder {
     left: u64,
     /// Bytes of libzstd's header that are still to be dropped.
     header: Vec<u8>,
+    /// What libzstd gives at a time.
+    ready: Vec<u8>,
 }
 
 impl fmt::Debug for PackEncoder {
@@ -40,7 +42,8 @@ impl PackEncoder {
         compression.set(&mut zstd)?;
         out.extend(header(compression.window, text));
         let header = Vec::with_capacity(LIBZSTD_HEADER);
-        Ok(Self { zstd, window: compression.window, left: text, header })
+        let ready = Vec::with_capacity(CCtx::out_size());
+        Ok(Self { zstd, window: compression.window, left: text, header, ready })
     }
 
     /// Takes the next bytes of the text; what is ready of the pack goes to `out`.
@@ -86,24 +89,23 @@ impl PackEncoder {
     ) -> Result<(), PackError> {
         let flush = directive != zstd_sys::ZSTD_EndDirective::ZSTD_e_continue;
         let mut input = InBuffer::around(bytes);
-        let mut ready = Vec::with_capacity(CCtx::out_size());
         loop {
-            ready.clear();
-            let mut output = OutBuffer::around(&mut ready);
+            self.ready.clear();
+            let mut output = OutBuffer::around(&mut self.ready);
             let left = self
                 .zstd
                 .compress_stream2(&mut output, &mut input, directive)
                 .map_err(PackError::zstd)?;
-            self.pass_on(&ready, out);
+            self.pass_on(out);
             if input.pos() == bytes.len() && (!flush || left == 0) {
                 return Ok(());
             }
         }
     }
 
-    fn pass_on(&mut self, ready: &[u8], out: &mut Vec<u8>) {
+    fn pass_on(&mut self, out: &mut Vec<u8>) {
         let lacking = LIBZSTD_HEADER - self.header.len();
-        let (header, rest) = ready.split_at(lacking.min(ready.len()));
+        let (header, rest) = self.ready.split_at(lacking.min(self.ready.len()));
         self.header.extend(header);
         if lacking > 0 && self.header.len() == LIBZSTD_HEADER {
             let expected = sizeless_header(self.window);

@@ -15,7 +15,7 @@ pub use attestation::{
     PackLock, PartSize, SignedAttestation, VerdictName,
 };
 pub use cut::{Cut, Cutter, Measure};
-pub use decode::{PackDecoder, PackFault, PackSink};
+pub use decode::{PackDecoder, PackFault, PackProof, PackSink};
 pub use draft::PackDraft;
 pub use key::{MAX_GENERATION, PackKey};
 pub use rolled::{MAX_ROLLED, Month, RolledUp, RolledUpName, SignedRolledUp};

@@ -106,10 +106,19 @@ impl Desk {
         options: &PackOptions,
         told: impl FnMut(PackProgress<'_>),
     ) -> PackReport {
+        self.pack_by(&mut auditor(), options, told).await
+    }
+
+    pub(crate) async fn pack_by(
+        &self,
+        signer: &mut StaticSigner,
+        options: &PackOptions,
+        told: impl FnMut(PackProgress<'_>),
+    ) -> PackReport {
         let (archive, packs) = (Arc::new(self.archive.clone()), Arc::new(self.packs.clone()));
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let now = self.now.saturating_add(run * 1_000_000);
-        pack(archive, packs, &mut auditor(), options, || now, told).await.unwrap()
+        pack(archive, packs, signer, options, || now, told).await.unwrap()
     }
 
     pub(crate) async fn verify(&self) -> EstateReport {

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent};
@@ -67,6 +68,14 @@ impl Pack {
         Begin::After(SealId { seq: first - 1, hash: prev })
     }
 
+    /// The same, as if its auditor had found nothing.
+    #[must_use]
+    pub fn without_findings(mut self) -> Self {
+        let attestation = (*self.attestation).clone();
+        self.attestation = Arc::new(Attestation { findings: 0, found: Vec::new(), ..attestation });
+        self
+    }
+
     /// The versions that may have the attested bytes, the oldest first.
     pub(super) fn versions(&self) -> impl Iterator<Item = Option<&str>> {
         self.versions.iter().map(Option::as_deref)
@@ -97,7 +106,9 @@ pub struct Packs {
     source: Option<Source>,
     /// Whose words about roll-ups count.
     auditors: Vec<VerifierKey>,
-    /// In the order of the chain; no seq is in two.
+    /// All packs of which an attestation counts, in the order in which they are taken.
+    found: Vec<Pack>,
+    /// Of these, in the order of the chain; no seq is in two.
     taken: Vec<Pack>,
     /// Packs beside the part that was asked for.
     passed: Vec<Pack>,
@@ -138,9 +149,10 @@ impl Packs {
         }
         found.sort_by(|one, other| order(one).cmp(&order(other)));
         packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
-        packs.taken = taken(found, extent);
-        packs.count_strangers(origin, &strangers);
+        packs.found = found;
         packs.place(origin).await?;
+        packs.taken = covering(&packs.found, extent);
+        packs.count_strangers(origin, &strangers);
         Ok(packs)
     }
 
@@ -243,10 +255,25 @@ impl Packs {
         self.taken.get(at).filter(|pack| pack.first <= seq)
     }
 
-    /// Whether a loose object of a pack's seq was judged for its attestation.
-    #[must_use]
-    pub(crate) fn judged(&self, pack: &Pack, modified: i64) -> bool {
-        self.by_date && modified < pack.attestation.judged.micros()
+    /// All packs that have a seq and stand there, the one that is read first.
+    pub(super) fn holding(&self, seq: u64) -> impl Iterator<Item = &Pack> {
+        let first = self.with(seq);
+        let other = move |pack: &&Pack| {
+            let same = first.is_some_and(|first| first.attested_at == pack.attested_at);
+            !same && pack.is_listed() && (pack.first..=pack.last).contains(&seq)
+        };
+        first.into_iter().chain(self.found.iter().filter(other))
+    }
+
+    /// What holds these seqs besides the packs of these attestations, which aren't as attested.
+    pub(crate) fn instead(&self, but: &[String], seqs: RangeInclusive<u64>) -> Vec<Pack> {
+        let others = |pack: &&Pack| pack.is_listed() && !but.contains(&pack.attested_at);
+        taken(self.found.iter().filter(others), seqs)
+    }
+
+    /// Loose objects of a pack's seqs that are older than this were judged for its attestation.
+    pub(crate) fn judged(&self, pack: &Pack) -> i64 {
+        if self.by_date { pack.attestation.judged.micros() } else { i64::MIN }
     }
 
     /// Waits until a further pack may be read: each takes a core, and memory for all its bytes.
@@ -261,6 +288,12 @@ impl Packs {
     #[must_use]
     pub fn only(&self, pack: Pack) -> Self {
         Self { taken: vec![pack], ..self.clone() }
+    }
+
+    /// These, and loose objects beside them are read whatever their dates.
+    #[must_use]
+    pub fn undated(self) -> Self {
+        Self { by_date: false, ..self }
     }
 
     /// Whose words count.
@@ -379,8 +412,11 @@ impl Packs {
     /// Finds out which versions of the packs there are.
     async fn place(&mut self, origin: &Origin) -> Result<(), Error> {
         let Some(source) = &self.source else { return Ok(()) };
-        let mut wanted: BTreeMap<String, &mut Pack> =
-            self.taken.iter_mut().map(|pack| (pack.attestation.pack_key(), pack)).collect();
+        // Several may attest one pack.
+        let mut wanted: BTreeMap<String, Vec<&mut Pack>> = BTreeMap::new();
+        for pack in &mut self.found {
+            wanted.entry(pack.attestation.pack_key()).or_default().push(pack);
+        }
         let prefix = ObjectKey::prefix(origin);
         let fresh = || (Vec::<Version>::new(), Vec::<String>::new());
         let (mut versions, folders) = source
@@ -395,13 +431,14 @@ impl Packs {
         versions.sort_by_key(|version| (version.latest, version.modified));
         folders.iter().try_for_each(|key| listable(key))?;
         for version in versions {
-            let Some(pack) = wanted.get_mut(&version.key) else { continue };
-            pack.listed += 1;
-            if version.size == pack.attestation.pack.size {
-                if pack.versions.is_empty() {
-                    pack.modified = version.modified;
+            for pack in wanted.get_mut(&version.key).into_iter().flatten() {
+                pack.listed += 1;
+                if version.size == pack.attestation.pack.size {
+                    if pack.versions.is_empty() {
+                        pack.modified = version.modified;
+                    }
+                    pack.versions.push(version.id.clone());
                 }
-                pack.versions.push(version.id);
             }
         }
         Ok(())
@@ -423,14 +460,35 @@ fn order(pack: &Pack) -> (u64, Reverse<u64>, Reverse<Time>, &str) {
     (first, Reverse(last), Reverse(attested), &pack.attested_at)
 }
 
-/// Those that cover the seqs of the part, each seq at most once; they come in the order of the chain. Of those
-/// that have the next seq the one that goes furthest is taken, of equals the newest, then the first by its
-/// own hash.
-fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
-    let to = extent.to.unwrap_or(u64::MAX);
-    let mut found = found.into_iter().peekable();
-    let mut holding = BTreeMap::new();
-    let (mut next, mut taken) = (extent.from.seq(), Vec::new());
+/// Those that cover the seqs of the part, each seq at most once; they come in the order of the chain. Those that
+/// are listed come first: of the others, which are lost, those are taken that have what is left.
+fn covering(found: &[Pack], Extent { from, to }: Extent) -> Vec<Pack> {
+    let to = to.unwrap_or(u64::MAX);
+    let there = taken(found.iter().filter(|pack| pack.is_listed()), from.seq()..=to);
+    if there.len() == found.len() {
+        return there;
+    }
+    let lost = |seqs| taken(found.iter().filter(|pack| !pack.is_listed()), seqs);
+    let (mut next, mut all) = (from.seq(), Vec::new());
+    for pack in there {
+        if next < pack.first {
+            all.extend(lost(next..=pack.first - 1));
+        }
+        next = pack.last.saturating_add(1);
+        all.push(pack);
+    }
+    if next <= to {
+        all.extend(lost(next..=to));
+    }
+    all
+}
+
+/// Of packs in their order those that cover these seqs: of those that have the next seq the one that goes furthest,
+/// of equals the newest, then the first by its own hash.
+fn taken<'a>(found: impl Iterator<Item = &'a Pack>, seqs: RangeInclusive<u64>) -> Vec<Pack> {
+    let (mut next, to) = seqs.into_inner();
+    let mut found = found.peekable();
+    let (mut holding, mut taken) = (BTreeMap::new(), Vec::new());
     while next <= to {
         while let Some(pack) = found.next_if(|pack| pack.attestation.first <= next) {
             let Attestation { last, attested, .. } = *pack.attestation;
@@ -439,7 +497,7 @@ fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
         }
         match holding.pop_last() {
             Some(((last, ..), pack)) if next <= last => {
-                taken.push(Pack { first: next, last: last.min(to), ..pack });
+                taken.push(Pack { first: next, last: last.min(to), ..pack.clone() });
                 next = last + 1;
             }
             // None reaches so far.

@@ -111,6 +111,12 @@ pub(super) async fn ask(
         return Err(failed("what stands there isn't what an auditor's note binds"));
     }
     let rollup = Rollup::open(&front).map_err(|error| failed(&error.to_string()))?;
+    let ends = rollup.packs().first().zip(rollup.packs().last());
+    let says = (rolled.packs, Some((rolled.first, rolled.last)), rolled.size);
+    let has = ends.map(|(first, last)| (first.first, last.last));
+    if says != (rollup.packs().len() as u64, has, rollup.length()) {
+        return Err(failed("its front isn't of the packs that an auditor's note names"));
+    }
     let mut search = RollupSearch::new(&rollup, lookup, PIECE);
     let mut bytes = rolled.front.size;
     if search.needs() > indexes(rollup.packs()) {

@@ -2,10 +2,12 @@ use auditseal_chain::Extent;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::packs::{Attestation, BatchSize, Blob, PackLock, SignedAttestation};
 use auditseal_format::{Date, Origin, Time, TimeField, hash};
+use auditseal_index::{Lookup, Pattern, TermField, TermKind};
 use auditseal_note::{Signer as _, StaticSigner};
 use std::sync::Arc;
 
 use super::listing::{PackRoot, Packs};
+use super::rollups;
 use crate::source::Source;
 
 fn auditor() -> StaticSigner {
@@ -124,4 +126,39 @@ async fn of_packs_that_overlap_those_are_taken_that_cover_most() {
     assert_eq!(apart, [((1, 2), (1, 2)), ((5, 6), (5, 6))]);
     let inside = taken(&[(1, 9), (2, 3), (4, 9)], 0, None).await;
     assert_eq!(inside, [((1, 9), (1, 9))]);
+}
+
+/// `testdata/rollups`: which of them is asked in its packs' place.
+#[tokio::test]
+async fn a_roll_up_is_asked_where_the_vectors_say_so() {
+    let (mut used, mut unused) = (0, 0);
+    for vector in auditseal_vectors::cases::rollups() {
+        let store = MemoryStore::new();
+        let (key, note) = &vector.note;
+        store.insert(key, note.clone());
+        if let Some((key, bytes)) = &vector.stored {
+            store.insert(key, bytes.clone());
+        }
+        let root = PackRoot {
+            source: Source::new(Arc::new(store)),
+            auditors: vec![vector.auditor.parse().unwrap()],
+            by_date: true,
+        };
+        let origin: Origin = vector.origin.parse().unwrap();
+        let packs = Packs::read(&root, &origin, Extent::default()).await.unwrap();
+        let (counting, unusable) = rollups::counting(&packs, &origin, (1, 6)).await.unwrap();
+        // What isn't the name of one isn't looked at.
+        assert!(counting.len() + unusable.len() <= 1, "{}", vector.name);
+        let delete = Pattern::new(TermKind::Action).with(TermField::Resource, "pods");
+        let mut asked = false;
+        for rolled in counting {
+            let lookup = Lookup::Term(delete.clone());
+            let source = packs.source().unwrap();
+            let said = rollups::ask(source, &rolled, &lookup, |_| u64::MAX).await;
+            asked |= said.is_ok_and(|said| said.is_some_and(|said| said.packs.len() == 3));
+        }
+        assert_eq!(asked, vector.used, "{}", vector.name);
+        (used, unused) = (used + u32::from(asked), unused + u32::from(!asked));
+    }
+    assert!(used >= 2 && unused >= 30, "{used} {unused}");
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Outcome, Place, Sighting, Verdict};
-use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackSink};
+use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackProof, PackSink};
 use auditseal_format::seal::Payload;
 use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
@@ -57,6 +57,8 @@ pub(crate) struct Demand {
     pub(crate) lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
     /// Nothing behind the last object that is wanted is decoded.
     pub(crate) cut: bool,
+    /// What of it is held against its seals.
+    pub(crate) proof: PackProof,
 }
 
 impl Unpacking {
@@ -68,7 +70,7 @@ impl Unpacking {
         demand: Demand,
         permit: P,
     ) -> Self {
-        let Demand { index, lines, cut } = demand;
+        let Demand { index, lines, cut, proof } = demand;
         let ahead = if lines.is_some() { LINES_AHEAD } else { AHEAD };
         let (to, objects) = mpsc::channel(ahead);
         let (feed, pieces) = mpsc::channel(PIECES);
@@ -91,7 +93,7 @@ impl Unpacking {
         let (done, ended) = oneshot::channel::<()>();
         let key = pack.attestation.pack_key();
         let thread = on_a_thread(&key, move || {
-            decode(sink, pieces);
+            decode(sink, proof, pieces);
             drop(done);
         });
         tokio::spawn(async move {
@@ -146,32 +148,35 @@ pub(super) fn on_a_thread(key: &str, work: impl FnOnce() + Send + 'static) -> Re
 }
 
 /// Decodes the pieces of a pack; `None` is its end.
-fn decode(mut sink: Sink, mut pieces: mpsc::Receiver<Option<Bytes>>) {
+fn decode(mut sink: Sink, proof: PackProof, mut pieces: mpsc::Receiver<Option<Bytes>>) {
     let attestation = Arc::clone(&sink.attestation);
     let broken = match PackDecoder::new(&attestation) {
         Err(fault) => Some(fault.to_string()),
-        Ok(mut decoder) => loop {
-            match pieces.blocking_recv() {
-                // The store stopped half-way: whoever feeds says so.
-                None => break None,
-                Some(None) => match decoder.finish() {
-                    Err(fault) => break Some(fault.to_string()),
-                    Ok(()) => {
-                        sink.compare_times();
-                        sink.compare_index();
-                        break None;
-                    }
-                },
-                Some(Some(piece)) => {
-                    if let Err(fault) = decoder.take(&piece, &mut sink) {
-                        break Some(fault.to_string());
-                    }
-                    if sink.is_done() {
-                        break sink.broken.take();
+        Ok(decoder) => {
+            let mut decoder = decoder.proving(proof);
+            loop {
+                match pieces.blocking_recv() {
+                    // The store stopped half-way: whoever feeds says so.
+                    None => break None,
+                    Some(None) => match decoder.finish() {
+                        Err(fault) => break Some(fault.to_string()),
+                        Ok(()) => {
+                            sink.compare_times();
+                            sink.compare_index();
+                            break None;
+                        }
+                    },
+                    Some(Some(piece)) => {
+                        if let Err(fault) = decoder.take(&piece, &mut sink) {
+                            break Some(fault.to_string());
+                        }
+                        if sink.is_done() {
+                            break sink.broken.take();
+                        }
                     }
                 }
             }
-        },
+        }
     };
     if let Some(why) = broken {
         drop(sink.to.blocking_send(Unpacked::Broken(why)));

@@ -1,17 +1,18 @@
-//! Writes the vectors, those of proofs, and FORMAT.md's worked example: `make vectors`.
+//! Writes the vectors, those of proofs and of roll-ups, and FORMAT.md's worked example: `make vectors`.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use auditseal_vectors::{cases, example};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let outcome = match (arguments.next(), arguments.next(), arguments.next()) {
-        (Some(archives), Some(proofs), None) => write(Path::new(&archives), Path::new(&proofs)),
-        _ => Err("usage: vectors DIRECTORY DIRECTORY_OF_PROOFS".to_owned()),
+    let mut directory = || arguments.next().map(PathBuf::from);
+    let outcome = match [directory(), directory(), directory(), directory()] {
+        [Some(archives), Some(proofs), Some(rollups), None] => write(&archives, &proofs, &rollups),
+        _ => Err("usage: vectors DIRECTORY DIRECTORY_OF_PROOFS DIRECTORY_OF_ROLL-UPS".to_owned()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,11 +25,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn write(archives: &Path, proofs: &Path) -> Result<(), String> {
+fn write(archives: &Path, proofs: &Path, rollups: &Path) -> Result<(), String> {
     let all = cases::all();
     write_all(archives, all.iter().map(|vector| (vector.name.clone(), vector.to_string())))?;
     let all = cases::proofs();
     write_all(proofs, all.iter().map(|vector| (vector.name.clone(), vector.to_string())))?;
+    let all = cases::rollups();
+    write_all(rollups, all.iter().map(|vector| (vector.name.clone(), vector.to_string())))?;
     rewrite(&example::page())
 }
 

@@ -18,11 +18,13 @@ mod policy;
 mod proof_trust;
 mod proofs;
 mod ranges;
+mod rollups;
 mod silence;
 mod times;
 mod wrappers;
 
 pub use proofs::proofs;
+pub use rollups::rollups;
 
 use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
 

@@ -10,7 +10,8 @@ use crate::{Archive, Chain, Lost, Piece, TestSigner, Vector, events, head_text, 
 const DAY: i64 = 86_400;
 
 pub(super) fn cases() -> Vec<Vector> {
-    [good(), broken(), texts(), frames(), beside(), found(), taken(), begins(), known()].concat()
+    [good(), broken(), texts(), frames(), beside(), found(), taken(), instead(), begins(), known()]
+        .concat()
 }
 
 pub(super) fn auditor() -> TestSigner {
@@ -416,6 +417,75 @@ fn taken() -> Vec<Vector> {
         each(newer, "SHADOWED", [1]),
         whole(older, &chain),
         each(apart, "FORK", [4]).forked(),
+    ]
+}
+
+/// A wide pack isn't there, or isn't as attested, and others hold what it should.
+fn instead() -> Vec<Vector> {
+    let (chain, wide, root) = first_of();
+    let of = |first: usize, last: usize| TestPack::of(&chain, first..=last);
+    let case = |name: &str, about: &str, root: &Archive| {
+        gone(vector(&format!("instead-{name}"), about, &chain, root.clone()), &chain, 1..8)
+    };
+    let with = |packs: &[TestPack]| {
+        let mut root = root.clone();
+        root.extend(packs_of(packs, &auditor()));
+        root
+    };
+    let narrow = with(&[of(1, 2), of(3, 4)]);
+    let lost = |mut root: Archive| {
+        wide.attest(&auditor(), &mut root);
+        root
+    };
+    let holding = |mut root: Archive, bytes: Vec<u8>| {
+        root.insert(wide.key(), bytes);
+        root
+    };
+    let all = case("lost", "a pack is lost, and two hold what it held", &lost(narrow.clone()));
+    let half = wide.bytes[..wide.bytes.len() / 2].to_vec();
+    let about = "half of a pack is left, and two hold what it held";
+    let half = case("half", about, &holding(lost(narrow.clone()), half));
+    let across = with(&[of(2, 3)]);
+    let about = "a pack is lost, and one holds the midst of what it held";
+    let some = case("lost-but-some", about, &lost(across.clone()));
+    let beside = vector("instead-lost-but-some-beside", about, &chain, lost(across));
+    let mut flipped = wide.bytes.clone();
+    flipped[100] ^= 1;
+    let about = "a bit of a pack, and two others hold what it held";
+    let changed = case("changed", about, &holding(lost(narrow.clone()), flipped));
+    let mut late = narrow.clone();
+    wide.clone()
+        .edited(|texts, attestation| {
+            texts.swap(2, 3);
+            attestation.batches.swap(2, 3);
+        })
+        .put(&auditor(), &mut late);
+    let about = "a pack isn't as attested from its third object on, and others hold that";
+    let late = case("from-the-midst", about, &late);
+    let mut twice = narrow;
+    for pack in [wide, of(2, 4)] {
+        pack.with_bytes(b"not a frame".to_vec()).put(&auditor(), &mut twice);
+    }
+    let twice = case("twice", "two packs aren't as attested, and two others are", &twice);
+    let found = |attestation: &mut _| attest_finding(attestation, "HIDDEN", 5, Some(&chain));
+    let mut both = with(&[of(5, 6).attesting(found), of(7, 7)]);
+    let last = of(5, 7);
+    let mut bytes = last.bytes.clone();
+    bytes[100] ^= 1;
+    last.attest(&auditor(), &mut both);
+    both.insert(last.key(), bytes);
+    first_of().1.put(&auditor(), &mut both);
+    let about = "what an auditor found is told of the pack that is read instead";
+    let told = case("finding", about, &both);
+    vec![
+        whole(all, &chain),
+        whole(half, &chain),
+        each(some, "MISSING", 1..5),
+        each(beside, "MISSING", 1..5),
+        each(changed, "TAMPERED", 1..5),
+        each(late, "TAMPERED", 1..5),
+        each(twice, "TAMPERED", 1..5),
+        each(each(told, "TAMPERED", 5..8), "HIDDEN", [5]),
     ]
 }
 
