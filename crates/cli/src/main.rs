@@ -9,6 +9,7 @@ mod documents;
 mod envfile;
 mod estate;
 mod failure;
+mod forwarding;
 mod help;
 mod logging;
 mod packing;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Prove(args) => proving::prove(&args),
         Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),
+        Command::Forward(args) => forwarding::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),

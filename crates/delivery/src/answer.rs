@@ -76,7 +76,10 @@ mod tests {
             assert!(matches!(heard(status), Some(Heard::Again(_, None))), "{status}");
         }
         let day = Some(Duration::from_secs(86_400));
-        assert_eq!(of_status(429, day, b""), Some(Heard::Again("answered 429: nothing more".into(), Some(LONGEST_WAIT))));
+        assert_eq!(
+            of_status(429, day, b""),
+            Some(Heard::Again("answered 429: nothing more".into(), Some(LONGEST_WAIT)))
+        );
     }
 
     /// Ten times what is told.

@@ -102,12 +102,17 @@ impl FromStr for Book {
         book.refused = after("refused ", 4)?.parse().map_err(|_| BookError { line: 4 })?;
         for (text, line) in lines {
             let chain = text.strip_prefix("origin ").and_then(|rest| rest.split_once(' '));
-            let chain = chain.and_then(|(origin, at)| Some((origin.parse().ok()?, at.parse().ok()?)));
+            let chain =
+                chain.and_then(|(origin, at)| Some((origin.parse().ok()?, at.parse().ok()?)));
             let (origin, at) = chain.ok_or(BookError { line })?;
             book.chains.insert(origin, at);
         }
         // Each book has one spelling; a file that was cut ends elsewhere.
-        if book.to_string() == text { Ok(book) } else { Err(BookError { line: text.lines().count() }) }
+        if book.to_string() == text {
+            Ok(book)
+        } else {
+            Err(BookError { line: text.lines().count() })
+        }
     }
 }
 

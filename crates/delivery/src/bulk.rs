@@ -69,8 +69,13 @@ pub fn bulk_answer(status: u16, wait: Option<std::time::Duration>, body: &[u8]) 
         return heard;
     }
     match serde_json::from_slice::<Answered>(body) {
-        Ok(answered) => Heard::Each(answered.items.into_iter().map(|item| of_item(&item.create)).collect()),
-        Err(_) => Heard::Again(format!("answered {status}, and nothing of each event: {}", told(body)), None),
+        Ok(answered) => {
+            Heard::Each(answered.items.into_iter().map(|item| of_item(&item.create)).collect())
+        }
+        Err(_) => Heard::Again(
+            format!("answered {status}, and nothing of each event: {}", told(body)),
+            None,
+        ),
     }
 }
 
@@ -143,8 +148,11 @@ mod tests {
     #[test]
     fn each_line_is_created_under_its_place() {
         let (body, cut) = bulk("audit", &parcel(&["{\"a\":1}", "x"]), &[0, 1], &Shape::default());
-        let lines: Vec<serde_json::Value> =
-            body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = body
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect();
         assert!(body.ends_with(b"\n") && lines.len() == 4 && cut == 0);
         assert_eq!(lines[0]["create"], json!({ "_index": "audit-2026.09.21", "_id": "c/n/s/7/1" }));
         assert_eq!((&lines[1]["a"], &lines[3]["message"]), (&json!(1), &json!("x")));
@@ -171,7 +179,9 @@ mod tests {
             {"create":{"_index":"a","_id":"5","status":403,"error":{"type":"cluster_block_exception","reason":"x"}}}]}"#;
         let Heard::Each(each) = bulk_answer(200, None, body) else { panic!("no answer for each") };
         assert_eq!(each[..2], [LineHeard::Done, LineHeard::Done]);
-        assert!(matches!(&each[2], LineHeard::Refused(why) if why.contains("mapper_parsing_exception")));
+        assert!(
+            matches!(&each[2], LineHeard::Refused(why) if why.contains("mapper_parsing_exception"))
+        );
         assert!(matches!(each[3..], [LineHeard::Again(_), LineHeard::Again(_)]));
         for (status, body) in [(200, &b"<html>"[..]), (200, b"{}"), (503, b""), (404, b"{}")] {
             assert!(matches!(bulk_answer(status, None, body), Heard::Again(..)), "{status}");

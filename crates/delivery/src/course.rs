@@ -67,7 +67,8 @@ impl Course {
     #[must_use]
     pub fn new(sizes: Vec<usize>, row: u64) -> Self {
         let lines: Vec<usize> = (0..sizes.len()).collect();
-        let pieces = if lines.is_empty() { VecDeque::new() } else { [Piece { lines, most: None }].into() };
+        let pieces =
+            if lines.is_empty() { VecDeque::new() } else { [Piece { lines, most: None }].into() };
         Self { pieces, aside: Vec::new(), next_wait: FIRST_WAIT, waiting: None, row, sizes }
     }
 
@@ -77,6 +78,12 @@ impl Course {
             return Then::Wait(wait, why);
         }
         self.pieces.front().map_or(Then::Done, |piece| Then::Send(piece.clone()))
+    }
+
+    /// Whether the next thing to do is to wait.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
     }
 
     /// Lines that were refused in a row.
@@ -217,7 +224,9 @@ mod tests {
                 () => LineHeard::Done,
             });
             let each: Vec<_> = each.collect();
-            if !self.by_line && let Some(other) = each.iter().find(|one| **one != LineHeard::Done) {
+            if !self.by_line
+                && let Some(other) = each.iter().find(|one| **one != LineHeard::Done)
+            {
                 return match other {
                     LineHeard::TooLarge(why) => Heard::TooLarge(why.clone()),
                     _ => Heard::Refused("bad".to_owned()),

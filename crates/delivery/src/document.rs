@@ -33,13 +33,17 @@ pub struct Document {
 /// string `message` of one.
 #[must_use]
 pub fn document(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
-    let own = OWN.iter().any(|name| memchr::memmem::find(text, format!("\"{name}\":").as_bytes()).is_some());
+    let own = OWN
+        .iter()
+        .any(|name| memchr::memmem::find(text, format!("\"{name}\":").as_bytes()).is_some());
     let plain = (!own && shape.leaves(text.len())).then(|| whole(text)).flatten();
     if let Some(inside) = plain {
         return Document { text: closed(inside, &cited(line, &json!({}))), cut: false };
     }
     match serde_json::from_slice::<Members<'_>>(text) {
-        Ok(Members(members)) if members.len() <= MOST_MEMBERS => shaped(line, members, text.len(), shape),
+        Ok(Members(members)) if members.len() <= MOST_MEMBERS => {
+            shaped(line, members, text.len(), shape)
+        }
         _ => message(line, text, shape),
     }
 }
@@ -80,9 +84,15 @@ fn cited(line: &ParcelLine, more: &serde_json::Value) -> String {
     format!("\"@timestamp\":\"{}\",\"auditseal\":{citation}", line.when())
 }
 
-fn shaped(line: &ParcelLine, members: Vec<(Cow<'_, str>, &RawValue)>, size: usize, shape: &Shape) -> Document {
+fn shaped(
+    line: &ParcelLine,
+    members: Vec<(Cow<'_, str>, &RawValue)>,
+    size: usize,
+    shape: &Shape,
+) -> Document {
     let kept = |name: &str| {
-        shape.fields.is_empty() || shape.fields.paths().any(|path| path.first().is_some_and(|first| first == name))
+        shape.fields.is_empty()
+            || shape.fields.paths().any(|path| path.first().is_some_and(|first| first == name))
     };
     let mut members: Vec<(Cow<'_, str>, Cow<'_, str>)> = members
         .into_iter()
@@ -115,7 +125,8 @@ fn shaped(line: &ParcelLine, members: Vec<(Cow<'_, str>, &RawValue)>, size: usiz
         more.insert("redacted".to_owned(), json!(redacted));
     }
     if !cut.is_empty() {
-        let names: Vec<String> = cut.iter().take(20).map(|name| name.chars().take(100).collect()).collect();
+        let names: Vec<String> =
+            cut.iter().take(20).map(|name| name.chars().take(100).collect()).collect();
         more.insert("cut".to_owned(), json!({ "members": names, "bytes": size }));
     }
     let mut inside = String::new();
@@ -144,7 +155,11 @@ fn message(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
             continue;
         }
         let cut = kept < text.len();
-        let more = if cut { json!({ "cut": { "members": ["message"], "bytes": text.len() } }) } else { json!({}) };
+        let more = if cut {
+            json!({ "cut": { "members": ["message"], "bytes": text.len() } })
+        } else {
+            json!({})
+        };
         return Document { text: closed(inside.as_bytes(), &cited(line, &more)), cut };
     }
 }
@@ -183,7 +198,8 @@ fn without(value: &str, path: &[String]) -> Option<String> {
         return found.then_some(text);
     }
     let Members(members) = serde_json::from_str(value).ok()?;
-    let mut members = members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
+    let mut members =
+        members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
     if !redact(&mut members, path) {
         return None;
     }
@@ -281,7 +297,10 @@ mod tests {
         let text = String::from_utf8(document.text).unwrap();
         assert!(text.starts_with(&EVENT[..EVENT.len() - 1]), "{text}");
         assert_eq!(value["auditseal"]["origin"], "prod/cp-1/audit");
-        assert_eq!((&value["auditseal"]["seq"], &value["auditseal"]["line"]), (&json!(7), &json!(3)));
+        assert_eq!(
+            (&value["auditseal"]["seq"], &value["auditseal"]["line"]),
+            (&json!(7), &json!(3))
+        );
         assert_eq!(value["@timestamp"], "1970-01-01T00:00:00.000000Z");
         assert_eq!(copy("{ }", &Shape::default()).0.as_object().unwrap().len(), 2);
     }
@@ -291,20 +310,33 @@ mod tests {
         let forged = r#"{"auditseal":{"seq":1},"@timestamp":0,"a":{"auditseal":1}}"#;
         let (value, document) = copy(forged, &Shape::default());
         assert_eq!(String::from_utf8(document.text).unwrap().matches("\"@timestamp\":").count(), 1);
-        assert_eq!((&value["auditseal"]["seq"], &value["a"]), (&json!(7), &json!({ "auditseal": 1 })));
+        assert_eq!(
+            (&value["auditseal"]["seq"], &value["a"]),
+            (&json!(7), &json!({ "auditseal": 1 }))
+        );
         assert_eq!(value["auditseal"]["redacted"], json!(["@timestamp", "auditseal"]));
     }
 
     #[test]
     fn fields_are_chosen_and_taken_out() {
-        let shape = Shape { redact: "user.extra,requestObject.items.data,none".parse().unwrap(), ..Shape::default() };
+        let shape = Shape {
+            redact: "user.extra,requestObject.items.data,none".parse().unwrap(),
+            ..Shape::default()
+        };
         let (value, document) = copy(EVENT, &shape);
         assert_eq!(value["user"], json!({ "username": "ann" }));
         assert_eq!(value["requestObject"], json!({ "items": [{ "k": 1 }, {}, 3] }));
-        assert_eq!(value["auditseal"]["redacted"], json!(["user.extra", "requestObject.items.data"]));
-        assert!(String::from_utf8(document.text).unwrap().contains("\"n\":1.50,"), "as it was written");
+        assert_eq!(
+            value["auditseal"]["redacted"],
+            json!(["user.extra", "requestObject.items.data"])
+        );
+        assert!(
+            String::from_utf8(document.text).unwrap().contains("\"n\":1.50,"),
+            "as it was written"
+        );
         let shape = Shape { fields: "verb,user.username".parse().unwrap(), ..Shape::default() };
-        let names: Vec<String> = copy(EVENT, &shape).0.as_object().unwrap().keys().cloned().collect();
+        let names: Vec<String> =
+            copy(EVENT, &shape).0.as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, ["@timestamp", "auditseal", "user", "verb"]);
     }
 
@@ -314,24 +346,31 @@ mod tests {
         let event = EVENT.replace("\"p\":\"1\"", &format!("\"p\":\"{}\"", "x".repeat(1 << 20)));
         let (value, document) = copy(&event, &shape);
         assert!(document.cut && document.text.len() <= 10_000);
-        assert_eq!(value["auditseal"]["cut"], json!({ "members": ["requestObject"], "bytes": event.len() }));
+        assert_eq!(
+            value["auditseal"]["cut"],
+            json!({ "members": ["requestObject"], "bytes": event.len() })
+        );
         assert_eq!(value["user"]["username"], "ann");
     }
 
     #[test]
     fn what_is_no_object_is_a_message() {
-        for text in ["", "[1]", "{\"a\":1", "{\"a\":1}}", "\"x\"", "{\"a\":1} {\"b\":2}", "\u{1}\"\\"] {
+        for text in
+            ["", "[1]", "{\"a\":1", "{\"a\":1}}", "\"x\"", "{\"a\":1} {\"b\":2}", "\u{1}\"\\"]
+        {
             let (value, _) = copy(text, &Shape::default());
             assert_eq!(value["message"], text);
         }
-        let document = document(&line(), &[0xff; 100_000], &Shape { most: Some(5000), ..Shape::default() });
+        let document =
+            document(&line(), &[0xff; 100_000], &Shape { most: Some(5000), ..Shape::default() });
         assert!(document.cut && document.text.len() < 2 * 5000, "{}", document.text.len());
     }
 
     /// Ten times as many members as are looked at.
     #[test]
     fn an_object_of_too_many_members_is_a_message() {
-        let members: Vec<String> = (0..10 * MOST_MEMBERS).map(|n| format!("\"m{n}\":{n}")).collect();
+        let members: Vec<String> =
+            (0..10 * MOST_MEMBERS).map(|n| format!("\"m{n}\":{n}")).collect();
         let text = format!("{{{}}}", members.join(","));
         let shape = Shape { most: Some(5000), ..Shape::default() };
         let (value, document) = copy(&text, &shape);

@@ -112,6 +112,12 @@ impl Loading {
         self.passed
     }
 
+    /// Bytes that are loaded.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.text.len()
+    }
+
     /// Begins the text of a seal, in whose key this date is; its first lines were handed over before.
     pub fn begin(&mut self, of: Arc<Provenance>, date: Date, field: TimeField, skip: u64) {
         let finder = TimeFinder::new(field);
@@ -151,7 +157,8 @@ impl Loading {
     pub fn flush(&mut self) -> Option<Parcel> {
         let (end, sealed) = self.end.take()?;
         let text = std::mem::take(&mut self.text);
-        let (lines, too_long) = (std::mem::take(&mut self.lines), std::mem::take(&mut self.too_long));
+        let (lines, too_long) =
+            (std::mem::take(&mut self.lines), std::mem::take(&mut self.too_long));
         Some(Parcel { text, lines, too_long, end, sealed })
     }
 
@@ -229,7 +236,9 @@ mod tests {
     fn loaded(text: &str, piece: usize, bytes: usize, skip: u64) -> Vec<Parcel> {
         let (mut loading, mut parcels) = (loading(bytes, None), Vec::new());
         loading.begin(of(3), Date::EPOCH, TimeField::Audit, skip);
-        text.as_bytes().chunks(piece).for_each(|piece| loading.take(piece, &mut |full| parcels.push(full)));
+        text.as_bytes()
+            .chunks(piece)
+            .for_each(|piece| loading.take(piece, &mut |full| parcels.push(full)));
         loading.end(&mut |full| parcels.push(full));
         parcels.extend(loading.flush());
         parcels
@@ -269,7 +278,10 @@ mod tests {
         loading.take(b"\nb\n", &mut |_| {});
         loading.end(&mut |full| parcels.push(full));
         let parcel = loading.flush().unwrap();
-        assert_eq!((parcel.text.as_slice(), parcel.too_long.len(), parcel.too_long[0].1), (&b"a\nb\n"[..], 1, 2));
+        assert_eq!(
+            (parcel.text.as_slice(), parcel.too_long.len(), parcel.too_long[0].1),
+            (&b"a\nb\n"[..], 1, 2)
+        );
         assert_eq!(parcel.lines[1].number, 3);
         assert!(parcels.is_empty() && loading.flush().is_none());
     }
@@ -277,8 +289,13 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_moves_on_all_the_same() {
         let mut loading = loading(1000, Some(Predicate::verbs(["delete"])));
-        let event = |verb: &str| auditseal_vectors::event(1).replace("\"create\"", &format!("\"{verb}\""));
-        let text = format!("{}{}no event\n", event("create").replace("\"verb\":\"get\"", "\"verb\":\"get\""), event("get"));
+        let event =
+            |verb: &str| auditseal_vectors::event(1).replace("\"create\"", &format!("\"{verb}\""));
+        let text = format!(
+            "{}{}no event\n",
+            event("create").replace("\"verb\":\"get\"", "\"verb\":\"get\""),
+            event("get")
+        );
         loading.begin(of(1), Date::EPOCH, TimeField::Audit, 0);
         loading.take(text.as_bytes(), &mut |_| {});
         loading.end(&mut |_| {});

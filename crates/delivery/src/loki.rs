@@ -70,7 +70,12 @@ pub(crate) mod tests {
         for (line, number) in texts.iter().zip(1..) {
             let begin = text.len();
             text.extend_from_slice(line.as_bytes());
-            lines.push(ParcelLine { of: Arc::clone(&of), number, time: None, at: begin..text.len() });
+            lines.push(ParcelLine {
+                of: Arc::clone(&of),
+                number,
+                time: None,
+                at: begin..text.len(),
+            });
             text.push(b'\n');
         }
         let end = Position { seal, date: sealed.date(), lines: None };

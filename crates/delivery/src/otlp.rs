@@ -83,7 +83,11 @@ pub fn otlp_answer(status: u16, wait: Option<Duration>, body: &[u8]) -> Heard {
             }
         }
     }
-    if rejected == 0 { Heard::All } else { Heard::AllBut(rejected, format!("rejected {rejected}: {why}")) }
+    if rejected == 0 {
+        Heard::All
+    } else {
+        Heard::AllBut(rejected, format!("rejected {rejected}: {why}"))
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_request_has_a_record_for_each_line() {
-        let (body, cut) = otlp(&parcel(&["{\"a\":1}", "{\"b\":2}", "c"]), &[0, 2], &Shape::default());
+        let (body, cut) =
+            otlp(&parcel(&["{\"a\":1}", "{\"b\":2}", "c"]), &[0, 2], &Shape::default());
         let bodies = inside(&body, &[1, 2, 2, 5, 1]);
         assert_eq!((bodies, cut), (vec![&b"{\"a\":1}"[..], b"c"], 0));
         assert_eq!(inside(&body, &[1, 1, 1, 2, 1]), [&b"s"[..], b"c", b"n", b"c/n/s"]);
@@ -117,7 +122,10 @@ mod tests {
         partial.number(1, 3).bytes(2, b"too old");
         let mut answer = Message::default();
         answer.bytes(1, &partial.0);
-        assert_eq!(otlp_answer(200, None, &answer.0), Heard::AllBut(3, "rejected 3: too old".to_owned()));
+        assert_eq!(
+            otlp_answer(200, None, &answer.0),
+            Heard::AllBut(3, "rejected 3: too old".to_owned())
+        );
         assert!(matches!(otlp_answer(503, None, b""), Heard::Again(..)));
     }
 }

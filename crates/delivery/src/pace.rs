@@ -68,7 +68,10 @@ mod tests {
     fn a_chain_is_asked_a_few_times_for_each_seal() {
         for seconds in [1, 5, 10] {
             let (questions, late) = asked(Duration::from_secs(seconds));
-            assert!(questions <= 12 && late <= Duration::from_secs(1), "{seconds}: {questions} {late:?}");
+            assert!(
+                questions <= 12 && late <= Duration::from_secs(1),
+                "{seconds}: {questions} {late:?}"
+            );
         }
         let (questions, late) = asked(Duration::from_secs(300));
         assert!(questions <= 90 && late <= LATE, "{questions} {late:?}");

@@ -52,7 +52,9 @@ mod tests {
         let hash = "a7".repeat(32);
         for good in [format!("7:{hash} 2026-11-21 all"), format!("0:{hash} 1970-01-01 17")] {
             assert_eq!(good.parse::<Position>().unwrap().to_string(), good);
-            for bad in [format!("{good} "), format!(" {good}"), format!("{good} 1"), format!("0{good}")] {
+            for bad in
+                [format!("{good} "), format!(" {good}"), format!("{good} 1"), format!("0{good}")]
+            {
                 assert!(bad.parse::<Position>().is_err(), "{bad}");
             }
         }

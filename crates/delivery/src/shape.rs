@@ -57,7 +57,9 @@ impl Shape {
     /// Whether a line of so many bytes goes as it is.
     #[must_use]
     pub fn leaves(&self, bytes: usize) -> bool {
-        self.fields.is_empty() && self.redact.is_empty() && self.most.is_none_or(|most| bytes <= most)
+        self.fields.is_empty()
+            && self.redact.is_empty()
+            && self.most.is_none_or(|most| bytes <= most)
     }
 }
 

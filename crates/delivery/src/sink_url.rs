@@ -126,7 +126,8 @@ impl FromStr for SinkUrl {
 
     fn from_str(text: &str) -> Result<Self, SinkRefused> {
         let (plain, options) = text.split_once('?').unwrap_or((text, ""));
-        let (scheme, rest) = plain.split_once("://").ok_or_else(|| refused(format!("no scheme: {SCHEMES}")))?;
+        let (scheme, rest) =
+            plain.split_once("://").ok_or_else(|| refused(format!("no scheme: {SCHEMES}")))?;
         if plain.contains(char::is_whitespace) || plain.contains(char::is_control) {
             return Err(refused("a blank is in it"));
         }
@@ -150,7 +151,9 @@ impl FromStr for SinkUrl {
         let (mut certificate, mut key) = (None, None);
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            let value = percent_decode_str(value).decode_utf8().map_err(|_| refused(format!("{name} isn't UTF-8")))?;
+            let value = percent_decode_str(value)
+                .decode_utf8()
+                .map_err(|_| refused(format!("{name} isn't UTF-8")))?;
             if value.is_empty() {
                 return Err(refused(format!("{name} has no value")));
             }
@@ -184,8 +187,10 @@ fn kind(scheme: &str) -> Result<(SinkKind, &str), SinkRefused> {
 
 /// What a sink is called that isn't given a name.
 fn named(plain: &str) -> String {
-    let plain: String =
-        plain.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let plain: String = plain
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' })
+        .collect();
     let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
     let name: String = words.join("-").chars().take(LONGEST_NAME).collect();
     name
@@ -197,7 +202,9 @@ const LONGEST_NAME: usize = 100;
 impl SinkUrl {
     fn placed(&mut self, transport: &str, rest: &str) -> Result<(), SinkRefused> {
         if self.kind == SinkKind::File {
-            let path = percent_decode_str(rest).decode_utf8().map_err(|_| refused("its path isn't UTF-8"))?;
+            let path = percent_decode_str(rest)
+                .decode_utf8()
+                .map_err(|_| refused("its path isn't UTF-8"))?;
             if !path.starts_with('/') || path.ends_with('/') {
                 return Err(refused("a file is file:///PATH"));
             }
@@ -213,12 +220,20 @@ impl SinkUrl {
         }
         let path = path.trim_end_matches('/');
         match self.kind {
-            SinkKind::Syslog if path.is_empty() && host.contains(':') => self.address = host.to_owned(),
+            SinkKind::Syslog if path.is_empty() && host.contains(':') => {
+                self.address = host.to_owned()
+            }
             SinkKind::Syslog => return Err(refused("syslog is syslog+tls://HOST:PORT")),
             SinkKind::OpenSearch => {
-                let lower = path.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
-                if !path.is_empty() && (!lower || path.starts_with(['-', '_']) || path.len() > LONGEST_NAME) {
-                    return Err(refused("behind the host stands how indices begin: a-z, 0-9, - and _"));
+                let lower = path
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+                if !path.is_empty()
+                    && (!lower || path.starts_with(['-', '_']) || path.len() > LONGEST_NAME)
+                {
+                    return Err(refused(
+                        "behind the host stands how indices begin: a-z, 0-9, - and _",
+                    ));
                 }
                 if !path.is_empty() {
                     path.clone_into(&mut self.prefix);
@@ -235,7 +250,9 @@ impl SinkUrl {
         let path = || Some(PathBuf::from(value));
         let bytes = |least: usize, most: usize| {
             let bytes = size(value).filter(|bytes| (least..=most).contains(bytes));
-            bytes.ok_or_else(|| refused(format!("{name} is a size from {least} to {most} bytes, like 256KiB")))
+            bytes.ok_or_else(|| {
+                refused(format!("{name} is a size from {least} to {most} bytes, like 256KiB"))
+            })
         };
         let fields = || value.parse().map_err(|()| refused(format!("{name} is fields like a,b.c")));
         let on_the_network = self.kind != SinkKind::File;
@@ -243,7 +260,8 @@ impl SinkUrl {
         match name {
             "name" => {
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-                if !value.chars().all(plain) || value.starts_with('.') || value.len() > LONGEST_NAME {
+                if !value.chars().all(plain) || value.starts_with('.') || value.len() > LONGEST_NAME
+                {
                     return Err(refused("name is letters, digits, . _ and -"));
                 }
                 value.clone_into(&mut self.name);
@@ -270,7 +288,8 @@ impl SinkUrl {
 /// Bytes: a number, or one with KiB, MiB, kB or MB.
 fn size(text: &str) -> Option<usize> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("kB", 1000), ("MB", 1_000_000), ("", 1)];
-    let (number, unit) = units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+    let (number, unit) =
+        units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
     number.parse::<usize>().ok()?.checked_mul(*unit)
 }
 
@@ -285,13 +304,29 @@ mod tests {
     #[test]
     fn sinks_are_read() {
         let file = read("file:///srv/out.jsonl");
-        assert_eq!((file.address.as_str(), file.name.as_str()), ("/srv/out.jsonl", "file-srv-out.jsonl"));
-        let search = read("opensearch+https://logs.example:9200/k8s-audit?ca=/etc/ca.pem&basic-file=/run/a%20b&max-event=1MiB");
-        assert_eq!((search.address.as_str(), search.prefix.as_str()), ("https://logs.example:9200", "k8s-audit"));
+        assert_eq!(
+            (file.address.as_str(), file.name.as_str()),
+            ("/srv/out.jsonl", "file-srv-out.jsonl")
+        );
+        let search = read(
+            "opensearch+https://logs.example:9200/k8s-audit?ca=/etc/ca.pem&basic-file=/run/a%20b&max-event=1MiB",
+        );
+        assert_eq!(
+            (search.address.as_str(), search.prefix.as_str()),
+            ("https://logs.example:9200", "k8s-audit")
+        );
         assert_eq!(search.basic_file, Some(PathBuf::from("/run/a b")));
-        assert_eq!((search.shape.most, search.plain()), (Some(1 << 20), "opensearch+https://logs.example:9200/k8s-audit"));
-        let loki = read("loki+http://127.0.0.1:9428/insert/?redact=requestObject.data,responseObject&name=vl&tenant=a");
-        assert_eq!((loki.address.as_str(), loki.name.as_str()), ("http://127.0.0.1:9428/insert", "vl"));
+        assert_eq!(
+            (search.shape.most, search.plain()),
+            (Some(1 << 20), "opensearch+https://logs.example:9200/k8s-audit")
+        );
+        let loki = read(
+            "loki+http://127.0.0.1:9428/insert/?redact=requestObject.data,responseObject&name=vl&tenant=a",
+        );
+        assert_eq!(
+            (loki.address.as_str(), loki.name.as_str()),
+            ("http://127.0.0.1:9428/insert", "vl")
+        );
         assert_eq!(loki.shape.redact.to_string(), "requestObject.data,responseObject");
         assert_eq!(read("syslog+tls://[::1]:6514").address, "[::1]:6514");
         assert_eq!(read("elasticsearch+http://h").prefix, "auditseal");

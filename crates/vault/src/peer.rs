@@ -179,21 +179,40 @@ mod tests {
     }
 
     fn asked() -> Asked {
-        Asked { method: "POST", path: "/a?b=c".to_owned(), headers: vec![("x-d", "e".to_owned())], body: Bytes::new() }
+        Asked {
+            method: "POST",
+            path: "/a?b=c".to_owned(),
+            headers: vec![("x-d", "e".to_owned())],
+            body: Bytes::new(),
+        }
     }
 
     #[tokio::test]
     async fn who_asks_is_read_at_each_request() {
         let secret = tempfile::NamedTempFile::new().unwrap();
-        for (word, header) in [("ann:secret", "Basic YW5uOnNlY3JldA=="), ("ann:other", "Basic YW5uOm90aGVy")] {
-            let (url, request) = once(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno".to_vec());
+        for (word, header) in
+            [("ann:secret", "Basic YW5uOnNlY3JldA=="), ("ann:other", "Basic YW5uOm90aGVy")]
+        {
+            let (url, request) =
+                once(b"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno".to_vec());
             std::fs::write(secret.path(), word).unwrap();
             let basic = Some(secret.path().to_owned());
-            let peer = Peer::new(PeerOptions { url, basic, timeout: Duration::from_secs(5), ..PeerOptions::default() });
+            let peer = Peer::new(PeerOptions {
+                url,
+                basic,
+                timeout: Duration::from_secs(5),
+                ..PeerOptions::default()
+            });
             let answer = peer.ask(asked()).await.unwrap();
-            assert_eq!((answer.status, answer.wait, &answer.body[..]), (429, Some(Duration::from_secs(7)), &b"no"[..]));
+            assert_eq!(
+                (answer.status, answer.wait, &answer.body[..]),
+                (429, Some(Duration::from_secs(7)), &b"no"[..])
+            );
             let request = request.join().unwrap();
-            assert!(request.starts_with("POST /a?b=c HTTP/1.1\r\n") && request.contains("x-d: e"), "{request}");
+            assert!(
+                request.starts_with("POST /a?b=c HTTP/1.1\r\n") && request.contains("x-d: e"),
+                "{request}"
+            );
             assert!(request.contains(&format!("authorization: {header}")), "{request}");
         }
     }
@@ -205,12 +224,18 @@ mod tests {
         answer.resize(answer.len() + LARGEST + (1 << 20), b'x');
         let (url, request) = once(answer);
         let timeout = Duration::from_secs(60);
-        let error = Peer::new(PeerOptions { url, timeout, ..PeerOptions::default() }).ask(asked()).await.unwrap_err();
+        let error = Peer::new(PeerOptions { url, timeout, ..PeerOptions::default() })
+            .ask(asked())
+            .await
+            .unwrap_err();
         assert!(error.contains("answered 200 with more than"), "{error}");
         drop(request);
-        let peer = |options: PeerOptions| Peer::new(PeerOptions { url: "http://127.0.0.1:9".to_owned(), timeout, ..options });
+        let peer = |options: PeerOptions| {
+            Peer::new(PeerOptions { url: "http://127.0.0.1:9".to_owned(), timeout, ..options })
+        };
         let token = Some("/nowhere/token".into());
-        let error = peer(PeerOptions { token, ..PeerOptions::default() }).ask(asked()).await.unwrap_err();
+        let error =
+            peer(PeerOptions { token, ..PeerOptions::default() }).ask(asked()).await.unwrap_err();
         assert!(error.starts_with("read /nowhere/token: "), "{error}");
         let error = peer(PeerOptions::default()).ask(asked()).await.unwrap_err();
         assert!(error.contains("refused"), "{error}");

@@ -60,7 +60,8 @@ fn config(files: &Files) -> Result<ClientConfig, String> {
             if files.identity.is_none() {
                 return Ok(config);
             }
-            let why = "a client certificate needs ca= as well: the authorities of who is connected to";
+            let why =
+                "a client certificate needs ca= as well: the authorities of who is connected to";
             return Err(why.to_owned());
         }
         Some(pem) => {
