@@ -1,5 +1,6 @@
 //! forward, and forward check.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;

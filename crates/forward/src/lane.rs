@@ -63,30 +63,31 @@ impl SinkLane {
             };
             let Some(Loaded { parcel, _room }) = loaded else { return };
             let parcel = Arc::new(parcel);
-            let Some(letters) = self.send(&parcel, &mut stop).await else { return };
+            let Some((letters, refused)) = self.send(&parcel, &mut stop).await else { return };
             if !self.settle(origin, &parcel, letters, &mut stop).await {
                 return;
             }
-            self.count(&lane, &parcel);
+            self.count(&lane, &parcel, refused);
         }
     }
 
-    fn count(&self, lane: &Lane, parcel: &Parcel) {
-        add(&self.tally.lines, parcel.lines.len() as u64);
+    fn count(&self, lane: &Lane, parcel: &Parcel, refused: u64) {
+        let lines = (parcel.lines.len() as u64).saturating_sub(refused);
+        add(&self.tally.lines, lines);
         add(&self.tally.bytes, parcel.text.len() as u64);
-        add(&lane.lines, parcel.lines.len() as u64);
+        add(&lane.lines, lines);
         lane.reached(parcel.sealed);
-        lane.unblocked();
     }
 
-    /// Sends a parcel until the sink has each line or refused it; the dead letters. `None`: it is to stop.
+    /// Sends a parcel until the sink has each line or refused it: the dead letters, and how many of its lines these
+    /// are. `None`: it is to stop.
     async fn send(
         &self,
         parcel: &Arc<Parcel>,
         stop: &mut watch::Receiver<bool>,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<(Vec<u8>, u64)> {
         let row = || self.row.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut letters = Vec::new();
+        let (mut letters, mut refused) = (Vec::new(), 0);
         for (of, number) in &parcel.too_long {
             let why = "it is too long to be held".to_owned();
             letters.extend(self.letter(&json!({
@@ -99,7 +100,7 @@ impl SinkLane {
             Course::new(parcel.lines.iter().map(|line| line.at.len()).collect(), *row());
         loop {
             match course.then() {
-                Then::Done => return Some(letters),
+                Then::Done => return Some((letters, refused)),
                 Then::Wait(wait, why) => {
                     add(&self.tally.retries, 1);
                     if self.tally.waits(Some(&why)) {
@@ -120,6 +121,7 @@ impl SinkLane {
                     course.heard(heard);
                     *row() = course.row();
                     for aside in course.set_aside() {
+                        refused += aside.count;
                         letters.extend(self.set_aside(parcel, &aside));
                     }
                     if !course.is_waiting() {
