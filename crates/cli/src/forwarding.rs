@@ -7,13 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auditseal_agent::system_clock;
 use auditseal_delivery::SinkUrl;
 use auditseal_format::{Origin, Time};
-use auditseal_forward::{Followed, ForwardOptions, Handed, NotForwarded, Place, Tally, forward};
+use auditseal_forward::{
+    CheckOptions, Checked, Followed, ForwardOptions, Handed, NotForwarded, Place, Tally, check,
+    forward,
+};
 use auditseal_predicate::Predicate;
 use auditseal_trust::TrustFile;
-use clap::Args;
 use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -33,6 +37,10 @@ const METRICS: Duration = Duration::from_secs(15);
 #[derive(Debug, Args)]
 #[command(after_help = help::FORWARD)]
 pub(crate) struct Forward {
+    /// Count instead, by chain and hour, what each sink has against what the archive has, where the sink can be
+    /// asked.
+    #[arg(value_enum)]
+    action: Option<Action>,
     #[command(flatten)]
     store: args::Store,
     #[command(flatten)]
@@ -50,8 +58,13 @@ pub(crate) struct Forward {
           action = clap::ArgAction::Append, value_delimiter = ' ')]
     sink: Vec<SinkUrl>,
     /// Folder that remembers what each sink has, and holds what it refused; one process at a time.
-    #[arg(long, env = "AUDITSEAL_FORWARD_STATE", value_name = "DIR")]
-    forward_state: PathBuf,
+    #[arg(
+        long,
+        env = "AUDITSEAL_FORWARD_STATE",
+        value_name = "DIR",
+        required_unless_present = "action"
+    )]
+    forward_state: Option<PathBuf>,
     /// Only events of which this CEL expression isn't false: docs/query-language.md. What can't be told is
     /// handed over.
     #[arg(long, env = "AUDITSEAL_FILTER", value_name = "CEL")]
@@ -60,6 +73,9 @@ pub(crate) struct Forward {
     /// and time, or how long ago, like 7d.
     #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
     since: Option<Time>,
+    /// Count only events before this time; without it, up to five minutes ago.
+    #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time, requires = "action")]
+    until: Option<Time>,
     /// End when all that stands there is handed over.
     #[arg(long, env = "AUDITSEAL_ONCE", value_parser = BoolishValueParser::new())]
     once: bool,
@@ -72,6 +88,13 @@ pub(crate) struct Forward {
     listen: Option<SocketAddr>,
 }
 
+/// What is done in place of handing over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    /// Count.
+    Check,
+}
+
 pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     let trust = trust_file(&args.trust)?;
     let chains = chains(&trust, &args.origin)?;
@@ -80,10 +103,13 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
         store: open_store(&args.store)?,
         dated: !is_directory(&args.store.store),
     };
+    if args.action == Some(Action::Check) {
+        return count(&args, &place, chains);
+    }
     let options = ForwardOptions {
         chains,
         sinks: args.sink.clone(),
-        state: args.forward_state.clone(),
+        state: args.forward_state.clone().unwrap_or_default(),
         predicate: args.filter.as_deref().map(filter).transpose()?,
         since: args.since,
         once: args.once,
@@ -112,6 +138,44 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     report(&handed)?;
     Ok(ExitCode::from(code(&handed)))
 }
+
+/// forward check.
+fn count(args: &Forward, place: &Place, chains: Vec<Followed>) -> Result<ExitCode, Failure> {
+    let options = CheckOptions {
+        chains,
+        predicate: args.filter.as_deref().map(filter).transpose()?,
+        since: args.since.unwrap_or(Time::EPOCH),
+        until: args.until.unwrap_or_else(|| system_clock()().wall.saturating_add(-UNSETTLED)),
+    };
+    let mut code = 0;
+    for sink in &args.sink {
+        let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
+        let Checked { lines, hours, differences, blocked } = checked.map_err(|why| {
+            Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
+        })?;
+        print(|out| {
+            for difference in &differences {
+                writeln!(out, "{}: {difference}", sink.name)?;
+            }
+            for (origin, why) in &blocked {
+                writeln!(out, "{}: {origin} isn't counted to its end: {why}", sink.name)?;
+            }
+            let differ = differences.len();
+            writeln!(
+                out,
+                "{}: {lines} events in {hours} hours of chains, {differ} of which differ",
+                sink.name
+            )
+        })?;
+        if !differences.is_empty() || !blocked.is_empty() {
+            code = 1;
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// What happened so shortly ago may be under way to a sink, microseconds.
+const UNSETTLED: i64 = 300_000_000;
 
 fn failure(why: &NotForwarded) -> Failure {
     Failure::new(why).hint(why.hint())

@@ -121,11 +121,15 @@ proved before its events are handed over; what isn't proved stops its chain,
 and no other. OpenSearch and files have each event exactly once, whatever
 happens to this process; other sinks at least once. What a sink refuses is in
 NAME.refused.jsonl in --forward-state, with its reason and where it stands in
-the archive. docs/forward.md has a page for each sink.
+the archive. docs/forward.md says what each sink needs.
 
-Exit codes of --once:
-  0  all of it was handed over
-  1  a sink refused events, or what comes next in a chain isn't proved
+  auditseal forward check --store s3://audit-archive/k8s --trust trust.txt \\
+    --sink 'opensearch+https://logs.example:9200/k8s-audit' --since 7d
+
+Exit codes of --once, and of check:
+  0  all of it was handed over; the sink has as many
+  1  a sink refused events, or what comes next in a chain isn't proved; the
+     sink has more or fewer
   2  couldn't be done";
 
 pub(crate) const PUBKEY: &str = "\

@@ -26,6 +26,8 @@ mod sink_url;
 mod syslog;
 mod wire;
 
+pub use auditseal_audit::TimeFinder;
+
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, Written};
 pub use bulk::{bulk, bulk_answer, index_of, template};

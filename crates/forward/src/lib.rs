@@ -10,6 +10,7 @@
 //! handed over is in the sink's [`Ledger`](ledger), on the disk; what was under way when the process ends is handed
 //! over again. A line whose seal isn't proved to be the chain's next is never handed over.
 
+mod check;
 mod disk;
 mod feed;
 mod follow;
@@ -21,6 +22,7 @@ mod run;
 mod sender;
 mod tally;
 
+pub use check::{CheckOptions, Checked, Difference, check};
 pub use followed::{Followed, Place};
 pub use ledger::LedgerError;
 pub use run::{ForwardOptions, Handed, NotForwarded, forward};
