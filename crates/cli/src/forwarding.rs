@@ -11,7 +11,7 @@ use auditseal_agent::system_clock;
 use auditseal_delivery::SinkUrl;
 use auditseal_format::{Origin, Time};
 use auditseal_forward::{
-    CheckOptions, Checked, Followed, ForwardOptions, Handed, NotForwarded, Place, Tally, check,
+    Archived, CheckOptions, Checked, Followed, ForwardOptions, Handed, NotForwarded, Tally, check,
     forward,
 };
 use auditseal_predicate::Predicate;
@@ -98,7 +98,7 @@ pub(crate) enum Action {
 pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     let trust = trust_file(&args.trust)?;
     let chains = chains(&trust, &args.origin)?;
-    let place = Place {
+    let place = Archived {
         packs: args.place.open(&args.store, &trust)?,
         store: open_store(&args.store)?,
         dated: !is_directory(&args.store.store),
@@ -140,7 +140,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
 }
 
 /// forward check.
-fn count(args: &Forward, place: &Place, chains: Vec<Followed>) -> Result<ExitCode, Failure> {
+fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<ExitCode, Failure> {
     let options = CheckOptions {
         chains,
         predicate: args.filter.as_deref().map(filter).transpose()?,
@@ -258,8 +258,11 @@ fn beside(args: &Forward, tally: &Arc<Tally>) -> Result<impl Future<Output = ()>
 fn report(handed: &[Handed]) -> Result<(), Failure> {
     print(|out| {
         for sink in handed {
-            let Handed { sink, lines, refused, cut, blocked, uncommitted } = sink;
-            writeln!(out, "{sink}: {lines} events handed over, {refused} refused, {cut} cut")?;
+            let Handed { sink, lines, refused, cut, findings, blocked, uncommitted } = sink;
+            writeln!(
+                out,
+                "{sink}: {lines} events handed over, {refused} refused, {cut} cut; {findings} findings"
+            )?;
             for (origin, why, _) in blocked {
                 writeln!(out, "{sink}: {origin} isn't gone on with: {why}")?;
             }

@@ -50,7 +50,7 @@ pub enum Then {
 /// The course of a parcel. Whatever the sink answers, each line comes to one of two ends: the sink said that it
 /// has it, or it is set aside.
 #[derive(Debug)]
-pub struct Course {
+pub struct ParcelCourse {
     pieces: VecDeque<Piece>,
     aside: Vec<SetAside>,
     /// How long the next wait is, if there is one.
@@ -62,7 +62,7 @@ pub struct Course {
     sizes: Vec<usize>,
 }
 
-impl Course {
+impl ParcelCourse {
     /// A parcel whose lines have these bytes. `row`: lines that the sink refused in a row before.
     #[must_use]
     pub fn new(sizes: Vec<usize>, row: u64) -> Self {
@@ -252,7 +252,7 @@ mod tests {
             let sizes: Vec<usize> = lines.iter().map(|line| line.0).collect();
             let bad: Vec<bool> = lines.iter().map(|line| line.1).collect();
             let mut sink = Simulated { request, event, bad: bad.clone(), by_line, busy, has: BTreeMap::new() };
-            let mut course = Course::new(sizes.clone(), 0);
+            let mut course = ParcelCourse::new(sizes.clone(), 0);
             let (mut aside, mut requests) = (Vec::new(), 0);
             loop {
                 match course.then() {
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_sink_that_refuses_everything_is_waited_for() {
-        let mut course = Course::new(vec![1; 3 * IN_A_ROW as usize], 0);
+        let mut course = ParcelCourse::new(vec![1; 3 * IN_A_ROW as usize], 0);
         let mut aside = 0;
         let waited = loop {
             match course.then() {
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end_with_success() {
-        let mut course = Course::new(vec![1], 0);
+        let mut course = ParcelCourse::new(vec![1], 0);
         let mut waits = Vec::new();
         for _ in 0..10 {
             course.heard(Heard::Again("no".to_owned(), None));

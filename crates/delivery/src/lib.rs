@@ -2,7 +2,7 @@
 //! decisions out.
 //!
 //! ```text
-//! text of a batch ──Loading──▶ Parcel ──Course──▶ a piece of it ──encode──▶ request
+//! text of a batch ──Loading──▶ Parcel ──ParcelCourse──▶ a piece of it ──encode──▶ request
 //!                                 │        ▲                                   │
 //!                                 │        └── wait, split, cut, set aside ◀── answer
 //!                                 └── delivered: its end is the chain's Position in the sink's Book
@@ -31,7 +31,7 @@ pub use auditseal_audit::TimeFinder;
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, Written};
 pub use bulk::{bulk, bulk_answer, index_of, template};
-pub use course::{Course, Piece, SetAside, Then};
+pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document};
 pub use loading::{LONGEST, Loading, ParcelLimits, Selection};
 pub use loki::{loki, loki_labels};

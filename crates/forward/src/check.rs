@@ -10,21 +10,20 @@ use auditseal_delivery::{LONGEST, ParcelLimits, Selection, SinkKind, SinkUrl, Ti
 use auditseal_format::{Origin, Time, TimeField};
 use auditseal_predicate::Predicate;
 use auditseal_reader::{Source, Window};
-use auditseal_vault::Asked;
+use auditseal_vault::PeerRequest;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use crate::feed::{Loaded, Outlet, Shares};
 use crate::follow::{FollowOptions, Follower};
-use crate::followed::{Followed, Place};
+use crate::followed::{Archived, Followed};
+use crate::run::LINES;
 use crate::sender::peer;
 use crate::tally::{LaneState, SinkTally};
 
 /// Microseconds of an hour.
 const HOUR: i64 = 3_600_000_000;
-/// Chains, and hours of one, that are asked of a sink at a time.
-const MOST: usize = 10_000;
 
 /// What is counted.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ type Counts = BTreeMap<(Option<Origin>, Option<i64>), u64>;
 /// # Errors
 /// Why the sink can't be asked.
 pub async fn check(
-    place: &Place,
+    place: &Archived,
     sink: &SinkUrl,
     options: &CheckOptions,
 ) -> Result<Checked, String> {
@@ -108,7 +107,7 @@ pub async fn check(
 
 /// Counts what is proved of the chains. A file tells neither chains, nor when it got a line.
 async fn in_archive(
-    place: &Place,
+    place: &Archived,
     options: &CheckOptions,
     file: bool,
 ) -> (Counts, Vec<(Origin, String)>) {
@@ -119,7 +118,7 @@ async fn in_archive(
         let follow = FollowOptions {
             window: Window { since: Some(options.since), until: None },
             once: true,
-            limits: ParcelLimits { bytes: 1 << 20, lines: MOST },
+            limits: ParcelLimits { bytes: 1 << 20, lines: LINES },
             selection: Selection::new(options.predicate.clone(), Some(options.since)),
             readers: 1,
         };
@@ -188,41 +187,39 @@ fn in_file(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
 /// Documents, by chain and hour. What came last is made visible before.
 async fn in_opensearch(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
     let index = format!("/{}-*", sink.prefix);
-    let since = options.since.micros() / 1000;
-    let query = json!({
-        "size": 0,
-        "query": { "range": { "@timestamp": {
-            "gte": since, "lt": options.until.micros() / 1000, "format": "epoch_millis"
-        } } },
-        "aggs": { "origin": {
-            "terms": { "field": "auditseal.origin", "size": MOST },
-            "aggs": { "hour": { "date_histogram": { "field": "@timestamp", "fixed_interval": "1h", "min_doc_count": 1 } } },
-        } },
-    });
     asked(sink, &format!("{index}/_refresh"), &json!({})).await?;
-    let answer = asked(sink, &format!("{index}/_search"), &query).await?;
     let mut counts = Counts::new();
-    for chain in answer["aggregations"]["origin"]["buckets"].as_array().into_iter().flatten() {
-        let origin = chain["key"].as_str().unwrap_or_default().parse().ok();
-        let Some(origin) = origin.filter(|origin| named(options, origin)) else { continue };
-        for hour in chain["hour"]["buckets"].as_array().into_iter().flatten() {
+    for chain in &options.chains {
+        let millis = |time: Time| time.micros() / 1000;
+        let range = json!({
+            "gte": millis(options.since), "lt": millis(options.until), "format": "epoch_millis"
+        });
+        let query = json!({
+            "size": 0,
+            "query": { "bool": { "filter": [
+                { "term": { "auditseal.origin": chain.origin.as_str() } },
+                { "range": { "@timestamp": range } },
+            ] } },
+            "aggs": { "hour": { "date_histogram": {
+                "field": "@timestamp", "fixed_interval": "1h", "min_doc_count": 1
+            } } },
+        });
+        let answer = asked(sink, &format!("{index}/_search"), &query).await?;
+        let hours = answer["aggregations"]["hour"]["buckets"].as_array();
+        for hour in hours.into_iter().flatten() {
             let at = hour["key"].as_i64().unwrap_or(0) * 1000 / HOUR;
-            *counts.entry((Some(origin.clone()), Some(at))).or_default() +=
-                hour["doc_count"].as_u64().unwrap_or(0);
+            let count = hour["doc_count"].as_u64().unwrap_or(0);
+            *counts.entry((Some(chain.origin.clone()), Some(at))).or_default() += count;
         }
     }
     Ok(counts)
-}
-
-fn named(options: &CheckOptions, origin: &Origin) -> bool {
-    options.chains.iter().any(|chain| chain.origin == *origin)
 }
 
 async fn asked(sink: &SinkUrl, path: &str, body: &Value) -> Result<Value, String> {
     let headers = vec![("content-type", "application/json".to_owned())];
     let body = Bytes::from(body.to_string());
     let answer =
-        peer(sink).ask(Asked { method: "POST", path: path.to_owned(), headers, body }).await;
+        peer(sink).ask(PeerRequest { method: "POST", path: path.to_owned(), headers, body }).await;
     let answer = answer.map_err(|why| format!("ask {}: {why}", sink.name))?;
     if answer.status >= 300 {
         return Err(format!("ask {}: it answered {}", sink.name, answer.status));
@@ -244,7 +241,7 @@ async fn in_victorialogs(sink: &SinkUrl, options: &CheckOptions) -> Result<Count
     let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
     let (path, body) = ("/select/logsql/query".to_owned(), Bytes::from(format!("query={query}")));
-    let answer = peer(&base).ask(Asked { method: "POST", path, headers, body }).await;
+    let answer = peer(&base).ask(PeerRequest { method: "POST", path, headers, body }).await;
     let answer = answer.map_err(|why| format!("ask {}: {why}", sink.name))?;
     if answer.status >= 300 {
         return Err(format!("ask {}: it answered {}", sink.name, answer.status));
@@ -255,7 +252,8 @@ async fn in_victorialogs(sink: &SinkUrl, options: &CheckOptions) -> Result<Count
             .map_err(|_| format!("ask {}: its answer can't be read", sink.name))?;
         let text = |name: &str| row[name].as_str().unwrap_or_default();
         let origin = Origin::new(text("cluster"), text("node"), text("source")).ok();
-        let Some(origin) = origin.filter(|origin| named(options, origin)) else { continue };
+        let named = |origin: &Origin| options.chains.iter().any(|chain| chain.origin == *origin);
+        let Some(origin) = origin.filter(named) else { continue };
         let hour = Time::certain(text("_time").as_bytes()).map(|time| time.micros() / HOUR);
         *counts.entry((Some(origin), hour)).or_default() += text("n").parse().unwrap_or(0);
     }

@@ -15,7 +15,7 @@ const PIECES: usize = 2;
 /// KiB of parcels that a sink's chains have under way in all.
 const ROOM: u32 = 32 << 10;
 /// Batches of a sink's chains that are decoded at a time.
-const TURNS: usize = 4;
+const TURNS: usize = 2;
 
 /// A parcel, and the room that it takes until it is dropped.
 #[derive(Debug)]

@@ -101,7 +101,7 @@ pub(crate) struct Follower<'a> {
     begin: Option<(u64, Date)>,
     days: usize,
     listed: Option<Instant>,
-    told: BTreeSet<String>,
+    told: Told,
 }
 
 impl<'a> Follower<'a> {
@@ -126,7 +126,7 @@ impl<'a> Follower<'a> {
             begin: None,
             days: DAYS,
             listed: None,
-            told: BTreeSet::new(),
+            told: Told::default(),
         }
     }
 
@@ -314,6 +314,10 @@ impl<'a> Follower<'a> {
 
     /// Reads what was listed, and hands on what is proved to be next. Gives how many seals that were.
     async fn read(&mut self, entries: &[Entry], packs: &Packs, part: bool) -> Result<u64, Halt> {
+        if self.position.is_some() && entries.is_empty() && packs.is_empty() {
+            // Nothing more is there, which is no fault of what is.
+            return Ok(0);
+        }
         let how = How {
             depth: Depth::Seal,
             retention: None,
@@ -350,12 +354,11 @@ impl<'a> Follower<'a> {
 
     fn tell(&mut self, finding: &Finding) {
         let text = finding.to_string();
-        if finding.severity != Severity::Finding || self.told.contains(&text) {
+        if finding.severity != Severity::Finding || self.told.has(&text) {
             return;
         }
-        if self.told.len() < TOLD {
+        if self.told.take(&text) {
             tracing::warn!(origin = %self.chain.origin, "found in the archive: {text}");
-            self.told.insert(text);
         }
         self.lane.found();
     }
@@ -435,8 +438,37 @@ impl<'a> Follower<'a> {
     }
 }
 
+/// What was told, so that it is told once. More than this is counted.
+#[derive(Debug, Default)]
+struct Told(BTreeSet<String>);
+
+impl Told {
+    fn has(&self, text: &str) -> bool {
+        self.0.contains(text)
+    }
+
+    /// Whether there is room to tell of it.
+    fn take(&mut self, text: &str) -> bool {
+        self.0.len() < TOLD && self.0.insert(text.to_owned())
+    }
+}
+
 /// Done when it is to stop.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Whoever could say so is gone: then it is to stop, too.
     drop(stop.wait_for(|stop| *stop).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten times what is told.
+    #[test]
+    fn more_than_is_told_is_counted() {
+        let mut told = Told::default();
+        let texts = (0..10 * TOLD).map(|n| n.to_string());
+        assert_eq!(texts.filter(|text| told.take(text)).count(), TOLD);
+        assert!(told.has("7") && !told.take("7") && !told.has("100000"));
+    }
 }

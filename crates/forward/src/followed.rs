@@ -21,7 +21,7 @@ pub struct Followed {
 
 /// Where chains are read from.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Archived {
     /// The store, from the archive's prefix on.
     pub store: Arc<dyn Store>,
     /// The store that packs are in, from their root on.
@@ -38,7 +38,7 @@ impl Followed {
     }
 
     /// Where its packs stand.
-    pub(crate) fn root(&self, place: &Place) -> Option<PackRoot> {
+    pub(crate) fn root(&self, place: &Archived) -> Option<PackRoot> {
         let store = place.packs.as_ref().filter(|_| !self.auditors.is_empty())?;
         Some(PackRoot {
             source: Source::new(Arc::clone(store)),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use auditseal_delivery::{Course, Parcel, SetAside, Then};
+use auditseal_delivery::{Parcel, ParcelCourse, SetAside, Then};
 use auditseal_format::Origin;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -97,7 +97,7 @@ impl SinkLane {
             add(&self.tally.refused, 1);
         }
         let mut course =
-            Course::new(parcel.lines.iter().map(|line| line.at.len()).collect(), *row());
+            ParcelCourse::new(parcel.lines.iter().map(|line| line.at.len()).collect(), *row());
         loop {
             match course.then() {
                 Then::Done => return Some((letters, refused)),

@@ -16,8 +16,6 @@ use crate::disk::Disk;
 
 /// Bytes by which a file is known again.
 const ANCHOR: u64 = 4096;
-/// The largest book: a hundred thousand chains.
-const LARGEST: u64 = 256 << 20;
 
 /// Why a ledger can't be opened or written.
 #[derive(Debug)]
@@ -128,8 +126,7 @@ impl Ledger {
         let book = match size {
             None => None,
             Some(size) => {
-                let text =
-                    disk.read(&path, 0, size.min(LARGEST)).map_err(io("read positions", &path))?;
+                let text = disk.read(&path, 0, size).map_err(io("read positions", &path))?;
                 let text = String::from_utf8_lossy(&text);
                 let book: Book =
                     text.parse().map_err(|error| LedgerError::Book(path.clone(), error))?;

@@ -23,7 +23,7 @@ mod sender;
 mod tally;
 
 pub use check::{CheckOptions, Checked, Difference, check};
-pub use followed::{Followed, Place};
+pub use followed::{Archived, Followed};
 pub use ledger::LedgerError;
 pub use run::{ForwardOptions, Handed, NotForwarded, forward};
 pub use tally::Tally;

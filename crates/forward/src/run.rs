@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use crate::disk::RealDisk;
 use crate::feed::{Outlet, Shares};
 use crate::follow::{FollowOptions, Follower};
-use crate::followed::{Followed, Place};
+use crate::followed::{Archived, Followed};
 use crate::lane::SinkLane;
 use crate::ledger::{Ledger, LedgerError, LedgerPaths};
 use crate::sender::Sender;
@@ -27,7 +27,7 @@ const AHEAD: usize = 1;
 /// How often what a sink has is made durable, where a line that is handed over twice is there once.
 const COMMIT: Duration = Duration::from_secs(1);
 /// Lines of a parcel.
-const LINES: usize = 5000;
+pub(crate) const LINES: usize = 5000;
 
 /// What is handed over, and where.
 #[derive(Debug)]
@@ -96,6 +96,8 @@ pub struct Handed {
     pub refused: u64,
     /// Lines that were too long for it, and cut.
     pub cut: u64,
+    /// What was found wrong with the chains.
+    pub findings: u64,
     /// Chains that weren't gone on with, why, and whether the archive is at fault.
     pub blocked: Vec<(Origin, String, bool)>,
     /// Why its state couldn't be written at the end.
@@ -108,7 +110,7 @@ pub struct Handed {
 /// # Errors
 /// [`NotForwarded`], before anything is handed over.
 pub async fn forward(
-    place: &Place,
+    place: &Archived,
     options: ForwardOptions,
     tally: &Tally,
     stop: watch::Receiver<bool>,
@@ -144,7 +146,7 @@ fn open(options: &ForwardOptions, url: &SinkUrl, tally: &Tally) -> Result<SinkLa
 }
 
 async fn run_sink(
-    place: &Place,
+    place: &Archived,
     source: &Source,
     options: &ForwardOptions,
     (url, sink): (&SinkUrl, &Arc<SinkLane>),
@@ -208,6 +210,7 @@ fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
         lines: get(&sink.tally.lines),
         refused: get(&sink.tally.refused),
         cut: get(&sink.tally.cut),
+        findings: lanes.values().map(|lane| get(&lane.findings)).sum(),
         blocked: blocked.collect(),
         uncommitted,
     }

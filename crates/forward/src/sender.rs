@@ -7,7 +7,7 @@ use auditseal_delivery::{
     Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki, of_status,
     otlp, otlp_answer, syslog, template,
 };
-use auditseal_vault::{Asked, Peer, PeerAnswer, PeerOptions, TlsOptions, TlsStream, connect};
+use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsStream, connect};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Mutex;
@@ -115,7 +115,7 @@ impl Sender {
         };
         let mut headers = vec![("content-type", content.to_owned())];
         headers.extend(self.sink.tenant.iter().map(|tenant| ("x-scope-orgid", tenant.clone())));
-        let asked = Asked { method: "POST", path: path.to_owned(), headers, body };
+        let asked = PeerRequest { method: "POST", path: path.to_owned(), headers, body };
         let PeerAnswer { status, wait, body } = peer.ask(asked).await?;
         Ok(match self.sink.kind {
             SinkKind::OpenSearch => bulk_answer(status, wait, &body),
@@ -131,12 +131,12 @@ impl Sender {
             return Ok(None);
         }
         let path = format!("/_index_template/{}", self.sink.prefix);
-        let asked = Asked { method: "GET", path: path.clone(), ..Asked::default() };
+        let asked = PeerRequest { method: "GET", path: path.clone(), ..PeerRequest::default() };
         let found = peer.ask(asked).await?;
         if found.status == 404 {
             let headers = vec![("content-type", "application/json".to_owned())];
             let body = Bytes::from(template(&self.sink.prefix).to_string());
-            let put = peer.ask(Asked { method: "PUT", path, headers, body }).await?;
+            let put = peer.ask(PeerRequest { method: "PUT", path, headers, body }).await?;
             if put.status >= 300 {
                 let why = format!("the index template isn't taken: {}", put.status);
                 return Ok(Some(Heard::Again(why, put.wait)));

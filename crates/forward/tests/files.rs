@@ -32,7 +32,7 @@ async fn a_file_has_the_lines_as_they_were_written() {
     assert!(fs::read(&path).unwrap() == text, "byte for byte");
     // Again: nothing is new.
     let handed = once(&store(&[&chain]), options(&[&chain], &[url], &state)).await;
-    assert_eq!(handed[0].lines, 0);
+    assert_eq!((handed[0].lines, handed[0].findings), (0, 0));
     assert!(fs::read(&path).unwrap() == text);
 }
 
@@ -65,6 +65,23 @@ async fn wherever_it_is_stopped_it_goes_on() {
     expected.extend(sorted(&raw[7..].concat()));
     expected.sort();
     assert!(sorted(&fs::read(path).unwrap()) == expected);
+}
+
+/// More days than are listed at a time, and some without a seal.
+#[tokio::test]
+async fn seals_of_many_days_follow() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let mut chain = sealed("c/n/s", &raw[..20], 20);
+    for lines in raw[20..400].chunks(20) {
+        chain.wait(5 * 86_400 / 2);
+        chain.batch(&[Piece::new("audit.log", lines.concat())]);
+    }
+    let (url, path) = sink(&folder, "out");
+    let state = folder.path().join("state");
+    let handed = once(&store(&[&chain]), options(&[&chain], &[url], &state)).await;
+    assert_eq!((handed[0].lines, handed[0].blocked.len()), (400, 0), "{handed:?}");
+    assert!(fs::read(path).unwrap() == raw[..400].concat());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ mod xml;
 pub use environment::{is_of_cloud, untidy};
 pub use options::{Armed, Encryption, Options, arm, open};
 pub use page::{Page, PageOptions};
-pub use peer::{Asked, Peer, PeerAnswer, PeerOptions};
+pub use peer::{Peer, PeerAnswer, PeerOptions, PeerRequest};
 pub use site::{Provider, Site, site};
 pub use swap::Swap;
 pub use tls::{TlsOptions, TlsStream, connect};

@@ -38,7 +38,7 @@ pub struct PeerOptions {
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct PeerRequest {
     /// `GET`, `PUT` or `POST`.
     pub method: &'static str,
     /// The path behind the URL, with its query.
@@ -80,7 +80,7 @@ impl Peer {
     /// # Errors
     /// Why there is no answer: a file that can't be used, no connection, no answer in time. The text has nothing of
     /// the credentials.
-    pub async fn ask(&self, asked: Asked) -> Result<PeerAnswer, String> {
+    pub async fn ask(&self, asked: PeerRequest) -> Result<PeerAnswer, String> {
         match tokio::time::timeout(self.options.timeout, self.exchange(asked)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -89,7 +89,7 @@ impl Peer {
         }
     }
 
-    async fn exchange(&self, asked: Asked) -> Result<PeerAnswer, String> {
+    async fn exchange(&self, asked: PeerRequest) -> Result<PeerAnswer, String> {
         let method = Method::from_bytes(asked.method.as_bytes()).unwrap_or(Method::POST);
         let url = format!("{}{}", self.options.url, asked.path);
         let mut request = self.client()?.request(method, url).headers(self.authorization()?);
@@ -178,8 +178,8 @@ mod tests {
         (url, asked)
     }
 
-    fn asked() -> Asked {
-        Asked {
+    fn asked() -> PeerRequest {
+        PeerRequest {
             method: "POST",
             path: "/a?b=c".to_owned(),
             headers: vec![("x-d", "e".to_owned())],

@@ -9,7 +9,7 @@ use std::time::Duration;
 use auditseal_delivery::SinkUrl;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::SealId;
-use auditseal_forward::{Followed, ForwardOptions, Handed, NotForwarded, Place, Tally, forward};
+use auditseal_forward::{Archived, Followed, ForwardOptions, Handed, NotForwarded, Tally, forward};
 use auditseal_trust::{Silence, TrustFile};
 use auditseal_vectors::{Chain, Piece, TestSigner};
 use tokio::sync::watch;
@@ -49,8 +49,8 @@ pub(crate) fn store(chains: &[&Chain]) -> MemoryStore {
     store
 }
 
-pub(crate) fn place(store: &MemoryStore) -> Place {
-    Place { store: Arc::new(store.clone()), packs: None, dated: true }
+pub(crate) fn place(store: &MemoryStore) -> Archived {
+    Archived { store: Arc::new(store.clone()), packs: None, dated: true }
 }
 
 /// A chain, trusted by its first key.
