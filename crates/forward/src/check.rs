@@ -40,7 +40,7 @@ pub struct CheckOptions {
 
 /// Where counts differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct Miscount {
     /// The chain; `None` where the sink doesn't tell them apart.
     pub origin: Option<Origin>,
     /// The beginning of the hour; `None` for lines of which nobody knows when they happened.
@@ -51,7 +51,7 @@ pub struct Difference {
     pub sink: u64,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for Miscount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Some(origin) => write!(f, "{origin} ")?,
@@ -73,7 +73,7 @@ pub struct Checked {
     /// Hours and chains that have some.
     pub hours: u64,
     /// Where the sink has other numbers.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<Miscount>,
     /// Chains that couldn't be counted to their end, and why.
     pub blocked: Vec<(Origin, String)>,
 }
@@ -99,7 +99,7 @@ pub async fn check(
         if archive != sink {
             let (origin, hour) = key;
             let hour = hour.map(|hour| Time::from_micros(hour * HOUR));
-            differences.push(Difference { origin, hour, archive, sink });
+            differences.push(Miscount { origin, hour, archive, sink });
         }
     }
     Ok(Checked { lines: here.values().sum(), hours: here.len() as u64, differences, blocked })

@@ -22,7 +22,7 @@ mod run;
 mod sender;
 mod tally;
 
-pub use check::{CheckOptions, Checked, Difference, check};
+pub use check::{CheckOptions, Checked, Miscount, check};
 pub use followed::{Archived, Followed};
 pub use ledger::LedgerError;
 pub use run::{ForwardOptions, Handed, NotForwarded, forward};
