@@ -22,7 +22,7 @@ use crate::times::time;
 use crate::trusting::{Estate, Policy};
 use crate::units::{batch_size, duration, rate, retention, size, size_or_none};
 use crate::watch::{self, Watch};
-use crate::{checking, netpol, proving, trust};
+use crate::{checking, forwarding, netpol, proving, trust};
 use crate::{help, worm};
 
 /// Proof that a Kubernetes audit trail is complete and unaltered.
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Check(checking::Check),
     /// Put what was verified together in packs, and attest them. For auditors, not for nodes.
     Pack(Box<packing::Pack>),
+    /// Follow chains, and hand what is proved over to OpenSearch, Loki, OTLP, syslog or files.
+    Forward(Box<forwarding::Forward>),
     /// Write, show and compare what a reader trusts: trust files and heads files.
     Trust(trust::Trust),
     /// Examine a store and a source: what is wrong, why, and the command that corrects it.

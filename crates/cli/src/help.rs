@@ -108,6 +108,31 @@ key attests, beside the objects or in their place.
 Exit codes: 0 done; 1 something was found, and what is proved is packed all the
 same; 2 something couldn't be done.";
 
+pub(crate) const FORWARD: &str = "\
+Examples:
+  auditseal forward --store s3://audit-archive/k8s --trust trust.txt \\
+    --sink 'opensearch+https://logs.example:9200/k8s-audit?ca=/etc/ca.pem' \\
+    --sink 'loki+http://loki:3100?max-event=250kB' \\
+    --forward-state /var/lib/auditseal-forward
+  auditseal forward --store s3://audit-archive/k8s --trust trust.txt \\
+    --sink file:///srv/audit.jsonl --forward-state state --once
+
+Runs beside the cluster, and needs to read the archive alone. Each seal is
+proved before its events are handed over; what isn't proved stops its chain,
+and no other. OpenSearch and files have each event exactly once, whatever
+happens to this process; other sinks at least once. What a sink refuses is in
+NAME.refused.jsonl in --forward-state, with its reason and where it stands in
+the archive. docs/forward.md says what each sink needs.
+
+  auditseal forward check --store s3://audit-archive/k8s --trust trust.txt \\
+    --sink 'opensearch+https://logs.example:9200/k8s-audit' --since 7d
+
+Exit codes of --once, and of check:
+  0  all of it was handed over; the sink has as many
+  1  a sink refused events, or what comes next in a chain isn't proved; the
+     sink has more or fewer
+  2  couldn't be done";
+
 pub(crate) const PUBKEY: &str = "\
 Example:
   auditseal pubkey --key /etc/auditseal/key > auditseal.vkey";

@@ -11,6 +11,7 @@ mod envfile;
 mod estate;
 mod failure;
 mod flowing;
+mod forwarding;
 mod help;
 mod history;
 mod logging;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Command::Prove(args) => proving::prove(&args),
         Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),
+        Command::Forward(args) => forwarding::run(*args),
         Command::Trust(args) => trust::run(args),
         Command::Doctor(args) => worm::doctor(*args),
         Command::WormTest(args) => worm::worm_test(&args),

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
+use crate::rules::exposition::PLAIN;
 use crate::rules::reply::respond;
 use crate::rules::snapshot::Snapshot;
 
@@ -39,6 +40,31 @@ pub fn is_loopback(address: IpAddr) -> bool {
 
 /// Answers requests until it is dropped. `look` is called once per request.
 pub async fn serve(listener: TcpListener, look: impl Fn() -> Snapshot + Send + Sync + 'static) {
+    answering(listener, move |request| response(request, &look())).await;
+}
+
+/// Gives out one text, at `/metrics`, until it is dropped. `look` is called once per request.
+pub async fn serve_text(listener: TcpListener, look: impl Fn() -> String + Send + Sync + 'static) {
+    let answer = move |request: &Request<Incoming>| {
+        let (status, body) = match (request.method().as_str(), request.uri().path()) {
+            ("GET" | "HEAD", "/metrics") => (StatusCode::OK, look()),
+            ("GET" | "HEAD", _) => (StatusCode::NOT_FOUND, "only /metrics is here\n".to_owned()),
+            _ => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
+        };
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() = status;
+        let content = HeaderValue::from_static(PLAIN);
+        response.headers_mut().insert(CONTENT_TYPE, content);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    };
+    answering(listener, answer).await;
+}
+
+async fn answering(
+    listener: TcpListener,
+    look: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
+) {
     let (look, places) = (Arc::new(look), Arc::new(Semaphore::new(CONNECTIONS)));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -62,9 +88,12 @@ pub async fn serve(listener: TcpListener, look: impl Fn() -> Snapshot + Send + S
     }
 }
 
-async fn answer(stream: TcpStream, look: Arc<impl Fn() -> Snapshot>) {
+async fn answer(
+    stream: TcpStream,
+    look: Arc<impl Fn(&Request<Incoming>) -> Response<Full<Bytes>>>,
+) {
     let service = service_fn(move |request| {
-        let response = response(&request, &look());
+        let response = look(&request);
         async move { Ok::<_, Infallible>(response) }
     });
     let served = http1::Builder::new()

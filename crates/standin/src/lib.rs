@@ -4,7 +4,7 @@
 //! conditions, signatures, pages, tags, archive tiers. [`World`] is the server as a state machine, a
 //! request and a time in and an answer out; [`Server`] puts a socket before it. [`Fault`]s make it
 //! fail, or lie, as real ones do. It never decides what is right: the vault's conformance cases run
-//! on it and on real servers, and where they differ, this one is wrong.
+//! on it and on real servers, and where they differ, this one is wrong. [`SinkServer`] stands in for what events are handed over to.
 
 mod azure;
 mod bucket;
@@ -15,6 +15,7 @@ mod message;
 mod s3;
 mod server;
 mod sign;
+mod sink;
 mod tags;
 pub mod time;
 mod world;
@@ -24,4 +25,5 @@ pub use fault::{Effect, Fault, On};
 pub use message::{Answer, Request};
 pub use server::Server;
 pub use sign::Keys;
+pub use sink::{SinkHoldings, SinkManners, SinkServer};
 pub use world::{Delivery, Dialect, World};

@@ -2,16 +2,15 @@
 //!
 //! Here, and not where it is wanted, so that one crate knows about HTTP and TLS.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-use std::{fs, io};
 
 use futures::StreamExt as _;
-use reqwest::{Certificate, Client, Identity, StatusCode};
-use zeroize::Zeroizing;
+use reqwest::{Client, StatusCode};
 
 use crate::build::install_crypto;
 use crate::client::{CONNECT_TIMEOUT, innermost};
+use crate::files::{Files, secret};
 use auditseal_store::{Error, Kind, Operation};
 
 /// Bytes of a page that are read at most: a large apiserver's metrics have tens of megabytes.
@@ -39,19 +38,6 @@ pub struct Page {
     options: PageOptions,
     /// The client, and what its files held when it was made.
     client: Option<(Files, Client)>,
-}
-
-/// What a client is made of.
-#[derive(PartialEq)]
-struct Files {
-    ca: Option<Vec<u8>>,
-    identity: Option<Zeroizing<Vec<u8>>>,
-}
-
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Files")
-    }
 }
 
 impl Page {
@@ -96,13 +82,8 @@ impl Page {
     async fn exchange(&mut self, take: &mut impl FnMut(&[u8])) -> Result<StatusCode, Error> {
         let mut request = self.client()?.get(&self.options.url);
         if let Some(path) = &self.options.token {
-            let token = Zeroizing::new(self.read(path)?);
-            let token = std::str::from_utf8(&token).map(str::trim).unwrap_or_default();
-            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let why = format!("no bearer token is in {}", path.display());
-                return Err(self.failed(Kind::Invalid, &why));
-            }
-            request = request.bearer_auth(token);
+            let token = secret(path, "bearer token").map_err(|why| self.invalid(&why))?;
+            request = request.bearer_auth(&*token);
         }
         let lost = |error: &reqwest::Error| self.failed(Kind::Unavailable, &innermost(error));
         let response = request.send().await.map_err(|error| lost(&error))?;
@@ -135,17 +116,8 @@ impl Page {
     /// The client, made again when its files have changed.
     fn client(&mut self) -> Result<Client, Error> {
         let options = &self.options;
-        let ca = options.ca.as_deref().map(|path| self.read(path)).transpose()?;
-        let identity = match &options.identity {
-            None => None,
-            Some((certificate, key)) => {
-                let mut pem = Zeroizing::new(self.read(key)?);
-                pem.push(b'\n');
-                pem.extend_from_slice(&self.read(certificate)?);
-                Some(pem)
-            }
-        };
-        let files = Files { ca, identity };
+        let files = Files::read(options.ca.as_deref(), options.identity.as_ref());
+        let files = files.map_err(|why| self.invalid(&why))?;
         if let Some((known, client)) = &self.client
             && *known == files
         {
@@ -158,32 +130,18 @@ impl Page {
 
     fn build(&self, files: &Files) -> Result<Client, Error> {
         install_crypto();
-        let wrong = |error: &reqwest::Error| self.failed(Kind::Invalid, &innermost(error));
-        let mut client = Client::builder()
+        let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             // It stands beside us: a proxy that is meant for the store must not see the token.
             .no_proxy()
             // Between two readings a connection would only be held open.
             .pool_max_idle_per_host(0);
-        if let Some(pem) = &files.ca {
-            let found = Certificate::from_pem_bundle(pem).map_err(|error| wrong(&error))?;
-            if found.is_empty() {
-                return Err(self.failed(Kind::Invalid, "the CA file holds no PEM certificate"));
-            }
-            client = client.tls_certs_only(found);
-        }
-        if let Some(pem) = &files.identity {
-            client = client.identity(Identity::from_pem(pem).map_err(|error| wrong(&error))?);
-        }
-        client.build().map_err(|error| wrong(&error))
+        files.client(client).map_err(|why| self.invalid(&why))
     }
 
-    fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let failed = |error: io::Error| {
-            self.failed(Kind::Invalid, &format!("read {}: {error}", path.display()))
-        };
-        fs::read(path).map_err(failed)
+    fn invalid(&self, why: &str) -> Error {
+        self.failed(Kind::Invalid, why)
     }
 
     fn failed(&self, kind: Kind, why: &str) -> Error {
@@ -204,6 +162,7 @@ fn shown(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 

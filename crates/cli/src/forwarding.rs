@@ -1,0 +1,289 @@
+//! forward, and forward check.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auditseal_agent::system_clock;
+use auditseal_delivery::SinkUrl;
+use auditseal_format::{Origin, Time};
+use auditseal_forward::{
+    Archived, CheckOptions, Checked, Followed, ForwardOptions, Handed, NotForwarded, Tally, check,
+    forward,
+};
+use auditseal_predicate::Predicate;
+use auditseal_trust::TrustFile;
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::agent::open_store;
+use crate::args;
+use crate::failure::Failure;
+use crate::help;
+use crate::packing::PackPlace;
+use crate::read::{block_on_threads, cores, is_directory, print};
+use crate::textfile;
+use crate::times::time;
+use crate::trusting::{trust_file, untrusted};
+
+/// How often the file of metrics is written.
+const METRICS: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Args)]
+#[command(after_help = help::FORWARD)]
+pub(crate) struct Forward {
+    /// Count instead, by chain and hour, what each sink has against what the archive has, where the sink can be
+    /// asked.
+    #[arg(value_enum)]
+    action: Option<Action>,
+    #[command(flatten)]
+    store: args::Store,
+    #[command(flatten)]
+    place: PackPlace,
+    /// What is trusted of each chain; all that it names are followed.
+    #[arg(long, env = "AUDITSEAL_TRUST", value_name = "FILE")]
+    trust: PathBuf,
+    /// Only these chains of the trust file. Repeatable.
+    #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE",
+          action = clap::ArgAction::Append, value_delimiter = ' ')]
+    origin: Vec<Origin>,
+    /// Where events go: file:///PATH, opensearch+https://HOST:PORT/INDEX, loki+https://…, otlp+https://… or
+    /// syslog+tls://HOST:PORT. Behind ? stand options: docs/forward.md. Repeatable.
+    #[arg(long, env = "AUDITSEAL_SINK", value_name = "URL", required = true,
+          action = clap::ArgAction::Append, value_delimiter = ' ')]
+    sink: Vec<SinkUrl>,
+    /// Folder that remembers what each sink has, and holds what it refused; one process at a time.
+    #[arg(
+        long,
+        env = "AUDITSEAL_FORWARD_STATE",
+        value_name = "DIR",
+        required_unless_present = "action"
+    )]
+    forward_state: Option<PathBuf>,
+    /// Only events of which this CEL expression isn't false: docs/query-language.md. What can't be told is
+    /// handed over.
+    #[arg(long, env = "AUDITSEAL_FILTER", value_name = "CEL")]
+    filter: Option<String>,
+    /// Only events from this time on, for sinks that have nothing of a chain yet: RFC 3339, a local date or date
+    /// and time, or how long ago, like 7d.
+    #[arg(long, env = "AUDITSEAL_SINCE", value_name = "TIME", value_parser = time)]
+    since: Option<Time>,
+    /// Count only events before this time; without it, up to five minutes ago.
+    #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time, requires = "action")]
+    until: Option<Time>,
+    /// End when all that stands there is handed over.
+    #[arg(long, env = "AUDITSEAL_ONCE", value_parser = BoolishValueParser::new())]
+    once: bool,
+    /// Keep what is counted as metrics in this file, for the textfile collector of Prometheus' node_exporter. Its
+    /// name must end with .prom to be collected.
+    #[arg(long, env = "AUDITSEAL_METRICS", value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    /// Serve /metrics at this address; off without it. Whoever can connect can read.
+    #[arg(long, env = "AUDITSEAL_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// What is done in place of handing over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Action {
+    /// Count.
+    Check,
+}
+
+pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
+    let trust = trust_file(&args.trust)?;
+    let chains = chains(&trust, &args.origin)?;
+    let place = Archived {
+        packs: args.place.open(&args.store, &trust)?,
+        store: open_store(&args.store)?,
+        dated: !is_directory(&args.store.store),
+    };
+    if args.action == Some(Action::Check) {
+        return count(&args, &place, chains);
+    }
+    let options = ForwardOptions {
+        chains,
+        sinks: args.sink.clone(),
+        state: args.forward_state.clone().unwrap_or_default(),
+        predicate: args.filter.as_deref().map(filter).transpose()?,
+        since: args.since,
+        once: args.once,
+    };
+    let tally = Arc::new(Tally::default());
+    // One for each sink's disk, and those that decode and encode.
+    let threads = 2 * cores() + 2 * args.sink.len() + 2;
+    let handed = block_on_threads(threads, async {
+        let (stop, stopped) = watch::channel(false);
+        let mut signals = signals()?;
+        let working = forward(&place, options, &tally, stopped);
+        let beside = beside(&args, &tally)?;
+        let mut working = std::pin::pin!(working);
+        let mut beside = std::pin::pin!(beside);
+        loop {
+            tokio::select! {
+                done = &mut working => break done.map_err(|why| failure(&why)),
+                () = signals.next() => drop(stop.send(true)),
+                never = &mut beside => never,
+            }
+        }
+    })??;
+    if let Some(path) = &args.metrics {
+        textfile::replace(path, &tally.metrics())?;
+    }
+    report(&handed)?;
+    Ok(ExitCode::from(code(&handed)))
+}
+
+/// forward check.
+fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<ExitCode, Failure> {
+    let options = CheckOptions {
+        chains,
+        predicate: args.filter.as_deref().map(filter).transpose()?,
+        since: args.since.unwrap_or(Time::EPOCH),
+        until: args.until.unwrap_or_else(|| system_clock()().wall.saturating_add(-UNSETTLED)),
+    };
+    let mut code = 0;
+    for sink in &args.sink {
+        let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
+        let Checked { lines, hours, differences, blocked } = checked.map_err(|why| {
+            Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
+        })?;
+        print(|out| {
+            for difference in &differences {
+                writeln!(out, "{}: {difference}", sink.name)?;
+            }
+            for (origin, why) in &blocked {
+                writeln!(out, "{}: {origin} isn't counted to its end: {why}", sink.name)?;
+            }
+            let differ = differences.len();
+            writeln!(
+                out,
+                "{}: {lines} events in {hours} hours of chains, {differ} of which differ",
+                sink.name
+            )
+        })?;
+        if !differences.is_empty() || !blocked.is_empty() {
+            code = 1;
+        }
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// What happened so shortly ago may be under way to a sink, microseconds.
+const UNSETTLED: i64 = 300_000_000;
+
+fn failure(why: &NotForwarded) -> Failure {
+    Failure::new(why).hint(why.hint())
+}
+
+/// The chains that are followed.
+fn chains(trust: &TrustFile, asked: &[Origin]) -> Result<Vec<Followed>, Failure> {
+    if let Some(other) = asked.iter().find(|origin| trust.get(origin).is_none()) {
+        return Err(untrusted(other));
+    }
+    let wanted = trust.origins().filter(|(origin, _)| asked.is_empty() || asked.contains(origin));
+    let chains: Vec<Followed> = wanted
+        .map(|(origin, trusted)| Followed {
+            origin: origin.clone(),
+            trusted: trusted.clone(),
+            auditors: trust.auditors_of(origin),
+        })
+        .collect();
+    if chains.is_empty() {
+        return Err(Failure::new("choose chains: the trust file names none"));
+    }
+    Ok(chains)
+}
+
+fn filter(text: &str) -> Result<Predicate, Failure> {
+    Predicate::from_cel(text).map_err(|refused| {
+        let why = auditseal_chain::escape(&refused.to_string());
+        Failure::new(format!("read --filter: {why}"))
+            .hint(Some("docs/query-language.md says what can be asked"))
+    })
+}
+
+/// Who may stop it.
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+fn signals() -> Result<Signals, Failure> {
+    let failed = |error| Failure::new(format!("watch for signals: {error}"));
+    let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(Signals(interrupt, signal(SignalKind::terminate()).map_err(failed)?))
+}
+
+/// Keeps the file of metrics, serves them, and tells the service manager, until it is dropped.
+fn beside(args: &Forward, tally: &Arc<Tally>) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    let listener = args.listen.map(crate::watch::listen).transpose()?;
+    let (path, tally) = (args.metrics.clone(), Arc::clone(tally));
+    Ok(async move {
+        let serving = async {
+            match listener.map(tokio::net::TcpListener::from_std) {
+                Some(Ok(listener)) => {
+                    let tally = Arc::clone(&tally);
+                    auditseal_observe::serve_text(listener, move || tally.metrics()).await;
+                }
+                Some(Err(error)) => tracing::warn!("metrics aren't served: {error}"),
+                None => {}
+            }
+            std::future::pending::<()>().await;
+        };
+        let keeping = async {
+            let Some(path) = path else { return std::future::pending::<()>().await };
+            loop {
+                tokio::time::sleep(METRICS).await;
+                if textfile::replace(&path, &tally.metrics()).is_err() {
+                    tracing::warn!("the file of metrics {} can't be written", path.display());
+                }
+            }
+        };
+        futures::future::join(serving, keeping).await;
+    })
+}
+
+fn report(handed: &[Handed]) -> Result<(), Failure> {
+    print(|out| {
+        for sink in handed {
+            let Handed { sink, lines, refused, cut, findings, blocked, uncommitted } = sink;
+            writeln!(
+                out,
+                "{sink}: {lines} events handed over, {refused} refused, {cut} cut; {findings} findings"
+            )?;
+            for (origin, why, _) in blocked {
+                writeln!(out, "{sink}: {origin} isn't gone on with: {why}")?;
+            }
+            if let Some(why) = uncommitted {
+                writeln!(out, "{sink}: {why}: some of it will be handed over again")?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// 1 where something is at fault: the archive, or events that a sink refused; 2 where something couldn't be done.
+fn code(handed: &[Handed]) -> u8 {
+    let at_fault =
+        |sink: &Handed| sink.refused > 0 || sink.blocked.iter().any(|(_, _, at_fault)| *at_fault);
+    let failed = |sink: &Handed| {
+        sink.uncommitted.is_some() || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
+    };
+    match () {
+        () if handed.iter().any(failed) => 2,
+        () if handed.iter().any(at_fault) => 1,
+        () => 0,
+    }
+}

@@ -1,0 +1,106 @@
+//! Pushes of Loki: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>.
+
+use serde_json::json;
+
+use crate::document::document;
+use crate::parcel::{Parcel, ParcelLine};
+use crate::shape::Shape;
+
+/// The labels of a chain's stream.
+#[must_use]
+pub fn loki_labels(line: &ParcelLine) -> serde_json::Value {
+    let origin = &line.of.origin;
+    json!({ "job": "auditseal", "cluster": origin.cluster(), "node": origin.node(), "source": origin.source() })
+}
+
+/// A push of these lines, and how many of them were cut. A line goes as it is, and what it cites as structured
+/// metadata beside it.
+#[must_use]
+pub fn loki(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
+    let mut cut = 0;
+    let lines: Vec<&ParcelLine> = lines.iter().filter_map(|at| parcel.lines.get(*at)).collect();
+    let values = lines.iter().map(|line| {
+        let (text, was_cut) = copy(parcel, line, shape);
+        cut += u64::from(was_cut);
+        let cited = json!({
+            "auditseal_seq": line.of.seal.seq.to_string(),
+            "auditseal_line": line.number.to_string(),
+            "auditseal_seal": line.of.seal.hash.to_string(),
+        });
+        json!([nanos(line).to_string(), text, cited])
+    });
+    let values: Vec<_> = values.collect();
+    let labels = lines.first().map_or_else(|| json!({}), |line| loki_labels(line));
+    (json!({ "streams": [{ "stream": labels, "values": values }] }).to_string().into_bytes(), cut)
+}
+
+/// A line as it is, or, where something of it is left out, its copy.
+pub(crate) fn copy(parcel: &Parcel, line: &ParcelLine, shape: &Shape) -> (String, bool) {
+    let text = parcel.bytes(line);
+    if shape.leaves(text.len()) {
+        return (String::from_utf8_lossy(text).into_owned(), false);
+    }
+    let document = document(line, text, shape);
+    (String::from_utf8_lossy(&document.text).into_owned(), document.cut)
+}
+
+/// Nanoseconds since the Unix epoch. Events have microseconds: the rest is from the line's number, so that those of
+/// one moment stay in order, and two that are alike stay two.
+pub(crate) fn nanos(line: &ParcelLine) -> i64 {
+    let number = i64::try_from(line.number % 1000).unwrap_or(0);
+    line.when().micros().saturating_mul(1000).saturating_add(number)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use auditseal_format::{SealId, Time, hash};
+
+    use super::*;
+    use crate::parcel::Provenance;
+    use crate::position::Position;
+
+    /// A parcel of these lines.
+    pub(crate) fn parcel(texts: &[&str]) -> Parcel {
+        let seal = SealId { seq: 7, hash: hash(b"7") };
+        let sealed = Time::from_micros(1_790_000_000_000_000);
+        let of = Provenance { origin: "c/n/s".parse().unwrap(), seal, key: "k".to_owned(), sealed };
+        let (of, mut text, mut lines) = (Arc::new(of), Vec::new(), Vec::new());
+        for (line, number) in texts.iter().zip(1..) {
+            let begin = text.len();
+            text.extend_from_slice(line.as_bytes());
+            lines.push(ParcelLine {
+                of: Arc::clone(&of),
+                number,
+                time: None,
+                at: begin..text.len(),
+            });
+            text.push(b'\n');
+        }
+        let end = Position { seal, date: sealed.date(), lines: None };
+        Parcel { text, lines, too_long: Vec::new(), end, sealed }
+    }
+
+    #[test]
+    fn a_push_has_lines_as_they_are() {
+        let parcel = parcel(&["{\"a\": [1]}", "{\"a\": [1]}", "not asked"]);
+        let (body, cut) = loki(&parcel, &[0, 1], &Shape::default());
+        let push: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let stream = &push["streams"][0];
+        assert_eq!((&stream["stream"]["node"], cut), (&json!("n"), 0));
+        let values = stream["values"].as_array().unwrap();
+        assert_eq!((values.len(), &values[0][1]), (2, &json!("{\"a\": [1]}")));
+        assert_eq!(values[0][0], "1790000000000000001");
+        assert_ne!(values[0][0], values[1][0], "two events that are alike are two");
+        assert_eq!(values[1][2]["auditseal_line"], "2");
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let long = format!("{{\"verb\":\"get\",\"requestObject\":\"{}\"}}", "x".repeat(100_000));
+        let shape = Shape { most: Some(10_000), ..Shape::default() };
+        let (body, cut) = loki(&parcel(&[&long]), &[0], &shape);
+        assert!(cut == 1 && body.len() < 10_000, "{cut} {}", body.len());
+    }
+}

@@ -1,0 +1,131 @@
+//! Logs of OTLP, in Protocol Buffers over HTTP: opentelemetry-proto 1, `logs_service.proto`. Not in JSON, which
+//! not every receiver takes.
+
+use std::time::Duration;
+
+use crate::answer::{Heard, of_status, told};
+use crate::loki::{copy, nanos};
+use crate::parcel::{Parcel, ParcelLine};
+use crate::shape::Shape;
+use crate::wire::{Field, Message, fields};
+
+/// `SEVERITY_NUMBER_INFO`.
+const INFO: u64 = 9;
+
+/// An `ExportLogsServiceRequest` of these lines, and how many of them were cut.
+#[must_use]
+pub fn otlp(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
+    let mut cut = 0;
+    let lines: Vec<&ParcelLine> = lines.iter().filter_map(|at| parcel.lines.get(*at)).collect();
+    let mut scope = Message::default();
+    scope.bytes(1, &Message::default().bytes(1, b"auditseal").0);
+    for line in &lines {
+        let (text, was_cut) = copy(parcel, line, shape);
+        cut += u64::from(was_cut);
+        scope.bytes(2, &record(line, &text));
+    }
+    let mut resource = Message::default();
+    if let Some(line) = lines.first() {
+        let origin = &line.of.origin;
+        for (name, value) in [
+            ("service.name", origin.source()),
+            ("k8s.cluster.name", origin.cluster()),
+            ("k8s.node.name", origin.node()),
+            ("auditseal.origin", origin.as_str()),
+        ] {
+            resource.bytes(1, &text_attribute(name, value));
+        }
+    }
+    let mut of_resource = Message::default();
+    of_resource.bytes(1, &resource.0).bytes(2, &scope.0);
+    (std::mem::take(&mut Message::default().bytes(1, &of_resource.0).0), cut)
+}
+
+/// A `LogRecord`.
+fn record(line: &ParcelLine, text: &str) -> Vec<u8> {
+    let mut record = Message::default();
+    record.fixed(1, u64::try_from(nanos(line)).unwrap_or(0)).number(2, INFO);
+    record.bytes(5, &Message::default().bytes(1, text.as_bytes()).0);
+    for (name, value) in [("auditseal.seq", line.of.seal.seq), ("auditseal.line", line.number)] {
+        let value = std::mem::take(&mut Message::default().number(3, value).0);
+        record.bytes(6, &attribute(name, &value));
+    }
+    record.bytes(6, &text_attribute("auditseal.seal", &line.of.seal.hash.to_string()));
+    record.bytes(6, &text_attribute("auditseal.key", &line.of.key));
+    let sealed = u64::try_from(line.of.sealed.micros()).unwrap_or(0).saturating_mul(1000);
+    record.fixed(11, sealed);
+    record.0
+}
+
+fn text_attribute(name: &str, value: &str) -> Vec<u8> {
+    attribute(name, &Message::default().bytes(1, value.as_bytes()).0)
+}
+
+/// A `KeyValue`.
+fn attribute(name: &str, value: &[u8]) -> Vec<u8> {
+    std::mem::take(&mut Message::default().bytes(1, name.as_bytes()).bytes(2, value).0)
+}
+
+/// What the answer to it means: an `ExportLogsServiceResponse`, or a status.
+#[must_use]
+pub fn otlp_answer(status: u16, wait: Option<Duration>, body: &[u8]) -> Heard {
+    if let Some(heard) = of_status(status, wait, body) {
+        return heard;
+    }
+    let (mut rejected, mut why) = (0, String::new());
+    for (_, part) in fields(body).filter(|(number, _)| *number == 1) {
+        let Field::Bytes(partial) = part else { continue };
+        for field in fields(partial) {
+            match field {
+                (1, Field::Number(count)) => rejected = count,
+                (2, Field::Bytes(text)) => why = told(text),
+                _ => {}
+            }
+        }
+    }
+    if rejected == 0 {
+        Heard::All
+    } else {
+        Heard::AllBut(rejected, format!("rejected {rejected}: {why}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loki::tests::parcel;
+
+    fn inside<'a>(message: &'a [u8], path: &[u64]) -> Vec<&'a [u8]> {
+        let Some((first, rest)) = path.split_first() else { return vec![message] };
+        let parts = fields(message).filter_map(|(number, field)| match field {
+            Field::Bytes(bytes) if number == *first => Some(bytes),
+            _ => None,
+        });
+        parts.flat_map(|part| inside(part, rest)).collect()
+    }
+
+    #[test]
+    fn a_request_has_a_record_for_each_line() {
+        let (body, cut) =
+            otlp(&parcel(&["{\"a\":1}", "{\"b\":2}", "c"]), &[0, 2], &Shape::default());
+        let bodies = inside(&body, &[1, 2, 2, 5, 1]);
+        assert_eq!((bodies, cut), (vec![&b"{\"a\":1}"[..], b"c"], 0));
+        assert_eq!(inside(&body, &[1, 1, 1, 2, 1]), [&b"s"[..], b"c", b"n", b"c/n/s"]);
+        assert_eq!(inside(&body, &[1, 2, 2, 6, 1]).len(), 8);
+    }
+
+    #[test]
+    fn what_a_receiver_rejects_is_counted() {
+        assert_eq!(otlp_answer(200, None, b""), Heard::All);
+        assert_eq!(otlp_answer(200, None, b"{\"partialSuccess\":{}}"), Heard::All);
+        let mut partial = Message::default();
+        partial.number(1, 3).bytes(2, b"too old");
+        let mut answer = Message::default();
+        answer.bytes(1, &partial.0);
+        assert_eq!(
+            otlp_answer(200, None, &answer.0),
+            Heard::AllBut(3, "rejected 3: too old".to_owned())
+        );
+        assert!(matches!(otlp_answer(503, None, b""), Heard::Again(..)));
+    }
+}

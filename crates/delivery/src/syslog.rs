@@ -1,0 +1,63 @@
+//! Messages of syslog (RFC 5424), each with its length before it (RFC 6587, RFC 5425).
+
+use crate::loki::copy;
+use crate::parcel::{Parcel, ParcelLine};
+use crate::shape::Shape;
+
+/// Facility 13, *log audit*, and severity 6, *informational*.
+const PRIORITY: u8 = 13 * 8 + 6;
+/// Characters of the longest MSGID.
+const MSGID: usize = 32;
+/// Characters of the longest HOSTNAME.
+const HOSTNAME: usize = 255;
+
+/// These lines as frames, and how many of them were cut.
+#[must_use]
+pub fn syslog(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
+    let (mut frames, mut cut) = (Vec::new(), 0);
+    for line in lines.iter().filter_map(|at| parcel.lines.get(*at)) {
+        let (text, was_cut) = copy(parcel, line, shape);
+        cut += u64::from(was_cut);
+        let message = format!("{}{text}", head(line));
+        frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
+        frames.extend_from_slice(message.as_bytes());
+    }
+    (frames, cut)
+}
+
+/// What stands before the text. The number behind `@` is the one that RFC 5612 gives to whoever has none.
+fn head(line: &ParcelLine) -> String {
+    let of = &line.of;
+    let host: String = of.origin.node().chars().take(HOSTNAME).collect();
+    let id: String = of.origin.source().chars().take(MSGID).collect();
+    // An origin has no character that would have to be escaped.
+    format!(
+        "<{PRIORITY}>1 {} {host} auditseal - {id} [auditseal@32473 origin=\"{}\" seq=\"{}\" line=\"{}\" seal=\"{}\"] ",
+        line.when(),
+        of.origin,
+        of.seal.seq,
+        line.number,
+        of.seal.hash,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loki::tests::parcel;
+
+    #[test]
+    fn frames_tell_their_length() {
+        let (frames, _) = syslog(&parcel(&["{\"a\":1}", "é"]), &[0, 1], &Shape::default());
+        let mut rest = std::str::from_utf8(&frames).unwrap();
+        let mut messages = Vec::new();
+        while let Some((length, behind)) = rest.split_once(' ') {
+            let (message, behind) = behind.split_at(length.parse().unwrap());
+            messages.push(message);
+            rest = behind;
+        }
+        assert_eq!(messages.len(), 2);
+        assert!(messages[0].starts_with("<110>1 2026-09-21T14:13:20.000000Z n auditseal - s [auditseal@32473 origin=\"c/n/s\" seq=\"7\" line=\"1\" seal=\""), "{}", messages[0]);
+        assert!(messages[0].ends_with("\"] {\"a\":1}") && messages[1].ends_with("\"] é"));
+    }
+}

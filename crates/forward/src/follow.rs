@@ -1,0 +1,474 @@
+//! Follows one chain: its next seals in order, each proved, and their lines handed on as parcels.
+//!
+//! While there is much, what is listed of some days is read at a time. When nothing more is listed, the next key is
+//! asked for by its name, which follows from the newest seal, as often as seals usually come; and now and then all
+//! that is listed is looked at again, for a seal may stand at another of its keys.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auditseal_chain::{Begin, Extent, Finding, Place as Stand, Severity, Verdict};
+use auditseal_delivery::{Loading, Pacer, ParcelLimits, Position, Provenance, Selection};
+use auditseal_format::{Date, Kind, MAX_SEAL_BLOCK, ObjectKey};
+use auditseal_reader::{
+    Batch, Depth, Entry, Error, How, Object, PackCursor, PackRoot, PackedLines, Packs, Range,
+    Reading, Sealed, Source, Step, Window, listed_between,
+};
+use auditseal_store::{Error as StoreError, Kind as Why};
+use tokio::sync::watch;
+
+use crate::feed::{Headed, Outlet, Text, feed};
+use crate::followed::Followed;
+use crate::tally::Lane;
+
+/// Days whose listing is read at a time; more where nothing of the chain is found in these.
+const DAYS: usize = 2;
+/// Bytes of objects and of packs' texts that are kept from when their seals were proved.
+const KEPT: u64 = 8 << 20;
+/// Seals that are fetched at a time.
+const IN_FLIGHT: usize = 16;
+/// After so long without a new seal, what is listed is looked at again.
+const RELIST: Duration = Duration::from_secs(60);
+/// The longest wait after the store gave no answer, or the chain can't be gone on with.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Findings that are remembered, so that each is told once.
+const TOLD: usize = 1000;
+/// Less than this much text waits for more of the chain before it is handed on.
+const LITTLE: usize = 64 << 10;
+
+/// Why a chain isn't gone on with, now.
+#[derive(Debug)]
+enum Halt {
+    /// The store gave no answer.
+    Unread(StoreError),
+    /// What comes next isn't proved.
+    Broken(String),
+    /// Nobody takes parcels any more.
+    Closed,
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Unread(error)
+    }
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => Self::Unread(error),
+            other => Self::Broken(other.to_string()),
+        }
+    }
+}
+
+/// What came of looking once.
+struct Looked {
+    /// Seals that were new.
+    seals: u64,
+    /// There are later days than those that were looked at.
+    more: bool,
+}
+
+/// How a chain is followed.
+#[derive(Debug, Clone)]
+pub(crate) struct FollowOptions {
+    /// Only lines of this time on, where nothing was handed over yet.
+    pub(crate) window: Window,
+    /// Ends when all that stands there is handed on.
+    pub(crate) once: bool,
+    /// How much a parcel holds.
+    pub(crate) limits: ParcelLimits,
+    /// Which lines are handed over.
+    pub(crate) selection: Selection,
+    /// How many chains there are, each of which may be read at the same time.
+    pub(crate) readers: usize,
+}
+
+/// Follows one chain for one sink.
+pub(crate) struct Follower<'a> {
+    chain: &'a Followed,
+    source: Source,
+    root: Option<PackRoot>,
+    options: FollowOptions,
+    outlet: Outlet,
+    lane: Arc<Lane>,
+    /// What is loaded, or handed on.
+    position: Option<Position>,
+    loading: Option<Loading>,
+    /// Where the chain begins for us, and the date in that seal's key, where a time was given.
+    begin: Option<(u64, Date)>,
+    days: usize,
+    listed: Option<Instant>,
+    told: Told,
+}
+
+impl<'a> Follower<'a> {
+    pub(crate) fn new(
+        chain: &'a Followed,
+        (source, root): (&Source, Option<PackRoot>),
+        options: FollowOptions,
+        outlet: Outlet,
+        (position, lane): (Option<Position>, Arc<Lane>),
+    ) -> Self {
+        let source = source.apart(options.readers);
+        let loading = Some(Loading::new(options.limits, options.selection.clone()));
+        Self {
+            chain,
+            source,
+            root,
+            options,
+            outlet,
+            lane,
+            position,
+            loading,
+            begin: None,
+            days: DAYS,
+            listed: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Follows until it is to stop, or with `once` until nothing more is there.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let (mut pacer, mut wait) = (Pacer::default(), Duration::ZERO);
+        loop {
+            let looked = tokio::select! {
+                () = stopped(&mut stop) => return,
+                looked = self.look() => looked,
+            };
+            wait = match looked {
+                Ok(Looked { seals: 0, more: false }) => {
+                    self.lane.caught_up();
+                    if self.options.once {
+                        return;
+                    }
+                    pacer.wait()
+                }
+                Ok(looked) => {
+                    if looked.seals > 0 {
+                        self.lane.unblocked();
+                        pacer.found();
+                    }
+                    continue;
+                }
+                Err(Halt::Closed) => return,
+                Err(halt) => {
+                    if self.halted(halt) && self.options.once {
+                        return;
+                    }
+                    (2 * wait).clamp(Duration::from_secs(1), LONGEST_WAIT)
+                }
+            };
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Goes back to what is handed on. Whether waiting changes nothing.
+    fn halted(&mut self, halt: Halt) -> bool {
+        self.position = self.outlet.handed();
+        self.loading = Some(Loading::new(self.options.limits, self.options.selection.clone()));
+        self.listed = None;
+        let (origin, broken) = (&self.chain.origin, matches!(halt, Halt::Broken(_)));
+        match halt {
+            Halt::Closed => {}
+            Halt::Unread(error) => {
+                if self.lane.blocked(&error.to_string(), false) {
+                    tracing::warn!(%origin, "read the archive: {error}; tried again");
+                }
+            }
+            Halt::Broken(why) => {
+                if self.lane.blocked(&why, true) {
+                    tracing::error!(%origin, "nothing behind it is handed over: {why}");
+                }
+            }
+        }
+        broken
+    }
+
+    async fn look(&mut self) -> Result<Looked, Halt> {
+        let due = self.listed.is_none_or(|at| at.elapsed() >= RELIST);
+        let looked = match self.position {
+            Some(position) if position.lines.is_none() && !due => self.probe(position).await?,
+            _ => self.list().await?,
+        };
+        self.flush().await?;
+        Ok(looked)
+    }
+
+    /// Hands on what is loaded.
+    async fn flush(&mut self) -> Result<(), Halt> {
+        let Some(parcel) = self.loading.as_mut().and_then(Loading::flush) else { return Ok(()) };
+        if self.outlet.send(parcel).await { Ok(()) } else { Err(Halt::Closed) }
+    }
+
+    /// Asks for the next key by its name.
+    async fn probe(&mut self, position: Position) -> Result<Looked, Halt> {
+        let place = Stand { seq: position.seal.seq + 1, alternate: None, date: position.date };
+        let key = place.key(&self.chain.origin).to_string();
+        let found =
+            self.source.tail(Object { key: &key, version: None }, MAX_SEAL_BLOCK as u64).await;
+        let found = match found {
+            Ok(found) => found.info,
+            Err(error) if error.kind() == Why::NotFound => {
+                return Ok(Looked { seals: 0, more: false });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let entry = Entry {
+            place,
+            size: found.size,
+            modified: found.modified,
+            version: found.version.map(Arc::from),
+            hidden: false,
+            several: false,
+            latest: true,
+            marker: false,
+            nth: 0,
+        };
+        let seals = self.read(&[entry], &Packs::none(), false).await?;
+        if seals == 0 {
+            // It isn't the chain's: that one stands at another key, which only a listing tells.
+            self.listed = None;
+        } else {
+            self.listed = Some(Instant::now());
+        }
+        Ok(Looked { seals, more: seals == 0 })
+    }
+
+    /// Reads what is listed of the next days.
+    async fn list(&mut self) -> Result<Looked, Halt> {
+        let (seq, date) = self.next_place().await?;
+        let origin = &self.chain.origin;
+        let folder = format!("{}/date=", ObjectKey::prefix(origin));
+        let folders = self.source.folders(&folder).await?;
+        let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());
+        let days: BTreeSet<Date> =
+            folders.iter().filter_map(day).filter(|day| *day >= date).collect();
+        let last = days.iter().take(self.days).next_back().copied();
+        let more = days.len() > self.days;
+        let mut entries = match last {
+            Some(last) => listed_between(&self.source, origin, Some(date), Some(last)).await?,
+            None => Vec::new(),
+        };
+        entries.retain(|entry| entry.place.seq >= seq);
+        let extent = Extent { from: self.from(), to: None };
+        let packs = Packs::of(self.root.as_ref(), origin, extent).await?;
+        let seals = self.read(&entries, &packs, more).await?;
+        self.days = if seals > 0 { DAYS } else { 2 * self.days };
+        if !more {
+            (self.listed, self.days) = (Some(Instant::now()), DAYS);
+        }
+        Ok(Looked { seals, more })
+    }
+
+    /// Where the next seal stands, as far as is known.
+    async fn next_place(&mut self) -> Result<(u64, Date), Halt> {
+        if let Some(position) = self.position {
+            let seq = position.seal.seq + u64::from(position.lines.is_none());
+            return Ok((seq, position.date));
+        }
+        if let Some(begin) = self.begin {
+            return Ok(begin);
+        }
+        let first = self.chain.trusted.begin.map_or(0, |begin| begin.seq);
+        let mut begin = (first, Date::EPOCH);
+        if self.options.window.since.is_some() {
+            let rules = self.chain.rules(Extent::default());
+            let (source, origin, root) = (&self.source, &self.chain.origin, self.root.as_ref());
+            let range =
+                Range::find_packed(source, origin, &rules.trust, self.options.window, &[], root)
+                    .await?;
+            let seq = range.extent.from.seq();
+            let date = range.entries.iter().find(|entry| entry.place.seq >= seq);
+            if seq > first {
+                begin = (seq, date.map_or(Date::EPOCH, |entry| entry.place.date));
+            }
+            let stands = !range.entries.is_empty() || !range.packs.is_empty();
+            if !stands {
+                return Ok(begin);
+            }
+        }
+        self.begin = Some(begin);
+        Ok(begin)
+    }
+
+    /// Where reading begins.
+    fn from(&self) -> Begin {
+        match self.position {
+            Some(Position { seal, lines: None, .. }) => Begin::After(seal),
+            Some(Position { seal, lines: Some(_), .. }) => Begin::Known(seal),
+            None => match (self.begin, self.chain.trusted.begin) {
+                (Some((seq, _)), begin) if seq > begin.map_or(0, |begin| begin.seq) => {
+                    Begin::At(seq)
+                }
+                (_, Some(begin)) => Begin::Known(begin),
+                (_, None) => Begin::Genesis,
+            },
+        }
+    }
+
+    /// Reads what was listed, and hands on what is proved to be next. Gives how many seals that were.
+    async fn read(&mut self, entries: &[Entry], packs: &Packs, part: bool) -> Result<u64, Halt> {
+        if self.position.is_some() && entries.is_empty() && packs.is_empty() {
+            // Nothing more is there, which is no fault of what is.
+            return Ok(0);
+        }
+        let how = How {
+            depth: Depth::Seal,
+            retention: None,
+            concurrency: (IN_FLIGHT / self.options.readers.max(1)).max(2),
+            keep: KEPT,
+            packed: if packs.is_empty() { PackedLines::None } else { PackedLines::All },
+        };
+        let rules = self.chain.rules(Extent { from: self.from(), to: None });
+        let (source, chain) = (self.source.clone(), self.chain);
+        let mut reading = Reading::new(&source, &chain.origin, entries, packs, rules, how);
+        let (mut seals, mut cursor) = (0, PackCursor::default());
+        while let Some(Step { accepted, error, .. }) = reading.next().await {
+            for sealed in accepted {
+                self.hand(sealed, packs, &mut cursor).await?;
+                seals += 1;
+            }
+            if let Some(error) = error {
+                return Err(error.into());
+            }
+        }
+        let (last, report) = reading.finish(None);
+        for finding in &report.findings.findings {
+            // Of a part of what is there, that it isn't all says nothing.
+            if !(part && matches!(finding.verdict, Verdict::Truncated | Verdict::Missing)) {
+                self.tell(finding);
+            }
+        }
+        if let Some(sealed) = last {
+            self.hand(sealed, packs, &mut cursor).await?;
+            seals += 1;
+        }
+        Ok(seals)
+    }
+
+    fn tell(&mut self, finding: &Finding) {
+        let text = finding.to_string();
+        if finding.severity != Severity::Finding || self.told.has(&text) {
+            return;
+        }
+        if self.told.take(&text) {
+            tracing::warn!(origin = %self.chain.origin, "found in the archive: {text}");
+        }
+        self.lane.found();
+    }
+
+    /// Hands on a seal's lines, if it is the next one.
+    async fn hand(
+        &mut self,
+        mut sealed: Sealed,
+        packs: &Packs,
+        cursor: &mut PackCursor,
+    ) -> Result<(), Halt> {
+        let skip = self.next_is(&sealed).map_err(Halt::Broken)?;
+        let (id, place) = (sealed.note.seal.id(), sealed.note.place);
+        let seal = &sealed.note.seal.seal;
+        let of = Arc::new(Provenance {
+            origin: self.chain.origin.clone(),
+            seal: id,
+            key: place.key(&self.chain.origin).to_string(),
+            sealed: seal.sealed,
+        });
+        let (lines, field) = (seal.payload.root.lines, seal.payload.field);
+        let done = Position { seal: id, date: seal.sealed.date(), lines: None };
+        let Some(mut loading) = self.loading.take() else { return Err(Halt::Closed) };
+        if seal.kind != Kind::Batch || lines <= skip || self.outside(&sealed) {
+            loading.pass(&of);
+            (self.loading, self.position) = (Some(loading), Some(done));
+            return Ok(());
+        }
+        if !sealed.note.whole {
+            return Err(Halt::Broken(format!(
+                "seq {}: stored bytes aren't the signed ones",
+                id.seq
+            )));
+        }
+        let text = match sealed.lines.take() {
+            Some(pieces) => Text::Held(pieces),
+            None if sealed.note.pack.is_some() => Text::Packed(packs, cursor),
+            None => Text::Loose(&self.source, &self.chain.origin),
+        };
+        let headed = Headed { of, date: place.date, field, skip };
+        let turn = self.outlet.shares.turn().await;
+        let fed = feed(loading, headed, Batch::of(&sealed), text, &self.outlet).await?;
+        drop(turn);
+        let Some(loading) = fed else { return Err(Halt::Closed) };
+        let waits = loading.loaded() < LITTLE;
+        (self.loading, self.position) = (Some(loading), Some(done));
+        if waits { Ok(()) } else { self.flush().await }
+    }
+
+    /// Whether it has no line of the time that is asked for.
+    fn outside(&self, sealed: &Sealed) -> bool {
+        sealed.note.timed && !self.options.window.meets(&sealed.note.seal.seal)
+    }
+
+    /// Whether a seal is what comes next, and how many of its lines are handed over.
+    fn next_is(&self, sealed: &Sealed) -> Result<u64, String> {
+        let (id, prev) = (sealed.note.seal.id(), sealed.note.seal.seal.prev);
+        let fits = match self.position {
+            None => match self.from() {
+                Begin::Known(begin) => id == begin,
+                begin => id.seq == begin.seq(),
+            },
+            Some(Position { seal, lines: Some(_), .. }) => id == seal,
+            Some(Position { seal, lines: None, .. }) => {
+                id.seq == seal.seq + 1 && prev == Some(seal.hash)
+            }
+        };
+        match (fits, self.position) {
+            (true, position) => Ok(position.and_then(|position| position.lines).unwrap_or(0)),
+            (false, Some(position)) => {
+                Err(format!("seq {} doesn't follow seal {}", id.seq, position.seal))
+            }
+            (false, None) => {
+                Err(format!("the chain begins with seq {}, and not where it should", id.seq))
+            }
+        }
+    }
+}
+
+/// What was told, so that it is told once. More than this is counted.
+#[derive(Debug, Default)]
+struct Told(BTreeSet<String>);
+
+impl Told {
+    fn has(&self, text: &str) -> bool {
+        self.0.contains(text)
+    }
+
+    /// Whether there is room to tell of it.
+    fn take(&mut self, text: &str) -> bool {
+        self.0.len() < TOLD && self.0.insert(text.to_owned())
+    }
+}
+
+/// Done when it is to stop.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Whoever could say so is gone: then it is to stop, too.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten times what is told.
+    #[test]
+    fn more_than_is_told_is_counted() {
+        let mut told = Told::default();
+        let texts = (0..10 * TOLD).map(|n| n.to_string());
+        assert_eq!(texts.filter(|text| told.take(text)).count(), TOLD);
+        assert!(told.has("7") && !told.take("7") && !told.has("100000"));
+    }
+}

@@ -1,0 +1,298 @@
+//! What a sink has, on the disk: its [`Book`], its dead letters, and the file itself where the sink is one.
+//!
+//! Order of writing, which holds whenever the power goes:
+//! 1. Lines and dead letters are appended, and the positions move in memory.
+//! 2. A commit makes these files durable, and then replaces the book in one step.
+//! 3. At a start, both files are cut to what the book says. What was behind is handed over again.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use auditseal_delivery::{Book, BookError, Position, Written};
+use auditseal_format::{Origin, hash};
+
+use crate::disk::Disk;
+
+/// Bytes by which a file is known again.
+const ANCHOR: u64 = 4096;
+
+/// Why a ledger can't be opened or written.
+#[derive(Debug)]
+pub enum LedgerError {
+    /// A file operation failed.
+    Io(&'static str, PathBuf, io::Error),
+    /// The book can't be read.
+    Book(PathBuf, BookError),
+    /// The book is another sink's.
+    OtherSink(PathBuf, String),
+    /// The file isn't the one that was written.
+    Foreign(PathBuf, &'static str),
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(what, path, error) => write!(f, "{what} {}: {error}", path.display()),
+            Self::Book(path, error) => write!(f, "read positions {}: {error}", path.display()),
+            Self::OtherSink(path, sink) => {
+                write!(f, "read positions {}: they are of {sink}", path.display())
+            }
+            Self::Foreign(path, why) => write!(f, "go on in {}: {why}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for LedgerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, _, error) => Some(error),
+            Self::Book(_, error) => Some(error),
+            Self::OtherSink(..) | Self::Foreign(..) => None,
+        }
+    }
+}
+
+impl LedgerError {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io(..) => {
+                Some("--forward-state names a folder that this user may write, on a disk with room")
+            }
+            Self::Book(..) => {
+                Some("without its file of positions a sink is handed everything once more")
+            }
+            Self::OtherSink(..) => {
+                Some("give each sink a name of its own: ?name=NAME behind its URL")
+            }
+            Self::Foreign(..) => Some(
+                "move the file away and remove the sink's positions to have all of it written anew",
+            ),
+        }
+    }
+}
+
+/// Where a ledger's files are.
+#[derive(Debug, Clone)]
+pub(crate) struct LedgerPaths {
+    /// The folder of books and dead letters.
+    pub(crate) folder: PathBuf,
+    /// What the sink is called.
+    pub(crate) name: String,
+    /// The file that lines are written to, where the sink is one.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl LedgerPaths {
+    fn book(&self) -> PathBuf {
+        self.folder.join(format!("{}.positions", self.name))
+    }
+
+    pub(crate) fn refused(&self) -> PathBuf {
+        self.folder.join(format!("{}.refused.jsonl", self.name))
+    }
+}
+
+/// The ledger of one sink. Its operations block.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    disk: Box<dyn Disk>,
+    paths: LedgerPaths,
+    book: Book,
+    /// The last bytes of the file.
+    tail: Vec<u8>,
+    /// How often something was settled, and how much of it is durable.
+    settled: u64,
+    durable: u64,
+    /// What must be durable before the book may say so.
+    unsynced: (bool, bool),
+}
+
+impl Ledger {
+    /// Opens the ledger of a sink, and cuts its files to what it says.
+    pub(crate) fn open(
+        disk: Box<dyn Disk>,
+        paths: LedgerPaths,
+        sink: &str,
+    ) -> Result<Self, LedgerError> {
+        let path = paths.book();
+        let io = |what, path: &Path| {
+            let path = path.to_owned();
+            move |error| LedgerError::Io(what, path, error)
+        };
+        let size = disk.size(&path).map_err(io("read positions", &path))?;
+        let book = match size {
+            None => None,
+            Some(size) => {
+                let text = disk.read(&path, 0, size).map_err(io("read positions", &path))?;
+                let text = String::from_utf8_lossy(&text);
+                let book: Book =
+                    text.parse().map_err(|error| LedgerError::Book(path.clone(), error))?;
+                if book.sink != sink {
+                    return Err(LedgerError::OtherSink(path, book.sink));
+                }
+                Some(book)
+            }
+        };
+        let new = book.is_none();
+        let book = book.unwrap_or_else(|| Book::new(sink));
+        let mut ledger = Self {
+            disk,
+            paths,
+            book,
+            tail: Vec::new(),
+            settled: 0,
+            durable: 0,
+            unsynced: (false, false),
+        };
+        ledger.cut_refused()?;
+        ledger.cut_file(new)?;
+        if new {
+            // Before anything is written to the file: else nobody would know whose its first lines are.
+            ledger.settled = 1;
+            ledger.commit()?;
+        }
+        Ok(ledger)
+    }
+
+    fn cut_refused(&mut self) -> Result<(), LedgerError> {
+        let path = self.paths.refused();
+        let failed = |error| LedgerError::Io("cut", path.clone(), error);
+        let size = self.disk.size(&path).map_err(failed)?.unwrap_or(0);
+        if size < self.book.refused {
+            // Somebody read it and took it away: what is refused from now on stands at its begin.
+            self.book.refused = size;
+        } else if size > self.book.refused {
+            self.disk.cut(&path, self.book.refused).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn cut_file(&mut self, new: bool) -> Result<(), LedgerError> {
+        let Some(path) = self.paths.file.clone() else { return Ok(()) };
+        let failed = |error| LedgerError::Io("go on in", path.clone(), error);
+        let foreign = |why| Err(LedgerError::Foreign(path.clone(), why));
+        let Written { bytes, anchor } = self.book.written;
+        let Some(size) = self.disk.size(&path).map_err(failed)? else {
+            // It was rotated away, or is new.
+            self.book.written = Written::default();
+            return Ok(());
+        };
+        if new && size > 0 {
+            return foreign("it has something in it that was not handed over by us");
+        }
+        if size < bytes {
+            return foreign("it is shorter than what was written to it");
+        }
+        self.tail = self.disk.read(&path, bytes.saturating_sub(ANCHOR), bytes).map_err(failed)?;
+        if anchor != self.anchor() {
+            return foreign("it has other bytes than what was written to it");
+        }
+        if size > bytes {
+            self.disk.cut(&path, bytes).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn anchor(&self) -> Option<auditseal_format::Hash> {
+        (!self.tail.is_empty()).then(|| hash(&self.tail))
+    }
+
+    /// How far a chain is handed over.
+    pub(crate) fn position(&self, origin: &Origin) -> Option<Position> {
+        self.book.chains.get(origin).copied()
+    }
+
+    /// Appends lines to the file.
+    pub(crate) fn append(&mut self, text: &[u8]) -> Result<(), LedgerError> {
+        let Some(path) = self.paths.file.clone() else { return Ok(()) };
+        let failed = |error| LedgerError::Io("write", path.clone(), error);
+        match self.disk.size(&path).map_err(failed)? {
+            Some(size) if size < self.book.written.bytes => {
+                return Err(LedgerError::Foreign(
+                    path,
+                    "it is shorter than what was written to it",
+                ));
+            }
+            Some(_) => {}
+            // It was rotated away.
+            None => (self.book.written, self.tail) = (Written::default(), Vec::new()),
+        }
+        self.unsynced.0 = true;
+        // A part that was written before is written over.
+        let at = self.book.written.bytes;
+        self.disk
+            .write_at(&path, at, text)
+            .map_err(|error| LedgerError::Io("write", path, error))?;
+        self.book.written.bytes += text.len() as u64;
+        let keep = usize::try_from(ANCHOR).unwrap_or(usize::MAX);
+        self.tail.extend_from_slice(&text[text.len().saturating_sub(keep)..]);
+        let over = self.tail.len().saturating_sub(keep);
+        self.tail.drain(..over);
+        self.book.written.anchor = self.anchor();
+        Ok(())
+    }
+
+    /// Appends dead letters.
+    pub(crate) fn refuse(&mut self, letters: &[u8]) -> Result<(), LedgerError> {
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let path = self.paths.refused();
+        self.unsynced.1 = true;
+        let written = self.disk.write_at(&path, self.book.refused, letters);
+        written.map_err(|error| LedgerError::Io("write", path, error))?;
+        self.book.refused += letters.len() as u64;
+        Ok(())
+    }
+
+    /// Moves a chain on. What it returns is durable once [`Ledger::commit_to`] it was.
+    pub(crate) fn settle(&mut self, origin: &Origin, position: Position) -> u64 {
+        self.book.chains.insert(origin.clone(), position);
+        self.settled += 1;
+        self.settled
+    }
+
+    /// Makes durable what was settled up to there, unless it is.
+    pub(crate) fn commit_to(&mut self, settled: u64) -> Result<(), LedgerError> {
+        if self.durable >= settled { Ok(()) } else { self.commit() }
+    }
+
+    /// Makes all of it durable.
+    pub(crate) fn commit(&mut self) -> Result<(), LedgerError> {
+        if self.durable == self.settled {
+            return Ok(());
+        }
+        let io = |what, path: &Path| {
+            let path = path.to_owned();
+            move |error| LedgerError::Io(what, path, error)
+        };
+        if let (true, Some(path)) = (self.unsynced.0, self.paths.file.clone()) {
+            self.disk.sync(&path).map_err(io("sync", &path))?;
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            self.disk.sync_names(folder).map_err(io("sync", folder))?;
+        }
+        if self.unsynced.1 {
+            let path = self.paths.refused();
+            self.disk.sync(&path).map_err(io("sync", &path))?;
+        }
+        let (path, next) =
+            (self.paths.book(), self.paths.folder.join(format!("{}.next", self.paths.name)));
+        let text = self.book.to_string();
+        if self.disk.size(&next).map_err(io("write", &next))?.is_some() {
+            self.disk.cut(&next, 0).map_err(io("write", &next))?;
+        }
+        self.disk.write_at(&next, 0, text.as_bytes()).map_err(io("write", &next))?;
+        self.disk.sync(&next).map_err(io("sync", &next))?;
+        self.disk.rename(&next, &path).map_err(io("write", &path))?;
+        self.disk.sync_names(&self.paths.folder).map_err(io("sync", &self.paths.folder))?;
+        self.durable = self.settled;
+        self.unsynced = (false, false);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! The power goes between any two operations on the disk, and what wasn't synced is gone, or half there, or all there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use auditseal_format::{Date, SealId, hash};
+
+use super::*;
+
+/// What a power cut leaves of things that weren't synced.
+#[derive(Debug, Clone, Copy)]
+enum Left {
+    Nothing,
+    NamesAndHalves,
+    Everything,
+}
+
+/// A file: what a reader sees, and what is durable.
+type Contents = (Vec<u8>, Vec<u8>);
+
+#[derive(Debug, Default)]
+struct State {
+    files: Vec<Contents>,
+    names: BTreeMap<PathBuf, usize>,
+    durable: BTreeMap<PathBuf, usize>,
+    /// Operations until the power goes.
+    left: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Machine(Arc<Mutex<State>>);
+
+impl Machine {
+    fn step<T>(&self, act: impl FnOnce(&mut State) -> T) -> io::Result<T> {
+        let mut state = self.0.lock().unwrap();
+        state.left = state.left.checked_sub(1).ok_or_else(|| io::Error::other("no power"))?;
+        Ok(act(&mut state))
+    }
+
+    fn restarted(&self, what: Left) -> Self {
+        let state = self.0.lock().unwrap();
+        let names = if matches!(what, Left::Nothing) { &state.durable } else { &state.names };
+        let files = state.files.iter().map(|(seen, durable)| match what {
+            Left::Nothing => durable.clone(),
+            // What was synced stays; of what came after, a half.
+            Left::NamesAndHalves if seen.len() > durable.len() => {
+                seen[..durable.len() + (seen.len() - durable.len()) / 2].to_vec()
+            }
+            Left::NamesAndHalves | Left::Everything => seen.clone(),
+        });
+        let files = files.map(|bytes| (bytes.clone(), bytes)).collect();
+        let (names, durable) = (names.clone(), names.clone());
+        Self(Arc::new(Mutex::new(State { files, names, durable, left: usize::MAX })))
+    }
+
+    fn contents(&self, path: &str) -> Vec<u8> {
+        let state = self.0.lock().unwrap();
+        state.names.get(Path::new(path)).map(|at| state.files[*at].0.clone()).unwrap_or_default()
+    }
+}
+
+impl Disk for Machine {
+    fn size(&self, path: &Path) -> io::Result<Option<u64>> {
+        let state = self.0.lock().unwrap();
+        Ok(state.names.get(path).map(|at| state.files[*at].0.len() as u64))
+    }
+
+    fn read(&self, path: &Path, from: u64, to: u64) -> io::Result<Vec<u8>> {
+        let state = self.0.lock().unwrap();
+        let bytes = &state.files[*state.names.get(path).ok_or(io::ErrorKind::NotFound)?].0;
+        Ok(bytes[from as usize..(to as usize).min(bytes.len())].to_vec())
+    }
+
+    fn write_at(&mut self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let write = |state: &mut State, bytes: &[u8]| {
+            let new = state.files.len();
+            let file = *state.names.entry(path.to_owned()).or_insert(new);
+            if file == new {
+                state.files.push(Contents::default());
+            }
+            let seen = &mut state.files[file].0;
+            seen.resize(seen.len().max(at as usize + bytes.len()), 0);
+            seen[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+        };
+        let torn = self.0.lock().unwrap().left == 1;
+        if torn {
+            let mut state = self.0.lock().unwrap();
+            state.left = 0;
+            write(&mut state, &bytes[..bytes.len() / 2]);
+            return Err(io::Error::other("no power"));
+        }
+        self.step(|state| write(state, bytes))
+    }
+
+    fn cut(&mut self, path: &Path, size: u64) -> io::Result<()> {
+        self.step(|state| {
+            let at = state.names[path];
+            state.files[at].0.truncate(size as usize);
+        })
+    }
+
+    fn sync(&mut self, path: &Path) -> io::Result<()> {
+        self.step(|state| {
+            let at = state.names[path];
+            state.files[at].1 = state.files[at].0.clone();
+        })
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step(|state| {
+            let at = state.names.remove(from).unwrap();
+            state.names.insert(to.to_owned(), at);
+        })
+    }
+
+    fn sync_names(&mut self, folder: &Path) -> io::Result<()> {
+        self.step(|state| {
+            let names = state.names.iter().filter(|(path, _)| path.parent() == Some(folder));
+            let names: Vec<_> = names.map(|(path, at)| (path.clone(), *at)).collect();
+            state.durable.retain(|path, _| path.parent() != Some(folder));
+            state.durable.extend(names);
+        })
+    }
+}
+
+fn paths() -> LedgerPaths {
+    LedgerPaths { folder: "/state".into(), name: "out".to_owned(), file: Some("/srv/out".into()) }
+}
+
+fn open(machine: &Machine) -> Result<Ledger, LedgerError> {
+    Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/out")
+}
+
+fn at(line: u64) -> Position {
+    Position { seal: SealId { seq: 1, hash: hash(b"1") }, date: Date::EPOCH, lines: Some(line) }
+}
+
+fn origin(chain: u64) -> Origin {
+    format!("c/n/s-{chain}").parse().unwrap()
+}
+
+/// Hands over what is left of two chains of five lines each, a commit every three lines, every third line refused.
+fn work(machine: &Machine) -> Result<(), LedgerError> {
+    let mut ledger = open(machine)?;
+    for line in 1..=5 {
+        for chain in 0..2 {
+            if ledger.position(&origin(chain)).and_then(|at| at.lines).unwrap_or(0) >= line {
+                continue;
+            }
+            let text = format!("line {line} of {chain}\n");
+            if line == 3 {
+                ledger.refuse(text.as_bytes())?
+            } else {
+                ledger.append(text.as_bytes())?
+            }
+            let settled = ledger.settle(&origin(chain), at(line));
+            if settled % 3 == 0 {
+                ledger.commit()?;
+            }
+        }
+    }
+    ledger.commit()
+}
+
+fn sorted(bytes: &[u8]) -> Vec<String> {
+    let mut lines: Vec<_> = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Wherever the power goes, and once more while it is gone on with: each line is in one of the two files, once.
+#[test]
+fn whenever_the_power_goes_each_line_is_there_once() {
+    let machine = |left| Machine(Arc::new(Mutex::new(State { left, ..State::default() })));
+    let whole = machine(usize::MAX);
+    work(&whole).unwrap();
+    let expected =
+        (sorted(&whole.contents("/srv/out")), sorted(&whole.contents("/state/out.refused.jsonl")));
+    assert_eq!((expected.0.len(), expected.1.len()), (8, 2));
+    let operations = usize::MAX - whole.0.lock().unwrap().left;
+    for first in 0..operations {
+        for left in [Left::Nothing, Left::NamesAndHalves, Left::Everything] {
+            let cut = machine(first);
+            work(&cut).unwrap_err();
+            for second in 0..12 {
+                let again = cut.restarted(left);
+                again.0.lock().unwrap().left = second;
+                let after = if work(&again).is_err() { again.restarted(left) } else { again };
+                after.0.lock().unwrap().left = usize::MAX;
+                work(&after).unwrap_or_else(|error| panic!("{first} {second} {left:?}: {error}"));
+                let found = (
+                    sorted(&after.contents("/srv/out")),
+                    sorted(&after.contents("/state/out.refused.jsonl")),
+                );
+                assert_eq!(found, expected, "{first} {second} {left:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_left_alone() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    let mut disk = machine.clone();
+    disk.write_at(Path::new("/srv/out"), 0, b"somebody's\n").unwrap();
+    assert!(matches!(open(&machine), Err(LedgerError::Foreign(..))));
+    disk.cut(Path::new("/srv/out"), 0).unwrap();
+    work(&machine).unwrap();
+    let ours = machine.contents("/srv/out");
+    for (change, at) in [(&b"x"[..], 0), (b"y", ours.len() as u64 - 2)] {
+        disk.write_at(Path::new("/srv/out"), at, change).unwrap();
+        assert!(matches!(open(&machine), Err(LedgerError::Foreign(..))));
+        disk.write_at(Path::new("/srv/out"), 0, &ours).unwrap();
+    }
+    disk.cut(Path::new("/srv/out"), 3).unwrap();
+    assert!(matches!(open(&machine), Err(LedgerError::Foreign(..))));
+    // Rotated away: a new file is begun.
+    disk.rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
+    let mut ledger = open(&machine).unwrap();
+    ledger.append(b"new\n").unwrap();
+    ledger.settle(&origin(0), at(6));
+    ledger.commit().unwrap();
+    assert_eq!(machine.contents("/srv/out"), b"new\n");
+    let other = Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/other");
+    assert!(matches!(other, Err(LedgerError::OtherSink(..))));
+}

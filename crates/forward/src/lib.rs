@@ -1,0 +1,29 @@
+//! Hands sealed events over to the systems that people already have.
+//!
+//! ```text
+//!            store ──▶ Follower: the chain's next seals, proved ──▶ Feed: their lines ──▶ parcels
+//!  for each chain of each sink                                                            │
+//!            Ledger: positions, dead letters, the file ◀── answers ◀── Sender ◀── Course ◀┘
+//! ```
+//!
+//! Each sink follows each chain by itself, so that one which is slow or gone holds none of the others up. What is
+//! handed over is in the sink's [`Ledger`](ledger), on the disk; what was under way when the process ends is handed
+//! over again. A line whose seal isn't proved to be the chain's next is never handed over.
+
+mod check;
+mod disk;
+mod feed;
+mod follow;
+mod followed;
+mod lane;
+mod ledger;
+mod metrics;
+mod run;
+mod sender;
+mod tally;
+
+pub use check::{CheckOptions, Checked, Miscount, check};
+pub use followed::{Archived, Followed};
+pub use ledger::LedgerError;
+pub use run::{ForwardOptions, Handed, NotForwarded, forward};
+pub use tally::Tally;

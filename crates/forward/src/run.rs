@@ -1,0 +1,217 @@
+//! All chains to all sinks.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use auditseal_delivery::{ParcelLimits, Selection, SinkKind, SinkUrl};
+use auditseal_format::{Origin, Time};
+use auditseal_predicate::Predicate;
+use auditseal_reader::{Source, Window};
+use auditseal_spool::StateDir;
+use tokio::sync::{mpsc, watch};
+
+use crate::disk::RealDisk;
+use crate::feed::{Outlet, Shares};
+use crate::follow::{FollowOptions, Follower};
+use crate::followed::{Archived, Followed};
+use crate::lane::SinkLane;
+use crate::ledger::{Ledger, LedgerError, LedgerPaths};
+use crate::sender::Sender;
+use crate::tally::{LaneState, Tally, get};
+
+/// Parcels of a chain that wait for their sink.
+const AHEAD: usize = 1;
+/// How often what a sink has is made durable, where a line that is handed over twice is there once.
+const COMMIT: Duration = Duration::from_secs(1);
+/// Lines of a parcel.
+pub(crate) const LINES: usize = 5000;
+
+/// What is handed over, and where.
+#[derive(Debug)]
+pub struct ForwardOptions {
+    /// The chains.
+    pub chains: Vec<Followed>,
+    /// The sinks.
+    pub sinks: Vec<SinkUrl>,
+    /// The folder of positions and dead letters, for this process alone.
+    pub state: PathBuf,
+    /// Only lines of which this isn't false.
+    pub predicate: Option<Predicate>,
+    /// Only lines of this time on.
+    pub since: Option<Time>,
+    /// End when all that stands there is handed over.
+    pub once: bool,
+}
+
+/// Why nothing could be handed over.
+#[derive(Debug)]
+pub enum NotForwarded {
+    /// The state directory can't be used.
+    State(auditseal_spool::Error),
+    /// A sink's state can't be used.
+    Ledger(LedgerError),
+    /// Two sinks have one name.
+    SameName(String),
+}
+
+impl fmt::Display for NotForwarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(error) => write!(f, "{error}"),
+            Self::Ledger(error) => write!(f, "{error}"),
+            Self::SameName(name) => write!(f, "choose sinks: two of them are called {name}"),
+        }
+    }
+}
+
+impl std::error::Error for NotForwarded {}
+
+impl NotForwarded {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::State(_) => Some(
+                "--forward-state is for one process at a time, in a folder that this user may write",
+            ),
+            Self::Ledger(error) => error.hint(),
+            Self::SameName(_) => {
+                Some("give each sink a name of its own: ?name=NAME behind its URL")
+            }
+        }
+    }
+}
+
+/// What came of a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// What it is called.
+    pub sink: String,
+    /// Lines that it was handed in this run.
+    pub lines: u64,
+    /// Lines that it refused in this run.
+    pub refused: u64,
+    /// Lines that were too long for it, and cut.
+    pub cut: u64,
+    /// What was found wrong with the chains.
+    pub findings: u64,
+    /// Chains that weren't gone on with, why, and whether the archive is at fault.
+    pub blocked: Vec<(Origin, String, bool)>,
+    /// Why its state couldn't be written at the end.
+    pub uncommitted: Option<String>,
+}
+
+/// Follows the chains, and hands their lines over to each sink, until it is to stop or, with `once`, until all that
+/// stands there is handed over.
+///
+/// # Errors
+/// [`NotForwarded`], before anything is handed over.
+pub async fn forward(
+    place: &Archived,
+    options: ForwardOptions,
+    tally: &Tally,
+    stop: watch::Receiver<bool>,
+) -> Result<Vec<Handed>, NotForwarded> {
+    let mut names = BTreeSet::new();
+    if let Some(same) = options.sinks.iter().find(|sink| !names.insert(sink.name.clone())) {
+        return Err(NotForwarded::SameName(same.name.clone()));
+    }
+    let _state = StateDir::open(&options.state).map_err(NotForwarded::State)?;
+    let mut sinks = Vec::new();
+    for sink in &options.sinks {
+        sinks.push((sink.clone(), Arc::new(open(&options, sink, tally)?)));
+    }
+    let source = Source::new(Arc::clone(&place.store));
+    let running =
+        sinks.iter().map(|(url, sink)| run_sink(place, &source, &options, (url, sink), &stop));
+    Ok(futures::future::join_all(running).await)
+}
+
+fn open(options: &ForwardOptions, url: &SinkUrl, tally: &Tally) -> Result<SinkLane, NotForwarded> {
+    let file = (url.kind == SinkKind::File).then(|| PathBuf::from(&url.address));
+    let paths = LedgerPaths { folder: options.state.clone(), name: url.name.clone(), file };
+    let ledger =
+        Ledger::open(Box::new(RealDisk), paths, url.plain()).map_err(NotForwarded::Ledger)?;
+    Ok(SinkLane {
+        name: url.name.clone(),
+        sender: Sender::new(url.clone()),
+        ledger: Arc::new(Mutex::new(ledger)),
+        tally: tally.sink(&url.name),
+        exactly_once: url.kind.is_exactly_once(),
+        row: Mutex::new(0),
+    })
+}
+
+async fn run_sink(
+    place: &Archived,
+    source: &Source,
+    options: &ForwardOptions,
+    (url, sink): (&SinkUrl, &Arc<SinkLane>),
+    stop: &watch::Receiver<bool>,
+) -> Handed {
+    let shares = Shares::default();
+    let lanes = options.chains.iter().map(|chain| {
+        let (root, shares, stop) = (chain.root(place), shares.clone(), stop.clone());
+        let follow = FollowOptions {
+            window: Window { since: options.since, until: None },
+            once: options.once,
+            limits: ParcelLimits { bytes: url.request, lines: LINES },
+            selection: Selection::new(options.predicate.clone(), options.since),
+            readers: options.chains.len(),
+        };
+        async move {
+            let (origin, at) = (&chain.origin, chain.origin.clone());
+            let position = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            let (to, parcels) = mpsc::channel(AHEAD);
+            let outlet = Outlet::new(to, shares, position);
+            let lane = sink.tally.lane(origin);
+            let follower = Follower::new(chain, (source, root), follow, outlet, (position, lane));
+            let following = follower.run(stop.clone());
+            tokio::join!(following, sink.deliver(origin, parcels, stop));
+        }
+    });
+    let committing = async {
+        loop {
+            tokio::time::sleep(COMMIT).await;
+            commit(sink).await;
+        }
+    };
+    tokio::select! {
+        _ = futures::future::join_all(lanes) => {}
+        () = committing => {}
+    }
+    let uncommitted = commit(sink).await;
+    handed(sink, uncommitted)
+}
+
+/// Makes durable what the sink has; why it couldn't be.
+async fn commit(sink: &SinkLane) -> Option<String> {
+    match sink.with_ledger(Ledger::commit).await {
+        Ok(()) => None,
+        Err(error) => {
+            sink.state_failed(&error);
+            Some(error.to_string())
+        }
+    }
+}
+
+fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
+    let lanes = sink.tally.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+    let blocked = lanes.iter().filter_map(|(origin, lane)| {
+        let LaneState { blocked, .. } =
+            lane.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        blocked.map(|(why, at_fault)| (origin.clone(), why, at_fault))
+    });
+    Handed {
+        sink: sink.name.clone(),
+        lines: get(&sink.tally.lines),
+        refused: get(&sink.tally.refused),
+        cut: get(&sink.tally.cut),
+        findings: lanes.values().map(|lane| get(&lane.findings)).sum(),
+        blocked: blocked.collect(),
+        uncommitted,
+    }
+}

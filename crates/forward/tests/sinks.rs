@@ -1,0 +1,196 @@
+//! Sinks that are busy, mute, slow or fussy: each line is there, or set aside and cited.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use auditseal_standin::{SinkManners, SinkServer};
+use common::{lines, once, options, real, sealed, sorted, stopped_after, store};
+use serde_json::Value;
+
+fn server(manners: SinkManners) -> SinkServer {
+    SinkServer::start(manners).unwrap()
+}
+
+fn letters(state: &Path, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(state.join(format!("{name}.refused.jsonl"))).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Real lines, and some that sinks find hard.
+fn raw() -> Vec<Vec<u8>> {
+    let text = real();
+    let mut raw: Vec<Vec<u8>> = lines(&text)[..900].iter().map(|line| line.to_vec()).collect();
+    let long = format!(
+        "{{\"kind\":\"Event\",\"verb\":\"create\",\"requestObject\":{{\"data\":\"{}\"}}}}\n",
+        "x".repeat(1 << 20)
+    );
+    raw.insert(10, long.into_bytes());
+    raw.insert(20, b"no event at all\n".to_vec());
+    raw.insert(30, b"{\"verb\":\"REFUSED\"}\n".to_vec());
+    raw.push(raw[0].clone());
+    raw
+}
+
+#[tokio::test]
+async fn opensearch_has_each_event_once() {
+    let manners = SinkManners {
+        busy: 7,
+        mute: 5,
+        item_busy: 90,
+        request: 600_000,
+        refuses: Some("REFUSED"),
+        ..SinkManners::default()
+    };
+    let (server, folder, raw) = (server(manners), tempfile::tempdir().unwrap(), raw());
+    let raw: Vec<&[u8]> = raw.iter().map(Vec::as_slice).collect();
+    let chains = [sealed("c/n/s", &raw, 60), sealed("c/m/s", &raw[..100], 9)];
+    let chains: Vec<_> = chains.iter().collect();
+    let (all, state) = (store(&chains), folder.path().join("state"));
+    let sink = format!("opensearch+{}/audit?name=os&max-request=100kB", server.url());
+    for round in 0..4 {
+        let time = Duration::from_millis(150 * round);
+        stopped_after(&all, options(&chains, std::slice::from_ref(&sink), &state), time).await;
+    }
+    once(&all, options(&chains, &[sink], &state)).await;
+    let holdings = server.holdings();
+    assert!(holdings.templates.contains_key("audit"));
+    assert_eq!(holdings.documents.len() + 2, raw.len() + 100, "but for the two that are refused");
+    for ((index, id), document) in &holdings.documents {
+        let cited = &document["auditseal"];
+        let place =
+            format!("{}/{}/{}", cited["origin"].as_str().unwrap(), cited["seq"], cited["line"]);
+        assert!(index.starts_with("audit-2026.") && *id == place);
+    }
+    let cut =
+        holdings.documents.values().filter(|document| document["auditseal"]["cut"].is_object());
+    let cut: Vec<_> = cut
+        .map(|document| {
+            (document["verb"].clone(), document["auditseal"]["cut"]["members"][0].clone())
+        })
+        .collect();
+    assert_eq!(cut, vec![("create".into(), "requestObject".into()); 2]);
+    let mut refused: Vec<String> = letters(&state, "os")
+        .iter()
+        .map(|letter| letter["event"].as_str().unwrap().to_owned())
+        .collect();
+    refused.dedup();
+    assert_eq!(refused, ["{\"verb\":\"REFUSED\"}"]);
+    assert!(
+        letters(&state, "os")
+            .iter()
+            .all(|letter| letter["reason"].as_str().unwrap().contains("400"))
+    );
+}
+
+/// Lines, as often as each came.
+fn had(server: &SinkServer) -> Vec<String> {
+    let mut lines: Vec<String> =
+        server.holdings().lines.iter().map(|(_, line)| line.clone()).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn loki_and_otlp_have_each_event() {
+    for (protocol, path) in [("loki", ""), ("otlp", "?max-event=250kB")] {
+        let manners = SinkManners {
+            busy: 3,
+            request: 600_000,
+            line: 256 << 10,
+            refuses: Some("REFUSED"),
+            ..SinkManners::default()
+        };
+        let (server, folder, raw) = (server(manners), tempfile::tempdir().unwrap(), raw());
+        let raw: Vec<&[u8]> = raw.iter().map(Vec::as_slice).collect();
+        let chain = sealed("c/n/s", &raw, 60);
+        let (all, state) = (store(&[&chain]), folder.path().join("state"));
+        let sink = format!("{protocol}+{}{path}", server.url());
+        let handed = once(&all, options(&[&chain], std::slice::from_ref(&sink), &state)).await;
+        assert_eq!((handed[0].refused, handed[0].cut), (1, 1), "{protocol}");
+        let mut expected = sorted(&raw.concat());
+        expected.retain(|line| !line.contains("REFUSED") && line.len() < 1 << 20);
+        let (plain, cut): (Vec<_>, Vec<_>) =
+            had(&server).into_iter().partition(|line| !line.contains("\"cut\":"));
+        assert!(plain == expected, "{protocol}: each once, {} of {}", plain.len(), expected.len());
+        assert_eq!((cut.len(), server.holdings().dropped), (1, 0));
+        let cut: Value = serde_json::from_str(&cut[0]).unwrap();
+        assert_eq!((&cut["auditseal"]["seq"], &cut["auditseal"]["line"]), (&1.into(), &11.into()));
+        let letters = letters(&state, &handed[0].sink);
+        assert_eq!((letters.len(), &letters[0]["line"]), (1, &31.into()));
+    }
+}
+
+/// A request whose answer is lost is made again: no more than that is there twice.
+#[tokio::test]
+async fn a_lost_answer_costs_one_request_of_doubles() {
+    let (server, folder, text) = (
+        server(SinkManners { mute: 6, ..SinkManners::default() }),
+        tempfile::tempdir().unwrap(),
+        real(),
+    );
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw, 50);
+    let sink = format!("loki+{}?max-request=20kB", server.url());
+    once(&store(&[&chain]), options(&[&chain], &[sink], &folder.path().join("state"))).await;
+    let (had, lost) = (had(&server).len(), server.holdings().requests / 6);
+    let most = 20_000 / 300 + 1;
+    assert!(
+        had > raw.len() && had <= raw.len() + lost as usize * most,
+        "{had} of {}, {lost} lost",
+        raw.len()
+    );
+    let mut once: Vec<String> = self::had(&server);
+    once.dedup();
+    let mut expected = sorted(&text);
+    expected.dedup();
+    assert!(once == expected);
+}
+
+/// One is slow, one refuses everything, one isn't there: the others don't wait.
+#[tokio::test]
+async fn no_sink_holds_another_up() {
+    let slow = server(SinkManners { slow: 400, ..SinkManners::default() });
+    let refusing = server(SinkManners { refuses_all: true, ..SinkManners::default() });
+    let fast = server(SinkManners::default());
+    let (folder, text) = (tempfile::tempdir().unwrap(), real());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw, 50);
+    let state = folder.path().join("state");
+    let file = folder.path().join("out");
+    let sinks = [
+        format!("loki+{}?name=slow&max-request=20kB", slow.url()),
+        format!("otlp+{}?name=refusing", refusing.url()),
+        "loki+http://127.0.0.1:9?name=gone".to_owned(),
+        format!("otlp+{}?name=fast", fast.url()),
+        format!("file://{}", file.display()),
+    ];
+    let begun = Instant::now();
+    let handed = stopped_after(
+        &store(&[&chain]),
+        options(&[&chain], &sinks, &state),
+        Duration::from_secs(5),
+    )
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(12));
+    let all = raw.len() as u64;
+    let lines: Vec<u64> = handed.iter().map(|sink| sink.lines).collect();
+    assert!(lines[0] > 0 && lines[0] < all, "{lines:?}");
+    assert_eq!((lines[1], lines[2], lines[3], lines[4]), (0, 0, all, all));
+    assert!(fs::read(file).unwrap() == text);
+    // What refuses everything isn't believed: the events aren't at fault.
+    assert!(handed[1].refused <= 100, "{:?}", handed[1]);
+    refusing.holdings().manners.refuses_all = false;
+    let handed = stopped_after(
+        &store(&[&chain]),
+        options(&[&chain], &sinks[1..2], &state),
+        Duration::from_secs(3),
+    )
+    .await;
+    let letters = letters(&state, "refusing").len();
+    assert_eq!(handed[0].lines + letters as u64, all);
+    assert_eq!(had(&refusing).len() + letters, raw.len());
+}

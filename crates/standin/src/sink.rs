@@ -1,0 +1,314 @@
+//! Log sinks, as far as what is handed over to them can tell: OpenSearch's bulk requests, Loki's pushes, OTLP's logs. They answer
+//! as real ones were measured to, and what they have can be looked at.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::{io, thread};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// How a sink takes what it gets.
+#[derive(Debug, Clone, Default)]
+pub struct SinkManners {
+    /// Every so many requests it says 429, and stores nothing; 0: never.
+    pub busy: u64,
+    /// Every so many requests it stores, and ends the connection without an answer.
+    pub mute: u64,
+    /// Every so many documents of a bulk request it says 429 for that one.
+    pub item_busy: u64,
+    /// A larger request is refused with 413; 0: none is.
+    pub request: usize,
+    /// Of a bulk request with a longer document all before it is stored, and the request refused with 400, as VictoriaLogs does;
+    /// a longer line of a push is dropped, and the push answered as taken.
+    pub line: usize,
+    /// A document, or a line, with this in it is refused for itself.
+    pub refuses: Option<&'static str>,
+    /// Everything is refused, with 400.
+    pub refuses_all: bool,
+    /// It takes so long to answer, milliseconds.
+    pub slow: u64,
+}
+
+/// What a sink has.
+#[derive(Debug, Default)]
+pub struct SinkHoldings {
+    /// How it takes what it gets.
+    pub manners: SinkManners,
+    /// Documents, by index and id.
+    pub documents: BTreeMap<(String, String), Value>,
+    /// Lines, with their times in nanoseconds, in the order in which they came.
+    pub lines: Vec<(u64, String)>,
+    /// Lines that were dropped, and called taken.
+    pub dropped: u64,
+    /// Requests.
+    pub requests: u64,
+    /// Index templates, by name.
+    pub templates: BTreeMap<String, Value>,
+    items: u64,
+}
+
+/// What goes back.
+enum Said {
+    Answer(u16, Value),
+    /// The connection is ended.
+    Nothing,
+}
+
+impl SinkHoldings {
+    fn take(&mut self, method: &str, path: &str, body: &[u8]) -> Said {
+        if let Some(name) = path.strip_prefix("/_index_template/") {
+            return self.template(method, name, body);
+        }
+        self.requests += 1;
+        let every = |nth: u64| nth > 0 && self.requests.is_multiple_of(nth);
+        let (busy, mute) = (every(self.manners.busy), every(self.manners.mute));
+        if busy {
+            return Said::Answer(429, json!({ "error": "busy" }));
+        }
+        if self.manners.request > 0 && body.len() > self.manners.request {
+            return Said::Answer(413, json!({ "error": "request too large" }));
+        }
+        if self.manners.refuses_all {
+            return Said::Answer(400, json!({ "error": "what is this?" }));
+        }
+        let answer = match path {
+            "/_bulk" => self.bulk(body),
+            "/loki/api/v1/push" => self.push(body),
+            "/v1/logs" => self.logs(body),
+            _ => Said::Answer(404, json!({ "error": "nothing is here" })),
+        };
+        if mute { Said::Nothing } else { answer }
+    }
+
+    fn template(&mut self, method: &str, name: &str, body: &[u8]) -> Said {
+        match (method, self.templates.get(name)) {
+            ("GET", None) => Said::Answer(404, json!({ "status": 404 })),
+            ("GET", Some(_)) => Said::Answer(200, json!({})),
+            _ => {
+                let template = serde_json::from_slice(body).unwrap_or_default();
+                self.templates.insert(name.to_owned(), template);
+                Said::Answer(200, json!({ "acknowledged": true }))
+            }
+        }
+    }
+
+    fn bulk(&mut self, body: &[u8]) -> Said {
+        if !body.ends_with(b"\n") {
+            return Said::Answer(
+                400,
+                json!({ "error": "The bulk request must be terminated by a newline [\\n]" }),
+            );
+        }
+        let (mut lines, mut items) = (body.split(|byte| *byte == b'\n'), Vec::new());
+        while let (Some(action), Some(text)) = (lines.next(), lines.next()) {
+            let action: Value = serde_json::from_slice(action).unwrap_or_default();
+            let name =
+                |field: &str| action["create"][field].as_str().unwrap_or_default().to_owned();
+            let (index, id) = (name("_index"), name("_id"));
+            if index.is_empty() || id.len() > 512 {
+                return Said::Answer(
+                    400,
+                    json!({ "error": "id is too long, must be no longer than 512 bytes" }),
+                );
+            }
+            if self.manners.line > 0 && text.len() > self.manners.line {
+                return Said::Answer(400, json!({ "error": "too long line" }));
+            }
+            self.items += 1;
+            let busy =
+                self.manners.item_busy > 0 && self.items.is_multiple_of(self.manners.item_busy);
+            let status = match serde_json::from_slice::<Value>(text) {
+                _ if busy => 429,
+                Ok(document) if document.is_object() && !self.has_refused(text) => {
+                    let key = (index, id);
+                    if self.documents.contains_key(&key) {
+                        409
+                    } else {
+                        self.documents.insert(key, document);
+                        201
+                    }
+                }
+                _ => 400,
+            };
+            let error = (status >= 400)
+                .then(|| json!({ "type": "some_exception", "reason": status.to_string() }));
+            items.push(json!({ "create": { "status": status, "error": error } }));
+        }
+        Said::Answer(200, json!({ "took": 1, "errors": true, "items": items }))
+    }
+
+    fn has_refused(&self, text: &[u8]) -> bool {
+        let refused = self.manners.refuses.map(str::as_bytes);
+        refused.is_some_and(|refused| text.windows(refused.len()).any(|part| part == refused))
+    }
+
+    fn line(&mut self, time: u64, line: String) {
+        if self.manners.line > 0 && line.len() > self.manners.line {
+            self.dropped += 1;
+        } else {
+            self.lines.push((time, line));
+        }
+    }
+
+    fn push(&mut self, body: &[u8]) -> Said {
+        if self.has_refused(body) {
+            return Said::Answer(400, json!("entry refused"));
+        }
+        let Ok(push) = serde_json::from_slice::<Value>(body) else {
+            return Said::Answer(400, json!("no push"));
+        };
+        for stream in push["streams"].as_array().into_iter().flatten() {
+            for value in stream["values"].as_array().into_iter().flatten() {
+                let time = value[0].as_str().and_then(|time| time.parse().ok()).unwrap_or(0);
+                self.line(time, value[1].as_str().unwrap_or_default().to_owned());
+            }
+        }
+        Said::Answer(204, Value::Null)
+    }
+
+    fn logs(&mut self, body: &[u8]) -> Said {
+        if self.has_refused(body) {
+            return Said::Answer(400, json!("no request"));
+        }
+        for resource in inside(body, 1) {
+            for scope in inside(resource, 2) {
+                for record in inside(scope, 2) {
+                    for text in inside(record, 5).into_iter().flat_map(|any| inside(any, 1)) {
+                        self.line(0, String::from_utf8_lossy(text).into_owned());
+                    }
+                }
+            }
+        }
+        Said::Answer(200, Value::Null)
+    }
+}
+
+/// The values of a field that is bytes, a string or a message of Protocol Buffers.
+fn inside(mut message: &[u8], field: u64) -> Vec<&[u8]> {
+    fn number(message: &mut &[u8]) -> Option<u64> {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            let (byte, rest) = message.split_first()?;
+            *message = rest;
+            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    while let Some(tag) = number(&mut message) {
+        let length = match tag & 7 {
+            0 => {
+                number(&mut message);
+                0
+            }
+            1 => 8,
+            5 => 4,
+            _ => number(&mut message).and_then(|length| usize::try_from(length).ok()).unwrap_or(0),
+        };
+        let (value, rest) = message.split_at(length.min(message.len()));
+        message = rest;
+        if tag == field << 3 | 2 {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// A running sink; it stops when this is dropped.
+#[derive(Debug)]
+pub struct SinkServer {
+    address: SocketAddr,
+    holdings: Arc<Mutex<SinkHoldings>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SinkServer {
+    /// Starts one on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// When the port or the thread isn't to be had.
+    pub fn start(manners: SinkManners) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let holdings = Arc::new(Mutex::new(SinkHoldings { manners, ..SinkHoldings::default() }));
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::clone(&holdings);
+        let serve = move || {
+            runtime.block_on(async move {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
+                tokio::select! {
+                    () = accept(&listener, &shared) => {}
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = thread::Builder::new().name("sink".to_owned()).spawn(serve)?;
+        Ok(Self { address, holdings, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// `http://` and where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it has, to look at and to change; no request is answered meanwhile.
+    pub fn holdings(&self) -> MutexGuard<'_, SinkHoldings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SinkServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        drop(self.thread.take().map(JoinHandle::join));
+    }
+}
+
+async fn accept(listener: &TcpListener, holdings: &Arc<Mutex<SinkHoldings>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let holdings = Arc::clone(holdings);
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(request, &holdings));
+            // Whatever a client does wrong is its own loss.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    holdings: &Mutex<SinkHoldings>,
+) -> Result<Response<Full<Bytes>>, io::Error> {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    let (said, slow) = {
+        let mut holdings = holdings.lock().unwrap_or_else(PoisonError::into_inner);
+        (holdings.take(&method, &path, &body), holdings.manners.slow)
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(slow)).await;
+    let Said::Answer(status, body) = said else {
+        return Err(io::Error::other("no answer"));
+    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
+    Ok(response)
+}
