@@ -117,7 +117,6 @@ pub(crate) async fn feed(
     text: Text<'_>,
     outlet: &Outlet,
 ) -> Result<Option<Loading>, Error> {
-    let seq = headed.of.seal.seq;
     loading.begin(headed.of, headed.date, headed.field, headed.skip);
     match text {
         Text::Held(pieces) => {
@@ -131,9 +130,10 @@ pub(crate) async fn feed(
             Ok(joined(taken.await))
         }
         Text::Packed(packs, cursor) => {
-            cursor.seal(packs, seq).await?;
+            cursor.seal(packs, &batch).await?;
             let (to, taken) = taking(loading, outlet.clone());
-            let fed = cursor.payload(packs, seq, async |piece| to.send(piece).await.is_ok()).await;
+            let fed =
+                cursor.payload(packs, &batch, async |piece| to.send(piece).await.is_ok()).await;
             drop(to);
             let taken = joined(taken.await);
             fed?;

@@ -279,7 +279,16 @@ impl FoundParts {
             let (show, requests) = (show.clone(), requests.clone());
             let (all_stages, unknown, sought) = (*all_stages, *unknown, sought.clone());
             let flows = self.flows.clone();
-            Arc::new(Filter { predicate, sieve, all_stages, unknown, sought, show, requests, flows })
+            Arc::new(Filter {
+                predicate,
+                sieve,
+                all_stages,
+                unknown,
+                sought,
+                show,
+                requests,
+                flows,
+            })
         };
         let bounds = [window.since.map(Predicate::since), window.until.map(Predicate::until)];
         let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());
