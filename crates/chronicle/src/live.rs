@@ -274,3 +274,76 @@ pub fn compared(
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(name: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}})
+    }
+
+    #[test]
+    fn objects_and_lists_are_read_as_kubectl_prints_them() {
+        let one = LiveObjects::of(map("c")).unwrap();
+        assert_eq!((one.kind.as_str(), one.group.as_str(), one.list), ("ConfigMap", "", false));
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [map("a"), map("b")]});
+        let list = LiveObjects::of(list).unwrap();
+        assert_eq!((list.objects.len(), list.list), (2, true));
+        // The apiserver's own lists name the type once.
+        let bare = json!({"metadata": {"name": "p", "namespace": "n"}});
+        let typed =
+            json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressList", "items": [bare]});
+        let typed = LiveObjects::of(typed).unwrap();
+        assert_eq!((typed.kind.as_str(), typed.group.as_str()), ("Ingress", "networking.k8s.io"));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_with_says_why() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}});
+        for (value, why) in [
+            (json!({"items": []}), "it holds no object"),
+            (json!({"items": [map("a"), map("a")]}), "it holds a twice"),
+            (json!({"items": [map("a"), secret]}), "of several types, ConfigMap and Secret"),
+            (json!({"items": [3]}), "something that isn't an object"),
+            (json!("text"), "something that isn't an object"),
+        ] {
+            let refused = LiveObjects::of(value).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+
+    /// Whoever reads the trail must look where something isn't explained, and only there.
+    #[test]
+    fn what_no_request_explains_is_a_finding() {
+        let of = |verdict: CompareVerdict, listed, from_before| ComparedObject {
+            object: ObjectName::default(),
+            listed,
+            verdict,
+            created: None,
+            from_before,
+            fields: Vec::new(),
+            more: 0,
+        };
+        let never = || CompareVerdict::Unknown(Doubt::NeverSeen);
+        for (one, finding) in [
+            (of(CompareVerdict::Same, true, false), false),
+            (of(CompareVerdict::Same, false, false), true),
+            (of(CompareVerdict::Unseen { least: 0 }, true, false), true),
+            (of(CompareVerdict::Unseen { least: 3 }, true, false), true),
+            (of(CompareVerdict::Older, true, false), false),
+            (of(CompareVerdict::Unproved, true, false), false),
+            (of(CompareVerdict::OtherObject, true, false), true),
+            (of(CompareVerdict::Deleted, true, false), true),
+            (of(CompareVerdict::Contradiction, true, false), true),
+            (of(never(), true, false), true),
+            (of(never(), true, true), false),
+            (of(CompareVerdict::Unknown(Doubt::Level), true, false), false),
+        ] {
+            assert_eq!(one.is_finding(), finding, "{one:?}");
+            assert!(one.text().len() > 10 && !one.text().contains('\n'), "{}", one.text());
+        }
+    }
+}

@@ -365,8 +365,8 @@ impl Out {
         for end in lives.ends() {
             none = false;
             let text = match (self.output, &end.moment) {
-                (LifeOutput::Json, _) => end_json(&end),
-                (LifeOutput::Text, Some(moment)) => moment_yaml(end.object, moment),
+                (LifeOutput::Json, _) => end_json(&end, &self.origins),
+                (LifeOutput::Text, Some(moment)) => moment_yaml(end.object, moment, &self.origins),
                 (LifeOutput::Html, Some(moment)) => self.page.moment(end.object, moment),
                 (LifeOutput::Text | LifeOutput::Html, None) => String::new(),
             };
