@@ -26,4 +26,4 @@ pub use check::{CheckOptions, Checked, Miscount, check};
 pub use followed::{Archived, Followed};
 pub use ledger::LedgerError;
 pub use run::{ForwardOptions, Handed, NotForwarded, forward};
-pub use tally::Tally;
+pub use tally::ForwardTally;

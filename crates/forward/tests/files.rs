@@ -222,7 +222,7 @@ async fn a_store_that_does_not_answer_is_given_up_on() {
     let options = options(&[&chain], &[url], &folder.path().join("state"));
     let place = common::place(&all);
     let (_go, stop) = tokio::sync::watch::channel(false);
-    let tally = auditseal_forward::Tally::default();
+    let tally = auditseal_forward::ForwardTally::default();
     let handed = auditseal_forward::forward(&place, options, &tally, stop).await.unwrap();
     assert!(matches!(&handed[0].blocked[..], [(_, _, false)]), "{handed:?}");
 }
