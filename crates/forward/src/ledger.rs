@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auditseal_delivery::{Book, BookError, Position, Written};
+use auditseal_delivery::{Book, BookError, Position, WrittenFile};
 use auditseal_format::{Origin, hash};
 
 use crate::disk::Disk;
@@ -174,10 +174,10 @@ impl Ledger {
         let Some(path) = self.paths.file.clone() else { return Ok(()) };
         let failed = |error| LedgerError::Io("go on in", path.clone(), error);
         let foreign = |why| Err(LedgerError::Foreign(path.clone(), why));
-        let Written { bytes, anchor } = self.book.written;
+        let WrittenFile { bytes, anchor } = self.book.written;
         let Some(size) = self.disk.size(&path).map_err(failed)? else {
             // It was rotated away, or is new.
-            self.book.written = Written::default();
+            self.book.written = WrittenFile::default();
             return Ok(());
         };
         if new && size > 0 {
@@ -218,7 +218,7 @@ impl Ledger {
             }
             Some(_) => {}
             // It was rotated away.
-            None => (self.book.written, self.tail) = (Written::default(), Vec::new()),
+            None => (self.book.written, self.tail) = (WrittenFile::default(), Vec::new()),
         }
         self.unsynced.0 = true;
         // A part that was written before is written over.
