@@ -70,7 +70,7 @@ archive_for_readers() {
 some_backups() { "$HERE/many.sh" 366 && "$HERE/many.sh" --kinds plain 1001; }
 
 what=${1:-all}
-everyday=(readers second chains times proofs stores worm packs engines live crash doubles path many torture observe guardrails policy story flows)
+everyday=(readers second chains times proofs stores worm packs engines live crash doubles path many torture observe guardrails policy story history flows)
 seldom=(conformance hang)
 case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"

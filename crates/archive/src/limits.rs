@@ -91,6 +91,7 @@ pub(crate) fn told_of_packs(packs: &Packs) -> Vec<String> {
             spans.join(", ")
         ));
     }
+    told.extend(packs.uncounted().map(ToString::to_string));
     let (unusable, total) = packs.unusable();
     for other in unusable.iter().take(NAMED) {
         told.push(format!(

@@ -71,7 +71,7 @@ pub struct Row {
 }
 
 /// Lists the objects of `origins`, or of all chains, in the order of the chains; and the packs of which `packs` says
-/// where they stand, each as it is attested.
+/// where they stand, each as it is attested. Returns what is to be known of packs that are left out.
 ///
 /// # Errors
 /// [`Error::Store`] when the listing failed, [`Error::Write`] what `each` returns. An object that
@@ -81,9 +81,10 @@ pub async fn ls(
     origins: &[Origin],
     packs: impl Fn(&Origin) -> Option<CatPacks>,
     mut each: impl FnMut(&Row) -> io::Result<()>,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let source = Source::new(store);
     let mut listing = Listing::read(&source, origins).await?;
+    let mut left_out = Vec::new();
     for origin in origins {
         // A chain whose objects have all gone may be in packs.
         listing.chains.entry(origin.clone()).or_default();
@@ -91,6 +92,7 @@ pub async fn ls(
     for (origin, entries) in listing.chains {
         let root = packs(&origin).map(|packs| packs.root());
         let packs = Packs::of(root.as_ref(), &origin, Extent::default()).await?;
+        left_out.extend(packs.uncounted().map(|packs| format!("{origin}: {packs}")));
         let mut packed = packs.taken().iter().map(packed).peekable();
         let places = entries.chunk_by(|one, other| one.place == other.place);
         let rows = futures::stream::iter(places).map(|versions| row(&source, &origin, versions));
@@ -105,7 +107,7 @@ pub async fn ls(
         }
         packed.try_for_each(|pack| each(&pack)).map_err(Error::Write)?;
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// What is attested of a pack.

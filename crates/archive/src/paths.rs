@@ -24,7 +24,8 @@ pub enum TruePath<'a> {
 
 /// Gives the key of each seq's object whose stored bytes are the signed ones, in the order of the
 /// chains, so that an engine that reads these keys reads each line once; of a pack, whose objects all are as signed,
-/// its own key in their place. Returns what is wrong, the lines that the source lost included.
+/// its own key in their place. Returns what is wrong, the lines that the source lost included, and what is to be known of
+/// packs that are left out.
 ///
 /// An object that is hidden or shadowed is left out, and is a finding: an engine that names no version
 /// wouldn't get it. So is a pack of which not all is proved, or that holds objects which are given out otherwise.
@@ -37,16 +38,17 @@ pub async fn paths(
     options: &Options,
     packs: impl Fn(&Origin) -> Option<CatPacks>,
     mut each: impl FnMut(TruePath<'_>) -> io::Result<()>,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<(Vec<Finding>, Vec<String>), Error> {
     options.check_keys()?;
     let source = Source::new(store);
     let mut listing = Listing::read(&source, &options.origins).await?;
-    let mut found = Vec::new();
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
     for origin in &options.origins {
         let entries = listing.chains.remove(origin).unwrap_or_default();
         let rules = rules(options, origin, options.extent.unwrap_or_default(), &[]);
         let root = packs(origin).map(|packs| packs.root());
         let packs = Packs::of(root.as_ref(), origin, rules.extent).await?;
+        left_out.extend(packs.uncounted().map(|packs| format!("{origin}: {packs}")));
         let how = How {
             depth: Depth::Stored,
             retention: None,
@@ -70,7 +72,7 @@ pub async fn paths(
         let weak = |finding: &Finding| finding.verdict != Verdict::WeakWorm;
         found.extend(report.findings.findings.into_iter().filter(weak));
     }
-    Ok(found)
+    Ok((found, left_out))
 }
 
 struct Telling<'a, E> {

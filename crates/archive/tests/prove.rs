@@ -199,6 +199,79 @@ async fn what_is_not_there_is_said() {
     assert!(matches!(&error, ProveError::NoRequest(..)) && !error.is_finding(), "{error}");
 }
 
+/// A number that is missing in the midst of a chain is the archive's fault; one behind its end is none.
+#[tokio::test]
+async fn a_hole_is_a_finding() {
+    let chain = long();
+    let missing = "MISSING origin=c/n/s seq=7: the chain goes on with seq 8, and nothing is here";
+    let hole = |packs: Option<CatPacks>, from: usize, to: usize| {
+        let mut loose = chain.archive();
+        (from..=to).for_each(|seq| drop(loose.remove(&chain.key(seq))));
+        let options = ProveOptions { packs, ..options() };
+        async move {
+            let error = by_line(&Arc::new(memory(&loose)), &options, 7, 1).await.unwrap_err();
+            (error.is_finding(), error.to_string())
+        }
+    };
+    let (finding, said) = hole(None, 7, 7).await;
+    assert!(finding && said.contains(missing), "{said}");
+    // Behind it are packs alone.
+    let packs = packs_of(&[TestPack::of(&chain, 8..=9)], &auditor());
+    let packs = CatPacks {
+        store: Arc::new(memory(&packs)),
+        auditors: vec![auditor().identity()],
+        by_date: false,
+    };
+    let (finding, said) = hole(Some(packs), 7, 80).await;
+    assert!(finding && said.contains(missing), "{said}");
+    let (finding, said) = hole(None, 7, 80).await;
+    assert!(!finding, "{said}");
+}
+
+/// Ten times what is looked at of garbage behind it: nobody knows that the chain goes on.
+#[tokio::test]
+async fn garbage_behind_a_number_is_no_chain_that_goes_on() {
+    let chain = long();
+    let store = Arc::new(memory(&chain.archive()));
+    let (folder, _) =
+        chain.key(80).rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    for seq in 82..82 + 160 {
+        store.insert(&format!("{folder}/{seq:012}.jsonl.zst"), "garbage");
+    }
+    let error = by_line(&store, &options(), 81, 1).await.unwrap_err();
+    assert!(!error.is_finding(), "{error}");
+    assert!(store.calls(Operation::Get) + store.calls(Operation::Tail) < 60);
+}
+
+/// A broken copy beside the one that is proved is told.
+#[tokio::test]
+async fn what_is_broken_beside_it_is_said() {
+    let chain = long();
+    let options = packed(&chain, |root| {
+        for (_, bytes) in root.iter_mut().filter(|(key, _)| key.ends_with(".zst")) {
+            bytes[20] ^= 1;
+        }
+    });
+    let store = Arc::new(memory(&chain.archive()));
+    let made = by_line(&store, &options, 9, 2).await.unwrap();
+    proves(&made, 9, 2, &line_of(9, 2));
+    assert!(
+        made.findings.iter().any(|finding| finding.contains("TAMPERED")),
+        "{:?}",
+        made.findings
+    );
+    // At a key of its own, beside the plain one.
+    let (folder, _) =
+        chain.key(9).rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    store.insert(&format!("{folder}/000000000009.0123456789abcdef.jsonl.zst"), "garbage");
+    let made = by_line(&store, &self::options(), 9, 2).await.unwrap();
+    assert!(
+        made.findings.iter().any(|one| one.contains("0123456789abcdef")),
+        "{:?}",
+        made.findings
+    );
+}
+
 #[tokio::test]
 async fn what_nobody_trusted_signed_is_not_proved() {
     let chain = long();

@@ -176,17 +176,17 @@ fn known(of: &KnownObject) -> (&'static str, Option<String>) {
     }
 }
 
-fn state(of: &ObjectState, proved: bool) -> Value {
+fn state(of: &ObjectState, proved: bool, chains: &[Origin]) -> Value {
     let marks: Vec<Value> = marks(of, proved)
         .into_iter()
         .map(|(path, mark)| json!({ "path": path.to_string(), "mark": word(&mark), "reason": reason(&mark) }))
         .collect();
-    json!({ "object": of.object, "marks": marks })
+    json!({ "object": of.object, "marks": marks, "sealed": cited(&of.cite, chains) })
 }
 
 /// What a life came to, as a line; with what the object was at the time that was asked for.
 #[must_use]
-pub fn end_json(end: &LifeEnd<'_>) -> String {
+pub fn end_json(end: &LifeEnd<'_>, chains: &[Origin]) -> String {
     let (is, why) = known(end.known);
     let at = end.moment.as_ref().map(|moment| {
         let (is, why) = known(&moment.known);
@@ -196,7 +196,7 @@ pub fn end_json(end: &LifeEnd<'_>) -> String {
             "reason": why,
             "proved": moment.proved,
             "underWay": moment.under_way,
-            "state": moment.known.state().map(|of| state(of, moment.proved)),
+            "state": moment.known.state().map(|of| state(of, moment.proved && !moment.under_way, chains)),
         })
     });
     let tally = end.tally;

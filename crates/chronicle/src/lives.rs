@@ -119,9 +119,12 @@ impl Lives {
             for object in self.of_collection(&act) {
                 told.extend(self.give(object, act.clone(), line.len()));
             }
-        } else if let Some(object) = self.wanted.object(&act) {
-            told = self.give(object, act, line.len());
-        } else {
+        } else if let Some(name) = WantedObjects::name_of(&act) {
+            let object = self.wanted.named(&act, name);
+            if self.wanted.has(&object) {
+                told = self.give(object, act, line.len());
+            }
+        } else if act.succeeded() {
             self.unnamed += 1;
         }
         told
@@ -145,7 +148,7 @@ impl Lives {
         };
         objects.extend(self.lives.keys().filter(same).cloned());
         if let Some(name) = &self.wanted.name {
-            let whole = self.wanted.group.is_some() && self.wanted.namespace.is_some();
+            let whole = self.wanted.namespace.is_some() || act.target.namespace.is_empty();
             objects.extend(
                 Some(self.wanted.named(act, name))
                     .filter(|object| whole && self.wanted.has(object)),

@@ -2,12 +2,13 @@
 
 use auditseal_audit::Time;
 use auditseal_chain::escape;
+use auditseal_format::Origin;
 use auditseal_history::life::{Inference, KnownObject, Mark, Moment, ObjectName, ObjectState};
 use auditseal_history::{ObjectPath, PathStep};
 use auditseal_yaml::{YamlStep, write};
 use serde_json::Value;
 
-use crate::said::{reason, word};
+use crate::said::{reason, sealed, word};
 use crate::shown::{hides, object_name};
 
 /// How well each scalar, empty list and empty object of a state is known; `proved`: a later request proves that it was
@@ -75,12 +76,15 @@ fn noted(mark: &Mark) -> String {
 
 /// What an object was at a time, as YAML; where it isn't there or isn't known, as comments alone.
 #[must_use]
-pub fn moment_yaml(object: &ObjectName, moment: &Moment) -> String {
-    let head = |what: &str| format!("# {} at {}: {what}\n", object_name(object), moment.time);
+pub fn moment_yaml(object: &ObjectName, moment: &Moment, chains: &[Origin]) -> String {
+    let head =
+        |what: &str| format!("# {} at {}: {}\n", object_name(object), moment.time, escape(what));
     let mut text = match &moment.known {
         KnownObject::Absent => return head("it wasn't there"),
         KnownObject::Nothing(doubt) => return head(&format!("what it was isn't known: {doubt}")),
-        KnownObject::There(state) => head(&since(state.since)),
+        KnownObject::There(state) => {
+            head(&since(state.since)) + &format!("# {}\n", sealed(&state.cite, chains))
+        }
     };
     text += match (moment.under_way, moment.proved) {
         (true, _) => {

@@ -45,18 +45,16 @@ impl WantedObjects {
         Predicate::any(vec![of(Some(name)), Predicate::all(vec![of(None), collection])])
     }
 
-    /// The object that a request is about, if it is one of these; its name is in the answer where the apiserver made it.
-    #[must_use]
-    pub(crate) fn object(&self, act: &Act) -> Option<ObjectName> {
-        let of = &act.target;
-        let made = || act.response.held()?.get("metadata")?.get("name")?.as_str();
-        let name = match of.name.as_str() {
-            "" if act.verb == "create" => made()?,
-            "" => return None,
-            name => name,
-        };
-        let object = self.named(act, name);
-        self.has(&object).then_some(object)
+    /// The name of the object that a request is about; it is in the answer where the apiserver made it. None: no name is
+    /// known.
+    pub(crate) fn name_of(act: &Act) -> Option<&str> {
+        match act.target.name.as_str() {
+            "" if act.verb == "create" => {
+                act.response.held()?.get("metadata")?.get("name")?.as_str()
+            }
+            "" => None,
+            name => Some(name),
+        }
     }
 
     /// An object of this name that a request may be about.

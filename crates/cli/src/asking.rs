@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use auditseal_chain::Rules;
 use auditseal_format::Origin;
 use auditseal_query::{Answered, AskedChain, FoundParts, ScanCost, size};
 use auditseal_store::Store;
@@ -12,6 +14,7 @@ use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{self, LogFormat};
+use crate::checking::heads_of;
 use crate::failure::Failure;
 use crate::packing::PackPlace;
 use crate::read::vkeys;
@@ -32,6 +35,17 @@ pub(crate) struct Chains {
     vkey: Vec<String>,
     #[command(flatten)]
     policy: Policy,
+    /// File that remembers how far each chain was verified: one that ends earlier, or has another history, is a
+    /// finding. Read, and not moved on.
+    #[arg(
+        long,
+        env = "AUDITSEAL_HEADS",
+        value_name = "FILE",
+        requires = "trust",
+        // Of two that exclude each other neither is required: without this, --vkey would pass it over.
+        conflicts_with = "vkey"
+    )]
+    heads: Option<PathBuf>,
     #[command(flatten)]
     place: PackPlace,
     /// Don't use the index of packs: search all that may lie in the time asked for.
@@ -73,20 +87,27 @@ impl Chains {
                 trusted: None,
                 vkeys: vkeys.clone(),
                 auditors: Vec::new(),
+                head: None,
+                forks: Vec::new(),
             };
             return Ok((once(&self.origin).iter().map(of).collect(), None));
         };
         let file = trust_file(path)?;
         let all: Vec<Origin> = file.origins().map(|(origin, _)| origin.clone()).collect();
         let origins = if self.origin.is_empty() { all } else { once(&self.origin) };
+        let heads = self.heads.as_deref().map(heads_of).transpose()?.unwrap_or_default();
         let chain = |origin: &Origin| {
             let trusted = file.get(origin).cloned().ok_or_else(|| untrusted(origin))?;
-            let auditors = file.auditors_of(origin);
+            let policy = Rules::trusting(&trusted, None).policy;
+            let first = trusted.begin.map_or(0, |begin| begin.seq);
+            let open = |seq: &u64| first <= *seq && policy.settles(*seq).is_none();
             Ok(AskedChain {
                 origin: origin.clone(),
+                head: heads.get(origin).map(|known| known.seal),
+                forks: heads.forked(origin).into_iter().filter(open).collect(),
                 trusted: Some(trusted),
                 vkeys: Vec::new(),
-                auditors,
+                auditors: file.auditors_of(origin),
             })
         };
         let chains = origins.iter().map(chain).collect::<Result<Vec<_>, Failure>>()?;

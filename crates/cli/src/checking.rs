@@ -109,7 +109,8 @@ fn knowledge(args: &Check) -> Result<Knowledge, Failure> {
     Ok(Knowledge::Keys { origin, vkeys: vkeys(&args.vkey)?, head: args.head })
 }
 
-fn heads_of(path: &Path) -> Result<Heads, Failure> {
+/// A heads file that must be there; it isn't moved on.
+pub(crate) fn heads_of(path: &Path) -> Result<Heads, Failure> {
     let heads = HeadsFile::new(path).read().map_err(|error| heads_failure(&error))?;
     heads.ok_or_else(|| {
         Failure::new(format!("read heads file {}: it isn't there", path.display())).hint(Some(

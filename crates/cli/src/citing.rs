@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auditseal_archive::{CatPacks, ProveOptions, prove_line};
+use auditseal_format::Origin;
 use auditseal_query::{Archive, AskedChain, Hit};
 use auditseal_reader::Window;
 
@@ -56,8 +57,9 @@ impl Proofs {
                 };
                 Failure::new(&error).hint(hint).code(if error.is_finding() { 1 } else { 2 })
             })?;
-            let name = asked.origin.to_string().replace('/', "_");
-            write(&self.folder.join(format!("{name}-{seq}-{line}.proof")), &made.proof.bytes())?;
+            made.findings.iter().for_each(|finding| tracing::warn!("{finding}"));
+            let name = file_name(&asked.origin, *seq, *line);
+            write(&self.folder.join(name), &made.proof.bytes())?;
         }
         Ok(self.made())
     }
@@ -74,9 +76,13 @@ impl Proofs {
     }
 }
 
+/// No part of an origin has a plus: two events never have one name.
+fn file_name(origin: &Origin, seq: u64, line: u64) -> String {
+    format!("{}-{seq}-{line}.proof", origin.to_string().replace('/', "+"))
+}
+
 fn options(archive: &Archive, asked: &AskedChain) -> ProveOptions {
-    let packs = archive.packs.as_ref().filter(|_| !asked.auditors.is_empty());
-    let packs = packs.map(|store| CatPacks {
+    let packs = archive.packs.as_ref().map(|store| CatPacks {
         store: Arc::clone(store),
         auditors: asked.auditors.clone(),
         by_date: archive.dated,
@@ -110,6 +116,13 @@ fn unwritten(path: &Path, why: &dyn std::fmt::Display) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chains_never_share_a_file() {
+        let name = |origin: &str| file_name(&origin.parse().unwrap(), 7, 2);
+        assert_eq!(name("prod/cp-1/audit"), "prod+cp-1+audit-7-2.proof");
+        assert_ne!(name("a_b/c/d"), name("a/b_c/d"));
+    }
 
     #[test]
     fn of_more_events_than_are_proved_the_rest_is_counted() {

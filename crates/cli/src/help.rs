@@ -39,14 +39,15 @@ Exit codes:
      status: not ready;
      cat: the archive can't give the log back;
      worm-test: the bytes could be changed or destroyed;
-     query: something is wrong, and left out of the answer;
+     query, history: something is wrong, or a chain has fallen silent;
      backfill, retire: a lock falls short of --require-retention
   2  couldn't be done or checked
   3  run, backfill, retire: another writer has this chain (a fork);
      restarting can't help;
-     verify --trust, trust merge, query: two histories of a chain
-     are known
-  4  query --fail-if-none: there is none";
+     verify --trust, trust merge, query, history: two histories of a
+     chain are known
+  4  query --fail-if-none: there is none;
+     history --compare: something differs that no request explains";
 
 pub(crate) const KEYGEN: &str = "\
 Example:
@@ -312,9 +313,12 @@ of how many events it can't be told, for their level was too low.
 
 Exit codes:
   0  answered, and all that was searched is proved
-  1  something is wrong: it is named, and left out
+  1  something is wrong: it is named, and what isn't proved is left out; or a
+     chain ends before the time that was asked for is over (SILENT), as in
+     verify: with --until before its end that isn't asked
   2  couldn't be answered, or not to the end; with --fail-if-none, none was
-     found, and of some events it can't be told, or gaps are known
+     found, and of some events it can't be told, gaps are known, or packs
+     aren't read
   3  two histories of a chain are known
   4  with --fail-if-none: answered and proved, and there is none";
 
@@ -363,7 +367,8 @@ stands what the answer rests on, as with query.
 
 Exit codes:
   0  answered, and all that was searched is proved
-  1  something is wrong: it is named, and left out
+  1  something is wrong: it is named, and what isn't proved is left out; or a
+     chain ends before the time that was asked for is over (SILENT)
   2  couldn't be answered, or not to the end
   3  two histories of a chain are known
   4  with --compare: answered and proved, and something differs that no request
@@ -417,6 +422,7 @@ Examples:
 The keys that an engine reads, each seq's true object once:
   auditseal ls --store s3://audit-archive/k8s --origin prod/cp-1/audit \\
     --vkey auditseal.vkey -o paths
+  auditseal ls --store s3://audit-archive/k8s --trust trust.txt -o paths
 
 Shows what the seals say; `verify` is what checks them.";
 

@@ -14,7 +14,8 @@ use auditseal_chronicle::{
 use auditseal_format::{Origin, Time};
 use auditseal_history::Cite;
 use auditseal_query::{
-    Answered, Archive, Asked, Asking, Hit, Put, Show, asked, for_terminal, names, strange,
+    Answered, Archive, Asked, Asking, ChainSearched, Hit, Put, Show, asked, for_terminal, names,
+    strange,
 };
 use auditseal_reader::Window;
 use clap::{Args, ValueEnum};
@@ -145,9 +146,9 @@ fn cite(hit: &Hit) -> Cite {
     Cite { chain: hit.chain, seq: hit.seq, line: hit.line, seal: hit.seal }
 }
 
-/// When the first line that was searched happened.
+/// When the first line happened that was searched, or that an index was asked of.
 fn begin(answer: &Answered) -> Option<Time> {
-    answer.chains.iter().filter_map(|chain| chain.times).map(|(first, _)| first).min()
+    answer.chains.iter().filter_map(ChainSearched::begin).min()
 }
 
 impl History {
@@ -200,7 +201,7 @@ impl History {
             unknown: false,
             show: Show::Lines,
             no_index: self.chains.no_index,
-            types: !object.known,
+            sought: Some(object.clone()).filter(|object| !object.known).into_iter().collect(),
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,
@@ -364,8 +365,8 @@ impl Out {
         for end in lives.ends() {
             none = false;
             let text = match (self.output, &end.moment) {
-                (LifeOutput::Json, _) => end_json(&end),
-                (LifeOutput::Text, Some(moment)) => moment_yaml(end.object, moment),
+                (LifeOutput::Json, _) => end_json(&end, &self.origins),
+                (LifeOutput::Text, Some(moment)) => moment_yaml(end.object, moment, &self.origins),
                 (LifeOutput::Html, Some(moment)) => self.page.moment(end.object, moment),
                 (LifeOutput::Text | LifeOutput::Html, None) => String::new(),
             };

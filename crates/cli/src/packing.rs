@@ -120,8 +120,7 @@ impl PackPlace {
         let trust = trust.clone();
         Ok(move |origin: &Origin| {
             let auditors = trust.auditors_of(origin);
-            let store = opened.clone().filter(|_| !auditors.is_empty())?;
-            Some(CatPacks { store, auditors, by_date })
+            Some(CatPacks { store: opened.clone()?, auditors, by_date })
         })
     }
 

@@ -57,13 +57,18 @@ pub(crate) struct Prove {
     #[arg(long, env = "AUDITSEAL_UNTIL", value_name = "TIME", value_parser = time,
           conflicts_with = "line")]
     until: Option<Time>,
-    /// File to write the proof to; never overwritten.
+    /// File to write the proof to; never overwritten. - is standard output, and what is said of the proof goes to
+    /// standard error.
     #[arg(long, env = "AUDITSEAL_OUT", value_name = "FILE")]
     out: PathBuf,
 }
 
+/// The name of standard output.
+const STDOUT: &str = "-";
+
 pub(crate) fn prove(args: &Prove) -> Result<ExitCode, Failure> {
-    if fs::symlink_metadata(&args.out).is_ok() {
+    let to_stdout = args.out.as_os_str() == STDOUT;
+    if !to_stdout && fs::symlink_metadata(&args.out).is_ok() {
         return Err(unwritten(&args.out, &"it is there already, and a proof isn't overwritten"));
     }
     let keys = if args.policy.trust.is_some() { Vec::new() } else { vkeys(&args.vkey)? };
@@ -100,8 +105,15 @@ pub(crate) fn prove(args: &Prove) -> Result<ExitCode, Failure> {
     if let Some((verdict, why)) = checked.fault() {
         return Err(Failure::new(format!("prove the line: {}: {why}", verdict.name())).code(1));
     }
-    write(&args.out, &file)?;
-    print(|out| told(&made, &args.out, file.len(), out))?;
+    if to_stdout {
+        print(|out| out.write_all(&file))?;
+        // Nobody may be reading any more.
+        drop(told(&made, "the proof", file.len(), &mut io::stderr().lock()));
+    } else {
+        write(&args.out, &file)?;
+        let name = args.out.display().to_string();
+        print(|out| told(&made, &name, file.len(), out))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,7 +158,7 @@ fn write(path: &Path, file: &[u8]) -> Result<(), Failure> {
     })
 }
 
-fn told(made: &MadeProof, path: &Path, size: usize, out: &mut impl Write) -> io::Result<()> {
+fn told(made: &MadeProof, name: &str, size: usize, out: &mut impl Write) -> io::Result<()> {
     let proof = &made.proof;
     let SealId { seq, hash } = proof.id();
     let own = (seq, proof.line());
@@ -169,11 +181,7 @@ fn told(made: &MadeProof, path: &Path, size: usize, out: &mut impl Write) -> io:
     writeln!(out, "seal {seq}:{hash}, sealed {}", proof.seal().sealed)?;
     let (event, siblings) = (proof.event().len(), proof.siblings());
     let more = if siblings == 1 { "sibling" } else { "siblings" };
-    writeln!(
-        out,
-        "wrote {} ({size} bytes: {event} of the event, {siblings} {more})",
-        path.display()
-    )
+    writeln!(out, "wrote {name} ({size} bytes: {event} of the event, {siblings} {more})")
 }
 
 fn seq_and_line(text: &str) -> Result<(u64, u64), String> {

@@ -51,8 +51,8 @@ pub(crate) struct Query {
     /// List the events of which it can't be told whether they are meant, in place of those that are.
     #[arg(long, env = "AUDITSEAL_UNKNOWN", value_parser = BoolishValueParser::new())]
     unknown: bool,
-    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof, with _ for each / of the origin: `check` reads it without the
-    /// archive. Of the first thousand.
+    /// Folder for a proof of each event that is told, ORIGIN-SEQ-LINE.proof, with + for each / of the
+    /// origin: `check` reads it without the archive. Of the first thousand.
     #[arg(long, env = "AUDITSEAL_PROOF", value_name = "DIR", conflicts_with = "top")]
     proof: Option<PathBuf>,
     /// Each stage of a request counts, and not only its last one.
@@ -131,7 +131,7 @@ impl Query {
             all_stages: self.all_stages,
             unknown: self.unknown,
             no_index: self.chains.no_index,
-            types: objects.iter().any(|object| !object.known),
+            sought: objects.iter().filter(|object| !object.known).cloned().collect(),
             show: self.show(),
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,

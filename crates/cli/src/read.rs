@@ -21,7 +21,7 @@ use crate::args::{Cat, Format, Inspect, ListFormat, Ls};
 use crate::failure::{Failure, archive_hint};
 use crate::progress::Bar;
 use crate::salvage::{self, Report};
-use crate::trusting::{no_pipe, trust_file};
+use crate::trusting::{no_pipe, trust_file, untrusted};
 
 pub(crate) fn is_directory(url: &str) -> bool {
     auditseal_vault::site(url).is_ok_and(|site| site.provider == Provider::Directory)
@@ -95,22 +95,27 @@ fn packs(args: &Ls) -> Result<PacksOf, Failure> {
 
 /// The keys of the true objects, for whoever is to read each line once.
 fn paths(args: &Ls) -> Result<ExitCode, Failure> {
-    let hint = Some(VKEY_HINT);
-    if (args.vkey.is_empty() && args.policy.trust.is_none()) || args.origin.is_empty() {
+    let lacks = args.vkey.is_empty() || args.origin.is_empty();
+    if lacks && args.policy.trust.is_none() {
         let why = "list paths: --origin and --vkey, or --trust, are needed, for a key that isn't verified may be \
                    anybody's";
-        return Err(Failure::new(why).hint(hint));
+        return Err(Failure::new(why).hint(Some(VKEY_HINT)));
     }
-    let keys = if args.policy.trust.is_some() { Vec::new() } else { vkeys(&args.vkey)? };
     let packs = packs(args)?;
-    let trusted = args.origin.iter().map(|origin| {
-        let trusted = args.policy.of(origin)?;
-        Ok(trusted.map(|trusted| (origin.clone(), trusted)))
-    });
-    let options = archive::Options {
-        trusted: trusted.filter_map(Result::transpose).collect::<Result<_, Failure>>()?,
-        origins: args.origin.clone(),
-        ..archive::Options::new(keys, system_clock()().wall)
+    let fresh = |keys| archive::Options::new(keys, system_clock()().wall);
+    let options = match &args.policy.trust {
+        None => archive::Options { origins: args.origin.clone(), ..fresh(vkeys(&args.vkey)?) },
+        Some(path) => {
+            let file = trust_file(path)?;
+            let all = || file.origins().map(|(origin, _)| origin.clone()).collect();
+            let origins = if args.origin.is_empty() { all() } else { args.origin.clone() };
+            let trusted = origins.iter().map(|origin| {
+                let trusted = file.get(origin).cloned().ok_or_else(|| untrusted(origin))?;
+                Ok((origin.clone(), trusted))
+            });
+            let trusted = trusted.collect::<Result<_, Failure>>()?;
+            archive::Options { origins, trusted, ..fresh(Vec::new()) }
+        }
     };
     let (store, _bill) = args.stats.open(&args.store)?;
     let mut out = BufWriter::new(io::stdout());
@@ -118,13 +123,14 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
         TruePath::Object(key) => writeln!(out, "{key}"),
         TruePath::Pack(key) => writeln!(out, "{}", args.place.address(&args.store, key)),
     }))?;
-    let findings = match listed {
+    let (findings, left_out) = match listed {
         Err(auditseal_reader::Error::Write(error)) => {
             return finish(Err(error)).map(|()| ExitCode::SUCCESS);
         }
         other => other?,
     };
     finish(out.flush())?;
+    left_out.iter().for_each(|packs| tracing::warn!("{packs}"));
     findings.iter().for_each(|finding| tracing::warn!("{finding}"));
     // What is there is listed, whatever should have followed by now.
     let lacks = findings.iter().any(|finding| finding.verdict != Verdict::Silent);
@@ -156,11 +162,15 @@ pub(crate) fn ls(args: Ls) -> Result<ExitCode, Failure> {
             }
         }
     }))?;
-    match done {
-        Err(auditseal_reader::Error::Write(error)) => finish(Err(error))?,
+    let left_out = match done {
+        Err(auditseal_reader::Error::Write(error)) => {
+            finish(Err(error))?;
+            Vec::new()
+        }
         other => other?,
-    }
+    };
     finish(out.flush())?;
+    left_out.iter().for_each(|packs| tracing::warn!("{packs}"));
     if covered > 0 {
         tracing::warn!("{covered} objects are hidden or shadowed: read by their version ids");
     }

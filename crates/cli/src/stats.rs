@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use auditseal_store::Store;
-use auditseal_vault::{Options, Traffic};
+use auditseal_vault::{Options, Provider, Traffic};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -25,6 +25,7 @@ pub(crate) struct Stats {
 #[derive(Debug)]
 pub(crate) struct Bill {
     wanted: bool,
+    directory: bool,
     traffic: Traffic,
     begun: Instant,
 }
@@ -35,7 +36,9 @@ impl Stats {
         warn_of_environment([&store.store]);
         let traffic = Traffic::default();
         let options = Options { traffic: traffic.clone(), ..store_options(store, false) };
-        let bill = Bill { wanted: self.stats, traffic, begun: Instant::now() };
+        let directory = auditseal_vault::site(&store.store)
+            .is_ok_and(|site| site.provider == Provider::Directory);
+        let bill = Bill { wanted: self.stats, directory, traffic, begun: Instant::now() };
         Ok((auditseal_vault::open(&store.store, &options)?, bill))
     }
 }
@@ -52,8 +55,13 @@ impl Drop for Bill {
         if self.wanted {
             let (requests, bytes) = (self.traffic.requests(), self.traffic.received());
             let seconds = self.begun.elapsed().as_secs_f64();
-            let bill =
-                format!("stats: {requests} requests, {bytes} bytes received, {seconds:.2} s");
+            let bill = if self.directory && requests == 0 {
+                format!(
+                    "stats: {seconds:.2} s; a directory is read without requests, and they alone are counted"
+                )
+            } else {
+                format!("stats: {requests} requests, {bytes} bytes received, {seconds:.2} s")
+            };
             // Nobody may be reading any more.
             drop(writeln!(io::stderr(), "{bill}"));
         }

@@ -24,12 +24,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// What the trust file says of a chain; `None` if there is no such file.
-    pub(crate) fn of(&self, origin: &Origin) -> Result<Option<TrustedOrigin>, Failure> {
-        Ok(self.file(origin)?.map(|(_, trusted)| trusted))
-    }
-
-    /// The same, and the whole file.
+    /// The trust file, and what it says of a chain; `None` if there is no such file.
     pub(crate) fn file(
         &self,
         origin: &Origin,

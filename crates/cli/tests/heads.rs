@@ -38,6 +38,47 @@ fn stored_bytes_alone_move_no_head() {
     assert!(text.contains("FORK") && text.contains(" heads=forked\n"), "{text}");
 }
 
+/// An answer is held against the heads that are known, as `verify` holds the chain; none of them is moved.
+#[test]
+fn a_question_is_held_against_what_is_known() {
+    let desk = Desk::new();
+    let (short, long) = (ours(), grown(ours(), 2));
+    desk.trusts(&[&short]);
+    desk.holds(&[long.archive()]);
+    desk.verify(&long, 0);
+    let ask = |more: &[&str]| {
+        let mut command = desk.command(&["query", "-o", "count"]);
+        command.arg("--trust").arg(desk.path("trust"));
+        for word in more {
+            if *word == "--heads" {
+                command.arg(word).arg(desk.path("heads"))
+            } else {
+                command.arg(word)
+            };
+        }
+        finish(&mut command)
+    };
+    let known = desk.heads();
+    assert!(!ask(&["--heads"]).err.contains("TRUNCATED"));
+    desk.holds(&[short.archive()]);
+    assert!(!ask(&[]).err.contains("TRUNCATED"), "nobody knows it");
+    for more in [&["--heads"][..], &["--heads", "--since", "2026-11-01"]] {
+        let done = ask(more);
+        assert!(done.code == 1 && done.err.contains("TRUNCATED"), "{}", done.err);
+    }
+    assert_eq!(desk.heads(), known);
+    // A fork that was seen once stays one.
+    let mut other = begun(ORIGIN, TestSigner::of(ORIGIN, 1));
+    other.rewrite(|note| note.replace("malformed 0", "malformed 1"));
+    desk.holds(&[grown(other, 2).archive()]);
+    said(&mut desk.verifying(&long, "heads", &[]), 3);
+    desk.holds(&[long.archive()]);
+    let done = ask(&["--heads"]);
+    assert!(done.code == 3 && done.err.contains("FORK"), "{}", done.err);
+    fs::remove_file(desk.path("heads")).unwrap();
+    ask(&["--heads"]).refused("it isn't there");
+}
+
 #[test]
 fn a_heads_file_keeps_its_mode_and_nothing_else_takes_its_place() {
     let desk = Desk::new();

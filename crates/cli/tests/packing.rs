@@ -137,7 +137,7 @@ fn packs_are_listed_by_whoever_trusts_an_auditor() {
     let store = format!("file://{}", desk.path("k8s").display());
     let ls = || {
         let mut command = program();
-        command.args(["ls", "--store", &store, "--origin", ORIGIN, "-o", "paths", "--trust"]);
+        command.args(["ls", "--store", &store, "-o", "paths", "--trust"]);
         command
     };
     let listed = finish(ls().arg(desk.path("trust"))).ok().text();
@@ -154,6 +154,50 @@ fn packs_are_listed_by_whoever_trusts_an_auditor() {
     let done = finish(ls().arg(desk.path("blind")));
     assert_eq!(done.text().lines().count(), 3, "{}", done.text());
     assert!(done.err.contains("aren't read: the trust file names no auditor"), "{}", done.err);
+}
+
+/// Packs that nobody trusted attests are named by whoever reads the chain, with what would make them count: the answer
+/// is of what stands beside them alone.
+#[test]
+fn packs_that_nobody_trusted_attests_are_named_by_every_reader() {
+    let desk = Desk::new();
+    finish(&mut desk.pack("pack.prom")).ok();
+    let key = |name: &str| {
+        let mut keygen = program();
+        keygen.args(["keygen", "--name", name, "--out"]).arg(desk.path(&name.replace('/', "-")));
+        finish(&mut keygen).ok().text()
+    };
+    let trust = fs::read_to_string(desk.path("trust")).unwrap();
+    let (rest, _) = trust.split_once("auditor").unwrap();
+    let store = format!("file://{}", desk.path("k8s").display());
+    // Another auditor of this cluster, and one of another cluster.
+    for other in ["prod/other", "stage/other"] {
+        let (cluster, _) = other.split_once('/').unwrap();
+        fs::write(desk.path("other"), format!("{rest}auditor {cluster} {}", key(other))).unwrap();
+        for words in [
+            &["verify"][..],
+            &["cat", "--origin", ORIGIN],
+            &["ls"],
+            &["ls", "-o", "paths"],
+            &["query", "-o", "count"],
+        ] {
+            let mut command = program();
+            command.args(words).args(["--store", &store, "--trust"]).arg(desk.path("other"));
+            let done = finish(&mut command);
+            let said = format!("{}{}", done.text(), done.err);
+            for part in [
+                "1 packs, named for seals 1 to 2, aren't read",
+                "attested by prod/auditor, who is no auditor of prod by the trust file",
+                "'auditor prod VKEY'",
+            ] {
+                assert!(said.contains(part), "{words:?} with {other}: {said}");
+            }
+        }
+    }
+    let mut command = program();
+    command.args(["verify", "--store", &store, "--trust"]).arg(desk.path("trust"));
+    let done = finish(&mut command).ok();
+    assert!(!done.text().contains("aren't read"), "{}", done.text());
 }
 
 #[test]

@@ -76,6 +76,18 @@ fn a_line_is_proved_and_checked_without_the_archive() {
 }
 
 #[test]
+fn a_proof_goes_to_standard_output_alone() {
+    let desk = desk(&ours());
+    said(&mut prove(&desk, &["--line", "1:2"], "proof"), 0);
+    let mut command = desk.command(&["prove", "--origin", ORIGIN, "--line", "1:2", "--out", "-"]);
+    command.arg("--trust").arg(desk.path("trust")).current_dir(desk.path("store"));
+    let done = finish(&mut command).ok();
+    assert_eq!(done.out, fs::read(desk.path("proof")).unwrap());
+    assert!(done.err.contains("wrote the proof ("), "{}", done.err);
+    assert!(!desk.path("store/-").exists());
+}
+
+#[test]
 fn what_is_altered_or_not_trusted_is_not_proved() {
     let desk = desk(&ours());
     said(&mut prove(&desk, &["--line", "1:2"], "proof"), 0);

@@ -119,7 +119,11 @@ fn what_is_altered_is_named_and_left_out() {
     fs::write(object, bytes).unwrap();
     let done = ask(&node, &["-o", "count"]);
     assert_eq!(done.code, 1, "{}", done.err);
-    assert!(done.err.contains("wrong, and left out: TAMPERED"), "{}", done.err);
+    assert!(
+        done.err.contains("wrong, and what isn't proved is left out: TAMPERED"),
+        "{}",
+        done.err
+    );
     let left = done.text().trim().parse::<u64>().unwrap();
     assert!(left < all && left > all / 2, "{left} of {all}");
     fs::remove_file(object).unwrap();
@@ -154,7 +158,11 @@ fn what_cannot_be_asked_is_refused() {
     wrong.args(["--origin", ORIGIN, "--vkey", &other.vkey]);
     let done = finish(&mut wrong);
     assert_eq!(done.code, 1, "{}", done.err);
-    assert!(done.err.contains("wrong, and left out: FOREIGN_CHAIN"), "{}", done.err);
+    assert!(
+        done.err.contains("wrong, and what isn't proved is left out: FOREIGN_CHAIN"),
+        "{}",
+        done.err
+    );
 }
 
 /// A store that refuses is told, and is no answer.

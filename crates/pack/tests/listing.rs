@@ -34,7 +34,8 @@ async fn listed(desk: &Desk) -> (Vec<String>, Vec<String>) {
         });
         Ok(())
     });
-    let found = found.await.unwrap();
+    let (found, left_out) = found.await.unwrap();
+    assert_eq!(left_out, Vec::<String>::new());
     (keys, found.iter().map(|finding| finding.verdict.name().to_owned()).collect())
 }
 

@@ -53,7 +53,7 @@ impl<'a> Event<'a> {
     pub fn field(&self, path: &FieldPath) -> FieldValue<'a> {
         let raw = match field_of(&path.0, self) {
             Found::Absent => return FieldValue::Absent,
-            Found::Unknown => return FieldValue::Unknown,
+            Found::Unknown | Found::Begun(_) => return FieldValue::Unknown,
             Found::Value(Value::Raw(raw)) => raw,
             Found::Value(Value::Text(text)) => return FieldValue::Text(text),
             Found::Value(Value::Bool(value)) => return FieldValue::Bool(value),

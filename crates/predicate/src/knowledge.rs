@@ -16,6 +16,28 @@ const READS: [&str; 4] = ["get", "list", "watch", "head"];
 const STREAMS: [&str; 4] = ["exec", "attach", "portforward", "proxy"];
 /// Prefix of the annotations that a level below `Request` leaves out: what webhooks changed.
 const PATCHES: &str = "patch.webhook.admission.k8s.io/";
+/// What a policy's `omitManagedFields` takes out, of the member of objects in which it stands.
+const OMITTED: (&str, &str) = ("metadata", "managedFields");
+/// What of a reference isn't known at first, and what the server makes later.
+const LATER: [&str; 3] = ["uid", "resourceVersion", "name"];
+
+/// Which keys an object may have had that it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeftOut {
+    /// These; none of an empty list.
+    Keys(&'static [&'static str]),
+    /// Any number of keys that begin so.
+    Begun(&'static str),
+}
+
+/// Where a value stands that is an element of a list or a member of an object.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Within {
+    /// In a body of an audit event.
+    pub(crate) body: bool,
+    /// It is an object's metadata.
+    pub(crate) metadata: bool,
+}
 
 /// Whether a field that isn't there is one that the event leaves out, cut or doesn't have yet. `first` is the event's
 /// member, `steps` lead on from it, and `made` of them could be made; `None` if the member itself isn't there.
@@ -40,24 +62,77 @@ pub(crate) fn is_unknown(
             (left_out || unfinished) && has_objects(event) && !is_verb(event, &["watch"])
         }
         // The policy's omitManagedFields, of which the event says nothing.
-        "requestObject" | "responseObject" => missing.is_some_and(is_omitted),
+        "requestObject" | "responseObject" => {
+            made.is_some_and(|made| is_omitted(steps, made, Within { body: true, metadata: false }))
+        }
         "annotations" if made.is_none_or(|made| made == 0) => {
-            let key = steps.first().and_then(|step| match step {
-                Step::Key(key) => Some(&**key),
-                Step::Index(_) => None,
-            });
-            cut_off || level < Level::Request && key.is_some_and(|key| key.starts_with(PATCHES))
+            match (steps.first(), left_out(event, first, &[])) {
+                (_, LeftOut::Keys(_)) => false,
+                (Some(Step::Key(key)), LeftOut::Begun(begun)) => key.starts_with(begun),
+                // None is there: whether one was isn't known.
+                (_, LeftOut::Begun(begun)) => begun.is_empty() || steps.is_empty(),
+            }
         }
         // Impersonation and authorization come behind the first stage.
         "responseStatus" | "impersonatedUser" | "authenticationMetadata" => early && made.is_none(),
-        "objectRef" => reference_is_unknown(event, early, missing),
+        "objectRef" => match left_out(event, first, &[]) {
+            LeftOut::Keys(keys) => missing.is_some_and(|missing| keys.contains(&missing)),
+            LeftOut::Begun(_) => false,
+        },
         _ => false,
     }
 }
 
-/// Whether a member of an object in a body is one that a policy leaves out.
-pub(crate) fn is_omitted(key: &str) -> bool {
-    key == "managedFields"
+/// Which keys of an object that is there the event leaves out, or doesn't have yet. `first` is the event's member, and
+/// `steps` lead on from it to the object.
+pub(crate) fn left_out(event: &Event<'_>, first: &str, steps: &[Step]) -> LeftOut {
+    let Some((level, stage)) = event.level().zip(event.stage()) else { return LeftOut::Keys(&[]) };
+    let cut_off = matches!(stage, Stage::RequestReceived | Stage::Panic);
+    match (first, steps) {
+        ("annotations", []) if cut_off => LeftOut::Begun(""),
+        ("annotations", []) if level < Level::Request && is_admitted(event) => {
+            LeftOut::Begun(PATCHES)
+        }
+        ("objectRef", []) => LeftOut::Keys(reference_lacks(event, cut_off)),
+        ("requestObject" | "responseObject", steps) => omitted(Within {
+            body: true,
+            metadata: matches!(steps.last(), Some(Step::Key(key)) if &**key == OMITTED.0),
+        }),
+        _ => LeftOut::Keys(&[]),
+    }
+}
+
+/// The same of an object below an element of a list or a member of an object.
+pub(crate) fn left_out_below(within: Within, steps: &[Step]) -> LeftOut {
+    let metadata = match steps.last() {
+        Some(Step::Key(key)) => &**key == OMITTED.0,
+        Some(Step::Index(_)) => false,
+        None => within.metadata,
+    };
+    omitted(Within { metadata, ..within })
+}
+
+fn omitted(within: Within) -> LeftOut {
+    if within.body && within.metadata { LeftOut::Keys(&[OMITTED.1]) } else { LeftOut::Keys(&[]) }
+}
+
+/// Whether what is missing in a body is what a policy leaves out: the policy's omitManagedFields, of which the event
+/// says nothing. `steps` lead to it, and `made` of them could be made.
+pub(crate) fn is_omitted(steps: &[Step], made: usize, within: Within) -> bool {
+    let Some((Step::Key(key), before)) = steps.get(made).zip(steps.get(..made)) else {
+        return false;
+    };
+    left_out_below(within, before) == LeftOut::Keys(&[OMITTED.1]) && &**key == OMITTED.1
+}
+
+/// Whether a member of this name may be one that a policy leaves out, where it isn't known in what it stands.
+pub(crate) fn may_be_omitted(key: &str) -> bool {
+    key == OMITTED.1
+}
+
+/// Whether it is an object's metadata that stands at a key.
+pub(crate) fn is_metadata(key: &str) -> bool {
+    key == OMITTED.0
 }
 
 fn request_is_unknown(event: &Event<'_>, level: Level, cut_off: bool) -> bool {
@@ -70,18 +145,28 @@ fn request_is_unknown(event: &Event<'_>, level: Level, cut_off: bool) -> bool {
 
 /// A name that the server makes of `generateName` isn't in the reference, nor is any name before the body was read; the
 /// same holds for what an update's body names.
-fn reference_is_unknown(event: &Event<'_>, early: bool, missing: Option<&str>) -> bool {
-    match missing {
-        Some("name") => is_verb(event, &["create"]) && reference(event, "subresource").is_none(),
-        Some("uid" | "resourceVersion") => early && !is_verb(event, &READS),
-        _ => false,
+fn reference_lacks(event: &Event<'_>, cut_off: bool) -> &'static [&'static str] {
+    let made = is_verb(event, &["create"]) && reference(event, "subresource").is_none();
+    match (cut_off && !is_verb(event, &READS), made) {
+        (false, false) => &[],
+        (true, false) => &LATER[..2],
+        (false, true) => &LATER[2..],
+        (true, true) => &LATER,
     }
+}
+
+/// Whether webhooks are asked: of what writes, and of what becomes a stream.
+fn is_admitted(event: &Event<'_>) -> bool {
+    event.member("objectRef").is_some() && (!is_verb(event, &READS) || is_stream(event))
+}
+
+fn is_stream(event: &Event<'_>) -> bool {
+    reference(event, "subresource").is_some_and(|sub| STREAMS.contains(&&*sub))
 }
 
 /// Whether request and response are objects: not those of a stream, nor of a path like `/healthz`.
 fn has_objects(event: &Event<'_>) -> bool {
-    let stream = reference(event, "subresource").is_some_and(|sub| STREAMS.contains(&&*sub));
-    event.member("objectRef").is_some() && !stream
+    event.member("objectRef").is_some() && !is_stream(event)
 }
 
 fn is_verb(event: &Event<'_>, verbs: &[&str]) -> bool {
@@ -125,7 +210,7 @@ mod tests {
                 );
                 let event = Event::parse(line.as_bytes()).unwrap();
                 match found_at(&event, path[0], &path[1..]) {
-                    Found::Unknown => '?',
+                    Found::Unknown | Found::Begun(_) => '?',
                     Found::Absent => '-',
                     Found::Value(_) => '+',
                 }
@@ -192,7 +277,7 @@ mod tests {
             known(&["annotations", "patch.webhook.admission.k8s.io/round_0_index_0"], UPDATE),
             ["???", "?--", "?--", "???"]
         );
-        assert_eq!(known(&["objectRef", "uid"], UPDATE), ["???", "---", "---", "---"]);
+        assert_eq!(known(&["objectRef", "uid"], UPDATE), ["???", "---", "---", "???"]);
         for path in [["objectRef", "subresource"], ["user", "username"], ["objectRef", "name"]] {
             assert_eq!(known(&path, UPDATE), ["---"; 4], "{path:?}");
         }

@@ -25,6 +25,7 @@
 //! The language: `docs/query-language.md`. Pure: bytes in, facts out. Work on an event is bounded by its length
 //! times the predicate's.
 
+mod begun;
 mod compile;
 mod derived;
 mod eval;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::derived::Derived;
-use crate::knowledge::is_omitted;
+use crate::knowledge::{is_metadata, may_be_omitted};
 use crate::path::Step;
 use crate::plan::Keep;
 use crate::question::{Each, Field, Literal, Operand, Question, Relation, Test, TextTest};
@@ -43,7 +43,7 @@ impl Literals {
 /// What a line must have of which the answer isn't `no`.
 pub(crate) fn literals(question: &Question, keep: Keep) -> Literals {
     let mut groups = Finder { keep, known: &[] }.groups(question, true);
-    groups.sort_by_key(|group| std::cmp::Reverse(group.length));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.rank));
     groups.dedup_by(|a, b| a.all == b.all);
     groups.truncate(MOST_GROUPS);
     Literals(groups.into_iter().map(|group| group.all.into_iter().collect()).collect())
@@ -53,8 +53,9 @@ pub(crate) fn literals(question: &Question, keep: Keep) -> Literals {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Group {
     all: BTreeSet<Vec<u8>>,
-    /// Bytes of the shortest one that is meant: the longer, the more it leaves out.
-    length: usize,
+    /// How much it leaves out. A field's name stands in most lines, however long it is: what is asked of the field
+    /// leaves out more. Then, bytes of the shortest one that is meant.
+    rank: (bool, usize),
 }
 
 impl Group {
@@ -63,12 +64,18 @@ impl Group {
         let part = fragment(text)?;
         let mut all = BTreeSet::from([part.as_bytes().to_vec()]);
         all.extend(part.bytes().flat_map(escapes));
-        Some(Self { all, length: part.len() })
+        Some(Self { all, rank: (true, part.len()) })
+    }
+
+    /// The name of a field.
+    fn key(name: &str) -> Option<Self> {
+        let Self { all, rank: (_, length) } = Self::of(name)?;
+        Some(Self { all, rank: (false, length) })
     }
 
     fn or(mut self, other: Self) -> Self {
         self.all.extend(other.all);
-        self.length = self.length.min(other.length);
+        self.rank = self.rank.min(other.rank);
         self
     }
 
@@ -127,7 +134,7 @@ impl Finder<'_> {
     }
 
     fn one_of(&self, parts: &[Question], yes: bool) -> Vec<Group> {
-        let best = |part| self.groups(part, yes).into_iter().max_by_key(|group| group.length);
+        let best = |part| self.groups(part, yes).into_iter().max_by_key(|group| group.rank);
         let best: Option<Vec<Group>> = parts.iter().map(best).collect();
         let union = best.and_then(|best| best.into_iter().reduce(Group::or));
         union.into_iter().filter(|group| group.all.len() <= MOST_OF_A_GROUP).collect()
@@ -135,9 +142,10 @@ impl Finder<'_> {
 
     fn of_each(&self, each: &Each) -> Vec<Group> {
         let Some(marks) = self.marks(&each.range, None) else { return Vec::new() };
-        let mut groups: Vec<_> = Group::of(last_key(&each.range)).into_iter().collect();
-        // An empty list has nothing in it, and of all of that everything is true.
-        if !each.all {
+        let mut groups: Vec<_> = Group::key(last_key(&each.range)).into_iter().collect();
+        // An empty list has nothing in it, and of all of that everything is true; of keys that a policy left out nothing
+        // stands in the line.
+        if !each.all && !may_lack(&each.range) {
             groups.extend(Finder { keep: self.keep, known: &each.known }.groups(&each.body, true));
         }
         groups.into_iter().map(|group| group.unless(&marks)).collect()
@@ -155,7 +163,7 @@ impl Finder<'_> {
             groups?.into_iter().reduce(Group::or)
         });
         let values = values.filter(|group| group.all.len() <= MOST_OF_A_GROUP);
-        let key = Group::of(last_key(field));
+        let key = Group::key(last_key(field));
         values.into_iter().chain(key).map(|group| group.unless(&marks)).collect()
     }
 
@@ -170,8 +178,8 @@ impl Finder<'_> {
             Field::Derived(Derived::ObjectName) => return Some(vec![CREATE]),
             Field::Derived(_) => return None,
         };
-        let omitted = |step: &Step| matches!(step, Step::Key(key) if is_omitted(key));
-        if steps.iter().any(omitted) || item.is_some_and(is_omitted) {
+        let omitted = |step: &Step| matches!(step, Step::Key(key) if may_be_omitted(key));
+        if steps.iter().any(omitted) || item.is_some_and(may_be_omitted) {
             return None;
         }
         let early = matches!(
@@ -193,11 +201,30 @@ impl Finder<'_> {
             "objectRef" => marks.push(CREATE),
             _ => {}
         }
-        let early = early || first == "objectRef" && last_key(field) != "name";
+        let later = first == "objectRef" && last_key(field) != "name";
+        if later {
+            marks.push(PANIC);
+        }
+        let early = early || later;
         if early && self.keep == Keep::All {
             marks.push("\"RequestReceived\"");
         }
         Some(marks)
+    }
+}
+
+/// Whether a policy may have left keys out of the object that is gone through: an object's metadata, or a member that is
+/// gone through and may be that.
+fn may_lack(range: &Field) -> bool {
+    match range {
+        Field::Logged { steps, .. } | Field::Bound { key: false, steps, .. } => {
+            match steps.last() {
+                Some(Step::Key(key)) => is_metadata(key),
+                Some(Step::Index(_)) => false,
+                None => matches!(range, Field::Bound { .. }),
+            }
+        }
+        Field::Bound { .. } | Field::Derived(_) => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::event::Event;
 use crate::json::{Kind, Raw};
-use crate::knowledge::{is_omitted, is_unknown};
+use crate::knowledge::{Within, is_omitted, is_unknown};
 use crate::path::{Spot, Step, spots};
 
 /// What is known of a field.
@@ -13,6 +13,8 @@ use crate::path::{Spot, Step, spots};
 pub(crate) enum Found<'a> {
     /// It is this.
     Value(Value<'a>),
+    /// A text that begins so; nobody knows how it goes on.
+    Begun(&'static str),
     /// It isn't there, and would have been logged.
     Absent,
     /// Nobody knows.
@@ -86,13 +88,17 @@ pub(crate) fn each_found<'a>(
     }
 }
 
-/// The same below an element of a list.
-pub(crate) fn each_below<'a>(value: Raw<'a>, steps: &[Step], each: &mut dyn FnMut(Found<'a>)) {
+/// The same below an element of a list or a member of an object. `within`: where it stands.
+pub(crate) fn each_below<'a>(
+    value: Raw<'a>,
+    steps: &[Step],
+    within: Within,
+    each: &mut dyn FnMut(Found<'a>),
+) {
     spots(value, steps, &mut |spot| {
-        let omitted = |made| matches!(steps.get(made), Some(Step::Key(key)) if is_omitted(key));
         each(match spot {
             Spot::Value(value) => Found::Value(Value::Raw(value)),
-            Spot::Missing(made) if omitted(made) => Found::Unknown,
+            Spot::Missing(made) if is_omitted(steps, made, within) => Found::Unknown,
             Spot::Missing(_) => Found::Absent,
         });
     });

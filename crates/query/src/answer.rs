@@ -19,6 +19,9 @@ pub struct ChainSearched {
     pub seqs: Option<(u64, u64)>,
     /// The least and the greatest time of lines in the batches that were searched, by their notes.
     pub times: Option<(Time, Time)>,
+    /// The least time of lines in the packs of the part that was asked for, by their attestations; also of those that an
+    /// index passes over.
+    pub packed_from: Option<Time>,
     /// Batches whose lines were searched.
     pub batches: u64,
     /// Batches that weren't read: their notes say that their lines lie outside of the time asked for.
@@ -39,7 +42,8 @@ pub struct ChainSearched {
     pub read: u64,
     /// Bytes of lines that were searched.
     pub bytes: u64,
-    /// Types that its lines name, where one is asked for that isn't built in; the first thousand.
+    /// Types that its events are of, `deployments.apps`, where one is asked for that isn't built in: the first thousand, and
+    /// those that are asked for.
     pub types: BTreeSet<String>,
     /// What is wrong, the first of it. What a source lost is among [`Self::gaps`].
     pub findings: Vec<Finding>,
@@ -57,6 +61,13 @@ pub struct ChainSearched {
     pub unread: Vec<String>,
     /// How much of it there is.
     pub unread_total: u64,
+    /// The newest time at which a seal says that it was made.
+    pub sealed: Option<Time>,
+    /// That the chain has come to an end before its time, and the time that is asked for goes on behind it: what
+    /// happened then isn't known.
+    pub silent: Option<Finding>,
+    /// Packs that nobody trusted attests, and that weren't read.
+    pub uncounted: Option<String>,
     /// That nothing which is known ties these seals to the chain, and this wasn't allowed.
     pub unanchored: Option<Finding>,
     /// Two histories of it are known.
@@ -71,6 +82,7 @@ impl ChainSearched {
             origin,
             seqs: None,
             times: None,
+            packed_from: None,
             batches: 0,
             outside: 0,
             by_index: 0,
@@ -90,16 +102,46 @@ impl ChainSearched {
             notes_total: 0,
             unread: Vec::new(),
             unread_total: 0,
+            sealed: None,
+            silent: None,
+            uncounted: None,
             unanchored: None,
             forked: false,
             ended: false,
         }
     }
 
+    /// When the first line happened that was searched, or that an index was asked of.
+    #[must_use]
+    pub fn begin(&self) -> Option<Time> {
+        [self.times.map(|(first, _)| first), self.packed_from].into_iter().flatten().min()
+    }
+
     /// A seal was gone through.
     pub(crate) fn passed(&mut self, seq: u64) {
+        self.passed_all((seq, seq));
+    }
+
+    /// So were all of these.
+    pub(crate) fn passed_all(&mut self, seqs: (u64, u64)) {
         self.seqs =
-            Some(self.seqs.map_or((seq, seq), |(first, last)| (first.min(seq), last.max(seq))));
+            Some(self.seqs.map_or(seqs, |(first, last)| (first.min(seqs.0), last.max(seqs.1))));
+    }
+
+    /// When a seal says that it was made.
+    pub(crate) fn sealed_at(&mut self, time: Time) {
+        self.sealed = self.sealed.max(Some(time));
+    }
+
+    /// What was found of the end of a chain that was asked up to this time: where more should have followed
+    /// behind that, it was asked for.
+    pub(crate) fn found_up_to(&mut self, finding: Finding, until: Option<Time>) {
+        let goes_on = until.is_none_or(|until| self.sealed.is_none_or(|sealed| sealed <= until));
+        if finding.verdict == Verdict::Silent && goes_on {
+            self.silent = Some(finding);
+        } else {
+            self.found(finding);
+        }
     }
 
     pub(crate) fn spans(&mut self, times: Option<(Time, Time)>) {
@@ -112,7 +154,8 @@ impl ChainSearched {
     /// Something is wrong, or worth knowing.
     pub(crate) fn found(&mut self, finding: Finding) {
         match finding.verdict {
-            // What was hidden has been found, and was searched; a clock alone says that one is silent.
+            // What was hidden has been found, and was searched; what is silent behind the time that is asked for says
+            // nothing of it.
             Verdict::Hidden | Verdict::Shadowed | Verdict::Silent | Verdict::WeakWorm => {
                 self.note(finding.to_string());
             }
@@ -173,20 +216,26 @@ pub struct Answered {
 
 impl Answered {
     /// Whether all that happened in what was searched is known: of each event it could be told whether it is
-    /// meant, and no gap is.
+    /// meant, no gap is, no chain has fallen silent, and no packs were left out.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.unknown.total() == 0 && self.chains.iter().all(|chain| chain.gaps_total == 0)
+        let whole = |chain: &ChainSearched| {
+            chain.gaps_total == 0 && chain.silent.is_none() && chain.uncounted.is_none()
+        };
+        self.unknown.total() == 0 && self.chains.iter().all(whole)
     }
 
-    /// What it is worth: 0 answered and verified; 1 something is wrong; 2 something couldn't be searched;
-    /// 3 two histories of a chain are known.
+    /// What it is worth, as `verify` says it of the same part: 0 answered and verified; 1 something is wrong, or a
+    /// chain has fallen silent before the time that is asked for was over; 2 something couldn't be searched; 3 two
+    /// histories of a chain are known.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let any = |holds: fn(&ChainSearched) -> bool| self.chains.iter().any(holds);
         if any(|chain| chain.forked) {
             3
-        } else if any(|chain| chain.findings_total > 0 || chain.unanchored.is_some()) {
+        } else if any(|chain| {
+            chain.findings_total > 0 || chain.unanchored.is_some() || chain.silent.is_some()
+        }) {
             1
         } else {
             let unread = any(|chain| chain.unread_total > 0);
@@ -217,6 +266,19 @@ mod tests {
             interrupted: false,
             closed: false,
         }
+    }
+
+    #[test]
+    fn a_chain_begins_where_its_packs_do() {
+        let [early, late] = [1, 2].map(Time::from_micros);
+        let mut chain = searched();
+        assert_eq!(chain.begin(), None);
+        chain.packed_from = Some(early);
+        assert_eq!(chain.begin(), Some(early));
+        chain.spans(Some((late, late)));
+        assert_eq!(chain.begin(), Some(early));
+        chain.packed_from = None;
+        assert_eq!(chain.begin(), Some(late));
     }
 
     #[test]
@@ -274,6 +336,21 @@ mod tests {
             chain.unread_total = 0;
             chain.found(finding(verdict, 1));
             assert_eq!(answer(chain).exit_code(), code, "{verdict:?}");
+        }
+        let silent = |until: Option<&str>| {
+            let mut chain = searched();
+            chain.sealed_at("2026-11-30T06:00:00.000000Z".parse().unwrap());
+            let until = until.map(|until| until.parse().unwrap());
+            chain.found_up_to(finding(Verdict::Silent, 1), until);
+            answer(chain)
+        };
+        for (until, code) in [
+            (None, 1),
+            (Some("2026-11-30T06:00:00.000000Z"), 1),
+            (Some("2026-11-30T05:59:59.999999Z"), 0),
+        ] {
+            assert_eq!(silent(until).exit_code(), code, "{until:?}");
+            assert_eq!(silent(until).is_whole(), code == 0, "{until:?}");
         }
         let stopped = Answered { interrupted: true, ..answer(searched()) };
         assert_eq!(stopped.exit_code(), 2);

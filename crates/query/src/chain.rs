@@ -23,7 +23,8 @@ use crate::hit::Unknowns;
 use crate::join::Joiner;
 use crate::parts::Part;
 use crate::range::AskedChain;
-use crate::scan::{Candidate, Filter, Found, Home, Scanner, TYPES};
+use crate::scan::{Candidate, Filter, Found, Home, Scanner};
+use crate::types::remember;
 
 /// Seals that are proved ahead of the search.
 const AHEAD: usize = 64;
@@ -135,7 +136,7 @@ pub(crate) async fn search(
             (run(reader, &cursor, shared, job).await, turn)
         })
         .buffered(shared.ahead);
-    let telling = tell(work, searched, &to);
+    let telling = tell(work, shared, searched, &to);
     futures::join!(proving, telling);
 }
 
@@ -380,6 +381,7 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 /// Joins the stages of requests, and tells what came of the chain in its order.
 async fn tell(
     work: impl stream::Stream<Item = (Done, Option<OwnedSemaphorePermit>)>,
+    shared: &Shared,
     searched: &Mutex<ChainSearched>,
     to: &mpsc::UnboundedSender<Told>,
 ) {
@@ -388,7 +390,7 @@ async fn tell(
     while let Some((done, turn)) = work.next().await {
         let told = {
             let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
-            take(done, turn, &mut searched, &mut joiner)
+            take(done, turn, shared, &mut searched, &mut joiner)
         };
         // Without waiting: what is under way goes on, and how much of it is told ahead is for the turns to say.
         if to.send(told).is_err() {
@@ -402,6 +404,7 @@ async fn tell(
 fn take(
     done: Done,
     turn: Option<OwnedSemaphorePermit>,
+    shared: &Shared,
     searched: &mut ChainSearched,
     joiner: &mut Joiner,
 ) -> Told {
@@ -414,25 +417,30 @@ fn take(
         }
         Done::Wrong(_, other) => searched.note(other.to_string()),
         Done::Judged(findings, beside) => {
-            findings.into_iter().for_each(|finding| searched.found(finding));
+            findings.into_iter().for_each(|one| searched.found_up_to(one, shared.window.until));
             beside.iter().for_each(|finding| searched.note(finding.to_string()));
         }
         Done::Ended => searched.ended = true,
         Done::Passed(brief) => {
             searched.passed(brief.seq);
+            searched.sealed_at(brief.sealed);
+            if brief.passed {
+                searched.spans(brief.times);
+            }
             searched.outside += u64::from(brief.outside);
             searched.by_index += u64::from(brief.passed);
             until = brief.times.map(|(_, last)| last);
         }
         Done::Found(brief, mut found) => {
             searched.passed(brief.seq);
+            searched.sealed_at(brief.sealed);
             searched.spans(brief.times);
             searched.batches += 1;
             searched.lines += found.lines;
             searched.read += found.read;
             searched.bytes += found.bytes;
-            let room = TYPES.saturating_sub(searched.types.len());
-            searched.types.extend(std::mem::take(&mut found.types).into_iter().take(room));
+            let sought = &shared.inside.sought;
+            found.types.iter().for_each(|name| remember(sought, &mut searched.types, name));
             unknowns = found.unknowns;
             until = brief.times.map(|(_, last)| last);
             candidates = joiner.take(&mut found);

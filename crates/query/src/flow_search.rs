@@ -28,7 +28,7 @@ impl FlowAsking {
             all_stages: true,
             unknown: self.unknown,
             show: Show::Count,
-            types: false,
+            sought: Vec::new(),
             allow_unanchored: self.allow_unanchored,
             now: self.now,
             cores: self.cores,

@@ -34,14 +34,28 @@ impl Answered {
             let origin = chain.origin.to_string();
             let mut tell =
                 |what: &str, all: Vec<String>, total| tell(&mut lines, what, &origin, all, total);
-            tell("wrong, and left out", texts(&chain.findings), chain.findings_total);
+            tell(
+                "wrong, and what isn't proved is left out",
+                texts(&chain.findings),
+                chain.findings_total,
+            );
             tell(
                 "not tied to what is trusted (--allow-unanchored accepts it)",
                 texts(chain.unanchored.as_slice()),
                 u64::from(chain.unanchored.is_some()),
             );
             tell("gap: what happened then isn't known", texts(&chain.gaps), chain.gaps_total);
+            tell(
+                "silent: what happened since isn't known",
+                texts(chain.silent.as_slice()),
+                u64::from(chain.silent.is_some()),
+            );
             tell("not read", texts(&chain.unread), chain.unread_total);
+            tell(
+                "not read",
+                texts(chain.uncounted.as_slice()),
+                u64::from(chain.uncounted.is_some()),
+            );
             tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);
@@ -73,10 +87,15 @@ impl Answered {
             0 => String::new(),
             outside => format!("; {outside} batches lie outside of that time by their notes"),
         };
+        let (all, read) = (sum(|chain| chain.lines), sum(|chain| chain.read));
+        // A line that can't be read is known to be one only if it is looked at.
+        let passed = match all.saturating_sub(read) {
+            0 => String::new(),
+            passed => format!("; {passed} lines weren't parsed, for they lack what is asked for"),
+        };
         lines.push(format!(
-            "read: {} batches with {} lines, {} of text{outside}",
+            "read: {} batches with {all} lines, {} of text{outside}{passed}",
             sum(|chain| chain.batches),
-            sum(|chain| chain.lines),
             size(sum(|chain| chain.bytes))
         ));
     }
@@ -94,8 +113,8 @@ impl Answered {
             (true, _) => "index: none was used".to_owned(),
             (false, 0) => "index: it left nothing out".to_owned(),
             (false, _) => format!(
-                "index: of {} packs {packs}, and of the others {batches} batches, weren't searched: they hold none by \
-                 the word of {}; --no-index searches them",
+                "index: of {} packs {packs}, and of the others {batches} batches, weren't read: they hold none by the \
+                 word of {}; --no-index reads them",
                 sum(|chain| chain.packs),
                 escape(&auditors.into_iter().collect::<Vec<_>>().join(", "))
             ),
@@ -118,7 +137,7 @@ impl Answered {
             let told = reasons.iter().filter(|(count, _)| *count > 0);
             let told: Vec<String> = told.map(|(count, why)| format!("{count} {why}")).collect();
             lines.push(format!(
-                "unknown: of {} lines it can't be told: {} (--unknown lists them)",
+                "unknown: of {} lines it can't be told: {} (`query --unknown` lists them)",
                 unknown.total(),
                 told.join(", ")
             ));
@@ -236,12 +255,12 @@ mod tests {
                 "searched: 2 chains, namespace prod",
                 "  c/n-0/s: seals 3 to 9, not to its end",
                 "  c/n-1/s: nothing, not to its end",
-                "index: of 9 packs 7, and of the others 0 batches, weren't searched: they hold none by the word of \
-                 a, b; --no-index searches them",
+                "index: of 9 packs 7, and of the others 0 batches, weren't read: they hold none by the word of a, b; \
+                 --no-index reads them",
                 "read: 0 batches with 0 lines, 0 B of text",
-                "wrong, and left out: c/n-1/s: TAMPERED seq=7: bytes",
-                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (--unknown \
-                 lists them)",
+                "wrong, and what isn't proved is left out: c/n-1/s: TAMPERED seq=7: bytes",
+                "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (`query \
+                 --unknown` lists them)",
                 "cut: 1 of the events lack their bodies, which the apiserver cut",
                 "order: 4 events come after a later one: they were sealed more than a minute after it",
                 "stages: more requests were under way than are kept in mind: of 5 an earlier stage is listed, and the \

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Extent, Rules, Trust};
-use auditseal_format::{Origin, VerifierKey};
+use auditseal_format::{Origin, SealId, VerifierKey};
 use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Source, Window};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
@@ -21,6 +21,10 @@ pub struct AskedChain {
     pub vkeys: Vec<VerifierKey>,
     /// The keys of its auditors, whose attestations of packs count.
     pub auditors: Vec<VerifierKey>,
+    /// How far it is known to reach from before: a heads file's.
+    pub head: Option<SealId>,
+    /// Seqs of which a heads file keeps two seals, and of which the trust file accepts none.
+    pub forks: Vec<u64>,
 }
 
 /// Where the chains are read from.
@@ -39,7 +43,7 @@ impl AskedChain {
     pub(crate) fn rules(&self, extent: Extent, allow_unanchored: bool) -> Rules {
         let plain = match &self.trusted {
             Some(trusted) => {
-                let rules = Rules { retention: None, ..Rules::trusting(trusted, None) };
+                let rules = Rules { retention: None, ..Rules::trusting(trusted, self.head) };
                 rules.asked(extent)
             }
             None => Rules::of(Trust::in_keys_for(&self.origin, &self.vkeys), extent, None),
@@ -67,16 +71,15 @@ pub(crate) async fn find(
     if chain.trusted.is_none() {
         Error::unless_a_key_is_for(&chain.origin, &chain.vkeys)?;
     }
-    let root =
-        archive.packs.as_ref().filter(|_| !chain.auditors.is_empty()).map(|store| PackRoot {
-            source: Source::new(Arc::clone(store)),
-            auditors: chain.auditors.clone(),
-            by_date: archive.dated,
-        });
+    let root = archive.packs.as_ref().map(|store| PackRoot {
+        source: Source::new(Arc::clone(store)),
+        auditors: chain.auditors.clone(),
+        by_date: archive.dated,
+    });
     let rules = chain.rules(Extent::default(), false);
     if !window.is_open() {
         let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);
-        let known: Vec<u64> = begin.iter().map(|at| at.seq).collect();
+        let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
         return Ok(Range::find_packed(
             source,
             &chain.origin,

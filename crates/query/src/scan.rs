@@ -12,6 +12,7 @@ use crate::lines::{LONGEST, Lines, Text};
 use crate::request::{Reach, RequestId, RequestIds};
 use crate::show::{Show, shown};
 use crate::sieve::Sieve;
+use crate::types::{Asked, remember, type_name};
 
 /// What is asked of each line.
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub(crate) struct Filter {
     pub(crate) all_stages: bool,
     /// Lines of which it can't be told are listed, in place of those that are meant.
     pub(crate) unknown: bool,
-    /// The types that lines name are gathered: one is asked for that isn't built in.
-    pub(crate) types: bool,
+    /// Types that are asked for and aren't built in: those that lines name are gathered if there is one.
+    pub(crate) sought: Vec<Asked>,
     /// What is kept of a hit.
     pub(crate) show: Show,
     /// Makes ids of requests.
@@ -154,8 +155,8 @@ fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: 
         }
         return;
     }
-    if filter.types {
-        gather(text, &mut found.types);
+    if !filter.sought.is_empty() {
+        gather(&filter.sought, text, &mut found.types);
     }
     let (mut from, mut counted, mut number) = (0, 0, first);
     while let Some(line) = filter.sieve.next(text, from) {
@@ -167,23 +168,47 @@ fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: 
     }
 }
 
-/// Types whose names are remembered.
-pub(crate) const TYPES: usize = 1000;
-/// Bytes of the longest name of a type.
+/// Bytes of the longest name of a type, and of what stands before its group.
 const NAME: usize = 253;
 
-fn gather(text: &[u8], types: &mut BTreeSet<String>) {
-    for at in memchr::memmem::find_iter(text, br#""objectRef":{"resource":""#) {
-        let name = &text[at + br#""objectRef":{"resource":""#.len()..];
-        let name = memchr::memchr(b'"', &name[..name.len().min(NAME + 1)]).map(|end| &name[..end]);
-        let name = name.and_then(|name| std::str::from_utf8(name).ok());
-        if let Some(name) = name
-            && types.len() < TYPES
-            && !types.contains(name)
-        {
-            types.insert(name.to_owned());
+fn gather(sought: &[Asked], text: &[u8], types: &mut BTreeSet<String>) {
+    let begin = br#""objectRef":{"#;
+    for at in memchr::memmem::find_iter(text, begin) {
+        let (resource, group) = named(&text[at + begin.len()..]);
+        if !resource.is_empty() && resource.len() + group.len() < NAME {
+            remember(sought, types, &type_name(resource, group));
         }
     }
+}
+
+/// Resource and group in the members of a reference, as an apiserver writes them: texts alone, none of them escaped.
+fn named(mut members: &[u8]) -> (&str, &str) {
+    let (mut resource, mut group) = ("", "");
+    while let Some((key, rest)) = text(members) {
+        let Some((value, rest)) = rest.strip_prefix(b":").and_then(text) else { break };
+        match key {
+            "resource" => resource = value,
+            "apiGroup" => group = value,
+            _ => {}
+        }
+        let Some(rest) = rest.strip_prefix(b",") else { break };
+        members = rest;
+    }
+    (resource, group)
+}
+
+/// A text in quotes, and what is behind it.
+fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let inner = bytes.strip_prefix(b"\"")?;
+    let mut end = 0;
+    loop {
+        end += memchr::memchr2(b'"', b'\\', inner.get(end..)?)?;
+        if inner[end] == b'"' {
+            break;
+        }
+        end += 2;
+    }
+    Some((std::str::from_utf8(&inner[..end]).unwrap_or_default(), &inner[end + 1..]))
 }
 
 fn read(
@@ -327,14 +352,17 @@ mod tests {
     use auditseal_format::hash;
 
     use super::*;
+    use crate::types::TYPES;
 
-    fn scanner(unknown: bool, types: bool, longest: usize) -> Scanner {
+    fn scanner(unknown: bool, sought: &[&str], longest: usize) -> Scanner {
+        let sought: Vec<String> = sought.iter().map(|word| (*word).to_owned()).collect();
+        let sought = crate::types::asked(&sought).unwrap();
         let predicate = Predicate::all(Vec::new());
         let sieve = Sieve::new(&predicate.literals());
         let (show, requests) = (Show::Lines, RequestIds::default());
         let flows = None;
         let filter =
-            Filter { predicate, sieve, all_stages: true, unknown, types, show, requests, flows };
+            Filter { predicate, sieve, all_stages: true, unknown, sought, show, requests, flows };
         let home = Home {
             origin: Arc::new("c/n/s".parse().unwrap()),
             seq: 1,
@@ -352,7 +380,7 @@ mod tests {
     #[test]
     fn a_line_that_is_too_long_is_unknown() {
         for unknown in [false, true] {
-            let mut scanner = scanner(unknown, false, 100);
+            let mut scanner = scanner(unknown, &[], 100);
             scanner.take(&[b'x'; 1000]);
             scanner.take(b"\nshort\n");
             let found = scanner.finish();
@@ -370,15 +398,21 @@ mod tests {
     /// Ten times as many types as are gathered, and a name longer than any.
     #[test]
     fn more_types_than_are_gathered_are_passed_over() {
-        let mut scanner = scanner(false, true, LONGEST);
+        let mut scanner = scanner(false, &["last.example.com"], LONGEST);
         scanner.take(
             format!("{{\"objectRef\":{{\"resource\":\"{}\"}}}}\n", "x".repeat(300)).as_bytes(),
         );
         for n in 0..10 * TYPES {
             scanner.take(format!("{{\"objectRef\":{{\"resource\":\"type-{n}\"}}}}\n").as_bytes());
         }
+        scanner.take(b"{\"objectRef\":{\"resource\":\"last\",\"name\":\"a}\\\"b\",\"apiGroup\":\"example.com\"}}\n");
         let found = scanner.finish();
-        assert_eq!(found.types.len(), TYPES);
+        assert_eq!(
+            found.types.len(),
+            TYPES + 1,
+            "the one that is sought is remembered all the same"
+        );
+        assert!(found.types.contains("last.example.com"));
         assert!(found.types.contains("type-0") && found.types.iter().all(|name| name.len() < 20));
     }
 }

@@ -1,12 +1,13 @@
 //! A question to an archive: what it will cost, and its answer.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::escape;
+use auditseal_chain::{Finding, Verdict, escape};
 use auditseal_format::Time;
-use auditseal_predicate::{Keep, Predicate};
-use auditseal_reader::{Error, IN_FLIGHT, Range, Searched, Source, Window};
+use auditseal_predicate::{Keep, ObjectFilter, Predicate};
+use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
 use auditseal_trust::Silence;
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -23,6 +24,7 @@ use crate::request::RequestIds;
 use crate::scan::{Candidate, Filter};
 use crate::show::Show;
 use crate::sieve::Sieve;
+use crate::types::Asked;
 
 /// Chains whose parts are found at a time.
 const FOUND_AT_A_TIME: usize = 16;
@@ -42,8 +44,8 @@ pub struct Asking {
     pub show: Show,
     /// Don't ask the indexes of packs.
     pub no_index: bool,
-    /// Gather the types that lines name: one is asked for that isn't built in.
-    pub types: bool,
+    /// Types that are asked for and aren't built in: whether events are of them is found out too.
+    pub sought: Vec<Asked>,
     /// That nothing which is known ties the part that is searched to its chain is no finding.
     pub allow_unanchored: bool,
     /// The time now.
@@ -68,6 +70,9 @@ pub struct FoundParts {
 struct ChainFound {
     asked: AskedChain,
     range: Range,
+    window: Window,
+    /// Types that were sought and are in its packs, by their indexes.
+    types: BTreeSet<String>,
     /// What the indexes of its packs said, if they were asked.
     indexes: Option<Searched>,
 }
@@ -76,14 +81,26 @@ impl ChainFound {
     /// What is known of the search before it begins.
     fn before(&self) -> ChainSearched {
         let mut searched = ChainSearched::new(self.asked.origin.clone());
-        searched.packs = self.range.packs.taken().len() as u64;
+        searched.types = self.types.clone();
+        for seq in &self.asked.forks {
+            let detail = "the heads file keeps different rightly signed seals of this seq, and the trust file accepts none \
+                          of them as the chain's";
+            let origin = Some(self.asked.origin.clone());
+            searched.found(Finding::new(Verdict::Fork, origin, detail).at(*seq));
+        }
+        let taken = self.range.packs.taken();
+        searched.packs = taken.len() as u64;
+        let times = taken.iter().filter_map(|pack| pack.attestation.times);
+        searched.packed_from = times.map(|(first, _)| first).min();
         let (unusable, total) = self.range.packs.unusable();
         for one in unusable {
             let (key, why) = (escape(&one.key), escape(&one.why));
             searched.note(format!("an attestation that doesn't count, so that what it is of was read elsewhere or not at all: {key}: {why}"));
         }
+        searched.uncounted = self.range.packs.uncounted().map(ToString::to_string);
         searched.notes_total += total.saturating_sub(unusable.len() as u64);
         if let Some(said) = &self.indexes {
+            self.passed_by_index(said, &mut searched);
             searched.packs_by_index = said.passed;
             searched.index_bytes = said.bytes;
             searched.auditors = said.auditors.iter().map(|key| key.name().to_owned()).collect();
@@ -95,6 +112,21 @@ impl ChainFound {
             }
         }
         searched
+    }
+
+    /// Packs of which an index, or what is attested of their times, says that they hold nothing: they are searched by that.
+    fn passed_by_index(&self, said: &Searched, searched: &mut ChainSearched) {
+        let mut found = said.found.iter().peekable();
+        for pack in self.range.packs.taken() {
+            if found.next_if(|found| found.pack.attested_at == pack.attested_at).is_some() {
+                continue;
+            }
+            searched.passed_all((pack.first, pack.last));
+            searched.sealed_at(pack.attestation.sealed.1);
+            if self.window.meets_pack(&pack.attestation) {
+                searched.spans(pack.attestation.times);
+            }
+        }
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
@@ -127,7 +159,9 @@ impl Asking {
                 let asks = !self.no_index && !range.packs.is_empty();
                 let indexes =
                     if asks { Some(range.packs.search(lookup, window).await) } else { None };
-                Ok::<_, Error>(ChainFound { asked, range, indexes })
+                let types =
+                    if asks { self.indexed_types(&range.packs).await } else { BTreeSet::new() };
+                Ok::<_, Error>(ChainFound { asked, range, window, types, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
@@ -146,6 +180,21 @@ impl Asking {
                 flows: None,
             }),
         }
+    }
+
+    /// Types that are sought, and that packs have by their indexes: what isn't read of these names them too.
+    async fn indexed_types(&self, packs: &Packs) -> BTreeSet<String> {
+        let mut types = BTreeSet::new();
+        for asked in &self.sought {
+            let (resource, group) = (Some(asked.resource.as_str()), asked.group.as_deref());
+            let of = ObjectFilter { resource, group, ..ObjectFilter::default() };
+            let lookup = Predicate::object(of).terms_for(Keep::All);
+            let found = packs.search(&lookup, self.window).await.found;
+            if found.iter().any(|pack| pack.indexed && !pack.batches.is_empty()) {
+                types.insert(asked.type_name());
+            }
+        }
+        types
     }
 
     /// Which lines count: whoever asks for all stages asks for those too that can't be answered yet.
@@ -221,16 +270,25 @@ impl FoundParts {
     }
 
     fn shared(&self) -> Shared {
-        let Asking { predicate, window, all_stages, unknown, types, show, now, cores, .. } =
+        let Asking { predicate, window, all_stages, unknown, sought, show, now, cores, .. } =
             &self.asking;
         let keep = self.asking.keep();
         let requests = RequestIds::default();
         let filter = |predicate: Predicate| {
             let sieve = Sieve::new(&predicate.literals_for(keep));
             let (show, requests) = (show.clone(), requests.clone());
-            let (all_stages, unknown, types) = (*all_stages, *unknown, *types);
+            let (all_stages, unknown, sought) = (*all_stages, *unknown, sought.clone());
             let flows = self.flows.clone();
-            Arc::new(Filter { predicate, sieve, all_stages, unknown, types, show, requests, flows })
+            Arc::new(Filter {
+                predicate,
+                sieve,
+                all_stages,
+                unknown,
+                sought,
+                show,
+                requests,
+                flows,
+            })
         };
         let bounds = [window.since.map(Predicate::since), window.until.map(Predicate::until)];
         let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());

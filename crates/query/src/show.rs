@@ -140,18 +140,23 @@ fn row(at: Citation<'_>, event: Option<&Event<'_>>) -> String {
         value => text_of(&value).map(|text| fit(&text)).filter(|text| !text.is_empty()),
     };
     let or_dash = |path: &FieldPath| of(path).unwrap_or_else(|| "-".to_owned());
+    let part = |path: &FieldPath| match event.field(path) {
+        FieldValue::Absent | FieldValue::Unknown => None,
+        value => text_of(&value).filter(|text| !text.is_empty()).map(|text| fit_part(&text)),
+    };
     let user = match (or_dash(&paths.user), of(&paths.acting)) {
         (user, None) => user,
         (user, Some(acting)) => format!("{user} as {acting}"),
     };
-    let object = match of(&paths.resource) {
+    let object = match part(&paths.resource) {
         None => or_dash(&paths.uri),
         Some(resource) => {
-            let group = of(&paths.group).filter(|group| !crate::kinds::is_plain(&resource, group));
+            let group =
+                part(&paths.group).filter(|group| !crate::kinds::is_plain(&resource, group));
             let group = group.map(|group| format!(".{group}")).unwrap_or_default();
-            let rest = [of(&paths.name), of(&paths.subresource)];
+            let rest = [part(&paths.name), part(&paths.subresource)];
             let rest: String = rest.into_iter().flatten().map(|part| format!("/{part}")).collect();
-            let space = of(&paths.namespace)
+            let space = part(&paths.namespace)
                 .map(|namespace| format!(" -n {namespace}"))
                 .unwrap_or_default();
             format!("{resource}{group}{rest}{space}")
@@ -198,13 +203,40 @@ pub fn for_terminal(line: &[u8]) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// A value that fits a column, and a terminal.
+/// A value that fits a column, and a terminal, and can't be taken for several: one with blanks stands in quotes, and so
+/// does one that reads like none.
 fn fit(text: &str) -> String {
     let cut = text.char_indices().nth(WIDEST).map(|(at, _)| at);
-    match cut {
-        None => escape(text),
-        Some(at) => format!("{}…", escape(&text[..at])),
+    let mut fit = escape(&text[..cut.unwrap_or(text.len())]);
+    fit.extend(cut.map(|_| '…'));
+    if text == "-" || text.chars().any(|c| c == '"' || is_blank(c)) { quoted(&fit) } else { fit }
+}
+
+/// The same of a part of an object's path, whose parts have a `/` between them.
+fn fit_part(text: &str) -> String {
+    let fit = fit(text);
+    if text.contains('/') && !fit.starts_with('"') { quoted(&fit) } else { fit }
+}
+
+/// In quotes. What is a quote or a blank that isn't a space is escaped: each quote that is there ends a value or begins
+/// one.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            ' ' => quoted.push(c),
+            c if c == '"' || is_blank(c) => quoted.extend(c.escape_unicode()),
+            c => quoted.push(c),
+        }
     }
+    quoted.push('"');
+    quoted
+}
+
+/// What looks like nothing: spaces of any width, and letters without a shape.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
 #[cfg(test)]
@@ -243,6 +275,36 @@ mod tests {
             "{}",
             told(&Show::Table, &uri)
         );
+    }
+
+    /// No value can be taken for several cells, for a cell that has none, or for words that are ours.
+    #[test]
+    fn a_value_imitates_no_column() {
+        let row = |field: &str, value: &str| {
+            let line = LINE.replace(&format!("\"{field}\""), &Value::from(value).to_string());
+            told(&Show::Table, &line)
+        };
+        for (field, value, shown) in [
+            (
+                "ann",
+                "ann  pods/x -n kube-system  prod/cp-1/audit 1:1",
+                "\"ann  pods/x -n kube-system  prod/cp-1/audit 1:1\"",
+            ),
+            ("ann", "ann as root", "\"ann as root\""),
+            ("ann", "a\" b", "\"a\\u{22} b\""),
+            ("ann", "a\u{a0}\u{3000}\u{2800}b", "\"a\\u{a0}\\u{3000}\\u{2800}b\""),
+            ("ann", "-", "\"-\""),
+            ("10.0.0.1", "10.0.0.1 for 10.0.0.2", "\"10.0.0.1 for 10.0.0.2\" for 192.0.2.9"),
+            ("web", "web -n other", "networkpolicies/\"web -n other\" -n prod"),
+            ("web", "web/exec", "networkpolicies/\"web/exec\" -n prod"),
+        ] {
+            let row = row(field, value);
+            let cells: Vec<_> = row.trim_end().split('\t').collect();
+            assert_eq!(cells.len(), 7, "{row}");
+            assert!(cells.iter().any(|cell| cell.split(" as bob").next() == Some(shown)), "{row}");
+        }
+        // Ordinary names have no quotes.
+        assert!(!row("ann", "system:serviceaccount:ci:deploy").contains('"'));
     }
 
     /// Nothing acts on a terminal, and no value is longer than is shown.

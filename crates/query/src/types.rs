@@ -10,6 +10,8 @@ use crate::kinds::{KINDS, Kind};
 const OFFERED: usize = 5;
 /// The most characters of a name that is compared with those that are known.
 const COMPARED: usize = 63;
+/// Types whose names are remembered, beside those that are sought.
+pub(crate) const TYPES: usize = 1000;
 /// Most objects that are asked for at a time.
 const ASKED: usize = 1000;
 
@@ -93,23 +95,48 @@ impl NotAsked {
     }
 }
 
-/// Of types that were asked for and aren't built in, the first that no event which was searched names, and
-/// what it may have been.
+impl Asked {
+    /// The type as it is called: with its group, if it is of one.
+    pub(crate) fn type_name(&self) -> String {
+        type_name(&self.resource, self.group.as_deref().unwrap_or_default())
+    }
+
+    /// Whether a type that is called so is meant.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let (resource, group) = name.split_once('.').unwrap_or((name, ""));
+        self.resource == resource && self.group.as_ref().is_none_or(|asked| asked == group)
+    }
+}
+
+/// How a type is called of which events are: `pods`, `deployments.apps`.
+pub(crate) fn type_name(resource: &str, group: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}
+
+/// Adds the name of a type that an event is of, if it is sought, or as long as there are few.
+pub(crate) fn remember(sought: &[Asked], types: &mut BTreeSet<String>, name: &str) {
+    let wanted = || types.len() < TYPES || sought.iter().any(|asked| asked.is_called(name));
+    if !types.contains(name) && wanted() {
+        types.insert(name.to_owned());
+    }
+}
+
+/// Of types that were asked for and aren't built in, the first that no event which was searched is of, and
+/// what it may have been. `seen`: types with their groups, as they are called.
 #[must_use]
 pub fn strange(asked: &[Asked], seen: &BTreeSet<String>) -> Option<NotAsked> {
-    let unseen = |asked: &&Asked| !asked.known && !seen.contains(&asked.resource);
-    let Asked { resource, group, .. } = asked.iter().find(unseen)?;
-    let mut near: Vec<String> = like(resource);
-    let mut others: Vec<&String> =
-        seen.iter().filter(|other| distance(resource, other) <= 2).collect();
-    others.sort_by_key(|other| distance(resource, other));
+    let unseen = |asked: &&Asked| !asked.known && !seen.iter().any(|name| asked.is_called(name));
+    let unseen = asked.iter().find(unseen)?;
+    let mut near: Vec<String> = like(&unseen.resource);
+    let apart =
+        |other: &String| distance(&unseen.resource, other.split('.').next().unwrap_or_default());
+    let mut others: Vec<&String> = seen.iter().filter(|other| apart(other) <= 2).collect();
+    others.sort_by_key(|other| apart(other));
     near.extend(
         others.into_iter().filter(|other| !near.contains(other)).cloned().collect::<Vec<_>>(),
     );
     near.truncate(OFFERED);
-    let name =
-        group.as_ref().map_or_else(|| resource.clone(), |group| format!("{resource}.{group}"));
-    Some(NotAsked::Unseen(name, near))
+    Some(NotAsked::Unseen(unseen.type_name(), near))
 }
 
 /// What arguments `TYPE[,TYPE …][/NAME[/SUBRESOURCE]]` ask for: any of these objects.
@@ -315,12 +342,19 @@ mod tests {
 
     #[test]
     fn a_type_that_nothing_is_of_is_told_with_what_it_may_have_been() {
-        let seen = ["widgets", "pods"].map(str::to_owned).into_iter().collect();
+        let seen = ["widgets.example.com", "pods", "deployments.apps"]
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
         let asking = |word: &str| strange(&asked(&[word.to_owned()]).unwrap(), &seen);
         assert_eq!(asking("widgets.example.com"), None);
         assert_eq!(asking("secrets"), None, "it is built in: none of it is an answer");
+        assert_eq!(asking("widgets"), None, "of any group");
+        for wrong in ["widgets.other.com", "pods.example.com", "deployments.example.com"] {
+            assert!(asking(wrong).unwrap().to_string().contains(wrong), "its group is another");
+        }
         let refused = asking("widget.example.com").unwrap();
-        assert_eq!(refused.hint(), "did you mean widgets?");
+        assert_eq!(refused.hint(), "did you mean widgets.example.com?");
         assert!(refused.to_string().contains("'widget.example.com'"), "{refused}");
         assert!(asking("gizmos").unwrap().hint().contains("--top objectRef.resource"));
     }

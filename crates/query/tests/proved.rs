@@ -7,14 +7,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use auditseal_doubles::{Fault, MemoryStore};
-use auditseal_query::{Answered, Archive, Asking};
-use auditseal_reader::Error;
+use auditseal_format::packs::Blob;
+use auditseal_predicate::{ObjectFilter, Predicate};
+use auditseal_query::{Answered, Archive, Asking, Put, asked as types, strange};
+use auditseal_reader::{Error, Window};
 use auditseal_store::{Kind, Operation};
 use auditseal_trust::TrustFile;
 use auditseal_vectors::packs::{TestPack, packs_of};
 use auditseal_vectors::{Chain, Lost, TestSigner};
 use common::{
-    archive, ask, asking, by_key, everything, found, lines, real, refused, sealed, store, texts,
+    archive, ask, asking, by_key, everything, found, line, lines, real, refused, sealed, store,
+    texts,
 };
 
 /// Ten batches of ten lines.
@@ -68,6 +71,49 @@ async fn what_is_missing_is_named() {
     assert_eq!(verdicts(&answer), [("MISSING", Some(4))]);
 }
 
+/// A chain that ends before its time leaves open what happened since, to whoever asks for that.
+#[tokio::test]
+async fn a_chain_that_fell_silent_is_no_answer_for_what_came_later() {
+    let text = real();
+    let chain = ten(&text);
+    let store = store(&[&chain]);
+    let (_, answer) = ask(&store, &chain, all(&chain)).await;
+    assert_eq!((answer.exit_code(), answer.is_whole()), (0, true));
+    let later = chain.now().saturating_add(3600 * 1_000_000);
+    let sealed = answer.chains[0].sealed.unwrap();
+    for (until, code) in [(None, 1), (Some(later), 1), (Some(sealed.saturating_add(-1)), 0)] {
+        let window = Window { since: None, until };
+        let (_, answer) = ask(&store, &chain, Asking { now: later, window, ..all(&chain) }).await;
+        assert_eq!((answer.exit_code(), answer.is_whole()), (code, code == 0), "{until:?}");
+        let told = answer.footer(&Put::default()).join("\n");
+        let silent = "silent: what happened since isn't known: SILENT origin=c/n/s seq=10";
+        assert_eq!(told.contains(silent), code == 1, "{told}");
+    }
+}
+
+/// A pack that has gone with its objects is told with its own seqs, whatever stands behind it.
+#[tokio::test]
+async fn a_part_that_is_missing_ends_where_it_ends() {
+    let text = real();
+    let chain = ten(&text);
+    let auditor = TestSigner::named("c/auditor", 200);
+    let (objects, packs) = (store(&[&chain]), MemoryStore::new());
+    let made = [TestPack::of(&chain, 1..=4), TestPack::of(&chain, 5..=7)];
+    for (key, bytes) in packs_of(&made, &auditor) {
+        if !key.contains("000000000001-000000000004") || key.ends_with(".note") {
+            packs.insert(&key, bytes);
+        }
+    }
+    (1..8).for_each(|seq| drop(objects.remove(&chain.key(seq))));
+    let mut asked = by_key(&chain);
+    asked.auditors = vec![auditor.identity()];
+    let from = Archive { packs: Some(Arc::new(packs)), ..archive(&objects) };
+    let (hits, answer) = found(all(&chain).find(&from, vec![asked]).await.unwrap()).await;
+    assert_eq!((answer.exit_code(), hits.len()), (1, 60));
+    let told = answer.footer(&Put::default()).join("\n");
+    assert!(told.contains("no object of this chain from seq 1 to seq 4\n"), "{told}");
+}
+
 /// A seal by another key gives no hits, however well it is made.
 #[tokio::test]
 async fn what_another_key_signed_is_not_searched() {
@@ -119,8 +165,54 @@ async fn a_gap_is_told_and_is_no_fault() {
     let (hits, answer) = ask(&store, &chain, all(&chain)).await;
     assert_eq!((answer.exit_code(), hits.len()), (0, 100));
     assert_eq!(answer.chains[0].gaps.len(), 1);
-    let footer = answer.footer(&auditseal_query::Put::default()).join("\n");
+    let footer = answer.footer(&Put::default()).join("\n");
     assert!(footer.contains("gap: what happened then isn't known: SOURCE_GAP"), "{footer}");
+}
+
+/// A type that isn't built in is told from a slip in the same way by an index as by reading.
+#[tokio::test]
+async fn a_type_is_known_by_an_index_as_by_its_lines() {
+    let widget = line("w", "ResponseComplete", "create", "05:00", "05:01")
+        .replace("\"resource\":\"pods\"", "\"resource\":\"widgets\"")
+        .replace("\"apiVersion\":\"v1\"}", "\"apiGroup\":\"example.com\",\"apiVersion\":\"v1\"}");
+    let pod = line("p", "ResponseComplete", "delete", "06:00", "06:01");
+    let all: Vec<&[u8]> = vec![widget.as_bytes(), pod.as_bytes()];
+    let chain = sealed("c/n/s", 1, &all, 1);
+    let auditor = TestSigner::named("c/auditor", 200);
+    let (objects, packs) = (store(&[&chain]), MemoryStore::new());
+    let mut pack = TestPack::of(&chain, 1..=2);
+    let index = pack.index();
+    let bound = Blob::of(&index);
+    pack.attestation.index = Some(bound);
+    packs.insert(&pack.name().index(&bound.hash), index);
+    for (key, bytes) in packs_of(&[pack], &auditor) {
+        packs.insert(&key, bytes);
+    }
+    let from = Archive { packs: Some(Arc::new(packs)), ..archive(&objects) };
+    for (word, unseen) in [
+        ("widgets.example.com", false),
+        ("widgets", false),
+        ("widgets.other.com", true),
+        ("pods.example.com", true),
+        ("gizmos", true),
+    ] {
+        let sought = types(&[word.to_owned()]).unwrap();
+        let (resource, group) = (Some(sought[0].resource.as_str()), sought[0].group.as_deref());
+        let object = Predicate::object(ObjectFilter { resource, group, ..ObjectFilter::default() });
+        // The widget wasn't patched: its batch isn't read for this.
+        let predicate = Predicate::all(vec![object, Predicate::verbs(["patch"])]);
+        for no_index in [false, true] {
+            let mut asked = by_key(&chain);
+            asked.auditors = vec![auditor.identity()];
+            let asking =
+                Asking { sought: sought.clone(), no_index, ..asking(&chain, predicate.clone()) };
+            let (hits, answer) = found(asking.find(&from, vec![asked]).await.unwrap()).await;
+            assert_eq!((hits.len(), answer.exit_code()), (0, 0), "{:?}", answer.chains);
+            assert_eq!(answer.chains[0].batches == 0, !no_index, "{word}");
+            let refused = strange(&sought, &answer.chains[0].types);
+            assert_eq!(refused.is_some(), unseen, "{word}, no index: {no_index}");
+        }
+    }
 }
 
 /// From packs comes what comes from objects.
@@ -173,7 +265,7 @@ async fn whoever_stops_it_is_told_what_was_searched() {
     let search = all(&chain).find(&archive(&store), vec![by_key(&chain)]).await.unwrap();
     let answer = search.run(|_| ControlFlow::Continue(()), std::future::ready(())).await;
     assert!(answer.interrupted && answer.exit_code() == 2 && !answer.chains[0].ended, "{answer:?}");
-    let footer = answer.footer(&auditseal_query::Put::default());
+    let footer = answer.footer(&Put::default());
     assert!(footer[0].starts_with("interrupted; searched until then: 1 chain"), "{footer:?}");
     let search = all(&chain).find(&archive(&store), vec![by_key(&chain)]).await.unwrap();
     let answer = search.run(|_| ControlFlow::Break(()), std::future::pending()).await;

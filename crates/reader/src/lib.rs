@@ -42,7 +42,7 @@ pub use head::{
 };
 pub use listed::{How, PackedLines};
 pub use listing::{Entry, Listing};
-pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Unusable};
+pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Uncounted, Unusable};
 pub use payloads::{Gate, Payloads};
 pub use range::{Range, listed_between};
 pub use reading::{Reading, Sealed, Step};

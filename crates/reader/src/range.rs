@@ -60,7 +60,8 @@ impl Range {
     ) -> Result<Self, Error> {
         let packs = Packs::of(root, origin, Extent::default()).await?;
         let Some(extent) = part(packs.taken(), window, SLACK, NEAR) else {
-            return Self::find(source, origin, trust, window, known).await;
+            let found = Self::find(source, origin, trust, window, known).await?;
+            return Ok(Self { packs: packs.within(found.extent), ..found });
         };
         let packs = packs.within(extent);
         let from = packs.taken().first().map(|pack| pack.attestation.date);

@@ -40,7 +40,8 @@ impl Window {
     }
 
     /// The same of a pack, by what is attested of it.
-    pub(crate) fn meets_pack(&self, attestation: &Attestation) -> bool {
+    #[must_use]
+    pub fn meets_pack(&self, attestation: &Attestation) -> bool {
         let Attestation { times, untimed, .. } = *attestation;
         let meets = |(first, last)| {
             self.since.is_none_or(|since| since <= last)

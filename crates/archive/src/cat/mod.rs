@@ -257,6 +257,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
         self.done.total = entries.len() as u64 + packs.objects();
         warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
         warnings.extend(self.searched().then(|| limit_of_attested_times(&packs)).flatten());
+        warnings.extend(packs.uncounted().map(ToString::to_string));
         if rules.trust == Trust::Anyone {
             warnings.push("no key was given: signatures aren't tied to a trusted key".to_owned());
         }

@@ -313,10 +313,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(Range { extent: self.options.extent, entries, packs })
     }
 
-    /// Where the packs of a chain stand, if anybody attests them.
+    /// Where the packs of a chain stand, and whose attestations count.
     fn pack_root(&self, origin: &Origin) -> Option<PackRoot> {
         let auditors = self.options.trust.auditors_of(origin);
-        let source = self.packs.clone().filter(|_| !auditors.is_empty())?;
+        let source = self.packs.clone()?;
         Some(PackRoot { source, auditors, by_date: self.options.skew.is_some() })
     }
 

@@ -9,7 +9,7 @@ mod seek;
 use std::fmt;
 use std::sync::Arc;
 
-use auditseal_chain::{Extent, Rules, Trust};
+use auditseal_chain::{Begin, Extent, Finding, Findings, Rules, Trust, Verdict};
 use auditseal_format::{EventProof, Origin, ProofError, VerifierKey};
 use auditseal_reader::{
     Batch, Depth, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Range, Reading,
@@ -25,6 +25,8 @@ use seek::Seek;
 
 /// Bytes of whole objects that are kept between being read and being looked through.
 const KEPT_BYTES: u64 = 16 << 20;
+/// Seqs behind one of which nothing is there that are looked at: of so many without a seal of the chain none may follow.
+const LATER: usize = 16;
 /// Lines of one request that are named.
 const NAMED: usize = 100;
 
@@ -151,7 +153,7 @@ pub async fn prove_line(
     line: u64,
 ) -> Result<MadeProof, ProveError> {
     let run = Run::new(store, origin, options)?;
-    let mut findings = Vec::new();
+    let mut seen = Seen::default();
     for search in Search::ALL {
         let root = run.root.as_ref();
         let range = Range::of_seal(&run.source, origin, root, seq, search).await?;
@@ -159,7 +161,7 @@ pub async fn prove_line(
             continue;
         }
         let mut found = None;
-        findings = run
+        let here = run
             .read(&range, Depth::Seal, async |sealed| {
                 if sealed.note.seal.seal.seq == seq {
                     found = Some(Batch::of(sealed));
@@ -167,13 +169,18 @@ pub async fn prove_line(
                 Ok(())
             })
             .await?;
+        // What was wrong where it was looked for before is told too.
+        seen.add(here);
         if let Some(batch) = found {
             let proof = run.prove(batch, &range.packs, line).await?;
-            let stages = Vec::new();
+            let (stages, findings) = (Vec::new(), seen.all());
             return Ok(MadeProof { proof, stages, stages_total: 0, unreadable: 0, findings });
         }
     }
-    Err(ProveError::NoSeal(origin.clone(), seq, findings))
+    if seen.findings.is_empty() {
+        seen.findings.extend(run.hole(seq).await?);
+    }
+    Err(ProveError::NoSeal(origin.clone(), seq, seen.findings))
 }
 
 /// Proves a line of the request with this `auditID`: of its last stage, and of several such lines the
@@ -196,7 +203,7 @@ pub async fn prove_request(
     }
     let (mut stages, mut stages_total, mut unreadable) = (Vec::new(), 0, 0);
     let mut best: Option<(FoundStage, Batch)> = None;
-    let findings = run
+    let seen = run
         .read(&range, Depth::Stored, async |sealed| {
             let seal = &sealed.note.seal.seal;
             let passed = sealed.note.timed && !options.window.meets(seal);
@@ -224,10 +231,34 @@ pub async fn prove_request(
         })
         .await?;
     let Some((found, batch)) = best else {
-        return Err(ProveError::NoRequest(origin.clone(), unreadable, findings));
+        return Err(ProveError::NoRequest(origin.clone(), unreadable, seen.findings));
     };
     let proof = run.prove(batch, &range.packs, found.line).await?;
-    Ok(MadeProof { proof, stages, stages_total, unreadable, findings })
+    Ok(MadeProof { proof, stages, stages_total, unreadable, findings: seen.all() })
+}
+
+/// What was seen in a part that was read.
+#[derive(Default)]
+struct Seen {
+    /// What is wrong.
+    findings: Vec<String>,
+    /// What stands beside what is the chain's.
+    beside: Vec<String>,
+}
+
+impl Seen {
+    fn add(&mut self, mut more: Self) {
+        let fresh = |all: &[String], one: &String| !all.contains(one);
+        more.findings.retain(|one| fresh(&self.findings, one));
+        more.beside.retain(|one| fresh(&self.beside, one));
+        self.findings.append(&mut more.findings);
+        self.beside.append(&mut more.beside);
+    }
+
+    fn all(mut self) -> Vec<String> {
+        self.findings.append(&mut self.beside);
+        self.findings
+    }
 }
 
 struct Run<'a> {
@@ -284,7 +315,7 @@ impl<'a> Run<'a> {
         range: &Range,
         depth: Depth<'_>,
         mut each: impl AsyncFnMut(&Sealed) -> Result<(), ProveError>,
-    ) -> Result<Vec<String>, ProveError> {
+    ) -> Result<Seen, ProveError> {
         let rules = self.rules.clone().asked(range.extent);
         let packed = PackedLines::None;
         let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES, packed };
@@ -302,7 +333,48 @@ impl<'a> Run<'a> {
         if let Some(sealed) = &last {
             each(sealed).await?;
         }
-        Ok(report.findings.findings.iter().map(ToString::to_string).collect())
+        let stray = |finding: &&Finding| {
+            matches!(finding.verdict, Verdict::UnexpectedObject | Verdict::ForeignChain)
+        };
+        let Findings { findings, information, .. } = &report.findings;
+        Ok(Seen {
+            findings: findings.iter().map(ToString::to_string).collect(),
+            beside: information.iter().filter(stray).map(ToString::to_string).collect(),
+        })
+    }
+
+    /// That a seq of which nothing is there should be: the chain goes on behind it.
+    async fn hole(&self, seq: u64) -> Result<Option<String>, ProveError> {
+        let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin);
+        // What was before may have gone.
+        if begin.is_some_and(|begin| seq < begin.seq) {
+            return Ok(None);
+        }
+        let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
+        let entries = listing.chains.remove(self.origin).unwrap_or_default();
+        let behind = &entries[entries.partition_point(|entry| entry.place.seq <= seq)..];
+        let looked_at = behind.chunk_by(|one, other| one.place.seq == other.place.seq).take(LATER);
+        let mut next = None;
+        for entries in looked_at {
+            let at = entries[0].place.seq;
+            let extent = Extent { from: Begin::At(at), to: Some(at) };
+            let range = Range { extent, entries: entries.to_vec(), packs: Packs::none() };
+            let each = async |sealed: &Sealed| {
+                next = Some(sealed.note.seal.seal.seq);
+                Ok(())
+            };
+            self.read(&range, Depth::Seal, each).await?;
+            if next.is_some() {
+                break;
+            }
+        }
+        let extent = Extent { from: Begin::At(seq), to: None };
+        let packs = Packs::of(self.root.as_ref(), self.origin, extent).await?;
+        let packed = packs.taken().iter().map(|pack| pack.first).find(|first| seq < *first);
+        let Some(next) = next.into_iter().chain(packed).min() else { return Ok(None) };
+        let detail = format!("the chain goes on with seq {next}, and nothing is here");
+        let finding = Finding::new(Verdict::Missing, Some(self.origin.clone()), &detail);
+        Ok(Some(finding.at(seq).to_string()))
     }
 
     /// Two passes over a batch: where the line is, and what stands beside it.

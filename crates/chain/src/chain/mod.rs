@@ -536,9 +536,11 @@ impl Chain {
     /// What only the end of the chain shows.
     fn check_end(&mut self, now: Option<Time>, empty: bool) {
         if empty {
-            let detail = match self.rules.extent.from.seq() {
-                0 => "no object of this chain".to_owned(),
-                from => format!("no object of this chain from seq {from} on"),
+            let Extent { from, to } = self.rules.extent;
+            let detail = match (from.seq(), to) {
+                (0, None) => "no object of this chain".to_owned(),
+                (from, None) => format!("no object of this chain from seq {from} on"),
+                (from, Some(to)) => format!("no object of this chain from seq {from} to seq {to}"),
             };
             let finding = self.findings.of(Verdict::Missing, &detail);
             return self.findings.push(finding);

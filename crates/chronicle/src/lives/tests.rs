@@ -110,6 +110,8 @@ fn objects_of_one_name_are_told_apart_and_in_the_order_of_time() {
         line("create", "b", "c", 11, |_| {}),
         line("update", "a", "c", 12, |_| {}),
         line("create", "b", "other", 13, |_| {}),
+        line("create", "b", "", 14, |event| event["responseObject"] = Value::Null),
+        line("create", "b", "", 15, |event| event["responseStatus"]["code"] = 403.into()),
         b"no event".to_vec(),
     ];
     let mut lives = Lives::new(wanted(Some("c"), None), Telling::default());
@@ -176,4 +178,21 @@ fn a_collection_is_of_each_object_that_it_lists() {
         all.iter().map(|told| (told.object.name.as_str(), told.entry.deed.clone())).collect();
     let taken = Deed::DeletedWithCollection { certain: true };
     assert_eq!(deeds[2..], [("c", taken.clone()), ("d", taken)]);
+}
+
+/// One whose answer isn't logged may have taken an object that nothing else tells of.
+#[test]
+fn a_collection_may_be_all_that_is_told_of_an_object() {
+    let gone = line("deletecollection", "n", "", 20, |event| {
+        event["level"] = "Metadata".into();
+        event["requestObject"] = Value::Null;
+        event["responseObject"] = Value::Null;
+    });
+    let mut lives = Lives::new(wanted(Some("c"), Some("n")), Telling::default());
+    let all = told(&mut lives, std::slice::from_ref(&gone));
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].entry.deed, Deed::DeletedWithCollection { certain: false });
+    // Of all namespaces it would be told in each.
+    let mut lives = Lives::new(wanted(Some("c"), None), Telling::default());
+    assert!(told(&mut lives, &[gone]).is_empty());
 }

@@ -118,7 +118,7 @@ impl LifePage {
             "<h2>{} at {}</h2>\n<pre>{}</pre>\n",
             html(&object_name(object)),
             moment.time,
-            html(&moment_yaml(object, moment))
+            html(&moment_yaml(object, moment, &self.chains))
         )
     }
 

@@ -38,7 +38,7 @@ impl Life {
         let meant = act.dry_run() == DryRun::No;
         let (deed, known) = match act.stored() {
             Some(object) if is_ending(object) && is_put_off(object) && meant => {
-                let state = ObjectState::shown(object, act.done);
+                let state = ObjectState::shown(object, act);
                 (Deed::DeletionBegun, KnownObject::There(Box::new(state)))
             }
             Some(object) if !is_ending(object) && !meant => {

@@ -237,7 +237,7 @@ pub(crate) fn keeps_version(act: &Act) -> bool {
 /// The state that a request leaves behind.
 pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObject {
     match after {
-        After::Shown(object) => KnownObject::There(Box::new(ObjectState::shown(object, act.done))),
+        After::Shown(object) => KnownObject::There(Box::new(ObjectState::shown(object, act))),
         After::Computed(computed) => {
             let state = base.state();
             KnownObject::There(Box::new(ObjectState {
@@ -246,6 +246,7 @@ pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObj
                 inferred: Some(Inference::FromRequest),
                 doubtful: computed.doubtful.clone(),
                 since: act.done,
+                cite: act.cite,
                 by: None,
                 written: false,
                 blind: state.map_or(0, |state| state.blind) + 1,
@@ -259,7 +260,7 @@ pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObj
                     "status" => ObjectPath::of(&["status"]),
                     _ => ObjectPath::default(),
                 };
-                KnownObject::There(Box::new(state.blinded(path, doubt.clone(), act.done)))
+                KnownObject::There(Box::new(state.blinded(path, doubt.clone(), act)))
             }
             _ => KnownObject::Nothing(doubt.clone()),
         },

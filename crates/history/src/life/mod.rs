@@ -430,7 +430,7 @@ impl Life {
             self.counts.reads += 1;
             return None;
         }
-        let seen = ObjectState::shown(object, act.done);
+        let seen = ObjectState::shown(object, act);
         let known = std::mem::replace(&mut self.known, KnownObject::There(Box::new(seen)));
         self.lived = true;
         let KnownObject::There(before) = known else { return None };

@@ -24,7 +24,7 @@ impl Life {
             entry.doubt = Some(doubt.clone());
             if let KnownObject::There(state) = &self.known {
                 let path = ObjectPath::of(&["spec"]);
-                self.known = KnownObject::There(Box::new(state.blinded(path, doubt, act.done)));
+                self.known = KnownObject::There(Box::new(state.blinded(path, doubt, act)));
             }
             return entry;
         };
@@ -73,7 +73,7 @@ impl Life {
         let doubt = Doubt::Subresource("scale".to_owned());
         if !own {
             self.known =
-                KnownObject::There(Box::new(state.blinded(ObjectPath::default(), doubt, act.done)));
+                KnownObject::There(Box::new(state.blinded(ObjectPath::default(), doubt, act)));
             return;
         }
         if let Some(spec) = state.object.get_mut("spec").and_then(Value::as_object_mut) {
@@ -82,7 +82,7 @@ impl Life {
         let generation = ObjectPath::of(&["metadata", "generation"]);
         state.doubtful.retain(|(path, _)| *path != generation);
         state.doubtful.push((generation, doubt));
-        state.since = act.done;
+        (state.since, state.cite) = (act.done, act.cite);
         state.by = Some((act.audit_id.clone(), act.done));
         match now.filter(|_| proved) {
             Some(now) => {

@@ -4,6 +4,7 @@ use auditseal_audit::Time;
 use serde_json::Value;
 
 use super::mark::{Doubt, Inference, Mark};
+use crate::act::{Act, Cite};
 use crate::path::ObjectPath;
 use crate::value::text;
 
@@ -29,8 +30,10 @@ pub struct ObjectState {
     pub inferred: Option<Inference>,
     /// Fields that aren't known so, each with the reason.
     pub doubtful: Vec<(ObjectPath, Doubt)>,
-    /// When the request that showed it was done, by the apiserver's clock.
+    /// When the request was done that showed it, or that it is inferred of, by the apiserver's clock.
     pub since: Option<Time>,
+    /// Where the line of that request is sealed.
+    pub cite: Cite,
     /// The request that showed it: its id, and when it was done.
     pub(crate) by: Option<(String, Option<Time>)>,
     /// The request that showed it is proved to have written it; else it may have changed nothing.
@@ -70,7 +73,7 @@ pub(crate) fn without_owners(mut object: Value) -> (Value, Option<Value>) {
 
 impl ObjectState {
     /// As an answer showed it.
-    pub(crate) fn shown(object: &Value, since: Option<Time>) -> Self {
+    pub(crate) fn shown(object: &Value, act: &Act) -> Self {
         let (object, owners) = without_owners(object.clone());
         let shown = Shown::of(&object);
         Self {
@@ -78,7 +81,8 @@ impl ObjectState {
             owners,
             inferred: None,
             doubtful: Vec::new(),
-            since,
+            since: act.done,
+            cite: act.cite,
             by: None,
             written: false,
             blind: 0,
@@ -98,12 +102,12 @@ impl ObjectState {
     }
 
     /// As it is after a write of which the trail doesn't hold what it did to this field.
-    pub(crate) fn blinded(&self, path: ObjectPath, doubt: Doubt, done: Option<Time>) -> Self {
+    pub(crate) fn blinded(&self, path: ObjectPath, doubt: Doubt, act: &Act) -> Self {
         let mut state = self.clone();
         state.inferred = state.inferred.or(Some(Inference::BaseUnproved));
         state.doubtful.retain(|(of, _)| !path.covers(of));
         state.doubtful.push((path, doubt));
-        state.since = done;
+        (state.since, state.cite) = (act.done, act.cite);
         state.blind += 1;
         state
     }

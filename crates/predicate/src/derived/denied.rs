@@ -52,7 +52,7 @@ enum Denial {
 fn denial(event: &Event<'_>) -> Denial {
     let code = match found_at(event, "responseStatus", &["code"]) {
         Found::Value(code) => code.number(),
-        Found::Unknown => return Denial::Unknown,
+        Found::Unknown | Found::Begun(_) => return Denial::Unknown,
         Found::Absent => None,
     };
     let Some(code) = code.and_then(|code| code.parse::<u32>().ok()).filter(|code| *code >= 400)

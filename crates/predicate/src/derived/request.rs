@@ -45,7 +45,7 @@ pub(super) fn dry_run<'a>(event: &Event<'a>) -> Found<'a> {
     let verb = text(found_at(event, "verb", &[]));
     match verb.as_deref() {
         Some("delete" | "deletecollection") => match found_at(event, "requestObject", &[]) {
-            Found::Unknown => Found::Unknown,
+            Found::Unknown | Found::Begun(_) => Found::Unknown,
             Found::Absent => known(in_uri),
             Found::Value(_) => match found_at(event, "requestObject", &["dryRun"]) {
                 Found::Value(Value::Raw(list)) => {

@@ -14,7 +14,7 @@ fn of(derived: &Derived, level: &str, stage: &str, members: &str) -> String {
         Found::Value(Value::Bool(value)) => value.to_string(),
         Found::Value(other) => format!("{other:?}"),
         Found::Absent => "absent".to_owned(),
-        Found::Unknown => "unknown".to_owned(),
+        Found::Unknown | Found::Begun(_) => "unknown".to_owned(),
     }
 }
 

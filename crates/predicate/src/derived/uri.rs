@@ -24,7 +24,7 @@ pub(super) fn query<'a>(event: &Event<'a>, name: &str) -> Found<'a> {
 fn with_uri<'a>(event: &Event<'a>, of: impl FnOnce(&str) -> Option<Value<'a>>) -> Found<'a> {
     match found(event, "requestURI", &[]).into_text() {
         Found::Value(Value::Text(uri)) => of(&uri).map_or(Found::Absent, Found::Value),
-        Found::Unknown => Found::Unknown,
+        Found::Unknown | Found::Begun(_) => Found::Unknown,
         Found::Value(_) | Found::Absent => Found::Absent,
     }
 }

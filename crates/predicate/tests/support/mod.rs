@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+pub(crate) mod reading;
+
 use std::fmt::Write as _;
 
 use auditseal_predicate::Truth;
@@ -10,7 +12,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Values that are compared: some of JSON's escapes in each.
-pub(crate) const TEXTS: [&str; 12] = [
+pub(crate) const TEXTS: [&str; 13] = [
+    "patch.webhook.admission.k8s.io/round_0_index_0",
     "get",
     "create",
     "delete",
@@ -128,6 +131,10 @@ impl Ask {
             Self::True(path) => of(look(event, path), |value| value.as_bool() == Some(true)),
             Self::In(text, path) => match look(event, path) {
                 Ok(Value::Object(_)) => of(look_at(event, &[path, text]), |_| true),
+                // What isn't there may have had keys, but none that no level leaves out.
+                Err(Missing::Unknown) if *path == "annotations" => {
+                    of(look_at(event, &[path, text]), |_| true)
+                }
                 found => of(found, |value| {
                     value
                         .as_array()
@@ -138,18 +145,30 @@ impl Ask {
                 let any = texts.iter().map(|text| text_means(event, path, "==", text));
                 any.fold(Truth::False, Truth::or)
             }
-            Self::Size(path, how, size) => of(look(event, path), |value| {
-                size_of(value).is_some_and(|found| holds(how, found.cmp(size)))
-            }),
-            Self::Each(all, path, member, text) => of(look(event, path), |value| {
-                let is = |one: &Value| {
-                    let one = if member.is_empty() { Some(one) } else { one.get(&member[1..]) };
-                    one.and_then(Value::as_str) == Some(text)
-                };
-                elements(value).is_some_and(|list| {
-                    if *all { list.iter().all(is) } else { list.iter().any(is) }
-                })
-            }),
+            Self::Size(path, how, size) => match (look(event, path), lacks(event, path)) {
+                (Ok(value), Some(_)) => {
+                    let sizes = size_of(value).unwrap()..100;
+                    agreed(sizes.map(|found| holds(how, found.cmp(size))))
+                }
+                (found, _) => of(found, |value| {
+                    size_of(value).is_some_and(|found| holds(how, found.cmp(size)))
+                }),
+            },
+            Self::Each(all, path, member, text) => match (look(event, path), lacks(event, path)) {
+                (Ok(value), Some(begun)) => {
+                    let known = each_means(*all, member, text, value);
+                    let decided = known != *all;
+                    // One more key, be it the text itself or another one.
+                    let more = [begun.to_owned(), format!("{begun}other"), text.clone()];
+                    let more = more.iter().filter(|key| key.starts_with(begun));
+                    let with = more
+                        .map(|key| if *all { known && key == text } else { known || key == text });
+                    if decided { known.into() } else { agreed(with.chain([known])) }
+                }
+                // There was none, or there were keys of which none is the text.
+                (Err(Missing::Unknown), Some(begun)) if !text.starts_with(begun) => Truth::False,
+                (found, _) => of(found, |value| each_means(*all, member, text, value)),
+            },
             Self::Not(question) => !question.means(event),
             Self::All(parts) => {
                 parts.iter().map(|part| part.means(event)).fold(Truth::True, Truth::and)
@@ -158,6 +177,36 @@ impl Ask {
                 parts.iter().map(|part| part.means(event)).fold(Truth::False, Truth::or)
             }
         }
+    }
+}
+
+fn each_means(all: bool, member: &str, text: &str, value: &Value) -> bool {
+    let is = |one: &Value| {
+        let one = if member.is_empty() { Some(one) } else { one.get(&member[1..]) };
+        one.and_then(Value::as_str) == Some(text)
+    };
+    elements(value).is_some_and(|list| if all { list.iter().all(is) } else { list.iter().any(is) })
+}
+
+/// What all of these are.
+fn agreed(mut answers: impl Iterator<Item = bool>) -> Truth {
+    let first = answers.next().unwrap();
+    if answers.all(|answer| answer == first) { first.into() } else { Truth::Unknown }
+}
+
+/// How keys begin of which nobody knows whether the object at a path had some.
+fn lacks(event: &Value, path: &str) -> Option<&'static str> {
+    if path != "annotations" {
+        return None;
+    }
+    let stream = event["objectRef"]["subresource"] == "exec";
+    let admitted = !["get", "watch"].contains(&event["verb"].as_str()?) || stream;
+    match (event["stage"].as_str()?, event["level"].as_str()?) {
+        ("RequestReceived" | "Panic", _) => Some(""),
+        (_, "Metadata") if admitted && event["objectRef"].is_object() => {
+            Some("patch.webhook.admission.k8s.io/")
+        }
+        _ => None,
     }
 }
 
@@ -266,7 +315,10 @@ fn unknown(event: &Value, keys: &[&str]) -> bool {
                 level != "RequestResponse" || truncated || cut_off || stage == "ResponseStarted";
             low && objects && verb != "watch"
         }
-        ["annotations", ..] => cut_off,
+        ["annotations"] => lacks(event, "annotations").is_some(),
+        ["annotations", key] => {
+            lacks(event, "annotations").is_some_and(|begun| key.starts_with(begun))
+        }
         ["responseStatus" | "impersonatedUser", ..] if !has(keys[0]) => early,
         ["objectRef", "name"] => {
             verb == "create" && text(&["objectRef", "subresource"]).is_empty() && has("objectRef")

@@ -60,6 +60,8 @@ pub(crate) fn by_key(chain: &Chain) -> AskedChain {
         trusted: None,
         vkeys: vec![chain.current_signer().identity()],
         auditors: Vec::new(),
+        head: None,
+        forks: Vec::new(),
     }
 }
 
@@ -70,7 +72,7 @@ pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
         window: Window::default(),
         all_stages: false,
         unknown: false,
-        types: false,
+        sought: Vec::new(),
         no_index: false,
         show: Show::Lines,
         allow_unanchored: false,

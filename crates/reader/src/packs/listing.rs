@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::uncounted::Uncounted;
 use crate::source::{IN_FLIGHT, Object, Source};
 use crate::versions::{Stands, Tried};
 
@@ -106,6 +107,7 @@ pub struct Packs {
     named: Vec<(u64, u64)>,
     unusable: Vec<Unusable>,
     unusable_total: u64,
+    uncounted: Option<Uncounted>,
     /// What is older than an attestation isn't judged again.
     by_date: bool,
 }
@@ -129,15 +131,38 @@ impl Packs {
             by_date: *by_date,
             ..Self::default()
         };
-        let mut found = packs.attestations(origin, auditors, extent).await?;
+        let (mut found, strangers) = packs.attestations(origin, auditors, extent).await?;
         if found.is_empty() {
+            packs.count_strangers(origin, &strangers);
             return Ok(packs);
         }
         found.sort_by(|one, other| order(one).cmp(&order(other)));
         packs.counting = found.iter().map(|pack| Arc::clone(&pack.attestation)).collect();
         packs.taken = taken(found, extent);
+        packs.count_strangers(origin, &strangers);
         packs.place(origin).await?;
         Ok(packs)
+    }
+
+    /// Takes note of attestations that nobody trusted signed, of what no pack that is read has.
+    fn count_strangers(&mut self, origin: &Origin, strangers: &[Stranger]) {
+        for Stranger { seqs, signer } in strangers {
+            if !self.has_all(*seqs) {
+                Uncounted::add(&mut self.uncounted, origin, *seqs, signer);
+            }
+        }
+    }
+
+    /// Whether each of these seqs is in a pack that is read.
+    fn has_all(&self, (first, last): (u64, u64)) -> bool {
+        let mut next = first;
+        while next <= last {
+            match self.with(next) {
+                Some(pack) => next = pack.last + 1,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// The same where packs may stand; no packs where none do.
@@ -185,6 +210,12 @@ impl Packs {
     #[must_use]
     pub fn unusable(&self) -> (&[Unusable], u64) {
         (&self.unusable, self.unusable_total)
+    }
+
+    /// Packs that aren't read because nobody attests them who is trusted to.
+    #[must_use]
+    pub fn uncounted(&self) -> Option<&Uncounted> {
+        self.uncounted.as_ref()
     }
 
     /// The seqs before a place that attestations name, as runs.
@@ -276,14 +307,14 @@ impl Packs {
         Ok(None)
     }
 
-    /// Reads the attestations of a part of a chain that count.
+    /// Reads the attestations of a part of a chain: those that count, and those that nobody trusted signed.
     async fn attestations(
         &mut self,
         origin: &Origin,
         auditors: &[VerifierKey],
         extent: Extent,
-    ) -> Result<Vec<Pack>, Error> {
-        let Some(source) = self.source.clone() else { return Ok(Vec::new()) };
+    ) -> Result<(Vec<Pack>, Vec<Stranger>), Error> {
+        let Some(source) = self.source.clone() else { return Ok(Default::default()) };
         let mut keys = names(&source, &PackKey::attestations(origin)).await?;
         keys.iter().try_for_each(|key| listable(key))?;
         keys.sort_unstable();
@@ -310,14 +341,22 @@ impl Packs {
             }
         });
         let mut read = std::pin::pin!(read.buffered(IN_FLIGHT));
-        let (mut found, mut kept) = (Vec::new(), 0);
+        let (mut found, mut strangers, mut kept) = (Vec::new(), Vec::new(), 0);
         while let Some((key, content)) = read.next().await {
             let Some(bytes) = content? else {
                 self.refuse(key, "no version of it has the bytes that its name says");
                 continue;
             };
             match counting(&bytes, &key, auditors) {
-                Err(why) => self.refuse(key, &why),
+                Err(NotCounting::Wrong(why)) => self.refuse(key, &why),
+                Err(NotCounting::By(stranger)) => {
+                    let who = &stranger.signer;
+                    let why = format!(
+                        "signed by {who}, who isn't an auditor of this cluster by the trust file"
+                    );
+                    self.refuse(key, &why);
+                    strangers.push(stranger);
+                }
                 Ok(mut attestation) => {
                     kept += bytes.len();
                     if kept > KEPT_BYTES {
@@ -327,7 +366,7 @@ impl Packs {
                 }
             }
         }
-        Ok(found)
+        Ok((found, strangers))
     }
 
     fn refuse(&mut self, key: String, why: &str) {
@@ -414,19 +453,32 @@ fn taken(found: Vec<Pack>, extent: Extent) -> Vec<Pack> {
     taken
 }
 
+/// An attestation that nobody trusted signed.
+struct Stranger {
+    seqs: (u64, u64),
+    signer: String,
+}
+
+/// Why an attestation doesn't count.
+enum NotCounting {
+    Wrong(String),
+    By(Stranger),
+}
+
 /// An attestation, if it counts; else why not.
-fn counting(bytes: &[u8], key: &str, auditors: &[VerifierKey]) -> Result<Attestation, String> {
-    let signed = SignedAttestation::read(bytes).map_err(|error| error.to_string())?;
+fn counting(bytes: &[u8], key: &str, auditors: &[VerifierKey]) -> Result<Attestation, NotCounting> {
+    let signed =
+        SignedAttestation::read(bytes).map_err(|error| NotCounting::Wrong(error.to_string()))?;
     if signed.key() != key {
-        return Err("it is about something else than its name says".to_owned());
+        let why = "it is about something else than its name says";
+        return Err(NotCounting::Wrong(why.to_owned()));
     }
-    if !auditors.contains(&signed.attestation.key) {
-        let who = signed.attestation.key.name();
-        return Err(format!(
-            "signed by {who}, who isn't an auditor of this cluster by the trust file"
-        ));
+    let attested = signed.attestation;
+    if !auditors.contains(&attested.key) {
+        let (seqs, signer) = ((attested.first, attested.last), attested.key.name().to_owned());
+        return Err(NotCounting::By(Stranger { seqs, signer }));
     }
-    Ok(signed.attestation)
+    Ok(attested)
 }
 
 async fn names(source: &Source, prefix: &str) -> Result<Vec<String>, Error> {

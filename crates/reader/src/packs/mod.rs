@@ -15,6 +15,7 @@ mod listing;
 mod payload;
 mod rollups;
 mod search;
+mod uncounted;
 mod unpack;
 mod window;
 
@@ -22,6 +23,7 @@ pub(crate) use bytes::{NoPack, PackBytes};
 pub use listing::{Pack, PackRoot, Packs, Unusable};
 pub use payload::PackCursor;
 pub use search::{Candidate, Searched};
+pub use uncounted::Uncounted;
 pub(crate) use unpack::{Demand, Unpacked, Unpacking};
 pub(crate) use window::part;
 
