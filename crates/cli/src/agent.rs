@@ -111,11 +111,13 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
     check(&args.writer)?;
     auditseal_agent::stand_back();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // A node that is taken out still has an apiserver and etcd until then, and room for one.
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = if retire { 1 } else { cores() };
     let settings = Settings {
         give_up: args.give_up,
         rate_limit: args.rate_limit,
-        jobs: args.jobs.map_or(cores, usize::from),
+        jobs: args.jobs.map_or(jobs, usize::from),
         retire,
         ..settings(&args.writer, Mode::OneShot)?
     };

@@ -386,7 +386,7 @@ pub(crate) struct Backfill {
     /// Give up when the store has accepted nothing for so long.
     #[arg(long, env = "AUDITSEAL_GIVE_UP", value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) give_up: Duration,
-    /// Batches compressed at the same time [default: number of cores].
+    /// Batches compressed at the same time [default: number of cores; retire: 1].
     #[arg(long, env = "AUDITSEAL_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
     /// Read at most so many bytes a second, over all sources, like 20MiB.
