@@ -76,7 +76,7 @@ killed_often() {
     pkill -9 -P "$pid" 2>/dev/null && kills=$((kills + 1))
     wait "$pid" 2>/dev/null || true
   done
-  note "killed $kills times"
+  echo "$kills" >"$WORK/kills"
   [ "$kills" -gt 0 ] && forward killed "file://$WORK/killed-out" "${@:2}"
 }
 
@@ -122,6 +122,7 @@ if [ -n "${OPENSEARCH:-}" ]; then
   check "forward: what OpenSearch refuses is set aside, and the rest is there" refused
 fi
 check "forward: killed $rounds times over, it comes to its end" killed_often "$rounds" "${often[@]}"
+printf '        | killed %s times\n' "$(cat "$WORK/kills")"
 check "forward: killed so, the file is the same" cmp "$WORK/killed-out" "$WORK/out"
 [ -z "${OPENSEARCH:-}" ] || same "forward: killed so, events in OpenSearch" "$lines" "$(documents killed)"
 if [ -n "${VICTORIALOGS:-}" ]; then

@@ -11,7 +11,7 @@ CARGO=${CARGO:-cargo}
 # What `followers` runs of each kind, and `chains` of all: for a try of the rest.
 HISTORIES=${AUDITSEAL_HISTORIES:-100000}
 ARCHIVES=${AUDITSEAL_ARCHIVES:-100000}
-PARTS=(followers sim bounds stores fuzz chains times proofs sabotage-tail sabotage-agent doubles conformance policy hang many packs engines changes torture)
+PARTS=(followers sim bounds stores fuzz chains times proofs sabotage-tail sabotage-agent doubles conformance policy hang many packs engines changes netpol torture)
 
 soak() { "$CARGO" test --profile soak --locked "$@"; }
 alone() { AUDITSEAL_BOUNDS=production soak "$@" -- --nocapture --test-threads=1; }
@@ -40,6 +40,8 @@ run() {
     packs) crates/e2e/packs.sh --full ;;
     engines) crates/e2e/engines.sh --full ;;
     changes) crates/e2e/changes.sh 2000 ;;
+    # What policies mean, and what is suggested of flows, against brute-force evaluations.
+    netpol) AUDITSEAL_PAIRS=10000 soak -p auditseal-history --lib netpol && AUDITSEAL_PAIRS=10000 soak -p auditseal-netpol --lib ;;
     torture) crates/e2e/torture.sh --full ;;
   esac
 }

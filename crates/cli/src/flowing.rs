@@ -289,7 +289,7 @@ pub(crate) struct Flows {
     /// List the lines of which it can't be told whether they are meant, in place of those that are.
     #[arg(long, env = "AUDITSEAL_UNKNOWN", value_parser = BoolishValueParser::new())]
     unknown: bool,
-    /// Folder for a proof of each line that is told, ORIGIN-SEQ-LINE.proof, with _ for each / of the origin:
+    /// Folder for a proof of each line that is told, ORIGIN-SEQ-LINE.proof, with + for each / of the origin:
     /// `check` reads it without the archive. Of the first thousand.
     #[arg(long, env = "AUDITSEAL_PROOF", value_name = "DIR")]
     proof: Option<PathBuf>,

@@ -11,8 +11,8 @@ use auditseal_agent::system_clock;
 use auditseal_delivery::SinkUrl;
 use auditseal_format::{Origin, Time};
 use auditseal_forward::{
-    Archived, CheckOptions, Checked, Followed, ForwardOptions, Handed, NotForwarded, Tally, check,
-    forward,
+    Archived, CheckOptions, Checked, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded,
+    check, forward,
 };
 use auditseal_predicate::Predicate;
 use auditseal_trust::TrustFile;
@@ -114,7 +114,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
         since: args.since,
         once: args.once,
     };
-    let tally = Arc::new(Tally::default());
+    let tally = Arc::new(ForwardTally::default());
     // One for each sink's disk, and those that decode and encode.
     let threads = 2 * cores() + 2 * args.sink.len() + 2;
     let handed = block_on_threads(threads, async {
@@ -227,7 +227,10 @@ fn signals() -> Result<Signals, Failure> {
 }
 
 /// Keeps the file of metrics, serves them, and tells the service manager, until it is dropped.
-fn beside(args: &Forward, tally: &Arc<Tally>) -> Result<impl Future<Output = ()> + use<>, Failure> {
+fn beside(
+    args: &Forward,
+    tally: &Arc<ForwardTally>,
+) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let listener = args.listen.map(crate::watch::listen).transpose()?;
     let (path, tally) = (args.metrics.clone(), Arc::clone(tally));
     Ok(async move {

@@ -99,7 +99,7 @@ fn flows_are_asked_for_and_each_is_cited_and_proved() {
         ]
     );
     assert!(denied.err.contains("1 no flows"), "hubble's note of what it lost: {}", denied.err);
-    let proof = node.shown("proofs/prod_cp-1_audit-1-7.proof");
+    let proof = node.shown("proofs/prod+cp-1+audit-1-7.proof");
     let checked = finish(node::program().args(["check", &proof]).args(args));
     assert!(checked.code == 0, "{checked:?}\n{}", checked.text());
     assert!(checked.text().contains("These exact 1329 bytes are line 7 of seal 1"), "{checked:?}");

@@ -20,7 +20,7 @@ const FIRST: &str = "auditseal/forward/v1";
 
 /// How long a sink's own file is, as far as it is known to be on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenFile {
     /// Bytes.
     pub bytes: u64,
     /// Hash of the last 4 KiB of them, by which the file is known again; `None` of an empty file.
@@ -33,7 +33,7 @@ pub struct Book {
     /// Which sink it is: its URL without options.
     pub sink: String,
     /// The file that lines are written to, where the sink is one.
-    pub written: Written,
+    pub written: WrittenFile,
     /// Bytes of the dead-letter file.
     pub refused: u64,
     /// By chain.
@@ -61,7 +61,7 @@ impl Book {
     pub fn new(sink: &str) -> Self {
         Self {
             sink: sink.to_owned(),
-            written: Written::default(),
+            written: WrittenFile::default(),
             refused: 0,
             chains: BTreeMap::new(),
         }
@@ -96,7 +96,7 @@ impl FromStr for Book {
                 "-" => None,
                 anchor => Some(anchor.parse().ok()?),
             };
-            Some(Written { bytes: bytes.parse().ok()?, anchor })
+            Some(WrittenFile { bytes: bytes.parse().ok()?, anchor })
         });
         book.written = written.ok_or(BookError { line: 3 })?;
         book.refused = after("refused ", 4)?.parse().map_err(|_| BookError { line: 4 })?;
@@ -125,7 +125,7 @@ mod tests {
 
     fn book() -> Book {
         let mut book = Book::new("file:///srv/out.jsonl");
-        book.written = Written { bytes: 4, anchor: Some(hash(b"abc\n")) };
+        book.written = WrittenFile { bytes: 4, anchor: Some(hash(b"abc\n")) };
         book.refused = 17;
         for n in 0..3 {
             let at = format!("{n}:{} 2026-11-21 all", hash(&[n]));

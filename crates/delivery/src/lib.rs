@@ -29,7 +29,7 @@ mod wire;
 pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
-pub use book::{Book, BookError, Written};
+pub use book::{Book, BookError, WrittenFile};
 pub use bulk::{bulk, bulk_answer, index_of, template};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document};

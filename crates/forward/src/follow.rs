@@ -32,6 +32,8 @@ const IN_FLIGHT: usize = 16;
 const RELIST: Duration = Duration::from_secs(60);
 /// The longest wait after the store gave no answer, or the chain can't be gone on with.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How often in a row the store may give no answer to whoever wants all that stands there once.
+const ATTEMPTS: u32 = 5;
 /// Findings that are remembered, so that each is told once.
 const TOLD: usize = 1000;
 /// Less than this much text waits for more of the chain before it is handed on.
@@ -132,7 +134,7 @@ impl<'a> Follower<'a> {
 
     /// Follows until it is to stop, or with `once` until nothing more is there.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let (mut pacer, mut wait) = (Pacer::default(), Duration::ZERO);
+        let (mut pacer, mut wait, mut failed) = (Pacer::default(), Duration::ZERO, 0);
         loop {
             let looked = tokio::select! {
                 () = stopped(&mut stop) => return,
@@ -147,6 +149,7 @@ impl<'a> Follower<'a> {
                     pacer.wait()
                 }
                 Ok(looked) => {
+                    failed = 0;
                     if looked.seals > 0 {
                         self.lane.unblocked();
                         pacer.found();
@@ -155,7 +158,8 @@ impl<'a> Follower<'a> {
                 }
                 Err(Halt::Closed) => return,
                 Err(halt) => {
-                    if self.halted(halt) && self.options.once {
+                    failed += 1;
+                    if (self.halted(halt) || failed == ATTEMPTS) && self.options.once {
                         return;
                     }
                     (2 * wait).clamp(Duration::from_secs(1), LONGEST_WAIT)

@@ -174,32 +174,15 @@ impl SinkLane {
         let (at_once, is_file) = (!self.exactly_once, self.sender.is_file());
         let letters = Arc::new(letters);
         let parcel = &if is_file { self.sender.file_text(parcel) } else { Arc::clone(parcel) };
-        // What was done stays done when the rest is tried again.
-        let mut done = 0;
         loop {
             let (parcel, letters, origin) =
                 (Arc::clone(parcel), Arc::clone(&letters), origin.clone());
-            let (result, reached) = self
-                .with_ledger(move |ledger| {
-                    let mut reached = done;
-                    let mut act = || -> Result<(), LedgerError> {
-                        if reached < 1 {
-                            if is_file {
-                                ledger.append(&parcel.text)?;
-                            }
-                            reached = 1;
-                        }
-                        if reached < 2 {
-                            ledger.refuse(&letters)?;
-                            reached = 2;
-                        }
-                        let settled = ledger.settle(&origin, parcel.end);
-                        if at_once { ledger.commit_to(settled) } else { Ok(()) }
-                    };
-                    (act(), reached)
-                })
-                .await;
-            done = reached;
+            let act = move |ledger: &mut Ledger| {
+                let text: &[u8] = if is_file { &parcel.text } else { &[] };
+                let settled = ledger.settle(&origin, parcel.end, (text, &letters))?;
+                if at_once { ledger.commit_to(settled) } else { Ok(()) }
+            };
+            let result = self.with_ledger(act).await;
             match result {
                 Ok(()) => return true,
                 Err(error) => self.state_failed(&error),

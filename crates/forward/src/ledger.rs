@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auditseal_delivery::{Book, BookError, Position, Written};
+use auditseal_delivery::{Book, BookError, Position, WrittenFile};
 use auditseal_format::{Origin, hash};
 
 use crate::disk::Disk;
@@ -174,10 +174,10 @@ impl Ledger {
         let Some(path) = self.paths.file.clone() else { return Ok(()) };
         let failed = |error| LedgerError::Io("go on in", path.clone(), error);
         let foreign = |why| Err(LedgerError::Foreign(path.clone(), why));
-        let Written { bytes, anchor } = self.book.written;
+        let WrittenFile { bytes, anchor } = self.book.written;
         let Some(size) = self.disk.size(&path).map_err(failed)? else {
             // It was rotated away, or is new.
-            self.book.written = Written::default();
+            self.book.written = WrittenFile::default();
             return Ok(());
         };
         if new && size > 0 {
@@ -205,23 +205,54 @@ impl Ledger {
         self.book.chains.get(origin).copied()
     }
 
-    /// Appends lines to the file.
-    pub(crate) fn append(&mut self, text: &[u8]) -> Result<(), LedgerError> {
-        let Some(path) = self.paths.file.clone() else { return Ok(()) };
-        let failed = |error| LedgerError::Io("write", path.clone(), error);
-        match self.disk.size(&path).map_err(failed)? {
-            Some(size) if size < self.book.written.bytes => {
-                return Err(LedgerError::Foreign(
-                    path,
-                    "it is shorter than what was written to it",
-                ));
-            }
-            Some(_) => {}
-            // It was rotated away.
-            None => (self.book.written, self.tail) = (Written::default(), Vec::new()),
+    /// Writes what came of a parcel: its lines to the file, its dead letters, and how far the chain is handed over. All of
+    /// it counts or, after an error, none, and the same is written again. What it returns is durable once
+    /// [`Ledger::commit_to`] it was.
+    pub(crate) fn settle(
+        &mut self,
+        origin: &Origin,
+        position: Position,
+        (text, letters): (&[u8], &[u8]),
+    ) -> Result<u64, LedgerError> {
+        self.find_files()?;
+        let begun = (self.book.written, self.book.refused, self.tail.clone());
+        if let Err(error) = self.append(text).and_then(|()| self.refuse(letters)) {
+            (self.book.written, self.book.refused, self.tail) = begun;
+            // Else a part of a line stands there for as long as nothing can be written. What can't be cut now is cut
+            // before the next write, or at the next start.
+            drop(self.find_files());
+            return Err(error);
         }
+        self.book.chains.insert(origin.clone(), position);
+        self.settled += 1;
+        Ok(self.settled)
+    }
+
+    /// Takes note of files that somebody took away, and cuts what a write that failed left behind.
+    fn find_files(&mut self) -> Result<(), LedgerError> {
+        if let Some(path) = self.paths.file.clone() {
+            let failed = |error| LedgerError::Io("write", path.clone(), error);
+            let bytes = self.book.written.bytes;
+            match self.disk.size(&path).map_err(failed)? {
+                Some(size) if size < bytes => {
+                    let why = "it is shorter than what was written to it";
+                    return Err(LedgerError::Foreign(path, why));
+                }
+                Some(size) if size > bytes => self.disk.cut(&path, bytes).map_err(failed)?,
+                Some(_) => {}
+                // It was rotated away.
+                None => (self.book.written, self.tail) = (WrittenFile::default(), Vec::new()),
+            }
+        }
+        self.cut_refused()
+    }
+
+    /// Appends lines to the file.
+    fn append(&mut self, text: &[u8]) -> Result<(), LedgerError> {
+        let Some(path) = self.paths.file.clone().filter(|_| !text.is_empty()) else {
+            return Ok(());
+        };
         self.unsynced.0 = true;
-        // A part that was written before is written over.
         let at = self.book.written.bytes;
         self.disk
             .write_at(&path, at, text)
@@ -236,7 +267,7 @@ impl Ledger {
     }
 
     /// Appends dead letters.
-    pub(crate) fn refuse(&mut self, letters: &[u8]) -> Result<(), LedgerError> {
+    fn refuse(&mut self, letters: &[u8]) -> Result<(), LedgerError> {
         if letters.is_empty() {
             return Ok(());
         }
@@ -246,13 +277,6 @@ impl Ledger {
         written.map_err(|error| LedgerError::Io("write", path, error))?;
         self.book.refused += letters.len() as u64;
         Ok(())
-    }
-
-    /// Moves a chain on. What it returns is durable once [`Ledger::commit_to`] it was.
-    pub(crate) fn settle(&mut self, origin: &Origin, position: Position) -> u64 {
-        self.book.chains.insert(origin.clone(), position);
-        self.settled += 1;
-        self.settled
     }
 
     /// Makes durable what was settled up to there, unless it is.
@@ -274,9 +298,10 @@ impl Ledger {
             let folder = path.parent().unwrap_or(Path::new("/"));
             self.disk.sync_names(folder).map_err(io("sync", folder))?;
         }
-        if self.unsynced.1 {
-            let path = self.paths.refused();
-            self.disk.sync(&path).map_err(io("sync", &path))?;
+        let refused = self.paths.refused();
+        // Unless somebody has taken it away since it was written.
+        if self.unsynced.1 && self.disk.size(&refused).map_err(io("sync", &refused))?.is_some() {
+            self.disk.sync(&refused).map_err(io("sync", &refused))?;
         }
         let (path, next) =
             (self.paths.book(), self.paths.folder.join(format!("{}.next", self.paths.name)));

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each sink follows each chain by itself, so that one which is slow or gone holds none of the others up. What is
-//! handed over is in the sink's [`Ledger`](ledger), on the disk; what was under way when the process ends is handed
+//! handed over is in the sink's ledger, on the disk; what was under way when the process ends is handed
 //! over again. A line whose seal isn't proved to be the chain's next is never handed over.
 
 mod check;
@@ -26,4 +26,4 @@ pub use check::{CheckOptions, Checked, Miscount, check};
 pub use followed::{Archived, Followed};
 pub use ledger::LedgerError;
 pub use run::{ForwardOptions, Handed, NotForwarded, forward};
-pub use tally::Tally;
+pub use tally::ForwardTally;

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crate::tally::{Lane, SinkTally, Tally, get};
+use crate::tally::{ForwardTally, Lane, SinkTally, get};
 
 /// A counter or gauge of each sink: its name, what it says, and its value.
 type OfSink = (&'static str, &'static str, &'static str, fn(&SinkTally) -> u64);
@@ -69,7 +69,7 @@ const LANES: [OfLane; 4] = [
     ),
 ];
 
-impl Tally {
+impl ForwardTally {
     /// All metrics.
     #[must_use]
     pub fn metrics(&self) -> String {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn each_sink_and_chain_is_told_of() {
-        let tally = Tally::default();
+        let tally = ForwardTally::default();
         let sink = tally.sink("vl");
         add(&sink.lines, 7);
         sink.waits(Some("no connection"));

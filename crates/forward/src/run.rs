@@ -20,7 +20,7 @@ use crate::followed::{Archived, Followed};
 use crate::lane::SinkLane;
 use crate::ledger::{Ledger, LedgerError, LedgerPaths};
 use crate::sender::Sender;
-use crate::tally::{LaneState, Tally, get};
+use crate::tally::{ForwardTally, LaneState, get};
 
 /// Parcels of a chain that wait for their sink.
 const AHEAD: usize = 1;
@@ -112,7 +112,7 @@ pub struct Handed {
 pub async fn forward(
     place: &Archived,
     options: ForwardOptions,
-    tally: &Tally,
+    tally: &ForwardTally,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Handed>, NotForwarded> {
     let mut names = BTreeSet::new();
@@ -130,7 +130,11 @@ pub async fn forward(
     Ok(futures::future::join_all(running).await)
 }
 
-fn open(options: &ForwardOptions, url: &SinkUrl, tally: &Tally) -> Result<SinkLane, NotForwarded> {
+fn open(
+    options: &ForwardOptions,
+    url: &SinkUrl,
+    tally: &ForwardTally,
+) -> Result<SinkLane, NotForwarded> {
     let file = (url.kind == SinkKind::File).then(|| PathBuf::from(&url.address));
     let paths = LedgerPaths { folder: options.state.clone(), name: url.name.clone(), file };
     let ledger =

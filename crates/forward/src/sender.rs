@@ -29,7 +29,7 @@ enum To {
     /// The ledger writes it.
     File,
     Http(Peer, Mutex<bool>),
-    Syslog(TlsOptions, Mutex<Option<TlsStream>>),
+    Syslog(TlsOptions, Mutex<Option<Box<TlsStream>>>),
 }
 
 impl Sender {
@@ -167,14 +167,14 @@ pub(crate) fn peer(sink: &SinkUrl) -> Peer {
 /// Writes frames. Syslog has no answer: what the other side's connection took counts as had.
 async fn write(
     options: &TlsOptions,
-    stream: &Mutex<Option<TlsStream>>,
+    stream: &Mutex<Option<Box<TlsStream>>>,
     frames: &[u8],
 ) -> Result<Heard, String> {
     let mut stream = stream.lock().await;
     // Taken out: after an error, or when nobody waits for it any more, it is connected anew.
     let mut open = match stream.take() {
         Some(open) => open,
-        None => connect(options).await?,
+        None => Box::new(connect(options).await?),
     };
     let write = async {
         open.write_all(frames).await?;

@@ -8,7 +8,7 @@ use auditseal_format::{Origin, Time};
 
 /// Counts of all sinks and chains.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ForwardTally {
     pub(crate) sinks: Mutex<BTreeMap<String, Arc<SinkTally>>>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct LaneState {
     pub(crate) caught_up: bool,
 }
 
-impl Tally {
+impl ForwardTally {
     /// Of a sink.
     pub(crate) fn sink(&self, name: &str) -> Arc<SinkTally> {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);

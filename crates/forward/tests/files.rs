@@ -24,7 +24,8 @@ async fn a_file_has_the_lines_as_they_were_written() {
     let chain = sealed("c/n/s", &raw, 150);
     let (url, path) = sink(&folder, "out");
     let state = folder.path().join("state");
-    let handed = once(&store(&[&chain]), options(&[&chain], &[url.clone()], &state)).await;
+    let handed =
+        once(&store(&[&chain]), options(&[&chain], std::slice::from_ref(&url), &state)).await;
     assert_eq!(
         (handed[0].lines, handed[0].refused, handed[0].blocked.len()),
         (raw.len() as u64, 0, 0)
@@ -130,7 +131,8 @@ async fn what_is_not_proved_is_not_handed_over() {
         change(&all, &key);
         let (url, path) = sink(&folder, name);
         let state = folder.path().join(format!("state-{name}"));
-        let handed = once(&all, options(&[&chain, &other], &[url.clone()], &state)).await;
+        let handed =
+            once(&all, options(&[&chain, &other], std::slice::from_ref(&url), &state)).await;
         let [(origin, why, true)] = &handed[0].blocked[..] else { panic!("{name}: {handed:?}") };
         assert_eq!(origin, chain.origin(), "{why}");
         let written = fs::read(&path).unwrap();
@@ -201,9 +203,26 @@ async fn states_are_not_mixed_up() {
     let (url, path) = sink(&folder, "out");
     let state = folder.path().join("state");
     fs::write(&path, "somebody's\n").unwrap();
-    let error = refused(&all, options(&[&chain], &[url.clone()], &state)).await;
+    let error = refused(&all, options(&[&chain], std::slice::from_ref(&url), &state)).await;
     assert!(error.to_string().contains("not handed over by us"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"somebody's\n");
     let twice = options(&[&chain], &[url.clone(), url], &state);
     assert!(refused(&all, twice).await.to_string().contains("called"));
+}
+
+/// Whoever wants it once is told, in time, that the store doesn't answer.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_given_up_on() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw[..10], 10);
+    let all = store(&[&chain]);
+    all.fail_when(|_, _, _| Some(Fault::Refuse(Kind::Unavailable)));
+    let (url, _) = sink(&folder, "out");
+    let options = options(&[&chain], &[url], &folder.path().join("state"));
+    let place = common::place(&all);
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    let tally = auditseal_forward::ForwardTally::default();
+    let handed = auditseal_forward::forward(&place, options, &tally, stop).await.unwrap();
+    assert!(matches!(&handed[0].blocked[..], [(_, _, false)]), "{handed:?}");
 }

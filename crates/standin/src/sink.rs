@@ -2,6 +2,7 @@
 //! as real ones were measured to, and what they have can be looked at.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -131,12 +132,12 @@ impl SinkHoldings {
             let status = match serde_json::from_slice::<Value>(text) {
                 _ if busy => 429,
                 Ok(document) if document.is_object() && !self.has_refused(text) => {
-                    let key = (index, id);
-                    if self.documents.contains_key(&key) {
-                        409
-                    } else {
-                        self.documents.insert(key, document);
-                        201
+                    match self.documents.entry((index, id)) {
+                        Entry::Occupied(_) => 409,
+                        Entry::Vacant(free) => {
+                            free.insert(document);
+                            201
+                        }
                     }
                 }
                 _ => 400,

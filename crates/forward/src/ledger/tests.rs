@@ -150,12 +150,9 @@ fn work(machine: &Machine) -> Result<(), LedgerError> {
                 continue;
             }
             let text = format!("line {line} of {chain}\n");
-            if line == 3 {
-                ledger.refuse(text.as_bytes())?
-            } else {
-                ledger.append(text.as_bytes())?
-            }
-            let settled = ledger.settle(&origin(chain), at(line));
+            let text = text.as_bytes();
+            let given: (&[u8], &[u8]) = if line == 3 { (&[], text) } else { (text, &[]) };
+            let settled = ledger.settle(&origin(chain), at(line), given)?;
             if settled % 3 == 0 {
                 ledger.commit()?;
             }
@@ -200,6 +197,54 @@ fn whenever_the_power_goes_each_line_is_there_once() {
     }
 }
 
+/// A disk that is full for a moment, at any step: what failed counts in neither file, whatever another chain writes before it
+/// is tried again, and nothing of it stays behind a process that ends then.
+#[test]
+fn what_fails_for_a_moment_counts_when_it_is_tried_again() {
+    for steps in 0..9 {
+        let machine = Machine::default();
+        machine.0.lock().unwrap().left = usize::MAX;
+        let mut ledger = open(&machine).unwrap();
+        ledger.settle(&origin(0), at(1), (b"first\n", b"one\n")).unwrap();
+        machine.0.lock().unwrap().left = steps;
+        let given: (&[u8], &[u8]) = (b"second, and longer\n", b"two, and longer\n");
+        let failed = ledger.settle(&origin(0), at(2), given).is_err();
+        machine.0.lock().unwrap().left = usize::MAX;
+        ledger.settle(&origin(1), at(1), (b"x\n", b"y\n")).unwrap();
+        ledger.commit().unwrap();
+        let (text, letters) =
+            (machine.contents("/srv/out"), machine.contents("/state/out.refused.jsonl"));
+        assert_eq!(failed, ledger.position(&origin(0)) == Some(at(1)), "{steps}");
+        if failed {
+            assert_eq!((text, letters), (b"first\nx\n".to_vec(), b"one\ny\n".to_vec()), "{steps}");
+            ledger.settle(&origin(0), at(2), given).unwrap();
+        }
+        ledger.commit().unwrap();
+        let text = machine.contents("/srv/out");
+        assert_eq!(sorted(&text), ["first", "second, and longer", "x"], "{steps}");
+        let letters = machine.contents("/state/out.refused.jsonl");
+        assert_eq!(sorted(&letters), ["one", "two, and longer", "y"], "{steps}");
+    }
+}
+
+/// Who reads dead letters takes them away while more come.
+#[test]
+fn dead_letters_that_were_taken_away_are_followed_by_new_ones() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"", b"one\n")).unwrap();
+    let mut disk = machine.clone();
+    disk.rename(Path::new("/state/out.refused.jsonl"), Path::new("/state/read")).unwrap();
+    ledger.settle(&origin(0), at(2), (b"", b"two\n")).unwrap();
+    ledger.commit().unwrap();
+    assert_eq!(machine.contents("/state/out.refused.jsonl"), b"two\n");
+    ledger.settle(&origin(0), at(3), (b"", b"three\n")).unwrap();
+    disk.rename(Path::new("/state/out.refused.jsonl"), Path::new("/state/more")).unwrap();
+    ledger.commit().unwrap();
+    assert_eq!(machine.contents("/state/more"), b"two\nthree\n");
+}
+
 #[test]
 fn a_file_that_is_not_ours_is_left_alone() {
     let machine = Machine::default();
@@ -220,8 +265,7 @@ fn a_file_that_is_not_ours_is_left_alone() {
     // Rotated away: a new file is begun.
     disk.rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
     let mut ledger = open(&machine).unwrap();
-    ledger.append(b"new\n").unwrap();
-    ledger.settle(&origin(0), at(6));
+    ledger.settle(&origin(0), at(6), (b"new\n", b"")).unwrap();
     ledger.commit().unwrap();
     assert_eq!(machine.contents("/srv/out"), b"new\n");
     let other = Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/other");

@@ -9,7 +9,9 @@ use std::time::Duration;
 use auditseal_delivery::SinkUrl;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::SealId;
-use auditseal_forward::{Archived, Followed, ForwardOptions, Handed, NotForwarded, Tally, forward};
+use auditseal_forward::{
+    Archived, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded, forward,
+};
 use auditseal_trust::{Silence, TrustFile};
 use auditseal_vectors::{Chain, Piece, TestSigner};
 use tokio::sync::watch;
@@ -80,7 +82,7 @@ pub(crate) fn options(chains: &[&Chain], sinks: &[String], state: &Path) -> Forw
 /// Hands over what there is.
 pub(crate) async fn once(store: &MemoryStore, options: ForwardOptions) -> Vec<Handed> {
     let (_go, stop) = watch::channel(false);
-    let tally = Tally::default();
+    let tally = ForwardTally::default();
     let place = place(store);
     let done = forward(&place, options, &tally, stop);
     tokio::time::timeout(Duration::from_secs(60), done).await.expect("it ends").unwrap()
@@ -88,7 +90,7 @@ pub(crate) async fn once(store: &MemoryStore, options: ForwardOptions) -> Vec<Ha
 
 pub(crate) async fn refused(store: &MemoryStore, options: ForwardOptions) -> NotForwarded {
     let (_go, stop) = watch::channel(false);
-    forward(&place(store), options, &Tally::default(), stop).await.unwrap_err()
+    forward(&place(store), options, &ForwardTally::default(), stop).await.unwrap_err()
 }
 
 /// Hands over until it is stopped after a time.
@@ -98,7 +100,7 @@ pub(crate) async fn stopped_after(
     time: Duration,
 ) -> Vec<Handed> {
     let (go, stop) = watch::channel(false);
-    let tally = Tally::default();
+    let tally = ForwardTally::default();
     let place = place(store);
     let done = forward(&place, options, &tally, stop);
     let stopping = async {

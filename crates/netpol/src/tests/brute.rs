@@ -125,8 +125,8 @@ impl Universe {
     pub(super) fn all(&self) -> impl Iterator<Item = Flow> + '_ {
         self.sides.iter().flat_map(move |source| {
             self.sides.iter().flat_map(move |destination| {
-                (79..85_u16).flat_map(move |port| {
-                    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| Flow {
+                (80..85_u16).flat_map(move |port| {
+                    [Protocol::Tcp, Protocol::Udp].map(|protocol| Flow {
                         protocol,
                         ..flow(source.clone(), destination.clone(), port)
                     })

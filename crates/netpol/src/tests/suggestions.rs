@@ -148,7 +148,7 @@ fn flows() -> impl Strategy<Value = Vec<Flow>> {
         protocol,
         ..flow(source, destination, port)
     });
-    prop::collection::vec(one, 1..25)
+    prop::collection::vec(one, 1..14)
 }
 
 proptest! {
