@@ -10,7 +10,8 @@ use auditseal_format::Time;
 use auditseal_history::life::ObjectName;
 use auditseal_netpol::{Beside, BesideChange, FlowSeal};
 use auditseal_query::{
-    Answered, Archive, Asked, AskedChain, FlowAsking, FlowQuestion, FlowShow, Hit, Put, carried,
+    Answered, Archive, Asked, AskedChain, ChainSearched, FlowAsking, FlowQuestion, FlowShow, Hit,
+    Put, carried,
 };
 use auditseal_reader::Window;
 
@@ -131,7 +132,7 @@ impl Waiting {
         let answer = search.run(each, stopped()?).await;
         let mut footer = footer(&answer, &namespaces, window);
         footer.extend(policies.iter().map(|(object, policy)| left_out(object, policy)));
-        let sealed = Sealed::of(&answer, seen);
+        let sealed = Sealed::of(&answer, seen, window);
         footer.push(sealed.line());
         self.put(policies, &sealed);
         let whole = sealed.any && answer.is_whole();
@@ -216,9 +217,9 @@ struct Sealed {
 }
 
 impl Sealed {
-    fn of(answer: &Answered, seen: Option<(Time, Time)>) -> Self {
+    fn of(answer: &Answered, seen: Option<(Time, Time)>, window: Window) -> Self {
         let logs = || answer.chains.iter().filter(|chain| chain.batches > 0);
-        let missing = |chain: &auditseal_query::ChainSearched| {
+        let missing = |chain: &ChainSearched| {
             chain.gaps_total + chain.findings_total + chain.unread_total > 0
                 || chain.silent.is_some()
                 || !chain.ended
@@ -226,9 +227,13 @@ impl Sealed {
         // A chain is sealed up to its last seal also where nothing happened at the end.
         let last = logs().filter_map(|chain| chain.sealed).max();
         let first = logs().filter_map(|chain| chain.times).map(|(first, _)| first).min();
-        let no_time = logs().any(|chain| chain.times.is_none());
-        let first = match (no_time, first, seen) {
-            // A log that isn't dated may reach further back than what was seen of it.
+        // A log that isn't dated may reach further back than what was seen of it, and so does one that has seals of before.
+        let reaches_back = |chain: &ChainSearched| {
+            chain.times.is_none()
+                || chain.seqs.is_some_and(|(first, _)| first > 1)
+                || (chain.outside > 0 && window.until.is_none())
+        };
+        let first = match (logs().any(reaches_back), first, seen) {
             (true, ..) => None,
             (false, first, None) => first,
             (false, first, Some((seen, _))) => Some(first.map_or(seen, |first| first.min(seen))),
@@ -246,8 +251,8 @@ impl Sealed {
         }
         if let Some(first) = self.first.filter(|first| *first > from) {
             let none = until.is_some_and(|until| until <= first);
-            let what = if none { "no flows are sealed of it" } else { "not all is sealed" };
-            return Some(format!("{what}: the first that is sealed is of {first}"));
+            let what = if none { "" } else { ", and what was before it may not be" };
+            return Some(format!("the first flow that is sealed is of {first}{what}"));
         }
         let behind = |last: &Time| until.is_some_and(|until| until > *last);
         if let Some(last) = self.last.filter(behind) {
@@ -319,8 +324,12 @@ mod tests {
         assert_eq!(said(12, None), None, "what is to come is in no log");
         for (from, until, why) in [
             (21, None, "no flows are sealed of it: the last"),
-            (5, Some(10), "no flows are sealed of it: the first"),
-            (5, Some(11), "not all is sealed: the first"),
+            (5, Some(10), "the first flow that is sealed is of 1970-01-01T00:00:10.000000Z"),
+            (
+                5,
+                Some(11),
+                "the first flow that is sealed is of 1970-01-01T00:00:10.000000Z, and what",
+            ),
             (12, Some(21), "not all is sealed: the last"),
         ] {
             assert!(said(from, until).unwrap().starts_with(why), "{from} {until:?}");

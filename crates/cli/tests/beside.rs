@@ -242,13 +242,12 @@ fn what_flows_cannot_show_is_said() {
     // The log begins after a change.
     let late: String = hubble().lines().skip(3).map(|line| format!("{line}\n")).collect();
     let text = ask(&archived(Some((&late, "hubble"))), &[AUDIT, FLOWS], &[]).ok().text();
-    let begun =
-        "no flows are sealed of it: the first that is sealed is of 2026-11-29T10:02:05.000000Z";
+    let begun = "the first flow that is sealed is of 2026-11-29T10:02:05.000000Z";
     assert!(
         beside(&text, "dana: created")[0].ends_with(&format!("none is sealed; {begun}")),
         "{text}"
     );
-    let begun = "not all is sealed: the first that is sealed is of 2026-11-29T10:02:05.000000Z";
+    let begun = "the first flow that is sealed is of 2026-11-29T10:02:05.000000Z, and what was before it may not be";
     assert!(beside(&text, "mallory: changed")[0].ends_with(begun), "{text}");
     // What nobody wrote was changed by nobody.
     let none = node.read(
@@ -288,4 +287,35 @@ fn flows_stand_beside_network_policies_alone() {
         2,
         "a type that isn't in the archive"
     );
+}
+
+/// Labels and names of policies are what anybody calls them; with what acts on an eye a line is no flow.
+#[test]
+fn what_flows_are_called_acts_on_nobody() {
+    let named = |bad: &str| {
+        let mut line = sample("hubble.log", 6);
+        line["time"] = json!("2026-11-29T10:00:03.000000000Z");
+        line["flow"]["time"] = line["time"].clone();
+        line["flow"]["source"]["labels"] =
+            json!([format!("k8s:run={bad}"), "k8s:io.kubernetes.pod.namespace=lab"]);
+        line["flow"]["ingress_denied_by"] = json!([{"name": bad, "namespace": "shop"}]);
+        format!("{line}\n")
+    };
+    let markup = "</li></ul><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let flows = [named(markup), named("\u{202e}x"), named("\u{1b}[2J")].concat();
+    let node = archived(Some((&flows, "hubble")));
+    for words in [&[][..], &["-o", "html"]] {
+        let done = ask(&node, &[AUDIT, FLOWS], words).ok();
+        let text = done.text();
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!text.contains(acts) && !done.err.contains(acts), "{text}");
+        let page = words.contains(&"html");
+        let shown = if page {
+            "run=&lt;/li&gt;&lt;/ul&gt;&lt;script&gt;"
+        } else {
+            "run=</li></ul><script>"
+        };
+        assert!(text.contains(shown), "{text}");
+        assert!(!page || !(text.contains("<script>alert") || text.contains("<img")), "{text}");
+    }
 }
