@@ -80,6 +80,11 @@ impl Waiting {
         self.bytes <= HELD
     }
 
+    /// The entries without flows beside them, where nobody waits for these.
+    pub(crate) fn entries(self) -> Vec<ToldEntry> {
+        self.entries
+    }
+
     /// Looks for the flows after each change.
     pub(crate) async fn find(
         mut self,

@@ -141,6 +141,11 @@ pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure>
             return Ok::<_, Failure>((answer, None));
         };
         waiting.take(last, 0);
+        if answer.interrupted {
+            out.begin(&args.title(), &args.put(asking.window));
+            out.told(&waiting.entries());
+            return Ok((answer, None));
+        }
         let asked = (asking.window, asking.allow_unanchored);
         let flows = waiting.find(&archive, chains, asked, &args.limit).await?;
         out.begin(&args.title(), &args.put(asking.window));

@@ -125,6 +125,46 @@ fn beside(text: &str, entry: &str) -> Vec<String> {
 
 const PEERS: &str = "lab run=probe → shop app=db port 5432/TCP (ingress)";
 
+/// Seals have another hash in each run, for their keys are made anew.
+fn without_hashes(text: &str) -> String {
+    let mut parts = text.split("seal ");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |text, part| {
+        let hash = part.chars().take_while(char::is_ascii_hexdigit).count();
+        let shown = if hash == 64 { "HASH" } else { &part[..hash] };
+        format!("{text}seal {shown}{}", &part[hash..])
+    })
+}
+
+/// What people see: `beside.txt` is read by who judges it; AUDITSEAL_OVERWRITE=1 writes it anew.
+#[test]
+fn the_view_is_as_it_was_judged() {
+    let mut shown = String::new();
+    for (text, format) in [(hubble(), "hubble"), (calico(), "calico")] {
+        let node = archived(Some((&text, format)));
+        for origins in [&[AUDIT, FLOWS][..], &[AUDIT]] {
+            let done = ask(&node, origins, &[]);
+            let all = without_hashes(&format!("{}{}", done.text(), done.err));
+            let asked = origins.join(" --origin ");
+            writeln!(
+                shown,
+                "$ auditseal history netpol/db -n shop --with-flows --origin {asked} # {format}\n{all}exit {}\n",
+                done.code
+            )
+            .unwrap();
+        }
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/beside.txt");
+    if std::env::var_os("AUDITSEAL_OVERWRITE").is_some() {
+        fs::write(file, &shown).unwrap();
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    assert!(
+        shown == expected,
+        "AUDITSEAL_OVERWRITE=1 writes it anew, and git diff shows what differs"
+    );
+}
+
 #[test]
 fn a_change_stands_beside_what_the_network_then_blocked() {
     let node = archived(Some((&hubble(), "hubble")));
