@@ -45,7 +45,7 @@ impl ToldFlows {
 
     fn summary(&self) -> String {
         let (blocked, newly) = self.counts();
-        let BesideChange { until, as_before, untold, .. } = &self.change;
+        let BesideChange { until, as_before, unjudged, untold, unlisted, .. } = &self.change;
         let span = until.map_or_else(
             || "flows after it".to_owned(),
             |until| format!("flows after it, until the next change at {until}"),
@@ -54,6 +54,8 @@ impl ToldFlows {
             (blocked, "blocked"),
             (newly, "newly allowed"),
             (*as_before, "allowed as before"),
+            (*unjudged, "allowed, and whether before isn't kept"),
+            (*unlisted, "of more kinds than are kept"),
             (*untold, "of which the log doesn't tell what became"),
         ];
         let told = counts.iter().filter(|(count, _)| *count > 0);
@@ -86,7 +88,9 @@ impl ToldFlows {
             "blocked": blocked,
             "newlyAllowed": newly,
             "allowedAsBefore": self.change.as_before,
+            "unjudged": self.change.unjudged,
             "untold": self.change.untold,
+            "unlisted": self.change.unlisted,
             "rows": rows,
             "lacks": self.lacks,
         })
@@ -106,6 +110,7 @@ fn row(of: &BesideRow) -> String {
         (SeenBefore::Denied, false) => "blocked before",
         (SeenBefore::Both, _) => "some of it blocked before",
         (SeenBefore::Never, _) => "not seen before",
+        (SeenBefore::Unsure, _) => "and what was before isn't kept",
     };
     let way = of.direction.map(|way| format!(" ({})", way.word())).unwrap_or_default();
     let naming = match of.naming {

@@ -8,7 +8,7 @@ use auditseal_agent::system_clock;
 use auditseal_chronicle::{ToldEntry, ToldFlows, may_show_in_flows};
 use auditseal_format::Time;
 use auditseal_history::life::ObjectName;
-use auditseal_netpol::{Beside, BesideChange, FlowSeal};
+use auditseal_netpol::{BESIDE_ROWS, Beside, BesideChange, FlowSeal};
 use auditseal_query::{
     Answered, Archive, Asked, AskedChain, ChainSearched, FlowAsking, FlowQuestion, FlowShow, Hit,
     Put, carried,
@@ -150,8 +150,9 @@ impl Waiting {
         for told in self.entries.iter().filter(|told| may_show_in_flows(&told.entry)) {
             changes.entry(Arc::clone(&told.object)).or_default().extend(told.entry.when);
         }
+        let room = BESIDE_ROWS / changes.len().max(1);
         let of = |(object, times): (Arc<ObjectName>, Vec<Time>)| {
-            let beside = Beside::new(&object.namespace, &object.name, times);
+            let beside = Beside::new(&object.namespace, &object.name, times, room);
             (object, beside)
         };
         changes.into_iter().map(of).collect()
@@ -197,7 +198,6 @@ fn left_out(object: &ObjectName, policy: &Beside) -> String {
         (totals.answers, "answers, of which no policy is asked"),
         (totals.elsewhere, "about another namespace's policies"),
         (totals.untimed, "that tell no time"),
-        (totals.unlisted, "of more kinds than are kept"),
     ];
     let left: Vec<String> = left
         .iter()

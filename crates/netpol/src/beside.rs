@@ -7,8 +7,10 @@ use auditseal_audit::Time;
 use auditseal_flows::{Flow, FlowDirection, FlowVerdict};
 
 use crate::cited::FlowSeal;
-use crate::replay::MAX_ROWS;
 use crate::who::said;
+
+/// Kinds of flows that are kept of all policies together: of more the lines are counted at their change.
+pub const BESIDE_ROWS: usize = 100_000;
 
 /// What became of flows of the same peers and port before a change, when they were last seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +23,8 @@ pub enum SeenBefore {
     Both,
     /// None is sealed of the time that was looked at.
     Never,
+    /// There were more kinds of flows than are kept.
+    Unsure,
 }
 
 impl SeenBefore {
@@ -32,6 +36,7 @@ impl SeenBefore {
             Self::Denied => "denied",
             Self::Both => "both",
             Self::Never => "never",
+            Self::Unsure => "unsure",
         }
     }
 }
@@ -70,8 +75,12 @@ pub struct BesideChange {
     pub rows: Vec<BesideRow>,
     /// Lines that were let through, as such flows were before.
     pub as_before: u64,
+    /// Lines that were let through, and of which isn't kept whether such flows were before.
+    pub unjudged: u64,
     /// Lines that don't tell what became of them.
     pub untold: u64,
+    /// Lines of more kinds than are kept.
+    pub unlisted: u64,
 }
 
 /// What stands beside none of the changes.
@@ -87,8 +96,6 @@ pub struct BesideTotals {
     pub untimed: u64,
     /// Lines about the policies of another namespace.
     pub elsewhere: u64,
-    /// Lines that are like none of the rows that are kept.
-    pub unlisted: u64,
 }
 
 /// Who with whom, at which port.
@@ -107,8 +114,14 @@ struct Counted {
     first: FlowSeal,
 }
 
-/// Between two changes, by whom, what became of it, and whether the change before lies in the lines' interval.
-type Span = BTreeMap<(Group, FlowVerdict, bool), Counted>;
+/// What was seen between two changes.
+#[derive(Debug, Default)]
+struct Span {
+    /// By whom, what became of it, and whether the change before lies in the lines' interval.
+    kinds: BTreeMap<(Group, FlowVerdict, bool), Counted>,
+    /// Lines of more kinds than are kept.
+    unlisted: u64,
+}
 
 /// Puts flows beside the changes of one policy.
 #[derive(Debug)]
@@ -118,23 +131,25 @@ pub struct Beside {
     changes: Vec<Time>,
     /// One more than there are changes: the first is of before them.
     spans: Vec<Span>,
-    rows: usize,
+    /// How many kinds may still be kept.
+    room: usize,
     totals: BesideTotals,
 }
 
 impl Beside {
-    /// Of a policy of this namespace that was changed at these times.
+    /// Of a policy of this namespace that was changed at these times; at most `room` kinds of flows are kept
+    /// ([`BESIDE_ROWS`] for all policies).
     #[must_use]
-    pub fn new(namespace: &str, name: &str, mut changes: Vec<Time>) -> Self {
+    pub fn new(namespace: &str, name: &str, mut changes: Vec<Time>, room: usize) -> Self {
         changes.sort_unstable();
         changes.dedup();
-        let spans = (0..=changes.len()).map(|_| Span::new()).collect();
+        let spans = (0..=changes.len()).map(|_| Span::default()).collect();
         Self {
             namespace: namespace.to_owned(),
             policy: format!("{namespace}/{name}"),
             changes,
             spans,
-            rows: 0,
+            room,
             totals: BesideTotals::default(),
         }
     }
@@ -182,16 +197,17 @@ impl Beside {
         };
         let naming = u64::from(flow.names(&self.policy));
         let key = (group, flow.verdict, across);
-        match self.spans[span].get_mut(&key) {
+        let span = &mut self.spans[span];
+        match span.kinds.get_mut(&key) {
             Some(counted) => {
                 counted.lines += 1;
                 counted.naming += naming;
             }
-            None if self.rows < MAX_ROWS => {
-                self.rows += 1;
-                self.spans[span].insert(key, Counted { lines: 1, naming, first: at.clone() });
+            None if self.room > 0 => {
+                self.room -= 1;
+                span.kinds.insert(key, Counted { lines: 1, naming, first: at.clone() });
             }
-            None => self.totals.unlisted += 1,
+            None => span.unlisted += 1,
         }
     }
 
@@ -211,11 +227,11 @@ impl Beside {
     /// What stands beside each of the changes, in their order.
     #[must_use]
     pub fn finish(self) -> Vec<BesideChange> {
-        let mut known: BTreeMap<Group, SeenBefore> = BTreeMap::new();
+        let (mut known, mut all_known) = (BTreeMap::new(), true);
         let mut all = Vec::with_capacity(self.changes.len());
         for (at, span) in self.spans.into_iter().enumerate() {
             let mut seen: BTreeMap<Group, SeenBefore> = BTreeMap::new();
-            for (group, verdict, _) in span.keys() {
+            for (group, verdict, _) in span.kinds.keys() {
                 let now = match verdict {
                     FlowVerdict::Allowed => SeenBefore::Allowed,
                     FlowVerdict::Denied => SeenBefore::Denied,
@@ -228,22 +244,29 @@ impl Beside {
                 };
                 seen.entry(group.clone()).and_modify(both).or_insert(now);
             }
+            let unlisted = span.unlisted;
             if at > 0 {
-                all.push(beside(span, &known, self.changes.get(at).copied()));
+                let before = |group: &Group| match known.get(group) {
+                    _ if !all_known => SeenBefore::Unsure,
+                    known => known.copied().unwrap_or(SeenBefore::Never),
+                };
+                all.push(beside(span, before, self.changes.get(at).copied()));
             }
+            all_known &= unlisted == 0;
             known.extend(seen);
         }
         all
     }
 }
 
-fn beside(span: Span, known: &BTreeMap<Group, SeenBefore>, until: Option<Time>) -> BesideChange {
-    let mut change = BesideChange { until, ..BesideChange::default() };
-    for ((group, verdict, across), Counted { lines, naming, first }) in span {
-        let before = known.get(&group).copied().unwrap_or(SeenBefore::Never);
+fn beside(span: Span, before: impl Fn(&Group) -> SeenBefore, until: Option<Time>) -> BesideChange {
+    let mut change = BesideChange { until, unlisted: span.unlisted, ..BesideChange::default() };
+    for ((group, verdict, across), Counted { lines, naming, first }) in span.kinds {
+        let before = before(&group);
         match (verdict, before) {
             (FlowVerdict::Unknown, _) => change.untold += lines,
             (FlowVerdict::Allowed, SeenBefore::Allowed) => change.as_before += lines,
+            (FlowVerdict::Allowed, SeenBefore::Unsure) => change.unjudged += lines,
             _ => {
                 let Group { direction, from, to, port } = group;
                 change.rows.push(BesideRow {
@@ -264,7 +287,7 @@ fn beside(span: Span, known: &BTreeMap<Group, SeenBefore>, until: Option<Time>) 
     // The rank of a row: what was otherwise before the change is what it may have done.
     let rank = |row: &BesideRow| match (row.verdict, row.before) {
         (FlowVerdict::Denied, SeenBefore::Allowed | SeenBefore::Both) => 0,
-        (FlowVerdict::Denied, SeenBefore::Never) => 1,
+        (FlowVerdict::Denied, SeenBefore::Never | SeenBefore::Unsure) => 1,
         (FlowVerdict::Denied, SeenBefore::Denied) => 2,
         (_, SeenBefore::Denied | SeenBefore::Both) => 3,
         _ => 4,

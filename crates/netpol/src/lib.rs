@@ -19,7 +19,7 @@ mod suggest;
 mod who;
 mod yaml;
 
-pub use beside::{Beside, BesideChange, BesideRow, BesideTotals, SeenBefore};
+pub use beside::{BESIDE_ROWS, Beside, BesideChange, BesideRow, BesideTotals, SeenBefore};
 pub use cited::{CITED, FlowSeal};
 pub use doubt::FlowDoubt;
 pub use left_out::LeftOut;

@@ -5,7 +5,7 @@ use auditseal_flows::{Flow, FlowDirection, FlowVerdict};
 use proptest::prelude::*;
 
 use super::{flow, outside, pod};
-use crate::{Beside, BesideChange, FlowSeal, MAX_ROWS, SeenBefore};
+use crate::{BESIDE_ROWS, Beside, BesideChange, FlowSeal, SeenBefore};
 
 fn seal(line: u64) -> FlowSeal {
     FlowSeal { origin: "c/n/f".into(), seq: 1, line }
@@ -25,7 +25,7 @@ fn seen(seconds: i64, verdict: FlowVerdict) -> Flow {
 
 fn told(changes: Vec<Time>, flows: &[Flow]) -> (Vec<BesideChange>, Beside) {
     let fill = || {
-        let mut beside = Beside::new("shop", "db", changes.clone());
+        let mut beside = Beside::new("shop", "db", changes.clone(), BESIDE_ROWS);
         flows.iter().zip(1..).for_each(|(flow, line)| beside.add(flow, &seal(line)));
         beside
     };
@@ -75,18 +75,33 @@ fn what_concerns_other_policies_or_none_stands_beside_nothing() {
     assert_eq!(changes[0].rows[0].first.line, 4);
 }
 
+/// Ten times as many kinds as there is room for: they are counted at their change, and nothing is said of what was before.
 #[test]
 fn of_more_kinds_than_are_kept_the_lines_are_counted() {
-    let mut beside = Beside::new("shop", "db", vec![at(0)]);
-    let many = u32::try_from(2 * MAX_ROWS).unwrap();
-    for n in 0..many {
+    let room = 1000_u32;
+    let mut beside = Beside::new("shop", "db", vec![at(0), at(10)], room as usize);
+    for n in 0..10 * room {
         let ip = std::net::Ipv4Addr::from(0xcb00_0000 + n).to_string();
-        let one =
-            Flow { time: Some(at(1)), ..flow(outside(&ip), pod("shop", &[("app", "db")]), 80) };
-        beside.add(&one, &seal(1));
+        let one = flow(outside(&ip), pod("shop", &[("app", "db")]), 80);
+        beside.add(&Flow { time: Some(at(1)), ..one }, &seal(1));
     }
-    assert_eq!(beside.totals().unlisted, u64::from(many) - MAX_ROWS as u64);
-    assert_eq!(beside.finish()[0].rows.len(), MAX_ROWS);
+    beside.add(&seen(11, FlowVerdict::Denied), &seal(2));
+    let changes = beside.finish();
+    assert_eq!(changes[0].rows.len(), room as usize);
+    assert_eq!((changes[0].unlisted, changes[1].unlisted), (u64::from(9 * room), 1));
+}
+
+#[test]
+fn what_was_before_is_not_said_where_not_all_of_it_is_kept() {
+    let mut beside = Beside::new("shop", "db", vec![at(0), at(10)], 2);
+    beside.add(&seen(11, FlowVerdict::Denied), &seal(1));
+    beside.add(&seen(11, FlowVerdict::Allowed), &seal(2));
+    // Later in the log, and of before: there is no room for it.
+    beside.add(&seen(1, FlowVerdict::Allowed), &seal(3));
+    let changes = beside.finish();
+    let rows: Vec<_> = changes[1].rows.iter().map(|row| (row.verdict, row.before)).collect();
+    assert_eq!(rows, [(FlowVerdict::Denied, SeenBefore::Unsure)]);
+    assert_eq!((changes[0].unlisted, changes[1].unjudged), (1, 1));
 }
 
 proptest! {
