@@ -119,7 +119,7 @@ fn refused(denial: &Denial) -> Value {
 /// One entry, as a line.
 #[must_use]
 pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
-    let ToldEntry { object: of, entry } = told;
+    let ToldEntry { object: of, entry, flows } = told;
     let LifeEntry {
         when, user, acting_as, sources, agent, manager, verb, subresource, uid, ..
     } = entry;
@@ -139,7 +139,7 @@ pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
         .iter()
         .map(|one| json!({ "configuration": one.configuration, "webhook": one.webhook, "paths": one.paths }))
         .collect();
-    let value = json!({
+    let mut value = json!({
         "type": "entry",
         "object": object(of),
         "uid": uid,
@@ -165,6 +165,9 @@ pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
         "auditID": entry.audit_id,
         "sealed": cited(&entry.cite, chains),
     });
+    if let Some(flows) = flows {
+        value["flows"] = flows.json();
+    }
     format!("{value}\n")
 }
 

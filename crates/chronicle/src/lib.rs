@@ -4,6 +4,7 @@
 //! told goes out as text ([`LifeText`]), as JSON ([`entry_json`]) or as a page ([`LifePage`]). Pure: verified lines in, words
 //! out.
 
+mod flows;
 mod json;
 mod live;
 mod lives;
@@ -14,6 +15,7 @@ mod shown;
 mod text;
 mod wanted;
 
+pub use flows::{ToldFlows, may_show_in_flows};
 pub use json::{answer_json, compared_json, end_json, entry_json};
 pub use live::{ComparedObject, LiveObjects, NotComparable, compared};
 pub use lives::{LifeEnd, LifeTally, Lives, MAX_LIVES, Telling, ToldEntry};

@@ -9,6 +9,7 @@ use auditseal_history::life::{
 };
 use auditseal_history::{Act, Cite, Life, LifeEntry, NoAct};
 
+use crate::flows::ToldFlows;
 use crate::wanted::WantedObjects;
 
 /// Objects whose lives are followed: of more, requests are counted.
@@ -24,6 +25,8 @@ pub struct ToldEntry {
     pub object: Arc<ObjectName>,
     /// What it did.
     pub entry: LifeEntry,
+    /// What the network did after it, where that is asked for and it changed the object.
+    pub flows: Option<Box<ToldFlows>>,
 }
 
 /// How the lives are told.
@@ -281,7 +284,7 @@ impl Followed {
                 continue;
             }
             self.tally.add(&entry);
-            told.push(ToldEntry { object: Arc::clone(&self.object), entry });
+            told.push(ToldEntry { object: Arc::clone(&self.object), entry, flows: None });
         }
         told
     }

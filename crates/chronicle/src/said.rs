@@ -4,6 +4,7 @@ use auditseal_format::Origin;
 use auditseal_history::life::{Between, Deed, FieldChange, InWords, Mark, Reason, Side};
 use auditseal_history::{Cite, LifeEntry, Person};
 
+use crate::flows::ToldFlows;
 use crate::shown::{side, value};
 
 /// Fields that are listed of an entry where all aren't asked for, and requested ones.
@@ -52,6 +53,8 @@ pub(crate) enum SaidKind {
     Who,
     /// All else.
     Note,
+    /// What the network did after it.
+    Flow,
     /// Where it is sealed.
     Sealed,
 }
@@ -93,8 +96,23 @@ pub(crate) fn sealed(cite: &Cite, chains: &[Origin]) -> String {
     format!("{origin} {}:{}, seal {}", cite.seq, cite.line, cite.seal)
 }
 
-/// All lines below an entry; `all`: with each field.
-pub(crate) fn lines(entry: &LifeEntry, chains: &[Origin], all: bool) -> Vec<Said> {
+/// All lines below an entry, with what the network did after it; `all`: with each field and each kind of flows.
+pub(crate) fn told(
+    entry: &LifeEntry,
+    flows: Option<&ToldFlows>,
+    chains: &[Origin],
+    all: bool,
+) -> Vec<Said> {
+    let mut said = lines(entry, chains, all);
+    let line = |text| Said { kind: SaidKind::Flow, text, mark: None };
+    // The last line says where it is sealed.
+    let at = said.len().saturating_sub(1);
+    said.splice(at..at, flows.iter().flat_map(|flows| flows.lines(all)).map(line));
+    said
+}
+
+/// The lines that are of the request itself.
+fn lines(entry: &LifeEntry, chains: &[Origin], all: bool) -> Vec<Said> {
     let mut said = Vec::new();
     meaning(entry, &mut said);
     fields(entry, all, &mut said);

@@ -7,7 +7,7 @@ use auditseal_format::Origin;
 use auditseal_history::life::{Mark, ObjectName};
 
 use crate::lives::ToldEntry;
-use crate::said::{SaidKind, deed, lines, reason, who, word};
+use crate::said::{self, SaidKind, deed, reason, who, word};
 use crate::shown::object_name;
 
 /// Writes entries below each other, and the object's name where it is another than before.
@@ -51,7 +51,7 @@ impl LifeText {
             .when
             .map_or_else(|| "at a time that isn't certain".to_owned(), |when| when.to_string());
         text += &format!("\n{when}  {}: {}\n", escape(&who(entry)), escape(&deed(entry)));
-        for said in lines(entry, &self.chains, self.all) {
+        for said in said::told(entry, told.flows.as_deref(), &self.chains, self.all) {
             let mark = bracket(said.mark.as_ref(), said.kind == SaidKind::Field);
             text += &format!("    {}{}\n", escape(&said.text), escape(&mark));
         }

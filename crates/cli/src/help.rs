@@ -378,6 +378,9 @@ Examples:
   Was anything changed past the API server?
     kubectl get netpol -A -o yaml | auditseal history netpol --compare - \\
       --store s3://audit-archive/k8s --trust trust.txt
+  What did the network block after each change?
+    auditseal history netpol/web -n prod --with-flows \\
+      --store s3://audit-archive/k8s --trust trust.txt
   A page to read in a browser, and to print:
     auditseal history netpol/web -n prod -o html > web.html \\
       --store s3://audit-archive/k8s --trust trust.txt

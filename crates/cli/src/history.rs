@@ -22,6 +22,7 @@ use clap::{Args, ValueEnum};
 
 use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, cost, seen, stopped, tell};
+use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
 use crate::predicates::{Offering, not_asked};
@@ -68,6 +69,11 @@ pub(crate) struct History {
     /// or `-o json` printed. `-` is standard input.
     #[arg(long, env = "AUDITSEAL_COMPARE", value_name = "FILE", conflicts_with_all = ["at", "since", "until", "uid"])]
     compare: Option<PathBuf>,
+    /// Beside each change of a network policy, show what the network blocked and newly let through until the next one: the
+    /// chains that are asked must hold a log of flows (`query flows`).
+    #[arg(long, env = "AUDITSEAL_WITH_FLOWS", value_parser = clap::builder::BoolishValueParser::new(),
+          conflicts_with_all = ["at", "compare"])]
+    with_flows: bool,
     /// Annotations and labels that say why a change was made, in place of those that are known.
     #[arg(long, env = "AUDITSEAL_REASONS", value_name = "NAME,…", value_delimiter = ',')]
     reasons: Vec<String>,
@@ -101,6 +107,9 @@ pub(crate) enum LifeOutput {
 
 pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure> {
     let object = args.object()?;
+    if args.with_flows {
+        beside::allowed(&object)?;
+    }
     let live = args.live(&object)?;
     let asking = args.asking(&object)?;
     let mut lives = Lives::new(args.wanted(&object), args.telling());
@@ -109,25 +118,50 @@ pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure>
     let origins: Vec<Origin> = chains.iter().map(|chain| chain.origin.clone()).collect();
     let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
     let mut out = Out::new(&args, origins);
-    let answer = block_on_threads(cores() + 2, async {
-        let search = asking.find(&archive, chains).await?;
+    let (answer, flows) = block_on_threads(cores() + 2, async {
+        let search = asking.find(&archive, chains.clone()).await?;
         args.limit.allows(&search)?;
-        out.begin(&args.title(), &args.put(asking.window));
+        let mut waiting = args.with_flows.then(Waiting::default);
+        if waiting.is_none() {
+            out.begin(&args.title(), &args.put(asking.window));
+        }
         let each = |hit: Hit| {
-            out.told(lives.take(line(&hit), cite(&hit)));
-            out.goes_on()
+            let told = lives.take(line(&hit), cite(&hit));
+            let Some(waiting) = &mut waiting else {
+                out.told(&told);
+                return out.goes_on();
+            };
+            waiting.take(told, hit.shown.len());
+            if waiting.has_room() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        Ok::<_, Failure>(search.run(each, stopped()?).await)
+        let answer = search.run(each, stopped()?).await;
+        let last = lives.finish();
+        let Some(mut waiting) = waiting else {
+            out.told(&last);
+            return Ok::<_, Failure>((answer, None));
+        };
+        waiting.take(last, 0);
+        if answer.interrupted {
+            out.begin(&args.title(), &args.put(asking.window));
+            out.told(&waiting.entries());
+            return Ok((answer, None));
+        }
+        let asked = (asking.window, asking.allow_unanchored);
+        let flows = waiting.find(&archive, chains, asked, &args.limit).await?;
+        out.begin(&args.title(), &args.put(asking.window));
+        out.told(&flows.entries);
+        Ok((answer, Some(flows)))
     })??;
-    out.told(lives.finish());
     let found = live.map(|live| compared(&lives, &live, &object.resource, begin(&answer)));
-    let footer = args.footer(&answer, &lives, asking.window, &bill);
+    let beside = flows.as_ref().map_or(&[][..], |flows| &flows.footer);
+    let footer = args.footer((&answer, beside), &lives, asking.window, &bill);
     let finds = found.iter().flatten().any(ComparedObject::is_finding);
-    let code = match answer.exit_code() {
+    let code = match answer.exit_code().max(flows.as_ref().map_or(0, |flows| flows.code)) {
         0 if finds => DIFFERS,
         code => code,
     };
-    finish(out.end(&args, &lives, found.as_deref(), (&footer, answer.is_whole(), code)))?;
+    let whole = answer.is_whole() && flows.is_none_or(|flows| flows.whole);
+    finish(out.end(&args, &lives, found.as_deref(), (&footer, whole, code)))?;
     tell(&footer, format);
     if !answer.interrupted
         && answer.given == 0
@@ -202,6 +236,7 @@ impl History {
             show: Show::Lines,
             no_index: self.chains.no_index,
             sought: Some(object.clone()).filter(|object| !object.known).into_iter().collect(),
+            audit_logs: self.with_flows,
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,
@@ -243,10 +278,17 @@ impl History {
         format!("The life of {}{space}", self.object)
     }
 
-    fn footer(&self, answer: &Answered, lives: &Lives, window: Window, bill: &Bill) -> Vec<String> {
+    fn footer(
+        &self,
+        (answer, beside): (&Answered, &[String]),
+        lives: &Lives,
+        window: Window,
+        bill: &Bill,
+    ) -> Vec<String> {
         let mut lines = answer.footer(&self.put(window));
         let last = lines.pop();
         lines.extend(lives.footer());
+        lines.extend(beside.iter().cloned());
         lines.extend(last);
         cost(&mut lines, bill);
         lines
@@ -320,9 +362,9 @@ impl Out {
         }
     }
 
-    fn told(&mut self, entries: Vec<ToldEntry>) {
-        let told = if self.entries { entries } else { Vec::new() };
-        for told in &told {
+    fn told(&mut self, entries: &[ToldEntry]) {
+        let told = if self.entries { entries } else { &[] };
+        for told in told {
             let text = match self.output {
                 LifeOutput::Text => self.text.entry(told),
                 LifeOutput::Json => entry_json(told, &self.origins),

@@ -4,6 +4,7 @@ mod accepting;
 mod agent;
 mod args;
 mod asking;
+mod beside;
 mod checking;
 mod citing;
 mod documents;

@@ -133,6 +133,7 @@ impl Query {
             no_index: self.chains.no_index,
             sought: objects.iter().filter(|object| !object.known).cloned().collect(),
             show: self.show(),
+            audit_logs: false,
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

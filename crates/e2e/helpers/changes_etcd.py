@@ -9,6 +9,9 @@ from changes_kinds import KINDS
 from story_client import JSON
 
 
+REVISION = "deployment.kubernetes.io/revision"
+
+
 class Etcd:
     """Its JSON gateway."""
 
@@ -58,6 +61,45 @@ def value(text):
     return json.loads(data) if data[:1] == b"{" else None
 
 
+def owns(request, version, revision, now, was):
+    """Whether a write during a request is the request's own; `version`: the one that its answer has, if any.
+
+    Of a Deployment its controller writes too, at any time. A request that changes nothing (a dry run, a patch that is empty) is answered with
+    the version that it found, which may be one that the controller wrote meanwhile: only what is written tells whose it is.
+    """
+    if request["dryRun"] or request["code"] >= 400:
+        return False
+    if request["resource"] != "deployments" or now is None:
+        return True
+    if version is None:  # a deletion, whose answer names no version
+        return "deletionTimestamp" in now["metadata"] or not request["auditID"]
+    return str(revision) == version and not by_controller(request, now, was)
+
+
+def by_controller(request, now, was):
+    """Whether it is a write as a Deployment's controller makes them: of the status, and of the annotation with the revision.
+
+    Of requests only those for the status write it, and of it nothing but the observed generation.
+    """
+    if was is None:
+        return False
+    if request["how"] == "status":
+        return without(now["status"], "observedGeneration") != without(was.get("status", {}), "observedGeneration")
+    noted = now["metadata"].get("annotations", {}).get(REVISION)
+    return plain(now) == plain(was) and (noted is not None or was["metadata"].get("annotations", {}).get(REVISION) is None)
+
+
+def plain(deployment):
+    """A Deployment without what its controller writes, and without who wrote which field of which version."""
+    metadata = without(deployment["metadata"], "managedFields", "resourceVersion", "generation", "annotations")
+    annotations = without(deployment["metadata"].get("annotations") or {}, REVISION)
+    return {**without(deployment, "status"), "metadata": {**metadata, "annotations": annotations}}
+
+
+def without(of, *names):
+    return {name: value for name, value in of.items() if name not in names}
+
+
 def write_truth(path, log, history):
     """What etcd had after each request; what happened between them, or past them, is somebody else's."""
     kinds = {kind.key("", "")[: -len("//")]: kind.resource for kind in KINDS}
@@ -78,19 +120,7 @@ def write_truth(path, log, history):
                 if resource is None:
                     continue
                 one = change(resource, revision, key, now, was)
-                # Of a Deployment its controller writes the status at any time.
-                own = (
-                    revision > before
-                    and resource == request["resource"]
-                    and (version is None or resource != "deployments" or now is None or str(revision) == version)
-                )
-                own = own and not (
-                    request["resource"] == "deployments"
-                    and version is None
-                    and now is not None
-                    and "deletionTimestamp" not in now["metadata"]
-                    and request["auditID"]
-                )
+                own = revision > before and resource == request["resource"] and owns(request, version, revision, now, was)
                 (mine if own else theirs).append(one)
             start = min((int(one["resourceVersion"]) for one in mine), default=int(version or after) + 1)
             others(one for one in theirs if int(one["resourceVersion"]) < start)

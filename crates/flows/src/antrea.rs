@@ -71,6 +71,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     }
     Ok(Flow {
         time: Some(time),
+        until: None,
         source,
         destination,
         protocol,

@@ -16,11 +16,8 @@ use crate::{NotAFlow, json};
 
 pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     let line = json::object(line)?;
-    let time = match line.get("start_time").or_else(|| line.get("startTime")) {
-        None | Some(Value::Null) => None,
-        Some(Value::Number(seconds)) => Some(since_epoch(seconds)?),
-        Some(other) => return Err(NotAFlow::bad("start_time", &other.to_string())),
-    };
+    let time = moment(&line, ["start_time", "startTime"])?;
+    let until = moment(&line, ["end_time", "endTime"])?;
     let said = text(&line, "action", "action")?.ok_or(NotAFlow::Missing("action"))?;
     let verdict = match said.as_str() {
         "allow" => FlowVerdict::Allowed,
@@ -45,6 +42,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
         endpoint(&line, ["dest_ip", "dest_type", "dest_namespace", "dest_name", "dest_labels"])?;
     Ok(Flow {
         time,
+        until,
         source,
         destination,
         protocol,
@@ -59,10 +57,18 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     })
 }
 
-fn since_epoch(seconds: &serde_json::Number) -> Result<Time, NotAFlow> {
+fn moment(line: &Map<String, Value>, keys: [&'static str; 2]) -> Result<Option<Time>, NotAFlow> {
+    match line.get(keys[0]).or_else(|| line.get(keys[1])) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(seconds)) => since_epoch(seconds, keys[0]).map(Some),
+        Some(other) => Err(NotAFlow::bad(keys[0], &other.to_string())),
+    }
+}
+
+fn since_epoch(seconds: &serde_json::Number, what: &'static str) -> Result<Time, NotAFlow> {
     let micros = seconds.as_i64().and_then(|seconds| seconds.checked_mul(1_000_000));
     let known = micros.filter(|micros| (0..=Time::MAX.micros()).contains(micros));
-    known.map(Time::from_micros).ok_or_else(|| NotAFlow::bad("start_time", &seconds.to_string()))
+    known.map(Time::from_micros).ok_or_else(|| NotAFlow::bad(what, &seconds.to_string()))
 }
 
 /// A value that is there: `-` says that the log has none, or that it is summed up.

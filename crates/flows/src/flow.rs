@@ -114,6 +114,8 @@ impl fmt::Display for Protocol {
 pub struct Flow {
     /// When it happened, by the line's own word; Antrea's has no zone, and is read as UTC.
     pub time: Option<Time>,
+    /// When what the line sums up had ended, where it sums up what happened in an interval.
+    pub until: Option<Time>,
     /// Who began.
     pub source: Endpoint,
     /// To whom.
@@ -137,12 +139,22 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Whether the line names this policy, `NAME` or `NAMESPACE/NAME`. Most lines name none, whatever let them through or
+    /// stopped them.
+    #[must_use]
+    pub fn names(&self, policy: &str) -> bool {
+        self.policies.iter().any(|of| is_policy(of, policy))
+    }
+
     /// The flow as one object of JSON: what isn't known isn't there. [`crate::LogFormat::Jsonl`] of `time` reads it back.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut out = Map::new();
         if let Some(time) = self.time {
             out.insert("time".to_owned(), time.to_string().into());
+        }
+        if let Some(until) = self.until {
+            out.insert("until".to_owned(), until.to_string().into());
         }
         out.insert("verdict".to_owned(), self.verdict.word().into());
         if !self.said.is_empty() {
@@ -161,6 +173,16 @@ impl Flow {
             out.insert("reply".to_owned(), reply.into());
         }
         Value::Object(out)
+    }
+}
+
+/// Whether a policy that a line names is this one. Calico's name of a NetworkPolicy says so in front.
+fn is_policy(of: &str, asked: &str) -> bool {
+    let (space, name) = of.rsplit_once('/').unwrap_or(("", of));
+    let name = name.strip_prefix("knp.default.").unwrap_or(name);
+    match asked.rsplit_once('/') {
+        Some(asked) => asked == (space, name),
+        None => asked == name,
     }
 }
 

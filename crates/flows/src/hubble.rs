@@ -62,6 +62,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     let policies = policies(flow)?;
     Ok(Flow {
         time,
+        until: None,
         source,
         destination,
         protocol,

@@ -101,6 +101,7 @@ pub(crate) fn read(line: &str, field: &str) -> Result<Flow, NotAFlow> {
     };
     Ok(Flow {
         time,
+        until: moment(&line, "until"),
         source,
         destination,
         protocol,
@@ -112,6 +113,11 @@ pub(crate) fn read(line: &str, field: &str) -> Result<Flow, NotAFlow> {
         direction,
         reply,
     })
+}
+
+/// A time of ours: what others mean by a name isn't known.
+fn moment(line: &Object, key: &str) -> Option<Time> {
+    line.get(key)?.as_str()?.parse().ok()
 }
 
 /// The first of these paths that leads to something.

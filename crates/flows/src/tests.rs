@@ -306,6 +306,7 @@ proptest! {
         source in endpoint(),
         destination in endpoint(),
         micros in prop::option::of(0..4_000_000_000_000_000_i64),
+        lasts in prop::option::of(0..600_000_000_i64),
         (protocol, verdict, direction) in (
             prop::sample::select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp, Protocol::Icmp, Protocol::Other]),
             prop::sample::select(vec![FlowVerdict::Allowed, FlowVerdict::Denied, FlowVerdict::Unknown]),
@@ -316,7 +317,8 @@ proptest! {
     ) {
         let time = micros.map(Time::from_micros);
         let policies = policies.into_iter().collect();
-        let flow = Flow { time, source, destination, protocol, source_port, port, verdict, said, policies, direction, reply };
+        let until = time.zip(lasts).map(|(time, lasts)| time.saturating_add(lasts));
+        let flow = Flow { time, until, source, destination, protocol, source_port, port, verdict, said, policies, direction, reply };
         let text = flow.to_json().to_string();
         prop_assert_eq!(read(text.as_bytes(), format("jsonl:time")), Ok(flow), "{}", text);
     }

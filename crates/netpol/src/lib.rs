@@ -1,10 +1,11 @@
 //! What NetworkPolicies would make of flows that were seen ([`Replay`]), and the least of them that let through what was
-//! seen ([`Suggest`]).
+//! seen ([`Suggest`]); and which of them stand beside the changes of a policy ([`Beside`]).
 //!
 //! Three answers: allowed, blocked, or unknown with the reason. A flow's line tells some labels and not others, an address and
 //! not whose it is, a port and not its name; what it doesn't tell is never guessed. Meaning is [`auditseal_history`]'s exact
 //! algebra. Pure: flows in, rows and YAML out.
 
+mod beside;
 mod cited;
 mod doubt;
 mod left_out;
@@ -18,6 +19,7 @@ mod suggest;
 mod who;
 mod yaml;
 
+pub use beside::{BESIDE_ROWS, Beside, BesideChange, BesideRow, BesideTotals, SeenBefore};
 pub use cited::{CITED, FlowSeal};
 pub use doubt::FlowDoubt;
 pub use left_out::LeftOut;

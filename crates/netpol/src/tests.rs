@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
+mod besides;
 mod brute;
 mod replays;
 mod suggestions;
@@ -56,6 +57,7 @@ pub(super) fn outside(ip: &str) -> Endpoint {
 pub(super) fn flow(source: Endpoint, destination: Endpoint, port: u16) -> Flow {
     Flow {
         time: None,
+        until: None,
         source,
         destination,
         protocol: Protocol::Tcp,

@@ -33,6 +33,14 @@ pub(crate) fn group(side: &Endpoint) -> Option<(&str, PodGroup)> {
     side.namespace.as_deref().map(|namespace| (namespace, lasting))
 }
 
+/// Pods whose names the line leaves out and of whose labels it tells some.
+fn some_labels(side: &Endpoint) -> Option<String> {
+    let namespace = side.namespace.as_deref()?;
+    let listed = side.labels.listed().iter().filter(|(key, _)| !GIVEN.contains(&key.as_str()));
+    let labels: Vec<_> = listed.map(|(key, value)| format!("{key}={value}")).collect();
+    (!labels.is_empty()).then(|| format!("{namespace} {},…", labels.join(",")))
+}
+
 /// One side in words, so that pods that are alike are one.
 pub(crate) fn said(side: &Endpoint) -> String {
     match group(side) {
@@ -41,6 +49,7 @@ pub(crate) fn said(side: &Endpoint) -> String {
                 group.iter().map(|(key, value)| format!("{key}={value}")).collect();
             format!("{namespace} {}", labels.join(","))
         }
+        _ if side.pod.is_none() => some_labels(side).unwrap_or_else(|| side.name()),
         _ => side.name(),
     }
 }

@@ -28,6 +28,8 @@ pub struct ChainSearched {
     pub outside: u64,
     /// Batches that weren't read: an attested index says that they hold no such line.
     pub by_index: u64,
+    /// Batches that weren't read: they are of a log of another kind, flows where events are asked for, or the reverse.
+    pub others: u64,
     /// Packs of the part that was asked for.
     pub packs: u64,
     /// Of these, packs that weren't read: an attested index says that they hold no such line.
@@ -86,6 +88,7 @@ impl ChainSearched {
             batches: 0,
             outside: 0,
             by_index: 0,
+            others: 0,
             packs: 0,
             packs_by_index: 0,
             auditors: Vec::new(),

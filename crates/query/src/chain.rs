@@ -52,7 +52,16 @@ pub(crate) struct Shared {
     pub(crate) ahead: usize,
     /// Objects of a chain whose seals are fetched at a time.
     pub(crate) in_flight: usize,
+    pub(crate) audit_logs: bool,
     pub(crate) allow_unanchored: bool,
+}
+
+impl Shared {
+    /// Whether a batch whose lines are dated so is of another kind of log than is asked: a log of audit events has no flows.
+    fn passes(&self, field: TimeField) -> bool {
+        let audit = field == TimeField::Audit;
+        if self.inside.flows.is_some() { audit } else { self.audit_logs && !audit }
+    }
 }
 
 /// What is told of a chain as it is searched.
@@ -98,6 +107,8 @@ struct Brief {
     outside: bool,
     /// It has lines, and by its pack's index none that are asked for.
     passed: bool,
+    /// It has lines, of another kind of log than is asked.
+    others: bool,
 }
 
 /// What came of a job.
@@ -226,7 +237,8 @@ impl<'a> Reader<'a> {
         let outside = lines && sealed.note.timed && !shared.window.meets(seal);
         let passed =
             lines && part.candidate.as_ref().is_some_and(|candidate| !candidate.has(seal.seq));
-        let brief = Brief {
+        let mut brief = Brief {
+            others: false,
             seq: seal.seq,
             hash: *hash,
             sealed: seal.sealed,
@@ -239,8 +251,8 @@ impl<'a> Reader<'a> {
                 && !outside
                 && part.candidate.as_ref().is_some_and(|of| !of.batches.is_empty()),
         };
-        // A log of audit events has no flows.
-        let others = shared.inside.flows.is_some() && brief.field == TimeField::Audit;
+        let others = lines && shared.passes(brief.field);
+        brief.others = others;
         if !lines || outside || passed || others {
             return Job::Pass(brief);
         }
@@ -429,6 +441,7 @@ fn take(
             }
             searched.outside += u64::from(brief.outside);
             searched.by_index += u64::from(brief.passed);
+            searched.others += u64::from(brief.others);
             until = brief.times.map(|(_, last)| last);
         }
         Done::Found(brief, mut found) => {

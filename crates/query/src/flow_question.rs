@@ -43,7 +43,7 @@ impl FlowQuestion {
             known => (known == *one).into(),
         };
         let policy = |name: &String| {
-            let named = Truth::from(names_policy(flow, name));
+            let named = Truth::from(flow.names(name));
             // Most lines name none, whatever let them through or stopped them.
             if flow.policies.is_empty() { Truth::Unknown } else { named }
         };
@@ -76,21 +76,6 @@ fn in_space(side: &Endpoint, name: &str) -> Truth {
         (Some(own), _) => (own == name).into(),
         (None, EndpointKind::Unknown | EndpointKind::Pod) => Truth::Unknown,
         (None, _) => Truth::False,
-    }
-}
-
-/// Whether a line names this policy, `NAME` or `NAMESPACE/NAME`.
-pub(crate) fn names_policy(flow: &Flow, asked: &str) -> bool {
-    flow.policies.iter().any(|of| is_policy(of, asked))
-}
-
-/// Whether a policy that a line names is this one. Calico's name of a NetworkPolicy says so in front.
-fn is_policy(of: &str, asked: &str) -> bool {
-    let (space, name) = of.rsplit_once('/').unwrap_or(("", of));
-    let name = name.strip_prefix("knp.default.").unwrap_or(name);
-    match asked.rsplit_once('/') {
-        Some(asked) => asked == (space, name),
-        None => asked == name,
     }
 }
 

@@ -29,6 +29,7 @@ impl FlowAsking {
             unknown: self.unknown,
             show: Show::Count,
             sought: Vec::new(),
+            audit_logs: false,
             allow_unanchored: self.allow_unanchored,
             now: self.now,
             cores: self.cores,

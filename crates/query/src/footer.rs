@@ -196,6 +196,9 @@ fn span(chain: &ChainSearched) -> String {
     if let Some((first, last)) = chain.times {
         text.push_str(&format!(", lines of {first} to {last}"));
     }
+    if chain.others > 0 && chain.batches == 0 {
+        text.push_str(", of another kind of log, and not read");
+    }
     if !chain.ended {
         text.push_str(", not to its end");
     }

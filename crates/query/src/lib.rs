@@ -12,7 +12,6 @@
 mod answer;
 mod chain;
 mod columns;
-mod flow_near;
 mod flow_question;
 mod flow_search;
 mod flows;
@@ -34,7 +33,6 @@ mod types;
 
 pub use answer::{Answered, ChainSearched};
 pub use columns::Columns;
-pub use flow_near::{NearFlow, PolicyChange, flows_near};
 pub use flow_question::{FlowPorts, FlowQuestion, FlowSide};
 pub use flows::{FlowAsking, FlowShow, carried};
 pub use footer::{Put, size};

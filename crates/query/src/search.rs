@@ -46,6 +46,8 @@ pub struct Asking {
     pub no_index: bool,
     /// Types that are asked for and aren't built in: whether events are of them is found out too.
     pub sought: Vec<Asked>,
+    /// Pass over logs that aren't of audit events, by their seals' word, in place of counting their lines as unreadable.
+    pub audit_logs: bool,
     /// That nothing which is known ties the part that is searched to its chain is no finding.
     pub allow_unanchored: bool,
     /// The time now.
@@ -305,6 +307,7 @@ impl FoundParts {
             cores: Arc::new(Semaphore::new(cores)),
             ahead: ahead.max(cores + 1),
             in_flight: (IN_FLIGHT / chains).max(2),
+            audit_logs: self.asking.audit_logs,
             allow_unanchored: self.asking.allow_unanchored,
         }
     }

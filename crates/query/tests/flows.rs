@@ -7,10 +7,7 @@ use std::ops::ControlFlow;
 
 use auditseal_flows::{FlowVerdict, LogFormat};
 use auditseal_format::Time;
-use auditseal_query::{
-    Answered, AskedChain, FlowAsking, FlowQuestion, FlowShow, Hit, PolicyChange, carried,
-    flows_near,
-};
+use auditseal_query::{Answered, AskedChain, FlowAsking, FlowQuestion, FlowShow, Hit, carried};
 use auditseal_reader::Window;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 use common::{archive, by_key, lines, real, sealed, store};
@@ -129,40 +126,4 @@ async fn what_is_carried_is_the_flow() {
         let flows: Vec<_> = hits.iter().map(|hit| carried(&hit.shown).unwrap()).collect();
         assert_eq!(flows, expected, "{name}");
     }
-}
-
-/// A change of shop/db, and what the network did within a second of it.
-#[tokio::test]
-async fn near_a_change_are_the_flows_of_its_namespace() {
-    let calico = flows("c/n/calico", "calico.log", "calico");
-    let hubble = flows("c/n/hubble", "hubble.log", "hubble");
-    let audit = sealed("c/n/audit", 1, &lines(&real())[..20], 5);
-    let store = store(&[&audit, &calico, &hubble]);
-    let asked = || [&audit, &calico, &hubble].map(by_key).to_vec();
-    let change = PolicyChange {
-        at: "2026-11-29T10:00:02.500000Z".parse().unwrap(),
-        before: 2_500_000,
-        behind: 1_000_000,
-        namespace: "shop".to_owned(),
-        name: "db".to_owned(),
-    };
-    let near = |change: PolicyChange, most| {
-        let (store, asked, now) = (archive(&store), asked(), audit.now());
-        async move { flows_near(&store, asked, &change, now, most).await.unwrap() }
-    };
-    let (found, answer) = near(change.clone(), 100).await;
-    let verdicts: Vec<_> = found.iter().map(|one| one.flow.verdict).collect();
-    assert_eq!(verdicts.iter().filter(|one| **one == FlowVerdict::Denied).count(), 2);
-    // Calico's at 10:00:00 and hubble's up to 10:00:03; what is later isn't near.
-    assert_eq!((found.len(), answer.given, answer.exit_code()), (10, 10, 0));
-    let named: Vec<_> = found
-        .iter()
-        .filter(|one| one.names_it)
-        .map(|one| (one.hit.chain, one.hit.seq, one.hit.line))
-        .collect();
-    assert_eq!(named, [(1, 1, 2), (1, 2, 1), (2, 2, 1)]);
-    let (first, answer) = near(change.clone(), 3).await;
-    assert_eq!((first.len(), answer.given), (3, 10), "the others are counted");
-    let (none, _) = near(PolicyChange { namespace: "prod".to_owned(), ..change }, 100).await;
-    assert!(none.is_empty());
 }

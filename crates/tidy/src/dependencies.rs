@@ -70,9 +70,9 @@ pub(crate) const LEVELS: [(&str, u8); 31] = [
 ];
 
 /// Only a vault knows the requests by which its stores are attacked. The trust file names chains and seals as the format
-/// does. A predicate says what an index is to be asked for.
-const SAME_LEVEL: [(&str, &str); 3] =
-    [("vault", "attack"), ("trust", "format"), ("predicate", "index")];
+/// does. A predicate says what an index is to be asked for. A life is told with the flows beside it.
+const SAME_LEVEL: [(&str, &str); 4] =
+    [("vault", "attack"), ("trust", "format"), ("predicate", "index"), ("chronicle", "netpol")];
 
 /// Crates for tests and benchmarks: nothing that ships may use them.
 const HARNESSES: [&str; 7] = ["e2e", "tidy", "vectors", "bench", "torture", "standin", "doubles"];

@@ -14,7 +14,7 @@ use crate::json::deed_word;
 use crate::live::ComparedObject;
 use crate::lives::ToldEntry;
 use crate::marked::moment_yaml;
-use crate::said::{SaidKind, deed, lines, reason, who, word};
+use crate::said::{self, SaidKind, deed, reason, who, word};
 use crate::shown::{html, object_name};
 
 const STYLE: &str = include_str!("style.css");
@@ -93,12 +93,13 @@ impl LifePage {
             html(&who(entry)),
             html(&deed(entry))
         );
-        for said in lines(entry, &self.chains, true) {
+        for said in said::told(entry, told.flows.as_deref(), &self.chains, true) {
             let class = match said.kind {
                 SaidKind::Meaning => "meaning",
                 SaidKind::Field => "field",
                 SaidKind::Who => "who",
                 SaidKind::Note => "note",
+                SaidKind::Flow => "flow",
                 SaidKind::Sealed => "sealed",
             };
             page += &format!(

@@ -75,6 +75,7 @@ pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
         sought: Vec::new(),
         no_index: false,
         show: Show::Lines,
+        audit_logs: false,
         allow_unanchored: false,
         now: chain.now(),
         cores: 2,
