@@ -73,7 +73,7 @@ installed() {
   check "manual pages are found" inside man --path --where auditseal-backfill
   check "the shell completes" inside bash -c '. /usr/share/bash-completion/completions/auditseal && complete -p auditseal'
   check "licences are there" inside test -s /usr/share/doc/auditseal/THIRD-PARTY-LICENCES
-  same "the settings are conffiles" "/etc/default/auditseal /etc/default/auditseal-pack" "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default | sort | paste -sd ' ')"
+  same "the settings are conffiles" "/etc/default/auditseal /etc/default/auditseal-forward /etc/default/auditseal-pack" "$(inside dpkg-query --showformat '${Conffiles}' --show auditseal | awk '{ print $1 }' | grep default | sort | paste -sd ' ')"
   exposure=$(inside systemd-analyze security auditseal.service 2>/dev/null | sed -n 's/.*exposure level for auditseal.service: \([0-9.]*\).*/\1/p' || true)
   exposure=${exposure:-none}
   if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security: $exposure"; else fail "systemd-analyze security: $exposure, want 2.0 at most"; fi
@@ -82,7 +82,7 @@ installed() {
 quiet_verify() {
   local said
   said=$(inside systemd-analyze verify /usr/lib/systemd/system/auditseal.service /usr/lib/systemd/system/auditseal-backfill@old.service \
-    /usr/lib/systemd/system/auditseal-pack.service /usr/lib/systemd/system/auditseal-pack.timer 2>&1)
+    /usr/lib/systemd/system/auditseal-pack.service /usr/lib/systemd/system/auditseal-pack.timer /usr/lib/systemd/system/auditseal-forward.service 2>&1)
   [ -z "$said" ] || { printf '%s\n' "$said"; return 1; }
 }
 
@@ -196,6 +196,24 @@ packs() {
   if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security of the packer: $exposure"; else fail "systemd-analyze security of the packer: ${exposure:-none}, want 2.0 at most"; fi
 }
 
+# ---- events of the same chain, handed over to a file
+
+handed_over() {
+  local settings=$ROOTFS/etc/default/auditseal-forward
+  sed 's#^AUDITSEAL_PACKS=.*#&\nAUDITSEAL_SINK=file:///var/lib/auditseal-forward/out#' "$ROOTFS/etc/default/auditseal-pack" >"$settings"
+  inside systemctl start auditseal-forward && until_it 40 all_handed_over
+}
+all_handed_over() { cmp <(LC_ALL=C sort "$ROOTFS/var/lib/private/auditseal-forward/out") <(LC_ALL=C sort "$ROOT"/testdata/kube-apiserver-1.36.3/*.log); }
+# A unit that was stopped comes back where it was.
+handed_over_once() { inside systemctl restart auditseal-forward && sleep 2 && all_handed_over && inside systemctl stop auditseal-forward; }
+forwards() {
+  local exposure
+  check "forward as a unit hands over what is sealed" handed_over
+  check "and once, after a restart" handed_over_once
+  exposure=$(inside systemd-analyze security auditseal-forward.service 2>/dev/null | sed -n 's/.*exposure level for auditseal-forward.service: \([0-9.]*\).*/\1/p' || true)
+  if [ "${exposure/./}" -le $EXPOSURE_MAX ] 2>/dev/null; then pass "systemd-analyze security of forward: $exposure"; else fail "systemd-analyze security of forward: ${exposure:-none}, want 2.0 at most"; fi
+}
+
 # A second writer with the key and the origin, as from a restored snapshot: it takes the next key while the daemon runs.
 forks() {
   local pid
@@ -250,6 +268,7 @@ check "what was written is in the archive, byte for byte" complete
 check "verify" "$AUDITSEAL" verify "${at[@]}" --origin $ORIGIN --vkey "$WORK/vkey"
 check "backfill as a one-shot unit" one_shot
 packs
+forwards
 forks
 removed
 printf '  systemd: %s lines, %s s\n' "$(wc -l <"$WORK/archived")" $((SECONDS - begin))
