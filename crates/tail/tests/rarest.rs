@@ -1,0 +1,29 @@
+//! The rarest histories that a soak of six hundred thousand found.
+
+mod sim;
+
+use sim::history::Turn::*;
+use sim::history::replay;
+use sim::ops::Op::*;
+use sim::owners::Which::*;
+use sim::swaps::Copy::{Other, Shorter};
+
+/// A live file is listed, gone before it is opened, and a stranger's backup gets its inode and is given to
+/// its owner before anybody sees that it was refused: that is how a rotated live file looks.
+#[test]
+#[rustfmt::skip]
+fn an_inode_given_to_a_strangers_file_is_told_by_nothing_once_that_is_opened() {
+    replay(
+        &[(0, Append(1, 0)), (2, Replace(Live, Shorter(0))), (0, Foreign(0)), (0, Own)], &[Look(0), Commit, Commit, Look(146), Commit], true,
+    );
+}
+
+/// Of two files that begin alike a shorter copy was made of the second, which a restart can't tell for
+/// one.
+#[test]
+#[rustfmt::skip]
+fn a_piece_of_a_file_that_begins_like_another_is_not_of_that_one() {
+    replay(
+        &[(0, Append(3, 5)), (37, SecondAppend(0)), (3, SecondAppend(0)), (0, Partial(0)), (0, Partial(0)), (0, SecondAppend(0)), (0, Append(4, 17)), (12, SecondAppend(0)), (2, Rename), (0, ClockBack(1)), (19, Append(1, 0)), (0, Restart), (0, GzipCreate), (9, Replace(Oldest, Other(95))), (9, Restart), (1, Restart), (0, Append(1, 0)), (38, Append(1, 0)), (9, Replace(Oldest, Shorter(10))), (3, Rotate), (65, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (56, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (1, Append(1, 0))], &[Look(0), Look(81), Commit, Sleep(1), Crash, Look(0), Look(1)], true,
+    );
+}
