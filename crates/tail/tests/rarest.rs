@@ -6,6 +6,8 @@ use sim::history::Turn::*;
 use sim::history::replay;
 use sim::ops::Op::*;
 use sim::owners::Which::*;
+use sim::places;
+use sim::places::To::*;
 use sim::swaps::Copy::{Other, Shorter};
 
 /// A live file is listed, gone before it is opened, and a stranger's backup gets its inode and is given to
@@ -25,5 +27,23 @@ fn an_inode_given_to_a_strangers_file_is_told_by_nothing_once_that_is_opened() {
 fn a_piece_of_a_file_that_begins_like_another_is_not_of_that_one() {
     replay(
         &[(0, Append(3, 5)), (37, SecondAppend(0)), (3, SecondAppend(0)), (0, Partial(0)), (0, Partial(0)), (0, SecondAppend(0)), (0, Append(4, 17)), (12, SecondAppend(0)), (2, Rename), (0, ClockBack(1)), (19, Append(1, 0)), (0, Restart), (0, GzipCreate), (9, Replace(Oldest, Other(95))), (9, Restart), (1, Restart), (0, Append(1, 0)), (38, Append(1, 0)), (9, Replace(Oldest, Shorter(10))), (3, Rotate), (65, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (56, Append(1, 0)), (0, Append(1, 0)), (0, Append(1, 0)), (1, Append(1, 0))], &[Look(0), Look(81), Commit, Sleep(1), Crash, Look(0), Look(1)], true,
+    );
+}
+
+/// The path leads nowhere, or where no log is yet: what is written to a backup in the directory that it
+/// led to before, long after the rename, is found in a listing of that.
+#[test]
+#[rustfmt::skip]
+fn who_writes_to_a_file_renamed_where_the_path_led_goes_on_until_there_is_another() {
+    replay(
+        &[(0, Finish), (1, Finish), (0, Finish), (21, Append(1, 0)), (6, Finish), (12, Restart), (0, Repoint(Nowhere, false)), (0, SecondOpen), (0, There(0, places::There::Rotate)), (20, Finish), (0, Wait(140000)), (7, Repoint(Fresh, false)), (1, Append(1, 0))], &[Look(0), Look(0), Look(0), Look(1), Commit, Look(0)], true,
+    );
+}
+
+#[test]
+#[rustfmt::skip]
+fn a_directory_without_a_live_file_is_no_reason_to_leave_the_one_before() {
+    replay(
+        &[(0, Repoint(Fresh, false)), (20, Rotate), (10, Repoint(Nowhere, false)), (0, Append(2, 0)), (1, There(0, places::There::Rotate)), (1, SecondOpen), (1, SecondOpen), (3, SecondOpen), (7, Append(1, 0)), (3, There(1, places::There::Rotate)), (4, Append(1, 0)), (12, Wait(140000)), (8, Append(1, 0))], &[Look(1), Look(44), Commit, Look(0), Commit, Look(0), Look(0), Commit, Look(0), Look(0), Commit, Commit, Look(0), Look(0), Deaf(0), Commit, Commit, Commit, Look(0), Look(0), Look(0), Look(1)], true,
     );
 }
