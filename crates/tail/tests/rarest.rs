@@ -2,9 +2,11 @@
 
 mod sim;
 
+use auditseal_tail::{Limits, Settings};
 use sim::history::Turn::*;
-use sim::history::replay;
+use sim::history::{replay, run};
 use sim::ops::Op::*;
+use sim::oracle::{Allowed, check};
 use sim::owners::Which::*;
 use sim::places;
 use sim::places::To::*;
@@ -46,4 +48,16 @@ fn a_directory_without_a_live_file_is_no_reason_to_leave_the_one_before() {
     replay(
         &[(0, Repoint(Fresh, false)), (20, Rotate), (10, Repoint(Nowhere, false)), (0, Append(2, 0)), (1, There(0, places::There::Rotate)), (1, SecondOpen), (1, SecondOpen), (3, SecondOpen), (7, Append(1, 0)), (3, There(1, places::There::Rotate)), (4, Append(1, 0)), (12, Wait(140000)), (8, Append(1, 0))], &[Look(1), Look(44), Commit, Look(0), Commit, Look(0), Look(0), Commit, Look(0), Look(0), Commit, Commit, Look(0), Look(0), Deaf(0), Commit, Commit, Commit, Look(0), Look(0), Look(0), Look(1)], true,
     );
+}
+
+/// More are begun than the notes have room for, all of them wait for a descriptor, and a compressed file
+/// that isn't begun holds the only one that isn't the live file's.
+#[test]
+#[rustfmt::skip]
+fn what_has_the_last_descriptor_is_begun_though_too_many_are() {
+    let script = [(2, Append(1, 20)), (0, Append(2, 10)), (52, Rotate), (5, GzipFill), (9, GzipRemove), (54, Append(1, 0)), (3, Finish), (3, Restart), (7, Restart), (17, Append(3, 30)), (1, Rotate), (19, GzipCreate), (0, Append(1, 0)), (18, Rotate), (2, Rotate), (14, Rotate), (2, GzipCreate), (18, Append(1, 4000)), (4, Append(1, 20)), (7, Rotate), (0, Finish), (0, Rotate), (2, Rotate), (59, Wait(10)), (17, Rotate), (34, GzipCreate), (12, Wait(10)), (64, Finish), (80, Append(1, 20)), (16, Gzip), (0, Append(1, 0)), (24, Partial(0)), (41, GzipCreate), (11, Rotate), (38, GzipCreate), (8, Wait(10)), (17, Append(1, 0)), (14, Append(2, 20)), (7, Rename), (14, Append(1, 20)), (1, Gzip), (76, Append(1, 0))];
+    let turns = [Look(22), Look(0), Look(0), Crash, Look(1), Look(1), Commit];
+    let limits = Limits { open: 2, begun: 3, begun_spare: 1, relists: 1, work: 65_536, piece: 700, hole: 3, ..Limits::default() };
+    let agent = run(script.to_vec(), &turns, Settings { limits, ..Settings::default() });
+    check(&agent, Allowed { disorder: true, unruly: true });
 }

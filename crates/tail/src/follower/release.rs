@@ -79,9 +79,14 @@ impl<D: Disk> Follower<D> {
         self.carriers.let_go(id, begun);
     }
 
+    /// Whether one more descriptor may be held as it is.
+    pub(super) fn has_spare(&self) -> bool {
+        self.carriers.held_count() < self.settings.limits.open
+    }
+
     /// Whether one more descriptor may be held; closes one that only lingers, if need be.
     pub(super) fn has_room(&mut self) -> bool {
-        if self.carriers.held_count() < self.settings.limits.open {
+        if self.has_spare() {
             return true;
         }
         let lingering = |c: &Carrier<D::File>| matches!(c.state(), State::Active(_));
