@@ -61,3 +61,13 @@ fn what_has_the_last_descriptor_is_begun_though_too_many_are() {
     let agent = run(script.to_vec(), &turns, Settings { limits, ..Settings::default() });
     check(&agent, Allowed { disorder: true, unruly: true });
 }
+
+/// The listing after a time without reports shows the one file that was there before, and both that and
+/// the next one, which no listing ever showed, are deleted before it comes to the latter.
+#[test]
+#[rustfmt::skip]
+fn what_is_deleted_right_after_it_was_listed_shows_nothing_of_what_came_later() {
+    replay(
+        &[(14, Append(1, 0)), (85, Append(1, 0)), (1, Rotate), (1, Append(1, 20)), (8, Rotate), (2, Append(1, 20)), (3, Append(1, 20)), (7, Append(1, 20)), (3, DeleteOldest), (0, DeleteOldest), (0, Append(1, 0))], &[Commit, Look(0), Commit, Deaf(0), Look(22), Commit, Commit, Look(0), Look(22)], false,
+    );
+}
