@@ -194,7 +194,12 @@ impl<D: Disk> Follower<D> {
         self.watch.begin_settling();
         let Some(blind) = self.watch.blind().filter(|_| self.directory.is_listed()) else { return };
         if self.in_common(&blind) {
-            return self.watch.sighted();
+            // Who takes what is there now, and watches nothing, asks no more than once.
+            if self.draining() || self.is_lasting(&blind) {
+                return self.watch.sighted();
+            }
+            look.more |= self.directory.listed_now();
+            return;
         }
         let fresh = || self.carriers.open().filter(|(_, c)| c.first_listing() > blind.listing);
         // An empty file says nothing yet, nor does an empty directory: the next may be being made.
@@ -224,6 +229,19 @@ impl<D: Disk> Follower<D> {
     fn unseen(&self) -> Gap {
         let (name, reason) = (self.family.live(), GapReason::Unseen);
         Gap { file: None, name, start: None, end: None, anchor: None, reason }
+    }
+
+    /// Whether what is listed of before the time without reports was there still when a whole listing
+    /// had been made since: all that came after it stood in that one. Within one listing, it may be
+    /// deleted right after its own entry was read, and others before theirs are.
+    fn is_lasting(&self, blind: &Blind) -> bool {
+        let before = blind.listing;
+        let linked = |c: &Carrier<D::File>| c.is_held() && !c.pending() && !c.unlinked();
+        let there = |c: &Carrier<D::File>| c.is_listed() && blind.tells(c.folder()) && linked(c);
+        self.carriers.listings() > blind.ended + 1
+            || self.carriers.all_held().filter(|c| there(c)).any(|c| {
+                c.first_listing() <= before || self.shows_begun(c) || self.was_plain(c, before)
+            })
     }
 
     /// Whether something is listed that was there in this listing, or before.

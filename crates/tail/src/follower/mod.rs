@@ -356,13 +356,15 @@ impl<D: Disk> Follower<D> {
             Standing::Live => false,
             // Should somebody write late all the same, further takes follow.
             Standing::Rotated => self.draining() || quiet || self.crowded(),
-            // The apiserver writes into a deleted live file until it opens a new one. Where the path
-            // leads to what isn't read before this is done, nobody sees whether it has.
-            Standing::Deleted => {
-                let elsewhere = || self.carriers.has_live() || self.disk.leads_beyond();
-                self.draining() || (quiet && elsewhere())
-            }
+            // The apiserver writes into a deleted live file until it opens a new one.
+            Standing::Deleted => self.draining() || (quiet && self.is_elsewhere()),
         }
+    }
+
+    /// Whether the log goes on in a file that has its name now. Where the path leads to what isn't
+    /// read before what it led to is done, nobody sees whether it does.
+    fn is_elsewhere(&self) -> bool {
+        self.carriers.has_live() || self.disk.leads_beyond()
     }
 
     /// Whether more files are begun than the notes have room for.

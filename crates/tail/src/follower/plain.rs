@@ -52,7 +52,8 @@ impl<D: Disk> Follower<D> {
         };
         let Some(cut) = cut else { return Ok(()) };
         let Some(account) = self.accounts.get(&file) else { return Ok(()) };
-        if !cut.final_ && !account.is_begun() && self.is_full() {
+        let blocks = || self.carriers.get(id).is_some_and(|carrier| self.blocks(carrier));
+        if !cut.final_ && !account.is_begun() && self.is_full() && !blocks() {
             // Once others are over it may be begun. What is final at once isn't kept waiting: it may
             // hold the descriptor that one of those needs.
             look.more = more;

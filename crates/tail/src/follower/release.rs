@@ -31,9 +31,18 @@ impl<D: Disk> Follower<D> {
         }
         self.keep_budget(look);
         self.prune();
-        for folder in self.carriers.spent() {
-            self.disk.leave(folder);
+        if self.leaves() {
+            for folder in self.carriers.spent() {
+                self.disk.leave(folder);
+            }
         }
+    }
+
+    /// Whether a directory that the path has left, and of which all is taken, is left for good. Until
+    /// the log goes on elsewhere the apiserver writes to what it has open there, whatever that is
+    /// called by now, and only a listing shows that it does.
+    fn leaves(&self) -> bool {
+        self.draining() || self.is_elsewhere()
     }
 
     fn lingered(&self, carrier: &Carrier<D::File>, file: &FileId) -> bool {
@@ -70,9 +79,14 @@ impl<D: Disk> Follower<D> {
         self.carriers.let_go(id, begun);
     }
 
+    /// Whether one more descriptor may be held as it is.
+    pub(super) fn has_spare(&self) -> bool {
+        self.carriers.held_count() < self.settings.limits.open
+    }
+
     /// Whether one more descriptor may be held; closes one that only lingers, if need be.
     pub(super) fn has_room(&mut self) -> bool {
-        if self.carriers.held_count() < self.settings.limits.open {
+        if self.has_spare() {
             return true;
         }
         let lingering = |c: &Carrier<D::File>| matches!(c.state(), State::Active(_));

@@ -31,7 +31,8 @@ impl<D: Disk> Follower<D> {
             let begun = self.accounts.get(&file).is_some_and(|account| account.is_begun());
             let Some(carrier) = self.carriers.get(id) else { continue };
             let full = !begun && self.is_full();
-            if !begun && (waiting || (full && carrier.packed()) || self.must_wait(carrier)) {
+            let stays = full && carrier.packed() && !self.blocks(carrier);
+            if !begun && (waiting || stays || self.must_wait(carrier)) {
                 look.more |= unplaced || self.unreported(carrier);
                 // Nor is a younger one begun before it: after a crash, that would tell that nothing
                 // is missing.
@@ -60,6 +61,16 @@ impl<D: Disk> Follower<D> {
     pub(super) fn is_full(&self) -> bool {
         let limits = &self.settings.limits;
         self.accounts.unfinished() >= limits.begun + limits.begun_spare
+    }
+
+    /// Whether a file that isn't begun holds a descriptor that unfinished ones may be waiting for, and
+    /// comes to an end by itself: one is begun beyond what there is room for, or neither it nor they
+    /// ever would be.
+    pub(super) fn blocks(&self, carrier: &Carrier<D::File>) -> bool {
+        let limits = &self.settings.limits;
+        let crammed = self.accounts.unfinished() > limits.begun + limits.begun_spare;
+        let starved = self.carriers.waiting_count() > 0 && !self.has_spare();
+        starved && !crammed && self.over(carrier)
     }
 
     /// Whether a file vanished before it could be opened, or is compressed and can't be read yet:

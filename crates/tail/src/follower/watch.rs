@@ -37,6 +37,8 @@ pub(super) struct Watch {
     /// Something happened to names since the last listing.
     changed: bool,
     blind: Option<Blind>,
+    /// Another one, that came before that was settled.
+    blind_again: Option<Blind>,
     /// Nothing is there that could be compared with what was before.
     bare: bool,
     /// The last listing before the time that this look found files to be missing of.
@@ -49,6 +51,8 @@ pub(super) struct Blind {
     pub(super) since: u64,
     /// What later listings show first is new.
     pub(super) listing: u64,
+    /// Listings there had been when it ended.
+    pub(super) ended: u64,
     /// Looks in a row that found nothing in common.
     pub(super) misses: u8,
     watched: Watched,
@@ -113,7 +117,13 @@ impl Watch {
     pub(super) fn blinded(&mut self, listings: u64, now: u64, watched: Watched) {
         // What listings showed since then, may already be what came after what is missing.
         let listing = self.asked.unwrap_or(listings);
-        self.blind.get_or_insert(Blind { since: now, listing, misses: 0, watched });
+        let began = Blind { since: now, listing, ended: listings, misses: 0, watched };
+        match &self.blind {
+            None => self.blind = Some(began),
+            // Nobody has looked since that one ended: it goes on.
+            Some(blind) if blind.ended == listings => {}
+            Some(_) => self.blind_again.get_or_insert(began).ended = listings,
+        }
     }
 
     pub(super) fn news(&self) -> News {
@@ -208,7 +218,7 @@ impl Watch {
 
     /// Nothing is missing of the time without reports.
     pub(super) fn sighted(&mut self) {
-        self.blind = None;
+        self.blind = self.blind_again.take();
     }
 
     /// One more look found nothing in common.
@@ -221,6 +231,7 @@ impl Watch {
 
     /// Files are missing of the time without reports.
     pub(super) fn breaks(&mut self) {
+        self.blind_again = None;
         self.broken = self.blind.take().map(|blind| blind.listing);
     }
 

@@ -230,7 +230,7 @@ impl World {
     /// A file that was listed is deleted before it could be opened, and another one gets its inode
     /// number and its name, or one that the live file might have got: nothing that the disk tells
     /// differs.
-    fn supersede(&mut self, name: &str, index: usize) {
+    pub fn supersede(&mut self, name: &str, index: usize) {
         let new = &self.inodes[index];
         if new.refusal.is_some() {
             return;

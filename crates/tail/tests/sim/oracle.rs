@@ -109,7 +109,11 @@ fn owners(agent: &Agent, world: &World) -> Vec<Vec<FileId>> {
         // Several files may begin so: each is one of them.
         let twins = world.stories[story].twins.iter().copied();
         let twins = twins.filter(|twin| holds(&world.stories[*twin]));
-        let story = [story].into_iter().chain(twins).min_by_key(|twin| owners[*twin].len());
+        // What is there once more of them is a piece of the one that a shorter copy was made of.
+        let whole = |story: &Story| archived.bytes.len() == story.bytes.len();
+        let other = |story: &Story| !story.shortened || whole(story);
+        let story = [story].into_iter().chain(twins);
+        let story = story.min_by_key(|twin| (owners[*twin].len(), other(&world.stories[*twin])));
         owners[story.unwrap_or_default()].push(*file);
     }
     owners

@@ -59,8 +59,18 @@ impl World {
 
     /// The administrator gives the files to who should have them.
     pub fn own(&mut self) {
-        for index in self.dir.values() {
-            self.places.altered |= self.inodes[*index].refusal.take().is_some();
+        let names: Vec<(String, usize)> = self.dir.clone().into_iter().collect();
+        for (name, index) in names {
+            self.admit(&name, index);
+        }
+    }
+
+    /// A file is opened from now on. Refused, it was told by that from one that had its inode before,
+    /// was listed and never opened: now nothing tells.
+    pub fn admit(&mut self, name: &str, index: usize) {
+        if self.inodes[index].refusal.take().is_some() {
+            self.places.altered = true;
+            self.supersede(name, index);
         }
     }
 }

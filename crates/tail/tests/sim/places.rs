@@ -248,8 +248,8 @@ impl World {
             self.repoint(To::Back(0), true);
         }
         self.apply(Op::Create);
-        if let Some(live) = self.dir.get(ops::LIVE) {
-            self.inodes[*live].refusal = None;
+        if let Some(live) = self.dir.get(ops::LIVE).copied() {
+            self.admit(ops::LIVE, live);
             self.places.altered = true;
         }
     }
