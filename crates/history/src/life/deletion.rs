@@ -46,6 +46,9 @@ impl Life {
             }
             Some(_) => (Deed::Deleted { certain: meant }, gone(meant)),
             None if act.success => (Deed::Deleted { certain: meant }, gone(meant)),
+            None if !meant => {
+                (Deed::Deleted { certain: false }, KnownObject::Nothing(Doubt::Deleting))
+            }
             // Without an answer that says more, it may be gone or only on its way.
             None => (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting)),
         };
@@ -61,7 +64,11 @@ impl Life {
 
     /// An eviction deletes a pod, with its grace period.
     pub(super) fn evict(&mut self, act: &Act) -> LifeEntry {
-        let mut entry = self.entry(act, Deed::DeletionBegun);
+        let deed = match act.dry_run() {
+            DryRun::No => Deed::DeletionBegun,
+            DryRun::Yes | DryRun::Unknown => Deed::Deleted { certain: false },
+        };
+        let mut entry = self.entry(act, deed);
         entry.doubt = Some(Doubt::Subresource("eviction".to_owned()));
         self.known = KnownObject::Nothing(Doubt::Deleting);
         entry
@@ -112,14 +119,14 @@ impl Life {
 /// Whether objects of a collection may outlive their deletion though they had no finalizer: the list shows them as they were
 /// before it. Pods have a grace period, and who deletes dependents first, or leaves them, sets a finalizer.
 fn may_linger(act: &Act) -> bool {
-    let options = act.request.held().unwrap_or(&Value::Null);
     let slow = ["pods", "namespaces"].contains(&&*act.target.resource);
     // These leave their dependents where nothing else is asked for.
     let keeps = ["jobs", "replicationcontrollers"].contains(&&*act.target.resource);
-    slow || match text(options, &["propagationPolicy"]) {
-        Some("Background") => false,
-        Some(_) => true,
-        None => keeps || at(options, &["orphanDependents"]).is_some(),
+    let option = |name| act.deletion_option(name);
+    slow || match (option("propagationPolicy"), option("orphanDependents")) {
+        (Ok(Some(policy)), _) => policy != "Background",
+        (Ok(None), Ok(orphan)) => keeps || orphan.is_some(),
+        (Err(()), _) | (_, Err(())) => true,
     }
 }
 
@@ -135,22 +142,28 @@ enum Listed<'a> {
 }
 
 fn listed<'a>(act: &'a Act, name: &str) -> Listed<'a> {
-    let other = |selector: &str| {
-        selector.split(',').any(|part| {
-            part.strip_prefix("metadata.name=")
-                .is_some_and(|wanted| wanted.trim_start_matches('=') != name)
-        })
-    };
-    if act.asked("fieldSelector").is_some_and(other) {
-        return Listed::No;
-    }
     let items = match &act.response {
         Body::Held(list) => at(list, &["items"]).and_then(Value::as_array),
         _ => None,
     };
-    let Some(items) = items else { return Listed::Unknown };
+    let Some(items) = items else {
+        return if act.asked("fieldSelector").is_some_and(|selector| selects_other(selector, name)) {
+            Listed::No
+        } else {
+            Listed::Unknown
+        };
+    };
     match items.iter().find(|item| text(item, &["metadata", "name"]) == Some(name)) {
         Some(item) => Listed::Yes(item),
         None => Listed::No,
     }
+}
+
+/// Whether a selector asks for an object of another name. Backslashes escape what separates its parts.
+fn selects_other(selector: &str, name: &str) -> bool {
+    let other = |part: &str| {
+        let wanted = part.strip_prefix("metadata.name==").or(part.strip_prefix("metadata.name="));
+        wanted.is_some_and(|wanted| wanted != name)
+    };
+    !selector.contains('\\') && selector.split(',').any(other)
 }
