@@ -17,6 +17,20 @@ pub(crate) fn is_over(act: &Act, after: &After<'_>) -> bool {
     act.verb != "create" && is_ending(object) && !is_put_off(object)
 }
 
+/// Whether a write that isn't answered may have taken away what put the end of an object off.
+pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After<'_>) -> bool {
+    let ending = match (base, after) {
+        (_, After::Shown(_)) => false,
+        (KnownObject::Nothing(Doubt::Deleting), _) => true,
+        (KnownObject::There(state), After::Computed(computed)) => {
+            is_ending(&state.object) && !is_put_off(&computed.object)
+        }
+        (KnownObject::There(state), After::Unknown(_)) => is_ending(&state.object),
+        _ => false,
+    };
+    ending && act.verb != "create"
+}
+
 fn is_ending(object: &Value) -> bool {
     text(object, &["metadata", "deletionTimestamp"]).is_some()
 }
@@ -57,6 +71,14 @@ impl Life {
             KnownObject::Absent => told::end(act, &self.known),
             _ => None,
         };
+        if self.known == KnownObject::Absent {
+            entry.doubt = Some(Doubt::OtherObject);
+        }
+        if known == KnownObject::Absent
+            && let Some(uid) = &entry.uid
+        {
+            self.uids.end(uid);
+        }
         self.known = known;
         self.lived = true;
         entry
@@ -75,14 +97,19 @@ impl Life {
     }
 
     pub(super) fn delete_with_collection(&mut self, act: &Act) -> Option<LifeEntry> {
-        if matches!(self.known, KnownObject::Absent) {
-            self.counts.others += 1;
-            return None;
-        }
         let meant = act.dry_run() == DryRun::No;
         let listed = listed(act, &self.name.name);
+        let uid = match listed {
+            Listed::Yes(item) => text(item, &["metadata", "uid"]),
+            Listed::No | Listed::Unknown => None,
+        };
+        let absent = self.known == KnownObject::Absent;
         let (deed, known) = match listed {
             Listed::No => {
+                self.counts.others += 1;
+                return None;
+            }
+            Listed::Unknown if absent => {
                 self.counts.others += 1;
                 return None;
             }
@@ -96,11 +123,23 @@ impl Life {
             ),
         };
         let mut entry = self.entry(act, deed);
-        if let Listed::Yes(item) = listed {
-            entry.uid = text(item, &["metadata", "uid"]).map(str::to_owned);
+        if let Some(uid) = uid {
+            entry.uid = Some(uid.to_owned());
+            if self.uids.is_past(uid) {
+                entry.doubt = Some(Doubt::Late);
+                return Some(entry);
+            }
+            let same = self.uids.last() == Some(uid);
+            let shown = self.known.state().is_some_and(|state| state.shown.is_some());
+            if !same && (absent || shown) {
+                entry.doubt = Some(Doubt::OtherObject);
+                self.uids.end_last();
+                self.known = KnownObject::Nothing(Doubt::OtherObject);
+            }
         }
         if matches!(known, KnownObject::Absent) {
             entry.words = told::end(act, &self.known);
+            uid.iter().for_each(|uid| self.uids.end(uid));
         }
         self.known = known;
         Some(entry)
@@ -156,6 +195,14 @@ fn listed<'a>(act: &'a Act, name: &str) -> Listed<'a> {
     match items.iter().find(|item| text(item, &["metadata", "name"]) == Some(name)) {
         Some(item) => Listed::Yes(item),
         None => Listed::No,
+    }
+}
+
+/// The object of this name that a collection's deletion lists.
+pub(crate) fn taken<'a>(act: &'a Act, name: &str) -> Option<&'a Value> {
+    match listed(act, name) {
+        Listed::Yes(item) if act.verb == "deletecollection" => Some(item),
+        _ => None,
     }
 }
 

@@ -21,8 +21,10 @@ mod moment;
 mod noted;
 mod order;
 mod scale;
+mod seen;
 mod state;
 mod told;
+mod uid;
 mod weigh;
 mod why;
 
@@ -37,6 +39,7 @@ pub use mark::{Doubt, Inference, Mark};
 pub use moment::Moment;
 pub use order::MAX_WAITING;
 pub use state::{KnownObject, ObjectState};
+pub use uid::MAX_PAST;
 pub use why::{REASONS, Reason};
 
 use crate::act::{Act, DryRun};
@@ -47,6 +50,7 @@ use moment::Watch;
 use noted::noted;
 use order::Order;
 use state::{Shown, is_before};
+use uid::Uids;
 use weigh::{Case, Weighed};
 
 /// Whose life it is.
@@ -92,6 +96,9 @@ pub struct Life {
     lived: bool,
     order: Order,
     watch: Option<Watch>,
+    uids: Uids,
+    /// A request failed or has no answer that may have made what isn't known.
+    failed: bool,
     counts: LifeCounts,
 }
 
@@ -107,6 +114,8 @@ impl Life {
             lived: false,
             order: Order::new(group),
             watch: None,
+            uids: Uids::default(),
+            failed: false,
             counts: LifeCounts::default(),
         }
     }
@@ -128,10 +137,6 @@ impl Life {
     /// Takes the next request; gives what can be told by now, in order.
     pub fn take(&mut self, act: Act) -> Vec<LifeEntry> {
         if !self.concerns(&act) {
-            return Vec::new();
-        }
-        if act.dry_run() == DryRun::Yes {
-            self.counts.dry_runs += 1;
             return Vec::new();
         }
         let ready = self.order.put(act);
@@ -184,19 +189,30 @@ impl Life {
     }
 
     fn tell(&mut self, act: &Act) -> Option<LifeEntry> {
+        if act.dry_run() == DryRun::Yes {
+            self.counts.dry_runs += 1;
+            return None;
+        }
+        let shown = self.shown_uid(act);
+        let other = shown.is_some_and(|uid| !self.uids.is_past(&uid));
         if let Some(watch) = &mut self.watch
             && Denial::of(act).is_none()
         {
-            watch.see(act, &self.known);
+            watch.see(act, &self.known, other);
         }
-        match &*act.verb {
+        let entry = match &*act.verb {
             "get" if act.succeeded() => self.read(act),
             "create" | "update" | "patch" | "delete" | "deletecollection" => self.write(act),
             _ => {
                 self.counts.reads += 1;
                 None
             }
+        };
+        self.uids.reckon(&self.known);
+        if self.known.state().is_some_and(|state| state.is_shown() && state.cite == act.cite) {
+            self.failed = false;
         }
+        entry
     }
 
     fn write(&mut self, act: &Act) -> Option<LifeEntry> {
@@ -213,9 +229,13 @@ impl Life {
         }
         if !act.succeeded() {
             if let KnownObject::There(state) = &mut self.known {
-                state.blind += 1;
+                state.fail();
             }
+            self.failed = true;
             return Some(self.refused(act, Deed::Undecided(act.code)));
+        }
+        if let Some(entry) = self.of_another(act) {
+            return Some(entry);
         }
         match (&*act.verb, subresource) {
             ("deletecollection", _) => self.delete_with_collection(act),
@@ -291,11 +311,17 @@ impl Life {
     fn change(&mut self, act: &Act) -> LifeEntry {
         let kinds = self.kinds(act);
         let created = act.code == Some(201) && act.target.subresource.is_empty();
-        if !created && let Some(entry) = self.unchanged(act, &kinds) {
+        // The last write of an object that is being deleted stores nothing, and is answered with the version that was.
+        let last = act.stored().is_some_and(|object| deletion::is_over(act, &After::Shown(object)));
+        if !created
+            && !last
+            && let Some(entry) = self.unchanged(act, &kinds)
+        {
             return entry;
         }
         if created {
             self.known = KnownObject::Absent;
+            self.uids.end_last();
         }
         let after = after(act, &self.known, &kinds);
         let between = if created { Between::Nothing } else { self.between(act) };
@@ -326,9 +352,14 @@ impl Life {
             state.written = between == Between::Nothing && state.is_shown();
             state.by = Some((act.audit_id.clone(), act.done));
         }
-        if deletion::is_over(act, &after) {
+        let mut doubt = doubt;
+        if last {
             entry.deed = Deed::Deleted { certain: true };
+            entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;
+        } else if deletion::may_be_over(act, &self.known, &after) {
+            doubt = Some(Doubt::Deleting);
+            known = KnownObject::Nothing(Doubt::Deleting);
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
@@ -409,53 +440,6 @@ impl Life {
             0 => Between::Unproved,
             least => Between::Unseen(least),
         }
-    }
-
-    /// A read that shows the object: what it shows that isn't known yet, nobody in the trail wrote.
-    fn read(&mut self, act: &Act) -> Option<LifeEntry> {
-        let object = act.stored().filter(|_| act.target.subresource.is_empty());
-        let (Some(object), Some(now)) = (object, object.and_then(Shown::of)) else {
-            self.counts.reads += 1;
-            return None;
-        };
-        let state = self.known.state();
-        let then = state.and_then(|state| state.shown.as_ref());
-        let blind = state.is_none_or(|state| state.blind > 0);
-        let newer = then.is_none_or(|then| {
-            then.uid != now.uid || is_before(&then.version, &now.version) == Some(true)
-        });
-        let absent =
-            matches!(self.known, KnownObject::Absent | KnownObject::Nothing(Doubt::Deleting));
-        if !newer || absent {
-            self.counts.reads += 1;
-            return None;
-        }
-        let seen = ObjectState::shown(object, act);
-        let known = std::mem::replace(&mut self.known, KnownObject::There(Box::new(seen)));
-        self.lived = true;
-        let KnownObject::There(before) = known else { return None };
-        if blind || !effect::is_like(&before.object, object) {
-            return None;
-        }
-        let (after, _) = state::without_owners(object.clone());
-        let mut entry = self.entry(act, Deed::Noticed);
-        entry.between = Between::Unseen(1);
-        let found = crate::diff::diff(Some(&before.object), Some(&after));
-        entry.more = found.more;
-        for field in found.fields {
-            let into = match crate::diff::noise(&field.path) {
-                Some(_) => &mut entry.quiet,
-                None => &mut entry.fields,
-            };
-            into.push(FieldChange {
-                path: field.path,
-                before: field.before.into(),
-                after: field.after.into(),
-                mark: Doubt::Unseen.into(),
-                order: field.order,
-            });
-        }
-        Some(entry)
     }
 }
 
