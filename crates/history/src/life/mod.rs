@@ -48,7 +48,7 @@ use crate::value::text;
 use effect::{After, after, keeps_version, next};
 use moment::Watch;
 use noted::noted;
-use order::Order;
+use order::{Order, Put};
 use state::{Shown, is_before};
 use uid::Uids;
 use weigh::{Case, Weighed};
@@ -79,7 +79,7 @@ pub struct LifeCounts {
     pub unnamed: u64,
     /// Of other objects.
     pub others: u64,
-    /// Lines that tell again of the request that wrote the object as it is known.
+    /// Lines that tell again of a request.
     pub repeated: u64,
 }
 
@@ -139,7 +139,13 @@ impl Life {
         if !self.concerns(&act) {
             return Vec::new();
         }
-        let ready = self.order.put(act);
+        let ready = match self.order.put(act) {
+            Put::Waits(ready) => ready,
+            Put::Again => {
+                self.counts.repeated += 1;
+                None
+            }
+        };
         ready.into_iter().filter_map(|act| self.tell(&act)).collect()
     }
 
@@ -252,7 +258,12 @@ impl Life {
     }
 
     fn is_told_again(&self, act: &Act) -> bool {
-        self.known.state().is_some_and(|state| state.is_by(&act.audit_id, act.done))
+        let version =
+            act.stored().and_then(|object| text(object, &["metadata", "resourceVersion"]));
+        self.known.state().is_some_and(|state| {
+            let same = version.is_none_or(|version| state.version() == Some(version));
+            state.is_by(&act.audit_id, act.done) && same
+        })
     }
 
     /// What failed changes nothing that is known; what it asked for is told.
@@ -454,5 +465,7 @@ fn scaled(fields: &[FieldChange]) -> Option<(Option<u64>, u64)> {
     number(&field.after).filter(|_| replicas).map(|to| (number(&field.before), to))
 }
 
+#[cfg(test)]
+mod identity_tests;
 #[cfg(test)]
 mod tests;
