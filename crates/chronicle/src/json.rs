@@ -120,7 +120,8 @@ fn refused(denial: &Denial) -> Value {
 /// One entry, as a line.
 #[must_use]
 pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
-    let ToldEntry { object: of, entry, flows } = told;
+    // Its uid is null where it isn't known.
+    let ToldEntry { object: of, entry, flows, of_unknown_uid: _ } = told;
     let LifeEntry {
         when, user, acting_as, sources, agent, manager, verb, subresource, uid, ..
     } = entry;
