@@ -28,7 +28,7 @@ pub fn may_show_in_flows(entry: &LifeEntry) -> bool {
             | Deed::Undecided(_)
             | Deed::Deleted { .. }
             | Deed::DeletedWithCollection { .. }
-            | Deed::Noticed
+            | Deed::Noticed { .. }
     )
 }
 

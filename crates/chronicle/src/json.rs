@@ -78,7 +78,7 @@ pub(crate) fn deed_word(of: &Deed) -> &'static str {
         Deed::Deleted { .. } => "deleted",
         Deed::DeletionBegun => "deletionBegun",
         Deed::DeletedWithCollection { .. } => "deletedWithCollection",
-        Deed::Noticed => "noticed",
+        Deed::Noticed { .. } => "noticed",
     }
 }
 
@@ -92,7 +92,8 @@ fn deed(of: &Deed) -> Value {
         | Deed::DeletedWithCollection { certain } => json!({ "certain": certain }),
         Deed::Refused(denial) => refused(denial),
         Deed::Undecided(code) => json!({ "code": code }),
-        Deed::Changed | Deed::Quiet | Deed::DeletionBegun | Deed::Noticed => json!({}),
+        Deed::Noticed { other, failed } => json!({ "other": other, "failed": failed }),
+        Deed::Changed | Deed::Quiet | Deed::DeletionBegun => json!({}),
     };
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
         value.extend(more);
@@ -119,7 +120,8 @@ fn refused(denial: &Denial) -> Value {
 /// One entry, as a line.
 #[must_use]
 pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
-    let ToldEntry { object: of, entry, flows } = told;
+    // Its uid is null where it isn't known.
+    let ToldEntry { object: of, entry, flows, of_unknown_uid: _ } = told;
     let LifeEntry {
         when, user, acting_as, sources, agent, manager, verb, subresource, uid, ..
     } = entry;

@@ -27,6 +27,8 @@ pub struct ToldEntry {
     pub entry: LifeEntry,
     /// What the network did after it, where that is asked for and it changed the object.
     pub flows: Option<Box<ToldFlows>>,
+    /// One uid is asked for, and which object of that name this is about isn't known.
+    pub of_unknown_uid: bool,
 }
 
 /// How the lives are told.
@@ -38,7 +40,7 @@ pub struct Telling {
     pub at: Option<Time>,
     /// What was done before isn't told, and counts for what was known then.
     pub since: Option<Time>,
-    /// Of several objects that had the name, one after the other, only this one is told.
+    /// Of several objects that had the name, one after the other, only this one is told, and what may be about it.
     pub uid: Option<String>,
 }
 
@@ -57,6 +59,8 @@ pub struct LifeTally {
     pub level: u64,
     /// Entries that aren't told: they are of before the time asked for, or of another uid.
     pub passed: u64,
+    /// Entries that are told though it isn't known that they are of the uid asked for.
+    pub of_unknown_uid: u64,
 }
 
 struct Followed {
@@ -273,18 +277,29 @@ fn merged(mut lives: Vec<Vec<ToldEntry>>) -> Vec<ToldEntry> {
     all.into_iter().map(|(_, told)| told).collect()
 }
 
+impl ToldEntry {
+    /// That it isn't known whether it is of the uid that is asked for, behind what it did.
+    pub(crate) fn uid_unknown(&self) -> &'static str {
+        if self.of_unknown_uid { ", of an unknown uid" } else { "" }
+    }
+}
+
 impl Followed {
     fn tell(&mut self, entries: Vec<LifeEntry>, telling: &Telling) -> Vec<ToldEntry> {
         let mut told = Vec::new();
         for entry in entries {
             let early = telling.since.zip(entry.when).is_some_and(|(since, when)| when < since);
-            let other = telling.uid.as_ref().is_some_and(|uid| entry.uid.as_ref() != Some(uid));
+            let asked = telling.uid.as_ref();
+            let other = asked.zip(entry.uid.as_ref()).is_some_and(|(asked, uid)| asked != uid);
+            let of_unknown_uid = asked.is_some() && entry.uid.is_none();
             if early || other {
                 self.tally.passed += 1;
                 continue;
             }
             self.tally.add(&entry);
-            told.push(ToldEntry { object: Arc::clone(&self.object), entry, flows: None });
+            self.tally.of_unknown_uid += u64::from(of_unknown_uid);
+            let object = Arc::clone(&self.object);
+            told.push(ToldEntry { object, entry, flows: None, of_unknown_uid });
         }
         told
     }
@@ -309,7 +324,8 @@ impl LifeEnd<'_> {
     /// What it came to, in a line.
     #[must_use]
     pub fn line(&self) -> String {
-        let LifeTally { entries, exact, inferred, unknown, level, passed } = self.tally;
+        let LifeTally { entries, exact, inferred, unknown, level, passed, of_unknown_uid } =
+            self.tally;
         let mut line = format!(
             "{}: {entries} entries; changed fields: {exact} exact, {inferred} inferred, {unknown} unknown",
             crate::shown::object_name(self.object)
@@ -317,6 +333,9 @@ impl LifeEnd<'_> {
         let LifeCounts { dry_runs, reads, beside, repeated, .. } = self.counts;
         if level > 0 {
             line += &format!("; levels too low to tell what changed: {level} entries");
+        }
+        if of_unknown_uid > 0 {
+            line += &format!("; of an unknown uid, and told all the same: {of_unknown_uid}");
         }
         let left = [
             ("of before or of another uid", passed),

@@ -241,14 +241,14 @@ fn request(entry: &LifeEntry) -> Option<String> {
             | Deed::Quiet
             | Deed::Scaled { .. }
             | Deed::Nothing { .. }
-            | Deed::Noticed
+            | Deed::Noticed { .. }
     );
     let unproved = entry.between == Between::Unproved && entry.doubt.is_some();
     Some(if tells && !unproved { format!("{verb}; {}", entry.between) } else { verb })
 }
 
 fn why(entry: &LifeEntry) -> Vec<Said> {
-    if entry.deed == Deed::Noticed {
+    if matches!(entry.deed, Deed::Noticed { .. }) {
         // Who reads changes nothing.
         return Vec::new();
     }

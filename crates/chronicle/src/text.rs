@@ -50,7 +50,8 @@ impl LifeText {
         let when = entry
             .when
             .map_or_else(|| "at a time that isn't certain".to_owned(), |when| when.to_string());
-        text += &format!("\n{when}  {}: {}\n", escape(&who(entry)), escape(&deed(entry)));
+        let (who, deed) = (escape(&who(entry)), escape(&deed(entry)));
+        text += &format!("\n{when}  {who}: {deed}{}\n", told.uid_unknown());
         for said in said::told(entry, told.flows.as_deref(), &self.chains, self.all) {
             let mark = bracket(said.mark.as_ref(), said.kind == SaidKind::Field);
             text += &format!("    {}{}\n", escape(&said.text), escape(&mark));

@@ -120,6 +120,22 @@ impl Chains {
 }
 
 /// Each of them once, in order.
+/// Objects of two clusters that have one name are two, and no life of one.
+pub(crate) fn of_one_cluster(origins: &[Origin]) -> Result<(), Failure> {
+    let clusters: BTreeSet<&str> = origins.iter().map(Origin::cluster).collect();
+    if clusters.len() < 2 {
+        return Ok(());
+    }
+    let names: Vec<&str> = clusters.into_iter().collect();
+    let why = format!(
+        "choose chains: they are of the clusters {}, whose objects have lives of their own",
+        names.join(", ")
+    );
+    let hint =
+        "name the chains of one cluster with --origin CLUSTER/NODE/SOURCE, for each of its nodes";
+    Err(Failure::new(why).hint(Some(hint)))
+}
+
 fn once(origins: &[Origin]) -> Vec<Origin> {
     let mut origins = origins.to_vec();
     origins.sort();
@@ -196,5 +212,21 @@ pub(crate) fn tell(lines: &[String], format: LogFormat) {
             ),
         };
         drop(err.write_all(text.as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_of_two_clusters_hold_no_life_of_one_object() {
+        let of = |origins: &[&str]| {
+            let origins: Vec<Origin> = origins.iter().map(|text| text.parse().unwrap()).collect();
+            of_one_cluster(&origins).map_err(|why| why.to_string())
+        };
+        assert_eq!(of(&["demo/cp-1/kube", "demo/cp-2/kube"]), Ok(()));
+        let refused = of(&["demo/cp-1/kube", "prod/cp-1/kube"]).unwrap_err();
+        assert!(refused.contains("the clusters demo, prod"), "{refused}");
     }
 }

@@ -21,7 +21,7 @@ use auditseal_reader::Window;
 use clap::{Args, ValueEnum};
 
 use crate::args::{self, LogFormat};
-use crate::asking::{Chains, ScanLimit, cost, seen, stopped, tell};
+use crate::asking::{Chains, ScanLimit, cost, of_one_cluster, seen, stopped, tell};
 use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
@@ -116,6 +116,7 @@ pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure>
     let (store, bill) = args.stats.open(&args.store)?;
     let (chains, packs) = args.chains.asked(&args.store, &bill)?;
     let origins: Vec<Origin> = chains.iter().map(|chain| chain.origin.clone()).collect();
+    of_one_cluster(&origins)?;
     let archive = Archive { store, packs, dated: !is_directory(&args.store.store) };
     let mut out = Out::new(&args, origins);
     let (answer, flows) = block_on_threads(cores() + 2, async {

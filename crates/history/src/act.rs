@@ -8,11 +8,11 @@ use auditseal_audit::Time;
 use auditseal_audit::policy::Level;
 use auditseal_merkle::Hash;
 use auditseal_predicate::Event;
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::path::plain;
 use crate::value::{BadBody, at, parse, text};
 
 /// Where a line is sealed.
@@ -101,7 +101,7 @@ pub enum DryRun {
     Yes,
     /// It meant it.
     No,
-    /// A delete may say so in a body that isn't logged.
+    /// A delete or an eviction may say so in a body that isn't logged.
     Unknown,
 }
 
@@ -160,7 +160,7 @@ pub struct Act {
     pub message: String,
     /// The answer's own word that all is done, not only begun.
     pub success: bool,
-    /// The query of the address, decoded.
+    /// The query of the address, decoded, as the apiserver takes it.
     pub query: Vec<(String, String)>,
     /// The request's body.
     pub request: Body,
@@ -168,6 +168,8 @@ pub struct Act {
     pub response: Body,
     /// What admission and authorization noted.
     pub annotations: BTreeMap<String, String>,
+    /// Whether nothing was to be stored; none: the line doesn't tell.
+    rehearsed: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -175,8 +177,6 @@ pub struct Act {
 struct Line<'a> {
     #[serde(borrow, rename = "auditID", default)]
     audit_id: Cow<'a, str>,
-    #[serde(borrow, rename = "requestURI", default)]
-    uri: Cow<'a, str>,
     #[serde(default)]
     verb: String,
     #[serde(default)]
@@ -241,7 +241,7 @@ impl Act {
         };
         let request = body(line.request_object, Level::Request);
         let response = body(line.response_object, Level::RequestResponse);
-        let query = query(&line.uri);
+        let query = event.parameters();
         if target.uid.is_empty() {
             target.uid = answer.details.unwrap_or_default().uid;
         }
@@ -267,6 +267,7 @@ impl Act {
             request,
             response,
             annotations,
+            rehearsed: event.is_dry_run(),
         })
     }
 
@@ -276,23 +277,35 @@ impl Act {
         self.query.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether it was a rehearsal. Creates, updates and patches say so in the address; deletes also in their body.
+    /// Whether it was a rehearsal, as [`Event::is_dry_run`] has it.
     #[must_use]
     pub fn dry_run(&self) -> DryRun {
-        if self.query.iter().any(|(name, value)| name == "dryRun" && !value.is_empty()) {
-            return DryRun::Yes;
+        match self.rehearsed {
+            // A body of which nobody knows how the apiserver reads it.
+            _ if self.ends_something() && matches!(self.request, Body::Unreadable(_)) => {
+                DryRun::Unknown
+            }
+            Some(true) => DryRun::Yes,
+            Some(false) => DryRun::No,
+            None => DryRun::Unknown,
         }
-        if !matches!(&*self.verb, "delete" | "deletecollection") {
-            return DryRun::No;
-        }
+    }
+
+    /// A member of a deletion's options: those of the body, or of the address where there is no body.
+    ///
+    /// # Errors
+    /// The line doesn't tell which options count.
+    pub(crate) fn deletion_option(&self, name: &str) -> Result<Option<String>, ()> {
         match &self.request {
-            Body::Held(options) => match at(options, &["dryRun"]).and_then(Value::as_array) {
-                Some(list) if !list.is_empty() => DryRun::Yes,
-                _ => DryRun::No,
-            },
-            Body::Absent => DryRun::No,
-            Body::Level | Body::Truncated | Body::Unreadable(_) => DryRun::Unknown,
+            Body::Held(options) => Ok(at(options, &[name]).map(plain)),
+            Body::Absent => Ok(self.asked(name).map(str::to_owned)),
+            Body::Level | Body::Truncated | Body::Unreadable(_) => Err(()),
         }
+    }
+
+    fn ends_something(&self) -> bool {
+        matches!(&*self.verb, "delete" | "deletecollection")
+            || self.target.subresource == "eviction"
     }
 
     /// Whether the apiserver did it.
@@ -347,18 +360,6 @@ impl Act {
     }
 }
 
-fn query(uri: &str) -> Vec<(String, String)> {
-    let decoded =
-        |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let text = uri.split_once('?').map_or("", |(_, query)| query);
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    let pair = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(name), decoded(value))
-    };
-    pairs.map(pair).collect()
-}
-
 /// As the apiserver's `managerOrUserAgent`: the given one, else the user agent up to its first slash.
 fn manager(query: &[(String, String)], agent: &str) -> Option<FieldManager> {
     let given = query.iter().find(|(name, value)| name == "fieldManager" && !value.is_empty());
@@ -404,6 +405,10 @@ mod tests {
         assert_eq!((act.submitted_version().as_deref(), act.dry_run()), (Some("4"), DryRun::No));
         let act = read(|e| e["requestURI"] = "/api/v1/x?dryRun=All".into());
         assert_eq!(act.dry_run(), DryRun::Yes);
+        for dropped in ["dryRun=All;", "dryRun=All%zz", "dryRun=All%", "a;dryRun=All"] {
+            let act = read(|e| e["requestURI"] = format!("/api/v1/x?{dropped}").into());
+            assert_eq!((act.dry_run(), act.query.len()), (DryRun::No, 0), "{dropped}");
+        }
         assert_eq!(act.manager, Some(FieldManager { name: "kubectl".into(), given: false }));
     }
 
@@ -451,6 +456,22 @@ mod tests {
         assert_eq!(delete(options(r#"{"dryRun":[]}"#), "Request"), DryRun::No);
         assert_eq!(delete(None, "Request"), DryRun::No);
         assert_eq!(delete(None, "Metadata"), DryRun::Unknown);
+        // Of a delete with options in its body, the address's don't count.
+        let both = |body: Value, level: &str| {
+            let act = read(|event| {
+                event["verb"] = "delete".into();
+                event["level"] = level.into();
+                event["requestURI"] = "/api/v1/x?dryRun=All".into();
+                event["requestObject"] = body.clone();
+                if body.is_null() {
+                    event.as_object_mut().unwrap().remove("requestObject");
+                }
+            });
+            act.dry_run()
+        };
+        assert_eq!(both(serde_json::json!({"kind": "DeleteOptions"}), "Request"), DryRun::No);
+        assert_eq!(both(Value::Null, "Request"), DryRun::Yes);
+        assert_eq!(both(Value::Null, "Metadata"), DryRun::Unknown);
     }
 
     #[test]

@@ -157,6 +157,23 @@ fn of_before_and_of_another_uid_nothing_is_told() {
     );
 }
 
+/// At a level that holds no answers, which object it was isn't known: it may be the one that is asked for.
+#[test]
+fn what_has_no_known_uid_is_told_with_the_uid_that_is_asked_for() {
+    let bare = |verb: &str, second: u64| {
+        line(verb, "n", "c", second, |event| {
+            event["level"] = "Request".into();
+            event["responseObject"] = Value::Null;
+        })
+    };
+    let telling = Telling { uid: Some("u1".into()), ..Telling::default() };
+    let mut lives = Lives::new(wanted(Some("c"), Some("n")), telling);
+    let all = told(&mut lives, &[bare("create", 10), bare("update", 11)]);
+    assert!(all.len() == 2 && all.iter().all(|told| told.of_unknown_uid));
+    let footer = lives.footer();
+    assert!(footer[0].ends_with("of an unknown uid, and told all the same: 2"), "{footer:?}");
+}
+
 /// A deletion of a collection is told of each object that it took, also of one that wasn't seen before.
 #[test]
 fn a_collection_is_of_each_object_that_it_lists() {

@@ -88,10 +88,11 @@ impl LifePage {
             .when
             .map_or_else(|| "at a time that isn't certain".to_owned(), |when| when.to_string());
         page += &format!(
-            "<article class=\"{}\">\n<time>{when}</time>\n<h3>{}: {}</h3>\n<ul>\n",
+            "<article class=\"{}\">\n<time>{when}</time>\n<h3>{}: {}{}</h3>\n<ul>\n",
             class(deed_word(&entry.deed)),
             html(&who(entry)),
-            html(&deed(entry))
+            html(&deed(entry)),
+            told.uid_unknown()
         );
         for said in said::told(entry, told.flows.as_deref(), &self.chains, true) {
             let class = match said.kind {

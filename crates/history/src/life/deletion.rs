@@ -17,6 +17,20 @@ pub(crate) fn is_over(act: &Act, after: &After<'_>) -> bool {
     act.verb != "create" && is_ending(object) && !is_put_off(object)
 }
 
+/// Whether a write that isn't answered may have taken away what put the end of an object off.
+pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After<'_>) -> bool {
+    let ending = match (base, after) {
+        (_, After::Shown(_)) => false,
+        (KnownObject::Nothing(Doubt::Deleting), _) => true,
+        (KnownObject::There(state), After::Computed(computed)) => {
+            is_ending(&state.object) && !is_put_off(&computed.object)
+        }
+        (KnownObject::There(state), After::Unknown(_)) => is_ending(&state.object),
+        _ => false,
+    };
+    ending && act.verb != "create"
+}
+
 fn is_ending(object: &Value) -> bool {
     text(object, &["metadata", "deletionTimestamp"]).is_some()
 }
@@ -46,6 +60,9 @@ impl Life {
             }
             Some(_) => (Deed::Deleted { certain: meant }, gone(meant)),
             None if act.success => (Deed::Deleted { certain: meant }, gone(meant)),
+            None if !meant => {
+                (Deed::Deleted { certain: false }, KnownObject::Nothing(Doubt::Deleting))
+            }
             // Without an answer that says more, it may be gone or only on its way.
             None => (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting)),
         };
@@ -54,6 +71,14 @@ impl Life {
             KnownObject::Absent => told::end(act, &self.known),
             _ => None,
         };
+        if self.known == KnownObject::Absent {
+            entry.doubt = Some(Doubt::OtherObject);
+        }
+        if known == KnownObject::Absent
+            && let Some(uid) = &entry.uid
+        {
+            self.uids.end(uid);
+        }
         self.known = known;
         self.lived = true;
         entry
@@ -61,21 +86,30 @@ impl Life {
 
     /// An eviction deletes a pod, with its grace period.
     pub(super) fn evict(&mut self, act: &Act) -> LifeEntry {
-        let mut entry = self.entry(act, Deed::DeletionBegun);
+        let deed = match act.dry_run() {
+            DryRun::No => Deed::DeletionBegun,
+            DryRun::Yes | DryRun::Unknown => Deed::Deleted { certain: false },
+        };
+        let mut entry = self.entry(act, deed);
         entry.doubt = Some(Doubt::Subresource("eviction".to_owned()));
         self.known = KnownObject::Nothing(Doubt::Deleting);
         entry
     }
 
     pub(super) fn delete_with_collection(&mut self, act: &Act) -> Option<LifeEntry> {
-        if matches!(self.known, KnownObject::Absent) {
-            self.counts.others += 1;
-            return None;
-        }
         let meant = act.dry_run() == DryRun::No;
         let listed = listed(act, &self.name.name);
+        let uid = match listed {
+            Listed::Yes(item) => text(item, &["metadata", "uid"]),
+            Listed::No | Listed::Unknown => None,
+        };
+        let absent = self.known == KnownObject::Absent;
         let (deed, known) = match listed {
             Listed::No => {
+                self.counts.others += 1;
+                return None;
+            }
+            Listed::Unknown if absent => {
                 self.counts.others += 1;
                 return None;
             }
@@ -89,11 +123,23 @@ impl Life {
             ),
         };
         let mut entry = self.entry(act, deed);
-        if let Listed::Yes(item) = listed {
-            entry.uid = text(item, &["metadata", "uid"]).map(str::to_owned);
+        if let Some(uid) = uid {
+            entry.uid = Some(uid.to_owned());
+            if self.uids.is_past(uid) {
+                entry.doubt = Some(Doubt::Late);
+                return Some(entry);
+            }
+            let same = self.uids.last() == Some(uid);
+            let shown = self.known.state().is_some_and(|state| state.shown.is_some());
+            if !same && (absent || shown) {
+                entry.doubt = Some(Doubt::OtherObject);
+                self.uids.end_last();
+                self.known = KnownObject::Nothing(Doubt::OtherObject);
+            }
         }
         if matches!(known, KnownObject::Absent) {
             entry.words = told::end(act, &self.known);
+            uid.iter().for_each(|uid| self.uids.end(uid));
         }
         self.known = known;
         Some(entry)
@@ -112,14 +158,14 @@ impl Life {
 /// Whether objects of a collection may outlive their deletion though they had no finalizer: the list shows them as they were
 /// before it. Pods have a grace period, and who deletes dependents first, or leaves them, sets a finalizer.
 fn may_linger(act: &Act) -> bool {
-    let options = act.request.held().unwrap_or(&Value::Null);
     let slow = ["pods", "namespaces"].contains(&&*act.target.resource);
     // These leave their dependents where nothing else is asked for.
     let keeps = ["jobs", "replicationcontrollers"].contains(&&*act.target.resource);
-    slow || match text(options, &["propagationPolicy"]) {
-        Some("Background") => false,
-        Some(_) => true,
-        None => keeps || at(options, &["orphanDependents"]).is_some(),
+    let option = |name| act.deletion_option(name);
+    slow || match (option("propagationPolicy"), option("orphanDependents")) {
+        (Ok(Some(policy)), _) => policy != "Background",
+        (Ok(None), Ok(orphan)) => keeps || orphan.is_some(),
+        (Err(()), _) | (_, Err(())) => true,
     }
 }
 
@@ -135,22 +181,36 @@ enum Listed<'a> {
 }
 
 fn listed<'a>(act: &'a Act, name: &str) -> Listed<'a> {
-    let other = |selector: &str| {
-        selector.split(',').any(|part| {
-            part.strip_prefix("metadata.name=")
-                .is_some_and(|wanted| wanted.trim_start_matches('=') != name)
-        })
-    };
-    if act.asked("fieldSelector").is_some_and(other) {
-        return Listed::No;
-    }
     let items = match &act.response {
         Body::Held(list) => at(list, &["items"]).and_then(Value::as_array),
         _ => None,
     };
-    let Some(items) = items else { return Listed::Unknown };
+    let Some(items) = items else {
+        return if act.asked("fieldSelector").is_some_and(|selector| selects_other(selector, name)) {
+            Listed::No
+        } else {
+            Listed::Unknown
+        };
+    };
     match items.iter().find(|item| text(item, &["metadata", "name"]) == Some(name)) {
         Some(item) => Listed::Yes(item),
         None => Listed::No,
     }
+}
+
+/// The object of this name that a collection's deletion lists.
+pub(crate) fn taken<'a>(act: &'a Act, name: &str) -> Option<&'a Value> {
+    match listed(act, name) {
+        Listed::Yes(item) if act.verb == "deletecollection" => Some(item),
+        _ => None,
+    }
+}
+
+/// Whether a selector asks for an object of another name. Backslashes escape what separates its parts.
+fn selects_other(selector: &str, name: &str) -> bool {
+    let other = |part: &str| {
+        let wanted = part.strip_prefix("metadata.name==").or(part.strip_prefix("metadata.name="));
+        wanted.is_some_and(|wanted| wanted != name)
+    };
+    !selector.contains('\\') && selector.split(',').any(other)
 }

@@ -9,7 +9,7 @@ use crate::act::{Act, Body};
 use crate::diff::diff;
 use crate::patch::{PatchKind, apply_patch, asked};
 use crate::path::{ObjectPath, PathStep};
-use crate::value::{parse, text};
+use crate::value::{at, parse, text};
 
 /// Fields of one state that aren't known; with more, none of its fields is.
 pub const MAX_DOUBTFUL: usize = 4096;
@@ -93,10 +93,12 @@ pub(crate) fn is_like(one: &Value, other: &Value) -> bool {
 /// A PUT of the whole object, before defaults.
 fn replaced(state: &ObjectState, body: &Value, act: &Act) -> Computed {
     let (mut object, _) = without_owners(body.clone());
+    let beside = beside(&object, state, act);
     keep(&mut object, &state.object, act);
     // What was sent is in doubt no more.
     let mut doubtful = state.doubtful.clone();
-    doubtful.retain(|(path, _)| path.find(&object).is_none());
+    doubtful.retain(|(path, _)| path.find(&object).is_none() || !act.target.subresource.is_empty());
+    doubtful.extend(beside);
     // What wasn't sent is gone, or a default sets it again; but of a list that was sent, defaults add no elements.
     let unsent = diff(Some(&state.object), Some(&object));
     let gone = unsent.fields.into_iter().filter(|field| {
@@ -123,6 +125,7 @@ fn patched(
     let manager = act.manager.as_ref().map(|manager| manager.name.as_str());
     let made = apply_patch(&base, body, kinds, manager).map_err(Doubt::Patch)?;
     let (mut object, _) = without_owners(made.object);
+    let beside = beside(&object, state, act);
     keep(&mut object, &state.object, act);
     // What the patch sets is in doubt no more.
     let kind = text(&object, &["kind"]).unwrap_or_default();
@@ -132,6 +135,7 @@ fn patched(
     };
     let mut doubtful = state.doubtful.clone();
     doubtful.retain(|(path, _)| !sets(path));
+    doubtful.extend(beside);
     let ambiguous = made.ambiguous.into_iter();
     doubtful.extend(ambiguous.map(|path| (path, Doubt::Ambiguous(kinds.to_vec()))));
     if made.owners_unknown && kinds.contains(&PatchKind::Apply) {
@@ -140,6 +144,20 @@ fn patched(
         doubtful.push((ObjectPath::of(&["spec"]), Doubt::Owners));
     }
     Ok(Computed { object, doubtful })
+}
+
+/// What people write into an object's metadata. Whether a subresource stores it too, its kind decides: the status of pods
+/// and namespaces does.
+const METADATA: [&str; 4] = ["labels", "annotations", "finalizers", "ownerReferences"];
+
+/// What a write of a subresource would change of the metadata, if it may.
+fn beside(object: &Value, state: &ObjectState, act: &Act) -> Vec<(ObjectPath, Doubt)> {
+    let of = |object: &Value, name: &str| at(object, &["metadata", name]).cloned();
+    let differs = |name: &&&str| of(object, name) != of(&state.object, name);
+    let sub = act.target.subresource.as_str();
+    let doubt =
+        |name: &&str| (ObjectPath::of(&["metadata", name]), Doubt::Subresource(sub.to_owned()));
+    METADATA.iter().filter(|_| !sub.is_empty()).filter(differs).map(doubt).collect()
 }
 
 fn metadata(object: &mut Value) -> Option<&mut Map<String, Value>> {
@@ -250,17 +268,22 @@ pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObj
                 by: None,
                 written: false,
                 blind: state.map_or(0, |state| state.blind) + 1,
+                unsure: state.map_or(0, |state| state.unsure),
                 shown: state.and_then(|state| state.shown.clone()),
             }))
         }
         After::Unknown(doubt) => match base {
             KnownObject::There(state) => {
-                // What writes the status may write nothing else but what belongs to it.
-                let path = match &*act.target.subresource {
-                    "status" => ObjectPath::of(&["status"]),
-                    _ => ObjectPath::default(),
-                };
-                KnownObject::There(Box::new(state.blinded(path, doubt.clone(), act)))
+                // What writes the status may write of the rest nothing but metadata.
+                if act.target.subresource != "status" {
+                    let path = ObjectPath::default();
+                    return KnownObject::There(Box::new(state.blinded(path, doubt.clone(), act)));
+                }
+                let mut state = state.blinded(ObjectPath::of(&["status"]), doubt.clone(), act);
+                let metadata = METADATA.iter().map(|name| ObjectPath::of(&["metadata", name]));
+                state.doubtful.extend(metadata.map(|path| (path, doubt.clone())));
+                state.doubtful = bounded(state.doubtful);
+                KnownObject::There(Box::new(state))
             }
             _ => KnownObject::Nothing(doubt.clone()),
         },

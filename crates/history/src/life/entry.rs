@@ -53,8 +53,13 @@ pub enum Deed {
         /// The answer lists it; else it isn't known which objects went.
         certain: bool,
     },
-    /// It read it, and found it changed by what isn't in the trail.
-    Noticed,
+    /// It read it, and found what isn't in the trail.
+    Noticed {
+        /// Another object of that name; else the same one, changed.
+        other: bool,
+        /// A request failed or has no answer that may have made it so.
+        failed: bool,
+    },
 }
 
 /// What lies between a change and the object as it was last seen.
@@ -194,7 +199,18 @@ impl fmt::Display for Deed {
             Self::DeletionBegun => "deletion begun",
             Self::DeletedWithCollection { certain: true } => "deleted with a collection",
             Self::DeletedWithCollection { certain: false } => "perhaps deleted with a collection",
-            Self::Noticed => "found changed by what isn't in the trail",
+            Self::Noticed { other: false, failed: false } => {
+                "found changed by what isn't in the trail"
+            }
+            Self::Noticed { other: false, failed: true } => {
+                "found changed by a request that failed, or by what isn't in the trail"
+            }
+            Self::Noticed { other: true, failed: false } => {
+                "found: another object of that name, created by what isn't in the trail"
+            }
+            Self::Noticed { other: true, failed: true } => {
+                "found: another object of that name, created by a request that failed, or by what isn't in the trail"
+            }
         })
     }
 }

@@ -21,8 +21,10 @@ mod moment;
 mod noted;
 mod order;
 mod scale;
+mod seen;
 mod state;
 mod told;
+mod uid;
 mod weigh;
 mod why;
 
@@ -37,6 +39,7 @@ pub use mark::{Doubt, Inference, Mark};
 pub use moment::Moment;
 pub use order::MAX_WAITING;
 pub use state::{KnownObject, ObjectState};
+pub use uid::MAX_PAST;
 pub use why::{REASONS, Reason};
 
 use crate::act::{Act, DryRun};
@@ -45,8 +48,9 @@ use crate::value::text;
 use effect::{After, after, keeps_version, next};
 use moment::Watch;
 use noted::noted;
-use order::Order;
+use order::{Order, Put};
 use state::{Shown, is_before};
+use uid::Uids;
 use weigh::{Case, Weighed};
 
 /// Whose life it is.
@@ -75,7 +79,7 @@ pub struct LifeCounts {
     pub unnamed: u64,
     /// Of other objects.
     pub others: u64,
-    /// Lines that tell again of the request that wrote the object as it is known.
+    /// Lines that tell again of a request.
     pub repeated: u64,
 }
 
@@ -92,6 +96,9 @@ pub struct Life {
     lived: bool,
     order: Order,
     watch: Option<Watch>,
+    uids: Uids,
+    /// A request failed or has no answer that may have made what isn't known.
+    failed: bool,
     counts: LifeCounts,
 }
 
@@ -107,6 +114,8 @@ impl Life {
             lived: false,
             order: Order::new(group),
             watch: None,
+            uids: Uids::default(),
+            failed: false,
             counts: LifeCounts::default(),
         }
     }
@@ -130,11 +139,13 @@ impl Life {
         if !self.concerns(&act) {
             return Vec::new();
         }
-        if act.dry_run() == DryRun::Yes {
-            self.counts.dry_runs += 1;
-            return Vec::new();
-        }
-        let ready = self.order.put(act);
+        let ready = match self.order.put(act) {
+            Put::Waits(ready) => ready,
+            Put::Again => {
+                self.counts.repeated += 1;
+                None
+            }
+        };
         ready.into_iter().filter_map(|act| self.tell(&act)).collect()
     }
 
@@ -184,19 +195,30 @@ impl Life {
     }
 
     fn tell(&mut self, act: &Act) -> Option<LifeEntry> {
+        if act.dry_run() == DryRun::Yes {
+            self.counts.dry_runs += 1;
+            return None;
+        }
+        let shown = self.shown_uid(act);
+        let other = shown.is_some_and(|uid| !self.uids.is_past(&uid));
         if let Some(watch) = &mut self.watch
             && Denial::of(act).is_none()
         {
-            watch.see(act, &self.known);
+            watch.see(act, &self.known, other);
         }
-        match &*act.verb {
+        let entry = match &*act.verb {
             "get" if act.succeeded() => self.read(act),
             "create" | "update" | "patch" | "delete" | "deletecollection" => self.write(act),
             _ => {
                 self.counts.reads += 1;
                 None
             }
+        };
+        self.uids.reckon(&self.known);
+        if self.known.state().is_some_and(|state| state.is_shown() && state.cite == act.cite) {
+            self.failed = false;
         }
+        entry
     }
 
     fn write(&mut self, act: &Act) -> Option<LifeEntry> {
@@ -213,9 +235,13 @@ impl Life {
         }
         if !act.succeeded() {
             if let KnownObject::There(state) = &mut self.known {
-                state.blind += 1;
+                state.fail();
             }
+            self.failed = true;
             return Some(self.refused(act, Deed::Undecided(act.code)));
+        }
+        if let Some(entry) = self.of_another(act) {
+            return Some(entry);
         }
         match (&*act.verb, subresource) {
             ("deletecollection", _) => self.delete_with_collection(act),
@@ -232,7 +258,12 @@ impl Life {
     }
 
     fn is_told_again(&self, act: &Act) -> bool {
-        self.known.state().is_some_and(|state| state.is_by(&act.audit_id, act.done))
+        let version =
+            act.stored().and_then(|object| text(object, &["metadata", "resourceVersion"]));
+        self.known.state().is_some_and(|state| {
+            let same = version.is_none_or(|version| state.version() == Some(version));
+            state.is_by(&act.audit_id, act.done) && same
+        })
     }
 
     /// What failed changes nothing that is known; what it asked for is told.
@@ -291,11 +322,17 @@ impl Life {
     fn change(&mut self, act: &Act) -> LifeEntry {
         let kinds = self.kinds(act);
         let created = act.code == Some(201) && act.target.subresource.is_empty();
-        if !created && let Some(entry) = self.unchanged(act, &kinds) {
+        // The last write of an object that is being deleted stores nothing, and is answered with the version that was.
+        let last = act.stored().is_some_and(|object| deletion::is_over(act, &After::Shown(object)));
+        if !created
+            && !last
+            && let Some(entry) = self.unchanged(act, &kinds)
+        {
             return entry;
         }
         if created {
             self.known = KnownObject::Absent;
+            self.uids.end_last();
         }
         let after = after(act, &self.known, &kinds);
         let between = if created { Between::Nothing } else { self.between(act) };
@@ -326,9 +363,14 @@ impl Life {
             state.written = between == Between::Nothing && state.is_shown();
             state.by = Some((act.audit_id.clone(), act.done));
         }
-        if deletion::is_over(act, &after) {
+        let mut doubt = doubt;
+        if last {
             entry.deed = Deed::Deleted { certain: true };
+            entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;
+        } else if deletion::may_be_over(act, &self.known, &after) {
+            doubt = Some(Doubt::Deleting);
+            known = KnownObject::Nothing(Doubt::Deleting);
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
@@ -410,53 +452,6 @@ impl Life {
             least => Between::Unseen(least),
         }
     }
-
-    /// A read that shows the object: what it shows that isn't known yet, nobody in the trail wrote.
-    fn read(&mut self, act: &Act) -> Option<LifeEntry> {
-        let object = act.stored().filter(|_| act.target.subresource.is_empty());
-        let (Some(object), Some(now)) = (object, object.and_then(Shown::of)) else {
-            self.counts.reads += 1;
-            return None;
-        };
-        let state = self.known.state();
-        let then = state.and_then(|state| state.shown.as_ref());
-        let blind = state.is_none_or(|state| state.blind > 0);
-        let newer = then.is_none_or(|then| {
-            then.uid != now.uid || is_before(&then.version, &now.version) == Some(true)
-        });
-        let absent =
-            matches!(self.known, KnownObject::Absent | KnownObject::Nothing(Doubt::Deleting));
-        if !newer || absent {
-            self.counts.reads += 1;
-            return None;
-        }
-        let seen = ObjectState::shown(object, act);
-        let known = std::mem::replace(&mut self.known, KnownObject::There(Box::new(seen)));
-        self.lived = true;
-        let KnownObject::There(before) = known else { return None };
-        if blind || !effect::is_like(&before.object, object) {
-            return None;
-        }
-        let (after, _) = state::without_owners(object.clone());
-        let mut entry = self.entry(act, Deed::Noticed);
-        entry.between = Between::Unseen(1);
-        let found = crate::diff::diff(Some(&before.object), Some(&after));
-        entry.more = found.more;
-        for field in found.fields {
-            let into = match crate::diff::noise(&field.path) {
-                Some(_) => &mut entry.quiet,
-                None => &mut entry.fields,
-            };
-            into.push(FieldChange {
-                path: field.path,
-                before: field.before.into(),
-                after: field.after.into(),
-                mark: Doubt::Unseen.into(),
-                order: field.order,
-            });
-        }
-        Some(entry)
-    }
 }
 
 /// From and to how many, where nothing else changed.
@@ -470,5 +465,7 @@ fn scaled(fields: &[FieldChange]) -> Option<(Option<u64>, u64)> {
     number(&field.after).filter(|_| replicas).map(|to| (number(&field.before), to))
 }
 
+#[cfg(test)]
+mod identity_tests;
 #[cfg(test)]
 mod tests;

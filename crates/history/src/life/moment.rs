@@ -2,7 +2,7 @@
 
 use auditseal_audit::Time;
 
-use super::mark::{Inference, Mark};
+use super::mark::{Doubt, Inference, Mark};
 use super::state::KnownObject;
 use crate::act::Act;
 use crate::path::ObjectPath;
@@ -44,8 +44,9 @@ impl Watch {
         Self { time, moment: None, over: false }
     }
 
-    /// Told of each request that was or may have been taken, before it is reckoned in.
-    pub(crate) fn see(&mut self, act: &Act, known: &KnownObject) {
+    /// Told of each request that was or may have been taken, before it is reckoned in. `other`: it shows an object of that
+    /// name of which nothing is in the trail.
+    pub(crate) fn see(&mut self, act: &Act, known: &KnownObject, other: bool) {
         if act.done.is_some_and(|done| done <= self.time) || self.over {
             return;
         }
@@ -57,6 +58,10 @@ impl Watch {
             proved: false,
             under_way: false,
         });
+        if moment.known == KnownObject::Absent && other && act.code != Some(201) {
+            // It may have been there by then.
+            moment.known = KnownObject::Nothing(Doubt::OtherObject);
+        }
         let version = moment.known.state().and_then(|state| state.version());
         let same = |of: Option<&str>| of.is_some() && of == version;
         let answered =
@@ -67,6 +72,9 @@ impl Watch {
         }
         if !later {
             moment.under_way = true;
+        } else if !act.succeeded() {
+            // What failed says nothing of what was stored: it may have failed before anybody looked.
+            return;
         } else if same(act.submitted_version().as_deref()) || same(answered) {
             moment.proved = !moment.under_way;
         }

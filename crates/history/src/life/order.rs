@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use auditseal_audit::Time;
 
-use crate::act::Act;
+use crate::act::{Act, Body};
 use crate::value::text;
 
 /// Requests that wait for earlier ones. One that comes later than this many others is told as late.
@@ -23,6 +23,35 @@ fn wrote(act: &Act) -> bool {
     let answered = act.stored().and_then(|object| text(object, &["metadata", "resourceVersion"]));
     let based = act.submitted_version().is_some_and(|on| answered.is_some_and(|now| now != on));
     based || act.code == Some(201)
+}
+
+/// What came of a request that was put in.
+#[derive(Debug)]
+pub(crate) enum Put {
+    /// It waits, and perhaps another one no longer.
+    Waits(Option<Act>),
+    /// One that waits tells of the same request.
+    Again,
+}
+
+/// How much of a request's bodies is held.
+fn held(act: &Act) -> usize {
+    [&act.request, &act.response].into_iter().filter(|body| body.held().is_some()).count()
+}
+
+/// Whether two lines tell of one request: all that both hold is the same. Clients choose a request's id, so that alone says
+/// nothing.
+fn is_told_again(one: &Act, other: &Act) -> bool {
+    let lacks = |body: &Body| matches!(body, Body::Truncated | Body::Level);
+    let alike = |one: &Body, other: &Body| one == other || lacks(one) || lacks(other);
+    !one.audit_id.is_empty()
+        && one.done.is_some()
+        && (&one.audit_id, one.received, one.done) == (&other.audit_id, other.received, other.done)
+        && (&one.verb, &one.user, &one.acting_as) == (&other.verb, &other.user, &other.acting_as)
+        && (&one.sources, &one.agent, &one.query) == (&other.sources, &other.agent, &other.query)
+        && (one.code, &one.target) == (other.code, &other.target)
+        && alike(&one.request, &other.request)
+        && alike(&one.response, &other.response)
 }
 
 /// Requests that wait.
@@ -45,8 +74,15 @@ impl Order {
         text(object, &["metadata", "resourceVersion"])?.parse().ok()
     }
 
-    /// Takes one in; gives those that wait no longer.
-    pub(crate) fn put(&mut self, act: Act) -> Option<Act> {
+    /// Takes one in that isn't told again; gives those that wait no longer.
+    pub(crate) fn put(&mut self, act: Act) -> Put {
+        // A log may be sealed twice, and one of its copies be cut: the one that holds more counts.
+        if let Some(other) = self.waiting.iter_mut().find(|other| is_told_again(other, &act)) {
+            if held(&act) > held(other) {
+                *other = act;
+            }
+            return Put::Again;
+        }
         let mut at = self.waiting.len();
         if let Some(version) = self.version(&act) {
             for (place, other) in self.waiting.iter().enumerate().rev() {
@@ -62,7 +98,11 @@ impl Order {
             }
         }
         self.waiting.insert(at, act);
-        if self.waiting.len() > MAX_WAITING { self.waiting.pop_front() } else { None }
+        if self.waiting.len() > MAX_WAITING {
+            Put::Waits(self.waiting.pop_front())
+        } else {
+            Put::Waits(None)
+        }
     }
 
     /// All that wait.

@@ -40,6 +40,8 @@ pub struct ObjectState {
     pub(crate) written: bool,
     /// Writes since it was shown whose answers aren't in the trail.
     pub(crate) blind: u64,
+    /// Those of them that failed or have no answer: they may have written nothing.
+    pub(crate) unsure: u64,
     /// The version that the last answer showed, kept when the content is inferred since.
     pub(crate) shown: Option<Shown>,
 }
@@ -86,6 +88,7 @@ impl ObjectState {
             by: None,
             written: false,
             blind: 0,
+            unsure: 0,
             shown,
         }
     }
@@ -99,6 +102,12 @@ impl ObjectState {
     #[must_use]
     pub fn is_shown(&self) -> bool {
         self.inferred.is_none()
+    }
+
+    /// After a write that failed, or has no answer.
+    pub(crate) fn fail(&mut self) {
+        self.blind += 1;
+        self.unsure += 1;
     }
 
     /// As it is after a write of which the trail doesn't hold what it did to this field.

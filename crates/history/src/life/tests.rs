@@ -22,7 +22,7 @@ pub(super) fn policy(version: u64, generation: u64, spec: Value) -> Value {
         "uid": "u1", "resourceVersion": version.to_string(), "generation": generation}, "spec": spec})
 }
 
-fn name() -> ObjectName {
+pub(super) fn name() -> ObjectName {
     ObjectName {
         group: "networking.k8s.io".into(),
         resource: "networkpolicies".into(),
@@ -31,7 +31,7 @@ fn name() -> ObjectName {
     }
 }
 
-fn live(acts: Vec<Act>) -> (Vec<LifeEntry>, Life) {
+pub(super) fn live(acts: Vec<Act>) -> (Vec<LifeEntry>, Life) {
     let mut life = Life::new(name());
     let mut told: Vec<_> = acts.into_iter().flat_map(|act| life.take(act)).collect();
     told.extend(life.finish());
@@ -42,7 +42,7 @@ fn create() -> Act {
     act(1, "create", |e| e["responseObject"] = policy(5, 1, json!({"a": 1, "b": 1})))
 }
 
-fn put(cite: u64, on: &str, after: Value) -> Act {
+pub(super) fn put(cite: u64, on: &str, after: Value) -> Act {
     act(cite, "update", |e| {
         e["objectRef"]["resourceVersion"] = on.into();
         e["requestObject"] = after.clone();

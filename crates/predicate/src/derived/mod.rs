@@ -51,5 +51,24 @@ impl Derived {
     }
 }
 
+impl Event<'_> {
+    /// The parameters of the request's address, decoded and in their order, as the apiserver takes them; none where the
+    /// line doesn't tell the address.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        uri::parameters(self)
+    }
+
+    /// Whether nothing was to be stored; `None`: the line doesn't tell, such as of a deletion whose options its level
+    /// leaves out.
+    #[must_use]
+    pub fn is_dry_run(&self) -> Option<bool> {
+        match Derived::DryRun.of(self) {
+            Found::Value(value) => value.bool(),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

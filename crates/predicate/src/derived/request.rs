@@ -34,7 +34,8 @@ fn failed(event: &Event<'_>) -> bool {
 /// Whether the request asked for nothing to be stored.
 ///
 /// Of a deletion, the options are in the body, and the URI's count only if there is none (`handlers/delete.go`,
-/// `DeleteResource`); of everything else they are in the URI alone.
+/// `DeleteResource`); of an eviction, either says so (`propagateDryRun`, registry/core/pod/storage/eviction.go); of
+/// everything else they are in the URI alone.
 pub(super) fn dry_run<'a>(event: &Event<'a>) -> Found<'a> {
     let known = |dry| Found::Value(Value::Bool(dry));
     let in_uri = match uri::query(event, "dryRun") {
@@ -47,16 +48,28 @@ pub(super) fn dry_run<'a>(event: &Event<'a>) -> Found<'a> {
         Some("delete" | "deletecollection") => match found_at(event, "requestObject", &[]) {
             Found::Unknown | Found::Begun(_) => Found::Unknown,
             Found::Absent => known(in_uri),
-            Found::Value(_) => match found_at(event, "requestObject", &["dryRun"]) {
-                Found::Value(Value::Raw(list)) => {
-                    known(list.elements().any(|one| one.text().is_some_and(|one| one == "All")))
-                }
-                Found::Unknown => Found::Unknown,
-                _ => known(false),
-            },
+            Found::Value(_) => in_options(found_at(event, "requestObject", &["dryRun"])),
+        },
+        Some("create") if !in_uri => match text(found_at(event, "objectRef", &["subresource"])) {
+            Some(sub) if sub == "eviction" => {
+                in_options(found_at(event, "requestObject", &["deleteOptions", "dryRun"]))
+            }
+            _ => known(false),
         },
         Some("create" | "update" | "patch") => known(in_uri),
         _ => known(false),
+    }
+}
+
+/// What a member `dryRun` of options says.
+fn in_options<'a>(member: Found<'a>) -> Found<'a> {
+    match member {
+        Found::Value(Value::Raw(list)) => {
+            let all = list.elements().any(|one| one.text().is_some_and(|one| one == "All"));
+            Found::Value(Value::Bool(all))
+        }
+        Found::Unknown => Found::Unknown,
+        _ => Found::Value(Value::Bool(false)),
     }
 }
 

@@ -80,6 +80,27 @@ fn a_dry_run_is_in_the_uri_and_of_a_deletion_in_its_options() {
     );
     let low = r#""verb":"delete","objectRef":{"resource":"pods"},"requestURI":"/x?dryRun=All""#;
     assert_eq!(of(&Derived::DryRun, "Metadata", "ResponseComplete", low), "unknown");
+    // The apiserver drops a pair with a semicolon.
+    assert_eq!(asked("patch", "/x?dryRun=All;", ""), "false");
+}
+
+#[test]
+fn an_eviction_says_in_its_address_or_its_body_that_it_is_a_dry_run() {
+    let members = |uri: &str, rest: &str| {
+        format!(
+            r#""verb":"create","objectRef":{{"resource":"pods","subresource":"eviction"}},"requestURI":"{uri}"{rest}"#
+        )
+    };
+    let options = |dry: &str| {
+        format!(r#","requestObject":{{"kind":"Eviction","deleteOptions":{{"dryRun":[{dry}]}}}}"#)
+    };
+    let asked = |uri: &str, rest: &str| complete(&Derived::DryRun, &members(uri, rest));
+    assert_eq!(asked("/x", &options("\"All\"")), "true");
+    assert_eq!(asked("/x", &options("")), "false");
+    assert_eq!(asked("/x", r#","requestObject":{"kind":"Eviction"}"#), "false");
+    assert_eq!(asked("/x?dryRun=All", &options("")), "true");
+    let low = |uri| of(&Derived::DryRun, "Metadata", "ResponseComplete", &members(uri, ""));
+    assert_eq!((low("/x").as_str(), low("/x?dryRun=All").as_str()), ("unknown", "true"));
 }
 
 #[test]
