@@ -179,6 +179,26 @@ fn formats_have_one_name() {
     assert_eq!(LogFormat::of(b"{}", TimeField::Audit), LogFormat::Audit);
 }
 
+/// A value that is called as a key of another log, or stands deeper, or is of another kind, tells nothing.
+#[test]
+fn a_format_is_told_by_the_keys_of_the_line_itself() {
+    let pod = r#"{"source":{"namespace":"shop","pod":"flow"},"destination":{"ip":"10.0.0.1"},"a":{"flow":{}}}"#;
+    let of = |line: &str, by: &str| LogFormat::of(line.as_bytes(), format(by).times());
+    assert_eq!(of(pod, "jsonl:time"), format("jsonl:time"));
+    assert_eq!(
+        told(pod, of(pod, "jsonl:time")),
+        "unknown ? other shop/flow(pod) > 10.0.0.1(unknown) []"
+    );
+    assert_eq!(of(r#"{"flow":"f-1","src_ip":"10.0.0.1"}"#, "jsonl:time"), format("jsonl:time"));
+    assert_eq!(of(r#"{"flow":{}}"#, "jsonl:ts"), format("jsonl:ts"));
+    assert_eq!(of(r#"{"x":1,"flow":{}}"#, "hubble"), format("hubble"));
+    let calico = r#"{"reporter":"src","start_time":1}"#;
+    assert_eq!(of(calico, "calico"), format("calico"));
+    assert_eq!(of(calico, "jsonl:ts"), format("jsonl:ts"));
+    let labels = r#"{"source":{"pod":"a","labels":{"reporter":"src","start_time":"1"}}}"#;
+    assert_eq!(of(labels, "calico"), format("jsonl:time"));
+}
+
 #[test]
 fn hostile_lines_are_no_flows_and_say_why() {
     let hubble = sample("hubble.log").lines().nth(6).unwrap().to_owned();
