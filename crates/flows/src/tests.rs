@@ -199,6 +199,14 @@ fn a_format_is_told_by_the_keys_of_the_line_itself() {
     assert_eq!(of(labels, "calico"), format("jsonl:time"));
 }
 
+/// What `Pass` leaves to other policies may be stopped by these.
+#[test]
+fn a_line_that_passes_on_tells_nothing() {
+    let line = sample("antrea.log").lines().next().unwrap().replace(" Allow ", " Pass ");
+    let flow = read(line.as_bytes(), format("antrea")).unwrap();
+    assert_eq!((flow.verdict, flow.said.as_str()), (FlowVerdict::Unknown, "Pass"));
+}
+
 #[test]
 fn hostile_lines_are_no_flows_and_say_why() {
     let hubble = sample("hubble.log").lines().nth(6).unwrap().to_owned();
