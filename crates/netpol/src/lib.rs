@@ -9,6 +9,7 @@ mod beside;
 mod cited;
 mod doubt;
 mod left_out;
+mod need;
 mod policy;
 mod replay;
 mod row;
