@@ -16,6 +16,7 @@ mod row;
 mod rule;
 mod selector;
 mod side;
+mod strict;
 mod suggest;
 mod who;
 mod yaml;
@@ -24,7 +25,7 @@ pub use beside::{BESIDE_ROWS, Beside, BesideChange, BesideRow, BesideTotals, See
 pub use cited::{CITED, FlowSeal};
 pub use doubt::FlowDoubt;
 pub use left_out::LeftOut;
-pub use policy::{NotAPolicy, PolicyFile};
+pub use policy::{NotAPolicy, OtherObject, PolicyFile};
 pub use replay::{MAX_ROWS, Replay, ReplayTotals};
 pub use row::{PolicyTally, ReplayRow, Would};
 pub use suggest::{MAX_NEEDS, Suggest, Suggestion, TooManyNeeds};

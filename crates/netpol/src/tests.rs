@@ -2,6 +2,7 @@
 
 mod besides;
 mod brute;
+mod policies;
 mod replays;
 mod suggestions;
 
