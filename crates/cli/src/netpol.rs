@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auditseal_netpol::{FlowSeal, PolicyFile, Replay, ReplayRow, ReplayTotals, Suggest};
+use auditseal_netpol::{
+    FlowSeal, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Suggest,
+};
 use auditseal_query::{AskedChain, FlowQuestion, FlowShow, Hit, carried};
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
@@ -18,6 +20,7 @@ use crate::asking::tell;
 use crate::failure::Failure;
 use crate::flowing::{FlowAnswer, FlowArchive};
 use crate::help;
+use crate::querying::CANT_TELL;
 use crate::read::finish;
 use crate::trusting::no_pipe;
 
@@ -26,6 +29,9 @@ const LARGEST: u64 = 16 << 20;
 
 /// The exit code where something would be stopped, or nothing can be suggested.
 const FOUND: u8 = 4;
+
+/// Objects of other kinds that are named.
+const NAMED: usize = 10;
 
 /// Hold NetworkPolicies against flows that were seen, before you apply them; or suggest some.
 #[derive(Debug, Args)]
@@ -46,7 +52,7 @@ enum What {
 #[derive(Debug, Args)]
 #[command(after_help = help::NETPOL_REPLAY)]
 struct ReplayArgs {
-    /// Files of NetworkPolicies, YAML or JSON; - is standard input.
+    /// Files of NetworkPolicies, YAML or JSON; - is standard input. What else is in them is left out, and named.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The namespace of policies that name none.
@@ -70,7 +76,7 @@ struct ReplayArgs {
         default_value = "text"
     )]
     output: Format,
-    /// Exit 4 if these policies would stop what passed, or might.
+    /// Exit 4 if these policies would stop what passed, or might; 2 if nothing was checked, or not all could be read.
     #[arg(long, env = "AUDITSEAL_FAIL_IF_BLOCKED", value_parser = BoolishValueParser::new())]
     fail_if_blocked: bool,
 }
@@ -101,12 +107,16 @@ fn sealed(chains: &[AskedChain], origins: &mut Vec<Arc<str>>, hit: &Hit) -> Flow
 }
 
 fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
-    let mut policies = Vec::new();
+    let (mut policies, mut others) = (Vec::new(), Vec::new());
     for path in &args.files {
-        policies.extend(policies_of(path, &args.namespace)?);
+        let (found, beside) = policies_of(path, &args.namespace)?;
+        policies.extend(found);
+        others.extend(beside);
     }
+    let others = skipped(&others);
     if policies.is_empty() {
-        return Err(Failure::new("read policies: there is none in these files"));
+        let what = "read policies: there is none in these files";
+        return Err(Failure::new(what).hint(others.as_deref()));
     }
     let (mut replay, mut origins) = (Replay::new(policies), Vec::new());
     let each = |chains: &[AskedChain], hit: Hit| {
@@ -123,18 +133,53 @@ fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
     })?;
     let mut lines = found.footer("all flows");
     let at = lines.len().saturating_sub(1);
-    lines.splice(at.., told(&replay));
-    tell(&lines, format);
+    lines.splice(at.., others.into_iter().chain(told(&replay)));
     let ReplayTotals { blocked, unknown, .. } = replay.totals();
-    let fails = args.fail_if_blocked && blocked + unknown > 0;
-    Ok(code(&found, fails))
+    let code = match untellable(&found, &replay.totals()) {
+        _ if !args.fail_if_blocked => 0,
+        _ if blocked + unknown > 0 => FOUND,
+        None => 0,
+        Some(why) => {
+            lines.push(format!("whether these policies would block anything can't be told: {why}"));
+            CANT_TELL
+        }
+    };
+    tell(&lines, format);
+    Ok(exit(&found, code))
 }
 
-fn code(found: &FlowAnswer, fails: bool) -> ExitCode {
-    match found.answer.exit_code() {
-        0 if fails => ExitCode::from(FOUND),
-        code => ExitCode::from(code),
+/// Why it says nothing that no line would be blocked.
+fn untellable(found: &FlowAnswer, totals: &ReplayTotals) -> Option<&'static str> {
+    let checked = totals.blocked + totals.unknown + totals.allowed + totals.stopped;
+    match () {
+        () if found.answer.unknown.total() > 0 => Some("there are lines that are no flows"),
+        () if !found.answer.is_whole() => Some("what happened in the gaps isn't known"),
+        () if totals.lines == 0 => Some("there is no flow in what was read"),
+        () if checked == 0 => Some("no flow was seen of pods that these policies are for"),
+        () => None,
     }
+}
+
+/// What the archive is worth, and where it is proved what was found in it.
+fn exit(found: &FlowAnswer, code: u8) -> ExitCode {
+    match found.answer.exit_code() {
+        0 => ExitCode::from(code),
+        worse => ExitCode::from(worse),
+    }
+}
+
+/// Objects of other kinds, in one line.
+fn skipped(others: &[OtherObject]) -> Option<String> {
+    let named: Vec<String> = others.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = match others.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = auditseal_chain::escape(&named.join(", "));
+    let all = others.len();
+    (all > 0).then(|| {
+        format!("objects that are no NetworkPolicies, and were left out: {all}, {named}{more}")
+    })
 }
 
 /// What the lines came to, for a person.
@@ -265,8 +310,14 @@ fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
     let made = suggest.finish();
     // What isn't proved is no ground for a policy that somebody applies.
     let whole = found.answer.exit_code() == 0;
+    let unread = match found.answer.unknown.total() {
+        0 => None,
+        lines => {
+            Some(format!("lines that are no flows: {lines} (`query flows --unknown` lists them)"))
+        }
+    };
     if whole {
-        finish(io::stdout().write_all(made.yaml.as_bytes()))?;
+        finish(io::stdout().write_all(with_missing(&made.yaml, unread.as_deref()).as_bytes()))?;
     }
     let mut lines = found.footer(&format!("namespace {}", args.namespace));
     lines.pop();
@@ -274,17 +325,31 @@ fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
         let missing = if why.is_missing() { "MISSING: " } else { "" };
         lines.push(format!("{missing}lines {why}: {count}, the first {}", cited[0]));
     }
+    lines.extend(unread.map(|line| format!("MISSING: {line}")));
     let ((policies, rules), seen) = (made.size, made.lines);
     lines.push(match whole {
         true => format!("suggested: {policies} policies with {rules} rules, of {seen} lines"),
         false => "nothing is suggested: what was read isn't proved, or not to its end".to_owned(),
     });
     tell(&lines, format);
-    Ok(code(&found, policies == 0))
+    Ok(exit(&found, FOUND * u8::from(policies == 0)))
 }
 
-/// The policies of a file.
-fn policies_of(path: &Path, namespace: &str) -> Result<Vec<PolicyFile>, Failure> {
+/// The policies, with what couldn't be read among what is missing, at their top.
+fn with_missing(yaml: &str, unread: Option<&str>) -> String {
+    match (unread, yaml.split_once("---\n")) {
+        (Some(unread), Some((head, policies))) => {
+            format!("{head}# MISSING: {unread}\n---\n{policies}")
+        }
+        _ => yaml.to_owned(),
+    }
+}
+
+/// The policies of a file, and what stands beside them.
+fn policies_of(
+    path: &Path,
+    namespace: &str,
+) -> Result<(Vec<PolicyFile>, Vec<OtherObject>), Failure> {
     let failed = |why: String| {
         let hint =
             "a file has NetworkPolicies of networking.k8s.io, as YAML or JSON, or a list of them";
@@ -301,16 +366,18 @@ fn policies_of(path: &Path, namespace: &str) -> Result<Vec<PolicyFile>, Failure>
     if text.len() as u64 > LARGEST {
         return Err(failed(format!("it is larger than {LARGEST} bytes")));
     }
-    let mut policies = Vec::new();
+    let (mut policies, mut others) = (Vec::new(), Vec::new());
     for document in documents(&text) {
         let object: Value = auditseal_yaml::read(&document).map_err(failed)?;
         if object.is_null() {
             continue;
         }
-        policies
-            .extend(PolicyFile::all(&object, namespace).map_err(|why| failed(why.to_string()))?);
+        let found = PolicyFile::among(&object, namespace);
+        let (found, beside) = found.map_err(|why| failed(why.to_string()))?;
+        policies.extend(found);
+        others.extend(beside);
     }
-    Ok(policies)
+    Ok((policies, others))
 }
 
 /// The documents of a YAML file, which lines that begin with `---` part.

@@ -44,8 +44,9 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
         other => return Err(NotAFlow::bad("direction", other)),
     };
     let verdict = match action {
-        "Allow" | "Pass" => FlowVerdict::Allowed,
+        "Allow" => FlowVerdict::Allowed,
         "Drop" | "Reject" => FlowVerdict::Denied,
+        // `Pass` leaves it to the policies of Kubernetes, which may stop it.
         _ => FlowVerdict::Unknown,
     };
     let protocol = Protocol::named(protocol);

@@ -17,8 +17,10 @@ pub enum EndpointKind {
     Outside,
     /// The node on which the other side's pod runs.
     OwnNode,
-    /// Some node of the cluster, or what runs in its network.
+    /// Some node of the cluster, or what runs in its network; it may be the node of the other side's pod.
     Node,
+    /// The same of a node on which the other side's pod doesn't run.
+    OtherNode,
 }
 
 impl EndpointKind {
@@ -31,6 +33,7 @@ impl EndpointKind {
             Self::Outside => "outside",
             Self::OwnNode => "own-node",
             Self::Node => "node",
+            Self::OtherNode => "other-node",
         }
     }
 }

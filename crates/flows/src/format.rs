@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use auditseal_audit::{FieldName, TimeField};
 
+use crate::json::Kind;
 use crate::{MAX_LINE, json};
 
 /// How the lines of a log are to be read.
@@ -57,14 +58,30 @@ impl LogFormat {
                 false => Self::Text,
             };
         }
-        let has = |key: &str| json::has_key(begin, key);
-        match times {
-            _ if has("flow") || has("lost_events") || has("node_status") => Self::Hubble,
-            _ if has("reporter") && (has("start_time") || has("startTime")) => Self::Calico,
-            TimeField::Json(field) => Self::Jsonl(field),
-            _ => FieldName::new("time").map_or(Self::Text, Self::Jsonl),
-        }
+        let known = match times {
+            // Both are told apart by keys of the line's own object, and by what stands there: a pod may be called as a key is.
+            _ if times == Self::Hubble.times() => of_hubble(begin).then_some(Self::Hubble),
+            TimeField::None => of_calico(begin).then_some(Self::Calico),
+            _ => None,
+        };
+        let other = || match times {
+            TimeField::Json(field) => Some(field),
+            _ => FieldName::new("time"),
+        };
+        known.unwrap_or_else(|| other().map_or(Self::Text, Self::Jsonl))
     }
+}
+
+/// Whether it is a line of Hubble's exporter: a flow, or a note of its own.
+fn of_hubble(line: &[u8]) -> bool {
+    let keys = ["flow", "lost_events", "node_status", "agent_event", "debug_event"];
+    json::kinds(line, keys).contains(&Some(Kind::Object))
+}
+
+/// Whether it is a line of Calico's flow log.
+fn of_calico(line: &[u8]) -> bool {
+    let [reporter, start, begin] = json::kinds(line, ["reporter", "start_time", "startTime"]);
+    reporter == Some(Kind::Text) && [start, begin].contains(&Some(Kind::Number))
 }
 
 fn find(text: &[u8], what: &[u8]) -> bool {

@@ -33,8 +33,14 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     };
     let (protocol, source_port, port) = ports(flow)?;
     let ip = object(flow, "IP", "IP")?;
-    let mut source = endpoint(flow, "source")?;
-    let mut destination = endpoint(flow, "destination")?;
+    let direction = match text(flow, "traffic_direction", "traffic_direction")?.as_deref() {
+        Some("INGRESS") => Some(FlowDirection::Ingress),
+        Some("EGRESS") => Some(FlowDirection::Egress),
+        _ => None,
+    };
+    // The side whose policies the line is about is on the node that wrote it.
+    let mut source = endpoint(flow, "source", direction == Some(FlowDirection::Ingress))?;
+    let mut destination = endpoint(flow, "destination", direction == Some(FlowDirection::Egress))?;
     if let Some(ip) = ip {
         let of = |key, what| text(ip, key, what)?.map(|text| address(&text, what)).transpose();
         source.ip = of("source", "source address")?;
@@ -49,11 +55,6 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     };
     let why = text(flow, "drop_reason_desc", "drop_reason_desc")?;
     let said = why.map_or_else(|| word.clone(), |why| format!("{word} {why}"));
-    let direction = match text(flow, "traffic_direction", "traffic_direction")?.as_deref() {
-        Some("INGRESS") => Some(FlowDirection::Ingress),
-        Some("EGRESS") => Some(FlowDirection::Egress),
-        _ => None,
-    };
     let reply = match flow.get("is_reply") {
         None | Some(Value::Null) => None,
         Some(Value::Bool(reply)) => Some(*reply),
@@ -108,7 +109,13 @@ fn policies(flow: &Map<String, Value>) -> Result<Vec<String>, NotAFlow> {
     Ok(found)
 }
 
-fn endpoint(flow: &Map<String, Value>, key: &'static str) -> Result<Endpoint, NotAFlow> {
+/// One side. `host` is the node that wrote the line: of what is seen from the other side's node (`near`) it is the other
+/// side's own, and otherwise nobody knows where that one runs.
+fn endpoint(
+    flow: &Map<String, Value>,
+    key: &'static str,
+    near: bool,
+) -> Result<Endpoint, NotAFlow> {
     let Some(of) = object(flow, key, key)? else { return Ok(Endpoint::default()) };
     let (mut own, mut space) = (BTreeMap::new(), BTreeMap::new());
     let mut reserved = Vec::new();
@@ -146,8 +153,9 @@ fn endpoint(flow: &Map<String, Value>, key: &'static str) -> Result<Endpoint, No
     };
     let place = match () {
         () if pod.is_some() || !own.is_empty() => EndpointKind::Pod,
-        () if is("host") => EndpointKind::OwnNode,
-        () if is("remote-node") => EndpointKind::Node,
+        () if is("host") && near => EndpointKind::OwnNode,
+        () if is("remote-node") && near => EndpointKind::OtherNode,
+        () if is("host") || is("remote-node") => EndpointKind::Node,
         () if is("world") || cidr => EndpointKind::Outside,
         () => EndpointKind::Unknown,
     };

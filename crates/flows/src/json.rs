@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::NotAFlow;
@@ -21,10 +22,66 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, NotAFlow> {
     }
 }
 
-/// Whether a line of JSON may have a key somewhere: a quick look.
-pub(crate) fn has_key(line: &[u8], key: &str) -> bool {
-    let quoted = format!("\"{key}\"");
-    line.windows(quoted.len()).any(|part| part == quoted.as_bytes())
+/// Of what kind a value is, as far as the formats of logs tell themselves apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Text,
+    Number,
+    Other,
+}
+
+/// Of what kind the object's own values at these keys are; what stands deeper isn't looked at. `None`: there is none, or it is
+/// no object.
+pub(crate) fn kinds<const N: usize>(line: &[u8], keys: [&str; N]) -> [Option<Kind>; N] {
+    // A quick look first: of most lines it tells that there is none.
+    let may = |key: &str| {
+        let quoted = format!("\"{key}\"");
+        line.windows(quoted.len()).any(|part| part == quoted.as_bytes())
+    };
+    if !keys.iter().any(|key| may(key)) {
+        return [None; N];
+    }
+    let mut found = [None; N];
+    let mut reader = serde_json::Deserializer::from_slice(line);
+    let whole = Outline { keys: &keys, found: &mut found }.deserialize(&mut reader);
+    if whole.is_ok() { found } else { [None; N] }
+}
+
+struct Outline<'a, 'b> {
+    keys: &'a [&'b str],
+    found: &'a mut [Option<Kind>],
+}
+
+impl<'de> DeserializeSeed<'de> for Outline<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Outline<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let value: &RawValue = map.next_value()?;
+            if let Some(at) = self.keys.iter().position(|one| *one == key) {
+                self.found[at] = Some(match value.get().bytes().next() {
+                    Some(b'{') => Kind::Object,
+                    Some(b'"') => Kind::Text,
+                    Some(b'-' | b'0'..=b'9') => Kind::Number,
+                    _ => Kind::Other,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Once;

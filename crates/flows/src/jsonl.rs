@@ -154,6 +154,7 @@ fn side(line: &Object, keys: &Side) -> Result<(Endpoint, Option<u16>), NotAFlow>
         Some("outside") => EndpointKind::Outside,
         Some("own-node") => EndpointKind::OwnNode,
         Some("node") => EndpointKind::Node,
+        Some("other-node") => EndpointKind::OtherNode,
         _ if pod.is_some() => EndpointKind::Pod,
         _ => EndpointKind::Unknown,
     };

@@ -179,6 +179,65 @@ fn formats_have_one_name() {
     assert_eq!(LogFormat::of(b"{}", TimeField::Audit), LogFormat::Audit);
 }
 
+/// A value that is called as a key of another log, or stands deeper, or is of another kind, tells nothing.
+#[test]
+fn a_format_is_told_by_the_keys_of_the_line_itself() {
+    let pod = r#"{"source":{"namespace":"shop","pod":"flow"},"destination":{"ip":"10.0.0.1"},"a":{"flow":{}}}"#;
+    let of = |line: &str, by: &str| LogFormat::of(line.as_bytes(), format(by).times());
+    assert_eq!(of(pod, "jsonl:time"), format("jsonl:time"));
+    assert_eq!(
+        told(pod, of(pod, "jsonl:time")),
+        "unknown ? other shop/flow(pod) > 10.0.0.1(unknown) []"
+    );
+    assert_eq!(of(r#"{"flow":"f-1","src_ip":"10.0.0.1"}"#, "jsonl:time"), format("jsonl:time"));
+    assert_eq!(of(r#"{"flow":{}}"#, "jsonl:ts"), format("jsonl:ts"));
+    assert_eq!(of(r#"{"x":1,"flow":{}}"#, "hubble"), format("hubble"));
+    let calico = r#"{"reporter":"src","start_time":1}"#;
+    assert_eq!(of(calico, "calico"), format("calico"));
+    assert_eq!(of(calico, "jsonl:ts"), format("jsonl:ts"));
+    let labels = r#"{"source":{"pod":"a","labels":{"reporter":"src","start_time":"1"}}}"#;
+    assert_eq!(of(labels, "calico"), format("jsonl:time"));
+}
+
+/// What `Pass` leaves to other policies may be stopped by these.
+#[test]
+fn a_line_that_passes_on_tells_nothing() {
+    let line = sample("antrea.log").lines().next().unwrap().replace(" Allow ", " Pass ");
+    let flow = read(line.as_bytes(), format("antrea")).unwrap();
+    assert_eq!((flow.verdict, flow.said.as_str()), (FlowVerdict::Unknown, "Pass"));
+}
+
+/// `host` is the node that wrote the line: the pod's own only where the line is the pod's side.
+#[test]
+fn a_host_is_the_pods_own_node_only_where_the_pods_node_says_so() {
+    let node = |label: &str, at: &str, way: &str| {
+        let (pod, node) = (
+            r#"{"namespace":"shop","pod_name":"db"}"#,
+            format!(r#"{{"labels":["reserved:{label}"]}}"#),
+        );
+        let (source, destination) =
+            if at == "source" { (node.as_str(), pod) } else { (pod, node.as_str()) };
+        let line = format!(
+            r#"{{"flow":{{"verdict":"FORWARDED","source":{source},"destination":{destination},"traffic_direction":"{way}"}}}}"#
+        );
+        let flow = read(line.as_bytes(), format("hubble")).unwrap();
+        if at == "source" { flow.source.kind } else { flow.destination.kind }
+    };
+    use EndpointKind::{Node, OtherNode, OwnNode};
+    let of = |label| {
+        [
+            ("source", "INGRESS"),
+            ("source", "EGRESS"),
+            ("source", ""),
+            ("destination", "EGRESS"),
+            ("destination", "INGRESS"),
+        ]
+        .map(|(at, way)| node(label, at, way))
+    };
+    assert_eq!(of("host"), [OwnNode, Node, Node, OwnNode, Node]);
+    assert_eq!(of("remote-node"), [OtherNode, Node, Node, OtherNode, Node]);
+}
+
 #[test]
 fn hostile_lines_are_no_flows_and_say_why() {
     let hubble = sample("hubble.log").lines().nth(6).unwrap().to_owned();
@@ -279,8 +338,13 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         any::<u32>().prop_map(|n| core::net::IpAddr::from(core::net::Ipv4Addr::from(n))),
         any::<u128>().prop_map(|n| core::net::IpAddr::from(core::net::Ipv6Addr::from(n))),
     ];
-    let places =
-        vec![EndpointKind::Pod, EndpointKind::Outside, EndpointKind::OwnNode, EndpointKind::Node];
+    let places = vec![
+        EndpointKind::Pod,
+        EndpointKind::Outside,
+        EndpointKind::OwnNode,
+        EndpointKind::Node,
+        EndpointKind::OtherNode,
+    ];
     let parts = (
         ip,
         prop::sample::select(places),

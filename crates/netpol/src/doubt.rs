@@ -21,6 +21,10 @@ pub enum FlowDoubt {
     NoPort,
     /// A rule names its port by a name, and the pod says which number that is.
     NamedPort,
+    /// The other side is a node, and it may be the one on which the pod runs.
+    MayBeOwnNode,
+    /// Both sides may be one pod.
+    MayBeItself,
     /// NetworkPolicies say nothing of this protocol.
     Protocol,
     /// The log doesn't tell who began: it may be an answer, which no policy stops.
@@ -42,6 +46,12 @@ impl fmt::Display for FlowDoubt {
             Self::NoAddress => f.write_str("the log has no address"),
             Self::NoPort => f.write_str("the log has no port"),
             Self::NamedPort => f.write_str("a rule's port has a name, whose number the pod says"),
+            Self::MayBeOwnNode => {
+                f.write_str("it may be the pod's own node, between which and the pod all passes")
+            }
+            Self::MayBeItself => {
+                f.write_str("it may be one pod alone, and what it sends itself passes")
+            }
             Self::Protocol => f.write_str("NetworkPolicies say nothing of this protocol"),
             Self::MayAnswer => f.write_str("it may be an answer: the log doesn't tell who began"),
         }

@@ -10,6 +10,8 @@ use crate::who::PodGroup;
 pub(crate) enum RulePeer {
     Pods(String, PodGroup),
     Block(String),
+    /// A block of nodes' addresses, of which plugins differ in what they make.
+    NodeBlock(String),
 }
 
 /// Peers that have the same ports: one rule.

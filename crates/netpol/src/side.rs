@@ -5,6 +5,7 @@ use auditseal_history::words::netpol::{Direction, Labels, Lane, NAMESPACE, Peers
 
 use crate::doubt::{FlowDoubt, Known};
 use crate::policy::PolicyFile;
+use crate::who::itself;
 
 /// What the policies make of one side; numbers are places among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +26,9 @@ pub(crate) fn side(policies: &[PolicyFile], direction: Direction, flow: &Flow) -
         Direction::Ingress => (&flow.destination, &flow.source),
         Direction::Egress => (&flow.source, &flow.destination),
     };
-    // Between a pod and its own node everything passes, says kubernetes.io, "Network Policies".
-    if peer.kind == EndpointKind::OwnNode {
+    // Between a pod and its own node everything passes, and what a pod sends itself, says kubernetes.io, "Network Policies".
+    let alone = itself(subject, peer);
+    if peer.kind == EndpointKind::OwnNode || alone == Known::Yes {
         return SideOutcome::Free;
     }
     let (mut sure, mut unsure) = (Vec::new(), Vec::new());
@@ -71,9 +73,13 @@ pub(crate) fn side(policies: &[PolicyFile], direction: Direction, flow: &Flow) -
     let doubt = doubts.chain(others.map(|((_, doubt), _)| doubt.clone())).next();
     match doubt {
         Some(doubt) => SideOutcome::Unknown(doubt),
-        None if flow.reply.is_none() && flow.verdict != FlowVerdict::Denied => {
-            SideOutcome::Unknown(FlowDoubt::MayAnswer)
-        }
+        // What was stopped was none of what always passes.
+        None if flow.verdict != FlowVerdict::Denied => match (alone, peer.kind, flow.reply) {
+            (_, _, None) => SideOutcome::Unknown(FlowDoubt::MayAnswer),
+            (_, EndpointKind::Node, _) => SideOutcome::Unknown(FlowDoubt::MayBeOwnNode),
+            (Known::Doubt(doubt), ..) => SideOutcome::Unknown(doubt),
+            _ => SideOutcome::Blocked(sure),
+        },
         None => SideOutcome::Blocked(sure),
     }
 }
@@ -81,7 +87,8 @@ pub(crate) fn side(policies: &[PolicyFile], direction: Direction, flow: &Flow) -
 /// Whether a policy is for this side.
 fn selects(policy: &PolicyFile, side: &Endpoint) -> Known {
     match (side.kind, side.namespace.as_deref()) {
-        (EndpointKind::Outside | EndpointKind::Node | EndpointKind::OwnNode, _) => Known::No,
+        (EndpointKind::Outside, _) => Known::No,
+        (EndpointKind::Node | EndpointKind::OtherNode | EndpointKind::OwnNode, _) => Known::No,
         (_, Some(own)) if own != policy.namespace => Known::No,
         (EndpointKind::Unknown, None) => Known::Doubt(FlowDoubt::AddressAlone),
         (EndpointKind::Pod, None) => Known::Doubt(FlowDoubt::NamespaceLabel(NAMESPACE.to_owned())),
@@ -148,7 +155,9 @@ fn is_peer(lane: &Lane, peer: &Endpoint) -> Known {
             (None, _) => Known::Doubt(FlowDoubt::NoAddress),
             (Some(ip), _) if !addresses.holds(ip) => Known::No,
             (Some(_), EndpointKind::Pod) => Known::Doubt(FlowDoubt::PodInBlock),
-            (Some(_), EndpointKind::Node) => Known::Doubt(FlowDoubt::NodeInBlock),
+            (Some(_), EndpointKind::Node | EndpointKind::OtherNode) => {
+                Known::Doubt(FlowDoubt::NodeInBlock)
+            }
             (Some(_), _) => Known::Yes,
         },
     }

@@ -4,14 +4,16 @@ use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use auditseal_flows::{Endpoint, EndpointKind, Flow, FlowVerdict, Protocol};
+use auditseal_flows::{Endpoint, EndpointKind, Flow, FlowDirection, FlowVerdict, Protocol};
 use auditseal_history::words::netpol::{Addresses, Direction};
 
 use crate::cited::{FlowSeal, Seen};
+use crate::doubt::Known;
 use crate::left_out::LeftOut;
+use crate::need::{NeedSaid, NeedTold};
 use crate::rule::{Rule, RulePeer};
 use crate::selector::{are_labels, is_name};
-use crate::who::{PodGroup, group};
+use crate::who::{PodGroup, group, itself};
 use crate::yaml;
 
 /// Pairs of peer and port that are kept, of all groups of pods: with more, nothing is suggested.
@@ -21,10 +23,17 @@ pub const MAX_NEEDS: usize = 200_000;
 pub(crate) enum NeedPeer {
     Pods(String, PodGroup),
     Address(IpAddr),
+    Node(IpAddr),
 }
 
-/// Who on the other side, and which ports.
-pub(crate) type Needs = BTreeMap<NeedPeer, BTreeMap<(Protocol, u16), Seen>>;
+/// Who on the other side, and which ports, with what is told of each.
+type Needs = BTreeMap<NeedPeer, BTreeMap<(Protocol, u16), NeedTold>>;
+
+/// The same, of what asks for a rule.
+type Asked = BTreeMap<NeedPeer, BTreeMap<(Protocol, u16), Seen>>;
+
+/// The first port that Linux gives to who begins.
+const EPHEMERAL: u16 = 32_768;
 
 /// Gathers what was seen of a namespace.
 #[derive(Debug, Clone)]
@@ -77,7 +86,7 @@ impl Suggest {
         })
     }
 
-    /// Takes a flow.
+    /// Takes a flow. A line speaks for the side whose policies it is about, where it tells that.
     ///
     /// # Errors
     /// [`TooManyNeeds`].
@@ -89,25 +98,35 @@ impl Suggest {
         }
         let ours = |side: &Endpoint| side.namespace.as_deref() == Some(&self.namespace);
         let ways = [
-            (Direction::Ingress, &flow.destination, &flow.source),
-            (Direction::Egress, &flow.source, &flow.destination),
+            (Direction::Ingress, FlowDirection::Ingress, &flow.destination, &flow.source),
+            (Direction::Egress, FlowDirection::Egress, &flow.source, &flow.destination),
         ];
-        let ways: Vec<_> = ways.into_iter().filter(|(_, subject, _)| ours(subject)).collect();
+        let ways: Vec<_> = ways.into_iter().filter(|(_, _, subject, _)| ours(subject)).collect();
         self.lines += u64::from(!ways.is_empty());
         let mut left = BTreeSet::new();
-        for (direction, subject, peer) in ways {
-            match need(flow, subject, peer) {
+        for (direction, own, subject, peer) in ways {
+            let said = outcome(flow, own);
+            left.extend(said.err());
+            let need = match need(flow, subject, peer) {
+                // Of what was stopped nothing more is said.
+                Err(_) if said.is_err() => continue,
                 Err(why) => {
                     left.insert(why);
+                    continue;
                 }
-                Ok((group, peer)) => {
-                    let port = (flow.protocol, flow.port.unwrap_or_default());
-                    let peers = self.needs.entry((group, direction)).or_default();
-                    let ports = peers.entry(peer).or_default();
-                    self.count += usize::from(!ports.contains_key(&port));
-                    ports.entry(port).or_default().add(at);
-                }
-            }
+                Ok(need) => need,
+            };
+            // What one side stopped says nothing of what the other let through.
+            let said = match said {
+                Ok(said) => said,
+                Err(LeftOut::Stopped) if flow.direction == Some(own) => NeedSaid::Stopped,
+                Err(_) => continue,
+            };
+            let (group, peer) = need;
+            let port = (flow.protocol, flow.port.unwrap_or_default());
+            let ports = self.needs.entry((group, direction)).or_default().entry(peer).or_default();
+            self.count += usize::from(!ports.contains_key(&port));
+            ports.entry(port).or_default().add(said, at);
         }
         left.into_iter().for_each(|why| self.left.entry(why).or_default().add(at));
         if self.count > MAX_NEEDS { Err(TooManyNeeds) } else { Ok(()) }
@@ -116,10 +135,13 @@ impl Suggest {
     /// The policies.
     #[must_use]
     pub fn finish(self) -> Suggestion {
-        let Self { namespace, groups, needs, left, lines, .. } = self;
+        let Self { namespace, groups, needs, mut left, lines, .. } = self;
         let mut policies: BTreeMap<PodGroup, Vec<(Direction, Vec<Rule>)>> = BTreeMap::new();
         for ((group, direction), needs) in needs {
-            policies.entry(group).or_default().push((direction, rules(needs)));
+            let rules = rules(asked(needs, &mut left));
+            if !rules.is_empty() {
+                policies.entry(group).or_default().push((direction, rules));
+            }
         }
         let left_out: Vec<_> =
             left.into_iter().map(|(why, seen)| (why, seen.lines, seen.cited)).collect();
@@ -128,24 +150,47 @@ impl Suggest {
     }
 }
 
-/// What a flow asks for.
-fn need(flow: &Flow, subject: &Endpoint, peer: &Endpoint) -> Result<(PodGroup, NeedPeer), LeftOut> {
+/// What a line says of one side of a flow.
+fn outcome(flow: &Flow, own: FlowDirection) -> Result<NeedSaid, LeftOut> {
     if flow.reply == Some(true) {
         return Err(LeftOut::Answer);
     }
-    match flow.verdict {
-        FlowVerdict::Denied => return Err(LeftOut::Stopped),
-        FlowVerdict::Unknown => return Err(LeftOut::Untold),
-        FlowVerdict::Allowed => {}
+    match (flow.verdict, flow.direction) {
+        (FlowVerdict::Denied, _) => Err(LeftOut::Stopped),
+        (FlowVerdict::Unknown, _) => Err(LeftOut::Untold),
+        (FlowVerdict::Allowed, None) => Ok(NeedSaid::ByNobody),
+        (FlowVerdict::Allowed, Some(side)) if side == own => Ok(NeedSaid::ByItself),
+        (FlowVerdict::Allowed, Some(_)) => Ok(NeedSaid::ByTheOther),
     }
+}
+
+/// Whether it may be an answer: the log doesn't tell who began, and its port is one that systems give to who begins.
+///
+/// Source: Linux' `ip_local_port_range`, 32768 to 60999 by default; where it is another, a port that is lower at the source
+/// tells the same.
+fn may_answer(flow: &Flow) -> bool {
+    let Some(port) = flow.port.filter(|_| flow.reply.is_none()) else { return false };
+    port >= EPHEMERAL || flow.source_port.is_some_and(|source| source < port.min(EPHEMERAL))
+}
+
+/// What a flow asks for.
+fn need(flow: &Flow, subject: &Endpoint, peer: &Endpoint) -> Result<(PodGroup, NeedPeer), LeftOut> {
     if peer.kind == EndpointKind::OwnNode {
         return Err(LeftOut::OwnNode);
+    }
+    match itself(subject, peer) {
+        Known::Yes => return Err(LeftOut::Itself),
+        Known::Doubt(_) => return Err(LeftOut::MayBeItself),
+        Known::No => {}
     }
     if matches!(flow.protocol, Protocol::Icmp | Protocol::Other) {
         return Err(LeftOut::Protocol);
     }
     if flow.port.is_none() {
         return Err(LeftOut::NoPort);
+    }
+    if may_answer(flow) {
+        return Err(LeftOut::MayAnswer);
     }
     let (_, own) = group(subject).ok_or(LeftOut::OwnLabels)?;
     if !are_labels(&own) {
@@ -159,32 +204,53 @@ fn need(flow: &Flow, subject: &Endpoint, peer: &Endpoint) -> Result<(PodGroup, N
             }
             NeedPeer::Pods(namespace.to_owned(), group)
         }
-        (EndpointKind::Outside | EndpointKind::Node, Some(ip)) => NeedPeer::Address(ip),
+        (EndpointKind::Outside, Some(ip)) => NeedPeer::Address(ip),
+        (EndpointKind::OtherNode, Some(ip)) => NeedPeer::Node(ip),
+        (EndpointKind::Node, _) => return Err(LeftOut::SomeNode),
         _ => return Err(LeftOut::AddressAlone),
     };
     Ok((own, peer))
 }
 
+/// What asks for a rule; what only the other side says, or this one stopped, is left out.
+fn asked(needs: Needs, left: &mut BTreeMap<LeftOut, Seen>) -> Asked {
+    let mut asked = Asked::new();
+    for (peer, ports) in needs {
+        for (port, told) in ports {
+            match told.asks() {
+                Ok(seen) => {
+                    asked.entry(peer.clone()).or_default().insert(port, seen);
+                }
+                Err((why, seen)) if seen.lines > 0 => left.entry(why).or_default().join(&seen),
+                Err(_) => {}
+            }
+        }
+    }
+    asked
+}
+
 /// Peers with the same ports together, addresses as blocks that hold these alone.
-fn rules(needs: Needs) -> Vec<Rule> {
-    /// Of a rule, addresses apart: they are joined at last.
-    type Half = (Rule, Vec<IpAddr>);
+fn rules(needs: Asked) -> Vec<Rule> {
+    /// Of a rule, addresses apart, and those of nodes: they are joined at last.
+    type Half = (Rule, Vec<IpAddr>, Vec<IpAddr>);
     let mut by_ports: BTreeMap<Vec<(Protocol, u16)>, Half> = BTreeMap::new();
     for (peer, ports) in needs {
         let seen = ports.values().fold(Seen::default(), |mut all, one| {
             all.join(one);
             all
         });
-        let (rule, addresses) = by_ports.entry(ports.into_keys().collect()).or_default();
+        let (rule, addresses, nodes) = by_ports.entry(ports.into_keys().collect()).or_default();
         rule.seen.join(&seen);
         match peer {
             NeedPeer::Pods(namespace, group) => rule.peers.push(RulePeer::Pods(namespace, group)),
             NeedPeer::Address(ip) => addresses.push(ip),
+            NeedPeer::Node(ip) => nodes.push(ip),
         }
     }
-    let whole = |(ports, (mut rule, addresses)): (_, Half)| {
-        let blocks = Addresses::of(addresses).blocks().into_iter();
-        rule.peers.extend(blocks.map(RulePeer::Block));
+    let whole = |(ports, (mut rule, addresses, nodes)): (_, Half)| {
+        let blocks = |of| Addresses::of(of).blocks().into_iter();
+        rule.peers.extend(blocks(addresses).map(RulePeer::Block));
+        rule.peers.extend(blocks(nodes).map(RulePeer::NodeBlock));
         Rule { ports, ..rule }
     };
     by_ports.into_iter().map(whole).collect()

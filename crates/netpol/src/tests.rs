@@ -2,6 +2,7 @@
 
 mod besides;
 mod brute;
+mod policies;
 mod replays;
 mod suggestions;
 
@@ -39,14 +40,23 @@ pub(super) fn labels(pairs: &[(&str, &str)]) -> LabelSet {
     LabelSet::new(all, Unlisted::Absent).unwrap()
 }
 
+/// A pod, whose address is told by what it is called.
 pub(super) fn pod(namespace: &str, pairs: &[(&str, &str)]) -> Endpoint {
     Endpoint {
         kind: EndpointKind::Pod,
         namespace: Some(namespace.to_owned()),
         labels: labels(pairs),
-        ip: Some("10.1.0.9".parse().unwrap()),
+        ip: Some(address(namespace, pairs)),
         ..Endpoint::default()
     }
+}
+
+fn address(namespace: &str, pairs: &[(&str, &str)]) -> IpAddr {
+    let bytes = format!("{namespace}{pairs:?}").into_bytes();
+    let sum =
+        bytes.iter().fold(7_u16, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+    let [high, low] = sum.to_be_bytes();
+    core::net::Ipv4Addr::new(10, 1, high, low).into()
 }
 
 pub(super) fn outside(ip: &str) -> Endpoint {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use auditseal_flows::{Endpoint, EndpointKind, Unlisted};
+use auditseal_flows::{Endpoint, EndpointKind, LabelValue, Unlisted};
+
+use crate::doubt::{FlowDoubt, Known};
 
 /// Labels of pods that are alike but for some that their controllers give to each.
 pub(crate) type PodGroup = BTreeMap<String, String>;
@@ -31,6 +33,33 @@ pub(crate) fn group(side: &Endpoint) -> Option<(&str, PodGroup)> {
     let lasting = side.labels.listed().iter().filter(|(key, _)| !GIVEN.contains(&key.as_str()));
     let lasting = lasting.map(|(key, value)| (key.clone(), value.clone())).collect();
     side.namespace.as_deref().map(|namespace| (namespace, lasting))
+}
+
+/// Whether both sides are one pod.
+pub(crate) fn itself(one: &Endpoint, other: &Endpoint) -> Known {
+    // Some logs write what several pods' names have in common, with a star behind it.
+    let pod = |side: &Endpoint| {
+        let name = side.pod.clone().filter(|name| !name.ends_with('*'));
+        side.namespace.clone().zip(name)
+    };
+    if let Some((one, other)) = pod(one).zip(pod(other)) {
+        return Known::of(one == other);
+    }
+    if let Some((one, other)) = one.ip.zip(other.ip) {
+        return Known::of(one == other);
+    }
+    let is_pod = |side: &Endpoint| matches!(side.kind, EndpointKind::Pod | EndpointKind::Unknown);
+    let spaces = one.namespace.as_ref().zip(other.namespace.as_ref());
+    let apart = |(key, value): (&String, &String)| match other.labels.get(key) {
+        LabelValue::Is(own) => own != value,
+        LabelValue::Absent => true,
+        LabelValue::Unknown => false,
+    };
+    let differ = spaces.is_some_and(|(one, other)| one != other);
+    if !is_pod(one) || !is_pod(other) || differ || one.labels.listed().iter().any(apart) {
+        return Known::No;
+    }
+    Known::Doubt(FlowDoubt::MayBeItself)
 }
 
 /// Pods whose names the line leaves out and of whose labels it tells some.

@@ -21,6 +21,12 @@ const RANGE: u16 = 3;
 /// Labels that name what a pod is, most telling first.
 const TELLING: [&str; 5] = ["app.kubernetes.io/name", "app", "k8s-app", "name", "run"];
 
+/// What stands above a block of nodes' addresses.
+///
+/// Source: docs.cilium.io, "Selecting nodes with CIDR / ipBlock", where `policy-cidr-match-mode=nodes` is needed for it.
+const OF_NODES: &str = "        # of nodes or the apiserver: plugins differ in whether a block takes these (Cilium: only\n        \
+                        # with policy-cidr-match-mode=nodes), and a replay says that it can't be told\n";
+
 /// Characters of a policy's name that are made of labels.
 const LONGEST: usize = 40;
 
@@ -130,6 +136,10 @@ fn one(rule: &Rule, side: &str, groups: &Groups) -> String {
     for peer in &rule.peers {
         let text = match peer {
             RulePeer::Block(block) => format!("ipBlock: {}", flow(&json!({"cidr": block}))),
+            RulePeer::NodeBlock(block) => {
+                out.push_str(OF_NODES);
+                format!("ipBlock: {}", flow(&json!({"cidr": block})))
+            }
             RulePeer::Pods(namespace, group) => {
                 let none = BTreeSet::new();
                 let pods = selector(group, groups.get(namespace).unwrap_or(&none));

@@ -30,6 +30,8 @@ pub struct ChainSearched {
     pub by_index: u64,
     /// Batches that weren't read: they are of a log of another kind, flows where events are asked for, or the reverse.
     pub others: u64,
+    /// Of the batches that were searched for events, those whose lines aren't dated as audit events are.
+    pub strange: u64,
     /// Packs of the part that was asked for.
     pub packs: u64,
     /// Of these, packs that weren't read: an attested index says that they hold no such line.
@@ -89,6 +91,7 @@ impl ChainSearched {
             outside: 0,
             by_index: 0,
             others: 0,
+            strange: 0,
             packs: 0,
             packs_by_index: 0,
             auditors: Vec::new(),
@@ -215,6 +218,8 @@ pub struct Answered {
     pub interrupted: bool,
     /// Whoever reads the hits wants no more.
     pub closed: bool,
+    /// Flows were asked for, and not events.
+    pub flows: bool,
 }
 
 impl Answered {
@@ -268,6 +273,7 @@ mod tests {
             early: 0,
             interrupted: false,
             closed: false,
+            flows: false,
         }
     }
 

@@ -449,6 +449,8 @@ fn take(
             searched.sealed_at(brief.sealed);
             searched.spans(brief.times);
             searched.batches += 1;
+            searched.strange +=
+                u64::from(shared.inside.flows.is_none() && brief.field != TimeField::Audit);
             searched.lines += found.lines;
             searched.read += found.read;
             searched.bytes += found.bytes;

@@ -59,6 +59,7 @@ impl Answered {
             tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);
+        lines.extend(self.hint());
         lines.push(self.found());
         lines
     }
@@ -136,8 +137,9 @@ impl Answered {
             ];
             let told = reasons.iter().filter(|(count, _)| *count > 0);
             let told: Vec<String> = told.map(|(count, why)| format!("{count} {why}")).collect();
+            let command = if self.flows { "query flows" } else { "query" };
             lines.push(format!(
-                "unknown: of {} lines it can't be told: {} (`query --unknown` lists them)",
+                "unknown: of {} lines it can't be told: {} (`{command} --unknown` lists them)",
                 unknown.total(),
                 told.join(", ")
             ));
@@ -150,8 +152,9 @@ impl Answered {
         }
         if self.late > 0 {
             lines.push(format!(
-                "order: {} events come after a later one: they were sealed more than a minute after it",
-                self.late
+                "order: {} {}s come after a later one: they were sealed more than a minute after it",
+                self.late,
+                self.noun()
             ));
         }
         if self.early > 0 {
@@ -163,12 +166,35 @@ impl Answered {
         }
     }
 
+    fn noun(&self) -> &'static str {
+        if self.flows { "flow" } else { "event" }
+    }
+
+    /// Where nothing was found in a log of another kind than is asked for: what asks it.
+    fn hint(&self) -> Option<String> {
+        if self.meant > 0 {
+            return None;
+        }
+        let asked = |chain: &&ChainSearched| match self.flows {
+            true => chain.others > 0 && chain.batches == 0,
+            false => chain.strange > 0 && chain.strange == chain.batches,
+        };
+        let origin = &self.chains.iter().find(asked)?.origin;
+        Some(match self.flows {
+            true => format!("hint: {origin} is an audit log: `query` and `history` ask it"),
+            false => format!(
+                "hint: {origin} is no audit log: `query flows` asks logs of network policies"
+            ),
+        })
+    }
+
     fn found(&self) -> String {
-        let events =
-            |count: u64| if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+        let what = self.noun();
+        let counted =
+            |count: u64| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
         // Who closes the output has seen some of what there is.
         let more = if self.closed { ", until nobody read on" } else { "" };
-        format!("found: {}{more}", events(self.meant))
+        format!("found: {}{more}", counted(self.meant))
     }
 }
 
@@ -241,6 +267,7 @@ mod tests {
             early: 5,
             interrupted: false,
             closed: true,
+            flows: false,
         }
     }
 
@@ -271,6 +298,32 @@ mod tests {
                 "found: 2 events, until nobody read on",
             ]
         );
+    }
+
+    /// Flows are called flows, and a log of another kind than is asked for is called what it is.
+    #[test]
+    fn an_answer_names_what_was_asked_for() {
+        let last = |answer: &Answered| {
+            let mut lines = answer.footer(&Put::default());
+            lines.split_off(lines.len() - 2)
+        };
+        let mut flows = Answered { flows: true, meant: 9, ..answer(1) };
+        flows.closed = false;
+        let unknowns = "unknown: of 4 lines it can't be told: 3 logged at level Metadata, 1 cut by the apiserver (`query \
+                        flows --unknown` lists them)";
+        let footer = flows.footer(&Put::default());
+        assert!(footer.iter().any(|line| line == unknowns), "{footer:?}");
+        assert_eq!(last(&flows)[1], "found: 9 flows");
+        flows.meant = 0;
+        flows.chains[0].others = 1;
+        let hint = "hint: c/n-0/s is an audit log: `query` and `history` ask it";
+        assert_eq!(last(&flows), [hint, "found: 0 flows"]);
+        let mut events = Answered { meant: 0, closed: false, ..answer(1) };
+        (events.chains[0].batches, events.chains[0].strange) = (2, 2);
+        let hint = "hint: c/n-0/s is no audit log: `query flows` asks logs of network policies";
+        assert_eq!(last(&events), [hint, "found: 0 events"]);
+        events.chains[0].strange = 1;
+        assert!(!last(&events)[0].starts_with("hint: "), "it has events too");
     }
 
     /// Ten times what is named: the rest is counted.

@@ -268,7 +268,7 @@ impl FoundParts {
         let chains = searched
             .into_iter()
             .map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner));
-        desk.answer(chains.collect(), interrupted)
+        desk.answer(chains.collect(), interrupted, self.flows.is_some())
     }
 
     fn shared(&self) -> Shared {
@@ -415,7 +415,7 @@ impl Desk {
         }
     }
 
-    fn answer(self, chains: Vec<ChainSearched>, interrupted: bool) -> Answered {
+    fn answer(self, chains: Vec<ChainSearched>, interrupted: bool, flows: bool) -> Answered {
         Answered {
             chains,
             given: self.given,
@@ -426,6 +426,7 @@ impl Desk {
             early: self.early,
             interrupted,
             closed: self.closed,
+            flows,
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use auditseal_flows::{FlowVerdict, LogFormat, read};
-use auditseal_netpol::{FlowSeal, PolicyFile, Replay, Suggest, Would};
+use auditseal_netpol::{FlowSeal, LeftOut, PolicyFile, Replay, Suggest, Would};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Some(mut suggest) = Suggest::new(namespace) else { continue };
         flows.iter().for_each(|flow| suggest.add(flow, &at).unwrap());
         let made = suggest.finish();
-        let left = made.left_out.iter().any(|(why, ..)| why.is_missing());
+        let left = made.left_out.iter().any(|(why, ..)| why.is_missing() || *why == LeftOut::StoppedHere);
         let documents = made.yaml.split("---\n").skip(1);
         let policies = documents.flat_map(|text| {
             PolicyFile::all(&auditseal_yaml::read(text).unwrap(), "none").unwrap()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use auditseal_flows::LabelValue;
+use auditseal_flows::{FlowDirection, LabelValue};
 
 use super::*;
 
@@ -58,6 +58,10 @@ pub(super) fn lets(documents: &[Value], flow: &Flow) -> [Option<bool>; 2] {
             "Ingress" => (&flow.destination, &flow.source),
             _ => (&flow.source, &flow.destination),
         };
+        // What a pod sends itself is asked of nobody.
+        if flow.source.ip == flow.destination.ip {
+            return None;
+        }
         let mut isolated = None;
         for one in documents {
             let here = subject.namespace.as_deref() == one["metadata"]["namespace"].as_str();
@@ -98,15 +102,22 @@ fn is(side: &Endpoint) -> String {
     }
 }
 
+/// Whether a line says that this side let it through: 0 is what comes in, 1 what goes out.
+pub(super) fn speaks(flow: &Flow, way: usize) -> bool {
+    let own = [FlowDirection::Ingress, FlowDirection::Egress][way];
+    flow.verdict == FlowVerdict::Allowed && flow.direction.is_none_or(|side| side == own)
+}
+
 impl Universe {
     pub(super) fn of(flows: &[Flow]) -> Self {
         let sides: BTreeSet<Endpoint> =
             flows.iter().flat_map(|flow| [flow.source.clone(), flow.destination.clone()]).collect();
-        let allowed = flows.iter().filter(|flow| flow.verdict == FlowVerdict::Allowed);
+        let allowed = |way| flows.iter().filter(move |flow| speaks(flow, way));
         let key = |flow: &Flow, way| {
             (way, is(&flow.source), is(&flow.destination), flow.protocol.word(), flow.port.unwrap())
         };
-        let seen = allowed.flat_map(|flow| [key(flow, 0), key(flow, 1)]).collect();
+        let seen = |way| allowed(way).map(move |flow| key(flow, way));
+        let seen = seen(0).chain(seen(1)).collect();
         Self { sides: sides.into_iter().collect(), seen }
     }
 

@@ -81,6 +81,27 @@ fn a_log_of_addresses_is_mostly_unknown() {
     assert!(rows.iter().any(|row| row.starts_with("blocked (stopped then)")), "{rows:?}");
 }
 
+/// kubernetes.io, "Network Policies": a pod can't block access to itself, nor its node access to it.
+#[test]
+fn what_always_passes_is_not_blocked() {
+    let none = || vec![policy("none", &json!({"podSelector": {}}))];
+    let web = || pod("shop", &[("app", "web")]);
+    let of = |flow: Flow| told(none(), &[flow]).1;
+    let named = |name: &str| Endpoint { pod: Some(name.to_owned()), ip: None, ..web() };
+    assert_eq!(of(flow(web(), web(), 80)).untouched, 1, "one address");
+    assert_eq!(of(flow(named("a"), named("a"), 80)).untouched, 1, "one name");
+    assert_eq!(of(flow(named("a"), named("b"), 80)).blocked, 1);
+    assert_eq!(of(flow(named("a-*"), named("a-*"), 80)).unknown, 1, "a name of several");
+    let other = Endpoint { ip: None, ..pod("shop", &[("app", "db")]) };
+    assert_eq!(of(flow(named("a-*"), other, 80)).blocked, 1);
+    let node = |kind| flow(Endpoint { kind, ..outside("10.0.0.1") }, web(), 80);
+    assert_eq!(of(node(EndpointKind::OwnNode)).untouched, 1);
+    assert_eq!(of(node(EndpointKind::OtherNode)).blocked, 1);
+    assert_eq!(of(node(EndpointKind::Node)).unknown, 1, "perhaps the pod's own");
+    let stopped = Flow { verdict: FlowVerdict::Denied, ..node(EndpointKind::Node) };
+    assert_eq!(of(stopped).stopped, 1);
+}
+
 #[test]
 fn each_doubt_has_its_reason() {
     let subject = || pod("shop", &[("app", "db")]);
