@@ -2,6 +2,7 @@
 
 use auditseal_format::Origin;
 use auditseal_history::life::{Between, Deed, FieldChange, InWords, Mark, Reason, Side};
+use auditseal_history::words::only_names;
 use auditseal_history::{Cite, LifeEntry, Person};
 
 use crate::flows::ToldFlows;
@@ -186,7 +187,11 @@ fn fields(entry: &LifeEntry, all: bool, said: &mut Vec<Said>) {
             mark: Some(doubt.clone().into()),
         });
     }
-    let in_words = entry.words.as_ref().is_some_and(|words| words.sentences.is_ok());
+    let named = |sentences: &Vec<String>| sentences.iter().any(|said| only_names(said));
+    let in_words = entry
+        .words
+        .as_ref()
+        .is_some_and(|words| words.sentences.as_ref().is_ok_and(|said| !named(said)));
     let listed = match (all, in_words) {
         (true, _) => entry.fields.len(),
         (false, true) => 0,

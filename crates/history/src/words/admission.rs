@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::facts::{Facts, joined, list, text_of};
+use super::facts::{Facts, joined, list, said_of, selected, shown, text_of};
 use super::unclear::Unclear;
 use crate::value::{at, text};
 
@@ -10,73 +10,61 @@ use crate::value::{at, text};
 pub(crate) fn webhooks(configuration: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     for hook in list(configuration, "webhooks") {
-        let name = format!("webhook {}", text_of(hook, "name").unwrap_or_default());
+        let name = format!("webhook {}", said_of(hook, "name"));
         facts.say(name.clone(), "")?;
         fails(&mut facts, &name, hook)?;
+        asks(&mut facts, &name, hook)?;
         scope(&mut facts, &name, hook, "rules")?;
-        let client = hook.get("clientConfig").unwrap_or(&Value::Null);
-        let service = client.get("service").filter(|service| !service.is_null());
-        let whom = match (text_of(client, "url"), service) {
-            (Some(url), _) => url,
-            (None, Some(service)) => {
-                let part = |name| text_of(service, name).unwrap_or_default();
-                format!("service {}/{}{}", part("namespace"), part("name"), part("path"))
-            }
-            (None, None) => "nobody".to_owned(),
-        };
-        facts.say(format!("{name} asks"), &whom)?;
-        if let Some(bundle) = text_of(client, "caBundle") {
-            facts.say(
-                format!("{name} trusts"),
-                &format!("a certificate of {} bytes ending in {}", bundle.len(), end(&bundle)),
-            )?;
-        }
+        let again = text_of(hook, "reinvocationPolicy").filter(|policy| policy != "Never");
+        facts.say_some(&format!("{name} is asked again"), again.map(|policy| shown(&policy)))?;
     }
     Ok(facts)
 }
 
-fn end(bundle: &str) -> String {
-    bundle.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect()
+/// Whom it asks, how it knows them, and how long it waits.
+fn asks(facts: &mut Facts, name: &str, hook: &Value) -> Result<(), Unclear> {
+    let client = hook.get("clientConfig").unwrap_or(&Value::Null);
+    let service = client.get("service").filter(|service| !service.is_null()).map(|service| {
+        let part = |name| said_of(service, name);
+        let port = text_of(service, "port").filter(|port| port != "443");
+        let port = port.map_or(String::new(), |port| format!(", port {}", shown(&port)));
+        format!("service {}/{}{}{port}", part("namespace"), part("name"), part("path"))
+    });
+    let url = text_of(client, "url").map(|url| shown(&url));
+    let whom: Vec<String> = url.into_iter().chain(service).collect();
+    let whom = if whom.is_empty() { "nobody".to_owned() } else { whom.join(", ") };
+    facts.say(format!("{name} asks"), &whom)?;
+    let wait = text_of(hook, "timeoutSeconds").filter(|seconds| seconds != "10");
+    facts.say_some(
+        &format!("{name} waits"),
+        wait.map(|seconds| format!("{} seconds, not 10", shown(&seconds))),
+    )?;
+    let trusted = text_of(client, "caBundle").filter(|bundle| !bundle.is_empty());
+    facts.say_some(
+        &format!("{name} trusts"),
+        trusted.map(|bundle| {
+            let digest = auditseal_merkle::hash(bundle.as_bytes()).to_string();
+            format!("certificates whose text has the BLAKE3 hash {digest}")
+        }),
+    )
 }
 
 fn fails(facts: &mut Facts, name: &str, of: &Value) -> Result<(), Unclear> {
     let how = match text_of(of, "failurePolicy").as_deref() {
-        Some("Ignore") => "lets pass (Ignore)",
-        _ => "refuses (Fail)",
+        Some("Ignore") => "lets pass (Ignore)".to_owned(),
+        Some("Fail") | None => "refuses (Fail)".to_owned(),
+        Some(other) => shown(other),
     };
-    facts.say(format!("{name}, when it can't be asked"), how)
+    facts.say(format!("{name}, when it can't be asked"), &how)
 }
 
 /// What is asked about; what isn't in it passes unasked.
 fn scope(facts: &mut Facts, name: &str, of: &Value, rules: &str) -> Result<(), Unclear> {
     for rule in list(of, rules) {
-        let scope = text_of(rule, "scope").filter(|scope| scope != "*");
-        let scope = scope.map_or(String::new(), |scope| format!(", {scope}"));
-        let names = joined(rule, "resourceNames");
-        let names = if names.is_empty() { names } else { format!(" named {names}") };
-        for operation in list(rule, "operations") {
-            for group in list(rule, "apiGroups") {
-                for resource in list(rule, "resources") {
-                    let word = crate::path::plain;
-                    let group = if word(group).is_empty() {
-                        String::new()
-                    } else {
-                        format!(".{}", word(group))
-                    };
-                    let versions = joined(rule, "apiVersions");
-                    let versions =
-                        if versions == "*" { String::new() } else { format!(" of {versions}") };
-                    facts.say(
-                        format!(
-                            "{name} is asked at {} of {}{group}{names}{versions}{scope}",
-                            word(operation),
-                            word(resource)
-                        ),
-                        "",
-                    )?;
-                }
-            }
-        }
+        matched(facts, &format!("{name} is asked at"), rule)?;
+    }
+    for rule in list(of, "excludeResourceRules") {
+        matched(facts, &format!("{name} isn't asked at"), rule)?;
     }
     for (member, words) in [
         ("namespaceSelector", "only in namespaces with"),
@@ -85,30 +73,50 @@ fn scope(facts: &mut Facts, name: &str, of: &Value, rules: &str) -> Result<(), U
         let selector = of
             .get(member)
             .filter(|selector| selector.as_object().is_some_and(|members| !members.is_empty()));
-        if let Some(selector) = selector {
-            let said = match super::netpol::selector(selector) {
-                Ok(words) => words,
-                Err(_) => selector.to_string(),
-            };
+        if let Some(said) = selector.map(selected).filter(|said| !said.is_empty()) {
             facts.say(format!("{name} {words}"), &said)?;
         }
     }
+    conditions(facts, name, of)?;
+    let exact = text_of(of, "matchPolicy").filter(|policy| policy != "Equivalent");
+    facts.say_some(&format!("{name} matches"), exact.map(|policy| shown(&policy)))
+}
+
+fn conditions(facts: &mut Facts, name: &str, of: &Value) -> Result<(), Unclear> {
     for condition in list(of, "matchConditions") {
-        let part = |name| text_of(condition, name).unwrap_or_default();
+        let part = |name| said_of(condition, name);
         facts.say(format!("{name} only if {}", part("name")), &part("expression"))?;
     }
-    for rule in list(of, "excludeResourceRules") {
-        facts.say(
-            format!(
-                "{name} isn't asked about {} of {}",
-                joined(rule, "resources"),
-                joined(rule, "apiGroups")
-            ),
-            "",
-        )?;
+    Ok(())
+}
+
+fn matched(facts: &mut Facts, what: &str, rule: &Value) -> Result<(), Unclear> {
+    let scope = text_of(rule, "scope").filter(|scope| scope != "*");
+    let scope = scope.map_or(String::new(), |scope| format!(", {}", shown(&scope)));
+    let names = joined(rule, "resourceNames");
+    let names = if names.is_empty() { names } else { format!(" named {names}") };
+    let versions = joined(rule, "apiVersions");
+    let versions = if versions == "*" { String::new() } else { format!(" of {versions}") };
+    for operation in list(rule, "operations") {
+        for group in list(rule, "apiGroups") {
+            for resource in list(rule, "resources") {
+                let word = crate::path::plain;
+                let group = match word(group) {
+                    core if core.is_empty() => core,
+                    group => format!(".{}", shown(&group)),
+                };
+                facts.say(
+                    format!(
+                        "{what} {} of {}{group}{names}{versions}{scope}",
+                        shown(&word(operation)),
+                        shown(&word(resource))
+                    ),
+                    "",
+                )?;
+            }
+        }
     }
-    let exact = text_of(of, "matchPolicy").filter(|policy| policy != "Equivalent");
-    facts.say_some(&format!("{name} matches"), exact)
+    Ok(())
 }
 
 /// ValidatingAdmissionPolicy.
@@ -118,22 +126,21 @@ pub(crate) fn policy(policy: &Value) -> Result<Facts, Unclear> {
     fails(&mut facts, "the policy", spec)?;
     let matched = spec.get("matchConstraints").unwrap_or(&Value::Null);
     scope(&mut facts, "the policy", matched, "resourceRules")?;
-    for condition in list(spec, "matchConditions") {
-        let part = |name| text_of(condition, name).unwrap_or_default();
-        facts.say(format!("the policy only if {}", part("name")), &part("expression"))?;
-    }
+    conditions(&mut facts, "the policy", spec)?;
     for validation in list(spec, "validations") {
-        facts.say(
-            format!("demands {}", text_of(validation, "expression").unwrap_or_default()),
-            "",
-        )?;
+        facts.say(format!("demands {}", said_of(validation, "expression")), "")?;
     }
     for variable in list(spec, "variables") {
-        let part = |name| text_of(variable, name).unwrap_or_default();
+        let part = |name| said_of(variable, name);
         facts.say(format!("variable {}", part("name")), &part("expression"))?;
     }
     for note in list(spec, "auditAnnotations") {
-        facts.say(format!("notes {}", text_of(note, "key").unwrap_or_default()), "")?;
+        let part = |name| said_of(note, name);
+        facts.say(format!("notes {}", part("key")), &part("valueExpression"))?;
+    }
+    if let Some(kind) = spec.get("paramKind").filter(|kind| !kind.is_null()) {
+        let part = |name| said_of(kind, name);
+        facts.say("takes parameters", &format!("{} of {}", part("kind"), part("apiVersion")))?;
     }
     Ok(facts)
 }
@@ -142,13 +149,13 @@ pub(crate) fn policy(policy: &Value) -> Result<Facts, Unclear> {
 pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     let spec = binding.get("spec").unwrap_or(&Value::Null);
-    facts.say_some("policy", text_of(spec, "policyName"))?;
+    facts.say_some("policy", text_of(spec, "policyName").map(|name| shown(&name)))?;
     for action in list(spec, "validationActions") {
         let said = match action.as_str() {
             Some("Deny") => "refuses".to_owned(),
             Some("Warn") => "warns".to_owned(),
             Some("Audit") => "notes in the audit log".to_owned(),
-            _ => crate::path::plain(action),
+            _ => shown(&crate::path::plain(action)),
         };
         facts.say(said, "")?;
     }
@@ -163,6 +170,13 @@ pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
 /// Levels of Pod Security, from the strictest.
 const LEVELS: [&str; 3] = ["restricted", "baseline", "privileged"];
 
+/// Whether a label is one of Pod Security's that is told.
+pub(crate) fn is_of_pod_security(label: &str) -> bool {
+    let mode = label.strip_prefix("pod-security.kubernetes.io/");
+    let mode = mode.map(|mode| mode.strip_suffix("-version").unwrap_or(mode));
+    matches!(mode, Some("enforce" | "audit" | "warn"))
+}
+
 /// The labels of a namespace that say what Pod Security does there.
 pub(crate) fn pod_security(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
     let label = |of: Option<&Value>, name: &str| {
@@ -173,7 +187,7 @@ pub(crate) fn pod_security(before: Option<&Value>, after: Option<&Value>) -> Vec
     for (mode, word) in [("enforce", "refuses"), ("audit", "notes"), ("warn", "warns of")] {
         let (old, new) = (label(before, mode), label(after, mode));
         let name = |level: &Option<String>| {
-            level.clone().unwrap_or_else(|| "the cluster's default".to_owned())
+            level.as_deref().map_or_else(|| "the cluster's default".to_owned(), shown)
         };
         let place =
             |level: &Option<String>| LEVELS.iter().position(|of| Some(*of) == level.as_deref());
@@ -189,11 +203,11 @@ pub(crate) fn pod_security(before: Option<&Value>, after: Option<&Value>) -> Vec
         let version = format!("{mode}-version");
         let (old, new) = (label(before, &version), label(after, &version));
         if old != new {
-            let name = |version: Option<String>| version.unwrap_or_else(|| "latest".to_owned());
+            let name = |version: Option<String>| {
+                version.map_or_else(|| "the cluster's default".to_owned(), |of| shown(&of))
+            };
             let (old, new) = (name(old), name(new));
-            if old != new {
-                said.push(format!("Pod Security {word} by the rules of {new}; before: {old}"));
-            }
+            said.push(format!("Pod Security {word} by the rules of {new}; before: {old}"));
         }
     }
     said

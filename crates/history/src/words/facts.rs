@@ -1,6 +1,6 @@
 //! An object as statements, each about one thing: what two of them differ in is what is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -39,8 +39,7 @@ impl Facts {
 
     /// What the second says otherwise than the first.
     pub(crate) fn changes(old: &Self, new: &Self) -> Vec<String> {
-        let things: std::collections::BTreeSet<&String> =
-            old.0.keys().chain(new.0.keys()).collect();
+        let things: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();
         let tell = |thing: &&String| {
             Some(match (old.0.get(*thing), new.0.get(*thing)) {
                 (Some(old), Some(new)) if old == new => return None,
@@ -64,21 +63,45 @@ pub(crate) fn text_of(of: &Value, name: &str) -> Option<String> {
     of.get(name).filter(|value| !value.is_null()).map(crate::path::plain)
 }
 
+/// What somebody wrote, within a sentence: quoted, where it could be taken for a part of the sentence.
+pub(crate) fn shown(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:*@+=~%$^&?!<>#\\".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
+/// The shown text of a member; empty where it isn't there.
+pub(crate) fn said_of(of: &Value, name: &str) -> String {
+    text_of(of, name).map_or(String::new(), |text| shown(&text))
+}
+
+/// A selector of labels in words; what can't be read as one as it is written.
+pub(crate) fn selected(selector: &Value) -> String {
+    match super::netpol::selector(selector) {
+        Ok(words) => words,
+        Err(_) => selector.to_string(),
+    }
+}
+
 /// The elements of a list; none where it isn't there.
 pub(crate) fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
     of.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The texts of a list, joined.
+/// The texts of a list whose order means nothing, joined.
 pub(crate) fn joined(of: &Value, name: &str) -> String {
-    list(of, name).iter().map(crate::path::plain).collect::<Vec<_>>().join(", ")
+    let all: BTreeSet<String> =
+        list(of, name).iter().map(|one| shown(&crate::path::plain(one))).collect();
+    all.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// `key=value` of a map, joined.
 pub(crate) fn pairs(of: Option<&Value>) -> String {
     let members = of.and_then(Value::as_object).into_iter().flatten();
     members
-        .map(|(key, value)| format!("{key}={}", crate::path::plain(value)))
+        .map(|(key, value)| match crate::path::plain(value) {
+            none if none.is_empty() => format!("{}=", shown(key)),
+            value => format!("{}={}", shown(key), shown(&value)),
+        })
         .collect::<Vec<_>>()
         .join(", ")
 }

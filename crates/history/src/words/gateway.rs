@@ -1,46 +1,49 @@
 //! Gateways and HTTPRoutes of the Gateway API: which listeners there are, and which requests lead where.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::facts::{Facts, list, text_of};
+use super::facts::{Facts, list, said_of, selected, shown, text_of};
 use super::unclear::Unclear;
 use crate::value::{at, text};
 
 pub(crate) fn gateway(gateway: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     let spec = gateway.get("spec").unwrap_or(&Value::Null);
-    facts.say_some("class", text_of(spec, "gatewayClassName"))?;
+    facts.say_some("class", text_of(spec, "gatewayClassName").map(|class| shown(&class)))?;
     for listener in list(spec, "listeners") {
-        let part = |name| text_of(listener, name).unwrap_or_default();
+        let part = |name| said_of(listener, name);
         let host = text_of(listener, "hostname").filter(|host| !host.is_empty());
-        let host = host.map_or("any host".to_owned(), |host| format!("host {host}"));
+        let host = host.map_or("any host".to_owned(), |host| format!("host {}", shown(&host)));
         let name = format!("listener {}", part("name"));
         facts.say(name.clone(), &format!("{host}, port {}, {}", part("port"), part("protocol")))?;
         let from = text(listener, &["allowedRoutes", "namespaces", "from"]).unwrap_or("Same");
-        let whose = match from {
-            "All" => "of all namespaces".to_owned(),
-            "Same" => "of its own namespace".to_owned(),
-            "Selector" => {
-                let selector = at(listener, &["allowedRoutes", "namespaces", "selector"]);
-                format!("of namespaces by {}", selector.unwrap_or(&Value::Null))
+        let selector = at(listener, &["allowedRoutes", "namespaces", "selector"]);
+        let selector = selector.filter(|selector| !selector.is_null()).map(selected);
+        let whose = match (from, selector) {
+            ("Selector", selector) => {
+                format!("of namespaces with {}", selector.unwrap_or_else(|| "any label".to_owned()))
             }
-            other => other.to_owned(),
+            ("All", None) => "of all namespaces".to_owned(),
+            ("Same", None) => "of its own namespace".to_owned(),
+            (other, None) => shown(other),
+            (other, Some(selector)) => format!("of {}, not by {selector}", shown(other)),
         };
         facts.say(format!("{name} takes routes"), &whose)?;
         if let Some(tls) = listener.get("tls").filter(|tls| !tls.is_null()) {
             let mode = text_of(tls, "mode").unwrap_or_else(|| "Terminate".to_owned());
+            let mode = shown(&mode);
             let certificate = |one: &Value| match text_of(one, "namespace") {
-                Some(namespace) => {
-                    format!("{namespace}/{}", text_of(one, "name").unwrap_or_default())
-                }
-                None => text_of(one, "name").unwrap_or_default(),
+                Some(namespace) => format!("{}/{}", shown(&namespace), said_of(one, "name")),
+                None => said_of(one, "name"),
             };
             let names: Vec<_> = list(tls, "certificateRefs").iter().map(certificate).collect();
             facts.say(format!("TLS of {name}"), &format!("{mode} {}", names.join(", ")))?;
         }
     }
     for address in list(spec, "addresses") {
-        facts.say(format!("address {}", text_of(address, "value").unwrap_or_default()), "")?;
+        facts.say(format!("address {}", said_of(address, "value")), "")?;
     }
     Ok(facts)
 }
@@ -50,10 +53,10 @@ pub(crate) fn http_route(route: &Value) -> Result<Facts, Unclear> {
     let spec = route.get("spec").unwrap_or(&Value::Null);
     for parent in list(spec, "parentRefs") {
         let namespace =
-            text_of(parent, "namespace").map_or(String::new(), |name| format!("{name}/"));
+            text_of(parent, "namespace").map_or(String::new(), |name| format!("{}/", shown(&name)));
         let section = text_of(parent, "sectionName")
-            .map_or(String::new(), |name| format!(", listener {name}"));
-        let name = text_of(parent, "name").unwrap_or_default();
+            .map_or(String::new(), |name| format!(", listener {}", shown(&name)));
+        let name = said_of(parent, "name");
         facts.say(format!("at gateway {namespace}{name}{section}"), "")?;
     }
     let hosts = list(spec, "hostnames");
@@ -61,13 +64,12 @@ pub(crate) fn http_route(route: &Value) -> Result<Facts, Unclear> {
         facts.say("any host of the gateway", "")?;
     }
     for host in hosts {
-        facts.say(format!("host {}", crate::path::plain(host)), "")?;
+        facts.say(format!("host {}", shown(&crate::path::plain(host))), "")?;
     }
     for rule in list(spec, "rules") {
         let backends: Vec<_> = list(rule, "backendRefs").iter().map(backend).collect();
         let filters: Vec<_> = list(rule, "filters").iter().map(filter).collect();
-        let mut to =
-            if backends.is_empty() { "nothing".to_owned() } else { backends.join(" and ") };
+        let mut to = if backends.is_empty() { "nothing".to_owned() } else { backends.join(" or ") };
         if !filters.is_empty() {
             to = format!("{to}, by way of {}", filters.join(", "));
         }
@@ -83,16 +85,21 @@ pub(crate) fn http_route(route: &Value) -> Result<Facts, Unclear> {
 }
 
 fn request(one: &Value) -> String {
-    let path = text(one, &["path", "value"]).unwrap_or("/");
+    let path = shown(text(one, &["path", "value"]).unwrap_or("/"));
     let how = match text(one, &["path", "type"]) {
-        Some("Exact") => " exactly",
-        Some("RegularExpression") => " as an expression",
-        _ => "",
+        Some("Exact") => " exactly".to_owned(),
+        Some("RegularExpression") => " as an expression".to_owned(),
+        Some("PathPrefix") | None => String::new(),
+        Some(other) => format!(" of type {}", shown(other)),
     };
-    let method = text_of(one, "method").map_or(String::new(), |method| format!("{method} "));
+    let method = match said_of(one, "method") {
+        none if none.is_empty() => none,
+        method => format!("{method} "),
+    };
     let pairs = |name: &str, word: &str| -> String {
         let pair = |of: &Value| format!(" with {word} {}", joined_pair(of));
-        list(one, name).iter().map(pair).collect()
+        // All of them must be so, in any order.
+        list(one, name).iter().map(pair).collect::<BTreeSet<_>>().into_iter().collect()
     };
     format!(
         "{method}{path}{how}{}{}",
@@ -102,13 +109,17 @@ fn request(one: &Value) -> String {
 }
 
 fn joined_pair(of: &Value) -> String {
-    let part = |name| text_of(of, name).unwrap_or_default();
-    format!("{}={}", part("name"), part("value"))
+    let how = match text(of, &["type"]) {
+        None | Some("Exact") => String::new(),
+        Some("RegularExpression") => " as an expression".to_owned(),
+        Some(other) => format!(" of type {}", shown(other)),
+    };
+    format!("{}={}{how}", said_of(of, "name"), said_of(of, "value"))
 }
 
 fn backend(of: &Value) -> String {
-    let part = |name: &str| text_of(of, name);
-    let kind = part("kind").unwrap_or_else(|| "Service".to_owned()).to_lowercase();
+    let part = |name: &str| text_of(of, name).map(|text| shown(&text));
+    let kind = part("kind").filter(|kind| kind != "Service").unwrap_or("service".to_owned());
     let namespace = part("namespace").map_or(String::new(), |name| format!("{name}/"));
     let port = part("port").map_or(String::new(), |port| format!(":{port}"));
     let weight = part("weight").filter(|weight| weight != "1");
@@ -116,8 +127,12 @@ fn backend(of: &Value) -> String {
     format!("{kind} {namespace}{}{port}{weight}", part("name").unwrap_or_default())
 }
 
+/// As it is written: what filters do is theirs.
 fn filter(of: &Value) -> String {
-    let kind = text_of(of, "type").unwrap_or_default();
-    let inner = of.as_object().into_iter().flatten().find(|(name, _)| *name != "type");
-    inner.map_or(kind.clone(), |(_, value)| format!("{kind} {value}"))
+    let kind = said_of(of, "type");
+    let Some(members) = of.as_object() else { return of.to_string() };
+    let inner: Vec<String> = (members.iter().filter(|(name, _)| *name != "type"))
+        .map(|(name, value)| format!(" {name} {value}"))
+        .collect();
+    format!("{kind}{}", inner.concat())
 }

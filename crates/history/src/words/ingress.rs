@@ -2,12 +2,19 @@
 
 use serde_json::Value;
 
-use super::facts::{Facts, list, text_of};
+use super::facts::{Facts, list, said_of, shown, text_of};
 use super::unclear::Unclear;
 use crate::value::{at, text};
 
 /// Parts of annotations' names that change who may pass, and to where.
-const WEIGHTY: [&str; 9] = [
+const WEIGHTY: [&str; 16] = [
+    "allow-http",
+    "canary",
+    "inbound-cidrs",
+    "middlewares",
+    "mirror",
+    "scheme",
+    "upstream-vhost",
     "snippet",
     "auth",
     "whitelist",
@@ -22,7 +29,7 @@ const WEIGHTY: [&str; 9] = [
 pub(crate) fn facts(ingress: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     let spec = ingress.get("spec").unwrap_or(&Value::Null);
-    facts.say_some("class", text_of(spec, "ingressClassName"))?;
+    facts.say_some("class", text_of(spec, "ingressClassName").map(|class| shown(&class)))?;
     if let Some(backend) = spec.get("defaultBackend").filter(|backend| !backend.is_null()) {
         facts.say("everything else", &backend_of(backend))?;
     }
@@ -31,22 +38,23 @@ pub(crate) fn facts(ingress: &Value) -> Result<Facts, Unclear> {
         facts.say(host.clone(), "")?;
         let paths = at(rule, &["http", "paths"]).and_then(Value::as_array);
         for path in paths.into_iter().flatten() {
-            let kind = text_of(path, "pathType").unwrap_or_default();
-            let exact = match &*kind {
-                "Exact" => " exactly",
-                "Prefix" => "",
-                _ => " as the controller reads it",
+            let exact = match text_of(path, "pathType").as_deref() {
+                Some("Exact") => " exactly".to_owned(),
+                Some("Prefix") => String::new(),
+                Some("ImplementationSpecific") | None => " as the controller reads it".to_owned(),
+                Some(kind) => format!(" of type {}", shown(kind)),
             };
             let place = text_of(path, "path").filter(|path| !path.is_empty());
-            let place = place.unwrap_or_else(|| "/".to_owned());
+            let place = place.map_or("/".to_owned(), |path| shown(&path));
             let backend = path.get("backend").unwrap_or(&Value::Null);
             facts.say(format!("{host}{place}{exact}"), &backend_of(backend))?;
         }
     }
     for tls in list(spec, "tls") {
         let secret = text_of(tls, "secretName").filter(|name| !name.is_empty());
-        let secret = secret
-            .map_or("the controller's certificate".to_owned(), |name| format!("secret {name}"));
+        let secret = secret.map_or("the controller's certificate".to_owned(), |name| {
+            format!("secret {}", shown(&name))
+        });
         let hosts = list(tls, "hosts");
         if hosts.is_empty() {
             facts.say("TLS of any host", &secret)?;
@@ -57,34 +65,41 @@ pub(crate) fn facts(ingress: &Value) -> Result<Facts, Unclear> {
     }
     let annotations = at(ingress, &["metadata", "annotations"]).and_then(Value::as_object);
     for (name, value) in annotations.into_iter().flatten() {
-        let class = name == "kubernetes.io/ingress.class";
-        let last = name.rsplit('/').next().unwrap_or_default();
-        if class || WEIGHTY.iter().any(|part| last.contains(part)) {
-            facts.say(format!("annotation {name}"), &crate::path::plain(value))?;
+        if is_weighty(name) {
+            facts.say(format!("annotation {}", shown(name)), &shown(&crate::path::plain(value)))?;
         }
     }
     Ok(facts)
 }
 
+/// Whether an annotation is told with its value.
+pub(crate) fn is_weighty(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    name == "kubernetes.io/ingress.class" || WEIGHTY.iter().any(|part| last.contains(part))
+}
+
 fn host(host: Option<&str>) -> String {
     match host.filter(|host| !host.is_empty()) {
-        Some(host) => format!("host {host}"),
+        Some(host) => format!("host {}", shown(host)),
         None => "any host".to_owned(),
     }
 }
 
 fn backend_of(backend: &Value) -> String {
-    if let Some(service) = backend.get("service") {
-        let name = text_of(service, "name").unwrap_or_default();
+    let mut said = Vec::new();
+    if let Some(service) = backend.get("service").filter(|service| !service.is_null()) {
         let port = service.get("port").unwrap_or(&Value::Null);
-        let port = text_of(port, "name").or_else(|| text_of(port, "number")).unwrap_or_default();
-        return format!("service {name}:{port}");
+        let ports = [said_of(port, "name"), said_of(port, "number")];
+        let ports: Vec<String> = ports.into_iter().filter(|port| !port.is_empty()).collect();
+        said.push(format!("service {}:{}", said_of(service, "name"), ports.join("/")));
     }
-    match backend.get("resource") {
-        Some(resource) => {
-            let part = |name| text_of(resource, name).unwrap_or_default();
-            format!("{} {}", part("kind"), part("name"))
-        }
-        None => "nothing".to_owned(),
+    if let Some(resource) = backend.get("resource").filter(|resource| !resource.is_null()) {
+        let part = |name| said_of(resource, name);
+        let group = match part("apiGroup") {
+            none if none.is_empty() => none,
+            group => format!(" of {group}"),
+        };
+        said.push(format!("{} {}{group}", part("kind"), part("name")));
     }
+    if said.is_empty() { "nothing".to_owned() } else { said.join(", ") }
 }

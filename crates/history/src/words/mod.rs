@@ -1,11 +1,13 @@
 //! What a change means, in words that a person reads.
 
+mod accounts;
 mod admission;
 mod facts;
 mod gateway;
 mod ingress;
 pub mod netpol;
 mod rbac;
+mod rest;
 mod service;
 mod unclear;
 
@@ -13,15 +15,19 @@ use serde_json::Value;
 
 pub use facts::{MAX_FACTS, MAX_TEXT};
 pub use rbac::MAX_RIGHTS;
+pub use rest::{MAX_NAMED, only_names};
 pub use unclear::Unclear;
 
 use crate::value::text;
 use facts::Facts;
+use rest::Rest;
 
-/// Sentences that say what a change of an object means; none of them: both mean the same. `None`: there are no words for
-/// this kind.
+/// Sentences that say what a change of an object means; none of them: both mean the same, in each field in which they
+/// differ. A field that the words of its kind don't account for is named, as one of which no more is said. `None`: there
+/// are no words for this kind.
 ///
-/// `before` and `after`: the whole object; none where it isn't there.
+/// `before` and `after`: the whole object; none where it isn't there. One that is being deleted and waits for nobody any
+/// more isn't.
 ///
 /// # Errors
 /// [`Unclear`], where one of both isn't as its kind has it, or has too many parts.
@@ -31,11 +37,43 @@ pub fn words(
 ) -> Option<Result<Vec<String>, Unclear>> {
     let one = after.or(before)?;
     let group = text(one, &["apiVersion"])?.split_once('/').map_or("", |(group, _)| group);
+    let kind = text(one, &["kind"])?;
+    let accounts = accounts::accounts(group, kind)?;
+    let goes = before.is_some_and(|before| !is_gone(before));
+    let after = after.filter(|after| !(goes && is_gone(after)));
+    let mut said = match sentences((group, kind), before, after)? {
+        Ok(said) => said,
+        Err(unclear) => return Some(Err(unclear)),
+    };
+    match (before, after) {
+        (Some(before), Some(after)) => Rest::of(before, after, &accounts).say(&mut said),
+        _ if said.is_empty() => said.push("nothing is said of what this means".to_owned()),
+        _ => {}
+    }
+    Some(Ok(said))
+}
+
+/// The last finalizer of what is being deleted was the last thing that kept it.
+fn is_gone(object: &Value) -> bool {
+    let metadata = |name| object.get("metadata").and_then(|metadata| metadata.get(name));
+    let finalizers = metadata("finalizers").and_then(Value::as_array);
+    let at_once =
+        metadata("deletionGracePeriodSeconds").is_none_or(|left| left.as_u64() == Some(0));
+    metadata("deletionTimestamp").is_some_and(Value::is_string)
+        && at_once
+        && finalizers.is_none_or(Vec::is_empty)
+}
+
+fn sentences(
+    (group, kind): (&str, &str),
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Option<Result<Vec<String>, Unclear>> {
     let by = |facts: fn(&Value) -> Result<Facts, Unclear>| {
         let read = |object: Option<&Value>| object.map_or_else(|| Ok(Facts::default()), facts);
         Ok(Facts::changes(&read(before)?, &read(after)?))
     };
-    Some(match (group, text(one, &["kind"])?) {
+    Some(match (group, kind) {
         ("networking.k8s.io", "NetworkPolicy") => netpol::network_policy(before, after),
         ("networking.k8s.io", "Ingress") => by(ingress::facts),
         ("gateway.networking.k8s.io", "Gateway") => by(gateway::gateway),
@@ -58,3 +96,5 @@ pub fn words(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole;

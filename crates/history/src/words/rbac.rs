@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::facts::{Facts, list, pairs, text_of};
+use super::facts::{Facts, list, said_of, selected, shown, text_of};
 use super::unclear::Unclear;
 use crate::value::at;
 
@@ -118,28 +118,45 @@ pub(crate) fn role(before: Option<&Value>, after: Option<&Value>) -> Result<Vec<
     };
     let mut said = tell("granted", &without(&new, &old_rules));
     said.extend(tell("revoked", &without(&old, &new_rules)));
-    let collects = |role: Option<&Value>| {
-        let selectors = at(role?, &["aggregationRule", "clusterRoleSelectors"])?.as_array()?;
-        let one = |selector: &Value| match selector.get("matchExpressions") {
-            Some(_) => selector.to_string(),
-            None => pairs(selector.get("matchLabels")),
-        };
-        Some(selectors.iter().map(one).collect::<Vec<_>>().join("; "))
-    };
     let (old, new) = (collects(before), collects(after));
     if old != new {
-        let name = |of: Option<String>| of.unwrap_or_else(|| "none".to_owned());
-        said.push(format!("collects the rights of roles with: {} → {}", name(old), name(new)));
+        said.push(format!("collects the rights of {new}; before: {old}"));
     }
     Ok(said)
 }
 
+/// Whose rights a role collects, in any order of the selectors.
+fn collects(role: Option<&Value>) -> String {
+    let selectors = role.and_then(|role| at(role, &["aggregationRule", "clusterRoleSelectors"]));
+    let one = |selector: &Value| {
+        let any = |name| {
+            selector.get(name).is_none_or(|of| {
+                of.is_null()
+                    || of.as_object().is_some_and(serde_json::Map::is_empty)
+                    || of.as_array().is_some_and(Vec::is_empty)
+            })
+        };
+        if any("matchLabels") && any("matchExpressions") {
+            "all ClusterRoles".to_owned()
+        } else {
+            format!("ClusterRoles with {}", selected(selector))
+        }
+    };
+    let all: BTreeSet<String> =
+        selectors.and_then(Value::as_array).into_iter().flatten().map(one).collect();
+    match all.is_empty() {
+        true => "no ClusterRoles".to_owned(),
+        false => all.into_iter().collect::<Vec<_>>().join(", and of "),
+    }
+}
+
 fn tell(word: &str, rights: &[Right]) -> Vec<String> {
-    let mut things: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut things: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for right in rights {
         let (thing, verb) = match right {
             Right::Resource { group, resource, name, verb } => {
-                let resource = match (&**resource, &**group) {
+                let (resource, group) = (shown(resource), bare(group));
+                let resource = match (&*resource, &*group) {
                     ("*", "*") => "everything".to_owned(),
                     ("*", "") => "everything of the core group".to_owned(),
                     ("*", group) => format!("everything of {group}"),
@@ -147,34 +164,43 @@ fn tell(word: &str, rights: &[Right]) -> Vec<String> {
                     (resource, "*") => format!("{resource} of any group"),
                     (resource, group) => format!("{resource}.{group}"),
                 };
-                let name = name.as_ref().map_or(String::new(), |name| format!(" named {name}"));
+                let name =
+                    name.as_ref().map_or(String::new(), |name| format!(" named {}", shown(name)));
                 (format!("{resource}{name}"), verb)
             }
-            Right::Address { path, verb } => (format!("address {path}"), verb),
+            Right::Address { path, verb } => (format!("address {}", shown(path)), verb),
         };
-        things.entry(thing).or_default().insert(verb);
+        things.entry(thing).or_default().insert(shown(verb));
     }
-    let say = |(thing, verbs): (&String, &BTreeSet<&str>)| {
-        let verbs: Vec<_> = verbs.iter().copied().collect();
+    let say = |(thing, verbs): (&String, &BTreeSet<String>)| {
+        let verbs: Vec<&str> = verbs.iter().map(String::as_str).collect();
         let verbs = if verbs.contains(&"*") { "every verb".to_owned() } else { verbs.join(", ") };
         format!("{word}: {verbs} on {thing}")
     };
     things.iter().map(say).collect()
 }
 
+/// The core's group has no name.
+fn bare(group: &str) -> String {
+    if group.is_empty() { String::new() } else { shown(group) }
+}
+
 /// RoleBindings and ClusterRoleBindings.
 pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
-    let part = |of: &Value, name: &str| text_of(of, name).unwrap_or_default();
+    let part = said_of;
     let role = binding.get("roleRef").unwrap_or(&Value::Null);
     let role = format!("{} {}", part(role, "kind"), part(role, "name"));
     let place = match text_of(binding, "kind").as_deref() {
         Some("ClusterRoleBinding") => " everywhere".to_owned(),
         _ => {
             let namespace = at(binding, &["metadata", "namespace"]).and_then(Value::as_str);
-            namespace.map_or(String::new(), |name| format!(" in namespace {name}"))
+            namespace.map_or(String::new(), |name| format!(" in namespace {}", shown(name)))
         }
     };
+    if list(binding, "subjects").is_empty() {
+        facts.say("nobody", &format!("{role}{place}"))?;
+    }
     for subject in list(binding, "subjects") {
         let name = part(subject, "name");
         let who = match &*part(subject, "kind") {
@@ -194,7 +220,12 @@ pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
             "User" => format!("user {name}"),
             kind => format!("{kind} {name}"),
         };
-        facts.say(who, &format!("{role}{place}"))?;
+        let space = match &*part(subject, "namespace") {
+            "" => String::new(),
+            _ if who.starts_with("service account") => String::new(),
+            space => format!(" of namespace {space}"),
+        };
+        facts.say(format!("{who}{space}"), &format!("{role}{place}"))?;
     }
     Ok(facts)
 }

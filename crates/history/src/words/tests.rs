@@ -67,9 +67,10 @@ fn an_ingress_is_told_by_hosts_paths_and_tls() {
                 one
             },
             &[
-                "added: annotation nginx.ingress.kubernetes.io/configuration-snippet: return 200;",
+                "added: annotation nginx.ingress.kubernetes.io/configuration-snippet: \"return 200;\"",
                 "class: nginx → other",
                 "added: everything else: service d:http",
+                "changed: metadata.annotations.x; nothing more is said of what it means",
             ],
         ),
         (
@@ -280,4 +281,44 @@ fn what_says_too_much_is_not_told() {
     assert_eq!(words(None, Some(&long)), Some(Err(Unclear::Large)));
     assert_eq!(words(None, Some(&json!({"apiVersion": "v1", "kind": "ConfigMap"}))), None);
     assert_eq!(words(None, None), None);
+}
+
+#[test]
+fn a_role_that_collects_says_of_whom() {
+    let role = |selectors: Value| json!({"aggregationRule": {"clusterRoleSelectors": selectors}});
+    let kind = "rbac.authorization.k8s.io/v1/ClusterRole";
+    let some = || json!({"matchLabels": {"x": "y"}});
+    assert_eq!(
+        told(kind, json!({}), role(json!([{}]))),
+        ["collects the rights of all ClusterRoles; before: no ClusterRoles"]
+    );
+    assert_eq!(
+        told(kind, role(json!([some()])), role(json!([some(), {"matchLabels": {}}]))),
+        [
+            "collects the rights of ClusterRoles with x=y, and of all ClusterRoles; before: ClusterRoles with x=y"
+        ]
+    );
+    let expression = json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]);
+    assert_eq!(
+        told(kind, role(json!([some()])), role(expression)),
+        ["collects the rights of ClusterRoles with a set; before: ClusterRoles with x=y"]
+    );
+}
+
+/// A name that imitates what would be said beside it stands quoted.
+#[test]
+fn what_somebody_wrote_is_no_part_of_the_sentence() {
+    let path = |path: &str, kind: &str| {
+        json!({"spec": {"rules": [{"http": {"paths": [{"path": path, "pathType": kind,
+            "backend": {"service": {"name": "w", "port": {"number": 80}}}}]}}]}})
+    };
+    let kind = "networking.k8s.io/v1/Ingress";
+    let said = told(kind, path("/x", "Exact"), path("/x exactly", "Prefix"));
+    assert_eq!(
+        said,
+        [
+            "added: any host\"/x exactly\": service w:80",
+            "removed: any host/x exactly (was service w:80)"
+        ]
+    );
 }
