@@ -16,10 +16,12 @@ use auditseal_reader::{
     Reading, Sealed, Source, Step, Window, listed_between,
 };
 use auditseal_store::{Error as StoreError, Kind as Why};
+use auditseal_trust::Silence;
 use tokio::sync::watch;
 
 use crate::feed::{Headed, Outlet, Text, feed};
 use crate::followed::Followed;
+use crate::standing::{fallen, unproves};
 use crate::tally::Lane;
 
 /// Days whose listing is read at a time; more where nothing of the chain is found in these.
@@ -104,6 +106,10 @@ pub(crate) struct Follower<'a> {
     days: usize,
     listed: Option<Instant>,
     told: Told,
+    /// What of the last reading stands in the way of going on, if nothing came of it.
+    unproved: Option<String>,
+    /// Where the newest seal stood that was read.
+    place: Option<Stand>,
 }
 
 impl<'a> Follower<'a> {
@@ -129,6 +135,8 @@ impl<'a> Follower<'a> {
             days: DAYS,
             listed: None,
             told: Told::default(),
+            unproved: None,
+            place: None,
         }
     }
 
@@ -213,26 +221,8 @@ impl<'a> Follower<'a> {
     /// Asks for the next key by its name.
     async fn probe(&mut self, position: Position) -> Result<Looked, Halt> {
         let place = Stand { seq: position.seal.seq + 1, alternate: None, date: position.date };
-        let key = place.key(&self.chain.origin).to_string();
-        let found =
-            self.source.tail(Object { key: &key, version: None }, MAX_SEAL_BLOCK as u64).await;
-        let found = match found {
-            Ok(found) => found.info,
-            Err(error) if error.kind() == Why::NotFound => {
-                return Ok(Looked { seals: 0, more: false });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let entry = Entry {
-            place,
-            size: found.size,
-            modified: found.modified,
-            version: found.version.map(Arc::from),
-            hidden: false,
-            several: false,
-            latest: true,
-            marker: false,
-            nth: 0,
+        let Some(entry) = self.stands(place).await? else {
+            return Ok(Looked { seals: 0, more: false });
         };
         let seals = self.read(&[entry], &Packs::none(), false).await?;
         if seals == 0 {
@@ -244,6 +234,29 @@ impl<'a> Follower<'a> {
         Ok(Looked { seals, more: seals == 0 })
     }
 
+    /// The object at a key, if there is one.
+    async fn stands(&self, place: Stand) -> Result<Option<Entry>, Halt> {
+        let key = place.key(&self.chain.origin).to_string();
+        let found =
+            self.source.tail(Object { key: &key, version: None }, MAX_SEAL_BLOCK as u64).await;
+        let found = match found {
+            Ok(found) => found.info,
+            Err(error) if error.kind() == Why::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(Entry {
+            place,
+            size: found.size,
+            modified: found.modified,
+            version: found.version.map(Arc::from),
+            hidden: false,
+            several: false,
+            latest: true,
+            marker: false,
+            nth: 0,
+        }))
+    }
+
     /// Reads what is listed of the next days.
     async fn list(&mut self) -> Result<Looked, Halt> {
         let (seq, date) = self.next_place().await?;
@@ -251,10 +264,9 @@ impl<'a> Follower<'a> {
         let folder = format!("{}/date=", ObjectKey::prefix(origin));
         let folders = self.source.folders(&folder).await?;
         let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());
-        let days: BTreeSet<Date> =
-            folders.iter().filter_map(day).filter(|day| *day >= date).collect();
-        let last = days.iter().take(self.days).next_back().copied();
-        let more = days.len() > self.days;
+        let folders: BTreeSet<Date> = folders.iter().filter_map(day).collect();
+        let last = folders.range(date..).take(self.days).last().copied();
+        let more = folders.range(date..).count() > self.days;
         let mut entries = match last {
             Some(last) => listed_between(&self.source, origin, Some(date), Some(last)).await?,
             None => Vec::new(),
@@ -262,12 +274,94 @@ impl<'a> Follower<'a> {
         entries.retain(|entry| entry.place.seq >= seq);
         let extent = Extent { from: self.from(), to: None };
         let packs = Packs::of(self.root.as_ref(), origin, extent).await?;
-        let seals = self.read(&entries, &packs, more).await?;
+        let seals = match self.read(&entries, &packs, more).await {
+            // What doesn't follow may follow another seal than the one that was handed over.
+            Err(Halt::Broken(why)) => {
+                let Some(position) = self.position else { return Err(Halt::Broken(why)) };
+                let fallen = self.fallen(position, &folders).await?;
+                return Err(Halt::Broken(fallen.unwrap_or(why)));
+            }
+            read => read?,
+        };
         self.days = if seals > 0 { DAYS } else { 2 * self.days };
         if !more {
-            (self.listed, self.days) = (Some(Instant::now()), DAYS);
+            self.days = DAYS;
+            // What came may be all there is, or all that is proved: that shows when nothing more comes.
+            self.listed = (seals == 0).then(Instant::now);
+        }
+        if seals == 0 && !more {
+            self.at_its_end(&folders, entries.is_empty() && packs.is_empty()).await?;
         }
         Ok(Looked { seals, more })
+    }
+
+    /// Nothing more is proved to follow: whether that is because nothing more is there.
+    async fn at_its_end(&mut self, days: &BTreeSet<Date>, empty: bool) -> Result<(), Halt> {
+        let Some(position) = self.position else {
+            // What was sealed before the time that is asked for may be all there is.
+            let before = empty && self.options.window.since.is_some() && self.begin.is_some();
+            return match self.unproved.take() {
+                _ if before => Ok(()),
+                Some(why) => Err(Halt::Broken(why)),
+                None => Err(Halt::Broken(
+                    "trust names the chain, and nothing of it stands there".to_owned(),
+                )),
+            };
+        };
+        let (last, trusted) = (position.seal, &self.chain.trusted);
+        let unproved = self.unproved.take();
+        if trusted.silence == Silence::Ended(last) && unproved.is_none() {
+            return Ok(());
+        }
+        let fallen = self.fallen(position, days).await?;
+        if let Some(why) = fallen.or(unproved) {
+            return Err(Halt::Broken(why));
+        }
+        if let Silence::Ended(end) = trusted.silence
+            && end.seq > last.seq
+        {
+            return Err(Halt::Broken(format!(
+                "trust says that the chain ended with seal {end}, and nothing is proved behind seal {last}"
+            )));
+        }
+        if position.lines.is_some() {
+            return Err(Halt::Broken(format!("the rest of seal {last} can't be read")));
+        }
+        Ok(())
+    }
+
+    /// Why the seal that was handed over last isn't the archive's any more.
+    async fn fallen(&self, at: Position, days: &BTreeSet<Date>) -> Result<Option<String>, Halt> {
+        let extent = Extent { from: Begin::Known(at.seal), to: Some(at.seal.seq) };
+        let packs = Packs::of(self.root.as_ref(), &self.chain.origin, extent).await?;
+        let standing = self.standing(at, days).await?;
+        Ok(fallen(self.chain, &self.source, at.seal, (&standing, &packs)).await?)
+    }
+
+    /// What stands at the seq of the seal that was handed over last.
+    async fn standing(&self, last: Position, days: &BTreeSet<Date>) -> Result<Vec<Entry>, Halt> {
+        if let Some(place) = self.place.filter(|place| place.seq == last.seal.seq)
+            && let Some(entry) = self.stands(place).await?
+        {
+            return Ok(vec![entry]);
+        }
+        // A key's date is that of the seal before.
+        let mut behind = days.range(..=last.date).rev();
+        let near: Vec<Date> = behind.by_ref().take(DAYS).copied().collect();
+        let origin = &self.chain.origin;
+        for (first, until) in
+            [(near.last().copied(), Some(last.date)), (None, behind.next().copied())]
+        {
+            if until.is_none() || near.is_empty() {
+                break;
+            }
+            let mut entries = listed_between(&self.source, origin, first, until).await?;
+            entries.retain(|entry| entry.place.seq == last.seal.seq);
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Where the next seal stands, as far as is known.
@@ -318,6 +412,7 @@ impl<'a> Follower<'a> {
 
     /// Reads what was listed, and hands on what is proved to be next. Gives how many seals that were.
     async fn read(&mut self, entries: &[Entry], packs: &Packs, part: bool) -> Result<u64, Halt> {
+        self.unproved = None;
         if self.position.is_some() && entries.is_empty() && packs.is_empty() {
             // Nothing more is there, which is no fault of what is.
             return Ok(0);
@@ -347,6 +442,11 @@ impl<'a> Follower<'a> {
             // Of a part of what is there, that it isn't all says nothing.
             if !(part && matches!(finding.verdict, Verdict::Truncated | Verdict::Missing)) {
                 self.tell(finding);
+                let stands_in_the_way =
+                    finding.severity == Severity::Finding && unproves(finding.verdict);
+                if stands_in_the_way && self.unproved.is_none() {
+                    self.unproved = Some(finding.to_string());
+                }
             }
         }
         if let Some(sealed) = last {
@@ -376,6 +476,7 @@ impl<'a> Follower<'a> {
     ) -> Result<(), Halt> {
         let skip = self.next_is(&sealed).map_err(Halt::Broken)?;
         let (id, place) = (sealed.note.seal.id(), sealed.note.place);
+        self.place = Some(place);
         let seal = &sealed.note.seal.seal;
         let of = Arc::new(Provenance {
             origin: self.chain.origin.clone(),

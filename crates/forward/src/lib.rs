@@ -20,6 +20,7 @@ mod ledger;
 mod metrics;
 mod run;
 mod sender;
+mod standing;
 mod tally;
 
 pub use check::{CheckOptions, Checked, Miscount, check};

@@ -159,16 +159,18 @@ async fn run_sink(
     let shares = Shares::default();
     let lanes = options.chains.iter().map(|chain| {
         let (root, shares, stop) = (chain.root(place), shares.clone(), stop.clone());
-        let follow = FollowOptions {
-            window: Window { since: options.since, until: None },
-            once: options.once,
-            limits: ParcelLimits { bytes: url.request, lines: LINES },
-            selection: Selection::new(options.predicate.clone(), options.since),
-            readers: options.chains.len(),
-        };
         async move {
             let (origin, at) = (&chain.origin, chain.origin.clone());
             let position = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            // Of a chain of which the sink has something, all that follows is wanted, however late it comes.
+            let since = options.since.filter(|_| position.is_none());
+            let follow = FollowOptions {
+                window: Window { since, until: None },
+                once: options.once,
+                limits: ParcelLimits { bytes: url.request, lines: LINES },
+                selection: Selection::new(options.predicate.clone(), since),
+                readers: options.chains.len(),
+            };
             let (to, parcels) = mpsc::channel(AHEAD);
             let outlet = Outlet::new(to, shares, position);
             let lane = sink.tally.lane(origin);

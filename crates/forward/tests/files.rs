@@ -226,3 +226,20 @@ async fn a_store_that_does_not_answer_is_given_up_on() {
     let handed = auditseal_forward::forward(&place, options, &tally, stop).await.unwrap();
     assert!(matches!(&handed[0].blocked[..], [(_, _, false)]), "{handed:?}");
 }
+
+/// The sink was away for longer than `--since` reaches back: it gets what it lacks, from where it was.
+#[tokio::test]
+async fn since_is_for_chains_of_which_a_sink_has_nothing() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let (begun, whole) = (sealed("c/n/s", &raw[..200], 100), sealed("c/n/s", &raw[..800], 100));
+    let (url, path) = sink(&folder, "out");
+    let state = folder.path().join("state");
+    once(&store(&[&begun]), options(&[&begun], std::slice::from_ref(&url), &state)).await;
+    let mut later = options(&[&whole], &[url], &state);
+    later.since = auditseal_format::Time::parse(memchr_time(raw[750]).as_bytes());
+    assert!(later.since.is_some());
+    let handed = once(&store(&[&whole]), later).await;
+    assert_eq!((handed[0].lines, handed[0].blocked.len()), (600, 0), "{handed:?}");
+    assert!(fs::read(path).unwrap() == raw[..800].concat());
+}
