@@ -223,7 +223,7 @@ mod tests {
     fn chains_of_two_clusters_hold_no_life_of_one_object() {
         let of = |origins: &[&str]| {
             let origins: Vec<Origin> = origins.iter().map(|text| text.parse().unwrap()).collect();
-            of_one_cluster(&origins).map_err(|why| why.to_string())
+            of_one_cluster(&origins).map_err(|why| format!("{why:?}"))
         };
         assert_eq!(of(&["demo/cp-1/kube", "demo/cp-2/kube"]), Ok(()));
         let refused = of(&["demo/cp-1/kube", "prod/cp-1/kube"]).unwrap_err();
