@@ -162,7 +162,7 @@ fn check_story(
     let owned_up = (cut_before && none)
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
         || (nameless && gapped(agent, story))
-        || (story.is_swapped() && parted(agent, story))
+        || (story.is_swapped() && parted(agent, stories, story))
         || (story.need == Need::Nothing && confused);
     let found = |twin: &usize| stories[*twin].relisted;
     // The cursor of a file that begins so may be another one's.
@@ -187,11 +187,15 @@ fn check_story(
     }
 }
 
-/// Whether a gap says that a file of this name is gone, of which nothing was read.
-fn parted(agent: &Agent, story: &Story) -> bool {
-    agent.archive.nameless.iter().any(|gap| {
-        gap.reason != GapReason::Unseen && story.names.contains(gap.name.to_str().unwrap())
-    })
+/// Whether a gap says that a file of this name is gone, of which nothing was read; or that the rest is
+/// of the one that had the name before and begins alike, when both are gone.
+fn parted(agent: &Agent, stories: &[Story], story: &Story) -> bool {
+    let named = |gap: &Gap| story.names.contains(gap.name.to_str().unwrap());
+    let gone = |gap: &Gap| gap.reason == GapReason::DeletedBeforeRead && gap.end.is_none();
+    let alike = |archived: &Archived| story.twins.iter().any(|t| archived.fits(&stories[*t].bytes));
+    let rests = agent.archive.files.values().filter(|archived| alike(archived));
+    rests.flat_map(|archived| &archived.gaps).any(|gap| gone(gap) && named(gap))
+        || agent.archive.nameless.iter().any(|gap| gap.reason != GapReason::Unseen && named(gap))
 }
 
 /// How much of the story's beginning is archived, of whichever file.
