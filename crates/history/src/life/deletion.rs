@@ -71,7 +71,7 @@ impl Life {
             KnownObject::Absent => told::end(act, &self.known),
             _ => None,
         };
-        if self.known == KnownObject::Absent {
+        if matches!(self.known, KnownObject::Absent | KnownObject::Nothing(Doubt::OtherObject)) {
             entry.doubt = Some(Doubt::OtherObject);
         }
         if known == KnownObject::Absent

@@ -48,7 +48,7 @@ fn an_answer_about_an_object_that_is_gone_revives_and_ends_no_other() {
     // A deletion of one of which nothing is in the trail: the one that is known must be gone.
     let (told, life) = live(vec![made(1, "u1", 5), gone(2, "u9")]);
     assert_eq!(told[1].uid.as_deref(), Some("u9"));
-    assert_eq!(told[1].words, None);
+    assert_eq!((&told[1].words, &told[1].doubt), (&None, &Some(Doubt::OtherObject)));
     assert_ne!(uid_at_the_end(&life), Some("u1"));
     // Where it overlaps with the creation, it may have been before it.
     let mut early = gone(2, "u9");

@@ -48,7 +48,7 @@ use crate::value::text;
 use effect::{After, after, keeps_version, next};
 use moment::Watch;
 use noted::noted;
-use order::{Order, Put};
+use order::Order;
 use state::{Shown, is_before};
 use uid::Uids;
 use weigh::{Case, Weighed};
@@ -139,13 +139,7 @@ impl Life {
         if !self.concerns(&act) {
             return Vec::new();
         }
-        let ready = match self.order.put(act) {
-            Put::Waits(ready) => ready,
-            Put::Again => {
-                self.counts.repeated += 1;
-                None
-            }
-        };
+        let ready = self.order.put(act);
         ready.into_iter().filter_map(|act| self.tell(&act)).collect()
     }
 
@@ -170,7 +164,7 @@ impl Life {
     /// What made no entry.
     #[must_use]
     pub fn counts(&self) -> LifeCounts {
-        self.counts
+        LifeCounts { repeated: self.counts.repeated + self.order.repeated(), ..self.counts }
     }
 
     fn concerns(&mut self, act: &Act) -> bool {

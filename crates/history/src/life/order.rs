@@ -25,15 +25,6 @@ fn wrote(act: &Act) -> bool {
     based || act.code == Some(201)
 }
 
-/// What came of a request that was put in.
-#[derive(Debug)]
-pub(crate) enum Put {
-    /// It waits, and perhaps another one no longer.
-    Waits(Option<Act>),
-    /// One that waits tells of the same request.
-    Again,
-}
-
 /// How much of a request's bodies is held.
 fn held(act: &Act) -> usize {
     [&act.request, &act.response].into_iter().filter(|body| body.held().is_some()).count()
@@ -59,11 +50,12 @@ fn is_told_again(one: &Act, other: &Act) -> bool {
 pub(crate) struct Order {
     group: String,
     waiting: VecDeque<Act>,
+    repeated: u64,
 }
 
 impl Order {
     pub(crate) fn new(group: String) -> Self {
-        Self { group, waiting: VecDeque::new() }
+        Self { group, waiting: VecDeque::new(), repeated: 0 }
     }
 
     /// The version that a request's answer shows, if it is a number.
@@ -75,13 +67,14 @@ impl Order {
     }
 
     /// Takes one in that isn't told again; gives those that wait no longer.
-    pub(crate) fn put(&mut self, act: Act) -> Put {
+    pub(crate) fn put(&mut self, act: Act) -> Option<Act> {
         // A log may be sealed twice, and one of its copies be cut: the one that holds more counts.
         if let Some(other) = self.waiting.iter_mut().find(|other| is_told_again(other, &act)) {
             if held(&act) > held(other) {
                 *other = act;
             }
-            return Put::Again;
+            self.repeated += 1;
+            return None;
         }
         let mut at = self.waiting.len();
         if let Some(version) = self.version(&act) {
@@ -98,11 +91,12 @@ impl Order {
             }
         }
         self.waiting.insert(at, act);
-        if self.waiting.len() > MAX_WAITING {
-            Put::Waits(self.waiting.pop_front())
-        } else {
-            Put::Waits(None)
-        }
+        if self.waiting.len() > MAX_WAITING { self.waiting.pop_front() } else { None }
+    }
+
+    /// Lines of requests that waited already.
+    pub(crate) fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     /// All that wait.

@@ -123,7 +123,7 @@ impl Life {
                 now.is_some_and(|now| is_before(&now.version, &current.version) == Some(true));
             let deleted = act.verb == "delete";
             (older && !is_later(act.received, since))
-                || (deleted && !act.received.zip(since).is_some_and(|(came, since)| came > since))
+                || (deleted && act.received.zip(since).is_none_or(|(came, since)| came <= since))
         };
         if late {
             let deed = match (&*act.verb, act.success) {
