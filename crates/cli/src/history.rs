@@ -108,8 +108,12 @@ pub(crate) enum LifeOutput {
     Html,
 }
 
-pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure> {
+pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Failure> {
     let object = args.object()?;
+    if object.is_of_the_cluster() {
+        // As for kubectl, whose namespace means nothing there.
+        args.namespace = None;
+    }
     if args.with_flows {
         beside::allowed(&object)?;
     }
