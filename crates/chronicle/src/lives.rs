@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auditseal_audit::Time;
 use auditseal_history::life::{
-    Deed, Doubt, KnownObject, LifeCounts, MAX_WAITING, Mark, Moment, ObjectName,
+    Deed, Doubt, KnownObject, LifeCounts, MAX_WAITING, Mark, Moment, ObjectName, ObjectState,
 };
 use auditseal_history::{Act, Cite, Life, LifeEntry, NoAct};
 
@@ -69,6 +69,30 @@ struct Followed {
     /// Bytes of the lines whose requests may wait.
     waiting: VecDeque<usize>,
     tally: LifeTally,
+    last: LastSeen,
+}
+
+/// What stays certain of an object when what it became isn't known.
+#[derive(Debug, Default)]
+pub(crate) struct LastSeen {
+    /// Requests since its creation that may have changed it; none: the trail doesn't show its creation.
+    pub(crate) writes: Option<u64>,
+    /// When the last of them was done.
+    pub(crate) latest: Option<Time>,
+}
+
+impl LastSeen {
+    fn told(&mut self, entry: &LifeEntry) {
+        match &entry.deed {
+            Deed::Refused(_) => return,
+            // Who reads writes nothing.
+            _ if matches!(&*entry.verb, "get" | "list" | "watch") => return,
+            Deed::Created { .. } => self.writes = Some(1),
+            Deed::Undecided(_) if entry.verb == "create" => self.writes = None,
+            _ => self.writes = self.writes.map(|writes| writes + 1),
+        }
+        self.latest = self.latest.max(entry.when);
+    }
 }
 
 /// What a life came to.
@@ -78,6 +102,8 @@ pub struct LifeEnd<'a> {
     pub object: &'a ObjectName,
     /// What is known of it now.
     pub known: &'a KnownObject,
+    pub(crate) shown: Option<&'a ObjectState>,
+    pub(crate) last: &'a LastSeen,
     /// What it was at the time that was asked for.
     pub moment: Option<Moment>,
     /// What made no entry.
@@ -185,6 +211,7 @@ impl Lives {
                 life,
                 waiting: VecDeque::new(),
                 tally: LifeTally::default(),
+                last: LastSeen::default(),
             }
         });
         let entries = followed.life.take(act);
@@ -220,10 +247,17 @@ impl Lives {
         self.lives.values().map(|one| LifeEnd {
             object: &one.object,
             known: one.life.known(),
+            shown: one.life.last_shown(),
+            last: &one.last,
             moment: one.life.moment(),
             counts: one.life.counts(),
             tally: one.tally,
         })
+    }
+
+    /// Whether there are more objects than are followed.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.beyond > 0
     }
 
     /// Which objects are asked for.
@@ -288,6 +322,7 @@ impl Followed {
     fn tell(&mut self, entries: Vec<LifeEntry>, telling: &Telling) -> Vec<ToldEntry> {
         let mut told = Vec::new();
         for entry in entries {
+            self.last.told(&entry);
             let early = telling.since.zip(entry.when).is_some_and(|(since, when)| when < since);
             let asked = telling.uid.as_ref();
             let other = asked.zip(entry.uid.as_ref()).is_some_and(|(asked, uid)| asked != uid);

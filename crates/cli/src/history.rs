@@ -37,6 +37,9 @@ const LARGEST: u64 = 256 << 20;
 /// The exit code where a comparison finds what the trail doesn't know, and the archive is in order.
 const DIFFERS: u8 = 4;
 
+/// The exit code where there was nothing to compare.
+const NOTHING: u8 = 2;
+
 #[derive(Debug, Args)]
 #[command(after_help = help::HISTORY)]
 pub(crate) struct History {
@@ -105,8 +108,12 @@ pub(crate) enum LifeOutput {
     Html,
 }
 
-pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure> {
+pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Failure> {
     let object = args.object()?;
+    if object.is_of_the_cluster() {
+        // As for kubectl, whose namespace means nothing there.
+        args.namespace = None;
+    }
     if args.with_flows {
         beside::allowed(&object)?;
     }
@@ -155,10 +162,16 @@ pub(crate) fn run(args: History, format: LogFormat) -> Result<ExitCode, Failure>
     })??;
     let found = live.map(|live| compared(&lives, &live, &object.resource, begin(&answer)));
     let beside = flows.as_ref().map_or(&[][..], |flows| &flows.footer);
-    let footer = args.footer((&answer, beside), &lives, asking.window, &bill);
+    let mut footer = args.footer((&answer, beside), &lives, asking.window, &bill);
+    let nothing = found.as_ref().is_some_and(Vec::is_empty);
+    if nothing {
+        let why = "nothing was compared: the file holds none of the objects that are asked for, and the trail knows of none";
+        footer.insert(footer.len().saturating_sub(1), why.to_owned());
+    }
     let finds = found.iter().flatten().any(ComparedObject::is_finding);
     let code = match answer.exit_code().max(flows.as_ref().map_or(0, |flows| flows.code)) {
         0 if finds => DIFFERS,
+        0 if nothing => NOTHING,
         code => code,
     };
     let whole = answer.is_whole() && flows.is_none_or(|flows| flows.whole);
@@ -259,6 +272,10 @@ impl History {
         let group = if live.group.is_empty() { String::new() } else { format!(".{}", live.group) };
         let kind = asked(&[format!("{}{group}", live.kind)]).unwrap_or_default();
         let other = |kind: &Asked| kind.known && kind.resource != object.resource;
+        // An empty `List` of kubectl doesn't say of what.
+        if live.kind.is_empty() {
+            return Ok(Some(live));
+        }
         let of_group = object.group.as_ref().is_none_or(|group| *group == live.group);
         if kind.first().is_some_and(other) || !of_group {
             return Err(wrong(&format!("its objects are {}, and no {}", live.kind, self.object)));
@@ -389,7 +406,7 @@ impl Out {
     ) -> io::Result<()> {
         match found {
             Some(found) => self.compared(found),
-            None => self.ends(args, lives),
+            None => self.ends(args, lives, code),
         }
         match self.output {
             LifeOutput::Text => {}
@@ -403,7 +420,7 @@ impl Out {
         self.out.flush()
     }
 
-    fn ends(&mut self, args: &History, lives: &Lives) {
+    fn ends(&mut self, args: &History, lives: &Lives, code: u8) {
         let mut none = true;
         for end in lives.ends() {
             none = false;
@@ -417,7 +434,13 @@ impl Out {
         }
         if let (true, Some(at), LifeOutput::Text) = (none, args.at, self.output) {
             let object = auditseal_chain::escape(&args.object);
-            self.write(&format!("# {object} at {at}: no request about it is in the trail\n"));
+            let none = match code {
+                0 => "no request about it is in the trail",
+                _ => {
+                    "what it was isn't known: no request about it is in what could be proved of the trail, and not all could"
+                }
+            };
+            self.write(&format!("# {object} at {at}: {none}\n"));
         }
     }
 

@@ -171,6 +171,60 @@ pub fn asked(arguments: &[String]) -> Result<Vec<Asked>, NotAsked> {
     Ok(all.into_iter().collect())
 }
 
+/// Types that are built in and whose objects are in no namespace.
+const OF_THE_CLUSTER: [&str; 38] = [
+    "adminnetworkpolicies",
+    "apiservices",
+    "baselineadminnetworkpolicies",
+    "certificatesigningrequests",
+    "clusterrolebindings",
+    "clusterroles",
+    "clustertrustbundles",
+    "componentstatuses",
+    "csidrivers",
+    "csinodes",
+    "customresourcedefinitions",
+    "deviceclasses",
+    "flowschemas",
+    "gatewayclasses",
+    "ingressclasses",
+    "ipaddresses",
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "mutatingwebhookconfigurations",
+    "namespaces",
+    "nodes",
+    "persistentvolumes",
+    "priorityclasses",
+    "prioritylevelconfigurations",
+    "resourceslices",
+    "runtimeclasses",
+    "selfsubjectaccessreviews",
+    "selfsubjectreviews",
+    "selfsubjectrulesreviews",
+    "servicecidrs",
+    "storageclasses",
+    "storageversionmigrations",
+    "subjectaccessreviews",
+    "tokenreviews",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "validatingwebhookconfigurations",
+    "volumeattachments",
+];
+
+impl Asked {
+    /// Whether its objects are known to be in no namespace: kubectl doesn't look at `-n` then.
+    #[must_use]
+    pub fn is_of_the_cluster(&self) -> bool {
+        let kind = KINDS.iter().any(|kind| {
+            kind.plural == self.resource
+                && self.group.as_ref().is_none_or(|group| *group == kind.group)
+        });
+        self.known && kind && OF_THE_CLUSTER.contains(&&*self.resource)
+    }
+}
+
 /// A type's resource and group, and whether it is built in.
 fn resolved(word: &str) -> Result<(String, Option<String>, bool), NotAsked> {
     let lower = word.to_lowercase();
@@ -277,6 +331,16 @@ mod tests {
             format!("{resource}{group}{}{mark}", rest.collect::<String>())
         };
         Ok(found.iter().map(shown).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn types_of_the_cluster_are_known() {
+        for kind in OF_THE_CLUSTER {
+            assert!(KINDS.iter().any(|known| known.plural == kind), "{kind}");
+        }
+        let is = |text: &str| asked(&[text.to_owned()]).unwrap()[0].is_of_the_cluster();
+        assert!(is("clusterrole/a") && is("ns") && is("gatewayclass"));
+        assert!(!is("role/a") && !is("netpol") && !is("nodes.metrics.example.com"));
     }
 
     #[test]

@@ -108,12 +108,14 @@ impl Writer<'_> {
         self.out += &format!("{text}{note}\n");
     }
 
-    /// A text of several lines as a block, if nothing in it is hidden.
+    /// A text of several lines as a block, if nothing in it is hidden and no line could be taken for a key, an element or
+    /// a comment.
     fn block(&self, text: &str, depth: usize) -> Option<(&'static str, String)> {
         let lines = text.strip_suffix('\n').unwrap_or(text);
         let plain = |line: &str| {
             !line.is_empty()
-                && !line.starts_with([' ', '\t'])
+                && !line.starts_with([' ', '\t', '-'])
+                && !line.contains([':', '#'])
                 && !line.ends_with([' ', '\t'])
                 && !line.chars().any(|c| self.escaped(c))
         };
@@ -178,12 +180,12 @@ mod tests {
 
     #[test]
     fn values_are_written_as_kubectl_writes_them() {
-        let value = json!({"apiVersion": "v1", "data": {"f": "a: b\n\nc\n", "g": "x\ny"}, "empty": {}, "list": [],
+        let value = json!({"apiVersion": "v1", "data": {"f": "a b\n\nc\n", "g": "x\ny", "h": "a\nb: 1  # exact\n"}, "empty": {}, "list": [],
             "spec": {"ports": [{"port": 80, "name": "http"}, [1, [2]]], "yes": "no", "s": "a b", "t": "\u{202e}x\u{1b}"}});
         let text = plain(&value);
         assert_eq!(
             text,
-            "apiVersion: v1\ndata:\n  f: |\n    a: b\n\n    c\n  g: |-\n    x\n    y\nempty: {}\nlist: []\nspec:\n  ports:\n  - name: http\n    port: 80\n  - - 1\n    - - 2\n  s: \"a b\"\n  t: \"\\u202ex\\u001b\"\n  \"yes\": \"no\"\n"
+            "apiVersion: v1\ndata:\n  f: |\n    a b\n\n    c\n  g: |-\n    x\n    y\n  h: \"a\\nb: 1  # exact\\n\"\nempty: {}\nlist: []\nspec:\n  ports:\n  - name: http\n    port: 80\n  - - 1\n    - - 2\n  s: \"a b\"\n  t: \"\\u202ex\\u001b\"\n  \"yes\": \"no\"\n"
         );
         let noted = write(&json!({"a": [1, {"b": "x\ny"}]}), &|_| false, &mut |path| {
             Some(format!("{path:?}"))

@@ -100,6 +100,8 @@ pub struct Life {
     /// A request failed or has no answer that may have made what isn't known.
     failed: bool,
     counts: LifeCounts,
+    /// As the last answer showed it, where what became of it since isn't known.
+    shown: Option<Box<ObjectState>>,
 }
 
 impl Life {
@@ -117,6 +119,7 @@ impl Life {
             uids: Uids::default(),
             failed: false,
             counts: LifeCounts::default(),
+            shown: None,
         }
     }
 
@@ -153,6 +156,26 @@ impl Life {
     #[must_use]
     pub fn known(&self) -> &KnownObject {
         &self.known
+    }
+
+    /// The object as the last answer showed it, where what became of it since isn't known; none: it is known, or it is
+    /// gone, or another one was made since.
+    #[must_use]
+    pub fn last_shown(&self) -> Option<&ObjectState> {
+        self.shown.as_deref()
+    }
+
+    fn keep(&mut self, before: Option<ObjectState>, deed: Option<&Deed>) {
+        let known = match &self.known {
+            KnownObject::Absent => true,
+            KnownObject::There(state) => state.is_shown(),
+            KnownObject::Nothing(_) => false,
+        };
+        if known || matches!(deed, Some(Deed::Created { .. })) {
+            self.shown = None;
+        } else if before.is_some() {
+            self.shown = before.map(Box::new);
+        }
     }
 
     /// What was known at the time that was asked for.
@@ -202,7 +225,12 @@ impl Life {
         }
         let entry = match &*act.verb {
             "get" if act.succeeded() => self.read(act),
-            "create" | "update" | "patch" | "delete" | "deletecollection" => self.write(act),
+            "create" | "update" | "patch" | "delete" | "deletecollection" => {
+                let before = self.known.state().filter(|state| state.is_shown()).cloned();
+                let entry = self.write(act);
+                self.keep(before, entry.as_ref().map(|entry| &entry.deed));
+                entry
+            }
             _ => {
                 self.counts.reads += 1;
                 None
