@@ -427,8 +427,9 @@ What the log doesn't tell (labels, whose an address is, which way a connection
 began) is unknown, with the reason. What was stopped already stands apart: of it
 nobody knows what would have followed.
 
-Exit codes: as `query`; with --fail-if-blocked 4 where they would stop something, or
-might, and 2 where that can't be told: no line is for them, or lines are no flows.";
+Exit codes: as `query`; with --fail-if-blocked 4 where they would stop
+something, or might, and 2 where that can't be told: no line is for them, or
+there are lines that are no flows.";
 
 pub(crate) const NETPOL_SUGGEST: &str = "\
 Example:

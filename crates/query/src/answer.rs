@@ -74,6 +74,8 @@ pub struct ChainSearched {
     pub uncounted: Option<String>,
     /// That nothing which is known ties these seals to the chain, and this wasn't allowed.
     pub unanchored: Option<Finding>,
+    /// The last seal that was gone through, where its writer says with it that nothing is to follow.
+    pub closed: Option<u64>,
     /// Two histories of it are known.
     pub forked: bool,
     /// All of the part that was asked for was gone through.
@@ -112,6 +114,7 @@ impl ChainSearched {
             silent: None,
             uncounted: None,
             unanchored: None,
+            closed: None,
             forked: false,
             ended: false,
         }
@@ -137,6 +140,20 @@ impl ChainSearched {
     /// When a seal says that it was made.
     pub(crate) fn sealed_at(&mut self, time: Time) {
         self.sealed = self.sealed.max(Some(time));
+    }
+
+    /// All was gone through. Behind a seal with which a writer closes its chain no other is due: that some were taken away
+    /// from there isn't noticed, and `verify` says the same of it.
+    pub(crate) fn end(&mut self, until: Option<Time>) {
+        self.ended = true;
+        let goes_on = until.is_none_or(|until| self.sealed.is_none_or(|sealed| sealed <= until));
+        if let Some(seq) =
+            self.closed.filter(|seq| goes_on && self.seqs.is_some_and(|(_, last)| last == *seq))
+        {
+            self.note(format!(
+                "no head was given: seals missing after seq {seq}, a final, aren't noticed"
+            ));
+        }
     }
 
     /// What was found of the end of a chain that was asked up to this time: where more should have followed
@@ -275,6 +292,24 @@ mod tests {
             closed: false,
             flows: false,
         }
+    }
+
+    #[test]
+    fn what_may_be_missing_behind_a_final_is_noted() {
+        let time = |text: &str| Some(text.parse::<Time>().unwrap());
+        let ended = |last: u64, until: Option<Time>| {
+            let mut chain = searched();
+            chain.passed_all((1, last));
+            chain.sealed = time("2026-01-01T12:00:00.000000Z");
+            chain.closed = Some(7);
+            chain.end(until);
+            chain.notes
+        };
+        let note = "no head was given: seals missing after seq 7, a final, aren't noticed";
+        assert_eq!(ended(7, None), [note]);
+        assert_eq!(ended(7, time("2026-01-02T00:00:00.000000Z")), [note]);
+        assert!(ended(7, time("2026-01-01T00:00:00.000000Z")).is_empty(), "more wasn't asked for");
+        assert!(ended(8, None).is_empty(), "more is there");
     }
 
     #[test]

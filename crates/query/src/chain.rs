@@ -109,6 +109,8 @@ struct Brief {
     passed: bool,
     /// It has lines, of another kind of log than is asked.
     others: bool,
+    /// Its writer says that nothing is to follow.
+    closes: bool,
 }
 
 /// What came of a job.
@@ -239,6 +241,7 @@ impl<'a> Reader<'a> {
             lines && part.candidate.as_ref().is_some_and(|candidate| !candidate.has(seal.seq));
         let mut brief = Brief {
             others: false,
+            closes: seal.kind == Kind::Final,
             seq: seal.seq,
             hash: *hash,
             sealed: seal.sealed,
@@ -432,9 +435,10 @@ fn take(
             findings.into_iter().for_each(|one| searched.found_up_to(one, shared.window.until));
             beside.iter().for_each(|finding| searched.note(finding.to_string()));
         }
-        Done::Ended => searched.ended = true,
+        Done::Ended => searched.end(shared.window.until),
         Done::Passed(brief) => {
             searched.passed(brief.seq);
+            searched.closed = brief.closes.then_some(brief.seq);
             searched.sealed_at(brief.sealed);
             if brief.passed {
                 searched.spans(brief.times);
@@ -446,6 +450,7 @@ fn take(
         }
         Done::Found(brief, mut found) => {
             searched.passed(brief.seq);
+            searched.closed = None;
             searched.sealed_at(brief.sealed);
             searched.spans(brief.times);
             searched.batches += 1;

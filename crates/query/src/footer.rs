@@ -172,12 +172,13 @@ impl Answered {
 
     /// Where nothing was found in a log of another kind than is asked for: what asks it.
     fn hint(&self) -> Option<String> {
-        if self.meant > 0 {
+        let of_this_kind = |chain: &ChainSearched| chain.batches > chain.strange;
+        if self.meant > 0 || self.chains.iter().any(of_this_kind) {
             return None;
         }
         let asked = |chain: &&ChainSearched| match self.flows {
-            true => chain.others > 0 && chain.batches == 0,
-            false => chain.strange > 0 && chain.strange == chain.batches,
+            true => chain.others > 0,
+            false => chain.strange > 0,
         };
         let origin = &self.chains.iter().find(asked)?.origin;
         Some(match self.flows {
