@@ -17,6 +17,7 @@ mod course;
 mod document;
 mod loading;
 mod loki;
+mod members;
 mod otlp;
 mod pace;
 mod parcel;
