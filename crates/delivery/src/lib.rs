@@ -31,7 +31,7 @@ pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, WrittenFile};
-pub use bulk::{bulk, bulk_answer, index_of, template};
+pub use bulk::{BulkHeard, bulk, bulk_answer, index_of, place_taken, places, template};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document};
 pub use loading::{LONGEST, Loading, ParcelLimits, Selection};
