@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use auditseal_delivery::Heard;
-use auditseal_vault::{TlsOptions, TlsStream, connect};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// For a whole exchange.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -18,26 +17,26 @@ const CAREFUL: Duration = Duration::from_millis(200);
 const CARES: u32 = 64;
 
 /// Where frames go.
-pub(crate) struct Frames {
-    options: TlsOptions,
-    open: Option<Box<TlsStream>>,
+#[derive(Debug)]
+pub(crate) struct Frames<S> {
+    open: Option<S>,
     cares: u32,
 }
 
-impl std::fmt::Debug for Frames {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frames").field("options", &self.options).finish_non_exhaustive()
+impl<S> Default for Frames<S> {
+    fn default() -> Self {
+        Self { open: None, cares: 0 }
     }
 }
 
-impl Frames {
-    pub(crate) fn new(options: TlsOptions) -> Self {
-        Self { options, open: None, cares: 0 }
-    }
-
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     /// Writes frames. A connection that ended may have ended before them; one that was made for them, and was well
     /// until then, ended for them.
-    pub(crate) async fn write(&mut self, frames: &[u8]) -> Result<Heard, String> {
+    pub(crate) async fn write(
+        &mut self,
+        frames: &[u8],
+        connect: impl Future<Output = Result<S, String>>,
+    ) -> Result<Heard, String> {
         let careful = self.cares > 0;
         self.cares = self.cares.saturating_sub(1);
         let thoughts = if careful { CAREFUL } else { SECOND_THOUGHTS };
@@ -49,7 +48,7 @@ impl Frames {
         let made = known.is_none();
         let mut open = match known {
             Some(open) => open,
-            None => Box::new(connect(&self.options).await?),
+            None => connect.await?,
         };
         // Who isn't let in learns it after the handshake, and that isn't the frames' fault.
         if made && let Some(why) = ended(&mut open, thoughts).await {
@@ -77,11 +76,49 @@ impl Frames {
 }
 
 /// Waits for the end of a connection: why it ended, if it did. What it says besides, nobody understands.
-async fn ended(open: &mut TlsStream, thoughts: Duration) -> Option<String> {
+async fn ended(open: &mut (impl AsyncRead + Unpin), thoughts: Duration) -> Option<String> {
     let mut byte = [0];
     match tokio::time::timeout(thoughts, open.read(&mut byte)).await {
         Ok(Ok(0)) => Some("it ended the connection".to_owned()),
         Ok(Err(error)) => Some(format!("it ended the connection: {error}")),
         Ok(Ok(_)) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// A connection whose other side reads until it has so many bytes, and ends it a while after.
+    async fn until(bytes: usize, idle: u64) -> Result<DuplexStream, String> {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let mut read = vec![0; bytes];
+            drop(theirs.read_exact(&mut read).await);
+            tokio::time::sleep(Duration::from_secs(idle)).await;
+            drop(theirs);
+        });
+        Ok(ours)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_ends_took_nothing_for_certain() {
+        let mut frames = Frames::default();
+        let well = frames.write(b"7 a frame", until(12, 0)).await;
+        assert_eq!(well, Ok(Heard::All));
+        // It ends within these; but it had taken others before, and is made anew.
+        assert!(frames.write(b"7 a frame", until(0, 0)).await.is_err());
+        // It was ended before anything was written to it: whoever asks isn't let in.
+        assert!(frames.write(b"7 a frame", until(0, 0)).await.is_err());
+        // It was made for these.
+        let ended = frames.write(b"7 a frame", until(3, 0)).await;
+        assert!(matches!(ended, Ok(Heard::Ended(_))), "{ended:?}");
+        assert_eq!(frames.write(b"1 a", until(3, 10)).await, Ok(Heard::All));
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        // It was idle for so long that it was ended: that is nobody's fault, and is noticed before.
+        assert_eq!(frames.write(b"1 a", until(3, 10)).await, Ok(Heard::All));
+        assert_eq!(frames.cares, CARES - 2);
     }
 }

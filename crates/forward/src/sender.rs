@@ -7,7 +7,7 @@ use auditseal_delivery::{
     BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki,
     of_status, otlp, otlp_answer, place_taken, places, syslog, template,
 };
-use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions};
+use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsStream, connect};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -29,7 +29,7 @@ enum To {
     /// The ledger writes it.
     File,
     Http(Peer, Mutex<bool>),
-    Syslog(Mutex<Frames>),
+    Syslog(TlsOptions, Mutex<Frames<Box<TlsStream>>>),
 }
 
 impl Sender {
@@ -39,7 +39,7 @@ impl Sender {
             SinkKind::Syslog => {
                 let (ca, identity) = (sink.ca.clone(), sink.identity.clone());
                 let options = TlsOptions { address: sink.address.clone(), ca, identity };
-                To::Syslog(Mutex::new(Frames::new(options)))
+                To::Syslog(options, Mutex::default())
             }
             SinkKind::OpenSearch | SinkKind::Loki | SinkKind::Otlp => {
                 To::Http(peer(&sink), Mutex::new(sink.kind != SinkKind::OpenSearch))
@@ -88,7 +88,10 @@ impl Sender {
             To::Http(peer, ready) => {
                 self.post(peer, ready, body.into(), (parcel, &piece.lines)).await
             }
-            To::Syslog(frames) => frames.lock().await.write(&body).await,
+            To::Syslog(options, frames) => {
+                let connect = async { connect(options).await.map(Box::new) };
+                frames.lock().await.write(&body, connect).await
+            }
         };
         let heard = said.unwrap_or_else(|why| Heard::Again(why, None));
         let cut = heard.has(&cut, &piece.lines);
