@@ -127,10 +127,8 @@ impl SinkLane {
                         refused += aside.count;
                         letters.extend(self.set_aside(parcel, &aside));
                     }
-                    if !course.is_waiting() {
-                        if self.tally.waits(None) {
-                            tracing::info!(sink = %self.name, "the sink takes events again");
-                        }
+                    if !course.is_waiting() && self.tally.waits(None) {
+                        tracing::info!(sink = %self.name, "the sink takes events again");
                     }
                 }
             }
