@@ -13,10 +13,59 @@ pub enum Heard {
     AllBut(u64, String),
     /// The request is larger than it takes.
     TooLarge(String),
+    /// The connection was made for this request, and ended within it: nobody knows how much of it was taken.
+    Ended(String),
     /// It won't have this request, however often it is asked: something in it is at fault.
     Refused(String),
     /// Not now, and not for the lines' sake; when to ask again, where it says so.
     Again(String, Option<Duration>),
+}
+
+impl Heard {
+    /// How many of these lines, of those that were sent, the sink has.
+    #[must_use]
+    pub fn has(&self, these: &[usize], sent: &[usize]) -> u64 {
+        let done = |each: &[LineHeard], line: &usize| {
+            let at = sent.iter().position(|one| one == line);
+            at.and_then(|at| each.get(at)) == Some(&LineHeard::Done)
+        };
+        match self {
+            Self::All => these.len() as u64,
+            // It didn't say which it hasn't.
+            Self::AllBut(count, _) => {
+                (these.len() as u64).min((sent.len() as u64).saturating_sub(*count))
+            }
+            Self::Each(each) => these.iter().filter(|line| done(each, line)).count() as u64,
+            _ => 0,
+        }
+    }
+
+    /// The same, with nothing of what the sink said: it quoted what must not be written down.
+    #[must_use]
+    pub fn untold(self) -> Self {
+        let untold = |why: String| {
+            let status = why.split(':').next().unwrap_or_default();
+            format!("{status}: quotes credentials, and so isn't told")
+        };
+        match self {
+            Self::All => Self::All,
+            Self::Each(each) => Self::Each(
+                each.into_iter()
+                    .map(|heard| match heard {
+                        LineHeard::Done => LineHeard::Done,
+                        LineHeard::Again(why) => LineHeard::Again(untold(why)),
+                        LineHeard::TooLarge(why) => LineHeard::TooLarge(untold(why)),
+                        LineHeard::Refused(why) => LineHeard::Refused(untold(why)),
+                    })
+                    .collect(),
+            ),
+            Self::AllBut(count, why) => Self::AllBut(count, untold(why)),
+            Self::TooLarge(why) => Self::TooLarge(untold(why)),
+            Self::Ended(why) => Self::Ended(untold(why)),
+            Self::Refused(why) => Self::Refused(untold(why)),
+            Self::Again(why, wait) => Self::Again(untold(why), wait),
+        }
+    }
 }
 
 /// What it said of one line.
@@ -80,6 +129,17 @@ mod tests {
             of_status(429, day, b""),
             Some(Heard::Again("answered 429: nothing more".into(), Some(LONGEST_WAIT)))
         );
+    }
+
+    #[test]
+    fn what_was_cut_and_taken_is_counted() {
+        let refused = LineHeard::Refused("answered 400: pw".to_owned());
+        let each = Heard::Each(vec![LineHeard::Done, refused, LineHeard::Done]);
+        assert_eq!((each.has(&[4, 5], &[3, 4, 5]), Heard::All.has(&[4], &[3, 4])), (1, 1));
+        assert_eq!(Heard::TooLarge(String::new()).has(&[3], &[3]), 0);
+        let Heard::Each(untold) = each.untold() else { panic!("another kind") };
+        let why = "answered 400: quotes credentials, and so isn't told";
+        assert_eq!(untold[..2], [LineHeard::Done, LineHeard::Refused(why.to_owned())]);
     }
 
     /// Ten times what is told.

@@ -3,6 +3,8 @@
 //! Each line is *created* under an id that follows from its place in the archive, in an index that follows from when
 //! it was sealed: handed over twice, it is there once.
 
+use std::collections::HashMap;
+
 use auditseal_format::{Date, hash};
 use serde::Deserialize;
 use serde_json::json;
@@ -24,16 +26,21 @@ pub fn index_of(prefix: &str, sealed: Date) -> String {
     format!("{prefix}-{}", sealed.to_string().replace('-', "."))
 }
 
-/// A bulk request of these lines, and how many of them were cut.
+/// A bulk request of these lines, and which of them were cut.
 #[must_use]
-pub fn bulk(prefix: &str, parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
-    let (mut body, mut cut) = (Vec::new(), 0);
-    for line in lines.iter().filter_map(|at| parcel.lines.get(*at)) {
+pub fn bulk(
+    prefix: &str,
+    parcel: &Parcel,
+    lines: &[usize],
+    shape: &Shape,
+) -> (Vec<u8>, Vec<usize>) {
+    let (mut body, mut cut) = (Vec::new(), Vec::new());
+    for (at, line) in lines.iter().filter_map(|at| Some((*at, parcel.lines.get(*at)?))) {
         let action = json!({ "create": { "_index": index_of(prefix, line.of.sealed.date()), "_id": id(line) } });
         body.extend_from_slice(action.to_string().as_bytes());
         body.push(b'\n');
         let document = document(line, parcel.bytes(line), shape);
-        cut += u64::from(document.cut);
+        cut.extend(document.cut.then_some(at));
         body.extend_from_slice(&document.text);
         body.push(b'\n');
     }
@@ -58,25 +65,100 @@ struct Item {
 
 #[derive(Deserialize)]
 struct Created {
+    #[serde(rename = "_id")]
+    id: String,
     status: u16,
     error: Option<serde_json::Value>,
 }
 
-/// What the answer to a bulk request means.
+/// What was answered to a bulk request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkHeard {
+    /// What it means.
+    pub heard: Heard,
+    /// The lines under whose ids something was there before, as places in the parcel. Most likely they, handed over
+    /// when the answer was lost; whoever wants to know asks with [`places`].
+    pub known: Vec<usize>,
+}
+
+/// What the answer to a bulk request of these lines means. Items are told by their ids, in whatever order they come.
 #[must_use]
-pub fn bulk_answer(status: u16, wait: Option<std::time::Duration>, body: &[u8]) -> Heard {
+pub fn bulk_answer(
+    (status, wait, body): (u16, Option<std::time::Duration>, &[u8]),
+    parcel: &Parcel,
+    lines: &[usize],
+) -> BulkHeard {
+    let only = |heard| BulkHeard { heard, known: Vec::new() };
     if let Some(heard) = of_status(status, wait, body) {
-        return heard;
+        return only(heard);
     }
-    match serde_json::from_slice::<Answered>(body) {
-        Ok(answered) => {
-            Heard::Each(answered.items.into_iter().map(|item| of_item(&item.create)).collect())
+    let again = |what: &str| {
+        only(Heard::Again(format!("answered {status}, and {what}: {}", told(body)), None))
+    };
+    let Ok(answered) = serde_json::from_slice::<Answered>(body) else {
+        return again("nothing of each event");
+    };
+    if answered.items.len() != lines.len() {
+        return again(&format!("{} items for {} events", answered.items.len(), lines.len()));
+    }
+    let mut items: HashMap<String, Created> =
+        answered.items.into_iter().map(|item| (item.create.id.clone(), item.create)).collect();
+    let (mut each, mut known) = (Vec::new(), Vec::new());
+    for at in lines {
+        let item = parcel.lines.get(*at).and_then(|line| items.remove(&id(line)));
+        let Some(item) = item else { return again("not of the events that it was asked for") };
+        if item.status == 409 {
+            known.push(*at);
         }
-        Err(_) => Heard::Again(
-            format!("answered {status}, and nothing of each event: {}", told(body)),
-            None,
-        ),
+        each.push(of_item(&item));
     }
+    BulkHeard { heard: Heard::Each(each), known }
+}
+
+/// The question which seals stand in the documents of these lines, for `_mget?_source_includes=auditseal.seal`.
+#[must_use]
+pub fn places(prefix: &str, parcel: &Parcel, lines: &[usize]) -> Vec<u8> {
+    let lines = lines.iter().filter_map(|at| parcel.lines.get(*at));
+    let each = lines
+        .map(|line| json!({ "_index": index_of(prefix, line.of.sealed.date()), "_id": id(line) }));
+    json!({ "docs": each.collect::<Vec<_>>() }).to_string().into_bytes()
+}
+
+#[derive(Deserialize)]
+struct Found {
+    docs: Vec<FoundAt>,
+}
+
+#[derive(Deserialize)]
+struct FoundAt {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(rename = "_source")]
+    source: Option<serde_json::Value>,
+}
+
+/// Refuses those lines in whose place the answer to [`places`] shows a document of another seal; whether the answer
+/// could be read.
+pub fn place_taken(heard: &mut Heard, sent: &[usize], parcel: &Parcel, found: &[u8]) -> bool {
+    let Heard::Each(each) = heard else { return false };
+    let Ok(found) = serde_json::from_slice::<Found>(found) else { return false };
+    let found: HashMap<&str, &str> = found
+        .docs
+        .iter()
+        .filter_map(|at| Some((&*at.id, at.source.as_ref()?["auditseal"]["seal"].as_str()?)))
+        .collect();
+    for (at, heard) in sent.iter().zip(each) {
+        let Some(line) = parcel.lines.get(*at) else { continue };
+        if let Some(seal) = found.get(&*id(line))
+            && *seal != line.of.seal.hash.to_string()
+        {
+            let seal: String = told(seal.as_bytes()).chars().take(64).collect();
+            *heard = LineHeard::Refused(format!(
+                "its place has an event of another archive: one under the same id says seal {seal}"
+            ));
+        }
+    }
+    true
 }
 
 fn of_item(item: &Created) -> LineHeard {
@@ -130,7 +212,8 @@ pub fn template(prefix: &str) -> serde_json::Value {
     properties.insert("auditseal".to_owned(), citation);
     json!({
         "index_patterns": [format!("{prefix}-*")],
-        "priority": 200,
+        // Two templates of one priority may not overlap: that of the longer prefix goes before.
+        "priority": 200 + prefix.len(),
         "version": 1,
         "_meta": { "description": "Kubernetes audit events handed over by auditseal forward" },
         "template": {
@@ -153,7 +236,7 @@ mod tests {
             .filter(|line| !line.is_empty())
             .map(|line| serde_json::from_slice(line).unwrap())
             .collect();
-        assert!(body.ends_with(b"\n") && lines.len() == 4 && cut == 0);
+        assert!(body.ends_with(b"\n") && lines.len() == 4 && cut.is_empty());
         assert_eq!(lines[0]["create"], json!({ "_index": "audit-2026.09.21", "_id": "c/n/s/7/1" }));
         assert_eq!((&lines[1]["a"], &lines[3]["message"]), (&json!(1), &json!("x")));
     }
@@ -168,31 +251,75 @@ mod tests {
         assert_eq!(id(&parcel.lines[0]).len(), 64);
     }
 
-    /// The answers that OpenSearch 2.19 and 3.8 gave, measured.
+    fn answered(status: u16, body: &[u8], parcel: &Parcel, lines: &[usize]) -> Heard {
+        bulk_answer((status, None, body), parcel, lines).heard
+    }
+
+    /// The answers that OpenSearch 2.19 and 3.8 gave, measured; their items in another order, as none did.
     #[test]
-    fn each_answer_is_read() {
-        let body = br#"{"took":3,"errors":true,"items":[
-            {"create":{"_index":"a","_id":"1","status":201}},
-            {"create":{"_index":"a","_id":"2","status":409,"error":{"type":"version_conflict_engine_exception","reason":"x"}}},
-            {"create":{"_index":"a","_id":"3","status":400,"error":{"type":"mapper_parsing_exception","reason":"x"}}},
-            {"create":{"_index":"a","_id":"4","status":429,"error":{"type":"circuit_breaking_exception","reason":"x"}}},
-            {"create":{"_index":"a","_id":"5","status":403,"error":{"type":"cluster_block_exception","reason":"x"}}}]}"#;
-        let Heard::Each(each) = bulk_answer(200, None, body) else { panic!("no answer for each") };
-        assert_eq!(each[..2], [LineHeard::Done, LineHeard::Done]);
+    fn each_answer_is_read_by_its_id() {
+        let parcel = parcel(&["{}"; 6]);
+        let body = r#"{"took":3,"errors":true,"items":[
+            {"create":{"_index":"a","_id":"c/n/s/7/4","status":400,"error":{"type":"mapper_parsing_exception","reason":"x"}}},
+            {"create":{"_index":"a","_id":"c/n/s/7/2","status":201}},
+            {"create":{"_index":"a","_id":"c/n/s/7/3","status":409,"error":{"type":"version_conflict_engine_exception","reason":"x"}}},
+            {"create":{"_index":"a","_id":"c/n/s/7/5","status":429,"error":{"type":"circuit_breaking_exception","reason":"x"}}},
+            {"create":{"_index":"a","_id":"c/n/s/7/6","status":403,"error":{"type":"cluster_block_exception","reason":"x"}}}]}"#;
+        let lines = [1, 2, 3, 4, 5];
+        let BulkHeard { heard: Heard::Each(each), known } =
+            bulk_answer((200, None, body.as_bytes()), &parcel, &lines)
+        else {
+            panic!("no answer for each")
+        };
+        assert_eq!((&each[..2], known), (&[LineHeard::Done, LineHeard::Done][..], vec![2]));
         assert!(
             matches!(&each[2], LineHeard::Refused(why) if why.contains("mapper_parsing_exception"))
         );
         assert!(matches!(each[3..], [LineHeard::Again(_), LineHeard::Again(_)]));
-        for (status, body) in [(200, &b"<html>"[..]), (200, b"{}"), (503, b""), (404, b"{}")] {
-            assert!(matches!(bulk_answer(status, None, body), Heard::Again(..)), "{status}");
+        // An id that wasn't asked for, one twice, none, one too few, one too many.
+        for body in [
+            body.replace("7/4", "7/9"),
+            body.replace("7/4", "7/2"),
+            body.replace("\"_id\":\"c/n/s/7/4\",", ""),
+        ] {
+            assert!(matches!(answered(200, body.as_bytes(), &parcel, &lines), Heard::Again(..)));
         }
-        assert!(matches!(bulk_answer(413, None, b""), Heard::TooLarge(_)));
+        for lines in [&lines[1..], &[0, 1, 2, 3, 4, 5]] {
+            assert!(matches!(answered(200, body.as_bytes(), &parcel, lines), Heard::Again(..)));
+        }
+        for (status, body) in [(200, &b"<html>"[..]), (200, b"{}"), (503, b""), (404, b"{}")] {
+            assert!(
+                matches!(answered(status, body, &parcel, &lines), Heard::Again(..)),
+                "{status}"
+            );
+        }
+        assert!(matches!(answered(413, b"", &parcel, &lines), Heard::TooLarge(_)));
+    }
+
+    #[test]
+    fn a_place_that_another_archive_has_is_known() {
+        let parcel = parcel(&["{}"; 3]);
+        let asked: serde_json::Value =
+            serde_json::from_slice(&places("p", &parcel, &[1, 2])).unwrap();
+        assert_eq!(asked["docs"][0], json!({ "_index": "p-2026.09.21", "_id": "c/n/s/7/2" }));
+        let own = parcel.lines[0].of.seal.hash.to_string();
+        let found = json!({ "docs": [
+            { "_id": "c/n/s/7/3", "_source": { "auditseal": { "seal": "other" } } },
+            { "_id": "c/n/s/7/2", "_source": { "auditseal": { "seal": own } } },
+            { "_id": "c/n/s/7/1", "found": false } ] });
+        let mut heard = Heard::Each(vec![LineHeard::Done; 3]);
+        assert!(place_taken(&mut heard, &[0, 1, 2], &parcel, found.to_string().as_bytes()));
+        let Heard::Each(each) = &heard else { panic!("another kind") };
+        assert_eq!(each[..2], [LineHeard::Done, LineHeard::Done]);
+        assert!(matches!(&each[2], LineHeard::Refused(why) if why.ends_with("seal other")));
+        assert!(!place_taken(&mut heard, &[0, 1, 2], &parcel, b"{}"));
     }
 
     #[test]
     fn nothing_of_an_event_is_mapped_by_itself() {
         let template = template("audit");
         assert_eq!(template["index_patterns"], json!(["audit-*"]));
+        assert!(super::template("audit-b")["priority"].as_u64() > template["priority"].as_u64());
         let mut objects = vec![&template["template"]["mappings"]];
         while let Some(object) = objects.pop() {
             assert_eq!(object["dynamic"], json!(false));

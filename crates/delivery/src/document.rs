@@ -2,15 +2,13 @@
 //! out is named in it, beside where the whole event is.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use auditseal_format::hash;
 use serde_json::json;
-use serde_json::value::RawValue;
 
+use crate::members::{Member, Members, Unreadable, joined, only, redact};
 use crate::parcel::ParcelLine;
-use crate::shape::{LEAST_EVENT, Shape};
+use crate::shape::{LEAST_EVENT, Shape, path_text};
 
 /// Members of an object that are looked at; a line of more is no audit event.
 const MOST_MEMBERS: usize = 1000;
@@ -19,6 +17,8 @@ const MOST_MEMBERS: usize = 1000;
 const OWN: [&str; 2] = ["@timestamp", "auditseal"];
 /// What is cited of a line has so many bytes at most.
 const CITATION: usize = LEAST_EVENT / 2;
+/// Room that an event has beside that, however little is asked for.
+const LEAST_TEXT: usize = 256;
 
 /// The copy of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,30 +30,53 @@ pub struct Document {
 }
 
 /// The copy of a line, an object with a member `auditseal` that cites it. What is no object of JSON becomes the
-/// string `message` of one.
+/// string `message` of one; where something is to be left out of it, a note that it couldn't be.
 #[must_use]
 pub fn document(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
-    let own = OWN
-        .iter()
-        .any(|name| memchr::memmem::find(text, format!("\"{name}\":").as_bytes()).is_some());
-    let plain = (!own && shape.leaves(text.len())).then(|| whole(text)).flatten();
-    if let Some(inside) = plain {
+    let Ok(Members(members)) = serde_json::from_slice::<Members<'_>>(text) else {
+        return unread(line, text, shape);
+    };
+    // Names as JSON means them: an escape spells the same one.
+    let own = members.iter().any(|(name, _)| OWN.contains(&&**name));
+    if !own
+        && shape.leaves(text.len())
+        && let Some(inside) = inside(text)
+    {
         return Document { text: closed(inside, &cited(line, &json!({}))), cut: false };
     }
-    match serde_json::from_slice::<Members<'_>>(text) {
-        Ok(Members(members)) if members.len() <= MOST_MEMBERS => {
-            shaped(line, members, text.len(), shape)
-        }
-        _ => message(line, text, shape),
+    if members.len() > MOST_MEMBERS {
+        return unread(line, text, shape);
+    }
+    let members = members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get())));
+    shaped(line, members.collect(), text.len(), shape)
+        .unwrap_or_else(|Unreadable| unread(line, text, shape))
+}
+
+/// What stands between the braces of an object.
+fn inside(text: &[u8]) -> Option<&[u8]> {
+    text.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")
+}
+
+/// A line that can't be taken apart.
+fn unread(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
+    if shape.fields.is_empty() && shape.redact.is_empty() {
+        message(line, text, shape)
+    } else {
+        withheld(line, text)
     }
 }
 
-/// What stands between the braces of an object, if a text is one.
-fn whole(text: &[u8]) -> Option<&[u8]> {
-    let inside = text.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;
-    // Only that it is one is asked: its members go as they are.
-    serde_json::from_slice::<&RawValue>(text).ok()?;
-    Some(inside)
+/// Of a line that what is to be left out can't be taken out of: that there is one.
+fn withheld(line: &ParcelLine, text: &[u8]) -> Document {
+    let note = "withheld: it can't be taken apart, and so what is to be left out can't be";
+    let inside = json!(note).to_string();
+    let more = json!({
+        "cut": { "members": ["message"], "bytes": text.len() }, "hash": hash(text).to_string(),
+    });
+    Document {
+        text: closed(format!("\"message\":{inside}").as_bytes(), &cited(line, &more)),
+        cut: true,
+    }
 }
 
 fn closed(inside: &[u8], citation: &str) -> Vec<u8> {
@@ -86,38 +109,37 @@ fn cited(line: &ParcelLine, more: &serde_json::Value) -> String {
 
 fn shaped(
     line: &ParcelLine,
-    members: Vec<(Cow<'_, str>, &RawValue)>,
+    mut members: Vec<Member<'_>>,
     size: usize,
     shape: &Shape,
-) -> Document {
-    let kept = |name: &str| {
-        shape.fields.is_empty()
-            || shape.fields.paths().any(|path| path.first().is_some_and(|first| first == name))
-    };
-    let mut members: Vec<(Cow<'_, str>, Cow<'_, str>)> = members
-        .into_iter()
-        .filter(|(name, _)| kept(name))
-        .map(|(name, value)| (name, Cow::Borrowed(value.get())))
-        .collect();
+) -> Result<Document, Unreadable> {
+    if !shape.fields.is_empty() {
+        let paths: Vec<&[String]> = shape.fields.paths().collect();
+        members = only(members, &paths)?;
+    }
     let mut redacted = Vec::new();
     for name in OWN {
-        if redact(&mut members, &[name.to_owned()]) {
+        if redact(&mut members, &[name.to_owned()])? {
             redacted.push(name.to_owned());
         }
     }
     for path in shape.redact.paths() {
-        if redact(&mut members, path) {
-            redacted.push(path.join("."));
+        if redact(&mut members, path)? {
+            redacted.push(path_text(path));
         }
     }
-    let most = shape.most.unwrap_or(usize::MAX).max(LEAST_EVENT);
-    let length = |members: &[(Cow<'_, str>, Cow<'_, str>)]| -> usize {
-        members.iter().map(|(name, value)| name.len() + value.len() + 8).sum()
+    let most = most(shape);
+    let length = |members: &[Member<'_>]| -> usize {
+        members.iter().map(|(name, value)| json!(name).to_string().len() + value.len() + 2).sum()
     };
     let mut cut = Vec::new();
     // What is cited needs room too.
     while length(&members) > most - CITATION {
-        let Some(longest) = (0..members.len()).max_by_key(|at| members[*at].1.len()) else { break };
+        let Some(longest) =
+            (0..members.len()).max_by_key(|at| members[*at].0.len() + members[*at].1.len())
+        else {
+            break;
+        };
         cut.push(members.remove(longest).0.into_owned());
     }
     let mut more = serde_json::Map::new();
@@ -125,32 +147,33 @@ fn shaped(
         more.insert("redacted".to_owned(), json!(redacted));
     }
     if !cut.is_empty() {
-        let names: Vec<String> =
-            cut.iter().take(20).map(|name| name.chars().take(100).collect()).collect();
+        let (mut names, mut room) = (Vec::new(), CITATION / 4);
+        for name in &cut {
+            let name: String = name.chars().take(100).collect();
+            let Some(left) = room.checked_sub(json!(name).to_string().len() + 1) else { break };
+            room = left;
+            names.push(name);
+        }
         more.insert("cut".to_owned(), json!({ "members": names, "bytes": size }));
     }
-    let mut inside = String::new();
-    for (name, value) in &members {
-        if !inside.is_empty() {
-            inside.push(',');
-        }
-        inside.push_str(&json!(name).to_string());
-        inside.push(':');
-        inside.push_str(value);
-    }
     let citation = cited(line, &more.into());
-    Document { text: closed(inside.as_bytes(), &citation), cut: !cut.is_empty() }
+    Ok(Document { text: closed(joined(&members).as_bytes(), &citation), cut: !cut.is_empty() })
+}
+
+/// Bytes that a copy may have.
+fn most(shape: &Shape) -> usize {
+    shape.most.unwrap_or(usize::MAX).max(CITATION + LEAST_TEXT)
 }
 
 /// A line that is no object.
 fn message(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
-    let most = shape.most.unwrap_or(usize::MAX).max(LEAST_EVENT);
-    let mut kept = text.len().min(most - CITATION);
+    let room = most(shape) - CITATION;
+    let mut kept = text.len().min(room);
     loop {
         let shown = String::from_utf8_lossy(&text[..kept]);
         let inside = format!("\"message\":{}", json!(shown));
         // What is escaped takes more room than it took.
-        if inside.len() > most && kept > 0 {
+        if inside.len() > room && kept > 0 {
             kept /= 2;
             continue;
         }
@@ -163,103 +186,6 @@ fn message(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
         return Document { text: closed(inside.as_bytes(), &cited(line, &more)), cut };
     }
 }
-
-/// Takes what a path leads to out of an object; through an array, out of each of its elements. Whether it was there.
-fn redact(members: &mut Vec<(Cow<'_, str>, Cow<'_, str>)>, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else { return false };
-    if rest.is_empty() {
-        let before = members.len();
-        members.retain(|(name, _)| name != first);
-        return members.len() < before;
-    }
-    let mut found = false;
-    for (_, value) in members.iter_mut().filter(|(name, _)| name == first) {
-        if let Some(without) = without(value, rest) {
-            *value = Cow::Owned(without);
-            found = true;
-        }
-    }
-    found
-}
-
-/// The text of a value without what a path leads to; `None` if it leads nowhere.
-fn without(value: &str, path: &[String]) -> Option<String> {
-    if value.starts_with('[') {
-        let Elements(elements) = serde_json::from_str(value).ok()?;
-        let mut found = false;
-        let each = elements.iter().map(|element| match without(element.get(), path) {
-            Some(without) => {
-                found = true;
-                without
-            }
-            None => element.get().to_owned(),
-        });
-        let text = format!("[{}]", each.collect::<Vec<_>>().join(","));
-        return found.then_some(text);
-    }
-    let Members(members) = serde_json::from_str(value).ok()?;
-    let mut members =
-        members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
-    if !redact(&mut members, path) {
-        return None;
-    }
-    let each = members.iter().map(|(name, value)| format!("{}:{value}", json!(name)));
-    Some(format!("{{{}}}", each.collect::<Vec<_>>().join(",")))
-}
-
-/// The members of an object in their order, each value as it stands.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-/// The elements of an array.
-struct Elements<'a>(Vec<&'a RawValue>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry()? {
-                    members.push((name, value));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Each)
-    }
-}
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = seq.next_element()? {
-                    elements.push(element);
-                }
-                Ok(Elements(elements))
-            }
-        }
-        deserializer.deserialize_seq(Each)
-    }
-}
-
-/// A name, borrowed where it has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -338,6 +264,71 @@ mod tests {
         let names: Vec<String> =
             copy(EVENT, &shape).0.as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, ["@timestamp", "auditseal", "user", "verb"]);
+        assert_eq!(copy(EVENT, &shape).0["user"], json!({ "username": "ann" }));
+        let shape = Shape { fields: "requestObject.items.k".parse().unwrap(), ..Shape::default() };
+        assert_eq!(copy(EVENT, &shape).0["requestObject"], json!({ "items": [{ "k": 1 }, {}] }));
+    }
+
+    /// Whatever keeps a line from being taken apart keeps it back.
+    #[test]
+    fn what_cannot_be_redacted_is_withheld() {
+        let many: Vec<String> = (0..=MOST_MEMBERS).map(|n| format!("\"m{n}\":1")).collect();
+        let deep = format!("{}{}", "[".repeat(2000), "]".repeat(2000));
+        let texts = [
+            "{\"requestObject\":{\"data\":\"SECRET\"},\"a\":\"UA\"}"
+                .to_owned()
+                .replace("UA", "\u{1}"),
+            r#"{"requestObject":{"data":"SECRET"}"#.to_owned(),
+            r#"{"requestObject":{"data":"SECRET"}}x"#.to_owned(),
+            r#"{"requestObject":{"\ud800":"y","data":"SECRET"}}"#.to_owned(),
+            r#"{"\ud800":"y","requestObject":{"data":"SECRET"}}"#.to_owned(),
+            format!("{{{},\"requestObject\":{{\"data\":\"SECRET\"}}}}", many.join(",")),
+            format!("{{\"requestObject\":[{deep},{{\"data\":\"SECRET\"}}]}}"),
+        ];
+        let mut texts: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+        texts
+            .push(b"{\"userAgent\":\"\xff\xfe\",\"requestObject\":{\"data\":\"SECRET\"}}".to_vec());
+        for text in texts {
+            let list: crate::FieldList = "requestObject.data".parse().unwrap();
+            for shape in [
+                Shape { redact: list, ..Shape::default() },
+                Shape { fields: "verb,requestObject.none".parse().unwrap(), ..Shape::default() },
+            ] {
+                let document = document(&line(), &text, &shape);
+                let shown = String::from_utf8(document.text).unwrap();
+                assert!(!shown.contains("SECRET"), "{shown}");
+                let value: Value = serde_json::from_str(&shown).unwrap();
+                let is_note = value["message"].is_string();
+                assert!(document.cut == is_note);
+                if is_note {
+                    assert_eq!(value["auditseal"]["hash"], hash(&text).to_string());
+                    assert_eq!(value["auditseal"]["cut"]["bytes"], text.len());
+                }
+                if shape.fields.is_empty() {
+                    assert!(is_note, "{shown}");
+                }
+            }
+        }
+        let shape = Shape { redact: r#"a."b.c/d""#.parse().unwrap(), ..Shape::default() };
+        let value = copy(r#"{"a":{"b.c/d":"SECRET","e":1}}"#, &shape).0;
+        assert_eq!(
+            (&value["a"], &value["auditseal"]["redacted"]),
+            (&json!({ "e": 1 }), &json!([r#"a."b.c/d""#]))
+        );
+    }
+
+    /// However it is spelled.
+    #[test]
+    fn the_citation_has_one_name() {
+        for forged in [r#"{"auditseal" :{"seq":1}}"#, r#"{"audit\u0073eal":{"seq":1},"a":1}"#] {
+            let document = copy(forged, &Shape::default()).1;
+            let Members(members) = serde_json::from_slice(&document.text).unwrap();
+            assert_eq!(
+                members.iter().filter(|(name, _)| name == "auditseal").count(),
+                1,
+                "{forged}"
+            );
+        }
     }
 
     #[test]
@@ -363,7 +354,7 @@ mod tests {
         }
         let document =
             document(&line(), &[0xff; 100_000], &Shape { most: Some(5000), ..Shape::default() });
-        assert!(document.cut && document.text.len() < 2 * 5000, "{}", document.text.len());
+        assert!(document.cut && document.text.len() <= 5000, "{}", document.text.len());
     }
 
     /// Ten times as many members as are looked at.
@@ -386,6 +377,7 @@ mod tests {
             let document = document(&line(), &text, &shape);
             let value: Value = serde_json::from_slice(&document.text).unwrap();
             prop_assert_eq!(&value["auditseal"]["line"], &json!(3));
+            prop_assert!(most.is_none_or(|most| document.text.len() <= most));
         }
     }
 }

@@ -17,6 +17,7 @@ mod course;
 mod document;
 mod loading;
 mod loki;
+mod members;
 mod otlp;
 mod pace;
 mod parcel;
@@ -30,7 +31,7 @@ pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, WrittenFile};
-pub use bulk::{bulk, bulk_answer, index_of, template};
+pub use bulk::{BulkHeard, bulk, bulk_answer, index_of, place_taken, places, template};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document};
 pub use loading::{LONGEST, Loading, ParcelLimits, Selection};

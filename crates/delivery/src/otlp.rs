@@ -12,20 +12,21 @@ use crate::wire::{Field, Message, fields};
 /// `SEVERITY_NUMBER_INFO`.
 const INFO: u64 = 9;
 
-/// An `ExportLogsServiceRequest` of these lines, and how many of them were cut.
+/// An `ExportLogsServiceRequest` of these lines, and which of them were cut.
 #[must_use]
-pub fn otlp(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
-    let mut cut = 0;
-    let lines: Vec<&ParcelLine> = lines.iter().filter_map(|at| parcel.lines.get(*at)).collect();
+pub fn otlp(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<usize>) {
+    let mut cut = Vec::new();
+    let lines: Vec<(usize, &ParcelLine)> =
+        lines.iter().filter_map(|at| Some((*at, parcel.lines.get(*at)?))).collect();
     let mut scope = Message::default();
     scope.bytes(1, &Message::default().bytes(1, b"auditseal").0);
-    for line in &lines {
+    for (at, line) in &lines {
         let (text, was_cut) = copy(parcel, line, shape);
-        cut += u64::from(was_cut);
+        cut.extend(was_cut.then_some(*at));
         scope.bytes(2, &record(line, &text));
     }
     let mut resource = Message::default();
-    if let Some(line) = lines.first() {
+    if let Some((_, line)) = lines.first() {
         let origin = &line.of.origin;
         for (name, value) in [
             ("service.name", origin.source()),
@@ -109,7 +110,7 @@ mod tests {
         let (body, cut) =
             otlp(&parcel(&["{\"a\":1}", "{\"b\":2}", "c"]), &[0, 2], &Shape::default());
         let bodies = inside(&body, &[1, 2, 2, 5, 1]);
-        assert_eq!((bodies, cut), (vec![&b"{\"a\":1}"[..], b"c"], 0));
+        assert_eq!((bodies, cut), (vec![&b"{\"a\":1}"[..], b"c"], vec![]));
         assert_eq!(inside(&body, &[1, 1, 1, 2, 1]), [&b"s"[..], b"c", b"n", b"c/n/s"]);
         assert_eq!(inside(&body, &[1, 2, 2, 6, 1]).len(), 8);
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use crate::shape::{LEAST_EVENT, Shape};
+use crate::shape::{FieldList, LEAST_EVENT, Shape};
 
 /// By which protocol a sink is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -254,7 +254,10 @@ impl SinkUrl {
                 refused(format!("{name} is a size from {least} to {most} bytes, like 256KiB"))
             })
         };
-        let fields = || value.parse().map_err(|()| refused(format!("{name} is fields like a,b.c")));
+        let fields = || {
+            let list = value.parse::<FieldList>();
+            list.map_err(|()| refused(format!("{name} is fields like a,b.c,b.\"d.e\"")))
+        };
         let on_the_network = self.kind != SinkKind::File;
         let by_http = on_the_network && self.kind != SinkKind::Syslog;
         match name {
@@ -277,8 +280,8 @@ impl SinkUrl {
             }
             "max-request" if on_the_network => self.request = bytes(LEAST_EVENT, LARGEST_REQUEST)?,
             "max-event" => self.shape.most = Some(bytes(LEAST_EVENT, LARGEST_REQUEST)?),
-            "fields" => self.shape.fields = fields()?,
-            "redact" => self.shape.redact = fields()?,
+            "fields" => self.shape.fields.add(fields()?),
+            "redact" => self.shape.redact.add(fields()?),
             _ => return Err(refused(format!("{name} is no option of {}", self.kind.as_str()))),
         }
         Ok(())
@@ -328,6 +331,8 @@ mod tests {
             ("http://127.0.0.1:9428/insert", "vl")
         );
         assert_eq!(loki.shape.redact.to_string(), "requestObject.data,responseObject");
+        let twice = read("file:///a?redact=a&redact=b.%22c.d%22,e");
+        assert_eq!(twice.shape.redact.to_string(), "a,b.\"c.d\",e");
         assert_eq!(read("syslog+tls://[::1]:6514").address, "[::1]:6514");
         assert_eq!(read("elasticsearch+http://h").prefix, "auditseal");
         assert!(read("otlp+http://h:4318?cert=/c&key=/k").identity.is_some());

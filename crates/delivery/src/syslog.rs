@@ -11,14 +11,17 @@ const MSGID: usize = 32;
 /// Characters of the longest HOSTNAME.
 const HOSTNAME: usize = 255;
 
-/// These lines as frames, and how many of them were cut.
+/// These lines as frames, and which of them were cut.
 #[must_use]
-pub fn syslog(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, u64) {
-    let (mut frames, mut cut) = (Vec::new(), 0);
-    for line in lines.iter().filter_map(|at| parcel.lines.get(*at)) {
-        let (text, was_cut) = copy(parcel, line, shape);
-        cut += u64::from(was_cut);
-        let message = format!("{}{text}", head(line));
+pub fn syslog(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<usize>) {
+    let (mut frames, mut cut) = (Vec::new(), Vec::new());
+    for (at, line) in lines.iter().filter_map(|at| Some((*at, parcel.lines.get(*at)?))) {
+        let head = head(line);
+        // The frame is what a receiver measures: the text after it was converted, with what stands before it.
+        let most = shape.most.map(|most| most.saturating_sub(head.len()));
+        let (text, was_cut) = copy(parcel, line, &Shape { most, ..shape.clone() });
+        cut.extend(was_cut.then_some(at));
+        let message = format!("{head}{text}");
         frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
         frames.extend_from_slice(message.as_bytes());
     }
@@ -59,5 +62,22 @@ mod tests {
         assert_eq!(messages.len(), 2);
         assert!(messages[0].starts_with("<110>1 2026-09-21T14:13:20.000000Z n auditseal - s [auditseal@32473 origin=\"c/n/s\" seq=\"7\" line=\"1\" seal=\""), "{}", messages[0]);
         assert!(messages[0].ends_with("\"] {\"a\":1}") && messages[1].ends_with("\"] é"));
+    }
+
+    /// Bytes that are no UTF-8 take three times their room, escapes six times theirs.
+    #[test]
+    fn a_frame_is_no_longer_than_asked_for() {
+        let texts: [&[u8]; 4] = [&[0xff; 30_000], &[1; 59_990], &[b'x'; 60_000], b"{\"a\":1}"];
+        for most in [4096, 60_000] {
+            for text in texts {
+                let mut parcel = parcel(&["x"]);
+                (parcel.text, parcel.lines[0].at) = (text.to_vec(), 0..text.len());
+                let shape = Shape { most: Some(most), ..Shape::default() };
+                let (frame, cut) = syslog(&parcel, &[0], &shape);
+                let begin = 1 + frame.iter().position(|byte| *byte == b' ').unwrap();
+                assert!(frame.len() - begin <= most, "{} of {most}", frame.len());
+                assert_eq!(cut.len(), usize::from(text.len() > 100));
+            }
+        }
     }
 }

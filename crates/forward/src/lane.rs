@@ -27,7 +27,7 @@ pub(crate) struct SinkLane {
     pub(crate) tally: Arc<SinkTally>,
     /// Whether a line that is handed over twice is there once: then positions may be durable later.
     pub(crate) exactly_once: bool,
-    /// Lines that it refused in a row.
+    /// Answers in a row in which it refused something and took nothing.
     pub(crate) row: Mutex<u64>,
 }
 
@@ -96,12 +96,12 @@ impl SinkLane {
             })));
             add(&self.tally.refused, 1);
         }
-        let mut course =
-            ParcelCourse::new(parcel.lines.iter().map(|line| line.at.len()).collect(), *row());
+        let mut course = ParcelCourse::new(parcel.lines.iter().map(|line| line.at.len()).collect());
         loop {
             match course.then() {
                 Then::Done => return Some((letters, refused)),
                 Then::Wait(wait, why) => {
+                    self.keep(&mut letters).await;
                     add(&self.tally.retries, 1);
                     if self.tally.waits(Some(&why)) {
                         tracing::warn!(sink = %self.name, "hand over: {why}; tried again until it is taken");
@@ -116,22 +116,40 @@ impl SinkLane {
                     let (heard, cut) = tokio::select! {
                         biased;
                         sent = self.sender.send(parcel, &piece) => sent,
-                        () = grace(stop) => return None,
+                        () = grace(stop) => {
+                            self.keep(&mut letters).await;
+                            return None;
+                        }
                     };
-                    course.heard(heard);
-                    *row() = course.row();
+                    add(&self.tally.cut, cut);
+                    course.heard(heard, &mut row());
                     for aside in course.set_aside() {
                         refused += aside.count;
                         letters.extend(self.set_aside(parcel, &aside));
                     }
-                    if !course.is_waiting() {
-                        add(&self.tally.cut, cut);
-                        if self.tally.waits(None) {
-                            tracing::info!(sink = %self.name, "the sink takes events again");
-                        }
+                    if !course.is_waiting() && self.tally.waits(None) {
+                        tracing::info!(sink = %self.name, "the sink takes events again");
                     }
                 }
             }
+        }
+    }
+
+    /// Writes the dead letters of a parcel that takes long: what is counted as refused can be read. What can't be
+    /// written now is written with the parcel.
+    async fn keep(&self, letters: &mut Vec<u8>) {
+        if letters.is_empty() {
+            return;
+        }
+        let text = Arc::new(std::mem::take(letters));
+        let kept = Arc::clone(&text);
+        let act = move |ledger: &mut Ledger| {
+            let kept = ledger.keep_letters(&kept)?;
+            ledger.commit_to(kept)
+        };
+        if let Err(error) = self.with_ledger(act).await {
+            self.state_failed(&error);
+            *letters = Arc::unwrap_or_clone(text);
         }
     }
 
@@ -173,7 +191,8 @@ impl SinkLane {
     ) -> bool {
         let (at_once, is_file) = (!self.exactly_once, self.sender.is_file());
         let letters = Arc::new(letters);
-        let parcel = &if is_file { self.sender.file_text(parcel) } else { Arc::clone(parcel) };
+        let (parcel, cut) =
+            &if is_file { self.sender.file_text(parcel) } else { (Arc::clone(parcel), 0) };
         loop {
             let (parcel, letters, origin) =
                 (Arc::clone(parcel), Arc::clone(&letters), origin.clone());
@@ -184,7 +203,10 @@ impl SinkLane {
             };
             let result = self.with_ledger(act).await;
             match result {
-                Ok(()) => return true,
+                Ok(()) => {
+                    add(&self.tally.cut, *cut);
+                    return true;
+                }
                 Err(error) => self.state_failed(&error),
             }
             tokio::select! {

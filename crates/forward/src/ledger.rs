@@ -228,6 +228,15 @@ impl Ledger {
         Ok(self.settled)
     }
 
+    /// Writes dead letters of a parcel that isn't handed over yet. After a restart it is handed over again, and they
+    /// are written again.
+    pub(crate) fn keep_letters(&mut self, letters: &[u8]) -> Result<u64, LedgerError> {
+        self.find_files()?;
+        self.refuse(letters)?;
+        self.settled += 1;
+        Ok(self.settled)
+    }
+
     /// Takes note of files that somebody took away, and cuts what a write that failed left behind.
     fn find_files(&mut self) -> Result<(), LedgerError> {
         if let Some(path) = self.paths.file.clone() {

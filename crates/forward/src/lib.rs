@@ -15,6 +15,7 @@ mod disk;
 mod feed;
 mod follow;
 mod followed;
+mod frames;
 mod lane;
 mod ledger;
 mod metrics;

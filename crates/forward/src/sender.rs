@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_delivery::{
-    Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki, of_status,
-    otlp, otlp_answer, syslog, template,
+    BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki,
+    of_status, otlp, otlp_answer, place_taken, places, syslog, template,
 };
 use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsStream, connect};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Mutex;
+
+use crate::frames::Frames;
 
 /// For a whole exchange.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// A receiver of syslog that won't have a frame ends the connection: it is waited so long for that.
-const SECOND_THOUGHTS: Duration = Duration::from_millis(20);
-
 /// Speaks to a sink.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -29,7 +29,7 @@ enum To {
     /// The ledger writes it.
     File,
     Http(Peer, Mutex<bool>),
-    Syslog(TlsOptions, Mutex<Option<Box<TlsStream>>>),
+    Syslog(TlsOptions, Mutex<Frames<Box<TlsStream>>>),
 }
 
 impl Sender {
@@ -53,25 +53,31 @@ impl Sender {
         matches!(self.to, To::File)
     }
 
-    /// What a file gets of a parcel: the lines as they are, or, where something is left out, their copies.
-    pub(crate) fn file_text(&self, parcel: &Arc<Parcel>) -> Arc<Parcel> {
+    /// What a file gets of a parcel: the lines as they are, or, where something is left out, their copies; and how
+    /// many of them were cut.
+    pub(crate) fn file_text(&self, parcel: &Arc<Parcel>) -> (Arc<Parcel>, u64) {
         let shape = &self.sink.shape;
         if parcel.lines.iter().all(|line| shape.leaves(line.at.len())) {
-            return Arc::clone(parcel);
+            return (Arc::clone(parcel), 0);
         }
+        let mut cut = 0;
         let mut text = Vec::with_capacity(parcel.text.len());
         for line in &parcel.lines {
             let plain = parcel.bytes(line);
             match shape.leaves(plain.len()) {
                 true => text.extend_from_slice(plain),
-                false => text.extend(document(line, plain, shape).text),
+                false => {
+                    let document = document(line, plain, shape);
+                    cut += u64::from(document.cut);
+                    text.extend(document.text);
+                }
             }
             text.push(b'\n');
         }
-        Arc::new(Parcel { text, lines: Vec::new(), ..(**parcel).clone() })
+        (Arc::new(Parcel { text, lines: Vec::new(), ..(**parcel).clone() }), cut)
     }
 
-    /// Sends a piece of a parcel: what the sink said, and how many of its lines were cut.
+    /// Sends a piece of a parcel: what the sink said, and how many of the lines that it has were cut.
     pub(crate) async fn send(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Heard, u64) {
         if self.is_file() {
             return (Heard::All, 0);
@@ -79,14 +85,21 @@ impl Sender {
         let (body, cut) = self.encoded(parcel, piece).await;
         let said = match &self.to {
             To::File => Ok(Heard::All),
-            To::Http(peer, ready) => self.post(peer, ready, body.into()).await,
-            To::Syslog(options, stream) => write(options, stream, &body).await,
+            To::Http(peer, ready) => {
+                self.post(peer, ready, body.into(), (parcel, &piece.lines)).await
+            }
+            To::Syslog(options, frames) => {
+                let connect = async { connect(options).await.map(Box::new) };
+                frames.lock().await.write(&body, connect).await
+            }
         };
-        (said.unwrap_or_else(|why| Heard::Again(why, None)), cut)
+        let heard = said.unwrap_or_else(|why| Heard::Again(why, None));
+        let cut = heard.has(&cut, &piece.lines);
+        (heard, cut)
     }
 
-    /// Encodes on a thread of its own: nothing else waits for it.
-    async fn encoded(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Vec<u8>, u64) {
+    /// Encodes on a thread of its own: nothing else waits for it. The request, and which lines of it are cut.
+    async fn encoded(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Vec<u8>, Vec<usize>) {
         let most = [piece.most, self.sink.shape.most].into_iter().flatten().min();
         let shape = Shape { most, ..self.sink.shape.clone() };
         let (parcel, lines) = (Arc::clone(parcel), piece.lines.clone());
@@ -96,7 +109,7 @@ impl Sender {
             SinkKind::Loki => loki(&parcel, &lines, &shape),
             SinkKind::Otlp => otlp(&parcel, &lines, &shape),
             SinkKind::Syslog => syslog(&parcel, &lines, &shape),
-            SinkKind::File => (Vec::new(), 0),
+            SinkKind::File => (Vec::new(), Vec::new()),
         };
         match tokio::task::spawn_blocking(encode).await {
             Ok(encoded) => encoded,
@@ -104,7 +117,13 @@ impl Sender {
         }
     }
 
-    async fn post(&self, peer: &Peer, ready: &Mutex<bool>, body: Bytes) -> Result<Heard, String> {
+    async fn post(
+        &self,
+        peer: &Peer,
+        ready: &Mutex<bool>,
+        body: Bytes,
+        (parcel, lines): (&Parcel, &[usize]),
+    ) -> Result<Heard, String> {
         if let Some(heard) = self.prepare(peer, ready).await? {
             return Ok(heard);
         }
@@ -117,10 +136,54 @@ impl Sender {
         headers.extend(self.sink.tenant.iter().map(|tenant| ("x-scope-orgid", tenant.clone())));
         let asked = PeerRequest { method: "POST", path: path.to_owned(), headers, body };
         let PeerAnswer { status, wait, body } = peer.ask(asked).await?;
-        Ok(match self.sink.kind {
-            SinkKind::OpenSearch => bulk_answer(status, wait, &body),
+        let heard = match self.sink.kind {
+            SinkKind::OpenSearch => {
+                let BulkHeard { heard, known } = bulk_answer((status, wait, &body), parcel, lines);
+                match known.is_empty() {
+                    true => heard,
+                    false => self.compared(peer, heard, &known, (parcel, lines)).await?,
+                }
+            }
             SinkKind::Otlp => otlp_answer(status, wait, &body),
             _ => of_status(status, wait, &body).unwrap_or(Heard::All),
+        };
+        Ok(self.told(heard, &body))
+    }
+
+    /// What was answered, without its words where these quote who asks.
+    fn told(&self, heard: Heard, body: &[u8]) -> Heard {
+        let secrets = credentials(&self.sink);
+        let quotes = secrets.iter().any(|secret| memchr::memmem::find(body, secret).is_some());
+        if quotes { heard.untold() } else { heard }
+    }
+
+    /// Looks at what stands in the places that were taken. It is what was handed over before, when an answer was lost
+    /// or a state; or of an archive that had the same name.
+    async fn compared(
+        &self,
+        peer: &Peer,
+        mut heard: Heard,
+        known: &[usize],
+        (parcel, lines): (&Parcel, &[usize]),
+    ) -> Result<Heard, String> {
+        let asked = PeerRequest {
+            method: "POST",
+            path: "/_mget?_source_includes=auditseal.seal".to_owned(),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: places(&self.sink.prefix, parcel, known).into(),
+        };
+        let found = peer.ask(asked).await?;
+        Ok(match found.status {
+            200..=299 => {
+                if place_taken(&mut heard, lines, parcel, &found.body) {
+                    heard
+                } else {
+                    Heard::Again("says nothing of what stands there already".to_owned(), None)
+                }
+            }
+            429 | 500.. => of_status(found.status, found.wait, &found.body).unwrap_or(heard),
+            // Who may only write can't look, and is believed.
+            _ => heard,
         })
     }
 
@@ -138,11 +201,16 @@ impl Sender {
             let body = Bytes::from(template(&self.sink.prefix).to_string());
             let put = peer.ask(PeerRequest { method: "PUT", path, headers, body }).await?;
             if put.status >= 300 {
-                let why = format!("the index template isn't taken: {}", put.status);
+                let said = of_status(put.status, put.wait, &put.body);
+                let why = match said.map(|heard| self.told(heard, &put.body)) {
+                    Some(Heard::Refused(why) | Heard::TooLarge(why) | Heard::Again(why, _)) => why,
+                    _ => format!("answered {}", put.status),
+                };
+                let why = format!("the index template {} isn't taken: {why}", self.sink.prefix);
                 return Ok(Some(Heard::Again(why, put.wait)));
             }
         } else if let Some(heard) = of_status(found.status, found.wait, &found.body) {
-            return Ok(Some(match heard {
+            return Ok(Some(match self.told(heard, &found.body) {
                 Heard::Refused(why) | Heard::TooLarge(why) => Heard::Again(why, None),
                 other => other,
             }));
@@ -150,6 +218,27 @@ impl Sender {
         *ready = true;
         Ok(None)
     }
+}
+
+/// Bytes of the shortest password that is looked for in answers by itself: a shorter one is in every second word.
+const LEAST_PASSWORD: usize = 4;
+
+/// What of who asks must not be written down, however an answer spells it.
+fn credentials(sink: &SinkUrl) -> Vec<Vec<u8>> {
+    let read = |path: &Option<std::path::PathBuf>| {
+        let text = std::fs::read_to_string(path.as_ref()?).ok()?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    let mut secrets: Vec<String> = read(&sink.token_file).into_iter().collect();
+    if let Some(basic) = read(&sink.basic_file) {
+        let password = basic.split_once(':').map(|(_, password)| password.to_owned());
+        secrets.extend(password.filter(|password| password.len() >= LEAST_PASSWORD));
+        secrets.push(STANDARD.encode(&basic));
+        secrets.push(basic);
+    }
+    let quoted = secrets.iter().map(|secret| serde_json::json!(secret).to_string());
+    let quoted: Vec<String> = quoted.map(|quoted| quoted.trim_matches('"').to_owned()).collect();
+    secrets.into_iter().chain(quoted).map(String::into_bytes).collect()
 }
 
 /// How a sink is asked.
@@ -162,35 +251,4 @@ pub(crate) fn peer(sink: &SinkUrl) -> Peer {
         identity: sink.identity.clone(),
         timeout: TIMEOUT,
     })
-}
-
-/// Writes frames. Syslog has no answer: what the other side's connection took counts as had.
-async fn write(
-    options: &TlsOptions,
-    stream: &Mutex<Option<Box<TlsStream>>>,
-    frames: &[u8],
-) -> Result<Heard, String> {
-    let mut stream = stream.lock().await;
-    // Taken out: after an error, or when nobody waits for it any more, it is connected anew.
-    let mut open = match stream.take() {
-        Some(open) => open,
-        None => Box::new(connect(options).await?),
-    };
-    let write = async {
-        open.write_all(frames).await?;
-        open.flush().await
-    };
-    match tokio::time::timeout(TIMEOUT, write).await {
-        Err(_) => return Err(format!("takes nothing for {} s", TIMEOUT.as_secs())),
-        Ok(written) => written.map_err(|error| error.to_string())?,
-    }
-    let mut byte = [0];
-    match tokio::time::timeout(SECOND_THOUGHTS, open.read(&mut byte)).await {
-        Ok(Ok(0)) => return Err("it ended the connection".to_owned()),
-        Ok(Err(error)) => return Err(format!("it ended the connection: {error}")),
-        // It has nothing to say, or something that nobody understands.
-        Ok(Ok(_)) | Err(_) => {}
-    }
-    *stream = Some(open);
-    Ok(Heard::All)
 }

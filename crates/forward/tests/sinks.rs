@@ -43,6 +43,7 @@ async fn opensearch_has_each_event_once() {
         item_busy: 90,
         request: 600_000,
         refuses: Some("REFUSED"),
+        reversed: true,
         ..SinkManners::default()
     };
     let (server, folder, raw) = (server(manners), tempfile::tempdir().unwrap(), raw());
@@ -193,4 +194,51 @@ async fn no_sink_holds_another_up() {
     let letters = letters(&state, "refusing").len();
     assert_eq!(handed[0].lines + letters as u64, all);
     assert_eq!(had(&refusing).len() + letters, raw.len());
+}
+
+/// What refuses everything, with 413 too, is waited for: what it refused until then is in the file, and nothing of
+/// who asks.
+#[tokio::test]
+async fn what_is_refused_can_be_read_while_it_is_waited() {
+    for (refuses_all, too_large_all) in [(true, false), (false, true)] {
+        let manners =
+            SinkManners { refuses_all, too_large_all, quotes: true, ..SinkManners::default() };
+        let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
+        let chain = sealed("c/n/s", &lines(&text)[..200], 50);
+        let (state, token) = (folder.path().join("state"), folder.path().join("token"));
+        fs::write(&token, "TOKEN-HUNTER2").unwrap();
+        let sink = format!("opensearch+{}/a?name=os&token-file={}", server.url(), token.display());
+        let handed = stopped_after(
+            &store(&[&chain]),
+            options(&[&chain], &[sink], &state),
+            Duration::from_secs(6),
+        )
+        .await;
+        assert_eq!((handed[0].lines, handed[0].refused), (0, 100));
+        let letters = letters(&state, "os");
+        assert_eq!(letters.len(), 100);
+        let reasons = letters.iter().map(|letter| letter["reason"].as_str().unwrap());
+        assert!(
+            reasons.clone().all(|reason| reason.ends_with("quotes credentials, and so isn't told"))
+        );
+        assert!(!fs::read_to_string(state.join("os.refused.jsonl")).unwrap().contains("HUNTER2"));
+    }
+}
+
+/// A chain that was begun again under its old name: what the sink has of the old one isn't taken for the new one.
+#[tokio::test]
+async fn the_place_of_another_archives_event_is_no_success() {
+    let (server, folder, text) =
+        (server(SinkManners::default()), tempfile::tempdir().unwrap(), real());
+    let raw = lines(&text);
+    let sink = format!("opensearch+{}/a?name=os", server.url());
+    for (name, refused) in [("first", 0), ("again", 0), ("other", 10)] {
+        let raw = if name == "other" { &raw[10..20] } else { &raw[..10] };
+        let chain = sealed("c/n/s", raw, 10);
+        let state = folder.path().join(name);
+        let sinks = std::slice::from_ref(&sink);
+        let handed = once(&store(&[&chain]), options(&[&chain], sinks, &state)).await;
+        assert_eq!((handed[0].lines, handed[0].refused), (10 - refused, refused), "{name}");
+        assert_eq!(letters(&state, "os").len() as u64, refused);
+    }
 }

@@ -37,6 +37,12 @@ pub struct SinkManners {
     pub refuses: Option<&'static str>,
     /// Everything is refused, with 400.
     pub refuses_all: bool,
+    /// Every event is refused with 413.
+    pub too_large_all: bool,
+    /// The items of a bulk request are answered in the other order.
+    pub reversed: bool,
+    /// What it refuses it quotes, beside the request's `authorization`.
+    pub quotes: bool,
     /// It takes so long to answer, milliseconds.
     pub slow: u64,
 }
@@ -83,8 +89,12 @@ impl SinkHoldings {
         if self.manners.refuses_all {
             return Said::Answer(400, json!({ "error": "what is this?" }));
         }
+        if self.manners.too_large_all {
+            return Said::Answer(413, json!({ "error": "too large" }));
+        }
         let answer = match path {
             "/_bulk" => self.bulk(body),
+            "/_mget" => self.found(body),
             "/loki/api/v1/push" => self.push(body),
             "/v1/logs" => self.logs(body),
             _ => Said::Answer(404, json!({ "error": "nothing is here" })),
@@ -102,6 +112,17 @@ impl SinkHoldings {
                 Said::Answer(200, json!({ "acknowledged": true }))
             }
         }
+    }
+
+    /// The documents that are asked for.
+    fn found(&self, body: &[u8]) -> Said {
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let each = asked["docs"].as_array().into_iter().flatten().map(|at| {
+            let name = |field: &str| at[field].as_str().unwrap_or_default().to_owned();
+            let found = self.documents.get(&(name("_index"), name("_id")));
+            json!({ "_id": name("_id"), "found": found.is_some(), "_source": found })
+        });
+        Said::Answer(200, json!({ "docs": each.collect::<Vec<_>>() }))
     }
 
     fn bulk(&mut self, body: &[u8]) -> Said {
@@ -132,7 +153,7 @@ impl SinkHoldings {
             let status = match serde_json::from_slice::<Value>(text) {
                 _ if busy => 429,
                 Ok(document) if document.is_object() && !self.has_refused(text) => {
-                    match self.documents.entry((index, id)) {
+                    match self.documents.entry((index, id.clone())) {
                         Entry::Occupied(_) => 409,
                         Entry::Vacant(free) => {
                             free.insert(document);
@@ -144,7 +165,10 @@ impl SinkHoldings {
             };
             let error = (status >= 400)
                 .then(|| json!({ "type": "some_exception", "reason": status.to_string() }));
-            items.push(json!({ "create": { "status": status, "error": error } }));
+            items.push(json!({ "create": { "_id": id, "status": status, "error": error } }));
+        }
+        if self.manners.reversed {
+            items.reverse();
         }
         Said::Answer(200, json!({ "took": 1, "errors": true, "items": items }))
     }
@@ -299,16 +323,23 @@ async fn answer(
     holdings: &Mutex<SinkHoldings>,
 ) -> Result<Response<Full<Bytes>>, io::Error> {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let asked_by = request.headers().get("authorization");
+    let asked_by = asked_by.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let asked_by = asked_by.unwrap_or_default();
     let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-    let (said, slow) = {
+    let (said, slow, quotes) = {
         let mut holdings = holdings.lock().unwrap_or_else(PoisonError::into_inner);
-        (holdings.take(&method, &path, &body), holdings.manners.slow)
+        let said = holdings.take(&method, &path, &body);
+        (said, holdings.manners.slow, holdings.manners.quotes)
     };
     tokio::time::sleep(std::time::Duration::from_millis(slow)).await;
     let Said::Answer(status, body) = said else {
         return Err(io::Error::other("no answer"));
     };
-    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut body = if body.is_null() { String::new() } else { body.to_string() };
+    if status >= 400 && quotes {
+        body = format!("{body}: asked with {asked_by}");
+    }
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;
     Ok(response)

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method};
 use zeroize::Zeroizing;
 
@@ -101,8 +101,8 @@ impl Peer {
         }
         let response = request.send().await.map_err(|error| innermost(&error))?;
         let status = response.status().as_u16();
-        let wait = response.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
-        let wait = wait.and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs);
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let wait = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
         let (mut body, mut pieces) = (BytesMut::new(), response.bytes_stream());
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| innermost(&error))?;
@@ -150,6 +150,16 @@ impl Peer {
         *known = Some((files, client.clone()));
         Ok(client)
     }
+}
+
+/// How long `Retry-After` asks to wait: seconds, or a date, taken against the answer's own where it has one.
+fn retry_after(wait: &str, now: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = wait.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(wait.trim()).ok()?;
+    let now = now.and_then(|now| httpdate::parse_http_date(now).ok());
+    until.duration_since(now.unwrap_or_else(SystemTime::now)).ok()
 }
 
 #[cfg(test)]
@@ -215,6 +225,22 @@ mod tests {
             );
             assert!(request.contains(&format!("authorization: {header}")), "{request}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 7", Some(7)),
+            ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
+            ("Sun, 06 Nov 1994 08:40:37 GMT", None),
+            ("soon", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
+        assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", None).is_some());
     }
 
     #[tokio::test]
