@@ -150,7 +150,7 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
     let mut code = 0;
     for sink in &args.sink {
         let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
-        let Checked { lines, hours, differences, blocked } = checked.map_err(|why| {
+        let Checked { lines, too_long, hours, differences, blocked } = checked.map_err(|why| {
             Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
         })?;
         print(|out| {
@@ -159,6 +159,13 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
             }
             for (origin, why) in &blocked {
                 writeln!(out, "{}: {origin} isn't counted to its end: {why}", sink.name)?;
+            }
+            if too_long > 0 {
+                writeln!(
+                    out,
+                    "{}: {too_long} of the archive's events are too long to be handed over: dead letters say which",
+                    sink.name
+                )?;
             }
             let differ = differences.len();
             writeln!(
@@ -261,13 +268,19 @@ fn beside(
 fn report(handed: &[Handed]) -> Result<(), Failure> {
     print(|out| {
         for sink in handed {
-            let Handed { sink, lines, refused, cut, findings, blocked, uncommitted } = sink;
+            let Handed { sink, lines, refused, cut, findings, blocked, left, uncommitted } = sink;
             writeln!(
                 out,
                 "{sink}: {lines} events handed over, {refused} refused, {cut} cut; {findings} findings"
             )?;
             for (origin, why, _) in blocked {
                 writeln!(out, "{sink}: {origin} isn't gone on with: {why}")?;
+            }
+            for origin in left {
+                writeln!(
+                    out,
+                    "{sink}: {origin}: stopped by a signal before all of it was handed over: run it again to go on"
+                )?;
             }
             if let Some(why) = uncommitted {
                 writeln!(out, "{sink}: {why}: some of it will be handed over again")?;
@@ -282,7 +295,9 @@ fn code(handed: &[Handed]) -> u8 {
     let at_fault =
         |sink: &Handed| sink.refused > 0 || sink.blocked.iter().any(|(_, _, at_fault)| *at_fault);
     let failed = |sink: &Handed| {
-        sink.uncommitted.is_some() || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
+        sink.uncommitted.is_some()
+            || !sink.left.is_empty()
+            || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
     };
     match () {
         () if handed.iter().any(failed) => 2,

@@ -100,6 +100,8 @@ pub struct Handed {
     pub findings: u64,
     /// Chains that weren't gone on with, why, and whether the archive is at fault.
     pub blocked: Vec<(Origin, String, bool)>,
+    /// Chains of which something is left that was to be handed over: it was stopped before.
+    pub left: Vec<Origin>,
     /// Why its state couldn't be written at the end.
     pub uncommitted: Option<String>,
 }
@@ -174,9 +176,15 @@ async fn run_sink(
             let (to, parcels) = mpsc::channel(AHEAD);
             let outlet = Outlet::new(to, shares, position);
             let lane = sink.tally.lane(origin);
-            let follower = Follower::new(chain, (source, root), follow, outlet, (position, lane));
+            let follower =
+                Follower::new(chain, (source, root), follow, outlet, (position, Arc::clone(&lane)));
             let following = follower.run(stop.clone());
-            tokio::join!(following, sink.deliver(origin, parcels, stop));
+            let (handed, ()) = tokio::join!(following, sink.deliver(origin, parcels, stop));
+            let at = origin.clone();
+            let settled = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let left = !state.caught_up || handed != settled;
+            (options.once && left && state.blocked.is_none()).then(|| origin.clone())
         }
     });
     let committing = async {
@@ -185,12 +193,12 @@ async fn run_sink(
             commit(sink).await;
         }
     };
-    tokio::select! {
-        _ = futures::future::join_all(lanes) => {}
-        () = committing => {}
-    }
+    let left = tokio::select! {
+        left = futures::future::join_all(lanes) => left.into_iter().flatten().collect(),
+        () = committing => Vec::new(),
+    };
     let uncommitted = commit(sink).await;
-    handed(sink, uncommitted)
+    handed(sink, left, uncommitted)
 }
 
 /// Makes durable what the sink has; why it couldn't be.
@@ -204,7 +212,7 @@ async fn commit(sink: &SinkLane) -> Option<String> {
     }
 }
 
-fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
+fn handed(sink: &SinkLane, left: Vec<Origin>, uncommitted: Option<String>) -> Handed {
     let lanes = sink.tally.lanes.lock().unwrap_or_else(PoisonError::into_inner);
     let blocked = lanes.iter().filter_map(|(origin, lane)| {
         let LaneState { blocked, .. } =
@@ -218,6 +226,7 @@ fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
         cut: get(&sink.tally.cut),
         findings: lanes.values().map(|lane| get(&lane.findings)).sum(),
         blocked: blocked.collect(),
+        left,
         uncommitted,
     }
 }

@@ -243,3 +243,21 @@ async fn since_is_for_chains_of_which_a_sink_has_nothing() {
     assert_eq!((handed[0].lines, handed[0].blocked.len()), (600, 0), "{handed:?}");
     assert!(fs::read(path).unwrap() == raw[..800].concat());
 }
+
+/// Whoever asked for all of it is told what is left.
+#[tokio::test]
+async fn what_is_left_by_a_stop_is_told() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw, 50);
+    let (url, _) = sink(&folder, "out");
+    let asked = || options(&[&chain], std::slice::from_ref(&url), &folder.path().join("state"));
+    let handed = stopped_after(&store(&[&chain]), asked(), Duration::ZERO).await;
+    assert_eq!(handed[0].left, [chain.origin().clone()], "{handed:?}");
+    let mut following = asked();
+    following.once = false;
+    let handed = stopped_after(&store(&[&chain]), following, Duration::ZERO).await;
+    assert!(handed[0].left.is_empty(), "{handed:?}");
+    let handed = once(&store(&[&chain]), asked()).await;
+    assert!(handed[0].left.is_empty(), "{handed:?}");
+}
