@@ -245,6 +245,20 @@ fn dead_letters_that_were_taken_away_are_followed_by_new_ones() {
     assert_eq!(machine.contents("/state/more"), b"two\nthree\n");
 }
 
+/// While it runs, what somebody else writes behind our lines isn't cut.
+#[test]
+fn what_somebody_writes_meanwhile_stops_the_sink() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"first\n", b"")).unwrap();
+    let mut disk = machine.clone();
+    disk.write_at(Path::new("/srv/out"), 6, b"somebody's\n").unwrap();
+    let stopped = ledger.settle(&origin(0), at(2), (b"second\n", b""));
+    assert!(matches!(stopped, Err(LedgerError::Foreign(..))));
+    assert_eq!(machine.contents("/srv/out"), b"first\nsomebody's\n");
+}
+
 #[test]
 fn a_file_that_is_not_ours_is_left_alone() {
     let machine = Machine::default();
