@@ -285,3 +285,21 @@ fn a_file_that_is_not_ours_is_left_alone() {
     let other = Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/other");
     assert!(matches!(other, Err(LedgerError::OtherSink(..))));
 }
+
+/// Somebody writes behind our lines again and again, each time something else.
+#[test]
+fn as_much_is_set_aside_as_there_are_names_for() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    work(&machine).unwrap();
+    let ours = machine.contents("/srv/out");
+    let mut disk = machine.clone();
+    for nth in 0..10 * ASIDE {
+        let theirs = format!("{nth:04} somebody's\n");
+        disk.write_at(Path::new("/srv/out"), ours.len() as u64, theirs.as_bytes()).unwrap();
+        let opened = open(&machine);
+        assert_eq!(opened.is_ok(), nth < ASIDE, "{nth}");
+        let kept = if nth < ASIDE { ours.clone() } else { [&ours[..], theirs.as_bytes()].concat() };
+        assert_eq!(machine.contents("/srv/out"), kept);
+    }
+}
