@@ -56,7 +56,7 @@ pub(crate) struct Forward {
     /// syslog+tls://HOST:PORT. Behind ? stand options: docs/forward.md. Repeatable.
     #[arg(long, env = "AUDITSEAL_SINK", value_name = "URL", required = true,
           action = clap::ArgAction::Append, value_delimiter = ' ')]
-    sink: Vec<SinkUrl>,
+    sink: Vec<String>,
     /// Folder that remembers what each sink has, and holds what it refused; one process at a time.
     #[arg(
         long,
@@ -108,7 +108,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     }
     let options = ForwardOptions {
         chains,
-        sinks: args.sink.clone(),
+        sinks: sinks(&args.sink)?,
         state: args.forward_state.clone().unwrap_or_default(),
         predicate: args.filter.as_deref().map(filter).transpose()?,
         since: args.since,
@@ -148,9 +148,9 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
         until: args.until.unwrap_or_else(|| system_clock()().wall.saturating_add(-UNSETTLED)),
     };
     let mut code = 0;
-    for sink in &args.sink {
+    for sink in &sinks(&args.sink)? {
         let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
-        let Checked { lines, hours, differences, blocked } = checked.map_err(|why| {
+        let Checked { lines, too_long, hours, differences, blocked } = checked.map_err(|why| {
             Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
         })?;
         print(|out| {
@@ -159,6 +159,13 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
             }
             for (origin, why) in &blocked {
                 writeln!(out, "{}: {origin} isn't counted to its end: {why}", sink.name)?;
+            }
+            if too_long > 0 {
+                writeln!(
+                    out,
+                    "{}: {too_long} of the archive's events are too long to be handed over: dead letters say which",
+                    sink.name
+                )?;
             }
             let differ = differences.len();
             writeln!(
@@ -198,6 +205,23 @@ fn chains(trust: &TrustFile, asked: &[Origin]) -> Result<Vec<Followed>, Failure>
         return Err(Failure::new("choose chains: the trust file names none"));
     }
     Ok(chains)
+}
+
+/// The sinks. What was given isn't repeated where it is refused: a password may stand in it.
+fn sinks(given: &[String]) -> Result<Vec<SinkUrl>, Failure> {
+    let read = |text: &String| {
+        let plain = text.split_once('?').map_or(text.as_str(), |(plain, _)| plain);
+        if plain.contains('@') && !plain.starts_with("file:") {
+            return Err("user and password come from a file: basic-file=PATH".to_owned());
+        }
+        text.parse::<SinkUrl>().map_err(|why| auditseal_chain::escape(&why.to_string()))
+    };
+    let numbered = given.iter().zip(1..);
+    let refused = |why: String, nth: usize| {
+        Failure::new(format!("read --sink, the {nth}. of {}: {why}", given.len()))
+            .hint(Some("docs/forward.md says how sinks are named"))
+    };
+    numbered.map(|(text, nth)| read(text).map_err(|why| refused(why, nth))).collect()
 }
 
 fn filter(text: &str) -> Result<Predicate, Failure> {
@@ -261,13 +285,19 @@ fn beside(
 fn report(handed: &[Handed]) -> Result<(), Failure> {
     print(|out| {
         for sink in handed {
-            let Handed { sink, lines, refused, cut, findings, blocked, uncommitted } = sink;
+            let Handed { sink, lines, refused, cut, findings, blocked, left, uncommitted } = sink;
             writeln!(
                 out,
                 "{sink}: {lines} events handed over, {refused} refused, {cut} cut; {findings} findings"
             )?;
             for (origin, why, _) in blocked {
                 writeln!(out, "{sink}: {origin} isn't gone on with: {why}")?;
+            }
+            for origin in left {
+                writeln!(
+                    out,
+                    "{sink}: {origin}: stopped by a signal before all of it was handed over: run it again to go on"
+                )?;
             }
             if let Some(why) = uncommitted {
                 writeln!(out, "{sink}: {why}: some of it will be handed over again")?;
@@ -282,11 +312,33 @@ fn code(handed: &[Handed]) -> u8 {
     let at_fault =
         |sink: &Handed| sink.refused > 0 || sink.blocked.iter().any(|(_, _, at_fault)| *at_fault);
     let failed = |sink: &Handed| {
-        sink.uncommitted.is_some() || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
+        sink.uncommitted.is_some()
+            || !sink.left.is_empty()
+            || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
     };
     match () {
         () if handed.iter().any(failed) => 2,
         () if handed.iter().any(at_fault) => 1,
         () => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_is_not_repeated() {
+        for text in [
+            "opensearch+https://u:hunter2@h/x",
+            "opensearch+https://u:hunt/hunter2@h/x",
+            "loki+http://h?password=hunter2",
+            "otlp+http://h?max-event=hunter2",
+            "hunter2",
+        ] {
+            let refused = format!("{:?}", sinks(&[text.to_owned()]).unwrap_err());
+            assert!(refused.contains("--sink") && !refused.contains("hunter2"), "{refused}");
+        }
+        assert_eq!(sinks(&["file:///srv/a@b".to_owned()]).unwrap().len(), 1);
     }
 }

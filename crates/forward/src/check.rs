@@ -70,6 +70,8 @@ impl fmt::Display for Miscount {
 pub struct Checked {
     /// Lines in the archive.
     pub lines: u64,
+    /// Of these, lines that are too long to be handed over to anybody.
+    pub too_long: u64,
     /// Hours and chains that have some.
     pub hours: u64,
     /// Where the sink has other numbers.
@@ -90,7 +92,8 @@ pub async fn check(
     options: &CheckOptions,
 ) -> Result<Checked, String> {
     let there = at_sink(sink, options).await?;
-    let (here, blocked) = in_archive(place, options, sink.kind == SinkKind::File).await;
+    let Archive { counts: here, too_long, blocked } =
+        in_archive(place, options, sink.kind == SinkKind::File).await;
     let mut differences = Vec::new();
     let keys: std::collections::BTreeSet<_> = here.keys().chain(there.keys()).cloned().collect();
     for key in keys {
@@ -102,18 +105,23 @@ pub async fn check(
             differences.push(Miscount { origin, hour, archive, sink });
         }
     }
-    Ok(Checked { lines: here.values().sum(), hours: here.len() as u64, differences, blocked })
+    let (lines, hours) = (here.values().sum(), here.len() as u64);
+    Ok(Checked { lines, too_long, hours, differences, blocked })
+}
+
+/// What is proved to be in the archive.
+struct Archive {
+    counts: Counts,
+    too_long: u64,
+    blocked: Vec<(Origin, String)>,
 }
 
 /// Counts what is proved of the chains. A file tells neither chains, nor when it got a line.
-async fn in_archive(
-    place: &Archived,
-    options: &CheckOptions,
-    file: bool,
-) -> (Counts, Vec<(Origin, String)>) {
+async fn in_archive(place: &Archived, options: &CheckOptions, file: bool) -> Archive {
     let source = Source::new(Arc::clone(&place.store));
     let (_go, stop) = watch::channel(false);
     let (tally, mut counts, mut blocked) = (SinkTally::default(), Counts::new(), Vec::new());
+    let mut too_long = 0;
     for chain in &options.chains {
         let follow = FollowOptions {
             window: Window { since: Some(options.since), until: None },
@@ -130,15 +138,19 @@ async fn in_archive(
             Follower::new(chain, (&source, root), follow, outlet, (None, Arc::clone(&lane)));
         let counting = async {
             while let Some(Loaded { parcel, .. }) = parcels.recv().await {
-                for line in &parcel.lines {
+                let held = parcel.lines.iter().map(|line| (line.time, line.when(), 0));
+                // It isn't looked at when such a line happened.
+                let others = parcel.too_long.iter().map(|(of, _)| (None, of.sealed, 1));
+                for (time, when, long) in held.chain(others) {
                     // Of a line without a time a file doesn't tell when it was sealed.
-                    let time = if file { line.time } else { Some(line.when()) };
+                    let time = if file { time } else { Some(when) };
                     if time.is_some_and(|time| time < options.since || time >= options.until) {
                         continue;
                     }
                     let origin = (!file).then(|| chain.origin.clone());
                     let hour = time.map(|time| time.micros() / HOUR);
                     *counts.entry((origin, hour)).or_default() += 1;
+                    too_long += long;
                 }
             }
         };
@@ -148,7 +160,7 @@ async fn in_archive(
             blocked.push((chain.origin.clone(), why.clone()));
         }
     }
-    (counts, blocked)
+    Archive { counts, too_long, blocked }
 }
 
 async fn at_sink(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {

@@ -140,12 +140,17 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Follows until it is to stop, or with `once` until nothing more is there.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Follows until it is to stop, or with `once` until nothing more is there. Gives the end of what is handed on.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Option<Position> {
+        self.follow(&mut stop).await;
+        self.outlet.handed()
+    }
+
+    async fn follow(&mut self, stop: &mut watch::Receiver<bool>) {
         let (mut pacer, mut wait, mut failed) = (Pacer::default(), Duration::ZERO, 0);
         loop {
             let looked = tokio::select! {
-                () = stopped(&mut stop) => return,
+                () = stopped(stop) => return,
                 looked = self.look() => looked,
             };
             wait = match looked {
@@ -174,7 +179,7 @@ impl<'a> Follower<'a> {
                 }
             };
             tokio::select! {
-                () = stopped(&mut stop) => return,
+                () = stopped(stop) => return,
                 () = tokio::time::sleep(wait) => {}
             }
         }

@@ -16,6 +16,10 @@ use crate::disk::Disk;
 
 /// Bytes by which a file is known again.
 const ANCHOR: u64 = 4096;
+/// Bytes that are copied at a time.
+const PIECE: u64 = 1 << 20;
+/// Files beside a sink's file that hold what stood behind one place in it.
+const ASIDE: u64 = 100;
 
 /// Why a ledger can't be opened or written.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl LedgerError {
                 Some("give each sink a name of its own: ?name=NAME behind its URL")
             }
             Self::Foreign(..) => Some(
-                "move the file away and remove the sink's positions to have all of it written anew",
+                "nobody else may write to the file; move it away and remove the sink's positions to have all of it written anew",
             ),
         }
     }
@@ -103,6 +107,8 @@ pub(crate) struct Ledger {
     book: Book,
     /// The last bytes of the file.
     tail: Vec<u8>,
+    /// What couldn't be written whole: some of it may stand in the file.
+    failed: Vec<u8>,
     /// How often something was settled, and how much of it is durable.
     settled: u64,
     durable: u64,
@@ -143,6 +149,7 @@ impl Ledger {
             paths,
             book,
             tail: Vec::new(),
+            failed: Vec::new(),
             settled: 0,
             durable: 0,
             unsynced: (false, false),
@@ -183,6 +190,11 @@ impl Ledger {
         if new && size > 0 {
             return foreign("it has something in it that was not handed over by us");
         }
+        if size == 0 {
+            // It was rotated away, and whoever did so made a new one.
+            self.book.written = WrittenFile::default();
+            return Ok(());
+        }
         if size < bytes {
             return foreign("it is shorter than what was written to it");
         }
@@ -191,9 +203,56 @@ impl Ledger {
             return foreign("it has other bytes than what was written to it");
         }
         if size > bytes {
+            self.set_aside(&path, bytes, size).map_err(failed)?;
             self.disk.cut(&path, bytes).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Copies what stands behind our lines to a file beside, durably: it may be what we wrote last before a crash, and
+    /// is handed over again then, or somebody else's.
+    fn set_aside(&mut self, path: &Path, from: u64, to: u64) -> io::Result<()> {
+        for nth in 0..ASIDE {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".behind-{from}"));
+            if nth > 0 {
+                name.push(format!(".{nth}"));
+            }
+            let aside = PathBuf::from(name);
+            let there = self.disk.size(&aside)?.unwrap_or(0);
+            if !self.begins_alike(path, from, &aside, there)? || there > to - from {
+                continue;
+            }
+            let mut at = there;
+            while from + at < to {
+                let piece = self.disk.read(path, from + at, to.min(from + at + PIECE))?;
+                self.disk.write_at(&aside, at, &piece)?;
+                at += piece.len() as u64;
+            }
+            self.disk.sync(&aside)?;
+            self.disk.sync_names(path.parent().unwrap_or(Path::new("/")))?;
+            tracing::warn!(
+                "{} had {} bytes behind what is known to be handed over: they are in {} now, and what of them was ours is written again",
+                path.display(),
+                to - from,
+                aside.display()
+            );
+            return Ok(());
+        }
+        Err(io::Error::other("too many files with .behind- in their names stand beside it"))
+    }
+
+    /// Whether a file is the beginning of what stands at a place in another: a copy that wasn't finished, say.
+    fn begins_alike(&self, path: &Path, from: u64, aside: &Path, there: u64) -> io::Result<bool> {
+        let mut at = 0;
+        while at < there {
+            let next = there.min(at + PIECE);
+            if self.disk.read(aside, at, next)? != self.disk.read(path, from + at, from + next)? {
+                return Ok(false);
+            }
+            at = next;
+        }
+        Ok(true)
     }
 
     fn anchor(&self) -> Option<auditseal_format::Hash> {
@@ -218,11 +277,13 @@ impl Ledger {
         let begun = (self.book.written, self.book.refused, self.tail.clone());
         if let Err(error) = self.append(text).and_then(|()| self.refuse(letters)) {
             (self.book.written, self.book.refused, self.tail) = begun;
+            self.failed = text.to_vec();
             // Else a part of a line stands there for as long as nothing can be written. What can't be cut now is cut
             // before the next write, or at the next start.
             drop(self.find_files());
             return Err(error);
         }
+        self.failed = Vec::new();
         self.book.chains.insert(origin.clone(), position);
         self.settled += 1;
         Ok(self.settled)
@@ -247,7 +308,14 @@ impl Ledger {
                     let why = "it is shorter than what was written to it";
                     return Err(LedgerError::Foreign(path, why));
                 }
-                Some(size) if size > bytes => self.disk.cut(&path, bytes).map_err(failed)?,
+                Some(size) if size > bytes => {
+                    let behind = self.disk.read(&path, bytes, size).map_err(failed)?;
+                    if !self.failed.starts_with(&behind) {
+                        let why = "somebody else has written to it";
+                        return Err(LedgerError::Foreign(path, why));
+                    }
+                    self.disk.cut(&path, bytes).map_err(failed)?;
+                }
                 Some(_) => {}
                 // It was rotated away.
                 None => (self.book.written, self.tail) = (WrittenFile::default(), Vec::new()),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +58,12 @@ pub enum NotForwarded {
     Ledger(LedgerError),
     /// Two sinks have one name.
     SameName(String),
+    /// Two sinks are one file.
+    SameFile(PathBuf),
+    /// A sink's file can't be used.
+    File(PathBuf, io::Error),
+    /// Another process writes a sink's file.
+    Taken(PathBuf),
 }
 
 impl fmt::Display for NotForwarded {
@@ -63,6 +72,11 @@ impl fmt::Display for NotForwarded {
             Self::State(error) => write!(f, "{error}"),
             Self::Ledger(error) => write!(f, "{error}"),
             Self::SameName(name) => write!(f, "choose sinks: two of them are called {name}"),
+            Self::SameFile(path) => {
+                write!(f, "choose sinks: two of them are the file {}", path.display())
+            }
+            Self::File(path, error) => write!(f, "open {}: {error}", path.display()),
+            Self::Taken(path) => write!(f, "open {}: another process writes it", path.display()),
         }
     }
 }
@@ -81,6 +95,11 @@ impl NotForwarded {
             Self::SameName(_) => {
                 Some("give each sink a name of its own: ?name=NAME behind its URL")
             }
+            Self::SameFile(_) => Some("give each sink a file of its own"),
+            Self::File(..) => Some("its folder must be there, and this user may write in it"),
+            Self::Taken(_) => Some(
+                "a sink's file is for one process at a time: end the other one, or name another file",
+            ),
         }
     }
 }
@@ -100,6 +119,8 @@ pub struct Handed {
     pub findings: u64,
     /// Chains that weren't gone on with, why, and whether the archive is at fault.
     pub blocked: Vec<(Origin, String, bool)>,
+    /// Chains of which something is left that was to be handed over: it was stopped before.
+    pub left: Vec<Origin>,
     /// Why its state couldn't be written at the end.
     pub uncommitted: Option<String>,
 }
@@ -120,6 +141,7 @@ pub async fn forward(
         return Err(NotForwarded::SameName(same.name.clone()));
     }
     let _state = StateDir::open(&options.state).map_err(NotForwarded::State)?;
+    let _locks = locks(&options.sinks)?;
     let mut sinks = Vec::new();
     for sink in &options.sinks {
         sinks.push((sink.clone(), Arc::new(open(&options, sink, tally)?)));
@@ -128,6 +150,33 @@ pub async fn forward(
     let running =
         sinks.iter().map(|(url, sink)| run_sink(place, &source, &options, (url, sink), &stop));
     Ok(futures::future::join_all(running).await)
+}
+
+/// Locks the files of sinks, each of which must be another one and nobody else's.
+fn locks(sinks: &[SinkUrl]) -> Result<Vec<File>, NotForwarded> {
+    let (mut known, mut locks) = (BTreeSet::new(), Vec::new());
+    for sink in sinks.iter().filter(|sink| sink.kind == SinkKind::File) {
+        let path = Path::new(&sink.address);
+        let failed = |error| NotForwarded::File(path.to_owned(), error);
+        if path.metadata().is_ok_and(|about| !about.is_file()) {
+            return Err(failed(io::Error::other("it is no file")));
+        }
+        // Audit events can hold secrets: for the owner alone.
+        let mut options = File::options();
+        let file = options.append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+        let about = file.metadata().map_err(failed)?;
+        if !known.insert((about.dev(), about.ino())) {
+            return Err(NotForwarded::SameFile(path.to_owned()));
+        }
+        match file.try_lock() {
+            Ok(()) => locks.push(file),
+            Err(TryLockError::WouldBlock) => return Err(NotForwarded::Taken(path.to_owned())),
+            // A file system without locks can't tell.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+    Ok(locks)
 }
 
 fn open(
@@ -174,9 +223,15 @@ async fn run_sink(
             let (to, parcels) = mpsc::channel(AHEAD);
             let outlet = Outlet::new(to, shares, position);
             let lane = sink.tally.lane(origin);
-            let follower = Follower::new(chain, (source, root), follow, outlet, (position, lane));
+            let follower =
+                Follower::new(chain, (source, root), follow, outlet, (position, Arc::clone(&lane)));
             let following = follower.run(stop.clone());
-            tokio::join!(following, sink.deliver(origin, parcels, stop));
+            let (handed, ()) = tokio::join!(following, sink.deliver(origin, parcels, stop));
+            let at = origin.clone();
+            let settled = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let left = !state.caught_up || handed != settled;
+            (options.once && left && state.blocked.is_none()).then(|| origin.clone())
         }
     });
     let committing = async {
@@ -185,12 +240,12 @@ async fn run_sink(
             commit(sink).await;
         }
     };
-    tokio::select! {
-        _ = futures::future::join_all(lanes) => {}
-        () = committing => {}
-    }
+    let left = tokio::select! {
+        left = futures::future::join_all(lanes) => left.into_iter().flatten().collect(),
+        () = committing => Vec::new(),
+    };
     let uncommitted = commit(sink).await;
-    handed(sink, uncommitted)
+    handed(sink, left, uncommitted)
 }
 
 /// Makes durable what the sink has; why it couldn't be.
@@ -204,7 +259,7 @@ async fn commit(sink: &SinkLane) -> Option<String> {
     }
 }
 
-fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
+fn handed(sink: &SinkLane, left: Vec<Origin>, uncommitted: Option<String>) -> Handed {
     let lanes = sink.tally.lanes.lock().unwrap_or_else(PoisonError::into_inner);
     let blocked = lanes.iter().filter_map(|(origin, lane)| {
         let LaneState { blocked, .. } =
@@ -218,6 +273,7 @@ fn handed(sink: &SinkLane, uncommitted: Option<String>) -> Handed {
         cut: get(&sink.tally.cut),
         findings: lanes.values().map(|lane| get(&lane.findings)).sum(),
         blocked: blocked.collect(),
+        left,
         uncommitted,
     }
 }

@@ -243,3 +243,70 @@ async fn since_is_for_chains_of_which_a_sink_has_nothing() {
     assert_eq!((handed[0].lines, handed[0].blocked.len()), (600, 0), "{handed:?}");
     assert!(fs::read(path).unwrap() == raw[..800].concat());
 }
+
+/// Whoever asked for all of it is told what is left.
+#[tokio::test]
+async fn what_is_left_by_a_stop_is_told() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw, 50);
+    let (url, _) = sink(&folder, "out");
+    let asked = || options(&[&chain], std::slice::from_ref(&url), &folder.path().join("state"));
+    let handed = stopped_after(&store(&[&chain]), asked(), Duration::ZERO).await;
+    assert_eq!(handed[0].left, [chain.origin().clone()], "{handed:?}");
+    let mut following = asked();
+    following.once = false;
+    let handed = stopped_after(&store(&[&chain]), following, Duration::ZERO).await;
+    assert!(handed[0].left.is_empty(), "{handed:?}");
+    let handed = once(&store(&[&chain]), asked()).await;
+    assert!(handed[0].left.is_empty(), "{handed:?}");
+}
+
+/// Two spellings of one file, a file that another process writes, and one that can't be.
+#[tokio::test]
+async fn a_file_is_one_sinks_alone() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw[..10], 10);
+    let all = store(&[&chain]);
+    let (url, path) = sink(&folder, "out");
+    let (again, _) = sink(&folder, "./out");
+    let state = folder.path().join("state");
+    let twice = options(&[&chain], &[url.clone(), format!("{again}?name=b")], &state);
+    let error = refused(&all, twice).await;
+    assert!(error.to_string().contains("two of them are the file"), "{error}");
+    let held = fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    let error = refused(&all, options(&[&chain], std::slice::from_ref(&url), &state)).await;
+    assert!(error.to_string().contains("another process writes it"), "{error}");
+    drop(held);
+    once(&all, options(&[&chain], &[url], &state)).await;
+    assert!(fs::read(&path).unwrap() == raw[..10].concat());
+    let (url, _) = sink(&folder, "no/such/out");
+    let error = refused(&all, options(&[&chain], &[url], &state)).await;
+    assert!(error.hint().unwrap().contains("folder"), "{error}");
+}
+
+/// What somebody else wrote behind our lines is kept; an empty file in the place of one that was rotated away is begun.
+#[tokio::test]
+async fn what_stands_behind_our_lines_is_set_aside() {
+    let (text, folder) = (real(), tempfile::tempdir().unwrap());
+    let raw = lines(&text);
+    let chain = sealed("c/n/s", &raw[..200], 100);
+    let whole = sealed("c/n/s", &raw[..400], 100);
+    let (url, path) = sink(&folder, "out");
+    let state = folder.path().join("state");
+    once(&store(&[&chain]), options(&[&chain], std::slice::from_ref(&url), &state)).await;
+    let ours = raw[..200].concat();
+    fs::write(&path, [&ours[..], b"somebody's\n"].concat()).unwrap();
+    let again = || options(&[&whole], std::slice::from_ref(&url), &state);
+    once(&store(&[&whole]), again()).await;
+    assert!(fs::read(&path).unwrap() == raw[..400].concat());
+    let aside = folder.path().join(format!("out.behind-{}", ours.len()));
+    assert_eq!(fs::read(aside).unwrap(), b"somebody's\n");
+    fs::rename(&path, folder.path().join("out.1")).unwrap();
+    fs::write(&path, b"").unwrap();
+    let longer = sealed("c/n/s", &raw[..500], 100);
+    once(&store(&[&longer]), options(&[&longer], &[url], &state)).await;
+    assert!(fs::read(&path).unwrap() == raw[400..500].concat());
+}

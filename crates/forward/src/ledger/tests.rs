@@ -245,6 +245,20 @@ fn dead_letters_that_were_taken_away_are_followed_by_new_ones() {
     assert_eq!(machine.contents("/state/more"), b"two\nthree\n");
 }
 
+/// While it runs, what somebody else writes behind our lines isn't cut.
+#[test]
+fn what_somebody_writes_meanwhile_stops_the_sink() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"first\n", b"")).unwrap();
+    let mut disk = machine.clone();
+    disk.write_at(Path::new("/srv/out"), 6, b"somebody's\n").unwrap();
+    let stopped = ledger.settle(&origin(0), at(2), (b"second\n", b""));
+    assert!(matches!(stopped, Err(LedgerError::Foreign(..))));
+    assert_eq!(machine.contents("/srv/out"), b"first\nsomebody's\n");
+}
+
 #[test]
 fn a_file_that_is_not_ours_is_left_alone() {
     let machine = Machine::default();
@@ -270,4 +284,22 @@ fn a_file_that_is_not_ours_is_left_alone() {
     assert_eq!(machine.contents("/srv/out"), b"new\n");
     let other = Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/other");
     assert!(matches!(other, Err(LedgerError::OtherSink(..))));
+}
+
+/// Somebody writes behind our lines again and again, each time something else.
+#[test]
+fn as_much_is_set_aside_as_there_are_names_for() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    work(&machine).unwrap();
+    let ours = machine.contents("/srv/out");
+    let mut disk = machine.clone();
+    for nth in 0..10 * ASIDE {
+        let theirs = format!("{nth:04} somebody's\n");
+        disk.write_at(Path::new("/srv/out"), ours.len() as u64, theirs.as_bytes()).unwrap();
+        let opened = open(&machine);
+        assert_eq!(opened.is_ok(), nth < ASIDE, "{nth}");
+        let kept = if nth < ASIDE { ours.clone() } else { [&ours[..], theirs.as_bytes()].concat() };
+        assert_eq!(machine.contents("/srv/out"), kept);
+    }
 }
