@@ -105,28 +105,13 @@ pub(crate) fn accounts(group: &str, kind: &str) -> Option<Accounts> {
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             plain(BINDING, &["subjects"])
         }
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => plain(
-            WEBHOOKS,
-            &[
-                "webhooks",
-                HOOK_RULES,
-                HOOK_RULE,
-                HOOK_CONDITIONS,
-                "webhooks.*.namespaceSelector.**",
-                "webhooks.*.objectSelector.**",
-            ],
-        ),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => {
+            plain(WEBHOOKS, HOOKS_IN_ANY_ORDER)
+        }
         // One webhook sees what those before it made.
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => plain(
-            WEBHOOKS,
-            &[
-                HOOK_RULES,
-                HOOK_RULE,
-                HOOK_CONDITIONS,
-                "webhooks.*.namespaceSelector.**",
-                "webhooks.*.objectSelector.**",
-            ],
-        ),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => {
+            plain(WEBHOOKS, &HOOKS_IN_ANY_ORDER[1..])
+        }
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => plain(
             POLICY,
             &[
@@ -144,6 +129,15 @@ pub(crate) fn accounts(group: &str, kind: &str) -> Option<Accounts> {
     })
 }
 
+/// Of these the first is the list itself.
+const HOOKS_IN_ANY_ORDER: &[&str] = &[
+    "webhooks",
+    HOOK_RULES,
+    HOOK_RULE,
+    HOOK_CONDITIONS,
+    "webhooks.*.namespaceSelector.**",
+    "webhooks.*.objectSelector.**",
+];
 const SELECTOR_OF_LISTENER: &str = "spec.listeners.*.allowedRoutes.namespaces.selector.**";
 const MATCHED_HEADERS: &str = "spec.rules.*.matches.*.headers";
 const MATCHED_PARAMETERS: &str = "spec.rules.*.matches.*.queryParams";
