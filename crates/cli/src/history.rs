@@ -168,12 +168,8 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
         let why = "nothing was compared: the file holds none of the objects that are asked for, and the trail knows of none";
         footer.insert(footer.len().saturating_sub(1), why.to_owned());
     }
-    let finds = found.iter().flatten().any(ComparedObject::is_finding);
-    let code = match answer.exit_code().max(flows.as_ref().map_or(0, |flows| flows.code)) {
-        0 if finds => DIFFERS,
-        0 if nothing => NOTHING,
-        code => code,
-    };
+    let searched = answer.exit_code().max(flows.as_ref().map_or(0, |flows| flows.code));
+    let code = code_of(searched, found.as_deref());
     let whole = answer.is_whole() && flows.is_none_or(|flows| flows.whole);
     finish(out.end(&args, &lives, found.as_deref(), (&footer, whole, code)))?;
     tell(&footer, format);
@@ -184,6 +180,15 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
         return Err(not_asked(&unseen));
     }
     Ok(ExitCode::from(code))
+}
+
+/// The exit code: that of the searches, or what the comparison gave.
+fn code_of(searched: u8, found: Option<&[ComparedObject]>) -> u8 {
+    match searched {
+        0 if found.is_some_and(|found| found.iter().any(ComparedObject::is_finding)) => DIFFERS,
+        0 if found.is_some_and(<[_]>::is_empty) => NOTHING,
+        code => code,
+    }
 }
 
 fn line(hit: &Hit) -> &[u8] {

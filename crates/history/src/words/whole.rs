@@ -5,30 +5,13 @@ use serde_json::{Value, json};
 use super::accounts::accounts;
 use super::words;
 
+fn selector() -> Value {
+    json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "NotIn", "values": ["d", "e"]}]})
+}
+
 /// Objects that use nearly all fields of their kinds.
 fn corpus() -> Vec<Value> {
-    let selector = || json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "NotIn", "values": ["d", "e"]}]});
-    let rule = || {
-        json!([{"apiGroups": ["apps", "batch"], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE"],
-            "resources": ["deployments", "jobs"], "scope": "Namespaced", "resourceNames": ["x"]},
-            {"apiGroups": [""], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["pods"]}])
-    };
-    let hooks = || {
-        let hook = |name: &str| {
-            json!({"name": name, "failurePolicy": "Ignore", "matchPolicy": "Exact", "timeoutSeconds": 5, "sideEffects": "None",
-            "reinvocationPolicy": "IfNeeded", "admissionReviewVersions": ["v1", "v1beta1"], "rules": rule(),
-            "clientConfig": {"caBundle": "QUJD", "service": {"name": "s", "namespace": "n", "path": "/v", "port": 8443}},
-            "namespaceSelector": selector(), "objectSelector": selector(),
-            "matchConditions": [{"name": "one", "expression": "a == b"}, {"name": "two", "expression": "c"}]})
-        };
-        json!([hook("a.io"), hook("b.io")])
-    };
     let backend = |name: &str| json!({"service": {"name": name, "port": {"number": 80}}});
-    let matched = || {
-        json!({"matchPolicy": "Exact", "namespaceSelector": selector(), "objectSelector": selector(),
-        "resourceRules": rule(), "excludeResourceRules": rule()})
-    };
-    let admission = "admissionregistration.k8s.io/v1";
     let rbac = "rbac.authorization.k8s.io/v1";
     let gateway = "gateway.networking.k8s.io/v1";
     let mut all = vec![
@@ -73,6 +56,39 @@ fn corpus() -> Vec<Value> {
         json!({"apiVersion": rbac, "kind": "ClusterRoleBinding", "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "r"},
             "subjects": [{"kind": "ServiceAccount", "name": "a", "namespace": "n"}, {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "u"}]}),
         json!({"apiVersion": rbac, "kind": "RoleBinding", "roleRef": {"kind": "Role", "name": "r"}}),
+    ];
+    all.extend(of_admission());
+    for object in &mut all {
+        for (kind, name) in [("labels", "team"), ("annotations", "example.com/x")] {
+            object["metadata"][kind][name] = "a".into();
+        }
+        object["metadata"]["finalizers"] = json!(["example.com/f"]);
+    }
+    all
+}
+
+fn of_admission() -> Vec<Value> {
+    let rule = || {
+        json!([{"apiGroups": ["apps", "batch"], "apiVersions": ["v1", "v2"], "operations": ["CREATE", "UPDATE"],
+            "resources": ["deployments", "jobs"], "scope": "Namespaced", "resourceNames": ["x"]},
+            {"apiGroups": [""], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["pods"]}])
+    };
+    let hooks = || {
+        let hook = |name: &str| {
+            json!({"name": name, "failurePolicy": "Ignore", "matchPolicy": "Exact", "timeoutSeconds": 5, "sideEffects": "None",
+            "reinvocationPolicy": "IfNeeded", "admissionReviewVersions": ["v1", "v1beta1"], "rules": rule(),
+            "clientConfig": {"caBundle": "QUJD", "service": {"name": "s", "namespace": "n", "path": "/v", "port": 8443}},
+            "namespaceSelector": selector(), "objectSelector": selector(),
+            "matchConditions": [{"name": "one", "expression": "a == b"}, {"name": "two", "expression": "c"}]})
+        };
+        json!([hook("a.io"), hook("b.io")])
+    };
+    let matched = || {
+        json!({"matchPolicy": "Exact", "namespaceSelector": selector(), "objectSelector": selector(),
+        "resourceRules": rule(), "excludeResourceRules": rule()})
+    };
+    let admission = "admissionregistration.k8s.io/v1";
+    vec![
         json!({"apiVersion": admission, "kind": "ValidatingWebhookConfiguration", "webhooks": hooks()}),
         json!({"apiVersion": admission, "kind": "MutatingWebhookConfiguration", "webhooks": hooks()}),
         json!({"apiVersion": admission, "kind": "ValidatingAdmissionPolicy", "spec": {"failurePolicy": "Ignore", "matchConstraints": matched(),
@@ -81,14 +97,7 @@ fn corpus() -> Vec<Value> {
             "auditAnnotations": [{"key": "k", "valueExpression": "'a'"}]}}),
         json!({"apiVersion": admission, "kind": "ValidatingAdmissionPolicyBinding", "spec": {"policyName": "p", "validationActions": ["Deny", "Audit"],
             "matchResources": matched(), "paramRef": {"name": "x", "parameterNotFoundAction": "Deny"}}}),
-    ];
-    for object in &mut all {
-        for (kind, name) in [("labels", "team"), ("annotations", "example.com/x")] {
-            object["metadata"][kind][name] = "a".into();
-        }
-        object["metadata"]["finalizers"] = json!(["example.com/f"]);
-    }
-    all
+    ]
 }
 
 /// Each object that differs in one place: a value is another, or gone; a member is new; a list is turned around.
