@@ -16,7 +16,7 @@ mutate "an anchor isn't asked" tail/follower/mod.rs \
 mutate "no linger" tail/follower/mod.rs \
     'self.draining() || quiet || self.crowded()' 'true'
 mutate "a deleted live file isn't waited for" tail/follower/mod.rs \
-    '(quiet && @@elsewhere()@@)' 'true'
+    'Standing::Deleted => self.draining() || (quiet && @@self.is_elsewhere()@@)' 'true'
 mutate "no second look for the tail" tail/follower/mod.rs \
     'carrier.calm() >= 2' 'true'
 mutate "unseen files aren't settled" tail/follower/mod.rs \
@@ -90,8 +90,8 @@ mutate "no barrier before what a gap stands for" tail/follower/watch.rs \
     'self.blind.as_ref().map(|blind| blind.listing).or(self.broken)' \
     'self.blind.as_ref().map(|blind| blind.listing)'
 mutate "blind since the last listing only" tail/follower/watch.rs \
-    'Blind { since: now, listing, misses: 0, watched }' \
-    'Blind { since: now, listing: listings, misses: 0, watched }'
+    'Blind { since: now, listing, ended: listings, misses: 0, watched }' \
+    'Blind { since: now, listing: listings, ended: listings, misses: 0, watched }'
 mutate "a live file listed amid the reports has the first name" tail/carriers/mod.rs \
     'c.first_listing() <= listing' 'true'
 mutate "a live file listed amid the reports has the next name" tail/follower/compare.rs \
