@@ -1,22 +1,16 @@
 //! The state machine behind a socket on loopback.
 
-use std::net::SocketAddr;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
-use std::{io, thread};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request as HttpRequest, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+use crate::loopback::Loopback;
 use crate::message::{Answer, Request};
 use crate::time;
 use crate::world::{Delivery, World};
@@ -24,10 +18,8 @@ use crate::world::{Delivery, World};
 /// A running server; it stops when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    loopback: Loopback,
     world: Arc<Mutex<World>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -36,24 +28,11 @@ impl Server {
     /// # Errors
     /// When the port or the thread isn't to be had.
     pub fn start(world: World) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let world = Arc::new(Mutex::new(world));
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&world);
-        let serve = move || {
-            runtime.block_on(async move {
-                let Ok(listener) = TcpListener::from_std(listener) else { return };
-                tokio::select! {
-                    () = accept(&listener, &shared) => {}
-                    _ = stopped => {}
-                }
-            });
-        };
-        let thread = thread::Builder::new().name("standin".to_owned()).spawn(serve)?;
-        Ok(Self { address, world, stop: Some(stop), thread: Some(thread) })
+        let loopback =
+            Loopback::start("standin", move |request| respond(request, Arc::clone(&shared)))?;
+        Ok(Self { loopback, world })
     }
 
     /// The URL that clients are to be given.
@@ -61,8 +40,10 @@ impl Server {
     pub fn endpoint(&self) -> String {
         let world = self.world();
         match world.dialect {
-            crate::Dialect::Azure => format!("http://{}/{}", self.address, world.keys.id),
-            _ => format!("http://{}", self.address),
+            crate::Dialect::Azure => {
+                format!("http://{}/{}", self.loopback.address(), world.keys.id)
+            }
+            _ => format!("http://{}", self.loopback.address()),
         }
     }
 
@@ -86,29 +67,8 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-    }
-}
-
 fn locked(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(listener: &TcpListener, world: &Arc<Mutex<World>>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { return };
-        let world = Arc::clone(world);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| respond(request, Arc::clone(&world)));
-            // A client that leaves is none of our business.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
 }
 
 async fn respond(

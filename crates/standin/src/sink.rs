@@ -3,21 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::{io, thread};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+
+use crate::loopback::Loopback;
 
 /// How a sink takes what it gets.
 #[derive(Debug, Clone, Default)]
@@ -256,10 +251,8 @@ fn inside(mut message: &[u8], field: u64) -> Vec<&[u8]> {
 /// A running sink; it stops when this is dropped.
 #[derive(Debug)]
 pub struct SinkServer {
-    address: SocketAddr,
+    loopback: Loopback,
     holdings: Arc<Mutex<SinkHoldings>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl SinkServer {
@@ -268,30 +261,17 @@ impl SinkServer {
     /// # Errors
     /// When the port or the thread isn't to be had.
     pub fn start(manners: SinkManners) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let holdings = Arc::new(Mutex::new(SinkHoldings { manners, ..SinkHoldings::default() }));
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&holdings);
-        let serve = move || {
-            runtime.block_on(async move {
-                let Ok(listener) = TcpListener::from_std(listener) else { return };
-                tokio::select! {
-                    () = accept(&listener, &shared) => {}
-                    _ = stopped => {}
-                }
-            });
-        };
-        let thread = thread::Builder::new().name("sink".to_owned()).spawn(serve)?;
-        Ok(Self { address, holdings, stop: Some(stop), thread: Some(thread) })
+        let loopback =
+            Loopback::start("sink", move |request| answer(request, Arc::clone(&shared)))?;
+        Ok(Self { loopback, holdings })
     }
 
     /// `http://` and where it listens.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.loopback.address())
     }
 
     /// What it has, to look at and to change; no request is answered meanwhile.
@@ -300,28 +280,10 @@ impl SinkServer {
     }
 }
 
-impl Drop for SinkServer {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        drop(self.thread.take().map(JoinHandle::join));
-    }
-}
-
-async fn accept(listener: &TcpListener, holdings: &Arc<Mutex<SinkHoldings>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let holdings = Arc::clone(holdings);
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &holdings));
-            // Whatever a client does wrong is its own loss.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
-}
-
 async fn answer(
     request: Request<Incoming>,
-    holdings: &Mutex<SinkHoldings>,
-) -> Result<Response<Full<Bytes>>, io::Error> {
+    holdings: Arc<Mutex<SinkHoldings>>,
+) -> io::Result<Response<Full<Bytes>>> {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let asked_by = request.headers().get("authorization");
     let asked_by = asked_by.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
