@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reqwest::{Certificate, ClientBuilder, Identity};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use zeroize::Zeroizing;
 
-use crate::client::innermost;
+use crate::build::install_crypto;
+use crate::client::{CONNECT_TIMEOUT, innermost};
 
 /// What connections are made with.
 #[derive(PartialEq)]
@@ -42,7 +43,7 @@ impl Files {
     }
 
     /// A client of HTTP that is made with them.
-    pub(crate) fn client(&self, mut client: ClientBuilder) -> Result<reqwest::Client, String> {
+    fn client(&self, mut client: ClientBuilder) -> Result<Client, String> {
         if let Some(pem) = &self.ca {
             let found = Certificate::from_pem_bundle(pem).map_err(|error| innermost(&error))?;
             if found.is_empty() {
@@ -54,6 +55,34 @@ impl Files {
             client = client.identity(Identity::from_pem(pem).map_err(|error| innermost(&error))?);
         }
         client.build().map_err(|error| innermost(&error))
+    }
+}
+
+/// A client of HTTP, made again when its files have changed.
+#[derive(Debug, Default)]
+pub(crate) struct KnownClient(Option<(Files, Client)>);
+
+impl KnownClient {
+    /// The client of these files; `prepared` says what else it is made with. It follows no redirect.
+    pub(crate) fn of(
+        &mut self,
+        ca: Option<&Path>,
+        identity: Option<&(PathBuf, PathBuf)>,
+        prepared: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Client, String> {
+        let files = Files::read(ca, identity)?;
+        if let Some((known, client)) = &self.0
+            && *known == files
+        {
+            return Ok(client.clone());
+        }
+        install_crypto();
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        let client = files.client(prepared(client))?;
+        self.0 = Some((files, client.clone()));
+        Ok(client)
     }
 }
 

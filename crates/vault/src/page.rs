@@ -8,9 +8,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
 
-use crate::build::install_crypto;
-use crate::client::{CONNECT_TIMEOUT, innermost};
-use crate::files::{Files, secret};
+use crate::client::innermost;
+use crate::files::{KnownClient, secret};
 use auditseal_store::{Error, Kind, Operation};
 
 /// Bytes of a page that are read at most: a large apiserver's metrics have tens of megabytes.
@@ -36,15 +35,14 @@ pub struct PageOptions {
 #[derive(Debug)]
 pub struct Page {
     options: PageOptions,
-    /// The client, and what its files held when it was made.
-    client: Option<(Files, Client)>,
+    client: KnownClient,
 }
 
 impl Page {
     /// Prepares; nothing is read or asked yet.
     #[must_use]
     pub fn new(options: PageOptions) -> Self {
-        Self { options, client: None }
+        Self { options, client: KnownClient::default() }
     }
 
     /// Gets the page and hands it out piece by piece.
@@ -113,31 +111,14 @@ impl Page {
         }
     }
 
-    /// The client, made again when its files have changed.
     fn client(&mut self) -> Result<Client, Error> {
-        let options = &self.options;
-        let files = Files::read(options.ca.as_deref(), options.identity.as_ref());
-        let files = files.map_err(|why| self.invalid(&why))?;
-        if let Some((known, client)) = &self.client
-            && *known == files
-        {
-            return Ok(client.clone());
-        }
-        let client = self.build(&files)?;
-        self.client = Some((files, client.clone()));
-        Ok(client)
-    }
-
-    fn build(&self, files: &Files) -> Result<Client, Error> {
-        install_crypto();
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
+        let (ca, identity) = (self.options.ca.as_deref(), self.options.identity.as_ref());
+        let client = self.client.of(ca, identity, |client| {
             // It stands beside us: a proxy that is meant for the store must not see the token.
-            .no_proxy()
             // Between two readings a connection would only be held open.
-            .pool_max_idle_per_host(0);
-        files.client(client).map_err(|why| self.invalid(&why))
+            client.no_proxy().pool_max_idle_per_host(0)
+        });
+        client.map_err(|why| self.invalid(&why))
     }
 
     fn invalid(&self, why: &str) -> Error {

@@ -12,9 +12,8 @@ use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method};
 use zeroize::Zeroizing;
 
-use crate::build::install_crypto;
-use crate::client::{CONNECT_TIMEOUT, innermost};
-use crate::files::{Files, secret};
+use crate::client::innermost;
+use crate::files::{KnownClient, secret};
 
 /// Bytes of an answer that are read: a bulk request has one for each of its documents.
 const LARGEST: usize = 32 << 20;
@@ -64,8 +63,7 @@ pub struct PeerAnswer {
 #[derive(Debug)]
 pub struct Peer {
     options: PeerOptions,
-    /// The client, and what its files held when it was made.
-    client: Mutex<Option<(Files, Client)>>,
+    client: Mutex<KnownClient>,
 }
 
 impl Peer {
@@ -133,22 +131,10 @@ impl Peer {
         Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
     }
 
-    /// The client, made again when its files have changed.
     fn client(&self) -> Result<Client, String> {
-        let files = Files::read(self.options.ca.as_deref(), self.options.identity.as_ref())?;
+        let (ca, identity) = (self.options.ca.as_deref(), self.options.identity.as_ref());
         let mut known = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((of, client)) = &*known
-            && *of == files
-        {
-            return Ok(client.clone());
-        }
-        install_crypto();
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        let client = files.client(client)?;
-        *known = Some((files, client.clone()));
-        Ok(client)
+        known.of(ca, identity, |client| client)
     }
 }
 
