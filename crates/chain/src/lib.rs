@@ -14,4 +14,4 @@ pub use chain::{
     Retention, Rules, Sighting, Totals, Trust, lost, print,
 };
 pub use finding::{Finding, Findings, KEPT, Severity, Verdict};
-pub use text::{displayed, escape, shown};
+pub use text::{displayed, escape, escape_html, hides, shown};

@@ -22,8 +22,27 @@ pub fn escape(text: &str) -> String {
     shown
 }
 
-/// Controls, line and paragraph separators, zero-width characters and changes of direction.
-fn hides(c: char) -> bool {
+/// Text for any place in an HTML page.
+#[must_use]
+pub fn escape_html(text: &str) -> String {
+    let mut page = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => page += "&lt;",
+            '>' => page += "&gt;",
+            '&' => page += "&amp;",
+            '"' => page += "&quot;",
+            '\'' => page += "&#39;",
+            c => page.push(c),
+        }
+    }
+    page
+}
+
+/// Whether a character hides something, or acts on who reads: controls, line and paragraph separators, zero-width
+/// characters and changes of direction.
+#[must_use]
+pub fn hides(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
@@ -55,6 +74,14 @@ pub fn shown<T: fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_markup() {
+        assert_eq!(
+            escape_html("<a b=\"c\" d='e'>&amp;"),
+            "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;"
+        );
+    }
 
     #[test]
     fn nothing_acts_on_a_terminal() {

@@ -1,7 +1,7 @@
 //! An object as it was, as YAML with how well each value is known behind it.
 
 use auditseal_audit::Time;
-use auditseal_chain::escape;
+use auditseal_chain::{escape, hides};
 use auditseal_format::Origin;
 use auditseal_history::life::{Inference, KnownObject, Mark, Moment, ObjectName, ObjectState};
 use auditseal_history::{ObjectPath, PathStep};
@@ -9,7 +9,7 @@ use auditseal_yaml::{YamlStep, write};
 use serde_json::Value;
 
 use crate::said::{reason, sealed, word};
-use crate::shown::{hides, object_name};
+use crate::shown::object_name;
 
 /// How well each scalar, empty list and empty object of a state is known; `proved`: a later request proves that it was
 /// still just so.

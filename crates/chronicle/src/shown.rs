@@ -1,6 +1,6 @@
 //! What anybody may have written, on its way to a terminal or a page.
 
-use auditseal_chain::escape;
+use auditseal_chain::{escape, escape_html, hides};
 use auditseal_history::life::{ObjectName, Side};
 use serde_json::Value;
 
@@ -30,29 +30,13 @@ pub(crate) fn side(side: &Side) -> String {
     }
 }
 
-/// Whether a character hides something, or acts on who reads.
-pub(crate) fn hides(c: char) -> bool {
-    let mut text = [0; 4];
-    let text: &str = c.encode_utf8(&mut text);
-    escape(text) != text
-}
-
 /// Text for any place in an HTML page, in which nothing acts on an eye either.
 pub(crate) fn html(text: &str) -> String {
-    let mut page = String::with_capacity(text.len());
+    let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '<' => page += "&lt;",
-            '>' => page += "&gt;",
-            '&' => page += "&amp;",
-            '"' => page += "&quot;",
-            '\'' => page += "&#39;",
-            '\n' => page.push('\n'),
-            c if hides(c) => page.extend(c.escape_unicode()),
-            c => page.push(c),
-        }
+        if c != '\n' && hides(c) { plain.extend(c.escape_unicode()) } else { plain.push(c) }
     }
-    page
+    escape_html(&plain)
 }
 
 #[cfg(test)]

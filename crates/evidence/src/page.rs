@@ -2,11 +2,11 @@
 //!
 //! It has no script, loads nothing, and its policy forbids both: whatever the event says is text.
 
-use auditseal_chain::Verdict;
+use auditseal_chain::{Verdict, escape_html};
 use auditseal_format::hash;
 
 use crate::proved::Proved;
-use crate::shown::{html, shown};
+use crate::shown::shown;
 
 /// Bytes of an event that the page shows. The file has all of them.
 const SHOWN: usize = 256 << 10;
@@ -54,7 +54,7 @@ fn refused_body(fault: Option<(Verdict, &str)>) -> String {
          <p>Nothing in this file should be relied on. It may have been damaged on its way, made by somebody \
          else than it says, or altered: ask whoever gave it to you for another copy.</p>\n",
         verdict.name(),
-        html(why)
+        escape_html(why)
     )
 }
 
@@ -66,8 +66,8 @@ fn proved_body(proved: &Proved<'_>) -> String {
          <p>A Kubernetes cluster's API server writes one record for each request that it is asked to carry \
          out. On that server's node a program takes these records, and signs them in groups, called seals, with \
          a key that only the node has. This page is about one record of such a group.</p>\n",
-        html(&seal.origin.to_string()),
-        html(&seal.sealed.to_string())
+        escape_html(&seal.origin.to_string()),
+        escape_html(&seal.sealed.to_string())
     );
     page += "<h2>What the record says</h2>\n";
     page += &match &proved.fields {
@@ -75,13 +75,13 @@ fn proved_body(proved: &Proved<'_>) -> String {
                  Its characters stand below.</p>\n"
             .to_owned(),
         Some(fields) => table(fields.iter().map(|field| {
-            (format!("{} (<code>{}</code>)", html(field.words), field.name), html(&field.value))
+            (format!("{} (<code>{}</code>)", escape_html(field.words), field.name), escape_html(&field.value))
         })),
     };
     page += &list("What is proved", &proved.proves);
     page += &list("What is not proved", &proved.lacks);
     page += "<h2>Where it was sealed</h2>\n";
-    let code = |value: String| format!("<code>{}</code>", html(&value));
+    let code = |value: String| format!("<code>{}</code>", escape_html(&value));
     page += &table(
         [
             ("Chain of seals (cluster, node, log)", code(seal.origin.to_string())),
@@ -116,8 +116,8 @@ fn list(title: &str, sentences: &[String]) -> String {
 fn with_code(sentence: &str) -> String {
     let parts = sentence.split('`').enumerate();
     let parts = parts.map(|(nth, part)| match nth % 2 {
-        0 => html(part),
-        _ => format!("<code>{}</code>", html(part)),
+        0 => escape_html(part),
+        _ => format!("<code>{}</code>", escape_html(part)),
     });
     parts.collect()
 }
@@ -133,6 +133,6 @@ fn verbatim(event: &[u8]) -> String {
          <code>\\u{{…}}</code> or <code>\\x…</code>; the last line of the file has the bytes themselves.</p>\n\
          <pre>{}</pre>\n{more}",
         event.len(),
-        html(&shown(first))
+        escape_html(&shown(first))
     )
 }

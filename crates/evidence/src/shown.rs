@@ -27,22 +27,6 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
     text
 }
 
-/// Text for any place in an HTML page.
-pub(crate) fn html(text: &str) -> String {
-    let mut page = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => page += "&lt;",
-            '>' => page += "&gt;",
-            '&' => page += "&amp;",
-            '"' => page += "&quot;",
-            '\'' => page += "&#39;",
-            c => page.push(c),
-        }
-    }
-    page
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,13 +38,5 @@ mod tests {
         let long = "\u{e9}\u{200b}".repeat(3000);
         assert_eq!(shown(long.as_bytes()), "\u{e9}\\u{200b}".repeat(3000));
         assert_eq!(shown(b""), "");
-    }
-
-    #[test]
-    fn nothing_is_markup() {
-        assert_eq!(
-            html("<a b=\"c\" d='e'>&amp;"),
-            "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;"
-        );
     }
 }
