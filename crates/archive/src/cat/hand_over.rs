@@ -49,12 +49,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         while let Some((files, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
             let Some(ready) = ready else {
-                let mut sent =
-                    self.hand_over_packed(&files, &batch, packs, &mut cursor, writer).await;
-                if sent.as_ref().is_err_and(isnt_as_signed) {
-                    sent = self.loose(&files, &batch, entries, writer).await.unwrap_or(sent);
-                }
-                match sent {
+                let held = (&batch, packs, &mut cursor);
+                match self.hand_over_packed(&files, held, entries, writer).await {
                     Ok(true) => self.step(size),
                     Ok(false) => break,
                     Err(Error::Store(error)) if salvage => self.unproved.unread(&error),
@@ -103,17 +99,22 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(true)
     }
 
-    /// The same of a batch in a pack.
+    /// The same of a batch in a pack. Where the pack doesn't have the signed lines, which shows before any of them is handed
+    /// over, an object of the batch's own may.
     async fn hand_over_packed(
         &self,
         files: &[FileId],
-        batch: &Batch,
-        packs: &Packs,
-        cursor: &mut PackCursor,
+        (batch, packs, cursor): (&Batch, &Packs, &mut PackCursor),
+        entries: &[Entry],
         writer: &mut Writer,
     ) -> Result<bool, Error> {
         let place = batch.place;
-        let seal = cursor.seal(packs, batch).await?;
+        let seal = match cursor.seal(packs, batch).await {
+            Err(error @ Error::Found(_)) => {
+                return self.loose(files, batch, entries, writer).await.unwrap_or(Err(error));
+            }
+            sealed => sealed?,
+        };
         if self.checks_times(batch.timed) {
             let verdict = Verdict::WrongTimes;
             let wrong =
@@ -174,11 +175,6 @@ impl<P: Fn(Progress)> Run<'_, P> {
             (false, false) => vec![Mode::Look(self.window), Mode::Kept],
         }
     }
-}
-
-/// Whether the lines of an object in a pack aren't the signed ones.
-fn isnt_as_signed(error: &Error) -> bool {
-    matches!(error, Error::Found(finding) if finding.verdict != Verdict::WrongTimes)
 }
 
 /// A task that ends with whoever waits for it.
