@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use node::{Done, Node, finish};
+use node::{Done, Node, finish, without_hashes};
 use serde_json::{Value, json};
 
 const AUDIT: &str = "prod/cp-1/audit";
@@ -124,17 +124,6 @@ fn beside(text: &str, entry: &str) -> Vec<String> {
 }
 
 const PEERS: &str = "lab run=probe → shop app=db port 5432/TCP (ingress)";
-
-/// Seals have another hash in each run, for their keys are made anew.
-fn without_hashes(text: &str) -> String {
-    let mut parts = text.split("seal ");
-    let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |text, part| {
-        let hash = part.chars().take_while(char::is_ascii_hexdigit).count();
-        let shown = if hash == 64 { "HASH" } else { &part[..hash] };
-        format!("{text}seal {shown}{}", &part[hash..])
-    })
-}
 
 /// What people see: `beside.txt` is read by who judges it; AUDITSEAL_OVERWRITE=1 writes it anew.
 #[test]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auditseal_history::diff;
-use node::{Done, Node, finish};
+use node::{Done, Node, finish, without_hashes};
 use serde_json::{Value, json};
 
 const ORIGIN: &str = "prod/cp-1/audit";
@@ -39,17 +39,6 @@ fn ask(node: &Node, words: &[&str]) -> Done {
 fn lines(text: &str, of: &str) -> Vec<Value> {
     let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     all.filter(|value| value["type"] == of).collect()
-}
-
-/// Seals have another hash in each run, for their keys are made anew.
-fn without_hashes(text: &str) -> String {
-    let mut parts = text.split("seal ");
-    let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |text, part| {
-        let hash = part.chars().take_while(char::is_ascii_hexdigit).count();
-        let shown = if hash == 64 { "HASH" } else { &part[..hash] };
-        format!("{text}seal {shown}{}", &part[hash..])
-    })
 }
 
 /// What people see: `history.txt` is read by who judges it; AUDITSEAL_OVERWRITE=1 writes it anew.
