@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use auditseal_chain::Rules;
 use auditseal_format::Origin;
-use auditseal_query::{Answered, AskedChain, FoundParts, ScanCost, size};
+use auditseal_query::{Answered, AskedChain, FoundParts, Put, ScanCost, size};
+use auditseal_reader::Window;
 use auditseal_store::Store;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -119,7 +120,6 @@ impl Chains {
     }
 }
 
-/// Each of them once, in order.
 /// Objects of two clusters that have one name are two, and no life of one.
 pub(crate) fn of_one_cluster(origins: &[Origin]) -> Result<(), Failure> {
     let clusters: BTreeSet<&str> = origins.iter().map(Origin::cluster).collect();
@@ -136,6 +136,7 @@ pub(crate) fn of_one_cluster(origins: &[Origin]) -> Result<(), Failure> {
     Err(Failure::new(why).hint(Some(hint)))
 }
 
+/// Each of them once, in order.
 fn once(origins: &[Origin]) -> Vec<Origin> {
     let mut origins = origins.to_vec();
     origins.sort();
@@ -189,6 +190,18 @@ pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 /// The types that were seen, where they were gathered.
 pub(crate) fn seen(answer: &Answered) -> BTreeSet<String> {
     answer.chains.iter().flat_map(|chain| chain.types.iter().cloned()).collect()
+}
+
+/// What stands below an answer.
+pub(crate) fn footer(
+    answer: &Answered,
+    namespaces: String,
+    window: Window,
+    bill: &Bill,
+) -> Vec<String> {
+    let mut lines = answer.footer(&Put { namespaces, since: window.since, until: window.until });
+    cost(&mut lines, bill);
+    lines
 }
 
 /// Says before the last line what the answer cost. A directory is asked nothing.

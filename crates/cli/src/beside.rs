@@ -107,6 +107,7 @@ impl Waiting {
         let since = Some(first.saturating_add(-BEFORE)).max(window.since);
         let window = Window { since, until: window.until };
         let mut namespaces: Vec<String> = policies.keys().map(|of| of.namespace.clone()).collect();
+        namespaces.sort();
         namespaces.dedup();
         let asking = FlowAsking {
             question: FlowQuestion { namespaces: namespaces.clone(), ..FlowQuestion::default() },

@@ -10,7 +10,9 @@ use auditseal_format::Origin;
 use auditseal_query::{Archive, AskedChain, Hit};
 use auditseal_reader::Window;
 
+use crate::asking::stopped;
 use crate::failure::{Failure, archive_hint};
+use crate::read::{block_on_threads, cores};
 
 /// Most proofs of one answer: each reads its batch once more.
 const PROOFS: usize = 1000;
@@ -39,12 +41,22 @@ impl Proofs {
         }
     }
 
-    /// Writes a file for each of them; says how many there are.
-    pub(crate) async fn write(
+    /// Writes a file for each of them, unless somebody wants it to stop; says how many there are.
+    pub(crate) fn write_all(
         self,
         archive: &Archive,
         chains: &[AskedChain],
     ) -> Result<String, Failure> {
+        block_on_threads(cores() + 2, async {
+            let stop = stopped()?;
+            tokio::select! {
+                written = self.write(archive, chains) => written,
+                () = stop => Err(Failure::new("write proofs: interrupted; what is written so far stays")),
+            }
+        })?
+    }
+
+    async fn write(self, archive: &Archive, chains: &[AskedChain]) -> Result<String, Failure> {
         for (chain, seq, line) in &self.events {
             let asked = &chains[*chain];
             let options = options(archive, asked);

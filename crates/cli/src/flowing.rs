@@ -9,18 +9,18 @@ use auditseal_flows::{FlowDirection, FlowVerdict, Protocol};
 use auditseal_format::Time;
 use auditseal_query::{
     Answered, Archive, AskedChain, Columns, FlowAsking, FlowPorts, FlowQuestion, FlowShow,
-    FlowSide, Hit, Put,
+    FlowSide, Hit,
 };
 use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
 use crate::args::{self, LogFormat};
-use crate::asking::{Chains, ScanLimit, cost, stopped, tell};
+use crate::asking::{Chains, ScanLimit, footer, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
-use crate::querying::{CANT_TELL, NONE, Out, Output, Query};
+use crate::querying::{Out, Output, Query, exit_code};
 use crate::read::{block_on_threads, cores, finish, is_directory};
 use crate::stats::{Bill, Stats};
 use crate::times::time;
@@ -99,11 +99,7 @@ pub(crate) struct FlowAnswer {
 impl FlowAnswer {
     /// What stands below the answer.
     pub(crate) fn footer(&self, about: &str) -> Vec<String> {
-        let Window { since, until } = self.window;
-        let put = Put { namespaces: about.to_owned(), since, until };
-        let mut lines = self.answer.footer(&put);
-        cost(&mut lines, &self.bill);
-        lines
+        footer(&self.answer, about.to_owned(), self.window, &self.bill)
     }
 }
 
@@ -314,21 +310,11 @@ pub(crate) fn run(args: Flows, format: LogFormat) -> Result<ExitCode, Failure> {
     let found = args.flows.read(args.conditions.question(), show, args.unknown, each)?;
     finish(out.end(&found.answer))?;
     tell(&found.footer(&args.conditions.namespaces()), format);
-    let (answer, code) = (&found.answer, found.answer.exit_code());
-    if answer.interrupted {
-        return Ok(ExitCode::from(code));
+    if found.answer.interrupted {
+        return Ok(ExitCode::from(found.answer.exit_code()));
     }
     if let Some(proofs) = proofs {
-        let written = block_on_threads(cores() + 2, async {
-            let stop = stopped()?;
-            tokio::select! {
-                written = proofs.write(&found.archive, &found.chains) => written,
-                () = stop => Err(Failure::new("write proofs: interrupted; what is written so far stays")),
-            }
-        })??;
-        tell(&[written], format);
+        tell(&[proofs.write_all(&found.archive, &found.chains)?], format);
     }
-    let none = args.fail_if_none && answer.given == 0 && code == 0;
-    let none = if answer.is_whole() { NONE } else { CANT_TELL } * u8::from(none);
-    Ok(ExitCode::from(code.max(none)))
+    Ok(exit_code(&found.answer, args.fail_if_none))
 }

@@ -8,20 +8,19 @@ use std::process::ExitCode;
 use auditseal_agent::system_clock;
 use auditseal_predicate::FieldPath;
 use auditseal_query::{
-    Answered, Archive, Asked, Asking, Columns, Hit, Put, Show, Top, VALUES, for_terminal, strange,
+    Answered, Archive, Asked, Asking, Columns, Hit, Show, Top, VALUES, for_terminal, strange,
 };
-use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::args::{self, LogFormat};
-use crate::asking::{Chains, ScanLimit, cost, seen, stopped, tell};
+use crate::asking::{Chains, ScanLimit, footer, seen, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
 use crate::predicates::{self, Conditions};
 use crate::read::{block_on_threads, cores, finish, is_directory};
-use crate::stats::{Bill, Stats};
+use crate::stats::Stats;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::QUERY)]
@@ -75,7 +74,7 @@ pub(crate) enum Output {
 }
 
 /// The exit code where there is none, and somebody wants to be told so.
-pub(crate) const NONE: u8 = 4;
+const NONE: u8 = 4;
 
 /// The same where it can't be told of some events, or gaps are known: there may be one.
 pub(crate) const CANT_TELL: u8 = 2;
@@ -99,7 +98,7 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         Ok::<_, Failure>(search.run(each, stopped()?).await)
     })??;
     finish(out.end(&answer))?;
-    tell(&footer(&args, &answer, asking.window, &bill), format);
+    tell(&footer(&answer, args.conditions.namespaces(), asking.window, &bill), format);
     if answer.interrupted {
         return Ok(ExitCode::from(answer.exit_code()));
     }
@@ -107,19 +106,23 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         return Err(predicates::not_asked(&unseen));
     }
     if let Some(proofs) = proofs {
-        let written = block_on_threads(cores() + 2, async {
-            let stop = stopped()?;
-            tokio::select! {
-                written = proofs.write(&archive, &chains) => written,
-                () = stop => Err(Failure::new("write proofs: interrupted; what is written so far stays")),
-            }
-        })??;
-        tell(&[written], format);
+        tell(&[proofs.write_all(&archive, &chains)?], format);
     }
-    let code = answer.exit_code();
-    let none = args.fail_if_none && answer.given == 0 && code == 0;
-    let none = if answer.is_whole() { NONE } else { CANT_TELL } * u8::from(none);
-    Ok(ExitCode::from(code.max(none)))
+    Ok(exit_code(&answer, args.fail_if_none))
+}
+
+/// The exit code of an answer; `none`: whether somebody wants to be told that nothing was found.
+pub(crate) fn exit_code(answer: &Answered, none: bool) -> ExitCode {
+    ExitCode::from(match answer.exit_code() {
+        0 if none && answer.given == 0 => {
+            if answer.is_whole() {
+                NONE
+            } else {
+                CANT_TELL
+            }
+        }
+        code => code,
+    })
 }
 
 impl Query {
@@ -220,12 +223,4 @@ impl Out {
         }
         self.out.flush()
     }
-}
-
-fn footer(args: &Query, answer: &Answered, window: Window, bill: &Bill) -> Vec<String> {
-    let put =
-        Put { namespaces: args.conditions.namespaces(), since: window.since, until: window.until };
-    let mut lines = answer.footer(&put);
-    cost(&mut lines, bill);
-    lines
 }
