@@ -40,6 +40,16 @@ impl Heard {
         }
     }
 
+    /// Whether it holds words of the sink's.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Each(each) => each.iter().any(|heard| *heard != LineHeard::Done),
+            _ => true,
+        }
+    }
+
     /// The same, with nothing of what the sink said: it quoted what must not be written down.
     #[must_use]
     pub fn untold(self) -> Self {
@@ -135,6 +145,7 @@ mod tests {
     fn what_was_cut_and_taken_is_counted() {
         let refused = LineHeard::Refused("answered 400: pw".to_owned());
         let each = Heard::Each(vec![LineHeard::Done, refused, LineHeard::Done]);
+        assert!(each.has_words() && !Heard::Each(vec![LineHeard::Done; 2]).has_words());
         assert_eq!((each.has(&[4, 5], &[3, 4, 5]), Heard::All.has(&[4], &[3, 4])), (1, 1));
         assert_eq!(Heard::TooLarge(String::new()).has(&[3], &[3]), 0);
         let Heard::Each(untold) = each.untold() else { panic!("another kind") };

@@ -6,7 +6,7 @@ use auditseal_delivery::Heard;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// For a whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// A receiver that won't have a frame ends the connection: it is waited so long for that, and so much longer for
 /// each MiB that it has to read first.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(20);

@@ -220,7 +220,7 @@ impl SinkLane {
     pub(crate) fn state_failed(&self, error: &LedgerError) {
         add(&self.tally.commit_failures, 1);
         if self.tally.waits(Some(&error.to_string())) {
-            tracing::error!(sink = %self.name, "{error}; nothing more is handed over before it can be");
+            tracing::error!(sink = %self.name, "{error}; tried again, and what isn't written down by then is handed over once more after a restart");
         }
     }
 }

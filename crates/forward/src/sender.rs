@@ -1,7 +1,6 @@
 //! Hands pieces of parcels to a sink, once each, and tells what it said.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use auditseal_delivery::{
     BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki,
@@ -13,10 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use crate::frames::Frames;
+use crate::frames::{Frames, TIMEOUT};
 
-/// For a whole exchange.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Speaks to a sink.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -152,6 +149,9 @@ impl Sender {
 
     /// What was answered, without its words where these quote who asks.
     fn told(&self, heard: Heard, body: &[u8]) -> Heard {
+        if !heard.has_words() {
+            return heard;
+        }
         let secrets = credentials(&self.sink);
         let quotes = secrets.iter().any(|secret| memchr::memmem::find(body, secret).is_some());
         if quotes { heard.untold() } else { heard }
@@ -181,7 +181,8 @@ impl Sender {
                     Heard::Again("says nothing of what stands there already".to_owned(), None)
                 }
             }
-            429 | 500.. => of_status(found.status, found.wait, &found.body).unwrap_or(heard),
+            429 | 500.. => of_status(found.status, found.wait, &found.body)
+                .map_or(heard, |heard| self.told(heard, &found.body)),
             // Who may only write can't look, and is believed.
             _ => heard,
         })
