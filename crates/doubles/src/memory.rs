@@ -132,6 +132,14 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// One without versions that has these objects, all put long after they were sealed.
+    pub fn holding<B: Into<Bytes>>(objects: impl IntoIterator<Item = (String, B)>) -> Self {
+        let store = Self::default();
+        store.set_time(i64::MAX / 2);
+        objects.into_iter().for_each(|(key, bytes)| store.insert(&key, bytes));
+        store
+    }
+
     /// An empty store that keeps every version, as a bucket with Object Lock does.
     pub fn versioned() -> Self {
         let store = Self::default();

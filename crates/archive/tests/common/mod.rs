@@ -19,12 +19,7 @@ use auditseal_vectors::{Archive, Chain, Piece, TestSigner, Vector, events};
 
 /// A store with these objects, all put long after they were sealed.
 pub(crate) fn memory(archive: &Archive) -> MemoryStore {
-    let store = MemoryStore::new();
-    store.set_time(i64::MAX / 2);
-    for (key, bytes) in archive {
-        store.insert(key, bytes.clone());
-    }
-    store
+    MemoryStore::holding(archive.clone())
 }
 
 pub(crate) fn store_of(archive: &Archive) -> Arc<dyn Store> {

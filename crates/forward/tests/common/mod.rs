@@ -41,14 +41,7 @@ pub(crate) fn sealed(origin: &str, lines: &[&[u8]], each: usize) -> Chain {
 
 /// A store with the objects of chains.
 pub(crate) fn store(chains: &[&Chain]) -> MemoryStore {
-    let store = MemoryStore::new();
-    store.set_time(i64::MAX / 2);
-    for chain in chains {
-        for (key, bytes) in chain.archive() {
-            store.insert(&key, bytes);
-        }
-    }
-    store
+    MemoryStore::holding(chains.iter().flat_map(|chain| chain.archive()))
 }
 
 pub(crate) fn place(store: &MemoryStore) -> Archived {

@@ -39,14 +39,7 @@ pub(crate) fn sealed(origin: &str, signer: u8, lines: &[&[u8]], each: usize) -> 
 
 /// A store with the objects of chains.
 pub(crate) fn store(chains: &[&Chain]) -> MemoryStore {
-    let store = MemoryStore::new();
-    store.set_time(i64::MAX / 2);
-    for chain in chains {
-        for (key, bytes) in chain.archive() {
-            store.insert(&key, bytes);
-        }
-    }
-    store
+    MemoryStore::holding(chains.iter().flat_map(|chain| chain.archive()))
 }
 
 pub(crate) fn archive(store: &MemoryStore) -> Archive {
