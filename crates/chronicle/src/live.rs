@@ -36,28 +36,7 @@ impl LiveObjects {
     /// [`NotComparable`], in words.
     pub fn of(value: Value) -> Result<Self, NotComparable> {
         let empty = empty_list(&value);
-        let (list, items) = match value {
-            Value::Object(mut members) if members.get("items").is_some_and(Value::is_array) => {
-                match members.remove("items") {
-                    Some(Value::Array(items)) => {
-                        let kind = members
-                            .get("kind")
-                            .and_then(Value::as_str)
-                            .and_then(|kind| kind.strip_suffix("List"));
-                        let version = members.get("apiVersion").cloned().unwrap_or_default();
-                        (
-                            true,
-                            items
-                                .into_iter()
-                                .map(|item| typed(item, kind.unwrap_or_default(), &version))
-                                .collect(),
-                        )
-                    }
-                    _ => (true, Vec::new()),
-                }
-            }
-            one => (false, vec![one]),
-        };
+        let (list, items) = items_of(value);
         if let (Some((kind, group)), true) = (empty, items.is_empty()) {
             return Ok(Self { kind, group, objects: BTreeMap::new(), list });
         }
@@ -72,8 +51,7 @@ impl LiveObjects {
             if kind.is_empty() || version.is_empty() || name.is_empty() {
                 return Err("it holds something that isn't an object with apiVersion, kind and metadata.name".to_owned());
             }
-            let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
-            let this = (kind, group);
+            let this = (kind, group_of(&version).to_owned());
             if of.as_ref().is_some_and(|of| *of != this) {
                 return Err(format!(
                     "it holds objects of several types, {} and {}",
@@ -95,9 +73,23 @@ impl LiveObjects {
 /// Kind and group of what isn't in it, of a list of Kubernetes.
 fn empty_list(value: &Value) -> Option<(String, String)> {
     let kind = value.get("kind")?.as_str()?.strip_suffix("List")?;
-    let version = value.get("apiVersion")?.as_str()?;
-    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let group = group_of(value.get("apiVersion")?.as_str()?);
     Some((kind.to_owned(), group.to_owned()))
+}
+
+/// The group of a version of the API; empty for the core.
+fn group_of(version: &str) -> &str {
+    version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Whether it is a list, and the objects in it; or the one that it is.
+fn items_of(mut value: Value) -> (bool, Vec<Value>) {
+    let items = value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take);
+    let Some(items) = items else { return (false, vec![value]) };
+    let kind = value.get("kind").and_then(Value::as_str);
+    let kind = kind.and_then(|kind| kind.strip_suffix("List")).unwrap_or_default();
+    let version = value.get("apiVersion").cloned().unwrap_or_default();
+    (true, items.into_iter().map(|item| typed(item, kind, &version)).collect())
 }
 
 /// Items of a typed list lack their type.
