@@ -80,7 +80,13 @@ replayed() {
 check "a policy that lets nothing in would have blocked what web sent to db" replayed
 same "and a pipeline is told so" 4 "$(netpol replay "$WORK/deny.yaml" --fail-if-blocked >/dev/null 2>&1; echo $?)"
 check "policies are suggested" eval 'netpol suggest -n shop >"$WORK/shop.yaml"'
-check "they would block none of what they are made of" netpol replay "$WORK/shop.yaml" --fail-if-blocked
+# Hubble's notes say that flows were lost: nothing that is told would be blocked, and that it isn't all is the exit code.
+unblocked() {
+  local code=0
+  netpol replay "$1" --fail-if-blocked -o json >"$WORK/replay.json" || code=$?
+  [ "$code" = 2 ] && jq -e '.totals | .allowed > 0 and .blocked == 0 and .unknown == 0' "$WORK/replay.json"
+}
+check "they would block none of what they are made of" unblocked "$WORK/shop.yaml"
 check "again they are the same" eval 'netpol suggest -n shop | cmp - "$WORK/shop.yaml"'
 
 "$HERE/parts/kube.sh" build
@@ -88,5 +94,5 @@ check "an apiserver is there" "$HERE/parts/kube.sh" up
 check "with the namespace" k create namespace shop
 check "it would take what is suggested" k apply --dry-run=server -f "$WORK/shop.yaml"
 check "it takes it" k apply -f "$WORK/shop.yaml"
-applied() { k -n shop get networkpolicies -o yaml >"$WORK/applied.yaml" && netpol replay "$WORK/applied.yaml" --fail-if-blocked -o json | jq -e '.totals.blocked == 0'; }
+applied() { k -n shop get networkpolicies -o yaml >"$WORK/applied.yaml" && unblocked "$WORK/applied.yaml"; }
 check "what it has then means the same" applied
