@@ -14,14 +14,15 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{self, LogFormat};
 use crate::checking::heads_of;
 use crate::failure::Failure;
+use crate::logging::LogFormat;
 use crate::packing::PackPlace;
-use crate::read::vkeys;
 use crate::stats::Bill;
+use crate::store_flags::StoreFlags;
 use crate::trusting::{Policy, trust_file, untrusted};
 use crate::units::size as bytes_of;
+use crate::vkeys::vkeys;
 
 /// The chains that are asked, and what is trusted of them.
 #[derive(Debug, Args)]
@@ -73,7 +74,7 @@ type AskedChains = (Vec<AskedChain>, Option<Arc<dyn Store>>);
 
 impl Chains {
     /// The chains that are asked, and the store of their packs.
-    pub(crate) fn asked(&self, store: &args::Store, bill: &Bill) -> Result<AskedChains, Failure> {
+    pub(crate) fn asked(&self, store: &StoreFlags, bill: &Bill) -> Result<AskedChains, Failure> {
         let Some(path) = &self.policy.trust else {
             self.place.without_trust(store)?;
             if self.origin.is_empty() {

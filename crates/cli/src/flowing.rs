@@ -15,14 +15,16 @@ use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, footer, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::finish;
 use crate::querying::{Out, Output, Query, exit_code};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
+use crate::store_flags::{StoreFlags, is_directory};
 use crate::times::time;
 
 /// `query`, or `query flows`.
@@ -71,7 +73,7 @@ impl FromArgMatches for Querying {
 #[derive(Debug, Args)]
 pub(crate) struct FlowArchive {
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]

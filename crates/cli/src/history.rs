@@ -20,14 +20,16 @@ use auditseal_query::{
 use auditseal_reader::Window;
 use clap::{Args, ValueEnum};
 
-use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, cost, of_one_cluster, seen, stopped, tell};
 use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::finish;
 use crate::predicates::{Offering, not_asked};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
+use crate::store_flags::{StoreFlags, is_directory};
 use crate::times::time;
 use crate::trusting::no_pipe;
 
@@ -91,7 +93,7 @@ pub(crate) struct History {
     )]
     output: LifeOutput,
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]

@@ -15,13 +15,13 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::args::{Format, LogFormat};
 use crate::asking::tell;
 use crate::failure::Failure;
 use crate::flowing::{FlowAnswer, FlowArchive};
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::{Format, finish};
 use crate::querying::CANT_TELL;
-use crate::read::finish;
 use crate::trusting::no_pipe;
 
 /// Most bytes of a file of policies.

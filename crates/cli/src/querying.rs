@@ -13,14 +13,16 @@ use auditseal_query::{
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, footer, seen, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::finish;
 use crate::predicates::{self, Conditions};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::Stats;
+use crate::store_flags::{StoreFlags, is_directory};
 
 #[derive(Debug, Args)]
 #[command(after_help = help::QUERY)]
@@ -28,7 +30,7 @@ pub(crate) struct Query {
     #[command(flatten)]
     conditions: Conditions,
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use super::policy::fingerprint;
 use super::{Merge, Show};
 use crate::estate::heads_failure;
 use crate::failure::Failure;
-use crate::read::print;
+use crate::output::print;
 use crate::trusting::trust_file;
 
 pub(super) fn show(args: &Show) -> Result<ExitCode, Failure> {
