@@ -77,7 +77,9 @@ impl SinkLane {
             };
             let Some(Loaded { parcel, _room }) = loaded else { return };
             let parcel = Arc::new(parcel);
-            let Some((letters, refused)) = self.send(origin, &parcel, &mut stop).await else { return };
+            let Some((letters, refused)) = self.send(origin, &parcel, &mut stop).await else {
+                return;
+            };
             if !self.settle(origin, &parcel, letters, &mut stop).await {
                 return;
             }
@@ -212,8 +214,7 @@ impl SinkLane {
         let (parcel, cut) =
             &if is_file { self.sender.file_text(parcel) } else { (Arc::clone(parcel), 0) };
         loop {
-            let (parcel, letters, origin) =
-                (Arc::clone(parcel), Arc::clone(&letters), of.clone());
+            let (parcel, letters, origin) = (Arc::clone(parcel), Arc::clone(&letters), of.clone());
             let act = move |ledger: &mut Ledger| {
                 let text: &[u8] = if is_file { &parcel.text } else { &[] };
                 let reached = Reached { at: parcel.end, sealed: Some(parcel.sealed) };

@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use auditseal_delivery::{SinkKind, SinkUrl};
 use auditseal_spool::StateDir;
 
-use crate::disk::RealDisk;
+use crate::disk::Disk;
 use crate::keeper::{Keeper, Opening};
 use crate::lane::SinkLane;
 use crate::ledger::{Ledger, LedgerPaths};
@@ -50,26 +51,28 @@ pub(crate) async fn state(
 ) -> Result<StateDir, NotForwarded> {
     let (pulse, folder) = (Arc::new(Pulse::default()), path.to_owned());
     let felt = Arc::clone(&pulse);
-    let open = move || felt.during("open", &folder, || StateDir::open(&folder)).map(|state| ((), state));
+    let open =
+        move || felt.during("open", &folder, || StateDir::open(&folder)).map(|state| ((), state));
     let (_thread, mut opening) = Keeper::start("state", open).map_err(NotForwarded::Thread)?;
     tokio::select! {
         state = opening.done() => state.map_err(NotForwarded::State),
         () = overdue => {
-            let silent = pulse.silent(std::time::Duration::ZERO);
-            Err(NotForwarded::Silent(silent.unwrap_or_else(|| format!("open {}: no answer", path.display()))))
+            let silent = pulse.silent(Duration::ZERO);
+            Err(NotForwarded::Silent(silent.unwrap_or_else(|| format!("open {}: its disk has given no answer", path.display()))))
         }
     }
 }
 
-/// Begins to open a sink.
+/// Begins to open a sink, on this disk.
 pub(crate) fn begin(
     (state, once): (&Path, bool),
-    url: &SinkUrl,
+    (url, disk): (&SinkUrl, Box<dyn Disk>),
     tally: Arc<SinkTally>,
     known: &Known,
 ) -> Result<Begun, NotForwarded> {
     let file = (url.kind == SinkKind::File).then(|| PathBuf::from(&url.address));
-    let paths = LedgerPaths { folder: state.to_owned(), name: url.name.clone(), file: file.clone() };
+    let paths =
+        LedgerPaths { folder: state.to_owned(), name: url.name.clone(), file: file.clone() };
     let pulse = Arc::new(Pulse::default());
     let (felt, known, plain) = (Arc::clone(&pulse), Arc::clone(known), url.plain().to_owned());
     let open = move || {
@@ -77,7 +80,7 @@ pub(crate) fn begin(
             Some(path) => felt.during("open", path, || lock(path, &known))?,
             None => None,
         };
-        let disk = Felt { disk: RealDisk, pulse: felt };
+        let disk = Felt { disk, pulse: felt };
         let ledger = Ledger::open(Box::new(disk), paths, &plain).map_err(NotForwarded::Ledger)?;
         Ok((ledger, lock))
     };

@@ -30,19 +30,20 @@ impl Pulse {
         let (since, what, path) = asked.as_ref()?;
         let waited = since.elapsed();
         let seconds = waited.as_secs();
-        let text = || format!("{what} {}: its disk has given no answer for {seconds} s", path.display());
+        let text =
+            || format!("{what} {}: its disk has given no answer for {seconds} s", path.display());
         (waited >= least).then(text)
     }
 }
 
 /// A disk whose pulse is felt.
 #[derive(Debug)]
-pub(crate) struct Felt<D> {
-    pub(crate) disk: D,
+pub(crate) struct Felt {
+    pub(crate) disk: Box<dyn Disk>,
     pub(crate) pulse: Arc<Pulse>,
 }
 
-impl<D: Disk> Disk for Felt<D> {
+impl Disk for Felt {
     fn size(&self, path: &Path) -> io::Result<Option<u64>> {
         self.pulse.during("look at", path, || self.disk.size(path))
     }

@@ -63,7 +63,9 @@ impl NotForwarded {
             Self::Taken(_) => Some(
                 "a sink's file is for one process at a time: end the other one, or name another file",
             ),
-            Self::Silent(_) => Some("nothing was handed over; look at the disk, and start it again"),
+            Self::Silent(_) => {
+                Some("nothing was handed over; look at the disk, and start it again")
+            }
             Self::Thread(_) => Some("the system's limit of threads or of memory is reached"),
         }
     }

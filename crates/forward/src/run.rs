@@ -12,6 +12,7 @@ use auditseal_reader::{Source, Window};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::disk::{Disk, RealDisk};
 use crate::feed::{Outlet, Shares};
 use crate::follow::{FollowOptions, Follower, stopped};
 use crate::followed::{Archived, Followed};
@@ -87,6 +88,17 @@ pub async fn forward(
     tally: &ForwardTally,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Handed>, NotForwarded> {
+    let disk = |_: &SinkUrl| -> Box<dyn Disk> { Box::new(RealDisk) };
+    forward_on(&disk, place, options, (tally, stop)).await
+}
+
+/// The same, each sink on its disk.
+async fn forward_on(
+    disk: &dyn Fn(&SinkUrl) -> Box<dyn Disk>,
+    place: &Archived,
+    options: ForwardOptions,
+    (tally, stop): (&ForwardTally, watch::Receiver<bool>),
+) -> Result<Vec<Handed>, NotForwarded> {
     let mut names = BTreeSet::new();
     if let Some(same) = options.sinks.iter().find(|sink| !names.insert(sink.name.clone())) {
         return Err(NotForwarded::SameName(same.name.clone()));
@@ -95,7 +107,8 @@ pub async fn forward(
     let mut sinks = Vec::new();
     let known = Arc::default();
     for sink in &options.sinks {
-        sinks.push(begin((&options.state, options.once), sink, tally.sink(&sink.name), &known)?);
+        let state = (&*options.state, options.once);
+        sinks.push(begin(state, (sink, disk(sink)), tally.sink(&sink.name), &known)?);
     }
     let together = Instant::now() + TOGETHER;
     for sink in &mut sinks {
@@ -138,6 +151,9 @@ async fn run_sink(
         () = look_after(&sink) => None,
     };
     let abandoned = ended.is_none();
+    if !abandoned {
+        sink.freed(Hold::Disk, None);
+    }
     let (left, uncommitted) = ended.unwrap_or_else(|| {
         let silent = sink.pulse.silent(Duration::ZERO);
         sink.give_up(&silent.unwrap_or_else(|| "stop: it took too long".to_owned()));
@@ -255,3 +271,6 @@ fn handed(sink: &SinkLane, left: Vec<Origin>, uncommitted: Option<String>) -> Ha
         stopped: sink.given_up.get().cloned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

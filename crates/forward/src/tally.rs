@@ -73,7 +73,8 @@ impl ForwardTally {
             return vec!["not yet started".to_owned()];
         }
         let of = sinks.iter().map(|(name, sink)| (name, sink.against()));
-        of.flat_map(|(name, whys)| whys.into_iter().map(move |why| format!("{name}: {why}"))).collect()
+        of.flat_map(|(name, whys)| whys.into_iter().map(move |why| format!("{name}: {why}")))
+            .collect()
     }
 
     /// Of a sink.

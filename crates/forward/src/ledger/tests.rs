@@ -122,9 +122,10 @@ impl Disk for Machine {
 
     fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
         let state = self.0.lock().unwrap();
-        let found = state.names.iter().find(|(name, at)| {
-            **at as u64 == inode && name.parent() == path.parent()
-        });
+        let found = state
+            .names
+            .iter()
+            .find(|(name, at)| **at as u64 == inode && name.parent() == path.parent());
         Ok(found.map(|(name, _)| name.clone()))
     }
 
@@ -161,7 +162,9 @@ fn work(machine: &Machine) -> Result<(), LedgerError> {
     let mut ledger = open(machine)?;
     for line in 1..=5 {
         for chain in 0..2 {
-            if ledger.reached(&origin(chain)).and_then(|reached| reached.at.lines).unwrap_or(0) >= line {
+            if ledger.reached(&origin(chain)).and_then(|reached| reached.at.lines).unwrap_or(0)
+                >= line
+            {
                 continue;
             }
             let text = format!("line {line} of {chain}\n");
@@ -338,9 +341,10 @@ fn a_file_that_was_renamed_after_a_crash_has_no_line_of_the_next_one() {
             let mut disk = cut.restarted(Left::Everything);
             disk.0.lock().unwrap().left = usize::MAX;
             let book = disk.contents("/state/out.positions");
-            let anchored = String::from_utf8(book).unwrap().lines().any(|line| {
-                line.starts_with("written ") && !line.starts_with("written 0")
-            });
+            let anchored = String::from_utf8(book)
+                .unwrap()
+                .lines()
+                .any(|line| line.starts_with("written ") && !line.starts_with("written 0"));
             if disk.size(Path::new("/srv/out")).unwrap().is_none() {
                 continue;
             }
@@ -404,7 +408,8 @@ fn a_file_that_is_renamed_meanwhile_is_ended() {
         again.0.lock().unwrap().left = usize::MAX;
         work(&again).unwrap();
         let both = [again.contents("/srv/out.1"), again.contents("/srv/out")].concat();
-        let lines: Vec<String> = sorted(&both).into_iter().filter(|line| line.ends_with('0')).collect();
+        let lines: Vec<String> =
+            sorted(&both).into_iter().filter(|line| line.ends_with('0')).collect();
         let expected: Vec<String> = (1..=5).map(|line| format!("line {line} of 0")).collect();
         assert_eq!(lines, expected, "{left:?}");
     }
