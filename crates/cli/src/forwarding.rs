@@ -377,6 +377,12 @@ mod tests {
             "loki+http://h?password=hunter2",
             "otlp+http://h?max-event=hunter2",
             "hunter2",
+            "hunter2://h",
+            "loki+hunter2://h",
+            "loki+http://h:hunter2",
+            "opensearch+http://u:hunter2/x",
+            "loki+http://h?hunter2",
+            "loki+http://h?name=a&hunter2=b",
         ] {
             let refused = format!("{:?}", sinks(&[text.to_owned()]).unwrap_err());
             assert!(refused.contains("--sink") && !refused.contains("hunter2"), "{refused}");

@@ -129,6 +129,8 @@ pub(crate) struct Ledger {
     durable: u64,
     /// What must be durable before the book may say so.
     unsynced: (bool, bool),
+    /// The book doesn't say yet that somebody writes to the file.
+    unopened: bool,
 }
 
 impl Ledger {
@@ -168,14 +170,17 @@ impl Ledger {
             settled: 0,
             durable: 0,
             unsynced: (false, false),
+            unopened: false,
         };
         ledger.cut_refused()?;
         ledger.cut_renamed()?;
         ledger.cut_file(new)?;
-        if new || ledger.paths.file.is_some() {
-            // Before anything is written to the file: else nobody would know whose its first lines are, or which file
-            // they are in.
-            ledger.put(true)?;
+        // Before anything is written to the file: else nobody would know whose its first lines are, or which file they
+        // are in. Where the state's disk is full, this waits with the first line.
+        ledger.unopened = new || ledger.paths.file.is_some();
+        match ledger.commit() {
+            Err(error) if new => return Err(error),
+            _ => {}
         }
         Ok(ledger)
     }
@@ -322,6 +327,9 @@ impl Ledger {
         reached: Reached,
         (text, letters): (&[u8], &[u8]),
     ) -> Result<u64, LedgerError> {
+        if self.unopened && !text.is_empty() {
+            self.put(true)?;
+        }
         self.find_files()?;
         let begun = (self.book.written, self.book.refused, self.tail.clone());
         if let Err(error) = self.append(text).and_then(|()| self.refuse(letters)) {
@@ -434,7 +442,8 @@ impl Ledger {
 
     /// Makes all of it durable.
     pub(crate) fn commit(&mut self) -> Result<(), LedgerError> {
-        if self.durable == self.settled { Ok(()) } else { self.put(true) }
+        let all = self.durable == self.settled && !self.unopened;
+        if all { Ok(()) } else { self.put(true) }
     }
 
     /// Makes all of it durable, and says that the file is written to no more: whoever renames it then has it whole.
@@ -474,6 +483,7 @@ impl Ledger {
         self.disk.sync_names(&self.paths.folder).map_err(io("sync", &self.paths.folder))?;
         self.durable = self.settled;
         self.unsynced = (false, false);
+        self.unopened = false;
         Ok(())
     }
 }

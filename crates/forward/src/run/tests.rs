@@ -257,6 +257,36 @@ async fn a_full_disk_is_waited_for() {
     }
 }
 
+/// It is started again while the state's disk is full: nothing is written before the book can be.
+#[tokio::test]
+async fn a_full_disk_at_the_start_is_waited_for() {
+    let scene = Scene::new();
+    let mut first = scene.options(&["out"], true);
+    first.chains.truncate(1);
+    let (_go, stop) = watch::channel(false);
+    scene.run(first, stop).await;
+    let before = scene.lines("out").len() as u64;
+    scene.fates.set("out.next", Fate::Full, 0);
+    let (go, stop) = watch::channel(false);
+    let working = scene.run(scene.options(&["out"], false), stop);
+    let mending = async {
+        scene.until("out.next: its disk is full", true).await;
+        assert_eq!(scene.lines("out").len() as u64, before);
+        scene.fates.set("out.next", Fate::Well, 0);
+        while (scene.lines("out").len() as u64) < 2 * LINES_EACH {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        scene.until("its disk is full", false).await;
+        go.send(true).unwrap();
+    };
+    let (handed, ()) = tokio::join!(working, mending);
+    assert_eq!((&handed[0].uncommitted, &handed[0].stopped), (&None, &None));
+    let mut lines = scene.lines("out");
+    lines.sort();
+    lines.dedup();
+    assert_eq!(lines.len() as u64, 2 * LINES_EACH);
+}
+
 /// What waiting doesn't mend ends `--once`, with its reason; without it the sink stands and says so.
 #[tokio::test]
 async fn a_file_that_somebody_writes_to_ends_once() {
