@@ -32,7 +32,8 @@ impl Failure {
 
     /// The last word of a failed command: it must work when logging doesn't.
     pub(crate) fn show(&self, format: LogFormat) -> ExitCode {
-        let (text, hint) = (redact(&self.text), self.hint.as_deref().map(redact));
+        let safe = |text: &str| without_credentials(&redact(text));
+        let (text, hint) = (safe(&self.text), self.hint.as_deref().map(safe));
         let shown = match format {
             LogFormat::Text => {
                 let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
@@ -85,6 +86,27 @@ fn redact(text: &str) -> String {
         let secret = |c: char| c.is_ascii_graphic() && !matches!(c, '\'' | '"');
         shown.push_str("PRIVATE+KEY+…");
         shown.push_str(part.trim_start_matches(secret));
+    }
+    shown
+}
+
+/// Who asks is given by files. Credentials that stand in a URL instead must not end up in a log with the message that
+/// refuses it, wherever on the command line it stood.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let sink =
+            shown.rsplit(|c: char| !c.is_ascii_graphic()).next().unwrap_or_default().contains('+');
+        let end = part
+            .find(|c: char| !c.is_ascii_graphic() || matches!(c, '\'' | '"'))
+            .unwrap_or(part.len());
+        // A password may hold what ends a host; that of a sink is told from no path.
+        let host = part[..end].split('/').next().unwrap_or_default().len();
+        let secret = part[..if sink { end } else { host }].rfind('@');
+        shown.push_str("://");
+        shown.push_str(secret.map_or("", |_| "…"));
+        shown.push_str(&part[secret.unwrap_or(0)..]);
     }
     shown
 }
@@ -151,6 +173,23 @@ fn general(error: &auditseal_store::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_in_a_url_are_not_shown() {
+        for (given, shown) in [
+            (
+                "invalid value 'opensearch+https://u:secret@h/x' for",
+                "invalid value 'opensearch+https://…@h/x' for",
+            ),
+            ("loki+http://u:sec/ret@h and s3://b/a@b", "loki+http://…@h and s3://b/a@b"),
+            ("https://u:s@cret@h:1/x", "https://…@h:1/x"),
+            ("file:///srv/a@b and x@y", "file:///srv/a@b and x@y"),
+            ("\"otlp+http://u:secret@h\" is", "\"otlp+http://…@h\" is"),
+            ("://@", "://…@"),
+        ] {
+            assert_eq!(without_credentials(given), shown);
+        }
+    }
 
     #[test]
     fn a_fault_says_where_and_what_to_do_and_nothing_that_was_read() {

@@ -32,6 +32,8 @@ use crate::{help, textfile};
 
 /// How often the file of metrics is written.
 const METRICS: Duration = Duration::from_secs(15);
+/// How long the last metrics may take.
+const LAST_METRICS: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 #[command(after_help = help::FORWARD)]
@@ -82,7 +84,7 @@ pub(crate) struct Forward {
     /// name must end with .prom to be collected.
     #[arg(long, env = "AUDITSEAL_METRICS", value_name = "FILE")]
     metrics: Option<PathBuf>,
-    /// Serve /metrics at this address; off without it. Whoever can connect can read.
+    /// Serve /metrics, /healthz and /readyz at this address; off without it. Whoever can connect can read.
     #[arg(long, env = "AUDITSEAL_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
 }
@@ -114,9 +116,9 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
         once: args.once,
     };
     let tally = Arc::new(ForwardTally::default());
-    // One for each sink's disk, and those that decode and encode.
+    // Two of each sink may wait with what they decoded; beside these, those that encode and read.
     let threads = 2 * cores() + 2 * args.sink.len() + 2;
-    let handed = block_on_threads(threads, async {
+    let handed = block_on_leaving(threads, async {
         let (stop, stopped) = watch::channel(false);
         let mut signals = signals()?;
         let working = forward(&place, options, &tally, stopped);
@@ -131,11 +133,37 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
             }
         }
     })??;
-    if let Some(path) = &args.metrics {
-        textfile::replace(path, &tally.metrics())?;
-    }
     report(&handed)?;
+    if let Some(path) = args.metrics {
+        last_metrics(path, tally.metrics())?;
+    }
     Ok(ExitCode::from(code(&handed)))
+}
+
+/// As [`block_on_threads`], but threads that wait for a disk at the end are left to it: a disk that hangs must not keep
+/// the process.
+fn block_on_leaving<F: Future>(threads: usize, future: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(threads)
+        .build()
+        .map_err(|error| Failure::new(format!("start runtime: {error}")))?;
+    let done = runtime.block_on(future);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+/// Keeps the last metrics, unless their disk hangs.
+fn last_metrics(path: PathBuf, metrics: String) -> Result<(), Failure> {
+    let (answer, written) = std::sync::mpsc::channel();
+    let shown = path.display().to_string();
+    std::thread::spawn(move || answer.send(textfile::replace(&path, &metrics)));
+    written.recv_timeout(LAST_METRICS).unwrap_or_else(|_| {
+        let seconds = LAST_METRICS.as_secs();
+        Err(Failure::new(format!(
+            "write metrics {shown}: its disk has given no answer for {seconds} s; the run itself came to its end"
+        )))
+    })
 }
 
 /// forward check.
@@ -260,8 +288,10 @@ fn beside(
         let serving = async {
             match listener.map(tokio::net::TcpListener::from_std) {
                 Some(Ok(listener)) => {
-                    let tally = Arc::clone(&tally);
-                    auditseal_observe::serve_text(listener, move || tally.metrics()).await;
+                    let (counts, says) = (Arc::clone(&tally), Arc::clone(&tally));
+                    let against = move || says.against();
+                    auditseal_observe::serve_plainly(listener, move || counts.metrics(), against)
+                        .await;
                 }
                 Some(Err(error)) => tracing::warn!("metrics aren't served: {error}"),
                 None => {}
@@ -272,7 +302,11 @@ fn beside(
             let Some(path) = path else { return std::future::pending::<()>().await };
             loop {
                 tokio::time::sleep(METRICS).await;
-                if textfile::replace(&path, &tally.metrics()).is_err() {
+                // On a thread of its own: its disk may hang.
+                let (to, metrics) = (path.clone(), tally.metrics());
+                let written =
+                    tokio::task::spawn_blocking(move || textfile::replace(&to, &metrics)).await;
+                if !matches!(written, Ok(Ok(()))) {
                     tracing::warn!("the file of metrics {} can't be written", path.display());
                 }
             }
@@ -283,8 +317,8 @@ fn beside(
 
 fn report(handed: &[Handed]) -> Result<(), Failure> {
     print(|out| {
-        for sink in handed {
-            let Handed { sink, lines, refused, cut, findings, blocked, left, uncommitted } = sink;
+        for given in handed {
+            let Handed { sink, lines, refused, cut, findings, blocked, .. } = given;
             writeln!(
                 out,
                 "{sink}: {lines} events handed over, {refused} refused, {cut} cut; {findings} findings"
@@ -292,13 +326,20 @@ fn report(handed: &[Handed]) -> Result<(), Failure> {
             for (origin, why, _) in blocked {
                 writeln!(out, "{sink}: {origin} isn't gone on with: {why}")?;
             }
-            for origin in left {
+            if let Some(why) = &given.stopped {
+                writeln!(
+                    out,
+                    "{sink}: {why}: nothing more was handed over to it; what it has is known, and it goes on from there once that is mended"
+                )?;
+                continue;
+            }
+            for origin in &given.left {
                 writeln!(
                     out,
                     "{sink}: {origin}: stopped by a signal before all of it was handed over: run it again to go on"
                 )?;
             }
-            if let Some(why) = uncommitted {
+            if let Some(why) = &given.uncommitted {
                 writeln!(out, "{sink}: {why}: some of it will be handed over again")?;
             }
         }
@@ -312,6 +353,7 @@ fn code(handed: &[Handed]) -> u8 {
         |sink: &Handed| sink.refused > 0 || sink.blocked.iter().any(|(_, _, at_fault)| *at_fault);
     let failed = |sink: &Handed| {
         sink.uncommitted.is_some()
+            || sink.stopped.is_some()
             || !sink.left.is_empty()
             || sink.blocked.iter().any(|(_, _, at_fault)| !at_fault)
     };
@@ -334,6 +376,12 @@ mod tests {
             "loki+http://h?password=hunter2",
             "otlp+http://h?max-event=hunter2",
             "hunter2",
+            "hunter2://h",
+            "loki+hunter2://h",
+            "loki+http://h:hunter2",
+            "opensearch+http://u:hunter2/x",
+            "loki+http://h?hunter2",
+            "loki+http://h?name=a&hunter2=b",
         ] {
             let refused = format!("{:?}", sinks(&[text.to_owned()]).unwrap_err());
             assert!(refused.contains("--sink") && !refused.contains("hunter2"), "{refused}");

@@ -2,17 +2,20 @@
 //!
 //! ```text
 //! auditseal/forward/v1
-//! sink opensearch+https://logs.example:9200/audit
-//! written 0 -
+//! sink file:///srv/audit.jsonl
+//! written 73400320 5e…07 1835046
 //! refused 1812
-//! origin prod/cp-1/audit 4411:3f…c2 2026-11-21 17
+//! origin prod/cp-1/audit 4411:3f…c2 2026-11-21 17 2026-11-21T08:04:19.851000Z
 //! ```
+//!
+//! The last word of `written` and of each `origin` may be absent: the first where nobody writes to the file any more,
+//! the second in books of older programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use auditseal_format::{Hash, Origin};
+use auditseal_format::{Hash, Origin, Time};
 
 use crate::position::Position;
 
@@ -25,6 +28,63 @@ pub struct WrittenFile {
     pub bytes: u64,
     /// Hash of the last 4 KiB of them, by which the file is known again; `None` of an empty file.
     pub anchor: Option<Hash>,
+    /// The file's inode, while there may be more in it than this: it is found by it if somebody renames it after a
+    /// crash.
+    pub inode: Option<u64>,
+}
+
+impl fmt::Display for WrittenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.anchor {
+            Some(anchor) => write!(f, "{} {anchor}", self.bytes)?,
+            None => write!(f, "{} -", self.bytes)?,
+        }
+        self.inode.iter().try_for_each(|inode| write!(f, " {inode}"))
+    }
+}
+
+impl FromStr for WrittenFile {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut words = text.split(' ');
+        let bytes = words.next().and_then(|bytes| bytes.parse().ok()).ok_or(())?;
+        let anchor = match words.next().ok_or(())? {
+            "-" => None,
+            anchor => Some(anchor.parse().map_err(|_| ())?),
+        };
+        let inode = words.next().map(str::parse).transpose().map_err(|_| ())?;
+        Ok(Self { bytes, anchor, inode })
+    }
+}
+
+/// How far a chain is handed over, and when the last seal was made of which something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// How far.
+    pub at: Position,
+    /// When that seal was made; `None` where the book was written by a program that didn't say.
+    pub sealed: Option<Time>,
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.fmt(f)?;
+        self.sealed.iter().try_for_each(|sealed| write!(f, " {sealed}"))
+    }
+}
+
+impl FromStr for Reached {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self { at, sealed: None });
+        }
+        let (at, sealed) = text.rsplit_once(' ').ok_or(())?;
+        let sealed = Time::parse(sealed.as_bytes()).ok_or(())?;
+        Ok(Self { at: at.parse()?, sealed: Some(sealed) })
+    }
 }
 
 /// How far all chains are handed over to one sink.
@@ -37,7 +97,7 @@ pub struct Book {
     /// Bytes of the dead-letter file.
     pub refused: u64,
     /// By chain.
-    pub chains: BTreeMap<Origin, Position>,
+    pub chains: BTreeMap<Origin, Reached>,
 }
 
 /// Why a text is no book.
@@ -71,10 +131,7 @@ impl Book {
 impl fmt::Display for Book {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{FIRST}\nsink {}", self.sink)?;
-        match self.written.anchor {
-            Some(anchor) => writeln!(f, "written {} {anchor}", self.written.bytes)?,
-            None => writeln!(f, "written {} -", self.written.bytes)?,
-        }
+        writeln!(f, "written {}", self.written)?;
         writeln!(f, "refused {}", self.refused)?;
         self.chains.iter().try_for_each(|(origin, at)| writeln!(f, "origin {origin} {at}"))
     }
@@ -91,14 +148,7 @@ impl FromStr for Book {
         };
         after(FIRST, 1)?;
         let mut book = Self::new(after("sink ", 2)?);
-        let written = after("written ", 3)?.split_once(' ').and_then(|(bytes, anchor)| {
-            let anchor = match anchor {
-                "-" => None,
-                anchor => Some(anchor.parse().ok()?),
-            };
-            Some(WrittenFile { bytes: bytes.parse().ok()?, anchor })
-        });
-        book.written = written.ok_or(BookError { line: 3 })?;
+        book.written = after("written ", 3)?.parse().map_err(|()| BookError { line: 3 })?;
         book.refused = after("refused ", 4)?.parse().map_err(|_| BookError { line: 4 })?;
         for (text, line) in lines {
             let chain = text.strip_prefix("origin ").and_then(|rest| rest.split_once(' '));
@@ -125,10 +175,11 @@ mod tests {
 
     fn book() -> Book {
         let mut book = Book::new("file:///srv/out.jsonl");
-        book.written = WrittenFile { bytes: 4, anchor: Some(hash(b"abc\n")) };
+        book.written = WrittenFile { bytes: 4, anchor: Some(hash(b"abc\n")), inode: Some(17) };
         book.refused = 17;
         for n in 0..3 {
-            let at = format!("{n}:{} 2026-11-21 all", hash(&[n]));
+            let sealed = if n == 1 { "" } else { " 2026-11-21T08:04:19.851000Z" };
+            let at = format!("{n}:{} 2026-11-21 all{sealed}", hash(&[n]));
             book.chains.insert(format!("c/n-{n}/s").parse().unwrap(), at.parse().unwrap());
         }
         book
@@ -139,6 +190,19 @@ mod tests {
         for book in [book(), Book::new("x")] {
             assert_eq!(book.to_string().parse::<Book>().unwrap(), book);
         }
+    }
+
+    /// An update of the program goes on from what an older one wrote.
+    #[test]
+    fn a_book_of_an_older_program_is_read() {
+        let (file, seal) = (hash(b"abc\n"), hash(b"1"));
+        let old = format!(
+            "{FIRST}\nsink file:///a\nwritten 4 {file}\nrefused 0\norigin c/n/s 7:{seal} 2026-11-21 3\n"
+        );
+        let book: Book = old.parse().unwrap();
+        let reached = book.chains.values().next().unwrap();
+        assert_eq!((book.written.inode, reached.sealed, reached.at.lines), (None, None, Some(3)));
+        assert_eq!(book.to_string(), old);
     }
 
     proptest! {

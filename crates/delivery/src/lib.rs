@@ -30,7 +30,7 @@ mod wire;
 pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
-pub use book::{Book, BookError, WrittenFile};
+pub use book::{Book, BookError, Reached, WrittenFile};
 pub use bulk::{BulkHeard, bulk, bulk_answer, index_of, place_taken, places, template};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document};

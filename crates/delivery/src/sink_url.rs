@@ -118,6 +118,63 @@ fn refused(why: impl Into<String>) -> SinkRefused {
     SinkRefused(why.into())
 }
 
+/// Schemes and options that people try, and that are named when they are refused. Anything else that stands in their
+/// places isn't: it may be a password.
+const TRIED: [&str; 39] = [
+    "amqp",
+    "cloudwatch",
+    "datadog",
+    "elastic",
+    "elasticsearch",
+    "es",
+    "fluentd",
+    "forward",
+    "gelf",
+    "grpc",
+    "http",
+    "https",
+    "kafka",
+    "loki",
+    "mqtt",
+    "nats",
+    "opensearch",
+    "otlp",
+    "redis",
+    "relp",
+    "s3",
+    "splunk",
+    "stdout",
+    "syslog",
+    "tcp",
+    "tls",
+    "udp",
+    "unix",
+    "victorialogs",
+    "api-key",
+    "compression",
+    "index",
+    "insecure",
+    "password",
+    "timeout",
+    "token",
+    "user",
+    "username",
+    "verify",
+];
+const OPTIONS: [&str; 11] = [
+    "name",
+    "token-file",
+    "basic-file",
+    "ca",
+    "cert",
+    "key",
+    "tenant",
+    "max-event",
+    "max-request",
+    "fields",
+    "redact",
+];
+
 const SCHEMES: &str = "file:///PATH, opensearch+https://, loki+https://, otlp+https:// (each with http:// too) and \
                        syslog+tls:// are sinks";
 
@@ -149,8 +206,15 @@ impl FromStr for SinkUrl {
         sink.placed(transport, rest)?;
         sink.name = named(&sink.plain);
         let (mut certificate, mut key) = (None, None);
-        for option in options.split('&').filter(|option| !option.is_empty()) {
+        for (option, nth) in options.split('&').filter(|option| !option.is_empty()).zip(1..) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !OPTIONS.contains(&name) {
+                let kind = kind.as_str();
+                return Err(refused(match TRIED.contains(&name) {
+                    true => format!("{name} is no option of {kind}"),
+                    false => format!("the {nth}. of its options is none of {}", OPTIONS.join(", ")),
+                }));
+            }
             let value = percent_decode_str(value)
                 .decode_utf8()
                 .map_err(|_| refused(format!("{name} isn't UTF-8")))?;
@@ -180,7 +244,10 @@ fn kind(scheme: &str) -> Result<(SinkKind, &str), SinkRefused> {
         ("loki", "http" | "https") => SinkKind::Loki,
         ("otlp", "http" | "https") => SinkKind::Otlp,
         ("syslog", "tls") => SinkKind::Syslog,
-        _ => return Err(refused(format!("{scheme}: {SCHEMES}"))),
+        _ if scheme.split('+').all(|word| TRIED.contains(&word)) => {
+            return Err(refused(format!("{scheme} is no sink: {SCHEMES}")));
+        }
+        _ => return Err(refused(format!("what stands before :// is no scheme: {SCHEMES}"))),
     };
     Ok((kind, transport))
 }
@@ -218,11 +285,10 @@ impl SinkUrl {
         if host.is_empty() || rest.contains('#') {
             return Err(refused("no host"));
         }
+        let port = port(host)?;
         let path = path.trim_end_matches('/');
         match self.kind {
-            SinkKind::Syslog if path.is_empty() && host.contains(':') => {
-                self.address = host.to_owned()
-            }
+            SinkKind::Syslog if path.is_empty() && port.is_some() => self.address = host.to_owned(),
             SinkKind::Syslog => return Err(refused("syslog is syslog+tls://HOST:PORT")),
             SinkKind::OpenSearch => {
                 let lower = path
@@ -288,6 +354,35 @@ impl SinkUrl {
     }
 }
 
+/// The port behind a host, if there is one.
+fn port(host: &str) -> Result<Option<u16>, SinkRefused> {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']').unwrap_or((rest, "]"));
+            if address.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(refused("in brackets stands an IPv6 address"));
+            }
+            (address, Some(port).filter(|port| !port.is_empty()))
+        }
+        None if host.matches(':').count() > 1 => (host, Some("")),
+        None => match host.split_once(':') {
+            Some((name, _)) => (name, Some(&host[name.len()..])),
+            None => (host, None),
+        },
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    if name.is_empty() || !name.bytes().all(plain) {
+        return Err(refused("its host is no name and no address: letters, digits, - and ."));
+    }
+    let Some(port) = port else { return Ok(None) };
+    let digits = port.strip_prefix(':').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok()).filter(|port| *port > 0);
+    // It isn't named: a password may stand there.
+    number.map(Some).ok_or_else(|| {
+        refused("its port is no number from 1 to 65535; an IPv6 address stands in brackets")
+    })
+}
+
 /// Bytes: a number, or one with KiB, MiB, kB or MB.
 fn size(text: &str) -> Option<usize> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("kB", 1000), ("MB", 1_000_000), ("", 1)];
@@ -335,6 +430,10 @@ mod tests {
         assert_eq!(twice.shape.redact.to_string(), "a,b.\"c.d\",e");
         assert_eq!(read("syslog+tls://[::1]:6514").address, "[::1]:6514");
         assert_eq!(read("elasticsearch+http://h").prefix, "auditseal");
+        for host in ["h:1", "h:65535", "[::1]", "[fe80::1]:4318", "10.0.0.1:80", "a-b.c_d.example"]
+        {
+            assert_eq!(read(&format!("otlp+http://{host}")).address, format!("http://{host}"));
+        }
         assert!(read("otlp+http://h:4318?cert=/c&key=/k").identity.is_some());
     }
 
@@ -342,8 +441,11 @@ mod tests {
     fn what_is_no_sink_says_why() {
         for (text, why) in [
             ("/srv/out", "no scheme"),
-            ("kafka://h", "kafka"),
-            ("http://h", "http"),
+            ("kafka://h", "kafka is no sink"),
+            ("http://h", "http is no sink"),
+            ("secret://h", "no scheme"),
+            ("loki+secret://h", "no scheme"),
+            ("secret+https://h", "no scheme"),
             ("file://srv/out", "file:///PATH"),
             ("file:///srv/", "file:///PATH"),
             ("file:///a?ca=/x", "ca is no option of file"),
@@ -361,6 +463,24 @@ mod tests {
             ("otlp+http://h?ca=", "no value"),
             ("otlp+http://h?token=secret", "token is no option"),
             ("loki+http://h h", "blank"),
+            ("otlp+http://h?secret", "the 1. of its options"),
+            ("otlp+http://h?name=x&secret=1", "the 2. of its options"),
+            ("otlp+http://h?secret%ff=%ff", "the 1. of its options"),
+            ("otlp+http://h:0", "1 to 65535"),
+            ("otlp+http://h:65536", "1 to 65535"),
+            ("otlp+http://h:secret", "1 to 65535"),
+            ("otlp+http://h:", "1 to 65535"),
+            ("otlp+http://h:+80", "1 to 65535"),
+            ("otlp+http://h:80:81", "1 to 65535"),
+            ("opensearch+http://user:secret/x", "1 to 65535"),
+            ("otlp+http://::1", "brackets"),
+            ("otlp+http://:80", "host"),
+            ("otlp+http://secret!secret", "host"),
+            ("otlp+http://[secret]:80", "IPv6"),
+            ("otlp+http://[::1]80", "1 to 65535"),
+            ("otlp+http://[::1", "1 to 65535"),
+            ("syslog+tls://[::1]", "HOST:PORT"),
+            ("syslog+tls://h:70000", "1 to 65535"),
         ] {
             let refused = text.parse::<SinkUrl>().unwrap_err().to_string();
             assert!(refused.contains(why), "{text}: {refused}");

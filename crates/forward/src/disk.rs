@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 use auditseal_spool::failpoint;
 
@@ -24,6 +24,10 @@ pub(crate) trait Disk: Debug + Send {
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_names(&mut self, folder: &Path) -> io::Result<()>;
+    /// By what a file is known whatever it is called; `None` where there is none.
+    fn inode(&self, path: &Path) -> io::Result<Option<u64>>;
+    /// The file in the same folder that is known by this, if there is one.
+    fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>>;
 }
 
 /// The real disk.
@@ -82,5 +86,23 @@ impl Disk for RealDisk {
     fn sync_names(&mut self, folder: &Path) -> io::Result<()> {
         failpoint!(try "forward.sync_names.before");
         File::open(folder)?.sync_all()
+    }
+
+    fn inode(&self, path: &Path) -> io::Result<Option<u64>> {
+        match fs::metadata(path) {
+            Ok(about) => Ok(Some(about.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
+        for entry in fs::read_dir(path.parent().unwrap_or(Path::new("/")))? {
+            let entry = entry?;
+            if entry.ino() == inode && entry.file_type()?.is_file() {
+                return Ok(Some(entry.path()));
+            }
+        }
+        Ok(None)
     }
 }

@@ -1,50 +1,64 @@
 //! Hands the parcels of one chain over to one sink, one after the other.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use auditseal_delivery::{Parcel, ParcelCourse, SetAside, Then};
+use auditseal_delivery::{Parcel, ParcelCourse, Reached, SetAside, Then};
 use auditseal_format::Origin;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use crate::feed::Loaded;
 use crate::follow::stopped;
+use crate::keeper::Keeper;
 use crate::ledger::{Ledger, LedgerError};
+use crate::pulse::Pulse;
 use crate::sender::Sender;
-use crate::tally::{Lane, SinkTally, add};
+use crate::tally::{Hold, Lane, SinkTally, add};
 
 /// How long to wait when the state can't be written.
 const STATE_WAIT: Duration = Duration::from_secs(5);
+/// What is under way may take so long after a stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What the chains of a sink share.
 #[derive(Debug)]
 pub(crate) struct SinkLane {
     /// What it is called.
     pub(crate) name: String,
-    pub(crate) sender: Sender,
-    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    /// What waiting doesn't mend ends it.
+    once: bool,
+    sender: Sender,
+    keeper: Keeper<Ledger>,
+    /// What its disk is asked.
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) tally: Arc<SinkTally>,
     /// Whether a line that is handed over twice is there once: then positions may be durable later.
-    pub(crate) exactly_once: bool,
+    exactly_once: bool,
     /// Answers in a row in which it refused something and took nothing.
-    pub(crate) row: Mutex<u64>,
+    row: Mutex<u64>,
+    /// Why nothing more is handed over to it.
+    pub(crate) given_up: OnceLock<String>,
 }
 
 impl SinkLane {
-    /// Does something with the ledger, on a thread that may wait for the disk.
+    pub(crate) fn new(
+        (name, once): (String, bool),
+        sender: Sender,
+        (keeper, pulse): (Keeper<Ledger>, Arc<Pulse>),
+        tally: Arc<SinkTally>,
+    ) -> Self {
+        let exactly_once = sender.kind().is_exactly_once();
+        let (row, given_up) = (Mutex::new(0), OnceLock::new());
+        Self { name, once, sender, keeper, pulse, tally, exactly_once, row, given_up }
+    }
+
+    /// Does something with the ledger, on the thread that waits for its disk.
     pub(crate) async fn with_ledger<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut Ledger) -> T + Send + 'static,
     ) -> T {
-        let ledger = Arc::clone(&self.ledger);
-        let done = tokio::task::spawn_blocking(move || {
-            act(&mut ledger.lock().unwrap_or_else(PoisonError::into_inner))
-        });
-        match done.await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        self.keeper.run(act).await
     }
 
     /// Takes parcels until there are no more, or it is to stop.
@@ -63,7 +77,9 @@ impl SinkLane {
             };
             let Some(Loaded { parcel, _room }) = loaded else { return };
             let parcel = Arc::new(parcel);
-            let Some((letters, refused)) = self.send(&parcel, &mut stop).await else { return };
+            let Some((letters, refused)) = self.send(origin, &parcel, &mut stop).await else {
+                return;
+            };
             if !self.settle(origin, &parcel, letters, &mut stop).await {
                 return;
             }
@@ -83,11 +99,14 @@ impl SinkLane {
     /// are. `None`: it is to stop.
     async fn send(
         &self,
+        origin: &Origin,
         parcel: &Arc<Parcel>,
         stop: &mut watch::Receiver<bool>,
     ) -> Option<(Vec<u8>, u64)> {
         let row = || self.row.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut letters, mut refused) = (Vec::new(), 0);
+        // From the stop on, however many requests the parcel comes to.
+        let mut grace = std::pin::pin!(grace(stop.clone()));
         for (of, number) in &parcel.too_long {
             let why = "it is too long to be held".to_owned();
             letters.extend(self.letter(&json!({
@@ -101,9 +120,11 @@ impl SinkLane {
             match course.then() {
                 Then::Done => return Some((letters, refused)),
                 Then::Wait(wait, why) => {
-                    self.keep(&mut letters).await;
+                    if !self.keep(origin, &mut letters).await {
+                        return None;
+                    }
                     add(&self.tally.retries, 1);
-                    if self.tally.waits(Some(&why)) {
+                    if self.tally.held(Hold::Sink, Some(origin), &why) {
                         tracing::warn!(sink = %self.name, "hand over: {why}; tried again until it is taken");
                     }
                     tokio::select! {
@@ -116,8 +137,8 @@ impl SinkLane {
                     let (heard, cut) = tokio::select! {
                         biased;
                         sent = self.sender.send(parcel, &piece) => sent,
-                        () = grace(stop) => {
-                            self.keep(&mut letters).await;
+                        () = &mut grace => {
+                            self.keep(origin, &mut letters).await;
                             return None;
                         }
                     };
@@ -127,8 +148,8 @@ impl SinkLane {
                         refused += aside.count;
                         letters.extend(self.set_aside(parcel, &aside));
                     }
-                    if !course.is_waiting() && self.tally.waits(None) {
-                        tracing::info!(sink = %self.name, "the sink takes events again");
+                    if !course.is_waiting() {
+                        self.freed(Hold::Sink, Some(origin));
                     }
                 }
             }
@@ -136,10 +157,10 @@ impl SinkLane {
     }
 
     /// Writes the dead letters of a parcel that takes long: what is counted as refused can be read. What can't be
-    /// written now is written with the parcel.
-    async fn keep(&self, letters: &mut Vec<u8>) {
+    /// written now is written with the parcel. Whether the sink is gone on with.
+    async fn keep(&self, origin: &Origin, letters: &mut Vec<u8>) -> bool {
         if letters.is_empty() {
-            return;
+            return true;
         }
         let text = Arc::new(std::mem::take(letters));
         let kept = Arc::clone(&text);
@@ -147,10 +168,9 @@ impl SinkLane {
             let kept = ledger.keep_letters(&kept)?;
             ledger.commit_to(kept)
         };
-        if let Err(error) = self.with_ledger(act).await {
-            self.state_failed(&error);
-            *letters = Arc::unwrap_or_clone(text);
-        }
+        let Err(error) = self.with_ledger(act).await else { return true };
+        *letters = Arc::unwrap_or_clone(text);
+        self.failed(Hold::Write, Some(origin), &error)
     }
 
     fn set_aside(&self, parcel: &Parcel, aside: &SetAside) -> Vec<u8> {
@@ -184,7 +204,7 @@ impl SinkLane {
     /// Writes down what the sink has. Whether that was possible before it is to stop.
     async fn settle(
         &self,
-        origin: &Origin,
+        of: &Origin,
         parcel: &Arc<Parcel>,
         letters: Vec<u8>,
         stop: &mut watch::Receiver<bool>,
@@ -194,20 +214,22 @@ impl SinkLane {
         let (parcel, cut) =
             &if is_file { self.sender.file_text(parcel) } else { (Arc::clone(parcel), 0) };
         loop {
-            let (parcel, letters, origin) =
-                (Arc::clone(parcel), Arc::clone(&letters), origin.clone());
+            let (parcel, letters, origin) = (Arc::clone(parcel), Arc::clone(&letters), of.clone());
             let act = move |ledger: &mut Ledger| {
                 let text: &[u8] = if is_file { &parcel.text } else { &[] };
-                let settled = ledger.settle(&origin, parcel.end, (text, &letters))?;
+                let reached = Reached { at: parcel.end, sealed: Some(parcel.sealed) };
+                let settled = ledger.settle(&origin, reached, (text, &letters))?;
                 if at_once { ledger.commit_to(settled) } else { Ok(()) }
             };
             let result = self.with_ledger(act).await;
             match result {
                 Ok(()) => {
                     add(&self.tally.cut, *cut);
+                    self.freed(Hold::Write, Some(of));
                     return true;
                 }
-                Err(error) => self.state_failed(&error),
+                Err(error) if !self.failed(Hold::Write, Some(of), &error) => return false,
+                Err(_) => {}
             }
             tokio::select! {
                 () = stopped(stop) => return false,
@@ -216,20 +238,60 @@ impl SinkLane {
         }
     }
 
-    /// Says that the state can't be written.
-    pub(crate) fn state_failed(&self, error: &LedgerError) {
+    /// Counts that the state can't be written, and says so once until it can. Whether the sink is gone on with: it is
+    /// tried again, unless waiting doesn't mend it and somebody waits for the end.
+    pub(crate) fn failed(&self, hold: Hold, of: Option<&Origin>, error: &LedgerError) -> bool {
         add(&self.tally.commit_failures, 1);
-        if self.tally.waits(Some(&error.to_string())) {
-            tracing::error!(sink = %self.name, "{error}; tried again, and what isn't written down by then is handed over once more after a restart");
+        let why = error.to_string();
+        if self.tally.held(hold, of, &why) {
+            let then = match (error.passes(), hold, self.exactly_once) {
+                (false, ..) => error.hint().unwrap_or_default(),
+                (true, Hold::Commit, true) => {
+                    "tried again every second; until then the sink goes on, and what isn't written down when forward ends is handed over again, and is there once"
+                }
+                (true, ..) => {
+                    "tried again every 5 s; nothing is lost, and nothing more is handed over to this sink before that"
+                }
+            };
+            tracing::error!(sink = %self.name, "{why}; {then}");
+        }
+        if self.once && !error.passes() {
+            self.give_up(&why);
+        }
+        self.given_up.get().is_none()
+    }
+
+    /// Says that its disk gives no answer.
+    pub(crate) fn silent(&self, why: &str) {
+        if self.tally.held(Hold::Disk, None, why) {
+            tracing::error!(sink = %self.name, "{why}; nothing is handed over to this sink before it does, and the others go on");
+        }
+    }
+
+    /// Takes note that something holds it up no more, and says so when it held up nothing else.
+    pub(crate) fn freed(&self, hold: Hold, of: Option<&Origin>) {
+        if self.tally.freed(hold, of) {
+            let what = match hold {
+                Hold::Sink => "the sink takes events again",
+                Hold::Write => "what it gets is written down again",
+                Hold::Commit => "what it has is written down again",
+                Hold::Disk => "its disk answers again",
+            };
+            tracing::info!(sink = %self.name, "{what}");
+        }
+    }
+
+    /// Hands nothing more over to it.
+    pub(crate) fn give_up(&self, why: &str) {
+        if self.given_up.set(why.to_owned()).is_ok() {
+            self.tally.given_up(why);
+            tracing::error!(sink = %self.name, "given up: {why}");
         }
     }
 }
 
 /// Done when what is under way has had its time after a stop.
-async fn grace(stop: &mut watch::Receiver<bool>) {
-    stopped(stop).await;
+async fn grace(mut stop: watch::Receiver<bool>) {
+    stopped(&mut stop).await;
     tokio::time::sleep(GRACE).await;
 }
-
-/// What is under way may take so long after a stop.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);

@@ -4,12 +4,14 @@
 //! 1. Lines and dead letters are appended, and the positions move in memory.
 //! 2. A commit makes these files durable, and then replaces the book in one step.
 //! 3. At a start, both files are cut to what the book says. What was behind is handed over again.
+//!
+//! A file that somebody has renamed meanwhile is known by its inode, and cut where it is.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auditseal_delivery::{Book, BookError, Position, WrittenFile};
+use auditseal_delivery::{Book, BookError, Reached, WrittenFile};
 use auditseal_format::{Origin, hash};
 
 use crate::disk::Disk;
@@ -37,6 +39,9 @@ pub enum LedgerError {
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Io(what, path, error) if is_full(error) => {
+                write!(f, "{what} {}: its disk is full ({error})", path.display())
+            }
             Self::Io(what, path, error) => write!(f, "{what} {}: {error}", path.display()),
             Self::Book(path, error) => write!(f, "read positions {}: {error}", path.display()),
             Self::OtherSink(path, sink) => {
@@ -57,7 +62,17 @@ impl std::error::Error for LedgerError {
     }
 }
 
+/// No room, or none for this user.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl LedgerError {
+    /// Whether it may pass by itself: a disk that is full gets room again.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Io(..))
+    }
+
     /// What to do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -114,6 +129,8 @@ pub(crate) struct Ledger {
     durable: u64,
     /// What must be durable before the book may say so.
     unsynced: (bool, bool),
+    /// The book doesn't say yet that somebody writes to the file.
+    unopened: bool,
 }
 
 impl Ledger {
@@ -153,13 +170,17 @@ impl Ledger {
             settled: 0,
             durable: 0,
             unsynced: (false, false),
+            unopened: false,
         };
         ledger.cut_refused()?;
+        ledger.cut_renamed()?;
         ledger.cut_file(new)?;
-        if new {
-            // Before anything is written to the file: else nobody would know whose its first lines are.
-            ledger.settled = 1;
-            ledger.commit()?;
+        // Before anything is written to the file: else nobody would know whose its first lines are, or which file they
+        // are in. Where the state's disk is full, this waits with the first line.
+        ledger.unopened = new || ledger.paths.file.is_some();
+        match ledger.commit() {
+            Err(error) if new => return Err(error),
+            _ => {}
         }
         Ok(ledger)
     }
@@ -177,11 +198,44 @@ impl Ledger {
         Ok(())
     }
 
+    /// Cuts the file that was written to, where it was renamed after a crash: what stands behind our lines there is
+    /// written again, to another file.
+    fn cut_renamed(&mut self) -> Result<(), LedgerError> {
+        let Some(path) = self.paths.file.clone() else { return Ok(()) };
+        let WrittenFile { bytes, anchor, inode } = self.book.written;
+        let failed = |error| LedgerError::Io("look for the file that was", path.clone(), error);
+        let Some(inode) = inode else { return Ok(()) };
+        if self.disk.inode(&path).map_err(failed)? == Some(inode) {
+            return Ok(());
+        }
+        if let Some(renamed) = self.disk.beside(&path, inode).map_err(failed)? {
+            let failed = |error| LedgerError::Io("go on behind", renamed.clone(), error);
+            let size = self.disk.size(&renamed).map_err(failed)?.unwrap_or(0);
+            let from = bytes.saturating_sub(ANCHOR);
+            let tail = self.disk.read(&renamed, from, bytes).map_err(failed)?;
+            let ours = size >= bytes && anchor == (!tail.is_empty()).then(|| hash(&tail));
+            // Of a file without an anchor nobody knows whose it is.
+            if ours && size > bytes && anchor.is_some() {
+                self.set_aside(&renamed, bytes, size).map_err(failed)?;
+                self.disk.cut(&renamed, bytes).map_err(failed)?;
+                self.disk.sync(&renamed).map_err(failed)?;
+            }
+            if ours && (size == bytes || anchor.is_some()) {
+                return Ok(());
+            }
+        }
+        tracing::warn!(
+            "{} isn't the file that was written to, and that one isn't found beside it: what was written behind its first {bytes} bytes is written again, and is there twice",
+            path.display()
+        );
+        Ok(())
+    }
+
     fn cut_file(&mut self, new: bool) -> Result<(), LedgerError> {
         let Some(path) = self.paths.file.clone() else { return Ok(()) };
         let failed = |error| LedgerError::Io("go on in", path.clone(), error);
         let foreign = |why| Err(LedgerError::Foreign(path.clone(), why));
-        let WrittenFile { bytes, anchor } = self.book.written;
+        let WrittenFile { bytes, anchor, .. } = self.book.written;
         let Some(size) = self.disk.size(&path).map_err(failed)? else {
             // It was rotated away, or is new.
             self.book.written = WrittenFile::default();
@@ -260,7 +314,7 @@ impl Ledger {
     }
 
     /// How far a chain is handed over.
-    pub(crate) fn position(&self, origin: &Origin) -> Option<Position> {
+    pub(crate) fn reached(&self, origin: &Origin) -> Option<Reached> {
         self.book.chains.get(origin).copied()
     }
 
@@ -270,9 +324,12 @@ impl Ledger {
     pub(crate) fn settle(
         &mut self,
         origin: &Origin,
-        position: Position,
+        reached: Reached,
         (text, letters): (&[u8], &[u8]),
     ) -> Result<u64, LedgerError> {
+        if self.unopened && !text.is_empty() {
+            self.put(true)?;
+        }
         self.find_files()?;
         let begun = (self.book.written, self.book.refused, self.tail.clone());
         if let Err(error) = self.append(text).and_then(|()| self.refuse(letters)) {
@@ -284,8 +341,12 @@ impl Ledger {
             return Err(error);
         }
         self.failed = Vec::new();
-        self.book.chains.insert(origin.clone(), position);
+        self.book.chains.insert(origin.clone(), reached);
         self.settled += 1;
+        if begun.0.bytes == 0 && !text.is_empty() {
+            // A file without an anchor isn't known again. What can't be written now, the next commit tells.
+            drop(self.commit());
+        }
         Ok(self.settled)
     }
 
@@ -317,11 +378,29 @@ impl Ledger {
                     self.disk.cut(&path, bytes).map_err(failed)?;
                 }
                 Some(_) => {}
-                // It was rotated away.
-                None => (self.book.written, self.tail) = (WrittenFile::default(), Vec::new()),
+                None => self.let_go(&path)?,
             }
         }
         self.cut_refused()
+    }
+
+    /// Ends a file that somebody renamed while it was written to, before another is begun in its place.
+    fn let_go(&mut self, path: &Path) -> Result<(), LedgerError> {
+        if self.book.written == WrittenFile::default() {
+            return Ok(());
+        }
+        let failed = |error| LedgerError::Io("end", path.to_owned(), error);
+        let renamed = match self.book.written.inode.filter(|_| self.unsynced.0) {
+            Some(inode) => self.disk.beside(path, inode).map_err(failed)?,
+            None => None,
+        };
+        if let Some(renamed) = renamed {
+            self.disk.sync(&renamed).map_err(failed)?;
+        }
+        self.disk.sync_names(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
+        (self.book.written, self.tail) = (WrittenFile::default(), Vec::new());
+        self.unsynced.0 = false;
+        self.put(true)
     }
 
     /// Appends lines to the file.
@@ -363,9 +442,17 @@ impl Ledger {
 
     /// Makes all of it durable.
     pub(crate) fn commit(&mut self) -> Result<(), LedgerError> {
-        if self.durable == self.settled {
-            return Ok(());
-        }
+        let all = self.durable == self.settled && !self.unopened;
+        if all { Ok(()) } else { self.put(true) }
+    }
+
+    /// Makes all of it durable, and says that the file is written to no more: whoever renames it then has it whole.
+    pub(crate) fn close(&mut self) -> Result<(), LedgerError> {
+        if self.paths.file.is_some() { self.put(false) } else { self.commit() }
+    }
+
+    /// Makes the files durable, and replaces the book.
+    fn put(&mut self, open: bool) -> Result<(), LedgerError> {
         let io = |what, path: &Path| {
             let path = path.to_owned();
             move |error| LedgerError::Io(what, path, error)
@@ -374,6 +461,10 @@ impl Ledger {
             self.disk.sync(&path).map_err(io("sync", &path))?;
             let folder = path.parent().unwrap_or(Path::new("/"));
             self.disk.sync_names(folder).map_err(io("sync", folder))?;
+        }
+        if let Some(path) = &self.paths.file {
+            let inode = self.disk.inode(path).map_err(io("look at", path))?;
+            self.book.written.inode = inode.filter(|_| open);
         }
         let refused = self.paths.refused();
         // Unless somebody has taken it away since it was written.
@@ -392,6 +483,7 @@ impl Ledger {
         self.disk.sync_names(&self.paths.folder).map_err(io("sync", &self.paths.folder))?;
         self.durable = self.settled;
         self.unsynced = (false, false);
+        self.unopened = false;
         Ok(())
     }
 }

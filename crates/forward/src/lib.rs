@@ -8,7 +8,7 @@
 //!
 //! Each sink follows each chain by itself, so that one which is slow or gone holds none of the others up. What is
 //! handed over is in the sink's ledger, on the disk; what was under way when the process ends is handed
-//! over again. A line whose seal isn't proved to be the chain's next is never handed over.
+//! over again. The ledger has a thread of its own, so that a disk that hangs holds up no other sink. A line whose seal isn't proved to be the chain's next is never handed over.
 
 mod check;
 mod disk;
@@ -16,9 +16,13 @@ mod feed;
 mod follow;
 mod followed;
 mod frames;
+mod keeper;
 mod lane;
 mod ledger;
 mod metrics;
+mod opening;
+mod pulse;
+mod refusal;
 mod run;
 mod sender;
 mod standing;
@@ -27,5 +31,6 @@ mod tally;
 pub use check::{CheckOptions, Checked, Miscount, check};
 pub use followed::{Archived, Followed};
 pub use ledger::LedgerError;
-pub use run::{ForwardOptions, Handed, NotForwarded, forward};
+pub use refusal::NotForwarded;
+pub use run::{ForwardOptions, Handed, forward};
 pub use tally::ForwardTally;

@@ -35,9 +35,16 @@ const SINKS: [OfSink; 8] = [
         "Times that the state couldn't be written",
         |sink| get(&sink.commit_failures),
     ),
-    ("auditseal_forward_sink_waits", "gauge", "1 while the sink takes nothing", |sink| {
-        u64::from(sink.waits.lock().unwrap_or_else(PoisonError::into_inner).is_some())
-    }),
+    (
+        "auditseal_forward_sink_waits",
+        "gauge",
+        "1 while something waits for the sink, for its disk or for that of the state, or it is given up",
+        |sink| {
+            let holds = !sink.holds.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+            let gone = sink.given_up.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            u64::from(holds || gone)
+        },
+    ),
 ];
 
 const LANES: [OfLane; 4] = [
@@ -114,14 +121,14 @@ fn put(text: &mut String, line: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::add;
+    use crate::tally::{Hold, add};
 
     #[test]
     fn each_sink_and_chain_is_told_of() {
         let tally = ForwardTally::default();
         let sink = tally.sink("vl");
         add(&sink.lines, 7);
-        sink.waits(Some("no connection"));
+        sink.held(Hold::Sink, None, "no connection");
         sink.lane(&"c/n/s".parse().unwrap()).blocked("MISSING", true);
         let text = tally.metrics();
         for line in [

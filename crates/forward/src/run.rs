@@ -1,29 +1,26 @@
 //! All chains to all sinks.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use auditseal_delivery::{ParcelLimits, Selection, SinkKind, SinkUrl};
+use auditseal_delivery::{ParcelLimits, Selection, SinkUrl};
 use auditseal_format::{Origin, Time};
 use auditseal_predicate::Predicate;
 use auditseal_reader::{Source, Window};
-use auditseal_spool::StateDir;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
-use crate::disk::RealDisk;
+use crate::disk::{Disk, RealDisk};
 use crate::feed::{Outlet, Shares};
-use crate::follow::{FollowOptions, Follower};
+use crate::follow::{FollowOptions, Follower, stopped};
 use crate::followed::{Archived, Followed};
 use crate::lane::SinkLane;
-use crate::ledger::{Ledger, LedgerError, LedgerPaths};
-use crate::sender::Sender;
-use crate::tally::{ForwardTally, LaneState, get};
+use crate::ledger::{Ledger, LedgerError};
+use crate::opening::{Begun, begin, state};
+use crate::refusal::NotForwarded;
+use crate::tally::{ForwardTally, Hold, LaneState, get};
 
 /// Parcels of a chain that wait for their sink.
 const AHEAD: usize = 1;
@@ -31,6 +28,13 @@ const AHEAD: usize = 1;
 const COMMIT: Duration = Duration::from_secs(1);
 /// Lines of a parcel.
 pub(crate) const LINES: usize = 5000;
+/// How long the sinks whose disks answer wait for the others before they begin.
+const TOGETHER: Duration = Duration::from_secs(2);
+/// How often disks are looked after, and how long one may give no answer before that is said.
+const LOOK: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_secs(5);
+/// So long after a stop all is over: what a disk hasn't answered by then isn't waited for.
+const LAST: Duration = Duration::from_secs(10);
 
 /// What is handed over, and where.
 #[derive(Debug)]
@@ -47,61 +51,6 @@ pub struct ForwardOptions {
     pub since: Option<Time>,
     /// End when all that stands there is handed over.
     pub once: bool,
-}
-
-/// Why nothing could be handed over.
-#[derive(Debug)]
-pub enum NotForwarded {
-    /// The state directory can't be used.
-    State(auditseal_spool::Error),
-    /// A sink's state can't be used.
-    Ledger(LedgerError),
-    /// Two sinks have one name.
-    SameName(String),
-    /// Two sinks are one file.
-    SameFile(PathBuf),
-    /// A sink's file can't be used.
-    File(PathBuf, io::Error),
-    /// Another process writes a sink's file.
-    Taken(PathBuf),
-}
-
-impl fmt::Display for NotForwarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State(error) => write!(f, "{error}"),
-            Self::Ledger(error) => write!(f, "{error}"),
-            Self::SameName(name) => write!(f, "choose sinks: two of them are called {name}"),
-            Self::SameFile(path) => {
-                write!(f, "choose sinks: two of them are the file {}", path.display())
-            }
-            Self::File(path, error) => write!(f, "open {}: {error}", path.display()),
-            Self::Taken(path) => write!(f, "open {}: another process writes it", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for NotForwarded {}
-
-impl NotForwarded {
-    /// What to do about it, where that is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::State(_) => Some(
-                "--forward-state is for one process at a time, in a folder that this user may write",
-            ),
-            Self::Ledger(error) => error.hint(),
-            Self::SameName(_) => {
-                Some("give each sink a name of its own: ?name=NAME behind its URL")
-            }
-            Self::SameFile(_) => Some("give each sink a file of its own"),
-            Self::File(..) => Some("its folder must be there, and this user may write in it"),
-            Self::Taken(_) => Some(
-                "a sink's file is for one process at a time: end the other one, or name another file",
-            ),
-        }
-    }
 }
 
 /// What came of a sink.
@@ -123,10 +72,13 @@ pub struct Handed {
     pub left: Vec<Origin>,
     /// Why its state couldn't be written at the end.
     pub uncommitted: Option<String>,
+    /// Why it was given up before: its file isn't the one that was written, or its disk gave no answer.
+    pub stopped: Option<String>,
 }
 
 /// Follows the chains, and hands their lines over to each sink, until it is to stop or, with `once`, until all that
-/// stands there is handed over.
+/// stands there is handed over. Ten seconds after it is to stop it ends, whatever hangs. A sink whose disk hangs is
+/// waited for by nobody else.
 ///
 /// # Errors
 /// [`NotForwarded`], before anything is handed over.
@@ -136,81 +88,102 @@ pub async fn forward(
     tally: &ForwardTally,
     stop: watch::Receiver<bool>,
 ) -> Result<Vec<Handed>, NotForwarded> {
+    let disk = |_: &SinkUrl| -> Box<dyn Disk> { Box::new(RealDisk) };
+    forward_on(&disk, place, options, (tally, stop)).await
+}
+
+/// The same, each sink on its disk.
+async fn forward_on(
+    disk: &dyn Fn(&SinkUrl) -> Box<dyn Disk>,
+    place: &Archived,
+    options: ForwardOptions,
+    (tally, stop): (&ForwardTally, watch::Receiver<bool>),
+) -> Result<Vec<Handed>, NotForwarded> {
     let mut names = BTreeSet::new();
     if let Some(same) = options.sinks.iter().find(|sink| !names.insert(sink.name.clone())) {
         return Err(NotForwarded::SameName(same.name.clone()));
     }
-    let _state = StateDir::open(&options.state).map_err(NotForwarded::State)?;
-    let _locks = locks(&options.sinks)?;
+    let state = state(&options.state, overdue(stop.clone())).await?;
     let mut sinks = Vec::new();
+    let known = Arc::default();
     for sink in &options.sinks {
-        sinks.push((sink.clone(), Arc::new(open(&options, sink, tally)?)));
+        let state = (&*options.state, options.once);
+        sinks.push(begin(state, (sink, disk(sink)), tally.sink(&sink.name), &known)?);
+    }
+    let together = Instant::now() + TOGETHER;
+    for sink in &mut sinks {
+        // What is refused is refused before anything is handed over, as long as the disks answer.
+        if let Ok(refused) = tokio::time::timeout_at(together, sink.opened()).await {
+            refused?;
+        }
     }
     let source = Source::new(Arc::clone(&place.store));
-    let running =
-        sinks.iter().map(|(url, sink)| run_sink(place, &source, &options, (url, sink), &stop));
-    Ok(futures::future::join_all(running).await)
-}
-
-/// Locks the files of sinks, each of which must be another one and nobody else's.
-fn locks(sinks: &[SinkUrl]) -> Result<Vec<File>, NotForwarded> {
-    let (mut known, mut locks) = (BTreeSet::new(), Vec::new());
-    for sink in sinks.iter().filter(|sink| sink.kind == SinkKind::File) {
-        let path = Path::new(&sink.address);
-        let failed = |error| NotForwarded::File(path.to_owned(), error);
-        if path.metadata().is_ok_and(|about| !about.is_file()) {
-            return Err(failed(io::Error::other("it is no file")));
-        }
-        // Audit events can hold secrets: for the owner alone.
-        let mut options = File::options();
-        let file = options.append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if !known.insert((about.dev(), about.ino())) {
-            return Err(NotForwarded::SameFile(path.to_owned()));
-        }
-        match file.try_lock() {
-            Ok(()) => locks.push(file),
-            Err(TryLockError::WouldBlock) => return Err(NotForwarded::Taken(path.to_owned())),
-            // A file system without locks can't tell.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+    let running = sinks.into_iter().map(|sink| run_sink(place, &source, &options, sink, &stop));
+    let handed = futures::future::join_all(running).await;
+    if handed.iter().any(|(_, abandoned)| *abandoned) {
+        // Their threads may still write when their disks answer: nobody else may take the folder before.
+        std::mem::forget(state);
     }
-    Ok(locks)
+    Ok(handed.into_iter().map(|(handed, _)| handed).collect())
 }
 
-fn open(
-    options: &ForwardOptions,
-    url: &SinkUrl,
-    tally: &ForwardTally,
-) -> Result<SinkLane, NotForwarded> {
-    let file = (url.kind == SinkKind::File).then(|| PathBuf::from(&url.address));
-    let paths = LedgerPaths { folder: options.state.clone(), name: url.name.clone(), file };
-    let ledger =
-        Ledger::open(Box::new(RealDisk), paths, url.plain()).map_err(NotForwarded::Ledger)?;
-    Ok(SinkLane {
-        name: url.name.clone(),
-        sender: Sender::new(url.clone()),
-        ledger: Arc::new(Mutex::new(ledger)),
-        tally: tally.sink(&url.name),
-        exactly_once: url.kind.is_exactly_once(),
-        row: Mutex::new(0),
-    })
-}
-
+/// Hands over to one sink: what came of it, and whether its disk was left without an answer.
 async fn run_sink(
+    place: &Archived,
+    source: &Source,
+    options: &ForwardOptions,
+    mut begun: Begun,
+    stop: &watch::Receiver<bool>,
+) -> (Handed, bool) {
+    let sink = Arc::clone(&begun.sink);
+    let working = async {
+        if let Err(why) = begun.opened().await {
+            sink.give_up(&why.to_string());
+            return (Vec::new(), None);
+        }
+        let left = run_lanes(place, source, options, (&begun.url, &sink), stop).await;
+        (left, commit(&sink, Ledger::close).await)
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = working => Some(ended),
+        () = overdue(stop.clone()) => None,
+        () = look_after(&sink) => None,
+    };
+    let abandoned = ended.is_none();
+    if !abandoned {
+        sink.freed(Hold::Disk, None);
+    }
+    let (left, uncommitted) = ended.unwrap_or_else(|| {
+        let silent = sink.pulse.silent(Duration::ZERO);
+        sink.give_up(&silent.unwrap_or_else(|| "stop: it took too long".to_owned()));
+        // Its file stays locked until the process is gone, and its thread with it.
+        std::mem::forget(begun);
+        (options.chains.iter().map(|chain| chain.origin.clone()).collect(), None)
+    });
+    let left = if options.once { left } else { Vec::new() };
+    (handed(&sink, left, uncommitted), abandoned)
+}
+
+/// Hands all chains over to a sink: the chains of which something is left.
+async fn run_lanes(
     place: &Archived,
     source: &Source,
     options: &ForwardOptions,
     (url, sink): (&SinkUrl, &Arc<SinkLane>),
     stop: &watch::Receiver<bool>,
-) -> Handed {
+) -> Vec<Origin> {
     let shares = Shares::default();
     let lanes = options.chains.iter().map(|chain| {
         let (root, shares, stop) = (chain.root(place), shares.clone(), stop.clone());
         async move {
             let (origin, at) = (&chain.origin, chain.origin.clone());
-            let position = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            let lane = sink.tally.lane(origin);
+            let reached = sink.with_ledger(move |ledger| ledger.reached(&at)).await;
+            let position = reached.map(|reached| reached.at);
+            if let Some(sealed) = reached.and_then(|reached| reached.sealed) {
+                lane.reached(sealed);
+            }
             // Of a chain of which the sink has something, all that follows is wanted, however late it comes.
             let since = options.since.filter(|_| position.is_none());
             let follow = FollowOptions {
@@ -222,41 +195,61 @@ async fn run_sink(
             };
             let (to, parcels) = mpsc::channel(AHEAD);
             let outlet = Outlet::new(to, shares, position);
-            let lane = sink.tally.lane(origin);
             let follower =
                 Follower::new(chain, (source, root), follow, outlet, (position, Arc::clone(&lane)));
             let following = follower.run(stop.clone());
             let (handed, ()) = tokio::join!(following, sink.deliver(origin, parcels, stop));
             let at = origin.clone();
-            let settled = sink.with_ledger(move |ledger| ledger.position(&at)).await;
+            let settled = sink.with_ledger(move |ledger| ledger.reached(&at)).await;
             let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let left = !state.caught_up || handed != settled;
+            let left = !state.caught_up || handed != settled.map(|settled| settled.at);
             (options.once && left && state.blocked.is_none()).then(|| origin.clone())
         }
     });
     let committing = async {
         loop {
             tokio::time::sleep(COMMIT).await;
-            commit(sink).await;
+            commit(sink, Ledger::commit).await;
         }
     };
-    let left = tokio::select! {
+    tokio::select! {
         left = futures::future::join_all(lanes) => left.into_iter().flatten().collect(),
         () = committing => Vec::new(),
-    };
-    let uncommitted = commit(sink).await;
-    handed(sink, left, uncommitted)
+    }
 }
 
 /// Makes durable what the sink has; why it couldn't be.
-async fn commit(sink: &SinkLane) -> Option<String> {
-    match sink.with_ledger(Ledger::commit).await {
-        Ok(()) => None,
+async fn commit(
+    sink: &SinkLane,
+    act: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
+) -> Option<String> {
+    match sink.with_ledger(act).await {
+        Ok(()) => {
+            sink.freed(Hold::Commit, None);
+            None
+        }
         Err(error) => {
-            sink.state_failed(&error);
+            sink.failed(Hold::Commit, None, &error);
             Some(error.to_string())
         }
     }
+}
+
+/// Says that the sink's disk gives no answer, and that it does again.
+async fn look_after(sink: &SinkLane) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        match sink.pulse.silent(SILENT) {
+            Some(why) => sink.silent(&why),
+            None => sink.freed(Hold::Disk, None),
+        }
+    }
+}
+
+/// Done when what is under way has had all the time that it gets after a stop.
+async fn overdue(mut stop: watch::Receiver<bool>) {
+    stopped(&mut stop).await;
+    tokio::time::sleep(LAST).await;
 }
 
 fn handed(sink: &SinkLane, left: Vec<Origin>, uncommitted: Option<String>) -> Handed {
@@ -275,5 +268,9 @@ fn handed(sink: &SinkLane, left: Vec<Origin>, uncommitted: Option<String>) -> Ha
         blocked: blocked.collect(),
         left,
         uncommitted,
+        stopped: sink.given_up.get().cloned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,11 @@ impl Sender {
         Self { sink, to }
     }
 
+    /// What it speaks to.
+    pub(crate) fn kind(&self) -> SinkKind {
+        self.sink.kind
+    }
+
     /// Whether the ledger writes what is handed over.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.to, To::File)

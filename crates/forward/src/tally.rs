@@ -1,6 +1,6 @@
 //! What is counted while events are handed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,8 +22,10 @@ pub(crate) struct SinkTally {
     pub(crate) refused: AtomicU64,
     pub(crate) cut: AtomicU64,
     pub(crate) commit_failures: AtomicU64,
-    /// Why the sink takes nothing now.
-    pub(crate) waits: Mutex<Option<String>>,
+    /// What holds it up now, of which chain, and why.
+    pub(crate) holds: Mutex<BTreeMap<(Hold, Option<Origin>), String>>,
+    /// Why nothing more is handed over to it.
+    pub(crate) given_up: Mutex<Option<String>>,
     pub(crate) lanes: Mutex<BTreeMap<Origin, Arc<Lane>>>,
 }
 
@@ -46,7 +48,35 @@ pub(crate) struct LaneState {
     pub(crate) caught_up: bool,
 }
 
+/// Chains of a sink that don't go on and are named when it is asked what stands against it.
+const BLOCKED: usize = 20;
+
+/// What holds a sink up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hold {
+    /// It doesn't take what it is handed.
+    Sink,
+    /// What came of a parcel can't be written.
+    Write,
+    /// What it has can't be made durable.
+    Commit,
+    /// A disk gives no answer.
+    Disk,
+}
+
 impl ForwardTally {
+    /// What stands against saying that each sink gets all that is sealed, in words; nothing where all is well.
+    #[must_use]
+    pub fn against(&self) -> Vec<String> {
+        let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        if sinks.is_empty() {
+            return vec!["not yet started".to_owned()];
+        }
+        let of = sinks.iter().map(|(name, sink)| (name, sink.against()));
+        of.flat_map(|(name, whys)| whys.into_iter().map(move |why| format!("{name}: {why}")))
+            .collect()
+    }
+
     /// Of a sink.
     pub(crate) fn sink(&self, name: &str) -> Arc<SinkTally> {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,12 +91,54 @@ impl SinkTally {
         Arc::clone(lanes.entry(origin.clone()).or_default())
     }
 
-    /// That it takes nothing now, or again; whether that is news.
-    pub(crate) fn waits(&self, why: Option<&str>) -> bool {
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = waits.as_deref() != why && waits.is_some() != why.is_some();
-        *waits = why.map(str::to_owned);
+    /// That something holds it up; whether that is news.
+    pub(crate) fn held(&self, hold: Hold, of: Option<&Origin>, why: &str) -> bool {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = holds.keys().all(|(other, _)| *other != hold);
+        holds.insert((hold, of.cloned()), why.to_owned());
         news
+    }
+
+    /// That something doesn't any more; whether that is news.
+    pub(crate) fn freed(&self, hold: Hold, of: Option<&Origin>) -> bool {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = holds.remove(&(hold, of.cloned())).is_some();
+        held && holds.keys().all(|(other, _)| *other != hold)
+    }
+
+    /// That nothing more is handed over to it.
+    pub(crate) fn given_up(&self, why: &str) {
+        *self.given_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+    }
+
+    /// What stands against it, in words. Those of the sink itself are left out: they may quote events, and whoever can
+    /// connect can read this.
+    fn against(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Some(why) = &*self.given_up.lock().unwrap_or_else(PoisonError::into_inner) {
+            reasons.push(format!("given up: {why}"));
+        }
+        let mut known = BTreeSet::new();
+        for ((hold, _), why) in &*self.holds.lock().unwrap_or_else(PoisonError::into_inner) {
+            if known.insert(*hold) {
+                reasons.push(match hold {
+                    Hold::Sink => "it doesn't take what it is handed: the log says why".to_owned(),
+                    Hold::Write | Hold::Commit | Hold::Disk => why.clone(),
+                });
+            }
+        }
+        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocked = lanes.iter().filter_map(|(origin, lane)| {
+            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let (why, _) = state.blocked.as_ref()?;
+            Some(format!("{origin} isn't gone on with: {why}"))
+        });
+        let blocked: Vec<String> = blocked.collect();
+        reasons.extend(blocked.iter().take(BLOCKED).cloned());
+        if let Some(more) = blocked.len().checked_sub(BLOCKED).filter(|more| *more > 0) {
+            reasons.push(format!("{more} more chains aren't gone on with"));
+        }
+        reasons
     }
 }
 

@@ -17,4 +17,4 @@ pub use rules::reply::{Reply, respond};
 pub use rules::samples::{Reader, Sample, read};
 pub use rules::snapshot::{Chain, Counted, Process, Snapshot, State};
 pub use rules::status::{Source, Status};
-pub use server::{is_loopback, serve, serve_text};
+pub use server::{is_loopback, serve, serve_plainly};

@@ -17,8 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::debug;
 
-use crate::rules::exposition::PLAIN;
-use crate::rules::reply::respond;
+use crate::rules::reply::{Reply, respond, respond_plainly};
 use crate::rules::snapshot::Snapshot;
 
 /// Connections at a time. More wait in the kernel's queue.
@@ -43,20 +42,17 @@ pub async fn serve(listener: TcpListener, look: impl Fn() -> Snapshot + Send + S
     answering(listener, move |request| response(request, &look())).await;
 }
 
-/// Gives out one text, at `/metrics`, until it is dropped. `look` is called once per request.
-pub async fn serve_text(listener: TcpListener, look: impl Fn() -> String + Send + Sync + 'static) {
+/// Gives out what a process counts and says of itself, until it is dropped: `metrics` at `/metrics`; at `/readyz` what
+/// stands `against` it, in words, and that it is ready where nothing does; at `/healthz` that it answers at all. Each is
+/// called once per request.
+pub async fn serve_plainly(
+    listener: TcpListener,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    against: impl Fn() -> Vec<String> + Send + Sync + 'static,
+) {
     let answer = move |request: &Request<Incoming>| {
-        let (status, body) = match (request.method().as_str(), request.uri().path()) {
-            ("GET" | "HEAD", "/metrics") => (StatusCode::OK, look()),
-            ("GET" | "HEAD", _) => (StatusCode::NOT_FOUND, "only /metrics is here\n".to_owned()),
-            _ => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
-        };
-        let mut response = Response::new(Full::from(body));
-        *response.status_mut() = status;
-        let content = HeaderValue::from_static(PLAIN);
-        response.headers_mut().insert(CONTENT_TYPE, content);
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        let asked = (request.method().as_str(), request.uri().path());
+        as_response(respond_plainly(asked, &metrics, &against))
     };
     answering(listener, answer).await;
 }
@@ -113,8 +109,11 @@ async fn answer(
 fn response(request: &Request<Incoming>, snapshot: &Snapshot) -> Response<Full<Bytes>> {
     let accept: Vec<_> =
         request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let reply =
-        respond(request.method().as_str(), request.uri().path(), &accept.join(","), snapshot);
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    as_response(respond(method, path, &accept.join(","), snapshot))
+}
+
+fn as_response(reply: Reply) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(reply.body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use auditseal_format::{Date, SealId, hash};
+use auditseal_delivery::Position;
+use auditseal_format::{Date, SealId, Time, hash};
 
 use super::*;
 
@@ -115,6 +116,19 @@ impl Disk for Machine {
         })
     }
 
+    fn inode(&self, path: &Path) -> io::Result<Option<u64>> {
+        Ok(self.0.lock().unwrap().names.get(path).map(|at| *at as u64))
+    }
+
+    fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
+        let state = self.0.lock().unwrap();
+        let found = state
+            .names
+            .iter()
+            .find(|(name, at)| **at as u64 == inode && name.parent() == path.parent());
+        Ok(found.map(|(name, _)| name.clone()))
+    }
+
     fn sync_names(&mut self, folder: &Path) -> io::Result<()> {
         self.step(|state| {
             let names = state.names.iter().filter(|(path, _)| path.parent() == Some(folder));
@@ -133,8 +147,10 @@ fn open(machine: &Machine) -> Result<Ledger, LedgerError> {
     Ledger::open(Box::new(machine.clone()), paths(), "file:///srv/out")
 }
 
-fn at(line: u64) -> Position {
-    Position { seal: SealId { seq: 1, hash: hash(b"1") }, date: Date::EPOCH, lines: Some(line) }
+fn at(line: u64) -> Reached {
+    let seal = SealId { seq: 1, hash: hash(b"1") };
+    let at = Position { seal, date: Date::EPOCH, lines: Some(line) };
+    Reached { at, sealed: Some(Time::EPOCH) }
 }
 
 fn origin(chain: u64) -> Origin {
@@ -146,7 +162,9 @@ fn work(machine: &Machine) -> Result<(), LedgerError> {
     let mut ledger = open(machine)?;
     for line in 1..=5 {
         for chain in 0..2 {
-            if ledger.position(&origin(chain)).and_then(|at| at.lines).unwrap_or(0) >= line {
+            if ledger.reached(&origin(chain)).and_then(|reached| reached.at.lines).unwrap_or(0)
+                >= line
+            {
                 continue;
             }
             let text = format!("line {line} of {chain}\n");
@@ -214,7 +232,7 @@ fn what_fails_for_a_moment_counts_when_it_is_tried_again() {
         ledger.commit().unwrap();
         let (text, letters) =
             (machine.contents("/srv/out"), machine.contents("/state/out.refused.jsonl"));
-        assert_eq!(failed, ledger.position(&origin(0)) == Some(at(1)), "{steps}");
+        assert_eq!(failed, ledger.reached(&origin(0)) == Some(at(1)), "{steps}");
         if failed {
             assert_eq!((text, letters), (b"first\nx\n".to_vec(), b"one\ny\n".to_vec()), "{steps}");
             ledger.settle(&origin(0), at(2), given).unwrap();
@@ -302,4 +320,106 @@ fn as_much_is_set_aside_as_there_are_names_for() {
         let kept = if nth < ASIDE { ours.clone() } else { [&ours[..], theirs.as_bytes()].concat() };
         assert_eq!(machine.contents("/srv/out"), kept);
     }
+}
+
+/// Whenever it is killed, and the file renamed before it is started again, with an empty one in its place or none: each
+/// line is in one of the files, once. Only the first write is at stake: a file of which nothing is durable yet isn't
+/// known again.
+#[test]
+fn a_file_that_was_renamed_after_a_crash_has_no_line_of_the_next_one() {
+    let machine = |left| Machine(Arc::new(Mutex::new(State { left, ..State::default() })));
+    let whole = machine(usize::MAX);
+    work(&whole).unwrap();
+    let expected = sorted(&whole.contents("/srv/out"));
+    let operations = usize::MAX - whole.0.lock().unwrap().left;
+    let (mut exact, mut twice) = (0, 0);
+    for first in 0..operations {
+        for empty in [false, true] {
+            let cut = machine(first);
+            work(&cut).unwrap_err();
+            // The process is gone, and the machine stays.
+            let mut disk = cut.restarted(Left::Everything);
+            disk.0.lock().unwrap().left = usize::MAX;
+            let book = disk.contents("/state/out.positions");
+            let anchored = String::from_utf8(book)
+                .unwrap()
+                .lines()
+                .any(|line| line.starts_with("written ") && !line.starts_with("written 0"));
+            if disk.size(Path::new("/srv/out")).unwrap().is_none() {
+                continue;
+            }
+            disk.rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
+            if empty {
+                disk.write_at(Path::new("/srv/out"), 0, b"").unwrap();
+            }
+            work(&disk).unwrap();
+            let both = [disk.contents("/srv/out.1"), disk.contents("/srv/out")].concat();
+            if anchored {
+                assert_eq!(sorted(&both), expected, "{first} {empty}");
+                exact += 1;
+            } else {
+                let again = disk.contents("/srv/out.1").split(|byte| *byte == b'\n').count();
+                assert!(again <= 2, "{first}: no more than the first write");
+                twice += 1;
+            }
+        }
+    }
+    assert!(exact > 20 && twice > 0, "{exact} {twice}");
+}
+
+/// It ended as it should: nothing is looked for, whatever became of the file, and nothing of it is touched.
+#[test]
+fn a_file_that_was_closed_is_not_looked_for() {
+    let machine = Machine::default();
+    machine.0.lock().unwrap().left = usize::MAX;
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"first\n", b"")).unwrap();
+    let open_book = |machine: &Machine| {
+        let book: Book =
+            String::from_utf8(machine.contents("/state/out.positions")).unwrap().parse().unwrap();
+        book.written.inode.is_some()
+    };
+    assert!(open_book(&machine));
+    ledger.close().unwrap();
+    assert!(!open_book(&machine));
+    let mut disk = machine.clone();
+    disk.rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
+    disk.write_at(Path::new("/srv/out.1"), 6, b"somebody's\n").unwrap();
+    work(&machine).unwrap();
+    assert_eq!(machine.contents("/srv/out.1"), b"first\nsomebody's\n");
+}
+
+/// Renamed while it is written to: what is in it is durable before the next one is begun, and a crash then finds both.
+#[test]
+fn a_file_that_is_renamed_meanwhile_is_ended() {
+    for left in [Left::Nothing, Left::Everything] {
+        let machine = Machine::default();
+        machine.0.lock().unwrap().left = usize::MAX;
+        let mut ledger = open(&machine).unwrap();
+        for line in 1..=3 {
+            let text = format!("line {line} of 0\n");
+            ledger.settle(&origin(0), at(line), (text.as_bytes(), b"")).unwrap();
+        }
+        let mut disk = machine.clone();
+        disk.rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
+        ledger.settle(&origin(0), at(4), (b"line 4 of 0\n", b"")).unwrap();
+        ledger.settle(&origin(0), at(5), (b"line 5 of 0\n", b"")).unwrap();
+        let again = machine.restarted(left);
+        again.0.lock().unwrap().left = usize::MAX;
+        work(&again).unwrap();
+        let both = [again.contents("/srv/out.1"), again.contents("/srv/out")].concat();
+        let lines: Vec<String> =
+            sorted(&both).into_iter().filter(|line| line.ends_with('0')).collect();
+        let expected: Vec<String> = (1..=5).map(|line| format!("line {line} of 0")).collect();
+        assert_eq!(lines, expected, "{left:?}");
+    }
+}
+
+/// Whoever reads the log at night learns what the disk lacks.
+#[test]
+fn a_full_disk_is_called_full() {
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    let error = LedgerError::Io("write", "/state/x".into(), full);
+    assert!(error.to_string().starts_with("write /state/x: its disk is full"), "{error}");
+    assert!(error.passes() && !LedgerError::Foreign("/x".into(), "y").passes());
 }

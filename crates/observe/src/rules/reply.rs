@@ -20,17 +20,42 @@ pub struct Reply {
 /// Answers a request. `accept` is its header's value, or empty.
 #[must_use]
 pub fn respond(method: &str, path: &str, accept: &str, snapshot: &Snapshot) -> Reply {
+    let metrics = || match wants_openmetrics(accept) {
+        true => (OPENMETRICS, openmetrics(snapshot)),
+        false => (PLAIN, plain(snapshot)),
+    };
+    page(method, path, metrics, || alive(snapshot), || ready(snapshot))
+}
+
+/// Answers a request to a process that counts this, answers, and has these reasons not to be ready.
+#[must_use]
+pub(crate) fn respond_plainly(
+    (method, path): (&str, &str),
+    metrics: impl FnOnce() -> String,
+    against: impl FnOnce() -> Vec<String>,
+) -> Reply {
+    let ready = || Health { reasons: against() };
+    page(method, path, || (PLAIN, metrics()), Health::default, ready)
+}
+
+fn page(
+    method: &str,
+    path: &str,
+    metrics: impl FnOnce() -> (&'static str, String),
+    alive: impl FnOnce() -> Health,
+    ready: impl FnOnce() -> Health,
+) -> Reply {
     let say = |status, body: &str| Reply { status, content: TEXT, body: body.to_owned() };
     if !matches!(method, "GET" | "HEAD") {
         return say(405, "only GET and HEAD\n");
     }
     match path {
-        "/metrics" if wants_openmetrics(accept) => {
-            Reply { status: 200, content: OPENMETRICS, body: openmetrics(snapshot) }
+        "/metrics" => {
+            let (content, body) = metrics();
+            Reply { status: 200, content, body }
         }
-        "/metrics" => Reply { status: 200, content: PLAIN, body: plain(snapshot) },
-        "/healthz" => judged("alive", &alive(snapshot)),
-        "/readyz" => judged("ready", &ready(snapshot)),
+        "/healthz" => judged("alive", &alive()),
+        "/readyz" => judged("ready", &ready()),
         "/" => say(200, "auditseal: /metrics /healthz /readyz\n"),
         _ => say(404, "there are /metrics, /healthz and /readyz\n"),
     }
@@ -77,6 +102,22 @@ fn wants_openmetrics(accept: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_without_sources_has_the_same_pages() {
+        let ask = |method, path, against: &[&str]| {
+            let against = || against.iter().map(|&why| why.to_owned()).collect();
+            let reply = respond_plainly((method, path), || "a 1\n".to_owned(), against);
+            (reply.status, reply.body)
+        };
+        assert_eq!(ask("GET", "/metrics", &[]), (200, "a 1\n".to_owned()));
+        assert_eq!(ask("GET", "/readyz", &[]), (200, "ready\n".to_owned()));
+        let full = ["out: its disk is full"];
+        assert_eq!(ask("GET", "/readyz", &full).0, 503);
+        assert_eq!(ask("GET", "/readyz", &full).1, "not ready\nout: its disk is full\n");
+        assert_eq!(ask("GET", "/healthz", &full), (200, "alive\n".to_owned()));
+        assert_eq!((ask("POST", "/metrics", &[]).0, ask("GET", "/x", &[]).0), (405, 404));
+    }
 
     #[test]
     fn openmetrics_is_for_those_who_ask() {
