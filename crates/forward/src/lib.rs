@@ -10,9 +10,12 @@
 //! handed over is in the sink's ledger, on the disk; what was under way when the process ends is handed
 //! over again. The ledger has a thread of its own, so that a disk that hangs holds up no other sink. A line whose seal isn't proved to be the chain's next is never handed over.
 
+mod asked;
 mod check;
+mod counts;
 mod disk;
 mod feed;
+mod filed;
 mod follow;
 mod followed;
 mod frames;
