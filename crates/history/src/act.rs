@@ -332,7 +332,7 @@ impl Act {
     }
 
     /// Events of a namespace itself give its name as its namespace.
-    fn namespace_of_object(&self) -> &str {
+    pub(crate) fn namespace_of_object(&self) -> &str {
         let itself = self.target.resource == "namespaces" && self.target.api_group.is_empty();
         if itself { "" } else { &self.target.namespace }
     }
