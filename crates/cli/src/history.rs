@@ -228,6 +228,7 @@ impl History {
             group: object.group.clone(),
             namespace: self.namespace.clone(),
             name: object.name.clone(),
+            namespaced: object.is_of_namespaces(),
         }
     }
 
@@ -310,12 +311,24 @@ impl History {
     ) -> Vec<String> {
         let mut lines = answer.footer(&self.put(window));
         let last = lines.pop();
-        lines.extend(lives.footer());
+        lines.extend(unread(answer));
+        let origins: Vec<Origin> = answer.chains.iter().map(|chain| chain.origin.clone()).collect();
+        lines.extend(lives.footer(&origins));
         lines.extend(beside.iter().cloned());
         lines.extend(last);
         cost(&mut lines, bill);
         lines
     }
+}
+
+/// What lines that can't be read cost a life.
+fn unread(answer: &Answered) -> Option<String> {
+    let lines = answer.unknown.unreadable + answer.unknown.too_long;
+    (lines > 0).then(|| {
+        "what can't be read isn't told, and may be a request about this object: what comes after it is exact only where the log \
+         proves that nothing lies between"
+            .to_owned()
+    })
 }
 
 /// A sentence of several lines, which shows where in the file it is, without these.

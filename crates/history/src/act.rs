@@ -303,6 +303,12 @@ impl Act {
         }
     }
 
+    /// Whether it reads and writes nothing, by its verb.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(&*self.verb, "get" | "list" | "watch" | "head")
+    }
+
     fn ends_something(&self) -> bool {
         matches!(&*self.verb, "delete" | "deletecollection")
             || self.target.subresource == "eviction"
