@@ -188,6 +188,18 @@ pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
+/// The exit code of two answers together: that of the worse one. Something that is wrong weighs more than something that
+/// couldn't be searched, and two histories of a chain more than that.
+pub(crate) fn worse(one: u8, other: u8) -> u8 {
+    let weight = |code: u8| match code {
+        0 => 0,
+        1 => 2,
+        3 => 3,
+        _ => 1,
+    };
+    if weight(other) > weight(one) { other } else { one }
+}
+
 /// The types that were seen, where they were gathered.
 pub(crate) fn seen(answer: &Answered) -> BTreeSet<String> {
     answer.chains.iter().flat_map(|chain| chain.types.iter().cloned()).collect()
@@ -232,6 +244,14 @@ pub(crate) fn tell(lines: &[String], format: LogFormat) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_answers_the_worse_one_counts() {
+        for (one, other, code) in [(0, 0, 0), (0, 2, 2), (2, 1, 1), (1, 2, 1), (3, 1, 3), (2, 3, 3)]
+        {
+            assert_eq!((worse(one, other), worse(other, one)), (code, code), "{one} {other}");
+        }
+    }
 
     #[test]
     fn chains_of_two_clusters_hold_no_life_of_one_object() {

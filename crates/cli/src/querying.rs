@@ -100,7 +100,12 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         Ok::<_, Failure>(search.run(each, stopped()?).await)
     })??;
     finish(out.end(&answer))?;
-    tell(&footer(&answer, args.conditions.namespaces(), asking.window, &bill), format);
+    let mut footer = footer(&answer, args.conditions.namespaces(), asking.window, &bill);
+    let none = answer.given == 0 && answer.meant == 0;
+    let hint = args.conditions.hint(&objects).filter(|_| none);
+    let last = footer.len().saturating_sub(1);
+    footer.splice(last..last, args.conditions.note(&objects).into_iter().chain(hint));
+    tell(&footer, format);
     if answer.interrupted {
         return Ok(ExitCode::from(answer.exit_code()));
     }
