@@ -32,7 +32,7 @@ use crate::querying::CANT_TELL;
 use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
 use crate::store_flags::{StoreFlags, is_directory};
-use crate::times::time;
+use crate::times::{in_order, time};
 use crate::trusting::no_pipe;
 
 /// Most bytes of a file that is compared with.
@@ -255,11 +255,9 @@ impl History {
     }
 
     fn asking(&self, object: &Asked) -> Result<Asking, Failure> {
-        let late = |one: Option<Time>| one.zip(self.until).is_some_and(|(one, until)| one > until);
-        if late(self.since) || late(self.read_from) || late(self.at) {
+        for one in [self.since, self.read_from, self.at] {
             let why = "choose entries: --since, --read-from or --at is after --until";
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new(why).hint(Some(hint)));
+            in_order(one, self.until, why)?;
         }
         Ok(Asking {
             predicate: self.wanted(object).predicate(),
