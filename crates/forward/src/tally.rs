@@ -183,3 +183,43 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
 pub(crate) fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten times as many chains as are named.
+    #[test]
+    fn what_stands_against_a_sink_is_told_in_part_and_counted() {
+        let tally = ForwardTally::default();
+        assert_eq!(tally.against(), ["not yet started"]);
+        let sink = tally.sink("out");
+        assert!(tally.against().is_empty());
+        for nth in 0..10 * BLOCKED {
+            sink.lane(&format!("c/n-{nth}/s").parse().unwrap()).blocked("MISSING", true);
+        }
+        let against = tally.against();
+        assert_eq!(against.len(), BLOCKED + 1);
+        assert_eq!(
+            against[BLOCKED],
+            format!("out: {} more chains aren't gone on with", 9 * BLOCKED)
+        );
+    }
+
+    /// Several chains wait, and one is served meanwhile: that isn't news.
+    #[test]
+    fn what_holds_a_sink_up_is_told_once() {
+        let (sink, a, b) =
+            (SinkTally::default(), "c/n/a".parse().unwrap(), "c/n/b".parse().unwrap());
+        assert!(sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(!sink.held(Hold::Write, Some(&b), "its disk is full"));
+        assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(sink.held(Hold::Sink, Some(&a), "answered 429: event {secret}"));
+        assert!(!sink.freed(Hold::Write, Some(&a)));
+        assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(!sink.freed(Hold::Write, Some(&b)));
+        assert_eq!(sink.against().len(), 2);
+        assert!(!sink.against().concat().contains("secret"));
+        assert!(sink.freed(Hold::Write, Some(&a)) && !sink.freed(Hold::Write, Some(&a)));
+    }
+}
