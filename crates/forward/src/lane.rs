@@ -253,7 +253,7 @@ impl SinkLane {
                 }
                 (false, ..) => error.hint().unwrap_or_default(),
                 (true, Hold::Commit, true) => {
-                    "tried again every second; until then the sink goes on, and what isn't written down when forward ends is handed over again, and is there once"
+                    "tried again every second; what isn't written down when forward ends is handed over again, and is there once"
                 }
                 (true, ..) => {
                     "tried again every 5 s; nothing is lost, and nothing more is handed over to this sink before that"

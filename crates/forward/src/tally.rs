@@ -94,7 +94,8 @@ impl SinkTally {
     /// That something holds it up; whether that is news.
     pub(crate) fn held(&self, hold: Hold, of: Option<&Origin>, why: &str) -> bool {
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = holds.keys().all(|(other, _)| *other != hold);
+        // One disk may fail at several things.
+        let news = holds.iter().all(|((other, _), known)| *other != hold && known != why);
         holds.insert((hold, of.cloned()), why.to_owned());
         news
     }
@@ -118,9 +119,9 @@ impl SinkTally {
         if let Some(why) = &*self.given_up.lock().unwrap_or_else(PoisonError::into_inner) {
             reasons.push(format!("given up: {why}"));
         }
-        let mut known = BTreeSet::new();
+        let (mut known, mut told) = (BTreeSet::new(), BTreeSet::new());
         for ((hold, _), why) in &*self.holds.lock().unwrap_or_else(PoisonError::into_inner) {
-            if known.insert(*hold) {
+            if known.insert(*hold) && told.insert(why) {
                 reasons.push(match hold {
                     Hold::Sink => "it doesn't take what it is handed: the log says why".to_owned(),
                     Hold::Write | Hold::Commit | Hold::Disk => why.clone(),
@@ -215,6 +216,8 @@ mod tests {
         assert!(!sink.held(Hold::Write, Some(&b), "its disk is full"));
         assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
         assert!(sink.held(Hold::Sink, Some(&a), "answered 429: event {secret}"));
+        assert!(!sink.held(Hold::Commit, None, "its disk is full"));
+        assert!(sink.freed(Hold::Commit, None));
         assert!(!sink.freed(Hold::Write, Some(&a)));
         assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
         assert!(!sink.freed(Hold::Write, Some(&b)));
