@@ -229,6 +229,7 @@ impl SinkLane {
                 Ok(()) => {
                     add(&self.tally.cut, *cut);
                     self.freed(Hold::Write, Some(of));
+                    self.freed(Hold::Foreign, Some(of));
                     return true;
                 }
                 Err(error) if !self.failed(Hold::Write, Some(of), &error) => return false,
@@ -245,6 +246,7 @@ impl SinkLane {
     /// tried again, unless waiting doesn't mend it and somebody waits for the end.
     pub(crate) fn failed(&self, hold: Hold, of: Option<&Origin>, error: &LedgerError) -> bool {
         add(&self.tally.commit_failures, 1);
+        let hold = if error.passes() { hold } else { Hold::Foreign };
         let why = error.to_string();
         if self.tally.held(hold, of, &why) {
             let then = match (error.passes(), hold, self.exactly_once) {
@@ -283,6 +285,7 @@ impl SinkLane {
             let what = match hold {
                 Hold::Sink => "the sink takes events again",
                 Hold::Write => "what it gets is written down again",
+                Hold::Foreign => "its file is gone on with again",
                 Hold::Commit => "what it has is written down again",
                 Hold::Disk => "its disk answers again",
             };

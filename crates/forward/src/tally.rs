@@ -58,6 +58,8 @@ pub(crate) enum Hold {
     Sink,
     /// What came of a parcel can't be written.
     Write,
+    /// Its file isn't the one that was written.
+    Foreign,
     /// What it has can't be made durable.
     Commit,
     /// A disk gives no answer.
@@ -124,7 +126,7 @@ impl SinkTally {
             if known.insert(*hold) && told.insert(why) {
                 reasons.push(match hold {
                     Hold::Sink => "it doesn't take what it is handed: the log says why".to_owned(),
-                    Hold::Write | Hold::Commit | Hold::Disk => why.clone(),
+                    Hold::Write | Hold::Foreign | Hold::Commit | Hold::Disk => why.clone(),
                 });
             }
         }

@@ -347,6 +347,30 @@ async fn a_file_that_somebody_writes_to_ends_once() {
     assert_eq!(scene.lines("out"), ["somebody's"]);
 }
 
+#[tokio::test]
+async fn a_file_that_somebody_writes_to_is_waited_for_without_once() {
+    let scene = Scene::new();
+    scene.fates.set("out.jsonl", Fate::Full, 0);
+    let (go, stop) = watch::channel(false);
+    let working = scene.run(scene.options(&["out"], false), stop);
+    let writing = async {
+        scene.until("its disk is full", true).await;
+        fs::write(scene.file("out"), "somebody's\n").unwrap();
+        scene.fates.set("out.jsonl", Fate::Well, 0);
+        scene.until("somebody else has written to it", true).await;
+        // Somebody mends it.
+        fs::rename(scene.file("out"), scene.file("theirs")).unwrap();
+        scene.until("somebody else has written to it", false).await;
+        while (scene.lines("out").len() as u64) < 2 * LINES_EACH {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        go.send(true).unwrap();
+    };
+    let (handed, ()) = tokio::join!(working, writing);
+    assert_eq!((handed[0].lines, &handed[0].stopped), (2 * LINES_EACH, &None));
+    assert_eq!(scene.lines("theirs"), ["somebody's"]);
+}
+
 /// The next process says until when it has events before any come.
 #[tokio::test]
 async fn until_when_a_sink_has_events_holds_over_a_restart() {
