@@ -23,7 +23,7 @@ def event(name, time, size):
         "verb": "create", "user": {"username": "ann"}, "sourceIPs": ["10.0.0.1"], "objectRef": {"resource": "configmaps", "namespace": "a", "name": "b", "apiVersion": "v1"},
         "requestObject": {"data": {"x": "y" * size}}, "requestReceivedTimestamp": time, "stageTimestamp": time}, separators=(",", ":"))
 with open(sys.argv[1], "a") as log:
-    for one in event("large", "2026-11-21T09:00:00.000000Z", 1 << 20), event("old", "2019-03-01T00:00:00.000000Z", 10), event("before", "2026-11-21T08:59:00.000000Z", 40000), "no event":
+    for one in event("large", "2026-11-21T09:00:00.000000Z", 1 << 20), event("old", "2019-03-01T00:00:00.000000Z", 10), event("before", "2026-11-21T08:59:00.000000Z", 40000), "no event", '{"kind":"Event","cluster":{"a":1},"node":"n","source":"called like labels"}':
         log.write(one + "\n")
 PY
     "$AUDITSEAL" keygen --name e2e/node-1 --out "$WORK/key" >"$WORK/vkey" &&
@@ -60,10 +60,17 @@ handed_over() {
 # The log's files are sealed in another order than they are read in.
 same_lines() { cmp <(LC_ALL=C sort "$1") <(LC_ALL=C sort "$2"); }
 
-counted() { "$AUDITSEAL" forward check --store "file://$WORK/archive" --trust "$WORK/trust" --sink "$1" --until "$(date -u +%Y-%m-%dT%H:%M:%SZ -d +1min)"; }
+# counted SINK [FLAG…]
+counted() { "$AUDITSEAL" forward check --store "file://$WORK/archive" --trust "$WORK/trust" --sink "$1" --until "$(date -u +%Y-%m-%dT%H:%M:%SZ -d +1min)" "${@:2}"; }
 miscounted() {
   curl -sf -X POST "$OPENSEARCH/first-*/_delete_by_query?refresh=true" -H 'content-type: application/json' -d '{"query":{"term":{"auditID":"old"}}}' >/dev/null &&
     ! counted "opensearch+$OPENSEARCH/first" >"$WORK/said" && grep -q '2019-03-01T00:00:00.000000Z: 1 in the archive, 0 at the sink' "$WORK/said"
+}
+
+# begins_another: indices whose names begin like ours, of the same chain
+begins_another() {
+  forward another "opensearch+$OPENSEARCH/first-too?fields=verb" && counted "opensearch+$OPENSEARCH/first" && counted "opensearch+$OPENSEARCH/first-too?fields=verb" &&
+    counted "opensearch+$OPENSEARCH/first" --since 2026-11-21T08:04:24.123457Z
 }
 
 # killed_often ROUNDS SINK…: killed after some moments, again and again; then to its end
@@ -114,12 +121,15 @@ fi
 [ -z "${SYSLOGNG:-}" ] || urls+=("syslog+tls://$SYSLOGNG?ca=$SYSLOGNG_CERTS/ca.pem&cert=$SYSLOGNG_CERTS/client.pem&key=$SYSLOGNG_CERTS/client.key")
 handed_over "${urls[@]}"
 check "forward: the file has as many by the hour" counted "file://$WORK/out"
+copied() { forward copies "file://$WORK/copies?fields=verb" && counted "file://$WORK/copies?fields=verb"; }
+check "forward: so has one of copies that don't say when" copied
 if [ -n "${VICTORIALOGS:-}" ]; then
   check "forward: VictoriaLogs has as many by chain and hour" counted "loki+$VICTORIALOGS/insert?name=loki"
   doubles=$(rows job:auditseal)
 fi
 if [ -n "${OPENSEARCH:-}" ]; then
   check "forward: OpenSearch has as many by chain and hour" counted "opensearch+$OPENSEARCH/first"
+  check "forward: so it does where another index begins alike, and from a microsecond on" begins_another
   check "forward: one that is gone there is missed" miscounted
   "$AUDITSEAL" keygen --name e2e/node-2 --out "$WORK/key2" >"$WORK/vkey2"
   check "forward: what OpenSearch refuses is set aside, and the rest is there" refused

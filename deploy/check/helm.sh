@@ -42,6 +42,7 @@ if [ "${1:-}" = --write ]; then
   base >"$DEPLOY/kustomize/base/auditseal.yaml"
   cp "$DEPLOY/prometheus/alerts.yaml" "$CHART/files/alerts.yaml"
   cp "$DEPLOY/grafana/auditseal.json" "$CHART/files/dashboard.json"
+  cp "$DEPLOY/grafana/forward.json" "$CHART/files/dashboard-forward.json"
   exit
 fi
 same_base() { base | diff "$DEPLOY/kustomize/base/auditseal.yaml" -; }
@@ -75,6 +76,7 @@ check "not one beside it" refuses "mount must be a directory above" --set 'sourc
 # A chart can't hold what lies outside of its directory.
 check "its alerts are those of deploy/prometheus" cmp "$DEPLOY/prometheus/alerts.yaml" "$CHART/files/alerts.yaml"
 check "its dashboard is that of deploy/grafana" cmp "$DEPLOY/grafana/auditseal.json" "$CHART/files/dashboard.json"
+check "and so is forward's" cmp "$DEPLOY/grafana/forward.json" "$CHART/files/dashboard-forward.json"
 
 check "a setting is a variable" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.requireRetention=365d
 check "and so is its other spelling" renders "name: AUDITSEAL_REQUIRE_RETENTION" --set settings.require-retention=365d

@@ -27,7 +27,7 @@ mutate "what comes behind a hole is told by its place" shipper/spooled.rs \
         self.objects.get(at).map' 'seq.checked_sub(self.objects.front()?.seq)? as usize'
 mutate "what is missing isn't said" shipper/spooled.rs \
     'if @@next < *seq@@ {' 'false'
-mutate "finals that were cut pass for all" spool/spool.rs \
+mutate "finals that were cut pass for all" spool/finals_file.rs \
     'is_none_or(|least: u64| @@found < least@@)' 'false'
 
 # --- how chains begin
@@ -61,10 +61,10 @@ mutate "what is final is forgotten" agent/repack.rs \
     'exchange.decide(&said)?' 'exchange.decide(&[])?'
 mutate "differing bytes are one history" agent/adopt.rs \
     '!content(&theirs).zip(content(&held.1)).is_some_and(|(a, b)| same(&a, &b, *start, *end))' 'false'
-mutate "a decided exchange is given up" spool/exchange.rs \
-    'names(spool)?.iter().any(decided)' 'false'
-mutate "the old objects stay" spool/exchange.rs \
-    'object_name::parse(spool.origin(), name).is_some()' 'false'
+mutate "a decided exchange is given up" spool/turnover.rs \
+    'folder.names()?.iter().any(|name| name == DECIDED || name == RENAMING)' 'false'
+mutate "the old objects stay" spool/turnover.rs \
+    'object_name::parse(origin, name).is_some()' 'false'
 
 mutate "a note behind other bytes is looked for at one key" agent/readback.rs \
     'other.seq == key.seq && other != key' 'false'

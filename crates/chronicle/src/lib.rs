@@ -6,6 +6,7 @@
 
 mod flows;
 mod json;
+mod left_out;
 mod live;
 mod lives;
 mod marked;

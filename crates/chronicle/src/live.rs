@@ -442,6 +442,7 @@ mod tests {
             group: None,
             namespace: Some("n".into()),
             name: None,
+            namespaced: true,
         };
         let mut lives = Lives::new(wanted, crate::Telling::default());
         for (at, (verb, request, response)) in (0..).zip(events) {

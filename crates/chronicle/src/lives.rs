@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use auditseal_audit::Time;
+use auditseal_format::Origin;
 use auditseal_history::life::{
     Deed, Doubt, KnownObject, LifeCounts, MAX_WAITING, Mark, Moment, ObjectName, ObjectState,
 };
 use auditseal_history::{Act, Cite, Life, LifeEntry, NoAct};
 
 use crate::flows::ToldFlows;
+use crate::left_out::LeftOut;
 use crate::wanted::WantedObjects;
 
 /// Objects whose lives are followed: of more, requests are counted.
@@ -118,8 +120,10 @@ pub struct Lives {
     telling: Telling,
     lives: BTreeMap<ObjectName, Followed>,
     waiting: usize,
-    unread: u64,
-    unnamed: u64,
+    unread: LeftOut,
+    unnamed: LeftOut,
+    /// Of an object in no namespace, where one in a namespace is asked for, or all of them are in one.
+    unplaced: LeftOut,
     beyond: u64,
 }
 
@@ -132,8 +136,9 @@ impl Lives {
             telling,
             lives: BTreeMap::new(),
             waiting: 0,
-            unread: 0,
-            unnamed: 0,
+            unread: LeftOut::default(),
+            unnamed: LeftOut::default(),
+            unplaced: LeftOut::default(),
             beyond: 0,
         }
     }
@@ -143,7 +148,7 @@ impl Lives {
         let act = match Act::read(line, cite) {
             Ok(act) => act,
             Err(NoAct::NotAnEvent | NoAct::NoObject) => {
-                self.unread += 1;
+                self.unread.add(cite);
                 return Vec::new();
             }
         };
@@ -154,11 +159,17 @@ impl Lives {
             }
         } else if let Some(name) = WantedObjects::name_of(&act) {
             let object = self.wanted.named(&act, name);
-            if self.wanted.has(&object) {
+            let asked = self.wanted.has(&object);
+            let nowhere = asked && self.wanted.namespaced && object.namespace.is_empty();
+            // Who reads may ask for a name in all namespaces.
+            if !act.is_read() && (nowhere || self.wanted.lacks_place(&object)) {
+                self.unplaced.add(cite);
+            }
+            if asked {
                 told = self.give(object, act, line.len());
             }
         } else if act.succeeded() {
-            self.unnamed += 1;
+            self.unnamed.add(cite);
         }
         told
     }
@@ -266,26 +277,41 @@ impl Lives {
         &self.wanted
     }
 
-    /// What is to be known beside the entries, a line for each thing.
+    /// What is to be known beside the entries, a line for each thing; `chains`: those that citations number.
     #[must_use]
-    pub fn footer(&self) -> Vec<String> {
+    pub fn footer(&self, chains: &[Origin]) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         if self.lives.len() <= NAMED {
             lines.extend(self.ends().map(|end| end.line()));
         } else {
             lines.push(format!("objects: {} of that type are followed", self.lives.len()));
         }
-        for (count, what) in [
+        let unplaced = match (self.wanted.namespace.is_some(), self.wanted.namespaced) {
+            (true, true) => {
+                "requests name no namespace: of which object of that name they are isn't known, and they aren't told"
+            }
+            (true, false) => {
+                "requests are of an object of that name in no namespace, and aren't told: without -n they are"
+            }
+            (false, _) => {
+                "requests name no namespace: of which object of that name they are isn't known, and they are told by themselves"
+            }
+        };
+        for (left_out, what) in [
             (self.unread, "lines are no requests that can be read, and aren't told"),
             (
                 self.unnamed,
                 "creations are of names that the apiserver made and the line doesn't hold: one may be this",
             ),
-            (self.beyond, "requests are of more objects than are followed: give a namespace"),
+            (self.unplaced, unplaced),
         ] {
-            if count > 0 {
-                lines.push(format!("left out: {count} {what}"));
-            }
+            lines.extend(left_out.said(what, chains).map(|said| format!("left out: {said}")));
+        }
+        if self.beyond > 0 {
+            lines.push(format!(
+                "left out: {} requests are of more objects than are followed: give a namespace",
+                self.beyond
+            ));
         }
         lines
     }

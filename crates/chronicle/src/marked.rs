@@ -80,7 +80,7 @@ pub fn moment_yaml(object: &ObjectName, moment: &Moment, chains: &[Origin]) -> S
     let head =
         |what: &str| format!("# {} at {}: {}\n", object_name(object), moment.time, escape(what));
     let mut text = match &moment.known {
-        KnownObject::Absent => return head("it wasn't there"),
+        KnownObject::Absent => head("it wasn't there"),
         KnownObject::Nothing(doubt) => return head(&format!("what it was isn't known: {doubt}")),
         KnownObject::There(state) => {
             head(&since(state.since)) + &format!("# {}\n", sealed(&state.cite, chains))
@@ -88,7 +88,7 @@ pub fn moment_yaml(object: &ObjectName, moment: &Moment, chains: &[Origin]) -> S
     };
     text += match (moment.under_way, moment.proved) {
         (true, _) => {
-            "# A write was under way at that time: it may have been this, or what came of that.\n"
+            "# A write was under way at that time: it may have been so, or what came of that.\n"
         }
         (false, true) => "# A later request proves that it was still just so.\n",
         (false, false) => {

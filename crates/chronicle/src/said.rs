@@ -181,9 +181,10 @@ fn field(change: &FieldChange) -> Said {
 
 fn fields(entry: &LifeEntry, all: bool, said: &mut Vec<Said>) {
     if let Some(doubt) = &entry.doubt {
+        let what = if entry.fields.is_empty() { "what it changed" } else { "what else it changed" };
         said.push(Said {
             kind: SaidKind::Field,
-            text: "what it changed".to_owned(),
+            text: what.to_owned(),
             mark: Some(doubt.clone().into()),
         });
     }

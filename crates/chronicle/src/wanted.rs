@@ -15,6 +15,8 @@ pub struct WantedObjects {
     pub namespace: Option<String>,
     /// `None`: all of the type.
     pub name: Option<String>,
+    /// Objects of the type are known to be in namespaces.
+    pub namespaced: bool,
 }
 
 /// A namespace's own requests have its name as their namespace.
@@ -29,7 +31,7 @@ impl WantedObjects {
     #[must_use]
     pub fn predicate(&self) -> Predicate {
         let namespace = self.namespace.as_deref().filter(|_| !is_namespaces(&self.resource));
-        let of = |name| {
+        let within = |name, namespace| {
             Predicate::object(ObjectFilter {
                 resource: Some(&self.resource),
                 group: self.group.as_deref(),
@@ -38,11 +40,27 @@ impl WantedObjects {
                 namespace,
             })
         };
+        let of = |name| within(name, namespace);
         let Some(name) = self.name.as_deref() else {
             return Predicate::all(vec![of(None), writes()]);
         };
         let collection = Predicate::verbs(["deletecollection"]);
-        Predicate::any(vec![of(Some(name)), Predicate::all(vec![of(None), collection])])
+        let mut any = vec![of(Some(name)), Predicate::all(vec![of(None), collection])];
+        if namespace.is_some() {
+            // Of which namespace these are isn't told.
+            any.push(Predicate::all(vec![within(Some(name), Some("")), writes()]));
+        }
+        Predicate::any(any)
+    }
+
+    /// Whether a request is of an object of this name in no namespace, where one in a namespace is asked for.
+    pub(crate) fn lacks_place(&self, object: &ObjectName) -> bool {
+        let wanted = Self { namespace: None, ..self.clone() };
+        self.name.is_some()
+            && self.namespace.is_some()
+            && object.namespace.is_empty()
+            && !is_namespaces(&object.resource)
+            && wanted.has(object)
     }
 
     /// The name of the object that a request is about; it is in the answer where the apiserver made it. None: no name is
@@ -108,6 +126,7 @@ mod tests {
             group: None,
             namespace: Some("n".into()),
             name: Some("s".into()),
+            namespaced: true,
         };
         let named = ",\"namespace\":\"n\",\"name\":\"s\"";
         for (verb, of, truth) in [
@@ -118,6 +137,10 @@ mod tests {
             ("deletecollection", ",\"namespace\":\"n\"", Truth::True),
             ("deletecollection", ",\"namespace\":\"m\"", Truth::False),
             ("list", ",\"namespace\":\"n\"", Truth::False),
+            // Of which namespace it is isn't told.
+            ("update", ",\"name\":\"s\"", Truth::True),
+            ("update", ",\"name\":\"t\"", Truth::False),
+            ("watch", ",\"name\":\"s\"", Truth::False),
             // The apiserver may have made the name, and the level leaves it out.
             ("create", ",\"namespace\":\"n\"", Truth::Unknown),
         ] {

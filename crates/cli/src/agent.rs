@@ -1,7 +1,6 @@
-//! keygen, pubkey, run, backfill.
+//! run, backfill, retire.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
@@ -12,7 +11,6 @@ use auditseal_agent::{
     ChainEnd, Limits, Mode, Outcome, Owners, Progress, RETRY, Settings, system_clock, tell_manager,
 };
 use auditseal_format::{Compression, printable};
-use auditseal_note::Signer as _;
 use auditseal_store::Store;
 use auditseal_vault::{Options, Provider, Site, Swap};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,17 +18,17 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::accepting::Accepting;
-use crate::args::{self, Backfill, Keygen, Pubkey, Run, Writer};
-use crate::envfile;
 use crate::failure::Failure;
 use crate::logging::Levels;
+use crate::output::say;
 use crate::progress::Bar;
-use crate::protection;
-use crate::read::finish;
 use crate::reload::{self, Reload, Signals};
 use crate::sources::specs;
+use crate::store_flags::{store_options, warn_of_environment};
 use crate::units::show_size;
 use crate::watch::{listen, serve_from, watched};
+use crate::writer::{Backfill, Run, Writer};
+use crate::{envfile, protection};
 
 /// After a stop, uploads may take so long: service managers wait for ten seconds or more.
 const GRACE: Duration = Duration::from_secs(8);
@@ -39,31 +37,6 @@ const GRACE: Duration = Duration::from_secs(8);
 /// keep neither health nor signals nor the other sources waiting: the agent asks it again, and names
 /// it.
 const IN_ORDER: Duration = Duration::from_secs(5);
-
-pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
-    auditseal_agent::keep_to_owner();
-    // A half-written key isn't left behind by keygen: what is there is whole, or refused.
-    if args.keep && args.out.exists() {
-        let key = auditseal_agent::read_signer(&args.out)?.key().clone();
-        if key.name() == args.name.as_str() {
-            return say(&key.to_string());
-        }
-        let what = format!("keep key {}: it is a key for {}", args.out.display(), key.name());
-        let hint = "a key signs what its name says: name another file, and leave this one to the \
-                    chains that it began";
-        return Err(Failure::new(format!("{what}, and not for {}", args.name)).hint(Some(hint)));
-    }
-    say(&auditseal_agent::keygen(&args.out, &args.name)?)
-}
-
-pub(crate) fn pubkey(args: &Pubkey) -> Result<ExitCode, Failure> {
-    say(&auditseal_agent::read_signer(&args.key)?.key().to_string())
-}
-
-fn say(line: &str) -> Result<ExitCode, Failure> {
-    finish(writeln!(std::io::stdout(), "{line}"))?;
-    Ok(ExitCode::SUCCESS)
-}
 
 pub(crate) fn run(args: Run, levels: Levels) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
@@ -142,7 +115,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
 /// The spool keeps the newest object even when it is stored: a limit below that would stop reading
 /// for ever.
 fn check(writer: &Writer) -> Result<(), Failure> {
-    protection::check(writer)?;
+    protection::check(&writer.store.store, &writer.protection)?;
     let least = 2 * writer.batch_size;
     if writer.spool_limit >= least {
         return Ok(());
@@ -225,44 +198,6 @@ fn warn_of_others(store: &str) {
     if mode & 0o077 != 0 {
         let path = printable(OsStr::new(&path));
         warn!("others may open {path} (mode {mode:04o}): chmod go= it, unless they are to read it");
-    }
-}
-
-/// Opens the store to read from.
-pub(crate) fn open_store(store: &args::Store) -> Result<Arc<dyn Store>, Failure> {
-    warn_of_environment([&store.store]);
-    Ok(auditseal_vault::open(&store.store, &store_options(store, false))?)
-}
-
-/// Says that the usual variable of AWS's own tools does nothing here: who set it would believe that
-/// the requests are somebody else's than they are.
-/// And whose values were not taken as they are.
-pub(crate) fn warn_of_environment<'a>(stores: impl IntoIterator<Item = &'a String>) {
-    for name in auditseal_vault::untidy() {
-        let hint = "encode the Secret without the line break: printf, or echo -n";
-        warn!(hint, "the value of {name} has white space around it, which is left out");
-    }
-    let is_s3 = |url: &String| {
-        url.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("s3"))
-    };
-    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let name = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter().find(set);
-    if let Some(name) = name.filter(|_| stores.into_iter().any(is_s3)) {
-        let hint = "for a profile's: eval \"$(aws configure export-credentials --profile NAME \
-                    --format env)\", and unset this";
-        warn!(hint, "{name} isn't read: the credentials are the environment's or the machine's");
-    }
-}
-
-/// How the command line says that a store is reached; `create` makes the directory of a local one.
-pub(crate) fn store_options(store: &args::Store, create: bool) -> Options {
-    Options {
-        endpoint: store.endpoint.clone(),
-        ca_certificate: store.ca_certificate.clone(),
-        region: store.region.clone(),
-        timeout: store.timeout,
-        create,
-        ..Options::default()
     }
 }
 

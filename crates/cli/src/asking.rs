@@ -14,14 +14,15 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{self, LogFormat};
 use crate::checking::heads_of;
 use crate::failure::Failure;
+use crate::logging::LogFormat;
 use crate::packing::PackPlace;
-use crate::read::vkeys;
 use crate::stats::Bill;
+use crate::store_flags::StoreFlags;
 use crate::trusting::{Policy, trust_file, untrusted};
 use crate::units::size as bytes_of;
+use crate::vkeys::vkeys;
 
 /// The chains that are asked, and what is trusted of them.
 #[derive(Debug, Args)]
@@ -73,7 +74,7 @@ type AskedChains = (Vec<AskedChain>, Option<Arc<dyn Store>>);
 
 impl Chains {
     /// The chains that are asked, and the store of their packs.
-    pub(crate) fn asked(&self, store: &args::Store, bill: &Bill) -> Result<AskedChains, Failure> {
+    pub(crate) fn asked(&self, store: &StoreFlags, bill: &Bill) -> Result<AskedChains, Failure> {
         let Some(path) = &self.policy.trust else {
             self.place.without_trust(store)?;
             if self.origin.is_empty() {
@@ -187,6 +188,18 @@ pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
+/// The exit code of two answers together: that of the worse one. Something that is wrong weighs more than something that
+/// couldn't be searched, and two histories of a chain more than that.
+pub(crate) fn worse(one: u8, other: u8) -> u8 {
+    let weight = |code: u8| match code {
+        0 => 0,
+        1 => 2,
+        3 => 3,
+        _ => 1,
+    };
+    if weight(other) > weight(one) { other } else { one }
+}
+
 /// The types that were seen, where they were gathered.
 pub(crate) fn seen(answer: &Answered) -> BTreeSet<String> {
     answer.chains.iter().flat_map(|chain| chain.types.iter().cloned()).collect()
@@ -231,6 +244,14 @@ pub(crate) fn tell(lines: &[String], format: LogFormat) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_answers_the_worse_one_counts() {
+        for (one, other, code) in [(0, 0, 0), (0, 2, 2), (2, 1, 1), (1, 2, 1), (3, 1, 3), (2, 3, 3)]
+        {
+            assert_eq!((worse(one, other), worse(other, one)), (code, code), "{one} {other}");
+        }
+    }
 
     #[test]
     fn chains_of_two_clusters_hold_no_life_of_one_object() {

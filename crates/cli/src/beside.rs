@@ -300,6 +300,7 @@ mod tests {
             group: None,
             namespace: None,
             name: Some("p".to_owned()),
+            namespaced: true,
         };
         let mut lives = Lives::new(wanted, Telling::default());
         let cite = Cite { chain: 0, seq: 1, line: 1, seal: hash(b"") };

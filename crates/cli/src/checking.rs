@@ -14,9 +14,10 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::estate::heads_failure;
 use crate::failure::Failure;
 use crate::help;
+use crate::output::print;
 use crate::part::head;
-use crate::read::{print, vkeys};
 use crate::trusting::trust_file;
+use crate::vkeys::vkeys;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::CHECK)]

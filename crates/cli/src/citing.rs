@@ -12,7 +12,7 @@ use auditseal_reader::Window;
 
 use crate::asking::stopped;
 use crate::failure::{Failure, archive_hint};
-use crate::read::{block_on_threads, cores};
+use crate::runtime::{block_on_threads, cores};
 
 /// Most proofs of one answer: each reads its batch once more.
 const PROOFS: usize = 1000;

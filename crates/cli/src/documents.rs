@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::args::{Cli, Completions, Man};
 use crate::failure::Failure;
-use crate::read::finish;
+use crate::output::finish;
 
 pub(crate) fn completions(args: &Completions) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();

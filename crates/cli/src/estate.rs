@@ -4,15 +4,14 @@ use std::path::Path;
 
 use auditseal_archive::{self as archive, EstateError, EstateOptions, HeadsFile, Shard};
 
-use crate::args::Verify;
 use crate::failure::{Failure, archive_hint};
 use crate::trusting::{trust_file, untrusted};
-use crate::verifying::{as_of, skew, store_name};
+use crate::verify_flags::Verify;
 
 pub(crate) fn options(args: &Verify, trust: &Path) -> Result<EstateOptions, Failure> {
     let file = trust_file(trust)?;
     let packs = args.place.open(&args.store, &file)?;
-    let fresh = EstateOptions::new(file, as_of(args));
+    let fresh = EstateOptions::new(file, args.as_of());
     Ok(EstateOptions {
         heads: args.estate.heads.as_deref().map(HeadsFile::new),
         origins: args.origin.clone(),
@@ -22,8 +21,8 @@ pub(crate) fn options(args: &Verify, trust: &Path) -> Result<EstateOptions, Fail
         allow_unanchored: args.part.allow_unanchored,
         head: args.part.head,
         stored_only: args.stored_only,
-        skew: skew(args, fresh.skew),
-        store: store_name(args),
+        skew: args.skew(fresh.skew),
+        store: args.store_name(),
         packs,
         ..fresh
     })

@@ -3,10 +3,9 @@
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-use crate::args::LogFormat;
+use crate::logging::LogFormat;
 
 /// A failure of the whole command.
 #[derive(Debug)]
@@ -78,43 +77,6 @@ fn fault_text(place: Option<&str>, why: Option<&str>, thread: Option<&str>) -> S
     )
 }
 
-/// Ends a command line that wasn't one: also `--help` and `--version` come here.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    ) {
-        drop(error.print());
-        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-    }
-    let shown = error.render().to_string();
-    let first = shown.split("\n\n").next().unwrap_or_default();
-    let first = first.strip_prefix("error: ").unwrap_or(first).trim_end();
-    let why = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    let help = help();
-    let hint = match error
-        .get(ContextKind::SuggestedArg)
-        .or(error.get(ContextKind::SuggestedSubcommand))
-    {
-        Some(ContextValue::String(similar)) => format!("did you mean {similar}? {help}"),
-        Some(ContextValue::Strings(similar)) => {
-            format!("did you mean {}? {help}", similar.join(" or "))
-        }
-        _ => help,
-    };
-    Failure::new(format!("read the command line: {why}")).hint(Some(hint)).show(LogFormat::Text)
-}
-
-/// The command that was typed, as far as it is one.
-fn command() -> String {
-    let cli = crate::args::Cli::grammar();
-    let typed = std::env::args_os().skip(1).find(|arg| cli.find_subcommand(arg).is_some());
-    let typed = typed.map(|name| format!(" {}", name.display())).unwrap_or_default();
-    format!("auditseal{typed}")
-}
-
 /// Private keys are given by file. One that was given instead of a file, a path or a name must not
 /// end up in a log with the message that says so.
 fn redact(text: &str) -> String {
@@ -153,9 +115,19 @@ fn without_credentials(text: &str) -> String {
 const STORE: &str = "check --store, --endpoint, the credentials and the network";
 const SOURCE: &str = "--source names the live log file, or the directory that holds it";
 
-/// Names the command that was typed: a placeholder would have to be understood first.
-fn help() -> String {
-    format!("`{} --help` explains every argument", command())
+/// The command that was typed, as far as it is one.
+static TYPED: OnceLock<String> = OnceLock::new();
+
+/// Takes note of the command that was typed, for hints: a placeholder would have to be understood first.
+pub(crate) fn typed(command: String) {
+    // It is typed once.
+    drop(TYPED.set(command));
+}
+
+/// Names that command's help.
+pub(crate) fn help() -> String {
+    let command = TYPED.get().map_or("auditseal", String::as_str);
+    format!("`{command} --help` explains every argument")
 }
 
 impl From<auditseal_agent::Error> for Failure {

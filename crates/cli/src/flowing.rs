@@ -15,15 +15,17 @@ use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, footer, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::finish;
 use crate::querying::{Out, Output, Query, exit_code};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
-use crate::times::time;
+use crate::store_flags::{StoreFlags, is_directory};
+use crate::times::{in_order, time};
 
 /// `query`, or `query flows`.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl FromArgMatches for Querying {
 #[derive(Debug, Args)]
 pub(crate) struct FlowArchive {
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]
@@ -114,10 +116,7 @@ impl FlowArchive {
     ) -> Result<FlowAnswer, Failure> {
         let Self { since, until, .. } = *self;
         let allow_unanchored = self.chains.allow_unanchored;
-        if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new("choose flows: --since is after --until").hint(Some(hint)));
-        }
+        in_order(since, until, "choose flows: --since is after --until")?;
         let window = Window { since, until };
         let (store, bill) = self.stats.open(&self.store)?;
         let (chains, packs) = self.chains.asked(&self.store, &bill)?;

@@ -21,15 +21,14 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::agent::open_store;
-use crate::args;
 use crate::failure::Failure;
-use crate::help;
+use crate::output::print;
 use crate::packing::PackPlace;
-use crate::read::{block_on_threads, cores, is_directory, print};
-use crate::textfile;
+use crate::runtime::{block_on_threads, cores};
+use crate::store_flags::{StoreFlags, is_directory, open_store};
 use crate::times::time;
 use crate::trusting::{trust_file, untrusted};
+use crate::{help, textfile};
 
 /// How often the file of metrics is written.
 const METRICS: Duration = Duration::from_secs(15);
@@ -44,7 +43,7 @@ pub(crate) struct Forward {
     #[arg(value_enum)]
     action: Option<Action>,
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     place: PackPlace,
     /// What is trusted of each chain; all that it names are followed.

@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use auditseal_agent::system_clock;
 use auditseal_chronicle::{
-    ComparedObject, LifePage, LifeText, LiveObjects, Lives, Telling, ToldEntry, WantedObjects,
-    answer_json, compared, compared_json, end_json, entry_json, moment_yaml,
+    ComparedObject, LifeEnd, LifePage, LifeText, LiveObjects, Lives, Telling, ToldEntry,
+    WantedObjects, answer_json, compared, compared_json, end_json, entry_json, moment_yaml,
 };
 use auditseal_format::{Origin, Time};
 use auditseal_history::Cite;
+use auditseal_history::life::KnownObject;
 use auditseal_query::{
     Answered, Archive, Asked, Asking, ChainSearched, Hit, Put, Show, asked, for_terminal, names,
     strange,
@@ -20,15 +21,18 @@ use auditseal_query::{
 use auditseal_reader::Window;
 use clap::{Args, ValueEnum};
 
-use crate::args::{self, LogFormat};
-use crate::asking::{Chains, ScanLimit, cost, of_one_cluster, seen, stopped, tell};
+use crate::asking::{Chains, ScanLimit, cost, of_one_cluster, seen, stopped, tell, worse};
 use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
-use crate::predicates::{Offering, not_asked};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::logging::LogFormat;
+use crate::output::finish;
+use crate::predicates::{Offering, not_asked, nowhere};
+use crate::querying::CANT_TELL;
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
-use crate::times::time;
+use crate::store_flags::{StoreFlags, is_directory};
+use crate::times::{in_order, time};
 use crate::trusting::no_pipe;
 
 /// Most bytes of a file that is compared with.
@@ -36,9 +40,6 @@ const LARGEST: u64 = 256 << 20;
 
 /// The exit code where a comparison finds what the trail doesn't know, and the archive is in order.
 const DIFFERS: u8 = 4;
-
-/// The exit code where there was nothing to compare.
-const NOTHING: u8 = 2;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::HISTORY)]
@@ -91,7 +92,7 @@ pub(crate) struct History {
     )]
     output: LifeOutput,
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]
@@ -110,9 +111,10 @@ pub(crate) enum LifeOutput {
 
 pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Failure> {
     let object = args.object()?;
+    let mut notes = Vec::new();
     if object.is_of_the_cluster() {
         // As for kubectl, whose namespace means nothing there.
-        args.namespace = None;
+        notes.extend(args.namespace.take().map(|_| nowhere(&[&object])));
     }
     if args.with_flows {
         beside::allowed(&object)?;
@@ -163,13 +165,15 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
     let found = live.map(|live| compared(&lives, &live, &object.resource, begin(&answer)));
     let beside = flows.as_ref().map_or(&[][..], |flows| &flows.footer);
     let mut footer = args.footer((&answer, beside), &lives, asking.window, &bill);
-    let nothing = found.as_ref().is_some_and(Vec::is_empty);
-    if nothing {
+    if found.as_ref().is_some_and(Vec::is_empty) {
         let why = "nothing was compared: the file holds none of the objects that are asked for, and the trail knows of none";
-        footer.insert(footer.len().saturating_sub(1), why.to_owned());
+        notes.push(why.to_owned());
     }
-    let searched = answer.exit_code().max(flows.as_ref().map_or(0, |flows| flows.code));
-    let code = code_of(searched, found.as_deref());
+    let last = footer.len().saturating_sub(1);
+    footer.splice(last..last, notes);
+    let searched = worse(answer.exit_code(), flows.as_ref().map_or(0, |flows| flows.code));
+    let told = found.as_deref().map_or_else(|| of_moment(&args, &lives), of_comparison);
+    let code = if searched == 0 { told } else { searched };
     let whole = answer.is_whole() && flows.is_none_or(|flows| flows.whole);
     finish(out.end(&args, &lives, found.as_deref(), (&footer, whole, code)))?;
     tell(&footer, format);
@@ -182,13 +186,22 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
     Ok(ExitCode::from(code))
 }
 
-/// The exit code: that of the searches, or what the comparison gave.
-fn code_of(searched: u8, found: Option<&[ComparedObject]>) -> u8 {
-    match searched {
-        0 if found.is_some_and(|found| found.iter().any(ComparedObject::is_finding)) => DIFFERS,
-        0 if found.is_some_and(<[_]>::is_empty) => NOTHING,
-        code => code,
+/// The exit code of a comparison: 4 where something differs that no request explains; 2 where nothing was compared, or where
+/// of an object it isn't proved that it is as the trail has it.
+fn of_comparison(found: &[ComparedObject]) -> u8 {
+    match () {
+        () if found.iter().any(ComparedObject::is_finding) => DIFFERS,
+        () if found.iter().all(ComparedObject::is_same) && !found.is_empty() => 0,
+        () => CANT_TELL,
     }
+}
+
+/// The exit code of what an object was at a time: 2 where that isn't known.
+fn of_moment(args: &History, lives: &Lives) -> u8 {
+    let unknown = |end: LifeEnd<'_>| {
+        end.moment.is_some_and(|moment| matches!(moment.known, KnownObject::Nothing(_)))
+    };
+    if args.at.is_some() && lives.ends().any(unknown) { CANT_TELL } else { 0 }
 }
 
 fn line(hit: &Hit) -> &[u8] {
@@ -228,6 +241,7 @@ impl History {
             group: object.group.clone(),
             namespace: self.namespace.clone(),
             name: object.name.clone(),
+            namespaced: object.is_of_namespaces(),
         }
     }
 
@@ -241,11 +255,9 @@ impl History {
     }
 
     fn asking(&self, object: &Asked) -> Result<Asking, Failure> {
-        let late = |one: Option<Time>| one.zip(self.until).is_some_and(|(one, until)| one > until);
-        if late(self.since) || late(self.read_from) || late(self.at) {
+        for one in [self.since, self.read_from, self.at] {
             let why = "choose entries: --since, --read-from or --at is after --until";
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new(why).hint(Some(hint)));
+            in_order(one, self.until, why)?;
         }
         Ok(Asking {
             predicate: self.wanted(object).predicate(),
@@ -310,12 +322,24 @@ impl History {
     ) -> Vec<String> {
         let mut lines = answer.footer(&self.put(window));
         let last = lines.pop();
-        lines.extend(lives.footer());
+        lines.extend(unread(answer));
+        let origins: Vec<Origin> = answer.chains.iter().map(|chain| chain.origin.clone()).collect();
+        lines.extend(lives.footer(&origins));
         lines.extend(beside.iter().cloned());
         lines.extend(last);
         cost(&mut lines, bill);
         lines
     }
+}
+
+/// What lines that can't be read cost a life.
+fn unread(answer: &Answered) -> Option<String> {
+    let lines = answer.unknown.unreadable + answer.unknown.too_long;
+    (lines > 0).then(|| {
+        "what can't be read isn't told, and may be a request about this object: what comes after it is exact only where the log \
+         proves that nothing lies between"
+            .to_owned()
+    })
 }
 
 /// A sentence of several lines, which shows where in the file it is, without these.

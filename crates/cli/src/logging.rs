@@ -3,10 +3,39 @@
 use std::fmt;
 use std::io::IsTerminal as _;
 
+use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{LogFormat, Logging};
+#[derive(Debug, Args)]
+pub(crate) struct Logging {
+    /// How log lines on standard error look.
+    #[arg(
+        long,
+        help_heading = "Logging",
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "AUDITSEAL_LOG_FORMAT"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// Which log lines are written: error, warn, info, debug or a filter like auditseal_agent=debug.
+    #[arg(
+        long,
+        help_heading = "Logging",
+        global = true,
+        env = "AUDITSEAL_LOG_LEVEL",
+        value_name = "LEVEL"
+    )]
+    pub(crate) log_level: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
 
 /// What is shown unless somebody asks for something else.
 const DEFAULT: &str = "warn,auditseal_agent=info";

@@ -5,6 +5,7 @@ mod agent;
 mod args;
 mod asking;
 mod beside;
+mod cat;
 mod checking;
 mod citing;
 mod documents;
@@ -15,8 +16,11 @@ mod flowing;
 mod forwarding;
 mod help;
 mod history;
+mod keygen;
+mod listing;
 mod logging;
 mod netpol;
+mod output;
 mod packing;
 #[cfg(test)]
 mod pages;
@@ -26,19 +30,24 @@ mod progress;
 mod protection;
 mod proving;
 mod querying;
-mod read;
 mod reload;
+mod runtime;
 mod salvage;
 mod sources;
 mod stats;
+mod store_flags;
 mod textfile;
 mod times;
 mod trust;
 mod trusting;
 mod units;
+mod usage;
+mod verify_flags;
 mod verifying;
+mod vkeys;
 mod watch;
 mod worm;
+mod writer;
 
 use std::process::ExitCode;
 
@@ -46,29 +55,30 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(failure::fault));
+    failure::typed(usage::typed());
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(error) => return failure::usage(&error),
+        Err(error) => return usage::usage(&error),
     };
     let levels = logging::start(&cli.logging, matches!(cli.command, Command::Backfill(_)));
     let format = cli.logging.log_format;
     let done = match cli.command {
-        Command::Keygen(args) => agent::keygen(&args),
-        Command::Pubkey(args) => agent::pubkey(&args),
+        Command::Keygen(args) => keygen::keygen(&args),
+        Command::Pubkey(args) => keygen::pubkey(&args),
         Command::Run(args) => agent::run(args, levels),
         Command::Backfill(args) => agent::backfill(args),
         Command::Retire(args) => agent::retire(args),
         Command::Status(args) => watch::status(&args),
         Command::Verify(args) => verifying::verify(args),
-        Command::Cat(args) => read::cat(args),
+        Command::Cat(args) => cat::cat(args),
         Command::Query(args) => match *args {
             flowing::Querying::Events(args) => querying::run(*args, format),
             flowing::Querying::Flows(args) => flowing::run(*args, format),
         },
         Command::History(args) => history::run(*args, format),
         Command::Netpol(args) => netpol::run(args, format),
-        Command::Ls(args) => read::ls(args),
-        Command::Inspect(args) => read::inspect(args),
+        Command::Ls(args) => listing::ls(args),
+        Command::Inspect(args) => listing::inspect(args),
         Command::Prove(args) => proving::prove(&args),
         Command::Check(args) => checking::check(&args),
         Command::Pack(args) => packing::run(*args),

@@ -8,20 +8,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auditseal_netpol::{
-    FlowSeal, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Suggest,
+    FlowSeal, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Replayed, Suggest,
 };
 use auditseal_query::{AskedChain, FlowQuestion, FlowShow, Hit, carried};
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::args::{Format, LogFormat};
 use crate::asking::tell;
 use crate::failure::Failure;
 use crate::flowing::{FlowAnswer, FlowArchive};
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::{Format, finish};
 use crate::querying::CANT_TELL;
-use crate::read::finish;
 use crate::trusting::no_pipe;
 
 /// Most bytes of a file of policies.
@@ -127,6 +127,7 @@ fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
         ControlFlow::Continue(())
     };
     let found = args.flows.read(FlowQuestion::default(), FlowShow::Carried, false, each)?;
+    let replay = replay.finish();
     finish(match args.output {
         Format::Text => table(&replay),
         Format::Json => as_json(&replay),
@@ -183,7 +184,7 @@ fn skipped(others: &[OtherObject]) -> Option<String> {
 }
 
 /// What the lines came to, for a person.
-fn told(replay: &Replay) -> Vec<String> {
+fn told(replay: &Replayed) -> Vec<String> {
     let totals = replay.totals();
     let mut lines: Vec<String> = replay
         .policies()
@@ -193,8 +194,7 @@ fn told(replay: &Replay) -> Vec<String> {
             format!("policy {name}: lets through {allowed} lines, and {blocked} that it is for are let through by none")
         })
         .collect();
-    let ReplayTotals { answers, untouched, stopped, stopped_allowed, untold, unlisted, .. } =
-        totals;
+    let ReplayTotals { answers, untouched, stopped, stopped_allowed, halves, untold, .. } = totals;
     for (count, what) in [
         (answers, "answers, of which no policy is asked".to_owned()),
         (untouched, "for which none of these policies is".to_owned()),
@@ -205,10 +205,15 @@ fn told(replay: &Replay) -> Vec<String> {
             ),
         ),
         (
+            halves,
+            "that one side let through and the other stopped, as its own line says: that one counts"
+                .to_owned(),
+        ),
+        (
             untold,
             "that don't tell what became of them, and are counted as if they had passed".to_owned(),
         ),
-        (unlisted, "listed nowhere, for there are too many peers and ports".to_owned()),
+        (totals.unlisted, "listed nowhere, for there are too many peers and ports".to_owned()),
     ] {
         if count > 0 {
             lines.push(format!("lines {what}: {count}"));
@@ -235,7 +240,7 @@ fn cells(row: &ReplayRow) -> [String; 7] {
     .map(|cell| auditseal_chain::escape(&cell))
 }
 
-fn table(replay: &Replay) -> io::Result<()> {
+fn table(replay: &Replayed) -> io::Result<()> {
     let head =
         ["WOULD BE", "LINES", "WAY", "PODS", "PEER", "PORT", "BY, OR WHY"].map(str::to_owned);
     let rows: Vec<_> = replay.rows().map(|row| (cells(&row), row.cited[0].to_string())).collect();
@@ -256,7 +261,7 @@ fn table(replay: &Replay) -> io::Result<()> {
     out.flush()
 }
 
-fn as_json(replay: &Replay) -> io::Result<()> {
+fn as_json(replay: &Replayed) -> io::Result<()> {
     let row = |row: ReplayRow| {
         let cited: Vec<Value> = row
             .cited
@@ -276,7 +281,7 @@ fn as_json(replay: &Replay) -> io::Result<()> {
         "totals": {
             "lines": totals.lines, "blocked": totals.blocked, "allowed": totals.allowed, "unknown": totals.unknown,
             "answers": totals.answers, "untouched": totals.untouched, "stopped_then": totals.stopped,
-            "stopped_then_allowed": totals.stopped_allowed, "untold": totals.untold, "unlisted": totals.unlisted,
+            "stopped_then_allowed": totals.stopped_allowed, "halves": totals.halves, "untold": totals.untold, "unlisted": totals.unlisted,
         },
     });
     let mut out = io::stdout().lock();

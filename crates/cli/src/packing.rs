@@ -16,15 +16,15 @@ use auditseal_vault::{Options, Provider, Traffic};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::agent::{open_store, store_options};
-use crate::args::{self, Format, RequiredMode};
 use crate::failure::Failure;
-use crate::help;
+use crate::output::{Format, print};
 use crate::progress::Bar;
-use crate::read::{block_on_threads, cores, is_directory, print};
-use crate::textfile;
+use crate::protection::RequiredMode;
+use crate::runtime::{block_on_threads, cores};
+use crate::store_flags::{StoreFlags, is_directory, open_store, store_options};
 use crate::trusting::{no_pipe, trust_file};
 use crate::units::retention;
+use crate::{help, textfile};
 
 /// Where packs stand.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ impl PackPlace {
     }
 
     /// Refuses packs where nothing says whose attestations count.
-    pub(crate) fn without_trust(&self, store: &args::Store) -> Result<(), Failure> {
+    pub(crate) fn without_trust(&self, store: &StoreFlags) -> Result<(), Failure> {
         match &self.packs {
             None => {
                 self.tell_unread(store, "no trust file says who is an auditor");
@@ -60,7 +60,7 @@ impl PackPlace {
 
     /// Says that packs stand where they are looked for, and why nobody reads them: objects that have gone are
     /// missing then. Of a directory alone this is known without asking.
-    fn tell_unread(&self, store: &args::Store, why: &str) {
+    fn tell_unread(&self, store: &StoreFlags, why: &str) {
         let stands = |url: &String| directory(url).is_some_and(|path| path.is_dir());
         if let Some(url) = self.url(&store.store).filter(stands) {
             tracing::warn!(
@@ -74,7 +74,7 @@ impl PackPlace {
     /// there holds none.
     pub(crate) fn open(
         &self,
-        store: &args::Store,
+        store: &StoreFlags,
         trust: &TrustFile,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
         self.open_counting(store, trust, Traffic::default())
@@ -83,7 +83,7 @@ impl PackPlace {
     /// The same, counting what goes there and back.
     pub(crate) fn open_counting(
         &self,
-        store: &args::Store,
+        store: &StoreFlags,
         trust: &TrustFile,
         traffic: Traffic,
     ) -> Result<Option<Arc<dyn Store>>, Failure> {
@@ -113,7 +113,7 @@ impl PackPlace {
     /// The same for each chain of a trust file.
     pub(crate) fn of_chains(
         &self,
-        store: &args::Store,
+        store: &StoreFlags,
         trust: &TrustFile,
     ) -> Result<impl Fn(&Origin) -> Option<CatPacks> + use<>, Failure> {
         let (opened, by_date) = (self.open(store, trust)?, !is_directory(&store.store));
@@ -125,7 +125,7 @@ impl PackPlace {
     }
 
     /// The address of an object below the root of packs.
-    pub(crate) fn address(&self, store: &args::Store, key: &str) -> String {
+    pub(crate) fn address(&self, store: &StoreFlags, key: &str) -> String {
         let root = self.url(&store.store).unwrap_or_default();
         format!("{}/{key}", root.trim_end_matches('/'))
     }
@@ -154,7 +154,7 @@ fn open_packs(url: &str, options: &Options, hint: &'static str) -> Result<Arc<dy
 #[command(after_help = help::PACK)]
 pub(crate) struct Pack {
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     place: PackPlace,
     /// What is trusted of each chain; it names the auditor whose key this is.

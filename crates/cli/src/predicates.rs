@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command};
 
 use crate::failure::Failure;
-use crate::times::time;
+use crate::times::{in_order, time};
 
 /// Verbs of the Kubernetes API, for a shell that completes them.
 const VERBS: [&str; 11] = [
@@ -119,6 +119,19 @@ pub(crate) fn not_asked(why: &NotAsked) -> Failure {
     Failure::new(format!("choose objects: {why}")).hint(Some(why.hint()))
 }
 
+/// Whether its objects are in no namespace, and its events name none: those of a Namespace name that.
+fn is_nowhere(object: &Asked) -> bool {
+    object.is_of_the_cluster() && object.resource != "namespaces"
+}
+
+/// Said of types whose objects are in no namespace, where one is asked for.
+pub(crate) fn nowhere(objects: &[&Asked]) -> String {
+    let mut types: Vec<&str> = objects.iter().map(|object| object.resource.as_str()).collect();
+    types.sort_unstable();
+    types.dedup();
+    format!("note: {} are in no namespace: -n isn't asked of them, as by kubectl", types.join(", "))
+}
+
 impl Conditions {
     /// The objects that are asked for; none: any.
     pub(crate) fn objects(&self) -> Result<Vec<Asked>, Failure> {
@@ -128,10 +141,7 @@ impl Conditions {
     /// The times that are asked for.
     pub(crate) fn window(&self) -> Result<Window, Failure> {
         let Self { since, until, .. } = *self;
-        if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
-        }
+        in_order(since, until, "choose events: --since is after --until")?;
         Ok(Window { since, until })
     }
 
@@ -142,6 +152,21 @@ impl Conditions {
             [one] => format!("namespace {}", auditseal_chain::escape(one)),
             more => format!("namespaces {}", auditseal_chain::escape(&more.join(", "))),
         }
+    }
+
+    /// What is to be known of the namespaces: that types of the cluster have none.
+    pub(crate) fn note(&self, objects: &[Asked]) -> Option<String> {
+        let asked = !self.namespace.is_empty();
+        let objects: Vec<&Asked> = objects.iter().filter(|one| asked && is_nowhere(one)).collect();
+        (!objects.is_empty()).then(|| nowhere(&objects))
+    }
+
+    /// That nothing was found in these namespaces of types of which isn't known whether they are in any.
+    pub(crate) fn hint(&self, objects: &[Asked]) -> Option<String> {
+        let unknown = objects.iter().any(|object| !object.known);
+        (unknown && !self.namespace.is_empty()).then(|| {
+            "hint: objects of a type that isn't built in may be in no namespace: without -n they are found".to_owned()
+        })
     }
 
     /// That no value is what no event can have: such a question would be answered with nothing.
@@ -213,7 +238,13 @@ impl Conditions {
         let (namespaces, subresources) = (some(&self.namespace), some(&subresources));
         let of: Vec<Option<&Asked>> =
             if objects.is_empty() { vec![None] } else { objects.iter().map(Some).collect() };
-        let count = of.len() * namespaces.len() * subresources.len();
+        // Events of what is in no namespace name none; another type of that name may be in one.
+        let beside = |object: Option<&Asked>| {
+            let asked = !self.namespace.is_empty() && object.is_some_and(is_nowhere);
+            asked.then_some(Some(""))
+        };
+        let more = of.iter().filter(|object| beside(**object).is_some()).count();
+        let count = (of.len() * namespaces.len() + more) * subresources.len();
         if count > COMBINED {
             let why = format!(
                 "choose objects: {count} combinations of them, namespaces and subresources"
@@ -225,7 +256,7 @@ impl Conditions {
         }
         let mut any = Vec::with_capacity(count);
         for object in of {
-            for namespace in &namespaces {
+            for namespace in namespaces.iter().copied().chain(beside(object)) {
                 for subresource in &subresources {
                     let own = object.and_then(|object| object.subresource.as_deref());
                     any.push(Predicate::object(ObjectFilter {
@@ -233,7 +264,7 @@ impl Conditions {
                         group: object.and_then(|object| object.group.as_deref()),
                         name: object.and_then(|object| object.name.as_deref()),
                         subresource: own.or(*subresource),
-                        namespace: *namespace,
+                        namespace,
                     }));
                 }
             }

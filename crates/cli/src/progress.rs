@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -58,4 +58,17 @@ impl Drop for Bar {
             drop(thread.join());
         }
     }
+}
+
+/// A progress bar that counts objects.
+pub(crate) fn counter() -> (impl Fn(&auditseal_archive::Progress), Bar) {
+    let done = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let shown = Arc::clone(&done);
+    let bar =
+        Bar::objects(move || (shown.0.load(Ordering::Relaxed), shown.1.load(Ordering::Relaxed)));
+    let count = move |progress: &auditseal_archive::Progress| {
+        done.0.store(progress.objects, Ordering::Relaxed);
+        done.1.store(progress.total, Ordering::Relaxed);
+    };
+    (count, bar)
 }

@@ -5,9 +5,120 @@ use std::time::Duration;
 use auditseal_agent::Outcome;
 use auditseal_store::Retention;
 use auditseal_vault::{Encryption, Options};
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
 
-use crate::args::{Asked, RetentionMode, Sse, Writer};
 use crate::failure::Failure;
+use crate::units;
+
+/// How firmly a retention holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetentionMode {
+    /// Nobody can lift or shorten it.
+    Compliance,
+    /// Whoever has the permission can.
+    Governance,
+}
+
+/// Whose keys S3 encrypts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sse {
+    /// The store's own.
+    S3,
+    /// One of the key management service.
+    Kms,
+}
+
+/// What each put asks for beside storing.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    /// Put each object with a retention of its own. Better is the bucket's default retention, and
+    /// a writer that may not set any.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_RETENTION", value_name = "DAYS", value_parser = units::retention)]
+    pub(crate) retention: Option<Duration>,
+    /// How firm that retention is [default: compliance].
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_RETENTION_MODE",
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = true,
+        requires = "retention"
+    )]
+    pub(crate) retention_mode: Option<RetentionMode>,
+    /// Put each object with a legal hold, which lasts until somebody lifts it (S3 and Azure).
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_LEGAL_HOLD", value_parser = BoolishValueParser::new())]
+    pub(crate) legal_hold: bool,
+    /// S3: encrypt with the store's own keys (s3) or with one of the key management service (kms)
+    /// instead of the bucket's default.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_SSE", value_name = "s3|kms", value_enum, hide_possible_values = true,
+          conflicts_with_all = ["gcs_kms_key", "azure_encryption_scope"])]
+    pub(crate) sse: Option<Sse>,
+    /// S3: id or ARN of the key for --sse kms.
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_SSE_KMS_KEY_ID",
+        value_name = "ID",
+        requires = "sse"
+    )]
+    pub(crate) sse_kms_key_id: Option<String>,
+    /// Google: name of the key to encrypt with, projects/…/cryptoKeys/….
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_GCS_KMS_KEY",
+        value_name = "NAME",
+        conflicts_with = "azure_encryption_scope"
+    )]
+    pub(crate) gcs_kms_key: Option<String>,
+    /// Azure: the encryption scope.
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_AZURE_ENCRYPTION_SCOPE",
+        value_name = "SCOPE"
+    )]
+    pub(crate) azure_encryption_scope: Option<String>,
+}
+
+/// What each put asks for, and what is held against it afterwards.
+#[derive(Debug, Args)]
+pub(crate) struct Protection {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Read the lock of each stored version, and raise an alarm if it ends earlier than so long
+    /// after its put (an hour's difference of clocks is let pass).
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_REQUIRE_RETENTION", value_name = "DAYS", value_parser = units::retention)]
+    pub(crate) require_retention: Option<Duration>,
+    /// How firm the lock must be at least [default: compliance].
+    #[arg(
+        long,
+        help_heading = "Protection",
+        env = "AUDITSEAL_REQUIRE_RETENTION_MODE",
+        value_name = "MODE",
+        value_enum,
+        hide_possible_values = true,
+        requires = "require_retention"
+    )]
+    pub(crate) require_retention_mode: Option<RetentionMode>,
+    /// Go on with a store that puts over objects: then nothing keeps a second writer from forking
+    /// the chain, and without versions from destroying objects.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_ALLOW_OVERWRITE_STORE", value_parser = BoolishValueParser::new())]
+    pub(crate) allow_overwrite_store: bool,
+    /// Read each object back before it counts as stored and leaves this node: for a store whose word
+    /// for an upload isn't enough. It costs one GET each.
+    #[arg(long, help_heading = "Protection", env = "AUDITSEAL_READ_BACK", value_parser = BoolishValueParser::new())]
+    pub(crate) read_back: bool,
+}
+
+/// How firm a lock must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequiredMode {
+    Compliance,
+    Governance,
+}
 
 /// A retention as flags say it: COMPLIANCE unless they say otherwise.
 pub(crate) fn retention(
@@ -53,9 +164,9 @@ fn encryption(asked: &Asked) -> Result<Option<Encryption>, Failure> {
 
 /// Refuses to demand what can't be: a directory has no locks, so each of its objects would be an
 /// alarm.
-pub(crate) fn check(writer: &Writer) -> Result<(), Failure> {
-    let (scheme, _) = writer.store.store.split_once(':').unwrap_or_default();
-    if writer.protection.require_retention.is_none() || !scheme.eq_ignore_ascii_case("file") {
+pub(crate) fn check(store: &str, protection: &Protection) -> Result<(), Failure> {
+    let (scheme, _) = store.split_once(':').unwrap_or_default();
+    if protection.require_retention.is_none() || !scheme.eq_ignore_ascii_case("file") {
         return Ok(());
     }
     let why = "read the command line: --require-retention: a directory has no locks";
@@ -103,7 +214,7 @@ mod tests {
     use auditseal_format::Origin;
 
     use super::*;
-    use crate::args::LogFormat;
+    use crate::logging::LogFormat;
 
     #[test]
     fn a_short_lock_counts_more_than_an_unknown_one() {

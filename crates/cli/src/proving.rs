@@ -12,20 +12,22 @@ use auditseal_reader::Window;
 use auditseal_trust::Heads;
 use clap::{ArgAction, Args};
 
-use crate::args::Store;
 use crate::failure::{Failure, archive_hint};
 use crate::help;
+use crate::output::print;
 use crate::packing::PackPlace;
-use crate::read::{block_on, print, vkeys};
+use crate::runtime::block_on;
 use crate::stats::Stats;
+use crate::store_flags::StoreFlags;
 use crate::times::time;
 use crate::trusting::Policy;
+use crate::vkeys::vkeys;
 
 #[derive(Debug, Args)]
 #[command(after_help = help::PROVE, override_usage = help::PROVE_USAGE)]
 pub(crate) struct Prove {
     #[command(flatten)]
-    store: Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     /// The chain.

@@ -13,14 +13,16 @@ use auditseal_query::{
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::args::{self, LogFormat};
 use crate::asking::{Chains, ScanLimit, footer, seen, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
+use crate::logging::LogFormat;
+use crate::output::finish;
 use crate::predicates::{self, Conditions};
-use crate::read::{block_on_threads, cores, finish, is_directory};
+use crate::runtime::{block_on_threads, cores};
 use crate::stats::Stats;
+use crate::store_flags::{StoreFlags, is_directory};
 
 #[derive(Debug, Args)]
 #[command(after_help = help::QUERY)]
@@ -28,7 +30,7 @@ pub(crate) struct Query {
     #[command(flatten)]
     conditions: Conditions,
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     #[command(flatten)]
     stats: Stats,
     #[command(flatten)]
@@ -98,7 +100,12 @@ pub(crate) fn run(args: Query, format: LogFormat) -> Result<ExitCode, Failure> {
         Ok::<_, Failure>(search.run(each, stopped()?).await)
     })??;
     finish(out.end(&answer))?;
-    tell(&footer(&answer, args.conditions.namespaces(), asking.window, &bill), format);
+    let mut footer = footer(&answer, args.conditions.namespaces(), asking.window, &bill);
+    let none = answer.given == 0 && answer.meant == 0;
+    let hint = args.conditions.hint(&objects).filter(|_| none);
+    let last = footer.len().saturating_sub(1);
+    footer.splice(last..last, args.conditions.note(&objects).into_iter().chain(hint));
+    tell(&footer, format);
     if answer.interrupted {
         return Ok(ExitCode::from(answer.exit_code()));
     }

@@ -17,10 +17,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::accepting::{Accepting, OWNERS};
-use crate::args::Writer;
 use crate::envfile::{self, Variables};
 use crate::failure::Failure;
 use crate::logging::Levels;
+use crate::writer::Writer;
 
 /// The variable that the log level is said by.
 const LEVEL: &str = "AUDITSEAL_LOG_LEVEL";

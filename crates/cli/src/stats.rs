@@ -9,9 +9,8 @@ use auditseal_vault::{Options, Provider, Traffic};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::agent::{store_options, warn_of_environment};
-use crate::args;
 use crate::failure::Failure;
+use crate::store_flags::{StoreFlags, store_options, warn_of_environment};
 
 /// Whether to say what it cost.
 #[derive(Debug, Args)]
@@ -32,7 +31,7 @@ pub(crate) struct Bill {
 
 impl Stats {
     /// Opens a store, and counts from now on what goes there and back.
-    pub(crate) fn open(&self, store: &args::Store) -> Result<(Arc<dyn Store>, Bill), Failure> {
+    pub(crate) fn open(&self, store: &StoreFlags) -> Result<(Arc<dyn Store>, Bill), Failure> {
         warn_of_environment([&store.store]);
         let traffic = Traffic::default();
         let options = Options { traffic: traffic.clone(), ..store_options(store, false) };

@@ -3,15 +3,18 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auditseal_agent::system_clock;
 use auditseal_archive::{self as archive, Judgement, Progress};
-use auditseal_format::{Origin, Time};
+use auditseal_format::Origin;
 use auditseal_store::{LockMode, Store};
 
-use crate::args::{Format, RequiredMode, Verify};
 use crate::estate;
 use crate::failure::Failure;
-use crate::read::{block_on_threads, cores, counter, is_directory, print, vkeys};
+use crate::output::{Format, print};
+use crate::progress::counter;
+use crate::protection::RequiredMode;
+use crate::runtime::{block_on_threads, cores};
+use crate::verify_flags::Verify;
+use crate::vkeys::vkeys;
 
 pub(crate) fn verify(args: Verify) -> Result<ExitCode, Failure> {
     if let Some(trust) = &args.estate.trust {
@@ -42,22 +45,6 @@ fn run<R: Judgement>(
     Ok(ExitCode::from(report.exit_code()))
 }
 
-/// The time as of which silence is judged.
-pub(crate) fn as_of(args: &Verify) -> Time {
-    args.at.unwrap_or_else(|| system_clock()().wall)
-}
-
-/// How much later than the store's date of an object its seal may be. A directory's dates are those of
-/// whoever copied it there.
-pub(crate) fn skew(args: &Verify, usual: Option<i64>) -> Option<i64> {
-    if is_directory(&args.store.store) { None } else { usual }
-}
-
-/// The name by which seals call this store.
-pub(crate) fn store_name(args: &Verify) -> Option<String> {
-    Some(auditseal_agent::store_name(&args.store.store))
-}
-
 fn options(args: &Verify) -> Result<archive::Options, Failure> {
     let mode = match args.require_retention_mode {
         RequiredMode::Compliance => LockMode::Compliance,
@@ -72,7 +59,7 @@ fn options(args: &Verify) -> Result<archive::Options, Failure> {
         let why = format!("accept a gap of {other}: this chain isn't among those of --origin");
         return Err(Failure::new(why).hint(Some("name it by --origin, or leave its --accept out")));
     }
-    let fresh = archive::Options::new(vkeys(&args.vkey)?, as_of(args));
+    let fresh = archive::Options::new(vkeys(&args.vkey)?, args.as_of());
     Ok(archive::Options {
         origins: args.origin.clone(),
         head: args.part.head,
@@ -82,8 +69,8 @@ fn options(args: &Verify) -> Result<archive::Options, Failure> {
         accept: args.accept.clone(),
         stored_only: args.stored_only,
         retention,
-        skew: skew(args, fresh.skew),
-        store: store_name(args),
+        skew: args.skew(fresh.skew),
+        store: args.store_name(),
         ..fresh
     })
 }

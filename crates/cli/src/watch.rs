@@ -16,10 +16,9 @@ use clap::builder::BoolishValueParser;
 use serde_json::{Map, Value, json};
 use tracing::{info, warn};
 
-use crate::args::Format;
 use crate::failure::Failure;
 use crate::help;
-use crate::read::finish;
+use crate::output::{Format, finish};
 use crate::units::duration;
 
 /// Where it listens, and is asked, unless somebody says otherwise.

@@ -18,14 +18,14 @@ use auditseal_vault::{Options, arm, site};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 
-use crate::agent::{store_options, warn_of_environment};
-use crate::args::{self, Asked, Format, RetentionMode};
 use crate::failure::Failure;
-use crate::help;
-use crate::protection;
-use crate::read::{block_on, finish, print};
+use crate::output::{Format, finish, print};
+use crate::protection::{Asked, RetentionMode};
+use crate::runtime::block_on;
 use crate::sources::{Sources, sources};
+use crate::store_flags::{StoreFlags, store_options, warn_of_environment};
 use crate::units::{duration, retention};
+use crate::{help, protection};
 
 #[derive(Debug, Args)]
 #[command(after_help = help::DOCTOR, override_usage = help::DOCTOR_USAGE)]
@@ -107,7 +107,7 @@ pub(crate) struct Doctor {
 #[command(after_help = help::WORM_TEST)]
 pub(crate) struct WormTest {
     #[command(flatten)]
-    store: args::Store,
+    store: StoreFlags,
     /// Leave the canary and what was put over it, even where it could be removed.
     #[arg(long, env = "AUDITSEAL_KEEP", value_parser = BoolishValueParser::new())]
     keep: bool,

@@ -8,12 +8,14 @@
 //! Pure but for the reader that it is given.
 
 mod codec;
+mod damage;
 mod decoder;
 mod input;
 mod member;
 
 pub use codec::Codec;
-pub use decoder::{Damage, DamageKind, Decoder, Error};
+pub use damage::{Damage, DamageKind, Error};
+pub use decoder::Decoder;
 
 /// Base-2 logarithm of the largest window or dictionary that a decoder allocates: 128 MiB.
 ///

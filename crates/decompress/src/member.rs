@@ -6,7 +6,7 @@ use liblzma::stream::{Action, Stream};
 
 use crate::MAX_WINDOW_LOG;
 use crate::codec::Codec;
-use crate::decoder::DamageKind;
+use crate::damage::DamageKind;
 
 /// What the xz library takes beside the dictionary, with room to spare.
 const XZ_OVERHEAD: u64 = 1 << 20;

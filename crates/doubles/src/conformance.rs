@@ -3,6 +3,7 @@
 //! The same cases run on the doubles and on real servers, so that neither a double nor a server's
 //! imitation of S3 can drift from what the commit protocol relies on.
 
+mod attack;
 mod attacked;
 mod marks;
 mod report;
@@ -15,7 +16,8 @@ use auditseal_store::{Canary, canary};
 use auditseal_store::{Error, Kind};
 use auditseal_store::{LockMode, ObjectInfo, Store, Version};
 
-pub use attacked::{Attack, SHADOW, attacked};
+pub use attack::{Attack, SHADOW};
+pub use attacked::attacked;
 pub use report::{Case, Outcome, Report};
 pub use suite::{Asked, Bench, Open, suite};
 

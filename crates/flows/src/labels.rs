@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::NotAFlow;
-
-/// Labels of one pod or namespace that are read; with more, the line is no flow.
-pub const MAX_LABELS: usize = 256;
+use crate::{MAX_LABELS, NotAFlow};
 
 /// What is known of a label that isn't listed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

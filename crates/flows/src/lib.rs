@@ -21,7 +21,7 @@ mod text;
 pub use endpoint::{Endpoint, EndpointKind};
 pub use flow::{Flow, FlowDirection, FlowVerdict, Protocol};
 pub use format::LogFormat;
-pub use labels::{LabelSet, LabelValue, MAX_LABELS, Unlisted};
+pub use labels::{LabelSet, LabelValue, Unlisted};
 pub use refused::NotAFlow;
 
 /// Bytes of the longest line that is read; a longer one is no flow.
@@ -29,6 +29,9 @@ pub const MAX_LINE: usize = 256 << 10;
 
 /// Policies that one line names; with more, it is no flow.
 pub const MAX_POLICIES: usize = 64;
+
+/// Labels of one pod or namespace that are read; with more, the line is no flow.
+pub const MAX_LABELS: usize = 256;
 
 /// Reads a line, without its newline.
 ///

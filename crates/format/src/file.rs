@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use auditseal_merkle::Hash;
 
-use crate::seal::number;
+use crate::decimal::number;
 
 /// Hash of the at most 4,096 source bytes before an offset.
 pub type Anchor = Hash;

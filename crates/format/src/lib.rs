@@ -6,6 +6,7 @@
 //! network or randomness.
 
 mod alternate;
+mod decimal;
 mod decode;
 mod file;
 mod foreign;

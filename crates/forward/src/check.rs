@@ -1,29 +1,23 @@
 //! Counts what a sink has against what the archive has, by chain and hour.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 
-use auditseal_delivery::{LONGEST, ParcelLimits, Selection, SinkKind, SinkUrl, TimeFinder};
-use auditseal_format::{Origin, Time, TimeField};
+use auditseal_delivery::{Parcel, ParcelLimits, Selection, SinkKind, SinkUrl};
+use auditseal_format::{Origin, Time};
 use auditseal_predicate::Predicate;
 use auditseal_reader::{Source, Window};
-use auditseal_vault::PeerRequest;
-use bytes::Bytes;
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
+use crate::asked::{in_opensearch, in_victorialogs};
+use crate::counts::{Counts, Place, Span};
 use crate::feed::{Loaded, Outlet, Shares};
+use crate::filed::{FiledTimes, filed, in_file};
 use crate::follow::{FollowOptions, Follower};
 use crate::followed::{Archived, Followed};
 use crate::run::LINES;
-use crate::sender::peer;
 use crate::tally::{LaneState, SinkTally};
-
-/// Microseconds of an hour.
-const HOUR: i64 = 3_600_000_000;
 
 /// What is counted.
 #[derive(Debug)]
@@ -80,8 +74,6 @@ pub struct Checked {
     pub blocked: Vec<(Origin, String)>,
 }
 
-type Counts = BTreeMap<(Option<Origin>, Option<i64>), u64>;
-
 /// Counts.
 ///
 /// # Errors
@@ -91,183 +83,122 @@ pub async fn check(
     sink: &SinkUrl,
     options: &CheckOptions,
 ) -> Result<Checked, String> {
-    let there = at_sink(sink, options).await?;
-    let Archive { counts: here, too_long, blocked } =
-        in_archive(place, options, sink.kind == SinkKind::File).await;
+    let span = Span::at(sink.kind, options.since, options.until);
+    let there = at_sink(sink, options, span).await?;
+    let mut here = Archive::new(sink, span);
+    for chain in &options.chains {
+        here.count(place, chain, options.predicate.as_ref()).await;
+    }
+    let Archive { counts, later, too_long, blocked, .. } = here;
     let mut differences = Vec::new();
-    let keys: std::collections::BTreeSet<_> = here.keys().chain(there.keys()).cloned().collect();
-    for key in keys {
-        let count = |of: &Counts| of.get(&key).copied().unwrap_or(0);
-        let (archive, sink) = (count(&here), count(&there));
-        if archive != sink {
-            let (origin, hour) = key;
-            let hour = hour.map(|hour| Time::from_micros(hour * HOUR));
+    let places: BTreeSet<&Place> = counts.keys().chain(there.keys()).collect();
+    for place in places {
+        let count = |of: &Counts| of.get(place).copied().unwrap_or(0);
+        let (archive, sink) = (count(&counts), count(&there));
+        // Of lines without a time a file has those of all times.
+        let most = match place.hour {
+            Some(_) => archive,
+            None if options.since > Time::EPOCH => u64::MAX,
+            None => archive + later,
+        };
+        if !(archive..=most).contains(&sink) {
+            let (origin, hour) = (place.origin.clone(), place.begin());
             differences.push(Miscount { origin, hour, archive, sink });
         }
     }
-    let (lines, hours) = (here.values().sum(), here.len() as u64);
+    let (lines, hours) = (counts.values().sum(), counts.len() as u64);
     Ok(Checked { lines, too_long, hours, differences, blocked })
 }
 
-/// What is proved to be in the archive.
-struct Archive {
+/// What is proved to be in the archive, as a sink would tell it.
+struct Archive<'a> {
+    sink: &'a SinkUrl,
+    span: Span,
     counts: Counts,
+    /// Lines without a time that were sealed after the range.
+    later: u64,
     too_long: u64,
     blocked: Vec<(Origin, String)>,
+    times: FiledTimes,
 }
 
-/// Counts what is proved of the chains. A file tells neither chains, nor when it got a line.
-async fn in_archive(place: &Archived, options: &CheckOptions, file: bool) -> Archive {
-    let source = Source::new(Arc::clone(&place.store));
-    let (_go, stop) = watch::channel(false);
-    let (tally, mut counts, mut blocked) = (SinkTally::default(), Counts::new(), Vec::new());
-    let mut too_long = 0;
-    for chain in &options.chains {
+impl<'a> Archive<'a> {
+    fn new(sink: &'a SinkUrl, span: Span) -> Self {
+        let (counts, times) = (Counts::new(), FiledTimes::new());
+        Self { sink, span, counts, later: 0, too_long: 0, blocked: Vec::new(), times }
+    }
+
+    /// Counts what is proved of a chain.
+    async fn count(&mut self, place: &Archived, chain: &Followed, predicate: Option<&Predicate>) {
+        let source = Source::new(Arc::clone(&place.store));
+        let (_go, stop) = watch::channel(false);
+        // What a file's lines tell of their times may be something else than what the chain's do.
+        let since = (self.sink.kind != SinkKind::File).then_some(self.span.since);
         let follow = FollowOptions {
-            window: Window { since: Some(options.since), until: None },
+            window: Window { since: Some(self.span.since), until: None },
             once: true,
             limits: ParcelLimits { bytes: 1 << 20, lines: LINES },
-            selection: Selection::new(options.predicate.clone(), Some(options.since)),
+            selection: Selection::new(predicate.cloned(), since),
             readers: 1,
         };
         let (to, mut parcels) = mpsc::channel(1);
         let outlet = Outlet::new(to, Shares::default(), None);
-        let lane = tally.lane(&chain.origin);
+        let lane = SinkTally::default().lane(&chain.origin);
         let root = chain.root(place);
         let follower =
             Follower::new(chain, (&source, root), follow, outlet, (None, Arc::clone(&lane)));
         let counting = async {
             while let Some(Loaded { parcel, .. }) = parcels.recv().await {
-                let held = parcel.lines.iter().map(|line| (line.time, line.when(), 0));
-                // It isn't looked at when such a line happened.
-                let others = parcel.too_long.iter().map(|(of, _)| (None, of.sealed, 1));
-                for (time, when, long) in held.chain(others) {
-                    // Of a line without a time a file doesn't tell when it was sealed.
-                    let time = if file { time } else { Some(when) };
-                    if time.is_some_and(|time| time < options.since || time >= options.until) {
-                        continue;
-                    }
-                    let origin = (!file).then(|| chain.origin.clone());
-                    let hour = time.map(|time| time.micros() / HOUR);
-                    *counts.entry((origin, hour)).or_default() += 1;
-                    too_long += long;
-                }
+                self.take(&chain.origin, &parcel);
             }
         };
         tokio::join!(follower.run(stop.clone()), counting);
         let state = lane.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let LaneState { blocked: Some((why, _)), .. } = &*state {
-            blocked.push((chain.origin.clone(), why.clone()));
+            self.blocked.push((chain.origin.clone(), why.clone()));
         }
     }
-    Archive { counts, too_long, blocked }
+
+    fn take(&mut self, origin: &Origin, parcel: &Parcel) {
+        let file = self.sink.kind == SinkKind::File;
+        for line in &parcel.lines {
+            let time = match file {
+                true => self.times.of(&filed(parcel, line, &self.sink.shape).0),
+                false => Some(line.when()),
+            };
+            self.add(origin, time, line.of.sealed);
+        }
+        // It isn't looked at when such a line happened.
+        for (of, _) in &parcel.too_long {
+            let time = (!file).then_some(of.sealed);
+            self.too_long += u64::from(self.add(origin, time, of.sealed));
+        }
+    }
+
+    /// Counts a line, if it is in the range; whether it is.
+    fn add(&mut self, origin: &Origin, time: Option<Time>, sealed: Time) -> bool {
+        let inside = self.span.has(time.unwrap_or(sealed));
+        if inside {
+            let origin = (self.sink.kind != SinkKind::File).then(|| origin.clone());
+            *self.counts.entry(Place::new(origin, time)).or_default() += 1;
+        } else if time.is_none() && sealed >= self.span.until {
+            self.later += 1;
+        }
+        inside
+    }
 }
 
-async fn at_sink(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
+async fn at_sink(sink: &SinkUrl, options: &CheckOptions, span: Span) -> Result<Counts, String> {
+    let chains: Vec<&Origin> = options.chains.iter().map(|chain| &chain.origin).collect();
     match sink.kind {
-        SinkKind::File => in_file(sink, options),
-        SinkKind::OpenSearch => in_opensearch(sink, options).await,
-        SinkKind::Loki if sink.address.ends_with("/insert") => in_victorialogs(sink, options).await,
+        SinkKind::File => in_file(sink, span),
+        SinkKind::OpenSearch => in_opensearch(sink, &chains, span).await,
+        SinkKind::Loki if sink.address.ends_with("/insert") => {
+            in_victorialogs(sink, &chains, span).await
+        }
         SinkKind::Loki | SinkKind::Otlp | SinkKind::Syslog => Err(format!(
             "{} can't be asked for what it has: files, OpenSearch and VictoriaLogs (by its loki address) can",
             sink.name
         )),
     }
-}
-
-/// Lines of a file, by when they happened.
-fn in_file(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
-    let failed = |error: std::io::Error| format!("read {}: {error}", sink.address);
-    let mut file = BufReader::new(File::open(&sink.address).map_err(failed)?);
-    let (mut counts, mut line) = (Counts::new(), Vec::new());
-    let mut finder = TimeFinder::new(TimeField::Audit);
-    loop {
-        line.clear();
-        let read = file.by_ref().take(LONGEST as u64 + 1).read_until(b'\n', &mut line);
-        if read.map_err(failed)? == 0 {
-            return Ok(counts);
-        }
-        finder.take(line.trim_ascii_end());
-        let time = finder.end();
-        if time.is_some_and(|time| time < options.since || time >= options.until) {
-            continue;
-        }
-        *counts.entry((None, time.map(|time| time.micros() / HOUR))).or_default() += 1;
-    }
-}
-
-/// Documents, by chain and hour. What came last is made visible before.
-async fn in_opensearch(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
-    let index = format!("/{}-*", sink.prefix);
-    asked(sink, &format!("{index}/_refresh"), &json!({})).await?;
-    let mut counts = Counts::new();
-    for chain in &options.chains {
-        let millis = |time: Time| time.micros() / 1000;
-        let range = json!({
-            "gte": millis(options.since), "lt": millis(options.until), "format": "epoch_millis"
-        });
-        let query = json!({
-            "size": 0,
-            "query": { "bool": { "filter": [
-                { "term": { "auditseal.origin": chain.origin.as_str() } },
-                { "range": { "@timestamp": range } },
-            ] } },
-            "aggs": { "hour": { "date_histogram": {
-                "field": "@timestamp", "fixed_interval": "1h", "min_doc_count": 1
-            } } },
-        });
-        let answer = asked(sink, &format!("{index}/_search"), &query).await?;
-        let hours = answer["aggregations"]["hour"]["buckets"].as_array();
-        for hour in hours.into_iter().flatten() {
-            let at = hour["key"].as_i64().unwrap_or(0) * 1000 / HOUR;
-            let count = hour["doc_count"].as_u64().unwrap_or(0);
-            *counts.entry((Some(chain.origin.clone()), Some(at))).or_default() += count;
-        }
-    }
-    Ok(counts)
-}
-
-async fn asked(sink: &SinkUrl, path: &str, body: &Value) -> Result<Value, String> {
-    let headers = vec![("content-type", "application/json".to_owned())];
-    let body = Bytes::from(body.to_string());
-    let answer =
-        peer(sink).ask(PeerRequest { method: "POST", path: path.to_owned(), headers, body }).await;
-    let answer = answer.map_err(|why| format!("ask {}: {why}", sink.name))?;
-    if answer.status >= 300 {
-        return Err(format!("ask {}: it answered {}", sink.name, answer.status));
-    }
-    serde_json::from_slice(&answer.body)
-        .map_err(|_| format!("ask {}: its answer can't be read", sink.name))
-}
-
-/// Lines of VictoriaLogs, by chain and hour.
-async fn in_victorialogs(sink: &SinkUrl, options: &CheckOptions) -> Result<Counts, String> {
-    let nanos = |time: Time| time.micros().saturating_mul(1000);
-    let query = format!(
-        "_time:[{}, {}) {{job=\"auditseal\"}} | stats by (_time:1h, cluster, node, source) count() n",
-        nanos(options.since),
-        nanos(options.until),
-    );
-    let mut base = sink.clone();
-    base.address = sink.address.trim_end_matches("/insert").to_owned();
-    let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-    let (path, body) = ("/select/logsql/query".to_owned(), Bytes::from(format!("query={query}")));
-    let answer = peer(&base).ask(PeerRequest { method: "POST", path, headers, body }).await;
-    let answer = answer.map_err(|why| format!("ask {}: {why}", sink.name))?;
-    if answer.status >= 300 {
-        return Err(format!("ask {}: it answered {}", sink.name, answer.status));
-    }
-    let mut counts = Counts::new();
-    for line in answer.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let row: Value = serde_json::from_slice(line)
-            .map_err(|_| format!("ask {}: its answer can't be read", sink.name))?;
-        let text = |name: &str| row[name].as_str().unwrap_or_default();
-        let origin = Origin::new(text("cluster"), text("node"), text("source")).ok();
-        let named = |origin: &Origin| options.chains.iter().any(|chain| chain.origin == *origin);
-        let Some(origin) = origin.filter(named) else { continue };
-        let hour = Time::certain(text("_time").as_bytes()).map(|time| time.micros() / HOUR);
-        *counts.entry((Some(origin), hour)).or_default() += text("n").parse().unwrap_or(0);
-    }
-    Ok(counts)
 }

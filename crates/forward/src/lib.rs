@@ -11,9 +11,12 @@
 //! sink alone. What was under way when the process ends is handed over again. A line whose seal isn't proved to be the
 //! chain's next is never handed over.
 
+mod asked;
 mod check;
+mod counts;
 mod disk;
 mod feed;
+mod filed;
 mod follow;
 mod followed;
 mod frames;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use auditseal_delivery::{
-    BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, document, loki,
-    of_status, otlp, otlp_answer, place_taken, places, syslog, template,
+    BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, loki, of_status,
+    otlp, otlp_answer, place_taken, places, syslog, template,
 };
 use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsStream, connect};
 use base64::Engine as _;
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
+use crate::filed::filed;
 use crate::frames::{Frames, TIMEOUT};
 
 /// Speaks to a sink.
@@ -65,15 +66,9 @@ impl Sender {
         let mut cut = 0;
         let mut text = Vec::with_capacity(parcel.text.len());
         for line in &parcel.lines {
-            let plain = parcel.bytes(line);
-            match shape.leaves(plain.len()) {
-                true => text.extend_from_slice(plain),
-                false => {
-                    let document = document(line, plain, shape);
-                    cut += u64::from(document.cut);
-                    text.extend(document.text);
-                }
-            }
+            let (copy, was_cut) = filed(parcel, line, shape);
+            text.extend_from_slice(&copy);
+            cut += u64::from(was_cut);
             text.push(b'\n');
         }
         (Arc::new(Parcel { text, lines: Vec::new(), ..(**parcel).clone() }), cut)

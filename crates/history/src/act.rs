@@ -303,6 +303,12 @@ impl Act {
         }
     }
 
+    /// Whether it reads and writes nothing, by its verb.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(&*self.verb, "get" | "list" | "watch" | "head")
+    }
+
     fn ends_something(&self) -> bool {
         matches!(&*self.verb, "delete" | "deletecollection")
             || self.target.subresource == "eviction"
@@ -332,7 +338,7 @@ impl Act {
     }
 
     /// Events of a namespace itself give its name as its namespace.
-    fn namespace_of_object(&self) -> &str {
+    pub(crate) fn namespace_of_object(&self) -> &str {
         let itself = self.target.resource == "namespaces" && self.target.api_group.is_empty();
         if itself { "" } else { &self.target.namespace }
     }

@@ -66,7 +66,29 @@ fn holds(field: &FieldChange, before: Option<&Value>, after: Option<&Value>) -> 
     is(&field.before, old.as_ref()) && is(&field.after, new.as_ref()) && old != new
 }
 
+/// Nothing of an entry is told twice, once better known than the other time.
+fn agrees_with_itself(entry: &LifeEntry) -> Result<(), String> {
+    let all: Vec<&FieldChange> = entry.fields.iter().chain(&entry.quiet).collect();
+    let exact = |mark: &Mark| *mark == Mark::Exact;
+    if entry.doubt.is_some() && all.iter().any(|field| exact(&field.mark)) {
+        return Err("what it changed isn't known, and a field is exact".to_owned());
+    }
+    if let Some(words) = entry.words.as_ref().filter(|words| exact(&words.mark))
+        && (entry.doubt.is_some() || entry.fields.iter().any(|field| !exact(&field.mark)))
+    {
+        return Err(format!("{words:?} are exact, and not all fields are"));
+    }
+    let twice = |(at, one): (usize, &&FieldChange)| {
+        all[at + 1..].iter().any(|other| one.order == other.order && one.path.meets(&other.path))
+    };
+    match all.iter().enumerate().find(|pair| twice(*pair)) {
+        Some((_, one)) => Err(format!("{} is told twice", one.path)),
+        None => Ok(()),
+    }
+}
+
 fn judge(entry: &LifeEntry, truth: &Truth, shares: &mut BTreeMap<String, Share>) {
+    assert_eq!(agrees_with_itself(entry), Ok(()), "{entry:#?}");
     let before = bare(truth.before.as_ref(), &truth.api);
     let after = bare(truth.after.as_ref(), &truth.api);
     let patch = match &entry.patch[..] {
@@ -135,6 +157,7 @@ fn live(seed: u64, shares: &mut BTreeMap<String, Share>) -> (u64, u64) {
         judge(entry, &server.truths[usize::try_from(entry.cite.line).unwrap()], shares);
     }
     let moment = life.moment().unwrap();
+    assert!(!(moment.proved && moment.under_way), "seed {seed}: {moment:?}");
     if moment.proved {
         let mut real =
             server.times.iter().rev().find(|(at, _)| *at <= middle).unwrap().1.clone().unwrap();

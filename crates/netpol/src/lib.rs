@@ -8,6 +8,7 @@
 mod beside;
 mod cited;
 mod doubt;
+mod halves;
 mod left_out;
 mod need;
 mod policy;
@@ -24,9 +25,10 @@ mod yaml;
 pub use beside::{BESIDE_ROWS, Beside, BesideChange, BesideRow, BesideTotals, SeenBefore};
 pub use cited::{CITED, FlowSeal};
 pub use doubt::FlowDoubt;
+pub use halves::MAX_WAITING;
 pub use left_out::LeftOut;
 pub use policy::{NotAPolicy, OtherObject, PolicyFile};
-pub use replay::{MAX_ROWS, Replay, ReplayTotals};
+pub use replay::{MAX_ROWS, Replay, ReplayTotals, Replayed};
 pub use row::{PolicyTally, ReplayRow, Would};
 pub use suggest::{MAX_NEEDS, Suggest, Suggestion, TooManyNeeds};
 

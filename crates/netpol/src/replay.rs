@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use auditseal_flows::{Endpoint, Flow, FlowVerdict};
+use auditseal_flows::{Flow, FlowVerdict};
 use auditseal_history::words::netpol::Direction;
 
 use crate::cited::{FlowSeal, Seen};
+use crate::halves::Halves;
 use crate::policy::PolicyFile;
 use crate::row::{PolicyTally, ReplayRow, Would};
 use crate::side::{SideOutcome, side};
@@ -36,6 +37,8 @@ pub struct ReplayTotals {
     pub stopped: u64,
     /// Of these, lines that these policies would let through.
     pub stopped_allowed: u64,
+    /// One side let them through, and a line of the other side says that it stopped them: that line counts.
+    pub halves: u64,
     /// Lines that don't tell what became of them. They are counted as if they had passed.
     pub untold: u64,
     /// Lines that stand in no row, for there are too many.
@@ -53,10 +56,28 @@ struct Key {
     why: String,
 }
 
-/// Holds flows against policies, all of them together, as if there were no others.
+/// What came of a flow, before it is counted.
+#[derive(Debug, Clone)]
+struct Record {
+    /// None: none of the policies is for it.
+    key: Option<Key>,
+    untold: bool,
+    /// Places of policies that are for it, and whether each lets it through.
+    by: Vec<(usize, bool)>,
+    at: FlowSeal,
+}
+
+/// Holds flows against policies, all of them together, as if there were no others. They come in the order of time.
 #[derive(Debug, Clone)]
 pub struct Replay {
     policies: Vec<PolicyFile>,
+    waiting: Halves<Record>,
+    told: Replayed,
+}
+
+/// What came of all flows.
+#[derive(Debug, Clone)]
+pub struct Replayed {
     tallies: Vec<PolicyTally>,
     rows: BTreeMap<Key, Seen>,
     totals: ReplayTotals,
@@ -71,19 +92,47 @@ impl Replay {
             ..PolicyTally::default()
         };
         let tallies = policies.iter().map(tally).collect();
-        Self { policies, tallies, rows: BTreeMap::new(), totals: ReplayTotals::default() }
+        let told = Replayed { tallies, rows: BTreeMap::new(), totals: ReplayTotals::default() };
+        Self { policies, waiting: Halves::new(), told }
     }
 
     /// Holds a flow against them; `None`: no policy is asked of it, or none is for it.
     pub fn add(&mut self, flow: &Flow, at: &FlowSeal) -> Option<Would> {
-        self.totals.lines += 1;
+        self.told.totals.lines += 1;
         if flow.reply == Some(true) {
-            self.totals.answers += 1;
+            self.told.totals.answers += 1;
             return None;
         }
+        let record = self.record(flow, at);
+        let would = record.key.as_ref().map(|key| key.would);
+        let counted = self.waiting.take(flow, record);
+        self.told.totals.halves += counted.halves;
+        counted.whole.into_iter().for_each(|record| self.told.count(record));
+        would
+    }
+
+    /// There are no more flows.
+    #[must_use]
+    pub fn finish(self) -> Replayed {
+        let mut told = self.told;
+        self.waiting.finish().for_each(|record| told.count(record));
+        told
+    }
+
+    /// What the policies make of both sides.
+    fn record(&self, flow: &Flow, at: &FlowSeal) -> Record {
         let sides = [Direction::Ingress, Direction::Egress]
             .map(|way| (way, side(&self.policies, way, flow)));
-        self.tally(&sides);
+        let by = sides.iter().flat_map(|(_, outcome)| {
+            let (by, lets): (&[usize], bool) = match outcome {
+                SideOutcome::Allowed(by) => (by, true),
+                SideOutcome::Blocked(by) => (by, false),
+                SideOutcome::Free | SideOutcome::Unknown(_) => (&[], false),
+            };
+            by.iter().map(move |at| (*at, lets))
+        });
+        let by = by.collect();
+        let untold = flow.verdict == FlowVerdict::Unknown;
         let rank = |outcome: &SideOutcome| match outcome {
             SideOutcome::Blocked(_) => 0,
             SideOutcome::Unknown(_) => 1,
@@ -91,54 +140,18 @@ impl Replay {
             SideOutcome::Free => 3,
         };
         // The worse side decides; of two that are alike, what comes in.
-        let (way, outcome) = sides.into_iter().min_by_key(|(_, outcome)| rank(outcome))?;
-        let (would, why) = match outcome {
-            SideOutcome::Free => {
-                self.totals.untouched += 1;
-                return None;
+        let [ingress, egress] = sides;
+        let (way, outcome) = if rank(&egress.1) < rank(&ingress.1) { egress } else { ingress };
+        let said = match outcome {
+            SideOutcome::Free => None,
+            SideOutcome::Blocked(by) => {
+                Some((Would::Blocked, format!("no rule of {}", self.names(&by))))
             }
-            SideOutcome::Blocked(by) => (Would::Blocked, format!("no rule of {}", self.names(&by))),
-            SideOutcome::Allowed(by) => (Would::Allowed, self.names(&by)),
-            SideOutcome::Unknown(doubt) => (Would::Unknown, doubt.to_string()),
+            SideOutcome::Allowed(by) => Some((Would::Allowed, self.names(&by))),
+            SideOutcome::Unknown(doubt) => Some((Would::Unknown, doubt.to_string())),
         };
-        let stopped = flow.verdict == FlowVerdict::Denied;
-        let totals = &mut self.totals;
-        totals.untold += u64::from(flow.verdict == FlowVerdict::Unknown);
-        match (stopped, would) {
-            (true, would) => {
-                totals.stopped += 1;
-                totals.stopped_allowed += u64::from(would == Would::Allowed);
-            }
-            (false, Would::Blocked) => totals.blocked += 1,
-            (false, Would::Allowed) => totals.allowed += 1,
-            (false, Would::Unknown) => totals.unknown += 1,
-        }
-        let (subject, peer) = match way {
-            Direction::Ingress => (&flow.destination, &flow.source),
-            Direction::Egress => (&flow.source, &flow.destination),
-        };
-        let port = flow
-            .port
-            .map_or_else(|| flow.protocol.to_string(), |port| format!("{port}/{}", flow.protocol));
-        let name = |side: &Endpoint| said(side);
-        let key = Key { stopped, would, way, subject: name(subject), peer: name(peer), port, why };
-        let room = self.rows.len() < MAX_ROWS;
-        match self.rows.get_mut(&key) {
-            Some(seen) => seen.add(at),
-            None if room => self.rows.entry(key).or_default().add(at),
-            None => self.totals.unlisted += 1,
-        }
-        Some(would)
-    }
-
-    fn tally(&mut self, sides: &[(Direction, SideOutcome)]) {
-        for (_, outcome) in sides {
-            match outcome {
-                SideOutcome::Allowed(by) => by.iter().for_each(|at| self.tallies[*at].allowed += 1),
-                SideOutcome::Blocked(by) => by.iter().for_each(|at| self.tallies[*at].blocked += 1),
-                SideOutcome::Free | SideOutcome::Unknown(_) => {}
-            }
-        }
+        let key = said.map(|(would, why)| key(flow, way, would, why));
+        Record { key, untold, by, at: at.clone() }
     }
 
     fn names(&self, by: &[usize]) -> String {
@@ -147,6 +160,49 @@ impl Replay {
         match by.len().saturating_sub(NAMED) {
             0 => named.join(", "),
             more => format!("{} and {more} more", named.join(", ")),
+        }
+    }
+}
+
+fn key(flow: &Flow, way: Direction, would: Would, why: String) -> Key {
+    let (subject, peer) = match way {
+        Direction::Ingress => (&flow.destination, &flow.source),
+        Direction::Egress => (&flow.source, &flow.destination),
+    };
+    let port = flow
+        .port
+        .map_or_else(|| flow.protocol.to_string(), |port| format!("{port}/{}", flow.protocol));
+    let stopped = flow.verdict == FlowVerdict::Denied;
+    Key { stopped, would, way, subject: said(subject), peer: said(peer), port, why }
+}
+
+impl Replayed {
+    fn count(&mut self, record: Record) {
+        let Record { key, untold, by, at } = record;
+        for (at, lets) in by {
+            let tally = &mut self.tallies[at];
+            *(if lets { &mut tally.allowed } else { &mut tally.blocked }) += 1;
+        }
+        let totals = &mut self.totals;
+        let Some(key) = key else {
+            totals.untouched += 1;
+            return;
+        };
+        totals.untold += u64::from(untold);
+        match (key.stopped, key.would) {
+            (true, would) => {
+                totals.stopped += 1;
+                totals.stopped_allowed += u64::from(would == Would::Allowed);
+            }
+            (false, Would::Blocked) => totals.blocked += 1,
+            (false, Would::Allowed) => totals.allowed += 1,
+            (false, Would::Unknown) => totals.unknown += 1,
+        }
+        let room = self.rows.len() < MAX_ROWS;
+        match self.rows.get_mut(&key) {
+            Some(seen) => seen.add(&at),
+            None if room => self.rows.entry(key).or_default().add(&at),
+            None => totals.unlisted += 1,
         }
     }
 

@@ -6,6 +6,7 @@ use auditseal_chain::{Finding, Verdict};
 use auditseal_format::{Origin, Time};
 
 use crate::hit::Unknowns;
+use crate::unreadable::Unreadables;
 
 /// Things of a chain that are named, of each kind.
 const NAMED: usize = 1000;
@@ -46,6 +47,8 @@ pub struct ChainSearched {
     pub read: u64,
     /// Bytes of lines that were searched.
     pub bytes: u64,
+    /// Lines that can't be read as events though they have the bytes that are asked for.
+    pub unreadable: Unreadables,
     /// Types that its events are of, `deployments.apps`, where one is asked for that isn't built in: the first thousand, and
     /// those that are asked for.
     pub types: BTreeSet<String>,
@@ -101,6 +104,7 @@ impl ChainSearched {
             lines: 0,
             read: 0,
             bytes: 0,
+            unreadable: Unreadables::default(),
             types: BTreeSet::new(),
             findings: Vec::new(),
             findings_total: 0,

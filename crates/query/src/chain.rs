@@ -459,6 +459,7 @@ fn take(
             searched.lines += found.lines;
             searched.read += found.read;
             searched.bytes += found.bytes;
+            searched.unreadable.join(std::mem::take(&mut found.unreadable));
             let sought = &shared.inside.sought;
             found.types.iter().for_each(|name| remember(sought, &mut searched.types, name));
             unknowns = found.unknowns;

@@ -6,6 +6,7 @@ use auditseal_chain::escape;
 use auditseal_format::Time;
 
 use crate::answer::{Answered, ChainSearched};
+use crate::unreadable::{UnreadableLine, Unreadables};
 
 /// Things of one kind that are named; of more the count is told.
 const NAMED: usize = 5;
@@ -144,6 +145,7 @@ impl Answered {
                 told.join(", ")
             ));
         }
+        self.unreadable(lines);
         if self.truncated > 0 {
             lines.push(format!(
                 "cut: {} of the events lack their bodies, which the apiserver cut",
@@ -163,6 +165,21 @@ impl Answered {
                  the last one may be too",
                 self.early
             ));
+        }
+    }
+
+    /// Where the lines are that can't be read.
+    fn unreadable(&self, lines: &mut Vec<String>) {
+        for chain in &self.chains {
+            let Unreadables { first, total } = &chain.unreadable;
+            let at = |one: &UnreadableLine| {
+                format!("can't be read: {} {}:{}: {}", chain.origin, one.seq, one.line, one.why)
+            };
+            lines.extend(first.iter().map(at));
+            let more = total.saturating_sub(first.len() as u64);
+            if more > 0 {
+                lines.push(format!("can't be read: {}: and {more} lines more", chain.origin));
+            }
         }
     }
 

@@ -30,6 +30,7 @@ mod show;
 mod sieve;
 mod top;
 mod types;
+mod unreadable;
 
 pub use answer::{Answered, ChainSearched};
 pub use columns::Columns;
@@ -42,3 +43,4 @@ pub use search::{Asking, FoundParts};
 pub use show::{Show, for_terminal};
 pub use top::{Top, VALUES};
 pub use types::{Asked, NotAsked, asked, names, strange};
+pub use unreadable::{UnreadableLine, Unreadables};

@@ -13,6 +13,7 @@ use crate::request::{Reach, RequestId, RequestIds};
 use crate::show::{Show, shown};
 use crate::sieve::Sieve;
 use crate::types::{Asked, remember, type_name};
+use crate::unreadable::Unreadables;
 
 /// What is asked of each line.
 #[derive(Debug)]
@@ -98,6 +99,8 @@ pub(crate) struct Found {
     pub(crate) read: u64,
     /// Bytes that were searched.
     pub(crate) bytes: u64,
+    /// Lines of an audit log that can't be read, the first of them, and how many there are.
+    pub(crate) unreadable: Unreadables,
 }
 
 /// Searches a batch, whose text comes in pieces.
@@ -144,7 +147,8 @@ fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: 
         Text::Lines(text, first) => (text, first),
         Text::TooLong(number) => {
             let unknown = Unknowns { too_long: 1, ..Unknowns::default() };
-            return not_read(filter, home, found, *last, (number, b""), unknown);
+            let why = (unknown, "the line is longer than is looked at".to_owned());
+            return not_read(filter, home, found, *last, (number, b""), why);
         }
     };
     if let Some(asking) = &filter.flows {
@@ -221,9 +225,10 @@ fn read(
 ) {
     let event = match Event::parse(line) {
         Ok(event) => event.timed_by(home.times),
-        Err(_) => {
+        Err(why) => {
             let unknown = Unknowns { unreadable: 1, ..Unknowns::default() };
-            return not_read(filter, home, found, *last, (number, line), unknown);
+            let why = (unknown, why.to_string());
+            return not_read(filter, home, found, *last, (number, line), why);
         }
     };
     let truth = filter.predicate.eval(&event);
@@ -295,12 +300,13 @@ fn not_read(
     found: &mut Found,
     stands: Time,
     (number, line): (u64, &[u8]),
-    unknown: Unknowns,
+    (unknown, why): (Unknowns, String),
 ) {
     if filter.unknown {
         keep(filter, home, found, stands, (number, line, None), Some(unknown));
     } else {
         found.unknowns.add(&unknown);
+        found.unreadable.add(home, number, why);
     }
 }
 

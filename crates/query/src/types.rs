@@ -214,6 +214,12 @@ const OF_THE_CLUSTER: [&str; 38] = [
 ];
 
 impl Asked {
+    /// Whether its objects are known to be in namespaces.
+    #[must_use]
+    pub fn is_of_namespaces(&self) -> bool {
+        self.known && !OF_THE_CLUSTER.contains(&&*self.resource)
+    }
+
     /// Whether its objects are known to be in no namespace: kubectl doesn't look at `-n` then.
     #[must_use]
     pub fn is_of_the_cluster(&self) -> bool {

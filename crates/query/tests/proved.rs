@@ -282,3 +282,36 @@ async fn lines_that_are_no_events_are_counted() {
     let (hits, _) = ask(&store, &chain, Asking { unknown: true, ..all(&chain) }).await;
     assert!(hits.iter().all(|hit| hit.time.is_none()), "{:?}", texts(&hits[..1]));
 }
+
+/// A line that contradicts itself is named, with what is wrong with it; of more than a few the number.
+#[tokio::test]
+async fn lines_that_cannot_be_read_are_named() {
+    let plain = line("a", "ResponseComplete", "get", "04:00", "04:01");
+    let twice = plain.replace("\"verb\":", "\"verb\":\"delete\",\"verb\":");
+    let torn = plain[..plain.len() / 2].to_owned() + "\n";
+    let mut all = vec![plain.as_bytes(), twice.as_bytes(), plain.as_bytes(), torn.as_bytes()];
+    let chain = sealed("c/n/s", 1, &all, 3);
+    let store_of = |chain: &Chain| store(&[chain]);
+    let asked = |chain: &Chain| Asking { all_stages: true, ..asking(chain, everything()) };
+    let (hits, answer) = ask(&store_of(&chain), &chain, asked(&chain)).await;
+    assert_eq!((hits.len(), answer.unknown.unreadable), (2, 2));
+    let footer = answer.footer(&Put::default());
+    let named = |line: &&String| line.starts_with("can't be read: ");
+    let told: Vec<&String> = footer.iter().filter(named).collect();
+    let twice_said = "can't be read: c/n/s 1:2: a member of the event stands twice, and nobody knows which one counts";
+    assert!(told.len() == 2 && told[0] == twice_said, "{footer:?}");
+    assert!(
+        told[1].starts_with("can't be read: c/n/s 2:1: the line isn't a JSON object"),
+        "{told:?}"
+    );
+    // Who has them listed needs no second list.
+    let listed = Asking { unknown: true, ..asked(&chain) };
+    let (hits, answer) = ask(&store_of(&chain), &chain, listed).await;
+    assert_eq!((hits.len(), answer.footer(&Put::default()).iter().filter(named).count()), (2, 0));
+    all = vec![twice.as_bytes(); 50];
+    let chain = sealed("c/n/s", 1, &all, 20);
+    let (_, answer) = ask(&store_of(&chain), &chain, asked(&chain)).await;
+    let footer = answer.footer(&Put::default());
+    let told: Vec<&String> = footer.iter().filter(named).collect();
+    assert_eq!((told.len(), told[5].as_str()), (6, "can't be read: c/n/s: and 45 lines more"));
+}

@@ -21,9 +21,12 @@ mod disk;
 mod error;
 mod exchange;
 mod finals;
+mod finals_file;
+mod folder;
 mod object_name;
 mod spool;
 mod state;
+mod turnover;
 
 pub use error::Error;
 pub use exchange::Exchange;

@@ -10,7 +10,7 @@ use auditseal_format::{Date, ObjectKey, Origin};
 
 use crate::Spool;
 use crate::disk::Disk;
-use crate::spool::FINALS_LENGTH;
+use crate::finals_file::FINALS_LENGTH;
 
 /// What a power cut leaves of things that weren't synced.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,7 @@ mod s3;
 mod server;
 mod sign;
 mod sink;
+mod sink_hours;
 mod tags;
 pub mod time;
 mod world;

@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::loopback::Loopback;
+use crate::sink_hours::hours;
 
 /// How a sink takes what it gets.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,10 @@ pub struct SinkManners {
     pub quotes: bool,
     /// It takes so long to answer, milliseconds.
     pub slow: u64,
+    /// So many shards give no answer to a search.
+    pub shards_failed: u64,
+    /// Who asks may write and read, and not refresh.
+    pub no_refresh: bool,
 }
 
 /// What a sink has.
@@ -92,6 +97,11 @@ impl SinkHoldings {
             "/_mget" => self.found(body),
             "/loki/api/v1/push" => self.push(body),
             "/v1/logs" => self.logs(body),
+            _ if path.ends_with("/_refresh") && self.manners.no_refresh => {
+                Said::Answer(403, json!({ "error": "no permissions for [indices:admin/refresh]" }))
+            }
+            _ if path.ends_with("/_refresh") => Said::Answer(200, json!({})),
+            _ if path.ends_with("/_search") => self.search(path, body),
             _ => Said::Answer(404, json!({ "error": "nothing is here" })),
         };
         if mute { Said::Nothing } else { answer }
@@ -118,6 +128,14 @@ impl SinkHoldings {
             json!({ "_id": name("_id"), "found": found.is_some(), "_source": found })
         });
         Said::Answer(200, json!({ "docs": each.collect::<Vec<_>>() }))
+    }
+
+    fn search(&self, path: &str, body: &[u8]) -> Said {
+        let pattern = path.trim_start_matches('/').trim_end_matches("/_search");
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut answer = hours(&self.documents, pattern, &asked);
+        answer["_shards"] = json!({ "failed": self.manners.shards_failed });
+        Said::Answer(200, answer)
     }
 
     fn bulk(&mut self, body: &[u8]) -> Said {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::contract::{Lock, LockMode};
+use crate::lock::{Lock, LockMode};
 
 /// How much earlier than demanded a lock may end: a bucket's default retention counts from the
 /// store's clock, the demand often from another's. (`verify` needs less: it counts from the seal,
@@ -68,7 +68,7 @@ fn micros(time: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::LockedBy;
+    use crate::lock::LockedBy;
 
     #[test]
     fn a_lock_suffices_when_it_is_firm_and_long_enough() {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::contract::LockMode;
 use crate::error::Error;
+use crate::lock::LockMode;
 
 /// The answer to one question about a bucket, or why there is none: denied, not told, no server.
 pub type Fact<T> = Result<T, Error>;

@@ -6,8 +6,8 @@ use futures::future::ready;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::contract::{Part, Version};
 use crate::error::Error;
+use crate::object::{Part, Version};
 
 /// Versions handed out at a time where there are no pages.
 const PART: usize = 1000;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use auditseal_decompress::Codec;
 use auditseal_merkle::{Hash, hash};
 
-use crate::disk::{Disk, DiskFile, FolderId};
+use crate::disk::{Disk, DiskFile};
+use crate::inode::FolderId;
 use crate::names::Family;
 use crate::scan::{HeadScan, Progress, advance, read_full};
 use crate::unpack::{End, Unpack};

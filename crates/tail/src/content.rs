@@ -1,17 +1,16 @@
 //! The bytes of a take, wherever they are.
 
-use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
 
 use auditseal_decompress::{Codec, Damage, Decoder, Error};
+use auditseal_format::Anchor;
 use auditseal_merkle::hash;
 
 use crate::disk::DiskFile;
 use crate::names::Role;
 use crate::scan::{ANCHOR, STEP, anchor_at};
 use crate::stored::Stored;
-use crate::types::Anchor;
 
 /// Bytes of a file can't be read.
 #[derive(Debug)]

@@ -1,24 +1,10 @@
 //! What the follower needs of a disk, as a trait: the tests' disk changes between any two calls.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
+use crate::inode::{FileKey, FolderId};
 use crate::names::Family;
-
-/// Device and inode: ties a held descriptor to a directory entry, and proves nothing else (inodes
-/// are reused).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileKey {
-    /// Device.
-    pub dev: u64,
-    /// Inode.
-    pub ino: u64,
-}
-
-/// One of the directories that a source reads, numbered as they came into use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FolderId(pub u32);
 
 /// A directory that a source reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,8 @@ mod content;
 mod disk;
 mod follower;
 pub mod fs;
+mod gap;
+mod inode;
 mod label;
 mod names;
 mod queue;
@@ -27,14 +29,17 @@ mod unpack;
 mod watcher;
 
 pub use auditseal_decompress::{Codec, Damage, DamageKind};
+pub use auditseal_format::{Anchor, FileId};
 pub use beginning::{Beginning, Length};
 pub use content::{Content, ReadError};
-pub use disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Listing, Refusal, Room, Stat};
+pub use disk::{Disk, DiskFile, Entry, Folder, Listing, Refusal, Room, Stat};
 pub use follower::Follower;
+pub use gap::{Gap, GapReason};
+pub use inode::{FileKey, FolderId};
 pub use names::{Family, FamilyError, overlap};
 pub use throttle::Throttle;
 pub use types::{
-    Anchor, Backlog, Cursor, FINALS_KEPT, FileId, Gap, GapReason, History, Known, Left, Limits,
-    Look, Mode, Notice, Notices, Problem, Settings, Take,
+    Backlog, Cursor, FINALS_KEPT, History, Known, Left, Limits, Look, Mode, Notice, Notices,
+    Problem, Settings, Take,
 };
 pub use watcher::{Reports, Wake, Watcher};

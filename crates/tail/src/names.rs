@@ -8,11 +8,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use auditseal_decompress::Codec;
 use auditseal_format::{Time, printable};
 
-use crate::disk::FileKey;
-
 pub(crate) use crate::age::Age;
+use crate::gap::GapReason;
+use crate::inode::FileKey;
 use crate::stamp::{Stamp, number};
-use crate::types::GapReason;
 
 /// A log and its rotated siblings, by the names that the field's programs give them.
 ///

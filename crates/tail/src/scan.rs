@@ -2,11 +2,11 @@
 
 use std::io;
 
+use auditseal_format::Anchor;
 use auditseal_merkle::{Hash, Hasher, hash};
 use memchr::{memchr, memrchr};
 
 use crate::disk::DiskFile;
-use crate::types::Anchor;
 
 /// Bytes an anchor covers.
 pub(crate) const ANCHOR: usize = 4096;
@@ -261,7 +261,8 @@ pub(crate) fn advance<F: DiskFile>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::{FileKey, Stat};
+    use crate::disk::Stat;
+    use crate::inode::FileKey;
 
     struct Bytes(Vec<u8>);
 

@@ -4,12 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use auditseal_decompress::{Codec, Damage, Decoder, Error};
+use auditseal_format::Anchor;
 use memchr::{memchr, memrchr};
 
 use crate::disk::DiskFile;
 use crate::scan::{STEP, Tail};
 use crate::stored::Stored;
-use crate::types::Anchor;
 
 /// How the compressed file ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +172,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::disk::{FileKey, Stat};
+    use crate::disk::Stat;
+    use crate::inode::FileKey;
 
     struct Bytes(Vec<u8>);
 

@@ -8,8 +8,8 @@ use std::{io, thread};
 
 use rustix::io::Errno;
 
-use crate::disk::FileKey;
 use crate::fs::{DirFd, Limits, LogPath};
+use crate::inode::FileKey;
 use crate::queue::{Change, Queue};
 use crate::types::{Notice, Notices};
 

@@ -6,9 +6,6 @@ use std::path::Path;
 use crate::dependencies::LEVELS;
 use crate::tree::{root, rust_files, without_tests};
 
-/// Crates with files that need each other. None may be added, and what is mended comes off the list.
-const CIRCLES: [&str; 6] = ["cli", "decompress", "spool", "store", "tail", "vault"];
-
 /// Names of several crates' public types, and how many crates have one: each is the plain word for what
 /// it is there, and none of them meets another in one signature.
 const NAMES: [(&str, usize); 36] = [
@@ -75,42 +72,90 @@ fn code(text: &str) -> String {
 }
 
 /// The modules that a module's code names, but for its own parents and children: a parent is its
-/// children's table of contents.
+/// children's table of contents. What another file only hands on counts for the file that has it.
 fn uses(module: &Module, code: &str, all: &BTreeMap<Module, String>) -> BTreeSet<Module> {
-    let mut found = BTreeSet::new();
-    for (start, base) in [("crate::", Vec::new()), ("super::", parent(module))] {
-        for (at, _) in code.match_indices(start) {
-            let before = code[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            let (mut base, mut rest) = (base.clone(), &code[at + start.len()..]);
-            while let Some(behind) = rest.strip_prefix("super::") {
-                (base, rest) = (parent(&base), behind);
-            }
-            let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
-            for path in group.map_or(vec![rest], |group| group.split(',').collect()) {
-                found.extend(named(&base, path.trim(), all));
-            }
-        }
-    }
+    let mut found: BTreeSet<Module> =
+        paths(code).iter().map(|path| named(module, path, all, HANDED_ON)).collect();
     found.retain(|other| !other.starts_with(module) && !module.starts_with(other));
     found
 }
 
-fn parent(module: &Module) -> Module {
-    module[..module.len().saturating_sub(1)].to_vec()
+/// Files that may hand one name on to each other before it is found.
+const HANDED_ON: usize = 4;
+
+/// The paths into its own crate that a module's code names, in `use` lines and elsewhere.
+fn paths(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = code[..at].chars().next_back();
+            if !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                found.extend(branches(&code[at..]));
+            }
+        }
+    }
+    found
 }
 
-/// The module that a path leads into.
-fn named(base: &Module, path: &str, all: &BTreeMap<Module, String>) -> Option<Module> {
-    let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
-    let parts = path[..end.unwrap_or(path.len())].split("::").map(str::to_owned);
-    let mut module: Module = base.iter().cloned().chain(parts).collect();
-    while !module.is_empty() && !all.contains_key(&module) {
-        module.pop();
+/// The paths of a tree that may end in braces: `a::{b, c::{d, e}}`.
+fn branches(tree: &str) -> Vec<String> {
+    let end = tree.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    let (path, rest) = tree.split_at(end.unwrap_or(tree.len()));
+    if !(path.ends_with("::") && rest.starts_with('{')) {
+        return vec![path.to_owned()];
     }
-    (!module.is_empty()).then_some(module)
+    let (mut depth, mut from, mut found) = (0, 1, Vec::new());
+    for (at, c) in rest.char_indices() {
+        depth += match c {
+            '{' => 1,
+            '}' => -1,
+            _ => 0,
+        };
+        if (c == ',' && depth == 1) || depth == 0 {
+            let inner = branches(rest[from..at].trim_start());
+            found.extend(inner.into_iter().map(|inner| format!("{path}{inner}")));
+            from = at + 1;
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found
+}
+
+/// The module that has what a path of a module names.
+fn named(from: &Module, path: &str, all: &BTreeMap<Module, String>, hops: usize) -> Module {
+    let mut parts = path.split("::").peekable();
+    let mut at = from.clone();
+    while let Some(word) = parts.next_if(|word| ["crate", "self", "super"].contains(word)) {
+        match word {
+            "crate" => at.clear(),
+            "super" => drop(at.pop()),
+            _ => {}
+        }
+    }
+    while let Some(&part) = parts.peek() {
+        at.push(part.to_owned());
+        if !all.contains_key(&at) {
+            at.pop();
+            break;
+        }
+        parts.next();
+    }
+    let Some(name) = parts.next().filter(|_| hops > 0) else { return at };
+    let handed = all.get(&at).map(|code| handed_on(code)).unwrap_or_default();
+    let of = handed.iter().find(|path| path.rsplit("::").next() == Some(name));
+    // A path without a start is one of a child module, or of another crate, which leads nowhere here.
+    of.map_or_else(|| at.clone(), |path| named(&at, path, all, hops - 1))
+}
+
+/// The paths of the names that a module's code hands on.
+fn handed_on(code: &str) -> Vec<String> {
+    let lines = ["pub use ", "pub(crate) use ", "pub(super) use "];
+    let trees = lines.iter().flat_map(|line| {
+        code.match_indices(line).map(|(at, _)| &code[at + line.len()..]).collect::<Vec<_>>()
+    });
+    trees.flat_map(branches).collect()
 }
 
 /// Modules from which one comes back to them.
@@ -131,12 +176,7 @@ fn in_circles(all: &BTreeMap<Module, String>) -> Vec<String> {
 fn files_need_each_other_one_way() {
     for (name, _) in LEVELS {
         let circle = in_circles(&modules(name));
-        let listed = CIRCLES.contains(&name);
-        assert!(listed || circle.is_empty(), "{name}: these need each other: {circle:?}");
-        assert!(
-            !listed || !circle.is_empty(),
-            "{name} has no circle any more: take it off the list"
-        );
+        assert!(circle.is_empty(), "{name}: these need each other: {circle:?}");
     }
 }
 
@@ -167,13 +207,24 @@ fn a_type_has_a_name_of_its_own() {
 #[test]
 fn circles_are_found_however_they_are_spelled() {
     let crate_of = |files: &[(&str, &str)]| -> BTreeMap<Module, String> {
-        let module = |path: &str| path.split("::").map(str::to_owned).collect();
+        let words = |path: &str| path.split("::").map(str::to_owned).collect();
+        let module = |path: &str| if path.is_empty() { Module::new() } else { words(path) };
         files.iter().map(|(path, code)| (module(path), code.to_string())).collect()
     };
-    let circles: [&[(&str, &str)]; 3] = [
+    let circles: [&[(&str, &str)]; 5] = [
         &[("a", "use crate::b::B;"), ("b", "fn f() { crate::a::g() }")],
         &[("a", "use crate::{b::B, c::C};"), ("b", ""), ("c", "use crate::a;")],
         &[("d", "mod e; mod f;"), ("d::e", "use super::f::F;"), ("d::f", "use super::{e, X};")],
+        &[
+            ("a", "use crate::{x::X,\n    b::{c::C, d::{B, E}}};"),
+            ("b::d", "use crate::a::A;"),
+            ("b", ""),
+        ],
+        &[
+            ("", "pub use a::{A, Z}; pub use b::B;"),
+            ("a", "use crate::B;"),
+            ("b", "fn f(a: crate::A) {}"),
+        ],
     ];
     for circle in circles {
         assert_eq!(in_circles(&crate_of(circle)).len(), 2, "{circle:?}");

@@ -56,7 +56,12 @@ pub(crate) fn rust_files(below: &Path) -> Vec<(PathBuf, String)> {
 
 /// A file's text without its inline tests, which may do as they like.
 pub(crate) fn without_tests(text: &str) -> &str {
-    text.split_once("#[cfg(test)]\nmod tests {").map_or(text, |(code, _)| code)
+    let begins = |behind: &str| {
+        let mut lines = behind.lines().skip_while(|line| line.starts_with("#["));
+        lines.next().is_some_and(|line| line.starts_with("mod tests {"))
+    };
+    let found = text.match_indices("#[cfg(test)]\n").find(|(at, _)| begins(&text[*at..]));
+    found.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Whether a path is a file of tests.

@@ -3,31 +3,27 @@
 mod ranged;
 
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use object_store::client::HttpError;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Error as StoreError, GetOptions, GetResult, ObjectMeta, ObjectStore,
-    PutMode, PutOptions, PutPayload,
+    Attribute, Attributes, Error as StoreError, GetOptions, GetResult, ObjectStore, PutMode,
+    PutOptions, PutPayload,
 };
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::body::Body;
+use crate::body::{self, Body};
+use crate::call::{Base, Call, Home};
 use crate::checksum::{self, Sent};
-use crate::directory::Directory;
 use crate::file::{self, OpenFile};
 use crate::listing::{self, What};
-use crate::location::Location;
-use crate::pace::{Pace, Patience};
 use crate::protect::Protection;
 use crate::request::{Cloud, Dialect, Extra};
 use crate::{facts, lock, mark, translate};
@@ -40,112 +36,45 @@ use auditseal_store::{Error, Kind, Operation};
 /// What every object is. No `Content-Encoding`: clients that honour it would unpack on the way.
 const CONTENT_TYPE: &str = "application/zstd";
 
-/// What the objects lie in.
-#[derive(Debug, Clone)]
-pub(crate) enum Home {
-    /// A directory, whose absence the file system reports like that of an object.
-    Directory(Arc<Directory>),
-    /// A cloud's bucket.
-    Cloud(Arc<Cloud>),
-}
-
 /// An opened store.
 #[derive(Clone)]
 pub(crate) struct Backend {
     store: Arc<dyn ObjectStore>,
-    home: Home,
-    location: Location,
-    pace: Pace,
+    base: Base,
     protection: Option<Protection>,
 }
 
 impl fmt::Debug for Backend {
     /// Only the URL: the client's own form holds its configuration, and some of that is secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.location.shown).finish()
+        f.debug_tuple("Store").field(&self.base.shown()).finish()
     }
 }
 
 impl Backend {
     pub(crate) fn new(
         store: Arc<dyn ObjectStore>,
-        home: Home,
-        location: Location,
-        pace: Pace,
+        base: Base,
         protection: Option<Protection>,
     ) -> Self {
-        Self { store, home, location, pace, protection }
-    }
-
-    fn call(&self, operation: Operation, key: &str) -> Call {
-        let target = if key.is_empty() {
-            self.location.shown.clone()
-        } else {
-            format!("{}/{key}", self.location.shown)
-        };
-        Call { backend: self.clone(), operation, target }
-    }
-
-    /// The whole path of a key, or of a prefix that may be empty.
-    fn path(&self, call: &Call, key: &str) -> Result<Path, Error> {
-        let whole = match (self.location.prefix.as_str(), key) {
-            ("", key) => key.to_owned(),
-            (prefix, "") => prefix.to_owned(),
-            (prefix, key) => format!("{prefix}/{key}"),
-        };
-        Path::parse(&whole).map_err(|error| call.error(Kind::Invalid, &error.to_string()))
-    }
-
-    fn object_path(&self, call: &Call, key: &str) -> Result<Path, Error> {
-        auditseal_store::check_key(key).map_err(|why| call.error(Kind::Invalid, why))?;
-        self.path(call, key)
+        Self { store, base, protection }
     }
 
     /// Where the objects lie.
     pub(crate) fn home(&self) -> &Home {
-        &self.home
+        self.base.home()
     }
 
     /// What an attack on a canary needs: where the objects lie, and the canary's whole path there.
     pub(crate) fn range(&self, key: &str) -> Result<(Call, &Home, Path), Error> {
-        let call = self.call(Operation::Attack, key);
-        let path = self.object_path(&call, key)?;
-        Ok((call, &self.home, path))
+        let call = self.base.call(Operation::Attack, key);
+        let path = self.base.object_path(&call, key)?;
+        Ok((call, self.base.home(), path))
     }
 
     /// The headers without which the bucket may take no put.
     pub(crate) fn encryption(&self) -> Vec<(HeaderName, HeaderValue)> {
         self.protection.as_ref().map(Protection::encryption).unwrap_or_default()
-    }
-
-    /// The key of a path below this store's prefix; of any other the path.
-    pub(crate) fn key<'a>(&self, path: &'a str) -> &'a str {
-        let below = match self.location.prefix.as_str() {
-            "" => None,
-            prefix => path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/')),
-        };
-        below.unwrap_or(path)
-    }
-
-    fn info(&self, meta: ObjectMeta) -> ObjectInfo {
-        let path = meta.location.as_ref();
-        ObjectInfo {
-            key: self.key(path).to_owned(),
-            size: meta.size,
-            modified: meta.last_modified.timestamp_micros(),
-            version: meta.version,
-        }
-    }
-
-    /// An absent directory must not pass for absent objects, nor be created by a put: an unmounted
-    /// archive would look empty, and a new one would begin beside it.
-    fn check_root(&self, call: &Call) -> Result<(), Error> {
-        match &self.home {
-            Home::Directory(at) if !at.root.is_dir() => Err(call
-                .error(Kind::NoBucket, "the directory doesn't exist")
-                .with_hint("is its file system mounted?")),
-            _ => Ok(()),
-        }
     }
 
     async fn fetch(
@@ -165,14 +94,14 @@ impl Backend {
 
     /// What is no file isn't opened: see [`directory::no_file`].
     async fn check_file(&self, call: &Call, path: &Path) -> Result<(), Error> {
-        let Home::Directory(at) = &self.home else { return Ok(()) };
+        let Home::Directory(at) = self.base.home() else { return Ok(()) };
         let what = file::what_else(at, path).await;
         what.map_or(Ok(()), |what| Err(call.error(Kind::NotFound, &format!("no file, but {what}"))))
     }
 
     /// A directory has no versions to ask for: whatever it gave would be some other.
     fn check_versioned(&self, call: &Call, version: Option<&str>) -> Result<(), Error> {
-        match (&self.home, version) {
+        match (self.base.home(), version) {
             (Home::Directory(_), Some(_)) => {
                 Err(call.error(Kind::Invalid, "a directory has no versions"))
             }
@@ -184,7 +113,7 @@ impl Backend {
     /// The cloud that keeps the marks.
     fn keeps_marks(&self, call: &Call, version: Option<&str>) -> Result<&Cloud, Error> {
         self.check_versioned(call, version)?;
-        match &self.home {
+        match self.base.home() {
             Home::Cloud(cloud) => Ok(cloud),
             Home::Directory(_) => {
                 Err(call.error(Kind::Unsupported, "a directory keeps no marks").with_hint(
@@ -199,7 +128,7 @@ impl Backend {
         let mut attributes = Attributes::new();
         attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
         let mut options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
-        if let Home::Cloud(cloud) = &self.home {
+        if let Home::Cloud(cloud) = self.base.home() {
             let mut headers = Vec::new();
             if let Some(protection) = &self.protection {
                 headers = protection.headers().map_err(|why| {
@@ -219,110 +148,25 @@ impl Backend {
 
     /// Takes note of a put's error that says that the server wants `Content-MD5`; whether it does.
     fn learns_md5(&self, error: &StoreError) -> bool {
-        let Home::Cloud(cloud) = &self.home else { return false };
+        let Home::Cloud(cloud) = self.base.home() else { return false };
         translate::failure(error).is_some_and(|failure| cloud.learns_md5(&failure))
-    }
-}
-
-/// One operation on one key: what an error says of it.
-#[derive(Clone)]
-pub(crate) struct Call {
-    pub(crate) backend: Backend,
-    operation: Operation,
-    target: String,
-}
-
-impl Call {
-    /// How long a reader waits for the bytes of an object.
-    pub(crate) fn patience(&self) -> Patience {
-        self.backend.pace.reader()
-    }
-
-    pub(crate) fn error(&self, kind: Kind, why: &str) -> Error {
-        Error::new(self.operation, &self.target, kind, why)
-    }
-
-    /// The error of one of our own requests.
-    pub(crate) fn http(&self, error: &HttpError) -> Error {
-        translate::http(self.operation, &self.target, error)
-    }
-
-    /// Demands that what the store says it returned is what was asked for.
-    pub(crate) fn check_version(
-        &self,
-        asked: Option<&str>,
-        returned: Option<&str>,
-    ) -> Result<(), Error> {
-        let returned = returned.filter(|id| !id.is_empty());
-        match asked {
-            None => Ok(()),
-            Some(id) if returned == Some(id) => Ok(()),
-            // What S3 lists so where versions were never on comes without an id.
-            Some("null") if returned.is_none() => Ok(()),
-            Some(id) => {
-                let returned = returned.unwrap_or("none");
-                let why = format!("version {id} was asked for, the store returned {returned}");
-                Err(self.error(Kind::WrongVersion, &why))
-            }
-        }
-    }
-
-    /// The error of a directory's file system.
-    pub(crate) fn io(&self, error: io::Error) -> Error {
-        self.translate(&StoreError::Generic { store: "directory", source: Box::new(error) })
-    }
-
-    pub(crate) fn translate(&self, error: &StoreError) -> Error {
-        let ours = translate::error(self.operation, &self.target, error);
-        match ours.kind() {
-            Kind::NotFound => self.backend.check_root(self).err().unwrap_or(ours),
-            _ => ours,
-        }
-    }
-
-    /// Buffers a body of at most `limit` bytes, which must be as long as was announced.
-    async fn collect(&self, result: GetResult, limit: u64) -> Result<Fetched, Error> {
-        let expected = result.range.end - result.range.start;
-        let info = self.backend.info(result.meta.clone());
-        if expected > limit {
-            return Err(self
-                .error(Kind::TooLarge, &format!("it has {expected} bytes, the limit is {limit}")));
-        }
-        if matches!(self.backend.home, Home::Directory(_)) {
-            // A file comes in one piece: as a stream it would come in 8 KiB, each from another thread.
-            let bytes = result.bytes().await.map_err(|error| self.translate(&error))?;
-            let read = bytes.len() as u64;
-            if read != expected {
-                let why = format!("the answer ended after {read} of {expected} bytes");
-                return Err(self.error(Kind::Unavailable, &why));
-            }
-            return Ok(Fetched { info, bytes });
-        }
-        let mut body = Body::new(self.clone(), result, expected);
-        // The size is the server's word: memory grows with what really arrives.
-        let mut bytes =
-            BytesMut::with_capacity(usize::try_from(expected.min(1 << 20)).unwrap_or(0));
-        while let Some(piece) = body.next().await? {
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(Fetched { info, bytes: bytes.freeze() })
     }
 }
 
 #[async_trait]
 impl Store for Backend {
     fn allowance(&self) -> Duration {
-        match self.home {
+        match self.base.home() {
             Home::Directory(_) => Duration::ZERO,
-            Home::Cloud(_) => self.pace.longest(),
+            Home::Cloud(_) => self.base.longest(),
         }
     }
 
     async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Stored, Error> {
-        let call = self.call(Operation::Put, key);
-        let path = self.object_path(&call, key)?;
-        self.check_root(&call)?;
-        if let Home::Directory(at) = &self.home {
+        let call = self.base.call(Operation::Put, key);
+        let path = self.base.object_path(&call, key)?;
+        self.base.check_root(&call)?;
+        if let Home::Directory(at) = self.base.home() {
             return file::put(self.store.as_ref(), &call, at, &path, bytes).await;
         }
         let put = |options| self.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
@@ -340,17 +184,17 @@ impl Store for Backend {
     }
 
     async fn get(&self, key: &str, version: Option<&str>, limit: u64) -> Result<Fetched, Error> {
-        let call = self.call(Operation::Get, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Get, key);
+        let path = self.base.object_path(&call, key)?;
         let result = self.fetch(&call, &path, whole(version)).await?;
-        call.collect(result, limit).await
+        body::collect(&call, result, limit).await
     }
 
     async fn tail(&self, key: &str, version: Option<&str>, length: u64) -> Result<Fetched, Error> {
-        let call = self.call(Operation::Tail, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Tail, key);
+        let path = self.base.object_path(&call, key)?;
         let version = version.map(str::to_owned);
-        match &self.home {
+        match self.base.home() {
             // It takes no range that counts from the end.
             Home::Cloud(cloud) if matches!(cloud.dialect, Dialect::Azure { .. }) => {
                 self.tail_by_size(&call, &path, version, length).await
@@ -365,8 +209,8 @@ impl Store for Backend {
         version: Option<&str>,
         range: Range<u64>,
     ) -> Result<Fetched, Error> {
-        let call = self.call(Operation::Range, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Range, key);
+        let path = self.base.object_path(&call, key)?;
         self.part(&call, &path, version.map(str::to_owned), range).await
     }
 
@@ -375,10 +219,10 @@ impl Store for Backend {
         key: &str,
         version: Option<&str>,
     ) -> Result<(ObjectInfo, Pieces), Error> {
-        let call = self.call(Operation::Stream, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Stream, key);
+        let path = self.base.object_path(&call, key)?;
         let result = self.fetch(&call, &path, whole(version)).await?;
-        let info = self.info(result.meta.clone());
+        let info = self.base.info(result.meta.clone());
         let body = Body::new(call, result, info.size);
         let pieces = stream::try_unfold(body, |mut body| async move {
             Ok(body.next().await?.map(|piece| (piece, body)))
@@ -387,11 +231,11 @@ impl Store for Backend {
     }
 
     async fn file(&self, key: &str) -> Result<Option<Box<dyn ObjectFile>>, Error> {
-        if !matches!(self.home, Home::Directory(_)) {
+        if !matches!(self.base.home(), Home::Directory(_)) {
             return Ok(None);
         }
-        let call = self.call(Operation::Get, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Get, key);
+        let path = self.base.object_path(&call, key)?;
         let result = self.fetch(&call, &path, whole(None)).await?;
         Ok(OpenFile::of(call, result).map(|file| Box::new(file) as Box<dyn ObjectFile>))
     }
@@ -408,9 +252,9 @@ impl Store for Backend {
     }
 
     fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
-        let call = self.call(Operation::List, start);
+        let call = self.base.call(Operation::List, start);
         let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let Home::Cloud(cloud) = &self.home else {
+        let Home::Cloud(cloud) = self.base.home() else {
             return auditseal_store::fold(self.list(parent).map_ok(|info| info.key).boxed(), start);
         };
         let name = start.rsplit('/').next().unwrap_or_default();
@@ -419,10 +263,7 @@ impl Store for Backend {
             let error = call.error(Kind::Invalid, why);
             return stream::once(async { Err(error) }).boxed();
         }
-        let root = match self.location.prefix.as_str() {
-            "" => start.to_owned(),
-            prefix => format!("{prefix}/{start}"),
-        };
+        let root = self.base.below(start);
         let entries = listing::list(call, Arc::clone(cloud), root, What::Folders);
         auditseal_store::fold(entries.map_ok(|entry| entry.key).boxed(), start)
     }
@@ -440,7 +281,7 @@ impl Store for Backend {
             Ok(listed) => listed,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
-        match &self.home {
+        match self.base.home() {
             Home::Cloud(cloud) => {
                 let (cloud, root) = (Arc::clone(cloud), path.as_ref().to_owned());
                 listing::parts(call, cloud, root, What::Versions, from)
@@ -450,23 +291,23 @@ impl Store for Backend {
     }
 
     async fn mark(&self, key: &str, version: Option<&str>) -> Result<(), Error> {
-        let call = self.call(Operation::Mark, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Mark, key);
+        let path = self.base.object_path(&call, key)?;
         auditseal_store::check_markable(key).map_err(|why| call.error(Kind::Invalid, why))?;
         mark::set(&call, self.keeps_marks(&call, version)?, path.as_ref(), version).await
     }
 
     async fn marked(&self, key: &str, version: Option<&str>) -> Result<bool, Error> {
-        let call = self.call(Operation::Marked, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Marked, key);
+        let path = self.base.object_path(&call, key)?;
         mark::read(&call, self.keeps_marks(&call, version)?, path.as_ref(), version).await
     }
 
     async fn lock(&self, key: &str, version: Option<&str>) -> Result<Lock, Error> {
-        let call = self.call(Operation::Lock, key);
-        let path = self.object_path(&call, key)?;
+        let call = self.base.call(Operation::Lock, key);
+        let path = self.base.object_path(&call, key)?;
         self.check_versioned(&call, version)?;
-        match &self.home {
+        match self.base.home() {
             Home::Cloud(cloud) => lock::read(&call, cloud, path.as_ref(), version).await,
             Home::Directory(_) => {
                 let head = GetOptions { head: true, ..GetOptions::default() };
@@ -477,7 +318,7 @@ impl Store for Backend {
     }
 
     fn quirks(&self) -> Quirks {
-        match &self.home {
+        match self.base.home() {
             Home::Directory(_) => Quirks::default(),
             Home::Cloud(cloud) => Quirks {
                 latest_only: cloud.version_lists.are_none(),
@@ -487,15 +328,15 @@ impl Store for Backend {
     }
 
     fn endpoint(&self) -> Option<String> {
-        match &self.home {
+        match self.base.home() {
             Home::Cloud(cloud) => cloud.endpoint.clone(),
             Home::Directory(_) => None,
         }
     }
 
     async fn facts(&self) -> Facts {
-        let call = self.call(Operation::Facts, "");
-        match &self.home {
+        let call = self.base.call(Operation::Facts, "");
+        match self.base.home() {
             Home::Cloud(cloud) => facts::read(&call, cloud).await,
             Home::Directory(_) => {
                 let why = "a directory has no settings: nothing in it is locked";
@@ -521,7 +362,7 @@ impl Backend {
             Ok(listed) => listed,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
-        match &self.home {
+        match self.base.home() {
             Home::Cloud(cloud) => {
                 listing::list(call, Arc::clone(cloud), path.as_ref().to_owned(), what)
             }
@@ -532,10 +373,10 @@ impl Backend {
     /// What a listing is of.
     fn listed(&self, operation: Operation, prefix: &str) -> Result<(Call, Path), Error> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
-        let call = self.call(operation, prefix);
+        let call = self.base.call(operation, prefix);
         auditseal_store::check_prefix(prefix).map_err(|why| call.error(Kind::Invalid, why))?;
-        self.check_root(&call)?;
-        let path = self.path(&call, prefix)?;
+        self.base.check_root(&call)?;
+        let path = self.base.path(&call, prefix)?;
         Ok((call, path))
     }
 }

@@ -1,12 +1,12 @@
 //! The bytes of an object on their way here.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use object_store::{Error as StoreError, GetResult};
 
-use crate::backend::Call;
+use crate::call::{Call, Home};
 use crate::pace::Patience;
-use auditseal_store::{Error, Kind};
+use auditseal_store::{Error, Fetched, Kind};
 
 /// An object's body on its way: no slower than the pace, and neither shorter nor longer than said.
 pub(crate) struct Body {
@@ -48,4 +48,32 @@ impl Body {
             None => Ok(None),
         }
     }
+}
+
+/// Buffers a body of at most `limit` bytes, which must be as long as was announced.
+pub(crate) async fn collect(call: &Call, result: GetResult, limit: u64) -> Result<Fetched, Error> {
+    let expected = result.range.end - result.range.start;
+    let info = call.base().info(result.meta.clone());
+    if expected > limit {
+        return Err(
+            call.error(Kind::TooLarge, &format!("it has {expected} bytes, the limit is {limit}"))
+        );
+    }
+    if matches!(call.base().home(), Home::Directory(_)) {
+        // A file comes in one piece: as a stream it would come in 8 KiB, each from another thread.
+        let bytes = result.bytes().await.map_err(|error| call.translate(&error))?;
+        let read = bytes.len() as u64;
+        if read != expected {
+            let why = format!("the answer ended after {read} of {expected} bytes");
+            return Err(call.error(Kind::Unavailable, &why));
+        }
+        return Ok(Fetched { info, bytes });
+    }
+    let mut body = Body::new(call.clone(), result, expected);
+    // The size is the server's word: memory grows with what really arrives.
+    let mut bytes = BytesMut::with_capacity(usize::try_from(expected.min(1 << 20)).unwrap_or(0));
+    while let Some(piece) = body.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Fetched { info, bytes: bytes.freeze() })
 }

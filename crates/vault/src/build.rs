@@ -17,7 +17,8 @@ use object_store::{
     Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
 };
 
-use crate::backend::{Backend, Home};
+use crate::backend::Backend;
+use crate::call::{Base, Home};
 use crate::client::{CONNECT_TIMEOUT, Connector};
 use crate::directory::{Directory, create_durably};
 use crate::environment;
@@ -42,7 +43,7 @@ pub(crate) fn backend(location: Location, options: &Options) -> Result<Backend, 
         Place::Gcs { bucket } => cloud()?.gcs(bucket)?,
         Place::Azure { account, container } => cloud()?.azure(account.as_deref(), container)?,
     };
-    Ok(Backend::new(store, home, location, pace, protection))
+    Ok(Backend::new(store, Base::new(home, location, pace), protection))
 }
 
 /// The client for objects, and what our own requests need.
@@ -147,7 +148,7 @@ impl<'a> Builder<'a> {
     /// An error of a builder. It may quote the value that it couldn't read, so the values of
     /// secret variables are taken out.
     fn refused(&self, error: &object_store::Error) -> Error {
-        let cause = without_secrets(crate::client::innermost(error), &self.options.environment);
+        let cause = without_secrets(crate::cause::innermost(error), &self.options.environment);
         let ours = self.failed(Kind::Invalid, &cause);
         let lower = cause.to_ascii_lowercase();
         if lower.contains("account must be specified") {
@@ -427,7 +428,7 @@ fn certificates(location: &Location, options: &Options) -> Result<Vec<Certificat
     match Certificate::from_pem_bundle(&pem) {
         Ok(found) if found.is_empty() => Err(failed("no PEM certificate is in it")),
         Ok(found) => Ok(found),
-        Err(error) => Err(failed(&crate::client::innermost(&error))),
+        Err(error) => Err(failed(&crate::cause::innermost(&error))),
     }
 }
 

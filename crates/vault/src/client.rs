@@ -1,6 +1,5 @@
 //! The HTTP client under `object_store`: bounds in time and size, and faithful error answers.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +13,7 @@ use object_store::client::{
 use tokio::time::Instant;
 
 use crate::answer::{Answer, Failure, What};
+use crate::cause::transport;
 use crate::checksum::Sent;
 use crate::pace::Pace;
 use crate::pages::unescape;
@@ -171,14 +171,6 @@ impl Guard {
     }
 }
 
-/// What the HTTP client's error means.
-pub(crate) fn transport(error: &HttpError) -> What {
-    match error.kind() {
-        HttpErrorKind::Timeout => What::NoConnection,
-        _ => What::Transport(innermost(error)),
-    }
-}
-
 /// Time to connect, including name resolution and TLS.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -214,42 +206,6 @@ impl Confidential {
 
     fn hide(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
-}
-
-/// The last two links of an error's chain: the outer ones only say that a request failed.
-pub(crate) fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut outer: Option<String> = None;
-    let mut inner = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let text = source.to_string();
-        if text != inner {
-            outer = Some(std::mem::replace(&mut inner, text));
-        }
-        next = source.source();
-    }
-    let text = match outer {
-        Some(outer) if outer.contains(&inner) => outer,
-        Some(outer) => format!("{outer}: {inner}"),
-        None => inner,
-    };
-    without_quotation(text, error)
-}
-
-/// A parser of JSON quotes what it found where it didn't expect it, which may be the token that an
-/// endpoint handed out.
-fn without_quotation(text: String, error: &(dyn StdError + 'static)) -> String {
-    let mut link = Some(error);
-    while let Some(at) = link.filter(|at| !at.is::<serde_json::Error>()) {
-        link = at.source();
-    }
-    let Some(said) = link.map(ToString::to_string) else { return text };
-    match (said.find('"'), said.rfind('"')) {
-        (Some(first), Some(last)) if first < last => {
-            text.replace(&said, &format!("{}***{}", &said[..=first], &said[last..]))
-        }
-        _ => text,
     }
 }
 

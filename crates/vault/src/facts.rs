@@ -11,7 +11,7 @@ use auditseal_store::{
     BucketLock, Error, Fact, Facts, Kind, LifecycleRule, LockMode, MARK, StoreTime, Versioning,
 };
 
-use crate::backend::Call;
+use crate::call::Call;
 use crate::request::{Cloud, Dialect, Reply, Signer};
 use crate::xml::{self, Fields, Page};
 use crate::{date, translate};

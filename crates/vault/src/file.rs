@@ -13,7 +13,7 @@ use object_store::{
     Error as StoreError, GetResult, GetResultPayload, ObjectStore, PutMode, PutOptions, PutPayload,
 };
 
-use crate::backend::Call;
+use crate::call::Call;
 use crate::directory::{self, Directory, Walk};
 use auditseal_store::{Error, Kind};
 use auditseal_store::{ObjectFile, Stored, Version};

@@ -7,7 +7,8 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use zeroize::Zeroizing;
 
 use crate::build::install_crypto;
-use crate::client::{CONNECT_TIMEOUT, innermost};
+use crate::cause::innermost;
+use crate::client::CONNECT_TIMEOUT;
 
 /// What connections are made with.
 #[derive(PartialEq)]

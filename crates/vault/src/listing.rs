@@ -6,7 +6,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
 
-use crate::backend::Call;
+use crate::call::Call;
 use crate::pages::{self, Page, Query};
 use crate::request::{Cloud, Dialect};
 use auditseal_store::{Bookmark, Part, Version};
@@ -125,7 +125,7 @@ impl Listing {
     fn ours(&self, mut entry: Version) -> Result<Option<Version>, Error> {
         let root = self.root.as_str();
         if self.what == What::Folders && entry.key.starts_with(root) {
-            entry.key = self.call.backend.key(&entry.key).to_owned();
+            entry.key = self.call.base().key(&entry.key).to_owned();
             return Ok(Some(entry));
         }
         // A marker that a console left for the "folder" itself.
@@ -140,7 +140,7 @@ impl Listing {
             let why = "the listing holds a key that wasn't asked for";
             return Err(self.call.error(Kind::Other, why));
         }
-        entry.key = self.call.backend.key(&entry.key).to_owned();
+        entry.key = self.call.base().key(&entry.key).to_owned();
         Ok(Some(entry))
     }
 

@@ -5,7 +5,7 @@ use object_store::client::HttpError;
 use reqwest::Method;
 use serde::Deserialize;
 
-use crate::backend::Call;
+use crate::call::Call;
 use crate::request::{Cloud, Dialect, Reply, encode};
 use crate::{date, translate, xml};
 use auditseal_store::{Error, Kind};

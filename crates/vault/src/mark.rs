@@ -14,7 +14,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::backend::Call;
+use crate::call::Call;
 use crate::request::{Cloud, Dialect, Reply, encode};
 use crate::{checksum, date, translate, xml};
 use auditseal_store::{Error, Kind, MARK};

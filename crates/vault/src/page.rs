@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
 
-use crate::client::innermost;
+use crate::cause::innermost;
 use crate::files::{KnownClient, secret};
 use auditseal_store::{Error, Kind, Operation};
 

@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method};
 use zeroize::Zeroizing;
 
-use crate::client::innermost;
+use crate::cause::innermost;
 use crate::files::{KnownClient, secret};
 
 /// Bytes of an answer that are read: a bulk request has one for each of its documents.

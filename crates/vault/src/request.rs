@@ -127,7 +127,7 @@ fn unsigned(error: object_store::Error) -> HttpError {
     match crate::translate::failure(&error) {
         Some(failure) => HttpError::new(HttpErrorKind::Unknown, failure),
         None => {
-            let what = What::Transport(crate::client::innermost(&error));
+            let what = What::Transport(crate::cause::innermost(&error));
             HttpError::new(HttpErrorKind::Unknown, Failure { what, for_credentials: true })
         }
     }

@@ -7,7 +7,7 @@ use object_store::Error as StoreError;
 use object_store::client::HttpError;
 
 use crate::answer::Failure;
-use crate::client::{innermost, transport};
+use crate::cause::{innermost, transport};
 use auditseal_store::{Error, Kind, Operation};
 
 /// The failed exchange inside an error, if there was one.

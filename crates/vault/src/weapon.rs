@@ -10,7 +10,8 @@ use object_store::client::HttpError;
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::backend::{Backend, Call, Home};
+use crate::backend::Backend;
+use crate::call::{Call, Home};
 use crate::request::{Cloud, Dialect, Reply, encode};
 use crate::{checksum, date, translate, xml};
 use auditseal_attack::{Answer, Attempt, CanaryKey, Order, Weapon};

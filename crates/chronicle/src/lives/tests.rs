@@ -40,7 +40,12 @@ fn wanted(name: Option<&str>, namespace: Option<&str>) -> WantedObjects {
         group: None,
         namespace: namespace.map(str::to_owned),
         name: name.map(str::to_owned),
+        namespaced: true,
     }
+}
+
+fn chains() -> [Origin; 1] {
+    ["c/n/s".parse().unwrap()]
 }
 
 fn told(lives: &mut Lives, lines: &[Vec<u8>]) -> Vec<ToldEntry> {
@@ -98,7 +103,7 @@ fn more_objects_than_are_followed_are_counted() {
         lives.take(&line("create", "n", &format!("c{at}"), 1, |_| {}), cite(at));
     }
     assert_eq!((lives.lives.len(), lives.beyond), (MAX_LIVES, 9 * MAX_LIVES as u64));
-    let footer = lives.footer();
+    let footer = lives.footer(&chains());
     assert_eq!(footer.len(), 2, "{footer:?}");
     assert!(footer[1].starts_with("left out: 36864 requests are of more objects"), "{footer:?}");
 }
@@ -119,8 +124,8 @@ fn objects_of_one_name_are_told_apart_and_in_the_order_of_time() {
     let order: Vec<_> =
         all.iter().map(|told| (told.object.namespace.as_str(), told.entry.cite.line)).collect();
     assert_eq!(order, [("a", 1), ("b", 2), ("a", 3)]);
-    assert_eq!((lives.unread, lives.unnamed), (1, 1));
-    assert_eq!(lives.footer().len(), 4, "{:?}", lives.footer());
+    assert_eq!((lives.unread.count, lives.unnamed.count), (1, 1));
+    assert_eq!(lives.footer(&chains()).len(), 4, "{:?}", lives.footer(&chains()));
 }
 
 /// What was done before counts for what was known then, and isn't told; nor is another object of that name.
@@ -151,9 +156,9 @@ fn of_before_and_of_another_uid_nothing_is_told() {
     let all = told(&mut lives, &lines);
     assert_eq!(all.len(), 1);
     assert!(
-        lives.footer()[0].ends_with("not told: of before or of another uid 3"),
+        lives.footer(&chains())[0].ends_with("not told: of before or of another uid 3"),
         "{:?}",
-        lives.footer()
+        lives.footer(&chains())
     );
 }
 
@@ -170,7 +175,7 @@ fn what_has_no_known_uid_is_told_with_the_uid_that_is_asked_for() {
     let mut lives = Lives::new(wanted(Some("c"), Some("n")), telling);
     let all = told(&mut lives, &[bare("create", 10), bare("update", 11)]);
     assert!(all.len() == 2 && all.iter().all(|told| told.of_unknown_uid));
-    let footer = lives.footer();
+    let footer = lives.footer(&chains());
     assert!(footer[0].ends_with("of an unknown uid, and told all the same: 2"), "{footer:?}");
 }
 
@@ -212,4 +217,33 @@ fn a_collection_may_be_all_that_is_told_of_an_object() {
     // Of all namespaces it would be told in each.
     let mut lives = Lives::new(wanted(Some("c"), None), Telling::default());
     assert!(told(&mut lives, &[gone]).is_empty());
+}
+
+/// A line without a namespace is of no object that is known: it is counted, and said where the first one is.
+#[test]
+fn what_names_no_namespace_is_said_and_never_taken_for_one_that_does() {
+    let nowhere = |second: u64| {
+        line("update", "n", "c", second, |event| {
+            drop(event["objectRef"].as_object_mut().unwrap().remove("namespace"));
+        })
+    };
+    let lines = [line("create", "n", "c", 10, |_| {}), nowhere(11), nowhere(12)];
+    let asked = |namespace: Option<&str>, namespaced| {
+        let wanted = WantedObjects { namespaced, ..wanted(Some("c"), namespace) };
+        let mut lives = Lives::new(wanted, Telling::default());
+        let entries = told(&mut lives, &lines).len();
+        (entries, lives.footer(&chains()).pop().unwrap())
+    };
+    let begin = "left out: 2 requests";
+    for (namespace, namespaced, entries, said) in [
+        (Some("n"), true, 1, "aren't told, the first c/n/s 1:2"),
+        (Some("n"), false, 1, "without -n they are, the first c/n/s 1:2"),
+        (None, true, 3, "told by themselves, the first c/n/s 1:2"),
+    ] {
+        let (count, last) = asked(namespace, namespaced);
+        assert_eq!(count, entries, "{last}");
+        assert!(last.starts_with(begin) && last.ends_with(said), "{last}");
+    }
+    let (count, last) = asked(None, false);
+    assert!(count == 3 && !last.starts_with("left out"), "an object of the cluster: {last}");
 }

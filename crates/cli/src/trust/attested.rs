@@ -13,7 +13,7 @@ use auditseal_trust::{Heads, Kept, Proof, TrustFile};
 
 use crate::estate::heads_failure;
 use crate::failure::Failure;
-use crate::read::print;
+use crate::output::print;
 use crate::trusting::trust_file;
 
 /// Takes over as proved what an auditor of the trust file attests, in the order of the chain.

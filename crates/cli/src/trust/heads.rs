@@ -14,7 +14,7 @@ use super::policy::fingerprint;
 use super::{Merge, Show};
 use crate::estate::heads_failure;
 use crate::failure::Failure;
-use crate::read::print;
+use crate::output::print;
 use crate::trusting::trust_file;
 
 pub(super) fn show(args: &Show) -> Result<ExitCode, Failure> {
@@ -56,6 +56,11 @@ impl Shown<'_> {
                 None => {}
             }
             self.head(out, origin)?;
+        }
+        for auditor in self.trust.iter().flat_map(|file| file.auditors()) {
+            writeln!(out, "auditor of {}", auditor.cluster)?;
+            writeln!(out, "  key {}", auditor.vkey)?;
+            writeln!(out, "    sha256 {}", fingerprint(&auditor.vkey))?;
         }
         Ok(())
     }

@@ -11,10 +11,11 @@ use auditseal_format::{Origin, SealId, Time};
 use auditseal_trust::Acceptable;
 use clap::{ArgAction, Args, Subcommand};
 
-use crate::args::{RequiredMode, Store};
 use crate::failure::Failure;
 use crate::help;
 use crate::part::head;
+use crate::protection::RequiredMode;
+use crate::store_flags::StoreFlags;
 use crate::times::time;
 use crate::units::retention;
 
@@ -44,7 +45,7 @@ enum Command {
 #[command(after_help = help::TRUST_INIT, override_usage = help::TRUST_INIT_USAGE)]
 pub(crate) struct Init {
     #[command(flatten)]
-    pub(crate) store: Store,
+    pub(crate) store: StoreFlags,
     /// A chain that is to be trusted. Repeatable.
     #[arg(long, env = "AUDITSEAL_ORIGIN", value_name = "C/N/SOURCE", required = true,
           action = ArgAction::Append, value_delimiter = ' ')]

@@ -10,11 +10,13 @@ use auditseal_reader::Source;
 use auditseal_trust::{Acceptance, Change, RetentionRule, Silence, TrustFile, Unfit};
 
 use super::{Accept, Diff, Init};
-use crate::agent::open_store;
-use crate::args::RequiredMode;
 use crate::failure::Failure;
-use crate::read::{block_on, finish, print, vkeys};
+use crate::output::{finish, print};
+use crate::protection::RequiredMode;
+use crate::runtime::block_on;
+use crate::store_flags::open_store;
 use crate::trusting::{text_of, trust_file};
+use crate::vkeys::vkeys;
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;

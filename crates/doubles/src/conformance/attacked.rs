@@ -2,21 +2,10 @@
 
 use bytes::Bytes;
 
+use super::attack::{Attack, SHADOW};
 use super::{Done, Failed, Report, fails_as, keys, listed, marks, noise, reads_as, require};
 use auditseal_store::Kind;
 use auditseal_store::Store;
-
-/// What somebody does who may put and delete, but not destroy versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attack {
-    /// Deletes the object by its key.
-    Hide,
-    /// Puts [`SHADOW`] at the key, whatever is there.
-    Shadow,
-}
-
-/// The bytes that [`Attack::Shadow`] puts.
-pub const SHADOW: &[u8] = b"something else\n";
 
 /// Checks that a store with versions still gives what was put, whatever `attack` did to it; it
 /// returns whether the store let it.

@@ -1,6 +1,7 @@
 //! Marks: each on the version that it was set on, and nothing else changed by it.
 
-use super::{Attack, Done, Failed, fails_as, listed, noise, reads_as, require};
+use super::attack::Attack;
+use super::{Done, Failed, fails_as, listed, noise, reads_as, require};
 use auditseal_store::{Error, Kind, LockMode, Store};
 
 /// A version is marked, twice, and the one beside it is not; a genesis can't be.

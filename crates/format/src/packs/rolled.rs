@@ -8,7 +8,8 @@ use auditseal_note::{Signer, VerifierKey};
 use super::attestation::{AttestationError, Blob, signed_text};
 use super::key::{PackKey, digits, print};
 use super::text::{Reader, blob, malformed, time};
-use crate::seal::{MAX_SEQ, number};
+use crate::decimal::number;
+use crate::seal::MAX_SEQ;
 use crate::{MalformedNote, Origin, SealId};
 
 /// First line of each.

@@ -10,7 +10,8 @@ use super::MAX_SIZES;
 use super::attestation::{
     Attestation, Attested, BatchSize, Blob, MAX_FINDINGS, PackLock, PartSize, VERSION, VerdictName,
 };
-use crate::seal::{MAX_RANGES, number};
+use crate::decimal::number;
+use crate::seal::MAX_RANGES;
 use crate::{MalformedNote, SealId};
 
 impl Attestation {

@@ -12,8 +12,6 @@ use auditseal_note::VerifierKey;
 
 use crate::{Alternate, Anchor, FileId, FileName, Origin};
 
-pub(crate) use parse::number;
-
 /// First line of every note.
 pub const VERSION: &str = "auditseal/seal/v1";
 /// Highest seq.

@@ -11,6 +11,7 @@ use super::{
     MAX_STORED, MalformedNote, Payload, Range, Seal, Stored, Uuid, VERSION, Word,
 };
 use crate::Alternate;
+use crate::decimal::number;
 use crate::file::unescape;
 
 impl Seal {
@@ -43,12 +44,6 @@ pub(super) fn malformed(what: String) -> MalformedNote {
 /// The start of a hostile line, for an error message.
 fn shown(line: &str) -> String {
     line.chars().take(40).collect()
-}
-
-/// A decimal number without sign and leading zeros.
-pub(crate) fn number(text: &str) -> Option<u64> {
-    let canonical = text == "0" || !text.starts_with(['0', '+']);
-    text.parse().ok().filter(|_| canonical)
 }
 
 struct Reader<'a> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::entry::Mutation;
 use super::mark::{Doubt, Inference};
+use super::place::{names_another, placed};
 use super::state::{KnownObject, ObjectState, without_owners};
 use crate::act::{Act, Body};
 use crate::diff::diff;
@@ -46,21 +47,24 @@ pub(crate) fn after<'a>(act: &'a Act, base: &KnownObject, kinds: &[PatchKind]) -
     if let Some(object) = act.stored() {
         return After::Shown(object);
     }
+    if let Some(doubt) = names_another(act) {
+        return After::Unknown(doubt);
+    }
     let answer = doubt_of(&act.response).unwrap_or(Doubt::NoBody);
     let Some(body) = act.request.held() else {
         let sent = doubt_of(&act.request).filter(|doubt| *doubt != Doubt::Level);
         return After::Unknown(sent.unwrap_or(answer));
     };
     let computed = match (&*act.verb, base) {
-        ("create", _) => Ok(Computed { object: body.clone(), doubtful: Vec::new() }),
+        ("create", _) => Ok(Computed { object: placed(body.clone(), act), doubtful: Vec::new() }),
         ("update", KnownObject::There(state)) if is_like(&state.object, body) => {
             Ok(replaced(state, body, act))
         }
         ("update", KnownObject::There(_)) => Err(answer),
-        ("update", _) => Ok(Computed { object: body.clone(), doubtful: Vec::new() }),
+        ("update", _) => Ok(Computed { object: placed(body.clone(), act), doubtful: Vec::new() }),
         ("patch", KnownObject::There(state)) => patched(state, body, act, kinds),
         ("patch", KnownObject::Absent) if kinds == [PatchKind::Apply] => {
-            Ok(Computed { object: body.clone(), doubtful: Vec::new() })
+            Ok(Computed { object: placed(body.clone(), act), doubtful: Vec::new() })
         }
         (_, KnownObject::Nothing(doubt)) => Err(doubt.clone()),
         _ => Err(Doubt::NeverSeen),

@@ -63,6 +63,13 @@ pub enum Doubt {
     Rewound,
     /// Another object has had the name since; when it came isn't in the trail.
     OtherObject,
+    /// The request's address names one object, and a body of it another.
+    OtherPlace {
+        /// By the address.
+        address: String,
+        /// By the body.
+        body: String,
+    },
     /// A subresource was written that changes the object in a way that isn't logged.
     Subresource(String),
     /// It is being deleted, or gone.
@@ -132,6 +139,12 @@ impl fmt::Display for Doubt {
             Self::Rewound => "the store's versions went backwards: it was restored",
             Self::OtherObject => {
                 "another object has the name since, and how that came isn't in the trail"
+            }
+            Self::OtherPlace { address, body } => {
+                return write!(
+                    f,
+                    "the request's address names {address}, and its body {body}: which of them it was isn't known"
+                );
             }
             Self::Subresource(name) => {
                 return write!(f, "{name} was written, which isn't logged in full");

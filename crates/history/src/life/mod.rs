@@ -20,6 +20,7 @@ mod mark;
 mod moment;
 mod noted;
 mod order;
+mod place;
 mod scale;
 mod seen;
 mod state;
@@ -483,10 +484,16 @@ fn scaled(fields: &[FieldChange]) -> Option<(Option<u64>, u64)> {
         Side::Value(value) => value.as_u64(),
         Side::Absent | Side::Unknown => None,
     };
+    if matches!(field.mark, Mark::Unknown(_)) {
+        // It may be the work of another one.
+        return None;
+    }
     let replicas = field.path == crate::path::ObjectPath::of(&["spec", "replicas"]);
     number(&field.after).filter(|_| replicas).map(|to| (number(&field.before), to))
 }
 
+#[cfg(test)]
+mod contradiction_tests;
 #[cfg(test)]
 mod identity_tests;
 #[cfg(test)]

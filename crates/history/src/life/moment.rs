@@ -71,7 +71,7 @@ impl Watch {
             return;
         }
         if !later {
-            moment.under_way = true;
+            (moment.under_way, moment.proved) = (true, false);
         } else if !act.succeeded() {
             // What failed says nothing of what was stored: it may have failed before anybody looked.
             return;

@@ -46,17 +46,23 @@ impl Life {
             && between == Between::Nothing
             && state.is_some_and(super::ObjectState::is_shown)
             && now.as_ref().zip(then).is_some_and(|(now, then)| now.uid == then.uid);
-        let mark = match (proved, &now, state) {
-            (true, ..) => Mark::Exact,
-            (_, _, None) => Doubt::NeverSeen.into(),
-            (_, Some(_), _) => Inference::BaseUnproved.into(),
-            (_, None, _) => Inference::FromRequest.into(),
+        let path = ObjectPath::of(&["spec", "replicas"]);
+        let doubt = match state.map(|state| state.mark(&path)) {
+            None => Some(Doubt::NeverSeen),
+            Some(Mark::Unknown(doubt)) => Some(doubt),
+            Some(Mark::Exact | Mark::Inferred(_)) => None,
         };
-        let from = state.filter(|_| own).and_then(|state| replicas(&state.object));
+        let sure = state.filter(|_| own && doubt.is_none());
+        let from = sure.and_then(|state| replicas(&state.object));
+        let mark = match (proved, doubt, &now) {
+            (true, ..) => Mark::Exact,
+            (_, Some(doubt), _) => doubt.into(),
+            (_, None, Some(_)) => Inference::BaseUnproved.into(),
+            (_, None, None) => Inference::FromRequest.into(),
+        };
         let mut entry = self.entry(act, Deed::Scaled { from, to });
         entry.between = between;
         if own {
-            let path = ObjectPath::of(&["spec", "replicas"]);
             let before = from.map_or(Side::Unknown, |from| Side::Value(json!(from)));
             let after = Side::Value(json!(to));
             entry.fields.push(FieldChange { path, before, after, mark, order: false });

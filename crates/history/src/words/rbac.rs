@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::facts::{Facts, list, said_of, selected, shown, text_of};
-use super::unclear::Unclear;
+use super::unclear::{NOWHERE, Unclear};
 use crate::value::at;
 
 /// Single rights of one role, and comparisons of rights with rules: with more, it isn't told in words.
@@ -195,7 +195,8 @@ pub(crate) fn binding(binding: &Value) -> Result<Facts, Unclear> {
         Some("ClusterRoleBinding") => " everywhere".to_owned(),
         _ => {
             let namespace = at(binding, &["metadata", "namespace"]).and_then(Value::as_str);
-            namespace.map_or(String::new(), |name| format!(" in namespace {}", shown(name)))
+            let namespace = namespace.filter(|name| !name.is_empty());
+            format!(" in namespace {}", shown(namespace.ok_or(Unclear::Form(NOWHERE))?))
         }
     };
     if list(binding, "subjects").is_empty() {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Of an object whose namespace is a part of what it means, and that names none.
+pub(crate) const NOWHERE: &str = "it names no namespace, and in which one it is isn't known";
+
 /// Why a change can't be told in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unclear {

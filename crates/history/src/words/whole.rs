@@ -15,7 +15,8 @@ fn corpus() -> Vec<Value> {
     let rbac = "rbac.authorization.k8s.io/v1";
     let gateway = "gateway.networking.k8s.io/v1";
     let mut all = vec![
-        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": selector(),
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"namespace": "n"},
+            "spec": {"podSelector": selector(),
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{"from": [{"podSelector": selector()}, {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}],
                 "ports": [{"port": 80, "endPort": 90, "protocol": "TCP"}, {"port": "web"}]}],
@@ -55,7 +56,7 @@ fn corpus() -> Vec<Value> {
                 {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]}),
         json!({"apiVersion": rbac, "kind": "ClusterRoleBinding", "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "r"},
             "subjects": [{"kind": "ServiceAccount", "name": "a", "namespace": "n"}, {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "u"}]}),
-        json!({"apiVersion": rbac, "kind": "RoleBinding", "roleRef": {"kind": "Role", "name": "r"}}),
+        json!({"apiVersion": rbac, "kind": "RoleBinding", "metadata": {"namespace": "n"}, "roleRef": {"kind": "Role", "name": "r"}}),
     ];
     all.extend(of_admission());
     for object in &mut all {

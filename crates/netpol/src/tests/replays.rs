@@ -1,5 +1,8 @@
 //! What policies make of flows, and what can't be told.
 
+use auditseal_audit::Time;
+use auditseal_flows::FlowDirection;
+
 use super::*;
 
 fn told(policies: Vec<PolicyFile>, flows: &[Flow]) -> (Vec<String>, ReplayTotals) {
@@ -12,6 +15,7 @@ fn told(policies: Vec<PolicyFile>, flows: &[Flow]) -> (Vec<String>, ReplayTotals
         let ReplayRow { would, way, subject, peer, port, why, lines, cited, .. } = row;
         format!("{would}{stopped} {lines} {way} {subject} | {peer} | {port} | {why} | {}", cited[0])
     };
+    let replay = replay.finish();
     (replay.rows().map(row).collect(), replay.totals())
 }
 
@@ -180,6 +184,7 @@ fn of_more_rows_than_are_kept_the_lines_are_counted() {
         let ip = core::net::Ipv4Addr::from(n).to_string();
         replay.add(&flow(outside(&ip), pod("shop", &[]), 80), &at(1, u64::from(n)));
     }
+    let replay = replay.finish();
     assert_eq!(replay.rows().count(), MAX_ROWS);
     assert_eq!(replay.totals().unlisted, u64::from(many) - MAX_ROWS as u64);
     assert_eq!(replay.totals().blocked, u64::from(many));
@@ -202,5 +207,86 @@ fn what_is_no_policy_is_refused_by_its_name() {
     assert!(
         refused.starts_with("shop/a\\u{1b}b: ") && refused.contains("no block of addresses"),
         "{refused}"
+    );
+}
+
+/// A connection that one node let out and the other stopped, as both nodes' lines tell it.
+fn halves(seconds: [i64; 2], ways: [FlowDirection; 2], verdicts: [FlowVerdict; 2]) -> [Flow; 2] {
+    [0, 1].map(|at| Flow {
+        time: Some(Time::from_micros(seconds[at] * 1_000_000)),
+        source_port: Some(40_000),
+        direction: Some(ways[at]),
+        verdict: verdicts[at],
+        ..flow(pod("shop", &[("app", "web")]), pod("shop", &[("app", "db")]), 5432)
+    })
+}
+
+#[test]
+fn what_the_other_side_stopped_did_not_pass() {
+    use FlowDirection::{Egress, Ingress};
+    use FlowVerdict::{Allowed, Denied, Unknown};
+    let ways = [Egress, Ingress];
+    let shut = || vec![policy("none", &json!({"podSelector": {"matchLabels": {"app": "db"}}}))];
+    let of = |flows: &[Flow]| {
+        let (rows, totals) = told(shut(), flows);
+        (rows.len(), totals.blocked, totals.stopped, totals.halves)
+    };
+    let whole = halves([1, 2], ways, [Allowed, Denied]);
+    assert_eq!(of(&whole), (1, 0, 1, 1), "one connection, stopped then");
+    let turned = halves([2, 1], [Ingress, Egress], [Denied, Allowed]);
+    assert_eq!(of(&turned), (1, 0, 1, 1), "in whichever order the nodes' lines come");
+    let (rows, _) = told(shut(), &whole);
+    assert!(rows[0].starts_with("blocked (stopped then) 1 ingress"), "{rows:?}");
+    // Each packet that was sent again.
+    let again: Vec<Flow> =
+        (0..5).flat_map(|n| halves([10 * n, 10 * n + 1], ways, [Allowed, Denied])).collect();
+    assert_eq!(of(&again), (1, 0, 5, 5));
+    for (apart, why) in [
+        (halves([1, 2], ways, [Allowed, Allowed]), "both let it through"),
+        (halves([1, 200], ways, [Allowed, Denied]), "a port may be given again"),
+        (halves([1, 2], [Ingress, Ingress], [Allowed, Denied]), "two lines of one side"),
+        (halves([1, 2], ways, [Allowed, Unknown]), "what became of it isn't told"),
+    ] {
+        assert_eq!(told(shut(), &apart).1.halves, 0, "{why}");
+    }
+    let without = |change: fn(&mut Flow)| {
+        let mut flows = halves([1, 2], ways, [Allowed, Denied]);
+        flows.iter_mut().for_each(change);
+        of(&flows)
+    };
+    for change in [
+        |flow: &mut Flow| flow.source_port = None,
+        |flow: &mut Flow| flow.time = None,
+        |flow: &mut Flow| flow.direction = None,
+        |flow: &mut Flow| flow.source.ip = None,
+    ] {
+        assert_eq!(without(change), (2, 1, 1, 0), "no half of anything");
+    }
+    // What the other side let through first, and stopped later, did pass.
+    let [mut out, cut] = halves([1, 30], ways, [Allowed, Denied]);
+    let through = Flow { direction: Some(Ingress), time: out.time, ..out.clone() };
+    assert_eq!(of(&[out.clone(), through, cut.clone()]), (2, 2, 1, 0));
+    out.source_port = Some(40_001);
+    assert_eq!(of(&[out, cut]).3, 0, "another connection");
+}
+
+/// Ten times as many lines as wait, all of one moment: none is lost, and none is counted twice.
+#[test]
+fn of_more_lines_than_wait_the_oldest_count_as_they_are() {
+    use FlowDirection::{Egress, Ingress};
+    use FlowVerdict::{Allowed, Denied};
+    let mut replay = Replay::new(vec![policy("none", &json!({"podSelector": {}}))]);
+    let many = 10 * MAX_WAITING as u64;
+    let [out, stopped] = halves([1, 1], [Egress, Ingress], [Allowed, Denied]);
+    for n in 0..many {
+        let ip = core::net::Ipv4Addr::from(u32::try_from(n).unwrap());
+        replay.add(&Flow { source: outside(&ip.to_string()), ..out.clone() }, &at(1, n));
+    }
+    let last = core::net::Ipv4Addr::from(u32::try_from(many - 1).unwrap());
+    replay.add(&Flow { source: outside(&last.to_string()), ..stopped }, &at(2, 1));
+    let totals = replay.finish().totals();
+    assert_eq!(
+        (totals.lines, totals.blocked, totals.stopped, totals.halves),
+        (many + 1, many - 1, 1, 1)
     );
 }

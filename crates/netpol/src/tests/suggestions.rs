@@ -29,7 +29,7 @@ fn a_person_reads_which_flows_ask_for_each_rule() {
     for (flow, line) in sample("hubble.log", "hubble").iter().zip(1..) {
         replay.add(flow, &at(1, line));
     }
-    let totals = replay.totals();
+    let totals = replay.finish().totals();
     assert_eq!((totals.blocked, totals.unknown, totals.stopped_allowed), (0, 0, 0));
 }
 
@@ -175,7 +175,7 @@ fn many_peers_are_several_policies() {
     for flow in &flows {
         replay.add(flow, &at(1, 1));
     }
-    assert_eq!(replay.totals().allowed, 2500);
+    assert_eq!(replay.finish().totals().allowed, 2500);
     let ports: Vec<_> = (0..40)
         .map(|n| {
             flow(outside("192.0.2.1"), pod("shop", &[("app", "a".repeat(60).as_str())]), 8000 + n)
@@ -259,7 +259,7 @@ proptest! {
             let would = replay.add(one, &at(1, 1));
             prop_assert!(one.verdict == FlowVerdict::Denied || !whole || would != Some(Would::Blocked));
         }
-        prop_assert_eq!(replay.totals().unknown, 0);
+        prop_assert_eq!(replay.clone().finish().totals().unknown, 0);
         for one in universe.all() {
             for (way, let_through) in lets(&documents, &one).into_iter().enumerate() {
                 // Where no policy isolates, nothing is let through by any.

@@ -2,8 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 
+use auditseal_format::{Anchor, FileId};
+
+use crate::gap::GapReason;
 use crate::scan::Head;
-use crate::types::{Anchor, FileId, GapReason, Known};
+use crate::types::Known;
 
 /// An offset and the anchor there.
 pub(crate) type Mark = (u64, Anchor);

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::num::NonZeroU64;
 
+use auditseal_format::FileId;
 use auditseal_merkle::Hash;
 
 use super::account::{Account, Mark};
@@ -11,7 +12,7 @@ use crate::names::Family;
 use crate::scan::Head;
 use crate::shelf::Shelf;
 use crate::sorted::Sorted;
-use crate::types::{FileId, Known};
+use crate::types::Known;
 
 /// One of them, as small as can be: a directory may hold a hundred thousand, and each must be known
 /// again when it is renamed or compressed.

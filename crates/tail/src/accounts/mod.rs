@@ -10,12 +10,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 
+use auditseal_format::FileId;
 use auditseal_merkle::{Hash, hash};
 
+use crate::gap::GapReason;
 use crate::label::Label;
 use crate::names::{Family, Role};
 use crate::scan::Head;
-use crate::types::{Cursor, FileId, GapReason, History};
+use crate::types::{Cursor, History};
 
 pub(crate) use account::{Account, Mark};
 use finished::{Finished, FinishedFiles};

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use auditseal_decompress::Codec;
+use auditseal_format::{Anchor, FileId};
 
 use super::held::Held;
-use super::matching::Sight;
+use super::sight::Sight;
 use super::state::{Standing, State};
 use crate::content::Content;
-use crate::disk::{DiskFile, FileKey, FolderId, Stat};
+use crate::disk::{DiskFile, Stat};
+use crate::inode::{FileKey, FolderId};
 use crate::label::Label;
 use crate::names::{Age, Role};
 use crate::scan::{Head, HeadScan};
-use crate::types::{Anchor, FileId};
 use crate::unpack::{End, Unpack};
 
 /// The key of a file that no listing showed: no file system gives out inode 0.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use auditseal_format::{Anchor, FileId};
+
 use super::state::State;
 use crate::content::Content;
 use crate::scan::HeadScan;
-use crate::types::{Anchor, FileId};
 use crate::unpack::Unpack;
 
 /// An open descriptor, and what is known of the bytes behind it. Apart from the carrier: of a

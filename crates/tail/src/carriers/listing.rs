@@ -1,9 +1,11 @@
 //! What a listing shows: which files are known, which are new, and where these stand.
 
-use super::matching::{Newer, Sight, Sights, moved, same, same_done};
+use super::matching::{Newer, moved, same, same_done};
+use super::sight::{Sight, Sights};
 use super::unopened::Unopened;
 use super::{Carrier, Carriers, SPACING, Standing};
-use crate::disk::{DiskFile, FileKey, Folder, FolderId};
+use crate::disk::{DiskFile, Folder};
+use crate::inode::{FileKey, FolderId};
 use crate::names::{Age, Role};
 
 impl<F: DiskFile> Carriers<F> {

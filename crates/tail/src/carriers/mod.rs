@@ -8,6 +8,7 @@ mod carrier;
 mod held;
 mod listing;
 mod matching;
+mod sight;
 mod state;
 mod unopened;
 
@@ -15,14 +16,16 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 
-use crate::disk::{DiskFile, FileKey, Folder, FolderId, Stat};
+use crate::disk::{DiskFile, Folder, Stat};
+use crate::inode::{FileKey, FolderId};
 use crate::label::Label;
 use crate::names::{Age, Family, Role};
 use crate::shelf::Shelf;
 use crate::sorted::Sorted;
 
 pub(crate) use carrier::{Carrier, NO_INODE};
-pub(crate) use matching::{Newer, Opened, Sight, Sights};
+pub(crate) use matching::{Newer, Opened};
+pub(crate) use sight::{Sight, Sights};
 pub(crate) use state::{Standing, State};
 pub(crate) use unopened::Unread;
 

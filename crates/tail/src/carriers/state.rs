@@ -1,7 +1,8 @@
 //! What may still happen to a file, and what is known of its content.
 
+use auditseal_format::FileId;
+
 use crate::scan::Head;
-use crate::types::FileId;
 
 /// Whether somebody may still write to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,15 @@
 
 use std::io;
 
+use auditseal_format::FileId;
+
 use super::likeness::{Likeness, pass};
 use super::{Follower, proves};
 use crate::carriers::{Carrier, Standing, State};
 use crate::disk::Disk;
+use crate::gap::{Gap, GapReason};
 use crate::scan::{Head, anchor_at};
-use crate::types::{FileId, Gap, GapReason, Look};
+use crate::types::Look;
 use crate::unpack::{End, Skip};
 
 /// Whether a carrier holds an account's bytes.

@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
+use auditseal_format::FileId;
+
 use super::Follower;
 use super::settle::MISSES;
 use super::watch::{Blind, Watched};
 use crate::carriers::{Carrier, Newer, State};
-use crate::disk::{Disk, FolderId};
+use crate::disk::Disk;
+use crate::gap::{Gap, GapReason};
+use crate::inode::FolderId;
 use crate::names::{Age, Role};
-use crate::types::{FileId, Gap, GapReason, Look, Notice, Notices};
+use crate::types::{Look, Notice, Notices};
 
 /// What is asked of all carriers or accounts, at most once in a comparison.
 #[derive(Default)]

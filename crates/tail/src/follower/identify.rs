@@ -6,8 +6,9 @@ use super::{Follower, proves};
 use crate::accounts::Mark;
 use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
+use crate::gap::Gap;
 use crate::scan::{Head, HeadScan, Progress, STEP, advance};
-use crate::types::{Gap, Look};
+use crate::types::Look;
 use crate::unpack::End;
 
 impl<D: Disk> Follower<D> {

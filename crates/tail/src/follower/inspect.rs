@@ -1,11 +1,14 @@
 //! Each look begins with asking every held descriptor whether its file is still the same.
 
+use auditseal_format::FileId;
+
 use super::{Follower, proves};
 use crate::accounts::Mark;
 use crate::carriers::{Carrier, State};
 use crate::disk::{Disk, DiskFile};
+use crate::gap::{Gap, GapReason};
 use crate::scan::Head;
-use crate::types::{FileId, Gap, GapReason, Look};
+use crate::types::Look;
 
 impl<D: Disk> Follower<D> {
     pub(super) fn inspect(&mut self, look: &mut Look<D::File>) {

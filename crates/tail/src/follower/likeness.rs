@@ -2,12 +2,14 @@
 
 use std::io;
 
+use auditseal_format::FileId;
+
 use super::{Follower, proves};
 use crate::accounts::Mark;
 use crate::carriers::Carrier;
 use crate::disk::{Disk, DiskFile};
 use crate::scan::{Head, anchor_at};
-use crate::types::{FileId, Look};
+use crate::types::Look;
 use crate::unpack::{End, Skip};
 
 /// What a carrier has in common with the one that an account reads from.

@@ -43,13 +43,14 @@ mod watch;
 use std::ffi::OsString;
 use std::io;
 
+use auditseal_format::{Anchor, FileId};
+
 use crate::accounts::Accounts;
 use crate::carriers::{Carrier, Carriers, Standing, State};
 use crate::disk::{Disk, DiskFile};
+use crate::gap::{Gap, GapReason};
 use crate::names::Family;
-use crate::types::{
-    Backlog, Cursor, FileId, Gap, GapReason, History, Left, Look, Mode, Problem, Settings,
-};
+use crate::types::{Backlog, Cursor, History, Left, Look, Mode, Problem, Settings};
 use refresh::Directory;
 use watch::{Watch, Watched};
 
@@ -283,7 +284,7 @@ impl<D: Disk> Follower<D> {
     fn gap(
         &self,
         file: &FileId,
-        (end, anchor): (Option<u64>, Option<crate::types::Anchor>),
+        (end, anchor): (Option<u64>, Option<Anchor>),
         reason: GapReason,
         look: &mut Look<D::File>,
     ) {

@@ -3,11 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
+use auditseal_format::FileId;
+
 use super::Follower;
 use crate::carriers::Carrier;
 use crate::content::Content;
 use crate::disk::Disk;
-use crate::types::{FileId, GapReason, Look};
+use crate::gap::GapReason;
+use crate::types::Look;
 use crate::unpack::{End, Skip};
 
 impl<D: Disk> Follower<D> {

@@ -2,12 +2,15 @@
 
 use std::io;
 
+use auditseal_format::{Anchor, FileId};
+
 use super::{Follower, proves};
 use crate::accounts::Account;
 use crate::carriers::{Carrier, Standing};
 use crate::disk::{Disk, DiskFile};
+use crate::gap::GapReason;
 use crate::scan::{ANCHOR, LineEnd, anchor_at, first_line_end, last_line_end};
-use crate::types::{FileId, GapReason, Look};
+use crate::types::Look;
 
 /// Behind bytes that can't be read, this many places are tried before the rest is given up.
 const RESUMES: u64 = 256;
@@ -287,11 +290,7 @@ fn ends_with_newline<F: DiskFile>(source: &F, end: u64) -> io::Result<bool> {
 }
 
 /// The first place behind `bad` before which an anchor's bytes can be read.
-fn resume_after<F: DiskFile>(
-    source: &F,
-    bad: u64,
-    size: u64,
-) -> Option<(u64, crate::types::Anchor)> {
+fn resume_after<F: DiskFile>(source: &F, bad: u64, size: u64) -> Option<(u64, Anchor)> {
     let page = ANCHOR as u64;
     (1..=RESUMES)
         .map(|n| (bad / page + n + 1) * page)

@@ -8,9 +8,11 @@ use super::Follower;
 use super::shown::Shown;
 use super::watch::News;
 use crate::carriers::{Carrier, Opened};
-use crate::disk::{Disk, DiskFile, FileKey, FolderId, Refusal};
+use crate::disk::{Disk, DiskFile, Refusal};
+use crate::gap::{Gap, GapReason};
+use crate::inode::{FileKey, FolderId};
 use crate::names::Age;
-use crate::types::{Gap, GapReason, Look};
+use crate::types::Look;
 
 /// Milliseconds after which the directories are listed again though nothing was reported: the path
 /// may lead elsewhere by now, and a watch can go silent.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use auditseal_format::Time;
+use auditseal_format::{FileId, Time};
 
 use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
+use crate::gap::{Gap, GapReason};
 use crate::sorted::Sorted;
-use crate::types::{FileId, Gap, GapReason, Look};
+use crate::types::Look;
 
 impl<D: Disk> Follower<D> {
     /// Closes descriptors that nothing more is expected of.

@@ -1,8 +1,11 @@
 //! What nothing on disk holds any more is lost, and owned up to.
 
+use auditseal_format::FileId;
+
 use super::Follower;
 use crate::disk::Disk;
-use crate::types::{FileId, GapReason, Look};
+use crate::gap::GapReason;
+use crate::types::Look;
 
 /// Looks in a row that must miss a file. A listing may leave out a file whose name changes during
 /// it; a backup's name changes twice: when it is rotated, and when it is compressed.

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::io;
 
 use crate::carriers::{Carriers, Sight, Sights};
-use crate::disk::{Disk, DiskFile, Entry, FileKey, Folder, FolderId, Refusal};
+use crate::disk::{Disk, DiskFile, Entry, Folder, Refusal};
+use crate::inode::{FileKey, FolderId};
 use crate::label::Label;
 use crate::names::{Age, Family};
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use auditseal_format::FileId;
+
 use super::Follower;
 use crate::accounts::Mark;
 use crate::carriers::{Carrier, State};
 use crate::content::Content;
 use crate::disk::Disk;
-use crate::types::{FileId, Look, Take};
+use crate::types::{Look, Take};
 
 impl<D: Disk> Follower<D> {
     /// Hands out takes in rotation order. Unlinked files come first without further ado: backups

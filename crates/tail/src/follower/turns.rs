@@ -9,8 +9,9 @@ use std::ffi::OsString;
 use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
+use crate::gap::{Gap, GapReason};
 use crate::names::Age;
-use crate::types::{Gap, GapReason, Look, Notice};
+use crate::types::{Look, Notice};
 
 /// The files that had the live name.
 #[derive(Debug, Default)]

@@ -6,12 +6,16 @@
 
 use std::ffi::OsString;
 
+use auditseal_format::FileId;
+
 use super::Follower;
 use super::settle::MISSES;
 use crate::carriers::{Carrier, State};
-use crate::disk::{Disk, FolderId};
+use crate::disk::Disk;
+use crate::gap::{Gap, GapReason};
+use crate::inode::FolderId;
 use crate::names::{Age, Role};
-use crate::types::{FileId, Gap, GapReason, Look};
+use crate::types::Look;
 
 /// A file that was never opened and is gone.
 struct Gone {

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::disk::FolderId;
+use crate::inode::FolderId;
 use crate::names::Role;
 use crate::types::{Notice, Notices};
 

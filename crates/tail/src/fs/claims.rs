@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::disk::FileKey;
+use crate::inode::FileKey;
 use crate::names::{Family, overlap};
 
 /// The directories that the sources' paths lead to, told to each other.

@@ -12,7 +12,8 @@ use super::claims::{Claimant, Claims};
 use super::folder::DirFd;
 use super::path::{LogPath, Meaning, Place};
 use super::{Limits, Manners, OpenFile};
-use crate::disk::{Disk, Entry, Folder, FolderId, Listing, Room};
+use crate::disk::{Disk, Entry, Folder, Listing, Room};
+use crate::inode::FolderId;
 use crate::names::Family;
 
 /// The real disk of one source.

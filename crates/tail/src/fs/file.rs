@@ -1,19 +1,19 @@
 //! An open file, and the room on its disk.
 
 use std::fs::{File, Metadata};
-use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
+use std::{io, thread};
 
 use rustix::fs::{Advice, SeekFrom, StatVfs, fadvise, statvfs};
 use rustix::io::Errno;
 
 use crate::Throttle;
-use crate::disk::{DiskFile, FileKey, Room, Stat};
+use crate::disk::{DiskFile, Room, Stat};
+use crate::inode::FileKey;
 
 /// After so many bytes of a file, those before are let go of.
 const BEHIND: u64 = 8 << 20;

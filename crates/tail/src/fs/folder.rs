@@ -15,7 +15,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::owners::Owners;
-use crate::disk::{Entry, FileKey, FolderId, Refusal};
+use crate::disk::{Entry, Refusal};
+use crate::inode::{FileKey, FolderId};
 use crate::names::Family;
 
 /// Said once by the kernel, or by who filters our calls: there is no openat2 here.

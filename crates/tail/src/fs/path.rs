@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 use super::Limits;
 use super::folder::DirFd;
 use super::owners::Owners;
-use crate::disk::{FileKey, FolderId};
+use crate::inode::{FileKey, FolderId};
 use crate::names::{Family, FamilyError};
 
 /// A source's path as the operator wrote it: the live file, or the directory that holds it. What it

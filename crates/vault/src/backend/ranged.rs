@@ -6,7 +6,9 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as StoreError, GetOptions, GetRange};
 
-use super::{Backend, Call};
+use super::Backend;
+use crate::body::collect;
+use crate::call::Call;
 use crate::translate;
 use auditseal_store::{Error, Fetched, Kind};
 
@@ -25,7 +27,7 @@ impl Backend {
         let length = range.end - range.start;
         let bounded = Some(GetRange::Bounded(range));
         let options = GetOptions { range: bounded, version, ..GetOptions::default() };
-        call.collect(self.fetch(call, path, options).await?, length).await
+        collect(call, self.fetch(call, path, options).await?, length).await
     }
 
     pub(super) async fn tail_by_size(
@@ -37,7 +39,7 @@ impl Backend {
     ) -> Result<Fetched, Error> {
         let options = GetOptions { head: true, version: version.clone(), ..GetOptions::default() };
         let head = self.fetch(call, path, options).await?;
-        let info = self.info(head.meta);
+        let info = self.base.info(head.meta);
         if info.size == 0 || length == 0 {
             return Ok(Fetched { info, bytes: Bytes::new() });
         }
@@ -49,7 +51,7 @@ impl Backend {
                 call.error(Kind::Unavailable, "the object's size changed between two requests")
             );
         }
-        call.collect(result, length).await
+        collect(call, result, length).await
     }
 
     pub(super) async fn tail_by_suffix(
@@ -68,7 +70,7 @@ impl Backend {
         let error = match self.store.get_opts(path, options).await {
             Ok(result) => {
                 call.check_version(version.as_deref(), result.meta.version.as_deref())?;
-                let mut fetched = call.collect(result, asked).await?;
+                let mut fetched = collect(call, result, asked).await?;
                 if length == 0 {
                     fetched.bytes.clear();
                 }
@@ -89,6 +91,6 @@ impl Backend {
         if result.meta.size > length {
             return Err(call.translate(&error));
         }
-        call.collect(result, length).await
+        collect(call, result, length).await
     }
 }

@@ -23,10 +23,9 @@ mod silence;
 mod times;
 mod wrappers;
 
-pub use proofs::proofs;
 pub use rollups::rollups;
 
-use crate::{Archive, Chain, Parts, Piece, TestSigner, Vector, events};
+use crate::{Archive, Chain, Parts, Piece, ProofVector, TestSigner, Vector, events};
 
 /// The origin of nearly all chains here.
 const ORIGIN: &str = "c/n/s";
@@ -39,7 +38,7 @@ const LOG: &str = "audit.log";
 /// When two have the same name.
 #[must_use]
 pub fn all() -> Vec<Vector> {
-    let mut all: Vec<Vector> = [
+    let all = [
         good::cases(),
         lines::cases(),
         times::cases(),
@@ -61,9 +60,22 @@ pub fn all() -> Vec<Vector> {
         attestations::cases(),
     ]
     .concat();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    by_name(all, |vector| &vector.name)
+}
+
+/// All vectors of proofs, sorted by name.
+///
+/// # Panics
+/// When two have the same name.
+#[must_use]
+pub fn proofs() -> Vec<ProofVector> {
+    by_name([proofs::cases(), proof_trust::cases()].concat(), |vector| &vector.name)
+}
+
+fn by_name<T>(mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+    all.sort_by(|a, b| name(a).cmp(name(b)));
     for pair in all.windows(2) {
-        assert_ne!(pair[0].name, pair[1].name, "two vectors with one name");
+        assert_ne!(name(&pair[0]), name(&pair[1]), "two vectors with one name");
     }
     all
 }

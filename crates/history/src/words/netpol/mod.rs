@@ -13,7 +13,7 @@ mod port;
 
 use serde_json::Value;
 
-pub(crate) use super::unclear::Unclear;
+pub(crate) use super::unclear::{NOWHERE, Unclear};
 
 pub use address::Addresses;
 pub use labels::{Labels, MAX_REQUIREMENTS, NAMESPACE};

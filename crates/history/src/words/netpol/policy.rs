@@ -7,10 +7,10 @@
 
 use serde_json::Value;
 
-use super::Unclear;
 use super::address::Addresses;
 use super::labels::Labels;
 use super::port::Ports;
+use super::{NOWHERE, Unclear};
 use crate::value::{at, text};
 
 /// From where to where a rule lets.
@@ -152,8 +152,11 @@ fn peers(rule: &Value, side: &str, namespace: &str) -> Result<Vec<Peers>, Unclea
                 found.push(Peers::Addresses(addresses));
             }
             (None, (namespaces, pods)) if namespaces.is_some() || pods.is_some() => {
-                let namespaces =
-                    namespaces.map_or_else(|| Ok(Labels::namespace(namespace)), Labels::read)?;
+                let own = || match namespace {
+                    "" => Err(Unclear::Form(NOWHERE)),
+                    namespace => Ok(Labels::namespace(namespace)),
+                };
+                let namespaces = namespaces.map_or_else(own, Labels::read)?;
                 let pods = pods.map_or_else(|| Ok(Labels::all()), Labels::read)?;
                 if !namespaces.is_none() && !pods.is_none() {
                     found.push(Peers::Pods { namespaces, pods });

@@ -1,0 +1,168 @@
+//! Requests that contradict themselves, and entries that must not.
+
+use super::tests::{act, live, name, policy, put};
+use super::*;
+use serde_json::json;
+
+/// What was sent at level Request, with this in its metadata and in the reference.
+fn sent(cite: u64, verb: &str, space: (Option<&str>, Option<&str>)) -> Act {
+    let (reference, body) = space;
+    let pods = json!({"podSelector": {"matchLabels": {"app": "a"}}});
+    let spec =
+        json!({"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [pods]}]});
+    act(cite, verb, |e| {
+        e["level"] = "Request".into();
+        e["requestObject"] = policy(0, 1, spec);
+        let metadata = json!({"name": "p", "namespace": body});
+        e["requestObject"]["metadata"] = metadata;
+        if body.is_none() {
+            e["requestObject"]["metadata"].as_object_mut().unwrap().remove("namespace");
+        }
+        match reference {
+            Some(space) => e["objectRef"]["namespace"] = space.into(),
+            None => drop(e["objectRef"].as_object_mut().unwrap().remove("namespace")),
+        }
+    })
+}
+
+fn words_of(entry: &LifeEntry) -> String {
+    match &entry.words {
+        None => "none".to_owned(),
+        Some(words) => match &words.sentences {
+            Ok(sentences) => sentences.join("; "),
+            Err(unclear) => unclear.to_string(),
+        },
+    }
+}
+
+/// The apiserver puts it where the address says.
+#[test]
+fn a_body_without_a_namespace_is_of_the_addresss() {
+    for body in [Some("n"), None] {
+        let acts = vec![sent(1, "create", (Some("n"), body)), sent(2, "update", (Some("n"), body))];
+        let (told, life) = live(acts);
+        let first = words_of(&told[0]);
+        assert!(first.contains("pods with app=a in namespace n →"), "{first}");
+        assert!(told[1].fields.is_empty() && told[1].doubt.is_none(), "{:?}", told[1]);
+        let object = &life.known().state().unwrap().object;
+        assert_eq!(text(object, &["metadata", "namespace"]), Some("n"));
+    }
+}
+
+#[test]
+fn a_body_of_another_object_than_the_addresss_is_unknown() {
+    let said =
+        "the request's address names n/p, and its body m/p: which of them it was isn't known";
+    for verb in ["create", "update"] {
+        let (told, life) = live(vec![sent(1, verb, (Some("n"), Some("m")))]);
+        assert_eq!(told[0].doubt.as_ref().unwrap().to_string(), said, "{verb}");
+        assert!(told[0].fields.is_empty() && told[0].words.is_none(), "{told:?}");
+        assert!(matches!(life.known(), KnownObject::Nothing(Doubt::OtherPlace { .. })));
+    }
+    // What was known before is in doubt behind it.
+    let made = act(1, "create", |e| e["responseObject"] = policy(5, 1, json!({"a": 1})));
+    let (_, life) = live(vec![made, sent(2, "update", (Some("n"), Some("m")))]);
+    let mark = life.known().state().unwrap().mark(&crate::path::ObjectPath::of(&["spec", "a"]));
+    assert!(matches!(mark, Mark::Unknown(Doubt::OtherPlace { .. })), "{mark}");
+    // An answer that is another object isn't one that lacks.
+    let mut odd = put(1, "5", policy(6, 2, json!({"a": 2})));
+    if let crate::act::Body::Held(answer) = &mut odd.response {
+        answer["metadata"]["name"] = "q".into();
+    }
+    let (told, _) = live(vec![odd]);
+    assert!(matches!(told[0].doubt, Some(Doubt::OtherPlace { .. })), "{told:?}");
+}
+
+/// Neither says: the life is of a name alone, and nothing is said of a namespace that nobody knows.
+#[test]
+fn where_no_namespace_is_told_none_is_made_up() {
+    let nowhere = ObjectName { namespace: String::new(), ..name() };
+    let mut life = Life::new(nowhere.clone());
+    life.take(sent(1, "create", (None, None)));
+    let told = life.finish();
+    let words = words_of(&told[0]);
+    assert!(words.contains("it names no namespace"), "{words}");
+    // A body's own word isn't the address's.
+    let mut life = Life::new(nowhere);
+    life.take(sent(1, "create", (None, Some("n"))));
+    let told = life.finish();
+    let said = "the request's address names p in no namespace, and its body n/p: which of them it was isn't known";
+    assert_eq!(told[0].doubt.as_ref().unwrap().to_string(), said);
+}
+
+fn scale(cite: u64, to: u64, version: &str) -> Act {
+    act(cite, "update", |e| {
+        e["objectRef"] = json!({"resource": "deployments", "apiGroup": "apps", "namespace": "n", "name": "p", "subresource": "scale"});
+        e["responseObject"] = json!({"kind": "Scale", "metadata": {"name": "p", "namespace": "n", "uid": "u1",
+            "resourceVersion": version}, "spec": {"replicas": to}});
+    })
+}
+
+/// How many there were isn't told where a write of which nothing is known may have changed it.
+#[test]
+fn a_number_that_is_in_doubt_is_no_number_it_was_scaled_from() {
+    let deployment = |version: u64, replicas: u64| {
+        let mut object = policy(version, 1, json!({"replicas": replicas}));
+        object["kind"] = "Deployment".into();
+        object["apiVersion"] = "apps/v1".into();
+        object
+    };
+    let of = |cite, verb: &str, change: &dyn Fn(&mut Value)| {
+        act(cite, verb, |e| {
+            e["objectRef"]["resource"] = "deployments".into();
+            e["objectRef"]["apiGroup"] = "apps".into();
+            change(e);
+        })
+    };
+    let created = of(1, "create", &|e| e["responseObject"] = deployment(5, 2));
+    let dark = of(2, "patch", &|e| e["level"] = "Metadata".into());
+    let deployments = ObjectName { group: "apps".into(), resource: "deployments".into(), ..name() };
+    let told = |acts: Vec<Act>| {
+        let mut life = Life::new(deployments.clone());
+        let mut told: Vec<_> = acts.into_iter().flat_map(|act| life.take(act)).collect();
+        told.extend(life.finish());
+        told.pop().unwrap()
+    };
+    let entry = told(vec![created.clone(), scale(3, 5, "9")]);
+    assert_eq!(entry.deed, Deed::Scaled { from: Some(2), to: 5 });
+    let entry = told(vec![created, dark, scale(3, 5, "9")]);
+    assert_eq!(entry.deed, Deed::Scaled { from: None, to: 5 });
+    assert_eq!(
+        (&entry.fields[0].before, &entry.fields[0].mark),
+        (&Side::Unknown, &Doubt::Level.into())
+    );
+}
+
+/// A change that may be the work of another one isn't told as this one's at the top, either.
+#[test]
+fn a_number_that_another_one_may_have_set_is_no_scaling() {
+    let of = |version, generation, replicas: u64| {
+        policy(version, generation, json!({"replicas": replicas}))
+    };
+    let created = act(1, "create", |e| e["responseObject"] = of(5, 1, 2));
+    let (told, _) = live(vec![created, put(2, "8", of(9, 3, 5))]);
+    assert!(matches!(told[1].fields[0].mark, Mark::Unknown(_)));
+    assert_eq!(told[1].deed, Deed::Changed);
+}
+
+/// A request that was under way at the time leaves nothing proved, in whichever order the two were done.
+#[test]
+fn what_was_under_way_is_never_proved() {
+    let at = "2026-11-21T08:00:25.000000Z".parse().unwrap();
+    let same =
+        |cite: u64| act(cite, "patch", |e| e["responseObject"] = policy(5, 1, json!({"a": 1})));
+    let slow = |mut act: Act, received: i64, done: i64| {
+        let second = |n: i64| Time::from_micros(1_795_248_000_000_000 + n * 1_000_000);
+        (act.received, act.done) = (Some(second(received)), Some(second(done)));
+        act
+    };
+    let base: Time = "2026-11-21T08:00:00.000000Z".parse().unwrap();
+    assert_eq!(base.micros(), 1_795_248_000_000_000);
+    let created = act(1, "create", |e| e["responseObject"] = policy(5, 1, json!({"a": 1})));
+    let mut life = Life::new(name()).with_moment(at);
+    let acts = [created, slow(same(2), 30, 31), slow(same(3), 20, 40)];
+    let told: usize = acts.into_iter().map(|act| life.take(act).len()).sum();
+    assert_eq!((told, life.finish().len()), (0, 3));
+    let moment = life.moment().unwrap();
+    assert!(moment.under_way && !moment.proved, "{moment:?}");
+}
