@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import peers  # noqa: E402
 import questions  # noqa: E402
+import sinks  # noqa: E402
 import steady  # noqa: E402
 from measure import Series, run  # noqa: E402
 from table import Table  # noqa: E402
@@ -31,7 +32,8 @@ from table import Table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
-PARTS = ["files", "query", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers"]
+SINKS = ROOT / "crates/e2e/parts/sinks.sh"
+PARTS = ["files", "query", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers", "sinks"]
 
 
 def arguments():
@@ -230,6 +232,14 @@ class Bench:
                 peers.measure(self, access)
         finally:
             subprocess.run([SEAWEEDFS, "down"], **quietly)
+
+    def sinks(self):
+        """Handed over, beside who else does it."""
+        for part in ("shipper", "syslogng"):
+            # What isn't to be had here is left out, and the table says so.
+            subprocess.run([SINKS, "build", part], env=self.parts_env(), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        os.environ["AUDITSEAL_E2E_DIR"] = e2e(self.tools)
+        sinks.measure(self)
 
     def peers(self):
         for line in peers.absent():

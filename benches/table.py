@@ -138,6 +138,13 @@ class Table:
     def s3(self, series, size):
         self.faster(series, "backfill to SeaweedFS", "backfill to SeaweedFS", "backfill beside it", 0.6, size)
 
+    def sink(self, series, name, ours, theirs, whose, log):
+        """What it costs to hand a log over: CPU time and memory, ours by another's."""
+        size, events = log
+        show = lambda case: f"{events / series.median(case, 'cpu') / 1000:.0f} k events, {size / series.median(case, 'cpu') / 1e6:.0f} MB a CPU second"
+        self.row(f"forward to {name}", show(ours), f"{whose}: {show(theirs)}", spread(series.ratios(theirs, ours, "cpu")), "", None)
+        self.row(f"forward to {name}, peak memory", f"{series.peak(ours):.0f} MiB", f"{whose}: {series.peak(theirs):.0f} MiB", spread(series.ratios(ours, theirs, "rss")), "", None)
+
     def peer(self, name, series, ours, theirs, size):
         for what, goal, ratios, met in (
             ("throughput", "≥ 3", series.ratios(theirs, ours), lambda ratio: ratio >= 3),
