@@ -1,5 +1,7 @@
 //! How an object ends.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Life;
@@ -53,7 +55,7 @@ impl Life {
         let (deed, known) = match act.stored() {
             Some(object) if is_ending(object) && is_put_off(object) && meant => {
                 let state = ObjectState::shown(object, act);
-                (Deed::DeletionBegun, KnownObject::There(Box::new(state)))
+                (Deed::DeletionBegun, KnownObject::There(Arc::new(state)))
             }
             Some(object) if !is_ending(object) && !meant => {
                 (Deed::Deleted { certain: false }, KnownObject::Nothing(Doubt::Deleting))

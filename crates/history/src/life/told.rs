@@ -25,7 +25,7 @@ pub(crate) fn change(
     let before = match case.base {
         _ if case.created => Some(None),
         KnownObject::There(state) if after.is_some_and(|after| is_like(&state.object, after)) => {
-            Some(Some(&state.object))
+            Some(Some(&*state.object))
         }
         _ => None,
     };
