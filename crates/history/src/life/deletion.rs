@@ -14,13 +14,12 @@ use crate::act::{Act, Body, DryRun};
 use crate::value::{at, text};
 
 /// Whether an object that is being deleted is gone once it is stored so: nothing puts it off any more.
-pub(crate) fn is_over(act: &Act, after: &After<'_>) -> bool {
-    let After::Shown(object) = after else { return false };
+pub(crate) fn is_over(act: &Act, object: &Value) -> bool {
     act.verb != "create" && is_ending(object) && !is_put_off(object)
 }
 
 /// Whether a write that isn't answered may have taken away what put the end of an object off.
-pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After<'_>) -> bool {
+pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After) -> bool {
     let ending = match (base, after) {
         (_, After::Shown(_)) => false,
         (KnownObject::Nothing(Doubt::Deleting), _) => true,

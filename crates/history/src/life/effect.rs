@@ -18,9 +18,9 @@ use crate::value::{at, parse, text};
 pub const MAX_DOUBTFUL: usize = 4096;
 
 /// The object after a request.
-pub(crate) enum After<'a> {
+pub(crate) enum After {
     /// The answer shows it.
-    Shown(&'a Value),
+    Shown(Arc<ObjectState>),
     /// It is computed from what was sent.
     Computed(Computed),
     /// It can't be told.
@@ -45,9 +45,9 @@ pub(crate) fn doubt_of(body: &Body) -> Option<Doubt> {
 }
 
 /// What a request made of the object.
-pub(crate) fn after<'a>(act: &'a Act, base: &KnownObject, kinds: &[PatchKind]) -> After<'a> {
+pub(crate) fn after(act: &Act, base: &KnownObject, kinds: &[PatchKind]) -> After {
     if let Some(object) = act.stored() {
-        return After::Shown(object);
+        return After::Shown(Arc::new(ObjectState::shown(object, act)));
     }
     if let Some(doubt) = names_another(act) {
         return After::Unknown(doubt);
@@ -259,9 +259,9 @@ pub(crate) fn keeps_version(act: &Act) -> bool {
 }
 
 /// The state that a request leaves behind.
-pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObject {
+pub(crate) fn next(act: &Act, base: &KnownObject, after: &After) -> KnownObject {
     match after {
-        After::Shown(object) => KnownObject::There(Arc::new(ObjectState::shown(object, act))),
+        After::Shown(state) => KnownObject::There(Arc::clone(state)),
         After::Computed(computed) => {
             let state = base.state();
             KnownObject::There(Arc::new(ObjectState {

@@ -348,7 +348,7 @@ impl Life {
         let kinds = self.kinds(act);
         let created = act.code == Some(201) && act.target.subresource.is_empty();
         // The last write of an object that is being deleted stores nothing, and is answered with the version that was.
-        let last = act.stored().is_some_and(|object| deletion::is_over(act, &After::Shown(object)));
+        let last = act.stored().is_some_and(|object| deletion::is_over(act, object));
         if !created
             && !last
             && let Some(entry) = self.unchanged(act, &kinds)
@@ -406,9 +406,9 @@ impl Life {
         entry
     }
 
-    fn reasons_of(&self, after: &After<'_>, created: bool, between: Between) -> Vec<Reason> {
+    fn reasons_of(&self, after: &After, created: bool, between: Between) -> Vec<Reason> {
         let now = match after {
-            After::Shown(object) => Some(*object),
+            After::Shown(state) => Some(&*state.object),
             After::Computed(computed) => Some(&computed.object),
             After::Unknown(_) => None,
         };
@@ -451,7 +451,8 @@ impl Life {
         entry.between = Between::Nothing;
         if !same {
             // What was computed since came to nothing.
-            self.known = next(act, &self.known, &After::Shown(act.stored()?));
+            let shown = After::Shown(Arc::new(ObjectState::shown(act.stored()?, act)));
+            self.known = next(act, &self.known, &shown);
         }
         Some(entry)
     }

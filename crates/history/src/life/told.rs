@@ -18,7 +18,7 @@ pub(crate) fn change(
     doubt: Option<&Doubt>,
 ) -> Option<InWords> {
     let after = match case.after {
-        After::Shown(object) => Some(*object),
+        After::Shown(state) => Some(&*state.object),
         After::Computed(computed) => Some(&computed.object),
         After::Unknown(_) => None,
     };
