@@ -306,7 +306,7 @@ fn not_read(
         keep(filter, home, found, stands, (number, line, None), Some(unknown));
     } else {
         found.unknowns.add(&unknown);
-        found.unreadable.add(home, number, why);
+        found.unreadable.add((home.seq, home.times), number, why);
     }
 }
 
