@@ -26,9 +26,28 @@ pub(crate) struct Sieve {
 
 #[derive(Debug)]
 enum Group {
-    /// A few texts, and how characters of theirs may be escaped, if they may: where that begins, and what follows.
-    Few(Vec<Finder<'static>>, Option<(Finder<'static>, Vec<Vec<u8>>)>),
+    /// A few texts, and how characters of theirs may be escaped, if they may.
+    Few(Vec<Finder<'static>>, Option<Box<Escapes>>),
     Many(AhoCorasick),
+}
+
+/// Escaped characters, all of which begin alike.
+#[derive(Debug)]
+struct Escapes {
+    begin: Finder<'static>,
+    all: Vec<Vec<u8>>,
+}
+
+impl Escapes {
+    /// Where one of them stands next, or the end.
+    fn find(&self, text: &[u8], from: usize) -> usize {
+        let Self { begin, all } = self;
+        let mut at = found(begin, text, from);
+        while at < text.len() && !all.iter().any(|one| text[at..].starts_with(one)) {
+            at = found(begin, text, at + 1);
+        }
+        at
+    }
 }
 
 impl Group {
@@ -44,8 +63,9 @@ impl Group {
         }
         let finder = |text: &[u8]| Finder::new(text).into_owned();
         let texts = texts.into_iter().map(|text| finder(text)).collect();
-        let escapes: Vec<_> = escapes.into_iter().cloned().collect();
-        Some(Self::Few(texts, (!escapes.is_empty()).then(|| (finder(ESCAPE), escapes))))
+        let all: Vec<_> = escapes.into_iter().cloned().collect();
+        let escapes = (!all.is_empty()).then(|| Box::new(Escapes { begin: finder(ESCAPE), all }));
+        Some(Self::Few(texts, escapes))
     }
 
     fn is_in(&self, text: &[u8]) -> bool {
@@ -89,14 +109,10 @@ impl Looked<'_> {
                 *at = Some(found(finder, text, from));
             }
         }
-        if let Some((finder, all)) = escaped
+        if let Some(escapes) = escaped
             && escape.is_none_or(|at| at < from)
         {
-            let mut at = found(finder, text, from);
-            while at < text.len() && !all.iter().any(|one| text[at..].starts_with(one)) {
-                at = found(finder, text, at + 1);
-            }
-            *escape = Some(at);
+            *escape = Some(escapes.find(text, from));
         }
         ahead.iter().chain([&*escape]).flatten().min().copied().filter(|at| *at < text.len())
     }
