@@ -12,6 +12,7 @@
 mod bytes;
 mod indexes;
 mod listing;
+mod outlet;
 mod payload;
 mod rollups;
 mod search;
