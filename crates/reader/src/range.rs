@@ -8,8 +8,11 @@
 //! behind, or took up old files, lines of that time are sealed later. So at both edges seals are looked
 //! at until some in a row hold no line of that time. Where between them seals are missing or can't be
 //! read, these may have held some: they are in the part, which is not whole then. A seal of neither
-//! side's is in it too, so that nothing is missing between the part and its neighbours. What is beyond
-//! them isn't looked at: whoever must be certain reads from a seal that is trusted.
+//! side's is in it too, so that nothing is missing between the part and its neighbours.
+//!
+//! Where a clock was set back the time of the window came twice. So of what else is listed of these days
+//! each sixteenth seal is looked at, and those between two of which the window may lie. What is beyond
+//! isn't: whoever must be certain reads from a seal that is trusted.
 
 use std::collections::BTreeMap;
 
@@ -59,19 +62,14 @@ impl Range {
         root: Option<&PackRoot>,
     ) -> Result<Self, Error> {
         let packs = Packs::of(root, origin, Extent::default()).await?;
-        let Some(extent) = part(packs.taken(), window, SLACK, NEAR) else {
+        let Some(part) = part(packs.taken(), window, SLACK, NEAR) else {
             let found = Self::find(source, origin, trust, window, known).await?;
             return Ok(Self { packs: packs.within(found.extent), ..found });
         };
+        let extent = part.extent;
         let packs = packs.within(extent);
-        let from = packs.taken().first().map(|pack| pack.attestation.date);
-        let to =
-            packs.taken().last().map(|pack| pack.attestation.date).filter(|_| extent.to.is_some());
         let mut days = days(source, origin).await?;
-        let genesis = extent.from == Begin::Genesis;
-        days.retain(|day| {
-            (genesis || from.is_none_or(|from| from <= *day)) && to.is_none_or(|to| *day <= to)
-        });
+        days.retain(|day| part.has_day(*day));
         let mut entries = Listing::of_days(source, origin, &days).await?;
         entries.retain(|entry| extent.has(entry.place.seq));
         Ok(Self { extent, entries, packs })
@@ -114,6 +112,8 @@ impl Range {
         }
         let low = search.low().await?;
         let high = search.high(low).await?;
+        let (low, high) = search.twice(low, high).await?;
+        search.fill(low, high).await?;
         search.tie(low, high, known).await
     }
 }
@@ -273,7 +273,11 @@ impl Search<'_> {
         let Some(since) = self.window.since else { return Ok(self.seqs[0]) };
         let top = self.seqs.len() - 1;
         let first = self.sealed_before(before(since)).await?.min(top);
-        let mut low = self.seqs[first];
+        self.down(self.seqs[first]).await
+    }
+
+    /// The same from a seal on that is to be read.
+    async fn down(&mut self, mut low: u64) -> Result<u64, Error> {
         let (mut last, mut at, mut quiet) = (low, low, 0);
         while quiet < EDGE {
             let i = self.index(at);
@@ -308,7 +312,11 @@ impl Search<'_> {
         let Some(until) = self.window.until else { return Ok(self.seqs[self.seqs.len() - 1]) };
         // Up to there all is in the part, whatever stands there.
         let sealed = self.sealed_before(after(until)).await?;
-        let mut high = self.seqs[sealed.saturating_sub(1)].max(low);
+        self.up(self.seqs[sealed.saturating_sub(1)].max(low)).await
+    }
+
+    /// The same from a seal on that is to be read.
+    async fn up(&mut self, mut high: u64) -> Result<u64, Error> {
         let (mut last, mut at, mut quiet) = (high, high, 0);
         while quiet < EDGE {
             let i = self.index(at + 1);
@@ -335,6 +343,86 @@ impl Search<'_> {
         }
         let next = self.index(high + 1).min(self.seqs.len() - 1);
         Ok(self.seqs[next].max(high))
+    }
+
+    /// The part with all that was sealed at the time of the window and is listed outside of it.
+    async fn twice(&mut self, mut low: u64, mut high: u64) -> Result<(u64, u64), Error> {
+        loop {
+            let outside = [0..self.index(low), self.index(high + 1)..self.seqs.len()];
+            let (mut least, mut most) = (low, high);
+            for places in outside {
+                for seq in self.sealed_then(places).await? {
+                    (least, most) = (least.min(seq), most.max(seq));
+                }
+            }
+            if (least, most) == (low, high) {
+                return Ok((low, high));
+            }
+            if least < low {
+                low = self.down(least).await?;
+            }
+            if most > high {
+                high = self.up(most).await?;
+            }
+        }
+    }
+
+    /// Of some of the listed places those whose seals were made at the time of the window and may have lines of
+    /// it, if they stand in the order of their times but where some in a row were made before those that
+    /// stand before them.
+    async fn sealed_then(&mut self, places: std::ops::Range<usize>) -> Result<Vec<u64>, Error> {
+        let last = places.clone().last();
+        let some = places.step_by(EDGE).chain(last).map(|at| self.seqs[at]);
+        let some: Vec<u64> = some.collect();
+        self.look(some.clone()).await?;
+        let stamp = |seq: &u64| Some((*seq, (*self.stamps.get(seq)?)?));
+        let seen: Vec<(u64, Stamp)> = some.iter().filter_map(stamp).collect();
+        let pairs = seen.windows(2).filter(|pair| {
+            let (first, next) = (pair[0].1.sealed, pair[1].1.sealed);
+            next < first || self.is_then(first, next)
+        });
+        let between = pairs.flat_map(|pair| {
+            self.seqs[self.index(pair[0].0)..=self.index(pair[1].0)].iter().copied()
+        });
+        let between: Vec<u64> = some.iter().copied().chain(between).collect();
+        self.look(between.clone()).await?;
+        let then = |seq: &u64| {
+            let stamp = self.stamps.get(seq).copied().flatten();
+            stamp.is_some_and(|stamp| {
+                stamp.side == Side::Inside && self.is_then(stamp.sealed, stamp.sealed)
+            })
+        };
+        Ok(between.into_iter().filter(then).collect())
+    }
+
+    /// Whether lines of the window may have been sealed between two times.
+    fn is_then(&self, from: Time, to: Time) -> bool {
+        let Window { since, until } = self.window;
+        since.is_none_or(|since| before(since) <= to)
+            && until.is_none_or(|until| from <= after(until))
+    }
+
+    /// Lists the days under which the seals that are missing in a part stand, by those before them: where a
+    /// clock was set back within the part they may be beside the days of the window.
+    async fn fill(&mut self, low: u64, high: u64) -> Result<(), Error> {
+        loop {
+            let pairs = self.seqs[self.index(low)..].windows(2);
+            let gaps = pairs.take_while(|pair| pair[0] < high).filter(|pair| pair[0] + 1 < pair[1]);
+            let gaps: Vec<u64> = gaps.map(|pair| pair[0]).collect();
+            self.look(gaps.clone()).await?;
+            let listed = self.listed.clone();
+            for seq in gaps {
+                let day = self.stamps.get(&seq).copied().flatten().map(|stamp| stamp.sealed.date());
+                let Some(place) = day.and_then(|day| self.days.binary_search(&day).ok()) else {
+                    continue;
+                };
+                while self.listed.end <= place && self.list_later().await? {}
+                while self.listed.start > place && self.list_earlier().await? {}
+            }
+            if self.listed == listed {
+                return Ok(());
+            }
+        }
     }
 
     /// Where the lines of a seal that was looked at lie; `None` where there is none.
