@@ -113,7 +113,6 @@ impl Range {
         let low = search.low().await?;
         let high = search.high(low).await?;
         let (low, high) = search.twice(low, high).await?;
-        search.fill(low, high).await?;
         search.tie(low, high, known).await
     }
 }
@@ -348,6 +347,7 @@ impl Search<'_> {
     /// The part with all that was sealed at the time of the window and is listed outside of it.
     async fn twice(&mut self, mut low: u64, mut high: u64) -> Result<(u64, u64), Error> {
         loop {
+            self.fill().await?;
             let outside = [0..self.index(low), self.index(high + 1)..self.seqs.len()];
             let (mut least, mut most) = (low, high);
             for places in outside {
@@ -402,12 +402,12 @@ impl Search<'_> {
             && until.is_none_or(|until| from <= after(until))
     }
 
-    /// Lists the days under which the seals that are missing in a part stand, by those before them: where a
-    /// clock was set back within the part they may be beside the days of the window.
-    async fn fill(&mut self, low: u64, high: u64) -> Result<(), Error> {
+    /// Lists the days under which what is missing among the listed stands, by the seals before it. A key's
+    /// date is that of the seal before: of those on both sides of where a clock was set back, some stand
+    /// under later days than the window's.
+    async fn fill(&mut self) -> Result<(), Error> {
         loop {
-            let pairs = self.seqs[self.index(low)..].windows(2);
-            let gaps = pairs.take_while(|pair| pair[0] < high).filter(|pair| pair[0] + 1 < pair[1]);
+            let gaps = self.seqs.windows(2).filter(|pair| pair[0] + 1 < pair[1]);
             let gaps: Vec<u64> = gaps.map(|pair| pair[0]).collect();
             self.look(gaps.clone()).await?;
             let listed = self.listed.clone();

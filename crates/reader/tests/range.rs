@@ -203,9 +203,11 @@ async fn a_clock_that_was_set_back_hides_nothing() {
         (0..600).for_each(|_| step(&mut chain, every));
         let twice = back * HOUR / every;
         let desk = Desk::of(chain, &[]);
-        for hour in [0, twice / 2, twice - HOUR / every] {
-            // The hour as it came the second time.
-            let first = 602 + usize::try_from(hour).unwrap();
+        for hour in [-HOUR / every, 0, twice / 2, twice - HOUR / every] {
+            // The hour as it came the second time; before that, its end alone came twice.
+            let second = hour >= 0;
+            let first =
+                usize::try_from(if second { 602 + hour } else { 602 + hour - twice }).unwrap();
             let asked =
                 window(&desk.chain, first, first + usize::try_from(HOUR / every).unwrap() - 1);
             let range = desk.find(asked).await;

@@ -44,7 +44,7 @@ pub(crate) fn part(packs: &[Pack], window: Window, slack: i64, near: u64) -> Opt
     if bounds.until.is_none_or(|until| late <= until) {
         pieces.push(Piece { before: Some(newest), pack: None, hole: false });
     }
-    if pieces.iter().all(|piece| piece.hole) {
+    if pieces.is_empty() {
         // No pack has any, and neither has what follows: the one that was sealed then shows it.
         let then = packs
             .iter()
@@ -77,12 +77,9 @@ impl Piece<'_> {
         }
     }
 
+    /// Of a hole that of the pack behind it, which shows that the chain went on.
     fn last(&self) -> u64 {
-        match (self.pack, self.hole) {
-            (Some(next), true) => next.first - 1,
-            (Some(pack), false) => pack.last,
-            (None, _) => u64::MAX,
-        }
+        self.pack.map_or(u64::MAX, |pack| pack.last)
     }
 
     /// Whether the clock was set back in it, as far as its neighbours tell.
