@@ -73,7 +73,8 @@ impl Piece<'_> {
     fn first(&self) -> u64 {
         match self.pack.filter(|_| !self.hole) {
             Some(pack) => pack.first,
-            None => self.before.map_or(0, |before| before.last + 1),
+            // The genesis has no lines, and is in no pack.
+            None => self.before.map_or(1, |before| before.last + 1),
         }
     }
 
