@@ -514,6 +514,12 @@ impl Store for MemoryStore {
         .boxed()
     }
 
+    fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
+        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let entries = self.entries(Operation::List, parent);
+        auditseal_store::fold(entries.map_ok(|entry| entry.key).boxed(), start)
+    }
+
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {
         self.entries(Operation::Versions, prefix)
     }

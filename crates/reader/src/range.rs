@@ -8,8 +8,11 @@
 //! behind, or took up old files, lines of that time are sealed later. So at both edges seals are looked
 //! at until some in a row hold no line of that time. Where between them seals are missing or can't be
 //! read, these may have held some: they are in the part, which is not whole then. A seal of neither
-//! side's is in it too, so that nothing is missing between the part and its neighbours. What is beyond
-//! them isn't looked at: whoever must be certain reads from a seal that is trusted.
+//! side's is in it too, so that nothing is missing between the part and its neighbours.
+//!
+//! Where a clock was set back the time of the window came twice. So of what else is listed of these days
+//! each sixteenth seal is looked at, and those between two of which the window may lie. What is beyond
+//! isn't: whoever must be certain reads from a seal that is trusted.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +32,9 @@ use crate::times::{Side, Window};
 const SLACK: i64 = 60_000_000;
 /// Seals in a row without a line of the window, at which an edge stands.
 const EDGE: usize = 16;
+/// Seals beside a part that are looked at to see whether a clock was set back there, and of a day's seals more rarely
+/// than each [`EDGE`]th: a request is sent for each.
+const SAMPLES: usize = 128;
 /// A part that begins or ends so few seals away from the genesis, from the chain's end or from a seal
 /// that is known is read up to there: then what it shows is tied to that.
 const NEAR: u64 = 256;
@@ -59,27 +65,20 @@ impl Range {
         root: Option<&PackRoot>,
     ) -> Result<Self, Error> {
         let packs = Packs::of(root, origin, Extent::default()).await?;
-        let Some(extent) = part(packs.taken(), window, SLACK, NEAR) else {
+        let Some(part) = part(packs.taken(), window, SLACK, NEAR) else {
             let found = Self::find(source, origin, trust, window, known).await?;
             return Ok(Self { packs: packs.within(found.extent), ..found });
         };
-        let newest = packs.taken().last().map(|pack| (pack.last, pack.attestation.date));
+        let extent = part.extent;
+        let newest = packs.taken().last().map(|pack| pack.last);
         let packs = packs.within(extent);
-        let first = packs.taken().first().map(|pack| pack.attestation.date);
-        // Where none is read, what lies behind all of them begins with the newest one's day.
-        let from = first.or(newest.map(|(_, date)| date));
-        let to =
-            packs.taken().last().map(|pack| pack.attestation.date).filter(|_| extent.to.is_some());
         let mut days = days(source, origin).await?;
-        let genesis = extent.from == Begin::Genesis;
-        days.retain(|day| {
-            (genesis || from.is_none_or(|from| from <= *day)) && to.is_none_or(|to| *day <= to)
-        });
+        days.retain(|day| part.has_day(*day));
         let mut entries = Listing::of_days(source, origin, &days).await?;
         entries.retain(|entry| extent.has(entry.place.seq));
         let range = Self { extent, entries, packs };
         match newest.filter(|_| extent.to.is_none()) {
-            Some((last, _)) => range.narrowed(source, origin, trust, (window, known), last).await,
+            Some(last) => range.narrowed(source, origin, trust, (window, known), last).await,
             None => Ok(range),
         }
     }
@@ -99,6 +98,7 @@ impl Range {
         let begins = self.packs.taken().is_empty();
         let low = if begins { search.low().await? } else { first };
         let high = search.high(low).await?;
+        let (low, high) = search.twice(low, high).await?;
         let known: Vec<u64> = known.iter().copied().filter(|seq| last < *seq).collect();
         let found = search.tie(low, high, &known).await?.extent;
         let from = if begins { found.from } else { self.extent.from };
@@ -135,6 +135,7 @@ impl Range {
         }
         let low = search.low().await?;
         let high = search.high(low).await?;
+        let (low, high) = search.twice(low, high).await?;
         search.tie(low, high, known).await
     }
 }
@@ -308,7 +309,11 @@ impl<'a> Search<'a> {
         let Some(since) = self.window.since else { return Ok(self.seqs[0]) };
         let top = self.seqs.len() - 1;
         let first = self.sealed_before(before(since)).await?.min(top);
-        let mut low = self.seqs[first];
+        self.down(self.seqs[first]).await
+    }
+
+    /// The same from a seal on that is to be read.
+    async fn down(&mut self, mut low: u64) -> Result<u64, Error> {
         let (mut last, mut at, mut quiet) = (low, low, 0);
         while quiet < EDGE {
             let i = self.index(at);
@@ -343,7 +348,11 @@ impl<'a> Search<'a> {
         let Some(until) = self.window.until else { return Ok(self.seqs[self.seqs.len() - 1]) };
         // Up to there all is in the part, whatever stands there.
         let sealed = self.sealed_before(after(until)).await?;
-        let mut high = self.seqs[sealed.saturating_sub(1)].max(low);
+        self.up(self.seqs[sealed.saturating_sub(1)].max(low)).await
+    }
+
+    /// The same from a seal on that is to be read.
+    async fn up(&mut self, mut high: u64) -> Result<u64, Error> {
         let (mut last, mut at, mut quiet) = (high, high, 0);
         while quiet < EDGE {
             let i = self.index(at + 1);
@@ -370,6 +379,103 @@ impl<'a> Search<'a> {
         }
         let next = self.index(high + 1).min(self.seqs.len() - 1);
         Ok(self.seqs[next].max(high))
+    }
+
+    /// The part with all that was sealed at the time of the window and is listed outside of it.
+    async fn twice(&mut self, mut low: u64, mut high: u64) -> Result<(u64, u64), Error> {
+        loop {
+            self.fill().await?;
+            let outside = [0..self.index(low), self.index(high + 1)..self.seqs.len()];
+            let (mut least, mut most) = (low, high);
+            for places in outside {
+                for seq in self.sealed_then(places).await? {
+                    (least, most) = (least.min(seq), most.max(seq));
+                }
+            }
+            if (least, most) == (low, high) {
+                return Ok((low, high));
+            }
+            if least < low {
+                low = self.down(least).await?;
+            }
+            if most > high {
+                high = self.up(most).await?;
+            }
+        }
+    }
+
+    /// Of some of the listed places those whose seals were made at the time of the window and may have lines of
+    /// it, if they stand in the order of their times but where some in a row were made before those that
+    /// stand before them: in a row of many, that is [`SAMPLES`] of which aren't enough to meet it.
+    async fn sealed_then(&mut self, places: std::ops::Range<usize>) -> Result<Vec<u64>, Error> {
+        let wide = EDGE.max(places.len().div_ceil(SAMPLES));
+        let some = self.out_of_order(vec![places], wide).await?;
+        let some = self.out_of_order(some, EDGE).await?;
+        let seqs: Vec<u64> =
+            some.into_iter().flat_map(|at| self.seqs[at].iter().copied()).collect();
+        self.look(seqs.clone()).await?;
+        let then = |seq: &u64| {
+            let stamp = self.stamps.get(seq).copied().flatten();
+            stamp.is_some_and(|stamp| {
+                stamp.side == Side::Inside && self.is_then(stamp.sealed, stamp.sealed)
+            })
+        };
+        Ok(seqs.into_iter().filter(then).collect())
+    }
+
+    /// Of some of the listed places those between which, by each `step`th of them, the window may lie.
+    async fn out_of_order(
+        &mut self,
+        places: Vec<std::ops::Range<usize>>,
+        step: usize,
+    ) -> Result<Vec<std::ops::Range<usize>>, Error> {
+        let mut found = Vec::new();
+        for places in places {
+            let last = places.clone().last();
+            let mut some: Vec<usize> = places.step_by(step).chain(last).collect();
+            some.dedup();
+            self.look(some.iter().map(|at| self.seqs[*at]).collect()).await?;
+            let sealed = |at: &usize| Some((*at, (*self.stamps.get(&self.seqs[*at])?)?.sealed));
+            let seen: Vec<(usize, Time)> = some.iter().filter_map(sealed).collect();
+            if let [(at, _)] = seen[..] {
+                found.push(at..at + 1);
+            }
+            found.extend(seen.windows(2).filter_map(|pair| {
+                let ((at, first), (end, next)) = (pair[0], pair[1]);
+                (next < first || self.is_then(first, next)).then_some(at..end + 1)
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Whether lines of the window may have been sealed between two times.
+    fn is_then(&self, from: Time, to: Time) -> bool {
+        let Window { since, until } = self.window;
+        since.is_none_or(|since| before(since) <= to)
+            && until.is_none_or(|until| from <= after(until))
+    }
+
+    /// Lists the days under which what is missing among the listed stands, by the seals before it. A key's
+    /// date is that of the seal before: of those on both sides of where a clock was set back, some stand
+    /// under later days than the window's.
+    async fn fill(&mut self) -> Result<(), Error> {
+        loop {
+            let gaps = self.seqs.windows(2).filter(|pair| pair[0] + 1 < pair[1]);
+            let gaps: Vec<u64> = gaps.map(|pair| pair[0]).collect();
+            self.look(gaps.clone()).await?;
+            let listed = self.listed.clone();
+            for seq in gaps {
+                let day = self.stamps.get(&seq).copied().flatten().map(|stamp| stamp.sealed.date());
+                let Some(place) = day.and_then(|day| self.days.binary_search(&day).ok()) else {
+                    continue;
+                };
+                while self.listed.end <= place && self.list_later().await? {}
+                while self.listed.start > place && self.list_earlier().await? {}
+            }
+            if self.listed == listed {
+                return Ok(());
+            }
+        }
     }
 
     /// Where the lines of a seal that was looked at lie; `None` where there is none.

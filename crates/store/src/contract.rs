@@ -122,13 +122,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn list(&self, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, Error>>;
 
     /// Lists the folders whose paths begin with `start`, which may end within a name: `cluster=`,
-    /// `a/b/date=2026`. A folder is what of a key comes before the next `/`; each is listed once,
-    /// and only while it holds an object that isn't hidden.
+    /// `a/b/date=2026`. A folder is what of a key comes before the next `/`; each is listed once. One
+    /// whose objects are all hidden is listed as well: what lies in it can be read by its versions.
     ///
     /// As [`Store::list`] otherwise.
     fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
         let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
-        listing::fold(self.list(parent).map_ok(|object| object.key).boxed(), start)
+        listing::fold(self.versions(parent).map_ok(|version| version.key).boxed(), start)
     }
 
     /// Lists every version and every delete marker below `prefix`, in no particular order; in a

@@ -21,7 +21,7 @@ pub use demand::{Held, Retention};
 pub use error::{Error, Kind, Operation};
 pub use facts::{BucketLock, Fact, Facts, LifecycleRule, StoreTime, Versioning};
 pub use key::{check_key, check_prefix};
-pub use listing::{fold, in_parts};
+pub use listing::{ending_with_error, fold, in_parts};
 pub use lock::{Lock, LockMode, LockedBy};
 pub use mark::{MARK, check_markable};
 pub use object::{Bookmark, Fetched, ObjectInfo, Part, Stored, Version};

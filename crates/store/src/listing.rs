@@ -30,7 +30,7 @@ pub fn fold(
 }
 
 /// Ends a listing with its first error: what follows one can't be known to be complete.
-fn ending_with_error<T: Send + 'static>(
+pub fn ending_with_error<T: Send + 'static>(
     entries: BoxStream<'static, Result<T, Error>>,
 ) -> BoxStream<'static, Result<T, Error>> {
     stream::unfold(Some(entries), |entries| async move {

@@ -264,8 +264,11 @@ impl Store for Backend {
             return stream::once(async { Err(error) }).boxed();
         }
         let root = self.base.below(start);
-        let entries = listing::list(call, Arc::clone(cloud), root, What::Folders);
-        auditseal_store::fold(entries.map_ok(|entry| entry.key).boxed(), start)
+        // Not every server folds versions as it folds objects: what one listing has counts.
+        let list = |what| listing::list(call.clone(), Arc::clone(cloud), root.clone(), what);
+        let entries = list(What::Folders).chain(list(What::AllFolders));
+        let keys = auditseal_store::ending_with_error(entries.map_ok(|entry| entry.key).boxed());
+        auditseal_store::fold(keys, start)
     }
 
     fn versions(&self, prefix: &str) -> BoxStream<'static, Result<Version, Error>> {

@@ -24,6 +24,27 @@ pub(crate) enum What {
     Versions,
     /// Of all keys that go on alike up to the next `/` one, or that beginning.
     Folders,
+    /// The same of all keys that have a version or a marker.
+    AllFolders,
+}
+
+impl What {
+    fn has_versions(self) -> bool {
+        matches!(self, Self::Versions | Self::AllFolders)
+    }
+
+    fn are_folders(self) -> bool {
+        matches!(self, Self::Folders | Self::AllFolders)
+    }
+
+    /// The same of a server that lists no versions.
+    fn of_latest(self) -> Self {
+        match self {
+            Self::Versions => Self::Objects,
+            Self::AllFolders => Self::Folders,
+            latest => latest,
+        }
+    }
 }
 
 /// Lists what lies below `root`, a path in the bucket without slashes around it; folders that begin
@@ -47,7 +68,8 @@ pub(crate) fn parts(
     from: Option<&Bookmark>,
 ) -> BoxStream<'static, Result<Part, Error>> {
     let next = from.map_or_else(Query::new, |from| from.query().to_vec());
-    let state = Listing { call, cloud, root, what, next: Some(next), course: Course::default() };
+    let (next, course) = (Some(next), Course::default());
+    let state = Listing { call, cloud, root, what, folded: what.are_folders(), next, course };
     stream::unfold(Some(state), |state| async move {
         let mut state = state?;
         match state.next().await {
@@ -89,6 +111,8 @@ struct Listing {
     cloud: Arc<Cloud>,
     root: String,
     what: What,
+    /// The server is asked to fold keys into folders.
+    folded: bool,
     /// Where the next page begins; none after the last.
     next: Option<Query>,
     course: Course,
@@ -124,7 +148,7 @@ impl Listing {
     /// The entry with its key below the store's prefix.
     fn ours(&self, mut entry: Version) -> Result<Option<Version>, Error> {
         let root = self.root.as_str();
-        if self.what == What::Folders && entry.key.starts_with(root) {
+        if self.what.are_folders() && entry.key.starts_with(root) {
             entry.key = self.call.base().key(&entry.key).to_owned();
             return Ok(Some(entry));
         }
@@ -148,14 +172,19 @@ impl Listing {
     /// each is then the only version that anybody can ask for.
     async fn page_or_objects(&mut self, begin: &Query) -> Result<Page, Error> {
         let lists = &self.cloud.version_lists;
-        if self.what == What::Versions && lists.are_none() {
-            self.what = What::Objects;
+        if lists.are_none() {
+            self.what = self.what.of_latest();
         }
         match self.page(begin).await {
             // In the middle of a listing it can't mean that.
             Err(error) if self.may_lack_versions(&error) && begin.is_empty() => lists.refused(),
+            // Azure's protocol doesn't say that it folds versions. All of them say the same, at a price.
+            Err(error) if self.may_not_fold(&error) && begin.is_empty() => {
+                self.folded = false;
+                return self.page(begin).await;
+            }
             page => {
-                if self.what == What::Versions && page.is_ok() {
+                if self.what.has_versions() && page.is_ok() {
                     lists.shown();
                 }
                 return page;
@@ -164,18 +193,23 @@ impl Listing {
         if !lists.are_none() {
             return Err(self.lie("of versions is refused, though the server gave one before"));
         }
-        self.what = What::Objects;
+        self.what = self.what.of_latest();
         self.page(begin).await
+    }
+
+    fn may_not_fold(&self, error: &Error) -> bool {
+        let azure = matches!(self.cloud.dialect, Dialect::Azure { .. });
+        let refused = matches!(error.kind(), Kind::Invalid | Kind::Unsupported | Kind::Other);
+        azure && self.what == What::AllFolders && self.folded && refused
     }
 
     fn may_lack_versions(&self, error: &Error) -> bool {
         let s3 = matches!(self.cloud.dialect, Dialect::S3 { .. });
-        s3 && self.what == What::Versions && error.kind() == Kind::Unsupported
+        s3 && self.what.has_versions() && error.kind() == Kind::Unsupported
     }
 
     async fn page(&self, begin: &Query) -> Result<Page, Error> {
-        let versions = self.what == What::Versions;
-        let folders = self.what == What::Folders;
+        let (versions, folders) = (self.what.has_versions(), self.what.are_folders());
         let below = match self.root.as_str() {
             root if root.is_empty() || folders => root.to_owned(),
             root => format!("{root}/"),
@@ -204,7 +238,7 @@ impl Listing {
         if !below.is_empty() {
             query.push(("prefix", &below));
         }
-        if folders {
+        if self.folded {
             query.push(("delimiter", "/"));
         }
         query.extend(begin.iter().map(|(name, value)| (*name, value.as_str())));
@@ -215,6 +249,8 @@ impl Listing {
             .map_err(|error| self.call.http(&error))?;
         let read = match (&self.cloud.dialect, versions) {
             (Dialect::Azure { .. }, _) if folders => pages::azure_folders(&reply.body),
+            (Dialect::Google { .. }, true) if folders => pages::google_folders(&reply.body),
+            (Dialect::S3 { .. }, true) if folders => pages::s3_all_folders(&reply.body),
             _ if folders => pages::s3_folders(&reply.body),
             (Dialect::S3 { .. }, true) => pages::s3_versions(&reply.body),
             (Dialect::S3 { .. } | Dialect::Google { .. }, false) => pages::s3_objects(&reply.body),

@@ -52,6 +52,27 @@ pub(crate) fn s3_folders(body: &[u8]) -> Result<Page, String> {
     Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
 }
 
+/// S3's answer to `?versions` with a delimiter: folders, and versions and markers beside them.
+pub(crate) fn s3_all_folders(body: &[u8]) -> Result<Page, String> {
+    let records = ["CommonPrefixes", "Version", "DeleteMarker"];
+    let page = xml::page(body, "ListVersionsResult", &records)?;
+    let encoded = is_encoded(&page.fields);
+    let next = s3_next_version(&page.fields, encoded)?;
+    let entries = page.records.iter().map(|(element, fields)| {
+        let name = if element == "CommonPrefixes" { "Prefix" } else { "Key" };
+        let key = filled(fields, name).ok_or("an entry has no name")?;
+        Ok(folder(decoded(key, encoded)))
+    });
+    Ok(Page { entries: entries.collect::<Result<_, String>>()?, next })
+}
+
+/// Google's answer to `versions=true` with a delimiter by its JSON interface.
+pub(crate) fn google_folders(body: &[u8]) -> Result<Page, String> {
+    let page = google_page(body)?;
+    let names = page.prefixes.into_iter().chain(page.items.into_iter().map(|item| item.name));
+    Ok(Page { entries: names.map(folder).collect(), next: google_next(page.next_page_token) })
+}
+
 /// Azure's answer to `comp=list` with a delimiter.
 pub(crate) fn azure_folders(body: &[u8]) -> Result<Page, String> {
     let page = xml::page(body, "EnumerationResults", &["BlobPrefix", "Blob"])?;
@@ -84,16 +105,20 @@ pub(crate) fn s3_versions(body: &[u8]) -> Result<Page, String> {
         Ok(entry)
     });
     let entries = entries.collect::<Result<_, String>>()?;
-    if !is_true(&page.fields, "IsTruncated") {
-        return Ok(Page { entries, next: None });
+    Ok(Page { entries, next: s3_next_version(&page.fields, encoded)? })
+}
+
+fn s3_next_version(fields: &Fields, encoded: bool) -> Result<Option<Query>, String> {
+    if !is_true(fields, "IsTruncated") {
+        return Ok(None);
     }
-    let key = filled(&page.fields, "NextKeyMarker")
+    let key = filled(fields, "NextKeyMarker")
         .ok_or("it is cut short and doesn't say where it goes on")?;
     let mut next = vec![("key-marker", decoded(key, encoded))];
-    if let Some(id) = filled(&page.fields, "NextVersionIdMarker") {
+    if let Some(id) = filled(fields, "NextVersionIdMarker") {
         next.push(("version-id-marker", id.to_owned()));
     }
-    Ok(Page { entries, next: Some(next) })
+    Ok(Some(next))
 }
 
 fn s3_entry(fields: &Fields, encoded: bool) -> Result<Version, String> {
@@ -141,6 +166,8 @@ struct GooglePage {
     kind: String,
     #[serde(default)]
     items: Vec<GoogleItem>,
+    #[serde(default)]
+    prefixes: Vec<String>,
     next_page_token: Option<String>,
 }
 
@@ -156,12 +183,7 @@ struct GoogleItem {
 
 /// Google's answer to `versions=true` by its JSON interface.
 pub(crate) fn google_versions(body: &[u8]) -> Result<Page, String> {
-    let page: GooglePage =
-        serde_json::from_slice(body).map_err(|error| format!("its JSON is damaged: {error}"))?;
-    // Any JSON object would do for a page without items: "there is nothing".
-    if page.kind != "storage#objects" {
-        return Err("its JSON isn't a list of objects".to_owned());
-    }
+    let page = google_page(body)?;
     let entries = page.items.into_iter().map(|item| {
         let deleted = item.time_deleted.as_deref().is_some_and(|time| !time.is_empty());
         Ok(Version {
@@ -175,8 +197,21 @@ pub(crate) fn google_versions(body: &[u8]) -> Result<Page, String> {
         })
     });
     let entries = entries.collect::<Result<_, String>>()?;
-    let next = page.next_page_token.filter(|token| !token.is_empty());
-    Ok(Page { entries, next: next.map(|token| vec![("pageToken", token)]) })
+    Ok(Page { entries, next: google_next(page.next_page_token) })
+}
+
+fn google_page(body: &[u8]) -> Result<GooglePage, String> {
+    let page: GooglePage =
+        serde_json::from_slice(body).map_err(|error| format!("its JSON is damaged: {error}"))?;
+    // Any JSON object would do for a page without items: "there is nothing".
+    if page.kind != "storage#objects" {
+        return Err("its JSON isn't a list of objects".to_owned());
+    }
+    Ok(page)
+}
+
+fn google_next(token: Option<String>) -> Option<Query> {
+    token.filter(|token| !token.is_empty()).map(|token| vec![("pageToken", token)])
 }
 
 fn filled<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
@@ -297,6 +332,20 @@ mod tests {
         );
         let next = Some(vec![("continuation-token", "t".to_owned())]);
         assert_eq!(keys(s3), (["a=x", "a=b/", "a=c/"].map(str::to_owned).to_vec(), next));
+        let versions = s3_all_folders(
+            b"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextKeyMarker>a%3Dc/</NextKeyMarker><DeleteMarker><Key>a%3Dx</Key></DeleteMarker><Version><Key>a%3Dy</Key></Version><CommonPrefixes><Prefix>a%3Db/</Prefix></CommonPrefixes></ListVersionsResult>",
+        );
+        let next = Some(vec![("key-marker", "a=c/".to_owned())]);
+        assert_eq!(keys(versions), (["a=x", "a=y", "a=b/"].map(str::to_owned).to_vec(), next));
+        let google = google_folders(
+            br#"{"kind":"storage#objects","nextPageToken":"t","prefixes":["a=b/","a=c/"]}"#,
+        );
+        let next = Some(vec![("pageToken", "t".to_owned())]);
+        assert_eq!(keys(google), (["a=b/", "a=c/"].map(str::to_owned).to_vec(), next));
+        for other in ["<ListBucketResult></ListBucketResult>", "{}"] {
+            assert!(s3_all_folders(other.as_bytes()).is_err(), "{other}");
+            assert!(google_folders(other.as_bytes()).is_err(), "{other}");
+        }
         let azure = azure_folders(
             b"<EnumerationResults><Blobs><BlobPrefix><Name>a=b/</Name></BlobPrefix><Blob><Name>a=x</Name></Blob></Blobs><NextMarker/></EnumerationResults>",
         );

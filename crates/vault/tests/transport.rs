@@ -35,16 +35,22 @@ async fn errors_of(server: &Server, url: &str) -> Vec<Error> {
 #[test]
 fn folders_are_asked_for_by_how_they_begin() {
     with_s3_keys("folders_are_asked_for_by_how_they_begin", async {
-        let server = Server::fixed(answer(
-            "200 OK",
-            "",
-            "<ListBucketResult><CommonPrefixes><Prefix>p/cluster=a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>p/cluster=b/</Prefix></CommonPrefixes></ListBucketResult>",
-        ));
+        // A marker lies over all that `cluster=b` holds.
+        let server = Server::new(|request, stream| {
+            let seen = "<ListBucketResult><CommonPrefixes><Prefix>p/cluster=a/</Prefix></CommonPrefixes></ListBucketResult>";
+            let all = "<ListVersionsResult><CommonPrefixes><Prefix>p/cluster=a/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>p/cluster=b/</Prefix></CommonPrefixes></ListVersionsResult>";
+            let versions = request.target.contains("?versions");
+            let answer = answer("200 OK", "", if versions { all } else { seen });
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
         let store = server.open("s3://bucket/p");
         let found: Vec<_> = store.folders("cluster=").try_collect().await.unwrap();
         assert_eq!(found, ["cluster=a", "cluster=b"]);
-        let asked = "/bucket?list-type=2&encoding-type=url&prefix=p%2Fcluster%3D&delimiter=%2F";
-        assert_eq!(server.requests()[0].target, asked);
+        let asked = ["list-type=2", "versions"].map(|what| {
+            format!("/bucket?{what}&encoding-type=url&prefix=p%2Fcluster%3D&delimiter=%2F")
+        });
+        let targets: Vec<_> = server.requests().into_iter().map(|request| request.target).collect();
+        assert_eq!(targets, asked);
         let stray = store.folders("node=").try_collect::<Vec<_>>().await.unwrap_err();
         assert!(stray.to_string().contains("wasn't asked for"), "{stray}");
     });

@@ -1,6 +1,7 @@
 //! What becomes of an object that somebody hides or shadows.
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 
 use super::attack::{Attack, SHADOW};
 use super::{Done, Failed, Report, fails_as, keys, listed, marks, noise, reads_as, require};
@@ -47,6 +48,8 @@ async fn hidden(
     fails_as(store.get(key, None, 100).await, Kind::NotFound, "a get of a hidden object")?;
     fails_as(store.lock(key, None).await, Kind::NotFound, "the lock of a hidden object")?;
     require(keys(store, "attacked/hidden").await?.is_empty(), "a hidden object is listed")?;
+    let folders: Vec<String> = store.folders("attacked/hid").try_collect().await?;
+    require(folders == ["attacked/hidden"], &format!("as folders of it it lists {folders:?}"))?;
     let found = listed(store, "attacked/hidden").await?;
     let mut notes = Vec::new();
     match found.iter().find(|version| version.marker) {

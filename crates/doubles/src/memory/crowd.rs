@@ -141,8 +141,7 @@ impl Store for Crowd {
 
     /// As a cloud does it, by a delimiter: of each folder one key is asked for.
     fn folders(&self, start: &str) -> BoxStream<'static, Result<String, Error>> {
-        let parent = start.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let own = self.inside.list(parent).map_ok(|object| object.key);
+        let own = self.inside.folders(start).map_ok(|folder| format!("{folder}/"));
         let (mut next, mut one_of_each) = (self.first_behind(start), vec![]);
         while next < self.count {
             let key = (self.name)(next);
