@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::{Extent, Rules, Trust};
+use auditseal_chain::{Begin, Extent, Rules, Trust};
 use auditseal_format::{Origin, SealId, VerifierKey};
 use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Source, Window};
 use auditseal_store::Store;
-use auditseal_trust::TrustedOrigin;
+use auditseal_trust::{Silence, TrustedOrigin};
 
-use crate::parts::Part;
+use crate::parts::{Known, Part};
 
 /// A chain that is asked.
 #[derive(Debug, Clone)]
@@ -50,6 +50,34 @@ impl AskedChain {
         };
         Rules { allow_unanchored, ..plain }
     }
+
+    /// What is known of the chain beside what stands in stores.
+    pub(crate) fn known(&self) -> Known {
+        let mut known = Known { ended: None, seals: self.head.into_iter().collect() };
+        let Some(trusted) = &self.trusted else { return known };
+        known.ended = match trusted.silence {
+            Silence::Ended(seal) => Some(seal),
+            Silence::After(_) => None,
+        };
+        let keys = trusted.keys.iter().filter_map(|key| key.until);
+        let accepted = trusted.accepted.iter().map(|accepted| accepted.seal);
+        known
+            .seals
+            .extend(trusted.begin.into_iter().chain(keys).chain(accepted).chain(known.ended));
+        known
+    }
+
+    /// Of a part that was found, what stands from the seal on with which the trust file begins: nothing before that is
+    /// fetched.
+    fn from_its_begin(&self, mut range: Range) -> Range {
+        let begin = self.trusted.as_ref().and_then(|trusted| trusted.begin);
+        if let Some(begin) = begin.filter(|begin| range.extent.from.seq() <= begin.seq) {
+            range.extent.from = Begin::Known(begin);
+            range.entries.retain(|entry| begin.seq <= entry.place.seq);
+            range.packs = range.packs.starting(begin.seq);
+        }
+        range
+    }
 }
 
 /// What a search has before it.
@@ -80,20 +108,14 @@ pub(crate) async fn find(
     if !window.is_open() {
         let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);
         let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
-        return Ok(Range::find_packed(
-            source,
-            &chain.origin,
-            &rules.trust,
-            window,
-            &known,
-            root.as_ref(),
-        )
-        .await?);
+        let (origin, trust) = (&chain.origin, &rules.trust);
+        let found = Range::find_packed(source, origin, trust, window, &known, root.as_ref());
+        return Ok(chain.from_its_begin(found.await?));
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
     let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
-    Ok(Range { extent: Extent::default(), entries, packs })
+    Ok(chain.from_its_begin(Range { extent: Extent::default(), entries, packs }))
 }
 
 /// What it costs to search these parts.
