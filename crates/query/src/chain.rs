@@ -134,7 +134,7 @@ pub(crate) async fn search(
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
     let proving = async {
-        let mut before = None;
+        let mut before = reader.before.cloned().map(Box::new);
         for part in parts {
             if prove(reader, part, shared, &jobs, &mut before).await.is_err() {
                 break;
@@ -265,6 +265,8 @@ pub(crate) struct Reader<'a> {
     asked: &'a AskedChain,
     /// The part of it that is searched.
     range: &'a Range,
+    /// The seal before that, where it is known.
+    before: Option<&'a ObjectSeal>,
     /// Batches that are under way, or of which was told and nobody took it yet.
     turns: Arc<Semaphore>,
     /// KiB of text from packs that wait to be searched.
@@ -277,7 +279,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(
         source: &Source,
         asked: &'a AskedChain,
-        range: &'a Range,
+        (range, before): (&'a Range, Option<&'a ObjectSeal>),
         (chains, ahead): (usize, usize),
     ) -> Self {
         let most = (ROOM / chains.max(1)).max(LEAST_ROOM);
@@ -286,6 +288,7 @@ impl<'a> Reader<'a> {
             fetching: source.apart(chains),
             asked,
             range,
+            before,
             turns: Arc::new(Semaphore::new(ahead)),
             room: Arc::new(Semaphore::new(most)),
             most,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::{Begin, Extent, Rules, Trust};
-use auditseal_format::{Origin, SealId, VerifierKey};
-use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Source, Window};
+use auditseal_chain::{Begin, Extent, Outcome, Rules, Trust};
+use auditseal_format::{ObjectSeal, Origin, SealId, VerifierKey};
+use auditseal_reader::{Depth, Error, Listing, PackRoot, Packs, Range, Source, Window, examine};
 use auditseal_store::Store;
 use auditseal_trust::{Silence, TrustedOrigin};
 
@@ -89,13 +89,13 @@ pub struct ScanCost {
     pub bytes: u64,
 }
 
-/// The part of a chain in which lines of the window lie.
+/// The part of a chain in which lines of the window lie, and the seal before it, where that is known.
 pub(crate) async fn find(
     source: &Source,
     archive: &Archive,
     chain: &AskedChain,
     window: Window,
-) -> Result<Range, Error> {
+) -> Result<(Range, Option<ObjectSeal>), Error> {
     if chain.trusted.is_none() {
         Error::unless_a_key_is_for(&chain.origin, &chain.vkeys)?;
     }
@@ -110,12 +110,76 @@ pub(crate) async fn find(
         let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
         let (origin, trust) = (&chain.origin, &rules.trust);
         let found = Range::find_packed(source, origin, trust, window, &known, root.as_ref());
-        return Ok(chain.from_its_begin(found.await?));
+        return tied(source, chain, root.as_ref(), chain.from_its_begin(found.await?)).await;
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
     let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
-    Ok(chain.from_its_begin(Range { extent: Extent::default(), entries, packs }))
+    let all = Range { extent: Extent::default(), entries, packs };
+    Ok((chain.from_its_begin(all), None))
+}
+
+/// A part that begins in the midst of a chain, so that it can be told who may sign there: behind the last note of the
+/// pack before it, which is given too. Where that isn't to be had, and its first seal is by a key that isn't trusted by
+/// itself, it begins with the nearest seal from which the way to that key leads.
+async fn tied(
+    source: &Source,
+    chain: &AskedChain,
+    root: Option<&PackRoot>,
+    range: Range,
+) -> Result<(Range, Option<ObjectSeal>), Error> {
+    let rules = chain.rules(Extent::default(), false);
+    let mut extent = range.extent;
+    // What no trusted key signed tells nothing of when lines happened: where such seals stand, no end was found.
+    if let Some(to) = extent.to
+        && range.packs.is_empty()
+        && !is_trusted(source, chain, &rules, &range, to).await
+    {
+        extent.to = None;
+    }
+    let mut note = None;
+    if let Begin::At(first) = extent.from {
+        if let Some(pack) = range.packs.ending_before(first) {
+            note = range.packs.last_note(pack).await?;
+        }
+        let behind = note.as_ref().map(|note| Begin::After(note.id()));
+        let adjacent = behind.filter(|behind| behind.seq() == first);
+        let packed = range.packs.with(first).is_some();
+        if let Some(behind) = adjacent {
+            extent.from = behind;
+        } else if packed || !is_trusted(source, chain, &rules, &range, first).await {
+            extent.from = behind.unwrap_or(rules.extent.from);
+        }
+    }
+    if extent.from.seq() == range.extent.from.seq() && extent.to == range.extent.to {
+        return Ok((Range { extent, ..range }, note));
+    }
+    let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
+    let mut entries = listing.chains.remove(&chain.origin).unwrap_or_default();
+    entries.retain(|entry| extent.has(entry.place.seq));
+    let packs = Packs::of(root, &chain.origin, extent).await?;
+    Ok((Range { extent, entries, packs }, note))
+}
+
+/// Whether a trusted key signed what stands at a seq.
+async fn is_trusted(
+    source: &Source,
+    chain: &AskedChain,
+    rules: &Rules,
+    range: &Range,
+    seq: u64,
+) -> bool {
+    let at = range.entries.partition_point(|entry| entry.place.seq < seq);
+    for entry in range.entries[at..].iter().take_while(|entry| entry.place.seq == seq) {
+        let found = examine(source, &chain.origin, entry.clone(), Depth::Seal).await;
+        if let Outcome::Note(note, _) = &found.sighting.outcome
+            && (&note.seal.origin, note.seal.seq) == (&chain.origin, seq)
+            && rules.trust.includes(&note.seal.key, seq)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// What it costs to search these parts.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auditseal_chain::{Begin, Finding, Severity, Verdict, escape};
-use auditseal_format::Time;
+use auditseal_format::{ObjectSeal, Time};
 use auditseal_predicate::{Keep, ObjectFilter, Predicate};
 use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
 use futures::future::{Either, FutureExt as _, select, select_all};
@@ -71,6 +71,8 @@ pub struct FoundParts {
 struct ChainFound {
     asked: AskedChain,
     range: Range,
+    /// The seal before that, where it is known.
+    before: Option<Box<ObjectSeal>>,
     window: Window,
     /// Types that were sought and are in its packs, by their indexes.
     types: BTreeSet<String>,
@@ -182,13 +184,14 @@ impl Asking {
         let finding = futures::stream::iter(chains).map(|asked| {
             let (source, lookup) = (&source, &lookup);
             async move {
-                let range = find(source, archive, &asked, window).await?;
+                let (range, before) = find(source, archive, &asked, window).await?;
+                let before = before.map(Box::new);
                 let asks = !self.no_index && !range.packs.is_empty();
                 let indexes =
                     if asks { Some(range.packs.search(lookup, window).await) } else { None };
                 let types =
                     if asks { self.indexed_types(&range.packs).await } else { BTreeSet::new() };
-                Ok::<_, Error>(ChainFound { asked, range, window, types, indexes })
+                Ok::<_, Error>(ChainFound { asked, range, before, window, types, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
@@ -264,10 +267,10 @@ impl FoundParts {
         let shared = self.shared();
         let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
         let shares = (self.chains.len(), shared.ahead);
-        let readers = self
-            .chains
-            .iter()
-            .map(|found| Reader::new(&self.source, &found.asked, &found.range, shares));
+        let readers = self.chains.iter().map(|found| {
+            let from = (&found.range, found.before.as_deref());
+            Reader::new(&self.source, &found.asked, from, shares)
+        });
         let readers: Vec<_> = readers.collect();
         let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
         for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {

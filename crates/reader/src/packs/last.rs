@@ -33,6 +33,14 @@ impl Packs {
         Ok(None)
     }
 
+    /// Of all packs that are listed, the one that ends last before a seq, in the part that is asked for or before it.
+    #[must_use]
+    pub fn ending_before(&self, seq: u64) -> Option<&Pack> {
+        let before =
+            self.found.iter().filter(|pack| pack.is_listed() && pack.attestation.last < seq);
+        before.max_by_key(|pack| pack.attestation.last)
+    }
+
     /// These, beginning with a seq: packs before it are left out, and of the one that has it what stands before.
     #[must_use]
     pub fn starting(mut self, seq: u64) -> Self {

@@ -107,7 +107,7 @@ pub struct Packs {
     /// Whose words about roll-ups count.
     auditors: Vec<VerifierKey>,
     /// All packs of which an attestation counts, in the order in which they are taken.
-    found: Vec<Pack>,
+    pub(super) found: Vec<Pack>,
     /// Of these, in the order of the chain; no seq is in two.
     pub(super) taken: Vec<Pack>,
     /// Packs beside the part that was asked for.
