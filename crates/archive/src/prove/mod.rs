@@ -153,7 +153,7 @@ pub async fn prove_line(
     line: u64,
 ) -> Result<MadeProof, ProveError> {
     let run = Run::new(store, origin, options)?;
-    let mut seen = Seen::default();
+    let (mut seen, mut looked) = (Seen::default(), false);
     for search in Search::ALL {
         let root = run.root.as_ref();
         let range = Range::of_seal(&run.source, origin, root, seq, search).await?;
@@ -162,7 +162,8 @@ pub async fn prove_line(
         }
         let (mut found, here) = run.seal(&range, None, seq).await?;
         let mut packs = range.packs;
-        if found.is_none() && here.strange {
+        if found.is_none() && here.strange && !looked {
+            looked = true;
             // Whether its key may sign here, the seals before it say.
             let (way, before) = run.way_to(seq).await?;
             (found, _) = run.seal(&way, before.as_ref(), seq).await?;
