@@ -69,7 +69,7 @@ impl AskedChain {
 
     /// Of a part that was found, what stands from the seal on with which the trust file begins: nothing before that is
     /// fetched.
-    fn from_its_begin(&self, mut range: Range) -> Range {
+    fn behind_its_begin(&self, mut range: Range) -> Range {
         let begin = self.trusted.as_ref().and_then(|trusted| trusted.begin);
         if let Some(begin) = begin.filter(|begin| range.extent.from.seq() <= begin.seq) {
             range.extent.from = Begin::Known(begin);
@@ -110,13 +110,13 @@ pub(crate) async fn find(
         let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
         let (origin, trust) = (&chain.origin, &rules.trust);
         let found = Range::find_packed(source, origin, trust, window, &known, root.as_ref());
-        return tied(source, chain, root.as_ref(), chain.from_its_begin(found.await?)).await;
+        return tied(source, chain, root.as_ref(), chain.behind_its_begin(found.await?)).await;
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
     let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
     let all = Range { extent: Extent::default(), entries, packs };
-    Ok((chain.from_its_begin(all), None))
+    Ok((chain.behind_its_begin(all), None))
 }
 
 /// A part that begins in the midst of a chain, so that it can be told who may sign there: behind the last note of the

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use auditseal_format::{Date, Hash, ObjectSeal, SealId};
 
-use super::link::{Facts, Previous};
 use super::{Accepted, Chain, ForkPair, Place, Rules};
 use crate::finding::Verdict;
 
@@ -134,18 +133,6 @@ impl Chain {
             _ => self.facts_before(next).map(|facts| facts.sealed.date()),
         };
         (accepted, date.map(|date| Place { seq: next, alternate: None, date }))
-    }
-
-    /// Takes the note behind which reading begins, where that could be had: what it says of the next one counts as if
-    /// it had been read. Another note than the one that is known to stand there says nothing.
-    pub fn behind(&mut self, before: &ObjectSeal) {
-        if self.rules.extent.from != Begin::After(before.id()) || self.closed.is_some() {
-            return;
-        }
-        self.keys.follow(&before.seal, true);
-        self.files.take_over(&before.seal.cursors);
-        let (SealId { seq, hash }, facts) = (before.id(), Some(Facts::of(before)));
-        self.previous = Some(Previous { seq, hash, facts });
     }
 
     /// Whether a note is the one that the part that is asked for begins with: its hash is known out
