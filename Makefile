@@ -47,7 +47,7 @@ reproduce: ## packages and image twice, from folders that have nothing in common
 deny: ## cargo-deny: licences, bans, sources and advisories, by deny.toml; builds it once
 	deploy/release/deny.sh
 
-bench: ## the whole program beside zstd, one table; then each stage by itself. about 14 minutes, 8 GB of disk; needs zstd and Python
+bench: ## the whole program beside zstd, one table; then each stage by itself. about 17 minutes, 8 GB of disk; needs zstd and Python
 	benches/run.py $(BENCH)
 	$(CARGO) bench --locked -p auditseal-bench
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import peers  # noqa: E402
 import questions  # noqa: E402
+import sinks  # noqa: E402
 import steady  # noqa: E402
 from measure import Series, run  # noqa: E402
 from table import Table  # noqa: E402
@@ -31,7 +32,8 @@ from table import Table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 SEAWEEDFS = ROOT / "crates/e2e/parts/seaweedfs.sh"
-PARTS = ["files", "query", "hashes", "index", "readers", "scale", "steady", "idle", "s3", "peers"]
+SINKS = ROOT / "crates/e2e/parts/sinks.sh"
+PARTS = ["files", "query", "hashes", "index", "readers", "month", "scale", "steady", "idle", "s3", "peers", "sinks"]
 
 
 def arguments():
@@ -43,6 +45,8 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=30, help="how long each rate lasts [30]")
     parser.add_argument("--idle", type=int, default=60, help="how long to watch an idle `run`, seconds [60]")
     parser.add_argument("--scale", type=int, default=4, help="the larger corpus of the linearity check, in units of the first [4]")
+    parser.add_argument("--days", type=int, default=2, help="days of `month`, 17,280 objects each; a month of 3 chains is 4 GB of disk, 6 GB of memory, half an hour [2]")
+    parser.add_argument("--chains", type=int, default=3, help="chains of `month` [3]")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure; peers are measured with s3 [{','.join(PARTS)}]")
     parser.add_argument("--auditseal", help="a ready binary; without it the release build is made")
     parser.add_argument("--work", help="where corpora and archives go [target/bench]")
@@ -189,6 +193,17 @@ class Bench:
             rounds.append({name: [float(number) for number in numbers] for name, *numbers in (line.split("\t") for line in said.splitlines())})
         self.table.readers(rounds)
 
+    def month(self):
+        """Chains that seal every five seconds for days: packed by the program, and read behind a round trip of 20 ms."""
+        place, many = self.work / "month", [str(self.options.chains), str(self.options.days)]
+        bench = lambda *args: subprocess.run([self.tools.bench, *args], check=True, capture_output=True, text=True).stdout.splitlines()
+        bench("month", str(place), *many, "3", self.tools.auditseal)
+        rows = bench("month-pack", str(place), self.tools.auditseal)
+        for held in ("objects", "objects and packs", "packs"):
+            rows += bench("month-read", str(place), "20", self.tools.auditseal, held)
+        self.table.month(f"{many[0]} chains × {many[1]} days", [row.split("\t") for row in rows])
+        shutil.rmtree(place)
+
     def scale(self):
         """Twice the log, twice the work? Memory must not grow at all."""
         many = self.options.scale
@@ -230,6 +245,14 @@ class Bench:
                 peers.measure(self, access)
         finally:
             subprocess.run([SEAWEEDFS, "down"], **quietly)
+
+    def sinks(self):
+        """Handed over, beside who else does it."""
+        for part in ("shipper", "syslogng"):
+            # What isn't to be had here is left out, and the table says so.
+            subprocess.run([SINKS, "build", part], env=self.parts_env(), check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        os.environ["AUDITSEAL_E2E_DIR"] = e2e(self.tools)
+        sinks.measure(self)
 
     def peers(self):
         for line in peers.absent():

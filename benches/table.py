@@ -101,6 +101,21 @@ class Table:
             self.row(f"17,000 objects behind 20 ms: {name}", f"{seconds:.2f} s, {peak:.0f} MiB, {requests:,.0f} requests",
                      f"{gets}: {middle(gets, 0):.2f} s", spread([took[name][3] for took in rounds]), goal, met)
 
+    def month(self, size, rows):
+        """Each row: what the store held, command, requests, bytes received, seconds, peak KiB, and what it said."""
+        for held, name, requests, received, seconds, peak, *_ in rows:
+            requests, megabytes, seconds, peak = int(requests), int(received) / 1e6, float(seconds), int(peak) / 1024
+            if held == "it holds":
+                self.row(f"{size}, {held}: {name}", f"{requests:,} objects, {megabytes:,.1f} MB", "", "", "", None)
+                continue
+            goal, met = ("", None)
+            if name.startswith("cat"):
+                goal, met = "≤ 1,000 requests", requests <= 1000
+            elif name.startswith("query") and name.endswith("over"):
+                goal, met = "≤ 3 s", seconds <= 3
+            took = f"{requests:,} requests, {megabytes:,.1f} MB, {seconds:.2f} s"
+            self.row(f"{size}, {held}: {name}", took + (f", {peak:.0f} MiB" if peak else ""), "", "", goal, met)
+
     def scale(self, series, many, one, large):
         small, big = "backfill × 1", f"backfill × {many}"
         ratios = [ratio / (large / one) for ratio in series.ratios(big, small, "cpu")]
@@ -137,6 +152,13 @@ class Table:
 
     def s3(self, series, size):
         self.faster(series, "backfill to SeaweedFS", "backfill to SeaweedFS", "backfill beside it", 0.6, size)
+
+    def sink(self, series, name, ours, theirs, whose, log):
+        """What it costs to hand a log over: CPU time and memory, ours by another's."""
+        size, events = log
+        show = lambda case: f"{events / series.median(case, 'cpu') / 1000:.0f} k events, {size / series.median(case, 'cpu') / 1e6:.0f} MB a CPU second"
+        self.row(f"forward to {name}", show(ours), f"{whose}: {show(theirs)}", spread(series.ratios(theirs, ours, "cpu")), "", None)
+        self.row(f"forward to {name}, peak memory", f"{series.peak(ours):.0f} MiB", f"{whose}: {series.peak(theirs):.0f} MiB", spread(series.ratios(ours, theirs, "rss")), "", None)
 
     def peer(self, name, series, ours, theirs, size):
         for what, goal, ratios, met in (

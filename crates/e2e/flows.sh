@@ -90,9 +90,31 @@ check "they would block none of what they are made of" unblocked "$WORK/shop.yam
 check "again they are the same" eval 'netpol suggest -n shop | cmp - "$WORK/shop.yaml"'
 
 "$HERE/parts/kube.sh" build
-check "an apiserver is there" "$HERE/parts/kube.sh" up
+printf '%s\n' 'apiVersion: audit.k8s.io/v1' 'kind: Policy' 'omitStages: [RequestReceived]' 'rules:' \
+  '- {level: RequestResponse, resources: [{group: networking.k8s.io}]}' '- {level: None}' >"$WORK/policy.yaml"
+check "an apiserver is there" env POLICY="$WORK/policy.yaml" "$HERE/parts/kube.sh" up
 check "with the namespace" k create namespace shop
 check "it would take what is suggested" k apply --dry-run=server -f "$WORK/shop.yaml"
 check "it takes it" k apply -f "$WORK/shop.yaml"
 applied() { k -n shop get networkpolicies -o yaml >"$WORK/applied.yaml" && unblocked "$WORK/applied.yaml"; }
 check "what it has then means the same" applied
+
+# ---- a change and the block that it caused, in one view
+
+# probe VERDICT: what the probe's attempt on db came to now, as the sample's line of it says
+probe() { sed -n 7p "$SAMPLES/hubble.log" | jq -c --arg now "$(date -u +%FT%T.%NZ)" --arg verdict "$1" '.time = $now | .flow.time = $now | .flow.verdict = $verdict'; }
+changed() {
+  mkdir -p "$WORK/seen" && probe FORWARDED >"$WORK/seen/hubble.log" && sleep 1.1 &&
+    k apply -f "$WORK/deny.yaml" && sleep 1.1 && probe DROPPED >>"$WORK/seen/hubble.log" && probe DROPPED >>"$WORK/seen/hubble.log" &&
+    "$HERE/parts/kube.sh" quiet && "$HERE/parts/kube.sh" log >"$WORK/seen/audit.log"
+}
+beside=(--cluster e2e --node w-1 --source "seen=$WORK/seen/hubble.log" --source-format seen=hubble --source "audit=$WORK/seen/audit.log")
+viewed() {
+  "$AUDITSEAL" history networkpolicies/deny -n shop --with-flows --store "file://$WORK/view" --origin e2e/w-1/audit --origin e2e/w-1/seen \
+    --vkey "$WORK/vkey" >"$WORK/view.out" && cat "$WORK/view.out" &&
+    grep -q 'isolated: what comes in to pods with app=db' "$WORK/view.out" && grep -q 'flows after it: 2 lines blocked' "$WORK/view.out" &&
+    grep -q 'blocked, allowed before: lab run=probe → shop app=db port 5432/TCP (ingress): 2 lines, first e2e/w-1/seen 1:2' "$WORK/view.out"
+}
+check "a policy is applied between what passes and what is blocked" changed
+check "both logs are archived" "$AUDITSEAL" backfill "${beside[@]}" --store "file://$WORK/view" --key "$WORK/key" --state "$WORK/state-of-view"
+check "the change and what it blocked are told in one view" viewed

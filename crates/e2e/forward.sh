@@ -121,7 +121,7 @@ fi
 [ -z "${SYSLOGNG:-}" ] || urls+=("syslog+tls://$SYSLOGNG?ca=$SYSLOGNG_CERTS/ca.pem&cert=$SYSLOGNG_CERTS/client.pem&key=$SYSLOGNG_CERTS/client.key")
 handed_over "${urls[@]}"
 check "forward: the file has as many by the hour" counted "file://$WORK/out"
-copied() { forward copies "file://$WORK/copies?fields=verb" && counted "file://$WORK/copies?fields=verb"; }
+copied() { forward copies "file://$WORK/copies-out?fields=verb" && counted "file://$WORK/copies-out?fields=verb"; }
 check "forward: so has one of copies that don't say when" copied
 if [ -n "${VICTORIALOGS:-}" ]; then
   check "forward: VictoriaLogs has as many by chain and hour" counted "loki+$VICTORIALOGS/insert?name=loki"

@@ -71,7 +71,7 @@ some_backups() { "$HERE/many.sh" 366 && "$HERE/many.sh" --kinds plain 1001; }
 
 what=${1:-all}
 everyday=(readers second chains times proofs stores worm packs engines forward live crash doubles path many torture observe guardrails policy story history flows)
-seldom=(conformance hang)
+seldom=(conformance hang searchable)
 case " all ${everyday[*]} ${seldom[*]} " in *" $what "*) ;; *) die "usage: run.sh [all|$(IFS='|' && echo "${everyday[*]}|${seldom[*]}")]" ;; esac
 "$HERE/check-tools.sh" || die "install what is missing first"
 need_auditseal
@@ -84,7 +84,7 @@ for name in "${everyday[@]}" "${seldom[@]}"; do
     "all readers" | "readers readers") part readers readers ;;
     "all many") part many some_backups ;;
     *" torture") [[ $what != all && $what != torture ]] || part torture "$HERE/torture.sh" "${cases[@]}" ;;
-    "all conformance" | "all hang") ;;
+    "all conformance" | "all hang" | "all searchable") ;;
     "all $name" | "$name $name") part "$name" "$HERE/$name.sh" ;;
   esac
 done

@@ -104,6 +104,13 @@ check "a PodMonitor" renders "kind: PodMonitor" --set podMonitor.enabled=true
 check "a ServiceMonitor with its Service" renders "publishNotReadyAddresses: true" --set serviceMonitor.enabled=true
 check "alert rules with their runbook" renders 'runbook_url: https://wiki.example/audit#auditsealdown' --set prometheusRule.enabled=true,prometheusRule.runbook=https://wiki.example/audit
 check "and not without" refuses "prometheusRule.runbook" --set prometheusRule.enabled=true
+handing=(--set forward.enabled=true,forward.trustConfigMap=trust --set 'forward.sinks[0]=file:///out')
+# scraped ARGUMENT…: a PodMonitor looks for the labels that forward's pod has
+scraped() { [ "$(render "${handing[@]}" "$@" | grep -c 'matchLabels: { app.kubernetes.io/name: "auditseal-forward", ')" = 2 ]; }
+check "forward's pod is scraped" scraped --set podMonitor.enabled=true
+check "with a ServiceMonitor too" scraped --set serviceMonitor.enabled=true
+check "and it has a dashboard" renders "auditseal-forward.json" "${handing[@]}" --set dashboard.enabled=true
+check "which isn't there without it" lacks "auditseal-forward" --set dashboard.enabled=true --set podMonitor.enabled=true
 check "a dashboard" renders 'grafana_dashboard: "1"' --set dashboard.enabled=true
 check "IRSA" renders "eks.amazonaws.com/role-arn: arn" --set 'serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn'
 check "no token unless wanted" lacks "automountServiceAccountToken: true\|serviceAccountToken:"

@@ -115,9 +115,16 @@ impl Backups {
         }
     }
 
+    /// How many of the newest are remembered, whatever they are called. A backup that is called by a
+    /// number (`audit.log.1100`) has had as many names as there were rotations since, so that none of
+    /// them tells which file it is; but those that are there are the newest.
+    fn newest(&self) -> usize {
+        FINALS_KEPT + self.untold.count()
+    }
+
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
     pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
-        let newest = finals.len().saturating_sub(FINALS_KEPT);
+        let newest = finals.len().saturating_sub(self.newest());
         let needed = |(at, known): &(usize, Final)| *at >= newest || self.may_hold(known);
         finals.into_iter().enumerate().filter(needed).map(|(_, known)| known).collect()
     }
@@ -126,7 +133,8 @@ impl Backups {
 /// Forgets durably what is no longer needed, once it is much.
 pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
     let backups = Backups::of(place, now);
-    let needed = |newer: usize, known: &Final| newer < FINALS_KEPT || backups.may_hold(known);
+    let newest = backups.newest();
+    let needed = |newer: usize, known: &Final| newer < newest || backups.may_hold(known);
     Ok(spool.forget_finals(FINALS_KEPT, needed)?)
 }
 
@@ -182,6 +190,16 @@ mod tests {
         assert_eq!(ends(Backups::among(&family, [], Time::MAX)), (0, 100));
         let unlisted = Backups::unknown(family.clone());
         assert_eq!(ends(unlisted), (100, 0), "any may be there");
+    }
+
+    #[test]
+    fn of_numbered_backups_as_many_more_are_kept_as_are_there() {
+        let there: Vec<String> = (1..=2000).map(|n| format!("audit.log.{n}")).collect();
+        let listed = Backups::among(&family(), there.iter().map(OsStr::new), Time::MAX);
+        // Each was sealed under the name that it had when it was final.
+        let finals: Vec<Final> = (0..9000).map(|n| known(n, "audit.log.1")).collect();
+        let kept = listed.needed(finals);
+        assert_eq!((kept.len(), kept[0].end), (FINALS_KEPT + 2000, 7000 - FINALS_KEPT as u64));
     }
 
     #[test]

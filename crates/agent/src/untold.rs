@@ -54,6 +54,11 @@ impl Untold {
         Self { unreadable: count, ..Self::default() }
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.names.len() + self.unreadable
+    }
+
     /// Reads the beginning of each.
     pub(crate) fn read(&self) -> Vec<Known> {
         let mut all = vec![Known::UNREAD; self.unreadable];

@@ -44,6 +44,8 @@ enum Why {
     TooLarge,
     /// What has this name is no file: a pipe would be waited for for ever.
     NoFile(PathBuf),
+    /// It is a link, and what it leads to isn't there: begun anew, what it was would be forgotten.
+    LeadsNowhere,
 }
 
 impl fmt::Display for HeadsError {
@@ -59,6 +61,7 @@ impl fmt::Display for HeadsError {
                 beside(&self.path, ".lock").display()
             ),
             Why::TooLarge => write!(f, "it is larger than {LARGEST} bytes"),
+            Why::LeadsNowhere => f.write_str("it is a link, and what it leads to isn't there"),
             Why::NoFile(path) => {
                 write!(
                     f,
@@ -79,6 +82,9 @@ impl HeadsError {
         match self.why {
             Why::NoFile(_) => {
                 "name a file, or one that isn't there yet, in a folder that may be written to"
+            }
+            Why::LeadsNowhere => {
+                "is the file system that it lies on mounted? To begin anew, name a place that isn't a link"
             }
             Why::Locked => {
                 "another `verify` or `trust merge` writes to it: wait for that, or see what holds it up"
@@ -103,11 +109,14 @@ impl HeadsFile {
     /// What it says; `None` if it isn't there.
     ///
     /// # Errors
-    /// [`HeadsError`] if it can't be read, or is no heads file.
+    /// [`HeadsError`] if it can't be read, is no heads file, or is a link that leads nowhere.
     pub fn read(&self) -> Result<Option<Heads>, HeadsError> {
         let text = match self.text() {
             Ok(text) => text,
-            Err(Why::Io(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(Why::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                let link = fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_symlink());
+                return if link { Err(self.failed("read", Why::LeadsNowhere)) } else { Ok(None) };
+            }
             Err(why) => return Err(self.failed("read", why)),
         };
         let heads = Heads::parse(&text).map_err(Why::Refused);

@@ -12,6 +12,7 @@ use auditseal_format::{ObjectKey, Origin, Time};
 use auditseal_reader::{Depth, How, Listing, PackedLines, Packs, Reading, Source};
 use auditseal_store::{Kind, Lock, LockMode, LockedBy, Operation};
 use auditseal_trust::TrustFile;
+use auditseal_vectors::packs::{TestPack, packs_of};
 use auditseal_vectors::{Archive, Chain, Lost, Piece, TestSigner, events, head_text};
 use tempfile::TempDir;
 
@@ -279,4 +280,46 @@ async fn of_a_long_chain_the_latest_hashes_are_kept() {
     let ends = [report.trail.front(), report.trail.back()].map(|seal| seal.unwrap().to_string());
     assert_eq!(report.trail.len(), 4_096);
     assert_eq!(ends, [head_text(chain.get(4_202 - 4_096)), head_text(chain.head())]);
+}
+
+/// The disk with the heads isn't mounted: who began anew there would forget a missing tail.
+#[tokio::test]
+async fn heads_behind_a_link_that_leads_nowhere_are_not_begun_anew() {
+    let desk = Desk::new();
+    let volume = desk.folder.path().join("volume");
+    std::fs::create_dir(&volume).unwrap();
+    std::os::unix::fs::symlink(volume.join("heads"), desk.folder.path().join("heads")).unwrap();
+    let refused = desk.file().read().unwrap_err();
+    assert!(
+        refused.to_string().ends_with("it is a link, and what it leads to isn't there"),
+        "{refused}"
+    );
+    assert!(refused.hint().starts_with("is the file system that it lies on mounted?"));
+    desk.file().update(|_| ()).unwrap_err();
+    std::fs::write(volume.join("heads"), auditseal_trust::Heads::default().to_string()).unwrap();
+    assert_eq!(desk.file().read().unwrap(), Some(auditseal_trust::Heads::default()));
+}
+
+/// Reading begins with a seal that a pack holds, and what lies before it must still be kept, and is.
+#[tokio::test]
+async fn what_must_be_kept_before_a_beginning_in_a_pack_is_looked_for_on_all_days() {
+    let chains = [chain(1, 6)];
+    let begin = head_text(chains[0].get(5));
+    let auditor = TestSigner::named("auditor.example", 200);
+    let rest = format!("  begin {begin}\n  retention 30d compliance\n  silent-after 366d\n");
+    let text = format!("{}auditor c {}\n", trusting(&chains, &rest), auditor.identity());
+    let sealed = chains[0].get(5).seal.sealed.micros();
+    let store = locked(&chains, sealed + 99 * DAY);
+    let packs = packs_of(&TestPack::all(&chains[0]), &auditor);
+    let options = EstateOptions {
+        packs: Some(Arc::new(common::memory(&packs))),
+        ..EstateOptions::new(TrustFile::parse(&text).unwrap(), Time::from_micros(sealed + DAY))
+    };
+    let verify = async || {
+        let report = verify_estate(Arc::new(store.clone()), &options, |_| {}).await.unwrap();
+        verdicts(&report)
+    };
+    assert_eq!(verify().await, []);
+    store.remove(&chains[0].key(0));
+    assert_eq!(verify().await, [(Verdict::Missing, Some(0))]);
 }

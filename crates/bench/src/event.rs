@@ -133,6 +133,11 @@ impl Events {
         }
     }
 
+    /// Lets time pass until then: what happens next happens behind it.
+    pub fn advance(&mut self, time: Time) {
+        self.now = self.now.max(time.micros());
+    }
+
     /// The next line, with its `\n`.
     pub fn line(&mut self) -> &[u8] {
         self.text.clear();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use auditseal_bench::month::{self, Cost};
 use auditseal_bench::packs;
 use auditseal_bench::reader::{self, Taken};
 use auditseal_bench::stages::{self, Bench};
@@ -25,6 +26,14 @@ const USAGE: &str = "usage:
                                                 how many times as long
   auditseal-bench packs ARCHIVE PACKS TRUST ORIGIN MILLISECONDS PROGRAM
                                                 the same of a packed archive, two directories
+  auditseal-bench month DIR CHAINS DAYS LINES PROGRAM
+                                                make so many days of seals, one each five seconds
+  auditseal-bench month-pack DIR PROGRAM        have them packed; prints what the store held,
+                                                the command, requests, bytes received, seconds,
+                                                KiB, and the command's last line
+  auditseal-bench month-read DIR MILLISECONDS PROGRAM HELD
+                                                the same of reading them behind a round trip, while
+                                                the store holds objects, objects and packs, or packs
   auditseal-bench hash FILE                     BLAKE3 of a file, read once
   auditseal-bench index FILE                    bytes of the index of a pack of these lines
 BYTES are at least so many, in whole events. One SEED gives one log, always.";
@@ -76,6 +85,20 @@ fn run(arguments: &[&str]) -> io::Result<()> {
             tell(packs::run(of, round_trip, Path::new(program))?);
             Ok(())
         }
+        ["month", directory, chains, days, lines, program] => {
+            let [chains, days, lines] = [number(chains)?, number(days)?, number(lines)?];
+            let measure = month::Measure { chains, days, lines };
+            let (objects, bytes) = month::make(measure, Path::new(directory), Path::new(program))?;
+            println!("objects={objects} bytes={bytes}");
+            Ok(())
+        }
+        ["month-pack", directory, program] => {
+            month::pack(Path::new(directory), Path::new(program), cost)
+        }
+        ["month-read", directory, round_trip, program, held] => {
+            let round_trip = Duration::from_millis(number(round_trip)?);
+            month::read(Path::new(directory), round_trip, Path::new(program), held, cost)
+        }
         ["stages"] => {
             stages::NAMES.iter().for_each(|name| println!("{name}"));
             Ok(())
@@ -90,6 +113,12 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         }
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, USAGE)),
     }
+}
+
+fn cost(cost: &Cost) {
+    let Cost { held, name, requests, received, time, peak, said } = cost;
+    let time = time.as_secs_f64();
+    println!("{held}\t{name}\t{requests}\t{received}\t{time:.2}\t{peak}\t{said}");
 }
 
 fn tell(taken: Vec<Taken>) {

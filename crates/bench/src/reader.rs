@@ -6,7 +6,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -160,9 +160,20 @@ pub(crate) fn gets(server: &Server, wire: &Wire) -> io::Result<Taken> {
 /// Runs a command to its end; the most memory that it held, KiB.
 fn peak_of(command: &mut Command) -> io::Result<u64> {
     let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let (peak, ended) = watch(&mut child)?;
+    if ended.success() {
+        return Ok(peak);
+    }
+    let mut said = String::new();
+    child.stderr.take().map(|mut err| err.read_to_string(&mut said)).transpose()?;
+    Err(io::Error::other(format!("{command:?}: {ended}: {said}")))
+}
+
+/// Waits for a process to end; the most memory that it held, KiB, and how it ended.
+pub(crate) fn watch(child: &mut Child) -> io::Result<(u64, ExitStatus)> {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    let ended = loop {
+    loop {
         // The kernel keeps the peak; the last look before the end may miss what came behind it.
         if let Ok(text) = std::fs::read_to_string(&status) {
             let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -170,16 +181,10 @@ fn peak_of(command: &mut Command) -> io::Result<u64> {
             peak = kib.unwrap_or(peak).max(peak);
         }
         match child.try_wait()? {
-            Some(ended) => break ended,
+            Some(ended) => return Ok((peak, ended)),
             None => thread::sleep(Duration::from_millis(5)),
         }
-    };
-    if ended.success() {
-        return Ok(peak);
     }
-    let mut said = String::new();
-    child.stderr.take().map(|mut err| err.read_to_string(&mut said)).transpose()?;
-    Err(io::Error::other(format!("{command:?}: {ended}: {said}")))
 }
 
 /// A wire that delays what passes it, each way, and counts requests.

@@ -186,7 +186,7 @@ fn state(of: &ObjectState, proved: bool, chains: &[Origin]) -> Value {
         .into_iter()
         .map(|(path, mark)| json!({ "path": path.to_string(), "mark": word(&mark), "reason": reason(&mark) }))
         .collect();
-    json!({ "object": of.object, "marks": marks, "sealed": cited(&of.cite, chains) })
+    json!({ "object": *of.object, "marks": marks, "sealed": cited(&of.cite, chains) })
 }
 
 /// What a life came to, as a line; with what the object was at the time that was asked for.

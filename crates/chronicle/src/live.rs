@@ -1,6 +1,7 @@
 //! Objects as they are now, held against what the trail knows of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use auditseal_audit::Time;
 use auditseal_history::life::{
@@ -341,7 +342,7 @@ fn held(
     }
     if let Some(shown) = end.shown {
         // Whatever was done since: what has the version that the last answer showed is that, or was altered.
-        let firm = compare(&KnownObject::There(Box::new(shown.clone())), live);
+        let firm = compare(&KnownObject::There(Arc::new(shown.clone())), live);
         let is_firm = matches!(
             firm.verdict,
             CompareVerdict::Same | CompareVerdict::Contradiction | CompareVerdict::OtherObject

@@ -25,7 +25,7 @@ use crate::querying::{Out, Output, Query, exit_code};
 use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
 use crate::store_flags::{StoreFlags, is_directory};
-use crate::times::time;
+use crate::times::{in_order, time};
 
 /// `query`, or `query flows`.
 #[derive(Debug)]
@@ -116,10 +116,7 @@ impl FlowArchive {
     ) -> Result<FlowAnswer, Failure> {
         let Self { since, until, .. } = *self;
         let allow_unanchored = self.chains.allow_unanchored;
-        if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new("choose flows: --since is after --until").hint(Some(hint)));
-        }
+        in_order(since, until, "choose flows: --since is after --until")?;
         let window = Window { since, until };
         let (store, bill) = self.stats.open(&self.store)?;
         let (chains, packs) = self.chains.asked(&self.store, &bill)?;

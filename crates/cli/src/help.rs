@@ -397,7 +397,8 @@ Exit codes:
   0  answered, and all that was searched is proved
   1  something is wrong: it is named, and what isn't proved is left out; or a
      chain ends before the time that was asked for is over (SILENT)
-  2  couldn't be answered, or not to the end
+  2  couldn't be answered, or not to the end; with --at, what it was isn't
+     known; with --compare, nothing differs, and not all of that is proved
   3  two histories of a chain are known
   4  with --compare: answered and proved, and something differs that no request
      in the trail explains";

@@ -32,7 +32,7 @@ use crate::querying::CANT_TELL;
 use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
 use crate::store_flags::{StoreFlags, is_directory};
-use crate::times::time;
+use crate::times::{in_order, time};
 use crate::trusting::no_pipe;
 
 /// Most bytes of a file that is compared with.
@@ -111,11 +111,7 @@ pub(crate) enum LifeOutput {
 
 pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Failure> {
     let object = args.object()?;
-    let mut notes = Vec::new();
-    if object.is_of_the_cluster() {
-        // As for kubectl, whose namespace means nothing there.
-        notes.extend(args.namespace.take().map(|_| nowhere(&[&object])));
-    }
+    let note = args.without_namespace(&object);
     if args.with_flows {
         beside::allowed(&object)?;
     }
@@ -165,12 +161,7 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
     let found = live.map(|live| compared(&lives, &live, &object.resource, begin(&answer)));
     let beside = flows.as_ref().map_or(&[][..], |flows| &flows.footer);
     let mut footer = args.footer((&answer, beside), &lives, asking.window, &bill);
-    if found.as_ref().is_some_and(Vec::is_empty) {
-        let why = "nothing was compared: the file holds none of the objects that are asked for, and the trail knows of none";
-        notes.push(why.to_owned());
-    }
-    let last = footer.len().saturating_sub(1);
-    footer.splice(last..last, notes);
+    beside_the_last(&mut footer, note, found.as_deref());
     let searched = worse(answer.exit_code(), flows.as_ref().map_or(0, |flows| flows.code));
     let told = found.as_deref().map_or_else(|| of_moment(&args, &lives), of_comparison);
     let code = if searched == 0 { told } else { searched };
@@ -184,6 +175,19 @@ pub(crate) fn run(mut args: History, format: LogFormat) -> Result<ExitCode, Fail
         return Err(not_asked(&unseen));
     }
     Ok(ExitCode::from(code))
+}
+
+/// Says before the last line what is to be known of the question, and that nothing was compared.
+fn beside_the_last(
+    footer: &mut Vec<String>,
+    note: Option<String>,
+    found: Option<&[ComparedObject]>,
+) {
+    let nothing = found.is_some_and(<[_]>::is_empty).then(|| {
+        "nothing was compared: the file holds none of the objects that are asked for, and the trail knows of none".to_owned()
+    });
+    let last = footer.len().saturating_sub(1);
+    footer.splice(last..last, note.into_iter().chain(nothing));
 }
 
 /// The exit code of a comparison: 4 where something differs that no request explains; 2 where nothing was compared, or where
@@ -235,6 +239,15 @@ impl History {
         Ok(one)
     }
 
+    /// Asks for no namespace of what is in none, as kubectl does; and what is to be said of that.
+    fn without_namespace(&mut self, object: &Asked) -> Option<String> {
+        let given = self.namespace.is_some() && object.is_of_the_cluster();
+        given.then(|| {
+            self.namespace = None;
+            nowhere(&[object])
+        })
+    }
+
     fn wanted(&self, object: &Asked) -> WantedObjects {
         WantedObjects {
             resource: object.resource.clone(),
@@ -255,11 +268,9 @@ impl History {
     }
 
     fn asking(&self, object: &Asked) -> Result<Asking, Failure> {
-        let late = |one: Option<Time>| one.zip(self.until).is_some_and(|(one, until)| one > until);
-        if late(self.since) || late(self.read_from) || late(self.at) {
+        for one in [self.since, self.read_from, self.at] {
             let why = "choose entries: --since, --read-from or --at is after --until";
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new(why).hint(Some(hint)));
+            in_order(one, self.until, why)?;
         }
         Ok(Asking {
             predicate: self.wanted(object).predicate(),

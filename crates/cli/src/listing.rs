@@ -16,7 +16,7 @@ use crate::output::{Format, finish, print};
 use crate::packing::PackPlace;
 use crate::runtime::block_on;
 use crate::stats::Stats;
-use crate::store_flags::{StoreFlags, open_store};
+use crate::store_flags::{StoreFlags, is_directory, open_store};
 use crate::trusting::{Policy, trust_file, untrusted};
 use crate::vkeys::{VKEY_HINT, vkeys};
 
@@ -102,7 +102,12 @@ fn paths(args: &Ls) -> Result<ExitCode, Failure> {
         return Err(Failure::new(why).hint(Some(VKEY_HINT)));
     }
     let packs = packs(args)?;
-    let fresh = |keys| archive::Options::new(keys, system_clock()().wall);
+    let fresh = |keys| {
+        let fresh = archive::Options::new(keys, system_clock()().wall);
+        // A directory's dates are those of whoever copied it there.
+        let skew = fresh.skew.filter(|_| !is_directory(&args.store.store));
+        archive::Options { skew, ..fresh }
+    };
     let options = match &args.policy.trust {
         None => archive::Options { origins: args.origin.clone(), ..fresh(vkeys(&args.vkey)?) },
         Some(path) => {

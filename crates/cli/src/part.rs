@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::failure::Failure;
-use crate::times::time;
+use crate::times::{in_order, time};
 
 /// What is known of a chain, and which part of it is asked for.
 #[derive(Debug, Args)]
@@ -52,10 +52,7 @@ impl Part {
     /// The times that are asked for.
     pub(crate) fn window(&self) -> Result<Window, Failure> {
         let Self { since, until, .. } = *self;
-        if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
-        }
+        in_order(since, until, "choose events: --since is after --until")?;
         Ok(Window { since, until })
     }
 }

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command};
 
 use crate::failure::Failure;
-use crate::times::time;
+use crate::times::{in_order, time};
 
 /// Verbs of the Kubernetes API, for a shell that completes them.
 const VERBS: [&str; 11] = [
@@ -141,10 +141,7 @@ impl Conditions {
     /// The times that are asked for.
     pub(crate) fn window(&self) -> Result<Window, Failure> {
         let Self { since, until, .. } = *self;
-        if since.zip(until).is_some_and(|(since, until)| since > until) {
-            let hint = "a day alone is its first moment, here and not in UTC";
-            return Err(Failure::new("choose events: --since is after --until").hint(Some(hint)));
-        }
+        in_order(since, until, "choose events: --since is after --until")?;
         Ok(Window { since, until })
     }
 

@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use auditseal_format::Time;
-use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Local, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime};
+
+use crate::failure::Failure;
 
 /// A time: RFC 3339, a local date or date and time, or how long ago.
 ///
@@ -13,6 +15,18 @@ pub(crate) fn time(text: &str) -> Result<Time, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     parse(text, now, &Local)
+}
+
+/// Refuses a part of time that ends before it begins.
+///
+/// # Errors
+/// `why`, which says what was asked for.
+pub(crate) fn in_order(since: Option<Time>, until: Option<Time>, why: &str) -> Result<(), Failure> {
+    if since.zip(until).is_none_or(|(since, until)| since <= until) {
+        return Ok(());
+    }
+    let hint = "1h is an hour ago, and a day alone its first moment, here and not in UTC";
+    Err(Failure::new(why).hint(Some(hint)))
 }
 
 /// `now` in microseconds since the Unix epoch; `zone` is what a time without one is in.
@@ -45,8 +59,14 @@ fn local<Z: chrono::TimeZone>(text: &str, zone: &Z) -> Result<Option<i64>, Strin
         Some(date.and_time(NaiveTime::MIN))
     };
     let wall = exact.or_else(day).ok_or(EXPECTED)?;
-    match zone.from_local_datetime(&wall).earliest() {
-        Some(time) => Ok(Some(time.timestamp_micros())),
+    // In which order a zone names the two is its own affair.
+    let times = match zone.from_local_datetime(&wall) {
+        MappedLocalTime::Single(time) => [Some(time), None],
+        MappedLocalTime::Ambiguous(one, other) => [Some(one), Some(other)],
+        MappedLocalTime::None => [None, None],
+    };
+    match times.iter().flatten().map(DateTime::timestamp_micros).min() {
+        Some(time) => Ok(Some(time)),
         None => Err(format!("{text} never was: the clocks here were set forward over it")),
     }
 }

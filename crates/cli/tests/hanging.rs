@@ -5,12 +5,14 @@
 mod node;
 
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::time::Duration;
 
 use node::{Node, Running, events, finish, program, until};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 
 /// Two sources; opening the spool of the first one gives no answer.
 struct Hung {
@@ -100,4 +102,40 @@ fn what_a_late_disk_tells_is_refused_as_at_the_start() {
     let done = hung.start().end(Duration::from_secs(10));
     assert_eq!(done.code, 2);
     assert!(hung.said("prod,cp-1,audit/exchange: what it names isn't all here"));
+}
+
+fn page(address: &str, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+/// `forward` whose state is on a disk that hangs answers, and ends when it is told to.
+#[test]
+fn forward_ends_in_time_though_its_disk_hangs() {
+    let node = Node::with(b"");
+    fs::create_dir_all(node.path("store")).unwrap();
+    fs::create_dir_all(node.path("handed")).unwrap();
+    let fifo = node.path("handed/lock");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let trust = format!(
+        "auditseal/trust/v1\norigin prod/cp-1/audit static {}\n  begin 0\n  silent-after 10m\n",
+        node.vkey
+    );
+    fs::write(node.path("trust"), trust).unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut forward = program();
+    forward.args(["forward", "--store", &node.store(), "--trust", &node.shown("trust")]);
+    forward.args(["--sink", &format!("file://{}", node.shown("out")), "--listen", &address]);
+    forward.args(["--forward-state", &node.shown("handed")]);
+    let forward = Running::start(forward.stderr(Stdio::piped()));
+    until("it answers", || page(&address, "/healthz").ends_with("alive\n"));
+    assert!(page(&address, "/readyz").ends_with("not ready\nnot yet started\n"));
+    forward.signal(Signal::TERM);
+    let done = forward.end(Duration::from_secs(20));
+    assert_eq!(done.code, 2, "{}", done.err);
+    let why = "handed: its disk has given no answer for ";
+    assert!(done.err.contains(why), "{}", done.err);
 }

@@ -238,10 +238,10 @@ fn what_an_object_was_is_what_etcd_had() {
         let group = if resource == "widgets" { ".changes.example.com" } else { "" };
         for time in times.iter().step_by(times.len() / 9) {
             let object = format!("{resource}{group}/{name}");
-            let told =
-                ask(&node, &[&object, "-n", namespace, "--at", time, "-o", "json"]).ok().text();
-            let Some(end) = lines(&told, "object").pop() else { continue };
+            let told = ask(&node, &[&object, "-n", namespace, "--at", time, "-o", "json"]);
+            let Some(end) = lines(&told.text(), "object").pop() else { continue };
             let at = &end["at"];
+            assert_eq!(told.code, if at["is"] == "unknown" { 2 } else { 0 }, "{object} at {time}");
             assert_eq!(at["time"].as_str(), Some(time.as_str()));
             there += u64::from(at["is"] == "there");
             let marks = at["state"]["marks"].as_array().cloned().unwrap_or_default();

@@ -125,3 +125,18 @@ fn all_of_them_together() {
         shaped().into_iter().map(|(_, line)| line).chain(doubtful()).collect();
     found(&lines).unwrap();
 }
+
+/// Where the clocks were set back, an hour came twice: whoever means it gets both.
+#[test]
+fn a_local_time_that_came_twice_is_the_earlier_one() {
+    let at = |time: &str| event("{}", "").replace(AT, time);
+    // In Berlin's time: 2:30 before the clocks were set back from 3:00 to 2:00, and an hour later.
+    let log = ["2026-10-25T00:30:00.000000Z", "2026-10-25T01:30:00.000000Z"].map(at).join("\n");
+    let node = Node::with(format!("{log}\n").as_bytes());
+    node.backfill().ok();
+    let mut cat = node.reader("cat");
+    cat.args(["--origin", "prod/cp-1/audit", "--vkey", &node.vkey]);
+    cat.args(["--since", "2026-10-25T02:30"]);
+    let read = node::finish(cat.env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")).ok();
+    assert_eq!(read.out, format!("{log}\n").as_bytes(), "{}", read.err);
+}

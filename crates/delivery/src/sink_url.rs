@@ -359,7 +359,7 @@ fn port(host: &str) -> Result<Option<u16>, SinkRefused> {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').unwrap_or((rest, "]"));
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
+            if address.parse::<core::net::Ipv6Addr>().is_err() {
                 return Err(refused("in brackets stands an IPv6 address"));
             }
             (address, Some(port).filter(|port| !port.is_empty()))

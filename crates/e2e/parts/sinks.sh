@@ -2,6 +2,7 @@
 # What events are handed over to, on loopback: OpenSearch, VictoriaLogs, an OpenTelemetry Collector, and syslog-ng by mutual TLS.
 #
 #   sinks.sh build|up|down [opensearch|victorialogs|collector|syslogng]…     all of them, unless some are named; addresses in $SINKS_DIR/env
+#   sinks.sh build shipper syslogng     what benches/sinks.py compares with
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 OPENSEARCH_VERSION=2.19.1.0
@@ -43,6 +44,8 @@ up_opensearch() {
   read -r port transport < <(free_ports 2)
   (cd "$SINKS_DIR" && spawn "$SINKS_DIR" opensearch java -Xms512m -Xmx512m -cp "$BIN/opensearch-$OPENSEARCH_VERSION:$BIN/opensearch-$OPENSEARCH_VERSION/lib/*" Node "$SINKS_DIR/os" "$port" "$transport")
   wait_for 180 "$SINKS_DIR" opensearch curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s" || die "OpenSearch is not ready"
+  # On a disk that is nearly full it makes no index.
+  curl -sf -X PUT "http://127.0.0.1:$port/_cluster/settings" -H 'content-type: application/json' -d '{"transient":{"cluster.routing.allocation.disk.threshold_enabled":false}}' >/dev/null
   echo "export OPENSEARCH=http://127.0.0.1:$port" >>"$SINKS_DIR/env"
 }
 
@@ -64,23 +67,37 @@ up_victorialogs() {
   echo "export VICTORIALOGS=http://127.0.0.1:$port" >>"$SINKS_DIR/env"
 }
 
-# The builder's own `go mod tidy` asks for a module that the proxy refuses, which only tests need.
-build_collector() {
-  local at=$E2E/collector
-  [ ! -x "$BIN/otelcol-audit" ] || return 0
-  go_install "go.opentelemetry.io/collector/cmd/builder@$COLLECTOR_VERSION" collector-builder
+build_collector() { collector audit receiver/otlpreceiver exporter/fileexporter; }
+
+# What hands a log over beside us, for benches/sinks.py: nothing to be started here.
+build_shipper() { collector shipper receiver/filelogreceiver exporter/fileexporter exporter/otlphttpexporter; }
+
+# collector NAME PART…: one that is made of these. The builder's own `go mod tidy` asks for a module that the proxy refuses, which only tests need.
+collector() {
+  local name=$1 at=$E2E/collector-$1 part
+  [ ! -x "$BIN/otelcol-$name" ] || return 0
+  [ -x "$BIN/builder" ] || go_install "go.opentelemetry.io/collector/cmd/builder@$COLLECTOR_VERSION" collector-builder
+  note "building a collector of ${*:2}"
   rm -rf "$at" && mkdir -p "$at"
-  cat >"$at/builder.yaml" <<YAML
-dist: {name: otelcol-audit, output_path: ./build, module: example.invalid/otelcol, version: ${COLLECTOR_VERSION#v}}
-receivers: [{gomod: go.opentelemetry.io/collector/receiver/otlpreceiver $COLLECTOR_VERSION}]
-exporters: [{gomod: github.com/open-telemetry/opentelemetry-collector-contrib/exporter/fileexporter $COLLECTOR_VERSION}]
-YAML
+  echo "dist: {name: otelcol-$name, output_path: ./build, module: example.invalid/otelcol, version: ${COLLECTOR_VERSION#v}}" >"$at/builder.yaml"
+  for part in receiver exporter; do
+    echo "${part}s:" >>"$at/builder.yaml"
+    printf '%s\n' "${@:2}" | sed -n "s#^$part/##p" | while read -r module; do echo "  - {gomod: $(home "$module")/$part/$module $COLLECTOR_VERSION}"; done >>"$at/builder.yaml"
+  done
   (
     export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS='' GOWORK=off
     cd "$at" && "$BIN/builder" --config=builder.yaml --skip-get-modules --skip-compilation && cd build && go mod init example.invalid/otelcol &&
       grep -oE 'go.*mod: [^}]*' ../builder.yaml | grep -oE '[a-z.]+/[^ ]+ v[0-9.]+' | tr ' ' @ | xargs go get "go.opentelemetry.io/collector/otelcol@$COLLECTOR_VERSION" &&
-      go build -mod=mod -trimpath -ldflags "-s -w" -o "$BIN/otelcol-audit" .
-  ) >"$E2E/collector-build.log" 2>&1 || { show_logs "$E2E/collector-build.log"; die "the collector does not build"; }
+      go build -mod=mod -trimpath -ldflags "-s -w" -o "$BIN/otelcol-$name" .
+  ) >"$E2E/collector-$name.log" 2>&1 || { show_logs "$E2E/collector-$name.log"; die "the collector does not build"; }
+}
+
+# home MODULE: the repository that has it
+home() {
+  case $1 in
+    otlp*) echo go.opentelemetry.io/collector ;;
+    *) echo github.com/open-telemetry/opentelemetry-collector-contrib ;;
+  esac
 }
 
 up_collector() {
@@ -99,10 +116,10 @@ YAML
 # It conflicts with rsyslog, which machines have: unpacked beside.
 build_syslogng() {
   local at=$BIN/syslogng
-  [ ! -x "$at/usr/sbin/syslog-ng" ] || return 0
+  [ ! -e "$at/usr/lib/syslog-ng/3.38/libhttp.so" ] || return 0
   note "getting syslog-ng"
   rm -rf "$at.new" && mkdir -p "$at.new"
-  (cd "$at.new" && apt-get download syslog-ng-core && dpkg-deb -x syslog-ng-core_*.deb .) >"$E2E/syslogng-build.log" 2>&1 || { show_logs "$E2E/syslogng-build.log"; die "syslog-ng is not to be had"; }
+  (cd "$at.new" && apt-get download syslog-ng-core syslog-ng-mod-http && for package in *.deb; do dpkg-deb -x "$package" . || exit; done) >"$E2E/syslogng-build.log" 2>&1 || { show_logs "$E2E/syslogng-build.log"; die "syslog-ng is not to be had"; }
   rm -rf "$at"
   mv "$at.new" "$at"
 }

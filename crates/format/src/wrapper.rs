@@ -48,22 +48,24 @@ pub(crate) fn parse(line: &[u8]) -> Option<Wrapped<'_>> {
     if index.is_some_and(|index| !is_object(index)) {
         return None;
     }
-    (write(&note, index) == line).then(|| Wrapped { note, index: index.map(Cow::Borrowed) })
+    Some(Wrapped { note, index: index.map(Cow::Borrowed) })
 }
 
-/// Reads a string up to its closing quotation mark.
-fn unescape(text: &[u8]) -> Option<(String, &[u8])> {
+/// Reads a string up to its closing quotation mark, as it is written and not otherwise: `"`, `\` and newlines are escaped,
+/// and nothing else is.
+fn unescape(mut text: &[u8]) -> Option<(String, &[u8])> {
     let mut note = Vec::with_capacity(text.len());
-    let mut rest = text.iter();
     loop {
-        match rest.next()? {
-            b'"' => return Some((String::from_utf8(note).ok()?, rest.as_slice())),
-            b'\\' => note.push(match rest.next()? {
-                b'n' => b'\n',
-                other => *other,
-            }),
-            other => note.push(*other),
-        }
+        let at = memchr::memchr3(b'"', b'\\', b'\n', text)?;
+        note.extend_from_slice(&text[..at]);
+        let escaped = match (text[at], text.get(at + 1)) {
+            (b'"', _) => return Some((String::from_utf8(note).ok()?, &text[at + 1..])),
+            (b'\\', Some(b'n')) => b'\n',
+            (b'\\', Some(byte @ (b'"' | b'\\'))) => *byte,
+            _ => return None,
+        };
+        note.push(escaped);
+        text = &text[at + 2..];
     }
 }
 

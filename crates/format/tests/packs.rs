@@ -56,6 +56,10 @@ fn packed(objects: &[Vec<u8>]) -> (Vec<u8>, Attestation) {
 struct Kept {
     text: Vec<u8>,
     seals: Vec<(ObjectSeal, Result<(), Fault>)>,
+    /// Behind each so many objects they have to be vouched for; 0: behind the last.
+    each: usize,
+    /// Objects that were told to be vouched for.
+    proved: usize,
 }
 
 impl PackSink for Kept {
@@ -69,14 +73,76 @@ impl PackSink for Kept {
         self.text.extend(seal.line());
         self.seals.push((seal, payload));
     }
+
+    fn wants_proof(&self) -> bool {
+        self.each > 0 && self.seals.len().is_multiple_of(self.each)
+    }
+
+    fn proved(&mut self, nth: usize) {
+        assert!(self.proved <= nth && nth < self.seals.len());
+        self.proved = nth + 1;
+    }
 }
 
 fn decoded(pack: &[u8], attestation: &Attestation, piece: usize) -> (Kept, Result<(), PackFault>) {
     let mut kept = Kept::default();
     let mut decoder = PackDecoder::new(attestation).unwrap();
     let taken = pack.chunks(piece).try_for_each(|piece| decoder.take(piece, &mut kept));
-    let ended = taken.and_then(|()| decoder.finish());
+    let ended = taken.and_then(|()| decoder.finish(&mut kept));
     (kept, ended)
+}
+
+/// The objects that are told to be vouched for, with the signature behind each so many of them checked.
+fn vouched(frame: &[u8], attestation: &Attestation, each: usize) -> Kept {
+    let mut kept = Kept { each, ..Kept::default() };
+    let proof = PackProof::Lines { times: true };
+    let mut decoder = PackDecoder::new(attestation).unwrap().proving(proof);
+    let taken = frame.chunks(100).try_for_each(|piece| decoder.take(piece, &mut kept));
+    drop(taken.and_then(|()| decoder.finish(&mut kept)));
+    kept
+}
+
+/// However few signatures are checked, what is told to be proved is what whoever checks each finds, but for notes whose own
+/// signature is gone and which a good one names.
+#[test]
+fn few_signatures_vouch_for_all() {
+    let objects = objects(&[2, 0, 1, 1, 0]);
+    let (_, attestation) = packed(&objects);
+    let text = text_of(&objects);
+    let lengths = objects.iter().map(|object| zstd::decode_all(&object[..]).unwrap().len());
+    let ends: Vec<usize> = lengths
+        .scan(0, |end, length| {
+            Some({
+                *end += length;
+                *end
+            })
+        })
+        .collect();
+    for each in 0..=6 {
+        let frame = assemble(&frame_header(23, attestation.text), &[], &text);
+        let kept = vouched(&frame, &attestation, each);
+        assert_eq!((kept.proved, kept.text == text), (5, true));
+        assert!(kept.seals.iter().all(|(_, verdict)| verdict.is_ok()));
+    }
+    for at in (0..text.len()).step_by(7) {
+        let mut other = text.clone();
+        other[at] ^= 1;
+        let frame = assemble(&frame_header(23, attestation.text), &[], &other);
+        let (checked, _) = decoded(&frame, &attestation, 100);
+        let nth = ends.iter().position(|end| at < *end).unwrap();
+        for each in [0, 1, 2] {
+            let kept = vouched(&frame, &attestation, each);
+            let sound = kept.seals[..kept.proved].iter().filter(|(_, verdict)| verdict.is_ok());
+            let same = |(seal, _): &(ObjectSeal, _)| {
+                objects.iter().any(|object| ObjectSeal::open(object).unwrap().hash == seal.hash)
+            };
+            assert!(sound.clone().all(same), "byte {at}, each {each}");
+            assert!(kept.proved >= checked.seals.len(), "byte {at}, each {each}");
+            // One by one it is the same.
+            assert!(each != 1 || kept.proved == checked.seals.len(), "byte {at}");
+            assert!(sound.count() >= nth, "byte {at}, each {each}: those before stand");
+        }
+    }
 }
 
 fn text_of(objects: &[Vec<u8>]) -> Vec<u8> {

@@ -427,7 +427,11 @@ impl<'a> Follower<'a> {
             retention: None,
             concurrency: (IN_FLIGHT / self.options.readers.max(1)).max(2),
             keep: KEPT,
-            packed: if packs.is_empty() { PackedLines::None } else { PackedLines::All },
+            packed: if packs.is_empty() {
+                PackedLines::None
+            } else {
+                PackedLines::All { times: true }
+            },
         };
         let rules = self.chain.rules(Extent { from: self.from(), to: None });
         let (source, chain) = (self.source.clone(), self.chain);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auditseal_delivery::{Parcel, ParcelCourse, Reached, SetAside, Then};
 use auditseal_format::Origin;
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::feed::Loaded;
 use crate::follow::stopped;
@@ -17,7 +17,7 @@ use crate::sender::Sender;
 use crate::tally::{Hold, Lane, SinkTally, add};
 
 /// How long to wait when the state can't be written.
-const STATE_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const STATE_WAIT: Duration = Duration::from_secs(5);
 /// What is under way may take so long after a stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -37,6 +37,8 @@ pub(crate) struct SinkLane {
     exactly_once: bool,
     /// Answers in a row in which it refused something and took nothing.
     row: Mutex<u64>,
+    /// Its disk has lost something: it is begun again from what is durable.
+    pub(crate) again: Notify,
     /// Why nothing more is handed over to it.
     pub(crate) given_up: OnceLock<String>,
 }
@@ -50,7 +52,8 @@ impl SinkLane {
     ) -> Self {
         let exactly_once = sender.kind().is_exactly_once();
         let (row, given_up) = (Mutex::new(0), OnceLock::new());
-        Self { name, once, sender, keeper, pulse, tally, exactly_once, row, given_up }
+        let again = Notify::new();
+        Self { name, once, sender, keeper, pulse, tally, exactly_once, row, again, given_up }
     }
 
     /// Does something with the ledger, on the thread that waits for its disk.
@@ -226,6 +229,7 @@ impl SinkLane {
                 Ok(()) => {
                     add(&self.tally.cut, *cut);
                     self.freed(Hold::Write, Some(of));
+                    self.freed(Hold::Foreign, Some(of));
                     return true;
                 }
                 Err(error) if !self.failed(Hold::Write, Some(of), &error) => return false,
@@ -242,18 +246,25 @@ impl SinkLane {
     /// tried again, unless waiting doesn't mend it and somebody waits for the end.
     pub(crate) fn failed(&self, hold: Hold, of: Option<&Origin>, error: &LedgerError) -> bool {
         add(&self.tally.commit_failures, 1);
+        let hold = if error.passes() { hold } else { Hold::Foreign };
         let why = error.to_string();
         if self.tally.held(hold, of, &why) {
             let then = match (error.passes(), hold, self.exactly_once) {
+                _ if matches!(error, LedgerError::Lost(..)) => {
+                    "nothing is lost: what was written since the positions were, is handed over again"
+                }
                 (false, ..) => error.hint().unwrap_or_default(),
                 (true, Hold::Commit, true) => {
-                    "tried again every second; until then the sink goes on, and what isn't written down when forward ends is handed over again, and is there once"
+                    "tried again every second; what isn't written down when forward ends is handed over again, and is there once"
                 }
                 (true, ..) => {
                     "tried again every 5 s; nothing is lost, and nothing more is handed over to this sink before that"
                 }
             };
             tracing::error!(sink = %self.name, "{why}; {then}");
+        }
+        if matches!(error, LedgerError::Lost(..)) {
+            self.again.notify_one();
         }
         if self.once && !error.passes() {
             self.give_up(&why);
@@ -274,6 +285,7 @@ impl SinkLane {
             let what = match hold {
                 Hold::Sink => "the sink takes events again",
                 Hold::Write => "what it gets is written down again",
+                Hold::Foreign => "its file is gone on with again",
                 Hold::Commit => "what it has is written down again",
                 Hold::Disk => "its disk answers again",
             };

@@ -34,6 +34,8 @@ pub enum LedgerError {
     OtherSink(PathBuf, String),
     /// The file isn't the one that was written.
     Foreign(PathBuf, &'static str),
+    /// What was written can't be made durable, and nobody knows what of it is there.
+    Lost(PathBuf, Option<io::Error>),
 }
 
 impl fmt::Display for LedgerError {
@@ -48,6 +50,14 @@ impl fmt::Display for LedgerError {
                 write!(f, "read positions {}: they are of {sink}", path.display())
             }
             Self::Foreign(path, why) => write!(f, "go on in {}: {why}", path.display()),
+            Self::Lost(path, error) => {
+                let why = match error {
+                    Some(error) if is_full(error) => format!("its disk is full ({error})"),
+                    Some(error) => error.to_string(),
+                    None => "its disk may have lost something of it".to_owned(),
+                };
+                write!(f, "make durable what was written to {}: {why}", path.display())
+            }
         }
     }
 }
@@ -55,9 +65,9 @@ impl fmt::Display for LedgerError {
 impl std::error::Error for LedgerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(_, _, error) => Some(error),
+            Self::Io(_, _, error) | Self::Lost(_, Some(error)) => Some(error),
             Self::Book(_, error) => Some(error),
-            Self::OtherSink(..) | Self::Foreign(..) => None,
+            Self::OtherSink(..) | Self::Foreign(..) | Self::Lost(_, None) => None,
         }
     }
 }
@@ -70,14 +80,14 @@ fn is_full(error: &io::Error) -> bool {
 impl LedgerError {
     /// Whether it may pass by itself: a disk that is full gets room again.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Io(..))
+        matches!(self, Self::Io(..) | Self::Lost(..))
     }
 
     /// What to do about it, where that is known.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Io(..) => {
+            Self::Io(..) | Self::Lost(..) => {
                 Some("--forward-state names a folder that this user may write, on a disk with room")
             }
             Self::Book(..) => {
@@ -131,6 +141,8 @@ pub(crate) struct Ledger {
     unsynced: (bool, bool),
     /// The book doesn't say yet that somebody writes to the file.
     unopened: bool,
+    /// The file of which the disk lost something that was written to it.
+    lost: Option<PathBuf>,
 }
 
 impl Ledger {
@@ -140,49 +152,53 @@ impl Ledger {
         paths: LedgerPaths,
         sink: &str,
     ) -> Result<Self, LedgerError> {
-        let path = paths.book();
-        let io = |what, path: &Path| {
-            let path = path.to_owned();
-            move |error| LedgerError::Io(what, path, error)
-        };
-        let size = disk.size(&path).map_err(io("read positions", &path))?;
-        let book = match size {
-            None => None,
-            Some(size) => {
-                let text = disk.read(&path, 0, size).map_err(io("read positions", &path))?;
-                let text = String::from_utf8_lossy(&text);
-                let book: Book =
-                    text.parse().map_err(|error| LedgerError::Book(path.clone(), error))?;
-                if book.sink != sink {
-                    return Err(LedgerError::OtherSink(path, book.sink));
-                }
-                Some(book)
-            }
-        };
-        let new = book.is_none();
-        let book = book.unwrap_or_else(|| Book::new(sink));
         let mut ledger = Self {
             disk,
             paths,
-            book,
+            book: Book::new(sink),
             tail: Vec::new(),
             failed: Vec::new(),
             settled: 0,
             durable: 0,
             unsynced: (false, false),
             unopened: false,
+            lost: None,
         };
-        ledger.cut_refused()?;
-        ledger.cut_renamed()?;
-        ledger.cut_file(new)?;
+        ledger.load()?;
+        Ok(ledger)
+    }
+
+    /// Goes back to what is durable, and cuts the files to that.
+    pub(crate) fn load(&mut self) -> Result<(), LedgerError> {
+        let book = self.read_book()?;
+        let new = book.is_none();
+        self.book = book.unwrap_or_else(|| Book::new(&self.book.sink));
+        (self.tail, self.failed) = (Vec::new(), Vec::new());
+        self.cut_refused()?;
+        self.cut_renamed()?;
+        self.cut_file(new)?;
+        (self.durable, self.unsynced, self.lost) = (self.settled, (false, false), None);
         // Before anything is written to the file: else nobody would know whose its first lines are, or which file they
         // are in. Where the state's disk is full, this waits with the first line.
-        ledger.unopened = new || ledger.paths.file.is_some();
-        match ledger.commit() {
-            Err(error) if new => return Err(error),
-            _ => {}
+        self.unopened = new || self.paths.file.is_some();
+        match self.commit() {
+            Err(error) if new => Err(error),
+            _ => Ok(()),
         }
-        Ok(ledger)
+    }
+
+    fn read_book(&self) -> Result<Option<Book>, LedgerError> {
+        let path = self.paths.book();
+        let failed = |error| LedgerError::Io("read positions", path.clone(), error);
+        let Some(size) = self.disk.size(&path).map_err(failed)? else { return Ok(None) };
+        let text = self.disk.read(&path, 0, size).map_err(failed)?;
+        let text = String::from_utf8_lossy(&text);
+        let book: Book = text.parse().map_err(|error| LedgerError::Book(path.clone(), error))?;
+        if book.sink == self.book.sink {
+            Ok(Some(book))
+        } else {
+            Err(LedgerError::OtherSink(path, book.sink))
+        }
     }
 
     fn cut_refused(&mut self) -> Result<(), LedgerError> {
@@ -330,6 +346,7 @@ impl Ledger {
         if self.unopened && !text.is_empty() {
             self.put(true)?;
         }
+        self.is_whole()?;
         self.find_files()?;
         let begun = (self.book.written, self.book.refused, self.tail.clone());
         if let Err(error) = self.append(text).and_then(|()| self.refuse(letters)) {
@@ -353,10 +370,28 @@ impl Ledger {
     /// Writes dead letters of a parcel that isn't handed over yet. After a restart it is handed over again, and they
     /// are written again.
     pub(crate) fn keep_letters(&mut self, letters: &[u8]) -> Result<u64, LedgerError> {
+        self.is_whole()?;
         self.find_files()?;
         self.refuse(letters)?;
         self.settled += 1;
         Ok(self.settled)
+    }
+
+    /// After a sync that failed the system may call durable what it has lost: nothing goes on before [`Ledger::load`].
+    fn is_whole(&self) -> Result<(), LedgerError> {
+        self.lost.clone().map_or(Ok(()), |path| Err(LedgerError::Lost(path, None)))
+    }
+
+    /// Whether nothing goes on before it is loaded again.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    fn sync(&mut self, path: &Path) -> Result<(), LedgerError> {
+        self.disk.sync(path).map_err(|error| {
+            self.lost = Some(path.to_owned());
+            LedgerError::Lost(path.to_owned(), Some(error))
+        })
     }
 
     /// Takes note of files that somebody took away, and cuts what a write that failed left behind.
@@ -395,7 +430,7 @@ impl Ledger {
             None => None,
         };
         if let Some(renamed) = renamed {
-            self.disk.sync(&renamed).map_err(failed)?;
+            self.sync(&renamed)?;
         }
         self.disk.sync_names(path.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
         (self.book.written, self.tail) = (WrittenFile::default(), Vec::new());
@@ -453,12 +488,13 @@ impl Ledger {
 
     /// Makes the files durable, and replaces the book.
     fn put(&mut self, open: bool) -> Result<(), LedgerError> {
+        self.is_whole()?;
         let io = |what, path: &Path| {
             let path = path.to_owned();
             move |error| LedgerError::Io(what, path, error)
         };
         if let (true, Some(path)) = (self.unsynced.0, self.paths.file.clone()) {
-            self.disk.sync(&path).map_err(io("sync", &path))?;
+            self.sync(&path)?;
             let folder = path.parent().unwrap_or(Path::new("/"));
             self.disk.sync_names(folder).map_err(io("sync", folder))?;
         }
@@ -469,7 +505,7 @@ impl Ledger {
         let refused = self.paths.refused();
         // Unless somebody has taken it away since it was written.
         if self.unsynced.1 && self.disk.size(&refused).map_err(io("sync", &refused))?.is_some() {
-            self.disk.sync(&refused).map_err(io("sync", &refused))?;
+            self.sync(&refused)?;
         }
         let (path, next) =
             (self.paths.book(), self.paths.folder.join(format!("{}.next", self.paths.name)));

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Each sink follows each chain by itself, so that one which is slow or gone holds none of the others up. What is
-//! handed over is in the sink's ledger, on the disk; what was under way when the process ends is handed
-//! over again. The ledger has a thread of its own, so that a disk that hangs holds up no other sink. A line whose seal isn't proved to be the chain's next is never handed over.
+//! handed over is in the sink's ledger, on the disk, which a thread of its own writes: a disk that hangs holds up its
+//! sink alone. What was under way when the process ends is handed over again. A line whose seal isn't proved to be the
+//! chain's next is never handed over.
 
 mod asked;
 mod check;

@@ -16,7 +16,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::feed::{Outlet, Shares};
 use crate::follow::{FollowOptions, Follower, stopped};
 use crate::followed::{Archived, Followed};
-use crate::lane::SinkLane;
+use crate::lane::{STATE_WAIT, SinkLane};
 use crate::ledger::{Ledger, LedgerError};
 use crate::opening::{Begun, begin, state};
 use crate::refusal::NotForwarded;
@@ -141,8 +141,19 @@ async fn run_sink(
             sink.give_up(&why.to_string());
             return (Vec::new(), None);
         }
-        let left = run_lanes(place, source, options, (&begun.url, &sink), stop).await;
-        (left, commit(&sink, Ledger::close).await)
+        loop {
+            let done = tokio::select! {
+                left = run_lanes(place, source, options, (&begun.url, &sink), stop) => Some(left),
+                () = sink.again.notified() => None,
+            };
+            if let Some(left) = done {
+                let uncommitted = commit(&sink, Ledger::close).await;
+                if *stop.borrow() || !sink.with_ledger(|ledger| ledger.is_lost()).await {
+                    return (left, uncommitted);
+                }
+            }
+            again(&sink).await;
+        }
     };
     let ended = tokio::select! {
         biased;
@@ -216,6 +227,15 @@ async fn run_lanes(
         left = futures::future::join_all(lanes) => left.into_iter().flatten().collect(),
         () = committing => Vec::new(),
     }
+}
+
+/// Goes back to what of a sink is durable, once its disk lets it.
+async fn again(sink: &SinkLane) {
+    while let Err(error) = sink.with_ledger(Ledger::load).await {
+        sink.failed(Hold::Commit, None, &error);
+        tokio::time::sleep(STATE_WAIT).await;
+    }
+    sink.freed(Hold::Commit, None);
 }
 
 /// Makes durable what the sink has; why it couldn't be.

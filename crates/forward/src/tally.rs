@@ -58,6 +58,8 @@ pub(crate) enum Hold {
     Sink,
     /// What came of a parcel can't be written.
     Write,
+    /// Its file isn't the one that was written.
+    Foreign,
     /// What it has can't be made durable.
     Commit,
     /// A disk gives no answer.
@@ -94,7 +96,8 @@ impl SinkTally {
     /// That something holds it up; whether that is news.
     pub(crate) fn held(&self, hold: Hold, of: Option<&Origin>, why: &str) -> bool {
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = holds.keys().all(|(other, _)| *other != hold);
+        // One disk may fail at several things.
+        let news = holds.iter().all(|((other, _), known)| *other != hold && known != why);
         holds.insert((hold, of.cloned()), why.to_owned());
         news
     }
@@ -118,12 +121,12 @@ impl SinkTally {
         if let Some(why) = &*self.given_up.lock().unwrap_or_else(PoisonError::into_inner) {
             reasons.push(format!("given up: {why}"));
         }
-        let mut known = BTreeSet::new();
+        let (mut known, mut told) = (BTreeSet::new(), BTreeSet::new());
         for ((hold, _), why) in &*self.holds.lock().unwrap_or_else(PoisonError::into_inner) {
-            if known.insert(*hold) {
+            if known.insert(*hold) && told.insert(why) {
                 reasons.push(match hold {
                     Hold::Sink => "it doesn't take what it is handed: the log says why".to_owned(),
-                    Hold::Write | Hold::Commit | Hold::Disk => why.clone(),
+                    Hold::Write | Hold::Foreign | Hold::Commit | Hold::Disk => why.clone(),
                 });
             }
         }
@@ -182,4 +185,46 @@ pub(crate) fn add(counter: &AtomicU64, count: u64) {
 
 pub(crate) fn get(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten times as many chains as are named.
+    #[test]
+    fn what_stands_against_a_sink_is_told_in_part_and_counted() {
+        let tally = ForwardTally::default();
+        assert_eq!(tally.against(), ["not yet started"]);
+        let sink = tally.sink("out");
+        assert!(tally.against().is_empty());
+        for nth in 0..10 * BLOCKED {
+            sink.lane(&format!("c/n-{nth}/s").parse().unwrap()).blocked("MISSING", true);
+        }
+        let against = tally.against();
+        assert_eq!(against.len(), BLOCKED + 1);
+        assert_eq!(
+            against[BLOCKED],
+            format!("out: {} more chains aren't gone on with", 9 * BLOCKED)
+        );
+    }
+
+    /// Several chains wait, and one is served meanwhile: that isn't news.
+    #[test]
+    fn what_holds_a_sink_up_is_told_once() {
+        let (sink, a, b) =
+            (SinkTally::default(), "c/n/a".parse().unwrap(), "c/n/b".parse().unwrap());
+        assert!(sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(!sink.held(Hold::Write, Some(&b), "its disk is full"));
+        assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(sink.held(Hold::Sink, Some(&a), "answered 429: event {secret}"));
+        assert!(!sink.held(Hold::Commit, None, "its disk is full"));
+        assert!(sink.freed(Hold::Commit, None));
+        assert!(!sink.freed(Hold::Write, Some(&a)));
+        assert!(!sink.held(Hold::Write, Some(&a), "its disk is full"));
+        assert!(!sink.freed(Hold::Write, Some(&b)));
+        assert_eq!(sink.against().len(), 2);
+        assert!(!sink.against().concat().contains("secret"));
+        assert!(sink.freed(Hold::Write, Some(&a)) && !sink.freed(Hold::Write, Some(&a)));
+    }
 }

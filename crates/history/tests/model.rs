@@ -161,7 +161,7 @@ fn live(seed: u64, shares: &mut BTreeMap<String, Share>) -> (u64, u64) {
     if moment.proved {
         let mut real =
             server.times.iter().rev().find(|(at, _)| *at <= middle).unwrap().1.clone().unwrap();
-        let mut known = moment.known.state().unwrap().object.clone();
+        let mut known = Value::clone(&moment.known.state().unwrap().object);
         real = bare(Some(&real), known["apiVersion"].as_str().unwrap()).unwrap();
         for object in [&mut real, &mut known] {
             object["metadata"].as_object_mut().unwrap().remove("generation");

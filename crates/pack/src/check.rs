@@ -55,7 +55,7 @@ pub(crate) fn read_back(
             Err(error) => return Err(error.to_string()),
         }
     }
-    decoder.finish().map_err(|fault| fault.to_string())?;
+    decoder.finish(&mut sink).map_err(|fault| fault.to_string())?;
     if let Some(wrong) = sink.wrong {
         return Err(wrong);
     }

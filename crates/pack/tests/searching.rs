@@ -72,7 +72,7 @@ async fn read(desk: &Desk, packs: &Packs, searched: &Searched) -> Vec<(u64, Vec<
         let one = packs.alone(candidate);
         let rules = Rules { retention: None, ..Rules::trusting(trusted, None) };
         let rules = rules.asked(candidate.extent());
-        let packed = PackedLines::Of(candidate);
+        let packed = PackedLines::Of { found: candidate, times: true };
         let how =
             How { depth: Depth::Seal, retention: None, concurrency: 4, keep: 1 << 20, packed };
         let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, rules, how);
@@ -241,7 +241,7 @@ async fn a_payload_larger_than_is_held_is_read_by_a_cursor() {
     let source = Source::new(Arc::new(desk.archive.clone()));
     let trusted = desk.trust.get(desk.chain.origin()).unwrap();
     let rules = Rules::trusting(trusted, None).asked(candidate.extent());
-    let packed = PackedLines::Of(candidate);
+    let packed = PackedLines::Of { found: candidate, times: true };
     let how = How { depth: Depth::Seal, retention: None, concurrency: 1, keep: 1 << 30, packed };
     let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, rules, how);
     let mut given = Vec::new();

@@ -209,11 +209,13 @@ async fn prove_part(
     jobs: &mpsc::Sender<Job>,
     before: &mut Option<Box<ObjectSeal>>,
 ) -> Result<(), mpsc::error::SendError<Job>> {
+    // Without a window nothing is chosen by the times of lines.
+    let times = !shared.window.is_open();
     let packed = part
         .candidate
         .as_ref()
         .filter(|_| !part.to_its_end)
-        .map_or(PackedLines::All, PackedLines::Of);
+        .map_or(PackedLines::All { times }, |found| PackedLines::Of { found, times });
     let how = How {
         depth: Depth::Seal,
         retention: None,

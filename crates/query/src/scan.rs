@@ -165,9 +165,8 @@ fn look(filter: &Filter, home: &Home, found: &mut Found, last: &mut Time, text: 
     if !filter.sought.is_empty() {
         gather(&filter.sought, text, &mut found.types);
     }
-    let (mut from, mut counted, mut number) = (0, 0, first);
-    while let Some(line) = filter.sieve.next(text, from) {
-        from = line.end + 1;
+    let (mut counted, mut number) = (0, first);
+    for line in filter.sieve.lines(text) {
         number += memchr::memchr_iter(b'\n', &text[counted..line.start]).count() as u64;
         counted = line.start;
         found.read += 1;
@@ -310,7 +309,7 @@ fn not_read(
         keep(filter, home, found, stands, (number, line, None), Some(unknown));
     } else {
         found.unknowns.add(&unknown);
-        found.unreadable.add(home, number, why);
+        found.unreadable.add((home.seq, home.times), number, why);
     }
 }
 

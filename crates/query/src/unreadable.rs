@@ -2,8 +2,6 @@
 
 use auditseal_format::TimeField;
 
-use crate::scan::Home;
-
 /// Lines that are named of one batch, and of one chain; of more the number is told.
 pub(crate) const NAMED: usize = 5;
 
@@ -28,14 +26,14 @@ pub struct Unreadables {
 }
 
 impl Unreadables {
-    /// Of a log of another kind each line would be one.
-    pub(crate) fn add(&mut self, home: &Home, line: u64, why: String) {
-        if home.times != TimeField::Audit {
+    /// A line of this batch, whose lines are dated so: of a log of another kind each would be one.
+    pub(crate) fn add(&mut self, (seq, times): (u64, TimeField), line: u64, why: String) {
+        if times != TimeField::Audit {
             return;
         }
         self.total += 1;
         if self.first.len() < NAMED {
-            self.first.push(UnreadableLine { seq: home.seq, line, why });
+            self.first.push(UnreadableLine { seq, line, why });
         }
     }
 
@@ -49,27 +47,15 @@ impl Unreadables {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use auditseal_format::{Time, hash};
-
     use super::*;
 
     /// Ten times as many as are named, in two batches: all are counted, and the first are named.
     #[test]
     fn more_lines_than_are_named_are_counted() {
-        let home = |seq, times| Home {
-            origin: Arc::new("c/n/s".parse().unwrap()),
-            seq,
-            seal: hash(b""),
-            key: String::new(),
-            times,
-            around: Time::from_micros(0),
-        };
         let of = |seq| {
             let mut batch = Unreadables::default();
             (1..=5 * NAMED as u64)
-                .for_each(|line| batch.add(&home(seq, TimeField::Audit), line, "why".to_owned()));
+                .for_each(|line| batch.add((seq, TimeField::Audit), line, "why".to_owned()));
             batch
         };
         let mut all = Unreadables::default();
@@ -78,7 +64,7 @@ mod tests {
         assert_eq!((all.total, all.first.len()), (10 * NAMED as u64, NAMED));
         assert!(all.first.iter().all(|one| one.seq == 1 && one.line <= NAMED as u64));
         let mut flows = Unreadables::default();
-        flows.add(&home(1, TimeField::None), 1, "why".to_owned());
+        flows.add((1, TimeField::None), 1, "why".to_owned());
         assert_eq!(flows, Unreadables::default());
     }
 }

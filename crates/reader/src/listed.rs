@@ -35,10 +35,20 @@ pub enum PackedLines<'a> {
     /// alone are read now, and of consecutive ones of a key the last one's signature: what of a pack is found
     /// to be wrong has to be looked at again, without this.
     Later,
-    /// All, but for those that are too large to be kept: of whatever else is kept, `How::keep` says how much.
-    All,
-    /// Those that a search found; nothing behind the last of them is decoded.
-    Of(&'a Candidate),
+    /// All, but for those that are too large to be kept: of whatever else is kept, `How::keep` says how much. Of
+    /// signatures as few are checked as vouch for all seals. The times of their lines are held against the seals, if
+    /// lines or batches are chosen by them.
+    All {
+        /// The times as well.
+        times: bool,
+    },
+    /// The same of those that a search found; nothing behind the last of them is decoded.
+    Of {
+        /// What was found.
+        found: &'a Candidate,
+        /// The times as well.
+        times: bool,
+    },
 }
 
 /// What was fetched of a listed version.

@@ -205,7 +205,7 @@ impl<'a> OpenPack<'a> {
                     self.object = Some(Box::new(Packed { sighting, lines }));
                 }
                 // Those come with their object.
-                Some(Unpacked::Payload(_)) => {}
+                Some(Unpacked::Payload(_) | Unpacked::Proved(_)) => {}
                 Some(Unpacked::Broken(why)) => self.give_up(&why),
                 Some(Unpacked::Unreadable(error)) => self.state = State::Unread(Some(error)),
                 None if self.next > self.pack.last => self.state = State::Ended,
@@ -250,17 +250,21 @@ async fn unpack(
     };
     // Whoever reads all that there is makes the index again.
     let index = matches!(how.depth, Depth::Payload(_));
-    let cut = matches!(how.packed, PackedLines::Of(_));
+    let cut = matches!(how.packed, PackedLines::Of { .. });
     let lines: Option<Box<dyn Fn(u64) -> bool + Send>> = match how.packed {
         PackedLines::None | PackedLines::Later => None,
-        PackedLines::All => Some(Box::new(|_| true)),
-        PackedLines::Of(found) => {
+        PackedLines::All { .. } => Some(Box::new(|_| true)),
+        PackedLines::Of { found, .. } => {
             let found = found.clone();
             Some(Box::new(move |seq| found.has(seq)))
         }
     };
     let proof = match (how.packed, how.depth) {
         (PackedLines::Later, Depth::Seal | Depth::Stored) => PackProof::Seals,
+        (
+            PackedLines::All { times } | PackedLines::Of { times, .. },
+            Depth::Seal | Depth::Stored,
+        ) => PackProof::Lines { times },
         _ => PackProof::All,
     };
     let demand = Demand { index: index && !cut, lines, cut, proof };

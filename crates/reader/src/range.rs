@@ -45,8 +45,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of
-    /// one without any as [`Range::find`] says. What is packed isn't looked at to find it.
+    /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of what
+    /// no pack holds as [`Range::find`] says. What is packed isn't looked at to find it.
     ///
     /// # Errors
     /// The store's.
@@ -63,8 +63,11 @@ impl Range {
             let found = Self::find(source, origin, trust, window, known).await?;
             return Ok(Self { packs: packs.within(found.extent), ..found });
         };
+        let newest = packs.taken().last().map(|pack| (pack.last, pack.attestation.date));
         let packs = packs.within(extent);
-        let from = packs.taken().first().map(|pack| pack.attestation.date);
+        let first = packs.taken().first().map(|pack| pack.attestation.date);
+        // Where none is read, what lies behind all of them begins with the newest one's day.
+        let from = first.or(newest.map(|(_, date)| date));
         let to =
             packs.taken().last().map(|pack| pack.attestation.date).filter(|_| extent.to.is_some());
         let mut days = days(source, origin).await?;
@@ -74,7 +77,34 @@ impl Range {
         });
         let mut entries = Listing::of_days(source, origin, &days).await?;
         entries.retain(|entry| extent.has(entry.place.seq));
-        Ok(Self { extent, entries, packs })
+        let range = Self { extent, entries, packs };
+        match newest.filter(|_| extent.to.is_none()) {
+            Some((last, _)) => range.narrowed(source, origin, trust, (window, known), last).await,
+            None => Ok(range),
+        }
+    }
+
+    /// The same without what no pack holds and no line of the window can be in; `last` is the newest pack's last seq.
+    async fn narrowed(
+        mut self,
+        source: &Source,
+        origin: &Origin,
+        trust: &Trust,
+        (window, known): (Window, &[u64]),
+        last: u64,
+    ) -> Result<Self, Error> {
+        let behind = self.entries.partition_point(|entry| entry.place.seq <= last);
+        let mut search = Search::among(source, origin, trust, window, &self.entries[behind..]);
+        let Some(first) = search.seqs.first().copied() else { return Ok(self) };
+        let begins = self.packs.taken().is_empty();
+        let low = if begins { search.low().await? } else { first };
+        let high = search.high(low).await?;
+        let known: Vec<u64> = known.iter().copied().filter(|seq| last < *seq).collect();
+        let found = search.tie(low, high, &known).await?.extent;
+        let from = if begins { found.from } else { self.extent.from };
+        self.extent = Extent { from, to: found.to };
+        self.entries.retain(|entry| self.extent.has(entry.place.seq));
+        Ok(self)
     }
 
     /// Finds the part of a chain in which the lines of a window lie; `known` are places whose seals are
@@ -95,17 +125,8 @@ impl Range {
         let first = since.map_or(0, |since| behind(&days, before(since)).saturating_sub(1));
         let last = until.map_or(days.len(), |until| behind(&days, after(until)));
         let last = last.clamp((first + 1).min(days.len()), days.len());
-        let mut search = Search {
-            source,
-            origin,
-            trust,
-            window,
-            days,
-            listed: first..first,
-            entries: vec![],
-            seqs: vec![],
-            stamps: BTreeMap::new(),
-        };
+        let none = Search::among(source, origin, trust, window, &[]);
+        let mut search = Search { days, listed: first..first, ..none };
         search.list(first..last).await?;
         while search.seqs.is_empty() {
             if !search.list_later().await? && !search.list_earlier().await? {
@@ -165,7 +186,21 @@ struct Search<'a> {
     stamps: BTreeMap<u64, Option<Stamp>>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// A search among what was listed, in the order of the chain, and nowhere else.
+    fn among(
+        source: &'a Source,
+        origin: &'a Origin,
+        trust: &'a Trust,
+        window: Window,
+        entries: &[Entry],
+    ) -> Self {
+        let mut seqs: Vec<u64> = entries.iter().map(|entry| entry.place.seq).collect();
+        seqs.dedup();
+        let (entries, stamps) = (entries.to_vec(), BTreeMap::new());
+        Self { source, origin, trust, window, days: vec![], listed: 0..0, entries, seqs, stamps }
+    }
+
     /// Lists these days, which lie right before or behind those that are listed.
     async fn list(&mut self, days: std::ops::Range<usize>) -> Result<(), Error> {
         let listing = Listing::of_days(self.source, self.origin, &self.days[days.clone()]).await?;

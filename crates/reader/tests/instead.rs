@@ -164,10 +164,10 @@ async fn what_others_hold_is_read_in_its_place() {
             _ => desk.put(pack),
         }
     }
-    for packed in [PackedLines::None, PackedLines::All, PackedLines::Later] {
+    for packed in [PackedLines::None, PackedLines::All { times: true }, PackedLines::Later] {
         let (seqs, lines, findings) = desk.read(packed).await;
         assert_eq!(seqs, desk.seqs(), "{packed:?}");
-        let all = matches!(packed, PackedLines::All);
+        let all = matches!(packed, PackedLines::All { .. });
         assert_eq!(lines, if all { desk.chain.restored() } else { Vec::new() }, "{packed:?}");
         let told: Vec<&str> =
             findings.iter().map(|one| one.split(" key").next().unwrap()).collect();
@@ -266,6 +266,60 @@ async fn seals_alone_are_proved_by_those_behind_them() {
             // The signature of the last one says whose all the others are.
             let covered = !named && nth == 4;
             assert_eq!(found, !covered, "{nth} {named}: {later:?}");
+            // So it is where lines come with their seals; and those before the one that nobody vouches for stand.
+            let (seqs, lines, all) = desk.read(PackedLines::All { times: false }).await;
+            let found = all.iter().any(|one| one.starts_with("TAMPERED"));
+            assert_eq!(found, !covered, "{nth} {named}: {all:?}");
+            let seq = pack.attestation.first + nth as u64;
+            let whole = if covered { last } else { nth };
+            assert!((pack.attestation.first..seq).all(|before| seqs.contains(&before)));
+            assert_eq!(seqs.contains(&seq), covered, "{nth} {named}");
+            assert!(lines == events(0..2 * whole as u64), "{nth} {named}: {} bytes", lines.len());
+        }
+    }
+}
+
+/// More objects, and more bytes, than wait for one signature: of each run the last one's is checked, and what it doesn't
+/// vouch for isn't given out.
+#[tokio::test]
+async fn what_one_signature_vouches_for_is_bounded() {
+    for (batches, lines) in [(700, 1), (8, 1200)] {
+        let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+        chain.genesis();
+        for n in 0..batches {
+            chain.wait(5);
+            chain.batch(&[Piece::new("audit.log", events(n * lines..(n + 1) * lines))]);
+        }
+        chain.wait(5);
+        chain.heartbeat();
+        let archive = MemoryStore::new();
+        for seq in [0, chain.batches().count() - 1] {
+            archive.insert(&chain.key(seq), chain.get(seq).bytes.clone());
+        }
+        let whole = TestPack::of(&chain, 1..=usize::try_from(batches).unwrap());
+        let mut desk = Desk { chain, archive, packs: MemoryStore::new() };
+        // Amid a run, at the end of one, and the last of all.
+        let nth = [batches / 2, 255.min(batches - 2), batches - 1];
+        for nth in nth.map(|nth| usize::try_from(nth).unwrap()) {
+            for named in [false, true] {
+                let pack = whole.clone().edited(|texts, _| {
+                    let text = &mut texts[nth];
+                    let (before, behind): (&[u8], _) =
+                        if named { (b"sealed ", 10) } else { (b"c/n ", 20) };
+                    let at = text.windows(before.len()).rposition(|found| found == before).unwrap();
+                    let byte = &mut text[at + behind];
+                    *byte = if *byte == b'1' { b'2' } else { b'1' };
+                });
+                desk.packs = MemoryStore::new();
+                desk.put(&pack);
+                let (seqs, text, _) = desk.read(PackedLines::All { times: true }).await;
+                let all = desk.chain.restored();
+                let before = events(0..nth as u64 * lines).len();
+                assert!(seqs.starts_with(&(0..=nth as u64).collect::<Vec<_>>()), "{nth} {named}");
+                assert!(text.len() >= before && all.starts_with(&text), "{nth} {named}");
+                // A note that was altered vouches for nothing, and nobody for it.
+                assert!(!named || text.len() == before, "{nth}: {} bytes", text.len());
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a bucket or container holds, and what protects it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -130,8 +131,19 @@ impl Bucket {
         &'a self,
         prefix: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Entry)> + 'a {
-        let found = self.objects.iter().filter(move |(key, _)| key.starts_with(prefix));
+        self.below_from(prefix, "")
+    }
+
+    /// The same from a key on, that one included: a page of a listing costs what it holds, however many keys there are.
+    pub(crate) fn below_from<'a>(
+        &'a self,
+        prefix: &'a str,
+        from: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Entry)> + 'a {
+        let found =
+            self.objects.range::<str, _>((Bound::Included(prefix.max(from)), Bound::Unbounded));
         found
+            .take_while(move |(key, _)| key.starts_with(prefix))
             .flat_map(|(key, entries)| entries.iter().rev().map(move |entry| (key.as_str(), entry)))
     }
 }

@@ -10,6 +10,7 @@ mod azure;
 mod bucket;
 mod fault;
 mod google;
+mod listed;
 mod loopback;
 pub mod matrix;
 mod message;

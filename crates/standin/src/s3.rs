@@ -8,6 +8,7 @@ use md5::{Digest as _, Md5};
 
 use crate::bucket::{Bucket, Entry, Guard, Retention};
 use crate::fault::Effect;
+use crate::listed::{Listed, Listing};
 use crate::message::{Answer, Request, element, encode, encode_path, escape, range};
 use crate::sign::{self, sha256};
 use crate::time::{self, DAY};
@@ -160,15 +161,21 @@ impl World {
         let prefix = request.asks("prefix").unwrap_or_default();
         let begin = request.asks("continuation-token").map(crate::message::decode);
         let url = request.asks("encoding-type") == Some("url");
-        let live = |entry: &Entry| entry.live && !entry.marker;
-        let mut found = bucket.below(prefix).filter(|(key, entry)| {
-            live(entry) && begin.as_deref().is_none_or(|begin| *key > begin)
-        });
-        let mut xml = String::new();
-        let mut last = "";
-        for (key, entry) in found.by_ref().take(self.page) {
-            last = key;
-            xml += &format!("<Contents>{}</Contents>", described(key, entry, url));
+        let delimiter = request.asks("delimiter").unwrap_or_default();
+        let behind = begin.as_deref().unwrap_or_default();
+        let mut found = Listing { bucket, prefix, delimiter, behind };
+        let (mut xml, mut last) = (String::new(), "");
+        for one in found.by_ref().take(self.page) {
+            last = one.name();
+            xml += &match one {
+                Listed::Object(key, entry) => {
+                    format!("<Contents>{}</Contents>", described(key, entry, url))
+                }
+                Listed::Folder(name) => {
+                    let name = shown(name, url);
+                    format!("<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>")
+                }
+            };
         }
         let more = found.next().is_some();
         let next = if more {
@@ -187,16 +194,17 @@ impl World {
         let url = request.asks("encoding-type") == Some("url");
         let begin = request.asks("key-marker").unwrap_or_default();
         let after = request.asks("version-id-marker");
-        let mut entries: Vec<_> = bucket.below(prefix).filter(|(key, _)| *key >= begin).collect();
-        if !begin.is_empty() {
-            let at = entries.iter().position(|(key, entry)| {
-                *key == begin && after.is_some_and(|after| after == entry.id)
-            });
-            match at {
-                Some(at) => drop(entries.drain(..=at)),
-                None => entries.retain(|(key, _)| *key > begin),
-            }
-        }
+        // Of the key where the last page ended, what comes behind the version that it ended with.
+        let mut last = bucket.below_from(prefix, begin).take_while(|(key, _)| *key == begin);
+        let rest_of_it = match last.any(|(_, entry)| after.is_some_and(|after| after == entry.id)) {
+            true => last.collect(),
+            false => Vec::new(),
+        };
+        let behind = bucket
+            .below_from(prefix, begin)
+            .skip_while(|(key, _)| !begin.is_empty() && *key == begin);
+        let mut entries: Vec<_> =
+            rest_of_it.into_iter().chain(behind).take(self.page + 1).collect();
         let more = entries.len() > self.page;
         entries.truncate(self.page);
         let mut xml = String::new();

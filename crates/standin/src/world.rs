@@ -68,6 +68,10 @@ pub struct World {
     pub faults: Vec<Fault>,
     /// The most entries that a page of a listing has.
     pub page: usize,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Bytes of the answers' bodies.
+    pub sent: u64,
     /// What is wrong with the request being answered.
     pub(crate) effect: Option<Effect>,
     serial: i64,
@@ -97,6 +101,8 @@ impl World {
             buckets,
             faults,
             page: 1000,
+            answered: 0,
+            sent: 0,
             effect: None,
             serial: 0,
             nothing: Bucket::default(),
@@ -136,6 +142,13 @@ impl World {
 
     /// Answers a request that arrived at `now`, microseconds since the Unix epoch.
     pub fn answer(&mut self, request: &Request, now: i64) -> (Answer, Delivery) {
+        let (answer, delivery) = self.respond(request, now);
+        self.answered += 1;
+        self.sent += if request.method == "HEAD" { 0 } else { answer.body.len() as u64 };
+        (answer, delivery)
+    }
+
+    fn respond(&mut self, request: &Request, now: i64) -> (Answer, Delivery) {
         let route = self.route(request);
         let on = on(request, &route);
         let struck = self.faults.iter_mut().map(|fault| (fault.strikes(on), &fault.effect));

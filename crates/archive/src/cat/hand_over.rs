@@ -43,9 +43,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
         });
         let mut objects = std::pin::pin!(objects.buffered(IN_FLIGHT));
-        // A salvage has held all times against the lines before, and told what is wrong.
         let salvage = self.options.salvage;
-        let mut cursor = if salvage { PackCursor::default() } else { PackCursor::with_times() };
+        let times = self.checks_times(true);
+        let mut cursor = if times { PackCursor::with_times() } else { PackCursor::default() };
         while let Some((files, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
             let Some(ready) = ready else {
@@ -161,10 +161,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
         None
     }
 
-    /// A salvage has held all times against the lines before, and told what is wrong; of some batches
-    /// the trust file says that they are wrong.
+    /// Without a window nothing is chosen by times, and all lines go out, whatever their notes say of when. A salvage has
+    /// held all times against the lines before, and told what is wrong; of some batches the trust file says that
+    /// they are wrong.
     fn checks_times(&self, timed: bool) -> bool {
-        timed && !self.options.salvage
+        timed && !self.options.salvage && !self.window.is_open()
     }
 
     /// What is done with a payload, one after the other.

@@ -300,8 +300,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let from = if from.is_late() { from } else { begin };
         let extent = Extent { from, to };
         let packs = Packs::of(packs.as_ref(), origin, extent).await?;
-        // Of a part that begins in a pack no more is listed than from its day on.
-        let day = packs.with(from.seq()).filter(|_| from.is_late());
+        // Of a part that begins in a pack no more is listed than from its day on; unless what lies before it
+        // must still be kept.
+        let all_must_stay = trusted.retention.is_some() && !self.options.extent.from.is_late();
+        let day = packs.with(from.seq()).filter(|_| from.is_late() && !all_must_stay);
         let entries = match day.map(|pack| pack.attestation.date) {
             Some(day) => listed_between(&self.source, origin, Some(day), None).await?,
             None => {

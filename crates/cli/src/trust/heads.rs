@@ -57,6 +57,11 @@ impl Shown<'_> {
             }
             self.head(out, origin)?;
         }
+        for auditor in self.trust.iter().flat_map(|file| file.auditors()) {
+            writeln!(out, "auditor of {}", auditor.cluster)?;
+            writeln!(out, "  key {}", auditor.vkey)?;
+            writeln!(out, "    sha256 {}", fingerprint(&auditor.vkey))?;
+        }
         Ok(())
     }
 

@@ -84,7 +84,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut sink = Sink::default();
         let Ok(mut decoder) = PackDecoder::new(&attestation) else { return (sink, false) };
         let taken = pack.chunks(piece).all(|piece| decoder.take(piece, &mut sink).is_ok());
-        let ended = taken && decoder.finish().is_ok();
+        let ended = taken && decoder.finish(&mut sink).is_ok();
         (sink, ended)
     };
     let (whole, ended) = decode(pack.len().max(1));
@@ -100,7 +100,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(mut decoder) = PackDecoder::new(&attestation)
         && decoder.take(&frame, &mut sink).is_ok()
     {
-        drop(decoder.finish());
+        drop(decoder.finish(&mut sink));
     }
     assert!(sink.bytes <= attestation.text);
 });

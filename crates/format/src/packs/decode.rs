@@ -30,6 +30,14 @@ pub trait PackSink {
     fn is_done(&self) -> bool {
         false
     }
+
+    /// Whether the objects so far have to be vouched for now: asked behind each, with [`PackProof::Lines`].
+    fn wants_proof(&self) -> bool {
+        true
+    }
+
+    /// Each object up to the `nth` is vouched for by its key's signature: told with [`PackProof::Lines`].
+    fn proved(&mut self, _nth: usize) {}
 }
 
 /// What of a pack is held against what.
@@ -41,12 +49,32 @@ pub enum PackProof {
     /// by `prev`: of consecutive seals of one key the last one's is checked. No payload is hashed. What comes to
     /// the sink is proved only once [`PackDecoder::finish`] said so.
     Seals,
+    /// Each payload is held against its seal, for whoever gives the lines out at once. Of signatures as few are checked as
+    /// vouch for all: of consecutive seals of one key, each of which names the one before by `prev`, the last one's,
+    /// where [`PackSink::wants_proof`] says that it is one. What comes to the sink is proved once
+    /// [`PackSink::proved`] was called behind it, and not before. The times of their lines are held against the
+    /// seals too, if so asked.
+    Lines {
+        /// The times as well.
+        times: bool,
+    },
     /// The payloads, of a pack whose seals were proved before, from the same bytes. The times of their lines are
     /// held against their seals too, if so asked.
     Payloads {
         /// The times as well.
         times: bool,
     },
+}
+
+impl PackProof {
+    /// Whether the times of lines are held against their seals.
+    fn has_times(self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Seals => false,
+            Self::Lines { times } | Self::Payloads { times } => times,
+        }
+    }
 }
 
 /// Decodes a pack whose bytes are known to be those that an attestation binds.
@@ -68,8 +96,9 @@ struct Split<'a> {
     lines: u64,
     wrong_lines: bool,
     proof: PackProof,
-    /// The latest seal, if nothing has vouched for its signature yet.
-    unsigned: Option<Box<ObjectSeal>>,
+    /// Seals whose signatures nothing has vouched for yet, the latest last: with [`PackProof::Seals`] one at most, with
+    /// [`PackProof::Lines`] those since the sink was last told that all is proved.
+    unsigned: Vec<ObjectSeal>,
     root: RootHasher,
     times: LineTimes,
     /// What came of the seal line.
@@ -109,7 +138,16 @@ impl<'a> PackDecoder<'a> {
     ///
     /// # Errors
     /// [`PackFault`]: what came to the sink before stands, and nothing comes any more.
-    pub fn take(&mut self, mut bytes: &[u8], sink: &mut impl PackSink) -> Result<(), PackFault> {
+    pub fn take(&mut self, bytes: &[u8], sink: &mut impl PackSink) -> Result<(), PackFault> {
+        let taken = self.decode(bytes, sink);
+        if taken.is_err() {
+            // Those before the fault stand, as far as their signatures hold.
+            self.split.settle(sink)?;
+        }
+        taken
+    }
+
+    fn decode(&mut self, mut bytes: &[u8], sink: &mut impl PackSink) -> Result<(), PackFault> {
         if self.header.len() < HEADER {
             let (start, rest) = bytes.split_at((HEADER - self.header.len()).min(bytes.len()));
             self.header.extend(start);
@@ -156,9 +194,9 @@ impl<'a> PackDecoder<'a> {
     /// Ends the pack: all of its objects came.
     ///
     /// # Errors
-    /// [`PackFault::TooShort`]; with [`PackProof::Seals`] that the last signature doesn't hold.
-    pub fn finish(mut self) -> Result<(), PackFault> {
-        self.split.signed(None)?;
+    /// [`PackFault::TooShort`]; with [`PackProof::Seals`] and [`PackProof::Lines`] that the last signature doesn't hold.
+    pub fn finish(mut self, sink: &mut impl PackSink) -> Result<(), PackFault> {
+        self.split.settle(sink)?;
         let all = self.split.nth == self.split.attestation.batches.len();
         if all && self.ended { Ok(()) } else { Err(PackFault::TooShort) }
     }
@@ -174,7 +212,7 @@ impl<'a> Split<'a> {
             lines: 0,
             wrong_lines: false,
             proof: PackProof::All,
-            unsigned: None,
+            unsigned: Vec::new(),
             root: RootHasher::new(),
             times: LineTimes::new(attestation.field),
             line: Vec::new(),
@@ -241,7 +279,7 @@ impl<'a> Split<'a> {
         // A line more than attested is a chunk more to hash: no work is done beyond what was announced.
         if !self.wrong_lines {
             self.root.update(part);
-            if self.proof != (PackProof::Payloads { times: false }) {
+            if self.proof.has_times() {
                 self.times.take(part);
             }
         }
@@ -259,36 +297,55 @@ impl<'a> Split<'a> {
     fn seal(&mut self, sink: &mut impl PackSink) -> Result<(), PackFault> {
         let read = match self.proof {
             PackProof::All => ObjectSeal::of_line(&self.line),
-            PackProof::Seals | PackProof::Payloads { .. } => {
+            PackProof::Seals | PackProof::Lines { .. } | PackProof::Payloads { .. } => {
                 ObjectSeal::of_unsigned_line(&self.line)
             }
         };
         let seal = read.map_err(|fault| PackFault::Seal(self.nth, fault))?;
-        let verdict = match self.proof {
-            PackProof::All | PackProof::Payloads { .. } => self.holds(&seal),
-            PackProof::Seals => {
-                self.signed(Some(&seal))?;
-                self.unsigned = Some(Box::new(seal.clone()));
-                self.fits(&seal)
-            }
-        };
+        let grouped = matches!(self.proof, PackProof::Lines { .. });
+        if grouped || self.proof == PackProof::Seals {
+            self.follow(&seal, sink)?;
+        }
+        let verdict =
+            if self.proof == PackProof::Seals { self.fits(&seal) } else { self.holds(&seal) };
         sink.object(self.nth, seal, verdict);
         self.nth += 1;
         self.open();
+        if grouped && sink.wants_proof() { self.settle(sink) } else { Ok(()) }
+    }
+
+    /// Takes the next seal, whose signature isn't checked yet. One of the same key that names the latest by `prev` says whose
+    /// that is.
+    fn follow(&mut self, seal: &ObjectSeal, sink: &mut impl PackSink) -> Result<(), PackFault> {
+        let covers = |latest: &ObjectSeal| {
+            (seal.seal.prev, &seal.seal.key) == (Some(latest.hash), &latest.seal.key)
+        };
+        if !self.unsigned.last().is_some_and(covers) {
+            self.settle(sink)?;
+        } else if self.proof == PackProof::Seals {
+            self.unsigned.clear();
+        }
+        self.unsigned.push(seal.clone());
         Ok(())
     }
 
-    /// Checks the latest seal's signature, unless the one behind it, by the same key, says whose it is.
-    fn signed(&mut self, behind: Option<&ObjectSeal>) -> Result<(), PackFault> {
-        let Some(latest) = self.unsigned.take() else { return Ok(()) };
-        let covers = |behind: &ObjectSeal| {
-            (behind.seal.prev, &behind.seal.key) == (Some(latest.hash), &latest.seal.key)
-        };
-        if behind.is_some_and(covers) {
+    /// Has the latest seal's signature vouch for those before it. Where it doesn't hold, those before the first whose own
+    /// doesn't stand.
+    fn settle(&mut self, sink: &mut impl PackSink) -> Result<(), PackFault> {
+        let seals = std::mem::take(&mut self.unsigned);
+        let Some(latest) = seals.last() else { return Ok(()) };
+        let first = self.nth - seals.len();
+        if latest.check_signature().is_ok() {
+            sink.proved(self.nth - 1);
             return Ok(());
         }
-        // It is of the object before, or of the last one.
-        latest.check_signature().map_err(|fault| PackFault::Seal(self.nth.saturating_sub(1), fault))
+        for (nth, seal) in (first..).zip(&seals) {
+            if let Err(fault) = seal.check_signature() {
+                return Err(PackFault::Seal(nth, fault));
+            }
+            sink.proved(nth);
+        }
+        Ok(())
     }
 
     /// What can be told without the payload.

@@ -18,6 +18,8 @@ enum Fate {
     Well,
     Hangs,
     Full,
+    /// One sync fails, and what was written last is gone.
+    Forgets,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +38,7 @@ impl Fates {
         loop {
             let hit = fates.as_mut().filter(|(word, ..)| path.to_string_lossy().contains(*word));
             match hit {
+                Some((_, Fate::Forgets, _)) => return Ok(()),
                 Some((.., well)) if *well > 0 => {
                     *well -= 1;
                     return Ok(());
@@ -45,6 +48,24 @@ impl Fates {
                 Some((_, Fate::Well, _)) | None => return Ok(()),
             }
         }
+    }
+
+    /// What the system says is durable when it is asked again isn't there.
+    fn forget(&self, path: &Path) -> io::Result<()> {
+        let mut fates = self.0.lock().unwrap();
+        match fates.as_mut().filter(|(word, ..)| path.to_string_lossy().contains(*word)) {
+            Some((_, fate @ Fate::Forgets, 0)) => *fate = Fate::Well,
+            Some((_, Fate::Forgets, well)) => {
+                *well -= 1;
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+        let mut bytes = fs::read(path)?;
+        let gone = bytes.len() - 10;
+        bytes[gone..].fill(0);
+        fs::write(path, bytes)?;
+        Err(io::ErrorKind::StorageFull.into())
     }
 }
 
@@ -66,6 +87,7 @@ impl Disk for Fated {
         RealDisk.cut(path, size)
     }
     fn sync(&mut self, path: &Path) -> io::Result<()> {
+        self.0.forget(path)?;
         RealDisk.sync(path)
     }
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -257,6 +279,25 @@ async fn a_full_disk_is_waited_for() {
     }
 }
 
+/// A sync fails once and succeeds when it is tried again, though what it was for is gone: it is written once more.
+#[tokio::test]
+async fn what_a_disk_loses_is_written_again() {
+    for well in [0, 1] {
+        let scene = Scene::new();
+        scene.fates.set("out.jsonl", Fate::Forgets, well);
+        let handed = scene.once(&["out"]).await;
+        assert_eq!((&handed[0].stopped, &handed[0].left), (&None, &Vec::new()));
+        let mut lines = scene.lines("out");
+        assert_eq!(lines.len() as u64, 2 * LINES_EACH, "{well}");
+        lines.sort();
+        lines.dedup();
+        assert!(
+            lines.len() as u64 == 2 * LINES_EACH && lines.iter().all(|line| line.ends_with('}'))
+        );
+        assert_eq!(scene.fates.0.lock().unwrap().unwrap().1, Fate::Well, "a sync failed");
+    }
+}
+
 /// It is started again while the state's disk is full: nothing is written before the book can be.
 #[tokio::test]
 async fn a_full_disk_at_the_start_is_waited_for() {
@@ -304,6 +345,30 @@ async fn a_file_that_somebody_writes_to_ends_once() {
     assert!(why.contains("somebody else has written to it"), "{why}");
     assert_eq!((handed[1].lines, &handed[1].stopped), (2 * LINES_EACH, &None));
     assert_eq!(scene.lines("out"), ["somebody's"]);
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_writes_to_is_waited_for_without_once() {
+    let scene = Scene::new();
+    scene.fates.set("out.jsonl", Fate::Full, 0);
+    let (go, stop) = watch::channel(false);
+    let working = scene.run(scene.options(&["out"], false), stop);
+    let writing = async {
+        scene.until("its disk is full", true).await;
+        fs::write(scene.file("out"), "somebody's\n").unwrap();
+        scene.fates.set("out.jsonl", Fate::Well, 0);
+        scene.until("somebody else has written to it", true).await;
+        // Somebody mends it.
+        fs::rename(scene.file("out"), scene.file("theirs")).unwrap();
+        scene.until("somebody else has written to it", false).await;
+        while (scene.lines("out").len() as u64) < 2 * LINES_EACH {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        go.send(true).unwrap();
+    };
+    let (handed, ()) = tokio::join!(working, writing);
+    assert_eq!((handed[0].lines, &handed[0].stopped), (2 * LINES_EACH, &None));
+    assert_eq!(scene.lines("theirs"), ["somebody's"]);
 }
 
 /// The next process says until when it has events before any come.

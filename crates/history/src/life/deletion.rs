@@ -1,5 +1,7 @@
 //! How an object ends.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::Life;
@@ -12,13 +14,12 @@ use crate::act::{Act, Body, DryRun};
 use crate::value::{at, text};
 
 /// Whether an object that is being deleted is gone once it is stored so: nothing puts it off any more.
-pub(crate) fn is_over(act: &Act, after: &After<'_>) -> bool {
-    let After::Shown(object) = after else { return false };
+pub(crate) fn is_over(act: &Act, object: &Value) -> bool {
     act.verb != "create" && is_ending(object) && !is_put_off(object)
 }
 
 /// Whether a write that isn't answered may have taken away what put the end of an object off.
-pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After<'_>) -> bool {
+pub(crate) fn may_be_over(act: &Act, base: &KnownObject, after: &After) -> bool {
     let ending = match (base, after) {
         (_, After::Shown(_)) => false,
         (KnownObject::Nothing(Doubt::Deleting), _) => true,
@@ -53,7 +54,7 @@ impl Life {
         let (deed, known) = match act.stored() {
             Some(object) if is_ending(object) && is_put_off(object) && meant => {
                 let state = ObjectState::shown(object, act);
-                (Deed::DeletionBegun, KnownObject::There(Box::new(state)))
+                (Deed::DeletionBegun, KnownObject::There(Arc::new(state)))
             }
             Some(object) if !is_ending(object) && !meant => {
                 (Deed::Deleted { certain: false }, KnownObject::Nothing(Doubt::Deleting))

@@ -1,5 +1,7 @@
 //! What an object is after a request that was taken.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::entry::Mutation;
@@ -16,9 +18,9 @@ use crate::value::{at, parse, text};
 pub const MAX_DOUBTFUL: usize = 4096;
 
 /// The object after a request.
-pub(crate) enum After<'a> {
+pub(crate) enum After {
     /// The answer shows it.
-    Shown(&'a Value),
+    Shown(Arc<ObjectState>),
     /// It is computed from what was sent.
     Computed(Computed),
     /// It can't be told.
@@ -43,9 +45,9 @@ pub(crate) fn doubt_of(body: &Body) -> Option<Doubt> {
 }
 
 /// What a request made of the object.
-pub(crate) fn after<'a>(act: &'a Act, base: &KnownObject, kinds: &[PatchKind]) -> After<'a> {
+pub(crate) fn after(act: &Act, base: &KnownObject, kinds: &[PatchKind]) -> After {
     if let Some(object) = act.stored() {
-        return After::Shown(object);
+        return After::Shown(Arc::new(ObjectState::shown(object, act)));
     }
     if let Some(doubt) = names_another(act) {
         return After::Unknown(doubt);
@@ -121,7 +123,7 @@ fn patched(
     act: &Act,
     kinds: &[PatchKind],
 ) -> Result<Computed, Doubt> {
-    let mut base = state.object.clone();
+    let mut base = Value::clone(&state.object);
     let fresh = state.owners.as_ref().filter(|_| state.is_shown());
     if let (Some(owners), Some(metadata)) = (fresh, metadata(&mut base)) {
         metadata.insert("managedFields".to_owned(), owners.clone());
@@ -257,13 +259,13 @@ pub(crate) fn keeps_version(act: &Act) -> bool {
 }
 
 /// The state that a request leaves behind.
-pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObject {
+pub(crate) fn next(act: &Act, base: &KnownObject, after: &After) -> KnownObject {
     match after {
-        After::Shown(object) => KnownObject::There(Box::new(ObjectState::shown(object, act))),
+        After::Shown(state) => KnownObject::There(Arc::clone(state)),
         After::Computed(computed) => {
             let state = base.state();
-            KnownObject::There(Box::new(ObjectState {
-                object: computed.object.clone(),
+            KnownObject::There(Arc::new(ObjectState {
+                object: Arc::new(computed.object.clone()),
                 owners: None,
                 inferred: Some(Inference::FromRequest),
                 doubtful: computed.doubtful.clone(),
@@ -281,13 +283,13 @@ pub(crate) fn next(act: &Act, base: &KnownObject, after: &After<'_>) -> KnownObj
                 // What writes the status may write of the rest nothing but metadata.
                 if act.target.subresource != "status" {
                     let path = ObjectPath::default();
-                    return KnownObject::There(Box::new(state.blinded(path, doubt.clone(), act)));
+                    return KnownObject::There(Arc::new(state.blinded(path, doubt.clone(), act)));
                 }
                 let mut state = state.blinded(ObjectPath::of(&["status"]), doubt.clone(), act);
                 let metadata = METADATA.iter().map(|name| ObjectPath::of(&["metadata", name]));
                 state.doubtful.extend(metadata.map(|path| (path, doubt.clone())));
                 state.doubtful = bounded(state.doubtful);
-                KnownObject::There(Box::new(state))
+                KnownObject::There(Arc::new(state))
             }
             _ => KnownObject::Nothing(doubt.clone()),
         },

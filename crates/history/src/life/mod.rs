@@ -29,6 +29,8 @@ mod uid;
 mod weigh;
 mod why;
 
+use std::sync::Arc;
+
 use auditseal_audit::Time;
 use serde_json::Value;
 
@@ -102,7 +104,7 @@ pub struct Life {
     failed: bool,
     counts: LifeCounts,
     /// As the last answer showed it, where what became of it since isn't known.
-    shown: Option<Box<ObjectState>>,
+    shown: Option<Arc<ObjectState>>,
 }
 
 impl Life {
@@ -166,7 +168,7 @@ impl Life {
         self.shown.as_deref()
     }
 
-    fn keep(&mut self, before: Option<ObjectState>, deed: Option<&Deed>) {
+    fn keep(&mut self, before: Option<Arc<ObjectState>>, deed: Option<&Deed>) {
         let known = match &self.known {
             KnownObject::Absent => true,
             KnownObject::There(state) => state.is_shown(),
@@ -175,7 +177,7 @@ impl Life {
         if known || matches!(deed, Some(Deed::Created { .. })) {
             self.shown = None;
         } else if before.is_some() {
-            self.shown = before.map(Box::new);
+            self.shown = before;
         }
     }
 
@@ -227,7 +229,7 @@ impl Life {
         let entry = match &*act.verb {
             "get" if act.succeeded() => self.read(act),
             "create" | "update" | "patch" | "delete" | "deletecollection" => {
-                let before = self.known.state().filter(|state| state.is_shown()).cloned();
+                let before = self.known.shown();
                 let entry = self.write(act);
                 self.keep(before, entry.as_ref().map(|entry| &entry.deed));
                 entry
@@ -258,7 +260,7 @@ impl Life {
         }
         if !act.succeeded() {
             if let KnownObject::There(state) = &mut self.known {
-                state.fail();
+                Arc::make_mut(state).fail();
             }
             self.failed = true;
             return Some(self.refused(act, Deed::Undecided(act.code)));
@@ -346,7 +348,7 @@ impl Life {
         let kinds = self.kinds(act);
         let created = act.code == Some(201) && act.target.subresource.is_empty();
         // The last write of an object that is being deleted stores nothing, and is answered with the version that was.
-        let last = act.stored().is_some_and(|object| deletion::is_over(act, &After::Shown(object)));
+        let last = act.stored().is_some_and(|object| deletion::is_over(act, object));
         if !created
             && !last
             && let Some(entry) = self.unchanged(act, &kinds)
@@ -383,6 +385,7 @@ impl Life {
         entry.why.extend(self.reasons_of(&after, created, between));
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
+            let state = Arc::make_mut(state);
             state.written = between == Between::Nothing && state.is_shown();
             state.by = Some((act.audit_id.clone(), act.done));
         }
@@ -403,16 +406,16 @@ impl Life {
         entry
     }
 
-    fn reasons_of(&self, after: &After<'_>, created: bool, between: Between) -> Vec<Reason> {
+    fn reasons_of(&self, after: &After, created: bool, between: Between) -> Vec<Reason> {
         let now = match after {
-            After::Shown(object) => Some(*object),
+            After::Shown(state) => Some(&*state.object),
             After::Computed(computed) => Some(&computed.object),
             After::Unknown(_) => None,
         };
         let proved = between == Between::Nothing;
         let before = match self.known.state() {
             _ if created => Some(&Value::Null),
-            state => state.map(|state| &state.object),
+            state => state.map(|state| &*state.object),
         };
         why::of_object(&self.reasons, before, now, proved)
     }
@@ -448,7 +451,8 @@ impl Life {
         entry.between = Between::Nothing;
         if !same {
             // What was computed since came to nothing.
-            self.known = next(act, &self.known, &After::Shown(act.stored()?));
+            let shown = After::Shown(Arc::new(ObjectState::shown(act.stored()?, act)));
+            self.known = next(act, &self.known, &shown);
         }
         Some(entry)
     }

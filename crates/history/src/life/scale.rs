@@ -1,5 +1,7 @@
 //! The `scale` subresource: another object that stands for one number of this one.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::Life;
@@ -24,7 +26,7 @@ impl Life {
             entry.doubt = Some(doubt.clone());
             if let KnownObject::There(state) = &self.known {
                 let path = ObjectPath::of(&["spec"]);
-                self.known = KnownObject::There(Box::new(state.blinded(path, doubt, act)));
+                self.known = KnownObject::There(Arc::new(state.blinded(path, doubt, act)));
             }
             return entry;
         };
@@ -79,10 +81,12 @@ impl Life {
         let doubt = Doubt::Subresource("scale".to_owned());
         if !own {
             self.known =
-                KnownObject::There(Box::new(state.blinded(ObjectPath::default(), doubt, act)));
+                KnownObject::There(Arc::new(state.blinded(ObjectPath::default(), doubt, act)));
             return;
         }
-        if let Some(spec) = state.object.get_mut("spec").and_then(Value::as_object_mut) {
+        let state = Arc::make_mut(state);
+        let object = Arc::make_mut(&mut state.object);
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("replicas".to_owned(), json!(to));
         }
         let generation = ObjectPath::of(&["metadata", "generation"]);
@@ -92,7 +96,7 @@ impl Life {
         state.by = Some((act.audit_id.clone(), act.done));
         match now.filter(|_| proved) {
             Some(now) => {
-                if let Some(version) = state.object.pointer_mut("/metadata/resourceVersion") {
+                if let Some(version) = object.pointer_mut("/metadata/resourceVersion") {
                     *version = now.version.as_str().into();
                 }
                 // How many generations it made isn't in the answer.

@@ -1,5 +1,7 @@
 //! What reads show.
 
+use std::sync::Arc;
+
 use super::Life;
 use super::effect::is_like;
 use super::entry::{Between, Deed, FieldChange, LifeEntry};
@@ -35,12 +37,12 @@ impl Life {
             return None;
         }
         let seen = ObjectState::shown(object, act);
-        let known = std::mem::replace(&mut self.known, KnownObject::There(Box::new(seen)));
+        let known = std::mem::replace(&mut self.known, KnownObject::There(Arc::new(seen)));
         self.lived = true;
         let before = match &known {
             _ if other => None,
             KnownObject::There(before) if !blind && is_like(&before.object, object) => {
-                Some(&before.object)
+                Some(&*before.object)
             }
             _ => return None,
         };

@@ -1,5 +1,7 @@
 //! What is known of an object at one place of its life.
 
+use std::sync::Arc;
+
 use auditseal_audit::Time;
 use serde_json::Value;
 
@@ -16,14 +18,14 @@ pub enum KnownObject {
     /// It isn't there.
     Absent,
     /// It is there.
-    There(Box<ObjectState>),
+    There(Arc<ObjectState>),
 }
 
 /// An object, and how it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectState {
-    /// Without `managedFields`, which policies leave out of some events.
-    pub object: Value,
+    /// Without `managedFields`, which policies leave out of some events. Large, and shared by all states that have it.
+    pub object: Arc<Value>,
     /// Its `managedFields`, of the last answer that had them.
     pub(crate) owners: Option<Value>,
     /// None: it is what an answer showed.
@@ -79,7 +81,7 @@ impl ObjectState {
         let (object, owners) = without_owners(object.clone());
         let shown = Shown::of(&object);
         Self {
-            object,
+            object: Arc::new(object),
             owners,
             inferred: None,
             doubtful: Vec::new(),
@@ -141,6 +143,14 @@ impl ObjectState {
 }
 
 impl KnownObject {
+    /// The state, if it is what an answer showed.
+    pub(crate) fn shown(&self) -> Option<Arc<ObjectState>> {
+        match self {
+            Self::There(state) => Some(Arc::clone(state)).filter(|state| state.is_shown()),
+            Self::Nothing(_) | Self::Absent => None,
+        }
+    }
+
     /// The state, if there is one.
     #[must_use]
     pub fn state(&self) -> Option<&ObjectState> {

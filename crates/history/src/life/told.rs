@@ -18,14 +18,14 @@ pub(crate) fn change(
     doubt: Option<&Doubt>,
 ) -> Option<InWords> {
     let after = match case.after {
-        After::Shown(object) => Some(*object),
+        After::Shown(state) => Some(&*state.object),
         After::Computed(computed) => Some(&computed.object),
         After::Unknown(_) => None,
     };
     let before = match case.base {
         _ if case.created => Some(None),
         KnownObject::There(state) if after.is_some_and(|after| is_like(&state.object, after)) => {
-            Some(Some(&state.object))
+            Some(Some(&*state.object))
         }
         _ => None,
     };

@@ -27,7 +27,7 @@ pub(crate) struct Weighed {
 pub(crate) struct Case<'a> {
     pub(crate) act: &'a Act,
     pub(crate) base: &'a KnownObject,
-    pub(crate) after: &'a After<'a>,
+    pub(crate) after: &'a After,
     pub(crate) kinds: &'a [PatchKind],
     pub(crate) between: Between,
     pub(crate) created: bool,
@@ -38,7 +38,7 @@ impl Case<'_> {
     /// Each field that the request changed, or why it can't be told.
     pub(crate) fn weigh(&self) -> Weighed {
         let mut found = match self.after {
-            After::Shown(after) => self.shown(after),
+            After::Shown(after) => self.shown(&after.object),
             After::Computed(computed) => self.computed(computed),
             After::Unknown(doubt) => self.untold(doubt),
         };
@@ -52,22 +52,21 @@ impl Case<'_> {
     }
 
     fn shown(&self, after: &Value) -> Weighed {
-        let (after, _) = super::state::without_owners(after.clone());
         if self.created {
-            return sorted(diff(None, Some(&after)), |_| (Mark::Exact, Dark::None));
+            return sorted(diff(None, Some(after)), |_| (Mark::Exact, Dark::None));
         }
         let state = match self.base {
-            KnownObject::There(state) if is_like(&state.object, &after) => state,
+            KnownObject::There(state) if is_like(&state.object, after) => state,
             KnownObject::There(state) => {
                 let version = |object| text(object, &["apiVersion"]).unwrap_or_default().to_owned();
-                return self.untold(&Doubt::OtherVersion(version(&state.object), version(&after)));
+                return self.untold(&Doubt::OtherVersion(version(&state.object), version(after)));
             }
             KnownObject::Nothing(doubt) => return self.untold(doubt),
             KnownObject::Absent => return self.untold(&Doubt::OtherObject),
         };
-        let named = self.named(&after).map(|(fields, all)| all.then_some(fields));
+        let named = self.named(after).map(|(fields, all)| all.then_some(fields));
         let mark = |field: &FieldDiff| self.mark_shown(state, field, named.as_ref());
-        sorted(diff(Some(&state.object), Some(&after)), mark)
+        sorted(diff(Some(&state.object), Some(after)), mark)
     }
 
     /// `named`: the fields that a patch names, if these are all; none: it was no patch.

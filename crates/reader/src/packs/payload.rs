@@ -7,12 +7,12 @@ use auditseal_chain::{Place, Verdict};
 use auditseal_format::packs::{Attestation, PackDecoder, PackProof, PackSink};
 use auditseal_format::{Fault, ObjectSeal, WrongTimes};
 use auditseal_store::Error as StoreError;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::bytes::{NoPack, PackBytes};
 use super::listing::{Pack, Packs};
-use super::unpack::on_a_thread;
+use super::unpack::{copied, on_a_thread};
 use crate::batch::Batch;
 use crate::error::Error;
 
@@ -237,7 +237,8 @@ async fn open(packs: &Packs, pack: &Pack, times: bool) -> Result<Open, Error> {
         }
     });
     let thread = on_a_thread(&pack.attestation.pack_key(), move || {
-        let mut sink = Sink { to, gone: false, waiting: Vec::new(), bytes: 0 };
+        let mut sink =
+            Sink { to, gone: false, text: BytesMut::new(), waiting: Vec::new(), bytes: 0 };
         let Ok(decoder) = PackDecoder::new(&attestation) else { return };
         // Whoever asks has read the chain, and with it this pack's seals: its bytes are the same.
         let mut decoder = decoder.proving(PackProof::Payloads { times });
@@ -260,6 +261,8 @@ async fn open(packs: &Packs, pack: &Pack, times: bool) -> Result<Open, Error> {
 struct Sink {
     to: mpsc::Sender<Vec<Piece>>,
     gone: bool,
+    /// Where payloads are copied to, several together.
+    text: BytesMut,
     /// What is handed over next, and its bytes of payload.
     waiting: Vec<Piece>,
     bytes: usize,
@@ -285,7 +288,8 @@ impl Sink {
 
 impl PackSink for Sink {
     fn payload(&mut self, _: usize, bytes: &[u8]) {
-        self.push(Piece::Payload(Bytes::copy_from_slice(bytes)), bytes.len());
+        let piece = copied(&mut self.text, bytes);
+        self.push(Piece::Payload(piece), bytes.len());
     }
 
     fn object(&mut self, _: usize, seal: ObjectSeal, payload: Result<(), Fault>) {

@@ -1,5 +1,6 @@
 //! A pack → its objects one by one, decoded on a thread of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use auditseal_chain::{Outcome, Place, Sighting, Verdict};
@@ -8,19 +9,25 @@ use auditseal_format::seal::Payload;
 use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bytes::PackBytes;
 use super::listing::Pack;
 
-/// Objects that are decoded ahead of whoever takes them: about as many as a pack has, so that another core
+/// What is handed over together, in bytes of payload and in messages: threads are changed for each.
+const TOGETHER: usize = 256 << 10;
+const MANY: usize = 64;
+/// So many times that is decoded ahead of whoever takes it: objects about as many as a pack has, so that another core
 /// decodes the next one meanwhile. Each is a few kilobytes.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 2048 / MANY;
+/// The same where payloads are given out too.
+const LINES_AHEAD: usize = 8;
 /// Pieces of a pack that wait to be decoded.
 const PIECES: usize = 2;
-/// Messages that wait where payloads are given out too: pieces of at most 128 KiB.
-const LINES_AHEAD: usize = 64;
+/// Bytes of payload, and objects, that wait for the signature which vouches for them.
+const UNPROVED: usize = 1 << 20;
+const UNPROVED_OBJECTS: u64 = 256;
 /// Bytes of one payload that are given out with its object; of a larger one none are.
 const HELD: usize = 16 << 20;
 
@@ -31,6 +38,8 @@ pub(crate) enum Unpacked {
     Payload(Bytes),
     /// An object, held against its own seal; with its payload, if that was asked for and isn't too large.
     Object(Sighting, Option<Vec<Bytes>>),
+    /// The objects up to this seq are vouched for, where they don't come so.
+    Proved(u64),
     /// The attested index isn't the one that the pack's text gives, or what is attested of its lines'
     /// times or of gaps isn't what its notes say.
     Wrong(Verdict, String),
@@ -43,10 +52,18 @@ pub(crate) enum Unpacked {
 /// A pack that is being decoded.
 #[derive(Debug)]
 pub(crate) struct Unpacking {
-    objects: mpsc::Receiver<Unpacked>,
+    messages: mpsc::Receiver<Vec<Unpacked>>,
+    /// Those that came.
+    here: VecDeque<Unpacked>,
     /// What came of the payload of the next object, and how much of it; nothing, if it is too large.
     payload: Vec<Bytes>,
     length: usize,
+    /// Objects of which it isn't known yet that they are their key's.
+    unproved: VecDeque<(Sighting, Option<Vec<Bytes>>)>,
+    /// How many of these it is known of by now.
+    proved: usize,
+    /// Objects come before it is known.
+    grouped: bool,
 }
 
 /// What of a pack is wanted beside its objects.
@@ -72,7 +89,8 @@ impl Unpacking {
     ) -> Self {
         let Demand { index, lines, cut, proof } = demand;
         let ahead = if lines.is_some() { LINES_AHEAD } else { AHEAD };
-        let (to, objects) = mpsc::channel(ahead);
+        let grouped = matches!(proof, PackProof::Lines { .. });
+        let (to, messages) = mpsc::channel(ahead);
         let (feed, pieces) = mpsc::channel(PIECES);
         let sink = Sink {
             attestation: Arc::clone(&pack.attestation),
@@ -85,6 +103,10 @@ impl Unpacking {
             lines,
             cut,
             to: to.clone(),
+            text: BytesMut::new(),
+            waiting: Vec::new(),
+            bytes: 0,
+            unproved: (0, 0),
             index: index.then(|| Builder::new(pack.attestation.first)),
             times: Times::default(),
             broken: None,
@@ -105,17 +127,35 @@ impl Unpacking {
             drop(ended.await);
             // Whoever takes the objects may have gone: then nobody wants to know.
             if let Err(error) = fed {
-                drop(to.send(Unpacked::Unreadable(error)).await);
+                drop(to.send(vec![Unpacked::Unreadable(error)]).await);
             }
             drop(permit);
         });
-        Self { objects, payload: Vec::new(), length: 0 }
+        Self {
+            messages,
+            here: VecDeque::new(),
+            payload: Vec::new(),
+            length: 0,
+            unproved: VecDeque::new(),
+            proved: 0,
+            grouped,
+        }
     }
 
     /// The next object; `None` when all came. May be dropped and called again.
     pub(crate) async fn next(&mut self) -> Option<Unpacked> {
         loop {
-            match self.objects.recv().await {
+            if self.proved > 0
+                && let Some((sighting, lines)) = self.unproved.pop_front()
+            {
+                self.proved -= 1;
+                return Some(Unpacked::Object(sighting, lines));
+            }
+            if self.here.is_empty() {
+                self.here = self.messages.recv().await?.into();
+            }
+            match self.here.pop_front() {
+                None => {}
                 Some(Unpacked::Payload(piece)) => {
                     self.length += piece.len();
                     if self.length > HELD {
@@ -128,7 +168,12 @@ impl Unpacking {
                     let payload = std::mem::take(&mut self.payload);
                     let length = std::mem::take(&mut self.length);
                     let lines = lines.map(|_| payload).filter(|_| length <= HELD);
-                    return Some(Unpacked::Object(sighting, lines));
+                    self.unproved.push_back((sighting, lines));
+                    self.proved += usize::from(!self.grouped);
+                }
+                Some(Unpacked::Proved(seq)) => {
+                    let known = |(of, _): &(Sighting, _)| of.place.seq <= seq;
+                    self.proved = self.proved.max(self.unproved.partition_point(known));
                 }
                 other => return other,
             }
@@ -148,39 +193,55 @@ pub(super) fn on_a_thread(key: &str, work: impl FnOnce() + Send + 'static) -> Re
 }
 
 /// Decodes the pieces of a pack; `None` is its end.
-fn decode(mut sink: Sink, proof: PackProof, mut pieces: mpsc::Receiver<Option<Bytes>>) {
+fn decode(mut sink: Sink, proof: PackProof, pieces: mpsc::Receiver<Option<Bytes>>) {
     let attestation = Arc::clone(&sink.attestation);
     let broken = match PackDecoder::new(&attestation) {
         Err(fault) => Some(fault.to_string()),
-        Ok(decoder) => {
-            let mut decoder = decoder.proving(proof);
-            loop {
-                match pieces.blocking_recv() {
-                    // The store stopped half-way: whoever feeds says so.
-                    None => break None,
-                    Some(None) => match decoder.finish() {
-                        Err(fault) => break Some(fault.to_string()),
-                        Ok(()) => {
-                            sink.compare_times();
-                            sink.compare_index();
-                            break None;
-                        }
-                    },
-                    Some(Some(piece)) => {
-                        if let Err(fault) = decoder.take(&piece, &mut sink) {
-                            break Some(fault.to_string());
-                        }
-                        if sink.is_done() {
-                            break sink.broken.take();
-                        }
-                    }
+        Ok(decoder) => decode_all(decoder.proving(proof), &mut sink, pieces),
+    };
+    if let Some(why) = broken {
+        sink.push(Unpacked::Broken(why), 0);
+    }
+    sink.send();
+}
+
+/// What is wrong with the pack, if anything is.
+fn decode_all(
+    mut decoder: PackDecoder<'_>,
+    sink: &mut Sink,
+    mut pieces: mpsc::Receiver<Option<Bytes>>,
+) -> Option<String> {
+    loop {
+        match pieces.blocking_recv() {
+            // The store stopped half-way: whoever feeds says so.
+            None => return None,
+            Some(None) => {
+                if let Err(fault) = decoder.finish(sink) {
+                    return Some(fault.to_string());
+                }
+                sink.compare_times();
+                sink.compare_index();
+                return None;
+            }
+            Some(Some(piece)) => {
+                if let Err(fault) = decoder.take(&piece, sink) {
+                    return Some(fault.to_string());
+                }
+                if sink.is_done() {
+                    return sink.broken.take();
                 }
             }
         }
-    };
-    if let Some(why) = broken {
-        drop(sink.to.blocking_send(Unpacked::Broken(why)));
     }
+}
+
+/// Copies a piece of payload behind others, so that memory is asked for once for several.
+pub(super) fn copied(text: &mut BytesMut, piece: &[u8]) -> Bytes {
+    if text.capacity() < piece.len() {
+        *text = BytesMut::with_capacity(TOGETHER.max(piece.len()));
+    }
+    text.extend_from_slice(piece);
+    text.split().freeze()
 }
 
 struct Sink {
@@ -196,7 +257,14 @@ struct Sink {
     lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
     /// Nothing behind the last seq is decoded.
     cut: bool,
-    to: mpsc::Sender<Unpacked>,
+    to: mpsc::Sender<Vec<Unpacked>>,
+    /// Where payloads are copied to, several together.
+    text: BytesMut,
+    /// What is handed over next, and its bytes of payload.
+    waiting: Vec<Unpacked>,
+    bytes: usize,
+    /// Bytes of payload that were given out since the objects before were vouched for, and objects.
+    unproved: (usize, u64),
     /// Made of the text, where it is compared.
     index: Option<Builder>,
     times: Times,
@@ -207,6 +275,23 @@ struct Sink {
 }
 
 impl Sink {
+    /// Hands something over, together with what comes next.
+    fn push(&mut self, message: Unpacked, bytes: usize) {
+        self.waiting.push(message);
+        self.bytes += bytes;
+        if self.bytes >= TOGETHER || self.waiting.len() >= MANY {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        self.bytes = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() && self.to.blocking_send(waiting).is_err() {
+            self.gone = true;
+        }
+    }
+
     /// Whether the payload of an object is given out.
     fn gives(&self, seq: u64) -> bool {
         let wanted = self.lines.as_ref().is_some_and(|lines| lines(seq));
@@ -264,7 +349,7 @@ impl Sink {
         {
             let why = "what its attestation says of times and gaps isn't what the notes in it say: a search may \
                        have passed it over";
-            drop(self.to.blocking_send(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned())));
+            self.push(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned()), 0);
         }
     }
 
@@ -280,7 +365,7 @@ impl Sink {
                 "the index {key} isn't the one that the pack's text gives: what was found \
                                by it may not be all there is"
             );
-            drop(self.to.blocking_send(Unpacked::Wrong(Verdict::WrongIndex, why)));
+            self.push(Unpacked::Wrong(Verdict::WrongIndex, why), 0);
         }
     }
 }
@@ -291,8 +376,9 @@ impl PackSink for Sink {
             index.text(bytes);
         }
         if self.gives(self.attestation.first + nth as u64) && !self.is_done() {
-            let piece = Unpacked::Payload(Bytes::copy_from_slice(bytes));
-            self.gone = self.to.blocking_send(piece).is_err();
+            let piece = copied(&mut self.text, bytes);
+            self.unproved.0 += bytes.len();
+            self.push(Unpacked::Payload(piece), bytes.len());
         }
     }
 
@@ -325,8 +411,19 @@ impl PackSink for Sink {
             outcome: Outcome::Note(Box::new(seal), payload),
         };
         let lines = self.gives(place.seq).then(Vec::new);
-        self.gone = self.to.blocking_send(Unpacked::Object(sighting, lines)).is_err()
-            || (self.cut && place.seq == self.last);
+        self.unproved.1 += 1;
+        self.push(Unpacked::Object(sighting, lines), 0);
+        self.gone |= self.cut && place.seq == self.last;
+    }
+
+    fn wants_proof(&self) -> bool {
+        let (bytes, objects) = self.unproved;
+        bytes >= UNPROVED || objects >= UNPROVED_OBJECTS || self.is_done()
+    }
+
+    fn proved(&mut self, nth: usize) {
+        self.unproved = (0, 0);
+        self.push(Unpacked::Proved(self.attestation.first + nth as u64), 0);
     }
 
     fn is_done(&self) -> bool {

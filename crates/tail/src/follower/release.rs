@@ -158,11 +158,14 @@ impl<D: Disk> Follower<D> {
         if self.accounts.len() <= self.prune_above {
             return;
         }
-        let listed = self.carriers.all().filter(|c| c.listed);
-        let there: Sorted<Time> = listed.filter_map(|c| c.role.rotated()).collect();
+        let listed = || self.carriers.all().filter(|c| c.listed);
+        let there: Sorted<Time> = listed().filter_map(|c| c.role.rotated()).collect();
+        // What is called by a number has had another name after each rotation, and is among the newest.
+        let numbered = listed().filter(|c| c.role.rotated().is_none()).count();
         let held: BTreeSet<FileId> =
             self.carriers.open().filter_map(|(_, c)| c.state().file()).collect();
-        self.accounts.prune(self.settings.limits.finals, |account| {
+        let newest = self.settings.limits.finals + numbered;
+        self.accounts.prune(newest, |account| {
             held.contains(&account.file)
                 || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
