@@ -7,6 +7,7 @@
 mod cluster;
 pub mod corpus;
 mod event;
+mod files;
 pub mod month;
 pub mod packs;
 pub mod reader;

@@ -1,11 +1,11 @@
 //! A packed archive behind a round trip: read with its objects, and without them.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::files::files_below;
 use crate::reader::{Taken, gets, measure, serve};
 
 /// What is read: an archive and its packs, each a directory, a trust file, and the chain.
@@ -58,20 +58,8 @@ type Object = (String, Vec<u8>, i64);
 
 /// The files below a directory as objects below a prefix, a microsecond apart in the order of their keys.
 fn files(directory: &Path, prefix: &str) -> io::Result<Vec<Object>> {
-    let mut found = Vec::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if let Ok(name) = path.strip_prefix(directory) {
-                found.push((format!("{prefix}{}", name.display()), fs::read(&path)?, 0));
-            }
-        }
-    }
-    found.sort();
+    let named = |(name, bytes)| (format!("{prefix}{name}"), bytes);
+    let found = files_below(directory)?.into_iter().map(named);
     let begun = 4_000_000_000_000_000;
-    found.iter_mut().zip(begun..).for_each(|(object, at)| object.2 = at);
-    Ok(found)
+    Ok(found.zip(begun..).map(|((key, bytes), at)| (key, bytes, at)).collect())
 }

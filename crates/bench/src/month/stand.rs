@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use auditseal_format::Time;
@@ -12,6 +11,7 @@ use auditseal_standin::{
 use auditseal_store::MARK;
 use bytes::Bytes;
 
+use crate::files::files_below;
 use crate::month::shelf::Shelf;
 
 pub(super) const ARCHIVE: &str = "archive";
@@ -61,8 +61,8 @@ impl Stand {
                 }
             }
             let now = Time::from_micros(time::now());
-            for (key, bytes) in files(&shelf.file("packs"))? {
-                packs.objects.insert(key, vec![entry(bytes, now)]);
+            for (key, bytes) in files_below(&shelf.file("packs"))? {
+                packs.objects.insert(key, vec![entry(bytes.into(), now)]);
             }
         }
         let world = World::new(Dialect::Aws, keys).with(ARCHIVE, archive).with(PACKS, packs);
@@ -113,21 +113,4 @@ fn entry(bytes: Bytes, put: Time) -> Entry {
     // As long as AWS makes them.
     let id = format!("{time:032x}");
     Entry { id, bytes, time, live: true, retention, ..Entry::default() }
-}
-
-/// The files below a directory by their keys.
-fn files(directory: &Path) -> io::Result<Vec<(String, Bytes)>> {
-    let mut found = Vec::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if let Ok(name) = path.strip_prefix(directory) {
-                found.push((name.display().to_string(), fs::read(&path)?.into()));
-            }
-        }
-    }
-    Ok(found)
 }

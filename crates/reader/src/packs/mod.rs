@@ -13,6 +13,7 @@ mod bytes;
 mod indexes;
 mod last;
 mod listing;
+mod outlet;
 mod payload;
 mod rollups;
 mod search;

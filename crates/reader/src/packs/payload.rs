@@ -7,17 +7,17 @@ use auditseal_chain::{Place, Verdict};
 use auditseal_format::packs::{Attestation, PackDecoder, PackProof, PackSink};
 use auditseal_format::{Fault, ObjectSeal, WrongTimes};
 use auditseal_store::Error as StoreError;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::bytes::{NoPack, PackBytes};
 use super::listing::{Pack, Packs};
-use super::unpack::{copied, on_a_thread};
+use super::outlet::Outlet;
+use super::unpack::on_a_thread;
 use crate::batch::Batch;
 use crate::error::Error;
 
-/// What is handed over together, in bytes of payload and in pieces: threads are changed for each.
-const TOGETHER: usize = 256 << 10;
+/// Pieces that are handed over together.
 const MANY: usize = 256;
 /// So many times that is decoded ahead of whoever takes it.
 const AHEAD: usize = 4;
@@ -237,66 +237,40 @@ async fn open(packs: &Packs, pack: &Pack, times: bool) -> Result<Open, Error> {
         }
     });
     let thread = on_a_thread(&pack.attestation.pack_key(), move || {
-        let mut sink =
-            Sink { to, gone: false, text: BytesMut::new(), waiting: Vec::new(), bytes: 0 };
+        let mut sink = Sink(Outlet::new(to, MANY));
         let Ok(decoder) = PackDecoder::new(&attestation) else { return };
         // Whoever asks has read the chain, and with it this pack's seals: its bytes are the same.
         let mut decoder = decoder.proving(PackProof::Payloads { times });
         while let Some(Some(piece)) = fed.blocking_recv() {
             if let Err(fault) = decoder.take(&piece, &mut sink) {
-                sink.push(Piece::Broken(fault.to_string()), 0);
+                sink.0.push(Piece::Broken(fault.to_string()), 0);
                 break;
             }
-            if sink.gone {
+            if sink.0.is_gone() {
                 return;
             }
         }
-        sink.send();
+        sink.0.send();
     });
     thread.map_err(Error::Store)?;
     let (attested_at, next) = (pack.attested_at.clone(), pack.attestation.first);
     Ok(Open { attested_at, next, pieces, here: VecDeque::new() })
 }
 
-struct Sink {
-    to: mpsc::Sender<Vec<Piece>>,
-    gone: bool,
-    /// Where payloads are copied to, several together.
-    text: BytesMut,
-    /// What is handed over next, and its bytes of payload.
-    waiting: Vec<Piece>,
-    bytes: usize,
-}
-
-impl Sink {
-    fn push(&mut self, piece: Piece, bytes: usize) {
-        self.waiting.push(piece);
-        self.bytes += bytes;
-        if self.bytes >= TOGETHER || self.waiting.len() >= MANY {
-            self.send();
-        }
-    }
-
-    fn send(&mut self) {
-        self.bytes = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        if !self.gone && !waiting.is_empty() {
-            self.gone = self.to.blocking_send(waiting).is_err();
-        }
-    }
-}
+/// What is found goes there as it is.
+struct Sink(Outlet<Piece>);
 
 impl PackSink for Sink {
     fn payload(&mut self, _: usize, bytes: &[u8]) {
-        let piece = copied(&mut self.text, bytes);
-        self.push(Piece::Payload(piece), bytes.len());
+        let piece = self.0.copied(bytes);
+        self.0.push(Piece::Payload(piece), bytes.len());
     }
 
     fn object(&mut self, _: usize, seal: ObjectSeal, payload: Result<(), Fault>) {
-        self.push(Piece::Object(Box::new(seal), payload), 0);
+        self.0.push(Piece::Object(Box::new(seal), payload), 0);
     }
 
     fn is_done(&self) -> bool {
-        self.gone
+        self.0.is_gone()
     }
 }

@@ -9,14 +9,14 @@ use auditseal_format::seal::Payload;
 use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
 use auditseal_store::{Error, Kind, Lock, Operation};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bytes::PackBytes;
 use super::listing::Pack;
+use super::outlet::Outlet;
 
-/// What is handed over together, in bytes of payload and in messages: threads are changed for each.
-const TOGETHER: usize = 256 << 10;
+/// Messages that are handed over together.
 const MANY: usize = 64;
 /// So many times that is decoded ahead of whoever takes it: objects about as many as a pack has, so that another core
 /// decodes the next one meanwhile. Each is a few kilobytes.
@@ -102,15 +102,12 @@ impl Unpacking {
             last: of.last,
             lines,
             cut,
-            to: to.clone(),
-            text: BytesMut::new(),
-            waiting: Vec::new(),
-            bytes: 0,
+            out: Outlet::new(to.clone(), MANY),
             unproved: (0, 0),
             index: index.then(|| Builder::new(pack.attestation.first)),
             times: Times::default(),
             broken: None,
-            gone: false,
+            done: false,
         };
         let (done, ended) = oneshot::channel::<()>();
         let key = pack.attestation.pack_key();
@@ -200,9 +197,9 @@ fn decode(mut sink: Sink, proof: PackProof, pieces: mpsc::Receiver<Option<Bytes>
         Ok(decoder) => decode_all(decoder.proving(proof), &mut sink, pieces),
     };
     if let Some(why) = broken {
-        sink.push(Unpacked::Broken(why), 0);
+        sink.out.push(Unpacked::Broken(why), 0);
     }
-    sink.send();
+    sink.out.send();
 }
 
 /// What is wrong with the pack, if anything is.
@@ -235,15 +232,6 @@ fn decode_all(
     }
 }
 
-/// Copies a piece of payload behind others, so that memory is asked for once for several.
-pub(super) fn copied(text: &mut BytesMut, piece: &[u8]) -> Bytes {
-    if text.capacity() < piece.len() {
-        *text = BytesMut::with_capacity(TOGETHER.max(piece.len()));
-    }
-    text.extend_from_slice(piece);
-    text.split().freeze()
-}
-
 struct Sink {
     attestation: Arc<Attestation>,
     key: Arc<str>,
@@ -257,12 +245,7 @@ struct Sink {
     lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
     /// Nothing behind the last seq is decoded.
     cut: bool,
-    to: mpsc::Sender<Vec<Unpacked>>,
-    /// Where payloads are copied to, several together.
-    text: BytesMut,
-    /// What is handed over next, and its bytes of payload.
-    waiting: Vec<Unpacked>,
-    bytes: usize,
+    out: Outlet<Unpacked>,
     /// Bytes of payload that were given out since the objects before were vouched for, and objects.
     unproved: (usize, u64),
     /// Made of the text, where it is compared.
@@ -270,28 +253,11 @@ struct Sink {
     times: Times,
     /// Why an object in it isn't the one that should be there.
     broken: Option<String>,
-    /// Nobody takes any more, or nothing more is wanted.
-    gone: bool,
+    /// Nothing more is wanted.
+    done: bool,
 }
 
 impl Sink {
-    /// Hands something over, together with what comes next.
-    fn push(&mut self, message: Unpacked, bytes: usize) {
-        self.waiting.push(message);
-        self.bytes += bytes;
-        if self.bytes >= TOGETHER || self.waiting.len() >= MANY {
-            self.send();
-        }
-    }
-
-    fn send(&mut self) {
-        self.bytes = 0;
-        let waiting = std::mem::take(&mut self.waiting);
-        if !waiting.is_empty() && self.to.blocking_send(waiting).is_err() {
-            self.gone = true;
-        }
-    }
-
     /// Whether the payload of an object is given out.
     fn gives(&self, seq: u64) -> bool {
         let wanted = self.lines.as_ref().is_some_and(|lines| lines(seq));
@@ -349,7 +315,7 @@ impl Sink {
         {
             let why = "what its attestation says of times and gaps isn't what the notes in it say: a search may \
                        have passed it over";
-            self.push(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned()), 0);
+            self.out.push(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned()), 0);
         }
     }
 
@@ -365,7 +331,7 @@ impl Sink {
                 "the index {key} isn't the one that the pack's text gives: what was found \
                                by it may not be all there is"
             );
-            self.push(Unpacked::Wrong(Verdict::WrongIndex, why), 0);
+            self.out.push(Unpacked::Wrong(Verdict::WrongIndex, why), 0);
         }
     }
 }
@@ -376,9 +342,9 @@ impl PackSink for Sink {
             index.text(bytes);
         }
         if self.gives(self.attestation.first + nth as u64) && !self.is_done() {
-            let piece = copied(&mut self.text, bytes);
+            let piece = self.out.copied(bytes);
             self.unproved.0 += bytes.len();
-            self.push(Unpacked::Payload(piece), bytes.len());
+            self.out.push(Unpacked::Payload(piece), bytes.len());
         }
     }
 
@@ -387,7 +353,7 @@ impl PackSink for Sink {
             index.end_batch();
         }
         self.times.take(&seal.seal);
-        if self.broken.is_some() || self.gone {
+        if self.broken.is_some() || self.done || self.out.is_gone() {
             return;
         }
         if let Err(why) = self.fits(nth, &seal) {
@@ -412,8 +378,8 @@ impl PackSink for Sink {
         };
         let lines = self.gives(place.seq).then(Vec::new);
         self.unproved.1 += 1;
-        self.push(Unpacked::Object(sighting, lines), 0);
-        self.gone |= self.cut && place.seq == self.last;
+        self.out.push(Unpacked::Object(sighting, lines), 0);
+        self.done |= self.cut && place.seq == self.last;
     }
 
     fn wants_proof(&self) -> bool {
@@ -423,10 +389,10 @@ impl PackSink for Sink {
 
     fn proved(&mut self, nth: usize) {
         self.unproved = (0, 0);
-        self.push(Unpacked::Proved(self.attestation.first + nth as u64), 0);
+        self.out.push(Unpacked::Proved(self.attestation.first + nth as u64), 0);
     }
 
     fn is_done(&self) -> bool {
-        self.broken.is_some() || self.gone
+        self.broken.is_some() || self.done || self.out.is_gone()
     }
 }
