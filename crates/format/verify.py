@@ -949,8 +949,8 @@ DATE, VERDICT = parse_date, of("[A-Z_]{1,32}")
 ATTESTATION = [
     ("auditseal/attestation/v1", []), ("origin", [ORIGIN]), ("key", [VKEY]), ("objects", [SEQ, SEQ]),
     ("date", [DATE]), ("prev", [HASH]), ("head", [HASH]), ("pack", [HASH, N, of(NUMBER, 99)]), ("text", [N]),
-    ("index", None), ("times", [TIMES]), ("untimed", [N]), ("first", [or_dash(TIME)]), ("last", [or_dash(TIME)]),
-    ("sealed", [TIME, TIME]), ("lock", None), ("judged", [TIME]), ("attested", [TIME]),
+    ("index", None), ("times", [TIMES]), ("untimed", [N]), ("gaps", [N]), ("first", [or_dash(TIME)]),
+    ("last", [or_dash(TIME)]), ("sealed", [TIME, TIME]), ("lock", None), ("judged", [TIME]), ("attested", [TIME]),
 ]  # fmt: skip
 
 
@@ -983,7 +983,8 @@ def parse_attestation(lines):
     count, (untimed,), (first,), (last,) = sum(n for _, n in parts), found["untimed"], found["first"], found["last"]
     need(untimed <= count and (first is None) == (last is None) == (untimed == count))
     need(first is None or first <= last)
-    a.when, a.wrong = (untimed, first, last, *found["sealed"]), False
+    need(found["gaps"][0] <= high - low + 1)
+    a.when, a.wrong = (untimed, found["gaps"][0], first, last, *found["sealed"]), False
     match = re.fullmatch(f"findings ({NUMBER})", line)
     need(match)
     a.findings, a.found = N(match[1]), [parse_told(line, a) for line in lines]
@@ -1196,7 +1197,8 @@ def unpack(packs, a, low, high):
         return objects, "TAMPERED"
     timed = [note for note in notes if note.first]
     spans = min((note.first for note in timed), default=None), max((note.last for note in timed), default=None)
-    a.wrong = a.when != (sum(note.untimed for note in notes), *spans, notes[0].sealed, notes[-1].sealed)  # 6
+    lost = sum(bool(note.gap) or (note.kind, note.reason) == ("heartbeat", [["stalled"]]) for note in notes)
+    a.wrong = a.when != (sum(note.untimed for note in notes), lost, *spans, notes[0].sealed, notes[-1].sealed)  # 6
     return objects, None
 
 

@@ -131,6 +131,30 @@ fn packed(chain: &Chain, edit: impl FnOnce(&mut Archive)) -> ProveOptions {
     ProveOptions { packs: Some(packs), ..options() }
 }
 
+/// Each seal is by a fresh key that only the one before names: what leads there from the first is read, from objects
+/// as from packs.
+#[tokio::test]
+async fn a_key_that_an_earlier_seal_names_is_no_strangers() {
+    let mut chain = Chain::new("c/n/s", TestSigner::ratchet(1));
+    chain.promise(10 * DAY).genesis();
+    for at in 0..20 {
+        chain.wait(DAY / 2).batch(&[Piece::new(LOG, events(3 * at..3 * at + 3))]);
+    }
+    let loose = Arc::new(memory(&chain.archive()));
+    let in_packs = packed(&chain, |_| {});
+    let gone = Arc::new(memory(&chain.archive()));
+    (1..15).for_each(|seq| drop(gone.remove(&chain.key(seq))));
+    for (store, options) in [(&loose, &options()), (&loose, &in_packs), (&gone, &in_packs)] {
+        for seq in [2, 9, 14, 19] {
+            proves(&by_line(store, options, seq, 2).await.unwrap(), seq, 2, &line_of(seq, 2));
+        }
+    }
+    // Where the way there is broken, nobody knows whose key it is.
+    drop(loose.remove(&chain.key(8)));
+    let refused = by_line(&loose, &options(), 9, 1).await.unwrap_err();
+    assert!(refused.is_finding() && refused.to_string().contains("WRONG_KEY"), "{refused}");
+}
+
 #[tokio::test]
 async fn what_is_packed_is_proved_without_its_objects() {
     let chain = long();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use auditseal_archive::{self as archive, FoundStage, MadeProof, ProveError, ProveOptions};
+use auditseal_chain::Verdict;
 use auditseal_evidence::{Knowledge, check};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::Window;
@@ -104,8 +105,17 @@ pub(crate) fn prove(args: &Prove) -> Result<ExitCode, Failure> {
     let file = made.proof.bytes();
     // Whoever is given it is the judge of whoever made it.
     let checked = check(&file, &known).map_err(Failure::new)?;
-    if let Some((verdict, why)) = checked.fault() {
-        return Err(Failure::new(format!("prove the line: {}: {why}", verdict.name())).code(1));
+    match checked.fault() {
+        // The seals before it showed that it may sign here; the proof alone doesn't.
+        Some((Verdict::WrongKey, _)) => tracing::warn!(
+            "a seal before seal {} names its key as the next: whoever checks the proof must be given {} too",
+            made.proof.id().seq,
+            made.proof.seal().key
+        ),
+        Some((verdict, why)) => {
+            return Err(Failure::new(format!("prove the line: {}: {why}", verdict.name())).code(1));
+        }
+        None => {}
     }
     if to_stdout {
         print(|out| out.write_all(&file))?;

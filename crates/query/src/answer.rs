@@ -231,6 +231,8 @@ pub struct Answered {
     pub unknown: Unknowns,
     /// Of those that are meant, events whose bodies the apiserver cut.
     pub truncated: u64,
+    /// Of those that are meant, events without a certain time: they are in every window.
+    pub undated: u64,
     /// Events that came out after a later one.
     pub late: u64,
     /// Events that may have been given out twice, for more requests were under way than are held.
@@ -290,6 +292,7 @@ mod tests {
             meant: 0,
             unknown: Unknowns::default(),
             truncated: 0,
+            undated: 0,
             late: 0,
             early: 0,
             interrupted: false,

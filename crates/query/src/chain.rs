@@ -9,10 +9,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::{Finding, Verdict};
+use auditseal_chain::{Begin, Finding, Verdict};
 use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time, TimeField};
 use auditseal_reader::{
-    Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Reading, Sealed, Source, Step, Window,
+    Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Range, Reading, Sealed, Source, Step,
+    Window,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
@@ -21,7 +22,7 @@ use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::answer::ChainSearched;
 use crate::hit::Unknowns;
 use crate::join::Joiner;
-use crate::parts::Part;
+use crate::parts::{Part, end_of, read_whole};
 use crate::range::AskedChain;
 use crate::scan::{Candidate, Filter, Found, Home, Scanner};
 use crate::types::remember;
@@ -133,8 +134,9 @@ pub(crate) async fn search(
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
     let proving = async {
+        let mut before = reader.before.cloned().map(Box::new);
         for part in parts {
-            if prove(reader, part, shared, &jobs).await.is_err() {
+            if prove(reader, part, shared, &jobs, &mut before).await.is_err() {
                 break;
             }
         }
@@ -153,12 +155,59 @@ pub(crate) async fn search(
     futures::join!(proving, telling);
 }
 
-/// Proves the seals of a part, one after the other. An error: nobody takes them.
+/// Proves the seals of a part, one after the other, and before it of packs without whose last seals it couldn't be
+/// told who may sign here. `before` is the last seal that was proved. An error: nobody takes them.
 async fn prove(
     reader: &Reader<'_>,
     part: &Part<'_>,
     shared: &Shared,
     jobs: &mpsc::Sender<Job>,
+    before: &mut Option<Box<ObjectSeal>>,
+) -> Result<(), mpsc::error::SendError<Job>> {
+    // Packs whose last seals aren't to be had are read for what stands there in their place.
+    let (mut first, mut known) = (part.behind, None);
+    let mut from = part.extent.from;
+    while let Begin::After(seal) = from {
+        if before.as_ref().is_some_and(|before| before.id() == seal) {
+            break;
+        }
+        let Some(pack) = first.checked_sub(1).and_then(|nth| reader.range.packs.taken().get(nth))
+        else {
+            break;
+        };
+        if end_of(pack) != seal {
+            break;
+        }
+        match reader.range.packs.last_note(pack).await {
+            Ok(Some(note)) => {
+                known = Some(Box::new(note));
+                break;
+            }
+            Ok(None) => {}
+            Err(error) => {
+                jobs.send(Job::Unread(error)).await?;
+                break;
+            }
+        }
+        first -= 1;
+        let Some(part) = read_whole(reader.range, first) else { break };
+        from = part.extent.from;
+    }
+    *before = known.or(before.take());
+    for nth in first..part.behind {
+        if let Some(part) = read_whole(reader.range, nth) {
+            prove_part(reader, &part, shared, jobs, before).await?;
+        }
+    }
+    prove_part(reader, part, shared, jobs, before).await
+}
+
+async fn prove_part(
+    reader: &Reader<'_>,
+    part: &Part<'_>,
+    shared: &Shared,
+    jobs: &mpsc::Sender<Job>,
+    before: &mut Option<Box<ObjectSeal>>,
 ) -> Result<(), mpsc::error::SendError<Job>> {
     // Without a window nothing is chosen by the times of lines.
     let times = !shared.window.is_open();
@@ -177,22 +226,33 @@ async fn prove(
     let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
     let (source, origin) = (&reader.proving, &reader.asked.origin);
     let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
+    before.iter().for_each(|before| reading.behind(before));
+    let mut last = None;
     while let Some(Step { accepted, error, .. }) = reading.next().await {
         if let Some(error) = error {
             jobs.send(Job::Unread(error)).await?;
         }
         for sealed in accepted {
+            last = last.or_else(|| ending(&sealed, part));
             jobs.send(reader.job(sealed, part, shared).await).await?;
         }
     }
-    let (last, report) = reading.finish(Some(shared.now));
-    if let Some(sealed) = last {
+    let (newest, report) = reading.finish(Some(shared.now));
+    if let Some(sealed) = newest {
+        last = last.or_else(|| ending(&sealed, part));
         jobs.send(reader.job(sealed, part, shared).await).await?;
     }
+    *before = last.or(before.take());
     let beside = report.findings.information.into_iter();
     let beside =
         beside.filter(|one| matches!(one.verdict, Verdict::ForeignChain | Verdict::SourceGap));
     jobs.send(Job::Judged(report.findings.findings, beside.collect())).await
+}
+
+/// The seal with which a part ends: the next part may begin behind it.
+fn ending(sealed: &Sealed, part: &Part<'_>) -> Option<Box<ObjectSeal>> {
+    let seal = &sealed.note.seal;
+    (part.extent.to == Some(seal.seal.seq)).then(|| seal.clone())
 }
 
 /// A chain, and where it is read from.
@@ -205,8 +265,10 @@ pub(crate) struct Reader<'a> {
     /// Where its batches are fetched.
     fetching: Source,
     asked: &'a AskedChain,
-    /// The packs that are there.
-    packs: &'a Packs,
+    /// The part of it that is searched.
+    range: &'a Range,
+    /// The seal before that, where it is known.
+    before: Option<&'a ObjectSeal>,
     /// Batches that are under way, or of which was told and nobody took it yet.
     turns: Arc<Semaphore>,
     /// KiB of text from packs that wait to be searched.
@@ -219,7 +281,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(
         source: &Source,
         asked: &'a AskedChain,
-        packs: &'a Packs,
+        (range, before): (&'a Range, Option<&'a ObjectSeal>),
         (chains, ahead): (usize, usize),
     ) -> Self {
         let most = (ROOM / chains.max(1)).max(LEAST_ROOM);
@@ -227,7 +289,8 @@ impl<'a> Reader<'a> {
             proving: source.apart(chains),
             fetching: source.apart(chains),
             asked,
-            packs,
+            range,
+            before,
             turns: Arc::new(Semaphore::new(ahead)),
             room: Arc::new(Semaphore::new(most)),
             most,
@@ -307,7 +370,7 @@ async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, jo
     let scanner = Scanner::new(Arc::clone(filter), home);
     let found = match (text, batch.packed) {
         (Some(text), _) => Ok(held(text, scanner, shared).await),
-        (None, true) => packed(reader.packs, cursor, &batch, scanner, shared).await,
+        (None, true) => packed(&reader.range.packs, cursor, &batch, scanner, shared).await,
         (None, false) => loose(&reader.fetching, origin, *batch, scanner, shared).await,
     };
     match found {

@@ -60,6 +60,7 @@ impl Answered {
             tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);
+        lines.extend(self.undated(put));
         lines.extend(self.hint());
         lines.push(self.found());
         lines
@@ -183,6 +184,18 @@ impl Answered {
         }
     }
 
+    /// What is listed whatever time is asked for.
+    fn undated(&self, put: &Put) -> Option<String> {
+        let asked = put.since.is_some() || put.until.is_some();
+        (asked && self.undated > 0).then(|| {
+            format!(
+                "time: {} of the {}s have no certain time, so that they are listed whatever time is asked for",
+                self.undated,
+                self.noun()
+            )
+        })
+    }
+
     fn noun(&self) -> &'static str {
         if self.flows { "flow" } else { "event" }
     }
@@ -281,6 +294,7 @@ mod tests {
             meant: 2,
             unknown: Unknowns { metadata: 3, truncated: 1, ..Unknowns::default() },
             truncated: 1,
+            undated: 0,
             late: 4,
             early: 5,
             interrupted: false,

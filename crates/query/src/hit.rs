@@ -49,7 +49,7 @@ pub struct Unknowns {
     pub metadata: u64,
     /// Logged at level `Request`.
     pub request: u64,
-    /// Logged at level `RequestResponse`: a stage that came before the answer, or a time that isn't certain.
+    /// Logged at level `RequestResponse`: a stage that came before the answer.
     pub response: u64,
     /// The apiserver cut the bodies, for the event was too large for its log.
     pub truncated: u64,

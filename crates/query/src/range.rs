@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::{Extent, Rules, Trust};
-use auditseal_format::{Origin, SealId, VerifierKey};
-use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Source, Window};
+use auditseal_chain::{Begin, Extent, Outcome, Rules, Trust};
+use auditseal_format::{ObjectSeal, Origin, SealId, VerifierKey};
+use auditseal_reader::{Depth, Error, Listing, PackRoot, Packs, Range, Source, Window, examine};
 use auditseal_store::Store;
-use auditseal_trust::TrustedOrigin;
+use auditseal_trust::{Silence, TrustedOrigin};
 
-use crate::parts::Part;
+use crate::parts::{Known, Part};
 
 /// A chain that is asked.
 #[derive(Debug, Clone)]
@@ -50,6 +50,34 @@ impl AskedChain {
         };
         Rules { allow_unanchored, ..plain }
     }
+
+    /// What is known of the chain beside what stands in stores.
+    pub(crate) fn known(&self) -> Known {
+        let mut known = Known { ended: None, seals: self.head.into_iter().collect() };
+        let Some(trusted) = &self.trusted else { return known };
+        known.ended = match trusted.silence {
+            Silence::Ended(seal) => Some(seal),
+            Silence::After(_) => None,
+        };
+        let keys = trusted.keys.iter().filter_map(|key| key.until);
+        let accepted = trusted.accepted.iter().map(|accepted| accepted.seal);
+        known
+            .seals
+            .extend(trusted.begin.into_iter().chain(keys).chain(accepted).chain(known.ended));
+        known
+    }
+
+    /// Of a part that was found, what stands from the seal on with which the trust file begins: nothing before that is
+    /// fetched.
+    fn behind_its_begin(&self, mut range: Range) -> Range {
+        let begin = self.trusted.as_ref().and_then(|trusted| trusted.begin);
+        if let Some(begin) = begin.filter(|begin| range.extent.from.seq() <= begin.seq) {
+            range.extent.from = Begin::Known(begin);
+            range.entries.retain(|entry| begin.seq <= entry.place.seq);
+            range.packs = range.packs.starting(begin.seq);
+        }
+        range
+    }
 }
 
 /// What a search has before it.
@@ -61,13 +89,13 @@ pub struct ScanCost {
     pub bytes: u64,
 }
 
-/// The part of a chain in which lines of the window lie.
+/// The part of a chain in which lines of the window lie, and the seal before it, where that is known.
 pub(crate) async fn find(
     source: &Source,
     archive: &Archive,
     chain: &AskedChain,
     window: Window,
-) -> Result<Range, Error> {
+) -> Result<(Range, Option<ObjectSeal>), Error> {
     if chain.trusted.is_none() {
         Error::unless_a_key_is_for(&chain.origin, &chain.vkeys)?;
     }
@@ -80,20 +108,78 @@ pub(crate) async fn find(
     if !window.is_open() {
         let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);
         let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
-        return Ok(Range::find_packed(
-            source,
-            &chain.origin,
-            &rules.trust,
-            window,
-            &known,
-            root.as_ref(),
-        )
-        .await?);
+        let (origin, trust) = (&chain.origin, &rules.trust);
+        let found = Range::find_packed(source, origin, trust, window, &known, root.as_ref());
+        return tied(source, chain, root.as_ref(), chain.behind_its_begin(found.await?)).await;
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
     let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
-    Ok(Range { extent: Extent::default(), entries, packs })
+    let all = Range { extent: Extent::default(), entries, packs };
+    Ok((chain.behind_its_begin(all), None))
+}
+
+/// A part that begins in the midst of a chain, so that it can be told who may sign there: behind the last note of the
+/// pack before it, which is given too. Where that isn't to be had, and its first seal is by a key that isn't trusted by
+/// itself, it begins with the nearest seal from which the way to that key leads.
+async fn tied(
+    source: &Source,
+    chain: &AskedChain,
+    root: Option<&PackRoot>,
+    range: Range,
+) -> Result<(Range, Option<ObjectSeal>), Error> {
+    let rules = chain.rules(Extent::default(), false);
+    let mut extent = range.extent;
+    // What no trusted key signed tells nothing of when lines happened: where such seals stand, no end was found.
+    if let Some(to) = extent.to
+        && range.packs.is_empty()
+        && !is_trusted(source, chain, &rules, &range, to).await
+    {
+        extent.to = None;
+    }
+    let mut note = None;
+    if let Begin::At(first) = extent.from {
+        if let Some(pack) = range.packs.ending_before(first) {
+            note = range.packs.last_note(pack).await?;
+        }
+        let behind = note.as_ref().map(|note| Begin::After(note.id()));
+        let adjacent = behind.filter(|behind| behind.seq() == first);
+        let packed = range.packs.with(first).is_some();
+        if let Some(behind) = adjacent {
+            extent.from = behind;
+        } else if packed || !is_trusted(source, chain, &rules, &range, first).await {
+            extent.from = behind.unwrap_or(rules.extent.from);
+        }
+    }
+    if extent.from.seq() == range.extent.from.seq() && extent.to == range.extent.to {
+        return Ok((Range { extent, ..range }, note));
+    }
+    let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
+    let mut entries = listing.chains.remove(&chain.origin).unwrap_or_default();
+    entries.retain(|entry| extent.has(entry.place.seq));
+    let packs = Packs::of(root, &chain.origin, extent).await?;
+    Ok((Range { extent, entries, packs }, note))
+}
+
+/// Whether a trusted key signed what stands at a seq.
+async fn is_trusted(
+    source: &Source,
+    chain: &AskedChain,
+    rules: &Rules,
+    range: &Range,
+    seq: u64,
+) -> bool {
+    let at = range.entries.partition_point(|entry| entry.place.seq < seq);
+    for entry in range.entries[at..].iter().take_while(|entry| entry.place.seq == seq) {
+        let found = examine(source, &chain.origin, entry.clone(), Depth::Seal).await;
+        if let Outcome::Note(note, _) = &found.sighting.outcome
+            && (&note.seal.origin, note.seal.seq) == (&chain.origin, seq)
+            && rules.trust.includes(&note.seal.key, seq)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// What it costs to search these parts.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auditseal_format::{Hash, Origin, Time, TimeField};
 use auditseal_predicate::{Event, Predicate, Truth};
+use auditseal_reader::Window;
 
 use crate::flows::{FlowAsking, Looked};
 use crate::hit::{Citation, Unknowns};
@@ -20,6 +21,8 @@ use crate::unreadable::Unreadables;
 pub(crate) struct Filter {
     /// What a line must be.
     pub(crate) predicate: Predicate,
+    /// When it happened. A line without a certain time is in every window, however its chain's lines are dated.
+    pub(crate) window: Window,
     /// Bytes that a line of which that isn't false has.
     pub(crate) sieve: Sieve,
     /// Stages of one request aren't joined.
@@ -230,7 +233,8 @@ fn read(
             return not_read(filter, home, found, *last, (number, line), why);
         }
     };
-    let truth = filter.predicate.eval(&event);
+    let inside = filter.window.is_open() || event.time().is_none_or(|time| filter.window.has(time));
+    let truth = filter.predicate.eval(&event).and(inside.into());
     let stage = if filter.all_stages { None } else { event.stage().map(Reach::from) };
     if truth == Truth::Unknown && stage == Some(Reach::Received) {
         // A later line of the request has the answer.
@@ -365,9 +369,18 @@ mod tests {
         let predicate = Predicate::all(Vec::new());
         let sieve = Sieve::new(&predicate.literals());
         let (show, requests) = (Show::Lines, RequestIds::default());
-        let flows = None;
-        let filter =
-            Filter { predicate, sieve, all_stages: true, unknown, sought, show, requests, flows };
+        let (window, flows) = (Window::default(), None);
+        let filter = Filter {
+            predicate,
+            window,
+            sieve,
+            all_stages: true,
+            unknown,
+            sought,
+            show,
+            requests,
+            flows,
+        };
         let home = Home {
             origin: Arc::new("c/n/s".parse().unwrap()),
             seq: 1,

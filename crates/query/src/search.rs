@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::{Finding, Verdict, escape};
-use auditseal_format::Time;
+use auditseal_chain::{Begin, Finding, Severity, Verdict, escape};
+use auditseal_format::{ObjectSeal, Time};
 use auditseal_predicate::{Keep, ObjectFilter, Predicate};
 use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
-use auditseal_trust::Silence;
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
@@ -72,6 +71,8 @@ pub struct FoundParts {
 struct ChainFound {
     asked: AskedChain,
     range: Range,
+    /// The seal before that, where it is known.
+    before: Option<Box<ObjectSeal>>,
     window: Window,
     /// Types that were sought and are in its packs, by their indexes.
     types: BTreeSet<String>,
@@ -101,9 +102,10 @@ impl ChainFound {
         }
         searched.uncounted = self.range.packs.uncounted().map(ToString::to_string);
         searched.notes_total += total.saturating_sub(unusable.len() as u64);
+        self.beside(&mut searched);
         if let Some(said) = &self.indexes {
-            self.passed_by_index(said, &mut searched);
-            searched.packs_by_index = said.passed;
+            let read = self.passed_by_index(said, &mut searched);
+            searched.packs_by_index = said.passed.saturating_sub(read);
             searched.index_bytes = said.bytes;
             searched.auditors = said.auditors.iter().map(|key| key.name().to_owned()).collect();
             for unusable in &said.unusable {
@@ -116,27 +118,52 @@ impl ChainFound {
         searched
     }
 
-    /// Packs of which an index, or what is attested of their times, says that they hold nothing: they are searched by that.
-    fn passed_by_index(&self, said: &Searched, searched: &mut ChainSearched) {
-        let mut found = said.found.iter().peekable();
+    /// Packs of which an index, or what is attested of their times, says that they hold nothing: they are searched by
+    /// that. How many of them are read all the same.
+    fn passed_by_index(&self, said: &Searched, searched: &mut ChainSearched) -> u64 {
+        let (known, rules) = (self.asked.known(), self.asked.rules(self.range.extent, false));
+        let (mut found, mut read) = (said.found.iter().peekable(), 0);
         for pack in self.range.packs.taken() {
+            // Whoever reads less than all of a pack isn't told by it.
+            let (told, more) = rules.repeated(&self.asked.origin, &pack.attestation);
+            told.into_iter().for_each(|finding| match finding.severity {
+                Severity::Finding => searched.found(finding),
+                Severity::Information => {}
+            });
+            searched.findings_total += more;
             if found.next_if(|found| found.pack.attested_at == pack.attested_at).is_some() {
                 continue;
             }
+            read += u64::from(known.asks(pack));
             searched.passed_all((pack.first, pack.last));
             searched.sealed_at(pack.attestation.sealed.1);
             if self.window.meets_pack(&pack.attestation) {
                 searched.spans(pack.attestation.times);
             }
         }
+        read
+    }
+
+    /// What can't be told of what lies beside the part.
+    fn beside(&self, searched: &mut ChainSearched) {
+        let extent = self.range.extent;
+        if let Some(head) = self.asked.head.filter(|head| !extent.has(head.seq)) {
+            searched.note(format!(
+                "the head that is known, seq {}, is beside the part that was read: it wasn't compared with",
+                head.seq
+            ));
+        }
+        if let (Begin::Known(begin), Some(to)) = (extent.from, extent.to)
+            && to < begin.seq
+        {
+            let before = "what lies in the time that is asked for stands before";
+            searched.uncounted =
+                Some(format!("{before} {begin}, with which the trust file begins"));
+        }
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
-        let ended = self.asked.trusted.as_ref().and_then(|trusted| match trusted.silence {
-            Silence::Ended(seal) => Some(seal),
-            Silence::After(_) => None,
-        });
-        let by_index = |said| parts(&self.range, said, ended);
+        let by_index = |said| parts(&self.range, said, &self.asked.known());
         self.indexes.as_ref().map_or_else(|| whole(&self.range), by_index)
     }
 }
@@ -157,19 +184,24 @@ impl Asking {
         let finding = futures::stream::iter(chains).map(|asked| {
             let (source, lookup) = (&source, &lookup);
             async move {
-                let range = find(source, archive, &asked, window).await?;
+                let (range, before) = find(source, archive, &asked, window).await?;
+                let before = before.map(Box::new);
                 let asks = !self.no_index && !range.packs.is_empty();
                 let indexes =
                     if asks { Some(range.packs.search(lookup, window).await) } else { None };
                 let types =
                     if asks { self.indexed_types(&range.packs).await } else { BTreeSet::new() };
-                Ok::<_, Error>(ChainFound { asked, range, window, types, indexes })
+                Ok::<_, Error>(ChainFound { asked, range, before, window, types, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
         let chains = found.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let absent =
-            |found: &ChainFound| found.range.entries.is_empty() && found.range.packs.is_empty();
+        let absent = |found: &ChainFound| {
+            let Range { extent, entries, packs } = &found.range;
+            // What lies before the part may be there: it isn't asked for.
+            let empty = extent.to.is_some_and(|to| to < extent.from.seq());
+            entries.is_empty() && packs.is_empty() && !empty
+        };
         match chains.first() {
             Some(first) if chains.iter().all(absent) => {
                 Err(Error::NoChain(first.asked.origin.clone()))
@@ -235,10 +267,10 @@ impl FoundParts {
         let shared = self.shared();
         let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
         let shares = (self.chains.len(), shared.ahead);
-        let readers = self
-            .chains
-            .iter()
-            .map(|found| Reader::new(&self.source, &found.asked, &found.range.packs, shares));
+        let readers = self.chains.iter().map(|found| {
+            let from = (&found.range, found.before.as_deref());
+            Reader::new(&self.source, &found.asked, from, shares)
+        });
         let readers: Vec<_> = readers.collect();
         let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
         for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {
@@ -276,13 +308,14 @@ impl FoundParts {
             &self.asking;
         let keep = self.asking.keep();
         let requests = RequestIds::default();
-        let filter = |predicate: Predicate| {
-            let sieve = Sieve::new(&predicate.literals_for(keep));
+        let filter = |window: Window| {
+            let (predicate, sieve) = (predicate.clone(), Sieve::new(&predicate.literals_for(keep)));
             let (show, requests) = (show.clone(), requests.clone());
             let (all_stages, unknown, sought) = (*all_stages, *unknown, sought.clone());
             let flows = self.flows.clone();
             Arc::new(Filter {
                 predicate,
+                window,
                 sieve,
                 all_stages,
                 unknown,
@@ -292,16 +325,14 @@ impl FoundParts {
                 flows,
             })
         };
-        let bounds = [window.since.map(Predicate::since), window.until.map(Predicate::until)];
-        let all = std::iter::once(predicate.clone()).chain(bounds.into_iter().flatten());
         let available = std::thread::available_parallelism().map_or(1, usize::from);
         let cores = if *cores == 0 { available } else { *cores };
         let chains = self.chains.len().max(1);
         // Of a directory nothing is waited for.
         let ahead = if self.dated { IN_FLIGHT / 4 / chains } else { 0 };
         Shared {
-            inside: filter(predicate.clone()),
-            around: filter(Predicate::all(all.collect())),
+            inside: filter(Window::default()),
+            around: filter(*window),
             window: *window,
             now: *now,
             cores: Arc::new(Semaphore::new(cores)),
@@ -351,6 +382,7 @@ struct Desk {
     meant: u64,
     unknown: Unknowns,
     truncated: u64,
+    undated: u64,
     early: u64,
     closed: bool,
 }
@@ -364,6 +396,7 @@ impl Desk {
             meant: 0,
             unknown: Unknowns::default(),
             truncated: 0,
+            undated: 0,
             early: 0,
             closed: false,
         }
@@ -406,6 +439,7 @@ impl Desk {
                 None => {
                     self.meant += 1;
                     self.truncated += u64::from(truncated);
+                    self.undated += u64::from(time.is_none());
                 }
             }
             if unknown.is_some() == self.asks_unknown {
@@ -422,6 +456,7 @@ impl Desk {
             meant: self.meant,
             unknown: self.unknown,
             truncated: self.truncated,
+            undated: self.undated,
             late: self.merge.late(),
             early: self.early,
             interrupted,

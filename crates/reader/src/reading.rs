@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auditseal_format::{Origin, Time};
+use auditseal_format::{ObjectSeal, Origin, Time};
 use auditseal_store::{Error as StoreError, Kind};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -177,6 +177,11 @@ impl<'a> Reading<'a> {
             ended: false,
             kept: Kept { objects: Vec::new(), lines: Vec::new(), room: how.keep },
         }
+    }
+
+    /// Takes the note behind which reading begins, if it could be had ([`Chain::behind`]).
+    pub fn behind(&mut self, before: &ObjectSeal) {
+        self.chain.behind(before);
     }
 
     /// The next object; `None` when there is none.

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, Findings, Rules, Trust, Verdict};
-use auditseal_format::{EventProof, Origin, ProofError, VerifierKey};
+use auditseal_format::{EventProof, ObjectSeal, Origin, ProofError, VerifierKey};
 use auditseal_reader::{
     Batch, Depth, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Range, Reading,
     Sealed, Search, Source, Step, Window,
@@ -153,26 +153,28 @@ pub async fn prove_line(
     line: u64,
 ) -> Result<MadeProof, ProveError> {
     let run = Run::new(store, origin, options)?;
-    let mut seen = Seen::default();
+    let (mut seen, mut looked) = (Seen::default(), false);
     for search in Search::ALL {
         let root = run.root.as_ref();
         let range = Range::of_seal(&run.source, origin, root, seq, search).await?;
         if range.entries.is_empty() && range.packs.is_empty() {
             continue;
         }
-        let mut found = None;
-        let here = run
-            .read(&range, Depth::Seal, async |sealed| {
-                if sealed.note.seal.seal.seq == seq {
-                    found = Some(Batch::of(sealed));
-                }
-                Ok(())
-            })
-            .await?;
+        let (mut found, here) = run.seal(&range, None, seq).await?;
+        let mut packs = range.packs;
+        if found.is_none() && here.strange && !looked {
+            looked = true;
+            // Whether its key may sign here, the seals before it say.
+            let (way, before) = run.way_to(seq).await?;
+            (found, _) = run.seal(&way, before.as_ref(), seq).await?;
+            packs = way.packs;
+        }
         // What was wrong where it was looked for before is told too.
-        seen.add(here);
+        if found.is_none() || !here.strange {
+            seen.add(here);
+        }
         if let Some(batch) = found {
-            let proof = run.prove(batch, &range.packs, line).await?;
+            let proof = run.prove(batch, &packs, line).await?;
             let (stages, findings) = (Vec::new(), seen.all());
             return Ok(MadeProof { proof, stages, stages_total: 0, unreadable: 0, findings });
         }
@@ -204,7 +206,7 @@ pub async fn prove_request(
     let (mut stages, mut stages_total, mut unreadable) = (Vec::new(), 0, 0);
     let mut best: Option<(FoundStage, Batch)> = None;
     let seen = run
-        .read(&range, Depth::Stored, async |sealed| {
+        .read(&range, None, Depth::Stored, async |sealed| {
             let seal = &sealed.note.seal.seal;
             let passed = sealed.note.timed && !options.window.meets(seal);
             // Of an object that isn't whole a finding tells.
@@ -244,6 +246,8 @@ struct Seen {
     findings: Vec<String>,
     /// What stands beside what is the chain's.
     beside: Vec<String>,
+    /// A seal by a key of which this part alone doesn't tell whether it may sign there.
+    strange: bool,
 }
 
 impl Seen {
@@ -309,10 +313,50 @@ impl<'a> Run<'a> {
         Ok(Range { extent: extent.unwrap_or_default(), entries, packs })
     }
 
-    /// Reads a part of the chain, and hands over each note that is the chain's; gives what was found.
+    /// The seal of a seq among those of a part, and what was found in it.
+    async fn seal(
+        &self,
+        range: &Range,
+        before: Option<&ObjectSeal>,
+        seq: u64,
+    ) -> Result<(Option<Batch>, Seen), ProveError> {
+        let mut found = None;
+        let each = async |sealed: &Sealed| {
+            if sealed.note.seal.seal.seq == seq {
+                found = Some(Batch::of(sealed));
+            }
+            Ok(())
+        };
+        let seen = self.read(range, before, Depth::Seal, each).await?;
+        Ok((found, seen))
+    }
+
+    /// The part of the chain that leads to a seq from where its keys are known: the last note of the nearest pack
+    /// before it, which is given too; else where the trust file begins, or the genesis.
+    async fn way_to(&self, seq: u64) -> Result<(Range, Option<ObjectSeal>), ProveError> {
+        let (origin, root) = (self.origin, self.root.as_ref());
+        let mut extent = Extent { from: self.rules.extent.from, to: Some(seq) };
+        let mut packs = Packs::of(root, origin, extent).await?;
+        let before = match packs.ending_before(seq) {
+            Some(pack) => packs.last_note(pack).await?,
+            None => None,
+        };
+        if let Some(before) = &before {
+            extent.from = Begin::After(before.id());
+            packs = packs.starting(extent.from.seq());
+        }
+        let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
+        let mut entries = listing.chains.remove(origin).unwrap_or_default();
+        entries.retain(|entry| extent.has(entry.place.seq));
+        Ok((Range { extent, entries, packs }, before))
+    }
+
+    /// Reads a part of the chain, behind this note, if that is known, and hands over each note that is the chain's;
+    /// gives what was found.
     async fn read(
         &self,
         range: &Range,
+        before: Option<&ObjectSeal>,
         depth: Depth<'_>,
         mut each: impl AsyncFnMut(&Sealed) -> Result<(), ProveError>,
     ) -> Result<Seen, ProveError> {
@@ -321,6 +365,7 @@ impl<'a> Run<'a> {
         let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES, packed };
         let (entries, packs) = (&range.entries, &range.packs);
         let mut reading = Reading::new(&self.source, self.origin, entries, packs, rules, how);
+        before.into_iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             if let Some(error) = error {
                 return Err(error.into());
@@ -338,6 +383,7 @@ impl<'a> Run<'a> {
         };
         let Findings { findings, information, .. } = &report.findings;
         Ok(Seen {
+            strange: findings.iter().any(|finding| finding.verdict == Verdict::WrongKey),
             findings: findings.iter().map(ToString::to_string).collect(),
             beside: information.iter().filter(stray).map(ToString::to_string).collect(),
         })
@@ -363,7 +409,7 @@ impl<'a> Run<'a> {
                 next = Some(sealed.note.seal.seal.seq);
                 Ok(())
             };
-            self.read(&range, Depth::Seal, each).await?;
+            self.read(&range, None, Depth::Seal, each).await?;
             if next.is_some() {
                 break;
             }

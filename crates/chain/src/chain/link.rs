@@ -40,6 +40,18 @@ pub(super) struct Facts {
 }
 
 impl Chain {
+    /// Takes the note behind which reading begins, where that could be had: what it says of the next one counts as if
+    /// it had been read. Another note than the one that is known to stand there says nothing.
+    pub fn behind(&mut self, before: &ObjectSeal) {
+        if self.rules.extent.from != Begin::After(before.id()) || self.closed.is_some() {
+            return;
+        }
+        self.keys.follow(&before.seal, true);
+        self.files.take_over(&before.seal.cursors);
+        let (SealId { seq, hash }, facts) = (before.id(), Some(Facts::of(before)));
+        self.previous = Some(Previous { seq, hash, facts });
+    }
+
     /// Holds a note against the one before: hash and clocks.
     pub(super) fn check_link(&mut self, place: Place, object: &ObjectSeal) {
         let seal = &object.seal;

@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use auditseal_format::{
-    Alternate, Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, Seal, SealId, Time,
+    Alternate, Date, Fault, Hash, Kind, ObjectKey, ObjectSeal, Origin, SealId, Time,
 };
 use auditseal_store::Lock;
 
@@ -472,7 +472,7 @@ impl Chain {
     fn check_source(&mut self, place: Place, object: &ObjectSeal) {
         let mut found = self.files.note(&object.seal);
         found.extend(object.seal.gaps.iter().map(|gap| (Verdict::SourceGap, lost(gap))));
-        if is_stalled(&object.seal) {
+        if object.seal.is_stalled() {
             let detail = "no look at the source ended in the heartbeat before: what was written \
                           meanwhile may have been lost unnoticed";
             found.push((Verdict::Stalled, detail.to_owned()));
@@ -562,12 +562,6 @@ impl Chain {
             self.findings.push(finding);
         }
     }
-}
-
-/// Whether a heartbeat says that it vouches for nothing.
-fn is_stalled(seal: &Seal) -> bool {
-    let reason = seal.reason.as_ref().map(|reason| reason.as_str());
-    seal.kind == Kind::Heartbeat && reason == Some("stalled")
 }
 
 /// The entries of one seq in a list that is in order of seq.

@@ -60,6 +60,7 @@ fn attestation(sizes: &[u8]) -> Attestation {
         index: None,
         field: TimeField::Audit,
         untimed: 0,
+        gaps: 0,
         times: None,
         sealed: (Time::EPOCH, Time::EPOCH),
         lock: PackLock::None,

@@ -49,6 +49,8 @@ pub struct Attestation {
     pub field: TimeField,
     /// Lines without a certain time.
     pub untimed: u64,
+    /// Its notes that tell of a loss: [`crate::Seal::tells_of_loss`].
+    pub gaps: u64,
     /// Least and greatest certain time that its notes state.
     pub times: Option<(Time, Time)>,
     /// When the first and the last note were made.
@@ -297,6 +299,7 @@ impl Attestation {
         let lines = self.batches.iter().flat_map(|batch| &batch.parts);
         let lines = lines.fold(0_u64, |sum, part| sum.saturating_add(part.lines));
         holds(self.untimed <= lines, "more lines are without a time than there are")?;
+        holds(self.gaps <= objects, "more of its notes tell of a loss than there are")?;
         let none = self.times.is_none();
         holds(none == (self.untimed == lines), "its times don't fit its lines")?;
         holds(self.times.is_none_or(|(a, b)| a <= b), "its times are in no order")?;

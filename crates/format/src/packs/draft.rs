@@ -130,6 +130,7 @@ impl PackDraft {
         attestation.head = object.hash;
         attestation.sealed.1 = seal.sealed;
         attestation.untimed = attestation.untimed.saturating_add(seal.payload.untimed);
+        attestation.gaps += u64::from(seal.tells_of_loss());
         attestation.times = joined_times(attestation.times, seal.payload.times);
         attestation.batches.push(batch);
     }
@@ -155,6 +156,7 @@ fn blank(object: &ObjectSeal, cut: Cut, field: TimeField) -> Attestation {
         index: None,
         field,
         untimed: 0,
+        gaps: 0,
         times: None,
         sealed: (seal.sealed, seal.sealed),
         lock: PackLock::None,

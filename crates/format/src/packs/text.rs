@@ -34,7 +34,7 @@ impl Attestation {
             None => writeln!(to, "index -")?,
             Some(index) => writeln!(to, "index {} {}", index.hash, index.size)?,
         }
-        writeln!(to, "times {}\nuntimed {}", self.field, self.untimed)?;
+        writeln!(to, "times {}\nuntimed {}\ngaps {}", self.field, self.untimed, self.gaps)?;
         match &self.times {
             None => writeln!(to, "first -\nlast -")?,
             Some((first, last)) => writeln!(to, "first {first}\nlast {last}")?,
@@ -123,6 +123,7 @@ impl<'a> Reader<'a> {
         };
         let field: TimeField = self.value("times", |text| text.parse().ok())?;
         let untimed = self.value("untimed", number)?;
+        let gaps = self.value("gaps", number)?;
         let times = match (self.line("first")?, self.line("last")?) {
             ("-", "-") => None,
             (first, last) => Some((time(first)?, time(last)?)),
@@ -154,6 +155,7 @@ impl<'a> Reader<'a> {
             index,
             field,
             untimed,
+            gaps,
             times,
             sealed,
             lock,

@@ -312,6 +312,20 @@ impl fmt::Display for MalformedNote {
 impl std::error::Error for MalformedNote {}
 
 impl Seal {
+    /// Whether it says that lines may be lost: it has a `gap`, or is the heartbeat of a writer that couldn't look at its
+    /// source ([`Seal::is_stalled`]).
+    #[must_use]
+    pub fn tells_of_loss(&self) -> bool {
+        !self.gaps.is_empty() || self.is_stalled()
+    }
+
+    /// Whether it is a heartbeat that vouches for nothing: its writer couldn't look at its source.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        let reason = self.reason.as_ref().map(Word::as_str);
+        self.kind == Kind::Heartbeat && reason == Some("stalled")
+    }
+
     /// Hash of the note: of its text, without the signature.
     #[must_use]
     pub fn hash(&self) -> Hash {

@@ -107,9 +107,9 @@ pub struct Packs {
     /// Whose words about roll-ups count.
     auditors: Vec<VerifierKey>,
     /// All packs of which an attestation counts, in the order in which they are taken.
-    found: Vec<Pack>,
+    pub(super) found: Vec<Pack>,
     /// Of these, in the order of the chain; no seq is in two.
-    taken: Vec<Pack>,
+    pub(super) taken: Vec<Pack>,
     /// Packs beside the part that was asked for.
     passed: Vec<Pack>,
     /// All attestations that count, those of packs that aren't taken too.

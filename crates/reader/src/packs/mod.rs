@@ -11,6 +11,7 @@
 
 mod bytes;
 mod indexes;
+mod last;
 mod listing;
 mod outlet;
 mod payload;

@@ -32,6 +32,7 @@ fn attestation(first: u64, last: u64) -> SignedAttestation {
         index: None,
         field: TimeField::Audit,
         untimed: 0,
+        gaps: 0,
         times: None,
         sealed: (Time::EPOCH, Time::EPOCH),
         lock: PackLock::None,

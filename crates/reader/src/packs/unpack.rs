@@ -41,7 +41,7 @@ pub(crate) enum Unpacked {
     /// The objects up to this seq are vouched for, where they don't come so.
     Proved(u64),
     /// The attested index isn't the one that the pack's text gives, or what is attested of its lines'
-    /// times isn't what its notes say.
+    /// times or of gaps isn't what its notes say.
     Wrong(Verdict, String),
     /// Nothing more comes: the pack isn't what was attested.
     Broken(String),
@@ -285,10 +285,11 @@ impl Sink {
     }
 }
 
-/// What the notes of a pack say together of when.
+/// What the notes of a pack say together of when, and of losses.
 #[derive(Default)]
 struct Times {
     untimed: u64,
+    gaps: u64,
     span: Option<(Time, Time)>,
     sealed: Option<(Time, Time)>,
 }
@@ -297,6 +298,7 @@ impl Times {
     fn take(&mut self, seal: &Seal) {
         let Payload { untimed, times, .. } = seal.payload;
         self.untimed = self.untimed.saturating_add(untimed);
+        self.gaps += u64::from(seal.tells_of_loss());
         self.span = joined_times(self.span, times);
         let first = self.sealed.map_or(seal.sealed, |(first, _)| first);
         self.sealed = Some((first, seal.sealed));
@@ -304,13 +306,15 @@ impl Times {
 }
 
 impl Sink {
-    /// Holds what is attested of times against the notes: a search by time passes packs over by it.
+    /// Holds what is attested of times and gaps against the notes: a search passes packs over by it.
     fn compare_times(&mut self) {
-        let Attestation { untimed, times, sealed, .. } = *self.attestation;
+        let Attestation { untimed, gaps, times, sealed, .. } = *self.attestation;
         let found = &self.times;
-        if (found.untimed, found.span, found.sealed) != (untimed, times, Some(sealed)) {
-            let why = "what its attestation says of times isn't what the notes in it say: a search by time \
-                       may have passed it over";
+        if (found.untimed, found.gaps, found.span, found.sealed)
+            != (untimed, gaps, times, Some(sealed))
+        {
+            let why = "what its attestation says of times and gaps isn't what the notes in it say: a search may \
+                       have passed it over";
             self.out.push(Unpacked::Wrong(Verdict::WrongTimes, why.to_owned()), 0);
         }
     }

@@ -87,7 +87,8 @@ fn spelled(name: &str, about: &str, edit: impl FnOnce(&str) -> String) -> Vector
 fn shapes() -> Vec<Vector> {
     let mut all: Vec<_> = [
         "origin", "key", "objects", "date", "prev", "head", "pack", "text", "index", "times",
-        "untimed", "first", "last", "sealed", "lock", "judged", "attested", "batch", "findings",
+        "untimed", "gaps", "first", "last", "sealed", "lock", "judged", "attested", "batch",
+        "findings",
     ]
     .iter()
     .flat_map(|keyword| {
@@ -154,6 +155,9 @@ fn values() -> Vec<Vector> {
         edit("times-stage", "times", "json:stageTimestamp"),
         edit("untimed-more", "untimed", "10"),
         edit("untimed-all", "untimed", "9"),
+        edit("gaps-none", "gaps", "-"),
+        edit("gaps-padded", "gaps", "00"),
+        edit("gaps-more", "gaps", "5"),
         edit("first-none", "first", "-"),
         edit("first-late", "first", "2099-01-01T00:00:00.000000Z"),
         edit("last-short", "last", "2026-11-21T08:00:00Z"),

@@ -362,6 +362,14 @@ fn found() -> Vec<Vector> {
     let root = packs_of(&TestPack::all(&lost), &auditor());
     let shown = vector("shows-a-gap", "a gap and a stalled heartbeat in a pack", &lost, root);
     let shown = gone(shown, &lost, 1..4);
+    let mut silent = packs_of(&TestPack::all(&lost), &auditor());
+    silent.retain(|key, _| !key.ends_with(".note"));
+    for pack in TestPack::all(&lost) {
+        pack.attesting(|attestation| attestation.gaps = 0).attest(&auditor(), &mut silent);
+    }
+    let about = "a pack whose attestation doesn't tell that its notes do";
+    let untold = gone(vector("gaps-untold", about, &lost, silent), &lost, 1..4);
+    let untold = each(each(untold, "SOURCE_GAP", [2]), "STALLED", [3]);
     vec![
         each(told, "HIDDEN", [2]),
         accepted,
@@ -369,6 +377,7 @@ fn found() -> Vec<Vector> {
         each(unknown, "UNEXPECTED_OBJECT", [3]),
         each(run, "MALFORMED", 2..5),
         each(each(shown, "SOURCE_GAP", [2]), "STALLED", [3]),
+        each(untold, "WRONG_TIMES", 1..4),
     ]
 }
 
