@@ -17,6 +17,8 @@ pub struct Folder {
     /// end, and nobody reports what happens. It stays until it is left ([`Disk::leave`]), and is no
     /// former one any more if the path leads here again.
     pub former: bool,
+    /// The entry that is a link on the way to the live file: itself it is no file of the log.
+    pub link: Option<OsString>,
 }
 
 /// What a source's directories hold.

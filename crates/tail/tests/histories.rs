@@ -45,6 +45,7 @@ fn kinds() -> Vec<(u32, BoxedStrategy<Op>)> {
         (3, Just(Op::DeleteOldest).boxed()),
         (2, Just(Op::Truncate).boxed()),
         (1, Just(Op::Copy).boxed()),
+        (2, prop_oneof![3 => Just(100u8), 1 => 0u8..100].prop_map(Op::Beside).boxed()),
         (1, Just(Op::UnlinkLive).boxed()),
         (1, (1u16..4).prop_map(Op::ClockBack).boxed()),
         (1, Just(Op::SameStamp).boxed()),
@@ -145,7 +146,9 @@ fn in_one_place(op: Op) -> Op {
     match op {
         Op::Repoint(..) => Op::Rotate,
         Op::There(..) => Op::DeleteOldest,
-        Op::Replace(..) | Op::Foreign(_) | Op::Estrange(_) | Op::Own => Op::Append(1, 20),
+        Op::Replace(..) | Op::Foreign(_) | Op::Estrange(_) | Op::Own | Op::Beside(_) => {
+            Op::Append(1, 20)
+        }
         other => other,
     }
 }

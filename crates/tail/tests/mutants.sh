@@ -219,11 +219,26 @@ mutate "a shorter copy is let go of" tail/follower/assign.rs \
 mutate "a replaced file is said nothing of" tail/follower/assign.rs \
     'over && old.standing() == Standing::Deleted' 'false'
 mutate "of two copies the one that is listed goes on" tail/follower/assign.rs \
-    'gone || !old.is_listed()' 'new.is_listed() && !old.is_listed()'
+    'false => @@new.size() > old.size()@@' 'new.is_listed() && !old.is_listed()'
+mutate "a longer file waits for one that is there" tail/follower/assign.rs \
+    'new.size() > old.size()' '!old.is_listed() && new.size() > old.size()'
+mutate "copies are asked before the log" tail/follower/identify.rs \
+    'live.into_iter().chain(others)' 'others.into_iter().chain(live)'
+mutate "what waits for another file is no lag" tail/follower/mod.rs \
+    'State::Standby(..) => (0, false)' 'State::Standby(..) => return 0'
+mutate "who drains knows of nothing that was there" tail/follower/compare.rs \
+    'if self.draining() { seen } else { before }' 'before'
+mutate "the first listing shows all" tail/follower/compare.rs \
+    'if self.draining() { seen } else { before }' 'seen'
+mutate "a link is a file" tail/carriers/mod.rs \
+    'folder.link.as_deref() == Some(name)' 'false'
+mutate "what a link led to meanwhile is nothing" tail/follower/turns.rs \
+    'usize::saturating_sub(led, 1)' '0'
 mutate "a copy that is cut amid its marks is another file" tail/follower/assign.rs \
     'proves(&*source, first)?' 'true'
 mutate "two files for one account" tail/follower/assign.rs \
     'carrier.prove(file, carrier.size(), None);
+            }
             @@carrier.stand_by(file, head)@@' '()'
 mutate "copies that a mirror leaves are held" tail/follower/release.rs \
     'quiet && !carrier.is_listed() && carrier.is_copy(file)' 'false'

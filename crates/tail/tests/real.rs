@@ -426,3 +426,58 @@ fn files_that_come_and_go_while_nobody_looks_are_reported() {
     let unread = |n| (backup(n), GapReason::DeletedBeforeRead);
     assert_eq!(lost, [unread(2), unread(3)], "the first was held");
 }
+
+/// A link is led to the file of the next day as `ln -s` and `mv -T` do it: the link brings no file.
+#[test]
+fn a_link_that_is_renamed_over_the_live_name_replaces_nothing() {
+    for (made_before, between) in [(true, false), (false, false), (true, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |day: usize| dir.path().join(format!("audit-2026112{day}.log"));
+        let link = dir.path().join("audit.log");
+        let point = |day: usize| {
+            let new = dir.path().join("t");
+            std::os::unix::fs::symlink(of(day).file_name().unwrap(), &new).unwrap();
+            fs::rename(new, &link).unwrap();
+        };
+        append(&of(0), b"0\n");
+        point(0);
+        let path = LogPath::find(&link, Default::default()).unwrap();
+        let mut watcher = Watcher::new(path.clone());
+        let reports = watcher.reports();
+        let mut follower =
+            Follower::new(family(), SourceDisk::new(path), History::default(), Settings::default());
+        let (mut gaps, mut texts) = (Vec::new(), Vec::new());
+        let mut look = |watcher: &mut Watcher| {
+            for _ in 0..8 {
+                watcher.wait(Duration::from_millis(5));
+                follower.noticed(reports.take());
+                let found = follower.look(0, 1 << 20);
+                texts.extend(found.takes.iter().map(|t| String::from_utf8(read(t)).unwrap()));
+                gaps.extend(found.gaps);
+                found.takes.iter().for_each(|take| follower.committed(&take.file, take.end));
+            }
+            (texts.concat(), gaps.iter().map(|gap| gap.reason).collect::<Vec<_>>())
+        };
+        look(&mut watcher);
+        for day in 1..3 {
+            if made_before {
+                append(&of(day), format!("{day}\n").as_bytes());
+            }
+            if between {
+                append(&of(day + 4), b"between\n");
+                point(day + 4);
+            }
+            point(day);
+            if !made_before {
+                append(&of(day), format!("{day}\n").as_bytes());
+            }
+            look(&mut watcher);
+        }
+        let (text, reasons) = look(&mut watcher);
+        assert_eq!(text, "0\n1\n2\n");
+        // What it led to meanwhile was never read, and that is said.
+        let missed = watcher.armed() && between;
+        let expected = if missed { vec![GapReason::Replaced; 2] } else { vec![] };
+        assert_eq!(reasons, expected, "made before: {made_before}, another between: {between}");
+    }
+}

@@ -69,7 +69,9 @@ impl Walk {
             "a longer copy of it is renamed over it" => {
                 self.is_replaced_by_a_copy(b"first\nsecond\nthird\n", "first\nsecond\nthird\n")
             }
-            "a shorter copy of it is renamed over it" => {
+            "a longer file that begins with all of it lies beside it" => self.lies_beside(),
+            "a shorter copy of it is renamed over it, or laid beside it" => {
+                self.agent.file("audit.log.9", b"first\n");
                 self.is_replaced_by_a_copy(b"first\nsec", "first\nsecond\n")
             }
             "a file that begins alike and differs is renamed over it" => {
@@ -144,6 +146,21 @@ impl Walk {
         assert_eq!(self.agent.gaps(), []);
     }
 
+    fn lies_beside(&mut self) {
+        let live = self.standing == Standing::Live;
+        let other = if live { stamped(9_000) } else { "audit.log".to_owned() };
+        self.agent.file(&other, b"first\nsecond\nthird\n");
+        self.agent.settle();
+        assert_eq!(self.agent.texts(), ["first\nsecond\nthird\n"], "{:?}", self.standing);
+        if live {
+            self.agent.disk.world().put(self.index, b"third\nfourth\n");
+            self.agent.settle();
+            assert_eq!(self.agent.texts(), ["first\nsecond\nthird\nfourth\n"]);
+        }
+        quiet(&mut self.agent);
+        assert_eq!((self.agent.texts().len(), self.agent.gaps()), (1, vec![]));
+    }
+
     fn is_replaced_by_another(&mut self) {
         let over = name(&self.agent, self.index).unwrap_or_else(|| "audit.log".to_owned());
         self.agent.file(&over, b"first\nSECOND\nthird\n");
@@ -183,7 +200,7 @@ fn every_row_of_the_table_is_what_happens() {
     let (_, rest) = page.split_once("| event |").unwrap();
     let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
     let events: Vec<&str> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
-    assert_eq!(events.len(), 11);
+    assert_eq!(events.len(), 12);
     for event in events {
         for standing in [Standing::Live, Standing::Rotated, Standing::Deleted] {
             let (agent, index) = scene(standing);

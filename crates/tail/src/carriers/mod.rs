@@ -214,6 +214,11 @@ impl<F: DiskFile> Carriers<F> {
         self.folders.iter().filter(|folder| !folder.former)
     }
 
+    /// Whether the name is that of a link on the way to the live file.
+    pub(crate) fn is_link(&self, name: &OsStr) -> bool {
+        self.current().any(|folder| folder.link.as_deref() == Some(name))
+    }
+
     /// Whether anything is known of the directory.
     pub(crate) fn has_any(&self, folder: FolderId) -> bool {
         let last = self.by_age.before(self.by(folder, Age::Live, u64::MAX));

@@ -32,7 +32,7 @@ enum Verdict {
 enum Succession {
     /// It waits for that file to be done.
     Waits,
-    /// It has taken that one's name, and holds all of it and more: the account goes on in it.
+    /// It holds all of that one and more, or has its name: the account goes on in it.
     GoesOn,
     /// It has taken that one's name, and differs from it where something was sealed.
     Diverges,
@@ -206,7 +206,10 @@ impl<D: Disk> Follower<D> {
         else {
             return Ok(Verdict::Pending);
         };
-        if carrier.is_copy(file) && carrier.proved().unwrap_or(0) <= taken {
+        let proved = carrier.proved().unwrap_or(0);
+        // A live file that holds all of it will hold more.
+        let as_far = proved <= taken && !(carrier.is_live() && proved == taken);
+        if carrier.is_copy(file) && as_far {
             // A shorter copy that is still being made is held on to: let go of and grown, it would
             // be another file.
             let grows = carrier.is_live() && !self.draining() && carrier.size() < taken;
@@ -334,11 +337,12 @@ impl<D: Disk> Follower<D> {
         }
     }
 
-    /// What becomes of a copy of the file that `file`'s account reads from, which somebody renamed
-    /// over it as mirrors do.
+    /// What becomes of a file that begins as the one does that `file`'s account reads from: a mirror
+    /// renamed a copy over the log, somebody laid one beside it, or their first lines are the same.
     ///
     /// Several may have come between two looks. One that was read, and has lost the name again to a
-    /// shorter one, holds lines that are nowhere else: of copies, the longest goes on.
+    /// shorter one, holds lines that are nowhere else: whatever has which name, the longest goes on. It
+    /// may be the one that is written to, and what is shorter holds nothing besides.
     fn succeeds(
         &self,
         id: u64,
@@ -346,30 +350,41 @@ impl<D: Disk> Follower<D> {
         file: FileId,
         likeness: Likeness,
     ) -> io::Result<Succession> {
-        match likeness {
+        let common = match likeness {
             Likeness::Different => return Ok(Succession::Diverges),
             Likeness::Cut => return Ok(Succession::Cut),
-            Likeness::Alike(_) | Likeness::Longer(_) | Likeness::Unknown => {}
-        }
+            Likeness::Unknown => return Ok(Succession::Waits),
+            Likeness::Alike(common) | Likeness::Longer(common) => common,
+        };
         let Some(account) = self.accounts.get(&file) else { return Ok(Succession::Waits) };
         let old = account.carrier().and_then(|old| self.carriers.get(old));
         let Some((old, new)) = old.zip(self.carriers.get(id)) else {
             return Ok(Succession::Waits);
         };
-        let gone = new.standing() == Standing::Deleted && !new.is_listed();
-        let over = gone || !old.is_listed();
         if matches!(likeness, Likeness::Longer(_)) {
-            // A longer copy had been renamed over it, and was compressed before anybody saw it.
-            return Ok(if over { Succession::GoesOn } else { Succession::Diverges });
+            // A longer copy was compressed before anybody saw it. But a live file that is shorter may be
+            // another one.
+            return Ok(if old.is_live() { Succession::Diverges } else { Succession::GoesOn });
         }
-        let grown = new.size() > old.size();
-        if !over || !grown || old.packed() || new.packed() {
+        // Of two that are as long, the live one will be longer.
+        let grown = match old.packed() {
+            // How long that is, nobody knows yet: no more than a first line that is the same says
+            // nothing.
+            true => new.is_live() && common > head.end && new.size() > common,
+            false if new.is_live() && !old.is_live() => new.size() >= old.size(),
+            false => new.size() > old.size(),
+        };
+        if !grown || new.packed() {
             return Ok(Succession::Waits);
         }
         let Some((source, before)) = new.file().zip(old.file()) else {
             return Ok(Succession::Waits);
         };
-        for mark in self.marks_up_to(file, &*before, old.size())? {
+        let marks = match old.packed() {
+            true => self.accounts.marks(&file),
+            false => self.marks_up_to(file, &*before, old.size())?,
+        };
+        for mark in marks {
             if !proves(&*source, Some(mark))? {
                 // Asked last: was it still the identified file that this was read from?
                 let first = Some((head.end, head.anchor));
@@ -380,13 +395,18 @@ impl<D: Disk> Follower<D> {
         Ok(Succession::GoesOn)
     }
 
-    /// The account goes on in the copy. The file that it read from is held for a while, as a copy
-    /// itself: should somebody write to it yet, they differ.
+    /// The account goes on in the other one. The file that it read from is held, as a copy itself:
+    /// should somebody write to it yet, they differ, or it goes on there again.
     fn hand_over(&mut self, id: u64, head: Head, file: FileId) {
         if let Some(old) = self.accounts.get(&file).and_then(|account| account.carrier())
             && let Some(carrier) = self.carriers.get_mut(old)
         {
-            carrier.prove(file, carrier.size(), None);
+            if carrier.packed() {
+                // Whether it holds more is found out next.
+                carrier.rewind();
+            } else {
+                carrier.prove(file, carrier.size(), None);
+            }
             carrier.stand_by(file, head);
             if !carrier.is_listed() {
                 // It has no name any more: what gets a backup's from now on is another file.

@@ -255,13 +255,16 @@ impl<D: Disk> Follower<D> {
         // what was listed once and has vanished.
         let first = !self.accounts.any_begun();
         let known = !first || self.carriers.all().any(|c| c.listing <= before || !c.listed);
-        if !known || self.carriers.some_done(before, |folder| blind.tells(folder)) {
+        let seen = if first { before.max(1) } else { before };
+        // Who takes what is there now, and watches nothing, asks for what the first listing showed.
+        // Who watches may have missed in that what went before the second.
+        let known_by = if self.draining() { seen } else { before };
+        if !known || self.carriers.some_done(known_by, |folder| blind.tells(folder)) {
             return true;
         }
-        let seen = if first { before.max(1) } else { before };
         let there = |c: &Carrier<D::File>| c.is_listed() && blind.tells(c.folder());
         self.carriers.open().filter(|(_, c)| there(c)).any(|(_, c)| {
-            c.first_listing() <= before || self.shows_begun(c) || self.was_plain(c, seen)
+            c.first_listing() <= known_by || self.shows_begun(c) || self.was_plain(c, seen)
         }) || self.carriers.all().any(|c| {
             let there = c.done && c.listed && blind.tells(c.folder);
             there && c.role.packed() && self.had_plain(c.folder, &c.role, seen, None)

@@ -13,7 +13,10 @@ use crate::unpack::End;
 
 impl<D: Disk> Follower<D> {
     pub(super) fn identify(&mut self, look: &mut Look<D::File>) {
-        for id in self.carriers.held(|carrier| !carrier.pending()) {
+        // The live file first: copies of its beginning may lie beside it, and it is none of them.
+        let live = self.carriers.held(|carrier| !carrier.pending() && carrier.is_live());
+        let others = self.carriers.held(|carrier| !carrier.pending() && !carrier.is_live());
+        for id in live.into_iter().chain(others) {
             let Some(carrier) = self.carriers.get(id) else { continue };
             let done = match carrier.state() {
                 State::Unread if carrier.packed() => self.find_head_packed(id, look),

@@ -197,7 +197,11 @@ impl<D: Disk> Follower<D> {
             State::Active(file) => {
                 self.accounts.get(&file).map_or((0, true), |a| (a.taken(), a.is_final()))
             }
-            State::Standby(..) => return 0,
+            // All of it is taken elsewhere; or it is being written, which is told otherwise.
+            State::Standby(file, _) if carrier.is_copy(file) || carrier.is_unfinished() => {
+                return 0;
+            }
+            State::Standby(..) => (0, false),
         };
         if carrier.packed() {
             u64::from(!final_) * carrier.size()

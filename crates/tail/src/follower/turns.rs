@@ -4,7 +4,7 @@
 //! is there in the end goes on from what was read before, those between held nothing else. Where it
 //! is another file, one that came and went was never read, and nobody can say what it held.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::Follower;
 use crate::carriers::{Carrier, State};
@@ -58,7 +58,8 @@ impl<D: Disk> Follower<D> {
         let folders = self.carriers.current().map(|folder| folder.id);
         let live = folders.flat_map(|folder| self.carriers.of_age(folder, Age::Live));
         let listed = live.filter(|seen| !seen.role.packed() && seen.listing > asked).count();
-        let mut came = 0;
+        let (mut came, mut led) = (0, 0);
+        let is_link = |name: &OsStr| self.carriers.is_link(name);
         // What was renamed or deleted has reports of its own.
         let mut known = !deaf;
         for notice in reported {
@@ -67,6 +68,10 @@ impl<D: Disk> Follower<D> {
                 Notice::Renamed { from, to } => (Some(to), Some(from)),
                 Notice::Removed(name) => (None, Some(name)),
             };
+            if got.is_some_and(|name| is_link(name)) {
+                led += 1;
+                continue;
+            }
             let role = |name: Option<&OsString>| Some(self.carriers.role(name?)?.1);
             known &= role(lost).is_none_or(|role| role.age != Age::Live);
             match role(got) {
@@ -75,6 +80,9 @@ impl<D: Disk> Follower<D> {
                 None => {}
             }
         }
+        // A link brings no file. The last time that it was pointed elsewhere it came to lead to what
+        // is listed; whatever it led to in between, no listing showed.
+        came += usize::saturating_sub(led, 1);
         self.turns.compare(listed, known.then_some(came));
     }
 

@@ -295,7 +295,8 @@ impl Disk for SourceDisk {
         for used in &mut self.folders {
             used.listed = true;
             let (id, former) = (used.id, used.former);
-            folders.push(Folder { id, family: used.place.family.clone(), former });
+            let Place { family, link, .. } = used.place.clone();
+            folders.push(Folder { id, family, former, link });
         }
         self.state.tell(trouble);
         Ok(folders)

@@ -48,6 +48,8 @@ pub enum Op {
     Truncate,
     /// logrotate's copytruncate: `.1` becomes `.2`, a copy becomes `.1`.
     Copy,
+    /// Nothing is cut: a copy of so many hundredths of the live file gets a backup's name that is free.
+    Beside(u8),
     UnlinkLive,
     /// The clock that stamps backups goes back.
     ClockBack(u16),
@@ -130,7 +132,18 @@ impl World {
             Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
             Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
-            Op::Copy => self.copy(),
+            Op::Copy => {
+                self.shift();
+                if self.copy(1, 100) {
+                    self.truncate();
+                }
+            }
+            Op::Beside(hundredths) => {
+                let free = |n: &u8| !self.dir.contains_key(&format!("{LIVE}.{n}"));
+                if let Some(number) = (1..9).find(free) {
+                    self.copy(number, hundredths);
+                }
+            }
             Op::UnlinkLive => self.delete(LIVE),
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
@@ -491,6 +504,10 @@ impl World {
         self.destroyed = true;
         if let Some(story) = self.inodes[index].story {
             self.stories[story].truncated = true;
+            // Whether what is shorter is a piece of it, nothing tells any more.
+            let whole = self.stories[story].bytes.len();
+            let piece = |i: &Inode| i.story == Some(story) && i.copied.is_some_and(|n| n < whole);
+            self.stories[story].stale |= self.inodes.iter().any(piece);
             let inode = &self.inodes[index];
             self.stories[story].unread = (!inode.read).then_some(inode.base);
         }
@@ -504,9 +521,9 @@ impl World {
         inode.bytes.clear();
     }
 
-    fn copy(&mut self) {
-        let Some(index) = self.dir.get(LIVE).copied() else { return };
-        if self.inodes[index].bytes.is_empty() {
+    /// Numbered backups get the next number.
+    fn shift(&mut self) {
+        if self.dir.get(LIVE).is_none_or(|live| self.inodes[*live].bytes.is_empty()) {
             return;
         }
         for n in (1..4).rev() {
@@ -515,11 +532,20 @@ impl World {
                 self.link(&format!("{LIVE}.{}", n + 1), older);
             }
         }
+    }
+
+    /// A copy of the live file's beginning gets this number. Returns whether there is one.
+    fn copy(&mut self, number: u8, hundredths: u8) -> bool {
+        let Some(index) = self.dir.get(LIVE).copied() else { return false };
+        let length = self.inodes[index].bytes.len() * usize::from(hundredths) / 100;
+        if length == 0 {
+            return false;
+        }
         let copy = self.inode(self.inodes[index].story);
-        self.inodes[copy].bytes = self.inodes[index].bytes.clone();
-        self.inodes[copy].copied = Some(self.inodes[copy].bytes.len());
-        self.link(&format!("{LIVE}.1"), copy);
-        self.truncate();
+        self.inodes[copy].bytes = self.inodes[index].bytes[..length].to_vec();
+        self.inodes[copy].copied = Some(length);
+        self.link(&format!("{LIVE}.{number}"), copy);
+        true
     }
 }
 

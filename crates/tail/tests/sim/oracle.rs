@@ -163,6 +163,7 @@ fn check_story(
         || best.is_some_and(|(_, archived)| !archived.gaps.is_empty())
         || (nameless && gapped(agent, story))
         || (story.is_swapped() && parted(agent, stories, story))
+        || unopened(agent, story, need)
         || (story.need == Need::Nothing && confused);
     let found = |twin: &usize| stories[*twin].relisted;
     // The cursor of a file that begins so may be another one's.
@@ -196,6 +197,17 @@ fn parted(agent: &Agent, stories: &[Story], story: &Story) -> bool {
     let rests = agent.archive.files.values().filter(|archived| alike(archived));
     rests.flat_map(|archived| &archived.gaps).any(|gap| gone(gap) && named(gap))
         || agent.archive.nameless.iter().any(|gap| gap.reason != GapReason::Unseen && named(gap))
+}
+
+/// Whether a gap says that the file itself was gone before it was opened, and held as much: what is
+/// archived of it was read of a copy beside it.
+fn unopened(agent: &Agent, story: &Story, need: usize) -> bool {
+    let copied = story.names.iter().any(|name| name.starts_with("audit.log."));
+    let gone = |gap: &Gap| {
+        let named = story.names.contains(gap.name.to_str().unwrap());
+        named && gap.end.is_some_and(|end| end >= need as u64)
+    };
+    copied && agent.archive.nameless.iter().any(gone)
 }
 
 /// How much of the story's beginning is archived, of whichever file.

@@ -147,8 +147,10 @@ impl World {
                 *next += 1;
             }
         }
-        let folder =
-            |used: &InUse| Folder { id: used.id, family: agent::family(), former: used.former };
+        let folder = |used: &InUse| {
+            let (id, former) = (used.id, used.former);
+            Folder { id, family: agent::family(), former, link: None }
+        };
         self.places.used.iter().map(folder).collect()
     }
 
