@@ -26,7 +26,7 @@ use crate::pulse::Disk;
 use crate::readback::{Stands, read_back};
 use crate::source::{Content, Looked, Source};
 use crate::spooler::Spooler;
-use crate::start::{Finder, read_to_send};
+use crate::start::{Finder, check_against, read_to_send};
 use crate::worker::{Worker, crashed, off_loop};
 use crate::{Error, ErrorKind, pack, reports};
 
@@ -209,10 +209,15 @@ impl Hands {
 
     /// What the store has of the chain: asked until it answers, for nothing is sent before.
     pub(crate) fn find_head(&mut self, known: KnownChain) {
-        let finder = self.finder.clone();
+        let (finder, spool) = (self.finder.clone(), self.spool.clone());
         self.tasks.spawn(async move {
             match finder.find_newest(known).await {
-                Ok(found) => Ok(told(found)),
+                Ok(found) => {
+                    if let Some(head) = found.head.clone() {
+                        spool.run("read", move |spool| check_against(spool, &head)).await?;
+                    }
+                    Ok(told(found))
+                }
                 // What is sealed meanwhile is in the spool, as where uploads fail for as long.
                 Err(error) if error.kind() == ErrorKind::Store && finder.give_up.is_some() => {
                     Ok(Input::HeadUnknown(error.to_string()))
