@@ -9,10 +9,11 @@ use auditseal_observe::State;
 use auditseal_reader::{Found, HeadFound};
 use auditseal_shipper::{Input, Job, KnownChain, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
-use auditseal_store::Store;
+use auditseal_store::{Kind, Store};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
@@ -57,6 +58,8 @@ pub(crate) struct Hands {
     committed: Vec<(FileId, u64)>,
     /// What is stored, and still in the spool.
     leaving: Arc<Mutex<Leaving>>,
+    /// The newest object that the store is known to have.
+    kept: Option<ObjectKey>,
     stopped: bool,
 }
 
@@ -95,6 +98,7 @@ impl Hands {
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: Arc::new(Mutex::new(Leaving::new())),
+            kept: None,
             stopped: false,
         })
     }
@@ -157,15 +161,22 @@ impl Hands {
         let (store, sent) = (Arc::clone(&self.store), key.clone());
         let object = self.spool.run("read", move |spool| read_to_send(spool, &sent));
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
-        let progress = Arc::clone(&self.progress);
+        let (progress, kept) = (Arc::clone(&self.progress), self.kept.clone());
         self.tasks.spawn(async move {
             let object = Bytes::from(object.await?);
             guard.pass().await?;
+            if is_gone(&store, kept.as_ref()).await {
+                return Ok(Input::Gone);
+            }
             failpoint!("agent.put.before");
             failpoint!(sent key.seq, &object);
             let sent = clock().wall;
             let answer = store.put_new(&key.to_string(), object.clone()).await;
             failpoint!("agent.put.after");
+            // It went away in between: the object lies below its mount point, say.
+            if is_gone(&store, kept.as_ref()).await {
+                return Ok(Input::Gone);
+            }
             Ok(match answer {
                 Ok(stored) => {
                     guard.check_lock(&key, stored.version.clone(), sent);
@@ -246,8 +257,14 @@ impl Hands {
                 let lost = seal.gaps.iter().filter_map(|gap| Some((gap.file?, gap.end?)));
                 self.committed.extend(lost);
             }
-            Report::Stored(_) => self.try_canary(true),
-            Report::FoundStored(_) => self.try_canary(false),
+            Report::Stored(key) => {
+                self.kept = Some(key.clone());
+                self.try_canary(true);
+            }
+            Report::FoundStored(key) => {
+                self.kept = Some(key.clone());
+                self.try_canary(false);
+            }
             _ => {}
         }
     }
@@ -288,6 +305,20 @@ impl Hands {
     /// Waits for what is under way: nothing may still be writing when the chain starts again.
     pub(crate) async fn settle(&mut self) {
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Whether what a directory held last isn't there any more: its disk was unmounted, and what is put now
+/// would lie below the mount point, or it is another. Objects in a bucket aren't asked for: a bucket
+/// isn't swapped for another under whoever uses it.
+async fn is_gone(store: &Arc<dyn Store>, kept: Option<&ObjectKey>) -> bool {
+    let Some(kept) = kept else { return false };
+    match store.file(&kept.to_string()).await {
+        Err(error) if error.kind() == Kind::NotFound => {
+            warn!(%kept, "the newest stored object isn't there any more: asking anew what the store has");
+            true
+        }
+        _ => false,
     }
 }
 
