@@ -396,9 +396,16 @@ impl Chain {
             machine_id: machine_id(),
             read_back: settings.read_back,
             beside: settings.beside.clone(),
+            without: self.without(),
             store: settings.store_name.clone(),
             limits: self.settings.limits.shipper,
         }
+    }
+
+    /// Up to which seqs this chain goes on without what the store lacks.
+    fn without(&self) -> Vec<u64> {
+        let ours = self.settings.without.iter().filter(|(of, _)| *of == self.place.origin);
+        ours.map(|(_, last)| *last).collect()
     }
 
     /// One for all that the chain does until the process ends: what was said once stays said.
@@ -437,6 +444,7 @@ impl Chain {
                 say_what_hangs(origin, &self.progress.pulse, disks, ANSWER);
             }
             End::GaveUp(why) => error!(%origin, "gave up: {why}"),
+            End::Lacking(first, last) => error!(%origin, first, last, "nothing was sent"),
             End::Forked(key, why) => {
                 error!(%origin, %key, "fork: {why}; nothing more is signed");
             }

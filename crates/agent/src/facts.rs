@@ -82,6 +82,8 @@ pub(crate) struct Facts {
     pub(crate) squatted: u64,
     /// Objects that were sealed and that neither the node nor the store has.
     pub(crate) missing: u64,
+    /// Objects that were stored and that the store lacks, as long as it does.
+    pub(crate) lacking: u64,
     head: Option<(u64, Time)>,
     last_stored: Option<Time>,
     pub(crate) reconcile: Reconcile,
@@ -110,6 +112,7 @@ impl Facts {
         self.state = State::Running;
         self.head = head.map(|seal| (seal.seq, seal.sealed));
         self.waiting = spooled.sizes().collect();
+        self.lacking = 0;
         self.lag = Lag::default();
         self.untaken.clear();
         self.failing_since = None;
@@ -197,7 +200,7 @@ impl Facts {
             spool_limit: self.spool_limit,
             gaps: self.gaps.clone(),
             squatted: self.squatted,
-            missing: self.missing,
+            missing: self.missing + self.lacking,
             lock_shortfalls: tally.lock_shortfalls,
             lock_unknown: tally.lock_unknown,
             counted: self.counted,

@@ -9,10 +9,11 @@ use auditseal_observe::State;
 use auditseal_reader::{Found, HeadFound};
 use auditseal_shipper::{Input, Job, KnownChain, Now, Pin, ReadBack, Report, StoreHead};
 use auditseal_spool::failpoint;
-use auditseal_store::Store;
+use auditseal_store::{Kind, Store};
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use crate::apiserver::{Counts, next_count};
 use crate::clock::Clock;
@@ -26,7 +27,7 @@ use crate::pulse::Disk;
 use crate::readback::{Stands, read_back};
 use crate::source::{Content, Looked, Source};
 use crate::spooler::Spooler;
-use crate::start::{Finder, read_to_send};
+use crate::start::{Finder, check_against, read_to_send};
 use crate::worker::{Worker, crashed, off_loop};
 use crate::{Error, ErrorKind, pack, reports};
 
@@ -57,6 +58,8 @@ pub(crate) struct Hands {
     committed: Vec<(FileId, u64)>,
     /// What is stored, and still in the spool.
     leaving: Arc<Mutex<Leaving>>,
+    /// The newest object that the store is known to have.
+    kept: Option<ObjectKey>,
     stopped: bool,
 }
 
@@ -95,6 +98,7 @@ impl Hands {
             tasks: JoinSet::new(),
             committed: Vec::new(),
             leaving: Arc::new(Mutex::new(Leaving::new())),
+            kept: None,
             stopped: false,
         })
     }
@@ -157,15 +161,22 @@ impl Hands {
         let (store, sent) = (Arc::clone(&self.store), key.clone());
         let object = self.spool.run("read", move |spool| read_to_send(spool, &sent));
         let (guard, clock) = (Arc::clone(&self.guard), Arc::clone(&self.clock));
-        let progress = Arc::clone(&self.progress);
+        let (progress, kept) = (Arc::clone(&self.progress), self.kept.clone());
         self.tasks.spawn(async move {
             let object = Bytes::from(object.await?);
             guard.pass().await?;
+            if is_gone(&store, kept.as_ref()).await {
+                return Ok(Input::Gone);
+            }
             failpoint!("agent.put.before");
             failpoint!(sent key.seq, &object);
             let sent = clock().wall;
             let answer = store.put_new(&key.to_string(), object.clone()).await;
             failpoint!("agent.put.after");
+            // It went away in between: the object lies below its mount point, say.
+            if is_gone(&store, kept.as_ref()).await {
+                return Ok(Input::Gone);
+            }
             Ok(match answer {
                 Ok(stored) => {
                     guard.check_lock(&key, stored.version.clone(), sent);
@@ -209,10 +220,15 @@ impl Hands {
 
     /// What the store has of the chain: asked until it answers, for nothing is sent before.
     pub(crate) fn find_head(&mut self, known: KnownChain) {
-        let finder = self.finder.clone();
+        let (finder, spool) = (self.finder.clone(), self.spool.clone());
         self.tasks.spawn(async move {
             match finder.find_newest(known).await {
-                Ok(found) => Ok(told(found)),
+                Ok(found) => {
+                    if let Some(head) = found.head.clone() {
+                        spool.run("read", move |spool| check_against(spool, &head)).await?;
+                    }
+                    Ok(told(found))
+                }
                 // What is sealed meanwhile is in the spool, as where uploads fail for as long.
                 Err(error) if error.kind() == ErrorKind::Store && finder.give_up.is_some() => {
                     Ok(Input::HeadUnknown(error.to_string()))
@@ -241,8 +257,14 @@ impl Hands {
                 let lost = seal.gaps.iter().filter_map(|gap| Some((gap.file?, gap.end?)));
                 self.committed.extend(lost);
             }
-            Report::Stored(_) => self.try_canary(true),
-            Report::FoundStored(_) => self.try_canary(false),
+            Report::Stored(key) => {
+                self.kept = Some(key.clone());
+                self.try_canary(true);
+            }
+            Report::FoundStored(key) => {
+                self.kept = Some(key.clone());
+                self.try_canary(false);
+            }
             _ => {}
         }
     }
@@ -283,6 +305,20 @@ impl Hands {
     /// Waits for what is under way: nothing may still be writing when the chain starts again.
     pub(crate) async fn settle(&mut self) {
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Whether what a directory held last isn't there any more: its disk was unmounted, and what is put now
+/// would lie below the mount point, or it is another. Objects in a bucket aren't asked for: a bucket
+/// isn't swapped for another under whoever uses it.
+async fn is_gone(store: &Arc<dyn Store>, kept: Option<&ObjectKey>) -> bool {
+    let Some(kept) = kept else { return false };
+    match store.file(&kept.to_string()).await {
+        Err(error) if error.kind() == Kind::NotFound => {
+            warn!(%kept, "the newest stored object isn't there any more: asking anew what the store has");
+            true
+        }
+        _ => false,
     }
 }
 

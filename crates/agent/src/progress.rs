@@ -88,6 +88,7 @@ impl Progress {
             seals: sum.seals + one.seals,
             stored: sum.stored + one.stored,
             object_bytes: sum.object_bytes + one.object_bytes,
+            missing: sum.missing + one.missing,
             gaps: sum.gaps + one.gaps,
             lock_shortfalls: sum.lock_shortfalls + one.lock_shortfalls,
             lock_unknown: sum.lock_unknown + one.lock_unknown,
@@ -150,7 +151,11 @@ impl ChainProgress {
 
     pub(crate) fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let facts = self.facts();
+        let missing = facts.missing + facts.lacking;
+        drop(facts);
         Tally {
+            missing,
             sealed_bytes: get(&self.sealed_bytes),
             backlog_bytes: get(&self.backlog_bytes),
             lag_millis: get(&self.lag_millis),

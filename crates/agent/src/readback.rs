@@ -49,7 +49,12 @@ pub(crate) async fn read_back(store: &Arc<dyn Store>, key: &ObjectKey, ours: &By
         Err(error) => return unread(&error),
     }
     match found {
-        None if beneath.is_empty() => Stands::Nothing,
+        // A file system may have something there that is no file: no put ever succeeds then.
+        None if beneath.is_empty() => match in_the_way(store, key).await {
+            Ok(true) => Stands::Other(Vec::new()),
+            Ok(false) => Stands::Nothing,
+            Err(error) => unread(&error),
+        },
         // A marker, and garbage under it, or nothing: some stores take a put there, and some don't.
         None => Stands::Other(Vec::new()),
         Some(Found::TooLarge) => agreed_end(store, key).await,
@@ -190,6 +195,18 @@ async fn below(
     Ok(found)
 }
 
+/// Whether something that is no object stands at a key.
+async fn in_the_way(store: &Arc<dyn Store>, key: &ObjectKey) -> Result<bool, Error> {
+    let name = key.to_string();
+    let mut listed = store.versions(name.rsplit_once('/').map_or("", |(day, _)| day));
+    while let Some(version) = listed.next().await {
+        if version?.in_the_way_of(&name).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 enum Found {
     Bytes(Bytes, ObjectInfo),
     TooLarge,
@@ -250,6 +267,17 @@ mod tests {
         assert!(matches!(stands(&store, b"ours").await, Stands::Nothing));
         store.hide(&key);
         assert!(matches!(stands(&store, b"ours").await, Stands::Other(_)), "a marker alone");
+    }
+
+    /// A folder, say, in a directory: it is listed as none of the objects.
+    #[tokio::test]
+    async fn what_is_no_object_stands_in_the_way_of_one() {
+        let key = ObjectKey::genesis("c/n/s".parse().expect("an origin")).to_string();
+        let store = MemoryStore::new();
+        store.insert(&format!("{key}x (a folder)"), "");
+        assert!(matches!(stands(&store, b"ours").await, Stands::Nothing));
+        store.insert(&Version::no_object(&key, "a folder").key, "");
+        assert!(matches!(stands(&store, b"ours").await, Stands::Other(_)));
     }
 
     /// What is to be adopted is found whole, wherever of its keys somebody put its note behind other

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use auditseal_flows::LogFormat;
-use auditseal_format::{Compression, VerifierKey};
+use auditseal_format::{Compression, Origin, VerifierKey};
 use auditseal_shipper::{Backoff, Mode};
 use auditseal_store::Retention;
 use auditseal_tail::fs::Owners;
@@ -140,6 +140,8 @@ pub struct Settings {
     pub allow_overwrite: bool,
     /// Keys that began chains of the same names, which somebody has looked at: ours begin beside them.
     pub beside: Vec<VerifierKey>,
+    /// Chains that go on without what the store lacks of them, each up to which seq.
+    pub without: Vec<(Origin, u64)>,
     /// Read each object back before it counts as stored.
     pub read_back: bool,
     /// The source goes away: seal `final` for a chain that is there already, whether or not the

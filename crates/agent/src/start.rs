@@ -8,7 +8,7 @@ use auditseal_chain::Verdict;
 use auditseal_format::{
     Fault, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, Origin, Seal, VerifierKey, hash,
 };
-use auditseal_reader::{Days, Found, Judged, Question, walk_back};
+use auditseal_reader::{Days, Found, HeadFound, Judged, Question, walk_back};
 use auditseal_shipper::{Backoff, Head, KnownChain, Spooled, Start};
 use auditseal_spool::{Final, Spool, failpoint};
 use auditseal_store::{Kind, Store};
@@ -190,6 +190,7 @@ pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
     let mut here = Here { held: spool.is_held(), ..Here::default() };
     for entry in spool.entries() {
         let ObjectSeal { seal, hash, .. } = read_object(spool, &entry.key)?;
+        check_date(&entry.key, here.newest.as_ref())?;
         let own = seal.seq == entry.key.seq && seal.origin == entry.key.origin;
         if !own {
             let what = format!("read spooled object {}", entry.key);
@@ -203,6 +204,48 @@ pub(crate) fn read_spool(spool: &mut Spool) -> Result<Here, Error> {
     }
     here.finals = spool.finals()?;
     Ok(here)
+}
+
+/// Refuses a spooled object under a name that somebody gave it: it would be stored under that, where no
+/// verifier looks for it. `before` is the newest note of those before it that is known.
+fn check_date(key: &ObjectKey, before: Option<&Seal>) -> Result<(), Error> {
+    let right = match before {
+        _ if key.seq == 0 => ObjectKey::genesis(key.origin.clone()),
+        Some(before) if before.seq + 1 == key.seq => ObjectKey::after(before),
+        // Of one that is lost nothing is known here; of one that is stored, the store tells.
+        _ => return Ok(()),
+    };
+    if right.date == key.date { Ok(()) } else { Err(misdated(key, &right)) }
+}
+
+fn misdated(key: &ObjectKey, right: &ObjectKey) -> Error {
+    let (what, date) = (format!("upload spooled object {key}"), right.date);
+    let why = format!("its file was renamed: its date is {date}, by the seal before it");
+    Error::new(ErrorKind::Other, &what, why).hint(
+        "give the file in the state directory that date again; nothing is uploaded from there before",
+    )
+}
+
+/// The same of the object that a store's head tells the date of: its own, or the one before it.
+pub(crate) fn check_against(spool: &Spool, head: &HeadFound) -> Result<(), Error> {
+    let (found, after) = (&head.object, ObjectKey::after(&head.object.seal));
+    for entry in spool.entries().take_while(|entry| entry.key.seq <= after.seq) {
+        let right = match entry.key.seq {
+            seq if seq == after.seq => &after,
+            seq if seq == head.key.seq => &head.key,
+            _ => continue,
+        };
+        if entry.key.date == right.date {
+            continue;
+        }
+        // Another history than the store's has dates of its own.
+        let note = read_object(spool, &entry.key)?;
+        let same = note.hash == found.hash || note.seal.prev == Some(found.hash);
+        if same {
+            return Err(misdated(&entry.key, right));
+        }
+    }
+    Ok(())
 }
 
 /// No object in the spool: a new chain, or the state was lost.

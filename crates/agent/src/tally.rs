@@ -21,6 +21,8 @@ pub struct Tally {
     pub stored: u64,
     /// Bytes of objects committed.
     pub object_bytes: u64,
+    /// Objects that were sealed and that neither the node nor the store has, as far as is known now.
+    pub missing: u64,
     /// Losses found.
     pub gaps: u64,
     /// Stored versions whose lock falls short of what is demanded.

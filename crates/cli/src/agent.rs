@@ -109,6 +109,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
     let code = conclude(&outcomes)?;
     protection::conclude(&outcomes)?;
     interrupted(&outcomes)?;
+    missing(&outcomes)?;
     Ok(code)
 }
 
@@ -156,6 +157,7 @@ fn settings(writer: &Writer, mode: Mode) -> Result<Settings, Failure> {
         allow_overwrite: writer.protection.allow_overwrite_store,
         read_back: writer.protection.read_back,
         beside: writer.begin_beside.clone(),
+        without: writer.go_on_without.clone(),
         retire: false,
         stay_on_fork: false,
         limits: Limits::default(),
@@ -252,12 +254,21 @@ fn summary(outcome: &Outcome) -> String {
         .head
         .map_or_else(|| "nothing sealed".to_owned(), |(seq, hash)| format!("head {seq}:{hash}"));
     let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
+    let missing = match tally.missing {
+        0 => String::new(),
+        missing => format!("; {missing} MISSING in the store"),
+    };
+    let gaps = format!("{missing}{gaps}");
     let beside = outcome.strangers.as_ref().map_or_else(String::new, |names| {
         format!("; NOT ARCHIVED, though it looks related: {names}")
     });
     // A gap that couldn't be sealed any more, for the store or the disk refused, is news too.
     if tally.seals == 0 && tally.gaps == 0 {
-        return format!("{}: nothing new, nothing uploaded{beside}{locks}; {head}", outcome.origin);
+        let stored = match tally.stored {
+            0 => "nothing uploaded".to_owned(),
+            stored => format!("uploaded {stored}"),
+        };
+        return format!("{}: nothing new, {stored}{gaps}{beside}{locks}; {head}", outcome.origin);
     }
     format!(
         "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}{beside}{locks}; {head}",
@@ -285,7 +296,36 @@ fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
             return Err(Failure::new(format!("upload {origin}: gave up: {why}")).hint(Some(hint)));
         }
     }
+    for Outcome { origin, end, .. } in outcomes {
+        if let ChainEnd::Lacking(first, last) = end {
+            let what = format!("upload {origin}: {}", lacking(*first, *last));
+            let hint = format!(
+                "look whether --store is the right one, and its disk mounted; everything sealed is in \
+                 the state directory. If what it lacks is lost for good, --go-on-without \
+                 {origin}:{last} goes on without it, and verify will say MISSING"
+            );
+            return Err(Failure::new(what).hint(Some(&hint)));
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn lacking(first: u64, last: u64) -> String {
+    let which =
+        if first == last { format!("seq {last}") } else { format!("seq {first} to {last}") };
+    format!("the store lacks {which}, which it had: nothing was sent to it")
+}
+
+/// What was sealed and is nowhere any more fails a one-shot: nobody looks at its counters later.
+fn missing(outcomes: &[Outcome]) -> Result<(), Failure> {
+    let lost = outcomes.iter().find(|outcome| outcome.tally.missing > 0);
+    lost.map_or(Ok(()), |Outcome { origin, tally, .. }| {
+        let missing = tally.missing;
+        let what = format!(
+            "archive {origin}: {missing} sealed objects are neither in the spool nor in the store"
+        );
+        Err(Failure::new(what).hint(Some("the log says which; all else is archived")))
+    })
 }
 
 /// Who asked for everything didn't get it: an evicted Job, say, must not look done.

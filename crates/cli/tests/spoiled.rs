@@ -88,6 +88,26 @@ fn the_oldest_that_waits_is_named_too() {
     deleted(3);
 }
 
+/// Under another date it would be stored where no verifier looks for it.
+#[test]
+fn an_object_under_another_date_is_refused_and_uploaded_when_it_has_its_own_again() {
+    for nth in [1, 2, 3, 4] {
+        let node = three_wait();
+        let all = objects(&node);
+        let right = &all[all.len() - nth];
+        let name = right.file_name().unwrap().to_str().unwrap();
+        let wrong = right.with_file_name(format!("{}_2001-02-03.jsonl.zst", &name[..12]));
+        fs::rename(right, &wrong).unwrap();
+        let refused = node.backfill();
+        assert_eq!(refused.code, 2, "{nth} from the end: {}", refused.err);
+        assert!(refused.err.contains("its file was renamed: its date is "), "{}", refused.err);
+        fs::rename(&wrong, right).unwrap();
+        node.backfill().ok();
+        node.assert_same();
+        node.verify().ok();
+    }
+}
+
 /// The newest is all that says that it was sealed: its lines are read again, as after a crash before
 /// the commit.
 #[test]

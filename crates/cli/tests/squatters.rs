@@ -5,7 +5,9 @@
 mod node;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -72,6 +74,11 @@ fn assert_whole(node: &Node, count: usize) {
 /// Events 0 to 10 are stored; 10 to 30 are sealed, and in no file but the spool's. At the next key of the
 /// chain there is something else by then.
 fn squatted() -> Node {
+    squatted_by(|next| fs::write(next, JUNK).unwrap())
+}
+
+/// The same, by whatever is made there.
+fn squatted_by(make: impl Fn(&Path)) -> Node {
     let node = Node::with(&events(0, 10));
     let daemon = logged(&node, &mut node.daemon());
     until("the archive holds the log", || node.cat().out == node.source());
@@ -91,8 +98,35 @@ fn squatted() -> Node {
     let seq: u64 = newest.file_name().unwrap().to_str().unwrap()[..12].parse().unwrap();
     // A day's directory is that of the seal before, which was made today.
     let next = newest.with_file_name(format!("{:012}.jsonl.zst", seq + 1));
-    fs::write(next, JUNK).unwrap();
+    make(&next);
     node
+}
+
+/// What is no file can't be put over either, and gives no bytes to judge.
+#[test]
+fn what_is_no_file_is_passed_named_once_and_by_verify() {
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let kinds: [(&str, &dyn Fn(&Path)); 5] = [
+        ("(a folder)", &|path| fs::create_dir(path).unwrap()),
+        ("(a pipe)", &pipe),
+        ("(a socket)", &|path| drop(UnixListener::bind(path).unwrap())),
+        ("(a link that leads nowhere)", &|path| symlink("nowhere", path).unwrap()),
+        ("(a link that leads round in circles)", &|path| {
+            symlink(path.file_name().unwrap(), path).unwrap();
+        }),
+    ];
+    for (what, make) in kinds {
+        let node = squatted_by(make);
+        let daemon = logged(&node, &mut node.daemon());
+        goes_on(&node, 30);
+        daemon.stop().ok();
+        let said = fs::read_to_string(node.path("stderr")).unwrap();
+        assert_eq!(said.matches("bytes that are no seal of this chain").count(), 1, "{said}");
+        let verify = node.verify();
+        let named = format!("{}{}", verify.text(), verify.err);
+        assert!(named.contains(what), "{what}: {named}");
+        assert_whole(&node, 40);
+    }
 }
 
 /// A4: it may be all that there is of its lines.

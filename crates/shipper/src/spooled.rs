@@ -114,6 +114,13 @@ impl Spooled {
         missing
     }
 
+    /// Which seqs a store lacks whose newest is `stored`, though it has had them: an object leaves the
+    /// spool when the one behind it is stored. First and last.
+    pub(crate) fn lacking(&self, stored: Option<u64>) -> Option<(u64, u64)> {
+        let (oldest, next) = (self.objects.front()?.seq, stored.map_or(0, |seq| seq + 1));
+        (next < oldest).then(|| (next, oldest - 1))
+    }
+
     /// What the note of the oldest says was before it.
     pub(crate) fn prev(&self) -> Option<Hash> {
         self.prev
@@ -195,6 +202,11 @@ mod tests {
             spooled.add(pending(seq, of), Some(of(seq - 1)));
         }
         assert_eq!(spooled.missing(None), [(0, 2), (5, 6), (9, 9)]);
+        assert_eq!(spooled.lacking(None), Some((0, 2)));
+        assert_eq!(spooled.lacking(Some(1)), Some((2, 2)));
+        assert_eq!(spooled.lacking(Some(2)), None, "the one before ours is there");
+        assert_eq!(spooled.lacking(Some(9)), None);
+        assert_eq!(Spooled::default().lacking(None), None);
         assert_eq!(spooled.missing(Some(1)), [(2, 2), (5, 6), (9, 9)]);
         assert_eq!(spooled.missing(Some(3)), [(5, 6), (9, 9)]);
         assert_eq!(spooled.missing(Some(5)), [(6, 6), (9, 9)], "the store has one of the two");

@@ -53,6 +53,9 @@ pub struct Config {
     /// Keys that began chains of this name, which somebody has looked at: this chain begins beside
     /// theirs.
     pub beside: Vec<VerifierKey>,
+    /// Up to which seqs somebody has found the chain's stored objects to be lost for good: it goes on
+    /// without these.
+    pub without: Vec<u64>,
     /// An accepted upload is read back before it counts: the store's 200 isn't enough.
     pub read_back: bool,
     /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.
@@ -283,6 +286,9 @@ pub enum Input<C> {
     /// The newest note of this chain that the store has, and, where that is its first or none, the
     /// genesis of another key's chain of the same name.
     HeadFound(Option<StoreHead>, Option<(ObjectKey, VerifierKey)>),
+    /// What the store had last isn't there any more, and the object handed out for an upload wasn't
+    /// sent, or doesn't count: what the store has is to be asked anew.
+    Gone,
     /// The apiserver's own count, for the seals that follow; `None` when it isn't known any more.
     Counted(Option<Counters>),
     /// The store doesn't tell, and it was asked for as long as a one-shot may wait.
@@ -338,6 +344,9 @@ pub enum End {
     Stopped,
     /// The store accepted nothing for too long; what is sealed is in the spool.
     GaveUp(String),
+    /// The store lacks what it had of this chain, from this seq to that one: a one-shot sends nothing
+    /// to it. What is sealed is in the spool.
+    Lacking(u64, u64),
     /// Another writer has this chain: which object stands where ours should, and why that can't be
     /// gone on from. Nothing more may be signed.
     Forked(ObjectKey, Fork),
@@ -424,6 +433,13 @@ pub enum Report {
     /// Objects that were sealed, from this seq to that one, are neither on the node nor in the store:
     /// somebody deleted them.
     Missing(u64, u64),
+    /// Objects that were stored, from this seq to that one, aren't in the store: nothing is sent to it
+    /// while that is so.
+    Lacking(u64, u64),
+    /// The store has them, or what it lacks is gone on without.
+    Regained,
+    /// The store lacks these, and as told the chain goes on without them.
+    Without(u64, u64),
     /// Bytes that are no seal of this chain stand at a key of its next object, which goes to an
     /// alternate; why they are none.
     Squatter(ObjectKey, String),

@@ -3,7 +3,8 @@
 //! ```text
 //!          HeadFound: ours              Stored, or ReadBack: same
 //!  Held ──────────────────▶ Idle ◀─────────────────────────────────┐
-//!   │ FindHead               │ Put                                  │
+//!   ▲ FindHead               │ Put                                  │
+//!   ├ it lacks what it had: again, some time later                  │
 //!   ▼                        ▼            Doubt                     │
 //!  Restart: the store       Putting ──────────────────▶ Reading ────┤
 //!  has more than we          ▲                             │        │
@@ -23,7 +24,7 @@ use crate::course::{Course, course};
 use crate::pins::Pins;
 use crate::spooled::{Pending, Spooled};
 use crate::types::{
-    Action, Config, End, Fork, KnownChain, Pause, Pin, ReadBack, Report, StoreHead,
+    Action, Config, End, Fork, KnownChain, Mode, Pause, Pin, ReadBack, Report, StoreHead,
 };
 
 /// Times that foreign bytes must be seen at a key, some time apart, before it is given up: one wrong
@@ -84,6 +85,11 @@ pub(crate) struct Uploads {
     read_back: bool,
     /// Whose chains of this name are none of ours.
     beside: Vec<VerifierKey>,
+    /// What the store was found to lack.
+    lacking: Option<(u64, u64)>,
+    /// Up to which seqs it may.
+    without: Vec<u64>,
+    one_shot: bool,
     /// Which versions the next seals name.
     pub(crate) pins: Pins,
 }
@@ -109,6 +115,9 @@ impl Uploads {
             backoff: config.backoff,
             read_back: config.read_back,
             beside: config.beside.clone(),
+            lacking: None,
+            without: config.without.clone(),
+            one_shot: config.mode == Mode::OneShot,
             pins,
         }
     }
@@ -173,11 +182,13 @@ impl Uploads {
     }
 
     /// The store has told what it has: objects of ours that it has needn't be sent, and where it has
-    /// more than we know, none of ours may be.
+    /// more than we know, none of ours may be. Nor where it lacks what it had: it may be another store, or
+    /// what is left below the mount point of one, and what is sent there is missing in the right one.
     pub(crate) fn head_found<C>(
         &mut self,
         found: Option<&StoreHead>,
         foreign: Option<(ObjectKey, VerifierKey)>,
+        now: u64,
         out: &mut Vec<Action<C>>,
     ) {
         if self.state != State::Asking {
@@ -190,7 +201,20 @@ impl Uploads {
             Course::Begin | Course::GoOn => self.state = State::Idle,
             Course::TakeUp | Course::Adopt | Course::Fork => return out.push(Action::Restart),
         }
-        for (first, last) in self.queue.missing(found.map(|head| head.key.seq)) {
+        let stored = found.map(|head| head.key.seq);
+        let lacking = self.queue.lacking(stored);
+        if let Some((first, last)) = lacking {
+            if !self.without.contains(&last) {
+                return self.lack(first, last, now, out);
+            }
+            out.push(Action::Report(Report::Without(first, last)));
+        }
+        if self.lacking.take().is_some() {
+            self.attempts = 0;
+            out.push(Action::Report(Report::Regained));
+        }
+        let missing = self.queue.missing(stored);
+        for (first, last) in missing.into_iter().filter(|hole| Some(*hole) != lacking) {
             out.push(Action::Report(Report::Missing(first, last)));
         }
         let Some(found) = found else { return };
@@ -201,6 +225,22 @@ impl Uploads {
             self.place.alternate = found.key.alternate;
             self.probe = true;
         }
+    }
+
+    /// The store isn't what it was. A daemon looks again: its disk may be mounted yet.
+    fn lack<C>(&mut self, first: u64, last: u64, now: u64, out: &mut Vec<Action<C>>) {
+        if self.lacking.replace((first, last)) != Some((first, last)) {
+            out.push(Action::Report(Report::Lacking(first, last)));
+        }
+        if self.one_shot {
+            return out.push(Action::End(End::Lacking(first, last)));
+        }
+        // Stored by this process: it is in the spool, and is put again after a start.
+        if first == last && self.stored.as_ref().is_some_and(|stored| stored.seq == last) {
+            return out.push(Action::Restart);
+        }
+        self.attempts += 1;
+        self.state = State::Held { until: now.saturating_add(self.backoff.wait(self.attempts)) };
     }
 
     /// The store accepted the front. Where its word isn't enough, what it holds is.

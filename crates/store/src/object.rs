@@ -55,6 +55,22 @@ pub struct Version {
     pub archived: bool,
 }
 
+impl Version {
+    /// Something that stands at `name` and is no object: what is listed of it is a name that no object
+    /// has, in which it is said in words what it is.
+    #[must_use]
+    pub fn no_object(name: &str, what: &str) -> Self {
+        let key = format!("{name} ({what})");
+        Self { key, id: None, size: 0, modified: 0, latest: true, marker: false, archived: false }
+    }
+
+    /// What it is in words, if it is no object and stands at `name`, where none can be put.
+    #[must_use]
+    pub fn in_the_way_of(&self, name: &str) -> Option<&str> {
+        self.key.strip_prefix(name)?.strip_prefix(" (")?.strip_suffix(')')
+    }
+}
+
 /// Where a listing goes on, as the store named it: good for the listing that gave it, as long as the
 /// store takes it back.
 #[derive(Debug, Clone, PartialEq, Eq)]

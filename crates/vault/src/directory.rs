@@ -182,12 +182,20 @@ impl Walk {
                 }
                 return Ok(());
             }
+            Err(error) if is_loop(&error) && is_object(&path) => {
+                found.push(no_object(&path, LOOP));
+                return Ok(());
+            }
             Err(error) if is_archive(&path) => return Err(error),
             Err(_) => {
                 found.push(no_object(&path, "it can't be looked at"));
                 return Ok(());
             }
         };
+        if meta.is_dir() && is_object(&path) {
+            found.push(no_object(&path, "a folder"));
+            return Ok(());
+        }
         if meta.is_dir() {
             return self.enter(path, found);
         }
@@ -244,6 +252,19 @@ fn is_archive(path: &Path) -> bool {
     path.iter().next().is_none_or(|first| first.as_encoded_bytes().contains(&b'='))
 }
 
+/// Whether it is the name of an object of an archive: where a folder stands at one, none is in it.
+fn is_object(path: &Path) -> bool {
+    is_archive(path) && path.as_os_str().as_encoded_bytes().ends_with(b".jsonl.zst")
+}
+
+/// What a link is that leads to itself, by way of others or not.
+pub(crate) const LOOP: &str = "a link that leads round in circles";
+
+/// Whether a name can't be followed because of such a link.
+pub(crate) fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
 /// What stands where an object might, and is no file. Nobody may open it: a pipe would be waited for
 /// for ever.
 pub(crate) fn no_file(kind: FileType) -> Option<&'static str> {
@@ -259,7 +280,7 @@ pub(crate) fn no_file(kind: FileType) -> Option<&'static str> {
 
 /// Something that is no object, under a name that no object has: whoever lists it says so.
 fn no_object(path: &Path, what: &str) -> Version {
-    entry(format!("{} ({what})", path.to_string_lossy()), 0, 0)
+    Version::no_object(&path.to_string_lossy(), what)
 }
 
 fn entry(key: String, size: u64, modified: i64) -> Version {
@@ -358,6 +379,16 @@ mod tests {
             ["cluster=c/node=n/up (a link to a folder that it lies in)", "cluster=c/node=n/x"]
         );
         assert!(keys(root, "cluster=other").is_empty());
+        // What stands at an object's name is named, whatever it is.
+        make("cluster=c/node=n/1.jsonl.zst/inside");
+        symlink("2.jsonl.zst", root.join("cluster=c/node=n/2.jsonl.zst")).unwrap();
+        assert_eq!(
+            keys(root, "cluster=c")[..2],
+            [
+                "cluster=c/node=n/1.jsonl.zst (a folder)",
+                "cluster=c/node=n/2.jsonl.zst (a link that leads round in circles)",
+            ]
+        );
         // Beneath the archive's own names nothing may be passed over.
         symlink("ring", root.join("cluster=c/ring")).unwrap();
         assert!(Walk::new(root, "").next_chunk().is_err());

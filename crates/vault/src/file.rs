@@ -101,7 +101,10 @@ pub(crate) async fn put(
 pub(crate) async fn what_else(at: &Directory, path: &Path) -> Option<&'static str> {
     let file = at.root.join(path.as_ref());
     let kind = off_loop(move || std::fs::metadata(file).map(|meta| meta.file_type()));
-    directory::no_file(kind.await.ok()?)
+    match kind.await {
+        Ok(kind) => directory::no_file(kind),
+        Err(error) => directory::is_loop(&error).then_some(directory::LOOP),
+    }
 }
 
 /// Lists a directory, where each object is its only version.

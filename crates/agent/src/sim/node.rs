@@ -112,6 +112,7 @@ impl Sim {
             machine_id: Some([5; 16]),
             read_back: self.hostile.as_ref().is_some_and(|hostile| hostile.read_back),
             beside: vec![],
+            without: vec![],
             store: "sim".into(),
             limits: Limits::default(),
         }

@@ -100,6 +100,7 @@ impl Node {
             allow_overwrite: false,
             read_back: false,
             beside: vec![],
+            without: vec![],
             retire: false,
             stay_on_fork: false,
             apiserver: None,

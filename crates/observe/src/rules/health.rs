@@ -102,7 +102,9 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     }
     if chain.missing > 0 {
         let missing = chain.missing;
-        reasons.push(format!("{missing} sealed objects are gone from the spool: see the log"));
+        reasons.push(format!(
+            "{missing} sealed objects are neither in the spool nor in the store: see the log"
+        ));
     }
     if chain.lag > LAG_LIMIT {
         let (seconds, bytes) = (chain.lag, chain.lag_bytes);
@@ -204,7 +206,10 @@ mod tests {
             (Chain { spool_bytes: 100, ..running() }, "spool is full"),
             (Chain { lag: 61.0, lag_bytes: 7, ..running() }, "61 s behind the log, 7 bytes"),
             (Chain { lag: 11.0, until_loss: Some(600.0), ..running() }, "in about 10 min"),
-            (Chain { missing: 2, ..running() }, "2 sealed objects are gone from the spool"),
+            (
+                Chain { missing: 2, ..running() },
+                "2 sealed objects are neither in the spool nor in the store",
+            ),
             (Chain { unreadable: 2, ..running() }, "2 files"),
             (Chain { refused: 3, ..running() }, "3 files beside the log are not opened"),
             (Chain { absent: Some(61.0), ..running() }, "nothing is at the source's path for 61 s"),

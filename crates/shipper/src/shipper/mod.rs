@@ -175,8 +175,9 @@ impl<C: Clone> Shipper<C> {
                 self.uploads.read_back(found, now.boot.nanos, self.signer.as_ref(), out);
             }
             Input::HeadFound(found, foreign) => {
-                self.uploads.head_found(found.as_ref(), foreign, out);
+                self.uploads.head_found(found.as_ref(), foreign, now.boot.nanos, out);
             }
+            Input::Gone => out.push(Action::Restart),
             Input::Changed => self.look.changed(),
             Input::Counted(counters) => self.counters = counters,
             Input::HeadUnknown(why) => {

@@ -250,6 +250,8 @@ impl Many {
             cluster_uid: Some(seal::Uuid([7; 16])),
             machine_id: Some([7; 16]),
             store: "s".repeat(64),
+            // This store never shows what it has.
+            without: vec![0],
             ..world.config()
         };
         let signer = StaticSigner::from_seed(&self.key_name, &[1; 32]).unwrap();

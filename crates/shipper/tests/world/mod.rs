@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) versioned: bool,
     /// Uploads are read back.
     pub(crate) read_back: bool,
+    /// Up to which seqs it goes on without what the store lacks.
+    pub(crate) without: Vec<u64>,
     /// So many uploads more are accepted, and not stored.
     pub(crate) forgets: usize,
     /// Which read-backs, counted from 0, show other bytes than stand there.
@@ -86,6 +88,7 @@ pub(crate) enum Ended {
     Foreign,
     Restart,
     GaveUp,
+    Lacking(u64, u64),
     Paused,
 }
 
@@ -97,6 +100,7 @@ impl World {
             store: BTreeMap::new(),
             versioned: false,
             read_back: false,
+            without: vec![],
             forgets: 0,
             lies: vec![],
             reads: 0,
@@ -148,6 +152,7 @@ impl World {
             machine_id: None,
             read_back: self.read_back,
             beside: vec![],
+            without: self.without.clone(),
             store: "bucket".to_owned(),
             limits: self.limits,
         }
@@ -356,6 +361,7 @@ impl World {
             Action::Restart => return Some(Ended::Restart),
             Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
             Action::End(End::GaveUp(_)) => return Some(Ended::GaveUp),
+            Action::End(End::Lacking(first, last)) => return Some(Ended::Lacking(first, last)),
             Action::End(End::Forked(..)) => return Some(Ended::Forked),
             Action::End(End::Foreign(..)) => return Some(Ended::Foreign),
         }

@@ -1,0 +1,102 @@
+//! A store that lacks what it had of a chain: another one, one that was emptied, or what is below the
+//! mount point of the right one. Nothing is sent there.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod node;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use node::{Node, Running, events, finish, until};
+
+fn logged(node: &Node, command: &mut Command) -> Running {
+    Running::start(command.stderr(File::create(node.path("stderr")).unwrap()))
+}
+
+fn said(node: &Node, what: &str) -> usize {
+    fs::read_to_string(node.path("stderr")).unwrap().matches(what).count()
+}
+
+/// Whether no file is below a directory.
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).unwrap().all(|entry| {
+        let path = entry.unwrap().path();
+        path.is_dir() && is_empty(&path)
+    })
+}
+
+/// A node that has sealed and stored lines twice.
+fn stored() -> Node {
+    let node = Node::with(&events(0, 10));
+    node.backfill().ok();
+    node.write("audit.log", &events(10, 20));
+    node.backfill().ok();
+    node
+}
+
+/// Once with the wrong store, and the right one was `MISSING` a seq for ever.
+#[test]
+fn a_wrong_store_is_refused_each_time_and_costs_the_right_one_nothing() {
+    for command in ["backfill", "retire"] {
+        let node = stored();
+        fs::rename(node.path("store"), node.path("right")).unwrap();
+        node.write("audit.log", &events(20, 30));
+        for _ in 0..3 {
+            let done = finish(&mut node.writer(command));
+            assert_eq!(done.code, 2, "{}", done.err);
+            assert!(done.text().contains("MISSING in the store"), "{}", done.text());
+            assert!(done.err.contains("the store lacks seq 0 to "), "{}", done.err);
+            assert!(done.err.contains("--go-on-without prod/cp-1/audit:"), "{}", done.err);
+            assert!(is_empty(&node.path("store")), "nothing was sent");
+        }
+        fs::remove_dir_all(node.path("store")).unwrap();
+        fs::rename(node.path("right"), node.path("store")).unwrap();
+        node.backfill().ok();
+        node.assert_same();
+        node.verify().ok();
+    }
+}
+
+#[test]
+fn a_disk_that_is_unmounted_under_a_running_agent_gets_everything_when_it_is_back() {
+    let node = stored();
+    let daemon = logged(&node, &mut node.daemon());
+    node.write("audit.log", &events(20, 30));
+    until("it runs", || node.cat().out == node.source());
+    fs::rename(node.path("store"), node.path("disk")).unwrap();
+    fs::create_dir(node.path("store")).unwrap();
+    for n in 3..6 {
+        node.write("audit.log", &events(10 * n, 10 * n + 10));
+        until("it is noticed", || said(&node, "nothing is sent to it before it has them") > 0);
+    }
+    assert!(is_empty(&node.path("store")), "nothing lies below the mount point");
+    fs::remove_dir_all(node.path("store")).unwrap();
+    fs::rename(node.path("disk"), node.path("store")).unwrap();
+    until("all is archived", || node.cat().out == node.source());
+    assert_eq!(said(&node, "nothing is sent to it before it has them"), 1);
+    daemon.stop().ok();
+    node.verify().ok();
+}
+
+/// What is deleted can't come back: the chain goes on when somebody says so, and only for that.
+#[test]
+fn what_is_lost_for_good_is_gone_on_without_by_whoever_says_so() {
+    let node = stored();
+    fs::remove_dir_all(node.path("store")).unwrap();
+    node.write("audit.log", &events(20, 30));
+    let refused = node.backfill();
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    let told = refused.err.split("--go-on-without ").nth(1).unwrap();
+    let told = told.split(' ').next().unwrap().to_owned();
+    let without = |told: &str| finish(node.writer("backfill").args(["--go-on-without", told]));
+    assert_eq!(without("prod/cp-1/other:3").code, 2, "of another chain");
+    assert_eq!(without("prod/cp-1/audit:99").code, 2, "another loss");
+    let done = without(&told).ok();
+    assert!(done.err.contains("going on without them, as told"), "{}", done.err);
+    assert!(node.verify().text().contains("MISSING"));
+    node.write("audit.log", &events(30, 40));
+    node.backfill().ok();
+    fs::remove_dir_all(node.path("store")).unwrap();
+    assert_eq!(without(&told).code, 2, "a later loss is another");
+}
