@@ -2,11 +2,15 @@
 
 use ioprio::{Class, Pid, Priority, Target};
 use rustix::fs::Mode;
-use rustix::process::{getpriority_process, setpriority_process, umask};
-use tracing::debug;
+use rustix::process::{
+    Resource, getpriority_process, getrlimit, setpriority_process, setrlimit, umask,
+};
+use tracing::{debug, warn};
 
 /// How far below ordinary processes.
 const NICE: i32 = 10;
+/// Descriptors beside those of one source's files: spool, store, pages, watches.
+const OTHERS: u64 = 64;
 
 /// Lowers this process: nice 10, and disk time only while nobody else wants any. To be called
 /// before there are other threads, which take it from the first. A machine that refuses (a strict
@@ -25,6 +29,32 @@ pub fn stand_back() {
     }
 }
 
+/// Lets as many files be open at a time as this process may have, and warns where these are too few
+/// for the backups of one source. To be called before sources are opened.
+pub fn open_many() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit.clone()) {
+            debug!("raise the number of open files: {error}");
+        }
+    }
+    let limit = getrlimit(Resource::Nofile).current;
+    if let Some(why) = few(limit) {
+        warn!("{why}");
+    }
+}
+
+/// What is to be said of a limit of open files; `None`: it is enough, or there is none.
+fn few(limit: Option<u64>) -> Option<String> {
+    let wanted = auditseal_tail::Limits::default().open as u64 + OTHERS;
+    let limit = limit.filter(|limit| *limit < wanted)?;
+    Some(format!(
+        "only {limit} files can be open at a time: with many backups, reading and sealing fail \
+         (\"Too many open files\"); allow {wanted} and more (ulimit -Hn, LimitNOFILE= of systemd)"
+    ))
+}
+
 /// From now on, what this process creates is its owner's alone: audit events hold secrets, and an
 /// archive on a disk and the state hold audit events. The umask of whoever started it may let others
 /// read, or keep the files from ourselves.
@@ -35,6 +65,14 @@ pub fn keep_to_owner() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_open_files_are_told() {
+        let told = few(Some(20)).unwrap();
+        assert!(told.starts_with("only 20 files can be open at a time: "), "{told}");
+        assert_eq!(few(Some(319)).map(|_| ()), Some(()));
+        assert_eq!((few(Some(320)), few(Some(1024)), few(None)), (None, None, None));
+    }
 
     #[test]
     fn a_thread_that_stands_back_is_nice_and_idle() {
