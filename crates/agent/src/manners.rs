@@ -1,9 +1,11 @@
 //! How this process behaves on a machine that isn't its own.
 
+use std::fs;
+
 use ioprio::{Class, Pid, Priority, Target};
 use rustix::fs::Mode;
 use rustix::process::{
-    Resource, getpriority_process, getrlimit, setpriority_process, setrlimit, umask,
+    Resource, Rlimit, getpriority_process, setpriority_process, setrlimit, umask,
 };
 use tracing::{debug, warn};
 
@@ -32,17 +34,28 @@ pub fn stand_back() {
 /// Lets as many files be open at a time as this process may have, and warns where these are too few
 /// for the backups of one source. To be called before sources are opened.
 pub fn open_many() {
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        if let Err(error) = setrlimit(Resource::Nofile, limit.clone()) {
-            debug!("raise the number of open files: {error}");
-        }
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let Some((current, maximum)) = files(&limits) else { return };
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    if let Err(error) = &raised {
+        debug!("raise the number of open files: {error}");
     }
-    let limit = getrlimit(Resource::Nofile).current;
-    if let Some(why) = few(limit) {
+    if let Some(why) = few(raised.map_or(current, |()| maximum)) {
         warn!("{why}");
     }
+}
+
+/// How many files may be open now, and after raising that, in the kernel's list of a process's
+/// limits; `None` within: any number. It is read there, for a filter of system calls may keep us from
+/// asking.
+fn files(limits: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut words = line.split_whitespace();
+    let mut number = || match words.next()? {
+        "unlimited" => Some(None),
+        word => word.parse().ok().map(Some),
+    };
+    Some((number()?, number()?))
 }
 
 /// What is to be said of a limit of open files; `None`: it is enough, or there is none.
@@ -71,6 +84,16 @@ mod tests {
         let told = few(Some(20)).unwrap();
         assert!(told.starts_with("only 20 files can be open at a time: "), "{told}");
         assert_eq!(few(Some(319)).map(|_| ()), Some(()));
+        let list = "Limit  Soft Limit  Hard Limit  Units\nMax processes  7  8  processes\n\
+                    Max open files            1024                 524288               files\n";
+        assert_eq!(files(list), Some((Some(1024), Some(524_288))));
+        assert_eq!(files("Max open files unlimited unlimited files"), Some((None, None)));
+        assert_eq!(
+            (files(""), files("Max open files many"), files("Max open files")),
+            (None, None, None)
+        );
+        let here = fs::read_to_string("/proc/self/limits").unwrap();
+        assert!(files(&here).is_some(), "{here}");
         assert_eq!((few(Some(320)), few(Some(1024)), few(None)), (None, None, None));
     }
 

@@ -35,8 +35,8 @@ fn no_file_that_is_named_is_waited_for() {
         for command in [
             &["pubkey", "--key"][..],
             &["keygen", "--name", "c/n", "--keep", "--out"],
-            &["trust", "show"],
-            &["check", "--vkey", &node.vkey],
+            &["trust", "show", "--trust"],
+            &["check", "--origin", "prod/cp-1/audit", "--vkey", &node.vkey],
         ] {
             let (code, err) = named(command);
             assert_eq!(code, 2, "{command:?}: {err}");
