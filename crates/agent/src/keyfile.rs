@@ -8,6 +8,7 @@ use std::path::Path;
 
 use auditseal_format::{Origin, Scope};
 use auditseal_note::{KeyError, Signer as _, StaticSigner};
+use auditseal_tail::fs::open_named;
 use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
@@ -67,6 +68,7 @@ pub fn read_signer(path: &Path) -> Result<StaticSigner, Error> {
     let fail = |why: &dyn fmt::Display| Error::new(ErrorKind::Usage, &what, why);
     let (text, mode) = read_private(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => fail(&e).hint(ABSENT),
+        io::ErrorKind::InvalidInput => fail(&e).hint(KEY_HINT),
         io::ErrorKind::InvalidData => fail(&"not a private key: it isn't text").hint(KEY_HINT),
         _ => fail(&e).hint("it must be a file that the user auditseal runs as can read"),
     })?;
@@ -113,7 +115,7 @@ const KEY_HINT: &str = "give the file that `auditseal keygen` wrote";
 
 /// The file's text and mode: of one file, whatever its name stands for a moment later.
 fn read_private(path: &Path) -> io::Result<(Zeroizing<String>, u32)> {
-    let file = File::open(path)?;
+    let file = open_named(path)?;
     let mode = file.metadata()?.permissions().mode();
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY));
     file.take(MAX_KEY as u64).read_to_string(&mut text)?;

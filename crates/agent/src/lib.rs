@@ -43,12 +43,12 @@ mod wayback;
 mod worker;
 
 pub use auditseal_shipper::{End as ChainEnd, Fork, Mode};
-pub use auditseal_tail::fs::Owners;
+pub use auditseal_tail::fs::{Owners, open_named};
 pub use chain::{Outcome, run};
 pub use clock::{Clock, system_clock};
 pub use error::{Error, ErrorKind};
 pub use keyfile::{keygen, read_signer};
-pub use manners::{keep_to_owner, stand_back};
+pub use manners::{keep_to_owner, open_many, stand_back};
 pub use opening::check;
 pub use progress::Progress;
 pub use service::tell_manager;

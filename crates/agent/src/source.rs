@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use auditseal_format::{FileId, FileName, printable};
 use auditseal_shipper::{Input, Loss, Mode, Part, Rest, Take};
-use auditseal_tail::fs::{LogPath, Manners, OpenFile, PathState, SourceDisk};
+use auditseal_tail::fs::{LogPath, Manners, OpenFile, OtherLogs, PathState, SourceDisk};
 use auditseal_tail::{
     Backlog, Follower, History, Left, Look, Notices, Problem, Reports, Settings, Watcher,
 };
@@ -98,12 +98,23 @@ impl Source {
                 .unfinished
                 .clone()
                 .map(|(name, ms)| (printable(&name).to_string(), ms)),
-            strangers: look.strangers.iter().map(|name| printable(name).to_string()).collect(),
+            strangers: self.strangers(&look),
             refusals: named(&look.refusals, |why| why.to_string()),
             ignored: named(&look.ignored, |at| format!("from stored byte {at} on")),
         };
         let input = convert(look);
         Ok(Looked { input, problems, unreadable, taken, backlog, beside })
+    }
+
+    /// What lies beside the log and isn't archived, for a log.
+    fn strangers(&self, look: &Look<OpenFile>) -> Vec<String> {
+        let OtherLogs { names, more } = self.state.others();
+        let another = |name: &OsString| {
+            format!("{} (another log: it needs a --source of its own)", printable(name))
+        };
+        let related = look.strangers.iter().map(|name| printable(name).to_string());
+        let more = more.then(|| "more logs than can be named".to_owned());
+        related.chain(names.iter().map(another)).chain(more).collect()
     }
 
     /// A one-shot is told of one file: if that is none, it must not end well.

@@ -116,6 +116,7 @@ fn one_shot(args: Backfill, retire: bool) -> Result<ExitCode, Failure> {
 /// The spool keeps the newest object even when it is stored: a limit below that would stop reading
 /// for ever.
 fn check(writer: &Writer) -> Result<(), Failure> {
+    auditseal_agent::open_many();
     protection::check(&writer.store.store, &writer.protection)?;
     let least = 2 * writer.batch_size;
     if writer.spool_limit >= least {

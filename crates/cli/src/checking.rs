@@ -1,10 +1,10 @@
 //! check: a proof that somebody handed over, without an archive and without a network.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use auditseal_agent::open_named;
 use auditseal_archive::HeadsFile;
 use auditseal_evidence::{Knowledge, Uncheckable, check as checked};
 use auditseal_format::{MOST_BYTES, Origin, SealId};
@@ -126,7 +126,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Failure::new(format!("read proof {}: {why}", path.display()))
             .hint(Some("`auditseal prove` makes proofs"))
     };
-    let file = File::open(path).map_err(|error| failed(&error))?;
+    let file = open_named(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     let most = MOST_BYTES as u64 + 1;
     file.take(most).read_to_end(&mut bytes).map_err(|error| failed(&error))?;

@@ -1,10 +1,11 @@
 //! query --proof: a proof for each event that was told, in a folder.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auditseal_agent::open_named;
 use auditseal_archive::{CatPacks, ProveOptions, prove_line};
 use auditseal_format::Origin;
 use auditseal_query::{Archive, AskedChain, Hit};
@@ -111,13 +112,20 @@ fn write(path: &Path, proof: &[u8]) -> Result<(), Failure> {
             drop(fs::remove_file(path));
             unwritten(path, &error)
         }),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match there(path, proof.len()) {
             Ok(there) if there == proof => Ok(()),
             Ok(_) => Err(unwritten(path, &"another file of this name is there already")),
             Err(error) => Err(unwritten(path, &error)),
         },
         Err(error) => Err(unwritten(path, &error)),
     }
+}
+
+/// As much of the file that is there as tells it from one of this length.
+fn there(path: &Path, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_named(path)?.take(length as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn unwritten(path: &Path, why: &dyn std::fmt::Display) -> Failure {

@@ -1,9 +1,10 @@
 //! A file of variables, as systemd's `EnvironmentFile=` and a shell's `export` have them.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
+use auditseal_agent::open_named;
 use auditseal_vault::is_of_cloud;
 
 /// What it names, in its order.
@@ -17,11 +18,17 @@ const LARGEST: u64 = 1 << 20;
 /// # Errors
 /// What the file system said, or which line can't be one. No value is quoted: some are secret.
 pub(crate) fn read(path: &Path) -> io::Result<Variables> {
-    let size = std::fs::metadata(path)?.len();
+    let file = open_named(path)?;
+    let mut size = file.metadata()?.len();
+    let mut text = String::new();
+    if size <= LARGEST {
+        // What isn't a file of the disk has no length.
+        size = file.take(LARGEST + 1).read_to_string(&mut text)? as u64;
+    }
     if size > LARGEST {
         return Err(io::Error::other(format!("it has {size} bytes, more than any such file")));
     }
-    parse(&std::fs::read_to_string(path)?).map_err(io::Error::other)
+    parse(&text).map_err(io::Error::other)
 }
 
 fn parse(text: &str) -> Result<Variables, String> {

@@ -1,12 +1,11 @@
 //! history: the life of an object, on the command line, and how it is told.
 
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use auditseal_agent::system_clock;
+use auditseal_agent::{open_named, system_clock};
 use auditseal_chronicle::{
     ComparedObject, LifeEnd, LifePage, LifeText, LiveObjects, Lives, Telling, ToldEntry,
     WantedObjects, answer_json, compared, compared_json, end_json, entry_json, moment_yaml,
@@ -33,7 +32,6 @@ use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
 use crate::store_flags::{StoreFlags, is_directory};
 use crate::times::{in_order, time};
-use crate::trusting::no_pipe;
 
 /// Most bytes of a file that is compared with.
 const LARGEST: u64 = 256 << 20;
@@ -368,8 +366,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     if path.as_os_str() == "-" {
         read(&mut io::stdin().lock(), &mut text)?;
     } else {
-        no_pipe(path, "file to compare with").map_err(|_| "it is a named pipe".to_owned())?;
-        read(&mut File::open(path).map_err(|error| error.to_string())?, &mut text)?;
+        read(&mut open_named(path).map_err(|error| error.to_string())?, &mut text)?;
     }
     if text.len() as u64 > LARGEST {
         return Err("it is larger than 256 MiB".to_owned());
@@ -516,7 +513,7 @@ mod tests {
     fn a_file_larger_than_any_is_not_compared_with() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("live.yaml");
-        let file = File::create(&path).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
         file.set_len(10 * LARGEST).unwrap();
         assert!(text_of(&path).unwrap_err().contains("larger than 256 MiB"));
         file.set_len(10).unwrap();

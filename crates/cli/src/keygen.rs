@@ -1,5 +1,7 @@
 //! keygen, pubkey.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,7 +40,14 @@ pub(crate) struct Pubkey {
 pub(crate) fn keygen(args: &Keygen) -> Result<ExitCode, Failure> {
     auditseal_agent::keep_to_owner();
     // A half-written key isn't left behind by keygen: what is there is whole, or refused.
-    if args.keep && args.out.exists() {
+    if args.keep && fs::symlink_metadata(&args.out).is_ok() {
+        let there = fs::metadata(&args.out);
+        if there.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            let what = format!("keep key {}: it is a link to what isn't there", args.out.display());
+            let hint = "is the file system that it leads to mounted? A chain is continued only by \
+                        the key that began it, so no other is made in its place";
+            return Err(Failure::new(what).hint(Some(hint)));
+        }
         let key = auditseal_agent::read_signer(&args.out)?.key().clone();
         if key.name() == args.name.as_str() {
             return say(&key.to_string());

@@ -1,12 +1,12 @@
 //! netpol: policies held against flows that are sealed, and policies made of them.
 
-use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use auditseal_agent::open_named;
 use auditseal_netpol::{
     FlowSeal, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Replayed, Suggest,
 };
@@ -22,7 +22,6 @@ use crate::help;
 use crate::logging::LogFormat;
 use crate::output::{Format, finish};
 use crate::querying::CANT_TELL;
-use crate::trusting::no_pipe;
 
 /// Most bytes of a file of policies.
 const LARGEST: u64 = 16 << 20;
@@ -364,8 +363,7 @@ fn policies_of(
     let read = if path == Path::new("-") {
         io::stdin().take(LARGEST + 1).read_to_string(&mut text)
     } else {
-        no_pipe(path, "policies")?;
-        File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+        open_named(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
     };
     read.map_err(|error| failed(error.to_string()))?;
     if text.len() as u64 > LARGEST {

@@ -22,7 +22,7 @@ use crate::progress::Bar;
 use crate::protection::RequiredMode;
 use crate::runtime::{block_on_threads, cores};
 use crate::store_flags::{StoreFlags, is_directory, open_store, store_options};
-use crate::trusting::{no_pipe, trust_file};
+use crate::trusting::trust_file;
 use crate::units::retention;
 use crate::{help, textfile};
 
@@ -212,7 +212,6 @@ pub(crate) fn run(args: Pack) -> Result<ExitCode, Failure> {
         return Err(Failure::new(why).hint(Some("leave one of the two out")));
     }
     let trust = trust_file(&args.trust)?;
-    no_pipe(&args.auditor_key, "key")?;
     let mut signer = read_signer(&args.auditor_key)?;
     let asked = |origin: &Origin| args.origin.is_empty() || args.origin.contains(origin);
     let shard = args.shard.unwrap_or(Shard::ALL);

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auditseal_agent::Progress;
+use auditseal_agent::{Progress, open_named};
 use auditseal_format::{Hash, ObjectKey, Origin, hash};
 use auditseal_store::{Kind, Store};
 use auditseal_vault::{Options, Provider, Swap, is_of_cloud};
@@ -48,8 +49,9 @@ impl Held {
     fn of(variables: &Variables, files: impl IntoIterator<Item = PathBuf>) -> Self {
         let hashed = |(name, value): &(String, String)| (name.clone(), hash(value.as_bytes()));
         let held = |path: PathBuf| {
-            let bytes = std::fs::read(&path).ok();
-            (path, bytes.as_deref().map(hash))
+            let mut bytes = Vec::new();
+            let read = open_named(&path).and_then(|mut file| file.read_to_end(&mut bytes));
+            (path, read.ok().map(|_| hash(&bytes)))
         };
         Self {
             variables: variables.iter().map(hashed).collect(),

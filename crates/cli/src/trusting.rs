@@ -1,10 +1,9 @@
 //! A trust file on the command line of a reader.
 
-use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use auditseal_agent::open_named;
 use auditseal_archive::Shard;
 use auditseal_format::Origin;
 use auditseal_trust::{TrustFile, TrustedOrigin};
@@ -83,26 +82,14 @@ pub(crate) fn trust_file(path: &Path) -> Result<TrustFile, Failure> {
     })
 }
 
-/// Refuses a name that is a named pipe: whoever opens one waits for somebody to write to it, and there may be nobody.
-/// What a shell hands over (`<(…)`) has another name.
-pub(crate) fn no_pipe(path: &Path, what: &str) -> Result<(), Failure> {
-    let pipe = std::fs::symlink_metadata(path).is_ok_and(|about| about.file_type().is_fifo());
-    if !pipe {
-        return Ok(());
-    }
-    let why = format!("read {what} {}: it is a named pipe, and no file", path.display());
-    Err(Failure::new(why).hint(Some("a reader of it would wait for whoever writes to it")))
-}
-
 /// The text of such a file.
 pub(crate) fn text_of(path: &Path, kind: &str) -> Result<String, Failure> {
     let failed = |why: String| {
         Failure::new(format!("read {kind} file {}: {why}", path.display())).hint(Some(TRUST_HINT))
     };
-    no_pipe(path, &format!("{kind} file"))?;
     let mut text = String::new();
     let io = |error: std::io::Error| failed(error.to_string());
-    let file = File::open(path).map_err(io)?;
+    let file = open_named(path).map_err(io)?;
     let mut large = file.metadata().map_err(io)?.len() > LARGEST;
     if !large {
         // What isn't a file of the disk has no length.

@@ -1,13 +1,13 @@
 //! Public keys on the command line of a reader.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 
+use auditseal_agent::open_named;
 use auditseal_format::VerifierKey;
 use auditseal_note::KeyError;
 
 use crate::failure::Failure;
-use crate::trusting::no_pipe;
 
 /// Where public keys come from.
 pub(crate) const VKEY_HINT: &str =
@@ -39,8 +39,9 @@ fn key_file(path: &str) -> Result<Vec<VerifierKey>, Failure> {
     let fail = |why: &dyn std::fmt::Display| {
         Failure::new(format!("read vkey file {path}: {why}")).hint(Some(VKEY_HINT))
     };
-    no_pipe(Path::new(path), "vkey file")?;
-    let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+    let mut text = String::new();
+    let read = open_named(Path::new(path)).and_then(|mut file| file.read_to_string(&mut text));
+    read.map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData => fail(&"it isn't text"),
         _ => fail(&e),
     })?;

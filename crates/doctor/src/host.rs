@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use auditseal_format::printable;
 use auditseal_tail::Family;
+use auditseal_tail::fs::{open_beside, open_live, open_named};
 
 use crate::check::Check;
 use crate::disk::Disk;
 use crate::flags::{self, Flags};
 use crate::policy;
-use crate::source::{self, Live, Sample, SourceFacts, Written};
+use crate::source::{self, Live, Rotates, Sample, SourceFacts, Written};
 
 /// What of the newest files is looked at, bytes each.
 const SAMPLE: u64 = 4 << 20;
@@ -57,9 +58,12 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
     let policy = host.policy(&flags);
     let written = host.written(&flags, &path);
     let mut facts = SourceFacts { now, flags, policy, written, ..SourceFacts::default() };
-    facts.live = match File::open(&path).and_then(|file| file.metadata()) {
+    facts.live = match open_live(&path).and_then(|file| file.metadata()) {
         Ok(data) => Live::There(data.len()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Live::NotYet,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Live::NoFile(error.to_string())
+        }
         Err(error) => Live::Unreadable(error.to_string()),
     };
     let directory = path.parent().unwrap_or(Path::new("."));
@@ -79,16 +83,20 @@ fn gather(path: &Path, host: &Host) -> SourceFacts {
         let packed = family.is_packed(&name);
         facts.backups.0 += 1;
         facts.backups.1 += u64::from(packed);
-        match File::open(&file) {
+        match open_beside(&file) {
             Ok(_) if !packed => readable.push(file),
             Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                facts.refused.get_or_insert_with(|| format!("{}: {error}", printable(&name)));
+            }
             Err(error) => facts.unreadable = Some(format!("{}: {error}", printable(&name))),
         }
     }
     facts.related.sort_unstable();
     facts.rotations.sort_unstable();
     readable.sort();
-    for file in readable.last().into_iter().chain([&path]) {
+    for file in readable.last().map(|file| open_beside(file)).into_iter().chain([open_live(&path)])
+    {
         sample(file, &mut facts.sample);
     }
     facts.logrotate = logrotate(host, &path);
@@ -130,9 +138,9 @@ pub(crate) fn names(directory: &Path) -> impl Iterator<Item = OsString> {
     files.map(|entry| entry.file_name())
 }
 
-fn sample(path: &Path, sample: &mut Sample) {
+fn sample(file: io::Result<File>, sample: &mut Sample) {
     let read = || {
-        let mut file = File::open(path)?;
+        let mut file = file?;
         let length = file.metadata()?.len();
         let from = length.saturating_sub(SAMPLE);
         file.seek(SeekFrom::Start(from))?;
@@ -161,7 +169,7 @@ fn is_mount(mountinfo: &str, path: &Path) -> bool {
 fn text(path: &Path) -> Result<String, String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
+    let file = open_named(path).map_err(failed)?;
     file.take(CONFIGURATION).read_to_string(&mut text).map_err(failed)?;
     Ok(text)
 }
@@ -264,22 +272,22 @@ impl Host {
 }
 
 /// Configurations of logrotate that cover the log.
-fn logrotate(host: &Host, log: &Path) -> Vec<(String, bool)> {
+fn logrotate(host: &Host, log: &Path) -> Vec<(String, Rotates)> {
     let folder = fs::read_dir(host.root.join("etc/logrotate.d")).into_iter().flatten().flatten();
     let files = folder.map(|entry| entry.path()).chain([host.root.join("etc/logrotate.conf")]);
     let covers = |path: PathBuf| {
         let text = text(&path).ok()?;
-        let truncates = covered(&text, &log.to_string_lossy())?;
-        Some((printable(&path).to_string(), truncates))
+        let rotates = covered(&text, &log.to_string_lossy())?;
+        Some((printable(&path).to_string(), rotates))
     };
     files.filter_map(covers).collect()
 }
 
-/// Whether a configuration of logrotate covers a path, and then whether it copies and truncates.
-fn covered(configuration: &str, log: &str) -> Option<bool> {
+/// What a configuration of logrotate does to a path; `None`: it doesn't cover it.
+fn covered(configuration: &str, log: &str) -> Option<Rotates> {
     let lines = configuration.lines().map(|line| line.split('#').next().unwrap_or_default());
     let plain = lines.collect::<Vec<_>>().join("\n");
-    let everywhere = plain.split('{').next().unwrap_or_default().contains("copytruncate");
+    let everywhere = plain.split('{').next().unwrap_or_default();
     let mut rest = plain.as_str();
     while let Some((head, tail)) = rest.split_once('{') {
         let (body, after) = tail.split_once('}').unwrap_or((tail, ""));
@@ -287,9 +295,15 @@ fn covered(configuration: &str, log: &str) -> Option<bool> {
         if patterns
             .any(|pattern| pattern.starts_with('/') && matches(pattern.as_bytes(), log.as_bytes()))
         {
-            let own = body.split_whitespace().any(|word| word == "copytruncate");
-            let not = body.split_whitespace().any(|word| word == "nocopytruncate");
-            return Some(own || (everywhere && !not));
+            let says = |text: &str, wanted: &str| text.split_whitespace().any(|w| w == wanted);
+            let set = |word: &str| {
+                says(body, word) || (says(everywhere, word) && !says(body, &format!("no{word}")))
+            };
+            return Some(match (set("copytruncate"), set("shred")) {
+                (true, _) => Rotates::ByTruncating,
+                (false, true) => Rotates::AndShreds,
+                (false, false) => Rotates::ByRenaming,
+            });
         }
         rest = after;
     }
@@ -312,6 +326,10 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
     use crate::check::Status;
 
@@ -324,13 +342,21 @@ mod tests {
 
     #[test]
     fn logrotate_is_understood() {
+        let (renames, shreds, truncates) =
+            (Some(Rotates::ByRenaming), Some(Rotates::AndShreds), Some(Rotates::ByTruncating));
         for (text, expected) in [
             ("/var/log/*.log {\n daily\n}", None),
-            ("/var/log/k/*.log {\n daily\n}", Some(false)),
+            ("/var/log/k/*.log {\n daily\n}", renames),
             ("# /var/log/k/*.log {}\n/x { }", None),
-            ("/x\n\"/var/log/k/audit.log\" {\n copytruncate }", Some(true)),
-            ("copytruncate\n/var/log/?/audit.log {}", Some(true)),
-            ("copytruncate\n/var/log/?/audit.log { nocopytruncate }", Some(false)),
+            ("/x\n\"/var/log/k/audit.log\" {\n copytruncate }", truncates),
+            ("copytruncate\n/var/log/?/audit.log {}", truncates),
+            ("copytruncate\n/var/log/?/audit.log { nocopytruncate }", renames),
+            ("nocopytruncate\n/var/log/?/audit.log {}", renames),
+            ("/var/log/k/audit.log {\n shred\n shredcycles 3\n}", shreds),
+            ("/var/log/k/audit.log {\n shredcycles 3\n}", renames),
+            ("shred\n/var/log/k/audit.log {}", shreds),
+            ("shred\n/var/log/k/audit.log { noshred }", renames),
+            ("shred\n/var/log/k/audit.log { copytruncate }", truncates),
             ("include /etc/logrotate.d", None),
         ] {
             assert_eq!(covered(text, "/var/log/k/audit.log"), expected, "{text}");
@@ -366,6 +392,63 @@ mod tests {
         );
         let rotation = checks.iter().find(|check| check.check == "rotation").unwrap();
         assert!(rotation.found.starts_with("4 backups, 3 compressed"), "{}", rotation.found);
+    }
+
+    fn fifo(path: &Path) {
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    }
+
+    /// Whoever may make names in the directory may make a pipe, which nobody ever writes to.
+    #[test]
+    fn what_is_no_file_is_told_and_never_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let event = "{\"kind\":\"Event\"}\n";
+        let (log, host) = (root.path().join("audit.log"), Host::elsewhere(0));
+        let found = |name: &str| {
+            let mut checks = examine_source(&log, &host).into_iter();
+            let check = checks.find(|check| check.check == name).unwrap();
+            (check.status, check.found)
+        };
+        fs::write(&log, event).unwrap();
+        for name in ["audit.log.1", "audit.log.2.gz"] {
+            fifo(&root.path().join(name));
+            assert_eq!(
+                found("backups"),
+                (Status::Fail, format!("some are no files: {name}: it is a FIFO"))
+            );
+            assert_eq!(found("live").0, Status::Pass);
+            fs::remove_file(root.path().join(name)).unwrap();
+        }
+        symlink("/dev/zero", root.path().join("audit.log.1")).unwrap();
+        assert!(found("backups").1.ends_with("audit.log.1: it is a symbolic link"));
+        for make in [fifo, |path: &Path| symlink("/dev/zero", path).unwrap()] {
+            fs::remove_file(&log).unwrap();
+            make(&log);
+            let (status, text) = found("live");
+            assert_eq!(status, Status::Fail);
+            assert!(
+                text.ends_with(": it is a FIFO") || text.ends_with(": it is a device"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_a_configurations_place_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let (pipe, log) = (root.path().join("pipe"), root.path().join("audit.log"));
+        fifo(&pipe);
+        fs::write(&log, "").unwrap();
+        let named = || Some(pipe.clone());
+        for (name, host) in [
+            ("flags", Host { manifest: named(), ..Host::elsewhere(0) }),
+            ("flags", Host { flags: named(), ..Host::elsewhere(0) }),
+            ("policy", Host { policy: named(), ..Host::elsewhere(0) }),
+        ] {
+            let checks = examine_source(&log, &host);
+            let found = &checks.iter().find(|check| check.check == name).unwrap().found;
+            assert!(found.ends_with("pipe: it is a named pipe, and no file"), "{found}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct SourceFacts {
     pub backups: (u64, u64),
     /// Backups that can't be read, with the reason for the first.
     pub unreadable: Option<String>,
+    /// What has a backup's name and is no file that is read, with the reason for the first.
+    pub refused: Option<String>,
     /// Files that look like this log's and aren't, sorted; as they may be shown.
     pub related: Vec<String>,
     /// This machine's time.
@@ -44,10 +46,21 @@ pub struct SourceFacts {
     pub policy: Option<Result<(String, Policy), String>>,
     /// What the newest files hold.
     pub sample: Sample,
-    /// Configurations of logrotate that cover the log, and whether they copy and truncate.
-    pub logrotate: Vec<(String, bool)>,
+    /// Configurations of logrotate that cover the log, and how each rotates it.
+    pub logrotate: Vec<(String, Rotates)>,
     /// The file system that the log is on.
     pub(crate) disk: Option<Disk>,
+}
+
+/// How logrotate rotates a log, from bad to worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rotates {
+    /// It renames the file.
+    ByRenaming,
+    /// It renames the file, and writes over what it deletes.
+    AndShreds,
+    /// It copies the file and cuts it.
+    ByTruncating,
 }
 
 /// Where kube-apiserver writes its log, by its flags.
@@ -69,6 +82,8 @@ pub enum Live {
     /// Not there, though its directory is.
     #[default]
     NotYet,
+    /// There, and no file, for this reason: nothing of it is read.
+    NoFile(String),
     /// It or its directory can't be read.
     Unreadable(String),
     /// Its directory isn't there, or holds no one log.
@@ -124,6 +139,9 @@ impl SourceFacts {
             Live::NotYet => Check::warn(name, format!("{path} isn't there yet"))
                 .why("auditseal waits for it; if it never comes, nothing is archived")
                 .fix("is that --audit-log-path, as this machine or container sees it?"),
+            Live::NoFile(why) => Check::fail(name, format!("{path}: {why}"))
+                .why("auditseal reads regular files only: nothing is archived while this has the log's name")
+                .fix("find out who put it there: kube-apiserver writes a regular file"),
             Live::Unreadable(why) => Check::fail(name, format!("{path}: {why}"))
                 .why("kube-apiserver writes it with mode 0600")
                 .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH"),
@@ -177,12 +195,22 @@ impl SourceFacts {
     }
 
     fn backups(&self) -> Option<Check> {
-        let why = self.unreadable.as_ref()?;
-        Some(
-            Check::fail("backups", format!("some can't be read: {why}"))
+        let name = "backups";
+        let unreadable = self.unreadable.as_ref().map(|why| {
+            Check::fail(name, format!("some can't be read: {why}"))
                 .why("what was rotated while auditseal was down is only there")
-                .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH"),
-        )
+                .fix("run auditseal as root with all capabilities dropped but DAC_READ_SEARCH")
+        });
+        let refused = || {
+            let why = self.refused.as_ref()?;
+            let check = Check::fail(name, format!("some are no files: {why}"));
+            Some(
+                check
+                    .why("auditseal reads regular files only: what has a backup's name and is none isn't archived")
+                    .fix("find out who put it there: rotation makes regular files"),
+            )
+        };
+        unreadable.or_else(refused)
     }
 
     fn siblings(&self) -> Check {
@@ -268,12 +296,15 @@ impl SourceFacts {
     fn logrotate(&self) -> Check {
         let name = "logrotate";
         let fix = "leave rotation to kube-apiserver: take the log out of that file";
-        match self.logrotate.iter().max_by_key(|(_, truncates)| *truncates) {
+        match self.logrotate.iter().max_by_key(|(_, rotates)| *rotates) {
             None => Check::pass(name, "no configuration covers the log"),
-            Some((file, true)) => Check::fail(name, format!("{file} copies and truncates the log"))
+            Some((file, Rotates::ByTruncating)) => Check::fail(name, format!("{file} copies and truncates the log"))
                 .why("what is written between the copy and the truncation is lost, and the rest of the file becomes a hole")
                 .fix(fix),
-            Some((file, false)) => Check::warn(name, format!("{file} rotates the log too"))
+            Some((file, Rotates::AndShreds)) => Check::fail(name, format!("{file} shreds the log's backups"))
+                .why("what it writes over a backup before it deletes it looks as if somebody had written the log anew: it may be archived as lines, and the backup's end told to be lost")
+                .fix(fix),
+            Some((file, Rotates::ByRenaming)) => Check::warn(name, format!("{file} rotates the log too"))
                 .why("kube-apiserver goes on writing to the file that was renamed, and deletes backups by its own count")
                 .fix(fix),
         }
@@ -424,6 +455,20 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_that_logrotate_does_is_told() {
+        use Rotates::{AndShreds, ByRenaming, ByTruncating};
+        for (first, second, status, text) in [
+            (ByRenaming, ByRenaming, Status::Warn, "rotates the log too"),
+            (AndShreds, ByRenaming, Status::Fail, "a shreds"),
+            (AndShreds, ByTruncating, Status::Fail, "b copies"),
+        ] {
+            let logrotate = vec![("a".into(), first), ("b".into(), second)];
+            let (is, said) = found(&SourceFacts { logrotate, ..sound() }, "logrotate");
+            assert!(is == status && said.contains(text), "{said}");
+        }
+    }
+
+    #[test]
     fn each_rule() {
         type Change = fn(&mut SourceFacts);
         let minutes: Change = |s| s.rotations = (0..5).map(|n| n * MINUTE).collect();
@@ -451,13 +496,8 @@ mod tests {
             (|s| s.flags = None, "flags", Status::Unknown, "weren't found"),
             (|s| s.flags = Some(Err("why".into())), "flags", Status::Unknown, "why"),
             (|s| s.policy = None, "policy", Status::Unknown, "wasn't found"),
-            (|s| s.logrotate = vec![("a".into(), false)], "logrotate", Status::Warn, "a rotates"),
-            (
-                |s| s.logrotate = vec![("a".into(), false), ("b".into(), true)],
-                "logrotate",
-                Status::Fail,
-                "b copies",
-            ),
+            (|s| s.live = Live::NoFile("it is odd".into()), "live", Status::Fail, "it is odd"),
+            (|s| s.refused = Some("y".into()), "backups", Status::Fail, "some are no files: y"),
             (|s| s.disk = Some(disk(9)), "disk", Status::Warn, "9 B of 100 B"),
             (|s| s.disk = Some(disk(2)), "disk", Status::Fail, ""),
             (

@@ -215,6 +215,22 @@ impl Family {
         }
     }
 
+    /// The log that a regular file's name tells of by itself, by the rules of [`Family::among`];
+    /// `None`: it tells of none.
+    pub(crate) fn told_by(name: &OsStr) -> Option<Self> {
+        let bytes = name.as_bytes();
+        let beside = bytes.starts_with(b".") || bytes == b"termination.log";
+        match Self::kin(bytes) {
+            Some(Kin::Backup(family)) => Some(family),
+            Some(Kin::Dated(family) | Kin::Numbered(family)) if unpacked(bytes).is_some() => {
+                Some(family)
+            }
+            _ if beside || !has_log_extension(bytes) => None,
+            Some(Kin::Dated(family) | Kin::Numbered(family)) => Some(family),
+            None => Some(Self::split(bytes)),
+        }
+    }
+
     /// Base name of the live file.
     #[must_use]
     pub fn live(&self) -> OsString {
@@ -255,6 +271,11 @@ impl Family {
         let age = if again.is_empty() { age } else { age.again(again)? };
         // Rotation compresses no live file: whose copy that is, nobody can tell.
         (age != Age::Live).then_some(Role { age, codec: Some(codec) })
+    }
+
+    /// The family of a live name's halves, as Go's `filepath.Ext` splits it.
+    pub(crate) fn of_halves(base: Vec<u8>, ext: Vec<u8>) -> Self {
+        Self { base, ext }
     }
 
     pub(crate) fn halves(&self) -> (&[u8], &[u8]) {

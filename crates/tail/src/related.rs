@@ -34,13 +34,22 @@ impl Family {
     /// isn't read (`audit.log.1.lz4`), a file that is being made (`audit.log.1.gz.tmp`). Nobody
     /// archives what is in it.
     ///
+    /// So does a name of this log's in other capitals: `audit.LOG.1`.
+    ///
     /// Other logs in the directory, and their backups, aren't related, nor are configuration and
     /// lock files.
     #[must_use]
     pub fn related(&self, name: &OsStr) -> bool {
         let name = name.as_bytes();
-        let tools = TOOLS.iter().any(|end| name.ends_with(end.as_bytes()));
-        self.role_of(name).is_none() && !tools && self.descends(name)
+        if self.role_of(name).is_some() {
+            return false;
+        }
+        let (base, ext) = self.halves();
+        if !name.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)) {
+            return false;
+        }
+        let looks = |family: &Self, name: &[u8]| !is_tools(name) && family.descends(name);
+        looks(self, name) || looks(&Self::of_halves(folded(base), folded(ext)), &folded(name))
     }
 
     /// Whether the name is one of this log's with something behind it, or nearly one.
@@ -79,6 +88,23 @@ impl Family {
             .find(|(_, end)| number(end).is_some() || Stamp::whole(end).is_some())
             .map(|(older, _)| older)
     }
+}
+
+/// Whether a program keeps it beside a log.
+fn is_tools(name: &[u8]) -> bool {
+    TOOLS.iter().any(|end| name.ends_with(end.as_bytes()))
+}
+
+/// A name without capitals, but for the letter that stands in a time.
+fn folded(name: &[u8]) -> Vec<u8> {
+    let mut folded = name.to_ascii_lowercase();
+    for at in 1..folded.len().saturating_sub(1) {
+        if folded[at] == b't' && folded[at - 1].is_ascii_digit() && folded[at + 1].is_ascii_digit()
+        {
+            folded[at] = b'T';
+        }
+    }
+    folded
 }
 
 fn separates(byte: &u8) -> bool {
@@ -132,6 +158,12 @@ mod tests {
             "audit_backup.log",
             "audit-old-1.log",
             "audit-1.log",
+            "audit.LOG.1",
+            "AUDIT.LOG",
+            "Audit.log.1.GZ",
+            "audit.log.1.GZ",
+            "audit-2026-01-02t15-04-05.000.log",
+            "audit.log.BAK",
         ] {
             assert!(related("audit.log", name), "{name}");
         }
@@ -165,6 +197,8 @@ mod tests {
             ".audit.log.swp",
             "xaudit.log.bak",
             "README",
+            "AUDIT-WEBHOOK.LOG",
+            "AUDIT.LOG.LOCK",
         ] {
             assert!(!related("audit.log", name), "{name}");
         }

@@ -152,6 +152,34 @@ fn a_former_directory_is_read_to_its_end_and_left() {
     assert_eq!(follower.cursors().len(), 1, "and nothing else is waited for");
 }
 
+/// At a start such a directory is refused; what comes later must not be passed over in silence.
+#[test]
+fn a_second_log_that_comes_into_a_directory_is_told() {
+    let dir = tempdir().unwrap();
+    let one = logs(dir.path(), "one");
+    let (mut whole, mut file) = (disk(&one), disk(&one.join("audit.log")));
+    let others = |disk: &mut SourceDisk| {
+        disk.list().unwrap();
+        disk.state().others().names
+    };
+    assert!(others(&mut whole).is_empty());
+    fs::write(one.join(BACKUP), "backup\n").unwrap();
+    fs::write(one.join("audit.log.bak"), "told as related\n").unwrap();
+    fs::write(one.join("policy.yaml"), "rules: []\n").unwrap();
+    assert!(others(&mut whole).is_empty());
+    fs::write(one.join("apiserver-audit-2026-01-02T15-04-05.000.log"), "other\n").unwrap();
+    fs::write(one.join("apiserver-audit.log"), "other\n").unwrap();
+    assert_eq!(others(&mut whole), ["apiserver-audit.log"]);
+    assert_eq!(why(&whole), None, "the one that was meant is read on");
+    assert!(others(&mut file).is_empty(), "a file was named: others are none of its business");
+    fs::remove_file(one.join("apiserver-audit.log")).unwrap();
+    assert_eq!(others(&mut whole), ["apiserver-audit-2026-01-02T15-04-05.000.log"]);
+    // Led to another directory, it is that one's.
+    fs::rename(&one, dir.path().join("former")).unwrap();
+    logs(dir.path(), "one");
+    assert!(others(&mut whole).is_empty());
+}
+
 #[test]
 fn a_directory_that_is_renamed_and_made_anew_is_another_one() {
     let dir = tempdir().unwrap();

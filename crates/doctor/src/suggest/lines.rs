@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use auditseal_decompress::{Codec, Decoder, Error};
 use auditseal_format::printable;
 use auditseal_tail::Family;
+use auditseal_tail::fs::open_live;
 
 use crate::host;
 
@@ -147,7 +147,7 @@ impl Part {
     /// A sentence, where it can't be read to its end; the lines before were handed out.
     pub(crate) fn read(&self, take: &mut dyn FnMut(Line<'_>)) -> Result<(), String> {
         let named = |error: io::Error| format!("{}: {error}", printable(&self.path));
-        let file = File::open(&self.path).map_err(named)?;
+        let file = open_live(&self.path).map_err(named)?;
         let length = file.metadata().map_err(named)?.len();
         let mut file = file.take(length);
         match self.codec {
@@ -232,7 +232,7 @@ mod tests {
         write("audit-2026-11-21T02-00-00.000.log.gz", "\x1f");
         write("other.txt", "stranger\n");
         let packed = root.path().join("audit-2026-11-21T03-00-00.000.log.gz");
-        let mut file = File::create(&packed).unwrap();
+        let mut file = fs::File::create(&packed).unwrap();
         // Stored, not deflated: `three` and a newline.
         file.write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 6, 0, 0xf9, 0xff]).unwrap();
         file.write_all(b"three\n").unwrap();

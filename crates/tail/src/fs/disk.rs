@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::fs::fstatvfs;
 
 use super::claims::{Claimant, Claims};
 use super::folder::DirFd;
+use super::others::{OtherLogs, Others};
 use super::path::{LogPath, Meaning, Place};
 use super::{Limits, Manners, OpenFile};
 use crate::disk::{Disk, Entry, Folder, Listing, Room};
@@ -45,9 +46,16 @@ struct InUse {
     last: Vec<Entry>,
 }
 
-/// Whether the source's path leads to its log, for who watches over the source.
+/// Whether the source's path leads to its log, and to no other, for who watches over the source.
 #[derive(Debug, Clone, Default)]
-pub struct PathState(Arc<Mutex<Option<Trouble>>>);
+pub struct PathState(Arc<Mutex<Told>>);
+
+/// What the last listing told.
+#[derive(Debug, Default)]
+struct Told {
+    trouble: Option<Trouble>,
+    others: OtherLogs,
+}
 
 /// The source's path doesn't lead to its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +72,25 @@ impl PathState {
     /// What is wrong with the path as of the last listing; `None`: nothing.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.told().trouble.clone()
     }
 
-    fn tell(&self, found: Option<(String, Option<String>)>) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = told.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
-        *told = found.map(|(why, taken)| Trouble { why, since, taken });
+    /// Other logs in the directory that was named as this one's, as of the last listing.
+    /// Nothing of them is read.
+    #[must_use]
+    pub fn others(&self) -> OtherLogs {
+        self.told().others.clone()
+    }
+
+    fn tell(&self, found: Option<(String, Option<String>)>, others: OtherLogs) {
+        let mut told = self.told();
+        let since = told.trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+        told.trouble = found.map(|(why, taken)| Trouble { why, since, taken });
+        told.others = others;
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,10 +286,17 @@ impl Disk for SourceDisk {
 
     fn each(&mut self, each: &mut dyn FnMut(&Family, Entry)) -> io::Result<Vec<Folder>> {
         let mut trouble = self.follow_path()?;
+        let (mut others, directory) = (Others::default(), self.path.is_directory());
         for at in 0..self.folders.len() {
             let used = &mut self.folders[at];
             if used.is_plain(&self.path) {
-                used.each(&self.path, &mut |entry| each(&used.place.family, entry))?;
+                let family = &used.place.family;
+                used.each(&self.path, &mut |entry| {
+                    if directory {
+                        others.met(family, &entry);
+                    }
+                    each(family, entry);
+                })?;
                 continue;
             }
             let mut entries = match used.entries(&self.path) {
@@ -287,6 +314,9 @@ impl Disk for SourceDisk {
             trouble = trouble.or(why.map(|why| (why, None)));
             for entry in entries {
                 if let Some(used) = self.find(entry.folder) {
+                    if directory && used.settled && !used.former {
+                        others.met(&used.place.family, &entry);
+                    }
                     each(&used.place.family, entry);
                 }
             }
@@ -298,7 +328,7 @@ impl Disk for SourceDisk {
             let Place { family, link, .. } = used.place.clone();
             folders.push(Folder { id, family, former, link });
         }
-        self.state.tell(trouble);
+        self.state.tell(trouble, others.told());
         Ok(folders)
     }
 

@@ -8,6 +8,8 @@ mod claims;
 mod disk;
 mod file;
 mod folder;
+mod named;
+mod others;
 mod owners;
 mod path;
 
@@ -15,6 +17,8 @@ pub use claims::Claims;
 pub use disk::{PathState, SourceDisk, Trouble};
 pub use file::{Manners, OpenFile};
 pub(crate) use folder::DirFd;
+pub use named::{open_beside, open_live, open_named};
+pub use others::OtherLogs;
 pub use owners::Owners;
 pub use path::{FindError, LogPath};
 

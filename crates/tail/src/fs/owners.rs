@@ -53,17 +53,8 @@ impl Owners {
         folder: &Stat,
         live: impl FnOnce() -> Option<u32>,
     ) -> Option<Refusal> {
-        let kind = FileType::from_raw_mode(found.st_mode);
-        match kind {
-            FileType::RegularFile => {}
-            FileType::Symlink => return Some(Refusal::Link),
-            FileType::Directory => return Some(Refusal::Directory),
-            FileType::Fifo => return Some(Refusal::Special("FIFO")),
-            FileType::Socket => return Some(Refusal::Special("socket")),
-            FileType::CharacterDevice | FileType::BlockDevice => {
-                return Some(Refusal::Special("device"));
-            }
-            FileType::Unknown => return Some(Refusal::Unknown),
+        if let Some(kind) = refuse_kind(found.st_mode) {
+            return Some(kind);
         }
         let (count, owner) = (links(found), found.st_uid);
         if count <= 1 || self.accept(owner) {
@@ -91,6 +82,19 @@ impl Owners {
         let lent = links(link) > 1 && (folder.st_mode & SHARED != 0 || folder.st_uid != owner);
         lent.then(|| Refusal::Names { count: links(link), owner })
     }
+}
+
+/// Why what has this mode is no file to be read; `None`: it is a regular one.
+pub(super) fn refuse_kind(mode: u32) -> Option<Refusal> {
+    Some(match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => return None,
+        FileType::Symlink => Refusal::Link,
+        FileType::Directory => Refusal::Directory,
+        FileType::Fifo => Refusal::Special("FIFO"),
+        FileType::Socket => Refusal::Special("socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => Refusal::Special("device"),
+        FileType::Unknown => Refusal::Unknown,
+    })
 }
 
 /// How many names a file has.
