@@ -357,3 +357,36 @@ async fn a_hole_at_the_edge_of_a_search_is_missing() {
         assert_eq!(asked.lines, line(begun.saturating_add(496 * MINUTE)), "{seq}");
     }
 }
+
+/// Each seal is by a fresh key, which the one before it names: the trust file has the first one alone.
+#[tokio::test]
+async fn lines_are_found_whatever_keys_came_before() {
+    // Of the last one ten seals alone are by another key than the first.
+    for (later, fresh) in [(5, true), (40, true), (400, true), (400, false)] {
+        let signer = if fresh { TestSigner::ratchet(1) } else { TestSigner::new(1) };
+        let mut chain = Chain::new("c/n/s", signer);
+        let first = chain.current_signer().identity();
+        let begun = chain.promise(86_400).genesis().seal.sealed;
+        for minute in 1..=later {
+            if !fresh && minute == later - 9 {
+                let second = TestSigner::named("c/n", 2);
+                let next = second.identity().to_string();
+                chain.rewrite(|note| text::set(note, "next", &next));
+                chain.signer(second);
+            }
+            let now = begun.saturating_add(minute * MINUTE);
+            chain.at(now).batch(&[Piece::new(LOG, line(now.saturating_add(-MINUTE / 2)))]);
+        }
+        let store = memory(&chain.archive());
+        for (from, to) in [(later - 3, later), (later - 5, later - 2), (1, 3)] {
+            let window = between(begun, from, to);
+            let (sink, vkeys) = (Sink::default(), Some(vec![first.clone()]));
+            let options = CatOptions { vkeys, window, ..CatOptions::default() };
+            let out = Piped::new(sink.clone());
+            cat(Arc::new(store.clone()), chain.origin(), &options, out, |_| {}).await.unwrap();
+            let expected = (from + 1..=to)
+                .flat_map(|minute| line(begun.saturating_add(minute * MINUTE - MINUTE / 2)));
+            assert!(sink.bytes() == expected.collect::<Vec<u8>>(), "{from} to {to} of {later}");
+        }
+    }
+}

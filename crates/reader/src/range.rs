@@ -14,7 +14,7 @@
 //! each sixteenth seal is looked at, and those between two of which the window may lie. What is beyond
 //! isn't: whoever must be certain reads from a seal that is trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use auditseal_chain::{Begin, Extent, Outcome, Trust};
 use auditseal_format::{Date, ObjectKey, Origin, Time};
@@ -136,6 +136,10 @@ impl Range {
         let low = search.low().await?;
         let high = search.high(low).await?;
         let (low, high) = search.twice(low, high).await?;
+        if search.is_by_others() {
+            return search.whole().await;
+        }
+        let (low, high) = search.with_strange(low, high);
         search.tie(low, high, known).await
     }
 }
@@ -185,6 +189,8 @@ struct Search<'a> {
     seqs: Vec<u64>,
     /// What was learnt of places; `None` where no seal of the chain's shape stands.
     stamps: BTreeMap<u64, Option<Stamp>>,
+    /// Places of which only a key that isn't trusted by itself says something.
+    strange: BTreeSet<u64>,
 }
 
 impl<'a> Search<'a> {
@@ -198,8 +204,9 @@ impl<'a> Search<'a> {
     ) -> Self {
         let mut seqs: Vec<u64> = entries.iter().map(|entry| entry.place.seq).collect();
         seqs.dedup();
-        let (entries, stamps) = (entries.to_vec(), BTreeMap::new());
-        Self { source, origin, trust, window, days: vec![], listed: 0..0, entries, seqs, stamps }
+        let (entries, stamps, strange) = (entries.to_vec(), BTreeMap::new(), BTreeSet::new());
+        let (days, listed) = (vec![], 0..0);
+        Self { source, origin, trust, window, days, listed, entries, seqs, stamps, strange }
     }
 
     /// Lists these days, which lie right before or behind those that are listed.
@@ -241,6 +248,7 @@ impl<'a> Search<'a> {
         let looked = futures::stream::iter(unknown.collect::<Vec<_>>()).map(|seq| async move {
             let first = entries.partition_point(|entry| entry.place.seq < seq);
             let here = entries[first..].iter().take_while(|entry| entry.place.seq == seq);
+            let mut strange = false;
             for entry in here {
                 let found = examine(source, origin, entry.clone(), Depth::Seal).await;
                 if let Some(error) = found.error {
@@ -248,18 +256,23 @@ impl<'a> Search<'a> {
                 }
                 if let Outcome::Note(object, _) = &found.sighting.outcome
                     && (&object.seal.origin, object.seal.seq) == (origin, seq)
-                    && trust.includes(&object.seal.key, seq)
                 {
-                    let (sealed, side) = (object.seal.sealed, window.side(&object.seal));
-                    return Ok((seq, Some(Stamp { sealed, side })));
+                    if trust.includes(&object.seal.key, seq) {
+                        let (sealed, side) = (object.seal.sealed, window.side(&object.seal));
+                        return Ok((seq, Some(Stamp { sealed, side }), false));
+                    }
+                    strange = true;
                 }
             }
-            Ok((seq, None))
+            Ok((seq, None, strange))
         });
         let looked: Vec<_> = looked.buffered(IN_FLIGHT).collect().await;
         for found in looked {
-            let (seq, stamp) = found?;
+            let (seq, stamp, strange) = found?;
             self.stamps.insert(seq, stamp);
+            if strange {
+                self.strange.insert(seq);
+            }
         }
         Ok(())
     }
@@ -270,7 +283,7 @@ impl<'a> Search<'a> {
         places: std::ops::Range<usize>,
     ) -> Result<Option<(usize, Stamp)>, Error> {
         let (mut at, mut some) = (places.start, 1);
-        while at < places.end {
+        while at < places.end && !self.is_by_others() {
             let end = (at + some).min(places.end);
             self.look(self.seqs[at..end].to_vec()).await?;
             let found = (at..end).find_map(|at| Some((at, (*self.stamps.get(&self.seqs[at])?)?)));
@@ -295,6 +308,29 @@ impl<'a> Search<'a> {
             }
         }
         Ok(low)
+    }
+
+    /// Whether so many seals are by keys that aren't trusted by themselves that these may be the chain's own, which
+    /// earlier seals name: whose they are, only who reads the chain from its beginning can tell.
+    fn is_by_others(&self) -> bool {
+        self.strange.len() >= EDGE
+    }
+
+    /// The part with the few such seals near it: nothing tells when their lines happened.
+    fn with_strange(&self, low: u64, high: u64) -> (u64, u64) {
+        let near = |seq: &u64| low.saturating_sub(NEAR) <= *seq && *seq <= high + NEAR;
+        let strange = || self.strange.iter().copied().filter(near);
+        (
+            strange().min().map_or(low, |seq| seq.min(low)),
+            strange().max().map_or(high, |seq| seq.max(high)),
+        )
+    }
+
+    /// All of the chain that is listed.
+    async fn whole(mut self) -> Result<Range, Error> {
+        while self.list_earlier().await? {}
+        while self.list_later().await? {}
+        Ok(Range { extent: Extent::default(), entries: self.entries, packs: Packs::none() })
     }
 
     /// Where a seq stands among those that are listed, or would.
