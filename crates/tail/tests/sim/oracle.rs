@@ -86,7 +86,10 @@ pub fn check(agent: &Agent, allowed: Allowed) {
 /// Which files hold bytes of which story.
 fn owners(agent: &Agent, world: &World) -> Vec<Vec<FileId>> {
     let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
-    for (file, archived) in &agent.archive.files {
+    // The longest first: what is no more than the beginning of several may be of any that is left.
+    let mut files: Vec<_> = agent.archive.files.iter().collect();
+    files.sort_by_key(|(_, archived)| std::cmp::Reverse(archived.bytes.len()));
+    for (file, archived) in files {
         if archived.bytes.is_empty() {
             continue;
         }
