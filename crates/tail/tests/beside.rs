@@ -5,7 +5,7 @@
 
 mod sim;
 
-use auditseal_tail::Left;
+use auditseal_tail::{Left, Limits, Settings};
 use sim::Op;
 use sim::agent::Agent;
 use sim::desk::{BIG, drain};
@@ -55,6 +55,31 @@ fn a_live_file_is_read_though_a_copy_of_its_beginning_lies_beside_it() {
     agent.settle();
     assert_eq!(agent.texts(), ["one\ntwo\nmore 0\nmore 1\nmore 2\n", "next\n"]);
     assert_eq!(agent.gaps(), []);
+}
+
+/// More copies than there are descriptors: those of which all is sealed are let go of, and known again.
+#[test]
+fn copies_hold_no_descriptors_that_others_need() {
+    let limits = Limits { open: 4, ..Limits::default() };
+    let mut agent = Agent::with(Settings { limits, ..Settings::default() });
+    let log: String = (0..64).map(|n| format!("line {n}\n")).collect();
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    for n in 1..20 {
+        agent.file(&format!("audit.log.{n}"), lines[..64 - 2 * n].concat().as_bytes());
+    }
+    agent.file("audit.log.20", b"another\n");
+    agent.put(log.as_bytes());
+    for crash in [false, true] {
+        if crash {
+            agent.crash();
+        }
+        agent.settle();
+        quiet(&mut agent);
+        let mut texts = agent.texts();
+        texts.sort_unstable();
+        assert_eq!((texts, agent.gaps()), (vec!["another\n".to_owned(), log.clone()], vec![]));
+        assert_eq!(agent.follower.backlog().waiting, 0);
+    }
 }
 
 /// logrotate's `copy`, thirty times.

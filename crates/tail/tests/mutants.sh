@@ -232,8 +232,6 @@ mutate "the first listing shows all" tail/follower/compare.rs \
     'if self.draining() { seen } else { before }' 'seen'
 mutate "a link is a file" tail/carriers/mod.rs \
     'folder.link.as_deref() == Some(name)' 'false'
-mutate "what a link led to meanwhile is nothing" tail/follower/turns.rs \
-    'usize::saturating_sub(led, 1)' '0'
 mutate "a copy that is cut amid its marks is another file" tail/follower/assign.rs \
     'proves(&*source, first)?' 'true'
 mutate "two files for one account" tail/follower/assign.rs \

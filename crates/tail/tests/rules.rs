@@ -226,8 +226,9 @@ fn different_files_with_one_first_line_are_copies() {
     agent.put(b"same\nthird\n");
     agent.settle();
     assert_eq!(agent.texts(), ["same\nfirst\n", "same\nsecond\n", "same\nthird\n"]);
+    // In the order in which they were met: the live file is asked first.
     let copies: Vec<u32> = agent.archive.order.iter().map(|file| file.copy).collect();
-    assert_eq!(copies, [0, 1, 2]);
+    assert_eq!(copies, [1, 2, 0]);
     agent.crash();
     agent.ops([Op::Gzip, Op::Gzip]);
     agent.put(b"more\n");

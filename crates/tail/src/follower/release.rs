@@ -90,10 +90,33 @@ impl<D: Disk> Follower<D> {
         if self.has_spare() {
             return true;
         }
-        let lingering = |c: &Carrier<D::File>| matches!(c.state(), State::Active(_));
-        let spare = self.carriers.held(|c| lingering(c) && self.settled(c));
+        let spare = self.carriers.held(|carrier| self.is_spare(carrier));
         let oldest = spare.into_iter().min_by_key(|id| self.carriers.get(*id).map(Carrier::order));
-        oldest.map(|id| self.let_go(id)).is_some()
+        let Some(id) = oldest else { return false };
+        if let Some((State::Standby(file, _), end)) =
+            self.carriers.get(id).map(|carrier| (carrier.state(), carrier.proof_end()))
+        {
+            // Met again, it holds nothing that wasn't taken.
+            self.accounts.change(&file, |account| account.was_copied(end));
+        }
+        self.let_go(id);
+        true
+    }
+
+    /// Whether the carrier only lingers, or holds nothing but what is sealed of another one: a log may
+    /// have more copies beside it than there are descriptors.
+    fn is_spare(&self, carrier: &Carrier<D::File>) -> bool {
+        match carrier.state() {
+            State::Active(_) => self.settled(carrier),
+            State::Standby(file, _) => {
+                let sealed = |end| {
+                    let account = self.accounts.get(&file);
+                    account.is_some_and(|a| a.is_committed() && end <= a.taken())
+                };
+                !carrier.is_live() && carrier.is_copy(file) && carrier.proved().is_some_and(sealed)
+            }
+            State::Unread | State::Identified(_) => false,
+        }
     }
 
     /// Unlinked files hold disk that etcd needs. Past the budget the oldest is closed: first those

@@ -58,7 +58,7 @@ impl<D: Disk> Follower<D> {
         let folders = self.carriers.current().map(|folder| folder.id);
         let live = folders.flat_map(|folder| self.carriers.of_age(folder, Age::Live));
         let listed = live.filter(|seen| !seen.role.packed() && seen.listing > asked).count();
-        let (mut came, mut led) = (0, 0);
+        let mut came = 0;
         let is_link = |name: &OsStr| self.carriers.is_link(name);
         // What was renamed or deleted has reports of its own.
         let mut known = !deaf;
@@ -69,7 +69,7 @@ impl<D: Disk> Follower<D> {
                 Notice::Removed(name) => (None, Some(name)),
             };
             if got.is_some_and(|name| is_link(name)) {
-                led += 1;
+                // It brings no file: where it leads is what is listed.
                 continue;
             }
             let role = |name: Option<&OsString>| Some(self.carriers.role(name?)?.1);
@@ -80,9 +80,6 @@ impl<D: Disk> Follower<D> {
                 None => {}
             }
         }
-        // A link brings no file. The last time that it was pointed elsewhere it came to lead to what
-        // is listed; whatever it led to in between, no listing showed.
-        came += usize::saturating_sub(led, 1);
         self.turns.compare(listed, known.then_some(came));
     }
 

@@ -132,18 +132,8 @@ impl World {
             Op::Gzip => (0..4).for_each(|step| self.gzip(step)),
             Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
-            Op::Copy => {
-                self.shift();
-                if self.copy(1, 100) {
-                    self.truncate();
-                }
-            }
-            Op::Beside(hundredths) => {
-                let free = |n: &u8| !self.dir.contains_key(&format!("{LIVE}.{n}"));
-                if let Some(number) = (1..9).find(free) {
-                    self.copy(number, hundredths);
-                }
-            }
+            Op::Copy => self.copytruncate(),
+            Op::Beside(hundredths) => self.beside(hundredths),
             Op::UnlinkLive => self.delete(LIVE),
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
@@ -519,6 +509,20 @@ impl World {
         inode.copied = None;
         (inode.base, inode.read) = (0, false);
         inode.bytes.clear();
+    }
+
+    fn copytruncate(&mut self) {
+        self.shift();
+        if self.copy(1, 100) {
+            self.truncate();
+        }
+    }
+
+    fn beside(&mut self, hundredths: u8) {
+        let free = |n: &u8| !self.dir.contains_key(&format!("{LIVE}.{n}"));
+        if let Some(number) = (1..9).find(free) {
+            self.copy(number, hundredths);
+        }
     }
 
     /// Numbered backups get the next number.

@@ -86,7 +86,10 @@ pub fn check(agent: &Agent, allowed: Allowed) {
 /// Which files hold bytes of which story.
 fn owners(agent: &Agent, world: &World) -> Vec<Vec<FileId>> {
     let mut owners: Vec<Vec<FileId>> = vec![Vec::new(); world.stories.len()];
-    for (file, archived) in &agent.archive.files {
+    // The longest first: what is no more than the beginning of several may be of any that is left.
+    let mut files: Vec<_> = agent.archive.files.iter().collect();
+    files.sort_by_key(|(_, archived)| std::cmp::Reverse(archived.bytes.len()));
+    for (file, archived) in files {
         if archived.bytes.is_empty() {
             continue;
         }
@@ -199,13 +202,14 @@ fn parted(agent: &Agent, stories: &[Story], story: &Story) -> bool {
         || agent.archive.nameless.iter().any(|gap| gap.reason != GapReason::Unseen && named(gap))
 }
 
-/// Whether a gap says that the file itself was gone before it was opened, and held as much: what is
-/// archived of it was read of a copy beside it.
+/// Whether a gap says that the file itself was gone before it was opened, and held as much, or was cut
+/// before it was identified: what is archived of it was read of a copy beside it.
 fn unopened(agent: &Agent, story: &Story, need: usize) -> bool {
     let copied = story.names.iter().any(|name| name.starts_with("audit.log."));
     let gone = |gap: &Gap| {
         let named = story.names.contains(gap.name.to_str().unwrap());
-        named && gap.end.is_some_and(|end| end >= need as u64)
+        let cut = gap.reason == GapReason::Truncated && gap.end.is_none();
+        named && (cut || gap.end.is_some_and(|end| end >= need as u64))
     };
     copied && agent.archive.nameless.iter().any(gone)
 }
