@@ -59,22 +59,8 @@ pub(crate) fn tell(report: &Report, progress: &ChainProgress, now: Now) {
         Report::Lost(loss) => lost(loss, progress),
         Report::Missing(first, last) => missing(*first, *last, progress),
         Report::Lacking(first, last) => lacking(*first, *last, progress),
-        Report::Regained => {
-            let mut facts = progress.facts();
-            facts.lacking = 0;
-            let origin = facts.origin.as_ref().map(ToString::to_string);
-            drop(facts);
-            info!(origin, "uploads go on");
-        }
-        Report::Without(first, last) => {
-            let origin = progress.facts().origin.as_ref().map(ToString::to_string);
-            warn!(
-                origin,
-                first,
-                last,
-                "the store lacks what was stored of these: going on without them, as told; verify will say MISSING"
-            );
-        }
+        Report::Regained => regained(progress),
+        Report::Without(first, last) => without(*first, *last, progress),
         Report::Squatter(key, why) => {
             progress.facts().squatted += 1;
             error!(%key, "bytes that are no seal of this chain stand at its key: {why}");
@@ -125,6 +111,24 @@ fn lacking(first: u64, last: u64, progress: &ChainProgress) {
         first,
         last,
         "the store lacks objects of this chain that it had: nothing is sent to it before it has them; look whether --store is the right one, and its disk mounted. If they are lost for good, --go-on-without {origin}:{last} goes on without them, and verify will say MISSING"
+    );
+}
+
+fn regained(progress: &ChainProgress) {
+    let mut facts = progress.facts();
+    facts.lacking = 0;
+    let origin = facts.origin.as_ref().map(ToString::to_string);
+    drop(facts);
+    info!(origin, "the store has again what it lacked, or is gone on without it: uploads go on");
+}
+
+fn without(first: u64, last: u64, progress: &ChainProgress) {
+    let origin = progress.facts().origin.as_ref().map(ToString::to_string);
+    warn!(
+        origin,
+        first,
+        last,
+        "the store lacks what was stored of these: going on without them, as told; verify will say MISSING"
     );
 }
 

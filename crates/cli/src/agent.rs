@@ -367,5 +367,13 @@ mod tests {
             )
         );
         assert_eq!(said(2, 0, None), format!("{sealed}; nothing sealed"));
+        let mut lost = outcome(0, 0, None);
+        lost.tally.missing = 2;
+        let said = summary(&lost);
+        assert_eq!(
+            said,
+            "c/n/s: nothing new, nothing uploaded; 2 MISSING in the store; nothing sealed"
+        );
+        assert!(missing(&[lost]).is_err() && missing(&[outcome(2, 1, None)]).is_ok());
     }
 }

@@ -102,16 +102,19 @@ fn squatted_by(make: impl Fn(&Path)) -> Node {
     node
 }
 
+/// What makes something at a path.
+type Make = fn(&Path);
+
 /// What is no file can't be put over either, and gives no bytes to judge.
 #[test]
 fn what_is_no_file_is_passed_named_once_and_by_verify() {
-    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
-    let kinds: [(&str, &dyn Fn(&Path)); 5] = [
-        ("(a folder)", &|path| fs::create_dir(path).unwrap()),
-        ("(a pipe)", &pipe),
-        ("(a socket)", &|path| drop(UnixListener::bind(path).unwrap())),
-        ("(a link that leads nowhere)", &|path| symlink("nowhere", path).unwrap()),
-        ("(a link that leads round in circles)", &|path| {
+    let pipe: Make = |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let kinds: [(&str, Make); 5] = [
+        ("(a folder)", |path| fs::create_dir(path).unwrap()),
+        ("(a pipe)", pipe),
+        ("(a socket)", |path| drop(UnixListener::bind(path).unwrap())),
+        ("(a link that leads nowhere)", |path| symlink("nowhere", path).unwrap()),
+        ("(a link that leads round in circles)", |path| {
             symlink(path.file_name().unwrap(), path).unwrap();
         }),
     ];
