@@ -8,6 +8,7 @@ use std::path::Path;
 
 use auditseal_format::{Origin, Scope};
 use auditseal_note::{KeyError, Signer as _, StaticSigner};
+use auditseal_spool::failpoint;
 use auditseal_tail::fs::open_named;
 use zeroize::Zeroizing;
 
@@ -116,6 +117,7 @@ const KEY_HINT: &str = "give the file that `auditseal keygen` wrote";
 /// The file's text and mode: of one file, whatever its name stands for a moment later.
 fn read_private(path: &Path) -> io::Result<(Zeroizing<String>, u32)> {
     let file = open_named(path)?;
+    failpoint!("agent.start.key");
     let mode = file.metadata()?.permissions().mode();
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY));
     file.take(MAX_KEY as u64).read_to_string(&mut text)?;

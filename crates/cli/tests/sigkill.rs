@@ -37,6 +37,7 @@ const MATRIX: [(Scene, &[(&str, u32)]); 7] = [
     (
         Scene::Restart,
         &[
+            ("agent.start.key", 1),
             ("agent.start.locked", 1),
             ("agent.look", 2),
             ("agent.pack", 2),

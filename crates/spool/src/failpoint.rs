@@ -82,8 +82,9 @@ mod armed {
 
     /// The plan, if this is the hit that it waits for.
     fn due(name: &str) -> Option<&'static Plan> {
-        let plan = PLANS.iter().find(|plan| plan.name == name)?;
-        (plan.hits.fetch_add(1, Ordering::SeqCst) + 1 == plan.nth).then_some(plan)
+        let hit = |plan: &&Plan| plan.hits.fetch_add(1, Ordering::SeqCst) + 1 == plan.nth;
+        // Each counts the hit, whichever waits for it.
+        PLANS.iter().filter(|plan| plan.name == name).filter(hit).last()
     }
 
     /// Kills this process, if the plan says here and now.
