@@ -5,6 +5,7 @@
 //! those are remembered whose backups are there, and the newest: without the first a backup would
 //! be archived once more, and with all of them the memory would grow for ever.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
@@ -115,26 +116,47 @@ impl Backups {
         }
     }
 
-    /// How many of the newest are remembered, whatever they are called. A backup that is called by a
-    /// number (`audit.log.1100`) has had as many names as there were rotations since, so that none of
-    /// them tells which file it is; but those that are there are the newest.
-    fn newest(&self) -> usize {
-        FINALS_KEPT + self.untold.count()
+    /// Whether its name tells nothing of when it was rotated. A backup that is called by a number
+    /// (`audit.log.1100`) has had as many names as there were rotations since: none of them tells which
+    /// file it is, but those that are there are the newest of their kind.
+    fn is_untold(&self, known: &Final) -> bool {
+        self.rotated(&known.name).is_none()
     }
 
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
     pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
-        let newest = finals.len().saturating_sub(self.newest());
-        let needed = |(at, known): &(usize, Final)| *at >= newest || self.may_hold(known);
+        let untold = finals.iter().filter(|known| self.is_untold(known)).count();
+        let (newest, needed) = (finals.len().saturating_sub(FINALS_KEPT), self.needs(untold));
+        let needed = |(at, known): &(usize, Final)| needed(known) || *at >= newest;
         finals.into_iter().enumerate().filter(needed).map(|(_, known)| known).collect()
+    }
+
+    /// Whether a final is needed though it isn't among the newest, asked of all in their order, of which so many
+    /// are untold.
+    fn needs(&self, untold: usize) -> impl Fn(&Final) -> bool + '_ {
+        let left = Cell::new(untold);
+        let kept = FINALS_KEPT + self.untold.count();
+        move |known| {
+            let untold = self.is_untold(known);
+            left.set(left.get() - usize::from(untold));
+            untold && left.get() < kept || self.may_hold(known)
+        }
     }
 }
 
 /// Forgets durably what is no longer needed, once it is much.
 pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
     let backups = Backups::of(place, now);
-    let newest = backups.newest();
-    let needed = |newer: usize, known: &Final| newer < newest || backups.may_hold(known);
+    let all = spool.finals()?.unwrap_or_default();
+    let untold = all.iter().filter(|known| backups.is_untold(known)).count();
+    drop(all);
+    // All of them are asked for, and once more where some go.
+    let (rounds, asked) = ([backups.needs(untold), backups.needs(untold)], Cell::new(0_usize));
+    let count = spool.remembered();
+    let needed = |newer: usize, known: &Final| {
+        let round = usize::from(asked.replace(asked.get() + 1) >= count);
+        rounds[round](known) || newer < FINALS_KEPT
+    };
     Ok(spool.forget_finals(FINALS_KEPT, needed)?)
 }
 
@@ -198,8 +220,12 @@ mod tests {
         let listed = Backups::among(&family(), there.iter().map(OsStr::new), Time::MAX);
         // Each was sealed under the name that it had when it was final.
         let finals: Vec<Final> = (0..9000).map(|n| known(n, "audit.log.1")).collect();
-        let kept = listed.needed(finals);
+        let kept = listed.needed(finals.clone());
         assert_eq!((kept.len(), kept[0].end), (FINALS_KEPT + 2000, 7000 - FINALS_KEPT as u64));
+        // However many others came behind them, whose names tell when.
+        let both = finals.into_iter().chain(minutes(3 * FINALS_KEPT as u64)).collect();
+        let kept = listed.needed(both);
+        assert_eq!((kept.len(), kept[0].end), (2 * FINALS_KEPT + 2000, 7000 - FINALS_KEPT as u64));
     }
 
     #[test]

@@ -149,6 +149,12 @@ impl ChainProgress {
         self.facts().view(&tally, &self.pulse, now)
     }
 
+    /// Lines that are sealed. Takes no lock, for who asks may hold the facts.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// What was done so far. Looks at the facts: who asks must not hold them.
     pub(crate) fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let facts = self.facts();

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::{Begin, Finding, Verdict};
+use auditseal_chain::{Begin, Extent, Finding, Verdict};
 use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time, TimeField};
 use auditseal_reader::{
     Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Range, Reading, Sealed, Source, Step,
@@ -167,6 +167,7 @@ async fn prove(
     // Packs whose last seals aren't to be had are read for what stands there in their place.
     let (mut first, mut known) = (part.behind, None);
     let mut from = part.extent.from;
+    let trust = reader.asked.rules(Extent::default(), false).trust;
     while let Begin::After(seal) = from {
         if before.as_ref().is_some_and(|before| before.id() == seal) {
             break;
@@ -179,11 +180,12 @@ async fn prove(
             break;
         }
         match reader.range.packs.last_note(pack).await {
-            Ok(Some(note)) => {
+            // By a key that isn't trusted by itself it may be whoever attested the pack who made it.
+            Ok(Some(note)) if trust.includes(&note.seal.key, note.seal.seq) => {
                 known = Some(Box::new(note));
                 break;
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(error) => {
                 jobs.send(Job::Unread(error)).await?;
                 break;

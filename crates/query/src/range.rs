@@ -140,7 +140,9 @@ async fn tied(
     let mut note = None;
     if let Begin::At(first) = extent.from {
         if let Some(pack) = range.packs.ending_before(first) {
-            note = range.packs.last_note(pack).await?;
+            // By another key it may be whoever attested the pack who made it.
+            let trusted = |note: &ObjectSeal| rules.trust.includes(&note.seal.key, note.seal.seq);
+            note = range.packs.last_note(pack).await?.filter(trusted);
         }
         let behind = note.as_ref().map(|note| Begin::After(note.id()));
         let adjacent = behind.filter(|behind| behind.seq() == first);

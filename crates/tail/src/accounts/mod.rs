@@ -273,13 +273,25 @@ impl Accounts {
     }
 
     /// Forgets finished files, the oldest first, until `kept` are left besides those that `there`
-    /// still asks for.
-    pub(crate) fn prune(&mut self, kept: usize, there: impl Fn(Brief<'_>) -> bool) {
+    /// still asks for; and of those whose names tell no time, `numbered` more.
+    pub(crate) fn prune(
+        &mut self,
+        (kept, numbered): (usize, usize),
+        there: impl Fn(Brief<'_>) -> bool,
+    ) {
         let over = self.briefs().filter(|a| a.final_ && a.committed && !there(*a));
-        let mut over: Vec<_> = over.map(|a| (a.final_since, a.turn, a.file)).collect();
+        let told = |a: &Brief<'_>| a.role().is_some_and(|role| role.rotated().is_some());
+        let mut over: Vec<_> = over.map(|a| (a.final_since, a.turn, a.file, told(&a))).collect();
         over.sort_unstable();
         over.truncate(over.len().saturating_sub(kept));
-        for (_, _, file) in over {
+        let untold = over.iter().filter(|(.., told)| !told).count();
+        let mut gone = untold.saturating_sub(numbered);
+        over.retain(|(.., told)| {
+            let goes = *told || gone > 0;
+            gone -= usize::from(!told && goes);
+            goes
+        });
+        for (_, _, file, _) in over {
             self.finished.remove(&file);
             self.forget(&file);
         }

@@ -8,6 +8,7 @@ use super::Follower;
 use crate::carriers::{Carrier, State};
 use crate::disk::Disk;
 use crate::gap::{Gap, GapReason};
+use crate::names::Age;
 use crate::sorted::Sorted;
 use crate::types::Look;
 
@@ -184,11 +185,11 @@ impl<D: Disk> Follower<D> {
         let listed = || self.carriers.all().filter(|c| c.listed);
         let there: Sorted<Time> = listed().filter_map(|c| c.role.rotated()).collect();
         // What is called by a number has had another name after each rotation, and is among the newest.
-        let numbered = listed().filter(|c| c.role.rotated().is_none()).count();
+        let numbered =
+            listed().filter(|c| c.role.rotated().is_none() && c.role.age != Age::Live).count();
         let held: BTreeSet<FileId> =
             self.carriers.open().filter_map(|(_, c)| c.state().file()).collect();
-        let newest = self.settings.limits.finals + numbered;
-        self.accounts.prune(newest, |account| {
+        self.accounts.prune((self.settings.limits.finals, numbered), |account| {
             held.contains(&account.file)
                 || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
