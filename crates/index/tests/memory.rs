@@ -46,6 +46,8 @@ fn line(kind: usize, number: usize) -> String {
 fn hostile_packs_take_bounded_memory_and_lose_nothing() {
     for kind in 0..3 {
         for lines in [7, 100_000_000] {
+            // The most that it had is counted from here on: what others of these took isn't this one's.
+            std::fs::write("/proc/self/clear_refs", "5").unwrap();
             let before = memory("VmRSS:");
             let (mut builder, mut text, mut number, mut batches) = (Builder::new(0), 0, 0, 0);
             while text < TEXT {
