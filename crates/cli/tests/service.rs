@@ -5,7 +5,9 @@ mod node;
 
 use std::fs;
 use std::io::ErrorKind;
+#[cfg(feature = "failpoints")]
 use std::io::{Read as _, Write as _};
+#[cfg(feature = "failpoints")]
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -236,11 +238,13 @@ fn hang_at(point: &str) {
 }
 
 /// An address that nobody has, for now.
+#[cfg(feature = "failpoints")]
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Whether it answers that it is alive.
+#[cfg(feature = "failpoints")]
 fn is_alive(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
