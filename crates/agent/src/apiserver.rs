@@ -103,7 +103,7 @@ impl Counter {
         let mut facts = self.progress.facts();
         let through = facts.lag.sealed_through();
         // In this order: there may be more lines than were sealed through that time, never fewer.
-        let lines = self.progress.lines();
+        let lines = self.progress.tally().lines;
         if let Some(through) = through {
             facts.reconcile.sealed(Settled { through: seconds(through), lines });
         }

@@ -284,6 +284,7 @@ impl Chain {
                 guard.stored(false);
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
+            self.progress.lacks(0);
             self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
                 (self.place.clone(), self.source(past.history, reports)),

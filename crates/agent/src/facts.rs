@@ -80,10 +80,6 @@ pub(crate) struct Facts {
     failing_since: Option<u64>,
     pub(crate) spool_retries: u64,
     pub(crate) squatted: u64,
-    /// Objects that were sealed and that neither the node nor the store has.
-    pub(crate) missing: u64,
-    /// Objects that were stored and that the store lacks, as long as it does.
-    pub(crate) lacking: u64,
     head: Option<(u64, Time)>,
     last_stored: Option<Time>,
     pub(crate) reconcile: Reconcile,
@@ -112,7 +108,6 @@ impl Facts {
         self.state = State::Running;
         self.head = head.map(|seal| (seal.seq, seal.sealed));
         self.waiting = spooled.sizes().collect();
-        self.lacking = 0;
         self.lag = Lag::default();
         self.untaken.clear();
         self.failing_since = None;
@@ -200,7 +195,7 @@ impl Facts {
             spool_limit: self.spool_limit,
             gaps: self.gaps.clone(),
             squatted: self.squatted,
-            missing: self.missing + self.lacking,
+            missing: tally.missing,
             lock_shortfalls: tally.lock_shortfalls,
             lock_unknown: tally.lock_unknown,
             counted: self.counted,

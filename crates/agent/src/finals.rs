@@ -5,12 +5,11 @@
 //! those are remembered whose backups are there, and the newest: without the first a backup would
 //! be archived once more, and with all of them the memory would grow for ever.
 
-use std::cell::Cell;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
 use auditseal_format::{FileName, Time};
-use auditseal_spool::{Final, Spool};
+use auditseal_spool::{Behind, Final, Spool};
 use auditseal_tail::{Disk as _, FINALS_KEPT, Family};
 
 use crate::Error;
@@ -123,41 +122,33 @@ impl Backups {
         self.rotated(&known.name).is_none()
     }
 
-    /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
-    pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
-        let untold = finals.iter().filter(|known| self.is_untold(known)).count();
-        let (newest, needed) = (finals.len().saturating_sub(FINALS_KEPT), self.needs(untold));
-        let needed = |(at, known): &(usize, Final)| needed(known) || *at >= newest;
-        finals.into_iter().enumerate().filter(needed).map(|(_, known)| known).collect()
+    /// Whether a final is to be remembered, behind which so many come, of all and of the untold.
+    fn keeps(&self, behind: Behind, known: &Final) -> bool {
+        behind.all < FINALS_KEPT
+            || self.is_untold(known) && behind.alike < FINALS_KEPT + self.untold.count()
+            || self.may_hold(known)
     }
 
-    /// Whether a final is needed though it isn't among the newest, asked of all in their order, of which so many
-    /// are untold.
-    fn needs(&self, untold: usize) -> impl Fn(&Final) -> bool + '_ {
-        let left = Cell::new(untold);
-        let kept = FINALS_KEPT + self.untold.count();
-        move |known| {
-            let untold = self.is_untold(known);
-            left.set(left.get() - usize::from(untold));
-            untold && left.get() < kept || self.may_hold(known)
-        }
+    /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
+    pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
+        let mut behind = Behind::default();
+        let needed = |known: &Final| {
+            let keeps = self.keeps(behind, known);
+            behind.all += 1;
+            behind.alike += usize::from(self.is_untold(known));
+            keeps
+        };
+        let mut needed: Vec<_> = finals.into_iter().rev().filter(needed).collect();
+        needed.reverse();
+        needed
     }
 }
 
 /// Forgets durably what is no longer needed, once it is much.
 pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
     let backups = Backups::of(place, now);
-    let all = spool.finals()?.unwrap_or_default();
-    let untold = all.iter().filter(|known| backups.is_untold(known)).count();
-    drop(all);
-    // All of them are asked for, and once more where some go.
-    let (rounds, asked) = ([backups.needs(untold), backups.needs(untold)], Cell::new(0_usize));
-    let count = spool.remembered();
-    let needed = |newer: usize, known: &Final| {
-        let round = usize::from(asked.replace(asked.get() + 1) >= count);
-        rounds[round](known) || newer < FINALS_KEPT
-    };
-    Ok(spool.forget_finals(FINALS_KEPT, needed)?)
+    let untold = |known: &Final| backups.is_untold(known);
+    Ok(spool.forget_finals(FINALS_KEPT, untold, |behind, known| backups.keeps(behind, known))?)
 }
 
 /// How many finals may be remembered until it is looked again which of so many are needed: each

@@ -110,6 +110,10 @@ pub(crate) struct ChainProgress {
     pub(crate) seals: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) object_bytes: AtomicU64,
+    /// Objects that were sealed and that neither the node nor the store has.
+    pub(crate) missing: AtomicU64,
+    /// Objects that were stored and that the store lacks, as long as it does.
+    lacking: AtomicU64,
     pub(crate) gaps: AtomicU64,
     pub(crate) lock_shortfalls: AtomicU64,
     pub(crate) lock_unknown: AtomicU64,
@@ -129,6 +133,8 @@ impl ChainProgress {
             seals: zero(),
             stored: zero(),
             object_bytes: zero(),
+            missing: zero(),
+            lacking: zero(),
             gaps: zero(),
             lock_shortfalls: zero(),
             lock_unknown: zero(),
@@ -144,24 +150,21 @@ impl ChainProgress {
         self.facts().state = state;
     }
 
+    /// How many stored objects the store lacks now.
+    pub(crate) fn lacks(&self, objects: u64) {
+        self.lacking.store(objects, Ordering::Relaxed);
+    }
+
     fn view(&self, now: Now) -> Chain {
         let tally = self.tally();
         self.facts().view(&tally, &self.pulse, now)
     }
 
-    /// Lines that are sealed. Takes no lock, for who asks may hold the facts.
-    pub(crate) fn lines(&self) -> u64 {
-        self.lines.load(Ordering::Relaxed)
-    }
-
-    /// What was done so far. Looks at the facts: who asks must not hold them.
+    /// What was done so far. Takes no lock: who asks may hold the facts.
     pub(crate) fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let facts = self.facts();
-        let missing = facts.missing + facts.lacking;
-        drop(facts);
         Tally {
-            missing,
+            missing: get(&self.missing) + get(&self.lacking),
             sealed_bytes: get(&self.sealed_bytes),
             backlog_bytes: get(&self.backlog_bytes),
             lag_millis: get(&self.lag_millis),

@@ -89,10 +89,8 @@ fn sealed(seal: &Seal, size: u64, progress: &ChainProgress, now: Now) {
 }
 
 fn missing(first: u64, last: u64, progress: &ChainProgress) {
-    let mut facts = progress.facts();
-    facts.missing += last - first + 1;
-    let origin = facts.origin.as_ref().map(ToString::to_string);
-    drop(facts);
+    add(&progress.missing, last - first + 1);
+    let origin = progress.facts().origin.as_ref().map(ToString::to_string);
     error!(
         origin,
         first,
@@ -102,10 +100,8 @@ fn missing(first: u64, last: u64, progress: &ChainProgress) {
 }
 
 fn lacking(first: u64, last: u64, progress: &ChainProgress) {
-    let mut facts = progress.facts();
-    facts.lacking = last - first + 1;
-    let origin = facts.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-    drop(facts);
+    progress.lacks(last - first + 1);
+    let origin = progress.facts().origin.as_ref().map(ToString::to_string).unwrap_or_default();
     error!(
         origin,
         first,
@@ -115,10 +111,8 @@ fn lacking(first: u64, last: u64, progress: &ChainProgress) {
 }
 
 fn regained(progress: &ChainProgress) {
-    let mut facts = progress.facts();
-    facts.lacking = 0;
-    let origin = facts.origin.as_ref().map(ToString::to_string);
-    drop(facts);
+    progress.lacks(0);
+    let origin = progress.facts().origin.as_ref().map(ToString::to_string);
     info!(origin, "the store has again what it lacked, or is gone on without it: uploads go on");
 }
 

@@ -51,6 +51,15 @@ impl<R: Read> Iterator for Finals<R> {
     }
 }
 
+/// How many finals come behind one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// Of all.
+    pub all: usize,
+    /// Of those of one kind.
+    pub alike: usize,
+}
+
 /// A file that a note says is final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Final {

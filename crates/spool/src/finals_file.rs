@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use crate::Error;
-use crate::finals::{FINALS_HEADER, Final, Finals};
+use crate::finals::{Behind, FINALS_HEADER, Final, Finals};
 use crate::folder::Folder;
 
 /// The file of the finals.
@@ -50,20 +50,22 @@ impl FinalsFile {
         &mut self,
         folder: &mut Folder,
         worth: usize,
-        keep: impl Fn(usize, &Final) -> bool,
+        alike: impl Fn(&Final) -> bool,
+        keep: impl Fn(Behind, &Final) -> bool,
     ) -> Result<(), Error> {
-        let count = self.remembered;
-        let wanted = |(at, known): &(usize, io::Result<Final>)| {
-            known.as_ref().map_or(true, |known| keep(count.saturating_sub(at + 1), known))
-        };
+        let Some(counted) = each(folder)? else { return Ok(()) };
+        let mut all = Behind::default();
+        for known in counted {
+            all.all += 1;
+            all.alike += usize::from(known.is_ok_and(|known| alike(&known)));
+        }
         let Some(finals) = each(folder)? else { return Ok(()) };
-        let kept = finals.enumerate().filter(wanted).count();
-        if kept + worth > count {
+        let kept = kept(finals, all, &alike, &keep).count();
+        if kept + worth > all.all {
             return Ok(());
         }
         let Some(finals) = each(folder)? else { return Ok(()) };
-        let kept = finals.enumerate().filter(wanted).map(|(_, known)| known);
-        self.replace(folder, kept)
+        self.replace(folder, self::kept(finals, all, &alike, &keep))
     }
 
     /// Adds some, durably.
@@ -100,6 +102,22 @@ impl FinalsFile {
         self.remembered = write(folder, &format!("{FINALS}{ending}"), all)?;
         forget_length(folder)
     }
+}
+
+/// Those that `keep` wants, of finals of which so many come behind their beginning; what can't be read is an error
+/// to whoever writes them.
+fn kept(
+    finals: impl Iterator<Item = io::Result<Final>>,
+    mut behind: Behind,
+    alike: impl Fn(&Final) -> bool,
+    keep: impl Fn(Behind, &Final) -> bool,
+) -> impl Iterator<Item = io::Result<Final>> {
+    finals.filter(move |known| {
+        behind.all = behind.all.saturating_sub(1);
+        let Ok(known) = known else { return true };
+        behind.alike = behind.alike.saturating_sub(usize::from(alike(known)));
+        keep(behind, known)
+    })
 }
 
 /// Whether the finals are shorter than they were once written: a disk lost their end, or somebody

@@ -30,7 +30,7 @@ mod turnover;
 
 pub use error::Error;
 pub use exchange::Exchange;
-pub use finals::Final;
+pub use finals::{Behind, Final};
 pub use spool::{Entry, Spool};
 pub use state::StateDir;
 

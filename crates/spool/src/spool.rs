@@ -9,7 +9,7 @@ use crate::disk::Disk;
 use crate::finals_file::FinalsFile;
 use crate::folder::Folder;
 use crate::turnover::{self, NEXT};
-use crate::{Error, Final, object_name};
+use crate::{Behind, Error, Final, object_name};
 
 /// The file that says why nothing more may be sealed.
 const FORK: &str = "fork";
@@ -248,16 +248,18 @@ impl Spool {
     }
 
     /// Forgets durably the finals that `keep` doesn't want, if at least `worth` can go: it is told
-    /// of each, oldest first, with how many come behind it. None is held in memory for that.
+    /// of each, oldest first, with how many come behind it, of all and of those that are `alike`. None
+    /// is held in memory for that.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn forget_finals(
         &mut self,
         worth: usize,
-        keep: impl Fn(usize, &Final) -> bool,
+        alike: impl Fn(&Final) -> bool,
+        keep: impl Fn(Behind, &Final) -> bool,
     ) -> Result<(), Error> {
-        self.finals.forget(&mut self.folder, worth, keep)
+        self.finals.forget(&mut self.folder, worth, alike, keep)
     }
 
     /// How many finals the file holds, as of when it was last read or written.

@@ -178,7 +178,7 @@ fn finals_that_were_cut_are_as_good_as_lost() {
     // It is whole again when it was written anew, and shorter when it is to be.
     spool.replace_finals(&all).unwrap();
     assert_eq!(spool.finals().unwrap(), Some(all.clone()));
-    spool.forget_finals(1, |behind, _| behind == 0).unwrap();
+    spool.forget_finals(1, |_| false, |behind, _| behind.all == 0).unwrap();
     assert_eq!(spool.finals().unwrap(), Some(all[1..].to_vec()));
     // One that was never measured counts as it is.
     std::fs::remove_file(path("finals.length")).unwrap();
@@ -293,13 +293,17 @@ fn finals_are_forgotten_when_that_is_worth_it() {
     let mut spool = state.spool(&origin()).unwrap();
     // More than is written at a time.
     let all: Vec<_> = (0..2000).map(|n| a_final(&format!("{n}"))).collect();
-    spool.forget_finals(0, |_, _| false).unwrap();
+    spool.forget_finals(0, |_| false, |_, _| false).unwrap();
     assert_eq!(spool.finals().unwrap(), None, "there is nothing yet");
     spool.replace_finals(&all).unwrap();
-    let keep = |newer: usize, known: &Final| newer < 900 || *known == all[7];
-    spool.forget_finals(1100, keep).unwrap();
+    let keep = |newer: Behind, known: &Final| newer.all < 900 || *known == all[7];
+    spool.forget_finals(1100, |_| false, keep).unwrap();
     assert_eq!((spool.remembered(), spool.finals().unwrap()), (2000, Some(all.clone())));
-    spool.forget_finals(1099, keep).unwrap();
+    spool.forget_finals(1099, |_| false, keep).unwrap();
     let kept: Vec<_> = [&all[7..8], &all[1100..]].concat();
-    assert_eq!((spool.remembered(), spool.finals().unwrap()), (901, Some(kept)));
+    assert_eq!((spool.remembered(), spool.finals().unwrap()), (901, Some(kept.clone())));
+    // Of one kind the newest alone.
+    let alike = |known: &Final| kept[..10].contains(known);
+    spool.forget_finals(1, alike, |behind, known| !alike(known) || behind.alike < 3).unwrap();
+    assert_eq!(spool.finals().unwrap(), Some(kept[7..].to_vec()));
 }
