@@ -179,13 +179,12 @@ async fn prove(
         if end_of(pack) != seal {
             break;
         }
-        match reader.range.packs.last_note(pack).await {
-            // By a key that isn't trusted by itself it may be whoever attested the pack who made it.
-            Ok(Some(note)) if trust.includes(&note.seal.key, note.seal.seq) => {
+        match reader.range.packs.last_note(pack, &trust).await {
+            Ok(Some(note)) => {
                 known = Some(Box::new(note));
                 break;
             }
-            Ok(_) => {}
+            Ok(None) => {}
             Err(error) => {
                 jobs.send(Job::Unread(error)).await?;
                 break;

@@ -140,9 +140,7 @@ async fn tied(
     let mut note = None;
     if let Begin::At(first) = extent.from {
         if let Some(pack) = range.packs.ending_before(first) {
-            // By another key it may be whoever attested the pack who made it.
-            let trusted = |note: &ObjectSeal| rules.trust.includes(&note.seal.key, note.seal.seq);
-            note = range.packs.last_note(pack).await?.filter(trusted);
+            note = range.packs.last_note(pack, &rules.trust).await?;
         }
         let behind = note.as_ref().map(|note| Begin::After(note.id()));
         let adjacent = behind.filter(|behind| behind.seq() == first);

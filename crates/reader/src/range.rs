@@ -11,8 +11,8 @@
 //! side's is in it too, so that nothing is missing between the part and its neighbours.
 //!
 //! Where a clock was set back the time of the window came twice. So of what else is listed of these days
-//! each sixteenth seal is looked at, and those between two of which the window may lie. What is beyond
-//! isn't: whoever must be certain reads from a seal that is trusted.
+//! some seals are looked at, and those between two of which the window may lie. What is beyond isn't:
+//! whoever must be certain reads from a seal that is trusted.
 
 use std::collections::{BTreeMap, BTreeSet};
 

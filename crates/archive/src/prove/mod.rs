@@ -338,11 +338,7 @@ impl<'a> Run<'a> {
         let mut extent = Extent { from: self.rules.extent.from, to: Some(seq) };
         let mut packs = Packs::of(root, origin, extent).await?;
         let before = match packs.ending_before(seq) {
-            // By a key that isn't trusted by itself it may be whoever attested the pack who made it.
-            Some(pack) => packs
-                .last_note(pack)
-                .await?
-                .filter(|note| self.rules.trust.includes(&note.seal.key, note.seal.seq)),
+            Some(pack) => packs.last_note(pack, &self.rules.trust).await?,
             None => None,
         };
         if let Some(before) = &before {

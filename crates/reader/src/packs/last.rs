@@ -1,5 +1,6 @@
 //! The last note of a pack, without the pack: it stands in the raw block at the pack's end, and its hash is attested.
 
+use auditseal_chain::Trust;
 use auditseal_format::{ObjectSeal, SealId};
 use auditseal_store::Error;
 
@@ -9,12 +10,13 @@ use crate::source::Object;
 use crate::versions::Tried;
 
 impl Packs {
-    /// The last note of a pack, which is the attested one; `None` where no version of the pack ends with it. Costs a
-    /// read of at most 64 KiB. Of the rest of the pack nothing is known by that.
+    /// The last note of a pack, which is the attested one; `None` where no version of the pack ends with it, and
+    /// where its key isn't trusted by itself: then whoever attested the pack may have made it. Costs a read of at
+    /// most 64 KiB. Of the rest of the pack nothing is known by that.
     ///
     /// # Errors
     /// The store's.
-    pub async fn last_note(&self, pack: &Pack) -> Result<Option<ObjectSeal>, Error> {
+    pub async fn last_note(&self, pack: &Pack, trust: &Trust) -> Result<Option<ObjectSeal>, Error> {
         let Some(source) = self.source() else { return Ok(None) };
         let key = pack.attestation.pack_key();
         let attested = SealId { seq: pack.attestation.last, hash: pack.attestation.head };
@@ -27,7 +29,7 @@ impl Packs {
                 })
             });
             if let Some(note) = tried.take(note)? {
-                return Ok(Some(note));
+                return Ok(Some(note).filter(|note| trust.includes(&note.seal.key, attested.seq)));
             }
         }
         Ok(None)

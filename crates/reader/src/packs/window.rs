@@ -6,6 +6,7 @@
 //! clock was set back in it, and nothing tells when its lines happened.
 
 use auditseal_chain::{Begin, Extent};
+use auditseal_format::packs::Attestation;
 use auditseal_format::{Date, SealId, Time};
 
 use super::listing::Pack;
@@ -36,20 +37,19 @@ pub(crate) fn part(packs: &[Pack], window: Window, slack: i64, near: u64) -> Opt
         until: window.until.map(|until| until.saturating_add(slack)),
     };
     let mut pieces: Vec<Piece<'_>> = holes(packs).filter(|hole| bounds.may_be_in(hole)).collect();
-    let pack = |pack| Piece { before: None, pack: Some(pack), hole: false };
     let meets = |pack: &&Pack| window.meets_pack(&pack.attestation);
-    pieces.extend(packs.iter().filter(meets).map(pack));
+    pieces.extend(packs.iter().filter(meets).map(Piece::Pack));
     // What was sealed later than that may still hold lines of the window.
     let late = newest.attestation.sealed.1;
     if bounds.until.is_none_or(|until| late <= until) {
-        pieces.push(Piece { before: Some(newest), pack: None, hole: false });
+        pieces.push(Piece::Tail(newest));
     }
     if pieces.is_empty() {
         // No pack has any, and neither has what follows: the one that was sealed then shows it.
         let then = packs
             .iter()
             .find(|pack| window.until.is_none_or(|until| until <= pack.attestation.sealed.1))?;
-        pieces.push(pack(then));
+        pieces.push(Piece::Pack(then));
     }
     let first = pieces.iter().min_by_key(|piece| piece.first())?;
     let to = pieces.iter().map(Piece::last).max()?;
@@ -60,60 +60,74 @@ pub(crate) fn part(packs: &[Pack], window: Window, slack: i64, near: u64) -> Opt
 
 /// Some of a chain's seqs.
 #[derive(Debug)]
-struct Piece<'a> {
-    /// The pack before it, of what is no pack.
-    before: Option<&'a Pack>,
-    /// The pack that it is, or, of a hole, the one behind it.
-    pack: Option<&'a Pack>,
-    /// No pack has it, and another follows.
-    hole: bool,
+enum Piece<'a> {
+    /// Those of a pack.
+    Pack(&'a Pack),
+    /// Those that no pack has, between one, or the genesis, and the next.
+    Hole(Option<&'a Pack>, &'a Pack),
+    /// Those behind the newest pack.
+    Tail(&'a Pack),
 }
 
 impl Piece<'_> {
     fn first(&self) -> u64 {
-        match self.pack.filter(|_| !self.hole) {
-            Some(pack) => pack.first,
+        match self {
+            Self::Pack(pack) => pack.first,
             // The genesis has no lines, and is in no pack.
-            None => self.before.map_or(1, |before| before.last + 1),
+            Self::Hole(None, _) => 1,
+            Self::Hole(Some(before), _) | Self::Tail(before) => before.last + 1,
         }
     }
 
     /// Of a hole that of the pack behind it, which shows that the chain went on.
     fn last(&self) -> u64 {
-        self.pack.map_or(u64::MAX, |pack| pack.last)
-    }
-
-    /// Whether the clock was set back in it, as far as its neighbours tell.
-    fn turns_back(&self) -> bool {
-        let (begun, ended) = self.sealed();
-        self.hole && begun.zip(ended).is_some_and(|(begun, ended)| ended < begun)
+        match self {
+            Self::Pack(pack) | Self::Hole(_, pack) => pack.last,
+            Self::Tail(_) => u64::MAX,
+        }
     }
 
     /// Of a hole, when its first and its last seal were made, as far as its neighbours tell.
     fn sealed(&self) -> (Option<Time>, Option<Time>) {
-        let before = self.before.map(|pack| pack.attestation.sealed.1);
-        (before, self.pack.map(|pack| pack.attestation.sealed.0))
+        let Self::Hole(before, next) = self else { return (None, None) };
+        (before.map(|pack| pack.attestation.sealed.1), Some(next.attestation.sealed.0))
+    }
+
+    /// Whether the clock was set back in a hole, as far as its neighbours tell.
+    fn turns_back(&self) -> bool {
+        let (begun, ended) = self.sealed();
+        begun.zip(ended).is_some_and(|(begun, ended)| ended < begun)
     }
 
     fn begin(&self, near: u64) -> Begin {
         let first = self.first();
-        match self.before.filter(|_| self.hole).map(|pack| &pack.attestation) {
+        match self {
             _ if first <= near => Begin::Genesis,
             // Behind what is attested to be there, so that what is gone is missed.
-            Some(before) if before.last + 1 == first => {
-                Begin::After(SealId { seq: before.last, hash: before.head })
+            Self::Hole(Some(before), _) if before.attestation.last + 1 == first => {
+                let Attestation { last, head, .. } = *before.attestation;
+                Begin::After(SealId { seq: last, hash: head })
             }
             _ => Begin::At(first),
         }
+    }
+
+    /// The packs beside what no pack has.
+    fn beside(&self) -> impl Iterator<Item = &Pack> {
+        let (before, next) = match *self {
+            Self::Pack(_) => (None, None),
+            Self::Hole(before, next) => (before, Some(next)),
+            Self::Tail(before) => (Some(before), None),
+        };
+        before.into_iter().chain(next)
     }
 }
 
 /// What no pack has, but for what is behind the newest.
 fn holes(packs: &[Pack]) -> impl Iterator<Item = Piece<'_>> {
     let before = std::iter::once(None).chain(packs.iter().map(Some));
-    let holes =
-        before.zip(packs).map(|(before, next)| Piece { before, pack: Some(next), hole: true });
-    holes.filter(|hole| hole.pack.is_some_and(|next| hole.first() < next.first))
+    let holes = before.zip(packs).map(|(before, next)| (next.first, Piece::Hole(before, next)));
+    holes.filter(|(next, hole)| hole.first() < *next).map(|(_, hole)| hole)
 }
 
 /// When what holds lines of a window was sealed.
@@ -137,10 +151,9 @@ fn days(packs: &[Pack], pieces: &[Piece<'_>], extent: Extent) -> (Option<Date>, 
         return (None, None);
     }
     // What lies behind all packs begins with the newest one's day.
-    let unpacked = pieces.iter().filter(|piece| piece.hole || piece.pack.is_none());
-    let beside = unpacked.flat_map(|piece| piece.before.into_iter().chain(piece.pack));
+    let beside = pieces.iter().flat_map(Piece::beside);
     let inside = packs.iter().filter(|pack| extent.has(pack.first));
-    let dates = || inside.clone().chain(beside.clone()).map(|pack| pack.attestation.date);
-    let from = dates().min().filter(|_| extent.from.is_late());
-    (from, dates().max().filter(|_| extent.to.is_some()))
+    let dates: Vec<Date> = inside.chain(beside).map(|pack| pack.attestation.date).collect();
+    let from = dates.iter().min().copied().filter(|_| extent.from.is_late());
+    (from, dates.iter().max().copied().filter(|_| extent.to.is_some()))
 }
