@@ -130,13 +130,6 @@ async fn tied(
 ) -> Result<(Range, Option<ObjectSeal>), Error> {
     let rules = chain.rules(Extent::default(), false);
     let mut extent = range.extent;
-    // What no trusted key signed tells nothing of when lines happened: where such seals stand, no end was found.
-    if let Some(to) = extent.to
-        && range.packs.is_empty()
-        && !is_trusted(source, chain, &rules, &range, to).await
-    {
-        extent.to = None;
-    }
     let mut note = None;
     if let Begin::At(first) = extent.from {
         if let Some(pack) = range.packs.ending_before(first) {
