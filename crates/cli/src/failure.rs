@@ -115,18 +115,18 @@ fn without_credentials(text: &str) -> String {
 const STORE: &str = "check --store, --endpoint, the credentials and the network";
 const SOURCE: &str = "--source names the live log file, or the directory that holds it";
 
-/// The command that was typed, as far as it is one.
-static TYPED: OnceLock<String> = OnceLock::new();
+/// Who tells the command that was typed. Asked only where something fails, for it reads the whole grammar.
+static TYPED: OnceLock<fn() -> String> = OnceLock::new();
 
-/// Takes note of the command that was typed, for hints: a placeholder would have to be understood first.
-pub(crate) fn typed(command: String) {
-    // It is typed once.
-    drop(TYPED.set(command));
+/// Takes note of who tells the command that was typed, for hints: a placeholder would have to be understood first.
+pub(crate) fn ask_for_command(typed: fn() -> String) {
+    // It is the same one always.
+    drop(TYPED.set(typed));
 }
 
 /// Names that command's help.
 pub(crate) fn help() -> String {
-    let command = TYPED.get().map_or("auditseal", String::as_str);
+    let command = TYPED.get().map_or_else(|| "auditseal".to_owned(), |typed| typed());
     format!("`{command} --help` explains every argument")
 }
 

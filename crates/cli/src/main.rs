@@ -55,7 +55,7 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(failure::fault));
-    failure::typed(usage::typed());
+    failure::ask_for_command(usage::typed);
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage::usage(&error),
