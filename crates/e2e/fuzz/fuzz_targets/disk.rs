@@ -21,7 +21,7 @@ impl Disk for OneFile {
         let (id, size) = (FolderId(0), self.1.len() as u64);
         let family = Family::of(OsStr::new("audit.log")).unwrap();
         let entry = Entry { name: self.0.into(), folder: id, key: KEY, size, refusal: None };
-        let folders = vec![Folder { id, family, former: false }];
+        let folders = vec![Folder { id, family, former: false, link: None }];
         Ok(Listing { folders, entries: vec![entry] })
     }
 
