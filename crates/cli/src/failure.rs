@@ -121,7 +121,7 @@ static TYPED: OnceLock<fn() -> String> = OnceLock::new();
 /// Takes note of who tells the command that was typed, for hints: a placeholder would have to be understood first.
 pub(crate) fn ask_for_command(typed: fn() -> String) {
     // It is the same one always.
-    drop(TYPED.set(typed));
+    TYPED.get_or_init(|| typed);
 }
 
 /// Names that command's help.
