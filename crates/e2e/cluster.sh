@@ -7,7 +7,7 @@
 
 HELM_VERSION=v4.3.1
 WORK=$(mktemp -d "$E2E/cluster.XXXXXX")
-export KUBE_DIR=$WORK/kube NODE_DIR=$WORK/node SEAWEEDFS_DIR=$WORK/seaweedfs NODE=1
+export KUBE_DIR=$WORK/kube NODE_DIR=$WORK/node SEAWEEDFS_DIR=$WORK/seaweedfs SINKS_DIR=$WORK/sinks NODE=1
 export MAXSIZE=1 MAXBACKUP=0 MODE=blocking-strict LEVEL=Metadata
 IMAGE=auditseal.invalid/auditseal
 CHART=$ROOT/deploy/helm/auditseal
@@ -24,6 +24,7 @@ clean() {
   "$HERE/parts/node.sh" down
   "$HERE/parts/kube.sh" down
   "$HERE/parts/seaweedfs.sh" down
+  "$HERE/parts/sinks.sh" down victorialogs
   for place in "$KUBE_DIR/audit" "$WORK/agent"; do ! mountpoint -q "$place" || umount "$place"; done
   discard "$WORK"
 }
@@ -99,8 +100,9 @@ grows() { [ "$(archived 2>/dev/null | wc -l)" -gt "$1" ]; }
 upgrade() { # NUMBER
   local before
   before=$(pod .metadata.uid)
-  helm upgrade auditseal "$CHART" -f "$WORK/values.yaml" --set-string "podAnnotations.round=$1" --wait --timeout 120s &&
-    kubectl -n auditseal rollout status daemonset/auditseal --timeout=120s && [ "$(pod .metadata.uid)" != "$before" ]
+  helm upgrade auditseal "$CHART" -f "$WORK/values.yaml" -f "$WORK/forward.yaml" --set-string "podAnnotations.round=$1,forward.podAnnotations.round=$1" --wait --timeout 120s &&
+    kubectl -n auditseal rollout status daemonset/auditseal --timeout=120s && [ "$(pod .metadata.uid)" != "$before" ] &&
+    kubectl -n auditseal rollout status deployment/auditseal-forward --timeout=120s
 }
 
 backfill() {
@@ -109,7 +111,7 @@ backfill() {
     cat "$WORK/values.yaml"
     echo "backfill: {enabled: true, nodes: [cp-1], sources: [{name: old, path: $WORK/old/audit.log}], settings: {rate-limit: 20MiB, jobs: 1}}"
   } >"$WORK/backfill.yaml"
-  helm upgrade auditseal "$CHART" -f "$WORK/backfill.yaml" --set-string podAnnotations.round=2 &&
+  helm upgrade auditseal "$CHART" -f "$WORK/backfill.yaml" -f "$WORK/forward.yaml" --set-string podAnnotations.round=2,forward.podAnnotations.round=2 &&
     kubectl -n auditseal wait --for=condition=complete --timeout=120s job -l app.kubernetes.io/component=backfill &&
     "$AUDITSEAL" cat "${at[@]}" --origin e2e/cp-1/old --vkey "$WORK/vkey" | cmp - <(cat "$ROOT"/testdata/kube-apiserver-1.36.3/audit-*.log "$ROOT/testdata/kube-apiserver-1.36.3/audit.log")
 }
@@ -270,6 +272,45 @@ packing() {
   check "packs: helm uninstall" helm uninstall auditseal-auditor --wait --timeout 60s
 }
 
+# ---- forward's Deployment: what the DaemonSet seals, in a file and in VictoriaLogs, while both are upgraded
+
+forward_values() {
+  cat <<VALUES
+forward:
+  enabled: true
+  sinks: ["file:///var/lib/auditseal-forward/out", "loki+$VICTORIALOGS/insert"]
+  trustConfigMap: forward-trust
+  credentialsSecret: store
+  storageClass: forward
+  hostNetwork: true
+  port: $forward_port
+  tolerations: [{operator: Exists}]
+VALUES
+}
+forward_volume() {
+  mkdir -p "$WORK/forward" && chmod 711 "$WORK" && chown 65532:65532 "$WORK/forward" && kubectl apply -f - <<YAML
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: forward}
+spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], storageClassName: forward, hostPath: {path: $WORK/forward}}
+YAML
+}
+forward_trust() { trusts && kubectl -n auditseal create configmap forward-trust --from-file=audit.trust="$WORK/audit.trust"; }
+forward_begins() {
+  helm upgrade auditseal "$CHART" -f "$WORK/values.yaml" -f "$WORK/forward.yaml" --wait --timeout 120s && kubectl -n auditseal rollout status deployment/auditseal-forward --timeout=120s
+}
+forward_restarts() { kubectl -n auditseal rollout restart deployment/auditseal-forward && kubectl -n auditseal rollout status deployment/auditseal-forward --timeout=120s; }
+# agrees TIME: by chain and hour, both sinks have what the archive has
+agrees() {
+  "$AUDITSEAL" forward check "${at[@]}" --trust "$WORK/audit.trust" --sink "loki+$VICTORIALOGS/insert" --until "$1" &&
+    "$AUDITSEAL" forward check "${at[@]}" --trust "$WORK/audit.trust" --sink "file://$WORK/forward/out" --until "$1"
+}
+# Nothing is in the file twice, and nothing that isn't in the archive.
+each_once() {
+  [ -s "$WORK/forward/out" ] && LC_ALL=C sort "$WORK/forward/out" >"$WORK/handed" && [ -z "$(uniq -d "$WORK/handed")" ] &&
+    archived | LC_ALL=C sort | LC_ALL=C comm -13 - "$WORK/handed" >"$WORK/foreign" && [ ! -s "$WORK/foreign" ]
+}
+
 counted() { curl -sf "http://127.0.0.1:$listen_port/metrics" | grep '^auditseal_source_events{.*} [1-9]'; }
 
 complete() {
@@ -291,8 +332,11 @@ if [ -z "${AUDITSEAL_IMAGE:-}" ]; then
   (umask 022 && unset AUDITSEAL && "$ROOT/deploy/image/build.sh" "$AUDITSEAL_IMAGE" $IMAGE:e2e) || die "the image can't be made"
 fi
 begin=$SECONDS
-read -r listen_port < <(free_ports 1)
+read -r listen_port forward_port < <(free_ports 2)
 if "$AUDITSEAL" run --help | grep -q -- '--listen'; then listen=true; else listen=false; fi
+"$HERE/parts/sinks.sh" up victorialogs
+# shellcheck source=/dev/null
+. "$SINKS_DIR/env"
 "$HERE/parts/seaweedfs.sh" up
 "$HERE/parts/seaweedfs.sh" bucket audit-cluster
 # shellcheck source=/dev/null
@@ -332,6 +376,11 @@ check "the apiserver's log arrives" until_it 60 grows 100
 check "and the apiserver's own count" until_it 60 counted
 check "helm test" helm test auditseal --logs --timeout 120s
 
+forward_values >"$WORK/forward.yaml"
+check "forward: a volume, and the trust file" forward_volume
+check "forward: its ConfigMap" forward_trust
+check "forward: helm upgrade, and its pod is Ready" forward_begins
+
 # For as long as the upgrades take, however fast the machine is.
 load_on() {
   until [ -e "$WORK/enough" ]; do N=20 "$HERE/parts/kube.sh" load || return; done
@@ -342,11 +391,14 @@ check "a rolling upgrade under load" upgrade 1
 check "the load went on through it" running "$WORK" load
 check "and another" upgrade 2
 check "the Job backfills" backfill
+check "forward: its pod is restarted" forward_restarts
 estate
 check "the load went on to the end" running "$WORK" load
 touch "$WORK/enough"
 check "and ends" gone "$WORK" load 60
 same "one key through all of it" "$(cat "$WORK/vkey")" "$(kubectl -n auditseal logs -l app.kubernetes.io/component=agent -c key)"
+check "forward: its sinks have what the archive has" until_it 60 agrees "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+check "forward: the file has each line once" each_once
 written=$("$HERE/parts/kube.sh" log | wc -c)
 sleep 2
 check "helm uninstall" helm uninstall auditseal --wait --timeout 60s

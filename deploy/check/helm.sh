@@ -109,6 +109,11 @@ handing=(--set forward.enabled=true,forward.trustConfigMap=trust --set 'forward.
 scraped() { [ "$(render "${handing[@]}" "$@" | grep -c 'matchLabels: { app.kubernetes.io/name: "auditseal-forward", ')" = 2 ]; }
 check "forward's pod is scraped" scraped --set podMonitor.enabled=true
 check "with a ServiceMonitor too" scraped --set serviceMonitor.enabled=true
+check "but not on the host's loopback" refuses "forward.hostNetwork" "${handing[@]}" --set podMonitor.enabled=true,forward.hostNetwork=true
+# Both probes, and the address.
+beside_host() { render "${handing[@]}" --set forward.hostNetwork=true >"$WORK/rendered.yaml" && [ "$(grep -c 'Probe: { httpGet: .*, port: metrics, host: 127.0.0.1 }' "$WORK/rendered.yaml")" = 2 ] && grep -q 'value: "127.0.0.1:9479"' "$WORK/rendered.yaml"; }
+check "in the host's network it is asked there, by kubelet alone" beside_host
+check "forward runs where it is told to" renders "key: dedicated$" "${handing[@]}" --set-json 'forward.tolerations=[{"key":"dedicated","operator":"Exists"}]'
 check "and it has a dashboard" renders "auditseal-forward.json" "${handing[@]}" --set dashboard.enabled=true
 check "which isn't there without it" lacks "auditseal-forward" --set dashboard.enabled=true --set podMonitor.enabled=true
 check "a dashboard" renders 'grafana_dashboard: "1"' --set dashboard.enabled=true
