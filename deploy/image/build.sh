@@ -39,6 +39,7 @@ if [ "$(uname -m)" = "${target%%-*}" ]; then libc=(--also "glibc=$(getconf GNU_L
 "$ROOT/deploy/package/sbom.py" --target "$target" "${libc[@]}" >"$work/sbom"
 "$ROOT/deploy/image/image.py" "$1" "$name" "$ARCH" "$version" "$AUDITSEAL=/usr/bin/auditseal" \
   "$CA_CERTIFICATES=/etc/ssl/certs/ca-certificates.crt" "$ROOT/LICENSE=/usr/share/doc/auditseal/LICENSE" \
-  "$work/licences=/usr/share/doc/auditseal/THIRD-PARTY-LICENCES" "$work/sbom=/usr/share/doc/auditseal/sbom.cdx.json"
+  "$work/licences=/usr/share/doc/auditseal/THIRD-PARTY-LICENCES" "$work/sbom=/usr/share/doc/auditseal/sbom.cdx.json" \
+  /var/lib/ # What a pod's volumes are mounted below: made by a runtime with a strict umask, nobody but root would get through it.
 install -m 644 "$work/sbom" "${1%.tar}.cdx.json"
 "$ROOT/deploy/release/sums.sh" "$(dirname "$1")" "$(basename "$1")" "$(basename "${1%.tar}").cdx.json"

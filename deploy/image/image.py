@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes a container image from files alone, without an engine and without root: image.py OUT.tar NAME:TAG ARCH VERSION SOURCE=PATH…
+"""Makes a container image from files alone, without an engine and without root: image.py OUT.tar NAME:TAG ARCH VERSION SOURCE=PATH… [PATH/…]
 
-The first file is the program that a container of it runs.
+What ends in / is an empty folder. The first file is the program that a container of it runs.
 
 The archive is an OCI layout and what `docker save` writes at once: `ctr images import`, `docker load`, `podman load`, `skopeo copy
 oci-archive:` and `crane push` take it. The same input gives the same bytes: times are 0, owners root, names sorted, nothing is compressed.
@@ -25,8 +25,9 @@ def tar(entries):
     return out.getvalue()
 
 
-def layer(files):
-    folders = sorted({str(parent) for path in files for parent in pathlib.PurePosixPath(path).parents} - {"."})
+def layer(files, empty):
+    above = lambda path: map(str, pathlib.PurePosixPath(path).parents)
+    folders = sorted({*empty, *(folder for path in [*files, *empty] for folder in above(path))} - {"."})
     programs = {path for path in files if "/bin/" in f"/{path}"}
     entries = [(f"{folder}/", 0o755, None) for folder in folders]
     return tar(sorted(entries + [(path, 0o755 if path in programs else 0o644, data) for path, data in files.items()], key=lambda e: e[0]))
@@ -39,7 +40,8 @@ def dump(value):
 def main():
     out, name, arch, version, *pairs = sys.argv[1:]
     files, entry = {}, "/" + pairs[0].rpartition("=")[2].lstrip("/")
-    for pair in pairs:
+    empty = [pair.strip("/") for pair in pairs if pair.endswith("/")]
+    for pair in (pair for pair in pairs if not pair.endswith("/")):
         source, _, path = pair.rpartition("=")
         files[path.lstrip("/")] = pathlib.Path(source).read_bytes()
     blobs = {}
@@ -49,7 +51,7 @@ def main():
         blobs[digest] = data
         return {"mediaType": f"application/vnd.oci.image.{media}", "digest": f"sha256:{digest}", "size": len(data)}
 
-    content = blob(layer(files), "layer.v1.tar")
+    content = blob(layer(files, empty), "layer.v1.tar")
     config = blob(dump({
         "architecture": arch, "os": "linux", "created": "1970-01-01T00:00:00Z",
         "config": {
