@@ -147,7 +147,7 @@ fn a_one_shot_looks_again_behind_its_last_batch() {
 #[test]
 fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while() {
     // This store never shows what it has.
-    let mut world = World { without: vec![0], ..World::new(&[]) };
+    let mut world = World { without: vec![world::seqs(0, 0)], ..World::new(&[]) };
     let mut shipper = world.start();
     let (mut looks, mut done) = (0, false);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
@@ -175,7 +175,8 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
 /// said that this was all.
 #[test]
 fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
-    let world = World { batch_bytes: 1_000_000, without: vec![0], ..World::new(&lines(3)) };
+    let world =
+        World { batch_bytes: 1_000_000, without: vec![world::seqs(0, 0)], ..World::new(&lines(3)) };
     let mut shipper = world.start();
     let (mut offset, mut ended) = (0, vec![]);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
