@@ -131,9 +131,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(
-        expected = "lock::tests::Other is held, and elsewhere the other way round"
-    )]
+    #[should_panic(expected = "lock::tests::Other is held, and elsewhere the other way round")]
     fn two_orders_are_told_though_nobody_waits() {
         let (one, other) = (Mutex::new(One), Mutex::new(Other));
         {

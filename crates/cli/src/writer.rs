@@ -120,7 +120,8 @@ pub(crate) struct Backfill {
     /// Batches compressed at the same time [default: number of cores; retire: 1].
     #[arg(long, env = "AUDITSEAL_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Read at most so many bytes a second, over all sources, like 20MiB.
+    /// Read at most so many bytes a second, over all sources, like 20MiB. What is read more than once
+    /// counts each time: with a --batch-size of less than a MiB lines come several times slower.
     #[arg(long, env = "AUDITSEAL_RATE_LIMIT", value_name = "SIZE", value_parser = rate)]
     pub(crate) rate_limit: Option<NonZeroU64>,
 }
