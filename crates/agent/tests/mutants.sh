@@ -97,5 +97,5 @@ mutate "there is one alternate" shipper/upload.rs \
 mutate "the store's word counts though it is to be read" shipper/upload.rs \
     'if @@self.read_back@@ {' 'false'
 
-judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:pins shipper:lib" "spool:lib" \
+judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:rivals shipper:pins shipper:lib" "spool:lib" \
     "agent:squatted agent:doubles agent:lost agent:hidden" "agent:lib" -- "$@"

@@ -44,7 +44,10 @@ impl Mounts {
             return None;
         }
         let mounted = fs::read(MOUNTED).ok()?;
-        self.0.iter().map(PathBuf::as_path).find(|point| !is_mounted(&mounted, point))
+        let is = |point: &Path| is_mounted(&mounted, point);
+        // mount(8) mounts where a link leads to.
+        let there = |point: &Path| is(point) || fs::canonicalize(point).is_ok_and(|real| is(&real));
+        self.0.iter().map(PathBuf::as_path).find(|point| !there(point))
     }
 }
 
@@ -186,6 +189,11 @@ mod tests {
         let table = format!("proc /proc proc\n/dev/a {} ext4", dir.path().display());
         let proc = Mounts::of(table.as_bytes(), Path::new("/proc/self"));
         assert_eq!((proc.0.len(), proc.absent()), (1, None));
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/proc", &link).unwrap();
+        let linked = format!("proc {} proc", link.display());
+        let linked = Mounts::of(linked.as_bytes(), &link.join("self"));
+        assert_eq!((linked.0.len(), linked.absent()), (1, None));
         let ours = Mounts::of(table.as_bytes(), &dir.path().join("archive"));
         assert_eq!(ours.absent(), Some(dir.path()));
         assert_eq!(Mounts::read(Path::new("/absent/fstab"), dir.path()).absent(), None);
