@@ -5,9 +5,9 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use auditseal_shipper::{Action, Input, Mode, Report};
+use auditseal_shipper::{Action, Input, Mode, Report, Rest, StoreHead};
 use world::{Ended, SECOND, World, lines, seqs};
 
 /// A node that has stored six lines, and then four lines more to store.
@@ -118,4 +118,36 @@ fn what_is_gone_under_us_makes_us_ask_anew() {
     let mut shipper = world.start();
     let actions = shipper.step(Input::Gone, world.clock());
     assert!(actions.iter().any(|action| matches!(action, Action::Restart)));
+}
+
+/// Behind the genesis the store is asked once more: by then that is this chain's for certain.
+#[test]
+fn what_is_stored_by_now_is_no_news_when_the_head_is_asked_for_again() {
+    let world = World::new(&[]);
+    let mut shipper = world.start();
+    let (mut asked, mut genesis) = (vec![], None);
+    let mut inputs = VecDeque::from([Input::Wake]);
+    while let Some(input) = inputs.pop_front() {
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(_) => {
+                    let (takes, losses, rest) = (vec![], vec![], Rest::Nothing);
+                    inputs.push_back(Input::Looked { takes, losses, rest });
+                }
+                Action::Commit(key, sealed) => {
+                    let hash = sealed.hash;
+                    genesis.get_or_insert(StoreHead { key, hash });
+                    inputs.push_back(Input::Committed);
+                }
+                Action::FindHead(known) => {
+                    let head = (!asked.is_empty()).then(|| genesis.clone().unwrap());
+                    asked.push(known.newest);
+                    inputs.push_back(Input::HeadFound(head, None));
+                }
+                Action::Put(_) => inputs.push_back(Input::Stored(None)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(asked, [None, Some(0)]);
 }
