@@ -33,6 +33,18 @@ mutate "a store that lacks what it had is sent to" shipper/spooled.rs \
     'Seqs::before(stored.map_or(0, |seq| seq + 1), self.objects.front()?.seq)' 'None'
 mutate "what is gone under us counts as stored" shipper/upload.rs \
     'is_some_and(|stored| @@seqs.is_just(stored.seq)@@)' 'false'
+mutate "that it lacks is said each time" shipper/upload.rs \
+    'self.lacking.replace(seqs) != Some(seqs)' 'true'
+mutate "a one-shot waits for what is lacking" shipper/upload.rs \
+    'if @@self.one_shot@@ {' 'false'
+mutate "what is gone on without is missing too" shipper/upload.rs \
+    'filter(|hole| @@Some(*hole) != lacking@@)' 'true'
+mutate "what the store has is sent again" shipper/upload.rs \
+    'is_some_and(|front| @@front.seq < found.key.seq@@)' 'false'
+mutate "an absent probe counts as a failure" shipper/upload.rs \
+    'ReadBack::Absent if @@self.why.is_empty() && self.attempts == 0@@' 'false'
+mutate "behind the genesis nobody asks" shipper/upload.rs \
+    'if @@genesis@@ {' 'false'
 mutate "finals that were cut pass for all" spool/finals_file.rs \
     'is_none_or(|least: u64| @@found < least@@)' 'false'
 
@@ -97,5 +109,5 @@ mutate "there is one alternate" shipper/upload.rs \
 mutate "the store's word counts though it is to be read" shipper/upload.rs \
     'if @@self.read_back@@ {' 'false'
 
-judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:rivals shipper:pins shipper:lib" "spool:lib" \
+judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:found shipper:rivals shipper:pins shipper:lib" "spool:lib" \
     "agent:squatted agent:doubles agent:lost agent:hidden" "agent:lib" -- "$@"
