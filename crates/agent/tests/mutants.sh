@@ -109,5 +109,11 @@ mutate "there is one alternate" shipper/upload.rs \
 mutate "the store's word counts though it is to be read" shipper/upload.rs \
     'if @@self.read_back@@ {' 'false'
 
-judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:found shipper:rivals shipper:pins shipper:lib" "spool:lib" \
+# --- what is read, and when
+mutate "a full spool is read for" shipper/shipper/mod.rs \
+    'busy || waiting || self.spool_full' 'busy || waiting'
+mutate "a stop doesn't wait for the look under way" shipper/look.rs \
+    'self.stale = @@self.began.is_some()@@;' 'false'
+
+judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:found shipper:rivals shipper:rest shipper:pins shipper:lib" "shipper:limits spool:lib" \
     "agent:squatted agent:doubles agent:lost agent:hidden" "agent:lib" -- "$@"
