@@ -90,6 +90,8 @@ impl Counter {
                 let mut facts = self.progress.facts();
                 facts.count_failures = facts.count_failures.map(|n| n + 1);
                 facts.counted = None;
+                // Whoever reads standard error may be slow, and `/readyz` mustn't wait for it.
+                drop(facts);
                 if !std::mem::replace(&mut self.failing, true) {
                     warn!(hint, "read the apiserver's count: {why}; said once, tried again");
                 }
@@ -161,9 +163,46 @@ fn tell(samples: &[Sample]) -> Result<Counters, String> {
 
 #[cfg(test)]
 mod tests {
+    use auditseal_format::Origin;
+    use auditseal_format::seal::{Boot, Uuid};
     use auditseal_observe::read;
+    use auditseal_shipper::Now;
+    use auditseal_vault::PageOptions;
 
     use super::*;
+    use crate::progress::{Progress, add};
+
+    /// It asks of the chain's facts and counters what others hold and count meanwhile.
+    #[tokio::test]
+    async fn a_reading_waits_for_nobody() {
+        let progress = Progress::default();
+        let origin = Origin::new("c", "n", "s").unwrap();
+        let chain = progress.chain(&origin, 100, Duration::from_secs(5));
+        chain.facts().count_failures = Some(0);
+        let boot = |nanos| Boot { id: Uuid([7; 16]), nanos };
+        let clock = move || Now { wall: Time::EPOCH, boot: boot(9_000_000_000) };
+        // Nobody listens there.
+        let page =
+            PageOptions { url: "http://127.0.0.1:1/metrics".to_owned(), ..Default::default() };
+        let mut counter = Counter {
+            page: Page::new(page),
+            progress: Arc::clone(&chain),
+            clock: Arc::new(clock),
+            failing: false,
+        };
+        assert_eq!(counter.read().await, None);
+        let shown = || progress.snapshot(clock()).chains.remove(0);
+        assert_eq!(shown().count_failures, Some(1));
+        // Some lines are sealed, through a time: what is told then holds the facts.
+        add(&chain.lines, 5);
+        chain.facts().lag.looked(0, 0, true, 1_000_000_000);
+        assert_eq!(counter.settle(), 5);
+        let since = Time::from_micros(1);
+        for events in [7, 900, 9_000] {
+            counter.compare(&Counters { since, events, errors: 0 }, 5);
+            assert_eq!(shown().counted.map(|counted| counted.events), Some(events));
+        }
+    }
 
     #[test]
     fn an_apiservers_metrics_tell_three_numbers() {

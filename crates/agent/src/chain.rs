@@ -7,7 +7,7 @@ use auditseal_format::{Hash, Origin, printable};
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_observe::State;
 use auditseal_reader::Judged;
-use auditseal_shipper::{Backoff, Config, End, Fork, Mode, Shipper};
+use auditseal_shipper::{Backoff, Config, End, Fork, Mode, Seqs, Shipper};
 use auditseal_spool::StateDir;
 use auditseal_store::Store;
 use auditseal_tail::fs::Manners;
@@ -55,6 +55,8 @@ pub struct Outcome {
     pub end: End,
     /// What was done.
     pub tally: Tally,
+    /// What the store had of the chain and lacks, and the chain has gone on without, as told.
+    pub without: Vec<Seqs>,
     /// Files beside the log that look related and aren't archived, escaped, as a list for people;
     /// of many, the first ones and how many others.
     pub strangers: Option<String>,
@@ -174,7 +176,7 @@ impl Begin {
         self.progress.pulse.ended();
         self.progress.enter(State::Ended);
         let tally = self.progress.tally();
-        Outcome { origin, end: End::Stopped, tally, strangers: None, head: None }
+        Outcome { origin, end: End::Stopped, tally, without: vec![], strangers: None, head: None }
     }
 }
 
@@ -204,8 +206,9 @@ impl Chain {
         let origin = self.place.origin.clone();
         self.conclude(&end);
         self.linger(&end, &mut linger).await;
-        let (tally, strangers) = (self.progress.tally(), self.progress.facts().strangers.summary());
-        Ok(Outcome { origin, end, tally, strangers, head: self.head().await? })
+        let tally = self.progress.tally();
+        let (without, strangers) = self.progress.facts().of_outcome();
+        Ok(Outcome { origin, end, tally, without, strangers, head: self.head().await? })
     }
 
     /// Says how the chain ended. With `stay_on_fork`, a fork keeps the process alive, not ready: to
@@ -284,7 +287,6 @@ impl Chain {
                 guard.stored(false);
             }
             let head = past.start.head.as_ref().map(|head| &head.seal);
-            self.progress.lacks(0);
             self.progress.facts().begins(head, &past.start.spooled);
             let mut hands = Hands::new(
                 (self.place.clone(), self.source(past.history, reports)),
@@ -403,10 +405,10 @@ impl Chain {
         }
     }
 
-    /// Up to which seqs this chain goes on without what the store lacks.
-    fn without(&self) -> Vec<u64> {
+    /// What this chain goes on without where the store lacks it.
+    fn without(&self) -> Vec<Seqs> {
         let ours = self.settings.without.iter().filter(|(of, _)| *of == self.place.origin);
-        ours.map(|(_, last)| *last).collect()
+        ours.map(|(_, seqs)| *seqs).collect()
     }
 
     /// One for all that the chain does until the process ends: what was said once stays said.
@@ -445,7 +447,7 @@ impl Chain {
                 say_what_hangs(origin, &self.progress.pulse, disks, ANSWER);
             }
             End::GaveUp(why) => error!(%origin, "gave up: {why}"),
-            End::Lacking(first, last) => error!(%origin, first, last, "nothing was sent"),
+            End::Lacking(seqs) => error!(%origin, %seqs, "nothing was sent"),
             End::Forked(key, why) => {
                 error!(%origin, %key, "fork: {why}; nothing more is signed");
             }

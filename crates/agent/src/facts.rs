@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_format::{ObjectKey, Origin, Seal, Time};
 use auditseal_observe::{Chain, Counted, Reconcile, State};
-use auditseal_shipper::{Loss, Now, Spooled};
+use auditseal_shipper::{Loss, Now, Seqs, Spooled};
 use auditseal_tail::GapReason;
 
 use crate::clock::seconds;
@@ -80,6 +80,10 @@ pub(crate) struct Facts {
     failing_since: Option<u64>,
     pub(crate) spool_retries: u64,
     pub(crate) squatted: u64,
+    /// What the store had of the chain and lacks: nothing is sent to it.
+    pub(crate) lacking: Option<Seqs>,
+    /// What this process has gone on without, as told.
+    without: Vec<Seqs>,
     head: Option<(u64, Time)>,
     last_stored: Option<Time>,
     pub(crate) reconcile: Reconcile,
@@ -111,7 +115,21 @@ impl Facts {
         self.lag = Lag::default();
         self.untaken.clear();
         self.failing_since = None;
+        // What it lacks, the uploads that begin now find out anew.
+        self.lacking = None;
         self.reconcile.reset();
+    }
+
+    /// The store lacks these for good, and the chain goes on. A pipeline that begins anew says it again.
+    pub(crate) fn goes_on_without(&mut self, seqs: Seqs) {
+        if !self.without.contains(&seqs) {
+            self.without.push(seqs);
+        }
+    }
+
+    /// What was gone on without, and the files that look related and aren't archived.
+    pub(crate) fn of_outcome(&self) -> (Vec<Seqs>, Option<String>) {
+        (self.without.clone(), self.strangers.summary())
     }
 
     pub(crate) fn sealed(&mut self, seal: &Seal, size: u64) {
@@ -196,12 +214,19 @@ impl Facts {
             gaps: self.gaps.clone(),
             squatted: self.squatted,
             missing: tally.missing,
+            lacking: self.lacking.map(counted),
+            without: self.without.iter().copied().map(counted).collect(),
             lock_shortfalls: tally.lock_shortfalls,
             lock_unknown: tally.lock_unknown,
             counted: self.counted,
             count_failures: self.count_failures,
         }
     }
+}
+
+/// How many objects they are, and which.
+fn counted(seqs: Seqs) -> (u64, String) {
+    (seqs.count(), seqs.words())
 }
 
 /// Unix time in seconds: a double holds microseconds for centuries.

@@ -30,7 +30,7 @@ const ATTEMPTS: u32 = 3;
 /// What is asked of the store beside storing.
 pub(crate) struct Guard {
     store: Arc<dyn Store>,
-    /// The object that the canary puts once more.
+    /// The object that the canary puts once more, if it is there.
     genesis: String,
     live: bool,
     allow_overwrite: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Guard {
     backoff: Backoff,
     progress: Arc<ChainProgress>,
     /// Whether an object of the chain is known to be stored: then the store is there, and so is the
-    /// genesis, for uploads go in order.
+    /// genesis, for uploads go in order, unless it was lost since.
     stored: AtomicBool,
     /// What the canary said, once it has been tried; an error is a refusal.
     tried: OnceCell<Result<(), Error>>,
@@ -81,16 +81,27 @@ impl Guard {
         first && (sent || self.live)
     }
 
-    /// Tries the canary, once per start, as soon as the store has something to try it with. Until
-    /// then, and for a store that can't say, it is no obstacle.
+    /// Tries the canary, once per start, as soon as the store has something to try it with: the
+    /// genesis, or, where that is lost, `kept`, the newest object that it is known to have. Until then,
+    /// and for a store that can't say, it is no obstacle.
     ///
     /// # Errors
     /// The store puts over objects, and nobody has allowed that.
-    pub(crate) async fn pass(&self) -> Result<(), Error> {
+    pub(crate) async fn pass(&self, kept: Option<&ObjectKey>) -> Result<(), Error> {
         if !self.stored.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.tried.get_or_init(|| self.try_canary()).await.clone()
+        let tried = self.tried.get_or_try_init(|| async {
+            let found = match canary(self.store.as_ref(), &self.genesis).await {
+                Canary::Unchecked(error) if error.kind() == Kind::NotFound => {
+                    let kept = kept.ok_or(Untried)?.to_string();
+                    (canary(self.store.as_ref(), &kept).await, kept)
+                }
+                found => (found, self.genesis.clone()),
+            };
+            Ok::<_, Untried>(self.judge(found))
+        });
+        tried.await.cloned().unwrap_or(Ok(()))
     }
 
     /// The canary's refusal, if it was tried and did.
@@ -98,9 +109,8 @@ impl Guard {
         self.tried.get().cloned().unwrap_or(Ok(()))
     }
 
-    async fn try_canary(&self) -> Result<(), Error> {
-        let key = &self.genesis;
-        match canary(self.store.as_ref(), key).await {
+    fn judge(&self, (found, key): (Canary, String)) -> Result<(), Error> {
+        match found {
             Canary::Honoured => debug!(key, "the store refuses to put over an object"),
             Canary::Ignored { version } if self.allow_overwrite => error!(
                 key,
@@ -163,6 +173,9 @@ impl Guard {
         }
     }
 }
+
+/// There is nothing to try the canary with yet.
+struct Untried;
 
 /// The check of one version's lock.
 struct Check {

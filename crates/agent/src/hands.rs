@@ -164,7 +164,7 @@ impl Hands {
         let (progress, kept) = (Arc::clone(&self.progress), self.kept.clone());
         self.tasks.spawn(async move {
             let object = Bytes::from(object.await?);
-            guard.pass().await?;
+            guard.pass(kept.as_ref()).await?;
             if is_gone(&store, kept.as_ref()).await {
                 return Ok(Input::Gone);
             }
@@ -273,8 +273,9 @@ impl Hands {
     /// that a chain without new lines learns of it too. The next put waits for the answer.
     fn try_canary(&mut self, sent: bool) {
         if self.guard.stored(sent) {
-            let guard = Arc::clone(&self.guard);
-            self.tasks.spawn(async move { guard.pass().await.map(|()| Input::Wake) });
+            let (guard, kept) = (Arc::clone(&self.guard), self.kept.clone());
+            let pass = async move { guard.pass(kept.as_ref()).await };
+            self.tasks.spawn(async move { pass.await.map(|()| Input::Wake) });
         }
     }
 

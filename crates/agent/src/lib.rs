@@ -42,7 +42,7 @@ mod untold;
 mod wayback;
 mod worker;
 
-pub use auditseal_shipper::{End as ChainEnd, Fork, Mode};
+pub use auditseal_shipper::{End as ChainEnd, Fork, Mode, Seqs};
 pub use auditseal_tail::fs::{Owners, open_named};
 pub use chain::{Outcome, run};
 pub use clock::{Clock, system_clock};

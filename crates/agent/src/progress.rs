@@ -1,7 +1,7 @@
 //! How far things are, for whoever shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use auditseal_format::Origin;
@@ -9,7 +9,7 @@ use auditseal_observe::{Chain, Snapshot, State};
 use auditseal_shipper::Now;
 
 use crate::facts::Facts;
-use crate::lock::locked;
+use crate::lock::{Locked, locked};
 use crate::pulse::Pulse;
 use crate::tally::Tally;
 
@@ -112,8 +112,6 @@ pub(crate) struct ChainProgress {
     pub(crate) object_bytes: AtomicU64,
     /// Objects that were sealed and that neither the node nor the store has.
     pub(crate) missing: AtomicU64,
-    /// Objects that were stored and that the store lacks, as long as it does.
-    lacking: AtomicU64,
     pub(crate) gaps: AtomicU64,
     pub(crate) lock_shortfalls: AtomicU64,
     pub(crate) lock_unknown: AtomicU64,
@@ -134,7 +132,6 @@ impl ChainProgress {
             stored: zero(),
             object_bytes: zero(),
             missing: zero(),
-            lacking: zero(),
             gaps: zero(),
             lock_shortfalls: zero(),
             lock_unknown: zero(),
@@ -142,17 +139,12 @@ impl ChainProgress {
     }
 
     /// What isn't a counter. Held for a moment only, and never while anything waits.
-    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+    pub(crate) fn facts(&self) -> Locked<'_, Facts> {
         locked(&self.facts)
     }
 
     pub(crate) fn enter(&self, state: State) {
         self.facts().state = state;
-    }
-
-    /// How many stored objects the store lacks now.
-    pub(crate) fn lacks(&self, objects: u64) {
-        self.lacking.store(objects, Ordering::Relaxed);
     }
 
     fn view(&self, now: Now) -> Chain {
@@ -164,7 +156,7 @@ impl ChainProgress {
     pub(crate) fn tally(&self) -> Tally {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Tally {
-            missing: get(&self.missing) + get(&self.lacking),
+            missing: get(&self.missing),
             sealed_bytes: get(&self.sealed_bytes),
             backlog_bytes: get(&self.backlog_bytes),
             lag_millis: get(&self.lag_millis),

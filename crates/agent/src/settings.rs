@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use auditseal_flows::LogFormat;
 use auditseal_format::{Compression, Origin, VerifierKey};
-use auditseal_shipper::{Backoff, Mode};
+use auditseal_shipper::{Backoff, Mode, Seqs};
 use auditseal_store::Retention;
 use auditseal_tail::fs::Owners;
 
@@ -140,8 +140,8 @@ pub struct Settings {
     pub allow_overwrite: bool,
     /// Keys that began chains of the same names, which somebody has looked at: ours begin beside them.
     pub beside: Vec<VerifierKey>,
-    /// Chains that go on without what the store lacks of them, each up to which seq.
-    pub without: Vec<(Origin, u64)>,
+    /// Chains that go on where the store lacks just these of what it had of them.
+    pub without: Vec<(Origin, Seqs)>,
     /// Read each object back before it counts as stored.
     pub read_back: bool,
     /// The source goes away: seal `final` for a chain that is there already, whether or not the

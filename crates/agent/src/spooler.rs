@@ -1,13 +1,13 @@
 //! One chain's spool, and the one thread that is at it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use auditseal_spool::Spool;
 
 use crate::Error;
-use crate::lock::locked;
+use crate::lock::{Locked, locked, unless_held};
 use crate::pulse::{Disk, Pulse};
 use crate::worker::Worker;
 
@@ -57,11 +57,7 @@ impl Spooler {
     }
 
     /// The spool, if its thread isn't at it: whoever waited for it would wait for the disk.
-    pub(crate) fn idle(&self) -> Option<MutexGuard<'_, Spool>> {
-        match self.spool.try_lock() {
-            Ok(spool) => Some(spool),
-            Err(TryLockError::Poisoned(spool)) => Some(spool.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    pub(crate) fn idle(&self) -> Option<Locked<'_, Spool>> {
+        unless_held(&self.spool)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use auditseal_audit::scan;
 use auditseal_format::seal::Cursor;
@@ -10,6 +10,8 @@ use auditseal_format::{FileId, Hash, Time};
 use auditseal_spool::Final;
 use auditseal_tail::fs::SourceDisk;
 use auditseal_tail::{Beginning, Family, FolderId, Length};
+
+use crate::lock::locked;
 
 /// How far clocks and time zones may be apart: microseconds.
 pub(crate) const DAY: i64 = 86_400_000_000;
@@ -63,7 +65,7 @@ impl Untold {
     pub(crate) fn read(&self) -> Vec<Known> {
         let mut all = vec![Known::UNREAD; self.unreadable];
         let Some(disk) = &self.disk else { return all };
-        let mut disk = disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut disk = locked(disk);
         for (folder, family, name) in &self.names {
             let read = Beginning::read(&mut *disk, *folder, family, name);
             all.push(match read {

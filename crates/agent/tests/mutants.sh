@@ -26,7 +26,25 @@ mutate "what comes behind a hole is told by its place" shipper/spooled.rs \
     'let at = @@self.objects.binary_search_by_key(&seq, |object| object.seq).ok()?@@;
         self.objects.get(at).map' 'seq.checked_sub(self.objects.front()?.seq)? as usize'
 mutate "what is missing isn't said" shipper/spooled.rs \
-    'if @@next < *seq@@ {' 'false'
+    'missing.extend(@@Seqs::before(next, *seq)@@)' 'None'
+mutate "what is said of one loss holds for all" shipper/upload.rs \
+    '!self.without.contains(&lacking)' 'self.without.is_empty()'
+mutate "a store that lacks what it had is sent to" shipper/spooled.rs \
+    'Seqs::before(stored.map_or(0, |seq| seq + 1), self.objects.front()?.seq)' 'None'
+mutate "what is gone under us counts as stored" shipper/upload.rs \
+    'is_some_and(|stored| @@seqs.is_just(stored.seq)@@)' 'false'
+mutate "that it lacks is said each time" shipper/upload.rs \
+    'self.lacking.replace(seqs) != Some(seqs)' 'true'
+mutate "a one-shot waits for what is lacking" shipper/upload.rs \
+    'if @@self.one_shot@@ {' 'false'
+mutate "what is gone on without is missing too" shipper/upload.rs \
+    'filter(|hole| @@Some(*hole) != lacking@@)' 'true'
+mutate "what the store has is sent again" shipper/upload.rs \
+    'is_some_and(|front| @@front.seq < found.key.seq@@)' 'false'
+mutate "an absent probe counts as a failure" shipper/upload.rs \
+    'ReadBack::Absent if @@self.why.is_empty() && self.attempts == 0@@' 'false'
+mutate "behind the genesis nobody asks" shipper/upload.rs \
+    'if @@genesis@@ {' 'false'
 mutate "finals that were cut pass for all" spool/finals_file.rs \
     'is_none_or(|least: u64| @@found < least@@)' 'false'
 
@@ -91,5 +109,11 @@ mutate "there is one alternate" shipper/upload.rs \
 mutate "the store's word counts though it is to be read" shipper/upload.rs \
     'if @@self.read_back@@ {' 'false'
 
-judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:pins shipper:lib" "spool:lib" \
+# --- what is read, and when
+mutate "a full spool is read for" shipper/shipper/mod.rs \
+    'busy || waiting || self.spool_full' 'busy || waiting'
+mutate "a stop doesn't wait for the look under way" shipper/look.rs \
+    'self.stale = @@self.began.is_some()@@;' 'false'
+
+judge "shipper spool agent" "shipper:adoption shipper:protocol shipper:lacking shipper:found shipper:rivals shipper:rest shipper:pins shipper:lib" "shipper:limits spool:lib" \
     "agent:squatted agent:doubles agent:lost agent:hidden" "agent:lib" -- "$@"

@@ -80,6 +80,24 @@ async fn who_allows_it_goes_on_with_such_a_store() {
     node.assert_same("allowed").await;
 }
 
+/// Its genesis may be lost, and then it is never found again: another object does as well.
+#[tokio::test]
+async fn a_store_that_lost_the_genesis_is_refused_as_well() {
+    let node = versioned();
+    node.write(&lines(0, 20));
+    node.backfill().await;
+    node.write(&lines(0, 40));
+    let genesis = node.store.objects().into_keys().find(|key| key.ends_with("0000.jsonl.zst"));
+    node.store.remove(&genesis.unwrap()).unwrap();
+    let before = node.store.objects().len();
+    node.store.fail_when(|operation, _, _| ignores_create(operation));
+    let error = backfill(&node, |_| {}).await.unwrap_err();
+    assert!(error.to_string().contains("ignores If-None-Match"), "{error}");
+    assert_eq!(node.store.objects().len(), before, "nothing is sent");
+    node.store.heal();
+    assert_eq!(node.backfill().await.end, ChainEnd::Done);
+}
+
 /// A daemon without a line to send learns of it too.
 #[tokio::test]
 async fn an_idle_daemon_refuses_as_well() {

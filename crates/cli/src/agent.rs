@@ -255,11 +255,7 @@ fn summary(outcome: &Outcome) -> String {
         .head
         .map_or_else(|| "nothing sealed".to_owned(), |(seq, hash)| format!("head {seq}:{hash}"));
     let gaps = if tally.gaps > 0 { format!("; {} GAPS", tally.gaps) } else { String::new() };
-    let missing = match tally.missing {
-        0 => String::new(),
-        missing => format!("; {missing} MISSING in the store"),
-    };
-    let gaps = format!("{missing}{gaps}");
+    let gaps = format!("{}{gaps}", not_stored(outcome));
     let beside = outcome.strangers.as_ref().map_or_else(String::new, |names| {
         format!("; NOT ARCHIVED, though it looks related: {names}")
     });
@@ -269,7 +265,12 @@ fn summary(outcome: &Outcome) -> String {
             0 => "nothing uploaded".to_owned(),
             stored => format!("uploaded {stored}"),
         };
-        return format!("{}: nothing new, {stored}{gaps}{beside}{locks}; {head}", outcome.origin);
+        // Whether there was anything, only who came to the log's end can say.
+        let new = match outcome.end {
+            ChainEnd::Done => "nothing new",
+            _ => "nothing sealed",
+        };
+        return format!("{}: {new}, {stored}{gaps}{beside}{locks}; {head}", outcome.origin);
     }
     format!(
         "{}: sealed {} lines ({}) in {} objects ({}), uploaded {}{gaps}{beside}{locks}; {head}",
@@ -280,6 +281,23 @@ fn summary(outcome: &Outcome) -> String {
         show_size(tally.object_bytes),
         tally.stored,
     )
+}
+
+/// What was sealed, and the store doesn't have.
+fn not_stored(outcome: &Outcome) -> String {
+    let mut said = String::new();
+    if let ChainEnd::Lacking(seqs) = outcome.end {
+        let (lacks, which) = (seqs.count(), seqs.words());
+        said += &format!("; {lacks} MISSING in the store, which had them ({which})");
+    }
+    for seqs in &outcome.without {
+        let (lacks, which) = (seqs.count(), seqs.words());
+        said += &format!("; {lacks} MISSING in the store, gone on without as told ({which})");
+    }
+    match outcome.tally.missing {
+        0 => said,
+        missing => said + &format!("; {missing} MISSING in spool and store"),
+    }
 }
 
 /// The worst end decides. Stopping early is no failure of a daemon: it goes on at the next start.
@@ -298,23 +316,21 @@ fn conclude(outcomes: &[Outcome]) -> Result<ExitCode, Failure> {
         }
     }
     for Outcome { origin, end, .. } in outcomes {
-        if let ChainEnd::Lacking(first, last) = end {
-            let what = format!("upload {origin}: {}", lacking(*first, *last));
+        if let ChainEnd::Lacking(seqs) = end {
+            let which = seqs.words();
+            let what = format!(
+                "upload {origin}: the store lacks {which}, which it had: nothing was sent to it"
+            );
             let hint = format!(
                 "look whether --store is the right one, and its disk mounted; everything sealed is in \
-                 the state directory. If what it lacks is lost for good, --go-on-without \
-                 {origin}:{last} goes on without it, and verify will say MISSING"
+                 the state directory, and what isn't, in the log. If what it lacks is lost for good, \
+                 --go-on-without {origin}:{seqs} goes on without it, and verify will say MISSING of \
+                 what no pack has"
             );
             return Err(Failure::new(what).hint(Some(&hint)));
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn lacking(first: u64, last: u64) -> String {
-    let which =
-        if first == last { format!("seq {last}") } else { format!("seq {first} to {last}") };
-    format!("the store lacks {which}, which it had: nothing was sent to it")
 }
 
 /// What was sealed and is nowhere any more fails a one-shot: nobody looks at its counters later.
@@ -351,6 +367,7 @@ mod tests {
             origin: Origin::new("c", "n", "s").expect("an origin"),
             end: ChainEnd::Done,
             tally: Tally { seals, gaps, lines: 3, stored: seals, ..Tally::default() },
+            without: vec![],
             strangers: strangers.map(str::to_owned),
             head: None,
         };
@@ -369,11 +386,40 @@ mod tests {
         assert_eq!(said(2, 0, None), format!("{sealed}; nothing sealed"));
         let mut lost = outcome(0, 0, None);
         lost.tally.missing = 2;
-        let said = summary(&lost);
         assert_eq!(
-            said,
-            "c/n/s: nothing new, nothing uploaded; 2 MISSING in the store; nothing sealed"
+            summary(&lost),
+            "c/n/s: nothing new, nothing uploaded; 2 MISSING in spool and store; nothing sealed"
         );
         assert!(missing(&[lost]).is_err() && missing(&[outcome(2, 1, None)]).is_ok());
+    }
+
+    #[test]
+    fn the_summary_names_what_the_store_lacks() {
+        let outcome = Outcome {
+            origin: Origin::new("c", "n", "s").expect("an origin"),
+            end: ChainEnd::Lacking("0-11".parse().expect("seqs")),
+            tally: Tally::default(),
+            without: vec![],
+            strangers: None,
+            head: None,
+        };
+        // Lines may wait in the log: nobody has looked.
+        assert_eq!(
+            summary(&outcome),
+            "c/n/s: nothing sealed, nothing uploaded; 12 MISSING in the store, which had them (seq 0 \
+             to 11); nothing sealed"
+        );
+        let told = Outcome {
+            end: ChainEnd::Done,
+            tally: Tally { seals: 1, stored: 3, ..Tally::default() },
+            without: vec!["7-7".parse().expect("seqs")],
+            ..outcome
+        };
+        assert_eq!(
+            summary(&told),
+            "c/n/s: sealed 0 lines (0 B) in 1 objects (0 B), uploaded 3; 1 MISSING in the store, gone \
+             on without as told (seq 7); nothing sealed"
+        );
+        assert!(conclude(&[told]).is_ok(), "as told");
     }
 }

@@ -308,8 +308,10 @@ Examples:
       --vkey auditseal.vkey --salvage --report unproved.txt > audit.log
 
 Every byte is verified before it is written; what a delete marker or a newer
-version covers is read by its version id. Exit code 1 when the archive can't
-give the log back, 2 when it couldn't be read.";
+version covers is read by its version id. A file without a last line break is
+given back so: the next file's first line goes on in the same line, and a
+warning says how many there are. Exit code 1 when the archive can't give the
+log back, 2 when it couldn't be read.";
 
 pub(crate) const QUERY: &str = "\
 Examples:

@@ -222,6 +222,7 @@ mod tests {
             origin: Origin::new("c", "n", name).expect("an origin"),
             end: ChainEnd::Done,
             tally: Tally { lock_shortfalls, lock_unknown, ..Tally::default() },
+            without: vec![],
             strangers: None,
             head: None,
         };

@@ -279,6 +279,7 @@ fn shown(said: &Said, format: Format) -> String {
         Format::Json => json!({
             "ready": said.ready,
             "reasons": said.reasons,
+            "notes": said.notes,
             "version": said.version,
             "vkey": said.vkey,
             "process": said.process,

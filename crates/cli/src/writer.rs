@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use auditseal_agent::Seqs;
 use auditseal_format::{Origin, VerifierKey};
 use clap::{ArgAction, Args};
 
@@ -61,12 +62,12 @@ pub(crate) struct Writer {
     #[arg(long, env = "AUDITSEAL_BEGIN_BESIDE", value_name = "VKEY", action = ArgAction::Append,
           value_delimiter = ',')]
     pub(crate) begin_beside: Vec<VerifierKey>,
-    /// Go on with this chain although the store lacks what it had of it, up to this seq: somebody has
-    /// looked, and it is lost for good. `verify` will say MISSING. The agent's message names both.
+    /// Go on with this chain although the store lacks just these seqs of what it had of it: somebody has
+    /// looked, and they are lost for good. `verify` will say MISSING. The agent's message names them.
     /// Repeatable.
-    #[arg(long, env = "AUDITSEAL_GO_ON_WITHOUT", value_name = "ORIGIN:SEQ", action = ArgAction::Append,
-          value_delimiter = ',', value_parser = without)]
-    pub(crate) go_on_without: Vec<(Origin, u64)>,
+    #[arg(long, env = "AUDITSEAL_GO_ON_WITHOUT", value_name = "ORIGIN:FIRST-LAST",
+          action = ArgAction::Append, value_delimiter = ',', value_parser = without)]
+    pub(crate) go_on_without: Vec<(Origin, Seqs)>,
     /// Stop reading while so many bytes of sealed batches wait to be stored.
     #[arg(long, env = "AUDITSEAL_SPOOL_LIMIT", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
     pub(crate) spool_limit: u64,
@@ -119,14 +120,18 @@ pub(crate) struct Backfill {
     /// Batches compressed at the same time [default: number of cores; retire: 1].
     #[arg(long, env = "AUDITSEAL_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Read at most so many bytes a second, over all sources, like 20MiB.
+    /// Read at most so many bytes a second, over all sources, like 20MiB. What is read more than once
+    /// counts each time: with a --batch-size of less than a MiB lines come several times slower.
     #[arg(long, env = "AUDITSEAL_RATE_LIMIT", value_name = "SIZE", value_parser = rate)]
     pub(crate) rate_limit: Option<NonZeroU64>,
 }
 
-/// Reads `ORIGIN:SEQ`.
-fn without(text: &str) -> Result<(Origin, u64), String> {
-    let wrong = || "expected ORIGIN:SEQ, as in prod/cp-1/audit:17".to_owned();
+/// Reads `ORIGIN:FIRST-LAST`.
+fn without(text: &str) -> Result<(Origin, Seqs), String> {
+    let wrong = || {
+        "expected ORIGIN:FIRST-LAST, as the message of what is lacking has it: prod/cp-1/audit:7-11"
+            .to_owned()
+    };
     let (origin, seq) = text.rsplit_once(':').ok_or_else(wrong)?;
     Ok((origin.parse().map_err(|_| wrong())?, seq.parse().map_err(|_| wrong())?))
 }

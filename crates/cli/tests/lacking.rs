@@ -45,9 +45,10 @@ fn a_wrong_store_is_refused_each_time_and_costs_the_right_one_nothing() {
         for _ in 0..3 {
             let done = finish(&mut node.writer(command));
             assert_eq!(done.code, 2, "{}", done.err);
-            assert!(done.text().contains("MISSING in the store"), "{}", done.text());
+            let said = "; 4 MISSING in the store, which had them (seq 0 to 3); head ";
+            assert!(done.text().contains(said), "{}", done.text());
             assert!(done.err.contains("the store lacks seq 0 to "), "{}", done.err);
-            assert!(done.err.contains("--go-on-without prod/cp-1/audit:"), "{}", done.err);
+            assert!(done.err.contains("--go-on-without prod/cp-1/audit:0-3 "), "{}", done.err);
             assert!(is_empty(&node.path("store")), "nothing was sent");
         }
         fs::remove_dir_all(node.path("store")).unwrap();
@@ -90,13 +91,52 @@ fn what_is_lost_for_good_is_gone_on_without_by_whoever_says_so() {
     let told = refused.err.split("--go-on-without ").nth(1).unwrap();
     let told = told.split(' ').next().unwrap().to_owned();
     let without = |told: &str| finish(node.writer("backfill").args(["--go-on-without", told]));
-    assert_eq!(without("prod/cp-1/other:3").code, 2, "of another chain");
-    assert_eq!(without("prod/cp-1/audit:99").code, 2, "another loss");
+    assert_eq!(without("prod/cp-1/other:0-3").code, 2, "of another chain");
+    for another in ["0-99", "1-3", "0-2", "3-3"] {
+        let refused = without(&format!("prod/cp-1/audit:{another}"));
+        assert_eq!(refused.code, 2, "another loss");
+        assert!(refused.err.contains(&told), "{another}: {}", refused.err);
+    }
+    for no_loss in ["prod/cp-1/audit:1", "prod/cp-1/audit:1-0", "prod/cp-1/audit", "0-1"] {
+        let refused = without(no_loss);
+        assert_eq!(refused.code, 2);
+        assert!(refused.err.contains("expected ORIGIN:FIRST-LAST"), "{no_loss}: {}", refused.err);
+    }
     let done = without(&told).ok();
     assert!(done.err.contains("going on without them, as told"), "{}", done.err);
+    let said = "; 4 MISSING in the store, gone on without as told (seq 0 to 3); head ";
+    assert!(done.text().contains(said), "{}", done.text());
     assert!(node.verify().text().contains("MISSING"));
     node.write("audit.log", &events(30, 40));
     node.backfill().ok();
     fs::remove_dir_all(node.path("store")).unwrap();
     assert_eq!(without(&told).code, 2, "a later loss is another");
+}
+
+/// The flag stands in the unit's environment while the disk is being mended: it must let nothing below
+/// the mount point.
+#[test]
+fn what_was_said_of_an_older_copy_doesnt_hold_for_an_empty_directory() {
+    let node = stored();
+    let copied =
+        Command::new("cp").arg("-a").args([node.path("store"), node.path("copy")]).status();
+    assert!(copied.unwrap().success());
+    for n in 2..4 {
+        node.write("audit.log", &events(10 * n, 10 * n + 10));
+        node.backfill().ok();
+    }
+    fs::rename(node.path("store"), node.path("newest")).unwrap();
+    fs::rename(node.path("copy"), node.path("store")).unwrap();
+    let refused = node.backfill();
+    assert!(refused.err.contains("lacks seq 5 to 7, which it had"), "{}", refused.err);
+    let without =
+        || finish(node.writer("backfill").args(["--go-on-without", "prod/cp-1/audit:5-7"]));
+    fs::rename(node.path("store"), node.path("copy")).unwrap();
+    let refused = without();
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("lacks seq 0 to 7, which it had"), "{}", refused.err);
+    assert!(is_empty(&node.path("store")), "nothing was sent");
+    fs::remove_dir_all(node.path("store")).unwrap();
+    fs::rename(node.path("copy"), node.path("store")).unwrap();
+    without().ok();
 }

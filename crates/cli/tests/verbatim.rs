@@ -87,6 +87,30 @@ fn no_newline_at_the_end() {
     comes_back(b"x");
 }
 
+/// Two lines become one then, and whoever reads lines should know. A live file that was torn is none.
+#[test]
+fn a_backup_without_a_last_newline_is_told() {
+    let (torn, other): (&[u8], &[u8]) = (b"{\"auditID\":\"tor", b"x");
+    let (whole, more): (&[u8], &[u8]) = (&events(0, 2), &events(4, 6));
+    for (backups, said) in [
+        (vec![torn, whole], Some("1 files don't end with a line break")),
+        (vec![torn, other], Some("2 files don't end with a line break")),
+        (vec![other, whole, torn], Some("2 files don't end with a line break")),
+        (vec![whole, more], None),
+    ] {
+        let node = Node::with(&[&events(2, 4)[..], b"{\"live"].concat());
+        for (n, bytes) in backups.iter().enumerate() {
+            node.write(&format!("audit-2026-11-2{n}T08-04-19.851.log"), bytes);
+        }
+        node.backfill().ok();
+        let read = node.cat().ok();
+        assert_eq!(read.out, [&backups.concat()[..], &events(2, 4), b"{\"live"].concat());
+        let told = read.err.contains("don't end with a line break");
+        assert_eq!(told, said.is_some(), "{}", read.err);
+        assert!(said.is_none_or(|said| read.err.contains(said)), "{}", read.err);
+    }
+}
+
 #[test]
 fn an_empty_live_file_beside_full_backups() {
     let node = Node::new();

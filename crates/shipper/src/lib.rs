@@ -13,6 +13,7 @@ mod files;
 mod limits;
 mod look;
 mod pins;
+mod seqs;
 mod shipper;
 mod short;
 mod spooled;
@@ -23,6 +24,7 @@ pub use adoption::{Adoption, Conflict, Left, Overlap};
 pub use backoff::Backoff;
 pub use course::{Course, course};
 pub use limits::Limits;
+pub use seqs::{NoSeqs, Seqs};
 pub use shipper::Shipper;
 pub use spooled::Spooled;
 pub use types::{

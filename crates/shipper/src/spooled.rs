@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use auditseal_format::{Alternate, Date, Hash, ObjectKey, Origin, Seal, Time, VerifierKey};
 
+use crate::seqs::Seqs;
+
 /// A committed object that isn't known to be stored. An outage makes tens of thousands of them, so
 /// that each is small: its note is in the spool, for whoever wants more.
 #[derive(Debug, Clone)]
@@ -102,23 +104,20 @@ impl Spooled {
     }
 
     /// Which seqs up to the newest one here are not here, of those behind `stored`, the newest that
-    /// the store has: nobody has them any more. Each as first and last.
-    pub(crate) fn missing(&self, stored: Option<u64>) -> Vec<(u64, u64)> {
+    /// the store has: nobody has them any more.
+    pub(crate) fn missing(&self, stored: Option<u64>) -> Vec<Seqs> {
         let (mut missing, mut next) = (Vec::new(), stored.map_or(0, |seq| seq + 1));
         for Pending { seq, .. } in &self.objects {
-            if next < *seq {
-                missing.push((next, seq - 1));
-            }
+            missing.extend(Seqs::before(next, *seq));
             next = next.max(seq + 1);
         }
         missing
     }
 
     /// Which seqs a store lacks whose newest is `stored`, though it has had them: an object leaves the
-    /// spool when the one behind it is stored. First and last.
-    pub(crate) fn lacking(&self, stored: Option<u64>) -> Option<(u64, u64)> {
-        let (oldest, next) = (self.objects.front()?.seq, stored.map_or(0, |seq| seq + 1));
-        (next < oldest).then(|| (next, oldest - 1))
+    /// spool when the one behind it is stored.
+    pub(crate) fn lacking(&self, stored: Option<u64>) -> Option<Seqs> {
+        Seqs::before(stored.map_or(0, |seq| seq + 1), self.objects.front()?.seq)
     }
 
     /// What the note of the oldest says was before it.
@@ -196,22 +195,27 @@ mod tests {
     #[test]
     fn a_hole_is_told_from_what_the_store_has() {
         let of = |n: u64| hash(&n.to_le_bytes());
+        let missing = |spooled: &Spooled, stored| {
+            spooled.missing(stored).into_iter().map(|seqs| seqs.to_string()).collect::<Vec<_>>()
+        };
+        let lacking =
+            |spooled: &Spooled, stored| spooled.lacking(stored).map(|seqs| seqs.to_string());
         let mut spooled = Spooled::default();
-        assert_eq!(spooled.missing(None), []);
+        assert_eq!(missing(&spooled, None), Vec::<String>::new());
         for seq in [3, 4, 7, 8, 10] {
             spooled.add(pending(seq, of), Some(of(seq - 1)));
         }
-        assert_eq!(spooled.missing(None), [(0, 2), (5, 6), (9, 9)]);
-        assert_eq!(spooled.lacking(None), Some((0, 2)));
-        assert_eq!(spooled.lacking(Some(1)), Some((2, 2)));
-        assert_eq!(spooled.lacking(Some(2)), None, "the one before ours is there");
-        assert_eq!(spooled.lacking(Some(9)), None);
-        assert_eq!(Spooled::default().lacking(None), None);
-        assert_eq!(spooled.missing(Some(1)), [(2, 2), (5, 6), (9, 9)]);
-        assert_eq!(spooled.missing(Some(3)), [(5, 6), (9, 9)]);
-        assert_eq!(spooled.missing(Some(5)), [(6, 6), (9, 9)], "the store has one of the two");
-        assert_eq!(spooled.missing(Some(9)), []);
-        assert_eq!(spooled.missing(Some(10)), []);
+        assert_eq!(missing(&spooled, None), ["0-2", "5-6", "9-9"]);
+        assert_eq!(lacking(&spooled, None), Some("0-2".to_owned()));
+        assert_eq!(lacking(&spooled, Some(1)), Some("2-2".to_owned()));
+        assert_eq!(lacking(&spooled, Some(2)), None, "the one before ours is there");
+        assert_eq!(lacking(&spooled, Some(9)), None);
+        assert_eq!(lacking(&Spooled::default(), None), None);
+        assert_eq!(missing(&spooled, Some(1)), ["2-2", "5-6", "9-9"]);
+        assert_eq!(missing(&spooled, Some(3)), ["5-6", "9-9"]);
+        assert_eq!(missing(&spooled, Some(5)), ["6-6", "9-9"], "the store has one of the two");
+        assert_eq!(missing(&spooled, Some(9)), Vec::<String>::new());
+        assert_eq!(missing(&spooled, Some(10)), Vec::<String>::new());
         // Behind a hole each is still known by its seq.
         for seq in [3, 4, 7, 8, 10] {
             assert_eq!(spooled.meets(seq, &of(seq)), Some(true), "{seq}");

@@ -11,6 +11,7 @@ use auditseal_format::{
 
 use crate::backoff::Backoff;
 use crate::limits::Limits;
+use crate::seqs::Seqs;
 use crate::spooled::Spooled;
 
 /// The clocks, read once per input.
@@ -53,9 +54,9 @@ pub struct Config {
     /// Keys that began chains of this name, which somebody has looked at: this chain begins beside
     /// theirs.
     pub beside: Vec<VerifierKey>,
-    /// Up to which seqs somebody has found the chain's stored objects to be lost for good: it goes on
-    /// without these.
-    pub without: Vec<u64>,
+    /// Which of the chain's stored objects somebody has found to be lost for good: it goes on where the
+    /// store lacks these, and no others.
+    pub without: Vec<Seqs>,
     /// An accepted upload is read back before it counts: the store's 200 isn't enough.
     pub read_back: bool,
     /// The store's name in `stored` lines: 1–64 of `a–z 0–9 . _ -`.
@@ -344,9 +345,9 @@ pub enum End {
     Stopped,
     /// The store accepted nothing for too long; what is sealed is in the spool.
     GaveUp(String),
-    /// The store lacks what it had of this chain, from this seq to that one: a one-shot sends nothing
-    /// to it. What is sealed is in the spool.
-    Lacking(u64, u64),
+    /// The store lacks these, which it had of this chain: a one-shot sends nothing to it. What is sealed
+    /// is in the spool.
+    Lacking(Seqs),
     /// Another writer has this chain: which object stands where ours should, and why that can't be
     /// gone on from. Nothing more may be signed.
     Forked(ObjectKey, Fork),
@@ -376,8 +377,10 @@ impl Fork {
                  moved away it goes on there too, with what the log still has"
             }
             Self::Other(_) => {
-                "find the other writer (a restored snapshot, a second agent, a stolen key); \
-                 restarting can't help"
+                "find the other writer: a restored snapshot, a second agent, a stolen key; or this \
+                 node itself, begun anew when its state was lost while --store was another one or its \
+                 disk not mounted. Restarting can't help: docs/operate.md, AuditsealForked, says what \
+                 does"
             }
         }
     }
@@ -430,16 +433,14 @@ pub enum Report {
     SpoolFull(u64),
     /// Source bytes were lost; a gap seal says so.
     Lost(Loss),
-    /// Objects that were sealed, from this seq to that one, are neither on the node nor in the store:
-    /// somebody deleted them.
-    Missing(u64, u64),
-    /// Objects that were stored, from this seq to that one, aren't in the store: nothing is sent to it
-    /// while that is so.
-    Lacking(u64, u64),
+    /// These objects were sealed, and are neither on the node nor in the store: somebody deleted them.
+    Missing(Seqs),
+    /// These objects were stored, and aren't in the store: nothing is sent to it while that is so.
+    Lacking(Seqs),
     /// The store has them, or what it lacks is gone on without.
     Regained,
     /// The store lacks these, and as told the chain goes on without them.
-    Without(u64, u64),
+    Without(Seqs),
     /// Bytes that are no seal of this chain stand at a key of its next object, which goes to an
     /// alternate; why they are none.
     Squatter(ObjectKey, String),

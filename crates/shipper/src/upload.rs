@@ -22,6 +22,7 @@ use auditseal_format::{Alternate, ObjectKey, ObjectSeal, Origin, Seal, Signer, T
 use crate::backoff::Backoff;
 use crate::course::{Course, course};
 use crate::pins::Pins;
+use crate::seqs::Seqs;
 use crate::spooled::{Pending, Spooled};
 use crate::types::{
     Action, Config, End, Fork, KnownChain, Mode, Pause, Pin, ReadBack, Report, StoreHead,
@@ -86,9 +87,9 @@ pub(crate) struct Uploads {
     /// Whose chains of this name are none of ours.
     beside: Vec<VerifierKey>,
     /// What the store was found to lack.
-    lacking: Option<(u64, u64)>,
-    /// Up to which seqs it may.
-    without: Vec<u64>,
+    lacking: Option<Seqs>,
+    /// What it may lack.
+    without: Vec<Seqs>,
     one_shot: bool,
     /// Which versions the next seals name.
     pub(crate) pins: Pins,
@@ -203,19 +204,19 @@ impl Uploads {
         }
         let stored = found.map(|head| head.key.seq);
         let lacking = self.queue.lacking(stored);
-        if let Some((first, last)) = lacking {
-            if !self.without.contains(&last) {
-                return self.lack(first, last, now, out);
+        if let Some(lacking) = lacking {
+            if !self.without.contains(&lacking) {
+                return self.lack(lacking, now, out);
             }
-            out.push(Action::Report(Report::Without(first, last)));
+            out.push(Action::Report(Report::Without(lacking)));
         }
         if self.lacking.take().is_some() {
             self.attempts = 0;
             out.push(Action::Report(Report::Regained));
         }
         let missing = self.queue.missing(stored);
-        for (first, last) in missing.into_iter().filter(|hole| Some(*hole) != lacking) {
-            out.push(Action::Report(Report::Missing(first, last)));
+        for hole in missing.into_iter().filter(|hole| Some(*hole) != lacking) {
+            out.push(Action::Report(Report::Missing(hole)));
         }
         let Some(found) = found else { return };
         while self.queue.objects.front().is_some_and(|front| front.seq < found.key.seq) {
@@ -228,15 +229,15 @@ impl Uploads {
     }
 
     /// The store isn't what it was. A daemon looks again: its disk may be mounted yet.
-    fn lack<C>(&mut self, first: u64, last: u64, now: u64, out: &mut Vec<Action<C>>) {
-        if self.lacking.replace((first, last)) != Some((first, last)) {
-            out.push(Action::Report(Report::Lacking(first, last)));
+    fn lack<C>(&mut self, seqs: Seqs, now: u64, out: &mut Vec<Action<C>>) {
+        if self.lacking.replace(seqs) != Some(seqs) {
+            out.push(Action::Report(Report::Lacking(seqs)));
         }
         if self.one_shot {
-            return out.push(Action::End(End::Lacking(first, last)));
+            return out.push(Action::End(End::Lacking(seqs)));
         }
         // Stored by this process: it is in the spool, and is put again after a start.
-        if first == last && self.stored.as_ref().is_some_and(|stored| stored.seq == last) {
+        if self.stored.as_ref().is_some_and(|stored| seqs.is_just(stored.seq)) {
             return out.push(Action::Restart);
         }
         self.attempts += 1;

@@ -3,10 +3,13 @@
 
 mod world;
 
+use std::collections::VecDeque;
+
 use auditseal_format::{Kind, MAX_SEAL_BLOCK};
-use auditseal_shipper::Limits;
+use auditseal_shipper::{Action, Input, Limits, Mode, Report, Rest};
 use proptest::prelude::*;
 use world::many::{Found, Gone, Many, Taken};
+use world::{SECOND, World, lines};
 
 /// Below a bound, at it, just above it, and ten times as much.
 fn around(bound: usize) -> [usize; 4] {
@@ -246,4 +249,37 @@ proptest! {
         prop_assert!(ranges <= limits.ranges.max(1) && holes <= limits.holes);
         prop_assert!(gaps <= limits.gaps.max(1) && cursors <= limits.cursors.max(1));
     }
+}
+
+/// The apiserver's own backups are the buffer when the store is away, and the node's disk isn't.
+#[test]
+fn nothing_is_taken_in_for_a_spool_that_is_full() {
+    let mut world = World { mode: Mode::Live, spool_limit: 1, ..World::new(&lines(50)) };
+    let mut shipper = world.start();
+    let (mut inputs, mut full, mut rooms) = (VecDeque::from([Input::Wake]), false, vec![]);
+    for _ in 0..100 {
+        let input = inputs.pop_front().unwrap_or_else(|| {
+            world.now = world.now.max(shipper.deadline()).min(world.now + 10 * SECOND);
+            Input::Wake
+        });
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(room) => {
+                    rooms.extend(full.then_some(room));
+                    let taken = (room > 0).then(|| world.look(0, room));
+                    let (takes, rest) = taken.unwrap_or((vec![], Rest::More));
+                    inputs.push_back(Input::Looked { takes, losses: vec![], rest });
+                }
+                Action::Pack(job) => {
+                    inputs.push_back(Input::Packed(job.ticket, Box::new(world::pack(&job))));
+                }
+                Action::Commit(..) => inputs.push_back(Input::Committed),
+                Action::Report(Report::SpoolFull(_)) => full = true,
+                // The store is never heard of.
+                _ => {}
+            }
+        }
+    }
+    assert!(full && rooms.len() > 3, "{rooms:?}");
+    assert!(rooms.iter().all(|room| *room == 0), "it looks, to hold on to new files: {rooms:?}");
 }

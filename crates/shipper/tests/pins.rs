@@ -144,7 +144,7 @@ fn a_seal_takes_64_the_oldest_first() {
 fn pins_take_only_the_room_that_a_seal_has() {
     let mut world = versioned(40);
     // This store never shows what it has.
-    (world.mode, world.without) = (Mode::Live, vec![0]);
+    (world.mode, world.without) = (Mode::Live, vec![world::seqs(0, 0)]);
     let mut shipper = world.start();
     let mut inputs = vec![Input::Wake];
     let mut puts = 0;

@@ -516,7 +516,9 @@ fn what_is_read_back_counts_and_not_the_stores_word() {
         assert_eq!(world.uploads as u64, sealed + forgets as u64, "{read_back}, {forgets}");
     }
     // It forgets the genesis, behind which it is asked what it has.
-    for (mode, ended) in [(Mode::OneShot, Ended::Lacking(0, 0)), (Mode::Live, Ended::Restart)] {
+    for (mode, ended) in
+        [(Mode::OneShot, Ended::Lacking(world::seqs(0, 0))), (Mode::Live, Ended::Restart)]
+    {
         let mut world = World::new(&lines(20));
         (world.forgets, world.mode) = (1, mode);
         let mut shipper = world.start();

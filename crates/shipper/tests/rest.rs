@@ -147,7 +147,7 @@ fn a_one_shot_looks_again_behind_its_last_batch() {
 #[test]
 fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while() {
     // This store never shows what it has.
-    let mut world = World { without: vec![0], ..World::new(&[]) };
+    let mut world = World { without: vec![world::seqs(0, 0)], ..World::new(&[]) };
     let mut shipper = world.start();
     let (mut looks, mut done) = (0, false);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
@@ -175,7 +175,8 @@ fn a_source_that_waits_for_a_commit_when_there_is_none_is_asked_again_in_a_while
 /// said that this was all.
 #[test]
 fn a_one_shot_that_is_stopped_before_its_final_seal_is_not_done() {
-    let world = World { batch_bytes: 1_000_000, without: vec![0], ..World::new(&lines(3)) };
+    let world =
+        World { batch_bytes: 1_000_000, without: vec![world::seqs(0, 0)], ..World::new(&lines(3)) };
     let mut shipper = world.start();
     let (mut offset, mut ended) = (0, vec![]);
     let mut inputs = std::collections::VecDeque::from([Input::Wake]);
@@ -335,4 +336,38 @@ fn lines_at_hand_do_not_wait_for_a_look_that_hangs() {
     world.run(&mut shipper, begun + 200 * SECOND);
     assert_eq!(world.restored(), lines(4));
     assert!(beats(&world).contains(&Some("stalled".to_owned())));
+}
+
+/// What was written between the beginning of a look and the stop, that look may not have seen.
+#[test]
+fn a_look_that_began_before_a_stop_is_followed_by_another() {
+    let mut world = World { mode: Mode::Live, without: vec![world::seqs(0, 0)], ..World::new(&[]) };
+    let mut shipper = world.start();
+    let mut inputs = std::collections::VecDeque::from([Input::Wake]);
+    let (mut looks, mut behind, mut ended) = (0, 0, false);
+    for _ in 0..100 {
+        let input = inputs.pop_front().unwrap_or_else(|| wait(&mut world, &shipper));
+        for action in shipper.step(input, world.clock()) {
+            match action {
+                Action::Look(_) => {
+                    looks += 1;
+                    if looks == 3 {
+                        inputs.push_back(Input::Stop);
+                    }
+                    behind += u32::from(looks > 3);
+                    let (takes, losses, rest) = (vec![], vec![], Rest::Nothing);
+                    inputs.push_back(Input::Looked { takes, losses, rest });
+                }
+                Action::Commit(..) => inputs.push_back(Input::Committed),
+                Action::FindHead(_) => inputs.push_back(Input::HeadFound(None, None)),
+                Action::Put(_) => inputs.push_back(Input::Stored(None)),
+                Action::End(_) => ended = true,
+                _ => {}
+            }
+        }
+        if ended {
+            break;
+        }
+    }
+    assert_eq!((ended, behind), (true, 1));
 }

@@ -27,6 +27,7 @@ use crate::options::Options;
 use crate::pace::Pace;
 use crate::partition;
 use crate::protect::Protection;
+use crate::regular;
 use crate::request::{Cloud, Dialect, Signer, VersionLists};
 use auditseal_store::{Error, Kind, Operation};
 
@@ -77,7 +78,10 @@ fn local(location: &Location, path: &Path, options: &Options) -> Result<Opened, 
     let store = LocalFileSystem::new_with_prefix(path)
         .map_err(|error| crate::translate::error(Operation::Open, &location.shown, &error))?
         .with_fsync(true);
-    Ok((Arc::new(store), Home::Directory(Arc::new(Directory::new(path.to_owned())))))
+    Ok((
+        Arc::new(store),
+        Home::Directory(Arc::new(Directory::new(path.to_owned(), &options.fstab))),
+    ))
 }
 
 /// What the three clouds' clients have in common.
@@ -424,7 +428,7 @@ fn certificates(location: &Location, options: &Options) -> Result<Vec<Certificat
         let why = format!("read the CA certificates in {}: {why}", path.display());
         Error::new(Operation::Open, &location.shown, Kind::Invalid, &why)
     };
-    let pem = fs::read(path).map_err(|error| failed(&error.to_string()))?;
+    let pem = regular::read(path).map_err(|error| failed(&error.to_string()))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(found) if found.is_empty() => Err(failed("no PEM certificate is in it")),
         Ok(found) => Ok(found),

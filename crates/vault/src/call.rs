@@ -99,14 +99,23 @@ impl Base {
     }
 
     /// An absent directory must not pass for absent objects, nor be created by a put: an unmounted
-    /// archive would look empty, and a new one would begin beside it.
+    /// archive would look empty, and a new one would begin beside it. Nor must what lies below the mount
+    /// point of its file system pass for it.
     pub(crate) fn check_root(&self, call: &Call) -> Result<(), Error> {
-        match &self.home {
-            Home::Directory(at) if !at.root.is_dir() => Err(call
-                .error(Kind::NoBucket, "the directory doesn't exist")
-                .with_hint("is its file system mounted?")),
-            _ => Ok(()),
+        let Home::Directory(at) = &self.home else { return Ok(()) };
+        if let Some(point) = at.unmounted() {
+            let point = point.display();
+            let why = format!("nothing is mounted at {point}, which /etc/fstab names");
+            return Err(call.error(Kind::Unavailable, &why).with_hint(
+                "mount it; or, if it is no mount point any more, take it out of /etc/fstab",
+            ));
         }
+        if !at.root.is_dir() {
+            return Err(call
+                .error(Kind::NoBucket, "the directory doesn't exist")
+                .with_hint("is its file system mounted?"));
+        }
+        Ok(())
     }
 }
 

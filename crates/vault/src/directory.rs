@@ -12,6 +12,8 @@ use rustix::io::Errno;
 
 use auditseal_store::Version;
 
+use crate::mounts::Mounts;
+
 /// A directory that holds an archive.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -19,11 +21,19 @@ pub(crate) struct Directory {
     /// Its file system refused a hard link: by one objects are given their names, for it never
     /// takes a name that is there.
     linkless: AtomicBool,
+    /// What must be mounted for it to be the archive.
+    mounts: Mounts,
 }
 
 impl Directory {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, linkless: AtomicBool::new(false) }
+    pub(crate) fn new(root: PathBuf, fstab: &Path) -> Self {
+        let mounts = Mounts::read(fstab, &root);
+        Self { root, linkless: AtomicBool::new(false), mounts }
+    }
+
+    /// The mount point on the way to it at which nothing is mounted, though something should be.
+    pub(crate) fn unmounted(&self) -> Option<&Path> {
+        self.mounts.absent()
     }
 
     pub(crate) fn is_linkless(&self) -> bool {
@@ -331,7 +341,7 @@ mod tests {
             (Errno::ACCESS, false),
             (Errno::ROFS, false),
         ] {
-            let directory = Directory::new("/x".into());
+            let directory = Directory::new("/x".into(), Path::new("/absent"));
             let source = Box::new(io::Error::from(errno));
             let error = object_store::Error::Generic { store: "directory", source };
             assert_eq!((directory.refused(&error), directory.is_linkless()), (other, other));

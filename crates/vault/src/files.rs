@@ -1,6 +1,5 @@
 //! Files that say whom to trust and who asks: read again for every use, for what is in them is rotated.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::build::install_crypto;
 use crate::cause::innermost;
 use crate::client::CONNECT_TIMEOUT;
+use crate::regular;
 
 /// What connections are made with.
 #[derive(PartialEq)]
@@ -98,5 +98,5 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<Zeroizing<String>, Strin
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))
+    regular::read(path).map_err(|error| format!("read {}: {error}", path.display()))
 }

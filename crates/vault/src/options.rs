@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::mounts::TABLE;
 use crate::traffic::Traffic;
 use auditseal_store::Retention;
 
@@ -37,6 +38,9 @@ pub struct Options {
     pub timeout: Duration,
     /// Whether to create the directory of a `file://` URL.
     pub create: bool,
+    /// The table that says which file systems ought to be mounted: a directory below a mount point of it
+    /// at which nothing is mounted is no archive.
+    pub fstab: PathBuf,
     /// A retention for each object. Better is the bucket's default retention and a writer who may
     /// not set any.
     pub retention: Option<Retention>,
@@ -60,7 +64,8 @@ impl fmt::Debug for Options {
 }
 
 impl Default for Options {
-    /// The cloud's own servers, the system's certificates and clock, 30 seconds, nothing created, and
+    /// The cloud's own servers, the system's certificates, clock and table of mounts, 30 seconds,
+    /// nothing created, and
     /// no retention or encryption but the bucket's.
     fn default() -> Self {
         Self {
@@ -69,6 +74,7 @@ impl Default for Options {
             region: None,
             timeout: Duration::from_secs(30),
             create: false,
+            fstab: TABLE.into(),
             retention: None,
             legal_hold: false,
             encryption: None,

@@ -174,11 +174,12 @@ pub async fn cat<W: Output + Send + 'static>(
         unproved: Unproved::default(),
         unanchored: None,
     };
-    let Planned { plan, entries, packs, warnings } = run.plan().await.map_err(nothing)?;
+    let Planned { plan, entries, packs, mut warnings } = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
     let sent = run.send(&plan, (&entries, &packs), &mut writer).await;
     let ended = writer.end().await;
     let written = ended.bytes;
+    warnings.extend(limit_of_files_without_an_end(ended.glued));
     let failed = |error| Err(CatError { error, written });
     let Unproved { first: unproved, total: unproved_total, unread: unread_total } = run.unproved;
     let unanchored = run.unanchored;
@@ -200,6 +201,16 @@ pub async fn cat<W: Output + Send + 'static>(
         (None, Err(error)) => failed(error),
         (None, Ok(())) => restored(false),
     }
+}
+
+/// Where a file has no last line break, a rotation tore its last line, or somebody copied it amid one.
+fn limit_of_files_without_an_end(files: u64) -> Option<String> {
+    (files > 0).then(|| {
+        format!(
+            "{files} files don't end with a line break: each is given back as it was, so its last line \
+             and the next file's first one stand in one line"
+        )
+    })
 }
 
 /// What a salvage couldn't prove.

@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek as _, SeekFrom, Write};
 
+use auditseal_format::FileId;
+
 /// NUL bytes written at a time: a hole may be larger than memory.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 /// NUL bytes of holes, of all together, that are written out one by one. A log that `logrotate`
@@ -20,6 +22,9 @@ pub trait Output: Write {
     /// [`ErrorKind::FileTooLarge`] if they could only be written one by one and are too many; the
     /// output's own.
     fn hole(&mut self, length: u64) -> io::Result<()>;
+
+    /// What comes next is of this file.
+    fn file(&mut self, _file: FileId) {}
 }
 
 /// An output that knows no holes: a pipe, a terminal, memory.

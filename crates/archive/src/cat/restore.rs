@@ -196,6 +196,7 @@ struct Parts {
 }
 
 struct Part {
+    file: FileId,
     /// Its bytes are to be written.
     wanted: bool,
     /// Bytes of the payload still to come.
@@ -211,6 +212,7 @@ impl Parts {
     fn new(ranges: &[Range], files: &[FileId]) -> Self {
         let files: HashSet<FileId> = files.iter().copied().collect();
         let part = |range: &Range| Part {
+            file: range.file,
             wanted: files.contains(&range.file),
             left: range.payload_bytes().unwrap_or(0),
             offset: range.start,
@@ -266,6 +268,7 @@ impl Part {
         if !self.wanted {
             return Ok(());
         }
+        out.file(self.file);
         if self.left == 0 && self.unterminated {
             // The payload's last newline isn't in the source.
             bytes = &bytes[..bytes.len() - 1];

@@ -48,6 +48,8 @@ enum Message {
 pub(super) struct Ended {
     /// Bytes written.
     pub(super) bytes: u64,
+    /// How often a file's first byte stands in the line that the file before it didn't end.
+    pub(super) glued: u64,
     /// What stopped it, and at which object.
     pub(super) stopped: Option<(Place, Stop)>,
 }
@@ -67,9 +69,9 @@ impl Writer {
         // One message: what waits here is memory, up to 32 MiB of it.
         let (messages, mut inbox) = mpsc::channel(1);
         let thread = tokio::task::spawn_blocking(move || {
-            let mut out = Counting { out, bytes: 0 };
+            let mut out = Counting { out, bytes: 0, mid_line: false, file: None, glued: 0 };
             let stopped = write_all(State::default(), &mut inbox, &mut out);
-            Ended { bytes: out.bytes, stopped }
+            Ended { bytes: out.bytes, glued: out.glued, stopped }
         });
         Self { messages, waiting: Vec::new(), bytes: 0, thread }
     }
@@ -194,19 +196,33 @@ impl<W: Output> Output for Counting<W> {
     fn hole(&mut self, length: u64) -> io::Result<()> {
         self.out.hole(length)?;
         self.bytes += length;
+        self.mid_line = true;
         Ok(())
+    }
+
+    fn file(&mut self, file: FileId) {
+        let other = self.file.replace(file) != Some(file);
+        self.glued += u64::from(other && self.mid_line);
     }
 }
 
+/// Counts what is written, and where the lines of two files become one.
 struct Counting<W> {
     out: W,
     bytes: u64,
+    /// The byte before isn't a `\n`.
+    mid_line: bool,
+    file: Option<FileId>,
+    glued: u64,
 }
 
 impl<W: Output> Write for Counting<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.bytes += written as u64;
+        if let Some(last) = bytes[..written].last() {
+            self.mid_line = *last != b'\n';
+        }
         Ok(written)
     }
 

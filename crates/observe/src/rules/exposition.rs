@@ -175,7 +175,7 @@ fn number(n: u64) -> f64 {
 }
 
 /// Every metric, in the order in which it is shown.
-pub const METRICS: [Metric; 44] = [
+pub const METRICS: [Metric; 45] = [
     metric("auditseal_build", "Version of the program", Value::Version),
     metric("auditseal_key", "Public key (vkey) by which the chains are verified", Value::Vkey),
     gauge("auditseal_ready", "1 when nothing stands against the source; /readyz says what", |c| {
@@ -293,7 +293,12 @@ pub const METRICS: [Metric; 44] = [
     counter(
         "auditseal_missing_objects",
         "Sealed objects that are neither in the spool nor in the store",
-        |c| c.missing,
+        |c| c.missing + c.without.iter().map(|(objects, _)| objects).sum::<u64>(),
+    ),
+    gauge(
+        "auditseal_lacking_objects",
+        "Objects that the store had and lacks; nothing is sent to it while there are any",
+        |c| Some(number(c.lacking.as_ref().map_or(0, |(objects, _)| *objects))),
     ),
     counter("auditseal_squatted_keys", "Keys of the chain at which foreign bytes stood", |c| {
         c.squatted

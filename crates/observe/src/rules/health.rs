@@ -27,6 +27,8 @@ const LAG_HARMLESS: f64 = 10.0;
 pub struct Health {
     /// What stands against it, one line each.
     pub reasons: Vec<String>,
+    /// What somebody should know all the same, one line each.
+    pub notes: Vec<String>,
 }
 
 impl Health {
@@ -42,7 +44,7 @@ impl Health {
 #[must_use]
 pub fn alive(snapshot: &Snapshot) -> Health {
     let reason = |chain: &Chain| Some(format!("{}: {} hangs", chain.origin, chain.stuck?));
-    Health { reasons: snapshot.chains.iter().filter_map(reason).collect() }
+    Health { reasons: snapshot.chains.iter().filter_map(reason).collect(), notes: Vec::new() }
 }
 
 /// Whether every source is being sealed and stored in time.
@@ -55,7 +57,13 @@ pub fn ready(snapshot: &Snapshot) -> Health {
     for chain in &snapshot.chains {
         reasons.extend(against(chain).into_iter().map(|why| format!("{}: {why}", chain.origin)));
     }
-    Health { reasons }
+    let notes = snapshot.chains.iter().flat_map(|chain| {
+        chain.without.iter().map(|(objects, which)| {
+            let of = &chain.origin;
+            format!("{of}: the store lacks {which} ({objects} objects), gone on without as told")
+        })
+    });
+    Health { reasons, notes: notes.collect() }
 }
 
 /// What keeps one source from being ready.
@@ -99,6 +107,12 @@ pub(crate) fn against(chain: &Chain) -> Vec<String> {
     }
     if chain.spool_limit > 0 && chain.spool_bytes >= chain.spool_limit {
         reasons.push(format!("the spool is full: {} bytes wait to be stored", chain.spool_bytes));
+    }
+    if let Some((objects, which)) = &chain.lacking {
+        reasons.push(format!(
+            "the store lacks {which} ({objects} objects), which it had: nothing is sent to it; is it \
+             the right one, and its disk mounted? See the log"
+        ));
     }
     if chain.missing > 0 {
         let missing = chain.missing;
@@ -209,6 +223,10 @@ mod tests {
             (
                 Chain { missing: 2, ..running() },
                 "2 sealed objects are neither in the spool nor in the store",
+            ),
+            (
+                Chain { lacking: Some((12, "seq 0 to 11".to_owned())), ..running() },
+                "the store lacks seq 0 to 11 (12 objects), which it had: nothing is sent to it",
             ),
             (Chain { unreadable: 2, ..running() }, "2 files"),
             (Chain { refused: 3, ..running() }, "3 files beside the log are not opened"),

@@ -4,6 +4,9 @@ use super::exposition::{OPENMETRICS, PLAIN, openmetrics, plain};
 use super::health::{Health, alive, ready};
 use super::snapshot::Snapshot;
 
+/// Begins a line of what is to be known and stands against nothing.
+pub(super) const NOTE: &str = "note: ";
+
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// An answer.
@@ -34,7 +37,7 @@ pub(crate) fn respond_plainly(
     metrics: impl FnOnce() -> String,
     against: impl FnOnce() -> Vec<String>,
 ) -> Reply {
-    let ready = || Health { reasons: against() };
+    let ready = || Health { reasons: against(), ..Health::default() };
     page(method, path, || (PLAIN, metrics()), Health::default, ready)
 }
 
@@ -68,6 +71,11 @@ fn judged(word: &str, health: &Health) -> Reply {
     };
     for reason in &health.reasons {
         body.push_str(reason);
+        body.push('\n');
+    }
+    for note in &health.notes {
+        body.push_str(NOTE);
+        body.push_str(note);
         body.push('\n');
     }
     Reply { status, content: TEXT, body }

@@ -133,6 +133,10 @@ pub struct Chain {
     pub squatted: u64,
     /// Objects that were sealed and that neither the node nor the store has.
     pub missing: u64,
+    /// Objects that the store had and lacks, so that nothing is sent to it: how many, and which.
+    pub lacking: Option<(u64, String)>,
+    /// Objects that the store had and lacks, and that the chain has gone on without, as told: likewise.
+    pub without: Vec<(u64, String)>,
     /// Stored versions whose lock falls short.
     pub lock_shortfalls: u64,
     /// Stored versions whose lock couldn't be checked.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::health::LOOK_LIMIT;
+use super::reply::NOTE;
 use super::samples::read;
 
 const PREFIX: &str = "auditseal_";
@@ -14,6 +15,8 @@ pub struct Status {
     pub ready: bool,
     /// What does.
     pub reasons: Vec<String>,
+    /// What is to be known all the same.
+    pub notes: Vec<String>,
     /// The program's version.
     pub version: String,
     /// The public key by which its chains are verified.
@@ -41,11 +44,15 @@ impl Status {
     /// Reads both pages. `None` when the first isn't one of ours.
     #[must_use]
     pub fn read(metrics: &str, ready: bool, readyz: &str) -> Option<Self> {
-        let reasons = match ready {
-            true => Vec::new(),
-            false => readyz.lines().skip(1).map(str::to_owned).collect(),
-        };
-        let mut status = Self { ready, reasons, ..Self::default() };
+        let (mut reasons, mut notes) = (Vec::new(), Vec::new());
+        for line in readyz.lines().skip(1) {
+            match line.strip_prefix(NOTE) {
+                Some(note) => notes.push(note.to_owned()),
+                None if ready => {}
+                None => reasons.push(line.to_owned()),
+            }
+        }
+        let mut status = Self { ready, reasons, notes, ..Self::default() };
         for sample in read(metrics) {
             let Some(name) = sample.name.strip_prefix(PREFIX) else {
                 if sample.name.starts_with("process_") {
@@ -111,6 +118,11 @@ impl Status {
             let reasons = self.reasons.iter().flat_map(|reason| wrap(reason));
             reasons.for_each(|line| out.push_str(&format!("  {line}\n")));
         }
+        if !self.notes.is_empty() {
+            out.push_str("\nto be known:\n");
+            let notes = self.notes.iter().flat_map(|note| wrap(note));
+            notes.for_each(|line| out.push_str(&format!("  {line}\n")));
+        }
         out
     }
 }
@@ -172,9 +184,13 @@ impl Source {
         row("sealed", format!("{} events, {}", count(events), size(bytes)));
         let failing = self.value("store_failing_seconds");
         let retries = self.sum("upload_retries_total");
-        let health = match failing > 0.0 {
-            true => format!("NOTHING ACCEPTED FOR {}", duration(failing)),
-            false => "accepts".to_owned(),
+        let lacking = self.value("lacking_objects");
+        let health = if failing > 0.0 {
+            format!("NOTHING ACCEPTED FOR {}", duration(failing))
+        } else if lacking > 0.0 {
+            format!("LACKS {} OBJECTS THAT IT HAD, nothing is sent", count(lacking))
+        } else {
+            "accepts".to_owned()
         };
         let last = ago("last_stored_timestamp_seconds");
         row("store", format!("{health}, last {last}, {} retries", count(retries)));
@@ -224,6 +240,7 @@ impl Source {
             found.push(format!("{} gaps", count(gaps)));
         }
         for (name, text) in [
+            ("missing_objects_total", "objects MISSING"),
             ("lock_shortfalls_total", "locks fall short"),
             ("lock_unknown_total", "locks unknown"),
             ("squatted_keys_total", "keys squatted"),
@@ -390,6 +407,44 @@ mod tests {
             1,
             "nothing is said of a source that is fine"
         );
+    }
+
+    /// An unmounted disk is no loss; what was gone on without is one, and keeps nothing from being ready.
+    #[test]
+    fn what_the_store_lacks_is_told_from_what_is_lost() {
+        let of = |chain: Chain| {
+            let chain = Chain { state: State::Running, origin: "c/n/s".to_owned(), ..chain };
+            let snapshot = Snapshot {
+                version: "0.1.0".to_owned(),
+                chains: vec![chain],
+                ..Snapshot::default()
+            };
+            let readyz = respond("GET", "/readyz", "", &snapshot);
+            let page = openmetrics(&snapshot);
+            let status = Status::read(&page, readyz.status == 200, &readyz.body);
+            (readyz.status, status.expect("it is ours"))
+        };
+        let which = || (12, "seq 0 to 11".to_owned());
+        let (code, lacks) = of(Chain { lacking: Some(which()), ..Chain::default() });
+        assert_eq!((code, lacks.notes.len()), (503, 0));
+        let text = lacks.text(0.0);
+        assert!(
+            text.contains("  store    LACKS 12 OBJECTS THAT IT HAD, nothing is sent, "),
+            "{text}"
+        );
+        assert!(text.contains("  found    nothing\n"), "{text}");
+        assert!(text.contains("the store lacks seq 0 to 11 (12 objects)"), "{text}");
+        let (code, without) = of(Chain { without: vec![which()], ..Chain::default() });
+        assert_eq!((code, without.reasons.len()), (200, 0));
+        let said = "c/n/s: the store lacks seq 0 to 11 (12 objects), gone on without as told";
+        assert_eq!(without.notes, [said]);
+        let text = without.text(0.0);
+        assert!(text.contains("  store    accepts, "), "{text}");
+        assert!(text.contains("  found    12 objects MISSING\n"), "{text}");
+        assert!(text.contains(&format!("\nto be known:\n  {said}\n")), "{text}");
+        let both = Chain { without: vec![which()], unreadable: 2, ..Chain::default() };
+        let (code, both) = of(both);
+        assert_eq!((code, both.reasons.len(), both.notes.len()), (503, 1, 1));
     }
 
     #[test]

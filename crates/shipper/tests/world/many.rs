@@ -251,7 +251,7 @@ impl Many {
             machine_id: Some([7; 16]),
             store: "s".repeat(64),
             // This store never shows what it has.
-            without: vec![0],
+            without: vec![super::seqs(0, 0)],
             ..world.config()
         };
         let signer = StaticSigner::from_seed(&self.key_name, &[1; 32]).unwrap();

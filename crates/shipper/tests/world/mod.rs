@@ -34,7 +34,7 @@ pub(crate) struct World {
     /// Uploads are read back.
     pub(crate) read_back: bool,
     /// Up to which seqs it goes on without what the store lacks.
-    pub(crate) without: Vec<u64>,
+    pub(crate) without: Vec<Seqs>,
     /// So many uploads more are accepted, and not stored.
     pub(crate) forgets: usize,
     /// Which read-backs, counted from 0, show other bytes than stand there.
@@ -88,7 +88,7 @@ pub(crate) enum Ended {
     Foreign,
     Restart,
     GaveUp,
-    Lacking(u64, u64),
+    Lacking(Seqs),
     Paused,
 }
 
@@ -361,7 +361,7 @@ impl World {
             Action::Restart => return Some(Ended::Restart),
             Action::End(End::Done | End::Stopped) => return Some(Ended::Done),
             Action::End(End::GaveUp(_)) => return Some(Ended::GaveUp),
-            Action::End(End::Lacking(first, last)) => return Some(Ended::Lacking(first, last)),
+            Action::End(End::Lacking(seqs)) => return Some(Ended::Lacking(seqs)),
             Action::End(End::Forked(..)) => return Some(Ended::Forked),
             Action::End(End::Foreign(..)) => return Some(Ended::Foreign),
         }
@@ -528,4 +528,9 @@ pub(crate) fn pack(job: &Job<Arc<Vec<u8>>>) -> PackedJob {
 
 pub(crate) fn lines(n: usize) -> Vec<u8> {
     (0..n).flat_map(|i| format!("{{\"event\":{i}}}\n").into_bytes()).collect()
+}
+
+/// From one seq to another.
+pub(crate) fn seqs(first: u64, last: u64) -> Seqs {
+    Seqs::before(first, last + 1).unwrap()
 }
