@@ -29,6 +29,7 @@ mod identify;
 mod inspect;
 mod likeness;
 mod packed;
+mod piece;
 mod plain;
 mod refresh;
 mod release;
@@ -70,6 +71,8 @@ pub struct Follower<D: Disk> {
     looks: u64,
     /// Bytes that may still be decoded in this look.
     work: u64,
+    /// A comparison that a look's work didn't suffice for.
+    comparison: Option<piece::Comparison<D::File>>,
     /// Accounts from which on those that nobody will ask for are forgotten.
     prune_above: usize,
 }
@@ -107,6 +110,7 @@ impl<D: Disk> Follower<D> {
             now: 0,
             looks: 0,
             work: 0,
+            comparison: None,
             prune_above,
         }
     }
