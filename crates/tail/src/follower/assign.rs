@@ -104,7 +104,13 @@ impl<D: Disk> Follower<D> {
             look.more |= self.draining();
             return Ok(());
         }
-        let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
+        self.open_account(id, head, copies.last().map(|last| last.copy));
+        Ok(())
+    }
+
+    /// Opens an account for a carrier that belongs to none; `last`: the last copy that begins alike.
+    fn open_account(&mut self, id: u64, head: Head, last: Option<u32>) {
+        let copy = last.map_or(0, |last| last.saturating_add(1));
         let file = FileId { hash: head.hash, base: head.base, copy };
         let name = self.name_of(id);
         if let Some(carrier) = self.carriers.get_mut(id) {
@@ -115,7 +121,6 @@ impl<D: Disk> Follower<D> {
             self.accounts.open(file, name);
             self.attach(id, head, file);
         }
-        Ok(())
     }
 
     /// Whether the carrier has more in common with one that another account reads from than the proof
@@ -191,6 +196,9 @@ impl<D: Disk> Follower<D> {
                 account.was_copied(copied.filter(|_| carrier.is_copy(file)));
             });
             self.accounts.close(&file);
+            if whole {
+                self.held_by(id, file);
+            }
         }
         if self.accounts.brief(&file).is_some_and(|account| account.final_) {
             self.fall_short(id, file, look);
@@ -219,6 +227,7 @@ impl<D: Disk> Follower<D> {
             account.place(order);
             account.rename(&name);
         });
+        self.held_by(id, file);
     }
 
     /// Whether the carrier continues an account that has none, or is a piece of what was taken.

@@ -41,6 +41,7 @@ mod turns;
 mod vanished;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 
@@ -73,6 +74,9 @@ pub struct Follower<D: Disk> {
     work: u64,
     /// A comparison that a look's work didn't suffice for.
     comparison: Option<piece::Comparison<D::File>>,
+    /// The compressed carriers that hold all of what was taken, of files whose names are given again:
+    /// renamed when nothing more is expected of them, they aren't opened again.
+    holders: BTreeMap<FileId, u64>,
     /// Accounts from which on those that nobody will ask for are forgotten.
     prune_above: usize,
 }
@@ -111,6 +115,7 @@ impl<D: Disk> Follower<D> {
             looks: 0,
             work: 0,
             comparison: None,
+            holders: BTreeMap::new(),
             prune_above,
         }
     }

@@ -13,7 +13,7 @@ use auditseal_format::{Anchor, FileId};
 
 use super::{Follower, proves};
 use crate::accounts::Mark;
-use crate::carriers::{Carrier, State};
+use crate::carriers::{Carrier, Seen, State};
 use crate::content::{Content, ReadError};
 use crate::disk::{Disk, DiskFile};
 use crate::names::Role;
@@ -88,14 +88,27 @@ impl<D: Disk> Follower<D> {
         Ok(ended.map(|unpack| (unpack.at(), unpack.anchor())))
     }
 
+    /// All that was taken of `file` is in this carrier, as far as is known.
+    pub(super) fn held_by(&mut self, id: u64, file: FileId) {
+        let renamed = |carrier: &Carrier<D::File>| carrier.packed() && !carrier.age().is_unique();
+        if self.carriers.get(id).is_some_and(renamed) {
+            self.holders.insert(file, id);
+        } else {
+            self.holders.remove(&file);
+        }
+    }
+
     /// The file that `file`'s account was last known to be. It may be done, and have been closed.
     fn witness(&mut self, id: u64, file: &FileId) -> Option<Witness<D::File>> {
         let role = self.accounts.brief(file)?.role()?;
-        let folder = self.carriers.folder_of(role.age)?;
-        let other = |seen: &crate::carriers::Seen| {
-            seen.id != id && seen.listed && seen.role.packed() == role.packed()
+        let known = |seen: &Seen| seen.id != id && seen.listed;
+        let named = |folder| {
+            let mut all = self.carriers.of_age(folder, role.age);
+            all.find(|seen| known(seen) && seen.role.packed() == role.packed())
         };
-        let seen = self.carriers.of_age(folder, role.age).find(other)?;
+        let held = self.holders.get(file).and_then(|held| self.carriers.seen(*held)).filter(known);
+        let seen = held.or_else(|| named(self.carriers.folder_of(role.age)?))?;
+        let folder = seen.folder;
         if let Some(held) = self.carriers.get(seen.id).and_then(Carrier::file) {
             return Some((held, seen.role));
         }
@@ -132,7 +145,8 @@ impl<D: Disk> Follower<D> {
         let same = comparison.go_on(&mine, end.0, taken, &mut self.work)?;
         Ok(match same {
             Some(true) => Piece::Whole(end.0, end.1),
-            Some(false) => Piece::Not,
+            // Whether it is the one that was taken would be known at its end.
+            Some(false) => Piece::Untold,
             None => {
                 look.more = true;
                 self.comparison = Some(Comparison { look: self.looks, ..comparison });

@@ -202,6 +202,7 @@ impl<D: Disk> Follower<D> {
             held.contains(&account.file)
                 || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
+        self.holders.retain(|file, _| self.accounts.brief(file).is_some());
         // What is left may be there for long: not at each look again.
         let finals = self.settings.limits.finals;
         self.prune_above = self.accounts.len() + finals.max(self.accounts.len() / 2);
