@@ -235,3 +235,22 @@ fn who_drains_comes_to_an_end() {
     }
     assert_eq!((agent.texts(), agent.gaps()), (vec![log(50)], vec![]));
 }
+
+/// The live file begins as a compressed one does, was no more than a piece of it, and goes on otherwise.
+#[test]
+fn a_live_file_that_parts_from_a_compressed_one_is_archived_at_once() {
+    for settings in modes() {
+        let mut agent = Agent::with(settings);
+        put(&agent, "audit.log.4", &log(50), true);
+        rest(&mut agent);
+        agent.crash();
+        agent.put(log(10).as_bytes());
+        rest(&mut agent);
+        agent.put(b"otherwise\n");
+        for _ in 0..6 {
+            agent.once();
+        }
+        let other = format!("{}otherwise\n", log(10));
+        assert!(agent.texts().contains(&other), "{:?}", agent.texts().len());
+    }
+}

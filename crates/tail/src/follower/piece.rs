@@ -127,8 +127,10 @@ impl<D: Disk> Follower<D> {
         (source, role): Witness<D::File>,
         look: &mut Look<D::File>,
     ) -> io::Result<Piece> {
-        let mine = self.carriers.get(id).and_then(Carrier::content);
-        let Some(mine) = mine else { return Ok(Piece::Pending) };
+        let Some(carrier) = self.carriers.get(id) else { return Ok(Piece::Pending) };
+        let (Some(mine), live) = (carrier.content(), carrier.is_live()) else {
+            return Ok(Piece::Pending);
+        };
         let mut comparison = match self.comparison.take() {
             Some(begun) if (begun.id, begun.file) == (id, file) => begun,
             Some(begun) if begun.look + 1 >= self.looks && self.is_wanted(begun.id) => {
@@ -145,6 +147,8 @@ impl<D: Disk> Follower<D> {
         let same = comparison.go_on(&mine, end.0, taken, &mut self.work)?;
         Ok(match same {
             Some(true) => Piece::Whole(end.0, end.1),
+            // A line that is written now isn't kept waiting until that is sure.
+            Some(false) if live => Piece::Not,
             // Whether it is the one that was taken would be known at its end.
             Some(false) => Piece::Untold,
             None => {
