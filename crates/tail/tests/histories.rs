@@ -6,7 +6,7 @@
 
 mod sim;
 
-use auditseal_tail::{Limits, Settings};
+use auditseal_tail::{Limits, Mode, Settings};
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -192,7 +192,7 @@ fn show(failure: TestError<Case>) {
 fn hold(salt: u8, histories: &impl Strategy<Value = Case>, unruly: bool) {
     let held = runner(salt).run(histories, |(script, turns)| {
         let agent = run(script, &turns, Settings::default());
-        check(&agent, Allowed { disorder: true, unruly });
+        check(&agent, Allowed { disorder: true, unruly, ..Allowed::default() });
         Ok(())
     });
     held.unwrap_or_else(show);
@@ -239,6 +239,46 @@ fn whatever_the_path_leads_to_nothing_is_left_behind() {
     hold(5, &histories, true);
 }
 
+/// Copies of parts of the log beside it, rotations, compression and restarts; nothing is cut, deleted or
+/// renamed over.
+fn copies() -> impl Strategy<Value = Op> {
+    let part = || prop_oneof![2 => Just(100u8), 3 => 0u8..100];
+    prop_oneof![
+        8 => (1u8..4, 0u16..60).prop_map(|(count, length)| Op::Append(count, length)),
+        1 => (2000u16..9000).prop_map(|length| Op::Append(1, length)),
+        2 => Just(Op::Rotate),
+        2 => Just(Op::RotateNumbers),
+        3 => part().prop_map(Op::Beside),
+        2 => part().prop_map(Op::PackedBeside),
+        2 => Just(Op::Gzip),
+        1 => prop_oneof![Just(10u32), Just(20_000), Just(140_000)].prop_map(Op::Wait),
+    ]
+}
+
+/// Whichever of them is met first, by whichever run: no line is archived twice.
+#[test]
+fn copies_beside_the_log_are_never_archived_again() {
+    let turns = prop_oneof![
+        12 => prop_oneof![Just(0u64), Just(1), 20u64..400, Just(1 << 20)].prop_map(Turn::Look),
+        1 => (1usize..20).prop_map(Turn::Sleep),
+        6 => Just(Turn::Commit),
+        3 => Just(Turn::Crash),
+    ];
+    let histories = (script(copies()), prop::collection::vec(turns, 1..40), any::<bool>());
+    let run = runner(6).run(&histories, |(script, turns, drains)| {
+        let mode = if drains { Mode::Drain } else { Mode::Follow };
+        let agent = run(script, &turns, Settings { mode, ..Settings::default() });
+        check(&agent, Allowed { disorder: true, unruly: true, once: true });
+        Ok(())
+    });
+    run.unwrap_or_else(|failure| match failure {
+        TestError::Fail(why, (script, turns, drains)) => {
+            panic!("{why}\n&{script:?},\n&{turns:?},\ndrains: {drains}")
+        }
+        TestError::Abort(why) => panic!("{why}"),
+    });
+}
+
 /// A follower that handles next to nothing at a time: of each kind of thing one, or a few.
 fn tiny() -> impl Strategy<Value = Limits> {
     // A live file is begun and never final, and so may one be that was deleted: room for others is
@@ -267,7 +307,7 @@ fn however_little_is_handled_at_a_time_nothing_is_missing() {
     let histories = (script(alone), prop::collection::vec(turn(), 1..40), tiny());
     let run = runner(4).run(&histories, |(script, turns, limits)| {
         let agent = run(script, &turns, Settings { limits, ..Settings::default() });
-        check(&agent, Allowed { disorder: true, unruly: true });
+        check(&agent, Allowed { disorder: true, unruly: true, ..Allowed::default() });
         Ok(())
     });
     run.unwrap_or_else(|failure| match failure {

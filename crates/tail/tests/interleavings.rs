@@ -134,7 +134,8 @@ fn each(mode: Mode, limit: u64, step: usize) {
                 let what = format!("{name}; {event:?} at call {delay}, limit {limit}");
                 let done = std::panic::catch_unwind(|| {
                     let agent = run(before, &event, delay, limit, mode);
-                    check(&agent, Allowed { disorder: !gentle(&event), unruly: true });
+                    let disorder = !gentle(&event);
+                    check(&agent, Allowed { disorder, unruly: true, ..Allowed::default() });
                 });
                 assert!(done.is_ok(), "{what}");
             }

@@ -349,7 +349,7 @@ fn a_file_that_is_final_at_once_waits_for_no_unfinished_one() {
     let turns = [Look(5000), Commit, Look(0), Commit, Commit, Deaf(42), Look(1), Commit, Commit, Look(64), Look(154), Look(0), Crash, Look(0), Commit];
     let limits = Limits { open: 2, begun: 3, begun_spare: 1, relists: 1, work: 65_536, piece: 700, hole: 3, ..Limits::default() };
     let agent = run(script.to_vec(), &turns, Settings { limits, ..Settings::default() });
-    check(&agent, Allowed { disorder: true, unruly: true });
+    check(&agent, Allowed { disorder: true, unruly: true, ..Allowed::default() });
 }
 
 #[test]

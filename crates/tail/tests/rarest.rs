@@ -59,7 +59,7 @@ fn what_has_the_last_descriptor_is_begun_though_too_many_are() {
     let turns = [Look(22), Look(0), Look(0), Crash, Look(1), Look(1), Commit];
     let limits = Limits { open: 2, begun: 3, begun_spare: 1, relists: 1, work: 65_536, piece: 700, hole: 3, ..Limits::default() };
     let agent = run(script.to_vec(), &turns, Settings { limits, ..Settings::default() });
-    check(&agent, Allowed { disorder: true, unruly: true });
+    check(&agent, Allowed { disorder: true, unruly: true, ..Allowed::default() });
 }
 
 /// The listing after a time without reports shows the one file that was there before, and both that and

@@ -25,6 +25,8 @@ struct More<F> {
     /// Bytes that the plain file had which this compressed one was made of, and which was gone
     /// before it could be opened.
     expected: u64,
+    /// Only another file, which isn't known yet, can tell whether it holds anything new.
+    untold: bool,
 }
 
 /// What is to be expected of a carrier.
@@ -245,6 +247,26 @@ impl<F> Carrier<F> {
         self.pending = true;
     }
 
+    /// Whether only another file, which isn't known yet, can tell whether it holds anything new.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.untold)
+    }
+
+    /// Only another file, which isn't known yet, can tell whether it holds anything new; or that isn't
+    /// so any more.
+    pub(crate) fn set_untold(&mut self, untold: bool) {
+        if untold || self.more.is_some() {
+            self.more().untold = untold;
+        }
+    }
+
+    /// It is closed, to be opened again.
+    pub(super) fn set_aside(&mut self) {
+        if let Some(more) = &mut self.more {
+            more.held = None;
+        }
+    }
+
     pub(crate) fn is_held(&self) -> bool {
         self.held().is_some()
     }
@@ -265,7 +287,7 @@ impl<F> Carrier<F> {
     }
 
     fn more(&mut self) -> &mut More<F> {
-        self.more.get_or_insert_with(|| Box::new(More { held: None, expected: 0 }))
+        self.more.get_or_insert_with(|| Box::new(More { held: None, expected: 0, untold: false }))
     }
 
     /// Another look begins.
@@ -504,6 +526,7 @@ impl<F: DiskFile> Carrier<F> {
             held.proved = None;
             held.unlike.clear();
         });
+        self.set_untold(false);
         self.rewind();
     }
 

@@ -159,6 +159,11 @@ impl<F: DiskFile> Carriers<F> {
         family.map(|family| carrier.label().text(family)).unwrap_or_default()
     }
 
+    /// The same, whatever became of it.
+    pub(crate) fn name_of(&self, id: u64) -> Option<OsString> {
+        self.files.get(id).map(|carrier| self.name(carrier))
+    }
+
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut Carrier<F>> {
         let carrier = self.files.get_mut(id).filter(|carrier| !carrier.is_done())?;
         if !carrier.is_held() {
@@ -419,6 +424,16 @@ impl<F: DiskFile> Carriers<F> {
         if let Some(carrier) = self.files.get_mut(id) {
             carrier.finish(begun);
         }
+    }
+
+    /// Closes a file that is opened again when all others that wait are.
+    pub(crate) fn set_aside(&mut self, id: u64) {
+        let Some(carrier) = self.files.get_mut(id).filter(|_| self.held.remove(&id)) else {
+            return;
+        };
+        carrier.set_aside();
+        self.unopened.add(id, carrier);
+        self.touched.push(id);
     }
 
     fn close(&mut self, id: u64) {

@@ -23,6 +23,8 @@ pub(super) struct Unopened {
     live: BTreeSet<u64>,
     /// Listed, the others: the oldest first.
     waiting: Sorted<u64>,
+    /// Listed, those that one of the others may tell of.
+    untold: BTreeSet<u64>,
     /// Not listed any more, or only reported.
     missing: BTreeSet<u64>,
     unread: Unread,
@@ -36,9 +38,11 @@ impl Unopened {
         let closed = carriers.filter(|(_, c)| !c.is_done() && !c.is_held());
         let (listed, missing) = (closed.clone(), closed.clone());
         let listed = listed.filter(|(_, c)| c.is_listed());
+        let last = |carrier: &Carrier<F>| carrier.is_untold() && !carrier.is_live();
         let mut all = Self {
             live: listed.clone().filter(|(_, c)| c.is_live()).map(|(id, _)| id).collect(),
-            waiting: Sorted::of(listed.filter(|(_, c)| !c.is_live()).map(|(id, _)| id)),
+            untold: listed.clone().filter(|(_, c)| last(c)).map(|(id, _)| id).collect(),
+            waiting: Sorted::of(listed.filter(|(_, c)| !c.is_live() && !last(c)).map(|(id, _)| id)),
             missing: missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect(),
             unread: Unread::default(),
         };
@@ -51,6 +55,8 @@ impl Unopened {
             self.missing.insert(id);
         } else if carrier.is_live() {
             self.live.insert(id);
+        } else if carrier.is_untold() {
+            self.untold.insert(id);
         } else {
             self.waiting.insert(id, |other| other.cmp(&id));
         }
@@ -59,7 +65,8 @@ impl Unopened {
 
     /// The carrier is opened now, or forgotten.
     pub(super) fn remove<F>(&mut self, id: u64, carrier: &Carrier<F>) {
-        let listed = self.waiting.remove(|other| other.cmp(&id)) || self.live.remove(&id);
+        let last = self.live.remove(&id) || self.untold.remove(&id);
+        let listed = self.waiting.remove(|other| other.cmp(&id)) || last;
         if listed || self.missing.remove(&id) {
             self.count(carrier, false);
         }
@@ -78,13 +85,14 @@ impl Unopened {
         }
     }
 
-    /// Those that wait to be opened, the live files first, then the oldest.
+    /// Those that wait to be opened, the live files first, then the oldest; at last those that another
+    /// file may tell of.
     pub(super) fn waiting(&self) -> impl Iterator<Item = u64> {
-        self.live.iter().copied().chain(self.waiting.iter())
+        self.live.iter().copied().chain(self.waiting.iter()).chain(self.untold.iter().copied())
     }
 
     pub(super) fn waiting_count(&self) -> usize {
-        self.live.len() + self.waiting.len()
+        self.live.len() + self.waiting.len() + self.untold.len()
     }
 
     pub(super) fn missing(&self) -> impl Iterator<Item = u64> {

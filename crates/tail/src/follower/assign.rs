@@ -5,6 +5,7 @@ use std::io;
 use auditseal_format::FileId;
 
 use super::likeness::{Likeness, pass};
+use super::piece::Piece;
 use super::{Follower, proves};
 use crate::carriers::{Carrier, Standing, State};
 use crate::disk::Disk;
@@ -22,6 +23,9 @@ enum Verdict {
     Covered,
     /// It is shorter than what was taken, and may be a copy that is still being made.
     Shorter,
+    /// It is shorter than what was taken, and may be a piece of it: only a file that holds all of that
+    /// can tell.
+    Untold,
     /// Not known in this look.
     Pending,
     Different,
@@ -58,9 +62,12 @@ impl<D: Disk> Follower<D> {
         {
             return Ok(());
         }
-        let mut shorter = false;
+        let (mut shorter, mut untold) = (false, None);
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.set_untold(false);
+        }
         for file in free {
-            match self.judge(id, head, file, look)? {
+            match self.judge_piece(id, head, file, look)? {
                 Verdict::Same if self.is_nearer(id, head, file, &busy, look)? => {}
                 Verdict::Same => self.attach(id, head, file),
                 Verdict::Covered => self.cover(id, file, look),
@@ -71,18 +78,39 @@ impl<D: Disk> Follower<D> {
                     shorter = true;
                     continue;
                 }
+                Verdict::Untold => {
+                    let taken = self.accounts.mark(&file).map(|mark| mark.0);
+                    untold = taken.into_iter().chain(untold).min();
+                    continue;
+                }
             }
             return Ok(());
         }
         if shorter {
             return Ok(());
         }
-        for file in busy {
+        let waits = untold.is_some_and(|taken| self.may_be_told(id, taken));
+        let live = self.carriers.get(id).is_some_and(Carrier::is_live);
+        for file in busy.into_iter().filter(|_| live || !waits) {
             if self.goes_with(id, head, (file, None), look)? {
                 return Ok(());
             }
         }
-        let copy = copies.last().map_or(0, |last| last.copy.saturating_add(1));
+        if waits {
+            if let Some(carrier) = self.carriers.get_mut(id) {
+                carrier.set_untold(true);
+                carrier.put_off();
+            }
+            look.more |= self.draining();
+            return Ok(());
+        }
+        self.open_account(id, head, copies.last().map(|last| last.copy));
+        Ok(())
+    }
+
+    /// Opens an account for a carrier that belongs to none; `last`: the last copy that begins alike.
+    fn open_account(&mut self, id: u64, head: Head, last: Option<u32>) {
+        let copy = last.map_or(0, |last| last.saturating_add(1));
         let file = FileId { hash: head.hash, base: head.base, copy };
         let name = self.name_of(id);
         if let Some(carrier) = self.carriers.get_mut(id) {
@@ -93,7 +121,6 @@ impl<D: Disk> Follower<D> {
             self.accounts.open(file, name);
             self.attach(id, head, file);
         }
-        Ok(())
     }
 
     /// Whether the carrier has more in common with one that another account reads from than the proof
@@ -155,14 +182,23 @@ impl<D: Disk> Follower<D> {
 
     /// All that the carrier holds was taken.
     fn cover(&mut self, id: u64, file: FileId, look: &mut Look<D::File>) {
+        let (name, taken) = (self.name_of(id), self.accounts.mark(&file).map(|mark| mark.0));
         if let Some(carrier) = self.carriers.get_mut(id) {
             carrier.bring(file);
             let (order, copied) = (carrier.order(), carrier.proof_end());
+            let whole = carrier.packed() && taken.is_some() && carrier.passed(file) == taken;
             self.accounts.change(&file, |account| {
+                // Where all of it is, if anybody asks.
+                if whole {
+                    account.rename(&name);
+                }
                 account.place(order);
                 account.was_copied(copied.filter(|_| carrier.is_copy(file)));
             });
             self.accounts.close(&file);
+            if whole {
+                self.held_by(id, file);
+            }
         }
         if self.accounts.brief(&file).is_some_and(|account| account.final_) {
             self.fall_short(id, file, look);
@@ -191,6 +227,40 @@ impl<D: Disk> Follower<D> {
             account.place(order);
             account.rename(&name);
         });
+        self.held_by(id, file);
+    }
+
+    /// Whether the carrier continues an account that has none, or is a piece of what was taken.
+    fn judge_piece(
+        &mut self,
+        id: u64,
+        head: Head,
+        file: FileId,
+        look: &mut Look<D::File>,
+    ) -> io::Result<Verdict> {
+        let verdict = self.judge(id, head, file, look)?;
+        if verdict != Verdict::Untold {
+            return Ok(verdict);
+        }
+        let piece = self.piece(id, head, file, look)?;
+        let draining = self.draining();
+        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Verdict::Pending) };
+        let growing = carrier.is_live() && !draining;
+        match piece {
+            Piece::Whole(length, anchor) => {
+                carrier.prove(file, length, Some(anchor));
+                // A shorter copy that is still being made is held on to: let go of and grown, it would
+                // be another file.
+                Ok(if growing { Verdict::Pending } else { Verdict::Covered })
+            }
+            Piece::Pending => {
+                carrier.put_off();
+                Ok(Verdict::Pending)
+            }
+            Piece::Not => Ok(Verdict::Different),
+            Piece::Untold if self.catches_up(id, &head, &file)? => Ok(Verdict::Shorter),
+            Piece::Untold => Ok(verdict),
+        }
     }
 
     /// Whether the carrier continues an account that has none.
@@ -229,8 +299,8 @@ impl<D: Disk> Follower<D> {
             && self.accounts.is_end(&file, (size, anchor))
         {
             Verdict::Covered
-        } else if live && size < taken && self.catches_up(carrier, &head, &file)? {
-            return Ok(Verdict::Shorter);
+        } else if size < taken {
+            Verdict::Untold
         } else {
             Verdict::Different
         };
@@ -291,7 +361,7 @@ impl<D: Disk> Follower<D> {
             Skip::Ended if proved == Some(end) || (proved.is_some() && !another) => {
                 Verdict::Covered
             }
-            Skip::Ended => Verdict::Different,
+            Skip::Ended => Verdict::Untold,
         };
         if verdict == Verdict::Pending {
             self.put_off(id);
@@ -313,12 +383,10 @@ impl<D: Disk> Follower<D> {
     /// Whether a live file that is shorter than what was taken is a copy of it that is still being
     /// made: as another file, it would be taken twice. One that was cut in place is not; nor is
     /// one of which nothing but the first line is known to be the same.
-    fn catches_up(
-        &self,
-        carrier: &Carrier<D::File>,
-        head: &Head,
-        file: &FileId,
-    ) -> io::Result<bool> {
+    fn catches_up(&self, id: u64, head: &Head, file: &FileId) -> io::Result<bool> {
+        let Some(carrier) = self.carriers.get(id).filter(|carrier| carrier.is_live()) else {
+            return Ok(false);
+        };
         let account = self.accounts.get(file);
         let lost = account.and_then(|account| account.lost());
         if self.draining() || lost.is_some_and(|lost| lost.reason == GapReason::Truncated) {

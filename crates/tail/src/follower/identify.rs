@@ -17,29 +17,37 @@ impl<D: Disk> Follower<D> {
         let live = self.carriers.held(|carrier| !carrier.pending() && carrier.is_live());
         let others = self.carriers.held(|carrier| !carrier.pending() && !carrier.is_live());
         for id in live.into_iter().chain(others) {
-            let Some(carrier) = self.carriers.get(id) else { continue };
-            let done = match carrier.state() {
-                State::Unread if carrier.packed() => self.find_head_packed(id, look),
-                State::Unread => self.find_head(id, look),
-                State::Standby(file, head) => {
-                    self.review(id, file, head);
-                    Ok(())
-                }
-                _ => Ok(()),
-            };
-            let done = done.and_then(|()| match self.carriers.get(id).map(Carrier::state) {
-                Some(State::Identified(head)) => self.assign(id, head, look),
-                _ => Ok(()),
-            });
-            if let Err(error) = done {
-                if let Some(carrier) = self.carriers.get_mut(id) {
-                    carrier.put_off();
-                    if carrier.packed() {
-                        carrier.reset();
-                    }
-                }
-                self.problem(id, "inspect", error, look);
+            self.identify_one(id, look);
+        }
+        // What the others are is known now: one of them may tell what these are.
+        for id in self.carriers.held(Carrier::is_untold) {
+            self.identify_one(id, look);
+        }
+    }
+
+    fn identify_one(&mut self, id: u64, look: &mut Look<D::File>) {
+        let Some(carrier) = self.carriers.get(id) else { return };
+        let done = match carrier.state() {
+            State::Unread if carrier.packed() => self.find_head_packed(id, look),
+            State::Unread => self.find_head(id, look),
+            State::Standby(file, head) => {
+                self.review(id, file, head);
+                Ok(())
             }
+            _ => Ok(()),
+        };
+        let done = done.and_then(|()| match self.carriers.get(id).map(Carrier::state) {
+            Some(State::Identified(head)) => self.assign(id, head, look),
+            _ => Ok(()),
+        });
+        if let Err(error) = done {
+            if let Some(carrier) = self.carriers.get_mut(id) {
+                carrier.put_off();
+                if carrier.packed() {
+                    carrier.reset();
+                }
+            }
+            self.problem(id, "inspect", error, look);
         }
     }
 

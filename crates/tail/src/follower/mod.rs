@@ -29,6 +29,7 @@ mod identify;
 mod inspect;
 mod likeness;
 mod packed;
+mod piece;
 mod plain;
 mod refresh;
 mod release;
@@ -40,6 +41,7 @@ mod turns;
 mod vanished;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 
@@ -70,6 +72,11 @@ pub struct Follower<D: Disk> {
     looks: u64,
     /// Bytes that may still be decoded in this look.
     work: u64,
+    /// A comparison that a look's work didn't suffice for.
+    comparison: Option<piece::Comparison<D::File>>,
+    /// The compressed carriers that hold all of what was taken, of files whose names are given again:
+    /// renamed when nothing more is expected of them, they aren't opened again.
+    holders: BTreeMap<FileId, u64>,
     /// Accounts from which on those that nobody will ask for are forgotten.
     prune_above: usize,
 }
@@ -107,6 +114,8 @@ impl<D: Disk> Follower<D> {
             now: 0,
             looks: 0,
             work: 0,
+            comparison: None,
+            holders: BTreeMap::new(),
             prune_above,
         }
     }

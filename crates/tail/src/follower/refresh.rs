@@ -225,7 +225,8 @@ impl<D: Disk> Follower<D> {
         let mut changed = false;
         for id in self.next_to_open() {
             let Some(carrier) = self.carriers.get(id).filter(|c| !c.is_held()) else { continue };
-            if !carrier.is_live() && !self.has_room() {
+            let (live, untold) = (carrier.is_live(), carrier.is_untold());
+            if !live && !self.has_room(untold, look) {
                 break;
             }
             let Some(carrier) = self.carriers.get(id) else { continue };
@@ -267,9 +268,11 @@ impl<D: Disk> Follower<D> {
         let first = |id: &u64| {
             self.carriers.get(*id).is_some_and(|c| c.is_live() || archived.contains(&c.age()))
         };
-        let (mut next, others): (Vec<u64>, Vec<u64>) = waiting.partition(first);
+        let untold = |id: &u64| self.carriers.get(*id).is_some_and(Carrier::is_untold);
+        let (last, waiting): (Vec<u64>, Vec<u64>) = waiting.partition(untold);
+        let (mut next, others): (Vec<u64>, Vec<u64>) = waiting.into_iter().partition(first);
         let (older, newer) = others.split_at(others.len().saturating_sub(most / 2));
-        next.extend(newer.iter().rev().chain(older));
+        next.extend(newer.iter().rev().chain(older).chain(&last));
         next.truncate(most.saturating_add(1));
         next
     }

@@ -86,14 +86,23 @@ impl<D: Disk> Follower<D> {
         self.carriers.held_count() < self.settings.limits.open
     }
 
-    /// Whether one more descriptor may be held; closes one that only lingers, if need be.
-    pub(super) fn has_room(&mut self) -> bool {
+    /// Whether one more descriptor may be held, for a file that is `untold` itself or isn't; closes one
+    /// that only lingers, if need be.
+    pub(super) fn has_room(&mut self, untold: bool, look: &mut Look<D::File>) -> bool {
         if self.has_spare() {
             return true;
         }
-        let spare = self.carriers.held(|carrier| self.is_spare(carrier));
+        // What waits for another file to tell what it is, comes behind all that may.
+        let aside =
+            |carrier: &Carrier<D::File>| !untold && carrier.is_untold() && !carrier.is_live();
+        let spare = self.carriers.held(|carrier| self.is_spare(carrier) || aside(carrier));
         let oldest = spare.into_iter().min_by_key(|id| self.carriers.get(*id).map(Carrier::order));
         let Some(id) = oldest else { return false };
+        if self.carriers.get(id).is_some_and(Carrier::is_untold) {
+            self.carriers.set_aside(id);
+            look.more = true;
+            return true;
+        }
         if let Some((State::Standby(file, _), end)) =
             self.carriers.get(id).map(|carrier| (carrier.state(), carrier.proof_end()))
         {
@@ -193,6 +202,7 @@ impl<D: Disk> Follower<D> {
             held.contains(&account.file)
                 || account.role().and_then(|role| role.rotated()).is_some_and(|at| there.has(&at))
         });
+        self.holders.retain(|file, _| self.accounts.brief(file).is_some());
         // What is left may be there for long: not at each look again.
         let finals = self.settings.limits.finals;
         self.prune_above = self.accounts.len() + finals.max(self.accounts.len() / 2);

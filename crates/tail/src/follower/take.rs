@@ -75,14 +75,17 @@ impl<D: Disk> Follower<D> {
         starved && !crammed && self.over(carrier)
     }
 
-    /// Whether a file vanished before it could be opened, or is compressed and can't be read yet:
-    /// its gap, or its place, comes before what isn't begun.
+    /// Whether a file vanished before it could be opened, or is compressed and can't be read yet, or
+    /// isn't known yet to hold anything new: its gap, or its place, comes before what isn't begun.
     fn something_is_missing(&self) -> bool {
         let vanished = |id: u64| self.carriers.get(id).is_some_and(|c| c.size() > 0 || c.unseen());
         let damaged = |c: &Carrier<D::File>| {
             c.pending() && c.packed() && matches!(c.state(), State::Unread) && !self.over(c)
         };
-        self.carriers.missing().any(vanished) || self.carriers.all_held().any(damaged)
+        let untold = |c: &Carrier<D::File>| c.pending() && c.is_untold();
+        self.carriers.missing().any(vanished)
+            || self.is_comparing()
+            || self.carriers.all_held().any(|c| damaged(c) || untold(c))
     }
 
     /// Whether nothing must be taken yet of a file that wasn't begun: something that stood before

@@ -70,5 +70,5 @@ pub fn run(script: Vec<(u8, Op)>, turns: &[Turn], settings: Settings) -> Agent {
 /// Runs a history that went wrong once, and checks it.
 pub fn replay(script: &[(u8, Op)], turns: &[Turn], unruly: bool) {
     let agent = run(script.to_vec(), turns, Settings::default());
-    check(&agent, Allowed { disorder: true, unruly });
+    check(&agent, Allowed { disorder: true, unruly, ..Allowed::default() });
 }

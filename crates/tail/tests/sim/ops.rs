@@ -50,6 +50,10 @@ pub enum Op {
     Copy,
     /// Nothing is cut: a copy of so many hundredths of the live file gets a backup's name that is free.
     Beside(u8),
+    /// The same, compressed.
+    PackedBeside(u8),
+    /// The live file gets the number 1, and all numbered ones the next; and the new live file.
+    RotateNumbers,
     UnlinkLive,
     /// The clock that stamps backups goes back.
     ClockBack(u16),
@@ -133,7 +137,9 @@ impl World {
             Op::DeleteOldest => self.delete_oldest(),
             Op::Truncate => self.truncate(),
             Op::Copy => self.copytruncate(),
-            Op::Beside(hundredths) => self.beside(hundredths),
+            Op::Beside(hundredths) => self.beside(hundredths, false),
+            Op::PackedBeside(hundredths) => self.beside(hundredths, true),
+            Op::RotateNumbers => self.rotate_numbers(),
             Op::UnlinkLive => self.delete(LIVE),
             Op::ClockBack(n) => self.stamp = self.stamp.saturating_sub(u64::from(n) * 10 + 3),
             Op::SameStamp => self.rotate_twice(),
@@ -513,15 +519,45 @@ impl World {
 
     fn copytruncate(&mut self) {
         self.shift();
-        if self.copy(1, 100) {
+        if self.copy(1, 100, false) {
             self.truncate();
         }
     }
 
-    fn beside(&mut self, hundredths: u8) {
-        let free = |n: &u8| !self.dir.contains_key(&format!("{LIVE}.{n}"));
+    fn beside(&mut self, hundredths: u8, packed: bool) {
+        let named = |n: &u8| [format!("{LIVE}.{n}"), format!("{LIVE}.{n}.gz")];
+        let free = |n: &u8| !named(n).iter().any(|name| self.dir.contains_key(name));
         if let Some(number) = (1..9).find(free) {
-            self.copy(number, hundredths);
+            self.copy(number, hundredths, packed);
+        }
+    }
+
+    fn rotate_numbers(&mut self) {
+        let live = self.dir.get(LIVE).copied();
+        let Some(live) = live.filter(|live| !self.inodes[*live].bytes.is_empty()) else { return };
+        let destroyed = self.destroyed;
+        self.renumbered += 1;
+        for n in (1..99).rev() {
+            for suffix in ["", ".gz"] {
+                let name = format!("{LIVE}.{n}{suffix}");
+                if let Some(index) = self.dir.remove(&name) {
+                    self.renamed(&name, &format!("{LIVE}.{}{suffix}", n + 1), index);
+                }
+            }
+        }
+        self.dir.remove(LIVE);
+        self.renamed(LIVE, &format!("{LIVE}.1"), live);
+        self.destroyed = destroyed;
+        self.first = Writer::default();
+        self.create();
+    }
+
+    fn renamed(&mut self, from: &str, to: &str, index: usize) {
+        self.inodes[index].links -= 1;
+        self.link(to, index);
+        if self.places.reports() {
+            self.heard.pop();
+            self.heard.push(Notice::Renamed { from: from.into(), to: to.into() });
         }
     }
 
@@ -539,16 +575,17 @@ impl World {
     }
 
     /// A copy of the live file's beginning gets this number. Returns whether there is one.
-    fn copy(&mut self, number: u8, hundredths: u8) -> bool {
+    fn copy(&mut self, number: u8, hundredths: u8, packed: bool) -> bool {
         let Some(index) = self.dir.get(LIVE).copied() else { return false };
         let length = self.inodes[index].bytes.len() * usize::from(hundredths) / 100;
         if length == 0 {
             return false;
         }
         let copy = self.inode(self.inodes[index].story);
-        self.inodes[copy].bytes = self.inodes[index].bytes[..length].to_vec();
+        let bytes = &self.inodes[index].bytes[..length];
+        self.inodes[copy].bytes = if packed { pack(bytes) } else { bytes.to_vec() };
         self.inodes[copy].copied = Some(length);
-        self.link(&format!("{LIVE}.{number}"), copy);
+        self.link(&format!("{LIVE}.{number}{}", if packed { ".gz" } else { "" }), copy);
         true
     }
 }

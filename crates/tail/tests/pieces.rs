@@ -1,0 +1,256 @@
+//! Copies of parts of a log beside it, rotations, and restarts: whatever comes first, each line is
+//! archived once; and what is no copy is archived, too.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+mod sim;
+
+use auditseal_tail::{Left, Limits, Settings};
+use sim::Op;
+use sim::agent::Agent;
+use sim::desk::{BIG, drain};
+use sim::ops::{LINGER, pack, stamped};
+
+fn log(lines: usize) -> String {
+    (0..lines).map(|n| format!("line {n} of the log\n")).collect()
+}
+
+/// All that there is to do, and that a while brings.
+fn rest(agent: &mut Agent) {
+    agent.settle();
+    for _ in 0..3 {
+        agent.wait(LINGER + 1);
+        agent.settle();
+    }
+}
+
+fn put(agent: &Agent, name: &str, text: &str, packed: bool) {
+    if packed {
+        agent.file(&format!("{name}.gz"), &pack(text.as_bytes()));
+    } else {
+        agent.file(name, text.as_bytes());
+    }
+}
+
+fn modes() -> [Settings; 2] {
+    [Settings::default(), drain()]
+}
+
+/// The log is sealed and then rotated while pieces of it lie beside it under these names, older and newer
+/// than the one it gets, and then the agent starts again, three times.
+fn restart(settings: &Settings, pieces: &[(&str, usize, bool)], whole: (&str, bool)) {
+    let mut agent = Agent::with(settings.clone());
+    agent.put(log(50).as_bytes());
+    rest(&mut agent);
+    agent.unlink("audit.log");
+    agent.ops([Op::Create]);
+    agent.put(b"next\n");
+    put(&agent, whole.0, &log(50), whole.1);
+    for (name, lines, packed) in pieces {
+        put(&agent, name, &log(*lines), *packed);
+    }
+    for start in 0..3 {
+        agent.crash();
+        rest(&mut agent);
+        let mut texts = agent.texts();
+        texts.sort_unstable();
+        let why = format!("{:?}: start {start}, {pieces:?}, {whole:?}", settings.mode);
+        assert_eq!(texts, [log(50), "next\n".to_owned()], "{why}");
+        assert_eq!(agent.gaps(), [], "{why}");
+        assert_eq!(agent.follower.backlog().files, 0, "{why}");
+    }
+}
+
+#[test]
+fn pieces_of_a_rotated_log_are_known_after_each_restart() {
+    for settings in modes() {
+        for whole in [("audit.log.4", false), ("audit.log.4", true)] {
+            for packed in [false, true] {
+                for name in ["audit.log.1", "audit.log.9"] {
+                    restart(&settings, &[(name, 20, packed)], whole);
+                }
+                let many = [
+                    ("audit.log.1", 3, packed),
+                    ("audit.log.2", 49, false),
+                    ("audit.log.3", 20, packed),
+                    ("audit.log.5", 10, true),
+                    ("audit.log.6", 30, packed),
+                ];
+                restart(&settings, &many, whole);
+                let stamp = stamped(7);
+                restart(&settings, &many, (&stamp, whole.1));
+                restart(&settings, &[(&stamped(9), 20, packed)], (&stamp, whole.1));
+            }
+        }
+    }
+}
+
+/// More of them than there are descriptors, before and behind the log.
+#[test]
+fn pieces_hold_no_descriptors_that_the_whole_one_needs() {
+    for mode in modes() {
+        for packed in [false, true] {
+            for at in [1, 11, 21] {
+                let limits = Limits { open: 4, ..Limits::default() };
+                let settings = Settings { limits, ..mode.clone() };
+                let names: Vec<String> = (1..=21).map(|n| format!("audit.log.{n}")).collect();
+                let pieces = names.iter().enumerate().filter(|(n, _)| n + 1 != at);
+                let pieces: Vec<_> =
+                    pieces.map(|(n, name)| (name.as_str(), 2 + (n * 7) % 40, n % 3 == 0)).collect();
+                restart(&settings, &pieces, (&names[at - 1], packed));
+            }
+        }
+    }
+}
+
+/// The log's file was let go of when a piece of it is laid beside it.
+#[test]
+fn pieces_that_come_late_are_known() {
+    for settings in modes() {
+        for (whole, packed) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut agent = Agent::with(settings.clone());
+            put(&agent, "audit.log.3", &log(50), whole);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            for name in ["audit.log.1", "audit.log.5"] {
+                put(&agent, name, &log(20), packed);
+                rest(&mut agent);
+                assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]), "{whole} {packed}");
+            }
+        }
+    }
+}
+
+/// It begins as the log does, is shorter, and differs in what stands behind, wherever that is.
+#[test]
+fn what_is_no_piece_is_archived() {
+    for settings in modes() {
+        for (whole, packed) in [(false, false), (false, true), (true, false), (true, true)] {
+            for at in [1, 30, 59] {
+                for name in ["audit.log.1", "audit.log.9"] {
+                    let mut agent = Agent::with(settings.clone());
+                    put(&agent, "audit.log.4", &log(300), whole);
+                    agent.put(b"next\n");
+                    rest(&mut agent);
+                    let other = log(60).replace(&format!("line {at} "), &format!("LINE {at} "));
+                    put(&agent, name, &other, packed);
+                    for _ in 0..2 {
+                        agent.crash();
+                        rest(&mut agent);
+                        let mut texts = agent.texts();
+                        texts.sort_unstable();
+                        let mut expected = [log(300), other.clone(), "next\n".to_owned()];
+                        expected.sort_unstable();
+                        assert_eq!(texts, expected, "{whole} {packed} {at} {name}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Nothing tells that these are pieces: they are archived again, once in all.
+#[test]
+fn pieces_whose_log_is_gone_are_archived_once_more() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            agent.put(log(50).as_bytes());
+            rest(&mut agent);
+            agent.ops([Op::Rotate]);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            agent.ops([Op::DeleteOldest]);
+            for n in 1..6 {
+                put(&agent, &format!("audit.log.{n}"), &log(8 * n), packed && n % 2 == 0);
+            }
+            for _ in 0..3 {
+                agent.crash();
+                rest(&mut agent);
+                let mut texts = agent.texts();
+                texts.sort_unstable();
+                assert_eq!(texts, [log(40), log(50), "next\n".to_owned()], "{packed}");
+            }
+        }
+    }
+}
+
+/// A live file of which the first line alone is known is written to.
+#[test]
+fn a_header_that_a_longer_file_shares_does_not_hold_the_live_file_up() {
+    for crash in [false, true] {
+        let mut agent = Agent::plain();
+        agent.put(b"# header\n");
+        agent.file("audit.log.1", b"# header\nold\nolder\noldest\n");
+        rest(&mut agent);
+        if crash {
+            agent.crash();
+        }
+        agent.put(b"new\n");
+        for _ in 0..4 {
+            agent.once();
+        }
+        assert!(
+            agent.texts().contains(&"# header\nnew\n".to_owned()),
+            "{crash} {:?}",
+            agent.texts()
+        );
+    }
+}
+
+/// With little work at a time, long comparisons take several looks, and nothing overtakes them.
+#[test]
+fn a_long_comparison_takes_several_looks() {
+    let limits = Limits { work: 70_000, ..Limits::default() };
+    for mode in modes() {
+        let mut agent = Agent::with(Settings { limits: limits.clone(), ..mode });
+        put(&agent, "audit.log.4", &log(40_000), true);
+        agent.put(b"next\n");
+        rest(&mut agent);
+        agent.crash();
+        put(&agent, "audit.log.1", &log(30_000), false);
+        put(&agent, "audit.log.2", &log(35_000), true);
+        rest(&mut agent);
+        assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]));
+    }
+}
+
+#[test]
+fn who_drains_comes_to_an_end() {
+    let mut agent = Agent::with(drain());
+    agent.put(log(50).as_bytes());
+    rest(&mut agent);
+    agent.unlink("audit.log");
+    agent.crash();
+    for n in 1..9 {
+        put(&agent, &format!("audit.log.{n}"), &log(5 * n), n % 2 == 0);
+    }
+    put(&agent, &stamped(3), &log(50), true);
+    for looks in 0.. {
+        if agent.look(BIG).left == Left::Nothing {
+            break;
+        }
+        agent.commit();
+        assert!(looks < 20, "it waits: {:?}", agent.texts());
+    }
+    assert_eq!((agent.texts(), agent.gaps()), (vec![log(50)], vec![]));
+}
+
+/// The live file begins as a compressed one does, was no more than a piece of it, and goes on otherwise.
+#[test]
+fn a_live_file_that_parts_from_a_compressed_one_is_archived_at_once() {
+    for settings in modes() {
+        let mut agent = Agent::with(settings);
+        put(&agent, "audit.log.4", &log(50), true);
+        rest(&mut agent);
+        agent.crash();
+        agent.put(log(10).as_bytes());
+        rest(&mut agent);
+        agent.put(b"otherwise\n");
+        for _ in 0..6 {
+            agent.once();
+        }
+        let other = format!("{}otherwise\n", log(10));
+        assert!(agent.texts().contains(&other), "{:?}", agent.texts().len());
+    }
+}
