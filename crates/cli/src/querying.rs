@@ -144,6 +144,8 @@ impl Query {
             sought: objects.iter().filter(|object| !object.known).cloned().collect(),
             show: self.show(),
             audit_logs: false,
+            // That there is none is no answer of a search that looked where one is likely.
+            every_seal: self.fail_if_none,
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

@@ -9,40 +9,14 @@ use std::sync::Arc;
 
 use auditseal_chain::Verdict;
 use auditseal_doubles::MemoryStore;
-use auditseal_format::packs::Blob;
-use auditseal_format::{SealId, Time};
+use auditseal_format::SealId;
 use auditseal_predicate::Predicate;
 use auditseal_query::{Answered, Archive, AskedChain, Asking, Hit};
 use auditseal_reader::Window;
 use auditseal_trust::TrustFile;
 use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Lost, Piece, TestSigner};
-use common::{archive, asking, found, store};
-
-/// Numbers that follow from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-
-    fn hits(&mut self, of: u64) -> bool {
-        self.roll(of) == 0
-    }
-}
-
-fn event(id: u64, at: Time, user: &str) -> String {
-    format!(
-        "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"auditID\":\"{id}\",\
-         \"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/pods\",\"verb\":\"delete\",\
-         \"user\":{{\"username\":\"{user}\"}},\"sourceIPs\":[\"10.0.0.1\"],\"objectRef\":{{\"resource\":\"pods\",\
-         \"namespace\":\"prod\",\"name\":\"p\",\"apiVersion\":\"v1\"}},\"responseStatus\":{{\"metadata\":{{}},\
-         \"code\":200}},\"requestReceivedTimestamp\":\"{at}\",\"stageTimestamp\":\"{at}\"}}\n"
-    )
-}
+use common::{Dice, archive, asking, auditor, event, found, packed, store};
 
 /// Seals one more thing, each three hours or so, and packs are cut by days.
 fn grow(chain: &mut Chain, dice: &mut Dice) {
@@ -72,25 +46,6 @@ struct Case {
     asked: AskedChain,
     /// The head that is known is of another history.
     forked: bool,
-}
-
-fn auditor() -> TestSigner {
-    TestSigner::named("c/auditor", 200)
-}
-
-/// Its packs, each with its index.
-fn packed(chain: &Chain) -> MemoryStore {
-    let packs = MemoryStore::new();
-    for mut pack in TestPack::all(chain) {
-        let index = pack.index();
-        let bound = Blob::of(&index);
-        pack.attestation.index = Some(bound);
-        packs.insert(&pack.name().index(&bound.hash), index);
-        packs.insert(&pack.key(), pack.bytes.clone());
-        let signed = pack.signed(&auditor());
-        packs.insert(&signed.key(), signed.note.into_bytes());
-    }
-    packs
 }
 
 fn case(dice: &mut Dice) -> Case {
