@@ -59,7 +59,7 @@ pub(crate) struct Query {
     /// Each stage of a request counts, and not only its last one.
     #[arg(long, env = "AUDITSEAL_ALL_STAGES", value_parser = BoolishValueParser::new())]
     all_stages: bool,
-    /// Exit 4 if there is none.
+    /// Exit 4 if there is none. With --since or --until each seal that no pack has is looked at for that.
     #[arg(long, env = "AUDITSEAL_FAIL_IF_NONE", value_parser = BoolishValueParser::new())]
     fail_if_none: bool,
     #[command(flatten)]

@@ -269,9 +269,10 @@ impl FoundParts {
         let shared = self.shared();
         let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
         let shares = (self.chains.len(), shared.ahead);
-        let readers = self.chains.iter().map(|found| {
-            Reader::new(&self.source, &found.asked, &found.range, shares)
-        });
+        let readers = self
+            .chains
+            .iter()
+            .map(|found| Reader::new(&self.source, &found.asked, &found.range, shares));
         let readers: Vec<_> = readers.collect();
         let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
         for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {

@@ -315,8 +315,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             let (window, begin) = (self.window, begin.copied());
             // Whoever wants all or nothing is told what there is, and not what is likely.
             let every_seal = self.options.strict;
-            let sought =
-                Sought { trust: &rules.trust, window, known: &known, begin, every_seal };
+            let sought = Sought { trust: &rules.trust, window, known: &known, begin, every_seal };
             return Ok(Range::find(source, origin, sought, root).await?);
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
@@ -395,9 +394,10 @@ impl<P: Fn(Progress)> Run<'_, P> {
     async fn seals(&mut self, rules: Rules, what: What<'_>) -> Result<(Plan, Findings), Error> {
         let (_, packs, _) = what;
         let before = self.done;
-        let doubtful = |findings: &Findings| {
-            findings.findings.iter().any(|finding| finding.verdict == Verdict::Tampered)
+        let any = |findings: &Findings, verdict| {
+            findings.findings.iter().any(|finding| finding.verdict == verdict)
         };
+        let doubtful = |findings: &Findings| any(findings, Verdict::Tampered);
         if !self.options.salvage && !packs.is_empty() {
             let (plan, findings) = self.read(rules.clone(), what, PackedLines::Later).await?;
             if !doubtful(&findings) {
@@ -406,7 +406,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
             self.done = before;
         }
         let (plan, findings) = self.read(rules.clone(), what, PackedLines::None).await?;
-        if !self.options.salvage || packs.is_empty() || !doubtful(&findings) {
+        // What doesn't decode is known only where all payloads were decompressed.
+        let wrong = any(&findings, Verdict::Malformed) || !doubtful(&findings);
+        if !self.options.salvage || packs.is_empty() || wrong {
             return Ok((plan, findings));
         }
         // What the store doesn't answer was told by the first reading.
@@ -426,11 +428,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
         let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
-        let depth = match self.options.salvage {
-            true => Depth::Payload(&payloads),
+        let depth = match (self.options.salvage, packed) {
+            (true, PackedLines::Later) => Depth::Stored,
+            (true, _) => Depth::Payload(&payloads),
             // Most of what a search leaves will be written: it is fetched once.
-            false if self.searched() => Depth::Stored,
-            false => Depth::Seal,
+            (false, _) if self.searched() => Depth::Stored,
+            (false, _) => Depth::Seal,
         };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };

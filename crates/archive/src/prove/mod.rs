@@ -93,7 +93,9 @@ impl ProveError {
     pub fn is_finding(&self) -> bool {
         match self {
             Self::Archive(error) => error.is_finding(),
-            Self::NoSeal(_, _, findings) | Self::NoRequest(_, _, findings, _) => !findings.is_empty(),
+            Self::NoSeal(_, _, findings) | Self::NoRequest(_, _, findings, _) => {
+                !findings.is_empty()
+            }
             Self::Line(_, _, error) => !matches!(error, ProofError::Line(_)),
         }
     }
@@ -316,11 +318,7 @@ impl<'a> Run<'a> {
     }
 
     /// The seal of a seq among those of a part, and what was found in it.
-    async fn seal(
-        &self,
-        range: &Range,
-        seq: u64,
-    ) -> Result<(Option<Batch>, Seen), ProveError> {
+    async fn seal(&self, range: &Range, seq: u64) -> Result<(Option<Batch>, Seen), ProveError> {
         let mut found = None;
         let each = async |sealed: &Sealed| {
             if sealed.note.seal.seal.seq == seq {

@@ -510,7 +510,12 @@ impl Chain {
             let lost = there.is_empty() && ours && self.rules.extent.has(seq);
             let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
             let (verdict, detail) = if standing.any(|note| note.1 == print) {
-                (Verdict::Replay, format!("a copy of the object at seq {seq}"))
+                let detail = match place.seq == seq {
+                    true => "the note of this seq stands in a pack or at another key of it, too"
+                        .to_owned(),
+                    false => format!("a copy of the object at seq {seq}"),
+                };
+                (Verdict::Replay, detail)
             } else {
                 let detail = format!("this is the object of seq {seq}, which isn't at its own key");
                 (Verdict::Reordered, detail)

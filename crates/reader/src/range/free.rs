@@ -123,9 +123,8 @@ impl SealSearch<'_> {
     ) -> Result<Hull, Error> {
         let mut hull = Hull::default();
         if all {
-            let inside = |seq: &u64| {
-                self.side(*seq) == Some(Side::Inside) || self.strange.contains_key(seq)
-            };
+            let inside =
+                |seq: &u64| self.side(*seq) == Some(Side::Inside) || self.strange.contains_key(seq);
             self.seqs.iter().copied().filter(inside).for_each(|seq| hull.take(seq, seq));
         } else if let [first, .., last] = self.seqs[..] {
             let (low, high) = self.ordered().await?;

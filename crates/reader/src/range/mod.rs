@@ -27,8 +27,8 @@ use crate::times::Window;
 use free::{Free, Hull};
 pub use part::{Range, Unseen};
 use search::{NEAR, SealSearch, after, before, behind};
-pub(crate) use shelf::days;
 use shelf::Shelf;
+pub(crate) use shelf::days;
 
 /// So many seals that no pack has are looked at all, whatever time is asked for.
 const ALL: usize = 512;
@@ -67,7 +67,9 @@ impl Range {
             match loose(source, origin, &sought).await? {
                 Ok(found) => Self { packs: packs.within(found.extent), ..found },
                 // Few enough to be looked at all.
-                Err(shelf) => beside(shelf, vec![Free::from(begins.max(1))], &sought, packs).await?,
+                Err(shelf) => {
+                    beside(shelf, vec![Free::from(begins.max(1))], &sought, packs).await?
+                }
             }
         } else {
             let frees = Free::between(packs.taken(), begins);
@@ -191,7 +193,8 @@ async fn beside<'a>(
 /// What shows that a time without lines has passed: the pack or the seal that was made then.
 fn shown_then(until: Time, packs: &[Pack], tail: &SealSearch<'_>) -> Option<(u64, u64)> {
     let pack = packs.iter().find(|pack| until <= pack.attestation.sealed.1);
-    let seal = || tail.seqs.iter().copied().find(|seq| tail.sealed(*seq).is_some_and(|at| until <= at));
+    let seal =
+        || tail.seqs.iter().copied().find(|seq| tail.sealed(*seq).is_some_and(|at| until <= at));
     pack.map(|pack| (pack.first, pack.last)).or_else(|| seal().map(|seq| (seq, seq)))
 }
 

@@ -460,7 +460,12 @@ impl<'a> SealSearch<'a> {
     }
 
     /// Ties the part to what is known, where that is near.
-    pub(super) async fn tie(mut self, mut first: u64, mut last: u64, known: &[u64]) -> Result<Range, Error> {
+    pub(super) async fn tie(
+        mut self,
+        mut first: u64,
+        mut last: u64,
+        known: &[u64],
+    ) -> Result<Range, Error> {
         let below = known.iter().copied().filter(|seq| *seq < first && first - seq <= NEAR).max();
         let above = known.iter().copied().filter(|seq| *seq > last && seq - last <= NEAR).min();
         let genesis = first <= NEAR;
@@ -477,4 +482,3 @@ impl<'a> SealSearch<'a> {
         Ok(Range { extent, entries: self.entries, unseen, ..Range::default() })
     }
 }
-

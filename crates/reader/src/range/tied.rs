@@ -35,7 +35,8 @@ impl Range {
             let extent = Extent { from: Begin::After(note.id()), ..self.extent };
             return Ok(Self { extent, before: Some(Box::new(note)), ..self });
         }
-        if self.packs.with(first).is_none() && self.is_trusted(source, origin, sought, first).await {
+        if self.packs.with(first).is_none() && self.is_trusted(source, origin, sought, first).await
+        {
             return Ok(self);
         }
         let note = nearest(&self.packs, sought, first).await?;
@@ -73,7 +74,11 @@ impl Range {
 
 /// Of the last notes of packs before a seq one by a key that is trusted by itself, the nearest where such keys come
 /// first. Which one it is decides what has to be read, and nothing else.
-async fn nearest(packs: &Packs, sought: &Sought<'_>, seq: u64) -> Result<Option<ObjectSeal>, Error> {
+async fn nearest(
+    packs: &Packs,
+    sought: &Sought<'_>,
+    seq: u64,
+) -> Result<Option<ObjectSeal>, Error> {
     let before: Vec<&Pack> = packs.all_ending_before(seq);
     let begin = sought.begin.map_or(0, |begin| begin.seq);
     let (mut low, mut high, mut found) = (0, before.len(), None);
