@@ -13,7 +13,6 @@ use auditseal_predicate::Predicate;
 use auditseal_query::{Answered, Archive, AskedChain, Asking, Hit};
 use auditseal_reader::Window;
 use auditseal_trust::TrustFile;
-use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Piece, TestSigner, text};
 use common::{Dice, archive, asking, auditor, event, found, packed, store};
 
@@ -159,14 +158,14 @@ fn case(dice: &mut Dice, long: bool) -> Case {
         for (key, bytes) in all.objects() {
             packs.insert(&key, bytes);
         }
-        there.extend(TestPack::all(half));
+        there.extend(common::indexed(half).into_iter().map(|(pack, _)| pack));
     }
     let mut damaged = false;
     // Attestations are gone, and what stood in their packs is there as objects, or isn't.
     if dice.hits(2) {
         for pack in there.clone() {
             if dice.hits(4) {
-                packs.remove(&pack.signed(&auditor()).key());
+                assert!(packs.remove(&pack.signed(&auditor()).key()).is_some());
                 let destroyed = dice.hits(3);
                 damaged |= destroyed;
                 there.retain(|other| other.attestation.first != pack.attestation.first);
@@ -226,9 +225,9 @@ async fn a_time_is_answered_by_all_lines_of_it() {
     let first = std::env::var("AUDITSEAL_WINDOW_SEED").ok().and_then(|n| n.parse().ok());
     let first: u64 = first.unwrap_or(0);
     let mut wrong = Vec::new();
-    for seed in first..first + seeds.unwrap_or(32) {
+    for seed in first..first + seeds.unwrap_or(24) {
         let mut dice = Dice(seed);
-        let case = case(&mut dice, seed % 16 == 15);
+        let case = case(&mut dice, seed % 12 == 11);
         for window in windows(&case.story, &mut dice) {
             let expected = case.story.expected(window);
             let plain = asking(&case.story.chain, Predicate::user("ann").unwrap());
@@ -276,5 +275,5 @@ async fn a_time_is_answered_by_all_lines_of_it() {
     let shown: Vec<_> = wrong.iter().take(30).collect();
     assert!(wrong.is_empty(), "{} of {}: {shown:#?}", wrong.len(), whole + told);
     // The test is of something.
-    assert!(whole > 200 && told > 6 && lost > 10 && found > 1_000, "{whole} {told} {lost} {found}");
+    assert!(whole > 150 && told > 6 && lost > 5 && found > 1_000, "{whole} {told} {lost} {found}");
 }

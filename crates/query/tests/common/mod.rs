@@ -162,14 +162,21 @@ pub(crate) fn auditor() -> TestSigner {
     TestSigner::named("c/auditor", 200)
 }
 
-/// Its packs, each with its index.
+/// A chain's packs, each with its index.
+pub(crate) fn indexed(chain: &Chain) -> Vec<(TestPack, Vec<u8>)> {
+    let packs = TestPack::all(chain).into_iter().map(|mut pack| {
+        let index = pack.index();
+        pack.attestation.index = Some(Blob::of(&index));
+        (pack, index)
+    });
+    packs.collect()
+}
+
+/// A store with these.
 pub(crate) fn packed(chain: &Chain) -> MemoryStore {
     let packs = MemoryStore::new();
-    for mut pack in TestPack::all(chain) {
-        let index = pack.index();
-        let bound = Blob::of(&index);
-        pack.attestation.index = Some(bound);
-        packs.insert(&pack.name().index(&bound.hash), index);
+    for (pack, index) in indexed(chain) {
+        packs.insert(&pack.name().index(&Blob::of(&index).hash), index);
         packs.insert(&pack.key(), pack.bytes.clone());
         let signed = pack.signed(&auditor());
         packs.insert(&signed.key(), signed.note.into_bytes());
