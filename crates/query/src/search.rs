@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use auditseal_chain::{Begin, Finding, Severity, Verdict, escape};
 use auditseal_format::Time;
 use auditseal_predicate::{Keep, ObjectFilter, Predicate};
-use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
+use auditseal_reader::{Error, IN_FLIGHT, Pack, Packs, Range, Searched, Source, Window};
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
@@ -149,7 +149,9 @@ impl ChainFound {
     /// What can't be told of what lies beside the part.
     fn beside(&self, searched: &mut ChainSearched) {
         let (extent, unseen) = (self.range.extent, &self.range.unseen);
-        searched.unseen = (!unseen.is_nothing()).then(|| unseen.to_string());
+        let passed = (!unseen.is_nothing()).then(|| unseen.to_string());
+        let told: Vec<String> = passed.into_iter().chain(self.mistimed()).collect();
+        searched.unseen = (!told.is_empty()).then(|| told.join("; "));
         if let Some(head) = self.asked.head.filter(|head| !extent.has(head.seq)) {
             searched.note(format!(
                 "the head that is known, seq {}, is beside the part that was read: it wasn't compared with",
@@ -163,6 +165,22 @@ impl ChainFound {
             searched.uncounted =
                 Some(format!("{before} {begin}, with which the trust file begins"));
         }
+    }
+
+    /// Batches whose notes are known to be wrong about when their lines happened, and that were passed over by such times.
+    fn mistimed(&self) -> Option<String> {
+        let Range { extent, packs, .. } = &self.range;
+        let passed = |seq: u64| {
+            let other = |pack: &Pack| !self.window.meets_pack(&pack.attestation);
+            !extent.has(seq) || packs.with(seq).is_some_and(other)
+        };
+        let rules = self.asked.rules(*extent, false);
+        let seqs = rules.policy.mistimed().map(|seal| seal.seq).filter(|seq| passed(*seq));
+        let seqs: Vec<String> = seqs.map(|seq| seq.to_string()).collect();
+        (!self.window.is_open() && !seqs.is_empty()).then(|| {
+            let seqs = seqs.join(", ");
+            format!("the times in the notes of seq {seqs} are wrong, as the trust file says, and their lines weren't searched")
+        })
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
