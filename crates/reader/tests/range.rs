@@ -304,3 +304,16 @@ async fn what_is_missing_elsewhere_is_told_of() {
     let range = desk.find(window(&desk.chain, 399, 402)).await;
     assert!((400..=405).all(|seq| range.extent.has(seq)) && range.unseen.is_nothing());
 }
+
+/// All is packed, and nothing has followed since: the newest pack shows where the chain ends.
+#[tokio::test]
+async fn behind_packs_the_newest_one_is_read() {
+    let chain = hours(480);
+    let packs = TestPack::all(&chain);
+    let last = packs.last().unwrap().attestation.last;
+    let desk = Desk::of(chain, &packs);
+    (last + 1..=480).for_each(|seq| drop(desk.archive.remove(&desk.chain.key(seq as usize))));
+    let at = |hour: i64| Some(desk.chain.now().saturating_add(hour * HOUR * SECOND));
+    let range = desk.find(Window { since: at(50), until: at(60) }).await;
+    assert!(range.extent.to.is_none() && range.packs.with(last).is_some(), "{:?}", range.extent);
+}

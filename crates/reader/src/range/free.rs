@@ -139,7 +139,7 @@ impl SealSearch<'_> {
         self.gaps(free, window, &mut hull, unseen).await?;
         if !all {
             let passed = |seq: &&u64| !hull.has(**seq) && !self.stamps.contains_key(seq);
-            self.seqs.iter().filter(passed).for_each(|seq| unseen.passes(*seq, *seq));
+            self.seqs.iter().filter(passed).for_each(|seq| unseen.passes(*seq));
         }
         Ok(hull)
     }

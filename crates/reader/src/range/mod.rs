@@ -161,8 +161,9 @@ async fn beside<'a>(
     // Whether more should follow, the chain's end says.
     let ends = window.until.is_none_or(|until| sealed.is_none_or(|sealed| sealed <= after(until)));
     if ends {
-        let top = top.map_or(free.first, |(top, _)| top);
-        hull.take(top, top);
+        let end = top.map(|(top, _)| (top, top)).or(newest.map(|pack| (pack.first, pack.last)));
+        let (first, last) = end.unwrap_or((free.first, free.first));
+        hull.take(first, last);
     }
     let then = || shown_then(window.until?, packs.taken(), &search);
     let Some((first, last)) = hull.0.or_else(then) else {

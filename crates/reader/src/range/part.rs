@@ -33,7 +33,8 @@ pub struct Range {
 /// lines of any time.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Unseen {
-    passed: Runs,
+    /// How many seals weren't looked at, and the first and the last of them.
+    passed: Option<(u64, u64, u64)>,
     missing: Runs,
     /// Days that keys of the chain name, and that weren't listed.
     days: u64,
@@ -82,12 +83,13 @@ impl Unseen {
     /// Whether there is nothing of the kind: all lines of the time that was asked for are in the part.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.passed.seqs == 0 && self.missing.seqs == 0 && self.days == 0
+        self.passed.is_none() && self.missing.seqs == 0 && self.days == 0
     }
 
-    /// Seals from one seq to another that weren't looked at, behind those before.
-    pub(super) fn passes(&mut self, first: u64, last: u64) {
-        self.passed.add(first, last);
+    /// A seal that wasn't looked at, behind those before.
+    pub(super) fn passes(&mut self, seq: u64) {
+        let (count, first, _) = self.passed.unwrap_or((0, seq, seq));
+        self.passed = Some((count + 1, first, seq));
     }
 
     /// Seals from one seq to another that aren't there, behind those before.
@@ -108,14 +110,13 @@ impl Unseen {
 
 impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: u64| if count == 1 { "" } else { "s" };
         let mut parts = Vec::new();
-        if self.passed.seqs > 0 {
-            let (count, runs) = (self.passed.seqs, &self.passed);
-            parts.push(format!("{count} seal{} of seq {runs}", plural(count)));
+        if let Some((count, first, last)) = self.passed {
+            parts.push(format!("{count} of the seals {first} to {last}"));
         }
         if self.days > 0 {
-            parts.push(format!("those of {} day{} more", self.days, plural(self.days)));
+            let plural = if self.days == 1 { "" } else { "s" };
+            parts.push(format!("those of {} day{plural} more", self.days));
         }
         if !parts.is_empty() {
             write!(
@@ -146,16 +147,16 @@ mod tests {
     fn more_runs_than_are_named_are_counted() {
         let mut unseen = Unseen::default();
         assert!(unseen.is_nothing() && unseen.to_string().is_empty());
-        unseen.passes(1, 3);
-        unseen.passes(4, 4);
-        (10..1_009).for_each(|seq| unseen.passes(3 * seq, 3 * seq));
-        unseen.misses(7, 7);
+        (10..1_010).for_each(|seq| unseen.passes(3 * seq));
+        unseen.misses(1, 3);
+        unseen.misses(4, 4);
+        (10..1_010).for_each(|seq| unseen.misses(2 * seq, 2 * seq));
         unseen.leaves(2);
         assert_eq!(
             unseen.to_string(),
-            "1003 seals of seq 1 to 4, 30, 33, 36 and 996 runs more and those of 2 days more weren't looked at: a line \
-             of that time that was sealed there, because its writer was far behind, took up old files or had a wrong \
-             clock, isn't found; what seq 7 held, which isn't there, isn't known: `verify` says what is missing"
+            "1000 of the seals 30 to 3027 and those of 2 days more weren't looked at: a line of that time that was sealed \
+             there, because its writer was far behind, took up old files or had a wrong clock, isn't found; what seq 1 \
+             to 4, 20, 22, 24 and 997 runs more held, which isn't there, isn't known: `verify` says what is missing"
         );
     }
 }

@@ -452,7 +452,7 @@ impl<'a> SealSearch<'a> {
         let mut unseen = Unseen::default();
         // A genesis has no lines.
         let passed = |seq: &&u64| **seq > 0 && !part.has(**seq) && !self.stamps.contains_key(seq);
-        self.seqs.iter().filter(passed).for_each(|seq| unseen.passes(*seq, *seq));
+        self.seqs.iter().filter(passed).for_each(|seq| unseen.passes(*seq));
         if !self.days.is_empty() {
             unseen.leaves(self.days.len() - self.listed.len());
         }
