@@ -77,11 +77,11 @@ impl Range {
             shelf.list(|day| frees.iter().any(|free| free.may_stand_under(day))).await?;
             beside(shelf, frees, &sought, packs).await?
         };
-        range.from_its_begin(sought.begin).tied(source, origin, &sought, root).await
+        range.behind_its_begin(sought.begin).tied(source, origin, &sought, root).await
     }
 
     /// What stands from the seal on with which the chain begins: nothing before that is fetched.
-    fn from_its_begin(mut self, begin: Option<SealId>) -> Self {
+    fn behind_its_begin(mut self, begin: Option<SealId>) -> Self {
         if let Some(begin) = begin.filter(|begin| self.extent.from.seq() <= begin.seq) {
             self.extent.from = Begin::Known(begin);
             self.entries.retain(|entry| begin.seq <= entry.place.seq);
