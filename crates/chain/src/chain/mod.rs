@@ -339,11 +339,8 @@ impl Chain {
         let Extent { from, to } = self.rules.extent;
         let seqs = ours.map(|displaced| displaced.claims.seq).filter(|seq| *seq >= from.seq());
         let named = seqs.map(|seq| seq.min(to.unwrap_or(u64::MAX))).max();
-        // Behind a note that is known the chain reaches that one at least.
-        let known = match from {
-            Begin::After(seal) => Some(seal.seq),
-            Begin::Genesis | Begin::Known(_) | Begin::At(_) => None,
-        };
+        // Behind a note that was read the chain reaches that one at least.
+        let known = self.behind.as_ref().map(|before| before.seq);
         let newest = self.notes.last().map(|note| note.0).or(known);
         // Where nobody has the chain's key, nothing says how far it reaches: all of it is wrong.
         let Some(reach) = newest.max(named).filter(|_| self.undecided.is_none()) else {
