@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use auditseal_chain::{Extent, escape};
 use auditseal_format::{SealId, Time};
-use auditseal_reader::Packs;
+use auditseal_reader::{Packs, Unseen};
 use auditseal_trust::KnownHead;
 
 /// Attestations that don't count which are named.
@@ -18,18 +18,17 @@ pub(crate) const LATEST_ONLY: &str = "the store lists no versions (501 NotImplem
 /// What wasn't looked at where payloads aren't decompressed.
 pub(crate) const STORED_ONLY: &str = "only stored bytes were checked, not what they decompress to";
 
-/// What a search by time can't show.
-pub(crate) fn limit_of_a_search(extent: Extent) -> Option<String> {
+/// What a search by time can't show, if there is any such thing.
+pub(crate) fn limit_of_a_search(extent: Extent, unseen: &Unseen) -> Option<String> {
     let from = extent.from.seq();
     let seals = match (extent.from.is_late(), extent.to) {
         (false, None) => return None,
         (true, None) => format!("from {from} on"),
         (_, Some(to)) => format!("{from} to {to}"),
     };
-    Some(format!(
-        "only the seals {seals} were looked at: a line of that time that was sealed in others, because \
-         its writer was far behind or took up old files, isn't found; --from 0 reads the whole chain"
-    ))
+    (!unseen.is_nothing()).then(|| {
+        format!("only the seals {seals} were read; {unseen}; --from 0 reads the whole chain")
+    })
 }
 
 /// Whose word a search took for it that packs have no line of that time.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_chain::{ChainReport, Retention, Rules};
-use auditseal_format::{Origin, SealId, Time};
+use auditseal_format::{ObjectSeal, Origin, SealId, Time};
 use auditseal_reader::{Depth, Entry, How, PackedLines, Packs, Payloads, Reading, Source, Step};
 
 use crate::report::Errors;
@@ -14,6 +14,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) entries: &'a [Entry],
     pub(crate) packs: &'a Packs,
+    /// The note before what is read, where it is known.
+    pub(crate) before: Option<&'a ObjectSeal>,
     /// Payloads aren't decompressed.
     pub(crate) stored_only: bool,
     /// Objects in flight at a time.
@@ -62,6 +64,7 @@ impl Pass<'_> {
         };
         let mut reading =
             Reading::new(self.source, self.origin, self.entries, self.packs, rules, how);
+        self.before.iter().for_each(|before| reading.behind(before));
         let mut errors = Errors::default();
         while let Some(Step { size, error, .. }) = reading.next().await {
             error.iter().for_each(|error| errors.push(error));

@@ -12,7 +12,7 @@ use crate::pass::{Pass, Turn};
 use crate::progress::Progress;
 use crate::report::{OriginReport, Report};
 use auditseal_chain::{ChainReport, Extent, Retention, Rules, Trust};
-use auditseal_reader::{Entry, Error, IN_FLIGHT, Listing, Range, Source, Window};
+use auditseal_reader::{Entry, Error, IN_FLIGHT, Listing, Range, Sought, Source, Unseen, Window};
 
 /// What an archive is held against, and how.
 #[derive(Debug, Clone)]
@@ -153,7 +153,14 @@ async fn searched(source: &Source, options: &Options) -> Result<BTreeMap<Origin,
     let mut ranges = BTreeMap::new();
     for origin in &options.origins {
         let trust = rules(options, origin, Extent::default(), &[]).trust;
-        let range = Range::find(source, origin, &trust, options.window, &known).await?;
+        let sought = Sought {
+            trust: &trust,
+            window: options.window,
+            known: &known,
+            begin: options.trusted.get(origin).and_then(|trusted| trusted.begin),
+            every_seal: false,
+        };
+        let range = Range::find(source, origin, sought, None).await?;
         ranges.insert(origin.clone(), range);
     }
     Ok(ranges)
@@ -169,7 +176,7 @@ struct Run<'a, P> {
 impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&mut self, origin: Origin, range: Range) -> OriginReport {
         let before = self.done;
-        let Range { extent, entries, packs } = range;
+        let Range { extent, entries, packs, before: note, unseen } = range;
         let (source, options, progress) = (&self.source, self.options, &self.progress);
         let done = &mut self.done;
         let pass = Pass {
@@ -177,6 +184,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             origin: &origin,
             entries: &entries,
             packs: &packs,
+            before: note.as_deref(),
             stored_only: options.stored_only,
             concurrency: options.concurrency,
             now: options.now,
@@ -198,15 +206,15 @@ impl<P: Fn(Progress)> Run<'_, P> {
         for seq in accept.iter().filter(|seq| extent.has(**seq) && newest < Some(**seq)) {
             errors.say(format!("accept a gap of seq {seq}: the chain has no seal of this number"));
         }
-        let limits = self.limits(&chain, extent);
+        let limits = self.limits(&chain, extent, &unseen);
         OriginReport::new(origin, chain, errors, limits, extent.from)
     }
 
-    fn limits(&self, chain: &ChainReport, extent: Extent) -> Vec<String> {
+    fn limits(&self, chain: &ChainReport, extent: Extent, unseen: &Unseen) -> Vec<String> {
         let Extent { from, to } = extent;
         let mut limits = Vec::new();
         if self.options.extent.is_none() {
-            limits.extend(limit_of_a_search(extent));
+            limits.extend(limit_of_a_search(extent, unseen));
         }
         if from.is_late() {
             limits.push(format!(

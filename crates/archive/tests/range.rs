@@ -6,13 +6,16 @@ mod common;
 
 use std::sync::Arc;
 
-use auditseal_archive::{CatOptions, Options, Piped, Restored, cat, verify};
+use auditseal_archive::{
+    CatOptions, CatPacks, Options, Piped, ProveOptions, Restored, cat, prove_request, verify,
+};
 use auditseal_chain::{Begin, Extent, Verdict};
 use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, SealId, Time};
 use auditseal_reader::{Error, Window};
 use auditseal_store::Operation;
 use auditseal_trust::TrustFile;
+use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Piece, TestSigner, head_text, text};
 use common::{LOG, Sink, memory, options};
 
@@ -389,4 +392,96 @@ async fn lines_are_found_whatever_keys_came_before() {
             assert!(sink.bytes() == expected.collect::<Vec<u8>>(), "{from} to {to} of {later}");
         }
     }
+}
+
+fn auditor() -> TestSigner {
+    TestSigner::named("auditor.example", 200)
+}
+
+fn packed(packs: &[TestPack]) -> CatPacks {
+    let store = MemoryStore::new();
+    for pack in packs {
+        store.insert(&pack.key(), pack.bytes.clone());
+        let signed = pack.signed(&auditor());
+        store.insert(&signed.key(), signed.note);
+    }
+    let auditors = vec![auditor().identity()];
+    CatPacks { store: Arc::new(store), auditors, by_date: false }
+}
+
+/// A batch an hour; from seal 100 on by another key, which the one before names, and the trust file doesn't.
+fn rotated(count: i64) -> (Chain, Time) {
+    let mut chain = common::started();
+    let begun = chain.now();
+    for hour in 1..=count {
+        if hour == 100 {
+            let second = TestSigner::named("c/n", 2);
+            let next = second.identity().to_string();
+            chain.rewrite(|note| text::set(note, "next", &next));
+            chain.signer(second);
+        }
+        let now = begun.saturating_add(hour * 60 * MINUTE);
+        chain.at(now).batch(&[Piece::new(LOG, line(now.saturating_add(-MINUTE / 2)))]);
+    }
+    (chain, begun)
+}
+
+/// A key that an earlier seal names signs in packs what it signs in objects.
+#[tokio::test]
+async fn lines_in_packs_are_found_whatever_keys_came_before() {
+    let (chain, begun) = rotated(420);
+    let packs = packed(&TestPack::all(&chain));
+    let store = memory(&chain.archive());
+    let vkeys = vec![TestSigner::new(1).identity()];
+    for hour in [50, 99, 101, 320, 390, 418] {
+        let window = between(begun, 60 * (hour - 2), 60 * hour);
+        let (sink, packs) = (Sink::default(), Some(packs.clone()));
+        let (keys, packs_of) = (Some(vkeys.clone()), packs.clone());
+        let options =
+            CatOptions { vkeys: keys, packs, allow_unanchored: true, ..in_window(window) };
+        let out = Piped::new(sink.clone());
+        let given = cat(Arc::new(store.clone()), chain.origin(), &options, out, |_| {}).await;
+        assert!(given.is_ok(), "hour {hour}: {given:?}");
+        let expected: Vec<u8> = (hour - 1..=hour)
+            .flat_map(|hour| line(begun.saturating_add(hour * 60 * MINUTE - MINUTE / 2)))
+            .collect();
+        assert!(
+            sink.bytes() == expected,
+            "hour {hour}: {}",
+            String::from_utf8_lossy(&sink.bytes())
+        );
+        let asked = ProveOptions {
+            vkeys: vkeys.clone(),
+            trusted: None,
+            packs: packs_of,
+            extent: None,
+            window,
+        };
+        let time = begun.saturating_add(hour * 60 * MINUTE - MINUTE / 2);
+        let id = time.micros().to_string();
+        let made = prove_request(Arc::new(store.clone()), chain.origin(), &asked, &id).await;
+        assert_eq!(made.unwrap().stages[0].seq, hour.unsigned_abs(), "hour {hour}");
+    }
+}
+
+/// Of a pack one signature doesn't hold, and a later seal vouches for what stands before it: a salvage gives what `cat`
+/// gives, and names that signature.
+#[tokio::test]
+async fn a_salvage_gives_the_lines_for_which_a_later_seal_vouches() {
+    let (chain, _) = minutes(40);
+    let altered = TestPack::of(&chain, 1..=39).edited(|texts, _| {
+        let text = &mut texts[14];
+        // The note's signature ends the line.
+        let at = text.len() - 30;
+        text[at] = if text[at] == b'A' { b'B' } else { b'A' };
+    });
+    let packs = packed(&[altered]);
+    let store = memory(&chain.archive());
+    (1..=39).for_each(|seq| drop(store.remove(&chain.key(seq))));
+    let plain = CatOptions { packs: Some(packs), ..CatOptions::default() };
+    let all = ask(&store, &chain, plain.clone()).await;
+    assert_eq!(all.lines.iter().filter(|byte| **byte == b'\n').count(), 40);
+    let salvage = ask(&store, &chain, CatOptions { salvage: true, ..plain }).await;
+    assert!(salvage.lines == all.lines, "{:?}", salvage.restored);
+    assert!(salvage.restored.unproved_total > 0);
 }

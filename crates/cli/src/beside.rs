@@ -114,6 +114,7 @@ impl Waiting {
             window,
             unknown: false,
             show: FlowShow::Carried,
+            every_seal: false,
             allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

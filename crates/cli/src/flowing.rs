@@ -122,8 +122,18 @@ impl FlowArchive {
         let (chains, packs) = self.chains.asked(&self.store, &bill)?;
         let archive = Archive { store, packs, dated: !is_directory(&self.store.store) };
         let now = system_clock()().wall;
-        let asking =
-            FlowAsking { question, window, unknown, show, allow_unanchored, now, cores: 0 };
+        // What was let through or stopped is decided by all of it.
+        let every_seal = true;
+        let asking = FlowAsking {
+            question,
+            window,
+            unknown,
+            show,
+            every_seal,
+            allow_unanchored,
+            now,
+            cores: 0,
+        };
         let answer = block_on_threads(cores() + 2, async {
             let search = asking.find(&archive, chains.clone()).await?;
             self.limit.allows(&search)?;

@@ -279,6 +279,7 @@ impl History {
             no_index: self.chains.no_index,
             sought: Some(object.clone()).filter(|object| !object.known).into_iter().collect(),
             audit_logs: self.with_flows,
+            every_seal: false,
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

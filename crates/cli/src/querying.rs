@@ -59,7 +59,7 @@ pub(crate) struct Query {
     /// Each stage of a request counts, and not only its last one.
     #[arg(long, env = "AUDITSEAL_ALL_STAGES", value_parser = BoolishValueParser::new())]
     all_stages: bool,
-    /// Exit 4 if there is none.
+    /// Exit 4 if there is none. With --since or --until each seal that no pack has is looked at for that.
     #[arg(long, env = "AUDITSEAL_FAIL_IF_NONE", value_parser = BoolishValueParser::new())]
     fail_if_none: bool,
     #[command(flatten)]
@@ -144,6 +144,8 @@ impl Query {
             sought: objects.iter().filter(|object| !object.known).cloned().collect(),
             show: self.show(),
             audit_logs: false,
+            // That there is none is no answer of a search that looked where one is likely.
+            every_seal: self.fail_if_none,
             allow_unanchored: self.chains.allow_unanchored,
             now: system_clock()().wall,
             cores: 0,

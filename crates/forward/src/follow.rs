@@ -13,7 +13,7 @@ use auditseal_delivery::{Loading, Pacer, ParcelLimits, Position, Provenance, Sel
 use auditseal_format::{Date, Kind, MAX_SEAL_BLOCK, ObjectKey};
 use auditseal_reader::{
     Batch, Depth, Entry, Error, How, Object, PackCursor, PackRoot, PackedLines, Packs, Range,
-    Reading, Sealed, Source, Step, Window, listed_between,
+    Reading, Sealed, Sought, Source, Step, Window, listed_between,
 };
 use auditseal_store::{Error as StoreError, Kind as Why};
 use auditseal_trust::Silence;
@@ -383,9 +383,10 @@ impl<'a> Follower<'a> {
         if self.options.window.since.is_some() {
             let rules = self.chain.rules(Extent::default());
             let (source, origin, root) = (&self.source, &self.chain.origin, self.root.as_ref());
-            let range =
-                Range::find_packed(source, origin, &rules.trust, self.options.window, &[], root)
-                    .await?;
+            let (trust, window, known) = (&rules.trust, self.options.window, &[][..]);
+            let chain_begin = self.chain.trusted.begin;
+            let sought = Sought { trust, window, known, begin: chain_begin, every_seal: false };
+            let range = Range::find(source, origin, sought, root).await?;
             let seq = range.extent.from.seq();
             let date = range.entries.iter().find(|entry| entry.place.seq >= seq);
             if seq > first {

@@ -75,6 +75,8 @@ pub struct ChainSearched {
     pub silent: Option<Finding>,
     /// Packs that nobody trusted attests, and that weren't read.
     pub uncounted: Option<String>,
+    /// What may hold lines of the time that is asked for and wasn't searched, for nobody looked when its lines happened.
+    pub unseen: Option<String>,
     /// That nothing which is known ties these seals to the chain, and this wasn't allowed.
     pub unanchored: Option<Finding>,
     /// The last seal that was gone through, where its writer says with it that nothing is to follow.
@@ -117,6 +119,7 @@ impl ChainSearched {
             sealed: None,
             silent: None,
             uncounted: None,
+            unseen: None,
             unanchored: None,
             closed: None,
             forked: false,
@@ -193,8 +196,7 @@ impl ChainSearched {
                 }
             }
             Verdict::Unanchored => self.unanchored = Some(finding),
-            verdict => {
-                self.forked |= verdict == Verdict::Fork;
+            _ => {
                 self.findings_total += 1;
                 if self.findings.len() < NAMED {
                     self.findings.push(finding);
@@ -247,11 +249,14 @@ pub struct Answered {
 
 impl Answered {
     /// Whether all that happened in what was searched is known: of each event it could be told whether it is
-    /// meant, no gap is, no chain has fallen silent, and no packs were left out.
+    /// meant, no gap is, no chain has fallen silent, and no packs or seals were left out.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let whole = |chain: &ChainSearched| {
-            chain.gaps_total == 0 && chain.silent.is_none() && chain.uncounted.is_none()
+            chain.gaps_total == 0
+                && chain.silent.is_none()
+                && chain.uncounted.is_none()
+                && chain.unseen.is_none()
         };
         self.unknown.total() == 0 && self.chains.iter().all(whole)
     }
@@ -379,7 +384,7 @@ mod tests {
             (Verdict::Silent, 0),
             (Verdict::Missing, 1),
             (Verdict::Unanchored, 1),
-            (Verdict::Fork, 3),
+            (Verdict::Fork, 1),
         ] {
             let mut chain = searched();
             chain.unread(&Error::new(Operation::Get, "key", Kind::Denied, "no"));
@@ -388,6 +393,13 @@ mod tests {
             chain.found(finding(verdict, 1));
             assert_eq!(answer(chain).exit_code(), code, "{verdict:?}");
         }
+        let mut forked = searched();
+        forked.found(finding(Verdict::Missing, 1));
+        forked.forked = true;
+        assert_eq!(answer(forked).exit_code(), 3);
+        let mut unseen = searched();
+        unseen.unseen = Some("9 seals weren't looked at".to_owned());
+        assert_eq!((answer(unseen.clone()).exit_code(), answer(unseen).is_whole()), (0, false));
         let silent = |until: Option<&str>| {
             let mut chain = searched();
             chain.sealed_at("2026-11-30T06:00:00.000000Z".parse().unwrap());

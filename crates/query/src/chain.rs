@@ -80,6 +80,14 @@ pub(crate) enum Told {
     End { candidates: Vec<Candidate>, early: u64 },
 }
 
+/// What came of a part.
+struct Judged {
+    findings: Vec<Finding>,
+    beside: Vec<Finding>,
+    /// Two histories of the chain are known.
+    forked: bool,
+}
+
 /// A seal of the chain, in its turn.
 enum Job {
     /// Its lines are to be searched.
@@ -89,7 +97,7 @@ enum Job {
     /// The store gave no answer.
     Unread(auditseal_store::Error),
     /// All of a part is proved that can be.
-    Judged(Vec<Finding>, Vec<Finding>),
+    Judged(Box<Judged>),
     /// All parts were gone through.
     Ended,
 }
@@ -120,7 +128,7 @@ enum Done {
     Passed(Brief),
     Wrong(u64, Error),
     Unread(auditseal_store::Error),
-    Judged(Vec<Finding>, Vec<Finding>),
+    Judged(Box<Judged>),
     Ended,
 }
 
@@ -134,7 +142,7 @@ pub(crate) async fn search(
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
     let proving = async {
-        let mut before = reader.before.cloned().map(Box::new);
+        let mut before = reader.range.before.clone();
         for part in parts {
             if prove(reader, part, shared, &jobs, &mut before).await.is_err() {
                 break;
@@ -247,7 +255,8 @@ async fn prove_part(
     let beside = report.findings.information.into_iter();
     let beside =
         beside.filter(|one| matches!(one.verdict, Verdict::ForeignChain | Verdict::SourceGap));
-    jobs.send(Job::Judged(report.findings.findings, beside.collect())).await
+    let (findings, beside) = (report.findings.findings, beside.collect());
+    jobs.send(Job::Judged(Box::new(Judged { findings, beside, forked: report.forked }))).await
 }
 
 /// The seal with which a part ends: the next part may begin behind it.
@@ -268,8 +277,6 @@ pub(crate) struct Reader<'a> {
     asked: &'a AskedChain,
     /// The part of it that is searched.
     range: &'a Range,
-    /// The seal before that, where it is known.
-    before: Option<&'a ObjectSeal>,
     /// Batches that are under way, or of which was told and nobody took it yet.
     turns: Arc<Semaphore>,
     /// KiB of text from packs that wait to be searched.
@@ -282,7 +289,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(
         source: &Source,
         asked: &'a AskedChain,
-        (range, before): (&'a Range, Option<&'a ObjectSeal>),
+        range: &'a Range,
         (chains, ahead): (usize, usize),
     ) -> Self {
         let most = (ROOM / chains.max(1)).max(LEAST_ROOM);
@@ -291,7 +298,6 @@ impl<'a> Reader<'a> {
             fetching: source.apart(chains),
             asked,
             range,
-            before,
             turns: Arc::new(Semaphore::new(ahead)),
             room: Arc::new(Semaphore::new(most)),
             most,
@@ -355,7 +361,7 @@ async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, jo
         Job::Search(batch, brief, text) => (batch, *brief, text),
         Job::Pass(brief) => return Done::Passed(brief),
         Job::Unread(error) => return Done::Unread(error),
-        Job::Judged(findings, beside) => return Done::Judged(findings, beside),
+        Job::Judged(judged) => return Done::Judged(judged),
         Job::Ended => return Done::Ended,
     };
     let origin = &reader.asked.origin;
@@ -497,7 +503,9 @@ fn take(
             searched.found(*finding);
         }
         Done::Wrong(_, other) => searched.note(other.to_string()),
-        Done::Judged(findings, beside) => {
+        Done::Judged(judged) => {
+            let Judged { findings, beside, forked } = *judged;
+            searched.forked |= forked;
             findings.into_iter().for_each(|one| searched.found_up_to(one, shared.window.until));
             beside.iter().for_each(|finding| searched.note(finding.to_string()));
         }

@@ -30,6 +30,7 @@ impl FlowAsking {
             show: Show::Count,
             sought: Vec::new(),
             audit_logs: false,
+            every_seal: self.every_seal,
             allow_unanchored: self.allow_unanchored,
             now: self.now,
             cores: self.cores,

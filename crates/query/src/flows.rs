@@ -41,6 +41,8 @@ pub struct FlowAsking {
     pub unknown: bool,
     /// How they are shown.
     pub show: FlowShow,
+    /// Look at each seal that no pack has: [`crate::Asking::every_seal`].
+    pub every_seal: bool,
     /// That nothing which is known ties the part that is searched to its chain is no finding.
     pub allow_unanchored: bool,
     /// The time now.

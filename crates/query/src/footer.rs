@@ -57,6 +57,7 @@ impl Answered {
                 texts(chain.uncounted.as_slice()),
                 u64::from(chain.uncounted.is_some()),
             );
+            tell("not whole", texts(chain.unseen.as_slice()), u64::from(chain.unseen.is_some()));
             tell("note", texts(&chain.notes), chain.notes_total);
         }
         self.unknowns(&mut lines);

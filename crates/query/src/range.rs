@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::{Begin, Extent, Outcome, Rules, Trust};
-use auditseal_format::{ObjectSeal, Origin, SealId, VerifierKey};
-use auditseal_reader::{Depth, Error, Listing, PackRoot, Packs, Range, Source, Window, examine};
+use auditseal_chain::{Begin, Extent, Rules, Trust};
+use auditseal_format::{Origin, SealId, VerifierKey};
+use auditseal_reader::{Error, Listing, PackRoot, Packs, Range, Sought, Source, Window};
 use auditseal_store::Store;
 use auditseal_trust::{Silence, TrustedOrigin};
 
@@ -66,18 +66,6 @@ impl AskedChain {
             .extend(trusted.begin.into_iter().chain(keys).chain(accepted).chain(known.ended));
         known
     }
-
-    /// Of a part that was found, what stands from the seal on with which the trust file begins: nothing before that is
-    /// fetched.
-    fn behind_its_begin(&self, mut range: Range) -> Range {
-        let begin = self.trusted.as_ref().and_then(|trusted| trusted.begin);
-        if let Some(begin) = begin.filter(|begin| range.extent.from.seq() <= begin.seq) {
-            range.extent.from = Begin::Known(begin);
-            range.entries.retain(|entry| begin.seq <= entry.place.seq);
-            range.packs = range.packs.starting(begin.seq);
-        }
-        range
-    }
 }
 
 /// What a search has before it.
@@ -89,13 +77,13 @@ pub struct ScanCost {
     pub bytes: u64,
 }
 
-/// The part of a chain in which lines of the window lie, and the seal before it, where that is known.
+/// The part of a chain in which lines of the window lie.
 pub(crate) async fn find(
     source: &Source,
     archive: &Archive,
     chain: &AskedChain,
-    window: Window,
-) -> Result<(Range, Option<ObjectSeal>), Error> {
+    (window, every_seal): (Window, bool),
+) -> Result<Range, Error> {
     if chain.trusted.is_none() {
         Error::unless_a_key_is_for(&chain.origin, &chain.vkeys)?;
     }
@@ -105,74 +93,22 @@ pub(crate) async fn find(
         by_date: archive.dated,
     });
     let rules = chain.rules(Extent::default(), false);
+    let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);
     if !window.is_open() {
-        let begin = chain.trusted.as_ref().and_then(|trusted| trusted.begin);
         let known: Vec<u64> = begin.iter().chain(&chain.head).map(|at| at.seq).collect();
-        let (origin, trust) = (&chain.origin, &rules.trust);
-        let found = Range::find_packed(source, origin, trust, window, &known, root.as_ref());
-        return tied(source, chain, root.as_ref(), chain.behind_its_begin(found.await?)).await;
-    }
-    let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
-    let entries = listing.chains.remove(&chain.origin).unwrap_or_default();
-    let packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
-    let all = Range { extent: Extent::default(), entries, packs };
-    Ok((chain.behind_its_begin(all), None))
-}
-
-/// A part that begins in the midst of a chain, so that it can be told who may sign there: behind the last note of the
-/// pack before it, which is given too. Where that isn't to be had, and its first seal is by a key that isn't trusted by
-/// itself, it begins with the nearest seal from which the way to that key leads.
-async fn tied(
-    source: &Source,
-    chain: &AskedChain,
-    root: Option<&PackRoot>,
-    range: Range,
-) -> Result<(Range, Option<ObjectSeal>), Error> {
-    let rules = chain.rules(Extent::default(), false);
-    let mut extent = range.extent;
-    let mut note = None;
-    if let Begin::At(first) = extent.from {
-        if let Some(pack) = range.packs.ending_before(first) {
-            note = range.packs.last_note(pack, &rules.trust).await?;
-        }
-        let behind = note.as_ref().map(|note| Begin::After(note.id()));
-        let adjacent = behind.filter(|behind| behind.seq() == first);
-        let packed = range.packs.with(first).is_some();
-        if let Some(behind) = adjacent {
-            extent.from = behind;
-        } else if packed || !is_trusted(source, chain, &rules, &range, first).await {
-            extent.from = behind.unwrap_or(rules.extent.from);
-        }
-    }
-    if extent.from.seq() == range.extent.from.seq() && extent.to == range.extent.to {
-        return Ok((Range { extent, ..range }, note));
+        let sought = Sought { trust: &rules.trust, window, known: &known, begin, every_seal };
+        return Ok(Range::find(source, &chain.origin, sought, root.as_ref()).await?);
     }
     let mut listing = Listing::read(source, std::slice::from_ref(&chain.origin)).await?;
     let mut entries = listing.chains.remove(&chain.origin).unwrap_or_default();
-    entries.retain(|entry| extent.has(entry.place.seq));
-    let packs = Packs::of(root, &chain.origin, extent).await?;
-    Ok((Range { extent, entries, packs }, note))
-}
-
-/// Whether a trusted key signed what stands at a seq.
-async fn is_trusted(
-    source: &Source,
-    chain: &AskedChain,
-    rules: &Rules,
-    range: &Range,
-    seq: u64,
-) -> bool {
-    let at = range.entries.partition_point(|entry| entry.place.seq < seq);
-    for entry in range.entries[at..].iter().take_while(|entry| entry.place.seq == seq) {
-        let found = examine(source, &chain.origin, entry.clone(), Depth::Seal).await;
-        if let Outcome::Note(note, _) = &found.sighting.outcome
-            && (&note.seal.origin, note.seal.seq) == (&chain.origin, seq)
-            && rules.trust.includes(&note.seal.key, seq)
-        {
-            return true;
-        }
+    let mut packs = Packs::of(root.as_ref(), &chain.origin, rules.extent).await?;
+    if let Some(begin) = begin {
+        // Nothing before that is fetched.
+        entries.retain(|entry| begin.seq <= entry.place.seq);
+        packs = packs.starting(begin.seq);
     }
-    false
+    let from = begin.map_or(Begin::Genesis, Begin::Known);
+    Ok(Range { extent: Extent { from, to: None }, entries, packs, ..Range::default() })
 }
 
 /// What it costs to search these parts.

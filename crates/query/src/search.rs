@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auditseal_chain::{Begin, Finding, Severity, Verdict, escape};
-use auditseal_format::{ObjectSeal, Time};
+use auditseal_format::Time;
 use auditseal_predicate::{Keep, ObjectFilter, Predicate};
-use auditseal_reader::{Error, IN_FLIGHT, Packs, Range, Searched, Source, Window};
+use auditseal_reader::{Error, IN_FLIGHT, Pack, Packs, Range, Searched, Source, Window};
 use futures::future::{Either, FutureExt as _, select, select_all};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
@@ -47,6 +47,9 @@ pub struct Asking {
     pub sought: Vec<Asked>,
     /// Pass over logs that aren't of audit events, by their seals' word, in place of counting their lines as unreadable.
     pub audit_logs: bool,
+    /// Of what no pack has look at each seal, however many there are: then nothing is [`ChainSearched::unseen`] but
+    /// what is missing.
+    pub every_seal: bool,
     /// That nothing which is known ties the part that is searched to its chain is no finding.
     pub allow_unanchored: bool,
     /// The time now.
@@ -71,8 +74,6 @@ pub struct FoundParts {
 struct ChainFound {
     asked: AskedChain,
     range: Range,
-    /// The seal before that, where it is known.
-    before: Option<Box<ObjectSeal>>,
     window: Window,
     /// Types that were sought and are in its packs, by their indexes.
     types: BTreeSet<String>,
@@ -90,6 +91,7 @@ impl ChainFound {
                           of them as the chain's";
             let origin = Some(self.asked.origin.clone());
             searched.found(Finding::new(Verdict::Fork, origin, detail).at(*seq));
+            searched.forked = true;
         }
         let taken = self.range.packs.taken();
         searched.packs = taken.len() as u64;
@@ -146,7 +148,10 @@ impl ChainFound {
 
     /// What can't be told of what lies beside the part.
     fn beside(&self, searched: &mut ChainSearched) {
-        let extent = self.range.extent;
+        let (extent, unseen) = (self.range.extent, &self.range.unseen);
+        let passed = (!unseen.is_nothing()).then(|| unseen.to_string());
+        let told: Vec<String> = passed.into_iter().chain(self.mistimed()).collect();
+        searched.unseen = (!told.is_empty()).then(|| told.join("; "));
         if let Some(head) = self.asked.head.filter(|head| !extent.has(head.seq)) {
             searched.note(format!(
                 "the head that is known, seq {}, is beside the part that was read: it wasn't compared with",
@@ -160,6 +165,22 @@ impl ChainFound {
             searched.uncounted =
                 Some(format!("{before} {begin}, with which the trust file begins"));
         }
+    }
+
+    /// Batches whose notes are known to be wrong about when their lines happened, and that were passed over by such times.
+    fn mistimed(&self) -> Option<String> {
+        let Range { extent, packs, .. } = &self.range;
+        let passed = |seq: u64| {
+            let other = |pack: &Pack| !self.window.meets_pack(&pack.attestation);
+            !extent.has(seq) || packs.with(seq).is_some_and(other)
+        };
+        let rules = self.asked.rules(*extent, false);
+        let seqs = rules.policy.mistimed().map(|seal| seal.seq).filter(|seq| passed(*seq));
+        let seqs: Vec<String> = seqs.map(|seq| seq.to_string()).collect();
+        (!self.window.is_open() && !seqs.is_empty()).then(|| {
+            let seqs = seqs.join(", ");
+            format!("the times in the notes of seq {seqs} are wrong, as the trust file says, and their lines weren't searched")
+        })
     }
 
     fn parts(&self) -> Vec<Part<'_>> {
@@ -184,20 +205,19 @@ impl Asking {
         let finding = futures::stream::iter(chains).map(|asked| {
             let (source, lookup) = (&source, &lookup);
             async move {
-                let (range, before) = find(source, archive, &asked, window).await?;
-                let before = before.map(Box::new);
+                let range = find(source, archive, &asked, (window, self.every_seal)).await?;
                 let asks = !self.no_index && !range.packs.is_empty();
                 let indexes =
                     if asks { Some(range.packs.search(lookup, window).await) } else { None };
                 let types =
                     if asks { self.indexed_types(&range.packs).await } else { BTreeSet::new() };
-                Ok::<_, Error>(ChainFound { asked, range, before, window, types, indexes })
+                Ok::<_, Error>(ChainFound { asked, range, window, types, indexes })
             }
         });
         let found: Vec<_> = finding.buffered(FOUND_AT_A_TIME).collect().await;
         let chains = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         let absent = |found: &ChainFound| {
-            let Range { extent, entries, packs } = &found.range;
+            let Range { extent, entries, packs, .. } = &found.range;
             // What lies before the part may be there: it isn't asked for.
             let empty = extent.to.is_some_and(|to| to < extent.from.seq());
             entries.is_empty() && packs.is_empty() && !empty
@@ -267,10 +287,10 @@ impl FoundParts {
         let shared = self.shared();
         let parts: Vec<_> = self.chains.iter().map(ChainFound::parts).collect();
         let shares = (self.chains.len(), shared.ahead);
-        let readers = self.chains.iter().map(|found| {
-            let from = (&found.range, found.before.as_deref());
-            Reader::new(&self.source, &found.asked, from, shares)
-        });
+        let readers = self
+            .chains
+            .iter()
+            .map(|found| Reader::new(&self.source, &found.asked, &found.range, shares));
         let readers: Vec<_> = readers.collect();
         let (mut receivers, mut searches) = (Vec::new(), FuturesUnordered::new());
         for ((reader, parts), searched) in readers.iter().zip(&parts).zip(&searched) {

@@ -30,7 +30,8 @@ fn flows(origin: &str, name: &str, format: &str) -> Chain {
 
 fn asking(question: FlowQuestion, chain: &Chain) -> FlowAsking {
     let (window, show, now) = (Window::default(), FlowShow::Table, chain.now());
-    FlowAsking { question, window, unknown: false, show, allow_unanchored: false, now, cores: 2 }
+    let (unknown, every_seal, allow_unanchored, cores) = (false, false, false, 2);
+    FlowAsking { question, window, unknown, show, every_seal, allow_unanchored, now, cores }
 }
 
 async fn ask(chains: &[&Chain], asking: FlowAsking) -> (Vec<Hit>, Answered) {

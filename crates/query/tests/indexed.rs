@@ -9,40 +9,15 @@ use std::sync::Arc;
 
 use auditseal_chain::Verdict;
 use auditseal_doubles::MemoryStore;
+use auditseal_format::SealId;
 use auditseal_format::packs::Blob;
-use auditseal_format::{SealId, Time};
 use auditseal_predicate::Predicate;
 use auditseal_query::{Answered, Archive, AskedChain, Asking, Hit};
 use auditseal_reader::Window;
 use auditseal_trust::TrustFile;
 use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Lost, Piece, TestSigner};
-use common::{archive, asking, found, store};
-
-/// Numbers that follow from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below
-    }
-
-    fn hits(&mut self, of: u64) -> bool {
-        self.roll(of) == 0
-    }
-}
-
-fn event(id: u64, at: Time, user: &str) -> String {
-    format!(
-        "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"auditID\":\"{id}\",\
-         \"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/pods\",\"verb\":\"delete\",\
-         \"user\":{{\"username\":\"{user}\"}},\"sourceIPs\":[\"10.0.0.1\"],\"objectRef\":{{\"resource\":\"pods\",\
-         \"namespace\":\"prod\",\"name\":\"p\",\"apiVersion\":\"v1\"}},\"responseStatus\":{{\"metadata\":{{}},\
-         \"code\":200}},\"requestReceivedTimestamp\":\"{at}\",\"stageTimestamp\":\"{at}\"}}\n"
-    )
-}
+use common::{Dice, archive, asking, auditor, event, found, packed, store};
 
 /// Seals one more thing, each three hours or so, and packs are cut by days.
 fn grow(chain: &mut Chain, dice: &mut Dice) {
@@ -72,25 +47,6 @@ struct Case {
     asked: AskedChain,
     /// The head that is known is of another history.
     forked: bool,
-}
-
-fn auditor() -> TestSigner {
-    TestSigner::named("c/auditor", 200)
-}
-
-/// Its packs, each with its index.
-fn packed(chain: &Chain) -> MemoryStore {
-    let packs = MemoryStore::new();
-    for mut pack in TestPack::all(chain) {
-        let index = pack.index();
-        let bound = Blob::of(&index);
-        pack.attestation.index = Some(bound);
-        packs.insert(&pack.name().index(&bound.hash), index);
-        packs.insert(&pack.key(), pack.bytes.clone());
-        let signed = pack.signed(&auditor());
-        packs.insert(&signed.key(), signed.note.into_bytes());
-    }
-    packs
 }
 
 fn case(dice: &mut Dice) -> Case {
@@ -260,6 +216,57 @@ async fn a_window_is_read_whatever_keys_came_before() {
             let (hits, answer) = ask(&case, asking, packed, gone).await;
             let told = (hits.len(), answer.exit_code());
             assert_eq!(told, (lines, 0), "{packed} {no_index} {:?}", answer.chains[0].findings);
+        }
+    }
+}
+
+/// Behind a chain's last pack anybody may put an object: by that nothing is wrong, and whether the chain has fallen
+/// silent is asked as before.
+#[tokio::test]
+async fn a_strangers_object_behind_the_last_pack_is_no_finding() {
+    let mut dice = Dice(1);
+    let Case { asked, .. } = case(&mut dice);
+    let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+    chain.promise(3_600).genesis();
+    for id in 0..20 {
+        let line = event(id, chain.wait(60).now(), "ann");
+        chain.batch(&[Piece::new("audit.log", line.into_bytes())]);
+    }
+    let mut other = chain.clone();
+    other.signer(TestSigner::named("c/n", 9)).wait(60);
+    other.heartbeat();
+    let last = chain.batches().count() - 1;
+    let packs = MemoryStore::new();
+    let mut pack = TestPack::of(&chain, 1..=last);
+    let index = pack.index();
+    let bound = Blob::of(&index);
+    pack.attestation.index = Some(bound);
+    packs.insert(&pack.name().index(&bound.hash), index);
+    packs.insert(&pack.key(), pack.bytes.clone());
+    let signed = pack.signed(&auditor());
+    packs.insert(&signed.key(), signed.note.into_bytes());
+    let trust = format!(
+        "auditseal/trust/v1\norigin c/n/s static {}\n  begin 0\n  silent-after 10d\nauditor c {}\n",
+        TestSigner::new(1).identity(),
+        auditor().identity()
+    );
+    let trust = TrustFile::parse(&trust).unwrap();
+    let trusted = trust.get(chain.origin()).cloned();
+    let asked = AskedChain { trusted, head: None, forks: Vec::new(), ..asked };
+    let objects = store(&[&chain]);
+    let stranger = other.get(last + 1);
+    objects.insert(&other.key(last + 1), stranger.bytes.clone());
+    let from = Archive { packs: Some(Arc::new(packs)), ..archive(&objects) };
+    for (user, days, code) in [("nobody", 1, 0), ("ann", 1, 0), ("nobody", 11, 1), ("ann", 11, 1)] {
+        for no_index in [false, true] {
+            let plain = asking(&chain, Predicate::user(user).unwrap());
+            let now = chain.now().saturating_add(days * 86_400_000_000);
+            let asking = Asking { no_index, now, ..plain };
+            let (_, answer) = found(asking.find(&from, vec![asked.clone()]).await.unwrap()).await;
+            let chain = &answer.chains[0];
+            let of = format!("{user} {days} {no_index}");
+            assert_eq!(answer.exit_code(), code, "{of}: {:?} {:?}", chain.findings, chain.silent);
+            assert_eq!(chain.silent.is_some(), code == 1, "{of}");
         }
     }
 }

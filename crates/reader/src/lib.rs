@@ -44,7 +44,7 @@ pub use listed::{How, PackedLines};
 pub use listing::{Entry, Listing};
 pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Uncounted, Unusable};
 pub use payloads::{Gate, Payloads};
-pub use range::{Range, listed_between};
+pub use range::{Range, Sought, Unseen, listed_between};
 pub use reading::{Reading, Sealed, Step};
 pub use single::Search;
 pub use source::{IN_FLIGHT, Object, Source};

@@ -50,7 +50,7 @@ impl Range {
             }
         };
         let entries = entries.into_iter().filter(|entry| entry.place.seq == seq).collect();
-        Ok(Self { extent, entries, packs })
+        Ok(Self { extent, entries, packs, ..Self::default() })
     }
 }
 

@@ -8,7 +8,7 @@ use auditseal_chain::{Begin, Extent, Trust};
 use auditseal_doubles::MemoryStore;
 use auditseal_format::{ObjectKey, SealId, Time};
 use auditseal_note::Signer as _;
-use auditseal_reader::{PackRoot, Range, Search, Source, Window, listed_between};
+use auditseal_reader::{PackRoot, Range, Search, Sought, Source, Window, listed_between};
 use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 
@@ -78,13 +78,19 @@ impl Desk {
     }
 
     async fn find(&self, window: Window) -> Range {
+        self.find_in(window, false).await
+    }
+
+    async fn find_in(&self, window: Window, every_seal: bool) -> Range {
         let root = PackRoot {
             source: Source::new(Arc::new(self.packs.clone())),
             auditors: vec![auditor().key().clone()],
             by_date: true,
         };
         let (source, origin, root) = (self.source(), self.chain.origin(), Some(&root));
-        Range::find_packed(&source, origin, &self.trust(), window, &[], root).await.unwrap()
+        let (trust, known, begin) = (self.trust(), &[][..], None);
+        let sought = Sought { trust: &trust, window, known, begin, every_seal };
+        Range::find(&source, origin, sought, root).await.unwrap()
     }
 
     /// Whether each of these seqs is read: from a pack, from an object, or as what isn't there.
@@ -250,4 +256,64 @@ async fn a_time_of_nothing_is_empty() {
     let newest = desk.chain.batches().count() as u64 - 1;
     assert!(range.extent.to.is_none() && range.extent.has(newest));
     assert_ne!(Time::EPOCH, desk.chain.now());
+}
+
+/// A line of the first hours, sealed days later among others.
+#[tokio::test]
+async fn a_few_seals_are_looked_at_all_and_of_many_it_is_said_which_were_not() {
+    for (every, count, packed) in
+        [(3_600, 400_u64, false), (3_600, 400, true), (600, 900, false), (300, 1_400, true)]
+    {
+        let mut chain = Chain::new("c/n/s", TestSigner::new(1));
+        chain.genesis();
+        (0..50).for_each(|_| step(&mut chain, every));
+        let window = window(&chain, 5, 6);
+        let old = window.since.unwrap().saturating_add(SECOND);
+        (0..count - 60).for_each(|_| step(&mut chain, every));
+        let late = chain.batches().count() as u64;
+        let line = format!(
+            "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"stageTimestamp\":\"{old}\"}}\n"
+        );
+        chain.wait(every).batch(&[Piece::new("audit.log", line.into_bytes())]);
+        (0..10).for_each(|_| step(&mut chain, every));
+        // The first days are packed.
+        let packs = if packed { but(&chain, count / 2..=u64::MAX) } else { Vec::new() };
+        assert_eq!(packs.is_empty(), !packed);
+        let desk = Desk::of(chain, &packs);
+        for every_seal in [false, true] {
+            let range = desk.find_in(window, every_seal).await;
+            let certain = every_seal || count < 512;
+            assert_eq!(range.unseen.is_nothing(), certain, "{count}: {}", range.unseen);
+            assert_eq!(range.extent.has(late), certain, "{count}: {:?}", range.extent);
+            assert!(range.extent.has(5) && range.extent.has(6), "{count}: {:?}", range.extent);
+        }
+        let told = desk.find(window).await.unseen.to_string();
+        assert_eq!(told.contains("weren't looked at"), count > 512, "{told}");
+    }
+}
+
+/// What isn't there, and by its neighbours is of another time, is told of all the same.
+#[tokio::test]
+async fn what_is_missing_elsewhere_is_told_of() {
+    let desk = Desk::of(hours(480), &[]);
+    (400..=405).for_each(|seq| drop(desk.archive.remove(&desk.chain.key(seq))));
+    let range = desk.find(window(&desk.chain, 20, 22)).await;
+    assert!(!range.extent.has(400), "{:?}", range.extent);
+    let told = range.unseen.to_string();
+    assert!(told.starts_with("what seq 400 to 405 held, which isn't there, isn't known"), "{told}");
+    let range = desk.find(window(&desk.chain, 399, 402)).await;
+    assert!((400..=405).all(|seq| range.extent.has(seq)) && range.unseen.is_nothing());
+}
+
+/// All is packed, and nothing has followed since: the newest pack shows where the chain ends.
+#[tokio::test]
+async fn behind_packs_the_newest_one_is_read() {
+    let chain = hours(480);
+    let packs = TestPack::all(&chain);
+    let last = packs.last().unwrap().attestation.last;
+    let desk = Desk::of(chain, &packs);
+    (last + 1..=480).for_each(|seq| drop(desk.archive.remove(&desk.chain.key(seq as usize))));
+    let at = |hour: i64| Some(desk.chain.now().saturating_add(hour * HOUR * SECOND));
+    let range = desk.find(Window { since: at(50), until: at(60) }).await;
+    assert!(range.extent.to.is_none() && range.packs.with(last).is_some(), "{:?}", range.extent);
 }

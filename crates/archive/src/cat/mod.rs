@@ -15,7 +15,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use auditseal_format::{Origin, SealId, Time, VerifierKey};
+use auditseal_format::{ObjectSeal, Origin, SealId, Time, VerifierKey};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 
@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use auditseal_chain::{Extent, Finding, Findings, KEPT, Rules, Trust, Verdict};
 use auditseal_reader::{
     Depth, Entry, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Payloads, Range,
-    Reading, Source, Step, Window,
+    Reading, Sought, Source, Step, Window,
 };
 pub use output::{Output, Piped, Sparse};
 use plan::Plan;
@@ -245,6 +245,9 @@ struct Planned {
     warnings: Vec<String>,
 }
 
+/// What was listed of a part, its packs, and the note before it, where that is known.
+type What<'a> = (&'a [Entry], &'a Packs, Option<&'a ObjectSeal>);
+
 struct Run<'a, P> {
     source: Source,
     origin: &'a Origin,
@@ -270,12 +273,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
         }
         let rules = self.options.rules(self.origin);
         let mut warnings = Vec::new();
-        let Range { extent, entries, packs } = self.range(&rules).await?;
+        let Range { extent, entries, packs, before, unseen } = self.range(&rules).await?;
         if entries.is_empty() && packs.is_empty() {
             return Err(Error::NoChain(self.origin.clone()));
         }
         self.done.total = entries.len() as u64 + packs.objects();
-        warnings.extend(self.searched().then(|| limit_of_a_search(extent)).flatten());
+        warnings.extend(self.searched().then(|| limit_of_a_search(extent, &unseen)).flatten());
         warnings.extend(self.searched().then(|| limit_of_attested_times(&packs)).flatten());
         warnings.extend(packs.uncounted().map(ToString::to_string));
         if rules.trust == Trust::Anyone {
@@ -284,7 +287,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let rules = rules.asked(extent);
         warnings.extend(self.options.head.and_then(|head| limit_of_a_head(head, extent)));
         warnings.extend(self.passed_over(&rules));
-        let (plan, findings) = self.seals(rules, &entries, &packs).await?;
+        let read = (&entries[..], &packs, before.as_deref());
+        let (plan, findings) = self.seals(rules, read).await?;
         let beside = findings.information.iter();
         let foreign = beside.filter(|finding| finding.verdict == Verdict::ForeignChain);
         warnings.extend(foreign.map(ToString::to_string));
@@ -317,16 +321,19 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let root = self.options.packs.as_ref().map(CatPacks::root);
         let (source, origin, root) = (&self.source, self.origin, root.as_ref());
         if self.searched() {
-            let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin);
-            let known: Vec<u64> = self.options.head.iter().chain(&begin).map(|at| at.seq).collect();
-            let window = self.window;
-            let range = Range::find_packed(source, origin, &rules.trust, window, &known, root);
-            return Ok(range.await?);
+            let begin = self.options.trusted.as_ref().and_then(|trusted| trusted.begin.as_ref());
+            let known: Vec<u64> = self.options.head.iter().chain(begin).map(|at| at.seq).collect();
+            let (window, begin) = (self.window, begin.copied());
+            // Whoever wants all or nothing is told what there is, and not what is likely.
+            let every_seal = self.options.strict;
+            let sought = Sought { trust: &rules.trust, window, known: &known, begin, every_seal };
+            return Ok(Range::find(source, origin, sought, root).await?);
         }
         let mut listing = Listing::read(&self.source, std::slice::from_ref(self.origin)).await?;
         let entries = listing.chains.remove(self.origin).unwrap_or_default();
         let packs = Packs::of(root, origin, rules.extent).await?;
-        Ok(Range { extent: self.options.extent.unwrap_or_default(), entries, packs })
+        let extent = self.options.extent.unwrap_or_default();
+        Ok(Range { extent, entries, packs, ..Range::default() })
     }
 
     /// Of more findings than an attestation tells nobody knows what they are: none of them is accepted.
@@ -392,47 +399,58 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(())
     }
 
-    /// Reads the seals. Whoever salvages goes on behind what is wrong, so all is looked at before any is written;
-    /// and where something of a pack is, its objects' own signatures tell from where on.
-    async fn seals(
-        &mut self,
-        rules: Rules,
-        entries: &[Entry],
-        packs: &Packs,
-    ) -> Result<(Plan, Findings), Error> {
+    /// Reads the seals. Of those in a pack one signature vouches for what stands before it, unless something of the
+    /// pack is altered: then each object's own signature tells from where on. Whoever salvages is told of each
+    /// signature that doesn't hold, and is given the lines for which a later one vouches.
+    async fn seals(&mut self, rules: Rules, what: What<'_>) -> Result<(Plan, Findings), Error> {
+        let (_, packs, _) = what;
+        let before = self.done;
+        let any = |findings: &Findings, verdict| {
+            findings.findings.iter().any(|finding| finding.verdict == verdict)
+        };
+        let doubtful = |findings: &Findings| any(findings, Verdict::Tampered);
         if !self.options.salvage && !packs.is_empty() {
-            let before = self.done;
-            let (plan, findings) =
-                self.read(rules.clone(), entries, packs, PackedLines::Later).await?;
-            let doubtful = |finding: &Finding| finding.verdict == Verdict::Tampered;
-            if !findings.findings.iter().any(doubtful) {
+            let (plan, findings) = self.read(rules.clone(), what, PackedLines::Later).await?;
+            if !doubtful(&findings) {
                 return Ok((plan, findings));
             }
             self.done = before;
         }
-        self.read(rules, entries, packs, PackedLines::None).await
+        let (plan, findings) = self.read(rules.clone(), what, PackedLines::None).await?;
+        // What doesn't decode is known only where all payloads were decompressed.
+        let wrong = any(&findings, Verdict::Malformed) || !doubtful(&findings);
+        if !self.options.salvage || packs.is_empty() || wrong {
+            return Ok((plan, findings));
+        }
+        // What the store doesn't answer was told by the first reading.
+        let unproved = std::mem::take(&mut self.unproved);
+        self.done = before;
+        let (vouched, later) = self.read(rules, what, PackedLines::Later).await?;
+        self.unproved = unproved;
+        Ok((if doubtful(&later) { plan } else { vouched }, findings))
     }
 
     async fn read(
         &mut self,
         rules: Rules,
-        entries: &[Entry],
-        packs: &Packs,
+        (entries, packs, before): What<'_>,
         packed: PackedLines<'_>,
     ) -> Result<(Plan, Findings), Error> {
         let mut plan = Plan::new(self.window);
         let source = self.source.clone();
         let payloads = Arc::new(Payloads::of(&rules.trust, rules.extent.from.known()));
-        let depth = match self.options.salvage {
-            true => Depth::Payload(&payloads),
+        let depth = match (self.options.salvage, packed) {
+            (true, PackedLines::Later) => Depth::Stored,
+            (true, _) => Depth::Payload(&payloads),
             // Most of what a search leaves will be written: it is fetched once.
-            false if self.searched() => Depth::Stored,
-            false => Depth::Seal,
+            (false, _) if self.searched() => Depth::Stored,
+            (false, _) => Depth::Seal,
         };
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
         let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES, packed };
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
+        before.iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
                 Some(error) if self.options.salvage => self.unproved.unread(&error),

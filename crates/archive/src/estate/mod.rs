@@ -14,7 +14,7 @@ use std::sync::Arc;
 use auditseal_chain::{Begin, ChainReport, Extent, Finding, Rules, Trust, Verdict};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_reader::{
-    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Source, Window, listed_between,
+    Error, IN_FLIGHT, Listing, PackRoot, Packs, Range, Sought, Source, Window, listed_between,
 };
 use auditseal_store::Store;
 use auditseal_trust::{Heads, Kept, KnownHead, Proof, TrustFile, TrustedOrigin};
@@ -291,9 +291,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
         if self.searches() {
             let trust = Trust::Keys(trusted.keys.clone());
             let known: Vec<u64> = head.iter().chain(&trusted.begin).map(|seal| seal.seq).collect();
-            let window = self.options.window;
-            let packs = packs.as_ref();
-            return Range::find_packed(&self.source, origin, &trust, window, &known, packs).await;
+            let (window, begin) = (self.options.window, trusted.begin);
+            let sought = Sought { trust: &trust, window, known: &known, begin, every_seal: false };
+            return Range::find(&self.source, origin, sought, packs.as_ref()).await;
         }
         let begin = trusted.begin.map_or(Begin::Genesis, Begin::Known);
         let Extent { from, to } = self.options.extent;
@@ -312,7 +312,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 listing.chains.remove(origin).unwrap_or_default()
             }
         };
-        Ok(Range { extent: self.options.extent, entries, packs })
+        Ok(Range { extent: self.options.extent, entries, packs, ..Range::default() })
     }
 
     /// Where the packs of a chain stand, and whose attestations count.
@@ -326,10 +326,11 @@ impl<P: Fn(Progress)> Run<'_, P> {
     async fn chain(&self, origin: &Origin, trusted: &TrustedOrigin) -> (EstateChain, Proof) {
         let known = self.heads.get(origin);
         let asked = self.options.head.or(known.map(|known| known.seal));
-        let Range { extent, entries, packs } = match self.range(origin, trusted, asked).await {
+        let range = match self.range(origin, trusted, asked).await {
             Ok(range) => range,
             Err(error) => return self.unread(origin, trusted, known, &error),
         };
+        let Range { extent, entries, packs, before: note, unseen } = range;
         let rules = |branch: &[SealId]| Rules {
             branch: branch.to_vec(),
             skew: self.options.skew,
@@ -344,6 +345,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
             origin,
             entries: &entries,
             packs: &packs,
+            before: note.as_deref(),
             stored_only: self.options.stored_only,
             concurrency: self.concurrency,
             now: self.options.now,
@@ -373,6 +375,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let forked = chain.forked || self.is_forked(origin, &rules);
         let mut told = self.told(origin, chain, errors, &rules, known, forked);
         told.chain.limits.extend(told_of_packs(&packs));
+        let search = self.searches().then(|| limit_of_a_search(extent, &unseen));
+        told.chain.limits.extend(search.flatten());
         (told, proof)
     }
 
@@ -410,7 +414,6 @@ impl<P: Fn(Progress)> Run<'_, P> {
             chain.findings.information.truncate(KEPT);
         }
         let mut limits = Vec::new();
-        limits.extend(self.searches().then(|| limit_of_a_search(rules.extent)).flatten());
         limits.extend(known.and_then(|known| limit_of_the_clock(known, self.options.now)));
         if let Some(to) = rules.extent.to.filter(|_| !self.searches()) {
             limits.push(format!("only up to seq {to}: what follows wasn't looked at"));

@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, Findings, Rules, Trust, Verdict};
-use auditseal_format::{EventProof, ObjectSeal, Origin, ProofError, VerifierKey};
+use auditseal_format::{EventProof, Origin, ProofError, VerifierKey};
 use auditseal_reader::{
     Batch, Depth, Error, How, IN_FLIGHT, Listing, PackRoot, PackedLines, Packs, Range, Reading,
-    Sealed, Search, Source, Step, Window,
+    Sealed, Search, Sought, Source, Step, Unseen, Window,
 };
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
@@ -83,8 +83,8 @@ pub enum ProveError {
     /// The seal has no such line, or that is too long.
     Line(u64, u64, ProofError),
     /// No line has this ID of a request; in how many lines its characters stand all the same, and what was
-    /// found in what was read.
-    NoRequest(Origin, u64, Vec<String>),
+    /// found in what was read; and what of the chain was passed over though it may hold some.
+    NoRequest(Origin, u64, Vec<String>, Unseen),
 }
 
 impl ProveError {
@@ -93,7 +93,9 @@ impl ProveError {
     pub fn is_finding(&self) -> bool {
         match self {
             Self::Archive(error) => error.is_finding(),
-            Self::NoSeal(_, _, findings) | Self::NoRequest(_, _, findings) => !findings.is_empty(),
+            Self::NoSeal(_, _, findings) | Self::NoRequest(_, _, findings, _) => {
+                !findings.is_empty()
+            }
             Self::Line(_, _, error) => !matches!(error, ProofError::Line(_)),
         }
     }
@@ -111,7 +113,7 @@ impl fmt::Display for ProveError {
                 findings.iter().try_for_each(|finding| write!(f, "; {finding}"))
             }
             Self::Line(seq, line, error) => write!(f, "prove line {line} of seal {seq}: {error}"),
-            Self::NoRequest(origin, unreadable, findings) => {
+            Self::NoRequest(origin, unreadable, findings, unseen) => {
                 write!(
                     f,
                     "find the request in {origin}: no line of what was read has this auditID"
@@ -119,7 +121,8 @@ impl fmt::Display for ProveError {
                 if *unreadable > 0 {
                     write!(f, "; {unreadable} lines have its characters and can't be read")?;
                 }
-                findings.iter().try_for_each(|finding| write!(f, "; {finding}"))
+                findings.iter().try_for_each(|finding| write!(f, "; {finding}"))?;
+                if unseen.is_nothing() { Ok(()) } else { write!(f, "; {unseen}") }
             }
         }
     }
@@ -160,13 +163,13 @@ pub async fn prove_line(
         if range.entries.is_empty() && range.packs.is_empty() {
             continue;
         }
-        let (mut found, here) = run.seal(&range, None, seq).await?;
+        let (mut found, here) = run.seal(&range, seq).await?;
         let mut packs = range.packs;
         if found.is_none() && here.strange && !looked {
             looked = true;
             // Whether its key may sign here, the seals before it say.
-            let (way, before) = run.way_to(seq).await?;
-            (found, _) = run.seal(&way, before.as_ref(), seq).await?;
+            let way = run.way_to(seq).await?;
+            (found, _) = run.seal(&way, seq).await?;
             packs = way.packs;
         }
         // What was wrong where it was looked for before is told too.
@@ -206,7 +209,7 @@ pub async fn prove_request(
     let (mut stages, mut stages_total, mut unreadable) = (Vec::new(), 0, 0);
     let mut best: Option<(FoundStage, Batch)> = None;
     let seen = run
-        .read(&range, None, Depth::Stored, async |sealed| {
+        .read(&range, Depth::Stored, async |sealed| {
             let seal = &sealed.note.seal.seal;
             let passed = sealed.note.timed && !options.window.meets(seal);
             // Of an object that isn't whole a finding tells.
@@ -233,7 +236,7 @@ pub async fn prove_request(
         })
         .await?;
     let Some((found, batch)) = best else {
-        return Err(ProveError::NoRequest(origin.clone(), unreadable, seen.findings));
+        return Err(ProveError::NoRequest(origin.clone(), unreadable, seen.findings, range.unseen));
     };
     let proof = run.prove(batch, &range.packs, found.line).await?;
     Ok(MadeProof { proof, stages, stages_total, unreadable, findings: seen.all() })
@@ -303,23 +306,19 @@ impl<'a> Run<'a> {
         if extent.is_none() && !window.is_open() {
             let begin = trusted.as_ref().and_then(|trusted| trusted.begin);
             let known: Vec<u64> = begin.iter().map(|begin| begin.seq).collect();
-            let trust = &self.rules.trust;
-            return Ok(Range::find_packed(source, origin, trust, *window, &known, root).await?);
+            let (trust, begin, window) = (&self.rules.trust, begin, *window);
+            let sought = Sought { trust, window, known: &known, begin, every_seal: false };
+            return Ok(Range::find(source, origin, sought, root).await?);
         }
         let mut listing = Listing::read(source, std::slice::from_ref(origin)).await?;
         let entries = listing.chains.remove(origin).unwrap_or_default();
         let asked = self.rules.clone().asked(extent.unwrap_or_default()).extent;
         let packs = Packs::of(root, origin, asked).await?;
-        Ok(Range { extent: extent.unwrap_or_default(), entries, packs })
+        Ok(Range { extent: extent.unwrap_or_default(), entries, packs, ..Range::default() })
     }
 
     /// The seal of a seq among those of a part, and what was found in it.
-    async fn seal(
-        &self,
-        range: &Range,
-        before: Option<&ObjectSeal>,
-        seq: u64,
-    ) -> Result<(Option<Batch>, Seen), ProveError> {
+    async fn seal(&self, range: &Range, seq: u64) -> Result<(Option<Batch>, Seen), ProveError> {
         let mut found = None;
         let each = async |sealed: &Sealed| {
             if sealed.note.seal.seal.seq == seq {
@@ -327,13 +326,13 @@ impl<'a> Run<'a> {
             }
             Ok(())
         };
-        let seen = self.read(range, before, Depth::Seal, each).await?;
+        let seen = self.read(range, Depth::Seal, each).await?;
         Ok((found, seen))
     }
 
     /// The part of the chain that leads to a seq from where its keys are known: the last note of the nearest pack
-    /// before it, which is given too; else where the trust file begins, or the genesis.
-    async fn way_to(&self, seq: u64) -> Result<(Range, Option<ObjectSeal>), ProveError> {
+    /// before it; else where the trust file begins, or the genesis.
+    async fn way_to(&self, seq: u64) -> Result<Range, ProveError> {
         let (origin, root) = (self.origin, self.root.as_ref());
         let mut extent = Extent { from: self.rules.extent.from, to: Some(seq) };
         let mut packs = Packs::of(root, origin, extent).await?;
@@ -348,15 +347,15 @@ impl<'a> Run<'a> {
         let mut listing = Listing::read(&self.source, std::slice::from_ref(origin)).await?;
         let mut entries = listing.chains.remove(origin).unwrap_or_default();
         entries.retain(|entry| extent.has(entry.place.seq));
-        Ok((Range { extent, entries, packs }, before))
+        let before = before.map(Box::new);
+        Ok(Range { extent, entries, packs, before, ..Range::default() })
     }
 
-    /// Reads a part of the chain, behind this note, if that is known, and hands over each note that is the chain's;
+    /// Reads a part of the chain and hands over each note that is the chain's;
     /// gives what was found.
     async fn read(
         &self,
         range: &Range,
-        before: Option<&ObjectSeal>,
         depth: Depth<'_>,
         mut each: impl AsyncFnMut(&Sealed) -> Result<(), ProveError>,
     ) -> Result<Seen, ProveError> {
@@ -365,7 +364,7 @@ impl<'a> Run<'a> {
         let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES, packed };
         let (entries, packs) = (&range.entries, &range.packs);
         let mut reading = Reading::new(&self.source, self.origin, entries, packs, rules, how);
-        before.into_iter().for_each(|before| reading.behind(before));
+        range.before.iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             if let Some(error) = error {
                 return Err(error.into());
@@ -404,12 +403,12 @@ impl<'a> Run<'a> {
         for entries in looked_at {
             let at = entries[0].place.seq;
             let extent = Extent { from: Begin::At(at), to: Some(at) };
-            let range = Range { extent, entries: entries.to_vec(), packs: Packs::none() };
+            let range = Range { extent, entries: entries.to_vec(), ..Range::default() };
             let each = async |sealed: &Sealed| {
                 next = Some(sealed.note.seal.seal.seq);
                 Ok(())
             };
-            self.read(&range, None, Depth::Seal, each).await?;
+            self.read(&range, Depth::Seal, each).await?;
             if next.is_some() {
                 break;
             }

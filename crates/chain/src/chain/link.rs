@@ -49,6 +49,7 @@ impl Chain {
         self.keys.follow(&before.seal, true);
         self.files.take_over(&before.seal.cursors);
         let (SealId { seq, hash }, facts) = (before.id(), Some(Facts::of(before)));
+        self.behind.clone_from(&facts);
         self.previous = Some(Previous { seq, hash, facts });
     }
 

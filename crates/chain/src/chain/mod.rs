@@ -226,6 +226,8 @@ pub struct Chain {
     closed: Option<u64>,
     previous: Option<Previous>,
     newest: Option<Facts>,
+    /// What the note behind which reading begins says, where it could be had.
+    behind: Option<Facts>,
     oldest: Option<(SealId, Time)>,
     /// Seq and fingerprint of each note that stands at its key, in order of seq.
     notes: Vec<(u64, u64)>,
@@ -270,6 +272,7 @@ impl Chain {
             closed: None,
             previous: Previous::behind(rules.extent.from),
             newest: None,
+            behind: None,
             oldest: None,
             notes: Vec::new(),
             strangers: Vec::new(),
@@ -336,7 +339,9 @@ impl Chain {
         let Extent { from, to } = self.rules.extent;
         let seqs = ours.map(|displaced| displaced.claims.seq).filter(|seq| *seq >= from.seq());
         let named = seqs.map(|seq| seq.min(to.unwrap_or(u64::MAX))).max();
-        let newest = self.notes.last().map(|note| note.0);
+        // Behind a note that was read the chain reaches that one at least.
+        let known = self.behind.as_ref().map(|before| before.seq);
+        let newest = self.notes.last().map(|note| note.0).or(known);
         // Where nobody has the chain's key, nothing says how far it reaches: all of it is wrong.
         let Some(reach) = newest.max(named).filter(|_| self.undecided.is_none()) else {
             self.needed();
@@ -502,7 +507,12 @@ impl Chain {
             let lost = there.is_empty() && ours && self.rules.extent.has(seq);
             let mut standing = there.iter().chain(at_seq(&self.strangers, seq));
             let (verdict, detail) = if standing.any(|note| note.1 == print) {
-                (Verdict::Replay, format!("a copy of the object at seq {seq}"))
+                let detail = match place.seq == seq {
+                    true => "the note of this seq stands in a pack or at another key of it, too"
+                        .to_owned(),
+                    false => format!("a copy of the object at seq {seq}"),
+                };
+                (Verdict::Replay, detail)
             } else {
                 let detail = format!("this is the object of seq {seq}, which isn't at its own key");
                 (Verdict::Reordered, detail)
@@ -550,7 +560,9 @@ impl Chain {
         self.tell_behind_end();
         let asked = self.undecided.is_none() && self.rules.extent.to.is_none();
         let Some(now) = now.filter(|_| asked) else { return };
-        let Some(Facts { seq, sealed, next_by, .. }) = self.newest.clone() else { return };
+        // Where nothing of the chain follows the note behind which reading begins, that is its newest.
+        let newest = self.newest.as_ref().or(self.behind.as_ref());
+        let Some(Facts { seq, sealed, next_by, .. }) = newest.cloned() else { return };
         if self.judge_silence(now, seq, sealed, next_by.is_none()) {
             return;
         }

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use auditseal_doubles::MemoryStore;
 use auditseal_format::Time;
+use auditseal_format::packs::Blob;
 use auditseal_predicate::Predicate;
 use auditseal_query::{Answered, Archive, AskedChain, Asking, FoundParts, Hit, Show};
 use auditseal_reader::{Error, Window};
+use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 
 /// A file that a real kube-apiserver wrote.
@@ -69,6 +71,7 @@ pub(crate) fn asking(chain: &Chain, predicate: Predicate) -> Asking {
         no_index: false,
         show: Show::Lines,
         audit_logs: false,
+        every_seal: false,
         allow_unanchored: false,
         now: chain.now(),
         cores: 2,
@@ -126,4 +129,57 @@ pub(crate) fn line(id: &str, stage: &str, verb: &str, received: &str, at: &str) 
 
 pub(crate) fn time(text: &str) -> Time {
     Time::parse(text.as_bytes()).unwrap()
+}
+
+/// Numbers that follow from a seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    pub(crate) fn hits(&mut self, of: u64) -> bool {
+        self.roll(of) == 0
+    }
+}
+
+/// An event of a user.
+pub(crate) fn event(id: u64, at: Time, user: &str) -> String {
+    format!(
+        "{{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\"Metadata\",\"auditID\":\"{id}\",\
+         \"stage\":\"ResponseComplete\",\"requestURI\":\"/api/v1/pods\",\"verb\":\"delete\",\
+         \"user\":{{\"username\":\"{user}\"}},\"sourceIPs\":[\"10.0.0.1\"],\"objectRef\":{{\"resource\":\"pods\",\
+         \"namespace\":\"prod\",\"name\":\"p\",\"apiVersion\":\"v1\"}},\"responseStatus\":{{\"metadata\":{{}},\
+         \"code\":200}},\"requestReceivedTimestamp\":\"{at}\",\"stageTimestamp\":\"{at}\"}}\n"
+    )
+}
+
+/// Who attests packs.
+pub(crate) fn auditor() -> TestSigner {
+    TestSigner::named("c/auditor", 200)
+}
+
+/// A chain's packs, each with its index.
+pub(crate) fn indexed(chain: &Chain) -> Vec<(TestPack, Vec<u8>)> {
+    let packs = TestPack::all(chain).into_iter().map(|mut pack| {
+        let index = pack.index();
+        pack.attestation.index = Some(Blob::of(&index));
+        (pack, index)
+    });
+    packs.collect()
+}
+
+/// A store with these.
+pub(crate) fn packed(chain: &Chain) -> MemoryStore {
+    let packs = MemoryStore::new();
+    for (pack, index) in indexed(chain) {
+        packs.insert(&pack.name().index(&Blob::of(&index).hash), index);
+        packs.insert(&pack.key(), pack.bytes.clone());
+        let signed = pack.signed(&auditor());
+        packs.insert(&signed.key(), signed.note.into_bytes());
+    }
+    packs
 }

@@ -43,6 +43,14 @@ impl Packs {
         before.max_by_key(|pack| pack.attestation.last)
     }
 
+    /// All packs that are listed and end before a seq, in the order of their ends.
+    pub(crate) fn all_ending_before(&self, seq: u64) -> Vec<&Pack> {
+        let before = self.found.iter().filter(|pack| pack.is_listed());
+        let mut before: Vec<_> = before.filter(|pack| pack.attestation.last < seq).collect();
+        before.sort_by_key(|pack| pack.attestation.last);
+        before
+    }
+
     /// These, beginning with a seq: packs before it are left out, and of the one that has it what stands before.
     #[must_use]
     pub fn starting(mut self, seq: u64) -> Self {

@@ -19,7 +19,6 @@ mod rollups;
 mod search;
 mod uncounted;
 mod unpack;
-mod window;
 
 pub(crate) use bytes::{NoPack, PackBytes};
 pub use listing::{Pack, PackRoot, Packs, Unusable};
@@ -27,7 +26,6 @@ pub use payload::PackCursor;
 pub use search::{Candidate, Searched};
 pub use uncounted::Uncounted;
 pub(crate) use unpack::{Demand, Unpacked, Unpacking};
-pub(crate) use window::part;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a helper that fails fails its test

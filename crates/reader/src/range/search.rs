@@ -1,8 +1,4 @@
-//! The part of a chain in which lines of some time lie, found without reading the rest.
-//!
-//! ```text
-//! days of the keys ──▶ listing of those days ──▶ search by `sealed` ──▶ edges by `first` and `last`
-//! ```
+//! The search of a chain's loose seals by when they were sealed, and by what their notes say of their lines.
 //!
 //! A line is sealed after it was written, so by `sealed` one finds where to begin; where its writer was
 //! behind, or took up old files, lines of that time are sealed later. So at both edges seals are looked
@@ -11,25 +7,26 @@
 //! side's is in it too, so that nothing is missing between the part and its neighbours.
 //!
 //! Where a clock was set back the time of the window came twice. So of what else is listed of these days
-//! some seals are looked at, and those between two of which the window may lie. What is beyond isn't:
-//! whoever must be certain reads from a seal that is trusted.
+//! some seals are looked at, and those between two of which the window may lie.
+//!
+//! None of that proves that what wasn't looked at has no line of the time: whoever asks is told of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use auditseal_chain::{Begin, Extent, Outcome, Trust};
-use auditseal_format::{Date, ObjectKey, Origin, Time};
+use auditseal_format::{Date, Origin, Time};
 use auditseal_store::Error;
 use futures::StreamExt as _;
 
+use super::part::{Range, Unseen};
 use crate::fetch::{Depth, examine};
 use crate::listing::{Entry, Listing};
-use crate::packs::{PackRoot, Packs, part};
 use crate::source::{IN_FLIGHT, Source};
 use crate::times::{Side, Window};
 
 /// How much before and after a window's ends seals are looked for, microseconds: a minute. A writer
 /// that keeps up seals a line within seconds.
-const SLACK: i64 = 60_000_000;
+pub(super) const SLACK: i64 = 60_000_000;
 /// Seals in a row without a line of the window, at which an edge stands.
 const EDGE: usize = 16;
 /// Seals beside a part that are looked at to see whether a clock was set back there, and of a day's seals more rarely
@@ -37,184 +34,67 @@ const EDGE: usize = 16;
 const SAMPLES: usize = 128;
 /// A part that begins or ends so few seals away from the genesis, from the chain's end or from a seal
 /// that is known is read up to there: then what it shows is tied to that.
-const NEAR: u64 = 256;
+pub(super) const NEAR: u64 = 256;
 
-/// A part of a chain, and what was listed of it.
-#[derive(Debug, Default)]
-pub struct Range {
-    /// What is to be read.
-    pub extent: Extent,
-    /// What was listed, in the order of the chain.
-    pub entries: Vec<Entry>,
-    /// The packs in it.
-    pub packs: Packs,
-}
-
-impl Range {
-    /// The part of a chain in which the lines of a window lie, by what is attested of its packs, and of what
-    /// no pack holds as [`Range::find`] says. What is packed isn't looked at to find it.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find_packed(
-        source: &Source,
-        origin: &Origin,
-        trust: &Trust,
-        window: Window,
-        known: &[u64],
-        root: Option<&PackRoot>,
-    ) -> Result<Self, Error> {
-        let packs = Packs::of(root, origin, Extent::default()).await?;
-        let Some(part) = part(packs.taken(), window, SLACK, NEAR) else {
-            let found = Self::find(source, origin, trust, window, known).await?;
-            return Ok(Self { packs: packs.within(found.extent), ..found });
-        };
-        let extent = part.extent;
-        let newest = packs.taken().last().map(|pack| pack.last);
-        let packs = packs.within(extent);
-        let mut days = days(source, origin).await?;
-        days.retain(|day| part.has_day(*day));
-        let mut entries = Listing::of_days(source, origin, &days).await?;
-        entries.retain(|entry| extent.has(entry.place.seq));
-        let range = Self { extent, entries, packs };
-        match newest.filter(|_| extent.to.is_none()) {
-            Some(last) => range.narrowed(source, origin, trust, (window, known), last).await,
-            None => Ok(range),
-        }
-    }
-
-    /// The same without what no pack holds and no line of the window can be in; `last` is the newest pack's last seq.
-    async fn narrowed(
-        mut self,
-        source: &Source,
-        origin: &Origin,
-        trust: &Trust,
-        (window, known): (Window, &[u64]),
-        last: u64,
-    ) -> Result<Self, Error> {
-        let behind = self.entries.partition_point(|entry| entry.place.seq <= last);
-        let mut search = Search::among(source, origin, trust, window, &self.entries[behind..]);
-        let Some(first) = search.seqs.first().copied() else { return Ok(self) };
-        let begins = self.packs.taken().is_empty();
-        let low = if begins { search.low().await? } else { first };
-        let high = search.high(low).await?;
-        let (low, high) = search.twice(low, high).await?;
-        // When lines of seals by other keys happened isn't known.
-        if !search.strange.is_empty() {
-            return Ok(self);
-        }
-        let known: Vec<u64> = known.iter().copied().filter(|seq| last < *seq).collect();
-        let found = search.tie(low, high, &known).await?.extent;
-        let from = if begins { found.from } else { self.extent.from };
-        self.extent = Extent { from, to: found.to };
-        self.entries.retain(|entry| self.extent.has(entry.place.seq));
-        Ok(self)
-    }
-
-    /// Finds the part of a chain in which the lines of a window lie; `known` are places whose seals are
-    /// known out of band. What no trusted key signed counts for nothing: anybody may have put it there.
-    /// Of a chain that isn't there it is all of nothing.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn find(
-        source: &Source,
-        origin: &Origin,
-        trust: &Trust,
-        window: Window,
-        known: &[u64],
-    ) -> Result<Self, Error> {
-        let days = days(source, origin).await?;
-        let (since, until) = (window.since, window.until);
-        let first = since.map_or(0, |since| behind(&days, before(since)).saturating_sub(1));
-        let last = until.map_or(days.len(), |until| behind(&days, after(until)));
-        let last = last.clamp((first + 1).min(days.len()), days.len());
-        let none = Search::among(source, origin, trust, window, &[]);
-        let mut search = Search { days, listed: first..first, ..none };
-        search.list(first..last).await?;
-        while search.seqs.is_empty() {
-            if !search.list_later().await? && !search.list_earlier().await? {
-                return Ok(Self::default());
-            }
-        }
-        let low = search.low().await?;
-        let high = search.high(low).await?;
-        let (low, high) = search.twice(low, high).await?;
-        if search.is_by_others() {
-            return search.whole().await;
-        }
-        let (low, high) = search.with_strange(low, high);
-        search.tie(low, high, known).await
-    }
-}
-
-fn before(time: Time) -> Time {
+pub(super) fn before(time: Time) -> Time {
     time.saturating_add(-SLACK)
 }
 
-fn after(time: Time) -> Time {
+pub(super) fn after(time: Time) -> Time {
     time.saturating_add(SLACK)
 }
 
 /// How many of the days aren't behind a time.
-fn behind(days: &[Date], time: Time) -> usize {
+pub(super) fn behind(days: &[Date], time: Time) -> usize {
     days.partition_point(|day| day.start() <= time)
-}
-
-/// The days that keys of a chain name, in order.
-pub(crate) async fn days(source: &Source, origin: &Origin) -> Result<Vec<Date>, Error> {
-    let folder = format!("{}/date=", ObjectKey::prefix(origin));
-    let folders = source.folders(&folder).await?;
-    let day = |name: &String| Date::parse(name.strip_prefix(&folder)?.as_bytes());
-    let mut days: Vec<Date> = folders.iter().filter_map(day).collect();
-    days.sort_unstable();
-    days.dedup();
-    Ok(days)
 }
 
 /// What a seal says of when.
 #[derive(Debug, Clone, Copy)]
-struct Stamp {
-    sealed: Time,
-    side: Side,
+pub(super) struct Stamp {
+    pub(super) sealed: Time,
+    /// Of its lines.
+    pub(super) times: Option<(Time, Time)>,
+    pub(super) side: Side,
 }
 
-struct Search<'a> {
+pub(super) struct SealSearch<'a> {
     source: &'a Source,
     origin: &'a Origin,
     trust: &'a Trust,
     window: Window,
-    days: Vec<Date>,
+    /// The days that keys of the chain name, if it may list them.
+    pub(super) days: Vec<Date>,
     /// Which of the days are listed.
-    listed: std::ops::Range<usize>,
+    pub(super) listed: std::ops::Range<usize>,
     /// What was listed, in the order of the chain.
     entries: Vec<Entry>,
     /// The places among them, each once.
-    seqs: Vec<u64>,
+    pub(super) seqs: Vec<u64>,
     /// What was learnt of places; `None` where no seal of the chain's shape stands.
-    stamps: BTreeMap<u64, Option<Stamp>>,
-    /// Places of which only a key that isn't trusted by itself says something.
-    strange: BTreeSet<u64>,
+    pub(super) stamps: BTreeMap<u64, Option<Stamp>>,
+    /// Places of which only a key that isn't trusted by itself says something, and when it says that it sealed.
+    pub(super) strange: BTreeMap<u64, Time>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> SealSearch<'a> {
     /// A search among what was listed, in the order of the chain, and nowhere else.
-    fn among(
+    pub(super) fn among(
         source: &'a Source,
         origin: &'a Origin,
         trust: &'a Trust,
         window: Window,
-        entries: &[Entry],
+        entries: Vec<Entry>,
     ) -> Self {
         let mut seqs: Vec<u64> = entries.iter().map(|entry| entry.place.seq).collect();
         seqs.dedup();
-        let (entries, stamps, strange) = (entries.to_vec(), BTreeMap::new(), BTreeSet::new());
+        let (stamps, strange) = (BTreeMap::new(), BTreeMap::new());
         let (days, listed) = (vec![], 0..0);
         Self { source, origin, trust, window, days, listed, entries, seqs, stamps, strange }
     }
 
     /// Lists these days, which lie right before or behind those that are listed.
-    async fn list(&mut self, days: std::ops::Range<usize>) -> Result<(), Error> {
+    pub(super) async fn list(&mut self, days: std::ops::Range<usize>) -> Result<(), Error> {
         let listing = Listing::of_days(self.source, self.origin, &self.days[days.clone()]).await?;
         self.entries.extend(listing);
         self.entries.sort_by_key(Entry::age);
@@ -227,7 +107,7 @@ impl<'a> Search<'a> {
     }
 
     /// Lists one more day; whether there was one.
-    async fn list_later(&mut self) -> Result<bool, Error> {
+    pub(super) async fn list_later(&mut self) -> Result<bool, Error> {
         let at = self.listed.end;
         let more = at < self.days.len();
         if more {
@@ -236,7 +116,23 @@ impl<'a> Search<'a> {
         Ok(more)
     }
 
-    async fn list_earlier(&mut self) -> Result<bool, Error> {
+    /// Lists so many days more on each side.
+    pub(super) async fn list_around(&mut self, some: usize) -> Result<(), Error> {
+        let (start, end) = (self.listed.start, self.listed.end);
+        self.list(start.saturating_sub(some)..start).await?;
+        self.list(end..(end + some).min(self.days.len())).await
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// The last seal, and when it was made, if that was looked at.
+    pub(super) fn top(&self) -> Option<(u64, Time)> {
+        self.seqs.iter().rev().find_map(|seq| Some((*seq, self.sealed(*seq)?)))
+    }
+
+    pub(super) async fn list_earlier(&mut self) -> Result<bool, Error> {
         let at = self.listed.start;
         if at > 0 {
             self.list(at - 1..at).await?;
@@ -245,40 +141,51 @@ impl<'a> Search<'a> {
     }
 
     /// What the seals at these places say.
-    async fn look(&mut self, seqs: Vec<u64>) -> Result<(), Error> {
+    pub(super) async fn look(&mut self, seqs: Vec<u64>) -> Result<(), Error> {
         let unknown = seqs.into_iter().filter(|seq| !self.stamps.contains_key(seq));
-        let (entries, window, trust) = (&self.entries, self.window, self.trust);
-        let (source, origin) = (self.source, self.origin);
-        let looked = futures::stream::iter(unknown.collect::<Vec<_>>()).map(|seq| async move {
-            let first = entries.partition_point(|entry| entry.place.seq < seq);
-            let here = entries[first..].iter().take_while(|entry| entry.place.seq == seq);
-            let mut strange = false;
-            for entry in here {
-                let found = examine(source, origin, entry.clone(), Depth::Seal).await;
-                if let Some(error) = found.error {
-                    return Err(error);
-                }
-                if let Outcome::Note(object, _) = &found.sighting.outcome
-                    && (&object.seal.origin, object.seal.seq) == (origin, seq)
-                {
-                    if trust.includes(&object.seal.key, seq) {
-                        let (sealed, side) = (object.seal.sealed, window.side(&object.seal));
-                        return Ok((seq, Some(Stamp { sealed, side }), false));
-                    }
-                    strange = true;
-                }
-            }
-            Ok((seq, None, strange))
-        });
-        let looked: Vec<_> = looked.buffered(IN_FLIGHT).collect().await;
+        let this = &*self;
+        let looked = futures::stream::iter(unknown.collect::<Vec<_>>())
+            .map(|seq| async move { Ok((seq, this.look_at(seq).await?)) });
+        let looked: Vec<Result<_, Error>> = looked.buffered(IN_FLIGHT).collect().await;
         for found in looked {
-            let (seq, stamp, strange) = found?;
+            let (seq, (stamp, strange)) = found?;
             self.stamps.insert(seq, stamp);
-            if strange {
-                self.strange.insert(seq);
+            if let Some(sealed) = strange {
+                self.strange.insert(seq, sealed);
             }
         }
         Ok(())
+    }
+
+    /// What the seal at a place says; where only keys that aren't trusted by themselves say something, when that was
+    /// sealed. Of several the one that may have lines of the window.
+    async fn look_at(&self, seq: u64) -> Result<(Option<Stamp>, Option<Time>), Error> {
+        let first = self.entries.partition_point(|entry| entry.place.seq < seq);
+        let here = self.entries[first..].iter().take_while(|entry| entry.place.seq == seq);
+        let (mut stamp, mut strange) = (None, None);
+        for entry in here {
+            let found = examine(self.source, self.origin, entry.clone(), Depth::Seal).await;
+            if let Some(error) = found.error {
+                return Err(error);
+            }
+            let Outcome::Note(object, _) = &found.sighting.outcome else { continue };
+            let seal = &object.seal;
+            if (&seal.origin, seal.seq) != (self.origin, seq) {
+                continue;
+            }
+            if !self.trust.includes(&seal.key, seq) {
+                strange = Some(seal.sealed);
+                continue;
+            }
+            let (sealed, times, side) = (seal.sealed, seal.payload.times, self.window.side(seal));
+            if stamp.is_none() || side == Side::Inside {
+                stamp = Some(Stamp { sealed, times, side });
+            }
+            if side == Side::Inside {
+                break;
+            }
+        }
+        Ok((stamp, strange.filter(|_| stamp.is_none())))
     }
 
     /// Of these places among those listed, the first with a seal, and what it says.
@@ -316,14 +223,14 @@ impl<'a> Search<'a> {
 
     /// Whether so many seals are by keys that aren't trusted by themselves that these may be the chain's own, which
     /// earlier seals name: whose they are, only who reads the chain from its beginning can tell.
-    fn is_by_others(&self) -> bool {
+    pub(super) fn is_by_others(&self) -> bool {
         self.strange.len() >= EDGE
     }
 
     /// The part with the few such seals near it: nothing tells when their lines happened.
-    fn with_strange(&self, low: u64, high: u64) -> (u64, u64) {
+    pub(super) fn with_strange(&self, low: u64, high: u64) -> (u64, u64) {
         let near = |seq: &u64| low.saturating_sub(NEAR) <= *seq && *seq <= high + NEAR;
-        let strange = || self.strange.iter().copied().filter(near);
+        let strange = || self.strange.keys().copied().filter(near);
         (
             strange().min().map_or(low, |seq| seq.min(low)),
             strange().max().map_or(high, |seq| seq.max(high)),
@@ -331,15 +238,23 @@ impl<'a> Search<'a> {
     }
 
     /// All of the chain that is listed.
-    async fn whole(mut self) -> Result<Range, Error> {
+    pub(super) async fn whole(mut self) -> Result<Range, Error> {
         while self.list_earlier().await? {}
         while self.list_later().await? {}
-        Ok(Range { extent: Extent::default(), entries: self.entries, packs: Packs::none() })
+        Ok(Range { entries: self.entries, ..Range::default() })
     }
 
     /// Where a seq stands among those that are listed, or would.
     fn index(&self, seq: u64) -> usize {
         self.seqs.partition_point(|listed| *listed < seq)
+    }
+
+    /// The first and the last seq between which lines of the window are, if its seals stand in the order of their times,
+    /// but for those of a writer that was behind for a while, and of a clock that was set back.
+    pub(super) async fn ordered(&mut self) -> Result<(u64, u64), Error> {
+        let low = self.low().await?;
+        let high = self.high(low).await?;
+        self.twice(low, high).await
     }
 
     /// The first seq that is to be read: the last of those that hold no line of the window, before the
@@ -519,12 +434,38 @@ impl<'a> Search<'a> {
     }
 
     /// Where the lines of a seal that was looked at lie; `None` where there is none.
-    fn side(&self, seq: u64) -> Option<Side> {
-        self.stamps.get(&seq).copied().flatten().map(|stamp| stamp.side)
+    pub(super) fn side(&self, seq: u64) -> Option<Side> {
+        self.stamp(seq).map(|stamp| stamp.side)
+    }
+
+    pub(super) fn stamp(&self, seq: u64) -> Option<Stamp> {
+        self.stamps.get(&seq).copied().flatten()
+    }
+
+    /// When a seal that was looked at says that it was made.
+    pub(super) fn sealed(&self, seq: u64) -> Option<Time> {
+        self.stamp(seq).map(|stamp| stamp.sealed).or(self.strange.get(&seq).copied())
+    }
+
+    /// What wasn't looked at beside a part.
+    pub(super) fn unseen(&self, part: Extent) -> Unseen {
+        let mut unseen = Unseen::default();
+        // A genesis has no lines.
+        let passed = |seq: &&u64| **seq > 0 && !part.has(**seq) && !self.stamps.contains_key(seq);
+        self.seqs.iter().filter(passed).for_each(|seq| unseen.passes(*seq));
+        if !self.days.is_empty() {
+            unseen.leaves(self.days.len() - self.listed.len());
+        }
+        unseen
     }
 
     /// Ties the part to what is known, where that is near.
-    async fn tie(mut self, mut first: u64, mut last: u64, known: &[u64]) -> Result<Range, Error> {
+    pub(super) async fn tie(
+        mut self,
+        mut first: u64,
+        mut last: u64,
+        known: &[u64],
+    ) -> Result<Range, Error> {
         let below = known.iter().copied().filter(|seq| *seq < first && first - seq <= NEAR).max();
         let above = known.iter().copied().filter(|seq| *seq > last && seq - last <= NEAR).min();
         let genesis = first <= NEAR;
@@ -536,23 +477,8 @@ impl<'a> Search<'a> {
         let end = self.listed.end == self.days.len() && (self.seqs.len() - behind) as u64 <= NEAR;
         let from = if genesis { Begin::Genesis } else { Begin::At(first) };
         let extent = Extent { from, to: (!end).then_some(last) };
+        let unseen = self.unseen(extent);
         self.entries.retain(|entry| extent.has(entry.place.seq));
-        Ok(Range { extent, entries: self.entries, packs: Packs::none() })
+        Ok(Range { extent, entries: self.entries, unseen, ..Range::default() })
     }
-}
-
-/// What the store lists of a chain under the days from one on and up to another, in the order of the chain; without
-/// these, of all days.
-///
-/// # Errors
-/// The store's.
-pub async fn listed_between(
-    source: &Source,
-    origin: &Origin,
-    from: Option<Date>,
-    to: Option<Date>,
-) -> Result<Vec<Entry>, Error> {
-    let mut days = days(source, origin).await?;
-    days.retain(|day| from.is_none_or(|from| from <= *day) && to.is_none_or(|to| *day <= to));
-    Listing::of_days(source, origin, &days).await
 }
