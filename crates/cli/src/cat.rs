@@ -1,7 +1,7 @@
 //! cat: the log as it was.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,13 +78,18 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     };
     let report = args.report.map(|path| Report::begin(path, &args.origin)).transpose()?;
     let (store, _bill) = args.stats.open(&args.store)?;
-    let done = match regular_stdout() {
-        Some(file) => {
+    let done = match stdout_file() {
+        Some(file) if is_regular(&file) => {
             let out = archive::Sparse::new(file);
             block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?
         }
-        None => {
-            let out = archive::Piped::new(BufWriter::with_capacity(1 << 18, io::stdout()));
+        other => {
+            // Rust's own standard output looks for lines in all that it is given, and copies what is behind the last.
+            let out: Box<dyn Write + Send> = match other {
+                Some(file) => Box::new(file),
+                None => Box::new(io::stdout()),
+            };
+            let out = archive::Piped::new(BufWriter::with_capacity(TOGETHER, out));
             block_on(archive::cat(store, &args.origin, &options, out, |_| {}))?
         }
     };
@@ -102,8 +107,15 @@ pub(crate) fn cat(args: Cat) -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(salvage::exit_code(&restored)))
 }
 
-/// Standard output, where it is a file: a source's holes can be left holes there.
-fn regular_stdout() -> Option<File> {
-    let out = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
-    out.metadata().is_ok_and(|about| about.is_file()).then_some(out)
+/// Fewer bytes are put together with those that follow before they are written; more are written where they lie.
+const TOGETHER: usize = 32 << 10;
+
+/// Standard output, with nothing before it.
+fn stdout_file() -> Option<File> {
+    Some(File::from(io::stdout().as_fd().try_clone_to_owned().ok()?))
+}
+
+/// Whether a source's holes can be left holes there.
+fn is_regular(out: &File) -> bool {
+    out.metadata().is_ok_and(|about| about.is_file())
 }

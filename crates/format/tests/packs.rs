@@ -92,6 +92,66 @@ fn decoded(pack: &[u8], attestation: &Attestation, piece: usize) -> (Kept, Resul
     (kept, ended)
 }
 
+/// The same by who decompresses on one thread and takes apart on another, in pieces of text of such a size.
+fn taken_apart(
+    pack: &[u8],
+    attestation: &Attestation,
+    (piece, room): (usize, usize),
+) -> (Kept, Result<(), PackFault>) {
+    let mut kept = Kept::default();
+    let mut objects = PackObjects::of(attestation);
+    let mut decoder = PackText::of(attestation).unwrap();
+    let mut text = Vec::with_capacity(room);
+    for mut bytes in pack.chunks(piece) {
+        loop {
+            let more = match decoder.next(&mut bytes, &mut text) {
+                Ok(more) => more,
+                Err(fault) => {
+                    let fault = objects.broken(fault, &mut kept);
+                    return (kept, Err(fault));
+                }
+            };
+            if let Err(fault) = objects.take(&text, &mut kept) {
+                return (kept, Err(fault));
+            }
+            if !more {
+                break;
+            }
+        }
+    }
+    let ended = objects.finish(decoder.is_ended(), &mut kept);
+    (kept, ended)
+}
+
+/// Wherever the text is cut between the two, it is the same: for a pack, for one that ends early or goes on, and for one
+/// with another byte anywhere in its text, also in its notes and the last signature.
+#[test]
+fn a_text_is_taken_apart_wherever_it_is_cut() {
+    let (pack, attestation) = packed(&objects(&[3, 0, 1, 2]));
+    let text = zstd::decode_all(&pack[..]).unwrap();
+    let mut others: Vec<_> = (0..pack.len()).step_by(97).map(|end| pack[..end].to_vec()).collect();
+    others.push([&pack[..], b"x"].concat());
+    others.push(pack.clone());
+    others.extend((0..text.len()).step_by(61).map(|at| {
+        let mut other = text.clone();
+        other[at] ^= 1;
+        assemble(&frame_header(23, attestation.text), &[], &other)
+    }));
+    let mut whole = 0;
+    for other in others {
+        let (expected, ended) = decoded(&other, &attestation, other.len().max(1));
+        for cut in [(1, 1), (13, 100), (1000, 7), (other.len().max(1), 4096)] {
+            let (kept, also) = taken_apart(&other, &attestation, cut);
+            assert_eq!(also, ended, "{cut:?}");
+            // Of a broken block what comes before is given out as it comes.
+            assert!(kept.text == expected.text || ended.is_err());
+            assert_eq!(kept.seals, expected.seals);
+        }
+        whole += u32::from(ended.is_ok());
+    }
+    assert!(whole >= 1);
+}
+
 /// The objects that are told to be vouched for, with the signature behind each so many of them checked.
 fn vouched(frame: &[u8], attestation: &Attestation, each: usize) -> Kept {
     let mut kept = Kept { each, ..Kept::default() };

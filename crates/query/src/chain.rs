@@ -20,6 +20,7 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::answer::ChainSearched;
+use crate::held::Held;
 use crate::hit::Unknowns;
 use crate::join::Joiner;
 use crate::parts::{Part, end_of, read_whole};
@@ -29,6 +30,8 @@ use crate::types::remember;
 
 /// Seals that are proved ahead of the search.
 const AHEAD: usize = 64;
+/// Bytes of text from packs that are searched at a time, at least, where so many wait.
+const TOGETHER: usize = 256 << 10;
 /// Pieces of a batch that wait to be searched.
 const PIECES: usize = 2;
 /// Bytes of text that a pack's decoder holds ahead.
@@ -153,10 +156,12 @@ pub(crate) async fn search(
     };
     let cursor = Turn::new(PackCursor::default());
     let work = stream::poll_fn(|context| queue.poll_recv(context))
-        .map(|job| async {
+        .ready_chunks(AHEAD)
+        .flat_map(|jobs| stream::iter(together(reader, shared, jobs)))
+        .map(|work| async {
             // Before anything is held for which another chain may wait.
             let turn = Arc::clone(&reader.turns).acquire_owned().await.ok();
-            (run(reader, &cursor, shared, job).await, turn)
+            (run(reader, &cursor, shared, work).await, turn)
         })
         .buffered(shared.ahead);
     let telling = tell(work, shared, searched, &to);
@@ -339,61 +344,92 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The text of a batch that a pack held.
-#[derive(Debug)]
-struct Held {
-    pieces: Vec<Bytes>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Held {
-    async fn new(pieces: Vec<Bytes>, room: &Arc<Semaphore>, most: usize) -> Self {
-        let bytes: usize = pieces.iter().map(Bytes::len).sum();
-        let wanted = u32::try_from(bytes.div_ceil(1 << 10).min(most)).unwrap_or(u32::MAX);
-        // Nobody closes it.
-        let room = Arc::clone(room).acquire_many_owned(wanted).await.ok();
-        Self { pieces, _room: room }
+impl Reader<'_> {
+    /// What searches a batch.
+    fn scanner(&self, batch: &Batch, brief: &Brief, shared: &Shared) -> Scanner {
+        let origin = &self.asked.origin;
+        let filter = if brief.covered { &shared.inside } else { &shared.around };
+        let home = Home {
+            origin: Arc::new(origin.clone()),
+            seq: brief.seq,
+            seal: brief.hash,
+            key: batch.place.key(origin).to_string(),
+            times: brief.field,
+            around: brief.times.map_or(brief.sealed, |(first, _)| first),
+        };
+        Scanner::new(Arc::clone(filter), home)
     }
 }
 
-async fn run(reader: &Reader<'_>, cursor: &Turn<PackCursor>, shared: &Shared, job: Job) -> Done {
-    let (batch, brief, text) = match job {
-        Job::Search(batch, brief, text) => (batch, *brief, text),
-        Job::Pass(brief) => return Done::Passed(brief),
-        Job::Unread(error) => return Done::Unread(error),
-        Job::Judged(judged) => return Done::Judged(judged),
-        Job::Ended => return Done::Ended,
+/// What is done at a time.
+enum Work {
+    /// Several batches are searched that packs were decoded to: to go to another thread for each costs as much as to
+    /// search a small one. And the bytes of their text.
+    Texts(Vec<(Brief, Held, Scanner)>, usize),
+    One(Job),
+}
+
+/// Puts those together, among jobs that are ready, that are done at a time.
+fn together(reader: &Reader<'_>, shared: &Shared, jobs: Vec<Job>) -> Vec<Work> {
+    let mut all = Vec::new();
+    for job in jobs {
+        let Job::Search(batch, brief, Some(text)) = job else {
+            all.push(Work::One(job));
+            continue;
+        };
+        let (scanner, more) = (reader.scanner(&batch, &brief, shared), text.bytes());
+        match all.last_mut() {
+            Some(Work::Texts(texts, bytes)) if *bytes < TOGETHER => {
+                texts.push((*brief, text, scanner));
+                *bytes += more;
+            }
+            _ => all.push(Work::Texts(vec![(*brief, text, scanner)], more)),
+        }
+    }
+    all
+}
+
+async fn run(
+    reader: &Reader<'_>,
+    cursor: &Turn<PackCursor>,
+    shared: &Shared,
+    work: Work,
+) -> Vec<Done> {
+    let job = match work {
+        Work::Texts(texts, _) => return held(texts, shared).await,
+        Work::One(job) => job,
     };
-    let origin = &reader.asked.origin;
-    let filter = if brief.covered { &shared.inside } else { &shared.around };
-    let home = Home {
-        origin: Arc::new(origin.clone()),
-        seq: brief.seq,
-        seal: brief.hash,
-        key: batch.place.key(origin).to_string(),
-        times: brief.field,
-        around: brief.times.map_or(brief.sealed, |(first, _)| first),
+    let (batch, brief) = match job {
+        // Those with their text came together.
+        Job::Search(batch, brief, _) => (batch, *brief),
+        Job::Pass(brief) => return vec![Done::Passed(brief)],
+        Job::Unread(error) => return vec![Done::Unread(error)],
+        Job::Judged(judged) => return vec![Done::Judged(judged)],
+        Job::Ended => return vec![Done::Ended],
     };
-    let scanner = Scanner::new(Arc::clone(filter), home);
-    let found = match (text, batch.packed) {
-        (Some(text), _) => Ok(held(text, scanner, shared).await),
-        (None, true) => packed(&reader.range.packs, cursor, &batch, scanner, shared).await,
-        (None, false) => loose(&reader.fetching, origin, *batch, scanner, shared).await,
+    let scanner = reader.scanner(&batch, &brief, shared);
+    let found = if batch.packed {
+        packed(&reader.range.packs, cursor, &batch, scanner, shared).await
+    } else {
+        loose(&reader.fetching, &reader.asked.origin, *batch, scanner, shared).await
     };
-    match found {
+    vec![match found {
         Ok(found) => Done::Found(brief, Box::new(found)),
         Err(Error::Store(error)) => Done::Unread(error),
         Err(error) => Done::Wrong(brief.seq, error),
-    }
+    }]
 }
 
 /// Searches what a pack was decoded to when its seals were proved.
-async fn held(text: Held, mut scanner: Scanner, shared: &Shared) -> Found {
+async fn held(texts: Vec<(Brief, Held, Scanner)>, shared: &Shared) -> Vec<Done> {
     let core = Arc::clone(&shared.cores).acquire_owned().await;
     let scanned = tokio::task::spawn_blocking(move || {
         let _core = core;
-        text.pieces.iter().for_each(|piece| scanner.take(piece));
-        scanner.finish()
+        let scan = |(brief, text, mut scanner): (Brief, Held, Scanner)| {
+            text.pieces.iter().for_each(|piece| scanner.take(piece));
+            Done::Found(brief, Box::new(scanner.finish()))
+        };
+        texts.into_iter().map(scan).collect()
     });
     joined(scanned.await)
 }
@@ -467,21 +503,25 @@ fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
 
 /// Joins the stages of requests, and tells what came of the chain in its order.
 async fn tell(
-    work: impl stream::Stream<Item = (Done, Option<OwnedSemaphorePermit>)>,
+    work: impl stream::Stream<Item = (Vec<Done>, Option<OwnedSemaphorePermit>)>,
     shared: &Shared,
     searched: &Mutex<ChainSearched>,
     to: &mpsc::UnboundedSender<Told>,
 ) {
     let mut joiner = Joiner::default();
     let mut work = std::pin::pin!(work);
-    while let Some((done, turn)) = work.next().await {
-        let told = {
-            let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
-            take(done, turn, shared, &mut searched, &mut joiner)
-        };
-        // Without waiting: what is under way goes on, and how much of it is told ahead is for the turns to say.
-        if to.send(told).is_err() {
-            return;
+    while let Some((all, mut turn)) = work.next().await {
+        let mut all = all.into_iter().peekable();
+        while let Some(done) = all.next() {
+            let turn = if all.peek().is_none() { turn.take() } else { None };
+            let told = {
+                let mut searched = searched.lock().unwrap_or_else(PoisonError::into_inner);
+                take(done, turn, shared, &mut searched, &mut joiner)
+            };
+            // Without waiting: what is under way goes on, and how much of it is told ahead is for the turns to say.
+            if to.send(told).is_err() {
+                return;
+            }
         }
     }
     let (candidates, early) = joiner.finish();

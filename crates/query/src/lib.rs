@@ -16,6 +16,7 @@ mod flow_question;
 mod flow_search;
 mod flows;
 mod footer;
+mod held;
 mod hit;
 mod join;
 mod kinds;

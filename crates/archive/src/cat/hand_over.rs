@@ -45,7 +45,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let mut objects = std::pin::pin!(objects.buffered(IN_FLIGHT));
         let salvage = self.options.salvage;
         let times = self.checks_times(true);
-        let mut cursor = if times { PackCursor::with_times() } else { PackCursor::default() };
+        let cursor = if times { PackCursor::with_times() } else { PackCursor::default() };
+        let mut cursor = cursor.along(plan.turns(packs));
         while let Some((files, batch, ready, _room)) = objects.next().await {
             let size = batch.size;
             let Some(ready) = ready else {

@@ -14,6 +14,9 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 /// truncated has one of its own size; a note of 300 bytes can claim one of 2^63.
 const MAX_ZEROS: u64 = 1 << 30;
 
+/// Fewer bytes are put together with those that follow before they are written to a file; more are written where they lie.
+const TOGETHER: usize = 32 << 10;
+
 /// Takes a source's bytes.
 pub trait Output: Write {
     /// Takes this many NUL bytes, as a hole if that is possible.
@@ -67,7 +70,7 @@ pub struct Sparse {
 impl Sparse {
     /// Will write at the file's position, and leave holes where that is its end.
     pub fn new(file: File) -> Self {
-        let out = io::BufWriter::with_capacity(1 << 18, file);
+        let out = io::BufWriter::with_capacity(TOGETHER, file);
         Self { out, zeros: Zeros::new(MAX_ZEROS) }
     }
 }

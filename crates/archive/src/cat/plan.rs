@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use auditseal_format::FileId;
 use auditseal_format::seal::{Kind, Range};
 
-use auditseal_reader::{Batch, Sealed, Window};
+use auditseal_reader::{Batch, Packs, Sealed, Window};
 
 /// Batches that one file's bytes are in, `first` to `last` by their index in the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,17 @@ impl Plan {
                 files.push(file);
             }
             Some((files, self.batches[at].clone()))
+        })
+    }
+
+    /// Of the batches in packs, in the order of the source's bytes, the seq of each that another pack holds than the one
+    /// before.
+    pub(crate) fn turns(&self, packs: &Packs) -> impl Iterator<Item = u64> {
+        let mut before = None;
+        self.order().filter_map(move |(_, at)| {
+            let Batch { packed, place, .. } = &self.batches[at];
+            let pack = packs.with(place.seq).filter(|_| *packed)?.attested_at.as_str();
+            (before.replace(pack) != Some(pack)).then_some(place.seq)
         })
     }
 

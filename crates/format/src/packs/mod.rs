@@ -6,19 +6,25 @@ mod cut;
 mod decode;
 mod draft;
 mod encode;
+mod fault;
 mod key;
+mod objects;
 mod rolled;
 mod text;
+mod unzip;
 
 pub use attestation::{
     Attestation, AttestationError, Attested, BatchSize, Blob, MAX_ATTESTATION, MAX_FINDINGS,
     PackLock, PartSize, SignedAttestation, VerdictName,
 };
 pub use cut::{Cut, Cutter, Measure};
-pub use decode::{PackDecoder, PackFault, PackProof, PackSink};
+pub use decode::PackDecoder;
 pub use draft::PackDraft;
+pub use fault::PackFault;
 pub use key::{MAX_GENERATION, PackKey};
+pub use objects::{PackObjects, PackProof, PackSink};
 pub use rolled::{MAX_ROLLED, Month, RolledUp, RolledUpName, SignedRolledUp};
+pub use unzip::PackText;
 
 /// Most bytes that the text of a pack of several objects has.
 pub const MAX_TEXT: u64 = 128 << 20;

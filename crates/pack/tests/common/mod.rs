@@ -136,6 +136,12 @@ impl Desk {
     }
 
     pub(crate) async fn cat_with(&self, options: CatOptions) -> Result<Vec<u8>, String> {
+        let (given, done) = self.given(options).await;
+        done.map(|()| given)
+    }
+
+    /// What was given out, and how that ended.
+    pub(crate) async fn given(&self, options: CatOptions) -> (Vec<u8>, Result<(), String>) {
         let sink = Sink::default();
         let packs = CatPacks {
             store: Arc::new(self.packs.clone()),
@@ -147,7 +153,8 @@ impl Desk {
         let archive = Arc::new(self.archive.clone());
         let out = Piped::new(sink.clone());
         let done = cat(archive, self.chain.origin(), &options, out, |_| {}).await;
-        done.map(|_| sink.0.lock().unwrap().clone()).map_err(|error| error.to_string())
+        let given = sink.0.lock().unwrap().clone();
+        (given, done.map(drop).map_err(|error| error.to_string()))
     }
 
     /// The verdicts of a verification, and until when it is complete.

@@ -3,6 +3,7 @@
 //! ```text
 //! listing ─▶ attestations that count ─▶ those taken, in the order of the chain     Packs
 //! pack ─▶ its bytes, known to be the attested ones ─▶ objects, one by one          Unpacking
+//!                                                └──▶ payloads, for who knows them  PackCursor
 //! roll-ups, indexes ─▶ packs and batches that may have what is asked for           Searched
 //! ```
 //!
@@ -17,6 +18,7 @@ mod outlet;
 mod payload;
 mod rollups;
 mod search;
+mod text;
 mod uncounted;
 mod unpack;
 

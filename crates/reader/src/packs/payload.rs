@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use auditseal_chain::{Place, Verdict};
-use auditseal_format::packs::{Attestation, PackDecoder, PackProof, PackSink};
+use auditseal_format::packs::{Attestation, PackObjects, PackProof, PackSink};
 use auditseal_format::{Fault, ObjectSeal, WrongTimes};
 use auditseal_store::Error as StoreError;
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::bytes::{NoPack, PackBytes};
 use super::listing::{Pack, Packs};
 use super::outlet::Outlet;
-use super::unpack::on_a_thread;
+use super::text::{TextSink, take_apart};
+use super::unpack::{no_thread, on_a_thread};
 use crate::batch::Batch;
 use crate::error::Error;
 
@@ -33,8 +35,43 @@ const HELD: usize = 16 << 20;
 pub struct PackCursor {
     /// The times of lines are held against the seals as well.
     times: bool,
+    /// Seqs that will be asked for, each the first of some that another pack holds than those before.
+    turns: VecDeque<u64>,
     open: Option<Open>,
+    /// The pack whose turn is next.
+    coming: Option<Coming>,
     at: Option<At>,
+}
+
+/// A pack that is being fetched while another one is read. That ends with whoever waits for it.
+#[derive(Debug)]
+struct Coming {
+    /// The key of its attestation.
+    attested_at: String,
+    task: JoinHandle<Result<PackBytes, Error>>,
+}
+
+impl Coming {
+    fn begin(packs: &Packs, pack: &Pack) -> Self {
+        let (packs, pack) = (packs.only(pack.clone()), pack.clone());
+        let attested_at = pack.attested_at.clone();
+        let task = tokio::spawn(async move { fetched(&packs, &pack).await });
+        Self { attested_at, task }
+    }
+
+    async fn result(mut self) -> Result<PackBytes, Error> {
+        match (&mut self.task).await {
+            Ok(result) => result,
+            // Nobody else can cancel it.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 #[derive(Debug)]
@@ -83,6 +120,13 @@ impl PackCursor {
     #[must_use]
     pub fn with_times() -> Self {
         Self { times: true, ..Self::default() }
+    }
+
+    /// The same, along these seqs: of all that will be asked for, in that order, each the first that another pack holds
+    /// than those before. While one pack is read the next is fetched.
+    #[must_use]
+    pub fn along(self, turns: impl IntoIterator<Item = u64>) -> Self {
+        Self { turns: turns.into_iter().collect(), ..self }
     }
 
     /// The seal of a batch that a pack holds, and whose payload is the signed one. Its signature isn't checked once
@@ -162,6 +206,25 @@ impl PackCursor {
         Ok(self.go(packs, &pack, batch, take).await?.is_some())
     }
 
+    /// Goes to the start of a pack, and has the next one fetched.
+    async fn turn_to(&mut self, packs: &Packs, pack: &Pack) -> Result<(), Error> {
+        // What it holds isn't needed any more.
+        self.open = None;
+        let coming = self.coming.take().filter(|coming| coming.attested_at == pack.attested_at);
+        let bytes = match coming {
+            Some(coming) => coming.result().await?,
+            None => fetched(packs, pack).await?,
+        };
+        self.open = Some(open(bytes, pack, self.times)?);
+        let here = pack.attestation.first..=pack.attestation.last;
+        while self.turns.front().is_some_and(|seq| here.contains(seq)) {
+            self.turns.pop_front();
+        }
+        let next = self.turns.front().and_then(|seq| packs.with(*seq));
+        self.coming = next.map(|next| Coming::begin(packs, next));
+        Ok(())
+    }
+
     /// Reads a pack up to the end of a batch, and hands over its payload. `None` if that wasn't all
     /// taken.
     async fn go(
@@ -174,7 +237,7 @@ impl PackCursor {
         let seq = batch.place.seq;
         let other = |open: &Open| open.attested_at != pack.attested_at || seq < open.next;
         if self.open.as_ref().is_none_or(other) {
-            self.open = Some(open(packs, pack, self.times).await?);
+            self.turn_to(packs, pack).await?;
         }
         let Some(open) = &mut self.open else { return Ok(None) };
         loop {
@@ -222,35 +285,36 @@ fn object_at_fault(pack: &Pack, seq: u64, why: &Fault) -> Error {
     Error::found(origin, place, Verdict::Tampered, &format!("{why}: pack {key}"))
 }
 
-async fn open(packs: &Packs, pack: &Pack, times: bool) -> Result<Open, Error> {
-    let bytes = PackBytes::fetch(packs, pack).await.map_err(|error| match error {
+/// The bytes of a pack, which are the attested ones.
+async fn fetched(packs: &Packs, pack: &Pack) -> Result<PackBytes, Error> {
+    PackBytes::fetch(packs, pack).await.map_err(|error| match error {
         NoPack::Store(error) => Error::Store(error),
         NoPack::Found(verdict, detail) => at_fault(pack, verdict, &detail),
-    })?;
+    })
+}
+
+/// Begins to decode a pack.
+fn open(bytes: PackBytes, pack: &Pack, times: bool) -> Result<Open, Error> {
     let attestation = Arc::clone(&bytes.attestation);
     let (to, pieces) = mpsc::channel(AHEAD);
-    let (feed, mut fed) = mpsc::channel::<Option<Bytes>>(PIECES);
+    let (feed, fed) = mpsc::channel::<Option<Bytes>>(PIECES);
     let told = to.clone();
     tokio::spawn(async move {
         if let Err(error) = bytes.feed(feed).await {
             drop(told.send(vec![Piece::Unreadable(error)]).await);
         }
     });
-    let thread = on_a_thread(&pack.attestation.pack_key(), move || {
-        let mut sink = Sink(Outlet::new(to, MANY));
-        let Ok(decoder) = PackDecoder::new(&attestation) else { return };
+    let key = pack.attestation.pack_key();
+    let thread = on_a_thread(&key.clone(), move || {
+        let mut sink = Sink { out: Outlet::new(to, MANY), text: Bytes::new() };
         // Whoever asks has read the chain, and with it this pack's seals: its bytes are the same.
-        let mut decoder = decoder.proving(PackProof::Payloads { times });
-        while let Some(Some(piece)) = fed.blocking_recv() {
-            if let Err(fault) = decoder.take(&piece, &mut sink) {
-                sink.0.push(Piece::Broken(fault.to_string()), 0);
-                break;
-            }
-            if sink.0.is_gone() {
-                return;
-            }
+        let objects = PackObjects::of(&attestation).proving(PackProof::Payloads { times });
+        match take_apart((&attestation, objects), fed, &mut sink) {
+            Ok(Ok(_)) => {}
+            Ok(Err(fault)) => sink.out.push(Piece::Broken(fault.to_string()), 0),
+            Err(error) => sink.out.push(Piece::Unreadable(no_thread(&key, &error)), 0),
         }
-        sink.0.send();
+        sink.out.send();
     });
     thread.map_err(Error::Store)?;
     let (attested_at, next) = (pack.attested_at.clone(), pack.attestation.first);
@@ -258,19 +322,28 @@ async fn open(packs: &Packs, pack: &Pack, times: bool) -> Result<Open, Error> {
 }
 
 /// What is found goes there as it is.
-struct Sink(Outlet<Piece>);
+struct Sink {
+    out: Outlet<Piece>,
+    /// The text in which the payloads lie that come next.
+    text: Bytes,
+}
+
+impl TextSink for Sink {
+    fn lies_in(&mut self, text: &Bytes) {
+        self.text.clone_from(text);
+    }
+}
 
 impl PackSink for Sink {
     fn payload(&mut self, _: usize, bytes: &[u8]) {
-        let piece = self.0.copied(bytes);
-        self.0.push(Piece::Payload(piece), bytes.len());
+        self.out.push(Piece::Payload(self.text.slice_ref(bytes)), bytes.len());
     }
 
     fn object(&mut self, _: usize, seal: ObjectSeal, payload: Result<(), Fault>) {
-        self.0.push(Piece::Object(Box::new(seal), payload), 0);
+        self.out.push(Piece::Object(Box::new(seal), payload), 0);
     }
 
     fn is_done(&self) -> bool {
-        self.0.is_gone()
+        self.out.is_gone()
     }
 }

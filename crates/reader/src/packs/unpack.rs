@@ -1,10 +1,12 @@
-//! A pack → its objects one by one, decoded on a thread of its own.
+//! A pack → its objects one by one, decoded on a thread of its own; on two, where its lines are given out.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use auditseal_chain::{Outcome, Place, Sighting, Verdict};
-use auditseal_format::packs::{Attestation, Blob, PackDecoder, PackProof, PackSink};
+use auditseal_format::packs::{
+    Attestation, Blob, PackDecoder, PackFault, PackObjects, PackProof, PackSink,
+};
 use auditseal_format::seal::Payload;
 use auditseal_format::{Fault, ObjectSeal, Seal, Time, joined_times};
 use auditseal_index::Builder;
@@ -15,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::bytes::PackBytes;
 use super::listing::Pack;
 use super::outlet::Outlet;
+use super::text::{TextSink, take_apart};
 
 /// Messages that are handed over together.
 const MANY: usize = 64;
@@ -102,6 +105,7 @@ impl Unpacking {
             last: of.last,
             lines,
             cut,
+            text: Bytes::new(),
             out: Outlet::new(to.clone(), MANY),
             unproved: (0, 0),
             index: index.then(|| Builder::new(pack.attestation.first)),
@@ -182,54 +186,59 @@ impl Unpacking {
 /// running for which it waits.
 pub(super) fn on_a_thread(key: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name("unpack".to_owned()).spawn(work);
-    let failed = |error| {
-        let what = format!("start a thread to decompress it: {error}");
-        Error::new(Operation::Get, key, Kind::Other, &what)
-    };
-    thread.map(drop).map_err(failed)
+    thread.map(drop).map_err(|error| no_thread(key, &error))
+}
+
+/// That no thread is to be had for a pack.
+pub(super) fn no_thread(key: &str, error: &std::io::Error) -> Error {
+    let what = format!("start a thread to decompress it: {error}");
+    Error::new(Operation::Get, key, Kind::Other, &what)
 }
 
 /// Decodes the pieces of a pack; `None` is its end.
 fn decode(mut sink: Sink, proof: PackProof, pieces: mpsc::Receiver<Option<Bytes>>) {
     let attestation = Arc::clone(&sink.attestation);
-    let broken = match PackDecoder::new(&attestation) {
-        Err(fault) => Some(fault.to_string()),
-        Ok(decoder) => decode_all(decoder.proving(proof), &mut sink, pieces),
+    let decoded = if sink.lines.is_some() {
+        let objects = PackObjects::of(&attestation).proving(proof);
+        take_apart((&attestation, objects), pieces, &mut sink)
+    } else {
+        Ok(PackDecoder::new(&attestation)
+            .and_then(|decoder| decode_all(decoder.proving(proof), &mut sink, pieces)))
     };
-    if let Some(why) = broken {
-        sink.out.push(Unpacked::Broken(why), 0);
+    match decoded {
+        Ok(Ok(true)) => {
+            sink.compare_times();
+            sink.compare_index();
+        }
+        // The store stopped half-way, and whoever feeds says so; or an object isn't the one that should be there.
+        Ok(Ok(false)) => {
+            if let Some(why) = sink.broken.take() {
+                sink.out.push(Unpacked::Broken(why), 0);
+            }
+        }
+        Ok(Err(fault)) => sink.out.push(Unpacked::Broken(fault.to_string()), 0),
+        Err(error) => {
+            let error = no_thread(&sink.key, &error);
+            sink.out.push(Unpacked::Unreadable(error), 0);
+        }
     }
     sink.out.send();
 }
 
-/// What is wrong with the pack, if anything is.
+/// Whether the pack came to its end.
 fn decode_all(
     mut decoder: PackDecoder<'_>,
     sink: &mut Sink,
     mut pieces: mpsc::Receiver<Option<Bytes>>,
-) -> Option<String> {
-    loop {
-        match pieces.blocking_recv() {
-            // The store stopped half-way: whoever feeds says so.
-            None => return None,
-            Some(None) => {
-                if let Err(fault) = decoder.finish(sink) {
-                    return Some(fault.to_string());
-                }
-                sink.compare_times();
-                sink.compare_index();
-                return None;
-            }
-            Some(Some(piece)) => {
-                if let Err(fault) = decoder.take(&piece, sink) {
-                    return Some(fault.to_string());
-                }
-                if sink.is_done() {
-                    return sink.broken.take();
-                }
-            }
+) -> Result<bool, PackFault> {
+    while let Some(piece) = pieces.blocking_recv() {
+        let Some(piece) = piece else { return decoder.finish(sink).map(|()| true) };
+        decoder.take(&piece, sink)?;
+        if sink.is_done() {
+            break;
         }
     }
+    Ok(false)
 }
 
 struct Sink {
@@ -245,6 +254,8 @@ struct Sink {
     lines: Option<Box<dyn Fn(u64) -> bool + Send>>,
     /// Nothing behind the last seq is decoded.
     cut: bool,
+    /// The text in which the payloads lie that come next, where they are given out.
+    text: Bytes,
     out: Outlet<Unpacked>,
     /// Bytes of payload that were given out since the objects before were vouched for, and objects.
     unproved: (usize, u64),
@@ -336,13 +347,20 @@ impl Sink {
     }
 }
 
+impl TextSink for Sink {
+    fn lies_in(&mut self, text: &Bytes) {
+        self.text.clone_from(text);
+    }
+}
+
 impl PackSink for Sink {
     fn payload(&mut self, nth: usize, bytes: &[u8]) {
         if let Some(index) = &mut self.index {
             index.text(bytes);
         }
         if self.gives(self.attestation.first + nth as u64) && !self.is_done() {
-            let piece = self.out.copied(bytes);
+            // Of a few objects here and there all the text would be kept in which they lie.
+            let piece = if self.cut { self.out.copied(bytes) } else { self.text.slice_ref(bytes) };
             self.unproved.0 += bytes.len();
             self.out.push(Unpacked::Payload(piece), bytes.len());
         }
