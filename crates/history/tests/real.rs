@@ -188,8 +188,8 @@ fn what_is_called_exact_is_what_etcd_had() {
             for entry in &told {
                 let how = set.how.get(&entry.audit_id).map_or("", String::as_str);
                 // Patches by their kinds, the rest by its verb.
-                let first = how.split_whitespace().next().unwrap_or_default();
-                let first = how.strip_prefix("patch, ").unwrap_or(first.trim_end_matches(','));
+                let first = how.split(',').next().unwrap_or_default();
+                let first = how.strip_prefix("patch, ").unwrap_or(first);
                 let share = shares.entry(format!("{level:<16}{} {first}", entry.verb)).or_default();
                 judge(entry, versions, share, how);
             }

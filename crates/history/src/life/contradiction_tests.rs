@@ -166,3 +166,51 @@ fn what_was_under_way_is_never_proved() {
     let moment = life.moment().unwrap();
     assert!(moment.under_way && !moment.proved, "{moment:?}");
 }
+
+/// Each object of a collection is admitted by itself: one that is refused says nothing of those before it, and what is noted
+/// of one is not of the others.
+#[test]
+fn a_collection_that_was_refused_may_be_gone_in_part() {
+    let collection = |change: fn(&mut Value)| {
+        act(2, "deletecollection", |e| {
+            e["objectRef"].as_object_mut().unwrap().remove("name");
+            e["requestObject"] = json!({"kind": "DeleteOptions"});
+            e["annotations"] = json!({
+                "auditseal-history/before": r#"{"spec":{"podSelector":{}}}"#,
+                "auditseal-history/ticket": "OPS-7 (not new)"});
+            change(e);
+        })
+    };
+    let refused = |message: &str, decision: &str| {
+        let mut one = collection(|e| e["responseStatus"] = json!({"code": 403}));
+        one.message = message.to_owned();
+        one.annotations.insert("authorization.k8s.io/decision".to_owned(), decision.to_owned());
+        live(vec![one]).0.remove(0).deed
+    };
+    let policy = "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no";
+    assert_eq!(refused(policy, "allow"), Deed::Undecided(Some(403)));
+    assert_eq!(refused("", "allow"), Deed::Undecided(Some(403)));
+    assert!(matches!(refused("no", "forbid"), Deed::Refused(_)));
+    let taken = collection(|e| {
+        e["responseObject"] = json!({"kind": "NetworkPolicyList", "items": [{"metadata": {"name": "p", "uid": "u1"}}]});
+    });
+    let told = live(vec![taken]).0.remove(0);
+    assert_eq!(told.deed, Deed::DeletedWithCollection { certain: true });
+    assert!(told.words.is_none() && told.why.is_empty(), "{told:?}");
+    let strange = act(3, "update", |e| e["responseStatus"] = json!({"code": 499}));
+    assert_eq!(live(vec![strange]).0[0].deed, Deed::Undecided(Some(499)));
+}
+
+#[test]
+fn what_a_delete_took_is_told_as_it_was_noted() {
+    let delete = act(2, "delete", |e| {
+        e["level"] = "Metadata".into();
+        e["annotations"] = json!({"auditseal-history/before": r#"{"spec":{"podSelector":{}}}"#});
+    });
+    let told = live(vec![delete]).0.remove(0);
+    assert_eq!(told.deed, Deed::Deleted { certain: false });
+    let words = told.words.unwrap();
+    let sentence = "no longer isolated: what comes in to all pods, but by other policies";
+    assert_eq!(words.sentences.unwrap(), [sentence]);
+    assert_eq!(words.mark, Inference::Admitted.into());
+}

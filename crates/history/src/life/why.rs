@@ -52,8 +52,12 @@ pub(crate) fn of_object(
     names.iter().filter_map(reason).collect()
 }
 
-/// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`.
+/// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`. Of a collection it is that of
+/// one of its objects, and nothing says of which.
 pub(crate) fn of_guardrails(act: &Act) -> Option<Reason> {
+    if act.verb == "deletecollection" {
+        return None;
+    }
     let (name, text) = act.annotations.iter().find(|(key, _)| key.ends_with("-history/ticket"))?;
     if text == "none" {
         return None;
