@@ -214,3 +214,22 @@ fn what_a_delete_took_is_told_as_it_was_noted() {
     assert_eq!(words.sentences.unwrap(), [sentence]);
     assert_eq!(words.mark, Inference::Admitted.into());
 }
+
+/// Who takes the last finalizer of an object away deletes it, and nothing else of what they sent is stored.
+#[test]
+fn of_the_last_write_only_the_end_is_stored() {
+    let mut ending = policy(8, 2, json!({"a": 1}));
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z".into();
+    ending["metadata"]["finalizers"] = json!(["f"]);
+    let mut freed = ending.clone();
+    freed["metadata"].as_object_mut().unwrap().remove("finalizers");
+    freed["metadata"]["labels"] = json!({"never": "stored"});
+    let begun = act(2, "delete", |e| {
+        e["requestObject"] = json!({"kind": "DeleteOptions"});
+        e["responseObject"] = ending;
+    });
+    let (told, _) = live(vec![begun, put(3, "8", freed)]);
+    assert_eq!(told[1].deed, Deed::Deleted { certain: true });
+    let fields: Vec<_> = told[1].fields.iter().map(|field| field.path.to_string()).collect();
+    assert_eq!(fields, ["metadata.finalizers"]);
+}

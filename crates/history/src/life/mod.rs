@@ -390,7 +390,11 @@ impl Life {
             state.by = Some((act.audit_id.clone(), act.done));
         }
         let mut doubt = doubt;
+        let (mut fields, mut quiet) = (fields, quiet);
         if last {
+            // Nothing else of it was stored.
+            fields.retain(|field| field.path.is_below(&["metadata", "finalizers"]));
+            quiet.clear();
             entry.deed = Deed::Deleted { certain: true };
             entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;
