@@ -272,7 +272,7 @@ fn table(replay: &Replayed) -> io::Result<()> {
 
 /// Files whose word a side is.
 fn by(mark: &SideMark) -> Vec<&str> {
-    mark.by.iter().map(AsRef::as_ref).collect()
+    mark.by.union(&mark.space_by).map(AsRef::as_ref).collect()
 }
 
 /// What of a side no file tells.

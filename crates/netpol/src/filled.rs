@@ -14,22 +14,38 @@ use crate::roster::{NotTold, Roster, RosterPod, Span};
 /// Whose word it is what a side is, where it isn't the line's alone. Prints with a space before it, or as nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SideMark {
-    /// Files that tell its labels, its namespace's, or whose its address is.
+    /// Files that tell its labels, or whose its address is.
     pub by: BTreeSet<Arc<str>>,
+    /// Files that tell its namespace's labels.
+    pub space_by: BTreeSet<Arc<str>>,
     /// What of it no file tells, and why.
     pub lacks: Option<NotTold>,
 }
 
+impl SideMark {
+    /// Whether all that is known of it is the line's own word.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.by.is_empty() && self.space_by.is_empty()
+    }
+}
+
 impl fmt::Display for SideMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by: Vec<&str> = self.by.iter().map(AsRef::as_ref).collect();
-        let lacks = self.lacks.filter(|why| *why != NotTold::NotThere);
-        match (by.is_empty(), lacks) {
-            (true, None) => Ok(()),
-            (true, Some(why)) => write!(f, " ({why})"),
-            (false, None) => write!(f, " (by {})", by.join(" and ")),
-            (false, Some(why)) => write!(f, " (by {}; in part {why})", by.join(" and ")),
+        let named = |files: &BTreeSet<Arc<str>>| {
+            files.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" and ")
+        };
+        let mut words = Vec::new();
+        if !self.by.is_empty() {
+            words.push(format!("by {}", named(&self.by)));
         }
+        if !self.space_by.is_subset(&self.by) {
+            words.push(format!("its namespace by {}", named(&self.space_by)));
+        }
+        if let Some(why) = self.lacks.filter(|why| *why != NotTold::NotThere) {
+            words.push(if self.is_none() { why.to_string() } else { format!("in part {why}") });
+        }
+        if words.is_empty() { Ok(()) } else { write!(f, " ({})", words.join("; ")) }
     }
 }
 
@@ -53,7 +69,7 @@ pub struct FilledTotals {
 impl FilledTotals {
     pub(crate) fn count(&mut self, filled: &Filled<'_>) {
         let Filled { source, destination, .. } = filled;
-        self.lines += u64::from(!source.by.is_empty() || !destination.by.is_empty());
+        self.lines += u64::from(!source.is_none() || !destination.is_none());
         let lacks: BTreeSet<NotTold> =
             [source, destination].into_iter().filter_map(|mark| mark.lacks).collect();
         lacks.into_iter().for_each(|why| *self.lacking.entry(why).or_default() += 1);
@@ -63,7 +79,7 @@ impl FilledTotals {
 impl Filled<'_> {
     /// Whether a file tells something of it.
     pub(crate) fn rests_on_objects(&self) -> bool {
-        !self.source.by.is_empty() || !self.destination.by.is_empty()
+        !self.source.is_none() || !self.destination.is_none()
     }
 }
 
@@ -177,7 +193,7 @@ impl Roster {
             Ok(space) => match joined(&side.namespace_labels, &space.labels) {
                 Some(labels) => {
                     side.namespace_labels = labels;
-                    mark.by.insert(Arc::clone(&self.files()[space.file].name));
+                    mark.space_by.insert(Arc::clone(&self.files()[space.file].name));
                     None
                 }
                 None => Some(NotTold::Otherwise),

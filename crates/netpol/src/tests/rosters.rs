@@ -85,7 +85,8 @@ fn a_pod_is_told_from_when_it_was_there_until_it_was_seen() {
     let roster = roster(&[("o.yaml", 5000, all)]);
     let by_name = |at| source(&roster, at, named("shop/db-0"));
     assert_eq!(by_name(1060), "pod shop/db-0 app=db team=shop (by o.yaml)");
-    let young = "pod shop/db-0 app= team=shop (by o.yaml; in part younger among the objects)";
+    let young =
+        "pod shop/db-0 app= team=shop (its namespace by o.yaml; in part younger among the objects)";
     assert_eq!(by_name(1059), young);
     assert_eq!(by_name(500), young);
     assert_eq!(by_name(4940), "pod shop/db-0 app=db team=shop (by o.yaml)");
