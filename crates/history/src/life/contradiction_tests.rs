@@ -233,3 +233,41 @@ fn of_the_last_write_only_the_end_is_stored() {
     let fields: Vec<_> = told[1].fields.iter().map(|field| field.path.to_string()).collect();
     assert_eq!(fields, ["metadata.finalizers"]);
 }
+
+/// What isn't logged may say why, and what was refused may have said it.
+#[test]
+fn a_reason_is_none_only_where_what_was_sent_is_known() {
+    let cause = || json!({"metadata": {"annotations": {"kubernetes.io/change-cause": "OPS-7"}}});
+    let told = |act: Act| {
+        let one = live(vec![act]).0.remove(0);
+        (one.why.first().map(|why| why.value.clone()), one.why_doubt)
+    };
+    let level = |level: &str, verb: &str, code: u16, body: Value| {
+        act(2, verb, |e| {
+            e["level"] = level.into();
+            e["responseStatus"] = json!({"code": code});
+            e["requestObject"] = body;
+            if level == "Metadata" {
+                e.as_object_mut().unwrap().remove("requestObject");
+            }
+        })
+    };
+    for verb in ["create", "update", "patch"] {
+        for code in [200, 403, 500] {
+            let unlogged = told(level("Metadata", verb, code, Value::Null));
+            assert_eq!(unlogged, (None, Some(Doubt::Level)), "{verb} {code}");
+        }
+        let ours = Some("OPS-7".to_owned());
+        assert_eq!(told(level("Request", verb, 403, cause())), (ours, None), "{verb}");
+        assert_eq!(told(level("Request", verb, 403, json!({}))), (None, None), "{verb}");
+    }
+    let operation = |path: &str, value: Value| json!([{"op": "add", "path": path, "value": value}]);
+    let way = "/metadata/annotations/kubernetes.io~1change-cause";
+    for body in [
+        operation(way, "OPS-7".into()),
+        operation("/metadata/annotations", cause()["metadata"]["annotations"].clone()),
+    ] {
+        assert_eq!(told(level("Request", "patch", 403, body)).0.as_deref(), Some("OPS-7"));
+    }
+    assert_eq!(told(level("Metadata", "delete", 200, Value::Null)), (None, None));
+}

@@ -170,6 +170,8 @@ pub struct LifeEntry {
     pub doubt: Option<Doubt>,
     /// What it says it is for; empty: none given.
     pub why: Vec<Reason>,
+    /// Why it isn't known whether more was said of that; none: these are all.
+    pub why_doubt: Option<Doubt>,
     /// Webhooks that changed it on its way.
     pub mutations: Vec<Mutation>,
 }

@@ -301,6 +301,7 @@ impl Life {
             let (group, kind) = (act.target.api_group.as_str(), kind.unwrap_or_default());
             (entry.asked, _) = crate::patch::asked(body, *first, (group, kind));
         }
+        entry.why.extend(why::of_request(&self.reasons, act, &entry.asked));
         entry.patch = kinds;
         entry
     }
@@ -339,6 +340,7 @@ impl Life {
             asked: Vec::new(),
             doubt: None,
             why: why::of_guardrails(act).into_iter().collect(),
+            why_doubt: why::untold(act),
             mutations: effect::mutations(act),
         }
     }
@@ -383,6 +385,7 @@ impl Life {
         let mut entry = self.entry(act, deed);
         entry.words = told;
         entry.why.extend(self.reasons_of(&after, created, between));
+        entry.why_doubt = why::untold_after(&after);
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
             let state = Arc::make_mut(state);

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
+use super::effect::{After, doubt_of};
+use super::mark::Doubt;
 use crate::act::Act;
+use crate::patch::AskedField;
+use crate::path::ObjectPath;
 use crate::value::at;
 
 /// Annotations and labels of objects that say why, or on whose behalf, they were changed.
@@ -50,6 +54,54 @@ pub(crate) fn of_object(
         Some(Reason { name: name.clone(), value: now, new })
     };
     names.iter().filter_map(reason).collect()
+}
+
+/// The reasons that a request gives which wasn't taken: whether the object had them before isn't told.
+pub(crate) fn of_request(names: &[String], act: &Act, asked: &[AskedField]) -> Vec<Reason> {
+    let sent = act.request.held().filter(|_| matches!(&*act.verb, "create" | "update"));
+    if sent.is_some() {
+        return of_object(names, None, sent, false);
+    }
+    let value = |name: &String| {
+        let ways = ["annotations", "labels"].map(|kind| ObjectPath::of(&["metadata", kind, name]));
+        let asked_at = |path: &ObjectPath| {
+            let over = asked.iter().filter(|field| field.path.covers(path));
+            over.filter_map(|field| {
+                let rest = ObjectPath(path.0[field.path.0.len()..].to_vec());
+                rest.find(field.value.as_ref()?)?.as_str().map(str::to_owned)
+            })
+            .next()
+        };
+        ways.iter().find_map(asked_at)
+    };
+    let reason =
+        |name: &String| Some(Reason { name: name.clone(), value: value(name)?, new: None });
+    names.iter().filter_map(reason).collect()
+}
+
+/// Why a line doesn't tell what a request says that it is for: neither what was sent nor what was stored is in it.
+pub(crate) fn untold(act: &Act) -> Option<Doubt> {
+    let writes = matches!(&*act.verb, "create" | "update" | "patch");
+    // What stands for a part of the object has none of its annotations.
+    let whole = !["scale", "binding", "eviction"].contains(&&*act.target.subresource);
+    let told = act.stored().is_some();
+    (writes && whole && !told).then(|| doubt_of(&act.request)).flatten()
+}
+
+/// The same of a request that was taken.
+pub(crate) fn untold_after(after: &After) -> Option<Doubt> {
+    match after {
+        After::Shown(_) => None,
+        After::Unknown(doubt) => Some(doubt.clone()),
+        After::Computed(computed) => {
+            let said = ["annotations", "labels"].map(|kind| ObjectPath::of(&["metadata", kind]));
+            let meets = |path: &ObjectPath| said.iter().any(|of| of.meets(path));
+            // What may be gone wasn't given by this request.
+            let may_add = |doubt: &Doubt| *doubt != Doubt::Owners;
+            let mut all = computed.doubtful.iter();
+            all.find(|(path, doubt)| meets(path) && may_add(doubt)).map(|(_, doubt)| doubt.clone())
+        }
+    }
 }
 
 /// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`. Of a collection it is that of
