@@ -21,6 +21,7 @@ mod moment;
 mod noted;
 mod order;
 mod place;
+mod reasonless;
 mod scale;
 mod seen;
 mod state;
@@ -340,7 +341,7 @@ impl Life {
             asked: Vec::new(),
             doubt: None,
             why: why::of_guardrails(act).into_iter().collect(),
-            why_doubt: why::untold(act),
+            why_doubt: reasonless::untold(act),
             mutations: effect::mutations(act),
         }
     }
@@ -385,7 +386,7 @@ impl Life {
         let mut entry = self.entry(act, deed);
         entry.words = told;
         entry.why.extend(self.reasons_of(&after, created, between));
-        entry.why_doubt = why::untold_after(&after);
+        entry.why_doubt = reasonless::untold_after(&after);
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
             let state = Arc::make_mut(state);

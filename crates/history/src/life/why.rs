@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::effect::{After, doubt_of};
-use super::mark::Doubt;
 use crate::act::Act;
 use crate::patch::AskedField;
 use crate::path::ObjectPath;
@@ -77,31 +75,6 @@ pub(crate) fn of_request(names: &[String], act: &Act, asked: &[AskedField]) -> V
     let reason =
         |name: &String| Some(Reason { name: name.clone(), value: value(name)?, new: None });
     names.iter().filter_map(reason).collect()
-}
-
-/// Why a line doesn't tell what a request says that it is for: neither what was sent nor what was stored is in it.
-pub(crate) fn untold(act: &Act) -> Option<Doubt> {
-    let writes = matches!(&*act.verb, "create" | "update" | "patch");
-    // What stands for a part of the object has none of its annotations.
-    let whole = !["scale", "binding", "eviction"].contains(&&*act.target.subresource);
-    let told = act.stored().is_some();
-    (writes && whole && !told).then(|| doubt_of(&act.request)).flatten()
-}
-
-/// The same of a request that was taken.
-pub(crate) fn untold_after(after: &After) -> Option<Doubt> {
-    match after {
-        After::Shown(_) => None,
-        After::Unknown(doubt) => Some(doubt.clone()),
-        After::Computed(computed) => {
-            let said = ["annotations", "labels"].map(|kind| ObjectPath::of(&["metadata", kind]));
-            let meets = |path: &ObjectPath| said.iter().any(|of| of.meets(path));
-            // What may be gone wasn't given by this request.
-            let may_add = |doubt: &Doubt| *doubt != Doubt::Owners;
-            let mut all = computed.doubtful.iter();
-            all.find(|(path, doubt)| meets(path) && may_add(doubt)).map(|(_, doubt)| doubt.clone())
-        }
-    }
 }
 
 /// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`. Of a collection it is that of
