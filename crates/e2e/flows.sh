@@ -99,6 +99,33 @@ check "it takes it" k apply -f "$WORK/shop.yaml"
 applied() { k -n shop get networkpolicies -o yaml >"$WORK/applied.yaml" && unblocked "$WORK/applied.yaml"; }
 check "what it has then means the same" applied
 
+# ---- a log without labels, and what kubectl prints of the pods
+
+# pod NAME APP IP: as a kubelet would have told of it
+pod() {
+  k -n shop run "$1" --image=none --labels "app=$2" &&
+    k -n shop patch pod "$1" --subresource status --type merge -p "$(jq -nc --arg ip "$3" --arg now "$(date -u +%FT%TZ)" '{status: {phase: "Running",
+      podIP: $ip, podIPs: [{ip: $ip}], hostIP: "192.0.2.7", startTime: $now, conditions: [{type: "PodReadyToStartContainers", status: "True", lastTransitionTime: $now}]}}')"
+}
+# antrea SECONDS FROM PORT: a line of so many seconds from now
+antrea() {
+  printf '%s IngressRule K8sNetworkPolicy:shop/db <nil> Ingress Allow 190 shop/db-0 %s %s 10.10.2.21 5432 TCP 60 <nil>\n' "$(date -u -d "+$1 seconds" '+%Y/%m/%d %T.000000')" "$2" "$3"
+}
+unlabelled() {
+  pod db-0 db 10.10.2.21 && pod web-0 web 10.10.1.11 && k get pods,namespaces -A -o yaml >"$WORK/objects.yaml" &&
+    mkdir "$WORK/bare" && { antrea -3600 10.10.1.11 41021; antrea 120 10.10.1.11 41022; antrea 121 10.10.9.9 41023; } >"$WORK/bare/np.log" &&
+    "$AUDITSEAL" backfill --cluster e2e --node w-1 --source "np=$WORK/bare/np.log" --source-format np=antrea --store "file://$WORK/bare-store" \
+      --key "$WORK/key" --state "$WORK/state-of-bare"
+}
+by_objects() {
+  "$AUDITSEAL" netpol replay "$WORK/deny.yaml" --objects "$WORK/objects.yaml" --objects-at "$(date -u -d '+300 seconds' +%FT%TZ)" -o json \
+    --store "file://$WORK/bare-store" --origin e2e/w-1/np --vkey "$WORK/vkey" >"$WORK/by.json" && cat "$WORK/by.json" &&
+    jq -e '.totals.blocked == 2 and .totals.unknown == 1 and .totals.by_objects == 2 and .totals.lacking_in_objects.younger == 1' "$WORK/by.json" &&
+    jq -e '[.rows[] | select(.would == "blocked") | .peer] | sort == ["10.10.9.9", "shop app=web"]' "$WORK/by.json"
+}
+check "pods that kubectl lists, and a log that tells none of their labels" unlabelled
+check "they tell what it doesn't, from when they were created" by_objects
+
 # ---- a change and the block that it caused, in one view
 
 # probe VERDICT: what the probe's attempt on db came to now, as the sample's line of it says

@@ -321,4 +321,12 @@ sealed "a role's old rules" '.objectRef.name == "history" and ($a["auditseal-his
 sealed "what a delete took" '.verb == "delete" and .objectRef.name == "history" and ($a["auditseal-history/before"] | fromjson.rules[0].verbs == ["get", "watch"])'
 sealed "a cut value says so" '$a["auditseal-history/after"] // "" | endswith("characters]") and (utf8bytelength <= 10240)'
 same "a deletecollection leaves one old value of three" 1 "$(jq -s '[.[] | select(.verb == "deletecollection" and .objectRef.resource == "networkpolicies") | .annotations["auditseal-history/before"] // empty] | length' "$WORK/trail")"
+# What `history` makes of it, at level Metadata.
+life() { "$AUDITSEAL" history "$@" "${at[@]}" >"$WORK/life.out" 2>&1; cat "$WORK/life.out"; }
+told() { life "$1" ${2:+-n "$2"} --diff | grep -F -- "$3"; }
+check "history: what was opened" told networkpolicy/deny shop "opened: 10.9.0.0/16 → all ports (inferred: as an admission policy noted it)"
+check "history: who gave which reason" told networkpolicy/deny shop "why: auditseal-history/ticket = OPS-7"
+check "history: a ticket of one of a collection is no other's" eval '! told networkpolicy/umlaut shop OPS-7'
+check "history: what a delete took" told clusterrole/history "" "revoked: get, watch on pods (inferred: as an admission policy noted it)"
+check "history: a role's verbs" told clusterrole/history "" '"watch"] (inferred: as an admission policy noted it)'
 printf '  guardrails: %s lines, %s s\n' "$(wc -l <"$WORK/trail")" $((SECONDS - begin))

@@ -67,9 +67,32 @@ played() {
     ! k create -f "$WORK/wrong.yaml" && k delete netpol web --dry-run=server &&
     k create configmap settings --from-literal="a=$(printf 'x: 1\ny: "no"\n')" --from-literal=on=yes --from-literal='t=#1 ä' --from-literal=n=0x10 &&
     into_etcd hidden changed && into_etcd made made && into_etcd lost gone &&
-    k get netpol -A -o yaml >"$WORK/netpol.yaml" && k get configmaps settings -o yaml >"$WORK/settings.yaml" &&
+    k get netpol -A -o yaml >"$WORK/netpol.yaml" && k get configmaps settings -o yaml >"$WORK/settings.yaml" && collected &&
     "$HERE/parts/kube.sh" quiet && mkdir "$WORK/log" &&
     "$HERE/parts/kube.sh" log | tail -c "+$(($(cat "$WORK/before") + 1))" >"$WORK/log/audit.log"
+}
+
+# A collection of which one object may not go: what came before it is gone all the same.
+collected() {
+  local tries=0
+  k apply -f - <<'YAML' &&
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: kept}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [networking.k8s.io], apiVersions: [v1], operations: [DELETE], resources: [ingresses]}]}
+  validations: [{expression: "oldObject.metadata.name != 'zkept'"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: kept}
+spec: {policyName: kept, validationActions: [Deny]}
+YAML
+    k create ingress taken --rule=a/=b:80 && k create ingress zkept --rule=a/=b:80 || return 1
+  while k delete ingress zkept --dry-run=server; do
+    tries=$((tries + 1)) && [ $tries -lt 100 ] && sleep 0.2 || return 1
+  done
+  ! k delete --raw /apis/networking.k8s.io/v1/namespaces/default/ingresses && [ "$(k get ingress -o name)" = ingress.networking.k8s.io/zkept ]
 }
 
 archived() {
@@ -86,6 +109,9 @@ told() {
     grep -q 'closed: 0.0.0.0/0 → all TCP ports but 443' "$WORK/web.out" &&
     grep -q 'why: kubernetes.io/change-cause = OPS-7' "$WORK/web.out" && life netpol/web -n default 2>&1 | grep -q 'dry runs 1'
 }
+
+# A refusal of one object says nothing of the others.
+in_part() { life ingress/taken -n default >"$WORK/taken.out" && cat "$WORK/taken.out" && grep -q ': failed with 422: it may have been done all the same' "$WORK/taken.out"; }
 
 # verdicts of a comparison, name=verdict, in one line
 verdicts() { life "$1" --compare "$2" -o json | jq -r 'select(.type == "comparison") | "\(.object.name)=\(.verdict)"' | sort | paste -sd' ' -; }
@@ -110,4 +136,5 @@ check "history: what kubectl did is told in words" told
 same "history: what lives have that the trail doesn't know" "hidden=unseen lost=notListed made=unknown old=unknown quiet=same web=same" "$(verdicts netpol "$WORK/netpol.yaml")"
 same "history: YAML as kubectl writes it is what the trail knows" "settings=same" "$(verdicts configmaps/settings "$WORK/settings.yaml")"
 check "history: what differs is said, and exit code 4" differs
+check "history: a collection that was refused may be gone in part" in_part
 printf '  history: %s s\n' $((SECONDS - begin))

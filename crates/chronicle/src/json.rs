@@ -163,6 +163,7 @@ pub fn entry_json(told: &ToldEntry, chains: &[Origin]) -> String {
         "doubt": entry.doubt.as_ref().map(ToString::to_string),
         "asked": asked,
         "why": why,
+        "whyDoubt": entry.why_doubt.as_ref().map(ToString::to_string),
         "mutations": mutations,
         "auditID": entry.audit_id,
         "sealed": cited(&entry.cite, chains),

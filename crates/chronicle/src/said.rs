@@ -259,7 +259,12 @@ fn why(entry: &LifeEntry) -> Vec<Said> {
         return Vec::new();
     }
     if entry.why.is_empty() {
-        return vec![note("why: none given".to_owned())];
+        return match &entry.why_doubt {
+            None => vec![note("why: none given".to_owned())],
+            Some(doubt) => {
+                vec![Said { mark: Some(doubt.clone().into()), ..note("why".to_owned()) }]
+            }
+        };
     }
     let line = |reason: &Reason| {
         let new = match reason.new {

@@ -15,7 +15,7 @@ use auditseal_reader::Window;
 use clap::builder::BoolishValueParser;
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-use crate::asking::{Chains, ScanLimit, footer, stopped, tell};
+use crate::asking::{Chains, ScanLimit, footer, of_one_cluster, stopped, tell};
 use crate::citing::Proofs;
 use crate::failure::Failure;
 use crate::help;
@@ -106,12 +106,20 @@ impl FlowAnswer {
 }
 
 impl FlowArchive {
-    /// Reads what is asked for, and gives out each hit in its turn.
-    pub(crate) fn read(
+    /// All flows, of `one_cluster` alone if somebody's word of its objects is taken, for whoever reads them on.
+    pub(crate) fn carried(
         &self,
-        question: FlowQuestion,
-        show: FlowShow,
-        unknown: bool,
+        one_cluster: bool,
+        each: impl FnMut(&[AskedChain], Hit) -> ControlFlow<()>,
+    ) -> Result<FlowAnswer, Failure> {
+        self.search((FlowQuestion::default(), FlowShow::Carried, false), one_cluster, each)
+    }
+
+    /// Reads what is asked for, and gives out each hit in its turn.
+    fn search(
+        &self,
+        (question, show, unknown): (FlowQuestion, FlowShow, bool),
+        one_cluster: bool,
         mut each: impl FnMut(&[AskedChain], Hit) -> ControlFlow<()>,
     ) -> Result<FlowAnswer, Failure> {
         let Self { since, until, .. } = *self;
@@ -120,6 +128,10 @@ impl FlowArchive {
         let window = Window { since, until };
         let (store, bill) = self.stats.open(&self.store)?;
         let (chains, packs) = self.chains.asked(&self.store, &bill)?;
+        if one_cluster {
+            let origins: Vec<_> = chains.iter().map(|chain| chain.origin.clone()).collect();
+            of_one_cluster(&origins)?;
+        }
         let archive = Archive { store, packs, dated: !is_directory(&self.store.store) };
         let now = system_clock()().wall;
         // What was let through or stopped is decided by all of it.
@@ -316,7 +328,8 @@ pub(crate) fn run(args: Flows, format: LogFormat) -> Result<ExitCode, Failure> {
         proofs.iter_mut().for_each(|proofs| proofs.told(&hit));
         out.hit(hit)
     };
-    let found = args.flows.read(args.conditions.question(), show, args.unknown, each)?;
+    let asked = (args.conditions.question(), show, args.unknown);
+    let found = args.flows.search(asked, false, each)?;
     finish(out.end(&found.answer))?;
     tell(&found.footer(&args.conditions.namespaces()), format);
     if found.answer.interrupted {

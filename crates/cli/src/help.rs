@@ -422,6 +422,10 @@ Examples:
   Fail a pipeline where they would stop anything:
     kubectl kustomize . | auditseal netpol replay - --fail-if-blocked \\
       --store s3://audit-archive/k8s --trust trust.txt
+  The log has no labels (Antrea, OVN-Kubernetes): take those that pods have now?
+    kubectl get pods,namespaces -A -o yaml > objects.yaml
+    auditseal netpol replay shop.yaml --objects objects.yaml --objects-at 0s \\
+      --store s3://audit-archive/k8s --trust trust.txt
 
 All policies are taken together, as if there were no others: what another policy
 lets through passes all the same. Of each peer and port it says what would become
@@ -429,6 +433,9 @@ of it, how many lines there are, and where the first is sealed, ORIGIN SEQ:LINE.
 What the log doesn't tell (labels, whose an address is, which way a connection
 began) is unknown, with the reason. What was stopped already stands apart: of it
 nobody knows what would have followed.
+
+What --objects tell in its place has the file behind it. A pod counts from a
+minute after it was created until a minute before the file was written.
 
 Exit codes: as `query`; with --fail-if-blocked 4 where they would stop
 something, or might, and 2 where that can't be told: no line is for them, or
@@ -439,6 +446,10 @@ Example:
   auditseal netpol suggest -n shop --since 7d \\
     --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
   kubectl apply --dry-run=server -f shop.yaml
+The log has no labels: take those that pods have now.
+  kubectl get pods,namespaces -A -o yaml > objects.yaml
+  auditseal netpol suggest -n shop --objects objects.yaml --objects-at 0s \\
+    --store s3://audit-archive/k8s --trust trust.txt > shop.yaml
 
 Pods are told apart by their labels, without those that controllers give to each.
 Above each rule stands how many lines ask for it, and where the first are sealed.

@@ -1,11 +1,11 @@
 //! history: the life of an object, on the command line, and how it is told.
 
-use std::io::{self, BufWriter, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use auditseal_agent::{open_named, system_clock};
+use auditseal_agent::system_clock;
 use auditseal_chronicle::{
     ComparedObject, LifeEnd, LifePage, LifeText, LiveObjects, Lives, Telling, ToldEntry,
     WantedObjects, answer_json, compared, compared_json, end_json, entry_json, moment_yaml,
@@ -25,6 +25,7 @@ use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
 use crate::logging::LogFormat;
+use crate::objects::text_of;
 use crate::output::finish;
 use crate::predicates::{Offering, not_asked, nowhere};
 use crate::querying::CANT_TELL;
@@ -32,9 +33,6 @@ use crate::runtime::{block_on_threads, cores};
 use crate::stats::{Bill, Stats};
 use crate::store_flags::{StoreFlags, is_directory};
 use crate::times::{in_order, time};
-
-/// Most bytes of a file that is compared with.
-const LARGEST: u64 = 256 << 20;
 
 /// The exit code where a comparison finds what the trail doesn't know, and the archive is in order.
 const DIFFERS: u8 = 4;
@@ -359,22 +357,6 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let read = |from: &mut dyn io::Read, text: &mut String| {
-        from.take(LARGEST + 1).read_to_string(text).map_err(|error| error.to_string())
-    };
-    if path.as_os_str() == "-" {
-        read(&mut io::stdin().lock(), &mut text)?;
-    } else {
-        read(&mut open_named(path).map_err(|error| error.to_string())?, &mut text)?;
-    }
-    if text.len() as u64 > LARGEST {
-        return Err("it is larger than 256 MiB".to_owned());
-    }
-    Ok(text)
-}
-
 /// Where entries go.
 struct Out {
     out: BufWriter<io::Stdout>,
@@ -503,21 +485,5 @@ impl Out {
                 ));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_larger_than_any_is_not_compared_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("live.yaml");
-        let file = std::fs::File::create(&path).unwrap();
-        file.set_len(10 * LARGEST).unwrap();
-        assert!(text_of(&path).unwrap_err().contains("larger than 256 MiB"));
-        file.set_len(10).unwrap();
-        assert_eq!(text_of(&path).map(|text| text.len()), Ok(10));
     }
 }

@@ -20,6 +20,7 @@ mod keygen;
 mod listing;
 mod logging;
 mod netpol;
+mod objects;
 mod output;
 mod packing;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod protection;
 mod proving;
 mod querying;
 mod reload;
+mod rostering;
 mod runtime;
 mod salvage;
 mod sources;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use auditseal_agent::open_named;
 use auditseal_netpol::{
-    FlowSeal, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Replayed, Suggest,
+    FlowSeal, NotTold, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Replayed,
+    SideMark, Suggest,
 };
-use auditseal_query::{AskedChain, FlowQuestion, FlowShow, Hit, carried};
+use auditseal_query::{AskedChain, Hit, carried};
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -20,8 +21,10 @@ use crate::failure::Failure;
 use crate::flowing::{FlowAnswer, FlowArchive};
 use crate::help;
 use crate::logging::LogFormat;
+use crate::objects::documents;
 use crate::output::{Format, finish};
 use crate::querying::CANT_TELL;
+use crate::rostering::{self, Objects};
 
 /// Most bytes of a file of policies.
 const LARGEST: u64 = 16 << 20;
@@ -64,6 +67,8 @@ struct ReplayArgs {
     )]
     namespace: String,
     #[command(flatten)]
+    objects: Objects,
+    #[command(flatten)]
     flows: FlowArchive,
     /// What the answer looks like.
     #[arg(
@@ -86,6 +91,8 @@ struct SuggestArgs {
     /// The namespace whose pods the policies are for.
     #[arg(short, long, env = "AUDITSEAL_NAMESPACE", value_name = "NAME")]
     namespace: String,
+    #[command(flatten)]
+    objects: Objects,
     #[command(flatten)]
     flows: FlowArchive,
 }
@@ -117,7 +124,9 @@ fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
         let what = "read policies: there is none in these files";
         return Err(Failure::new(what).hint(others.as_deref()));
     }
-    let (mut replay, mut origins) = (Replay::new(policies), Vec::new());
+    let roster = args.objects.read()?;
+    let files = roster.files().to_vec();
+    let (mut replay, mut origins) = (Replay::new(policies).with_roster(roster), Vec::new());
     let each = |chains: &[AskedChain], hit: Hit| {
         let at = sealed(chains, &mut origins, &hit);
         if let Some(flow) = carried(&hit.shown) {
@@ -125,7 +134,7 @@ fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
         }
         ControlFlow::Continue(())
     };
-    let found = args.flows.read(FlowQuestion::default(), FlowShow::Carried, false, each)?;
+    let found = args.flows.carried(args.objects.are_given(), each)?;
     let replay = replay.finish();
     finish(match args.output {
         Format::Text => table(&replay),
@@ -133,7 +142,8 @@ fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
     })?;
     let mut lines = found.footer("all flows");
     let at = lines.len().saturating_sub(1);
-    lines.splice(at.., others.into_iter().chain(told(&replay)));
+    let of_objects = rostering::told(&files, replay.filled());
+    lines.splice(at.., others.into_iter().chain(of_objects).chain(told(&replay)));
     let ReplayTotals { blocked, unknown, .. } = replay.totals();
     let code = match untellable(&found, &replay.totals()) {
         _ if !args.fail_if_blocked => 0,
@@ -231,8 +241,8 @@ fn cells(row: &ReplayRow) -> [String; 7] {
         would,
         row.lines.to_string(),
         row.way.to_owned(),
-        row.subject.clone(),
-        row.peer.clone(),
+        format!("{}{}", row.subject, row.subject_mark),
+        format!("{}{}", row.peer, row.peer_mark),
         row.port.clone(),
         row.why.clone(),
     ]
@@ -260,6 +270,16 @@ fn table(replay: &Replayed) -> io::Result<()> {
     out.flush()
 }
 
+/// Files whose word a side is.
+fn by(mark: &SideMark) -> Vec<&str> {
+    mark.by.union(&mark.space_by).map(AsRef::as_ref).collect()
+}
+
+/// What of a side no file tells.
+fn lack(mark: &SideMark) -> Option<&'static str> {
+    mark.lacks.map(NotTold::word)
+}
+
 fn as_json(replay: &Replayed) -> io::Result<()> {
     let row = |row: ReplayRow| {
         let cited: Vec<Value> = row
@@ -269,9 +289,15 @@ fn as_json(replay: &Replayed) -> io::Result<()> {
             .collect();
         json!({
             "would": row.would.word(), "stopped_then": row.stopped, "lines": row.lines, "way": row.way,
-            "pods": row.subject, "peer": row.peer, "port": row.port, "why": row.why, "cited": cited,
+            "pods": row.subject, "pods_by": by(&row.subject_mark), "pods_lack": lack(&row.subject_mark),
+            "peer": row.peer, "peer_by": by(&row.peer_mark), "peer_lack": lack(&row.peer_mark), "port": row.port, "why": row.why, "cited": cited,
         })
     };
+    let lacking = replay
+        .filled()
+        .lacking
+        .iter()
+        .map(|(why, lines)| (why.word().to_owned(), Value::from(*lines)));
     let policy = |one: &auditseal_netpol::PolicyTally| json!({"name": one.name, "allowed": one.allowed, "blocked": one.blocked});
     let totals = replay.totals();
     let all = json!({
@@ -281,6 +307,7 @@ fn as_json(replay: &Replayed) -> io::Result<()> {
             "lines": totals.lines, "blocked": totals.blocked, "allowed": totals.allowed, "unknown": totals.unknown,
             "answers": totals.answers, "untouched": totals.untouched, "stopped_then": totals.stopped,
             "stopped_then_allowed": totals.stopped_allowed, "halves": totals.halves, "untold": totals.untold, "unlisted": totals.unlisted,
+            "by_objects": replay.filled().lines, "lacking_in_objects": lacking.collect::<serde_json::Map<_, _>>(),
         },
     });
     let mut out = io::stdout().lock();
@@ -295,6 +322,9 @@ fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
         );
         Failure::new(what).hint(Some("a namespace has up to 63 of a-z, 0-9 and -"))
     })?;
+    let roster = args.objects.read()?;
+    let files = roster.files().to_vec();
+    suggest = suggest.with_roster(roster);
     let (mut origins, mut full) = (Vec::new(), None);
     let each = |chains: &[AskedChain], hit: Hit| {
         let at = sealed(chains, &mut origins, &hit);
@@ -306,7 +336,7 @@ fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
             _ => ControlFlow::Continue(()),
         }
     };
-    let found = args.flows.read(FlowQuestion::default(), FlowShow::Carried, false, each)?;
+    let found = args.flows.carried(args.objects.are_given(), each)?;
     if let Some(full) = full {
         let hint = "--since and --until make it less";
         return Err(Failure::new(format!("suggest policies: {full}")).hint(Some(hint)));
@@ -325,6 +355,7 @@ fn suggest(args: &SuggestArgs, format: LogFormat) -> Result<ExitCode, Failure> {
     }
     let mut lines = found.footer(&format!("namespace {}", args.namespace));
     lines.pop();
+    lines.extend(rostering::told(&files, &made.filled));
     for (why, count, cited) in &made.left_out {
         let missing = if why.is_missing() { "MISSING: " } else { "" };
         lines.push(format!("{missing}lines {why}: {count}, the first {}", cited[0]));
@@ -381,27 +412,4 @@ fn policies_of(
         others.extend(beside);
     }
     Ok((policies, others))
-}
-
-/// The documents of a YAML file, which lines that begin with `---` part.
-fn documents(text: &str) -> Vec<String> {
-    let mut all = vec![String::new()];
-    for line in text.lines() {
-        match line.strip_prefix("---") {
-            Some(rest) if rest.is_empty() || rest.starts_with([' ', '\t', '\r']) => {
-                all.push(format!("{rest}\n"));
-            }
-            _ => {
-                if let Some(open) = all.last_mut() {
-                    open.push_str(line);
-                    open.push('\n');
-                }
-            }
-        }
-    }
-    let said = |text: &String| {
-        text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-    };
-    all.retain(said);
-    all
 }

@@ -170,3 +170,124 @@ fn a_file_that_holds_no_policies_is_refused() {
     }
     netpol(&node, &["replay", "/none.yaml"]).refused("read policies /none.yaml");
 }
+
+/// What `kubectl get pods,namespaces -A -o json` prints of the sample's cluster, at eleven o'clock.
+fn listed() -> serde_json::Value {
+    let pod = |namespace: &str, name: &str, ip: &str, app: &str, made: &str| {
+        let made = format!("2026-11-{made}Z");
+        serde_json::json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": namespace, "name": name, "uid": name, "labels": {"app": app}, "creationTimestamp": made},
+            "status": {"phase": "Running", "podIP": ip, "hostIP": "192.0.2.7", "startTime": made,
+                "containerStatuses": [{"name": "c", "state": {"running": {"startedAt": made}}}]}})
+    };
+    serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "s", "creationTimestamp": "2026-11-01T00:00:00Z"}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "shop"}},
+        pod("shop", "web-6c9d8b7f5-x2x7k", "10.10.1.11", "web", "28T08:00:00"),
+        pod("shop", "db-0", "10.10.2.21", "db", "28T08:00:00"),
+        // It got the address of the probe that was stopped.
+        pod("lab", "other", "10.10.4.40", "other", "29T10:30:00"),
+    ]})
+}
+
+/// Antrea's log tells names and addresses alone.
+#[test]
+fn objects_tell_what_a_log_does_not() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB.replace("app: worker", "app: web")).unwrap();
+    fs::write(node.path("o.json"), listed().to_string()).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("o.json"));
+    let replay =
+        |args: &[&str]| netpol(&node, &[&["replay", &policies, "-n", "shop"], args].concat());
+    let bare = replay(&[]).ok();
+    assert!(
+        bare.err.ends_with("of 5 lines 0 would be blocked, 0 allowed, and of 2 it can't be told\n"),
+        "{}",
+        bare.err
+    );
+    let done = replay(&["--objects", &objects]).ok();
+    let rows: Vec<String> =
+        done.text().lines().map(|row| words(row).replace(&objects, "o.json")).collect();
+    assert_eq!(
+        rows[1..],
+        [
+            "allowed 1 ingress shop app=db (by o.json) shop app=web (by o.json) 5432/TCP shop/db prod/cp-1/audit 1:2",
+            "allowed 1 ingress shop app=web (by o.json) 203.0.113.9 8080/TCP shop/web prod/cp-1/audit 1:1",
+            "unknown (stopped then) 1 ingress 198.51.100.7 shop app=web (by o.json) 25/TCP the log has an address alone, and a pod may have it prod/cp-1/audit 1:4",
+            "unknown (stopped then) 1 ingress shop app=db (by o.json) 10.10.4.40 (younger among the objects) 5432/TCP the log has an address alone, and a pod may have it prod/cp-1/audit 1:3",
+            "unknown (stopped then) 1 ingress shop app=db (by o.json) 10.10.4.40 (younger among the objects) ICMP NetworkPolicies say nothing of this protocol prod/cp-1/audit 1:5",
+        ]
+    );
+    let said = format!(
+        "objects {objects}: pods 3, namespaces 1, of other kinds 1, which say nothing here; as they were at 2026-11-29T10:30:00.000000Z, the newest time in it\n\
+         lines of which objects tell a side: 5; nothing proves that, nor that labels were the same before\n"
+    );
+    assert!(done.err.contains(&said), "{}", done.err);
+    assert!(
+        done.err.contains("\nlines with a side that is younger among the objects: 2\n"),
+        "{}",
+        done.err
+    );
+    let json = replay(&["--objects", &objects, "-o", "json"]).ok();
+    let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
+    assert_eq!((&json["totals"]["allowed"], &json["totals"]["by_objects"]), (&2.into(), &5.into()));
+    assert_eq!(json["totals"]["lacking_in_objects"]["younger"], 2);
+    assert_eq!(
+        (&json["rows"][0]["pods_by"][0], &json["rows"][3]["peer_lack"]),
+        (&objects.clone().into(), &"younger".into())
+    );
+    // Of what came after they were seen they tell nothing.
+    let early = replay(&["--objects", &objects, "--objects-at", "2026-11-29T10:29:59Z"]).ok();
+    assert!(
+        early.err.contains("as they were at 2026-11-29T10:29:59.000000Z, as --objects-at says\n"),
+        "{}",
+        early.err
+    );
+    let before = replay(&["--objects", &objects, "--objects-at", "2026-11-28T00:00:00Z"]);
+    before.refused(
+        "it has a time of 2026-11-29T10:30:00.000000Z, and is said to be written before that",
+    );
+    let suggested = netpol(&node, &["suggest", "-n", "shop", "--objects", &objects]).ok();
+    let rule = "    - from:\n        - namespaceSelector: {\"matchLabels\": {\"kubernetes.io/metadata.name\": \"shop\"}}\n          podSelector: {\"matchLabels\": {\"app\": \"web\"}}\n";
+    let rule = format!("    # 1 line of these by what objects tell of a side\n{rule}");
+    assert!(suggested.text().contains(&rule), "{}", suggested.text());
+    let head = format!(
+        "# What the log doesn't tell of a pod, {objects} of 2026-11-29T10:30:00.000000Z does: nothing proves it, nor that labels were the same before.\n"
+    );
+    assert!(suggested.text().contains(&head), "{}", suggested.text());
+}
+
+#[test]
+fn a_file_that_holds_no_objects_is_refused() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let mut other = listed();
+    other["items"][2]["metadata"].as_object_mut().unwrap().remove("uid");
+    let other = other.to_string();
+    for (text, why) in [
+        ("", "there is neither a pod nor a namespace in it"),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "there is neither a pod nor a namespace in it"),
+        ("NAME READY\nweb 1/1\n", "there is something that has no kind"),
+        ("a: [", "read objects"),
+        (
+            other.as_str(),
+            "pod shop/web-6c9d8b7f5-x2x7k has no uid or no creationTimestamp: no apiserver listed it",
+        ),
+    ] {
+        fs::write(node.path("o"), text).unwrap();
+        netpol(&node, &["replay", &node.shown("p.yaml"), "--objects", &node.shown("o")])
+            .refused(why);
+    }
+    netpol(&node, &["suggest", "-n", "shop", "--objects-at", "1h"]).refused("--objects");
+}
+
+/// Addresses of one cluster's pods are another cluster's, too.
+#[test]
+fn objects_are_of_one_cluster() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    fs::write(node.path("o"), listed().to_string()).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("o"));
+    let args = ["replay", &policies, "--objects", &objects, "--origin", "test/cp-1/audit"];
+    netpol(&node, &args).refused("choose chains: they are of the clusters prod, test");
+}

@@ -29,7 +29,7 @@ class Player:
 
     def __init__(self, stage, people, controllers, etcd, rng, count):
         self.stage, self.people, self.controllers, self.etcd, self.rng = stage, people, controllers, etcd, rng
-        self.known, self.log = {}, []
+        self.known, self.older, self.log = {}, {}, []
         # Of few requests, most would be creates.
         self.places = [(space, name) for space in SPACES for name in NAMES][: 8 if count >= 500 else 2]
 
@@ -77,6 +77,9 @@ class Player:
     def seen(self, kind, space, name, status, said, query):
         if status < 300 and "dryRun" not in query and said.get("kind") == kind.kind:
             gone = "deletionTimestamp" in said["metadata"] and not said["metadata"].get("finalizers")
+            before = self.known.get((kind.resource, space, name))
+            if before and before["metadata"]["uid"] == said["metadata"]["uid"]:
+                self.older[before["metadata"]["uid"]] = before["metadata"]["resourceVersion"]
             self.known[kind.resource, space, name] = None if gone else said
 
     def creates(self, who, kind, space, name, query):
@@ -130,14 +133,30 @@ class Player:
                     )
                 }
                 media = self.rng.choice([MERGE, STRATEGIC]) if kind.strategic else MERGE
+        if self.rng.random() < 0.3:
+            body = self.versioned(body, media, now)
+            how += " of a version"
         status, said = self.sends(f"patch, {how}", who, kind, "PATCH", path, body, media, **query)
         self.seen(kind, space, name, status, said, query)
+
+    def versioned(self, body, media, now):
+        """The patch with a resourceVersion, by which it is taken for one version alone: mostly the present one, or the one before it."""
+        version = now["metadata"]["resourceVersion"]
+        old = self.older.get(now["metadata"]["uid"], version)
+        version = version if self.rng.random() < 0.7 else old
+        if media == JSON_PATCH:
+            one = {"op": self.rng.choice(["test", "replace", "add"]), "path": "/metadata/resourceVersion", "value": version}
+            return [one, *body] if self.rng.random() < 0.5 else [*body, one]
+        return {**body, "metadata": {**(body.get("metadata") or {}), "resourceVersion": version}}
 
     def applies(self, who, kind, space, name, path, now, query):
         query["fieldManager"] = self.rng.choice(["gitops", "other"])
         wanted = kind.new(name, space, self.rng)
         wanted["metadata"] = {"name": name, "labels": {"applied": query["fieldManager"]}}
-        status, said = self.sends("apply", who, kind, "PATCH", path, wanted, APPLY, force=self.rng.choice(["true", ""]), **query)
+        how = "apply"
+        if self.rng.random() < 0.3:
+            wanted, how = self.versioned(wanted, APPLY, now), "apply of a version"
+        status, said = self.sends(how, who, kind, "PATCH", path, wanted, APPLY, force=self.rng.choice(["true", ""]), **query)
         self.seen(kind, space, name, status, said, query)
 
     def sub(self, who, kind, space, name, path, now, query):

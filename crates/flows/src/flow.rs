@@ -7,6 +7,7 @@ use auditseal_audit::Time;
 use serde_json::{Map, Value, json};
 
 use crate::endpoint::Endpoint;
+use crate::labels::Unlisted;
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -196,8 +197,15 @@ fn side(of: &Endpoint, port: Option<u16>) -> Value {
     put("place", Some(of.kind.word().into()));
     put("namespace", of.namespace.as_deref().map(Value::from));
     put("pod", of.pod.as_deref().map(Value::from));
-    let labels = |of: &crate::LabelSet| (!of.listed().is_empty()).then(|| json!(of.listed()));
-    put("labels", labels(&of.labels));
-    put("namespace_labels", labels(&of.namespace_labels));
+    let mut labels = |name: &str, others: &str, of: &crate::LabelSet| {
+        if !of.is_unknown() {
+            put(name, Some(json!(of.listed())));
+            // Where nothing is said of the others, those are all.
+            let word = Some(of.unlisted()).filter(|unlisted| *unlisted != Unlisted::Absent);
+            put(others, word.map(|unlisted| unlisted.word().into()));
+        }
+    };
+    labels("labels", "other_labels", &of.labels);
+    labels("namespace_labels", "other_namespace_labels", &of.namespace_labels);
     Value::Object(out)
 }

@@ -90,10 +90,6 @@ pub(crate) fn read(line: &str, field: &str) -> Result<Flow, NotAFlow> {
     }
     let (source, source_port) = side(&line, &SOURCE)?;
     let (destination, port) = side(&line, &DESTINATION)?;
-    let nobody = |of: &Endpoint| of.ip.is_none() && of.pod.is_none() && of.namespace.is_none();
-    if nobody(&source) && nobody(&destination) {
-        return Err(NotAFlow::Missing("source and no destination"));
-    }
     let reply = match line.get("reply") {
         None | Some(Value::Null) => None,
         Some(Value::Bool(reply)) => Some(*reply),
@@ -144,10 +140,14 @@ fn side(line: &Object, keys: &Side) -> Result<(Endpoint, Option<u16>), NotAFlow>
     let pod = word(line, &keys.pod, "pod's name")?;
     let namespace = word(line, &keys.namespace, "namespace")?;
     let own = line.get(keys.object).and_then(Value::as_object);
-    let listed = |key| match own.and_then(|own| own.get(key)) {
-        None | Some(Value::Null) => Ok(LabelSet::default()),
-        Some(Value::Object(of)) => labels(of),
-        Some(other) => Err(NotAFlow::bad("labels", &other.to_string())),
+    let member = |key| own.and_then(|own| own.get(key));
+    let listed = |key, others| {
+        let unlisted = unlisted(member(others))?;
+        match member(key) {
+            None | Some(Value::Null) => Ok(LabelSet::default()),
+            Some(Value::Object(of)) => labels(of, unlisted),
+            Some(other) => Err(NotAFlow::bad("labels", &other.to_string())),
+        }
     };
     let place = match own.and_then(|own| own.get("place")).and_then(Value::as_str) {
         Some("pod") => EndpointKind::Pod,
@@ -158,20 +158,32 @@ fn side(line: &Object, keys: &Side) -> Result<(Endpoint, Option<u16>), NotAFlow>
         _ if pod.is_some() => EndpointKind::Pod,
         _ => EndpointKind::Unknown,
     };
-    let (labels, namespace_labels) = (listed("labels")?, listed("namespace_labels")?);
+    let labels = listed("labels", "other_labels")?;
+    let namespace_labels = listed("namespace_labels", "other_namespace_labels")?;
     Ok((
         Endpoint { ip, kind: place, namespace, pod, labels, namespace_labels },
         port_of(at(line, &keys.port))?,
     ))
 }
 
-/// Labels that are listed are all that there are.
-fn labels(of: &Object) -> Result<LabelSet, NotAFlow> {
+/// Labels that are listed are all that there are, unless it is said.
+fn unlisted(word: Option<&Value>) -> Result<Unlisted, NotAFlow> {
+    let all = [Unlisted::Absent, Unlisted::Unknown, Unlisted::AbsentButCiliums];
+    match word {
+        None | Some(Value::Null) => Ok(Unlisted::Absent),
+        Some(word) => {
+            let found = all.into_iter().find(|one| word.as_str() == Some(one.word()));
+            found.ok_or_else(|| NotAFlow::bad("word for other labels", &word.to_string()))
+        }
+    }
+}
+
+fn labels(of: &Object, unlisted: Unlisted) -> Result<LabelSet, NotAFlow> {
     let mut all = BTreeMap::new();
     for (key, value) in of {
         let value = value.as_str().ok_or(NotAFlow::Form("a label is no text"))?;
         let value = if value.is_empty() { String::new() } else { checked(value, "label's value")? };
         all.insert(checked(key, "label")?, value);
     }
-    LabelSet::new(all, Unlisted::Absent)
+    LabelSet::new(all, unlisted)
 }

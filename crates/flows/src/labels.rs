@@ -16,6 +16,18 @@ pub enum Unlisted {
     AbsentButCiliums,
 }
 
+impl Unlisted {
+    /// One word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Absent => "absent",
+            Self::AbsentButCiliums => "absent-but-ciliums",
+        }
+    }
+}
+
 /// What is known of one label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelValue<'a> {

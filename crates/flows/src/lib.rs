@@ -42,7 +42,7 @@ pub fn read(line: &[u8], format: LogFormat) -> Result<Flow, NotAFlow> {
         return Err(NotAFlow::Long);
     }
     let text = std::str::from_utf8(line).map_err(|_| NotAFlow::NotText)?.trim();
-    match format {
+    let flow = match format {
         LogFormat::Audit => Err(NotAFlow::Form("an audit log has events")),
         LogFormat::Hubble => hubble::read(text),
         LogFormat::Antrea => antrea::read(text),
@@ -50,7 +50,13 @@ pub fn read(line: &[u8], format: LogFormat) -> Result<Flow, NotAFlow> {
         LogFormat::Ovn => ovn::read(text),
         LogFormat::Jsonl(time) => jsonl::read(text, &time.to_string()),
         LogFormat::Text => text::read(text),
+    }?;
+    // It would be of anybody with anybody.
+    let nobody = |of: &Endpoint| of.ip.is_none() && of.pod.is_none() && of.namespace.is_none();
+    if nobody(&flow.source) && nobody(&flow.destination) {
+        return Err(NotAFlow::Missing("source and no destination"));
     }
+    Ok(flow)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
-use std::collections::BTreeMap;
-
 use auditseal_audit::{Time, TimeField};
 use proptest::prelude::*;
 
@@ -325,12 +323,10 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn labels() -> impl Strategy<Value = LabelSet> {
-    prop::collection::btree_map(name(), "[a-zA-Z0-9._-]{0,10}", 0..4).prop_map(
-        |all: BTreeMap<_, _>| {
-            let unlisted = if all.is_empty() { Unlisted::Unknown } else { Unlisted::Absent };
-            LabelSet::new(all, unlisted).unwrap()
-        },
-    )
+    let others = vec![Unlisted::Unknown, Unlisted::Absent, Unlisted::AbsentButCiliums];
+    let all = prop::collection::btree_map(name(), "[a-zA-Z0-9._-]{0,10}", 0..4);
+    (all, prop::sample::select(others))
+        .prop_map(|(all, unlisted)| LabelSet::new(all, unlisted).unwrap())
 }
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
@@ -361,6 +357,17 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         labels,
         namespace_labels,
     })
+}
+
+/// Nobody with nobody would be anybody with anybody.
+#[test]
+fn a_line_that_names_nobody_is_no_flow() {
+    let line = r#"{"start_time":1795946400,"dest_type":"wep","dest_labels":{"labels":["app=web"]},"action":"allow","reporter":"dst"}"#;
+    let why = "not a flow: there is no source and no destination";
+    assert_eq!(read(line.as_bytes(), LogFormat::Calico).unwrap_err().to_string(), why);
+    let word = r#"{"source":{"ip":"10.0.0.1","labels":{"a":"b"},"other_labels":"some"}}"#;
+    let why = r#"not a flow: the word for other labels is none: '\"some\"'"#;
+    assert_eq!(read(word.as_bytes(), format("jsonl:time")).unwrap_err().to_string(), why);
 }
 
 proptest! {

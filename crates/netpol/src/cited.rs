@@ -27,6 +27,8 @@ impl fmt::Display for FlowSeal {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) lines: u64,
+    /// Of these, lines of which objects tell what they don't.
+    pub(crate) filled: u64,
     pub(crate) cited: Vec<FlowSeal>,
 }
 
@@ -36,8 +38,14 @@ impl Seen {
         self.cite(at);
     }
 
+    pub(crate) fn add_filled(&mut self, at: &FlowSeal, filled: bool) {
+        self.add(at);
+        self.filled += u64::from(filled);
+    }
+
     pub(crate) fn join(&mut self, other: &Self) {
         self.lines += other.lines;
+        self.filled += other.filled;
         other.cited.iter().for_each(|at| self.cite(at));
     }
 

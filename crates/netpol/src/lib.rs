@@ -8,11 +8,13 @@
 mod beside;
 mod cited;
 mod doubt;
+mod filled;
 mod halves;
 mod left_out;
 mod need;
 mod policy;
 mod replay;
+mod roster;
 mod row;
 mod rule;
 mod selector;
@@ -25,10 +27,12 @@ mod yaml;
 pub use beside::{BESIDE_ROWS, Beside, BesideChange, BesideRow, BesideTotals, SeenBefore};
 pub use cited::{CITED, FlowSeal};
 pub use doubt::FlowDoubt;
+pub use filled::{FilledTotals, SideMark};
 pub use halves::MAX_WAITING;
 pub use left_out::LeftOut;
 pub use policy::{NotAPolicy, OtherObject, PolicyFile};
 pub use replay::{MAX_ROWS, Replay, ReplayTotals, Replayed};
+pub use roster::{NotObjects, NotTold, Roster, RosterFile};
 pub use row::{PolicyTally, ReplayRow, Would};
 pub use suggest::{MAX_NEEDS, Suggest, Suggestion, TooManyNeeds};
 

@@ -26,11 +26,12 @@ pub(crate) struct NeedTold {
 }
 
 impl NeedTold {
-    pub(crate) fn add(&mut self, said: NeedSaid, at: &FlowSeal) {
+    /// `filled`: objects tell something of the line.
+    pub(crate) fn add(&mut self, said: NeedSaid, at: &FlowSeal, filled: bool) {
         match said {
-            NeedSaid::ByItself => self.own.add(at),
-            NeedSaid::ByNobody => self.nobodys.add(at),
-            NeedSaid::ByTheOther => self.others.add(at),
+            NeedSaid::ByItself => self.own.add_filled(at, filled),
+            NeedSaid::ByNobody => self.nobodys.add_filled(at, filled),
+            NeedSaid::ByTheOther => self.others.add_filled(at, filled),
             NeedSaid::Stopped => self.stopped = true,
         }
     }

@@ -6,8 +6,10 @@ use auditseal_flows::{Flow, FlowVerdict};
 use auditseal_history::words::netpol::Direction;
 
 use crate::cited::{FlowSeal, Seen};
+use crate::filled::{Filled, FilledTotals, SideMark};
 use crate::halves::Halves;
 use crate::policy::PolicyFile;
+use crate::roster::Roster;
 use crate::row::{PolicyTally, ReplayRow, Would};
 use crate::side::{SideOutcome, side};
 use crate::who::said;
@@ -50,8 +52,8 @@ struct Key {
     stopped: bool,
     would: Would,
     way: Direction,
-    subject: String,
-    peer: String,
+    subject: (String, SideMark),
+    peer: (String, SideMark),
     port: String,
     why: String,
 }
@@ -71,6 +73,7 @@ struct Record {
 #[derive(Debug, Clone)]
 pub struct Replay {
     policies: Vec<PolicyFile>,
+    roster: Roster,
     waiting: Halves<Record>,
     told: Replayed,
 }
@@ -81,6 +84,7 @@ pub struct Replayed {
     tallies: Vec<PolicyTally>,
     rows: BTreeMap<Key, Seen>,
     totals: ReplayTotals,
+    filled: FilledTotals,
 }
 
 impl Replay {
@@ -92,8 +96,16 @@ impl Replay {
             ..PolicyTally::default()
         };
         let tallies = policies.iter().map(tally).collect();
-        let told = Replayed { tallies, rows: BTreeMap::new(), totals: ReplayTotals::default() };
-        Self { policies, waiting: Halves::new(), told }
+        let (rows, totals, filled) = Default::default();
+        let told = Replayed { tallies, rows, totals, filled };
+        Self { policies, roster: Roster::default(), waiting: Halves::new(), told }
+    }
+
+    /// Takes of these objects what the lines don't tell.
+    #[must_use]
+    pub fn with_roster(mut self, roster: Roster) -> Self {
+        self.roster = roster;
+        self
     }
 
     /// Holds a flow against them; `None`: no policy is asked of it, or none is for it.
@@ -103,7 +115,9 @@ impl Replay {
             self.told.totals.answers += 1;
             return None;
         }
-        let record = self.record(flow, at);
+        let filled = self.roster.fill(flow);
+        self.told.filled.count(&filled);
+        let record = self.record(&filled, at);
         let would = record.key.as_ref().map(|key| key.would);
         let counted = self.waiting.take(flow, record);
         self.told.totals.halves += counted.halves;
@@ -120,7 +134,8 @@ impl Replay {
     }
 
     /// What the policies make of both sides.
-    fn record(&self, flow: &Flow, at: &FlowSeal) -> Record {
+    fn record(&self, filled: &Filled<'_>, at: &FlowSeal) -> Record {
+        let flow = &*filled.flow;
         let sides = [Direction::Ingress, Direction::Egress]
             .map(|way| (way, side(&self.policies, way, flow)));
         let by = sides.iter().flat_map(|(_, outcome)| {
@@ -150,7 +165,7 @@ impl Replay {
             SideOutcome::Allowed(by) => Some((Would::Allowed, self.names(&by))),
             SideOutcome::Unknown(doubt) => Some((Would::Unknown, doubt.to_string())),
         };
-        let key = said.map(|(would, why)| key(flow, way, would, why));
+        let key = said.map(|(would, why)| key(filled, way, would, why));
         Record { key, untold, by, at: at.clone() }
     }
 
@@ -164,16 +179,19 @@ impl Replay {
     }
 }
 
-fn key(flow: &Flow, way: Direction, would: Would, why: String) -> Key {
+fn key(filled: &Filled<'_>, way: Direction, would: Would, why: String) -> Key {
+    let flow = &*filled.flow;
+    let source = (said(&flow.source), filled.source.clone());
+    let destination = (said(&flow.destination), filled.destination.clone());
     let (subject, peer) = match way {
-        Direction::Ingress => (&flow.destination, &flow.source),
-        Direction::Egress => (&flow.source, &flow.destination),
+        Direction::Ingress => (destination, source),
+        Direction::Egress => (source, destination),
     };
     let port = flow
         .port
         .map_or_else(|| flow.protocol.to_string(), |port| format!("{port}/{}", flow.protocol));
     let stopped = flow.verdict == FlowVerdict::Denied;
-    Key { stopped, would, way, subject: said(subject), peer: said(peer), port, why }
+    Key { stopped, would, way, subject, peer, port, why }
 }
 
 impl Replayed {
@@ -212,6 +230,12 @@ impl Replayed {
         self.totals
     }
 
+    /// What objects told of the lines.
+    #[must_use]
+    pub fn filled(&self) -> &FilledTotals {
+        &self.filled
+    }
+
     /// What each policy came to, in the order in which they were given.
     #[must_use]
     pub fn policies(&self) -> &[PolicyTally] {
@@ -227,8 +251,10 @@ impl Replayed {
                 Direction::Ingress => "ingress",
                 Direction::Egress => "egress",
             },
-            subject: key.subject.clone(),
-            peer: key.peer.clone(),
+            subject: key.subject.0.clone(),
+            subject_mark: key.subject.1.clone(),
+            peer: key.peer.0.clone(),
+            peer_mark: key.peer.1.clone(),
             port: key.port.clone(),
             why: key.why.clone(),
             lines: seen.lines,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cited::FlowSeal;
+use crate::filled::SideMark;
 
 /// What the policies would make of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +45,12 @@ pub struct ReplayRow {
     pub way: &'static str,
     /// Whose policies these are.
     pub subject: String,
+    /// Whose word that is.
+    pub subject_mark: SideMark,
     /// The other side.
     pub peer: String,
+    /// Whose word that is.
+    pub peer_mark: SideMark,
     /// Port and protocol.
     pub port: String,
     /// The policies that decide, or why it can't be told.

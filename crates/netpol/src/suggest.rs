@@ -9,8 +9,10 @@ use auditseal_history::words::netpol::{Addresses, Direction};
 
 use crate::cited::{FlowSeal, Seen};
 use crate::doubt::Known;
+use crate::filled::FilledTotals;
 use crate::left_out::LeftOut;
 use crate::need::{NeedSaid, NeedTold};
+use crate::roster::Roster;
 use crate::rule::{Rule, RulePeer};
 use crate::selector::{are_labels, is_name};
 use crate::who::{PodGroup, group, itself};
@@ -45,6 +47,8 @@ pub struct Suggest {
     count: usize,
     left: BTreeMap<LeftOut, Seen>,
     lines: u64,
+    roster: Roster,
+    filled: FilledTotals,
 }
 
 /// More is seen than is suggested for.
@@ -70,6 +74,8 @@ pub struct Suggestion {
     pub left_out: Vec<(LeftOut, u64, Vec<FlowSeal>)>,
     /// Lines with a pod of the namespace on one side.
     pub lines: u64,
+    /// What objects told of all lines.
+    pub filled: FilledTotals,
 }
 
 impl Suggest {
@@ -83,7 +89,16 @@ impl Suggest {
             count: 0,
             left: BTreeMap::new(),
             lines: 0,
+            roster: Roster::default(),
+            filled: FilledTotals::default(),
         })
+    }
+
+    /// Takes of these objects what the lines don't tell.
+    #[must_use]
+    pub fn with_roster(mut self, roster: Roster) -> Self {
+        self.roster = roster;
+        self
     }
 
     /// Takes a flow. A line speaks for the side whose policies it is about, where it tells that.
@@ -91,6 +106,9 @@ impl Suggest {
     /// # Errors
     /// [`TooManyNeeds`].
     pub fn add(&mut self, flow: &Flow, at: &FlowSeal) -> Result<(), TooManyNeeds> {
+        let filled = self.roster.fill(flow);
+        self.filled.count(&filled);
+        let flow = &*filled.flow;
         for side in [&flow.source, &flow.destination] {
             if let Some((namespace, group)) = group(side).filter(|(_, group)| are_labels(group)) {
                 self.groups.entry(namespace.to_owned()).or_default().insert(group);
@@ -126,7 +144,7 @@ impl Suggest {
             let port = (flow.protocol, flow.port.unwrap_or_default());
             let ports = self.needs.entry((group, direction)).or_default().entry(peer).or_default();
             self.count += usize::from(!ports.contains_key(&port));
-            ports.entry(port).or_default().add(said, at);
+            ports.entry(port).or_default().add(said, at, filled.rests_on_objects());
         }
         left.into_iter().for_each(|why| self.left.entry(why).or_default().add(at));
         if self.count > MAX_NEEDS { Err(TooManyNeeds) } else { Ok(()) }
@@ -135,7 +153,7 @@ impl Suggest {
     /// The policies.
     #[must_use]
     pub fn finish(self) -> Suggestion {
-        let Self { namespace, groups, needs, mut left, lines, .. } = self;
+        let Self { namespace, groups, needs, mut left, lines, roster, filled, .. } = self;
         let mut policies: BTreeMap<PodGroup, Vec<(Direction, Vec<Rule>)>> = BTreeMap::new();
         for ((group, direction), needs) in needs {
             let rules = rules(asked(needs, &mut left));
@@ -145,8 +163,9 @@ impl Suggest {
         }
         let left_out: Vec<_> =
             left.into_iter().map(|(why, seen)| (why, seen.lines, seen.cited)).collect();
-        let (yaml, size) = yaml::policies(&namespace, policies, &groups, &left_out);
-        Suggestion { yaml, size, left_out, lines }
+        let head = yaml::head(&namespace, &left_out, roster.files());
+        let (yaml, size) = yaml::policies(&namespace, head, policies, &groups);
+        Suggestion { yaml, size, left_out, lines, filled }
     }
 }
 

@@ -4,6 +4,7 @@ mod besides;
 mod brute;
 mod policies;
 mod replays;
+mod rosters;
 mod suggestions;
 
 use core::net::IpAddr;

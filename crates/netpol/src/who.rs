@@ -12,7 +12,7 @@ pub(crate) type PodGroup = BTreeMap<String, String>;
 /// Labels that controllers give, and that say nothing of what a pod is for.
 ///
 /// Source: kubernetes.io, "Well-Known Labels, Annotations and Taints".
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 12] = [
     "apps.kubernetes.io/pod-index",
     "batch.kubernetes.io/controller-uid",
     "batch.kubernetes.io/job-completion-index",
@@ -23,6 +23,8 @@ const GIVEN: [&str; 10] = [
     "pod-template-generation",
     "pod-template-hash",
     "statefulset.kubernetes.io/pod-name",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
 ];
 
 /// The group of a pod, if the line tells all that its group is made of.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cited::FlowSeal;
 use crate::left_out::LeftOut;
+use crate::roster::RosterFile;
 use crate::rule::{Rule, RulePeer};
 use crate::selector::selector;
 use crate::who::PodGroup;
@@ -33,17 +34,17 @@ const LONGEST: usize = 40;
 type Policies = BTreeMap<PodGroup, Vec<(Direction, Vec<Rule>)>>;
 type Groups = BTreeMap<String, BTreeSet<PodGroup>>;
 
-/// All policies, one document each, how many they are, and how many rules they have; nothing where there is none.
+/// All policies below their head, one document each, how many they are, and how many rules they have; nothing where there is none.
 pub(crate) fn policies(
     namespace: &str,
+    head: String,
     policies: Policies,
     groups: &Groups,
-    left_out: &[(LeftOut, u64, Vec<FlowSeal>)],
 ) -> (String, (usize, usize)) {
     if policies.is_empty() {
         return (String::new(), (0, 0));
     }
-    let (mut out, mut size) = (head(namespace, left_out), (0, 0));
+    let (mut out, mut size) = (head, (0, 0));
     let mut names = BTreeSet::new();
     let none = BTreeSet::new();
     for (group, ways) in policies {
@@ -102,12 +103,24 @@ fn words(way: Direction) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-fn head(namespace: &str, left_out: &[(LeftOut, u64, Vec<FlowSeal>)]) -> String {
+/// What stands above all policies.
+pub(crate) fn head(
+    namespace: &str,
+    left_out: &[(LeftOut, u64, Vec<FlowSeal>)],
+    objects: &[RosterFile],
+) -> String {
     let mut out = format!(
         "# NetworkPolicies that let through what was seen of pods in {namespace}, and nothing else between what was seen.\n\
          # A policy isolates its pods only in directions in which they were seen. What wasn't seen (a nightly job, a\n\
          # failover) would be stopped: replay it over more flows before you apply it.\n"
     );
+    for file in objects {
+        let name = file.name.escape_debug();
+        out.push_str(&format!(
+            "# What the log doesn't tell of a pod, {name} of {} does: nothing proves it, nor that labels were the same before.\n",
+            file.written
+        ));
+    }
     for (why, lines, cited) in left_out {
         let missing = if why.is_missing() { "MISSING: " } else { "" };
         out.push_str(&format!(
@@ -132,6 +145,10 @@ fn places(lines: u64, cited: &[FlowSeal]) -> String {
 fn one(rule: &Rule, side: &str, groups: &Groups) -> String {
     let seen = &rule.seen;
     let mut out = format!("    # {}: {}\n", counted(seen.lines), places(seen.lines, &seen.cited));
+    if seen.filled > 0 {
+        let all = counted(seen.filled);
+        out.push_str(&format!("    # {all} of these by what objects tell of a side\n"));
+    }
     out.push_str(&format!("    - {side}:\n"));
     for peer in &rule.peers {
         let text = match peer {

@@ -150,6 +150,14 @@ impl LifePage {
 mod tests {
     use super::*;
 
+    /// What is filtered out stays so on paper, and there the filters aren't seen.
+    #[test]
+    fn a_part_says_on_paper_that_it_is_one() {
+        let printed = STYLE.split("@media print").nth(1).unwrap();
+        assert!(printed.contains("form,p.whole{display:none}") && !printed.contains("p.part"));
+        assert!(SCRIPT.contains("place.append(form, shown)"));
+    }
+
     /// The policy names the style and the script that are there, and nothing in them ends their element.
     #[test]
     fn nothing_else_than_its_own_style_and_script_runs() {

@@ -32,11 +32,14 @@
       entry.hidden = !on.has(entry.className) || !words.every((word) => text[at].includes(word));
       count += entry.hidden ? 0 : 1;
     });
-    shown.textContent = `${count} of ${entries.length} entries are shown`;
+    const part = count < entries.length;
+    shown.className = part ? 'part' : 'whole';
+    shown.textContent = `${count} of ${entries.length} entries are shown${part ? ', the others are filtered out' : ''}`;
   };
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('input', filter);
-  form.append(boxes, search, shown);
-  place.append(form);
+  form.append(boxes, search);
+  // Outside of the form, for paper has to say that it shows a part.
+  place.append(form, shown);
   filter();
 })();

@@ -166,3 +166,108 @@ fn what_was_under_way_is_never_proved() {
     let moment = life.moment().unwrap();
     assert!(moment.under_way && !moment.proved, "{moment:?}");
 }
+
+/// Each object of a collection is admitted by itself: one that is refused says nothing of those before it, and what is noted
+/// of one is not of the others.
+#[test]
+fn a_collection_that_was_refused_may_be_gone_in_part() {
+    let collection = |change: fn(&mut Value)| {
+        act(2, "deletecollection", |e| {
+            e["objectRef"].as_object_mut().unwrap().remove("name");
+            e["requestObject"] = json!({"kind": "DeleteOptions"});
+            e["annotations"] = json!({
+                "auditseal-history/before": r#"{"spec":{"podSelector":{}}}"#,
+                "auditseal-history/ticket": "OPS-7 (not new)"});
+            change(e);
+        })
+    };
+    let refused = |message: &str, decision: &str| {
+        let mut one = collection(|e| e["responseStatus"] = json!({"code": 403}));
+        one.message = message.to_owned();
+        one.annotations.insert("authorization.k8s.io/decision".to_owned(), decision.to_owned());
+        live(vec![one]).0.remove(0).deed
+    };
+    let policy = "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no";
+    assert_eq!(refused(policy, "allow"), Deed::Undecided(Some(403)));
+    assert_eq!(refused("", "allow"), Deed::Undecided(Some(403)));
+    assert!(matches!(refused("no", "forbid"), Deed::Refused(_)));
+    let taken = collection(|e| {
+        e["responseObject"] = json!({"kind": "NetworkPolicyList", "items": [{"metadata": {"name": "p", "uid": "u1"}}]});
+    });
+    let told = live(vec![taken]).0.remove(0);
+    assert_eq!(told.deed, Deed::DeletedWithCollection { certain: true });
+    assert!(told.words.is_none() && told.why.is_empty(), "{told:?}");
+    let strange = act(3, "update", |e| e["responseStatus"] = json!({"code": 499}));
+    assert_eq!(live(vec![strange]).0[0].deed, Deed::Undecided(Some(499)));
+}
+
+#[test]
+fn what_a_delete_took_is_told_as_it_was_noted() {
+    let delete = act(2, "delete", |e| {
+        e["level"] = "Metadata".into();
+        e["annotations"] = json!({"auditseal-history/before": r#"{"spec":{"podSelector":{}}}"#});
+    });
+    let told = live(vec![delete]).0.remove(0);
+    assert_eq!(told.deed, Deed::Deleted { certain: false });
+    let words = told.words.unwrap();
+    let sentence = "no longer isolated: what comes in to all pods, but by other policies";
+    assert_eq!(words.sentences.unwrap(), [sentence]);
+    assert_eq!(words.mark, Inference::Admitted.into());
+}
+
+/// Who takes the last finalizer of an object away deletes it, and nothing else of what they sent is stored.
+#[test]
+fn of_the_last_write_only_the_end_is_stored() {
+    let mut ending = policy(8, 2, json!({"a": 1}));
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z".into();
+    ending["metadata"]["finalizers"] = json!(["f"]);
+    let mut freed = ending.clone();
+    freed["metadata"].as_object_mut().unwrap().remove("finalizers");
+    freed["metadata"]["labels"] = json!({"never": "stored"});
+    let begun = act(2, "delete", |e| {
+        e["requestObject"] = json!({"kind": "DeleteOptions"});
+        e["responseObject"] = ending;
+    });
+    let (told, _) = live(vec![begun, put(3, "8", freed)]);
+    assert_eq!(told[1].deed, Deed::Deleted { certain: true });
+    let fields: Vec<_> = told[1].fields.iter().map(|field| field.path.to_string()).collect();
+    assert_eq!(fields, ["metadata.finalizers"]);
+}
+
+/// What isn't logged may say why, and what was refused may have said it.
+#[test]
+fn a_reason_is_none_only_where_what_was_sent_is_known() {
+    let cause = || json!({"metadata": {"annotations": {"kubernetes.io/change-cause": "OPS-7"}}});
+    let told = |act: Act| {
+        let one = live(vec![act]).0.remove(0);
+        (one.why.first().map(|why| why.value.clone()), one.why_doubt)
+    };
+    let level = |level: &str, verb: &str, code: u16, body: Value| {
+        act(2, verb, |e| {
+            e["level"] = level.into();
+            e["responseStatus"] = json!({"code": code});
+            e["requestObject"] = body;
+            if level == "Metadata" {
+                e.as_object_mut().unwrap().remove("requestObject");
+            }
+        })
+    };
+    for verb in ["create", "update", "patch"] {
+        for code in [200, 403, 500] {
+            let unlogged = told(level("Metadata", verb, code, Value::Null));
+            assert_eq!(unlogged, (None, Some(Doubt::Level)), "{verb} {code}");
+        }
+        let ours = Some("OPS-7".to_owned());
+        assert_eq!(told(level("Request", verb, 403, cause())), (ours, None), "{verb}");
+        assert_eq!(told(level("Request", verb, 403, json!({}))), (None, None), "{verb}");
+    }
+    let operation = |path: &str, value: Value| json!([{"op": "add", "path": path, "value": value}]);
+    let way = "/metadata/annotations/kubernetes.io~1change-cause";
+    for body in [
+        operation(way, "OPS-7".into()),
+        operation("/metadata/annotations", cause()["metadata"]["annotations"].clone()),
+    ] {
+        assert_eq!(told(level("Request", "patch", 403, body)).0.as_deref(), Some("OPS-7"));
+    }
+    assert_eq!(told(level("Metadata", "delete", 200, Value::Null)), (None, None));
+}

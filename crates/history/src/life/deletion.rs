@@ -68,8 +68,10 @@ impl Life {
             None => (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting)),
         };
         let mut entry = self.entry(act, deed);
-        entry.words = match &known {
-            KnownObject::Absent => told::end(act, &self.known),
+        entry.words = match (&known, &entry.deed) {
+            (KnownObject::Absent, _) => told::end(act, &self.known),
+            // What it took, if it wasn't a dry run.
+            (_, Deed::Deleted { .. }) => told::noted_end(act),
             _ => None,
         };
         if matches!(self.known, KnownObject::Absent | KnownObject::Nothing(Doubt::OtherObject)) {

@@ -46,7 +46,8 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// What a request was refused by; none: it wasn't.
+    /// What a request was refused by; none: it wasn't, or it may have been done in part. Of a collection each object is
+    /// admitted by itself, after others were deleted; and a status that no apiserver gives says nothing of what was stored.
     #[must_use]
     pub fn of(act: &Act) -> Option<Self> {
         let code = act.code.filter(|code| (400..500).contains(code))?;
@@ -56,9 +57,14 @@ impl Denial {
             409 => DeniedBy::Conflict,
             _ => denied_by(act).unwrap_or(match code {
                 400 | 413 | 415 | 422 => DeniedBy::Invalid,
-                _ => DeniedBy::Other,
+                403 | 405 | 406 | 410 | 412 | 429 | 431 => DeniedBy::Other,
+                _ => return None,
             }),
         };
+        let before_any = matches!(by, DeniedBy::Authentication | DeniedBy::Authorization);
+        if act.verb == "deletecollection" && !before_any {
+            return None;
+        }
         Some(Self { code, by, message: act.message.clone() })
     }
 }

@@ -170,6 +170,8 @@ pub struct LifeEntry {
     pub doubt: Option<Doubt>,
     /// What it says it is for; empty: none given.
     pub why: Vec<Reason>,
+    /// Why it isn't known whether more was said of that; none: these are all.
+    pub why_doubt: Option<Doubt>,
     /// Webhooks that changed it on its way.
     pub mutations: Vec<Mutation>,
 }
@@ -191,9 +193,9 @@ impl fmt::Display for Deed {
             }
             Self::Refused(denial) => return write!(f, "refused, {}: {}", denial.code, denial.by),
             Self::Undecided(Some(code)) => {
-                return write!(f, "failed with {code}: it may have been stored all the same");
+                return write!(f, "failed with {code}: it may have been done all the same");
             }
-            Self::Undecided(None) => "has no answer: it may have been stored all the same",
+            Self::Undecided(None) => "has no answer: it may have been done all the same",
             Self::Deleted { certain: true } => "deleted",
             Self::Deleted { certain: false } => "deleted, unless it was a dry run",
             Self::DeletionBegun => "deletion begun",

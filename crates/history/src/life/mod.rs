@@ -21,6 +21,7 @@ mod moment;
 mod noted;
 mod order;
 mod place;
+mod reasonless;
 mod scale;
 mod seen;
 mod state;
@@ -301,6 +302,7 @@ impl Life {
             let (group, kind) = (act.target.api_group.as_str(), kind.unwrap_or_default());
             (entry.asked, _) = crate::patch::asked(body, *first, (group, kind));
         }
+        entry.why.extend(why::of_request(&self.reasons, act, &entry.asked));
         entry.patch = kinds;
         entry
     }
@@ -339,6 +341,7 @@ impl Life {
             asked: Vec::new(),
             doubt: None,
             why: why::of_guardrails(act).into_iter().collect(),
+            why_doubt: reasonless::untold(act),
             mutations: effect::mutations(act),
         }
     }
@@ -383,6 +386,7 @@ impl Life {
         let mut entry = self.entry(act, deed);
         entry.words = told;
         entry.why.extend(self.reasons_of(&after, created, between));
+        entry.why_doubt = reasonless::untold_after(&after);
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
             let state = Arc::make_mut(state);
@@ -390,7 +394,11 @@ impl Life {
             state.by = Some((act.audit_id.clone(), act.done));
         }
         let mut doubt = doubt;
+        let (mut fields, mut quiet) = (fields, quiet);
         if last {
+            // Nothing else of it was stored.
+            fields.retain(|field| field.path.is_below(&["metadata", "finalizers"]));
+            quiet.clear();
             entry.deed = Deed::Deleted { certain: true };
             entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;

@@ -28,8 +28,11 @@ pub(crate) enum NoNote {
     Cut,
 }
 
-/// What was noted.
+/// What was noted. Of a collection, whose objects are admitted one by one, it is of one of them, and nothing says of which.
 pub(crate) fn noted(act: &Act) -> Result<Noted, NoNote> {
+    if act.verb == "deletecollection" {
+        return Err(NoNote::None);
+    }
     let note = |end: &str| {
         act.annotations.iter().find(|(key, _)| key.ends_with(end)).map(|(_, text)| text.as_str())
     };

@@ -55,6 +55,11 @@ pub(crate) fn end(act: &Act, known: &KnownObject) -> Option<InWords> {
         };
         return Some(InWords { sentences, mark });
     }
+    noted_end(act)
+}
+
+/// The same, as an admission policy noted it.
+pub(crate) fn noted_end(act: &Act) -> Option<InWords> {
     let before = noted(act).ok()?.before?;
     let sentences = words(Some(&dressed(&before, act)), None)?;
     Some(InWords { sentences, mark: Inference::Admitted.into() })

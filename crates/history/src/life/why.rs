@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::act::Act;
+use crate::patch::AskedField;
+use crate::path::ObjectPath;
 use crate::value::at;
 
 /// Annotations and labels of objects that say why, or on whose behalf, they were changed.
@@ -52,8 +54,35 @@ pub(crate) fn of_object(
     names.iter().filter_map(reason).collect()
 }
 
-/// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`.
+/// The reasons that a request gives which wasn't taken: whether the object had them before isn't told.
+pub(crate) fn of_request(names: &[String], act: &Act, asked: &[AskedField]) -> Vec<Reason> {
+    let sent = act.request.held().filter(|_| matches!(&*act.verb, "create" | "update"));
+    if sent.is_some() {
+        return of_object(names, None, sent, false);
+    }
+    let value = |name: &String| {
+        let ways = ["annotations", "labels"].map(|kind| ObjectPath::of(&["metadata", kind, name]));
+        let asked_at = |path: &ObjectPath| {
+            let over = asked.iter().filter(|field| field.path.covers(path));
+            over.filter_map(|field| {
+                let rest = ObjectPath(path.0[field.path.0.len()..].to_vec());
+                rest.find(field.value.as_ref()?)?.as_str().map(str::to_owned)
+            })
+            .next()
+        };
+        ways.iter().find_map(asked_at)
+    };
+    let reason =
+        |name: &String| Some(Reason { name: name.clone(), value: value(name)?, new: None });
+    names.iter().filter_map(reason).collect()
+}
+
+/// The ticket that the guardrails' history policy noted: `OPS-7`, `OPS-7 (not new)` or `none`. Of a collection it is that of
+/// one of its objects, and nothing says of which.
 pub(crate) fn of_guardrails(act: &Act) -> Option<Reason> {
+    if act.verb == "deletecollection" {
+        return None;
+    }
     let (name, text) = act.annotations.iter().find(|(key, _)| key.ends_with("-history/ticket"))?;
     if text == "none" {
         return None;

@@ -40,6 +40,23 @@ impl Rule {
         }
     }
 
+    /// A rule that gives this right alone.
+    fn of(right: &Right) -> Self {
+        let one = |text: &String| BTreeSet::from([text.clone()]);
+        match right {
+            Right::Resource { group, resource, name, verb } => Self {
+                verbs: one(verb),
+                groups: one(group),
+                resources: one(resource),
+                names: name.iter().cloned().collect(),
+                addresses: BTreeSet::new(),
+            },
+            Right::Address { path, verb } => {
+                Self { verbs: one(verb), addresses: one(path), ..Self::default() }
+            }
+        }
+    }
+
     /// `k8s.io/kubernetes/pkg/apis/rbac/v1/evaluation_helpers.go`.
     fn grants(&self, right: &Right) -> bool {
         let has = |set: &BTreeSet<String>, one: &str| set.contains("*") || set.contains(one);
@@ -110,14 +127,11 @@ pub(crate) fn role(before: Option<&Value>, after: Option<&Value>) -> Result<Vec<
     let (old_rules, old) = rules(before)?;
     let (new_rules, new) = rules(after)?;
     let without = |rights: &BTreeSet<Right>, rules: &[Rule]| -> Vec<Right> {
-        rights
-            .iter()
-            .filter(|right| !rules.iter().any(|rule| rule.grants(right)))
-            .cloned()
-            .collect()
+        let granted = |right: &&Right| !rules.iter().any(|rule| rule.grants(right));
+        rights.iter().filter(granted).cloned().collect()
     };
-    let mut said = tell("granted", &without(&new, &old_rules));
-    said.extend(tell("revoked", &without(&old, &new_rules)));
+    let mut said = tell("granted", &without(&new, &old_rules), &old, "was granted before");
+    said.extend(tell("revoked", &without(&old, &new_rules), &new, "is still granted"));
     let (old, new) = (collects(before), collects(after));
     if old != new {
         said.push(format!("collects the rights of {new}; before: {old}"));
@@ -150,8 +164,9 @@ fn collects(role: Option<&Value>) -> String {
     }
 }
 
-fn tell(word: &str, rights: &[Right]) -> Vec<String> {
-    let mut things: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// Rights that are there on one side alone; `others` are the other side's, which may be a part of one of them.
+fn tell(word: &str, rights: &[Right], others: &BTreeSet<Right>, also: &str) -> Vec<String> {
+    let mut things: BTreeMap<String, (BTreeSet<String>, bool)> = BTreeMap::new();
     for right in rights {
         let (thing, verb) = match right {
             Right::Resource { group, resource, name, verb } => {
@@ -170,12 +185,16 @@ fn tell(word: &str, rights: &[Right]) -> Vec<String> {
             }
             Right::Address { path, verb } => (format!("address {}", shown(path)), verb),
         };
-        things.entry(thing).or_default().insert(shown(verb));
+        let of = Rule::of(right);
+        let (verbs, in_part) = things.entry(thing).or_default();
+        verbs.insert(shown(verb));
+        *in_part |= others.iter().any(|other| of.grants(other));
     }
-    let say = |(thing, verbs): (&String, &BTreeSet<String>)| {
+    let say = |(thing, (verbs, in_part)): (&String, &(BTreeSet<String>, bool))| {
         let verbs: Vec<&str> = verbs.iter().map(String::as_str).collect();
         let verbs = if verbs.contains(&"*") { "every verb".to_owned() } else { verbs.join(", ") };
-        format!("{word}: {verbs} on {thing}")
+        let part = if *in_part { format!(" (a part of it {also})") } else { String::new() };
+        format!("{word}: {verbs} on {thing}{part}")
     };
     things.iter().map(say).collect()
 }

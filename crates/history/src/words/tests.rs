@@ -100,9 +100,25 @@ fn roles_are_told_by_what_they_grant() {
             json!([pods(), {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}]),
             &["granted: get, list on secrets"][..],
         ),
-        (json!([pods()]), json!([pods(), all()]), &["granted: every verb on everything"]),
+        (
+            json!([pods()]),
+            json!([pods(), all()]),
+            &["granted: every verb on everything (a part of it was granted before)"],
+        ),
         (json!([all()]), json!([all(), pods()]), &[]),
-        (json!([all()]), json!([pods()]), &["revoked: every verb on everything"]),
+        (
+            json!([all()]),
+            json!([pods()]),
+            &["revoked: every verb on everything (a part of it is still granted)"],
+        ),
+        (
+            json!([{"apiGroups": [""], "resources": ["*/log"], "verbs": ["get"]}]),
+            json!([{"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get", "create"]}]),
+            &[
+                "granted: create on pods/log",
+                "revoked: get on */log (a part of it is still granted)",
+            ],
+        ),
         (
             json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a"]}]),
             json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a", "b"]}]),
@@ -111,12 +127,12 @@ fn roles_are_told_by_what_they_grant() {
         (
             json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"], "resourceNames": ["a"]}]),
             json!([{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}]),
-            &["granted: get on deployments.apps"],
+            &["granted: get on deployments.apps (a part of it was granted before)"],
         ),
         (
             json!([{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]),
             json!([{"nonResourceURLs": ["/*"], "verbs": ["get"]}]),
-            &["granted: get on address /*"],
+            &["granted: get on address /* (a part of it was granted before)"],
         ),
         (
             json!([{"apiGroups": [""], "resources": ["*/status"], "verbs": ["get"]}]),

@@ -61,13 +61,18 @@ impl Numbers {
     }
 }
 
-/// Ports of all protocols.
+/// Ports of all protocols, and what has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ports([Numbers; 3]);
+pub struct Ports {
+    numbers: [Numbers; 3],
+    /// What is none of the three protocols, such as ICMP: only a rule without ports is for it. The specification leaves it
+    /// to the plugin, and most of them let it through by such a rule alone.
+    others: bool,
+}
 
 impl Ports {
     pub(crate) fn all() -> Self {
-        Self([Numbers::all(), Numbers::all(), Numbers::all()])
+        Self { numbers: [Numbers::all(), Numbers::all(), Numbers::all()], others: true }
     }
 
     /// Reads an entry of a rule's `ports`.
@@ -98,37 +103,37 @@ impl Ports {
             _ => return Err(Unclear::Form("a range of ports has no beginning")),
         };
         let mut ports = Self::default();
-        ports.0[at] = numbers;
+        ports.numbers[at] = numbers;
         Ok(ports)
     }
 
     pub(crate) fn is_none(&self) -> bool {
-        self.0.iter().all(Numbers::is_none)
+        self.numbers.iter().all(Numbers::is_none) && !self.others
     }
 
-    fn each(&self, other: &Self, of: impl Fn(&Numbers, &Numbers) -> Numbers) -> Self {
-        Self(std::array::from_fn(|at| of(&self.0[at], &other.0[at])))
+    fn complement(&self) -> Self {
+        Self { numbers: self.numbers.each_ref().map(Numbers::complement), others: !self.others }
     }
 
     pub(crate) fn and(&self, other: &Self) -> Self {
-        self.each(other, Numbers::and)
+        let numbers = std::array::from_fn(|at| self.numbers[at].and(&other.numbers[at]));
+        Self { numbers, others: self.others && other.others }
     }
 
     pub(crate) fn minus(&self, other: &Self) -> Self {
-        self.each(other, |own, other| own.and(&other.complement()))
+        self.and(&other.complement())
     }
 
     pub(crate) fn or(&self, other: &Self) -> Self {
         // By de Morgan; sorted, for each side is.
-        let none = self.each(other, |a, b| a.complement().and(&b.complement()));
-        Self(none.0.map(|numbers| numbers.complement()))
+        self.complement().and(&other.complement()).complement()
     }
 
     /// Whether it has a port of a protocol, by its number; `None`: ports are named, and a name may be this number.
     #[must_use]
     pub fn weigh(&self, protocol: &str, port: u16) -> Option<bool> {
         let at = PROTOCOLS.iter().position(|name| *name == protocol);
-        let Some(numbers) = at.map(|at| &self.0[at]) else { return Some(false) };
+        let Some(numbers) = at.map(|at| &self.numbers[at]) else { return Some(false) };
         if numbers.ranges.iter().any(|(from, to)| (*from..=*to).contains(&port)) {
             return Some(true);
         }
@@ -140,19 +145,18 @@ impl Ports {
     #[must_use]
     pub fn has_all(&self, protocol: &str) -> bool {
         let at = PROTOCOLS.iter().position(|name| *name == protocol);
-        at.is_some_and(|at| self.0[at] == Numbers::all())
+        at.is_some_and(|at| self.numbers[at] == Numbers::all())
     }
 
-    /// Whether it has a port of a protocol, by its number or by its name.
+    /// Whether it has a port of a protocol, by its number or by its name; or what is of another protocol.
     #[cfg(test)]
     pub(crate) fn holds(&self, protocol: &str, port: Result<u16, &str>) -> bool {
         let at = PROTOCOLS.iter().position(|name| *name == protocol);
-        at.is_some_and(|at| match port {
-            Ok(number) => {
-                self.0[at].ranges.iter().any(|(from, to)| (*from..=*to).contains(&number))
-            }
-            Err(name) => self.0[at].names.contains(name) != self.0[at].others,
-        })
+        let Some(numbers) = at.map(|at| &self.numbers[at]) else { return self.others };
+        match port {
+            Ok(number) => numbers.ranges.iter().any(|(from, to)| (*from..=*to).contains(&number)),
+            Err(name) => numbers.names.contains(name) != numbers.others,
+        }
     }
 }
 
@@ -174,7 +178,7 @@ impl fmt::Display for Ports {
             return f.write_str("all ports");
         }
         let mut words = Vec::new();
-        for (numbers, protocol) in self.0.iter().zip(PROTOCOLS) {
+        for (numbers, protocol) in self.numbers.iter().zip(PROTOCOLS) {
             let suffix = if protocol == "TCP" { String::new() } else { format!("/{protocol}") };
             let named = |names: &BTreeSet<String>| {
                 names.iter().map(|name| format!("{name:?}{suffix}")).collect::<Vec<_>>()
@@ -197,6 +201,9 @@ impl fmt::Display for Ports {
                 words.push(format!("the port named {}", named(&numbers.names).join(", ")));
             }
         }
+        if self.others {
+            words.push("other protocols (plugins differ)".to_owned());
+        }
         f.write_str(&words.join(" and "))
     }
 }
@@ -218,7 +225,7 @@ mod tests {
             (Ports::all(), "all ports"),
             (
                 Ports::all().minus(&read(json!({"port": 80}))),
-                "all TCP ports but 80 and all UDP ports and all SCTP ports",
+                "all TCP ports but 80 and all UDP ports and all SCTP ports and other protocols (plugins differ)",
             ),
             (read(json!({"port": 80})).or(&read(json!({"port": 443}))), "ports 80, 443"),
             (read(json!({"port": 1})).or(&read(json!({"port": 2}))), "ports 1-2"),

@@ -112,6 +112,12 @@ fn pairs_are_told_as_a_person_would() {
             db(web, json!([{"port": 80, "endPort": 85}, {"port": 84, "endPort": 90}])),
             &[],
         ),
+        // All ports of all protocols that have some aren't all that a rule without ports lets through.
+        (
+            db(json!([]), json!([])),
+            db(json!([]), json!([{"protocol": "TCP"}, {"protocol": "UDP"}, {"protocol": "SCTP"}])),
+            &["closed: anyone → other protocols (plugins differ) of pods with app=db"],
+        ),
     ] {
         assert_eq!(words(before.clone(), after.clone()), sentences, "{before}\n{after}");
     }
@@ -350,6 +356,7 @@ fn universe() -> Vec<Point> {
         ("UDP", Ok(80)),
         ("UDP", Err("http")),
         ("SCTP", Ok(80)),
+        ("ICMP", Ok(1)),
     ];
     let mut points = Vec::new();
     for direction in [Direction::Ingress, Direction::Egress] {
@@ -417,6 +424,7 @@ fn port() -> impl Strategy<Value = Value> {
         json!({"port": 80, "protocol": "UDP"}),
         json!({"port": 1, "endPort": 65535}),
         json!({"protocol": "SCTP", "port": 80}),
+        json!({"protocol": "SCTP"}),
         json!({"port": "http", "protocol": "UDP"}),
     ])
 }

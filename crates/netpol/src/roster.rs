@@ -1,0 +1,409 @@
+//! Pods and namespaces as somebody saw them: what `kubectl get pods,namespaces -A` printed.
+//!
+//! Such a file is nobody's proof. What it says of a pod holds from the pod's creation until the file was written, for that pod
+//! was there all the time, with one uid; of what was before and after it says nothing. It was written after the newest time in
+//! it, and when isn't in it: unless somebody says so, it counts until that time alone. An address is a pod's from when its
+//! sandbox was ready, and no longer where the pod has ended or is being deleted: the next pod may have it by then. Clocks of
+//! nodes may differ by a minute ([`APART`]), which is left out at both ends.
+//!
+//! Labels are those of when the file was written. Nothing in it says that they weren't changed while the pod was there; files
+//! of several times that differ in them tell none.
+
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use auditseal_audit::Time;
+use auditseal_flows::{LabelSet, Unlisted};
+use auditseal_history::words::netpol::NAMESPACE;
+use serde_json::Value;
+
+use crate::halves::APART;
+
+/// Why objects don't tell of a side of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NotTold {
+    /// They name no such pod, namespace or address.
+    NotThere,
+    /// What has the name or the address now was created, or got the address, after the flow, or within a minute before it.
+    Younger,
+    /// The flow is of after they were written, or within a minute before that.
+    Later,
+    /// Several of them tell otherwise, or the line does.
+    Otherwise,
+    /// The pod is in its node's network, where policies don't apply, or each plugin has its own way.
+    NodesNetwork,
+    /// The line tells no time.
+    NoTime,
+}
+
+impl NotTold {
+    /// One word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotThere => "not-there",
+            Self::Younger => "younger",
+            Self::Later => "later",
+            Self::Otherwise => "otherwise",
+            Self::NodesNetwork => "nodes-network",
+            Self::NoTime => "no-time",
+        }
+    }
+}
+
+impl fmt::Display for NotTold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotThere => "not among the objects",
+            Self::Younger => "younger among the objects",
+            Self::Later => "seen after the objects were",
+            Self::Otherwise => "otherwise among the objects",
+            Self::NodesNetwork => "in its node's network",
+            Self::NoTime => "seen at a time that isn't told",
+        })
+    }
+}
+
+/// Why a file isn't taken for objects of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotObjects(String);
+
+impl fmt::Display for NotObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotObjects {}
+
+/// When a flow happened, from its beginning to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) from: Time,
+    pub(crate) to: Time,
+}
+
+/// One file, and what is in it.
+#[derive(Debug, Clone)]
+pub struct RosterFile {
+    /// What the file is called.
+    pub name: Arc<str>,
+    /// When it was written: as it was said, else the newest time in it.
+    pub written: Time,
+    /// Somebody said when it was written.
+    pub said: bool,
+    /// Pods in it.
+    pub pods: usize,
+    /// Namespaces in it.
+    pub namespaces: usize,
+    /// Objects of other kinds, which say nothing here.
+    pub others: usize,
+}
+
+/// A pod of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct RosterPod {
+    pub(crate) file: usize,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    uid: String,
+    pub(crate) labels: LabelSet,
+    made: Time,
+    /// Since when it has its addresses for sure.
+    addressed: Option<Time>,
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Of its node.
+    pub(crate) hosts: Vec<IpAddr>,
+    /// Since when it is on its node.
+    placed: Option<Time>,
+    pub(crate) of_node: bool,
+}
+
+/// A namespace of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct RosterSpace {
+    pub(crate) file: usize,
+    uid: String,
+    pub(crate) labels: LabelSet,
+    made: Time,
+}
+
+/// Pods and namespaces, as files say that they were.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    files: Vec<RosterFile>,
+    pods: Vec<RosterPod>,
+    named: BTreeMap<(String, String), Vec<usize>>,
+    addressed: BTreeMap<IpAddr, Vec<usize>>,
+    hosted: BTreeMap<IpAddr, Vec<usize>>,
+    spaces: BTreeMap<String, Vec<RosterSpace>>,
+}
+
+impl Roster {
+    /// Takes a file, an object or a list of them, that was written at this time, if somebody says so.
+    ///
+    /// # Errors
+    /// [`NotObjects`], for what is no object of Kubernetes, for a pod or a namespace without what the apiserver gives it, and
+    /// where a time in it is later than it is said to be written.
+    pub fn add(
+        &mut self,
+        name: &str,
+        written: Option<Time>,
+        objects: &Value,
+    ) -> Result<(), NotObjects> {
+        let file = self.files.len();
+        let mut told = RosterFile {
+            name: Arc::from(name),
+            written: Time::EPOCH,
+            said: written.is_some(),
+            pods: 0,
+            namespaces: 0,
+            others: 0,
+        };
+        let of_list = text(objects, "/kind").and_then(|kind| kind.strip_suffix("List"));
+        let items = objects.get("items").and_then(Value::as_array);
+        for one in items.map_or(std::slice::from_ref(objects), Vec::as_slice) {
+            // What the apiserver lists itself has its kind in the list alone.
+            let kind = text(one, "/kind").or(of_list.filter(|_| items.is_some()));
+            let core = text(one, "/apiVersion").is_none_or(|version| version == "v1");
+            match kind.filter(|_| one.is_object()) {
+                Some("Pod") if core => {
+                    self.take_pod(RosterPod::read(one, file)?);
+                    told.pods += 1;
+                }
+                Some("Namespace") if core => {
+                    let (name, space) = RosterSpace::read(one, file)?;
+                    self.spaces.entry(name).or_default().push(space);
+                    told.namespaces += 1;
+                }
+                Some(_) => {
+                    told.others += 1;
+                    continue;
+                }
+                None => return Err(NotObjects("there is something that has no kind".to_owned())),
+            }
+            told.written = told.written.max(newest(one));
+        }
+        let late = |said: &Time| said.saturating_add(APART) < told.written;
+        if let Some(said) = written.filter(late) {
+            let newest = told.written;
+            return Err(NotObjects(format!(
+                "it has a time of {newest}, and is said to be written before that, at {said}"
+            )));
+        }
+        told.written = written.unwrap_or(told.written);
+        self.files.push(told);
+        Ok(())
+    }
+
+    /// The files, in the order in which they were given.
+    #[must_use]
+    pub fn files(&self) -> &[RosterFile] {
+        &self.files
+    }
+
+    fn take_pod(&mut self, pod: RosterPod) {
+        let at = self.pods.len();
+        let key = (pod.namespace.clone(), pod.name.clone());
+        self.named.entry(key).or_default().push(at);
+        if !pod.of_node {
+            pod.addresses.iter().for_each(|ip| self.addressed.entry(*ip).or_default().push(at));
+        }
+        pod.hosts.iter().for_each(|ip| self.hosted.entry(*ip).or_default().push(at));
+        self.pods.push(pod);
+    }
+
+    fn written(&self, file: usize) -> Time {
+        self.files.get(file).map_or(Time::EPOCH, |file| file.written)
+    }
+
+    /// Whether what is there from `since` until a file was written was there all the time of a flow.
+    fn covers(&self, since: Option<Time>, file: usize, span: Span) -> Result<(), NotTold> {
+        match since {
+            Some(since) if since.saturating_add(APART) <= span.from => {}
+            _ => return Err(NotTold::Younger),
+        }
+        let before = span.to.saturating_add(APART) <= self.written(file);
+        if before { Ok(()) } else { Err(NotTold::Later) }
+    }
+
+    /// The one that all candidates are which were there at that time.
+    fn one<'a, T>(
+        &self,
+        all: impl Iterator<Item = &'a T>,
+        since: impl Fn(&T) -> (Option<Time>, usize),
+        uid: impl Fn(&T) -> &str,
+        span: Span,
+    ) -> Result<&'a T, NotTold> {
+        let (mut found, mut lacks): (Option<&T>, NotTold) = (None, NotTold::NotThere);
+        for one in all {
+            let (since, file) = since(one);
+            match (self.covers(since, file, span), found) {
+                (Ok(()), Some(other)) if uid(other) != uid(one) => return Err(NotTold::Otherwise),
+                (Ok(()), _) => found = Some(one),
+                (Err(why), _) => lacks = lacks.max(why),
+            }
+        }
+        found.ok_or(lacks)
+    }
+
+    /// The pod that had this name then.
+    pub(crate) fn pod(
+        &self,
+        namespace: &str,
+        name: &str,
+        span: Span,
+    ) -> Result<&RosterPod, NotTold> {
+        let of = self.named.get(&(namespace.to_owned(), name.to_owned()));
+        let all = of.into_iter().flatten().map(|at| &self.pods[*at]);
+        let pod = self.one(all, |pod| (Some(pod.made), pod.file), |pod| &pod.uid, span)?;
+        self.settled(pod)
+    }
+
+    /// The pod that had this address then, in a network of its own.
+    pub(crate) fn pod_at(&self, ip: IpAddr, span: Span) -> Result<&RosterPod, NotTold> {
+        let all = self.addressed.get(&ip).into_iter().flatten().map(|at| &self.pods[*at]);
+        let pod = self.one(all, |pod| (pod.addressed, pod.file), |pod| &pod.uid, span)?;
+        if self.host(ip, span).is_some() {
+            return Err(NotTold::Otherwise);
+        }
+        self.settled(pod)
+    }
+
+    /// The file that tells of a node with this address then.
+    pub(crate) fn host(&self, ip: IpAddr, span: Span) -> Option<usize> {
+        let mut all = self.hosted.get(&ip).into_iter().flatten().map(|at| &self.pods[*at]);
+        all.find(|pod| self.covers(pod.placed, pod.file, span).is_ok()).map(|pod| pod.file)
+    }
+
+    /// Whether it was on its node, and had its addresses, all the time of a flow.
+    pub(crate) fn has_addresses(&self, pod: &RosterPod, span: Span) -> bool {
+        self.covers(pod.addressed, pod.file, span).is_ok()
+    }
+
+    /// The same of its node's.
+    pub(crate) fn has_node(&self, pod: &RosterPod, span: Span) -> bool {
+        !pod.hosts.is_empty() && self.covers(pod.placed, pod.file, span).is_ok()
+    }
+
+    /// A pod of which all files tell the same.
+    fn settled<'a>(&'a self, pod: &'a RosterPod) -> Result<&'a RosterPod, NotTold> {
+        let of = self.named.get(&(pod.namespace.clone(), pod.name.clone()));
+        let mut all = of.into_iter().flatten().map(|at| &self.pods[*at]);
+        let same = all.all(|one| one.uid != pod.uid || one.labels == pod.labels);
+        if same { Ok(pod) } else { Err(NotTold::Otherwise) }
+    }
+
+    /// The namespace that had this name then.
+    pub(crate) fn space(&self, name: &str, span: Span) -> Result<&RosterSpace, NotTold> {
+        let all = || self.spaces.get(name).into_iter().flatten();
+        let since = |space: &RosterSpace| (Some(space.made), space.file);
+        let space = self.one(all(), since, |space| &space.uid, span)?;
+        let same = all().all(|one| one.uid != space.uid || one.labels == space.labels);
+        if same { Ok(space) } else { Err(NotTold::Otherwise) }
+    }
+}
+
+fn text<'a>(of: &'a Value, path: &str) -> Option<&'a str> {
+    of.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+fn time(of: &Value, path: &str) -> Option<Time> {
+    text(of, path).and_then(|text| Time::certain(text.as_bytes()))
+}
+
+/// The newest time that whoever keeps an object wrote into it. A deletion's may be still to come.
+fn newest(of: &Value) -> Time {
+    fn all(of: &Value) -> Time {
+        let none = Time::EPOCH;
+        match of {
+            Value::String(text) => Time::certain(text.as_bytes()).unwrap_or(none),
+            Value::Array(items) => items.iter().map(all).max().unwrap_or(none),
+            Value::Object(members) => members.values().map(all).max().unwrap_or(none),
+            _ => none,
+        }
+    }
+    let made = time(of, "/metadata/creationTimestamp").unwrap_or(Time::EPOCH);
+    made.max(of.get("status").map_or(Time::EPOCH, all))
+}
+
+/// What it is called, its uid, and when it was created.
+fn identity(of: &Value, what: &str) -> Result<(String, String, Time), NotObjects> {
+    let name = text(of, "/metadata/name").unwrap_or("(without a name)");
+    let found = text(of, "/metadata/uid").zip(time(of, "/metadata/creationTimestamp"));
+    let (uid, made) = found.ok_or_else(|| {
+        let space = text(of, "/metadata/namespace").map(|space| format!("{space}/"));
+        let shown = format!("{what} {}{name}", space.unwrap_or_default());
+        let shown = shown.escape_debug();
+        NotObjects(format!("{shown} has no uid or no creationTimestamp: no apiserver listed it"))
+    })?;
+    Ok((name.to_owned(), uid.to_owned(), made))
+}
+
+fn labels(of: &Value) -> Result<LabelSet, NotObjects> {
+    let all = of.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let all = all.filter(|(key, _)| *key != NAMESPACE);
+    let all: BTreeMap<String, String> = all
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    LabelSet::new(all, Unlisted::Absent)
+        .map_err(|error| NotObjects(format!("labels of an object: {error}")))
+}
+
+/// Addresses at `one`, and at `ip` of each member of `all`.
+fn addresses(of: &Value, one: &str, all: &str) -> Vec<IpAddr> {
+    let more = of.pointer(all).and_then(Value::as_array).into_iter().flatten();
+    let texts = text(of, one).into_iter().chain(more.filter_map(|each| text(each, "/ip")));
+    let found: BTreeSet<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
+    found.into_iter().collect()
+}
+
+impl RosterPod {
+    fn read(of: &Value, file: usize) -> Result<Self, NotObjects> {
+        let (name, uid, made) = identity(of, "pod")?;
+        let namespace = text(of, "/metadata/namespace").unwrap_or_default().to_owned();
+        let phase = text(of, "/status/phase").unwrap_or_default();
+        // What has ended, or is about to, may have given its address away.
+        let lasting = phase == "Running" && of.pointer("/metadata/deletionTimestamp").is_none();
+        let of_node = of.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
+        Ok(Self {
+            file,
+            namespace,
+            name,
+            uid,
+            labels: labels(of)?,
+            made,
+            addressed: addressed(of).filter(|_| lasting).map(|since| since.max(made)),
+            addresses: addresses(of, "/status/podIP", "/status/podIPs"),
+            hosts: addresses(of, "/status/hostIP", "/status/hostIPs"),
+            placed: time(of, "/status/startTime").map(|since| since.max(made)),
+            of_node,
+        })
+    }
+}
+
+impl RosterSpace {
+    fn read(of: &Value, file: usize) -> Result<(String, Self), NotObjects> {
+        let (name, uid, made) = identity(of, "namespace")?;
+        Ok((name, Self { file, uid, labels: labels(of)?, made }))
+    }
+}
+
+/// Since when the pod has its present addresses for sure: its sandbox is ready since then, or a container runs in it.
+///
+/// Source: kubernetes.io, "Pod Lifecycle", `PodReadyToStartContainers`; a sandbox that is made anew, with another address, ends
+/// the containers that ran in it.
+fn addressed(of: &Value) -> Option<Time> {
+    let list = |path: &str| of.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let ready = list("/status/conditions")
+        .filter(|one| text(one, "/type") == Some("PodReadyToStartContainers"))
+        .filter(|one| text(one, "/status") == Some("True"))
+        .filter_map(|one| time(one, "/lastTransitionTime"));
+    let running = ["/status/containerStatuses", "/status/initContainerStatuses"]
+        .into_iter()
+        .flat_map(list)
+        .filter_map(|one| time(one, "/state/running/startedAt"));
+    ready.chain(running).min()
+}
