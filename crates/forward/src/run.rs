@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use auditseal_delivery::{ParcelLimits, Selection, SinkUrl};
+use auditseal_delivery::{ParcelLimits, Selection, SinkKind, SinkUrl};
 use auditseal_format::{Origin, Time};
 use auditseal_predicate::Predicate;
 use auditseal_reader::{Source, Window};
@@ -102,6 +102,12 @@ async fn forward_on(
     let mut names = BTreeSet::new();
     if let Some(same) = options.sinks.iter().find(|sink| !names.insert(sink.name.clone())) {
         return Err(NotForwarded::SameName(same.name.clone()));
+    }
+    for (at, sink) in options.sinks.iter().enumerate() {
+        let before = options.sinks[..at].iter().filter(|_| sink.kind != SinkKind::File);
+        if let Some(same) = before.filter(|same| same.target() == sink.target()).next() {
+            return Err(NotForwarded::SameTarget(same.name.clone(), sink.name.clone()));
+        }
     }
     let state = state(&options.state, overdue(stop.clone())).await?;
     let mut sinks = Vec::new();

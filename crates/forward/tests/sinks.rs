@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use auditseal_standin::{SinkManners, SinkServer};
-use common::{lines, once, options, real, sealed, sorted, stopped_after, store};
+use common::{lines, once, options, real, refused, sealed, sorted, stopped_after, store};
 use serde_json::Value;
 
 fn server(manners: SinkManners) -> SinkServer {
@@ -223,6 +223,38 @@ async fn what_is_refused_can_be_read_while_it_is_waited() {
         );
         assert!(!fs::read_to_string(state.join("os.refused.jsonl")).unwrap().contains("HUNTER2"));
     }
+}
+
+/// Of two that are one place, whichever comes first would decide what is there.
+#[tokio::test]
+async fn two_sinks_are_not_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = sealed("c/n/s", &[b"{}\n"], 60);
+    let all = store(&[&chain]);
+    let of = |sinks: &[&str]| {
+        let sinks: Vec<String> = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+        options(&[&chain], &sinks, &folder.path().join("state"))
+    };
+    for sinks in [
+        ["opensearch+http://h:1/a?name=x", "opensearch+http://H:1/a?name=y&redact=user"],
+        ["loki+http://h:1?name=x", "loki+http://h:1?name=y&max-event=9kB"],
+        ["syslog+tls://h:1?name=x", "syslog+tls://h:1?name=y"],
+    ] {
+        let why = refused(&all, of(&sinks)).await;
+        assert_eq!(why.to_string(), "choose sinks: x and y are one place");
+        assert!(why.hint().is_some());
+    }
+    let (url, stop) = (server(SinkManners::default()), Duration::ZERO);
+    let url = url.url();
+    let apart = [
+        format!("opensearch+{url}/a?name=1"),
+        format!("opensearch+{url}/b?name=2"),
+        format!("loki+{url}?name=3"),
+        format!("loki+{url}?name=4&tenant=t"),
+        format!("otlp+{url}?name=5"),
+    ];
+    let apart: Vec<&str> = apart.iter().map(String::as_str).collect();
+    assert_eq!(stopped_after(&all, of(&apart), stop).await.len(), 5);
 }
 
 /// A chain that was begun again under its old name: what the sink has of the old one isn't taken for the new one.
