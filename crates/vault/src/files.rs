@@ -1,14 +1,19 @@
 //! Files that say whom to trust and who asks: read again for every use, for what is in them is rotated.
 
-use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use zeroize::Zeroizing;
 
+use crate::apart::{Names, open_file};
 use crate::build::install_crypto;
 use crate::cause::innermost;
 use crate::client::CONNECT_TIMEOUT;
+
+/// Bytes of a file that are read: bundles of authorities have some hundred KiB.
+const LARGEST: u64 = 4 << 20;
 
 /// What connections are made with.
 #[derive(PartialEq)]
@@ -64,14 +69,14 @@ impl Files {
 pub(crate) struct KnownClient(Option<(Files, Client)>);
 
 impl KnownClient {
-    /// The client of these files; `prepared` says what else it is made with. It follows no redirect.
+    /// The client of these files, which looks names up by these; `prepared` says what else it is made with. It
+    /// follows no redirect.
     pub(crate) fn of(
         &mut self,
-        ca: Option<&Path>,
-        identity: Option<&(PathBuf, PathBuf)>,
+        files: Files,
+        names: &Names,
         prepared: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, String> {
-        let files = Files::read(ca, identity)?;
         if let Some((known, client)) = &self.0
             && *known == files
         {
@@ -80,6 +85,7 @@ impl KnownClient {
         install_crypto();
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(Arc::new(names.clone()))
             .redirect(reqwest::redirect::Policy::none());
         let client = files.client(prepared(client))?;
         self.0 = Some((files, client.clone()));
@@ -97,6 +103,31 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<Zeroizing<String>, Strin
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))
+/// What is in a file. It may block: whoever must not wait asks [`Apart`](crate::apart::Apart).
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |error: std::io::Error| format!("read {}: {error}", path.display());
+    let mut bytes = Vec::new();
+    let file = open_file(path).map_err(failed)?;
+    let read = file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if read as u64 > LARGEST {
+        return Err(format!("read {}: it is larger than {LARGEST} bytes", path.display()));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let large = tempfile::NamedTempFile::new().unwrap();
+        large.as_file().set_len(10 * LARGEST).unwrap();
+        assert!(read(large.path()).unwrap_err().ends_with("it is larger than 4194304 bytes"));
+        for path in ["/dev/zero", "/dev"] {
+            assert_eq!(read(Path::new(path)).unwrap_err(), format!("read {path}: it is no file"));
+        }
+    }
 }
