@@ -124,7 +124,7 @@ struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     fn new(sink: &'a SinkUrl, span: Span) -> Self {
-        let (counts, times) = (Counts::new(), FiledTimes::new());
+        let (counts, times) = (Counts::new(), FiledTimes::new(&sink.shape));
         Self { sink, span, counts, later: 0, too_long: 0, blocked: Vec::new(), times }
     }
 
