@@ -102,6 +102,9 @@ impl Disk for Fated {
     fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
         RealDisk.beside(path, inode)
     }
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        RealDisk.alike(path)
+    }
 }
 
 /// Two chains, and files that they go to.
