@@ -16,7 +16,7 @@ use crate::feed::{Loaded, Outlet, Shares};
 use crate::filed::{FiledTimes, filed, in_file};
 use crate::follow::{FollowOptions, Follower};
 use crate::followed::{Archived, Followed};
-use crate::run::LINES;
+use crate::lanes::LINES;
 use crate::tally::{LaneState, SinkTally};
 
 /// What is counted.

@@ -22,6 +22,7 @@ mod followed;
 mod frames;
 mod keeper;
 mod lane;
+mod lanes;
 mod ledger;
 mod metrics;
 mod opening;
@@ -33,7 +34,7 @@ mod standing;
 mod tally;
 
 pub use check::{CheckOptions, Checked, Miscount, check};
-pub use followed::{Archived, Followed};
+pub use followed::{Accepted, Archived, Followed};
 pub use ledger::LedgerError;
 pub use refusal::NotForwarded;
 pub use run::{ForwardOptions, Handed, forward};

@@ -11,6 +11,7 @@ use auditseal_trust::TrustFile;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 
 use super::*;
+use crate::followed::Followed;
 
 /// What befalls writes to paths that hold this word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,7 @@ impl Scene {
             format!("file://{}?name={name}", self.file(name).display()).parse().unwrap()
         };
         ForwardOptions {
-            chains: chains.collect(),
+            chains: watch::channel(Arc::new(Accepted { chains: chains.collect(), packs: None })).1,
             sinks: files.iter().map(sink).collect(),
             state: self.folder.path().join("state"),
             predicate: None,
@@ -306,7 +307,8 @@ async fn what_a_disk_loses_is_written_again() {
 async fn a_full_disk_at_the_start_is_waited_for() {
     let scene = Scene::new();
     let mut first = scene.options(&["out"], true);
-    first.chains.truncate(1);
+    let chains = first.chains.borrow().chains[..1].to_vec();
+    first.chains = watch::channel(Arc::new(Accepted { chains, packs: None })).1;
     let (_go, stop) = watch::channel(false);
     scene.run(first, stop).await;
     let before = scene.lines("out").len() as u64;
