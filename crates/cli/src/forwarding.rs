@@ -209,12 +209,23 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
         since: args.since.unwrap_or(Time::EPOCH),
         until: args.until.unwrap_or_else(|| system_clock()().wall.saturating_add(-UNSETTLED)),
     };
-    let mut code = 0;
+    if options.since >= options.until {
+        let (since, until) = (options.since, options.until);
+        let what = format!("count events from {since} on and before {until}: nothing is between");
+        let hint = "--since must be before --until, which without it is five minutes ago";
+        return Err(Failure::new(what).hint(Some(hint)));
+    }
+    let (mut code, mut unasked) = (0, Vec::new());
     for sink in &sinks(&args.sink)? {
         let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
-        let Checked { lines, too_long, hours, differences, blocked } = checked.map_err(|why| {
-            Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
-        })?;
+        let Checked { lines, too_long, hours, differences, blocked } = match checked {
+            Ok(checked) => checked,
+            Err(why) => {
+                print(|out| writeln!(out, "{}: not counted: {why}", sink.name))?;
+                unasked.push(sink.name.clone());
+                continue;
+            }
+        };
         print(|out| {
             for difference in &differences {
                 writeln!(out, "{}: {difference}", sink.name)?;
@@ -240,7 +251,11 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
             code = 1;
         }
     }
-    Ok(ExitCode::from(code))
+    if unasked.is_empty() {
+        return Ok(ExitCode::from(code));
+    }
+    Err(Failure::new(format!("count what is at {}", unasked.join(", ")))
+        .hint(Some("docs/forward.md says which sinks can be asked, and how")))
 }
 
 /// What happened so shortly ago may be under way to a sink, microseconds.

@@ -1,4 +1,4 @@
-//! `forward`, whose trust file is another one while it runs.
+//! `forward`, whose trust file is another one while it runs, and `forward check` of several sinks.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod node;
@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use node::{Node, Running, events, finish, program, until};
+use node::{Done, Node, Running, events, finish, program, until};
 use rustix::process::Signal;
 
 /// Two chains of ten lines in one store.
@@ -79,4 +79,47 @@ fn what_trust_says_is_followed_while_forward_runs() {
     until("nothing is said of it", || !page(&address, "/metrics").contains("prod/cp-1/audit"));
     let done = forward.stop();
     assert_eq!((done.code, count()), (0, 20), "{}", done.text());
+}
+
+fn check(node: &Node, args: &[&str]) -> Done {
+    let mut check = program();
+    check.args(["forward", "check", "--store", &node.store(), "--trust", &node.shown("trust")]);
+    finish(check.args(args))
+}
+
+/// One that can't be asked, or isn't there, hides nothing of the others.
+#[test]
+fn each_sink_is_counted() {
+    let node = two_chains();
+    replace(&node, &trust(&node, &["audit", "more"]));
+    let out = format!("file://{}?name=out", node.shown("out"));
+    let mut forward = program();
+    forward.args(["forward", "--store", &node.store(), "--trust", &node.shown("trust"), "--once"]);
+    finish(forward.args(["--sink", &out, "--forward-state", &node.shown("handed")])).ok();
+    let gone = format!("file://{}?name=gone", node.shown("gone"));
+    let sinks = ["--sink", "syslog+tls://h:1?name=sl", "--sink", &gone, "--sink", &out];
+    let one_hour = "out: 20 events in 1 hours of chains, 0 of which differ\n";
+    let done = check(&node, &["--sink", &out]).ok();
+    assert_eq!(done.text(), one_hour);
+    let done = check(&node, &sinks);
+    assert_eq!(done.code, 2);
+    let text = done.text();
+    let begins = "sl: not counted: it can't be asked for what it has: ";
+    assert!(text.starts_with(begins) && text.contains("\ngone: not counted: read "), "{text}");
+    assert!(text.ends_with(one_hour), "{text}");
+    assert!(
+        done.err.starts_with("auditseal: failed to count what is at sl, gone\n"),
+        "{}",
+        done.err
+    );
+    // A time that is none is no count.
+    for range in [
+        ["--since", "2026-11-25T00:00:00Z", "--until", "2026-11-21T00:00:00Z"],
+        ["--since", "2026-11-21T00:00:00Z", "--until", "2026-11-21T00:00:00Z"],
+        ["--since", "1m", "--filter", "true"],
+    ] {
+        let mut args = vec!["--sink", &out];
+        args.extend(range);
+        check(&node, &args).refused(": nothing is between");
+    }
 }

@@ -196,9 +196,9 @@ async fn at_sink(sink: &SinkUrl, options: &CheckOptions, span: Span) -> Result<C
         SinkKind::Loki if sink.address.ends_with("/insert") => {
             in_victorialogs(sink, &chains, span).await
         }
-        SinkKind::Loki | SinkKind::Otlp | SinkKind::Syslog => Err(format!(
-            "{} can't be asked for what it has: files, OpenSearch and VictoriaLogs (by its loki address) can",
-            sink.name
-        )),
+        SinkKind::Loki | SinkKind::Otlp | SinkKind::Syslog => Err(
+            "it can't be asked for what it has: files, OpenSearch and VictoriaLogs (by its loki address ending in /insert) can"
+                .to_owned(),
+        ),
     }
 }
