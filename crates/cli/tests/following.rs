@@ -24,7 +24,7 @@ fn two_chains() -> Node {
 /// A trust file of these chains.
 fn trust(node: &Node, sources: &[&str]) -> String {
     let chain = |source: &&str| {
-        format!("origin prod/cp-1/{source} static {}\n  begin 0\n  silent-after 1000d\n", node.vkey)
+        format!("origin prod/cp-1/{source} static {}\n  begin 0\n  silent-after 366d\n", node.vkey)
     };
     format!("auditseal/trust/v1\n{}", sources.iter().map(chain).collect::<String>())
 }
