@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auditseal_format::Origin;
-use auditseal_forward::{Accepted, Followed, ForwardTally};
+use auditseal_forward::{AcceptedChains, Followed, ForwardTally};
 use auditseal_trust::TrustFile;
 use tokio::signal::unix::Signal;
 use tokio::sync::{oneshot, watch};
@@ -38,7 +38,7 @@ pub(crate) fn chains(trust: &TrustFile, asked: &[Origin]) -> Result<Vec<Followed
 }
 
 /// What is read of a trust file: it, and what is followed then; nothing, if it says what it said before.
-pub(crate) type Read = Result<Option<(TrustFile, Accepted)>, Failure>;
+pub(crate) type Read = Result<Option<(TrustFile, AcceptedChains)>, Failure>;
 
 /// A trust file that is read again.
 pub(crate) struct Again<F> {
@@ -54,7 +54,7 @@ pub(crate) struct Again<F> {
 /// can't be used changes nothing, and is said.
 pub(crate) async fn keep<F: Fn(&TrustFile) -> Read + Send + Sync + 'static>(
     mut again: Again<F>,
-    accepted: watch::Sender<Arc<Accepted>>,
+    accepted: watch::Sender<Arc<AcceptedChains>>,
     (tally, mut hangup): (Arc<ForwardTally>, Signal),
 ) {
     loop {
@@ -112,8 +112,8 @@ async fn read<F: Fn(&TrustFile) -> Read + Send + Sync + 'static>(
 }
 
 /// Says what is another than before.
-fn tell(before: &Accepted, now: &Accepted) {
-    let of = |accepted: &Accepted, origin: &Origin| {
+fn tell(before: &AcceptedChains, now: &AcceptedChains) {
+    let of = |accepted: &AcceptedChains, origin: &Origin| {
         accepted.chains.iter().find(|chain| chain.origin == *origin).cloned()
     };
     for chain in &before.chains {

@@ -11,8 +11,8 @@ use auditseal_agent::system_clock;
 use auditseal_delivery::SinkUrl;
 use auditseal_format::{Origin, Time};
 use auditseal_forward::{
-    Accepted, Archived, CheckOptions, Checked, Followed, ForwardOptions, ForwardTally, Handed,
-    NotForwarded, check, forward,
+    AcceptedChains, Archived, CheckOptions, Checked, Followed, ForwardOptions, ForwardTally,
+    Handed, NotForwarded, check, forward,
 };
 use auditseal_predicate::Predicate;
 use auditseal_trust::TrustFile;
@@ -110,7 +110,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     }
     let args = Arc::new(args);
     let (accepted, followed) =
-        watch::channel(Arc::new(Accepted { chains, packs: place.packs.clone() }));
+        watch::channel(Arc::new(AcceptedChains { chains, packs: place.packs.clone() }));
     let options = ForwardOptions {
         chains: followed,
         sinks: sinks(&args.sink)?,
@@ -171,7 +171,7 @@ impl Forward {
         }
         let chains = chains(&trust, &asked)?;
         let packs = self.place.open(&self.store, &trust)?;
-        Ok(Some((trust, Accepted { chains, packs })))
+        Ok(Some((trust, AcceptedChains { chains, packs })))
     }
 }
 

@@ -391,6 +391,33 @@ mod tests {
         }
     }
 
+    /// These protocols have no way to say it; its hash is in each of them, and only there.
+    #[test]
+    fn a_line_that_is_no_utf_8_is_marked() {
+        let mut parcel = parcel(&["xx", "{\"a\":1}"]);
+        parcel.text[..2].copy_from_slice(&[0x61, 0xff]);
+        let hash = hash(&[0x61, 0xff]).to_string();
+        let lines = [0, 1];
+        let (push, _) = crate::loki(&parcel, &lines, &Shape::default());
+        let push: serde_json::Value = serde_json::from_slice(&push).unwrap();
+        let values = &push["streams"][0]["values"];
+        assert_eq!(values[0][1], "a\u{fffd}");
+        assert_eq!(
+            (&values[0][2]["auditseal_hash"], &values[1][2]["auditseal_hash"]),
+            (&json!(hash), &serde_json::Value::Null)
+        );
+        let requests = [
+            push.to_string().into_bytes(),
+            crate::otlp(&parcel, &lines, &Shape::default()).0,
+            crate::syslog(&parcel, &lines, &Shape::default()).0,
+            bulk("p", &parcel, &lines, &Shape::default()).0,
+        ];
+        for request in requests {
+            let request = String::from_utf8_lossy(&request).into_owned();
+            assert_eq!(request.matches(&hash).count(), 1, "{request}");
+        }
+    }
+
     #[test]
     fn a_place_that_another_archive_has_is_known() {
         let parcel = parcel(&["{}"; 3]);

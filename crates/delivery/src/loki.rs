@@ -135,33 +135,6 @@ pub(crate) mod tests {
         assert_eq!(values[1][2]["auditseal_line"], "2");
     }
 
-    /// These protocols have no way to say it; its hash is in each of them, and only there.
-    #[test]
-    fn a_line_that_is_no_utf_8_is_marked() {
-        let mut parcel = parcel(&["xx", "{\"a\":1}"]);
-        parcel.text[..2].copy_from_slice(&[0x61, 0xff]);
-        let hash = hash(&[0x61, 0xff]).to_string();
-        let lines = [0, 1];
-        let (push, _) = loki(&parcel, &lines, &Shape::default());
-        let push: Value = serde_json::from_slice(&push).unwrap();
-        let values = &push["streams"][0]["values"];
-        assert_eq!(values[0][1], "a\u{fffd}");
-        assert_eq!(
-            (&values[0][2]["auditseal_hash"], &values[1][2]["auditseal_hash"]),
-            (&json!(hash), &Value::Null)
-        );
-        let requests = [
-            push.to_string().into_bytes(),
-            crate::otlp(&parcel, &lines, &Shape::default()).0,
-            crate::syslog(&parcel, &lines, &Shape::default()).0,
-            crate::bulk("p", &parcel, &lines, &Shape::default()).0,
-        ];
-        for request in requests {
-            let request = String::from_utf8_lossy(&request).into_owned();
-            assert_eq!(request.matches(&hash).count(), 1, "{request}");
-        }
-    }
-
     #[test]
     fn only_lokis_yes_is_one() {
         assert_eq!(loki_answer(204, None, b""), Heard::All);

@@ -10,14 +10,14 @@ use auditseal_trust::TrustedOrigin;
 
 /// The chains that are followed: what trust says at a time.
 #[derive(Debug, Clone, Default)]
-pub struct Accepted {
+pub struct AcceptedChains {
     /// The chains, each once.
     pub chains: Vec<Followed>,
     /// The store that packs are in, from their root on.
     pub packs: Option<Arc<dyn Store>>,
 }
 
-impl Accepted {
+impl AcceptedChains {
     /// What is accepted of a chain.
     pub(crate) fn chain(&self, origin: &Origin) -> Option<&Followed> {
         self.chains.iter().find(|chain| chain.origin == *origin)

@@ -243,6 +243,23 @@ impl SinkLane {
         }
     }
 
+    /// Makes durable what the sink has; why it couldn't be.
+    pub(crate) async fn commit(
+        &self,
+        act: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
+    ) -> Option<String> {
+        match self.with_ledger(act).await {
+            Ok(()) => {
+                self.freed(Hold::Commit, None);
+                None
+            }
+            Err(error) => {
+                self.failed(Hold::Commit, None, &error);
+                Some(error.to_string())
+            }
+        }
+    }
+
     /// Counts that the state can't be written, and says so once until it can. Whether the sink is gone on with: it is
     /// tried again, unless waiting doesn't mend it and somebody waits for the end.
     pub(crate) fn failed(&self, hold: Hold, of: Option<&Origin>, error: &LedgerError) -> bool {

@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::feed::{Outlet, Shares};
 use crate::follow::{FollowOptions, Follower, stopped};
-use crate::followed::{Accepted, Archived, Followed};
+use crate::followed::{AcceptedChains, Archived, Followed};
 use crate::lane::SinkLane;
 use crate::ledger::Ledger;
-use crate::run::{ForwardOptions, commit};
+use crate::options::ForwardOptions;
 
 /// Parcels of a chain that wait for their sink.
 const AHEAD: usize = 1;
@@ -55,7 +55,7 @@ pub(crate) async fn run_lanes(
     let committing = async {
         loop {
             tokio::time::sleep(COMMIT).await;
-            commit(sink, Ledger::commit).await;
+            sink.commit(Ledger::commit).await;
         }
     };
     tokio::select! {
@@ -116,7 +116,7 @@ impl Common<'_> {
     /// Hands one chain over, until it is to stop: whether something of it is left.
     async fn lane(
         &self,
-        accepted: Arc<Accepted>,
+        accepted: Arc<AcceptedChains>,
         chain: Followed,
         stop: watch::Receiver<bool>,
     ) -> (Origin, bool) {
@@ -155,7 +155,7 @@ impl Common<'_> {
 /// that begin.
 fn changed_from<'a>(
     begun: &'a BTreeMap<Origin, Begun>,
-    accepted: &'a Accepted,
+    accepted: &'a AcceptedChains,
 ) -> (impl Iterator<Item = &'a Begun>, Vec<Followed>) {
     let same = |lane: &Begun| accepted.chain(&lane.chain.origin) == Some(&lane.chain);
     let new = accepted.chains.iter().filter(|chain| !begun.contains_key(&chain.origin));

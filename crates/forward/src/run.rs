@@ -1,24 +1,23 @@
 //! All chains to all sinks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use auditseal_delivery::{SinkKind, SinkUrl};
-use auditseal_format::{Origin, Time};
-use auditseal_predicate::Predicate;
+use auditseal_format::Origin;
 use auditseal_reader::Source;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::disk::{Disk, RealDisk};
 use crate::follow::stopped;
-use crate::followed::{Accepted, Archived};
+use crate::followed::Archived;
 use crate::lane::{STATE_WAIT, SinkLane};
 use crate::lanes::run_lanes;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 use crate::opening::{Begun, begin, state};
+use crate::options::ForwardOptions;
 use crate::refusal::NotForwarded;
 use crate::tally::{ForwardTally, Hold, LaneState, get};
 
@@ -29,23 +28,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const SILENT: Duration = Duration::from_secs(5);
 /// So long after a stop all is over: what a disk hasn't answered by then isn't waited for.
 const LAST: Duration = Duration::from_secs(10);
-
-/// What is handed over, and where.
-#[derive(Debug)]
-pub struct ForwardOptions {
-    /// The chains, as trust says now; what changes is followed so from then on, but not with `once`.
-    pub chains: watch::Receiver<Arc<Accepted>>,
-    /// The sinks.
-    pub sinks: Vec<SinkUrl>,
-    /// The folder of positions and dead letters, for this process alone.
-    pub state: PathBuf,
-    /// Only lines of which this isn't false.
-    pub predicate: Option<Predicate>,
-    /// Only lines of this time on.
-    pub since: Option<Time>,
-    /// End when all that stands there is handed over.
-    pub once: bool,
-}
 
 /// What came of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +129,7 @@ async fn run_sink(
                 () = sink.again.notified() => None,
             };
             if let Some(left) = done {
-                let uncommitted = commit(&sink, Ledger::close).await;
+                let uncommitted = sink.commit(Ledger::close).await;
                 if *stop.borrow() || !sink.with_ledger(|ledger| ledger.is_lost()).await {
                     return (left, uncommitted);
                 }
@@ -184,23 +166,6 @@ async fn again(sink: &SinkLane) {
         tokio::time::sleep(STATE_WAIT).await;
     }
     sink.freed(Hold::Commit, None);
-}
-
-/// Makes durable what the sink has; why it couldn't be.
-pub(crate) async fn commit(
-    sink: &SinkLane,
-    act: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
-) -> Option<String> {
-    match sink.with_ledger(act).await {
-        Ok(()) => {
-            sink.freed(Hold::Commit, None);
-            None
-        }
-        Err(error) => {
-            sink.failed(Hold::Commit, None, &error);
-            Some(error.to_string())
-        }
-    }
 }
 
 /// Says that the sink's disk gives no answer, and that it does again.

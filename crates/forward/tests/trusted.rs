@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auditseal_forward::{Accepted, ForwardTally, forward};
+use auditseal_forward::{AcceptedChains, ForwardTally, forward};
 use auditseal_vectors::{Chain, Piece};
 use common::{accepted, lines, options, place, real, sealed, store};
 use tokio::sync::watch;
@@ -57,7 +57,7 @@ async fn a_chain_is_followed_from_when_it_is_trusted_until_it_is_not() {
         // A key that isn't accepted any more: what it signed isn't proved.
         let mut other = accepted(&[&a, &b]);
         other.chains[0].trusted = other.chains[1].trusted.clone();
-        trust.send_replace(Arc::new(Accepted { chains: other.chains, packs: None }));
+        trust.send_replace(Arc::new(AcceptedChains { chains: other.chains, packs: None }));
         more(&mut a, "{\"late\":2}\n");
         until("a is held against its new trust", || {
             tally.metrics().contains("blocked{sink=\"out\",origin=\"c/n/a\"} 1")

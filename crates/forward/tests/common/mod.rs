@@ -10,7 +10,7 @@ use auditseal_delivery::SinkUrl;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::SealId;
 use auditseal_forward::{
-    Accepted, Archived, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded, forward,
+    AcceptedChains, Archived, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded, forward,
 };
 use auditseal_trust::{Silence, TrustFile};
 use auditseal_vectors::{Chain, Piece, TestSigner};
@@ -72,13 +72,13 @@ pub(crate) fn options(chains: &[&Chain], sinks: &[String], state: &Path) -> Forw
     }
 }
 
-pub(crate) fn accepted(chains: &[&Chain]) -> Accepted {
-    Accepted { chains: chains.iter().map(|chain| followed(chain)).collect(), packs: None }
+pub(crate) fn accepted(chains: &[&Chain]) -> AcceptedChains {
+    AcceptedChains { chains: chains.iter().map(|chain| followed(chain)).collect(), packs: None }
 }
 
 /// Only this chain.
-pub(crate) fn only(chain: Followed) -> watch::Receiver<Arc<Accepted>> {
-    watch::channel(Arc::new(Accepted { chains: vec![chain], packs: None })).1
+pub(crate) fn only(chain: Followed) -> watch::Receiver<Arc<AcceptedChains>> {
+    watch::channel(Arc::new(AcceptedChains { chains: vec![chain], packs: None })).1
 }
 
 /// Hands over what there is.
