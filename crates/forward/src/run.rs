@@ -80,8 +80,8 @@ async fn forward_on(
         return Err(NotForwarded::SameName(same.name.clone()));
     }
     for (at, sink) in options.sinks.iter().enumerate() {
-        let before = options.sinks[..at].iter().filter(|_| sink.kind != SinkKind::File);
-        if let Some(same) = before.filter(|same| same.target() == sink.target()).next() {
+        let mut before = options.sinks[..at].iter().filter(|_| sink.kind != SinkKind::File);
+        if let Some(same) = before.find(|same| same.target() == sink.target()) {
             return Err(NotForwarded::SameTarget(same.name.clone(), sink.name.clone()));
         }
     }

@@ -44,7 +44,7 @@ async fn a_chain_is_followed_from_when_it_is_trusted_until_it_is_not() {
         until("a is forgotten", || !tally.metrics().contains("c/n/a")).await;
         let more = |chain: &mut Chain, text: &str| {
             chain.batch(&[Piece::new("audit.log", text.as_bytes().to_vec())]);
-            let (key, bytes) = chain.archive().into_iter().last().unwrap();
+            let (key, bytes) = chain.archive().into_iter().next_back().unwrap();
             all.insert(&key, bytes);
         };
         more(&mut a, "{\"late\":1}\n");
