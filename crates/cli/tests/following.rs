@@ -51,7 +51,7 @@ fn what_trust_says_is_followed_while_forward_runs() {
     let mut forward = program();
     forward.args(["forward", "--store", &node.store(), "--trust", &node.shown("trust")]);
     forward.args(["--sink", &format!("file://{}", node.shown("out")), "--listen", &address]);
-    forward.args(["--forward-state", &node.shown("handed")]);
+    forward.args(["--forward-state", &node.shown("handed"), "--log-level", "info"]);
     let forward = Running::start(forward.stderr(File::create(node.path("stderr")).unwrap()));
     let said = |what: &str| fs::read_to_string(node.path("stderr")).unwrap().contains(what);
     let count = || {
