@@ -111,9 +111,20 @@ check "forward's pod is scraped" scraped --set podMonitor.enabled=true
 check "with a ServiceMonitor too" scraped --set serviceMonitor.enabled=true
 check "but not on the host's loopback" refuses "forward.hostNetwork" "${handing[@]}" --set podMonitor.enabled=true,forward.hostNetwork=true
 # Both probes, and the address.
-beside_host() { render "${handing[@]}" --set forward.hostNetwork=true >"$WORK/rendered.yaml" && [ "$(grep -c 'Probe: { httpGet: .*, port: metrics, host: 127.0.0.1 }' "$WORK/rendered.yaml")" = 2 ] && grep -q 'value: "127.0.0.1:9479"' "$WORK/rendered.yaml"; }
+beside_host() { render "${handing[@]}" --set forward.hostNetwork=true >"$WORK/rendered.yaml" && [ "$(grep -c 'Probe: { httpGet: .*, port: metrics, host: "127.0.0.1" }' "$WORK/rendered.yaml")" = 2 ] && grep -q 'value: "127.0.0.1:9479"' "$WORK/rendered.yaml"; }
 check "in the host's network it is asked there, by kubelet alone" beside_host
 check "forward runs where it is told to" renders "key: dedicated$" "${handing[@]}" --set-json 'forward.tolerations=[{"key":"dedicated","operator":"Exists"}]'
+check "its address can be IPv6's" renders 'AUDITSEAL_LISTEN, value: "\[::\]:9479"' "${handing[@]}" --set forward.address=::
+check "but not a pod's loopback" refuses "forward.address" "${handing[@]}" --set forward.address=::1
+check "its readiness can be left to alerts" lacks "path: /readyz, port: metrics }, periodSeconds: 10, timeoutSeconds: 5 }$" "${handing[@]}" --set forward.readiness=false
+# once NAME ARGUMENT…: no variable of forward's container is there twice
+once() { [ -z "$(render "${handing[@]}" "$@" --show-only templates/forward.yaml | grep -o 'name: AUDITSEAL_[A-Z_]*' | sort | uniq -d)" ]; }
+check "each of its variables is there once" once --set forward.settings.filter=true,store.region=r,store.endpoint=https://e
+for flag in listen forwardState forward-state trust store sink region; do
+  check "and $flag isn't among its settings" refuses "forward.settings.$flag: the chart says it" "${handing[@]}" --set "forward.settings.$flag=x"
+done
+check "a setting isn't a list" refuses "/forward/settings/origin" "${handing[@]}" --set-json 'forward.settings={"origin":["a/b/c","a/b/d"]}'
+check "the label that finds its pod is there once" refuses "forward.podLabels" "${handing[@]}" --set 'forward.podLabels.app\.kubernetes\.io/name=x'
 check "and it has a dashboard" renders "auditseal-forward.json" "${handing[@]}" --set dashboard.enabled=true
 check "which isn't there without it" lacks "auditseal-forward" --set dashboard.enabled=true --set podMonitor.enabled=true
 check "a dashboard" renders 'grafana_dashboard: "1"' --set dashboard.enabled=true

@@ -30,6 +30,11 @@ impl Failure {
         self
     }
 
+    /// What failed and why, fit for a log.
+    pub(crate) fn told(&self) -> String {
+        without_credentials(&redact(&self.text))
+    }
+
     /// The last word of a failed command: it must work when logging doesn't.
     pub(crate) fn show(&self, format: LogFormat) -> ExitCode {
         let safe = |text: &str| without_credentials(&redact(text));

@@ -11,8 +11,8 @@ use auditseal_agent::system_clock;
 use auditseal_delivery::SinkUrl;
 use auditseal_format::{Origin, Time};
 use auditseal_forward::{
-    Archived, CheckOptions, Checked, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded,
-    check, forward,
+    AcceptedChains, Archived, CheckOptions, Checked, Followed, ForwardOptions, ForwardTally,
+    Handed, NotForwarded, check, forward,
 };
 use auditseal_predicate::Predicate;
 use auditseal_trust::TrustFile;
@@ -22,12 +22,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
+use crate::following::{Again, Read, chains, keep};
 use crate::output::print;
 use crate::packing::PackPlace;
 use crate::runtime::{block_on_threads, cores};
 use crate::store_flags::{StoreFlags, is_directory, open_store};
 use crate::times::time;
-use crate::trusting::{trust_file, untrusted};
+use crate::trusting::trust_file;
 use crate::{help, textfile};
 
 /// How often the file of metrics is written.
@@ -46,7 +47,7 @@ pub(crate) struct Forward {
     store: StoreFlags,
     #[command(flatten)]
     place: PackPlace,
-    /// What is trusted of each chain; all that it names are followed.
+    /// What is trusted of each chain; all that it names are followed. Read again every 30 s, and at SIGHUP.
     #[arg(long, env = "AUDITSEAL_TRUST", value_name = "FILE")]
     trust: PathBuf,
     /// Only these chains of the trust file. Repeatable.
@@ -107,8 +108,11 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     if args.action == Some(Action::Check) {
         return count(&args, &place, chains);
     }
+    let args = Arc::new(args);
+    let (accepted, followed) =
+        watch::channel(Arc::new(AcceptedChains { chains, packs: place.packs.clone() }));
     let options = ForwardOptions {
-        chains,
+        chains: followed,
         sinks: sinks(&args.sink)?,
         state: args.forward_state.clone().unwrap_or_default(),
         predicate: args.filter.as_deref().map(filter).transpose()?,
@@ -122,22 +126,53 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
         let (stop, stopped) = watch::channel(false);
         let mut signals = signals()?;
         let working = forward(&place, options, &tally, stopped);
+        let hangup = (!args.once).then(|| signal(SignalKind::hangup())).transpose();
+        let hangup = hangup.map_err(|error| Failure::new(format!("watch for signals: {error}")))?;
         let beside = beside(&args, &tally)?;
+        let trusting = async {
+            if let Some(hangup) = hangup {
+                let of = Arc::clone(&args);
+                let reread = Arc::new(move |before: &TrustFile| of.reread(before));
+                let again = Again { path: args.trust.clone(), known: trust, reread };
+                keep(again, accepted, (Arc::clone(&tally), hangup)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let beside = futures::future::join(beside, trusting);
         let mut working = std::pin::pin!(working);
         let mut beside = std::pin::pin!(beside);
         loop {
             tokio::select! {
                 done = &mut working => break done.map_err(|why| failure(&why)),
                 () = signals.next() => drop(stop.send(true)),
-                never = &mut beside => never,
+                _ = &mut beside => {}
             }
         }
     })??;
     report(&handed)?;
-    if let Some(path) = args.metrics {
+    if let Some(path) = args.metrics.clone() {
         last_metrics(path, tally.metrics())?;
     }
     Ok(ExitCode::from(code(&handed)))
+}
+
+impl Forward {
+    /// What the trust file says, unless it says what it said before.
+    fn reread(&self, before: &TrustFile) -> Read {
+        let trust = trust_file(&self.trust)?;
+        if trust == *before {
+            return Ok(None);
+        }
+        // Of those that were asked for, some may not be trusted any more.
+        let asked = self.origin.iter().filter(|origin| trust.get(origin).is_some());
+        let asked: Vec<Origin> = asked.cloned().collect();
+        if asked.is_empty() && !self.origin.is_empty() {
+            return Err(Failure::new("choose chains: the trust file names none of --origin's"));
+        }
+        let chains = chains(&trust, &asked)?;
+        let packs = self.place.open(&self.store, &trust)?;
+        Ok(Some((trust, AcceptedChains { chains, packs })))
+    }
 }
 
 /// As [`block_on_threads`], but threads that wait for a disk at the end are left to it: a disk that hangs must not keep
@@ -174,12 +209,23 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
         since: args.since.unwrap_or(Time::EPOCH),
         until: args.until.unwrap_or_else(|| system_clock()().wall.saturating_add(-UNSETTLED)),
     };
-    let mut code = 0;
+    if options.since >= options.until {
+        let (since, until) = (options.since, options.until);
+        let what = format!("count events from {since} on and before {until}: nothing is between");
+        let hint = "--since must be before --until, which without it is five minutes ago";
+        return Err(Failure::new(what).hint(Some(hint)));
+    }
+    let (mut code, mut unasked) = (0, Vec::new());
     for sink in &sinks(&args.sink)? {
         let checked = block_on_threads(cores() + 2, check(place, sink, &options))?;
-        let Checked { lines, too_long, hours, differences, blocked } = checked.map_err(|why| {
-            Failure::new(why).hint(Some("docs/forward.md says which sinks can be asked"))
-        })?;
+        let Checked { lines, too_long, hours, differences, blocked } = match checked {
+            Ok(checked) => checked,
+            Err(why) => {
+                print(|out| writeln!(out, "{}: not counted: {why}", sink.name))?;
+                unasked.push(sink.name.clone());
+                continue;
+            }
+        };
         print(|out| {
             for difference in &differences {
                 writeln!(out, "{}: {difference}", sink.name)?;
@@ -205,7 +251,11 @@ fn count(args: &Forward, place: &Archived, chains: Vec<Followed>) -> Result<Exit
             code = 1;
         }
     }
-    Ok(ExitCode::from(code))
+    if unasked.is_empty() {
+        return Ok(ExitCode::from(code));
+    }
+    Err(Failure::new(format!("count what is at {}", unasked.join(", ")))
+        .hint(Some("docs/forward.md says which sinks can be asked, and how")))
 }
 
 /// What happened so shortly ago may be under way to a sink, microseconds.
@@ -213,25 +263,6 @@ const UNSETTLED: i64 = 300_000_000;
 
 fn failure(why: &NotForwarded) -> Failure {
     Failure::new(why).hint(why.hint())
-}
-
-/// The chains that are followed.
-fn chains(trust: &TrustFile, asked: &[Origin]) -> Result<Vec<Followed>, Failure> {
-    if let Some(other) = asked.iter().find(|origin| trust.get(origin).is_none()) {
-        return Err(untrusted(other));
-    }
-    let wanted = trust.origins().filter(|(origin, _)| asked.is_empty() || asked.contains(origin));
-    let chains: Vec<Followed> = wanted
-        .map(|(origin, trusted)| Followed {
-            origin: origin.clone(),
-            trusted: trusted.clone(),
-            auditors: trust.auditors_of(origin),
-        })
-        .collect();
-    if chains.is_empty() {
-        return Err(Failure::new("choose chains: the trust file names none"));
-    }
-    Ok(chains)
 }
 
 /// The sinks. What was given isn't repeated where it is refused: a password may stand in it.

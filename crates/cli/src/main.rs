@@ -13,6 +13,7 @@ mod envfile;
 mod estate;
 mod failure;
 mod flowing;
+mod following;
 mod forwarding;
 mod help;
 mod history;

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use auditseal_format::{Date, hash};
 use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::answer::{Heard, LineHeard, of_status, told};
-use crate::document::document;
+use crate::document::{Document, document, text_document};
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 
@@ -34,12 +35,33 @@ pub fn bulk(
     lines: &[usize],
     shape: &Shape,
 ) -> (Vec<u8>, Vec<usize>) {
+    bulk_of(prefix, parcel, lines, |line, text| document(line, text, shape))
+}
+
+/// The same of lines that were refused as objects: each is the text of one member. OpenSearch's parser refuses what
+/// JSON allows, as a name that is there twice, and clients may write such a thing into their requests.
+#[must_use]
+pub fn bulk_of_texts(
+    prefix: &str,
+    parcel: &Parcel,
+    lines: &[usize],
+    shape: &Shape,
+) -> (Vec<u8>, Vec<usize>) {
+    bulk_of(prefix, parcel, lines, |line, text| text_document(line, text, shape))
+}
+
+fn bulk_of(
+    prefix: &str,
+    parcel: &Parcel,
+    lines: &[usize],
+    document: impl Fn(&ParcelLine, &[u8]) -> Document,
+) -> (Vec<u8>, Vec<usize>) {
     let (mut body, mut cut) = (Vec::new(), Vec::new());
     for (at, line) in lines.iter().filter_map(|at| Some((*at, parcel.lines.get(*at)?))) {
         let action = json!({ "create": { "_index": index_of(prefix, line.of.sealed.date()), "_id": id(line) } });
         body.extend_from_slice(action.to_string().as_bytes());
         body.push(b'\n');
-        let document = document(line, parcel.bytes(line), shape);
+        let document = document(line, parcel.bytes(line));
         cut.extend(document.cut.then_some(at));
         body.extend_from_slice(&document.text);
         body.push(b'\n');
@@ -54,21 +76,26 @@ fn id(line: &ParcelLine) -> String {
 }
 
 #[derive(Deserialize)]
-struct Answered {
-    items: Vec<Item>,
+struct Answered<'a> {
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Item {
-    create: Created,
+struct Item<'a> {
+    #[serde(borrow)]
+    create: Created<'a>,
 }
 
+/// What is answered of a document. Of an error a part is told: as it stands, it takes no room of its own.
 #[derive(Deserialize)]
-struct Created {
+struct Created<'a> {
     #[serde(rename = "_id")]
     id: String,
     status: u16,
-    error: Option<serde_json::Value>,
+    result: Option<String>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 /// What was answered to a bulk request.
@@ -79,6 +106,27 @@ pub struct BulkHeard {
     /// The lines under whose ids something was there before, as places in the parcel. Most likely they, handed over
     /// when the answer was lost; whoever wants to know asks with [`places`].
     pub known: Vec<usize>,
+    /// The lines that it can't take as objects.
+    pub unfit: Vec<usize>,
+}
+
+impl BulkHeard {
+    /// Of an answer that says nothing of single lines.
+    #[must_use]
+    pub fn only(heard: Heard) -> Self {
+        Self { heard, known: Vec::new(), unfit: Vec::new() }
+    }
+
+    /// What is known once those that were unfit were handed over as texts, and this was heard of them.
+    pub fn mend(&mut self, sent: &[usize], heard: Heard) {
+        let (Heard::Each(each), Heard::Each(again)) = (&mut self.heard, heard) else { return };
+        for (at, other) in self.unfit.iter().zip(again) {
+            let place = sent.iter().position(|line| line == at);
+            if let (Some(one), LineHeard::Done) = (place.and_then(|at| each.get_mut(at)), other) {
+                *one = LineHeard::Done;
+            }
+        }
+    }
 }
 
 /// What the answer to a bulk request of these lines means. Items are told by their ids, in whatever order they come.
@@ -88,31 +136,34 @@ pub fn bulk_answer(
     parcel: &Parcel,
     lines: &[usize],
 ) -> BulkHeard {
-    let only = |heard| BulkHeard { heard, known: Vec::new() };
+    let only = BulkHeard::only;
     if let Some(heard) = of_status(status, wait, body) {
         return only(heard);
     }
     let again = |what: &str| {
         only(Heard::Again(format!("answered {status}, and {what}: {}", told(body)), None))
     };
-    let Ok(answered) = serde_json::from_slice::<Answered>(body) else {
+    let Ok(answered) = serde_json::from_slice::<Answered<'_>>(body) else {
         return again("nothing of each event");
     };
     if answered.items.len() != lines.len() {
         return again(&format!("{} items for {} events", answered.items.len(), lines.len()));
     }
-    let mut items: HashMap<String, Created> =
-        answered.items.into_iter().map(|item| (item.create.id.clone(), item.create)).collect();
-    let (mut each, mut known) = (Vec::new(), Vec::new());
+    let mut items: HashMap<&str, &Created<'_>> =
+        answered.items.iter().map(|item| (&*item.create.id, &item.create)).collect();
+    let (mut each, mut known, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
     for at in lines {
-        let item = parcel.lines.get(*at).and_then(|line| items.remove(&id(line)));
+        let item = parcel.lines.get(*at).and_then(|line| items.remove(&*id(line)));
         let Some(item) = item else { return again("not of the events that it was asked for") };
         if item.status == 409 {
             known.push(*at);
         }
-        each.push(of_item(&item));
+        if item.status == 400 {
+            unfit.push(*at);
+        }
+        each.push(of_item(item));
     }
-    BulkHeard { heard: Heard::Each(each), known }
+    BulkHeard { heard: Heard::Each(each), known, unfit }
 }
 
 /// The question which seals stand in the documents of these lines, for `_mget?_source_includes=auditseal.seal`.
@@ -134,7 +185,17 @@ struct FoundAt {
     #[serde(rename = "_id")]
     id: String,
     #[serde(rename = "_source")]
-    source: Option<serde_json::Value>,
+    source: Option<FoundSource>,
+}
+
+#[derive(Deserialize)]
+struct FoundSource {
+    auditseal: Option<FoundCitation>,
+}
+
+#[derive(Deserialize)]
+struct FoundCitation {
+    seal: Option<String>,
 }
 
 /// Refuses those lines in whose place the answer to [`places`] shows a document of another seal; whether the answer
@@ -145,7 +206,7 @@ pub fn place_taken(heard: &mut Heard, sent: &[usize], parcel: &Parcel, found: &[
     let found: HashMap<&str, &str> = found
         .docs
         .iter()
-        .filter_map(|at| Some((&*at.id, at.source.as_ref()?["auditseal"]["seal"].as_str()?)))
+        .filter_map(|at| Some((&*at.id, at.source.as_ref()?.auditseal.as_ref()?.seal.as_deref()?)))
         .collect();
     for (at, heard) in sent.iter().zip(each) {
         let Some(line) = parcel.lines.get(*at) else { continue };
@@ -161,14 +222,26 @@ pub fn place_taken(heard: &mut Heard, sent: &[usize], parcel: &Parcel, found: &[
     true
 }
 
-fn of_item(item: &Created) -> LineHeard {
+fn of_item(item: &Created<'_>) -> LineHeard {
     let why = || {
-        let error = item.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        let error = item.error.map(RawValue::get).unwrap_or_default();
         format!("answered {} for it: {}", item.status, told(error.as_bytes()))
     };
     match item.status {
         // It is there already: handed over before, and the answer was lost.
-        200..=299 | 409 => LineHeard::Done,
+        409 => LineHeard::Done,
+        200..=299 => match item.result.as_deref() {
+            Some("created") => LineHeard::Done,
+            Some("noop") => LineHeard::Refused(format!(
+                "answered {} for it, and noop: it wasn't created, for a pipeline there drops it",
+                item.status
+            )),
+            other => LineHeard::Again(format!(
+                "answered {} for it, and not that it was created: {}",
+                item.status,
+                told(other.unwrap_or_default().as_bytes())
+            )),
+        },
         413 => LineHeard::TooLarge(why()),
         400 => LineHeard::Refused(why()),
         // No index yet, a full disk's block, a queue that is full: not the event's fault.
@@ -261,17 +334,18 @@ mod tests {
         let parcel = parcel(&["{}"; 6]);
         let body = r#"{"took":3,"errors":true,"items":[
             {"create":{"_index":"a","_id":"c/n/s/7/4","status":400,"error":{"type":"mapper_parsing_exception","reason":"x"}}},
-            {"create":{"_index":"a","_id":"c/n/s/7/2","status":201}},
+            {"create":{"_index":"a","_id":"c/n/s/7/2","result":"created","status":201}},
             {"create":{"_index":"a","_id":"c/n/s/7/3","status":409,"error":{"type":"version_conflict_engine_exception","reason":"x"}}},
             {"create":{"_index":"a","_id":"c/n/s/7/5","status":429,"error":{"type":"circuit_breaking_exception","reason":"x"}}},
             {"create":{"_index":"a","_id":"c/n/s/7/6","status":403,"error":{"type":"cluster_block_exception","reason":"x"}}}]}"#;
         let lines = [1, 2, 3, 4, 5];
-        let BulkHeard { heard: Heard::Each(each), known } =
+        let BulkHeard { heard: Heard::Each(each), known, unfit } =
             bulk_answer((200, None, body.as_bytes()), &parcel, &lines)
         else {
             panic!("no answer for each")
         };
         assert_eq!((&each[..2], known), (&[LineHeard::Done, LineHeard::Done][..], vec![2]));
+        assert_eq!(unfit, [3]);
         assert!(
             matches!(&each[2], LineHeard::Refused(why) if why.contains("mapper_parsing_exception"))
         );
@@ -294,6 +368,54 @@ mod tests {
             );
         }
         assert!(matches!(answered(413, b"", &parcel, &lines), Heard::TooLarge(_)));
+    }
+
+    /// The answer that OpenSearch 2.19 gave for an event that a pipeline drops, measured; and some that are none.
+    #[test]
+    fn only_what_is_created_is_there() {
+        let parcel = parcel(&["{}"]);
+        for (result, status, refused) in [
+            ("\"noop\"", 200, true),
+            ("\"updated\"", 200, false),
+            ("\"not_found\"", 201, false),
+            ("null", 201, false),
+        ] {
+            let body = format!(
+                "{{\"items\":[{{\"create\":{{\"_id\":\"c/n/s/7/1\",\"_version\":-4,\"result\":{result},\"status\":{status}}}}}]}}"
+            );
+            let Heard::Each(each) = answered(200, body.as_bytes(), &parcel, &[0]) else {
+                panic!("no answer for each")
+            };
+            assert_eq!(matches!(each[..], [LineHeard::Refused(_)]), refused, "{each:?}");
+            assert_eq!(matches!(each[..], [LineHeard::Again(_)]), !refused, "{each:?}");
+        }
+    }
+
+    /// These protocols have no way to say it; its hash is in each of them, and only there.
+    #[test]
+    fn a_line_that_is_no_utf_8_is_marked() {
+        let mut parcel = parcel(&["xx", "{\"a\":1}"]);
+        parcel.text[..2].copy_from_slice(&[0x61, 0xff]);
+        let hash = hash(&[0x61, 0xff]).to_string();
+        let lines = [0, 1];
+        let (push, _) = crate::loki(&parcel, &lines, &Shape::default());
+        let push: serde_json::Value = serde_json::from_slice(&push).unwrap();
+        let values = &push["streams"][0]["values"];
+        assert_eq!(values[0][1], "a\u{fffd}");
+        assert_eq!(
+            (&values[0][2]["auditseal_hash"], &values[1][2]["auditseal_hash"]),
+            (&json!(hash), &serde_json::Value::Null)
+        );
+        let requests = [
+            push.to_string().into_bytes(),
+            crate::otlp(&parcel, &lines, &Shape::default()).0,
+            crate::syslog(&parcel, &lines, &Shape::default()).0,
+            bulk("p", &parcel, &lines, &Shape::default()).0,
+        ];
+        for request in requests {
+            let request = String::from_utf8_lossy(&request).into_owned();
+            assert_eq!(request.matches(&hash).count(), 1, "{request}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use auditseal_format::hash;
+use auditseal_format::{Hash, hash};
 use serde_json::json;
 
 use crate::members::{Member, Members, Unreadable, joined, only, redact};
@@ -50,6 +50,17 @@ pub fn document(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
     let members = members.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get())));
     shaped(line, members.collect(), text.len(), shape)
         .unwrap_or_else(|Unreadable| unread(line, text, shape))
+}
+
+/// The copy of a line as the string `message` of an object, whatever it is: for a sink that won't have the object.
+#[must_use]
+pub fn text_document(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
+    if shape.fields.is_empty() && shape.redact.is_empty() {
+        return message(line, text, shape);
+    }
+    let copy = document(line, text, shape);
+    let Document { text, cut } = message(line, &copy.text, shape);
+    Document { text, cut: cut || copy.cut }
 }
 
 /// What stands between the braces of an object.
@@ -165,6 +176,11 @@ fn most(shape: &Shape) -> usize {
     shape.most.unwrap_or(usize::MAX).max(CITATION + LEAST_TEXT)
 }
 
+/// The hash of what can't be told byte for byte in a text.
+pub(crate) fn unlike(line: &[u8]) -> Option<Hash> {
+    std::str::from_utf8(line).is_err().then(|| hash(line))
+}
+
 /// A line that is no object.
 fn message(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
     let room = most(shape) - CITATION;
@@ -178,11 +194,14 @@ fn message(line: &ParcelLine, text: &[u8], shape: &Shape) -> Document {
             continue;
         }
         let cut = kept < text.len();
-        let more = if cut {
-            json!({ "cut": { "members": ["message"], "bytes": text.len() } })
-        } else {
-            json!({})
-        };
+        let mut more = serde_json::Map::new();
+        if cut {
+            more.insert("cut".to_owned(), json!({ "members": ["message"], "bytes": text.len() }));
+        }
+        if let Some(hash) = unlike(text) {
+            more.insert("hash".to_owned(), json!(hash.to_string()));
+        }
+        let more = more.into();
         return Document { text: closed(inside.as_bytes(), &cited(line, &more)), cut };
     }
 }

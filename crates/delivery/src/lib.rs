@@ -22,6 +22,7 @@ mod otlp;
 mod pace;
 mod parcel;
 mod position;
+mod quoted;
 mod shape;
 mod sink_url;
 mod syslog;
@@ -31,15 +32,18 @@ pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, Reached, WrittenFile};
-pub use bulk::{BulkHeard, bulk, bulk_answer, index_of, place_taken, places, template};
+pub use bulk::{
+    BulkHeard, bulk, bulk_answer, bulk_of_texts, index_of, place_taken, places, template,
+};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
-pub use document::{Document, document};
+pub use document::{Document, document, text_document};
 pub use loading::{LONGEST, Loading, ParcelLimits, Selection};
-pub use loki::{loki, loki_labels};
+pub use loki::{loki, loki_answer, loki_labels};
 pub use otlp::{otlp, otlp_answer};
 pub use pace::Pacer;
 pub use parcel::{Parcel, ParcelLine, Provenance};
 pub use position::Position;
+pub use quoted::quotes;
 pub use shape::{FieldList, LEAST_EVENT, Shape};
 pub use sink_url::{SinkKind, SinkRefused, SinkUrl};
 pub use syslog::syslog;

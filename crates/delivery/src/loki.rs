@@ -1,8 +1,12 @@
 //! Pushes of Loki: <https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs>.
 
+use std::time::Duration;
+
+use auditseal_format::Hash;
 use serde_json::{Value, json};
 
-use crate::document::document;
+use crate::answer::{Heard, of_status, told};
+use crate::document::{document, unlike};
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 
@@ -24,14 +28,15 @@ pub fn loki(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<us
     // Written as it goes: as a tree of values a push would be in memory twice.
     let mut body = format!("{{\"streams\":[{{\"stream\":{labels},\"values\":[").into_bytes();
     for (nth, (at, line)) in lines.iter().enumerate() {
-        let (text, was_cut) = copy(parcel, line, shape);
+        let Copied { text, cut: was_cut, unlike } = copy(parcel, line, shape);
         cut.extend(was_cut.then_some(*at));
         let between = if nth == 0 { "" } else { "," };
         body.extend_from_slice(format!("{between}[\"{}\",", nanos(line)).as_bytes());
         body.extend_from_slice(Value::String(text).to_string().as_bytes());
         // Neither numbers nor hashes have anything to be escaped.
+        let unlike = unlike.map_or(String::new(), |hash| format!("\"auditseal_hash\":\"{hash}\","));
         let cited = format!(
-            ",{{\"auditseal_line\":\"{}\",\"auditseal_seal\":\"{}\",\"auditseal_seq\":\"{}\"}}]",
+            ",{{{unlike}\"auditseal_line\":\"{}\",\"auditseal_seal\":\"{}\",\"auditseal_seq\":\"{}\"}}]",
             line.number, line.of.seal.hash, line.of.seal.seq,
         );
         body.extend_from_slice(cited.as_bytes());
@@ -40,18 +45,42 @@ pub fn loki(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<us
     (body, cut)
 }
 
+/// What the answer to it means. Loki, and who takes its pushes, says 204 and nothing more; what says yes with words
+/// is somebody else: a proxy, a page that wants a password.
+#[must_use]
+pub fn loki_answer(status: u16, wait: Option<Duration>, body: &[u8]) -> Heard {
+    match of_status(status, wait, body) {
+        Some(heard) => heard,
+        None if body.trim_ascii().is_empty() => Heard::All,
+        None => {
+            let why = format!("answered {status}, and what no Loki says: {}", told(body));
+            Heard::Again(why, None)
+        }
+    }
+}
+
+/// What of a line goes to a sink that takes text.
+pub(crate) struct Copied {
+    pub(crate) text: String,
+    pub(crate) cut: bool,
+    /// The hash of the line, where it is no UTF-8: what was sent for the rest isn't what was written.
+    pub(crate) unlike: Option<Hash>,
+}
+
 /// A line as it is, or, where something of it is left out, its copy.
-pub(crate) fn copy(parcel: &Parcel, line: &ParcelLine, shape: &Shape) -> (String, bool) {
+pub(crate) fn copy(parcel: &Parcel, line: &ParcelLine, shape: &Shape) -> Copied {
     let text = parcel.bytes(line);
+    let unlike = unlike(text);
     if shape.leaves(text.len()) {
         let whole = String::from_utf8_lossy(text);
         // What is no UTF-8 takes more room than it took.
         if shape.leaves(whole.len()) {
-            return (whole.into_owned(), false);
+            return Copied { text: whole.into_owned(), cut: false, unlike };
         }
     }
     let document = document(line, text, shape);
-    (String::from_utf8_lossy(&document.text).into_owned(), document.cut)
+    let text = String::from_utf8_lossy(&document.text).into_owned();
+    Copied { text, cut: document.cut, unlike }
 }
 
 /// Nanoseconds since the Unix epoch. Events have microseconds: the rest is from the line's number, so that those of
@@ -104,6 +133,18 @@ pub(crate) mod tests {
         assert_eq!(values[0][0], "1790000000000000001");
         assert_ne!(values[0][0], values[1][0], "two events that are alike are two");
         assert_eq!(values[1][2]["auditseal_line"], "2");
+    }
+
+    #[test]
+    fn only_lokis_yes_is_one() {
+        assert_eq!(loki_answer(204, None, b""), Heard::All);
+        assert_eq!(loki_answer(200, None, b"\n"), Heard::All);
+        for (status, body) in
+            [(200, "<html>please log in</html>"), (200, "{}"), (302, ""), (500, "")]
+        {
+            let heard = loki_answer(status, None, body.as_bytes());
+            assert!(matches!(heard, Heard::Again(..)), "{heard:?}");
+        }
     }
 
     #[test]

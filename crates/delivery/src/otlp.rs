@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::answer::{Heard, of_status, told};
-use crate::loki::{copy, nanos};
+use crate::loki::{Copied, copy, nanos};
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 use crate::wire::{Field, Message, fields};
@@ -21,9 +23,9 @@ pub fn otlp(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<us
     let mut scope = Message::default();
     scope.bytes(1, &Message::default().bytes(1, b"auditseal").0);
     for (at, line) in &lines {
-        let (text, was_cut) = copy(parcel, line, shape);
-        cut.extend(was_cut.then_some(*at));
-        scope.bytes(2, &record(line, &text));
+        let copied = copy(parcel, line, shape);
+        cut.extend(copied.cut.then_some(*at));
+        scope.bytes(2, &record(line, &copied));
     }
     let mut resource = Message::default();
     if let Some((_, line)) = lines.first() {
@@ -43,7 +45,7 @@ pub fn otlp(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<us
 }
 
 /// A `LogRecord`.
-fn record(line: &ParcelLine, text: &str) -> Vec<u8> {
+fn record(line: &ParcelLine, Copied { text, unlike, .. }: &Copied) -> Vec<u8> {
     let mut record = Message::default();
     record.fixed(1, u64::try_from(nanos(line)).unwrap_or(0)).number(2, INFO);
     record.bytes(5, &Message::default().bytes(1, text.as_bytes()).0);
@@ -53,6 +55,9 @@ fn record(line: &ParcelLine, text: &str) -> Vec<u8> {
     }
     record.bytes(6, &text_attribute("auditseal.seal", &line.of.seal.hash.to_string()));
     record.bytes(6, &text_attribute("auditseal.key", &line.of.key));
+    if let Some(hash) = unlike {
+        record.bytes(6, &text_attribute("auditseal.hash", &hash.to_string()));
+    }
     let sealed = u64::try_from(line.of.sealed.micros()).unwrap_or(0).saturating_mul(1000);
     record.fixed(11, sealed);
     record.0
@@ -67,28 +72,83 @@ fn attribute(name: &str, value: &[u8]) -> Vec<u8> {
     std::mem::take(&mut Message::default().bytes(1, name.as_bytes()).bytes(2, value).0)
 }
 
-/// What the answer to it means: an `ExportLogsServiceResponse`, or a status.
+/// What the answer to it means: an `ExportLogsServiceResponse` of this content type, or a status. What says yes and is
+/// no such answer comes from somebody else: a proxy, a page that wants a password.
 #[must_use]
-pub fn otlp_answer(status: u16, wait: Option<Duration>, body: &[u8]) -> Heard {
+pub fn otlp_answer(status: u16, wait: Option<Duration>, (content, body): (&str, &[u8])) -> Heard {
     if let Some(heard) = of_status(status, wait, body) {
         return heard;
     }
+    let said = match content {
+        // What has nothing in it says nothing else.
+        _ if body.is_empty() => Some((0, String::new())),
+        "application/x-protobuf" | "application/protobuf" | "application/octet-stream" => {
+            binary(body)
+        }
+        "application/json" | "text/plain" => json(body),
+        "" => binary(body).or_else(|| json(body)),
+        _ => None,
+    };
+    match said {
+        None => Heard::Again(
+            format!("answered {status}, and what no receiver of OTLP says: {}", told(body)),
+            None,
+        ),
+        Some((0, _)) => Heard::All,
+        Some((rejected, why)) => Heard::AllBut(rejected, format!("rejected {rejected}: {why}")),
+    }
+}
+
+/// How many records an answer in Protocol Buffers says are rejected, and why.
+fn binary(body: &[u8]) -> Option<(u64, String)> {
     let (mut rejected, mut why) = (0, String::new());
-    for (_, part) in fields(body).filter(|(number, _)| *number == 1) {
-        let Field::Bytes(partial) = part else { continue };
+    for field in fields(body) {
+        let (1, part) = field.ok()? else { continue };
+        let Field::Bytes(partial) = part else { return None };
         for field in fields(partial) {
-            match field {
+            match field.ok()? {
                 (1, Field::Number(count)) => rejected = count,
                 (2, Field::Bytes(text)) => why = told(text),
+                (1 | 2, _) => return None,
                 _ => {}
             }
         }
     }
-    if rejected == 0 {
-        Heard::All
-    } else {
-        Heard::AllBut(rejected, format!("rejected {rejected}: {why}"))
-    }
+    Some((rejected, why))
+}
+
+/// The same of an answer in JSON, <https://protobuf.dev/programming-guides/json>.
+fn json(body: &[u8]) -> Option<(u64, String)> {
+    let answer: Response = serde_json::from_slice(body).ok()?;
+    let partial = answer.partial.unwrap_or_default();
+    let rejected = match partial.rejected {
+        None => 0,
+        Some(Count::Number(count)) => count,
+        Some(Count::Text(text)) => text.parse().ok()?,
+    };
+    Some((rejected, told(partial.why.unwrap_or_default().as_bytes())))
+}
+
+#[derive(Deserialize)]
+struct Response {
+    #[serde(rename = "partialSuccess", alias = "partial_success")]
+    partial: Option<Partial>,
+}
+
+#[derive(Default, Deserialize)]
+struct Partial {
+    #[serde(rename = "rejectedLogRecords", alias = "rejected_log_records")]
+    rejected: Option<Count>,
+    #[serde(rename = "errorMessage", alias = "error_message")]
+    why: Option<String>,
+}
+
+/// A number of 64 bits: JSON has it as a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Count {
+    Number(u64),
+    Text(String),
 }
 
 #[cfg(test)]
@@ -98,8 +158,8 @@ mod tests {
 
     fn inside<'a>(message: &'a [u8], path: &[u64]) -> Vec<&'a [u8]> {
         let Some((first, rest)) = path.split_first() else { return vec![message] };
-        let parts = fields(message).filter_map(|(number, field)| match field {
-            Field::Bytes(bytes) if number == *first => Some(bytes),
+        let parts = fields(message).filter_map(|field| match field.unwrap() {
+            (number, Field::Bytes(bytes)) if number == *first => Some(bytes),
             _ => None,
         });
         parts.flat_map(|part| inside(part, rest)).collect()
@@ -117,16 +177,46 @@ mod tests {
 
     #[test]
     fn what_a_receiver_rejects_is_counted() {
-        assert_eq!(otlp_answer(200, None, b""), Heard::All);
-        assert_eq!(otlp_answer(200, None, b"{\"partialSuccess\":{}}"), Heard::All);
+        let (binary, json) = ("application/x-protobuf", "application/json");
+        for (content, body) in [("", ""), (binary, ""), (json, "{}"), ("text/plain", "{}")] {
+            assert_eq!(otlp_answer(200, None, (content, body.as_bytes())), Heard::All);
+        }
         let mut partial = Message::default();
         partial.number(1, 3).bytes(2, b"too old");
         let mut answer = Message::default();
         answer.bytes(1, &partial.0);
-        assert_eq!(
-            otlp_answer(200, None, &answer.0),
-            Heard::AllBut(3, "rejected 3: too old".to_owned())
-        );
-        assert!(matches!(otlp_answer(503, None, b""), Heard::Again(..)));
+        let json_of = |count: &str| {
+            format!(
+                "{{\"partialSuccess\":{{\"rejectedLogRecords\":{count},\"errorMessage\":\"too old\"}}}}"
+            )
+        };
+        let (text, number) = (json_of("\"3\""), json_of("3"));
+        let snake =
+            "{\"partial_success\":{\"rejected_log_records\":3,\"error_message\":\"too old\"}}";
+        for (content, body) in [
+            (binary, &answer.0[..]),
+            ("", &answer.0),
+            (json, text.as_bytes()),
+            (json, number.as_bytes()),
+            ("", snake.as_bytes()),
+        ] {
+            let rejected = Heard::AllBut(3, "rejected 3: too old".to_owned());
+            assert_eq!(otlp_answer(200, None, (content, body)), rejected, "{content}");
+        }
+        // Whoever says yes so is somebody else, or was cut off.
+        for (content, body) in [
+            ("text/html", &b"<html>please log in</html>"[..]),
+            ("", b"<html>please log in</html>"),
+            ("text/plain", b"ok"),
+            (binary, b"{}"),
+            (binary, &answer.0[..answer.0.len() - 1]),
+            (json, b"{\"partialSuccess\":{\"rejectedLogRecords\":\"many\"}}"),
+            (json, b"[]"),
+            (json, b"{"),
+        ] {
+            let heard = otlp_answer(200, None, (content, body));
+            assert!(matches!(heard, Heard::Again(..)), "{content} {heard:?}");
+        }
+        assert!(matches!(otlp_answer(503, None, ("", b"")), Heard::Again(..)));
     }
 }

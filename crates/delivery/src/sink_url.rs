@@ -94,6 +94,17 @@ impl SinkUrl {
     pub fn plain(&self) -> &str {
         &self.plain
     }
+
+    /// What two sinks that are one have in common: what is handed over to both is there once, or twice.
+    #[must_use]
+    pub fn target(&self) -> (SinkKind, String, &str, Option<&str>) {
+        let address = match self.kind {
+            SinkKind::File => self.address.clone(),
+            // A host has no case.
+            _ => self.address.trim_end_matches('/').to_ascii_lowercase(),
+        };
+        (self.kind, address, &self.prefix, self.tenant.as_deref())
+    }
 }
 
 impl fmt::Display for SinkUrl {

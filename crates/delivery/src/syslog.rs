@@ -1,6 +1,9 @@
 //! Messages of syslog (RFC 5424), each with its length before it (RFC 6587, RFC 5425).
 
-use crate::loki::copy;
+use auditseal_format::Hash;
+
+use crate::document::unlike;
+use crate::loki::{Copied, copy};
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 
@@ -16,10 +19,11 @@ const HOSTNAME: usize = 255;
 pub fn syslog(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<usize>) {
     let (mut frames, mut cut) = (Vec::new(), Vec::new());
     for (at, line) in lines.iter().filter_map(|at| Some((*at, parcel.lines.get(*at)?))) {
-        let head = head(line);
+        let head = head(line, unlike(parcel.bytes(line)));
         // The frame is what a receiver measures: the text after it was converted, with what stands before it.
         let most = shape.most.map(|most| most.saturating_sub(head.len()));
-        let (text, was_cut) = copy(parcel, line, &Shape { most, ..shape.clone() });
+        let Copied { text, cut: was_cut, .. } =
+            copy(parcel, line, &Shape { most, ..shape.clone() });
         cut.extend(was_cut.then_some(at));
         let message = format!("{head}{text}");
         frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
@@ -28,14 +32,15 @@ pub fn syslog(parcel: &Parcel, lines: &[usize], shape: &Shape) -> (Vec<u8>, Vec<
     (frames, cut)
 }
 
-/// What stands before the text. The number behind `@` is the one that RFC 5612 gives to whoever has none.
-fn head(line: &ParcelLine) -> String {
+/// What stands before the text; of a line that isn't UTF-8 its hash, too. The number behind `@` is the one that RFC 5612 gives to whoever has none.
+fn head(line: &ParcelLine, unlike: Option<Hash>) -> String {
     let of = &line.of;
     let host: String = of.origin.node().chars().take(HOSTNAME).collect();
     let id: String = of.origin.source().chars().take(MSGID).collect();
+    let unlike = unlike.map_or(String::new(), |hash| format!(" hash=\"{hash}\""));
     // An origin has no character that would have to be escaped.
     format!(
-        "<{PRIORITY}>1 {} {host} auditseal - {id} [auditseal@32473 origin=\"{}\" seq=\"{}\" line=\"{}\" seal=\"{}\"] ",
+        "<{PRIORITY}>1 {} {host} auditseal - {id} [auditseal@32473 origin=\"{}\" seq=\"{}\" line=\"{}\" seal=\"{}\"{unlike}] ",
         line.when(),
         of.origin,
         of.seal.seq,

@@ -44,22 +44,38 @@ pub(crate) enum Field<'a> {
     Other,
 }
 
+/// It is no message, or ends within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoMessage;
+
 /// The fields of a message, until its end or what is none.
-pub(crate) fn fields(mut text: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
+pub(crate) fn fields(mut text: &[u8]) -> impl Iterator<Item = Result<(u64, Field<'_>), NoMessage>> {
     std::iter::from_fn(move || {
-        let tag = varint(&mut text)?;
-        let field = match tag & 7 {
-            0 => Field::Number(varint(&mut text)?),
-            1 => take(&mut text, 8).map(|_| Field::Other)?,
-            2 => {
-                let length = usize::try_from(varint(&mut text)?).ok()?;
-                Field::Bytes(take(&mut text, length)?)
-            }
-            5 => take(&mut text, 4).map(|_| Field::Other)?,
-            _ => return None,
-        };
-        Some((tag >> 3, field))
+        if text.is_empty() {
+            return None;
+        }
+        let field = field(&mut text).ok_or(NoMessage);
+        if field.is_err() {
+            text = &[];
+        }
+        Some(field)
     })
+}
+
+fn field<'a>(text: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
+    let tag = varint(text)?;
+    let field = match tag & 7 {
+        0 => Field::Number(varint(text)?),
+        1 => take(text, 8).map(|_| Field::Other)?,
+        2 => {
+            let length = usize::try_from(varint(text)?).ok()?;
+            Field::Bytes(take(text, length)?)
+        }
+        5 => take(text, 4).map(|_| Field::Other)?,
+        _ => return None,
+    };
+    // There is no field 0.
+    Some((tag >> 3, field)).filter(|(number, _)| *number > 0)
 }
 
 fn take<'a>(text: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
@@ -91,13 +107,27 @@ mod tests {
         fn what_is_written_is_read(number in any::<u64>(), bytes in any::<Vec<u8>>(), fixed in any::<u64>()) {
             let mut message = Message::default();
             message.number(1, number).bytes(2, &bytes).fixed(900, fixed);
-            let read: Vec<_> = fields(&message.0).collect();
+            let read: Vec<_> = fields(&message.0).map(Result::unwrap).collect();
             prop_assert_eq!(read, vec![(1, Field::Number(number)), (2, Field::Bytes(&bytes)), (900, Field::Other)]);
         }
 
         #[test]
         fn anything_has_an_end(text in any::<Vec<u8>>()) {
             prop_assert!(fields(&text).count() <= text.len());
+        }
+    }
+
+    #[test]
+    fn what_is_cut_is_no_message() {
+        let mut message = Message::default();
+        message.number(1, 300).bytes(2, b"why").fixed(3, 7);
+        // Between two fields it ends as well.
+        let whole = [0, 3, 8];
+        for end in (0..message.0.len()).filter(|end| !whole.contains(end)) {
+            assert_eq!(fields(&message.0[..end]).last(), Some(Err(NoMessage)), "{end}");
+        }
+        for text in ["<html>", "ok", "{}"] {
+            assert!(fields(text.as_bytes()).any(|field| field.is_err()), "{text}");
         }
     }
 

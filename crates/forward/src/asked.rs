@@ -161,7 +161,11 @@ async fn posted(sink: &SinkUrl, path: &str, body: &Value) -> Result<(u16, Bytes)
 async fn answered(sink: &SinkUrl, asked: PeerRequest) -> Result<(u16, Bytes), String> {
     let answer = peer(sink).ask(asked).await;
     let answer = answer.map_err(|why| format!("ask {}: {why}", sink.name))?;
-    Ok((answer.status, answer.body))
+    if answer.whole || answer.status >= 300 {
+        Ok((answer.status, answer.body))
+    } else {
+        Err(unreadable(sink))
+    }
 }
 
 fn read(sink: &SinkUrl, status: u16, body: &[u8]) -> Result<Value, String> {

@@ -16,7 +16,7 @@ use crate::feed::{Loaded, Outlet, Shares};
 use crate::filed::{FiledTimes, filed, in_file};
 use crate::follow::{FollowOptions, Follower};
 use crate::followed::{Archived, Followed};
-use crate::run::LINES;
+use crate::lanes::LINES;
 use crate::tally::{LaneState, SinkTally};
 
 /// What is counted.
@@ -124,7 +124,7 @@ struct Archive<'a> {
 
 impl<'a> Archive<'a> {
     fn new(sink: &'a SinkUrl, span: Span) -> Self {
-        let (counts, times) = (Counts::new(), FiledTimes::new());
+        let (counts, times) = (Counts::new(), FiledTimes::new(&sink.shape));
         Self { sink, span, counts, later: 0, too_long: 0, blocked: Vec::new(), times }
     }
 
@@ -196,9 +196,9 @@ async fn at_sink(sink: &SinkUrl, options: &CheckOptions, span: Span) -> Result<C
         SinkKind::Loki if sink.address.ends_with("/insert") => {
             in_victorialogs(sink, &chains, span).await
         }
-        SinkKind::Loki | SinkKind::Otlp | SinkKind::Syslog => Err(format!(
-            "{} can't be asked for what it has: files, OpenSearch and VictoriaLogs (by its loki address) can",
-            sink.name
-        )),
+        SinkKind::Loki | SinkKind::Otlp | SinkKind::Syslog => Err(
+            "it can't be asked for what it has: files, OpenSearch and VictoriaLogs (by its loki address ending in /insert) can"
+                .to_owned(),
+        ),
     }
 }

@@ -28,6 +28,20 @@ pub(crate) trait Disk: Debug + Send {
     fn inode(&self, path: &Path) -> io::Result<Option<u64>>;
     /// The file in the same folder that is known by this, if there is one.
     fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>>;
+    /// Other files in the same folder whose names begin as this one's does before its first dot, some hundred at most:
+    /// it may be one of them, renamed.
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
+}
+
+/// Files that are looked at for one that was renamed.
+const ALIKE: usize = 300;
+
+/// Whether a file may be another one, renamed.
+pub(crate) fn is_alike(path: &Path, other: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    let other_name = other.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    path != other && other_name.starts_with(stem)
 }
 
 /// The real disk.
@@ -104,5 +118,40 @@ impl Disk for RealDisk {
             }
         }
         Ok(None)
+    }
+
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(path.parent().unwrap_or(Path::new("/")))? {
+            let entry = entry?;
+            if is_alike(path, &entry.path()) && entry.file_type()?.is_file() {
+                found.push(entry.path());
+            }
+            if found.len() == ALIKE {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten times as many as are looked at, and some that are none of them.
+    #[test]
+    fn of_many_files_beside_some_are_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        for name in ["audit.jsonl", "audit-2026.jsonl", "audit.jsonl.1", "other", "aud"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        fs::create_dir(folder.path().join("audit")).unwrap();
+        assert_eq!(RealDisk.alike(&path).unwrap().len(), 2);
+        for nth in 0..10 * ALIKE {
+            fs::write(folder.path().join(format!("audit.{nth}")), "").unwrap();
+        }
+        assert_eq!(RealDisk.alike(&path).unwrap().len(), ALIKE);
     }
 }

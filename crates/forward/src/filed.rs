@@ -1,12 +1,13 @@
 //! What stands in a file: each line as it was written, or its copy.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
 
 use auditseal_delivery::{LONGEST, Parcel, ParcelLine, Shape, SinkUrl, TimeFinder, document};
 use auditseal_format::{Time, TimeField};
 use memchr::memmem;
+use serde_json::value::RawValue;
 
 use crate::counts::{Counts, Place, Span};
 
@@ -26,29 +27,47 @@ pub(crate) fn filed<'a>(
 
 /// Finds when the lines of a file happened, as far as they themselves tell. By which field a chain's lines do isn't
 /// known of a file's: it is that of audit events, or what a copy cites.
+///
+/// What stands in an event's objects tells nothing: whoever made the request wrote that.
 #[derive(Debug)]
-pub(crate) struct FiledTimes(TimeFinder);
+pub(crate) struct FiledTimes {
+    finder: TimeFinder,
+    /// Whether there may be copies.
+    copies: bool,
+}
 
 impl FiledTimes {
-    pub(crate) fn new() -> Self {
-        Self(TimeFinder::new(TimeField::Audit))
+    /// For lines that were written in this shape.
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let copies = !shape.leaves(usize::MAX);
+        Self { finder: TimeFinder::new(TimeField::Audit), copies }
     }
 
     /// When a line happened; of a copy whose line doesn't tell, when that was sealed.
     pub(crate) fn of(&mut self, line: &[u8]) -> Option<Time> {
         let line = line.trim_ascii_end();
-        self.0.take(line);
-        let written = self.0.end();
-        cited(line).or(written)
+        if self.copies
+            && let Some(cited) = cited(line)
+        {
+            return Some(cited);
+        }
+        self.finder.take(line);
+        self.finder.end()
     }
 }
 
-/// The time that a copy ends with, beside its citation.
+/// The time that a copy ends with, beside its citation: these are the last members of the object that it is.
 fn cited(line: &[u8]) -> Option<Time> {
     const MEMBER: &[u8] = b"\"@timestamp\":\"";
+    const CITATION: &[u8] = b"\",\"auditseal\":";
     let at = memmem::rfind(line, MEMBER)? + MEMBER.len();
     let (time, behind) = line.get(at..)?.split_first_chunk::<27>()?;
-    if behind.starts_with(b"\",\"auditseal\":{\"") { Time::parse(time) } else { None }
+    let citation = behind.strip_prefix(CITATION)?.strip_suffix(b"}")?;
+    let whole = |text| serde_json::from_slice::<&RawValue>(text).is_ok();
+    // In an object of the event there would be one more brace behind it.
+    let ends =
+        citation.starts_with(b"{") && whole(citation) && line.starts_with(b"{") && whole(line);
+    if ends { Time::parse(time) } else { None }
 }
 
 /// Lines of a file, by when they happened.
@@ -57,8 +76,13 @@ fn cited(line: &[u8]) -> Option<Time> {
 /// Why it can't be read.
 pub(crate) fn in_file(sink: &SinkUrl, span: Span) -> Result<Counts, String> {
     let failed = |error: std::io::Error| format!("read {}: {error}", sink.address);
+    // Whoever opens a pipe waits for somebody who writes to it.
+    if !fs::metadata(&sink.address).map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("it is no file")));
+    }
     let mut file = BufReader::new(File::open(&sink.address).map_err(failed)?);
-    let (mut counts, mut line, mut times) = (Counts::new(), Vec::new(), FiledTimes::new());
+    let (mut counts, mut line) = (Counts::new(), Vec::new());
+    let mut times = FiledTimes::new(&sink.shape);
     loop {
         line.clear();
         let read = file.by_ref().take(LONGEST as u64 + 1).read_until(b'\n', &mut line);

@@ -8,8 +8,24 @@ use auditseal_reader::{PackRoot, Source};
 use auditseal_store::Store;
 use auditseal_trust::TrustedOrigin;
 
+/// The chains that are followed: what trust says at a time.
+#[derive(Debug, Clone, Default)]
+pub struct AcceptedChains {
+    /// The chains, each once.
+    pub chains: Vec<Followed>,
+    /// The store that packs are in, from their root on.
+    pub packs: Option<Arc<dyn Store>>,
+}
+
+impl AcceptedChains {
+    /// What is accepted of a chain.
+    pub(crate) fn chain(&self, origin: &Origin) -> Option<&Followed> {
+        self.chains.iter().find(|chain| chain.origin == *origin)
+    }
+}
+
 /// A chain that is followed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
     /// Its name.
     pub origin: Origin,

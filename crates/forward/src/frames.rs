@@ -11,6 +11,8 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// each MiB that it has to read first.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(20);
 const EACH_MIB: Duration = Duration::from_millis(50);
+/// And no shorter than the way there and back is known to take, up to this: its end comes no sooner.
+const LONGEST_WAY: Duration = Duration::from_secs(1);
 /// The same once it has ended one: it is being found out which frame it was.
 const CAREFUL: Duration = Duration::from_millis(200);
 /// So many requests are written with that care then.
@@ -21,11 +23,13 @@ const CARES: u32 = 64;
 pub(crate) struct Frames<S> {
     open: Option<S>,
     cares: u32,
+    /// How long the last connection took to be made: some ways there and back.
+    way: Duration,
 }
 
 impl<S> Default for Frames<S> {
     fn default() -> Self {
-        Self { open: None, cares: 0 }
+        Self { open: None, cares: 0, way: Duration::ZERO }
     }
 }
 
@@ -39,7 +43,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     ) -> Result<Heard, String> {
         let careful = self.cares > 0;
         self.cares = self.cares.saturating_sub(1);
-        let thoughts = if careful { CAREFUL } else { SECOND_THOUGHTS };
         // Taken out: after an error, or when nobody waits for it any more, it is connected anew.
         let known = match self.open.take() {
             Some(mut open) => ended(&mut open, Duration::ZERO).await.is_none().then_some(open),
@@ -48,8 +51,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         let made = known.is_none();
         let mut open = match known {
             Some(open) => open,
-            None => connect.await?,
+            None => {
+                let begun = tokio::time::Instant::now();
+                let open = connect.await?;
+                self.way = begun.elapsed().min(LONGEST_WAY);
+                open
+            }
         };
+        let thoughts = if careful { CAREFUL } else { SECOND_THOUGHTS }.max(self.way);
         // Who isn't let in learns it after the handshake, and that isn't the frames' fault.
         if made && let Some(why) = ended(&mut open, thoughts).await {
             return Err(why);
@@ -101,6 +110,35 @@ mod tests {
             drop(theirs);
         });
         Ok(ours)
+    }
+
+    /// Its end comes as late as the way is long, which is known from how long the connection took.
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_far_away_is_waited_for() {
+        for (way, seconds) in [(300, 1), (100, 3)] {
+            let way = Duration::from_millis(way);
+            let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+            tokio::spawn(async move {
+                drop(theirs.read_exact(&mut [0; 3]).await);
+                tokio::time::sleep(way * seconds / 4).await;
+            });
+            let connect = async {
+                tokio::time::sleep(way * seconds).await;
+                Ok(ours)
+            };
+            let mut frames = Frames::default();
+            let ended = frames.write(b"7 a frame", connect).await;
+            assert!(matches!(ended, Ok(Heard::Ended(_))), "{ended:?}");
+        }
+        // Ten times as far as is waited for.
+        let mut frames = Frames::default();
+        let connect = async {
+            tokio::time::sleep(10 * LONGEST_WAY).await;
+            until(3, 100).await
+        };
+        let begun = tokio::time::Instant::now();
+        assert_eq!(frames.write(b"1 a", connect).await, Ok(Heard::All));
+        assert!(begun.elapsed() < 13 * LONGEST_WAY, "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -185,7 +185,8 @@ impl SinkLane {
         if refused < 10 || refused.is_power_of_two() {
             tracing::error!(sink = %self.name, "refused {} ({} so far): {why}", line.id(), refused + count);
         }
-        let event = String::from_utf8_lossy(parcel.bytes(line));
+        let event = self.sender.letter_text(parcel, line);
+        let event = String::from_utf8_lossy(&event);
         let mut letter = json!({
             "origin": line.of.origin.as_str(), "seq": line.of.seal.seq, "line": line.number,
             "seal": line.of.seal.hash.to_string(), "key": line.of.key, "reason": why,
@@ -238,6 +239,23 @@ impl SinkLane {
             tokio::select! {
                 () = stopped(stop) => return false,
                 () = tokio::time::sleep(STATE_WAIT) => {}
+            }
+        }
+    }
+
+    /// Makes durable what the sink has; why it couldn't be.
+    pub(crate) async fn commit(
+        &self,
+        act: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
+    ) -> Option<String> {
+        match self.with_ledger(act).await {
+            Ok(()) => {
+                self.freed(Hold::Commit, None);
+                None
+            }
+            Err(error) => {
+                self.failed(Hold::Commit, None, &error);
+                Some(error.to_string())
             }
         }
     }

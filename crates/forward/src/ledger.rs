@@ -53,6 +53,9 @@ impl fmt::Display for LedgerError {
             Self::Lost(path, error) => {
                 let why = match error {
                     Some(error) if is_full(error) => format!("its disk is full ({error})"),
+                    Some(error) if error.kind() == io::ErrorKind::NotFound => {
+                        "somebody took it away before that".to_owned()
+                    }
                     Some(error) => error.to_string(),
                     None => "its disk may have lost something of it".to_owned(),
                 };
@@ -142,7 +145,7 @@ pub(crate) struct Ledger {
     /// The book doesn't say yet that somebody writes to the file.
     unopened: bool,
     /// The file of which the disk lost something that was written to it.
-    lost: Option<PathBuf>,
+    lost: Option<(PathBuf, io::ErrorKind)>,
 }
 
 impl Ledger {
@@ -220,7 +223,7 @@ impl Ledger {
         let Some(path) = self.paths.file.clone() else { return Ok(()) };
         let WrittenFile { bytes, anchor, inode } = self.book.written;
         let failed = |error| LedgerError::Io("look for the file that was", path.clone(), error);
-        let Some(inode) = inode else { return Ok(()) };
+        let Some(inode) = inode else { return self.tell_grown(&path).map_err(failed) };
         if self.disk.inode(&path).map_err(failed)? == Some(inode) {
             return Ok(());
         }
@@ -245,6 +248,38 @@ impl Ledger {
             path.display()
         );
         Ok(())
+    }
+
+    /// Says so if a file that was renamed after an orderly stop has more in it than it had then.
+    fn tell_grown(&self, path: &Path) -> io::Result<()> {
+        if let Some((other, more)) = self.grown(path)? {
+            tracing::warn!(
+                "{} has {more} bytes behind what is known to be handed over: these positions are older than it, and what stands there is written again to {}, and is there twice",
+                other.display(),
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// The file that was renamed, if it has more in it than it had after an orderly stop, and how much: it was written
+    /// to since, and what is known of it is older, as after a state was restored.
+    fn grown(&self, path: &Path) -> io::Result<Option<(PathBuf, u64)>> {
+        let WrittenFile { bytes, anchor, .. } = self.book.written;
+        if anchor.is_none() || self.disk.size(path)?.unwrap_or(0) > 0 {
+            return Ok(None);
+        }
+        for other in self.disk.alike(path)? {
+            let more = self.disk.size(&other)?.unwrap_or(0).saturating_sub(bytes);
+            if more == 0 {
+                continue;
+            }
+            let tail = self.disk.read(&other, bytes.saturating_sub(ANCHOR), bytes)?;
+            if anchor == Some(hash(&tail)) {
+                return Ok(Some((other, more)));
+            }
+        }
+        Ok(None)
     }
 
     fn cut_file(&mut self, new: bool) -> Result<(), LedgerError> {
@@ -379,7 +414,14 @@ impl Ledger {
 
     /// After a sync that failed the system may call durable what it has lost: nothing goes on before [`Ledger::load`].
     fn is_whole(&self) -> Result<(), LedgerError> {
-        self.lost.clone().map_or(Ok(()), |path| Err(LedgerError::Lost(path, None)))
+        let lost = self.lost.clone().map(|(path, kind)| {
+            // Of all others nobody knows what a disk did with it.
+            LedgerError::Lost(
+                path,
+                Some(kind).filter(|kind| *kind == io::ErrorKind::NotFound).map(Into::into),
+            )
+        });
+        lost.map_or(Ok(()), Err)
     }
 
     /// Whether nothing goes on before it is loaded again.
@@ -389,9 +431,22 @@ impl Ledger {
 
     fn sync(&mut self, path: &Path) -> Result<(), LedgerError> {
         self.disk.sync(path).map_err(|error| {
-            self.lost = Some(path.to_owned());
+            self.lost = Some((path.to_owned(), error.kind()));
             LedgerError::Lost(path.to_owned(), Some(error))
         })
+    }
+
+    /// Makes durable what was written to the sink's file, where it is now: somebody may have renamed it since.
+    fn sync_file(&mut self, path: &Path) -> Result<(), LedgerError> {
+        let failed = |error| LedgerError::Io("look for", path.to_owned(), error);
+        let inode = self.book.written.inode;
+        if self.disk.size(path).map_err(failed)?.is_none()
+            && let Some(inode) = inode
+            && let Some(renamed) = self.disk.beside(path, inode).map_err(failed)?
+        {
+            return self.sync(&renamed);
+        }
+        self.sync(path)
     }
 
     /// Takes note of files that somebody took away, and cuts what a write that failed left behind.
@@ -494,7 +549,7 @@ impl Ledger {
             move |error| LedgerError::Io(what, path, error)
         };
         if let (true, Some(path)) = (self.unsynced.0, self.paths.file.clone()) {
-            self.sync(&path)?;
+            self.sync_file(&path)?;
             let folder = path.parent().unwrap_or(Path::new("/"));
             self.disk.sync_names(folder).map_err(io("sync", folder))?;
         }

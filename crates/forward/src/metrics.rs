@@ -82,6 +82,13 @@ impl ForwardTally {
     pub fn metrics(&self) -> String {
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
+        let (name, help) = (
+            "auditseal_forward_trust_stale",
+            "1 while the trust file can't be used, and what was trusted before still is",
+        );
+        head(&mut text, name, "gauge", help);
+        let stale = self.untrusted.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        put(&mut text, format_args!("{name} {}", u64::from(stale)));
         for (name, kind, help, value) in SINKS {
             head(&mut text, name, kind, help);
             for (sink, tally) in sinks.iter() {
@@ -138,6 +145,14 @@ mod tests {
         ] {
             assert!(text.lines().any(|one| one == line), "{text}");
         }
-        assert_eq!(text.matches("# TYPE ").count(), SINKS.len() + LANES.len());
+        assert_eq!(text.matches("# TYPE ").count(), 1 + SINKS.len() + LANES.len());
+        assert!(text.contains("\nauditseal_forward_trust_stale 0\n"));
+        assert!(tally.set_untrusted(Some("read trust file t: gone".to_owned())));
+        assert!(!tally.set_untrusted(Some("read trust file t: gone".to_owned())));
+        assert!(tally.metrics().contains("\nauditseal_forward_trust_stale 1\n"));
+        assert!(tally.against()[0].starts_with("read trust file t: gone; "));
+        assert!(tally.set_untrusted(None));
+        sink.forget(&"c/n/s".parse().unwrap());
+        assert!(!tally.metrics().contains("c/n/s"));
     }
 }

@@ -79,4 +79,8 @@ impl Disk for Felt {
     fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
         self.pulse.during("look beside", path, || self.disk.beside(path, inode))
     }
+
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.pulse.during("look beside", path, || self.disk.alike(path))
+    }
 }

@@ -15,6 +15,8 @@ pub enum NotForwarded {
     Ledger(LedgerError),
     /// Two sinks have one name.
     SameName(String),
+    /// Two sinks, by name, are one place at one system.
+    SameTarget(String, String),
     /// Two sinks are one file.
     SameFile(PathBuf),
     /// A sink's file can't be used.
@@ -33,6 +35,9 @@ impl fmt::Display for NotForwarded {
             Self::State(error) => write!(f, "{error}"),
             Self::Ledger(error) => write!(f, "{error}"),
             Self::SameName(name) => write!(f, "choose sinks: two of them are called {name}"),
+            Self::SameTarget(one, other) => {
+                write!(f, "choose sinks: {one} and {other} are one place")
+            }
             Self::SameFile(path) => {
                 write!(f, "choose sinks: two of them are the file {}", path.display())
             }
@@ -58,6 +63,9 @@ impl NotForwarded {
             Self::SameName(_) => {
                 Some("give each sink a name of its own: ?name=NAME behind its URL")
             }
+            Self::SameTarget(..) => Some(
+                "of two, whichever comes first would decide what is there: give each a prefix, a tenant or an address of its own",
+            ),
             Self::SameFile(_) => Some("give each sink a file of its own"),
             Self::File(..) => Some("its folder must be there, and this user may write in it"),
             Self::Taken(_) => Some(

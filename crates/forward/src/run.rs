@@ -1,33 +1,26 @@
 //! All chains to all sinks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use auditseal_delivery::{ParcelLimits, Selection, SinkUrl};
-use auditseal_format::{Origin, Time};
-use auditseal_predicate::Predicate;
-use auditseal_reader::{Source, Window};
-use tokio::sync::{mpsc, watch};
+use auditseal_delivery::{SinkKind, SinkUrl};
+use auditseal_format::Origin;
+use auditseal_reader::Source;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::disk::{Disk, RealDisk};
-use crate::feed::{Outlet, Shares};
-use crate::follow::{FollowOptions, Follower, stopped};
-use crate::followed::{Archived, Followed};
+use crate::follow::stopped;
+use crate::followed::Archived;
 use crate::lane::{STATE_WAIT, SinkLane};
-use crate::ledger::{Ledger, LedgerError};
+use crate::lanes::run_lanes;
+use crate::ledger::Ledger;
 use crate::opening::{Begun, begin, state};
+use crate::options::ForwardOptions;
 use crate::refusal::NotForwarded;
 use crate::tally::{ForwardTally, Hold, LaneState, get};
 
-/// Parcels of a chain that wait for their sink.
-const AHEAD: usize = 1;
-/// How often what a sink has is made durable, where a line that is handed over twice is there once.
-const COMMIT: Duration = Duration::from_secs(1);
-/// Lines of a parcel.
-pub(crate) const LINES: usize = 5000;
 /// How long the sinks whose disks answer wait for the others before they begin.
 const TOGETHER: Duration = Duration::from_secs(2);
 /// How often disks are looked after, and how long one may give no answer before that is said.
@@ -35,23 +28,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const SILENT: Duration = Duration::from_secs(5);
 /// So long after a stop all is over: what a disk hasn't answered by then isn't waited for.
 const LAST: Duration = Duration::from_secs(10);
-
-/// What is handed over, and where.
-#[derive(Debug)]
-pub struct ForwardOptions {
-    /// The chains.
-    pub chains: Vec<Followed>,
-    /// The sinks.
-    pub sinks: Vec<SinkUrl>,
-    /// The folder of positions and dead letters, for this process alone.
-    pub state: PathBuf,
-    /// Only lines of which this isn't false.
-    pub predicate: Option<Predicate>,
-    /// Only lines of this time on.
-    pub since: Option<Time>,
-    /// End when all that stands there is handed over.
-    pub once: bool,
-}
 
 /// What came of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +79,12 @@ async fn forward_on(
     if let Some(same) = options.sinks.iter().find(|sink| !names.insert(sink.name.clone())) {
         return Err(NotForwarded::SameName(same.name.clone()));
     }
+    for (at, sink) in options.sinks.iter().enumerate() {
+        let mut before = options.sinks[..at].iter().filter(|_| sink.kind != SinkKind::File);
+        if let Some(same) = before.find(|same| same.target() == sink.target()) {
+            return Err(NotForwarded::SameTarget(same.name.clone(), sink.name.clone()));
+        }
+    }
     let state = state(&options.state, overdue(stop.clone())).await?;
     let mut sinks = Vec::new();
     let known = Arc::default();
@@ -147,7 +129,7 @@ async fn run_sink(
                 () = sink.again.notified() => None,
             };
             if let Some(left) = done {
-                let uncommitted = commit(&sink, Ledger::close).await;
+                let uncommitted = sink.commit(Ledger::close).await;
                 if *stop.borrow() || !sink.with_ledger(|ledger| ledger.is_lost()).await {
                     return (left, uncommitted);
                 }
@@ -170,63 +152,11 @@ async fn run_sink(
         sink.give_up(&silent.unwrap_or_else(|| "stop: it took too long".to_owned()));
         // Its file stays locked until the process is gone, and its thread with it.
         std::mem::forget(begun);
-        (options.chains.iter().map(|chain| chain.origin.clone()).collect(), None)
+        let accepted = options.chains.borrow();
+        (accepted.chains.iter().map(|chain| chain.origin.clone()).collect(), None)
     });
     let left = if options.once { left } else { Vec::new() };
     (handed(&sink, left, uncommitted), abandoned)
-}
-
-/// Hands all chains over to a sink: the chains of which something is left.
-async fn run_lanes(
-    place: &Archived,
-    source: &Source,
-    options: &ForwardOptions,
-    (url, sink): (&SinkUrl, &Arc<SinkLane>),
-    stop: &watch::Receiver<bool>,
-) -> Vec<Origin> {
-    let shares = Shares::default();
-    let lanes = options.chains.iter().map(|chain| {
-        let (root, shares, stop) = (chain.root(place), shares.clone(), stop.clone());
-        async move {
-            let (origin, at) = (&chain.origin, chain.origin.clone());
-            let lane = sink.tally.lane(origin);
-            let reached = sink.with_ledger(move |ledger| ledger.reached(&at)).await;
-            let position = reached.map(|reached| reached.at);
-            if let Some(sealed) = reached.and_then(|reached| reached.sealed) {
-                lane.reached(sealed);
-            }
-            // Of a chain of which the sink has something, all that follows is wanted, however late it comes.
-            let since = options.since.filter(|_| position.is_none());
-            let follow = FollowOptions {
-                window: Window { since, until: None },
-                once: options.once,
-                limits: ParcelLimits { bytes: url.request, lines: LINES },
-                selection: Selection::new(options.predicate.clone(), since),
-                readers: options.chains.len(),
-            };
-            let (to, parcels) = mpsc::channel(AHEAD);
-            let outlet = Outlet::new(to, shares, position);
-            let follower =
-                Follower::new(chain, (source, root), follow, outlet, (position, Arc::clone(&lane)));
-            let following = follower.run(stop.clone());
-            let (handed, ()) = tokio::join!(following, sink.deliver(origin, parcels, stop));
-            let at = origin.clone();
-            let settled = sink.with_ledger(move |ledger| ledger.reached(&at)).await;
-            let state = lane.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let left = !state.caught_up || handed != settled.map(|settled| settled.at);
-            (options.once && left && state.blocked.is_none()).then(|| origin.clone())
-        }
-    });
-    let committing = async {
-        loop {
-            tokio::time::sleep(COMMIT).await;
-            commit(sink, Ledger::commit).await;
-        }
-    };
-    tokio::select! {
-        left = futures::future::join_all(lanes) => left.into_iter().flatten().collect(),
-        () = committing => Vec::new(),
-    }
 }
 
 /// Goes back to what of a sink is durable, once its disk lets it.
@@ -236,23 +166,6 @@ async fn again(sink: &SinkLane) {
         tokio::time::sleep(STATE_WAIT).await;
     }
     sink.freed(Hold::Commit, None);
-}
-
-/// Makes durable what the sink has; why it couldn't be.
-async fn commit(
-    sink: &SinkLane,
-    act: impl FnOnce(&mut Ledger) -> Result<(), LedgerError> + Send + 'static,
-) -> Option<String> {
-    match sink.with_ledger(act).await {
-        Ok(()) => {
-            sink.freed(Hold::Commit, None);
-            None
-        }
-        Err(error) => {
-            sink.failed(Hold::Commit, None, &error);
-            Some(error.to_string())
-        }
-    }
 }
 
 /// Says that the sink's disk gives no answer, and that it does again.

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use auditseal_delivery::{
-    BulkHeard, Heard, Parcel, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer, loki, of_status,
-    otlp, otlp_answer, place_taken, places, syslog, template,
+    BulkHeard, Heard, Parcel, ParcelLine, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer,
+    bulk_of_texts, loki, loki_answer, of_status, otlp, otlp_answer, place_taken, places, quotes,
+    syslog, template,
 };
-use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsStream, connect};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsPeer, TlsStream};
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use crate::filed::filed;
 use crate::frames::{Frames, TIMEOUT};
+
+/// Makes a request of lines, and tells which of them it cuts.
+type Encode = fn(&str, &Parcel, &[usize], &Shape) -> (Vec<u8>, Vec<usize>);
 
 /// Speaks to a sink.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ enum To {
     /// The ledger writes it.
     File,
     Http(Peer, Mutex<bool>),
-    Syslog(TlsOptions, Mutex<Frames<Box<TlsStream>>>),
+    Syslog(TlsPeer, Mutex<Frames<Box<TlsStream>>>),
 }
 
 impl Sender {
@@ -37,7 +39,7 @@ impl Sender {
             SinkKind::Syslog => {
                 let (ca, identity) = (sink.ca.clone(), sink.identity.clone());
                 let options = TlsOptions { address: sink.address.clone(), ca, identity };
-                To::Syslog(options, Mutex::default())
+                To::Syslog(TlsPeer::new(options), Mutex::default())
             }
             SinkKind::OpenSearch | SinkKind::Loki | SinkKind::Otlp => {
                 To::Http(peer(&sink), Mutex::new(sink.kind != SinkKind::OpenSearch))
@@ -74,6 +76,16 @@ impl Sender {
         (Arc::new(Parcel { text, lines: Vec::new(), ..(**parcel).clone() }), cut)
     }
 
+    /// What a dead letter has of a line: the line, or, where something is kept from the sink, what it would have got.
+    pub(crate) fn letter_text<'a>(
+        &self,
+        parcel: &'a Parcel,
+        line: &ParcelLine,
+    ) -> std::borrow::Cow<'a, [u8]> {
+        let whole = Shape { most: None, ..self.sink.shape.clone() };
+        filed(parcel, line, &whole).0
+    }
+
     /// Sends a piece of a parcel: what the sink said, and how many of the lines that it has were cut.
     pub(crate) async fn send(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Heard, u64) {
         if self.is_file() {
@@ -85,8 +97,8 @@ impl Sender {
             To::Http(peer, ready) => {
                 self.post(peer, ready, body.into(), (parcel, &piece.lines)).await
             }
-            To::Syslog(options, frames) => {
-                let connect = async { connect(options).await.map(Box::new) };
+            To::Syslog(peer, frames) => {
+                let connect = async { peer.connect().await.map(Box::new) };
                 frames.lock().await.write(&body, connect).await
             }
         };
@@ -95,23 +107,36 @@ impl Sender {
         (heard, cut)
     }
 
-    /// Encodes on a thread of its own: nothing else waits for it. The request, and which lines of it are cut.
+    /// The request, and which lines of it are cut.
     async fn encoded(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Vec<u8>, Vec<usize>) {
         let most = [piece.most, self.sink.shape.most].into_iter().flatten().min();
         let shape = Shape { most, ..self.sink.shape.clone() };
-        let (parcel, lines) = (Arc::clone(parcel), piece.lines.clone());
-        let (kind, prefix) = (self.sink.kind, self.sink.prefix.clone());
-        let encode = move || match kind {
-            SinkKind::OpenSearch => bulk(&prefix, &parcel, &lines, &shape),
-            SinkKind::Loki => loki(&parcel, &lines, &shape),
-            SinkKind::Otlp => otlp(&parcel, &lines, &shape),
-            SinkKind::Syslog => syslog(&parcel, &lines, &shape),
-            SinkKind::File => (Vec::new(), Vec::new()),
+        let encode: Encode = match self.sink.kind {
+            SinkKind::OpenSearch => bulk,
+            SinkKind::Loki => {
+                |_: &str, of: &Parcel, lines: &[usize], shape: &Shape| loki(of, lines, shape)
+            }
+            SinkKind::Otlp => {
+                |_: &str, of: &Parcel, lines: &[usize], shape: &Shape| otlp(of, lines, shape)
+            }
+            SinkKind::Syslog => {
+                |_: &str, of: &Parcel, lines: &[usize], shape: &Shape| syslog(of, lines, shape)
+            }
+            SinkKind::File => return (Vec::new(), Vec::new()),
         };
-        match tokio::task::spawn_blocking(encode).await {
-            Ok(encoded) => encoded,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        self.encoded_by(encode, (parcel, &piece.lines), shape).await
+    }
+
+    /// Encodes on a thread of its own: nothing else waits for it.
+    async fn encoded_by(
+        &self,
+        encode: Encode,
+        (parcel, lines): (&Arc<Parcel>, &[usize]),
+        shape: Shape,
+    ) -> (Vec<u8>, Vec<usize>) {
+        let (parcel, lines) = (Arc::clone(parcel), lines.to_vec());
+        let prefix = self.sink.prefix.clone();
+        aside(move || encode(&prefix, &parcel, &lines, &shape)).await
     }
 
     async fn post(
@@ -119,11 +144,32 @@ impl Sender {
         peer: &Peer,
         ready: &Mutex<bool>,
         body: Bytes,
-        (parcel, lines): (&Parcel, &[usize]),
+        (parcel, lines): (&Arc<Parcel>, &[usize]),
     ) -> Result<Heard, String> {
         if let Some(heard) = self.prepare(peer, ready).await? {
             return Ok(heard);
         }
+        let mut said = self.asked(peer, body, (parcel, lines)).await?;
+        if !said.unfit.is_empty() {
+            let texts =
+                self.encoded_by(bulk_of_texts, (parcel, &said.unfit), self.sink.shape.clone());
+            let again = self.asked(peer, texts.await.0.into(), (parcel, &said.unfit)).await?;
+            said.known.extend(again.known);
+            said.mend(lines, again.heard);
+        }
+        match said.known.is_empty() {
+            true => Ok(said.heard),
+            false => self.compared(peer, said.heard, &said.known, (parcel, lines)).await,
+        }
+    }
+
+    /// Posts a request, and reads what is answered.
+    async fn asked(
+        &self,
+        peer: &Peer,
+        body: Bytes,
+        (parcel, lines): (&Arc<Parcel>, &[usize]),
+    ) -> Result<BulkHeard, String> {
         let (path, content) = match self.sink.kind {
             SinkKind::OpenSearch => ("/_bulk", "application/x-ndjson"),
             SinkKind::Loki => ("/loki/api/v1/push", "application/json"),
@@ -132,29 +178,9 @@ impl Sender {
         let mut headers = vec![("content-type", content.to_owned())];
         headers.extend(self.sink.tenant.iter().map(|tenant| ("x-scope-orgid", tenant.clone())));
         let asked = PeerRequest { method: "POST", path: path.to_owned(), headers, body };
-        let PeerAnswer { status, wait, body } = peer.ask(asked).await?;
-        let heard = match self.sink.kind {
-            SinkKind::OpenSearch => {
-                let BulkHeard { heard, known } = bulk_answer((status, wait, &body), parcel, lines);
-                match known.is_empty() {
-                    true => heard,
-                    false => self.compared(peer, heard, &known, (parcel, lines)).await?,
-                }
-            }
-            SinkKind::Otlp => otlp_answer(status, wait, &body),
-            _ => of_status(status, wait, &body).unwrap_or(Heard::All),
-        };
-        Ok(self.told(heard, &body))
-    }
-
-    /// What was answered, without its words where these quote who asks.
-    fn told(&self, heard: Heard, body: &[u8]) -> Heard {
-        if !heard.has_words() {
-            return heard;
-        }
-        let secrets = credentials(&self.sink);
-        let quotes = secrets.iter().any(|secret| memchr::memmem::find(body, secret).is_some());
-        if quotes { heard.untold() } else { heard }
+        let answer = peer.ask(asked).await?;
+        let (kind, of, sent) = (self.sink.kind, Arc::clone(parcel), lines.to_vec());
+        Ok(aside(move || read(kind, &answer, &of, &sent)).await)
     }
 
     /// Looks at what stands in the places that were taken. It is what was handed over before, when an answer was lost
@@ -164,7 +190,7 @@ impl Sender {
         peer: &Peer,
         mut heard: Heard,
         known: &[usize],
-        (parcel, lines): (&Parcel, &[usize]),
+        (parcel, lines): (&Arc<Parcel>, &[usize]),
     ) -> Result<Heard, String> {
         let asked = PeerRequest {
             method: "POST",
@@ -173,19 +199,18 @@ impl Sender {
             body: places(&self.sink.prefix, parcel, known).into(),
         };
         let found = peer.ask(asked).await?;
-        Ok(match found.status {
-            200..=299 => {
-                if place_taken(&mut heard, lines, parcel, &found.body) {
-                    heard
-                } else {
-                    Heard::Again("says nothing of what stands there already".to_owned(), None)
-                }
+        let (of, sent) = (Arc::clone(parcel), lines.to_vec());
+        let compare = move || match found.status {
+            200..=299 if found.whole && place_taken(&mut heard, &sent, &of, &found.body) => {
+                told(heard, &found)
             }
+            200..=299 => Heard::Again("says nothing of what stands there already".to_owned(), None),
             429 | 500.. => of_status(found.status, found.wait, &found.body)
-                .map_or(heard, |heard| self.told(heard, &found.body)),
+                .map_or(heard, |heard| told(heard, &found)),
             // Who may only write can't look, and is believed.
             _ => heard,
-        })
+        };
+        Ok(aside(compare).await)
     }
 
     /// Puts the index template, unless one of that name is there: whoever changed it wants it so.
@@ -203,15 +228,16 @@ impl Sender {
             let put = peer.ask(PeerRequest { method: "PUT", path, headers, body }).await?;
             if put.status >= 300 {
                 let said = of_status(put.status, put.wait, &put.body);
-                let why = match said.map(|heard| self.told(heard, &put.body)) {
-                    Some(Heard::Refused(why) | Heard::TooLarge(why) | Heard::Again(why, _)) => why,
-                    _ => format!("answered {}", put.status),
+                let (why, wait) = match said.map(|heard| told(heard, &put)) {
+                    Some(Heard::Refused(why) | Heard::TooLarge(why)) => (why, None),
+                    Some(Heard::Again(why, wait)) => (why, wait),
+                    _ => (format!("answered {}", put.status), None),
                 };
                 let why = format!("the index template {} isn't taken: {why}", self.sink.prefix);
-                return Ok(Some(Heard::Again(why, put.wait)));
+                return Ok(Some(Heard::Again(why, wait)));
             }
         } else if let Some(heard) = of_status(found.status, found.wait, &found.body) {
-            return Ok(Some(match self.told(heard, &found.body) {
+            return Ok(Some(match told(heard, &found) {
                 Heard::Refused(why) | Heard::TooLarge(why) => Heard::Again(why, None),
                 other => other,
             }));
@@ -221,25 +247,34 @@ impl Sender {
     }
 }
 
-/// Bytes of the shortest password that is looked for in answers by itself: a shorter one is in every second word.
-const LEAST_PASSWORD: usize = 4;
-
-/// What of who asks must not be written down, however an answer spells it.
-fn credentials(sink: &SinkUrl) -> Vec<Vec<u8>> {
-    let read = |path: &Option<std::path::PathBuf>| {
-        let text = std::fs::read_to_string(path.as_ref()?).ok()?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-    };
-    let mut secrets: Vec<String> = read(&sink.token_file).into_iter().collect();
-    if let Some(basic) = read(&sink.basic_file) {
-        let password = basic.split_once(':').map(|(_, password)| password.to_owned());
-        secrets.extend(password.filter(|password| password.len() >= LEAST_PASSWORD));
-        secrets.push(STANDARD.encode(&basic));
-        secrets.push(basic);
+/// Does what takes time on a thread of its own: nothing else waits for it.
+async fn aside<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-    let quoted = secrets.iter().map(|secret| serde_json::json!(secret).to_string());
-    let quoted: Vec<String> = quoted.map(|quoted| quoted.trim_matches('"').to_owned()).collect();
-    secrets.into_iter().chain(quoted).map(String::into_bytes).collect()
+}
+
+/// What an answer to these lines means.
+fn read(kind: SinkKind, answer: &PeerAnswer, parcel: &Parcel, lines: &[usize]) -> BulkHeard {
+    let PeerAnswer { status, wait, content, body, whole, .. } = answer;
+    let is_cut = (200..300).contains(status) && !whole;
+    let why = format!("answered {status}, and more than is read of an answer");
+    let said = match kind {
+        // Of fewer documents less is said.
+        SinkKind::OpenSearch if is_cut => BulkHeard::only(Heard::TooLarge(why)),
+        _ if is_cut => BulkHeard::only(Heard::Again(why, None)),
+        SinkKind::OpenSearch => bulk_answer((*status, *wait, body), parcel, lines),
+        SinkKind::Otlp => BulkHeard::only(otlp_answer(*status, *wait, (content, body))),
+        _ => BulkHeard::only(loki_answer(*status, *wait, body)),
+    };
+    BulkHeard { heard: told(said.heard, answer), ..said }
+}
+
+/// What was answered, without its words where these quote who asks.
+fn told(heard: Heard, answer: &PeerAnswer) -> Heard {
+    let quotes = heard.has_words() && quotes(&answer.body, answer.asked_with.secrets());
+    if quotes { heard.untold() } else { heard }
 }
 
 /// How a sink is asked.

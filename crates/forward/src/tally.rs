@@ -10,6 +10,8 @@ use auditseal_format::{Origin, Time};
 #[derive(Debug, Default)]
 pub struct ForwardTally {
     pub(crate) sinks: Mutex<BTreeMap<String, Arc<SinkTally>>>,
+    /// Why what trust says now isn't what is followed.
+    pub(crate) untrusted: Mutex<Option<String>>,
 }
 
 /// Counts of one sink.
@@ -75,8 +77,25 @@ impl ForwardTally {
             return vec!["not yet started".to_owned()];
         }
         let of = sinks.iter().map(|(name, sink)| (name, sink.against()));
-        of.flat_map(|(name, whys)| whys.into_iter().map(move |why| format!("{name}: {why}")))
+        let of =
+            of.flat_map(|(name, whys)| whys.into_iter().map(move |why| format!("{name}: {why}")));
+        self.untrusted()
+            .map(|why| format!("{why}; what was trusted before still is"))
+            .into_iter()
+            .chain(of)
             .collect()
+    }
+
+    /// Why what trust says now isn't what is followed, or that it is; whether that is news.
+    pub fn set_untrusted(&self, why: Option<String>) -> bool {
+        let mut untrusted = self.untrusted.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *untrusted != why;
+        *untrusted = why;
+        news
+    }
+
+    fn untrusted(&self) -> Option<String> {
+        self.untrusted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Of a sink.
@@ -91,6 +110,13 @@ impl SinkTally {
     pub(crate) fn lane(&self, origin: &Origin) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(origin.clone()).or_default())
+    }
+
+    /// That a chain isn't handed over to it any more.
+    pub(crate) fn forget(&self, origin: &Origin) {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(origin);
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.retain(|(_, of), _| of.as_ref() != Some(origin));
     }
 
     /// That something holds it up; whether that is news.

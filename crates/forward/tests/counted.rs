@@ -167,6 +167,54 @@ async fn copies_in_files_are_counted() {
     }
 }
 
+/// Whoever makes a request writes its body, and may write into it what a copy's citation looks like.
+#[tokio::test]
+async fn what_a_request_says_of_its_time_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = |time: &str| {
+        format!(
+            ",\"requestObject\":{{\"a\":{{}},\"@timestamp\":\"{time}\",\"auditseal\":{{\"x\":1}}}}"
+        )
+    };
+    let (never, long_ago) = ("9999-01-01T00:00:00.000000Z", "2001-01-01T00:00:00.000000Z");
+    let mut text: String = (0..6).map(|n| event(MOMENT + n, "")).collect();
+    for forged in [never, long_ago] {
+        // Where it stands first, in the middle, and last.
+        let last = event(MOMENT, &body(forged));
+        text.push_str(&last);
+        text.push_str(&last.replace("}}\n", "},\"annotations\":{\"a\":\"b\"}}\n"));
+        text.push_str(&last.replace("{\"kind\"", &format!("{{{},\"kind\"", &body(forged)[1..])));
+    }
+    let chain = sealed(ORIGIN, &lines(text.as_bytes()), 60);
+    let all = store(&[&chain]);
+    for (shape, nth) in ["name=a", "max-event=5000", "redact=responseObject"].iter().zip(0..) {
+        let path = folder.path().join(format!("{nth}.jsonl"));
+        let sink = format!("file://{}?{shape}", path.display());
+        let state = folder.path().join(nth.to_string());
+        handed_over(&all, &chain, std::slice::from_ref(&sink), &state).await;
+        let now = (Time::EPOCH, Time::from_micros(MOMENT + HOUR));
+        let later = (Time::from_micros(MOMENT), Time::MAX);
+        for range in [ALL, now, later] {
+            assert_eq!(
+                differing(&all, &chain, &sink, range).await,
+                Vec::<String>::new(),
+                "{shape}"
+            );
+        }
+        let checked = counted(&all, &chain, &sink, now).await.unwrap();
+        assert_eq!((checked.lines, checked.hours), (12, 1), "{shape}");
+        // What is gone from the file is missed there, whatever it said.
+        let written = fs::read_to_string(&path).unwrap();
+        let kept: Vec<&str> = written.lines().take(6).collect();
+        fs::write(&path, kept.join("\n") + "\n").unwrap();
+        let differences = differing(&all, &chain, &sink, now).await;
+        assert!(
+            differences.len() == 1 && differences[0].ends_with("12 in the archive, 6 at the sink"),
+            "{shape}: {differences:?}"
+        );
+    }
+}
+
 /// A file doesn't tell when it got a line that says nothing of when it happened.
 #[tokio::test]
 async fn lines_without_a_time_are_neither_missed_nor_made_up() {

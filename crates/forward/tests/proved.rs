@@ -10,7 +10,7 @@ use auditseal_format::Origin;
 use auditseal_forward::{Followed, ForwardOptions, ForwardTally, forward};
 use auditseal_trust::TrustFile;
 use auditseal_vectors::{Chain, TestSigner};
-use common::{id, lines, once, options, place, real, sealed, store};
+use common::{id, lines, once, only, options, place, real, sealed, store};
 use tokio::sync::watch;
 
 fn trusting(origin: &Origin, key: &str, rest: &str) -> Followed {
@@ -106,7 +106,7 @@ async fn a_chain_of_which_nothing_is_proved_blocks() {
             let make = |mode: &str| {
                 let mut asked =
                     asked(&chain, &folder, &format!("{name}-{mode}-{}", since.is_some()));
-                asked.chains = vec![trusting(chain.origin(), &key, rest)];
+                asked.chains = only(trusting(chain.origin(), &key, rest));
                 asked.since = since;
                 asked
             };
@@ -162,7 +162,7 @@ async fn what_was_handed_over_may_expire() {
     let mut ended = asked(&whole, &folder, "x");
     let key = TestSigner::of("c/n/s", 1).identity();
     let last = id(&whole, whole.archive().len() - 1);
-    ended.chains = vec![trusting(whole.origin(), &key.to_string(), &format!("ended {last}"))];
+    ended.chains = only(trusting(whole.origin(), &key.to_string(), &format!("ended {last}")));
     let handed = once(&store(&[]), ended).await;
     assert!(handed[0].blocked.is_empty(), "{handed:?}");
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use auditseal_standin::{SinkManners, SinkServer};
-use common::{lines, once, options, real, sealed, sorted, stopped_after, store};
+use common::{lines, once, options, real, refused, sealed, sorted, stopped_after, store};
 use serde_json::Value;
 
 fn server(manners: SinkManners) -> SinkServer {
@@ -222,6 +222,147 @@ async fn what_is_refused_can_be_read_while_it_is_waited() {
             reasons.clone().all(|reason| reason.ends_with("quotes credentials, and so isn't told"))
         );
         assert!(!fs::read_to_string(state.join("os.refused.jsonl")).unwrap().contains("HUNTER2"));
+    }
+}
+
+/// What is kept from a sink isn't written down beside it either: those letters are what people push by hand.
+#[tokio::test]
+async fn dead_letters_have_no_more_than_the_sink_would_have() {
+    let manners = SinkManners { refuses: Some("REFUSED"), ..SinkManners::default() };
+    let (server, folder) = (server(manners), tempfile::tempdir().unwrap());
+    let raw: [&[u8]; 2] = [
+        b"{\"verb\":\"REFUSED\",\"requestObject\":{\"data\":\"TOPSECRET\"}}\n",
+        b"{\"verb\":\"get\"}\n",
+    ];
+    let chain = sealed("c/n/s", &raw, 60);
+    let sinks = ["", "&redact=requestObject", "&fields=verb"].iter().zip(0..);
+    for (option, nth) in sinks {
+        let state = folder.path().join(nth.to_string());
+        let sink = format!("opensearch+{}/p{nth}?name=os{option}", server.url());
+        once(&store(&[&chain]), options(&[&chain], &[sink], &state)).await;
+        let letters = letters(&state, "os");
+        let event = letters[0]["event"].as_str().unwrap();
+        assert!(letters.len() == 1 && event.contains("REFUSED"), "{event}");
+        assert_eq!(event.contains("TOPSECRET"), option.is_empty(), "{event}");
+    }
+}
+
+/// Of two that are one place, whichever comes first would decide what is there.
+#[tokio::test]
+async fn two_sinks_are_not_one_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = sealed("c/n/s", &[b"{}\n"], 60);
+    let all = store(&[&chain]);
+    let of = |sinks: &[&str]| {
+        let sinks: Vec<String> = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+        options(&[&chain], &sinks, &folder.path().join("state"))
+    };
+    for sinks in [
+        ["opensearch+http://h:1/a?name=x", "opensearch+http://H:1/a?name=y&redact=user"],
+        ["loki+http://h:1?name=x", "loki+http://h:1?name=y&max-event=9kB"],
+        ["syslog+tls://h:1?name=x", "syslog+tls://h:1?name=y"],
+    ] {
+        let why = refused(&all, of(&sinks)).await;
+        assert_eq!(why.to_string(), "choose sinks: x and y are one place");
+        assert!(why.hint().is_some());
+    }
+    let (url, stop) = (server(SinkManners::default()), Duration::ZERO);
+    let url = url.url();
+    let apart = [
+        format!("opensearch+{url}/a?name=1"),
+        format!("opensearch+{url}/b?name=2"),
+        format!("loki+{url}?name=3"),
+        format!("loki+{url}?name=4&tenant=t"),
+        format!("otlp+{url}?name=5"),
+    ];
+    let apart: Vec<&str> = apart.iter().map(String::as_str).collect();
+    assert_eq!(stopped_after(&all, of(&apart), stop).await.len(), 5);
+}
+
+/// However its JSON spells who asked.
+#[tokio::test]
+async fn credentials_are_not_told_in_any_spelling() {
+    for (option, secret, shown) in [
+        ("basic-file", "ann:HUNTER2&co", "YW5uOkhVTlRFUjImY28"),
+        ("token-file", "tok/HUNTER2+abc=&x", "HUNTER2"),
+    ] {
+        let manners = SinkManners { refuses_all: true, escapes: true, ..SinkManners::default() };
+        let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
+        let chain = sealed("c/n/s", &lines(&text)[..200], 50);
+        let (state, file) = (folder.path().join("state"), folder.path().join("secret"));
+        fs::write(&file, secret).unwrap();
+        let sink = format!("opensearch+{}/a?name=os&{option}={}", server.url(), file.display());
+        let time = Duration::from_secs(6);
+        stopped_after(&store(&[&chain]), options(&[&chain], &[sink], &state), time).await;
+        let letters = fs::read_to_string(state.join("os.refused.jsonl")).unwrap();
+        assert_eq!(letters.lines().count(), 100);
+        assert!(!letters.contains(shown), "{letters}");
+    }
+}
+
+/// OpenSearch's parser refuses what JSON allows, and clients may write that: the event is there all the same.
+#[tokio::test]
+async fn what_is_no_object_for_opensearch_is_there_as_a_text() {
+    let manners = SinkManners { strict: Some("odd"), ..SinkManners::default() };
+    let (server, folder) = (server(manners), tempfile::tempdir().unwrap());
+    let mut raw: Vec<&[u8]> = vec![b"{\"verb\":\"get\"}\n"; 5];
+    raw.insert(2, b"{\"verb\":\"patch\",\"odd\":1,\"secret\":\"TOPSECRET\"}\n");
+    let chain = sealed("c/n/s", &raw, 60);
+    let all = store(&[&chain]);
+    for (prefix, option) in [("a", ""), ("b", "&redact=secret")] {
+        let sink = format!("opensearch+{}/{prefix}?name={prefix}{option}", server.url());
+        // Handed over once more it is known.
+        for round in 0..2 {
+            let state = folder.path().join(format!("{prefix}{round}"));
+            let sinks = std::slice::from_ref(&sink);
+            let handed = once(&all, options(&[&chain], sinks, &state)).await;
+            assert_eq!((handed[0].lines, handed[0].refused), (6, 0), "{handed:?}");
+        }
+        let holdings = server.holdings();
+        let documents =
+            holdings.documents.iter().filter(|((index, _), _)| index.starts_with(prefix));
+        let texts: Vec<&Value> =
+            documents.map(|(_, of)| of).filter(|of| of["message"].is_string()).collect();
+        let text = texts[0]["message"].as_str().unwrap();
+        assert!(texts.len() == 1 && text.contains("\"verb\":\"patch\""), "{texts:?}");
+        assert_eq!(text.contains("TOPSECRET"), option.is_empty());
+        assert_eq!(texts[0]["auditseal"]["line"], 3);
+    }
+}
+
+/// A pipeline of OpenSearch may drop events: they aren't there, and nobody says that they are.
+#[tokio::test]
+async fn what_a_pipeline_drops_is_set_aside() {
+    let manners = SinkManners { drops: Some("REFUSED"), ..SinkManners::default() };
+    let (server, folder, raw) = (server(manners), tempfile::tempdir().unwrap(), raw());
+    let raw: Vec<&[u8]> = raw.iter().map(Vec::as_slice).collect();
+    let chain = sealed("c/n/s", &raw, 60);
+    let state = folder.path().join("state");
+    let sink = format!("opensearch+{}/audit?name=os", server.url());
+    let handed = once(&store(&[&chain]), options(&[&chain], &[sink], &state)).await;
+    assert_eq!((handed[0].lines, handed[0].refused), (raw.len() as u64 - 1, 1));
+    assert_eq!(server.holdings().documents.len(), raw.len() - 1);
+    let letters = letters(&state, "os");
+    assert_eq!((letters.len(), &letters[0]["line"]), (1, &31.into()));
+    assert!(letters[0]["reason"].as_str().unwrap().contains("noop"));
+}
+
+/// A proxy before the sink that wants a password says 200, and has nothing.
+#[tokio::test]
+async fn a_yes_of_somebody_else_is_waited_out() {
+    for (protocol, path) in [("loki", ""), ("otlp", ""), ("opensearch", "/audit")] {
+        let manners = SinkManners { login: true, ..SinkManners::default() };
+        let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
+        let raw = &lines(&text)[..100];
+        let (chain, state) = (sealed("c/n/s", raw, 50), folder.path().join("state"));
+        let (all, sink) = (store(&[&chain]), format!("{protocol}+{}{path}", server.url()));
+        let sinks = std::slice::from_ref(&sink);
+        let time = Duration::from_secs(1);
+        let handed = stopped_after(&all, options(&[&chain], sinks, &state), time).await;
+        assert_eq!((handed[0].lines, handed[0].refused), (0, 0), "{protocol}");
+        server.holdings().manners.login = false;
+        let handed = once(&all, options(&[&chain], sinks, &state)).await;
+        assert_eq!((handed[0].lines, handed[0].refused), (100, 0), "{protocol}");
     }
 }
 

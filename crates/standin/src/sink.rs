@@ -31,6 +31,8 @@ pub struct SinkManners {
     pub line: usize,
     /// A document, or a line, with this in it is refused for itself.
     pub refuses: Option<&'static str>,
+    /// A document that is an object with a member of this name is refused for itself; as a text it isn't.
+    pub strict: Option<&'static str>,
     /// Everything is refused, with 400.
     pub refuses_all: bool,
     /// Every event is refused with 413.
@@ -39,6 +41,12 @@ pub struct SinkManners {
     pub reversed: bool,
     /// What it refuses it quotes, beside the request's `authorization`.
     pub quotes: bool,
+    /// It quotes as Gson and PHP do, which escape more than JSON asks for.
+    pub escapes: bool,
+    /// A pipeline drops a document with this in it: it is answered as no operation.
+    pub drops: Option<&'static str>,
+    /// It isn't there: a proxy before it answers everything with a page that wants a password, and 200.
+    pub login: bool,
     /// It takes so long to answer, milliseconds.
     pub slow: u64,
     /// So many shards give no answer to a search.
@@ -85,6 +93,9 @@ impl SinkHoldings {
         }
         if self.manners.request > 0 && body.len() > self.manners.request {
             return Said::Answer(413, json!({ "error": "request too large" }));
+        }
+        if self.manners.login {
+            return Said::Answer(200, json!("<html>please log in</html>"));
         }
         if self.manners.refuses_all {
             return Said::Answer(400, json!({ "error": "what is this?" }));
@@ -165,6 +176,12 @@ impl SinkHoldings {
                 self.manners.item_busy > 0 && self.items.is_multiple_of(self.manners.item_busy);
             let status = match serde_json::from_slice::<Value>(text) {
                 _ if busy => 429,
+                Ok(_) if has(text, self.manners.drops) => 200,
+                Ok(document)
+                    if self.manners.strict.is_some_and(|name| !document[name].is_null()) =>
+                {
+                    400
+                }
                 Ok(document) if document.is_object() && !self.has_refused(text) => {
                     match self.documents.entry((index, id.clone())) {
                         Entry::Occupied(_) => 409,
@@ -178,7 +195,10 @@ impl SinkHoldings {
             };
             let error = (status >= 400)
                 .then(|| json!({ "type": "some_exception", "reason": status.to_string() }));
-            items.push(json!({ "create": { "_id": id, "status": status, "error": error } }));
+            let result = (status < 400).then_some(if status == 201 { "created" } else { "noop" });
+            items.push(json!({
+                "create": { "_id": id, "status": status, "result": result, "error": error }
+            }));
         }
         if self.manners.reversed {
             items.reverse();
@@ -187,8 +207,7 @@ impl SinkHoldings {
     }
 
     fn has_refused(&self, text: &[u8]) -> bool {
-        let refused = self.manners.refuses.map(str::as_bytes);
-        refused.is_some_and(|refused| text.windows(refused.len()).any(|part| part == refused))
+        has(text, self.manners.refuses)
     }
 
     fn line(&mut self, time: u64, line: String) {
@@ -230,6 +249,12 @@ impl SinkHoldings {
         }
         Said::Answer(200, Value::Null)
     }
+}
+
+/// Whether a text has this in it, if anything is asked for.
+fn has(text: &[u8], asked: Option<&'static str>) -> bool {
+    let asked = asked.map(str::as_bytes);
+    asked.is_some_and(|asked| text.windows(asked.len()).any(|part| part == asked))
 }
 
 /// The values of a field that is bytes, a string or a message of Protocol Buffers.
@@ -307,17 +332,21 @@ async fn answer(
     let asked_by = asked_by.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let asked_by = asked_by.unwrap_or_default();
     let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
-    let (said, slow, quotes) = {
+    let (said, slow, quotes, escapes) = {
         let mut holdings = holdings.lock().unwrap_or_else(PoisonError::into_inner);
         let said = holdings.take(&method, &path, &body);
-        (said, holdings.manners.slow, holdings.manners.quotes)
+        let SinkManners { slow, quotes, escapes, .. } = holdings.manners;
+        (said, slow, quotes, escapes)
     };
     tokio::time::sleep(std::time::Duration::from_millis(slow)).await;
     let Said::Answer(status, body) = said else {
         return Err(io::Error::other("no answer"));
     };
     let mut body = if body.is_null() { String::new() } else { body.to_string() };
-    if status >= 400 && quotes {
+    if status >= 400 && escapes {
+        let asked_by = asked_by.replace('/', "\\/").replace('=', "\\u003d");
+        body = format!("{{\"error\":\"asked with {}\"}}", asked_by.replace('&', "\\u0026"));
+    } else if status >= 400 && quotes {
         body = format!("{body}: asked with {asked_by}");
     }
     let mut response = Response::new(Full::from(body));

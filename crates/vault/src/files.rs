@@ -1,10 +1,12 @@
 //! Files that say whom to trust and who asks: read again for every use, for what is in them is rotated.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use zeroize::Zeroizing;
 
+use crate::apart::Names;
 use crate::build::install_crypto;
 use crate::cause::innermost;
 use crate::client::CONNECT_TIMEOUT;
@@ -64,14 +66,14 @@ impl Files {
 pub(crate) struct KnownClient(Option<(Files, Client)>);
 
 impl KnownClient {
-    /// The client of these files; `prepared` says what else it is made with. It follows no redirect.
+    /// The client of these files, which looks names up by these; `prepared` says what else it is made with. It
+    /// follows no redirect.
     pub(crate) fn of(
         &mut self,
-        ca: Option<&Path>,
-        identity: Option<&(PathBuf, PathBuf)>,
+        files: Files,
+        names: &Names,
         prepared: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Result<Client, String> {
-        let files = Files::read(ca, identity)?;
         if let Some((known, client)) = &self.0
             && *known == files
         {
@@ -80,6 +82,7 @@ impl KnownClient {
         install_crypto();
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(Arc::new(names.clone()))
             .redirect(reqwest::redirect::Policy::none());
         let client = files.client(prepared(client))?;
         self.0 = Some((files, client.clone()));
@@ -97,6 +100,7 @@ pub(crate) fn secret(path: &Path, what: &str) -> Result<Zeroizing<String>, Strin
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+/// What is in a file. It may block: whoever must not wait asks [`Apart`](crate::apart::Apart).
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     regular::read(path).map_err(|error| format!("read {}: {error}", path.display()))
 }

@@ -10,6 +10,7 @@
 //! ever the store's own word (a proxy's 404 page is not); and no credential reaches an error text.
 
 mod answer;
+mod apart;
 mod backend;
 mod body;
 mod build;
@@ -50,8 +51,8 @@ pub use environment::{is_of_cloud, untidy};
 pub use open::{Armed, arm, open};
 pub use options::{Encryption, Options};
 pub use page::{Page, PageOptions};
-pub use peer::{Peer, PeerAnswer, PeerOptions, PeerRequest};
+pub use peer::{AskedWith, Peer, PeerAnswer, PeerOptions, PeerRequest};
 pub use site::{Provider, Site, site};
 pub use swap::Swap;
-pub use tls::{TlsOptions, TlsStream, connect};
+pub use tls::{TlsOptions, TlsPeer, TlsStream};
 pub use traffic::Traffic;

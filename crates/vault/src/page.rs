@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use reqwest::{Client, StatusCode};
 
+use crate::apart::{Apart, Names};
 use crate::cause::innermost;
-use crate::files::{KnownClient, secret};
+use crate::files::{Files, KnownClient, secret};
 use auditseal_store::{Error, Kind, Operation};
 
 /// Bytes of a page that are read at most: a large apiserver's metrics have tens of megabytes.
@@ -36,13 +37,16 @@ pub struct PageOptions {
 pub struct Page {
     options: PageOptions,
     client: KnownClient,
+    files: Apart,
+    names: Names,
 }
 
 impl Page {
     /// Prepares; nothing is read or asked yet.
     #[must_use]
     pub fn new(options: PageOptions) -> Self {
-        Self { options, client: KnownClient::default() }
+        let (files, names) = (Apart::files(), Names::default());
+        Self { options, client: KnownClient::default(), files, names }
     }
 
     /// Gets the page and hands it out piece by piece.
@@ -78,9 +82,16 @@ impl Page {
 
     /// The status, and for 200 and 503 the body.
     async fn exchange(&mut self, take: &mut impl FnMut(&[u8])) -> Result<StatusCode, Error> {
-        let mut request = self.client()?.get(&self.options.url);
-        if let Some(path) = &self.options.token {
-            let token = secret(path, "bearer token").map_err(|why| self.invalid(&why))?;
+        let PageOptions { token, ca, identity, .. } = self.options.clone();
+        let read = move || {
+            let files = Files::read(ca.as_deref(), identity.as_ref())?;
+            let token = token.map(|path| secret(&path, "bearer token")).transpose()?;
+            Ok((files, token))
+        };
+        let read = self.files.ask(read).await;
+        let (files, token) = read.map_err(|why| self.invalid(&why))?;
+        let mut request = self.client(files)?.get(&self.options.url);
+        if let Some(token) = token {
             request = request.bearer_auth(&*token);
         }
         let lost = |error: &reqwest::Error| self.failed(Kind::Unavailable, &innermost(error));
@@ -111,9 +122,8 @@ impl Page {
         }
     }
 
-    fn client(&mut self) -> Result<Client, Error> {
-        let (ca, identity) = (self.options.ca.as_deref(), self.options.identity.as_ref());
-        let client = self.client.of(ca, identity, |client| {
+    fn client(&mut self, files: Files) -> Result<Client, Error> {
+        let client = self.client.of(files, &self.names, |client| {
             // It stands beside us: a proxy that is meant for the store must not see the token.
             // Between two readings a connection would only be held open.
             client.no_proxy().pool_max_idle_per_host(0)

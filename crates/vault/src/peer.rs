@@ -1,22 +1,29 @@
 //! Requests to another system's HTTP interface: what is handed over goes there, and its answers come back whole.
 
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::apart::{Apart, Names};
 use crate::cause::innermost;
-use crate::files::{KnownClient, secret};
+use crate::files::{Files, KnownClient, secret};
 
-/// Bytes of an answer that are read: a bulk request has one for each of its documents.
-const LARGEST: usize = 32 << 20;
+/// Bytes of an answer that are read: a bulk request has one for each of its documents. They are also all that answers
+/// of one other system take at a time, but for the beginning of each.
+const LARGEST: usize = 8 << 20;
+/// Bytes that are read of an answer whatever else is read: of one that says no, this is enough.
+const BEGIN: usize = 64 << 10;
+/// The longest wait that the other side may ask for: whoever says a day has made a mistake.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// Where the other system is, and who asks. Files are read again for every request.
 #[derive(Debug, Clone, Default)]
@@ -49,14 +56,60 @@ pub struct PeerRequest {
 }
 
 /// What was answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct PeerAnswer {
     /// The status.
     pub status: u16,
-    /// How long the other side asks to wait.
+    /// How long the other side asks to wait, five minutes at most.
     pub wait: Option<Duration>,
+    /// Of which type the body is said to be, without parameters, in small letters; empty where nothing is said.
+    pub content: String,
     /// The body, or the beginning of a very long one.
     pub body: Bytes,
+    /// Whether the body is all of it.
+    pub whole: bool,
+    /// What must not be written down, if the answer quotes it.
+    pub asked_with: AskedWith,
+    /// Room that a large body takes until this is dropped.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Of who asked: what nobody else may read, in each spelling that was sent.
+#[derive(Clone, Default)]
+pub struct AskedWith(Vec<Zeroizing<String>>);
+
+impl std::fmt::Debug for AskedWith {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AskedWith")
+    }
+}
+
+impl AskedWith {
+    /// The secrets, from the one that was sent to those that it is made of.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|secret| &***secret)
+    }
+
+    /// What a header says, and what must not be quoted of it.
+    fn read(token: Option<&Path>, basic: Option<&Path>) -> Result<(HeaderMap, Self), String> {
+        let (scheme, secrets) = match (token, basic) {
+            (Some(path), _) => ("Bearer", vec![secret(path, "bearer token")?]),
+            (None, Some(path)) => {
+                let user = secret(path, "user:password")?;
+                let password = user.split_once(':').map_or("", |(_, password)| password);
+                let password = Zeroizing::new(password.to_owned());
+                let sent = Zeroizing::new(STANDARD.encode(user.as_bytes()));
+                ("Basic", vec![sent, user, password])
+            }
+            (None, None) => return Ok((HeaderMap::new(), Self::default())),
+        };
+        let value = secrets.first().map_or("", |sent| sent);
+        let value = Zeroizing::new(format!("{scheme} {value}"));
+        let value = HeaderValue::from_str(&value);
+        let mut value = value.map_err(|_| "the secret can't stand in a header".to_owned())?;
+        value.set_sensitive(true);
+        Ok((HeaderMap::from_iter([(AUTHORIZATION, value)]), Self(secrets)))
+    }
 }
 
 /// Another system. Proxies are those that the environment names (`HTTPS_PROXY` and the like).
@@ -64,13 +117,19 @@ pub struct PeerAnswer {
 pub struct Peer {
     options: PeerOptions,
     client: Mutex<KnownClient>,
+    files: Apart,
+    names: Names,
+    /// [`LARGEST`], in pieces of [`BEGIN`].
+    room: Arc<Semaphore>,
 }
 
 impl Peer {
     /// Prepares; nothing is read or asked yet.
     #[must_use]
     pub fn new(options: PeerOptions) -> Self {
-        Self { options, client: Mutex::default() }
+        let (files, names) = (Apart::files(), Names::default());
+        let room = Arc::new(Semaphore::new(LARGEST / BEGIN));
+        Self { options, client: Mutex::default(), files, names, room }
     }
 
     /// Asks once.
@@ -90,7 +149,8 @@ impl Peer {
     async fn exchange(&self, asked: PeerRequest) -> Result<PeerAnswer, String> {
         let method = Method::from_bytes(asked.method.as_bytes()).unwrap_or(Method::POST);
         let url = format!("{}{}", self.options.url, asked.path);
-        let mut request = self.client()?.request(method, url).headers(self.authorization()?);
+        let (client, (headers, asked_with)) = self.prepared().await?;
+        let mut request = client.request(method, url).headers(headers);
         for (name, value) in asked.headers {
             request = request.header(name, value);
         }
@@ -98,54 +158,69 @@ impl Peer {
             request = request.body(asked.body);
         }
         let response = request.send().await.map_err(|error| innermost(&error))?;
-        let status = response.status().as_u16();
+        let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let wait = header(RETRY_AFTER).and_then(|wait| retry_after(wait, header(DATE)));
+        let content = header(CONTENT_TYPE).and_then(|content| content.split(';').next());
+        let content = content.unwrap_or_default().trim().to_ascii_lowercase();
+        let most = if status.is_success() { LARGEST } else { BEGIN };
+        let (body, whole, room) = self.body(response, most).await?;
+        let status = status.as_u16();
+        Ok(PeerAnswer { status, wait, content, body, whole, asked_with, _room: room })
+    }
+
+    /// A body up to so many bytes, and whether that is all of it. What is larger is dropped, but for its beginning.
+    async fn body(
+        &self,
+        response: Response,
+        most: usize,
+    ) -> Result<(Bytes, bool, Option<OwnedSemaphorePermit>), String> {
+        // Who doesn't say how much it is may say anything.
+        let told = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let limit = if told.is_some_and(|told| told > most) { BEGIN } else { most };
         let (mut body, mut pieces) = (BytesMut::new(), response.bytes_stream());
+        let mut room = None;
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|error| innermost(&error))?;
-            if body.len() + piece.len() > LARGEST {
-                return Err(format!("answered {status} with more than {LARGEST} bytes"));
+            if body.len() + piece.len() > limit {
+                let left = BEGIN.saturating_sub(body.len()).min(piece.len());
+                body.extend_from_slice(&piece[..left]);
+                return Ok((Bytes::copy_from_slice(&body[..BEGIN]), false, None));
+            }
+            if room.is_none() && body.len() + piece.len() > BEGIN {
+                let wanted = told.unwrap_or(LARGEST).clamp(BEGIN, LARGEST).div_ceil(BEGIN);
+                let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+                // Nobody closes it.
+                room = Arc::clone(&self.room).acquire_many_owned(wanted).await.ok();
             }
             body.extend_from_slice(&piece);
         }
-        Ok(PeerAnswer { status, wait, body: body.freeze() })
+        Ok((body.freeze(), true, room))
     }
 
-    fn authorization(&self) -> Result<HeaderMap, String> {
-        let value = match (&self.options.token, &self.options.basic) {
-            (Some(path), _) => {
-                let token = secret(path, "bearer token")?;
-                Zeroizing::new(format!("Bearer {}", *token))
-            }
-            (None, Some(path)) => {
-                let user = secret(path, "user:password")?;
-                let user = Zeroizing::new(STANDARD.encode(user.as_bytes()));
-                Zeroizing::new(format!("Basic {}", *user))
-            }
-            (None, None) => return Ok(HeaderMap::new()),
+    /// Reads the files: what is asked with, and who asks.
+    async fn prepared(&self) -> Result<(Client, (HeaderMap, AskedWith)), String> {
+        let PeerOptions { token, basic, ca, identity, .. } = self.options.clone();
+        let none = token.is_none() && basic.is_none() && ca.is_none() && identity.is_none();
+        let read = move || {
+            let files = Files::read(ca.as_deref(), identity.as_ref())?;
+            Ok((files, AskedWith::read(token.as_deref(), basic.as_deref())?))
         };
-        let value = HeaderValue::from_str(&value);
-        let mut value = value.map_err(|_| "the secret can't stand in a header".to_owned())?;
-        value.set_sensitive(true);
-        Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-    }
-
-    fn client(&self) -> Result<Client, String> {
-        let (ca, identity) = (self.options.ca.as_deref(), self.options.identity.as_ref());
+        let (files, who) = if none { read()? } else { self.files.ask(read).await? };
         let mut known = self.client.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.of(ca, identity, |client| client)
+        Ok((known.of(files, &self.names, |client| client)?, who))
     }
 }
 
 /// How long `Retry-After` asks to wait: seconds, or a date, taken against the answer's own where it has one.
 fn retry_after(wait: &str, now: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = wait.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
     }
     let until = httpdate::parse_http_date(wait.trim()).ok()?;
     let now = now.and_then(|now| httpdate::parse_http_date(now).ok());
-    until.duration_since(now.unwrap_or_else(SystemTime::now)).ok()
+    let wait = until.duration_since(now.unwrap_or_else(SystemTime::now)).ok()?;
+    Some(wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -222,26 +297,52 @@ mod tests {
             ("Sun, 06 Nov 1994 08:51:37 GMT", Some(120)),
             ("Sun, 06 Nov 1994 08:40:37 GMT", None),
             ("soon", None),
+            // Ten times as long as is waited, and longer.
+            ("3000", Some(300)),
+            ("99999999999", Some(300)),
+            ("Sat, 06 Nov 2094 08:51:37 GMT", Some(300)),
             ("99999999999999999999999", None),
         ] {
             assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
         }
-        assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", None).is_some());
+        let longest = retry_after("Fri, 31 Dec 9999 23:59:59 GMT", None);
+        assert_eq!(longest, Some(LONGEST_WAIT));
     }
 
+    /// Ten times as much as is read, of an answer that says how long it is and of one that doesn't.
     #[tokio::test]
     async fn an_answer_has_an_end() {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 10 * LARGEST);
-        let mut answer = head.into_bytes();
-        answer.resize(answer.len() + LARGEST + (1 << 20), b'x');
-        let (url, request) = once(answer);
         let timeout = Duration::from_secs(60);
-        let error = Peer::new(PeerOptions { url, timeout, ..PeerOptions::default() })
-            .ask(asked())
-            .await
-            .unwrap_err();
-        assert!(error.contains("answered 200 with more than"), "{error}");
-        drop(request);
+        for (status, length, read) in [
+            ("200", Some(10 * LARGEST), BEGIN),
+            ("200", None, BEGIN),
+            ("200", Some(LARGEST), LARGEST),
+            ("503", Some(10 * BEGIN), BEGIN),
+            ("503", Some(BEGIN), BEGIN),
+            ("503", None, BEGIN),
+        ] {
+            let told = length.map_or("Connection: close".to_owned(), |length| {
+                format!("Content-Length: {length}")
+            });
+            let head =
+                format!("HTTP/1.1 {status} X\r\nContent-Type: Text/HTML; a=b\r\n{told}\r\n\r\n");
+            let mut answer = head.into_bytes();
+            answer.resize(
+                answer.len() + length.unwrap_or(LARGEST + (1 << 20)).min(LARGEST + (1 << 20)),
+                b'x',
+            );
+            let (url, request) = once(answer);
+            let peer = Peer::new(PeerOptions { url, timeout, ..PeerOptions::default() });
+            let answer = peer.ask(asked()).await.unwrap();
+            assert_eq!(answer.body.len(), read, "{status} {length:?}");
+            assert_eq!(answer.whole, length == Some(read), "{status} {length:?}");
+            assert_eq!(answer.content, "text/html");
+            let taken = if answer.body.len() > BEGIN { LARGEST / BEGIN } else { 0 };
+            assert_eq!(peer.room.available_permits(), LARGEST / BEGIN - taken);
+            drop(answer);
+            assert_eq!(peer.room.available_permits(), LARGEST / BEGIN);
+            drop(request);
+        }
         let peer = |options: PeerOptions| {
             Peer::new(PeerOptions { url: "http://127.0.0.1:9".to_owned(), timeout, ..options })
         };
@@ -251,5 +352,25 @@ mod tests {
         assert!(error.starts_with("read /nowhere/token: "), "{error}");
         let error = peer(PeerOptions::default()).ask(asked()).await.unwrap_err();
         assert!(error.contains("refused"), "{error}");
+    }
+
+    /// Whoever opens a named pipe waits for its writer, and reads until that one is gone.
+    #[tokio::test]
+    async fn a_pipe_in_place_of_a_file_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let url = "http://127.0.0.1:9".to_owned();
+        let plain = PeerOptions { url, timeout: Duration::from_secs(60), ..PeerOptions::default() };
+        for options in [
+            PeerOptions { token: Some(pipe.clone()), ..plain.clone() },
+            PeerOptions { basic: Some(pipe.clone()), ..plain.clone() },
+            PeerOptions { ca: Some(pipe.clone()), ..plain.clone() },
+            PeerOptions { identity: Some((pipe.clone(), pipe.clone())), ..plain.clone() },
+        ] {
+            let error = Peer::new(options).ask(asked()).await.unwrap_err();
+            assert_eq!(error, format!("read {}: it isn't a regular file", pipe.display()));
+        }
     }
 }

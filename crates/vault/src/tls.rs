@@ -11,6 +11,7 @@ use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::apart::{Apart, Names};
 use crate::build::install_crypto;
 use crate::client::CONNECT_TIMEOUT;
 use crate::files::Files;
@@ -29,18 +30,38 @@ pub struct TlsOptions {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// Connects.
-///
-/// # Errors
-/// Why there is no connection.
-pub async fn connect(options: &TlsOptions) -> Result<TlsStream, String> {
-    let files = Files::read(options.ca.as_deref(), options.identity.as_ref())?;
-    let connector = TlsConnector::from(Arc::new(config(&files)?));
-    let host = options.address.rsplit_once(':').map_or("", |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
-    let stream = within(TcpStream::connect(&options.address)).await?;
-    within(connector.connect(name, stream)).await
+/// Connects to another system. Its files and its name are asked for on threads of its own.
+#[derive(Debug)]
+pub struct TlsPeer {
+    options: TlsOptions,
+    files: Apart,
+    names: Names,
+}
+
+impl TlsPeer {
+    /// Prepares; nothing is read or asked yet.
+    #[must_use]
+    pub fn new(options: TlsOptions) -> Self {
+        Self { options, files: Apart::files(), names: Names::default() }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn connect(&self) -> Result<TlsStream, String> {
+        let TlsOptions { address, ca, identity } = self.options.clone();
+        let read = move || Files::read(ca.as_deref(), identity.as_ref());
+        let files =
+            self.files.ask(read).await.map_err(|why| format!("read certificates: {why}"))?;
+        let connector = TlsConnector::from(Arc::new(config(&files)?));
+        let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(host).map_err(|error| error.to_string())?;
+        let addresses = self.names.of(&address).await?;
+        let stream = within(TcpStream::connect(&addresses[..])).await?;
+        within(connector.connect(name, stream)).await
+    }
 }
 
 async fn within<T>(attempt: impl Future<Output = std::io::Result<T>>) -> Result<T, String> {

@@ -104,9 +104,10 @@ impl Disk for Machine {
 
     fn sync(&mut self, path: &Path) -> io::Result<()> {
         self.step(|state| {
-            let at = state.names[path];
+            let at = *state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
             state.files[at].1 = state.files[at].0.clone();
-        })
+            Ok(())
+        })?
     }
 
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -127,6 +128,11 @@ impl Disk for Machine {
             .iter()
             .find(|(name, at)| **at as u64 == inode && name.parent() == path.parent());
         Ok(found.map(|(name, _)| name.clone()))
+    }
+
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let state = self.0.lock().unwrap();
+        Ok(state.names.keys().filter(|name| crate::disk::is_alike(path, name)).cloned().collect())
     }
 
     fn sync_names(&mut self, folder: &Path) -> io::Result<()> {
@@ -422,4 +428,60 @@ fn a_full_disk_is_called_full() {
     let error = LedgerError::Io("write", "/state/x".into(), full);
     assert!(error.to_string().starts_with("write /state/x: its disk is full"), "{error}");
     assert!(error.passes() && !LedgerError::Foreign("/x".into(), "y").passes());
+}
+
+/// Somebody renames the file between a line's write and the moment that it is made durable.
+#[test]
+fn a_file_that_is_renamed_before_it_is_durable_is_found() {
+    let machine = Machine(Arc::new(Mutex::new(State { left: usize::MAX, ..State::default() })));
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"one\n", b"")).unwrap();
+    ledger.commit().unwrap();
+    ledger.settle(&origin(0), at(2), (b"two\n", b"")).unwrap();
+    machine.clone().rename(Path::new("/srv/out"), Path::new("/srv/out.1")).unwrap();
+    ledger.commit().unwrap();
+    ledger.settle(&origin(0), at(3), (b"three\n", b"")).unwrap();
+    ledger.commit().unwrap();
+    let restarted = machine.restarted(Left::Nothing);
+    assert_eq!(restarted.contents("/srv/out.1"), b"one\ntwo\n");
+    assert_eq!(restarted.contents("/srv/out"), b"three\n");
+    // It was moved out of sight: that is said, and isn't the disk's fault.
+    ledger.settle(&origin(0), at(4), (b"four\n", b"")).unwrap();
+    machine.clone().rename(Path::new("/srv/out"), Path::new("/elsewhere/out")).unwrap();
+    for _ in 0..2 {
+        let why = ledger.commit().unwrap_err().to_string();
+        let expected =
+            "make durable what was written to /srv/out: somebody took it away before that";
+        assert_eq!(why, expected);
+    }
+}
+
+/// Stopped in order, gone on with, rotated, and the state put back to what it was at the stop.
+#[test]
+fn a_state_that_is_older_than_the_file_that_was_renamed_is_noticed() {
+    let machine = Machine(Arc::new(Mutex::new(State { left: usize::MAX, ..State::default() })));
+    let mut ledger = open(&machine).unwrap();
+    ledger.settle(&origin(0), at(1), (b"one\n", b"")).unwrap();
+    ledger.close().unwrap();
+    let older = machine.contents("/state/out.positions");
+    let mut ledger = open(&machine).unwrap();
+    let renamed =
+        || machine.clone().rename(Path::new("/srv/out"), Path::new("/srv/out-2026")).unwrap();
+    ledger.settle(&origin(0), at(2), (b"two\n", b"")).unwrap();
+    ledger.close().unwrap();
+    renamed();
+    assert_eq!(
+        ledger.grown(Path::new("/srv/out")).unwrap(),
+        None,
+        "after an orderly stop nothing is at stake"
+    );
+    let mut disk = machine.clone();
+    disk.cut(Path::new("/state/out.positions"), 0).unwrap();
+    disk.write_at(Path::new("/state/out.positions"), 0, &older).unwrap();
+    ledger.book = ledger.read_book().unwrap().unwrap();
+    let grown = ledger.grown(Path::new("/srv/out")).unwrap();
+    assert_eq!(grown, Some((PathBuf::from("/srv/out-2026"), 4)));
+    // Somebody else's file of the same beginning of a name is none of ours.
+    disk.write_at(Path::new("/srv/out-2026"), 0, b"ONE\n").unwrap();
+    assert_eq!(ledger.grown(Path::new("/srv/out")).unwrap(), None);
 }

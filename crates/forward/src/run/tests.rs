@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
 use std::time::Instant as Clock;
 
@@ -11,6 +11,7 @@ use auditseal_trust::TrustFile;
 use auditseal_vectors::{Chain, Piece, TestSigner};
 
 use super::*;
+use crate::followed::{AcceptedChains, Followed};
 
 /// What befalls writes to paths that hold this word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +103,9 @@ impl Disk for Fated {
     fn beside(&self, path: &Path, inode: u64) -> io::Result<Option<PathBuf>> {
         RealDisk.beside(path, inode)
     }
+    fn alike(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        RealDisk.alike(path)
+    }
 }
 
 /// Two chains, and files that they go to.
@@ -151,7 +155,11 @@ impl Scene {
             format!("file://{}?name={name}", self.file(name).display()).parse().unwrap()
         };
         ForwardOptions {
-            chains: chains.collect(),
+            chains: watch::channel(Arc::new(AcceptedChains {
+                chains: chains.collect(),
+                packs: None,
+            }))
+            .1,
             sinks: files.iter().map(sink).collect(),
             state: self.folder.path().join("state"),
             predicate: None,
@@ -303,7 +311,8 @@ async fn what_a_disk_loses_is_written_again() {
 async fn a_full_disk_at_the_start_is_waited_for() {
     let scene = Scene::new();
     let mut first = scene.options(&["out"], true);
-    first.chains.truncate(1);
+    let chains = first.chains.borrow().chains[..1].to_vec();
+    first.chains = watch::channel(Arc::new(AcceptedChains { chains, packs: None })).1;
     let (_go, stop) = watch::channel(false);
     scene.run(first, stop).await;
     let before = scene.lines("out").len() as u64;

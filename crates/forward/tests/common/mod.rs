@@ -10,7 +10,7 @@ use auditseal_delivery::SinkUrl;
 use auditseal_doubles::MemoryStore;
 use auditseal_format::SealId;
 use auditseal_forward::{
-    Archived, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded, forward,
+    AcceptedChains, Archived, Followed, ForwardOptions, ForwardTally, Handed, NotForwarded, forward,
 };
 use auditseal_trust::{Silence, TrustFile};
 use auditseal_vectors::{Chain, Piece, TestSigner};
@@ -63,13 +63,22 @@ pub(crate) fn followed(chain: &Chain) -> Followed {
 
 pub(crate) fn options(chains: &[&Chain], sinks: &[String], state: &Path) -> ForwardOptions {
     ForwardOptions {
-        chains: chains.iter().map(|chain| followed(chain)).collect(),
+        chains: watch::channel(Arc::new(accepted(chains))).1,
         sinks: sinks.iter().map(|sink| sink.parse::<SinkUrl>().unwrap()).collect(),
         state: state.to_owned(),
         predicate: None,
         since: None,
         once: true,
     }
+}
+
+pub(crate) fn accepted(chains: &[&Chain]) -> AcceptedChains {
+    AcceptedChains { chains: chains.iter().map(|chain| followed(chain)).collect(), packs: None }
+}
+
+/// Only this chain.
+pub(crate) fn only(chain: Followed) -> watch::Receiver<Arc<AcceptedChains>> {
+    watch::channel(Arc::new(AcceptedChains { chains: vec![chain], packs: None })).1
 }
 
 /// Hands over what there is.
