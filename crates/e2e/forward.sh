@@ -87,13 +87,26 @@ killed_often() {
   [ "$kills" -gt 0 ] && forward killed "file://$WORK/killed-out" "${@:2}"
 }
 
-# What OpenSearch won't have: a text where an object is mapped. The rest of its request is there.
-refused() {
+# What isn't mapped so, a text where an object is, is there as a text; where that is refused too, it is set aside. The rest of its request is there.
+hard_events() {
   printf '%s\n' '{"user":"no object"}' '{"verb":"get"}' >"$WORK/hard.log" &&
     "$AUDITSEAL" backfill --cluster e2e --node node-2 --source "hard=$WORK/hard.log" --store "file://$WORK/archive" --key "$WORK/key2" --state "$WORK/state2" &&
-    "$AUDITSEAL" trust init --store "file://$WORK/archive" --origin e2e/node-2/hard --vkey "$WORK/vkey2" >"$WORK/trust2" || return 1
-  "$AUDITSEAL" forward --store "file://$WORK/archive" --trust "$WORK/trust2" --forward-state "$WORK/refused" --once --sink "opensearch+$OPENSEARCH/refused?name=os"
-  [ $? = 1 ] && [ "$(documents refused)" = 1 ] && jq -e '.seq == 1 and .line == 1 and .origin == "e2e/node-2/hard" and (.reason | test("mapper_parsing|object mapping"))' "$WORK/refused/os.refused.jsonl"
+    "$AUDITSEAL" trust init --store "file://$WORK/archive" --origin e2e/node-2/hard --vkey "$WORK/vkey2" >"$WORK/trust2"
+}
+hard_to() { # STATE SINK
+  "$AUDITSEAL" forward --store "file://$WORK/archive" --trust "$WORK/trust2" --forward-state "$WORK/$1" --once --sink "$2"
+}
+as_text() {
+  hard_to texts "opensearch+$OPENSEARCH/texts" && [ "$(documents texts)" = 2 ] &&
+    curl -sf "$OPENSEARCH/texts-*/_search" -H 'content-type: application/json' -d '{"query":{"exists":{"field":"message"}}}' |
+    jq -e '.hits.hits | length == 1 and .[0]._source.message == "{\"user\":\"no object\"}"'
+}
+refused() {
+  # An index of that day which takes no member that it doesn't know.
+  curl -sf -X PUT "$OPENSEARCH/refused-$(date -u +%Y.%m.%d)" -H 'content-type: application/json' -d '{"mappings": {"dynamic": "strict", "properties":
+    {"@timestamp": {"type": "date"}, "auditseal": {"type": "object", "enabled": false}, "verb": {"type": "keyword"}}}}' || return 1
+  hard_to refused "opensearch+$OPENSEARCH/refused?name=os"
+  [ $? = 1 ] && [ "$(documents refused)" = 1 ] && jq -e '.seq == 1 and .line == 1 and .origin == "e2e/node-2/hard" and (.reason | test("strict_dynamic_mapping"))' "$WORK/refused/os.refused.jsonl"
 }
 
 failed_before=$(failures)
@@ -132,6 +145,8 @@ if [ -n "${OPENSEARCH:-}" ]; then
   check "forward: so it does where another index begins alike, and from a microsecond on" begins_another
   check "forward: one that is gone there is missed" miscounted
   "$AUDITSEAL" keygen --name e2e/node-2 --out "$WORK/key2" >"$WORK/vkey2"
+  check "forward: two events that OpenSearch finds hard" hard_events
+  check "forward: what doesn't fit its mapping is there as a text" as_text
   check "forward: what OpenSearch refuses is set aside, and the rest is there" refused
 fi
 check "forward: killed $rounds times over, it comes to its end" killed_often "$rounds" "${often[@]}"

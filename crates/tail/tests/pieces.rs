@@ -215,6 +215,38 @@ fn a_long_comparison_takes_several_looks() {
     }
 }
 
+/// A file that begins like a compressed one is written to while the two are compared, whichever look that
+/// is: its own lines are archived.
+#[test]
+fn what_grows_while_it_is_compared_is_read() {
+    let limits = Limits { work: 70_000, ..Limits::default() };
+    for (mode, late, live) in modes().into_iter().flat_map(|mode| {
+        (1..6).flat_map(move |late| [true, false].map(|live| (mode.clone(), late, live)))
+    }) {
+        let mut agent = Agent::with(Settings { limits: limits.clone(), ..mode });
+        put(&agent, "audit.log.4", &log(40_000), true);
+        rest(&mut agent);
+        let own = log(2) + "its own line\n";
+        if live {
+            agent.put(log(2).as_bytes());
+        } else {
+            put(&agent, "audit.log.1", &log(2), false);
+        }
+        for _ in 0..late {
+            agent.look(BIG);
+        }
+        if live {
+            agent.put(b"its own line\n");
+        } else {
+            put(&agent, "audit.log.1", &own, false);
+        }
+        rest(&mut agent);
+        let texts = agent.texts().concat();
+        assert!(texts.contains("its own line\n"), "live: {live}, after {late} looks");
+        assert_eq!(agent.gaps(), []);
+    }
+}
+
 #[test]
 fn who_drains_comes_to_an_end() {
     let mut agent = Agent::with(drain());

@@ -39,6 +39,8 @@ pub(super) struct Comparison<F> {
     id: u64,
     file: FileId,
     theirs: Content<F>,
+    /// Where the shorter one ended when this was begun: what it has grown by since is compared with nothing.
+    end: Mark,
     at: u64,
     tail: Tail,
     /// The look that came so far.
@@ -132,8 +134,14 @@ impl<D: Disk> Follower<D> {
             return Ok(Piece::Pending);
         };
         let mut comparison = match self.comparison.take() {
-            Some(begun) if (begun.id, begun.file) == (id, file) => begun,
-            Some(begun) if begun.look + 1 >= self.looks && self.is_wanted(begun.id) => {
+            Some(begun) if (begun.id, begun.file, begun.end) == (id, file, end) => begun,
+            // Written to meanwhile: it is read. Its first lines may be archived twice then, and nothing is lost.
+            Some(begun) if (begun.id, begun.file) == (id, file) && live => return Ok(Piece::Not),
+            Some(begun)
+                if (begun.id, begun.file) != (id, file)
+                    && begun.look + 1 >= self.looks
+                    && self.is_wanted(begun.id) =>
+            {
                 // The one that is begun is ended first.
                 self.comparison = Some(begun);
                 look.more = true;
@@ -141,7 +149,7 @@ impl<D: Disk> Follower<D> {
             }
             _ => {
                 let theirs = Content::of(source, &role);
-                Comparison { id, file, theirs, at: 0, tail: Tail::default(), look: 0 }
+                Comparison { id, file, theirs, end, at: 0, tail: Tail::default(), look: 0 }
             }
         };
         let same = comparison.go_on(&mine, end.0, taken, &mut self.work)?;
