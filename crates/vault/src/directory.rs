@@ -32,7 +32,7 @@ impl Directory {
     }
 
     /// The mount point on the way to it at which nothing is mounted, though something should be.
-    pub(crate) fn unmounted(&self) -> Option<&Path> {
+    pub(crate) fn unmounted(&self) -> Option<PathBuf> {
         self.mounts.absent()
     }
 

@@ -16,39 +16,64 @@ const MOUNTED: &str = "/proc/self/mountinfo";
 
 /// Mount points on the way to a directory, as a table names them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Mounts(Vec<PathBuf>);
+pub(crate) struct Mounts {
+    table: PathBuf,
+    directory: PathBuf,
+    points: Vec<PathBuf>,
+}
 
 impl Mounts {
     /// Those of the table in a file. A machine without one, or whose table can't be read, names none.
     pub(crate) fn read(table: &Path, directory: &Path) -> Self {
-        Self::of(&fs::read(table).unwrap_or_default(), directory)
-    }
-
-    fn of(table: &[u8], directory: &Path) -> Self {
-        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let real = fs::canonicalize(&directory).unwrap_or_else(|_| directory.clone());
-        let on_the_way = |point: &PathBuf| {
-            // `none` and the like are no paths, and something is always mounted at the root.
-            point.is_absolute()
-                && point.parent().is_some()
-                && (directory.starts_with(point) || real.starts_with(point))
-        };
-        let points = lines(table).filter(|fields| !fields[0].starts_with(b"#"));
-        let points = points.filter_map(|fields| fields.get(1).map(|field| path(field)));
-        Self(points.filter(on_the_way).collect())
+        let text = fs::read(table).unwrap_or_default();
+        let points = points(&text, directory);
+        Self { table: table.to_owned(), directory: directory.to_owned(), points }
     }
 
     /// The first at which nothing is mounted. Where the kernel doesn't tell, none.
-    pub(crate) fn absent(&self) -> Option<&Path> {
-        if self.0.is_empty() {
+    pub(crate) fn absent(&self) -> Option<PathBuf> {
+        self.unmounted()?;
+        // Somebody may have taken it out of the table since.
+        Self::read(&self.table, &self.directory).unmounted().map(Path::to_owned)
+    }
+
+    fn unmounted(&self) -> Option<&Path> {
+        if self.points.is_empty() {
             return None;
         }
         let mounted = fs::read(MOUNTED).ok()?;
         let is = |point: &Path| is_mounted(&mounted, point);
         // mount(8) mounts where a link leads to.
         let there = |point: &Path| is(point) || fs::canonicalize(point).is_ok_and(|real| is(&real));
-        self.0.iter().map(PathBuf::as_path).find(|point| !there(point))
+        self.points.iter().map(PathBuf::as_path).find(|point| !there(point))
     }
+}
+
+/// The mount points of a table on the way to a directory.
+fn points(table: &[u8], directory: &Path) -> Vec<PathBuf> {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let real = fs::canonicalize(&directory).unwrap_or_else(|_| directory.clone());
+    let leads_to = |point: &Path| directory.starts_with(point) || real.starts_with(point);
+    let on_the_way = |point: &PathBuf| {
+        // `none` and the like are no paths, and something is always mounted at the root.
+        point.is_absolute()
+            && point.parent().is_some()
+            && (leads_to(point) || fs::canonicalize(point).is_ok_and(|real| leads_to(&real)))
+    };
+    let lines = lines(table).filter(|fields| !fields[0].starts_with(b"#") && is_expected(fields));
+    let points = lines.filter_map(|fields| fields.get(1).map(|field| path(field)));
+    points.filter(on_the_way).collect()
+}
+
+/// Whether a machine that is up has mounted a line of the table, and whether that could be seen: a disc or a rescue disk
+/// is mounted when somebody asks for it, and a directory that is bound to itself shows what it shows without that.
+fn is_expected(fields: &[&[u8]]) -> bool {
+    let options: Vec<&[u8]> =
+        fields.get(3).map_or(vec![], |field| field.split(|byte| *byte == b',').collect());
+    let has = |option: &str| options.contains(&option.as_bytes());
+    let asked_for = has("noauto") && !has("x-systemd.automount");
+    let bound = (has("bind") || has("rbind")) && fields.first() == fields.get(1);
+    !asked_for && !bound
 }
 
 /// One file system in one place.
@@ -124,17 +149,19 @@ mod tests {
     use super::*;
 
     fn named(table: &str, directory: &str) -> Vec<String> {
-        let found = Mounts::of(table.as_bytes(), Path::new(directory)).0;
+        let found = points(table.as_bytes(), Path::new(directory));
         found.into_iter().map(|point| point.to_str().unwrap().to_owned()).collect()
     }
 
     #[test]
     fn the_table_names_what_is_on_the_way() {
         let table = "# /dev/x /mnt ext4\n\n/dev/a / ext4 defaults 0 1\nUUID=1\t/mnt/archive\text4\n\
-                     swap none swap\n  nas:/x /mnt/with\\040space nfs noauto\n/dev/b /mnt/arch ext4\n\
+                     swap none swap\n  nas:/x /mnt/with\\040space nfs noauto,x-systemd.automount\n/dev/b /mnt/arch ext4\n\
+                     /dev/sr0 /mnt/archive/cd iso9660 ro,noauto\n/mnt/archive /mnt/archive none bind\n\
                      /dev/c\n/dev/d /mnt ext4 nofail\n/dev/e relative ext4\n/dev/f /odd\\9\\777 ext4";
         assert_eq!(named(table, "/mnt/archive/k8s"), ["/mnt/archive", "/mnt"]);
         assert_eq!(named(table, "/mnt/archive"), ["/mnt/archive", "/mnt"]);
+        assert_eq!(named(table, "/mnt/archive/cd/k8s"), ["/mnt/archive", "/mnt"], "asked for");
         assert_eq!(named(table, "/mnt/with space/k8s"), ["/mnt/with space", "/mnt"]);
         assert_eq!(named(table, "/mnt/archives"), ["/mnt"]);
         assert_eq!(named(table, "/odd\\9\\777/x"), ["/odd\\9\\777"], "no escapes of a byte");
@@ -148,9 +175,15 @@ mod tests {
         let real = fs::canonicalize(dir.path()).unwrap();
         fs::create_dir_all(real.join("disk/k8s")).unwrap();
         std::os::unix::fs::symlink(real.join("disk"), real.join("link")).unwrap();
-        let table = format!("/dev/a {} ext4", real.join("disk").display());
-        let found = Mounts::of(table.as_bytes(), &real.join("link/k8s"));
-        assert_eq!(found.absent(), Some(real.join("disk").as_path()));
+        let table = real.join("fstab");
+        for (named, asked) in [("disk", "link"), ("link", "disk"), ("link", "link")] {
+            let point = real.join(named);
+            fs::write(&table, format!("/dev/a {} ext4", point.display())).unwrap();
+            let found = Mounts::read(&table, &real.join(asked).join("k8s"));
+            assert_eq!(found.absent(), Some(point));
+            fs::write(&table, "").unwrap();
+            assert_eq!(found.absent(), None, "it is taken out of the table");
+        }
     }
 
     #[test]
@@ -186,16 +219,20 @@ mod tests {
     #[test]
     fn the_kernel_is_asked() {
         let dir = tempfile::tempdir().unwrap();
-        let table = format!("proc /proc proc\n/dev/a {} ext4", dir.path().display());
-        let proc = Mounts::of(table.as_bytes(), Path::new("/proc/self"));
-        assert_eq!((proc.0.len(), proc.absent()), (1, None));
+        let at = dir.path().join("fstab");
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/proc", &link).unwrap();
+        let read = |table: &str, directory: &Path| {
+            fs::write(&at, table).unwrap();
+            let found = Mounts::read(&at, directory);
+            (found.points.len(), found.absent())
+        };
+        let table = format!("proc /proc proc\n/dev/a {} ext4", dir.path().display());
+        assert_eq!(read(&table, Path::new("/proc/self")), (1, None));
         let linked = format!("proc {} proc", link.display());
-        let linked = Mounts::of(linked.as_bytes(), &link.join("self"));
-        assert_eq!((linked.0.len(), linked.absent()), (1, None));
-        let ours = Mounts::of(table.as_bytes(), &dir.path().join("archive"));
-        assert_eq!(ours.absent(), Some(dir.path()));
+        assert_eq!(read(&linked, &link.join("self")), (1, None));
+        let ours = read(&table, &dir.path().join("archive"));
+        assert_eq!(ours, (1, Some(dir.path().to_owned())));
         assert_eq!(Mounts::read(Path::new("/absent/fstab"), dir.path()).absent(), None);
     }
 }
