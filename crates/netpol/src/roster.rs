@@ -314,19 +314,40 @@ fn time(of: &Value, path: &str) -> Option<Time> {
     text(of, path).and_then(|text| Time::certain(text.as_bytes()))
 }
 
-/// The newest time that whoever keeps an object wrote into it. A deletion's may be still to come.
+/// Conditions of a pod that its scheduler and its kubelet keep. Source: kubernetes.io, "Pod Lifecycle", Pod conditions.
+const KEPT: [&str; 5] =
+    ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
+
+/// The newest time that the apiserver, the scheduler or the kubelet stamped. Texts of a status are others' words: a container
+/// writes its own message. A deletion's time may be still to come.
 fn newest(of: &Value) -> Time {
-    fn all(of: &Value) -> Time {
-        let none = Time::EPOCH;
-        match of {
-            Value::String(text) => Time::certain(text.as_bytes()).unwrap_or(none),
-            Value::Array(items) => items.iter().map(all).max().unwrap_or(none),
-            Value::Object(members) => members.values().map(all).max().unwrap_or(none),
-            _ => none,
-        }
-    }
-    let made = time(of, "/metadata/creationTimestamp").unwrap_or(Time::EPOCH);
-    made.max(of.get("status").map_or(Time::EPOCH, all))
+    let list = |path: &str| of.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let kept = |one: &&Value| text(one, "/type").is_some_and(|kind| KEPT.contains(&kind));
+    let conditions = list("/status/conditions")
+        .filter(kept)
+        .filter_map(|one| time(one, "/lastTransitionTime"));
+    let stamps = [
+        "/state/running/startedAt",
+        "/state/terminated/startedAt",
+        "/state/terminated/finishedAt",
+        "/lastState/terminated/startedAt",
+        "/lastState/terminated/finishedAt",
+    ];
+    let containers = [
+        "/status/initContainerStatuses",
+        "/status/containerStatuses",
+        "/status/ephemeralContainerStatuses",
+    ]
+    .into_iter()
+    .flat_map(list)
+    .flat_map(|one| stamps.into_iter().filter_map(|stamp| time(one, stamp)));
+    ["/metadata/creationTimestamp", "/status/startTime"]
+        .into_iter()
+        .filter_map(|path| time(of, path))
+        .chain(conditions)
+        .chain(containers)
+        .max()
+        .unwrap_or(Time::EPOCH)
 }
 
 /// What it is called, its uid, and when it was created.
