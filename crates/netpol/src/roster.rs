@@ -323,9 +323,8 @@ const KEPT: [&str; 5] =
 fn newest(of: &Value) -> Time {
     let list = |path: &str| of.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let kept = |one: &&Value| text(one, "/type").is_some_and(|kind| KEPT.contains(&kind));
-    let conditions = list("/status/conditions")
-        .filter(kept)
-        .filter_map(|one| time(one, "/lastTransitionTime"));
+    let conditions =
+        list("/status/conditions").filter(kept).filter_map(|one| time(one, "/lastTransitionTime"));
     let stamps = [
         "/state/running/startedAt",
         "/state/terminated/startedAt",
@@ -363,9 +362,10 @@ fn identity(of: &Value, what: &str) -> Result<(String, String, Time), NotObjects
     Ok((name.to_owned(), uid.to_owned(), made))
 }
 
-fn labels(of: &Value) -> Result<LabelSet, NotObjects> {
+/// All labels but one.
+fn labels(of: &Value, but: Option<&str>) -> Result<LabelSet, NotObjects> {
     let all = of.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-    let all = all.filter(|(key, _)| *key != NAMESPACE);
+    let all = all.filter(|(key, _)| Some(key.as_str()) != but);
     let all: BTreeMap<String, String> = all
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect();
@@ -394,7 +394,7 @@ impl RosterPod {
             namespace,
             name,
             uid,
-            labels: labels(of)?,
+            labels: labels(of, None)?,
             made,
             addressed: addressed(of).filter(|_| lasting).map(|since| since.max(made)),
             addresses: addresses(of, "/status/podIP", "/status/podIPs"),
@@ -408,7 +408,8 @@ impl RosterPod {
 impl RosterSpace {
     fn read(of: &Value, file: usize) -> Result<(String, Self), NotObjects> {
         let (name, uid, made) = identity(of, "namespace")?;
-        Ok((name, Self { file, uid, labels: labels(of)?, made }))
+        // Its name is asked for by itself.
+        Ok((name, Self { file, uid, labels: labels(of, Some(NAMESPACE))?, made }))
     }
 }
 

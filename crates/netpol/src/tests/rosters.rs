@@ -264,7 +264,8 @@ fn a_text_is_no_time_at_which_a_file_was_written() {
         "startedAt": stamp(13), "finishedAt": stamp(20)}});
     let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
     conditions[0]["message"] = text.into();
-    conditions.push(json!({"type": "example.com/mine", "status": "True", "lastTransitionTime": text}));
+    conditions
+        .push(json!({"type": "example.com/mine", "status": "True", "lastTransitionTime": text}));
     let mut space = space("shop", 0, &json!({}));
     space["status"] = json!({"phase": "Active", "conditions": [{"type": "Mine", "lastTransitionTime": text, "message": text}]});
     let mut roster = Roster::default();
@@ -281,6 +282,19 @@ fn a_text_is_no_time_at_which_a_file_was_written() {
         roster.add("o", None, &pod).unwrap();
         assert_eq!(roster.files().last().unwrap().written, second(at), "{path}");
     }
+}
+
+/// A namespace's label of that name is its name; anybody may put it on a pod.
+#[test]
+fn a_pods_own_label_of_the_namespaces_name_is_kept() {
+    let labels = json!({"kubernetes.io/metadata.name": "x", "app": "db"});
+    let pod = listed("shop/db-0", "u", 1000, "10.0.0.1", &labels);
+    let roster = roster(&[("o", 5000, list(&[pod, space("shop", 0, &labels)]))]);
+    let line = seen(2000, named("shop/db-0"), address("10.9.9.9"));
+    let filled = roster.fill(&line).flow.source.clone();
+    let of = |labels: &LabelSet| labels.listed().get("kubernetes.io/metadata.name").cloned();
+    assert_eq!(of(&filled.labels).as_deref(), Some("x"));
+    assert_eq!(of(&filled.namespace_labels), None);
 }
 
 /// One pod of the model, from when to when it was there and had its address.
