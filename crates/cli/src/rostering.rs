@@ -25,7 +25,7 @@ pub(crate) struct Objects {
         long,
         env = "AUDITSEAL_OBJECTS_AT",
         value_name = "TIME",
-        value_parser = time,
+        value_parser = past,
         requires = "objects"
     )]
     objects_at: Option<Time>,
@@ -73,10 +73,18 @@ impl Objects {
             return Ok(());
         }
         let count = self.objects.len();
-        let why = format!("read objects: {count} files have one --objects-at, and each was written at its own time");
+        let why = format!(
+            "read objects: {count} files have one --objects-at, and each was written at its own time"
+        );
         let hint = "without --objects-at each counts until the newest time in it";
         Err(Failure::new(why).hint(Some(hint)))
     }
+}
+
+/// A time that has come: no file was written tomorrow.
+fn past(text: &str) -> Result<Time, String> {
+    let (at, now) = (time(text)?, time("0s")?);
+    if at <= now { Ok(at) } else { Err(format!("no file was written by then: now it is {now}")) }
 }
 
 /// What the files are worth, and what they told of the lines.

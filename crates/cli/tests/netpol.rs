@@ -298,6 +298,19 @@ fn one_time_is_not_taken_for_several_files() {
     }
 }
 
+/// A mistyped year would have each flow told by labels of long before.
+#[test]
+fn no_file_was_written_in_the_future() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    fs::write(node.path("o.json"), listed().to_string()).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("o.json"));
+    let args = ["replay", &policies, "--objects", &objects, "--objects-at", "2199-01-01T00:00:00Z"];
+    let done = netpol(&node, &args);
+    assert!(done.code == 2 && done.out.is_empty(), "{}", done.err);
+    assert!(done.err.contains("no file was written by then: now it is 2"), "{}", done.err);
+}
+
 /// Addresses of one cluster's pods are another cluster's, too.
 #[test]
 fn objects_are_of_one_cluster() {
