@@ -87,6 +87,37 @@ fn an_ingress_is_told_by_hosts_paths_and_tls() {
     }
 }
 
+/// How paths of that type are read is the controller's affair, and some take the first that fits.
+#[test]
+fn an_order_that_may_decide_is_told() {
+    let path = |path: &str, kind: Option<&str>| {
+        let mut of =
+            json!({"path": path, "backend": {"service": {"name": "web", "port": {"number": 80}}}});
+        if let Some(kind) = kind {
+            of["pathType"] = kind.into();
+        }
+        of
+    };
+    let of = |paths: &[Value]| ingress(json!([{"host": "a", "http": {"paths": paths}}]), json!([]));
+    let tell = |before: &[Value], after: &[Value]| {
+        told("networking.k8s.io/v1/Ingress", of(before), of(after))
+    };
+    let theirs = Some("ImplementationSpecific");
+    let all = [path("/", theirs), path("/x", theirs), path("/y", Some("Prefix"))];
+    let turned = [all[1].clone(), all[0].clone(), all[2].clone()];
+    let order = "host a/x as the controller reads it stands before host a/ as the controller reads it now: to some controllers the order of paths says which of them counts";
+    assert_eq!(tell(&all, &turned), [order]);
+    // One less changes no order of the others.
+    assert_eq!(
+        tell(&all, &all[1..]),
+        ["removed: host a/ as the controller reads it (was service web:80)"]
+    );
+    let plain = [path("/", Some("Prefix")), path("/x", Some("Exact"))];
+    assert!(tell(&plain, &[plain[1].clone(), plain[0].clone()]).is_empty());
+    let untyped = [path("/", None), path("/x", Some("Exact"))];
+    assert_eq!(tell(&untyped, &[untyped[1].clone(), untyped[0].clone()]).len(), 1);
+}
+
 #[test]
 fn roles_are_told_by_what_they_grant() {
     let kind = "rbac.authorization.k8s.io/v1/ClusterRole";
