@@ -118,6 +118,25 @@ fn an_order_that_may_decide_is_told() {
     assert_eq!(tell(&untyped, &[untyped[1].clone(), untyped[0].clone()]).len(), 1);
 }
 
+/// Of headers whose names are equivalent the first counts.
+#[test]
+fn equivalent_headers_in_another_order_are_no_more_the_same() {
+    let tell = |of: &str, before: Value, after: Value| {
+        let route = |pairs: Value| {
+            json!({"metadata": {"name": "r", "namespace": "n"}, "spec": {"rules": [{"matches": [{of: pairs}],
+            "backendRefs": [{"name": "w", "port": 80}]}]}})
+        };
+        told("gateway.networking.k8s.io/v1/HTTPRoute", route(before), route(after))
+    };
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    let (admin, user, other) = (pair("X-Role", "admin"), pair("x-role", "user"), pair("A", "b"));
+    let swapped = tell("headers", json!([admin, user]), json!([user, admin]));
+    assert_eq!(swapped.len(), 2, "{swapped:?}");
+    assert!(tell("headers", json!([admin, other, user]), json!([other, admin, user])).is_empty());
+    let (one, two) = (pair("q", "1"), pair("q", "2"));
+    assert_eq!(tell("queryParams", json!([one, two]), json!([two, one])).len(), 2);
+}
+
 #[test]
 fn roles_are_told_by_what_they_grant() {
     let kind = "rbac.authorization.k8s.io/v1/ClusterRole";
