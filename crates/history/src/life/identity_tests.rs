@@ -209,3 +209,27 @@ fn more_objects_that_are_gone_than_are_remembered_forget_the_first() {
     (0..=MAX_PAST).for_each(|n| uids.end(&n.to_string()));
     assert!(!uids.is_past("0") && uids.is_past("1") && uids.is_past(&MAX_PAST.to_string()));
 }
+
+/// A collection's deletion that failed, and one that was refused, for another object alone.
+#[test]
+fn a_collection_that_was_not_deleted_is_told_of_those_that_it_asked_for() {
+    let asked = |selector: &str, code: u16| {
+        act(3, "deletecollection", |e| {
+            e["objectRef"].as_object_mut().unwrap().remove("name");
+            e["requestURI"] = format!("/x?fieldSelector=metadata.name%3D{selector}").into();
+            e["responseStatus"]["code"] = code.into();
+            if code == 403 {
+                e["annotations"] = json!({"authorization.k8s.io/decision": "forbid"});
+            }
+        })
+    };
+    for code in [403, 422, 500] {
+        let (told, life) =
+            live(vec![made(1, "u1", 5), asked("other", code), read(4, of("u2", 9, 1))]);
+        assert_eq!((told.len(), life.counts().others), (2, 1), "{code}");
+        assert_eq!(told[1].deed, Deed::Noticed { other: true, failed: false });
+        assert_eq!(live(vec![made(1, "u1", 5), asked("p", code)]).0.len(), 2, "{code}");
+    }
+    // One that is gone isn't in it.
+    assert_eq!(live(vec![made(1, "u1", 5), gone(2, "u1"), asked("p", 500)]).0.len(), 2);
+}

@@ -256,6 +256,10 @@ impl Life {
             self.counts.beside += 1;
             return None;
         }
+        if act.verb == "deletecollection" && self.is_beside(act) {
+            self.counts.others += 1;
+            return None;
+        }
         if let Some(denial) = Denial::of(act) {
             return Some(self.refused(act, Deed::Refused(denial)));
         }
@@ -270,7 +274,7 @@ impl Life {
             return Some(entry);
         }
         match (&*act.verb, subresource) {
-            ("deletecollection", _) => self.delete_with_collection(act),
+            ("deletecollection", _) => Some(self.delete_with_collection(act)),
             ("delete", "") => Some(self.delete(act)),
             _ if eviction => Some(self.evict(act)),
             _ if self.is_told_again(act) => {
