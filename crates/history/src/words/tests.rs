@@ -137,6 +137,43 @@ fn equivalent_headers_in_another_order_are_no_more_the_same() {
     assert_eq!(tell("queryParams", json!([one, two]), json!([two, one])).len(), 2);
 }
 
+/// Two rights that have wildcards at different places share what is in both.
+#[test]
+fn a_part_of_a_right_that_stays_is_told() {
+    let tell = |before: Value, after: Value| {
+        let role = |rule: Value| json!({"metadata": {"name": "r"}, "rules": [rule]});
+        told("rbac.authorization.k8s.io/v1/ClusterRole", role(before), role(after))
+    };
+    let rule = |verb: &str, group: &str, resource: &str| json!({"verbs": [verb], "apiGroups": [group], "resources": [resource]});
+    let address = |verb: &str, path: &str| json!({"verbs": [verb], "nonResourceURLs": [path]});
+    let mut named = rule("*", "", "secrets");
+    named["resourceNames"] = json!(["a"]);
+    for (before, after) in [
+        (rule("*", "", "pods"), rule("get", "", "*")),
+        (rule("get", "apps", "*"), rule("get", "*", "deployments")),
+        (rule("get", "", "secrets"), named.clone()),
+        (rule("get", "", "*/log"), rule("*", "*", "pods/log")),
+        (address("*", "/a*"), address("get", "*")),
+        (address("*", "/a"), address("get", "/*")),
+    ] {
+        for (said, also) in tell(before.clone(), after.clone())
+            .iter()
+            .zip(["was granted before", "is still granted"])
+        {
+            assert!(said.ends_with(&format!(" (a part of it {also})")), "{before} {after}: {said}");
+        }
+    }
+    for (before, after) in [
+        (rule("get", "", "pods"), rule("list", "*", "*")),
+        (rule("*", "apps", "*"), rule("*", "", "pods")),
+        (rule("*", "", "*/log"), rule("*", "", "pods/status")),
+        (address("*", "/a*"), address("*", "/b*")),
+    ] {
+        let said = tell(before, after);
+        assert!(said.len() == 2 && said.iter().all(|said| !said.contains("a part")), "{said:?}");
+    }
+}
+
 #[test]
 fn roles_are_told_by_what_they_grant() {
     let kind = "rbac.authorization.k8s.io/v1/ClusterRole";
