@@ -261,3 +261,14 @@ fn an_older_object_that_comes_late_leaves_the_newer_one_alone() {
     let (told, life) = live(vec![made(1, "u1", 500), made(30, "u2", 3)]);
     assert_eq!((&told[1].doubt, uid_at_the_end(&life)), (&None, Some("u2")));
 }
+
+/// The one before must be gone, and nothing in the trail says how.
+#[test]
+fn one_that_is_created_over_another_says_that_an_end_is_missing() {
+    let (told, life) = live(vec![made(1, "u1", 5), made(2, "u2", 8)]);
+    assert_eq!((&told[1].deed, told[1].between), (&Deed::Created { again: true }, Between::NoEnd));
+    assert_eq!(uid_at_the_end(&life), Some("u2"));
+    assert!(told[1].fields.iter().all(|field| field.mark == Mark::Exact));
+    let (told, _) = live(vec![made(1, "u1", 5), gone(2, "u1"), made(3, "u2", 8)]);
+    assert_eq!(told[2].between, Between::Nothing);
+}

@@ -362,6 +362,8 @@ impl Life {
         {
             return entry;
         }
+        // The end of the one before it isn't in the trail.
+        let no_end = created && self.known.state().is_some_and(|state| state.shown.is_some());
         if created {
             self.known = KnownObject::Absent;
             self.uids.end_last();
@@ -412,7 +414,7 @@ impl Life {
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
-        (entry.patch, entry.between) = (kinds, between);
+        (entry.patch, entry.between) = (kinds, if no_end { Between::NoEnd } else { between });
         self.known = known;
         self.lived = true;
         entry
