@@ -56,7 +56,7 @@ fn order(before: &Value, after: &Value) -> Option<String> {
     let (old, new) = (common(&before, &after), common(&after, &before));
     let (old, new) = old.iter().zip(&new).find(|(old, new)| old != new)?;
     Some(format!(
-        "{new} stands before {old} now: to some controllers the order of paths says which of them counts"
+        "{new} now stands before {old}: to some controllers the order of paths says which of them counts"
     ))
 }
 

@@ -105,7 +105,7 @@ fn an_order_that_may_decide_is_told() {
     let theirs = Some("ImplementationSpecific");
     let all = [path("/", theirs), path("/x", theirs), path("/y", Some("Prefix"))];
     let turned = [all[1].clone(), all[0].clone(), all[2].clone()];
-    let order = "host a/x as the controller reads it stands before host a/ as the controller reads it now: to some controllers the order of paths says which of them counts";
+    let order = "host a/x as the controller reads it now stands before host a/ as the controller reads it: to some controllers the order of paths says which of them counts";
     assert_eq!(tell(&all, &turned), [order]);
     // One less changes no order of the others.
     assert_eq!(
