@@ -112,13 +112,14 @@ antrea() {
   printf '%s IngressRule K8sNetworkPolicy:shop/db <nil> Ingress Allow 190 shop/db-0 %s %s 10.10.2.21 5432 TCP 60 <nil>\n' "$(date -u -d "+$1 seconds" '+%Y/%m/%d %T.000000')" "$2" "$3"
 }
 unlabelled() {
-  pod db-0 db 10.10.2.21 && pod web-0 web 10.10.1.11 && k get pods,namespaces -A -o yaml >"$WORK/objects.yaml" &&
-    mkdir "$WORK/bare" && { antrea -3600 10.10.1.11 41021; antrea 120 10.10.1.11 41022; antrea 121 10.10.9.9 41023; } >"$WORK/bare/np.log" &&
+  pod db-0 db 10.10.2.21 && pod web-0 web 10.10.1.11 && # As if that were half an hour ago.
+    k get pods,namespaces -A -o json | jq 'walk(if type == "string" and test("^[0-9-]{10}T[0-9:]{8}Z$") then fromdate - 1800 | todate else . end)' >"$WORK/objects.yaml" &&
+    mkdir "$WORK/bare" && { antrea -3600 10.10.1.11 41021; antrea -600 10.10.1.11 41022; antrea -599 10.10.9.9 41023; } >"$WORK/bare/np.log" &&
     "$AUDITSEAL" backfill --cluster e2e --node w-1 --source "np=$WORK/bare/np.log" --source-format np=antrea --store "file://$WORK/bare-store" \
       --key "$WORK/key" --state "$WORK/state-of-bare"
 }
 by_objects() {
-  "$AUDITSEAL" netpol replay "$WORK/deny.yaml" --objects "$WORK/objects.yaml" --objects-at "$(date -u -d '+300 seconds' +%FT%TZ)" -o json \
+  "$AUDITSEAL" netpol replay "$WORK/deny.yaml" --objects "$WORK/objects.yaml" --objects-at 0s -o json \
     --store "file://$WORK/bare-store" --origin e2e/w-1/np --vkey "$WORK/vkey" >"$WORK/by.json" && cat "$WORK/by.json" &&
     jq -e '.totals.blocked == 2 and .totals.unknown == 1 and .totals.by_objects == 2 and .totals.lacking_in_objects.younger == 1' "$WORK/by.json" &&
     jq -e '[.rows[] | select(.would == "blocked") | .peer] | sort == ["10.10.9.9", "shop app=web"]' "$WORK/by.json"

@@ -61,6 +61,7 @@ fn between(of: Between) -> Value {
     match of {
         Between::Nothing => json!({ "proof": "nothing" }),
         Between::Unseen(least) => json!({ "proof": "unseen", "least": least }),
+        Between::NoEnd => json!({ "proof": "unseen", "least": 1 }),
         Between::Unproved => json!({ "proof": "none" }),
     }
 }

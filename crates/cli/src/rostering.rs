@@ -19,12 +19,13 @@ pub(crate) struct Objects {
     /// Repeatable, also with files of other times.
     #[arg(long, env = "AUDITSEAL_OBJECTS", value_name = "FILE")]
     objects: Vec<PathBuf>,
-    /// When these files were written, up to which their pods were there [default: the newest time in each].
+    /// When the file was written, up to which its pods were there [default: the newest time in it]. Of one file alone:
+    /// each of several has its own.
     #[arg(
         long,
         env = "AUDITSEAL_OBJECTS_AT",
         value_name = "TIME",
-        value_parser = time,
+        value_parser = past,
         requires = "objects"
     )]
     objects_at: Option<Time>,
@@ -38,6 +39,7 @@ impl Objects {
 
     /// All files.
     pub(crate) fn read(&self) -> Result<Roster, Failure> {
+        self.one_time()?;
         let mut roster = Roster::default();
         for path in &self.objects {
             let name = path.display().to_string();
@@ -64,6 +66,25 @@ impl Objects {
         }
         Ok(roster)
     }
+
+    /// Refuses one time for several files: a pod of the older one may be gone by when the newer one was written.
+    fn one_time(&self) -> Result<(), Failure> {
+        if self.objects_at.is_none() || self.objects.len() < 2 {
+            return Ok(());
+        }
+        let count = self.objects.len();
+        let why = format!(
+            "read objects: {count} files have one --objects-at, and each was written at its own time"
+        );
+        let hint = "without --objects-at each counts until the newest time in it";
+        Err(Failure::new(why).hint(Some(hint)))
+    }
+}
+
+/// A time that has come: no file was written tomorrow.
+fn past(text: &str) -> Result<Time, String> {
+    let (at, now) = (time(text)?, time("0s")?);
+    if at <= now { Ok(at) } else { Err(format!("no file was written by then: now it is {now}")) }
 }
 
 /// What the files are worth, and what they told of the lines.

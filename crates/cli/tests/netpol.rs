@@ -281,6 +281,36 @@ fn a_file_that_holds_no_objects_is_refused() {
     netpol(&node, &["suggest", "-n", "shop", "--objects-at", "1h"]).refused("--objects");
 }
 
+/// A pod of the older file may be gone by when the newer one was written.
+#[test]
+fn one_time_is_not_taken_for_several_files() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let objects = node.shown("o.json");
+    fs::write(&objects, listed().to_string()).unwrap();
+    let policies = node.shown("p.yaml");
+    let twice = ["--objects", &objects, "--objects", &objects];
+    let at = "2026-11-29T10:30:00Z";
+    for how in [&["replay", &*policies][..], &["suggest", "-n", "shop"]] {
+        netpol(&node, &[how, &twice].concat()).ok();
+        netpol(&node, &[how, &twice, &["--objects-at", at]].concat())
+            .refused("2 files have one --objects-at, and each was written at its own time");
+    }
+}
+
+/// A mistyped year would have each flow told by labels of long before.
+#[test]
+fn no_file_was_written_in_the_future() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    fs::write(node.path("o.json"), listed().to_string()).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("o.json"));
+    let args = ["replay", &policies, "--objects", &objects, "--objects-at", "2199-01-01T00:00:00Z"];
+    let done = netpol(&node, &args);
+    assert!(done.code == 2 && done.out.is_empty(), "{}", done.err);
+    assert!(done.err.contains("no file was written by then: now it is 2"), "{}", done.err);
+}
+
 /// Addresses of one cluster's pods are another cluster's, too.
 #[test]
 fn objects_are_of_one_cluster() {

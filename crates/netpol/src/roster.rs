@@ -314,19 +314,39 @@ fn time(of: &Value, path: &str) -> Option<Time> {
     text(of, path).and_then(|text| Time::certain(text.as_bytes()))
 }
 
-/// The newest time that whoever keeps an object wrote into it. A deletion's may be still to come.
+/// Conditions of a pod that its scheduler and its kubelet keep. Source: kubernetes.io, "Pod Lifecycle", Pod conditions.
+const KEPT: [&str; 5] =
+    ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
+
+/// The newest time that the apiserver, the scheduler or the kubelet stamped. Texts of a status are others' words: a container
+/// writes its own message. A deletion's time may be still to come.
 fn newest(of: &Value) -> Time {
-    fn all(of: &Value) -> Time {
-        let none = Time::EPOCH;
-        match of {
-            Value::String(text) => Time::certain(text.as_bytes()).unwrap_or(none),
-            Value::Array(items) => items.iter().map(all).max().unwrap_or(none),
-            Value::Object(members) => members.values().map(all).max().unwrap_or(none),
-            _ => none,
-        }
-    }
-    let made = time(of, "/metadata/creationTimestamp").unwrap_or(Time::EPOCH);
-    made.max(of.get("status").map_or(Time::EPOCH, all))
+    let list = |path: &str| of.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let kept = |one: &&Value| text(one, "/type").is_some_and(|kind| KEPT.contains(&kind));
+    let conditions =
+        list("/status/conditions").filter(kept).filter_map(|one| time(one, "/lastTransitionTime"));
+    let stamps = [
+        "/state/running/startedAt",
+        "/state/terminated/startedAt",
+        "/state/terminated/finishedAt",
+        "/lastState/terminated/startedAt",
+        "/lastState/terminated/finishedAt",
+    ];
+    let containers = [
+        "/status/initContainerStatuses",
+        "/status/containerStatuses",
+        "/status/ephemeralContainerStatuses",
+    ]
+    .into_iter()
+    .flat_map(list)
+    .flat_map(|one| stamps.into_iter().filter_map(|stamp| time(one, stamp)));
+    ["/metadata/creationTimestamp", "/status/startTime"]
+        .into_iter()
+        .filter_map(|path| time(of, path))
+        .chain(conditions)
+        .chain(containers)
+        .max()
+        .unwrap_or(Time::EPOCH)
 }
 
 /// What it is called, its uid, and when it was created.
@@ -342,9 +362,10 @@ fn identity(of: &Value, what: &str) -> Result<(String, String, Time), NotObjects
     Ok((name.to_owned(), uid.to_owned(), made))
 }
 
-fn labels(of: &Value) -> Result<LabelSet, NotObjects> {
+/// All labels but one.
+fn labels(of: &Value, but: Option<&str>) -> Result<LabelSet, NotObjects> {
     let all = of.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-    let all = all.filter(|(key, _)| *key != NAMESPACE);
+    let all = all.filter(|(key, _)| Some(key.as_str()) != but);
     let all: BTreeMap<String, String> = all
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
         .collect();
@@ -373,7 +394,7 @@ impl RosterPod {
             namespace,
             name,
             uid,
-            labels: labels(of)?,
+            labels: labels(of, None)?,
             made,
             addressed: addressed(of).filter(|_| lasting).map(|since| since.max(made)),
             addresses: addresses(of, "/status/podIP", "/status/podIPs"),
@@ -387,7 +408,8 @@ impl RosterPod {
 impl RosterSpace {
     fn read(of: &Value, file: usize) -> Result<(String, Self), NotObjects> {
         let (name, uid, made) = identity(of, "namespace")?;
-        Ok((name, Self { file, uid, labels: labels(of)?, made }))
+        // Its name is asked for by itself.
+        Ok((name, Self { file, uid, labels: labels(of, Some(NAMESPACE))?, made }))
     }
 }
 

@@ -99,7 +99,16 @@ impl Life {
         entry
     }
 
-    pub(super) fn delete_with_collection(&mut self, act: &Act) -> Option<LifeEntry> {
+    /// Whether a collection hasn't the object in it, whatever became of the request.
+    pub(super) fn is_beside(&self, act: &Act) -> bool {
+        match listed(act, &self.name.name) {
+            Listed::No => true,
+            Listed::Unknown => self.known == KnownObject::Absent,
+            Listed::Yes(_) => false,
+        }
+    }
+
+    pub(super) fn delete_with_collection(&mut self, act: &Act) -> LifeEntry {
         let meant = act.dry_run() == DryRun::No;
         let listed = listed(act, &self.name.name);
         let uid = match listed {
@@ -108,19 +117,11 @@ impl Life {
         };
         let absent = self.known == KnownObject::Absent;
         let (deed, known) = match listed {
-            Listed::No => {
-                self.counts.others += 1;
-                return None;
-            }
-            Listed::Unknown if absent => {
-                self.counts.others += 1;
-                return None;
-            }
             Listed::Yes(item) if meant && (is_put_off(item) || may_linger(act)) => {
                 (Deed::DeletionBegun, KnownObject::Nothing(Doubt::Deleting))
             }
             Listed::Yes(_) => (Deed::DeletedWithCollection { certain: meant }, gone(meant)),
-            Listed::Unknown => (
+            Listed::No | Listed::Unknown => (
                 Deed::DeletedWithCollection { certain: false },
                 KnownObject::Nothing(Doubt::Deleting),
             ),
@@ -130,7 +131,7 @@ impl Life {
             entry.uid = Some(uid.to_owned());
             if self.uids.is_past(uid) {
                 entry.doubt = Some(Doubt::Late);
-                return Some(entry);
+                return entry;
             }
             let same = self.uids.last() == Some(uid);
             let shown = self.known.state().is_some_and(|state| state.shown.is_some());
@@ -145,7 +146,7 @@ impl Life {
             uid.iter().for_each(|uid| self.uids.end(uid));
         }
         self.known = known;
-        Some(entry)
+        entry
     }
 
     /// A binding sets the pod's node, and answers with a status.

@@ -69,6 +69,8 @@ pub enum Between {
     Nothing,
     /// At least so many writes that the trail doesn't show.
     Unseen(u64),
+    /// There was none any more, and how the one before it ended isn't in the trail.
+    NoEnd,
     /// Nothing proves that there is none.
     Unproved,
 }
@@ -223,6 +225,7 @@ impl fmt::Display for Between {
             Self::Nothing => f.write_str("nothing lies between"),
             Self::Unseen(1) => f.write_str("at least 1 change unseen"),
             Self::Unseen(least) => write!(f, "at least {least} changes unseen"),
+            Self::NoEnd => f.write_str("the end of the one before it isn't in the trail so far"),
             Self::Unproved => f.write_str("that nothing lies between isn't proved"),
         }
     }

@@ -209,3 +209,66 @@ fn more_objects_that_are_gone_than_are_remembered_forget_the_first() {
     (0..=MAX_PAST).for_each(|n| uids.end(&n.to_string()));
     assert!(!uids.is_past("0") && uids.is_past("1") && uids.is_past(&MAX_PAST.to_string()));
 }
+
+/// A collection's deletion that failed, and one that was refused, for another object alone.
+#[test]
+fn a_collection_that_was_not_deleted_is_told_of_those_that_it_asked_for() {
+    let asked = |selector: &str, code: u16| {
+        act(3, "deletecollection", |e| {
+            e["objectRef"].as_object_mut().unwrap().remove("name");
+            e["requestURI"] = format!("/x?fieldSelector=metadata.name%3D{selector}").into();
+            e["responseStatus"]["code"] = code.into();
+            if code == 403 {
+                e["annotations"] = json!({"authorization.k8s.io/decision": "forbid"});
+            }
+        })
+    };
+    for code in [403, 422, 500] {
+        let (told, life) =
+            live(vec![made(1, "u1", 5), asked("other", code), read(4, of("u2", 9, 1))]);
+        assert_eq!((told.len(), life.counts().others), (2, 1), "{code}");
+        assert_eq!(told[1].deed, Deed::Noticed { other: true, failed: false });
+        assert_eq!(live(vec![made(1, "u1", 5), asked("p", code)]).0.len(), 2, "{code}");
+    }
+    // One that is gone isn't in it.
+    assert_eq!(live(vec![made(1, "u1", 5), gone(2, "u1"), asked("p", 500)]).0.len(), 2);
+}
+
+/// Two apiservers' clocks differ by less than a minute, and many requests lie between.
+#[test]
+fn an_older_object_that_comes_late_leaves_the_newer_one_alone() {
+    let at_once = |mut act: Act| {
+        (act.received, act.done) = (made(1, "u1", 5).received, made(1, "u1", 5).done);
+        act
+    };
+    let mut all = vec![at_once(made(1, "u2", 100))];
+    all.extend((2..60).map(|n| at_once(put(n, &(98 + n).to_string(), of("u2", 99 + n, n)))));
+    all.push(at_once(made(60, "u1", 50)));
+    all.push(at_once(gone(61, "u1")));
+    let (told, life) = live(all);
+    let late: Vec<_> = told.iter().filter(|entry| entry.doubt == Some(Doubt::Late)).collect();
+    assert_eq!(late.len(), 2);
+    assert_eq!(
+        (&late[0].deed, late[0].uid.as_deref()),
+        (&Deed::Created { again: true }, Some("u1"))
+    );
+    assert_eq!(
+        (&late[1].deed, late[1].uid.as_deref()),
+        (&Deed::Deleted { certain: true }, Some("u1"))
+    );
+    assert_eq!(uid_at_the_end(&life), Some("u2"));
+    // A store that was restored counts from a lower version again, when all clocks agree.
+    let (told, life) = live(vec![made(1, "u1", 500), made(30, "u2", 3)]);
+    assert_eq!((&told[1].doubt, uid_at_the_end(&life)), (&None, Some("u2")));
+}
+
+/// The one before must be gone, and nothing in the trail says how.
+#[test]
+fn one_that_is_created_over_another_says_that_an_end_is_missing() {
+    let (told, life) = live(vec![made(1, "u1", 5), made(2, "u2", 8)]);
+    assert_eq!((&told[1].deed, told[1].between), (&Deed::Created { again: true }, Between::NoEnd));
+    assert_eq!(uid_at_the_end(&life), Some("u2"));
+    assert!(told[1].fields.iter().all(|field| field.mark == Mark::Exact));
+    let (told, _) = live(vec![made(1, "u1", 5), gone(2, "u1"), made(3, "u2", 8)]);
+    assert_eq!(told[2].between, Between::Nothing);
+}

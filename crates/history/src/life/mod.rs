@@ -256,6 +256,10 @@ impl Life {
             self.counts.beside += 1;
             return None;
         }
+        if act.verb == "deletecollection" && self.is_beside(act) {
+            self.counts.others += 1;
+            return None;
+        }
         if let Some(denial) = Denial::of(act) {
             return Some(self.refused(act, Deed::Refused(denial)));
         }
@@ -270,7 +274,7 @@ impl Life {
             return Some(entry);
         }
         match (&*act.verb, subresource) {
-            ("deletecollection", _) => self.delete_with_collection(act),
+            ("deletecollection", _) => Some(self.delete_with_collection(act)),
             ("delete", "") => Some(self.delete(act)),
             _ if eviction => Some(self.evict(act)),
             _ if self.is_told_again(act) => {
@@ -358,6 +362,8 @@ impl Life {
         {
             return entry;
         }
+        // The end of the one before it isn't in the trail.
+        let no_end = created && self.known.state().is_some_and(|state| state.shown.is_some());
         if created {
             self.known = KnownObject::Absent;
             self.uids.end_last();
@@ -408,7 +414,7 @@ impl Life {
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
-        (entry.patch, entry.between) = (kinds, between);
+        (entry.patch, entry.between) = (kinds, if no_end { Between::NoEnd } else { between });
         self.known = known;
         self.lived = true;
         entry

@@ -108,9 +108,6 @@ impl Life {
     pub(super) fn of_another(&mut self, act: &Act) -> Option<LifeEntry> {
         let uid = uid_of(act)?.to_owned();
         let create = act.verb == "create" && act.target.subresource.is_empty();
-        if create && !self.uids.is_past(&uid) {
-            return None;
-        }
         let state = self.known.state();
         let current = state.and_then(|state| state.shown.clone());
         let since = state.and_then(|state| state.since);
@@ -137,6 +134,9 @@ impl Life {
             entry.uid = Some(uid.clone());
             self.uids.end(&uid);
             return Some(entry);
+        }
+        if create {
+            return None;
         }
         // Another one has the name, and how that came isn't in the trail.
         self.uids.end_last();

@@ -73,6 +73,7 @@ pub(crate) fn accounts(group: &str, kind: &str) -> Option<Accounts> {
         ("networking.k8s.io", "NetworkPolicy") => plain(NETWORK_POLICY, &["spec.**"]),
         ("networking.k8s.io", "Ingress") => Accounts {
             fields: INGRESS,
+            // An order of rules and paths that may count is told in words.
             sets: &["spec.rules", "spec.rules.*.http.paths", "spec.tls", "spec.tls.*.hosts"],
             annotation: super::ingress::is_weighty,
             label: none,

@@ -1,7 +1,5 @@
 //! Gateways and HTTPRoutes of the Gateway API: which listeners there are, and which requests lead where.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::facts::{Facts, list, said_of, selected, shown, text_of};
@@ -98,8 +96,12 @@ fn request(one: &Value) -> String {
     };
     let pairs = |name: &str, word: &str| -> String {
         let pair = |of: &Value| format!(" with {word} {}", joined_pair(of));
-        // All of them must be so, in any order.
-        list(one, name).iter().map(pair).collect::<BTreeSet<_>>().into_iter().collect()
+        // All of them must be so, in any order; but of equivalent names, which differ in case alone, the first counts.
+        // Source: Gateway API, HTTPRouteMatch. Parameters' names are equivalent where they are the same.
+        let equivalent = |of: &&Value| said_of(of, "name").to_ascii_lowercase();
+        let mut all: Vec<&Value> = list(one, name).iter().collect();
+        all.sort_by_cached_key(equivalent);
+        all.into_iter().map(pair).collect()
     };
     format!(
         "{method}{path}{how}{}{}",

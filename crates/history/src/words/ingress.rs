@@ -1,5 +1,7 @@
 //! Ingresses: which hosts and paths lead where, and over what.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::facts::{Facts, list, said_of, shown, text_of};
@@ -26,7 +28,65 @@ const WEIGHTY: [&str; 16] = [
     "permanent-redirect",
 ];
 
-pub(crate) fn facts(ingress: &Value) -> Result<Facts, Unclear> {
+/// What changed, with an order of the paths that may say which of them counts.
+pub(crate) fn ingress(
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Result<Vec<String>, Unclear> {
+    let read = |object: Option<&Value>| object.map_or_else(|| Ok(Facts::default()), facts);
+    let mut said = Facts::changes(&read(before)?, &read(after)?);
+    said.extend(before.zip(after).and_then(|(before, after)| order(before, after)));
+    Ok(said)
+}
+
+/// How a path of type `ImplementationSpecific` is read is the controller's affair, and so is whether the first that fits is
+/// taken: the AWS Load Balancer Controller takes them "in the order they are listed in the manifest" (its guide, Ingress
+/// specification). Without one of them the order means nothing.
+fn order(before: &Value, after: &Value) -> Option<String> {
+    let (before, after) = (places(before), places(after));
+    if !before.iter().chain(&after).any(|(_, theirs)| *theirs) {
+        return None;
+    }
+    let common = |of: &[(String, bool)], other: &[(String, bool)]| -> Vec<String> {
+        let other: BTreeSet<&str> = other.iter().map(|(place, _)| place.as_str()).collect();
+        let mut seen = BTreeSet::new();
+        let both = of.iter().map(|(place, _)| place).filter(|place| other.contains(place.as_str()));
+        both.filter(|place| seen.insert(place.as_str())).cloned().collect()
+    };
+    let (old, new) = (common(&before, &after), common(&after, &before));
+    let (old, new) = old.iter().zip(&new).find(|(old, new)| old != new)?;
+    Some(format!(
+        "{new} now stands before {old}: to some controllers the order of paths says which of them counts"
+    ))
+}
+
+/// All hosts with their paths, as they are listed, and whether each is read in the controller's own way.
+fn places(ingress: &Value) -> Vec<(String, bool)> {
+    let mut all = Vec::new();
+    for rule in list(ingress.get("spec").unwrap_or(&Value::Null), "rules") {
+        let host = host(text(rule, &["host"]));
+        let paths = at(rule, &["http", "paths"]).and_then(Value::as_array);
+        for path in paths.into_iter().flatten() {
+            let theirs = !matches!(text(path, &["pathType"]), Some("Exact" | "Prefix"));
+            all.push((format!("{host}{}", place(path)), theirs));
+        }
+    }
+    all
+}
+
+/// A path, and how it is read.
+fn place(path: &Value) -> String {
+    let how = match text_of(path, "pathType").as_deref() {
+        Some("Exact") => " exactly".to_owned(),
+        Some("Prefix") => String::new(),
+        Some("ImplementationSpecific") | None => " as the controller reads it".to_owned(),
+        Some(kind) => format!(" of type {}", shown(kind)),
+    };
+    let place = text_of(path, "path").filter(|path| !path.is_empty());
+    format!("{}{how}", place.map_or("/".to_owned(), |path| shown(&path)))
+}
+
+fn facts(ingress: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     let spec = ingress.get("spec").unwrap_or(&Value::Null);
     facts.say_some("class", text_of(spec, "ingressClassName").map(|class| shown(&class)))?;
@@ -38,16 +98,8 @@ pub(crate) fn facts(ingress: &Value) -> Result<Facts, Unclear> {
         facts.say(host.clone(), "")?;
         let paths = at(rule, &["http", "paths"]).and_then(Value::as_array);
         for path in paths.into_iter().flatten() {
-            let exact = match text_of(path, "pathType").as_deref() {
-                Some("Exact") => " exactly".to_owned(),
-                Some("Prefix") => String::new(),
-                Some("ImplementationSpecific") | None => " as the controller reads it".to_owned(),
-                Some(kind) => format!(" of type {}", shown(kind)),
-            };
-            let place = text_of(path, "path").filter(|path| !path.is_empty());
-            let place = place.map_or("/".to_owned(), |path| shown(&path));
             let backend = path.get("backend").unwrap_or(&Value::Null);
-            facts.say(format!("{host}{place}{exact}"), &backend_of(backend))?;
+            facts.say(format!("{host}{}", place(path)), &backend_of(backend))?;
         }
     }
     for tls in list(spec, "tls") {

@@ -75,7 +75,7 @@ fn sentences(
     };
     Some(match (group, kind) {
         ("networking.k8s.io", "NetworkPolicy") => netpol::network_policy(before, after),
-        ("networking.k8s.io", "Ingress") => by(ingress::facts),
+        ("networking.k8s.io", "Ingress") => ingress::ingress(before, after),
         ("gateway.networking.k8s.io", "Gateway") => by(gateway::gateway),
         ("gateway.networking.k8s.io", "HTTPRoute") => by(gateway::http_route),
         ("", "Service") => by(service::facts),

@@ -18,6 +18,39 @@ enum Right {
     Address { path: String, verb: String },
 }
 
+impl Right {
+    /// Whether there is something that both allow.
+    fn meets(&self, other: &Self) -> bool {
+        let meet = |one: &str, other: &str| one == "*" || other == "*" || one == other;
+        let below = |one: &str, other: &str| {
+            let subresource = one.strip_prefix("*/");
+            subresource.is_some() && subresource == other.split_once('/').map(|(_, below)| below)
+        };
+        let starts = |one: &str, other: &str| {
+            one.strip_suffix('*').is_some_and(|start| {
+                other.starts_with(start)
+                    || other.strip_suffix('*').is_some_and(|other| start.starts_with(other))
+            })
+        };
+        match (self, other) {
+            (
+                Self::Resource { group, resource, name, verb },
+                Self::Resource { group: groups, resource: other, name: named, verb: verbs },
+            ) => {
+                let names = name.as_ref().zip(named.as_ref());
+                meet(verb, verbs)
+                    && meet(group, groups)
+                    && (meet(resource, other) || below(resource, other) || below(other, resource))
+                    && names.is_none_or(|(name, other)| name == other)
+            }
+            (Self::Address { path, verb }, Self::Address { path: other, verb: verbs }) => {
+                meet(verb, verbs) && (path == other || starts(path, other) || starts(other, path))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A rule, as sets.
 #[derive(Debug, Default)]
 struct Rule {
@@ -37,23 +70,6 @@ impl Rule {
             resources: set("resources"),
             names: set("resourceNames"),
             addresses: set("nonResourceURLs"),
-        }
-    }
-
-    /// A rule that gives this right alone.
-    fn of(right: &Right) -> Self {
-        let one = |text: &String| BTreeSet::from([text.clone()]);
-        match right {
-            Right::Resource { group, resource, name, verb } => Self {
-                verbs: one(verb),
-                groups: one(group),
-                resources: one(resource),
-                names: name.iter().cloned().collect(),
-                addresses: BTreeSet::new(),
-            },
-            Right::Address { path, verb } => {
-                Self { verbs: one(verb), addresses: one(path), ..Self::default() }
-            }
         }
     }
 
@@ -185,10 +201,9 @@ fn tell(word: &str, rights: &[Right], others: &BTreeSet<Right>, also: &str) -> V
             }
             Right::Address { path, verb } => (format!("address {}", shown(path)), verb),
         };
-        let of = Rule::of(right);
         let (verbs, in_part) = things.entry(thing).or_default();
         verbs.insert(shown(verb));
-        *in_part |= others.iter().any(|other| of.grants(other));
+        *in_part |= others.iter().any(|other| right.meets(other));
     }
     let say = |(thing, (verbs, in_part)): (&String, &(BTreeSet<String>, bool))| {
         let verbs: Vec<&str> = verbs.iter().map(String::as_str).collect();

@@ -87,6 +87,93 @@ fn an_ingress_is_told_by_hosts_paths_and_tls() {
     }
 }
 
+/// How paths of that type are read is the controller's affair, and some take the first that fits.
+#[test]
+fn an_order_that_may_decide_is_told() {
+    let path = |path: &str, kind: Option<&str>| {
+        let mut of =
+            json!({"path": path, "backend": {"service": {"name": "web", "port": {"number": 80}}}});
+        if let Some(kind) = kind {
+            of["pathType"] = kind.into();
+        }
+        of
+    };
+    let of = |paths: &[Value]| ingress(json!([{"host": "a", "http": {"paths": paths}}]), json!([]));
+    let tell = |before: &[Value], after: &[Value]| {
+        told("networking.k8s.io/v1/Ingress", of(before), of(after))
+    };
+    let theirs = Some("ImplementationSpecific");
+    let all = [path("/", theirs), path("/x", theirs), path("/y", Some("Prefix"))];
+    let turned = [all[1].clone(), all[0].clone(), all[2].clone()];
+    let order = "host a/x as the controller reads it now stands before host a/ as the controller reads it: to some controllers the order of paths says which of them counts";
+    assert_eq!(tell(&all, &turned), [order]);
+    // One less changes no order of the others.
+    assert_eq!(
+        tell(&all, &all[1..]),
+        ["removed: host a/ as the controller reads it (was service web:80)"]
+    );
+    let plain = [path("/", Some("Prefix")), path("/x", Some("Exact"))];
+    assert!(tell(&plain, &[plain[1].clone(), plain[0].clone()]).is_empty());
+    let untyped = [path("/", None), path("/x", Some("Exact"))];
+    assert_eq!(tell(&untyped, &[untyped[1].clone(), untyped[0].clone()]).len(), 1);
+}
+
+/// Of headers whose names are equivalent the first counts.
+#[test]
+fn equivalent_headers_in_another_order_are_no_more_the_same() {
+    let tell = |of: &str, before: Value, after: Value| {
+        let route = |pairs: Value| {
+            json!({"metadata": {"name": "r", "namespace": "n"}, "spec": {"rules": [{"matches": [{of: pairs}],
+            "backendRefs": [{"name": "w", "port": 80}]}]}})
+        };
+        told("gateway.networking.k8s.io/v1/HTTPRoute", route(before), route(after))
+    };
+    let pair = |name: &str, value: &str| json!({"name": name, "value": value});
+    let (admin, user, other) = (pair("X-Role", "admin"), pair("x-role", "user"), pair("A", "b"));
+    let swapped = tell("headers", json!([admin, user]), json!([user, admin]));
+    assert_eq!(swapped.len(), 2, "{swapped:?}");
+    assert!(tell("headers", json!([admin, other, user]), json!([other, admin, user])).is_empty());
+    let (one, two) = (pair("q", "1"), pair("q", "2"));
+    assert_eq!(tell("queryParams", json!([one, two]), json!([two, one])).len(), 2);
+}
+
+/// Two rights that have wildcards at different places share what is in both.
+#[test]
+fn a_part_of_a_right_that_stays_is_told() {
+    let tell = |before: Value, after: Value| {
+        let role = |rule: Value| json!({"metadata": {"name": "r"}, "rules": [rule]});
+        told("rbac.authorization.k8s.io/v1/ClusterRole", role(before), role(after))
+    };
+    let rule = |verb: &str, group: &str, resource: &str| json!({"verbs": [verb], "apiGroups": [group], "resources": [resource]});
+    let address = |verb: &str, path: &str| json!({"verbs": [verb], "nonResourceURLs": [path]});
+    let mut named = rule("*", "", "secrets");
+    named["resourceNames"] = json!(["a"]);
+    for (before, after) in [
+        (rule("*", "", "pods"), rule("get", "", "*")),
+        (rule("get", "apps", "*"), rule("get", "*", "deployments")),
+        (rule("get", "", "secrets"), named.clone()),
+        (rule("get", "", "*/log"), rule("*", "*", "pods/log")),
+        (address("*", "/a*"), address("get", "*")),
+        (address("*", "/a"), address("get", "/*")),
+    ] {
+        for (said, also) in tell(before.clone(), after.clone())
+            .iter()
+            .zip(["was granted before", "is still granted"])
+        {
+            assert!(said.ends_with(&format!(" (a part of it {also})")), "{before} {after}: {said}");
+        }
+    }
+    for (before, after) in [
+        (rule("get", "", "pods"), rule("list", "*", "*")),
+        (rule("*", "apps", "*"), rule("*", "", "pods")),
+        (rule("*", "", "*/log"), rule("*", "", "pods/status")),
+        (address("*", "/a*"), address("*", "/b*")),
+    ] {
+        let said = tell(before, after);
+        assert!(said.len() == 2 && said.iter().all(|said| !said.contains("a part")), "{said:?}");
+    }
+}
+
 #[test]
 fn roles_are_told_by_what_they_grant() {
     let kind = "rbac.authorization.k8s.io/v1/ClusterRole";

@@ -253,6 +253,50 @@ fn a_file_that_no_apiserver_listed_is_refused() {
     assert_eq!((told.files()[0].written, told.files()[1].written), (second(12), second(0)));
 }
 
+/// A container writes its message itself, and whoever sets a condition of its own may say any time.
+#[test]
+fn a_text_is_no_time_at_which_a_file_was_written() {
+    let text = "2099-01-01T00:00:00Z";
+    let mut pod = listed("shop/x", "u", 0, "10.0.0.1", &json!({}));
+    pod["metadata"]["annotations"] = json!({"at": text});
+    pod["status"]["message"] = text.into();
+    pod["status"]["containerStatuses"][0]["lastState"] = json!({"terminated": {"message": text, "reason": text,
+        "startedAt": stamp(13), "finishedAt": stamp(20)}});
+    let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+    conditions[0]["message"] = text.into();
+    conditions
+        .push(json!({"type": "example.com/mine", "status": "True", "lastTransitionTime": text}));
+    let mut space = space("shop", 0, &json!({}));
+    space["status"] = json!({"phase": "Active", "conditions": [{"type": "Mine", "lastTransitionTime": text, "message": text}]});
+    let mut roster = Roster::default();
+    roster.add("o", None, &list(&[pod.clone(), space])).unwrap();
+    assert_eq!(roster.files()[0].written, second(20));
+    roster.add("said", Some(second(5000)), &pod).unwrap();
+    // What the kubelet stamps counts.
+    for (path, at) in [
+        ("/status/conditions/0/lastTransitionTime", 30),
+        ("/status/containerStatuses/0/state/running/startedAt", 40),
+        ("/status/startTime", 50),
+    ] {
+        *pod.pointer_mut(path).unwrap() = stamp(at).into();
+        roster.add("o", None, &pod).unwrap();
+        assert_eq!(roster.files().last().unwrap().written, second(at), "{path}");
+    }
+}
+
+/// A namespace's label of that name is its name; anybody may put it on a pod.
+#[test]
+fn a_pods_own_label_of_the_namespaces_name_is_kept() {
+    let labels = json!({"kubernetes.io/metadata.name": "x", "app": "db"});
+    let pod = listed("shop/db-0", "u", 1000, "10.0.0.1", &labels);
+    let roster = roster(&[("o", 5000, list(&[pod, space("shop", 0, &labels)]))]);
+    let line = seen(2000, named("shop/db-0"), address("10.9.9.9"));
+    let filled = roster.fill(&line).flow.source.clone();
+    let of = |labels: &LabelSet| labels.listed().get("kubernetes.io/metadata.name").cloned();
+    assert_eq!(of(&filled.labels).as_deref(), Some("x"));
+    assert_eq!(of(&filled.namespace_labels), None);
+}
+
 /// One pod of the model, from when to when it was there and had its address.
 #[derive(Debug, Clone)]
 struct Lived {
