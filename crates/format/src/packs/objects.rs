@@ -45,7 +45,7 @@ pub enum PackProof {
     All,
     /// The seals alone, for whoever asks for payloads later. A signature that holds covers what its note names
     /// by `prev`: of consecutive seals of one key the last one's is checked. No payload is hashed. What comes to
-    /// the sink is proved only once [`PackDecoder::finish`] said so.
+    /// the sink is proved only once [`PackObjects::finish`] said so.
     Seals,
     /// Each payload is held against its seal, for whoever gives the lines out at once. Of signatures as few are checked as
     /// vouch for all: of consecutive seals of one key, each of which names the one before by `prev`, the last one's,
