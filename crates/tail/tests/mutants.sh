@@ -28,7 +28,11 @@ mutate "files in no order" tail/follower/take.rs \
 mutate "vanished files aren't waited for" tail/follower/take.rs \
     'self.carriers.missing().any(vanished)' 'false'
 mutate "damaged compressed files aren't waited for" tail/follower/take.rs \
-    'self.carriers.all_held().any(damaged)' 'false'
+    'damaged(c) || untold(c)' 'untold(c)'
+mutate "what another file may tell of isn't waited for" tail/follower/take.rs \
+    'damaged(c) || untold(c)' 'damaged(c)'
+mutate "what has grown amid a comparison is a piece" tail/follower/piece.rs \
+    '(begun.id, begun.file, begun.end) == (id, file, end)' '(begun.id, begun.file) == (id, file)'
 mutate "younger files don't wait" tail/follower/take.rs \
     'waiting = true' 'waiting |= false'
 mutate "a renamed file isn't asked" tail/follower/inspect.rs \
@@ -159,7 +163,7 @@ mutate "new files don't wait for those that are begun" tail/follower/take.rs \
 mutate "any number of files is held" tail/follower/release.rs \
     'self.carriers.held_count() < self.settings.limits.open' 'true'
 mutate "the live file waits for a descriptor" tail/follower/refresh.rs \
-    '!carrier.is_live() && !self.has_room()' '!self.has_room()'
+    '!live && !self.has_room(untold, look)' '!self.has_room(untold, look)'
 mutate "the live file is opened last" tail/follower/refresh.rs \
     'return @@waiting.take(most.saturating_add(1)).collect()@@' \
     '{
@@ -213,7 +217,7 @@ mutate "what differs is compared again" tail/follower/likeness.rs \
 mutate "a longer copy is told at its end only" tail/follower/likeness.rs \
     'at > size && carrier.passed(file) != Some(size)' 'false'
 mutate "a shorter copy isn't waited for" tail/follower/assign.rs \
-    'live && size < taken && self.catches_up(carrier, &head, &file)?' 'false'
+    'self.catches_up(id, &head, &file)?' 'false'
 mutate "a shorter copy is let go of" tail/follower/assign.rs \
     'carrier.is_live() && !self.draining() && carrier.size() < taken' 'false'
 mutate "a replaced file is said nothing of" tail/follower/assign.rs \
