@@ -323,6 +323,7 @@ impl Life {
         let answered = act.stored().and_then(|object| text(object, &["metadata", "uid"]));
         let given = Some(act.target.uid.as_str()).filter(|uid| !uid.is_empty());
         let uid = answered.or(given).or(shown.map(|shown| shown.uid.as_str()));
+        let shown_reasons = self.reasons_shown(act, &deed);
         LifeEntry {
             cite: act.cite,
             audit_id: act.audit_id.clone(),
@@ -344,7 +345,7 @@ impl Life {
             words: None,
             asked: Vec::new(),
             doubt: None,
-            why: why::of_guardrails(act).into_iter().collect(),
+            why: why::of_guardrails(act).into_iter().chain(shown_reasons).collect(),
             why_doubt: reasonless::untold(act),
             mutations: effect::mutations(act),
         }
@@ -391,7 +392,8 @@ impl Life {
         let told = told::change(&case, &fields, doubt.as_ref());
         let mut entry = self.entry(act, deed);
         entry.words = told;
-        entry.why.extend(self.reasons_of(&after, created, between));
+        let reasons = self.reasons_of(&after, created, between);
+        entry.why = why::of_guardrails(act).into_iter().chain(reasons).collect();
         entry.why_doubt = reasonless::untold_after(&after);
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
@@ -418,6 +420,14 @@ impl Life {
         self.known = known;
         self.lived = true;
         entry
+    }
+
+    /// The reasons that an answer shows, of a write that isn't compared with what was.
+    fn reasons_shown(&self, act: &Act, deed: &Deed) -> Vec<Reason> {
+        let object = self.shown_object(act).filter(|_| !act.is_read());
+        // Who deletes sets none, nor does who changes nothing.
+        let kept = act.ends_something() || matches!(deed, Deed::Nothing { certain: true });
+        why::of_object(&self.reasons, object.filter(|_| kept), object, false)
     }
 
     fn reasons_of(&self, after: &After, created: bool, between: Between) -> Vec<Reason> {

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use auditseal_audit::Time;
+use serde_json::Value;
+
 use super::Life;
 use super::deletion::taken;
 use super::entry::{Deed, LifeEntry};
@@ -96,11 +99,14 @@ fn uid_of(act: &Act) -> Option<&str> {
 }
 
 impl Life {
-    /// The uid of the object of this name that an answer shows.
+    /// The object of this name that an answer shows.
+    pub(super) fn shown_object<'a>(&self, act: &'a Act) -> Option<&'a Value> {
+        act.stored().or_else(|| taken(act, &self.name.name).filter(|_| act.succeeded()))
+    }
+
+    /// Its uid.
     pub(super) fn shown_uid(&self, act: &Act) -> Option<String> {
-        let item = taken(act, &self.name.name).filter(|_| act.succeeded());
-        let object = act.stored().or(item)?;
-        text(object, &["metadata", "uid"]).map(str::to_owned)
+        text(self.shown_object(act)?, &["metadata", "uid"]).map(str::to_owned)
     }
 
     /// A request that was taken for another object of this name than the one that is known: it neither ends nor changes
