@@ -323,3 +323,35 @@ fn a_reason_that_an_answer_shows_is_told() {
     let late = told.iter().find(|entry| entry.doubt == Some(Doubt::Late)).unwrap();
     assert_eq!(why(late), [("OPS-9".to_owned(), None)]);
 }
+
+/// At level Request the answer doesn't say whether it was the last write.
+#[test]
+fn of_what_may_be_the_last_write_nothing_but_the_end_is_inferred() {
+    let mut ending = policy(8, 2, json!({"podSelector": {"matchLabels": {"x": "1"}}}));
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z".into();
+    ending["metadata"]["finalizers"] = json!(["f"]);
+    let begun = act(2, "delete", |e| {
+        e["requestObject"] = json!({"kind": "DeleteOptions"});
+        e["responseObject"] = ending;
+    });
+    let freed = act(3, "patch", |e| {
+        e["level"] = "Request".into();
+        e["requestObject"] = json!({"metadata": {"finalizers": null},
+            "spec": {"podSelector": {"matchLabels": {"x": "EVIL"}}}});
+    });
+    let (told, life) = live(vec![begun, freed]);
+    let marks: Vec<_> =
+        told[1].fields.iter().map(|field| (field.path.to_string(), field.mark.clone())).collect();
+    let label = "spec.podSelector.matchLabels.x".to_owned();
+    assert_eq!(
+        marks,
+        [
+            ("metadata.finalizers".to_owned(), Inference::FromRequest.into()),
+            (label, Doubt::Deleting.into())
+        ]
+    );
+    assert_eq!(told[1].words.as_ref().unwrap().mark, Doubt::Deleting.into());
+    let end = "no longer isolated: what comes in to pods with x=1, but by other policies";
+    assert_eq!(words_of(&told[1]), end);
+    assert_eq!(*life.known(), KnownObject::Nothing(Doubt::Deleting));
+}

@@ -411,6 +411,11 @@ impl Life {
             entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;
         } else if deletion::may_be_over(act, &self.known, &after) {
+            // If it is, nothing else was stored.
+            let ends = |field: &&mut FieldChange| field.path.is_below(&["metadata", "finalizers"]);
+            let sent = fields.iter_mut().chain(&mut quiet).filter(|field| !ends(field));
+            sent.for_each(|field| field.mark = Doubt::Deleting.into());
+            entry.words.iter_mut().for_each(|words| words.mark = Doubt::Deleting.into());
             doubt = Some(Doubt::Deleting);
             known = KnownObject::Nothing(Doubt::Deleting);
         }
