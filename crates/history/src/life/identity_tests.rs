@@ -271,4 +271,22 @@ fn one_that_is_created_over_another_says_that_an_end_is_missing() {
     assert!(told[1].fields.iter().all(|field| field.mark == Mark::Exact));
     let (told, _) = live(vec![made(1, "u1", 5), gone(2, "u1"), made(3, "u2", 8)]);
     assert_eq!(told[2].between, Between::Nothing);
+    // Also where the answers aren't logged, or nothing is.
+    for level in ["Request", "Metadata"] {
+        let bare = |cite| {
+            act(cite, "create", |e| {
+                e["level"] = level.into();
+                if level == "Request" {
+                    e["requestObject"] = of("u1", 5, 1);
+                }
+            })
+        };
+        let (told, _) = live(vec![bare(1), bare(2)]);
+        let between = [told[0].between, told[1].between];
+        assert_eq!(between, [Between::Nothing, Between::NoEnd], "{level}");
+    }
+    // A deletion that failed may have been done all the same.
+    let failed = act(2, "delete", |e| e["responseStatus"] = json!({"code": 504}));
+    let (told, _) = live(vec![made(1, "u1", 5), failed, made(3, "u2", 8)]);
+    assert_eq!(told[2].between, Between::Unproved);
 }

@@ -363,8 +363,7 @@ impl Life {
         {
             return entry;
         }
-        // The end of the one before it isn't in the trail.
-        let no_end = created && self.known.state().is_some_and(|state| state.shown.is_some());
+        let since_last = self.since_last();
         if created {
             self.known = KnownObject::Absent;
             self.uids.end_last();
@@ -421,7 +420,7 @@ impl Life {
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
-        (entry.patch, entry.between) = (kinds, if no_end { Between::NoEnd } else { between });
+        (entry.patch, entry.between) = (kinds, if created { since_last } else { between });
         self.known = known;
         self.lived = true;
         entry
@@ -484,6 +483,23 @@ impl Life {
             self.known = next(act, &self.known, &shown);
         }
         Some(entry)
+    }
+
+    /// What lies between what was known and a creation.
+    fn since_last(&self) -> Between {
+        let failed = self.failed || self.known.state().is_some_and(|state| state.unsure > 0);
+        let there = match &self.known {
+            KnownObject::There(_) => true,
+            KnownObject::Absent | KnownObject::Nothing(Doubt::Deleting | Doubt::Rewound) => false,
+            KnownObject::Nothing(Doubt::OtherPlace { .. }) => false,
+            KnownObject::Nothing(_) => self.lived,
+        };
+        match (there, failed) {
+            (false, _) => Between::Nothing,
+            // That may have been its end.
+            (true, true) => Between::Unproved,
+            (true, false) => Between::NoEnd,
+        }
     }
 
     /// What lies between the object as it was seen and this request.
