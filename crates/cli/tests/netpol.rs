@@ -257,6 +257,16 @@ fn objects_tell_what_a_log_does_not() {
     assert!(suggested.text().contains(&head), "{}", suggested.text());
 }
 
+/// Somebody who archives the answer keeps what it says of its times.
+#[test]
+fn flows_in_json_say_that_a_time_has_no_zone() {
+    let node = archived("antrea.log", "antrea");
+    let mut asked = program();
+    asked.args(["query", "flows", "-o", "json", "--store", &node.store()]);
+    let done = finish(asked.args(["--origin", "prod/cp-1/audit", "--vkey", &node.vkey])).ok();
+    assert!(done.text().lines().next().unwrap().contains(r#""no_zone":true"#), "{done:?}");
+}
+
 #[test]
 fn a_file_that_holds_no_objects_is_refused() {
     let node = archived("antrea.log", "antrea");
