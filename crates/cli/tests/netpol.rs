@@ -308,6 +308,43 @@ fn one_time_is_not_taken_for_several_files() {
     }
 }
 
+/// A pod of one document may be gone by when the next one was written. All of a file is one line below the answer.
+#[test]
+fn one_time_is_not_taken_for_several_documents() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let objects = node.shown("o.json");
+    let document = format!("---\n{}\n", listed());
+    fs::write(&objects, document.repeat(100)).unwrap();
+    let policies = node.shown("p.yaml");
+    let args = ["replay", &policies, "--objects", &objects];
+    let done = netpol(&node, &args).ok();
+    let said = format!(
+        "objects {objects}: pods 300, namespaces 100, of other kinds 100, which say nothing here; as they were at \
+         2026-11-29T10:30:00.000000Z, the newest time in each of its 100 documents\n"
+    );
+    assert!(done.err.contains(&said), "{}", done.err);
+    assert_eq!(done.err.matches(&format!("objects {objects}: ")).count(), 1, "{}", done.err);
+    let suggested = netpol(&node, &["suggest", "-n", "shop", "--objects", &objects]).ok();
+    assert_eq!(suggested.text().matches("# What the log doesn't tell").count(), 1);
+    netpol(&node, &[&args[..], &["--objects-at", "2026-11-29T10:30:00Z"]].concat())
+        .refused("100 documents in it have one --objects-at, and each was written at its own time");
+}
+
+#[test]
+fn a_files_name_does_not_act_on_the_terminal() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("z\nb\u{1b}[31m.json"));
+    fs::write(&objects, "a: [").unwrap();
+    for args in [&["replay", &*policies, "--objects", &*objects][..], &["replay", &*objects]] {
+        let done = netpol(&node, args);
+        done.refused("z\\u{a}b\\u{1b}[31m.json: ");
+    }
+    let done = netpol(&node, &["replay", &policies, "--objects", &objects]);
+    assert!(done.err.contains("of more, print some namespaces into one file"), "{}", done.err);
+}
+
 /// A mistyped year would have each flow told by labels of long before.
 #[test]
 fn no_file_was_written_in_the_future() {

@@ -119,7 +119,7 @@ impl Roster {
         });
         match &found {
             Ok((pod, labels)) if wanting => {
-                mark.by.insert(Arc::clone(&self.files()[pod.file].name));
+                mark.by.insert(Arc::clone(&self.files()[pod.word.file].name));
                 side.kind = EndpointKind::Pod;
                 side.namespace = Some(pod.namespace.clone());
                 side.pod = Some(pod.name.clone());
@@ -154,7 +154,7 @@ impl Roster {
         let name = if whole { pod.name == start } else { pod.name.starts_with(start) };
         // A pod with another address than the line has is another cluster's, or was made anew.
         let address =
-            side.ip.is_none_or(|ip| pod.addresses.contains(&ip) || !self.has_addresses(pod, span));
+            side.ip.is_none_or(|ip| pod.addresses.contains(&ip) || !pod.has_addresses(span));
         if space && name && address { Ok(pod) } else { Err(NotTold::Otherwise) }
     }
 
@@ -174,7 +174,7 @@ impl Roster {
     /// Of a node, whether it is the other side's own.
     fn node(&self, side: &mut Endpoint, other: Option<&RosterPod>, span: Span) {
         let Some((ip, pod)) = side.ip.zip(other) else { return };
-        if side.kind == EndpointKind::Node && self.has_node(pod, span) {
+        if side.kind == EndpointKind::Node && pod.has_node(span) {
             let own = pod.hosts.contains(&ip);
             match (own, self.host(ip, span).is_some()) {
                 (true, _) => side.kind = EndpointKind::OwnNode,
@@ -193,7 +193,7 @@ impl Roster {
             Ok(space) => match joined(&side.namespace_labels, &space.labels) {
                 Some(labels) => {
                     side.namespace_labels = labels;
-                    mark.space_by.insert(Arc::clone(&self.files()[space.file].name));
+                    mark.space_by.insert(Arc::clone(&self.files()[space.word.file].name));
                     None
                 }
                 None => Some(NotTold::Otherwise),

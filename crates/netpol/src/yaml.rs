@@ -118,7 +118,7 @@ pub(crate) fn head(
         let name = file.name.escape_debug();
         out.push_str(&format!(
             "# What the log doesn't tell of a pod, {name} of {} does: nothing proves it, nor that labels were the same before.\n",
-            file.written
+            file.times()
         ));
     }
     for (why, lines, cited) in left_out {
