@@ -112,6 +112,7 @@ fn sealed(chains: &[AskedChain], origins: &mut Vec<Arc<str>>, hit: &Hit) -> Flow
 }
 
 fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
+    args.objects.one_input(&args.files)?;
     let (mut policies, mut others) = (Vec::new(), Vec::new());
     for path in &args.files {
         let (found, beside) = policies_of(path, &args.namespace)?;

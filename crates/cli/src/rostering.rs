@@ -44,8 +44,20 @@ impl Objects {
         !self.objects.is_empty()
     }
 
+    /// Refuses standard input for more than one of these and of other files: who reads it first takes all of it.
+    pub(crate) fn one_input(&self, others: &[PathBuf]) -> Result<(), Failure> {
+        let is_input = |path: &&PathBuf| path.as_os_str() == "-";
+        let count = others.iter().chain(&self.objects).filter(is_input).count();
+        if count < 2 {
+            return Ok(());
+        }
+        let why = format!("read standard input: {count} of the files are `-`, and it is read once");
+        Err(Failure::new(why).hint(Some("write all but one of them to files")))
+    }
+
     /// All files.
     pub(crate) fn read(&self) -> Result<Roster, Failure> {
+        self.one_input(&[])?;
         self.one_time()?;
         let mut roster = Roster::default();
         for path in &self.objects {

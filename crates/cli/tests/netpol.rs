@@ -332,6 +332,17 @@ fn one_time_is_not_taken_for_several_documents() {
 }
 
 #[test]
+fn standard_input_is_read_once() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let policies = node.shown("p.yaml");
+    let why = "read standard input: 2 of the files are `-`, and it is read once";
+    netpol(&node, &["replay", "-", "--objects", "-"]).refused(why);
+    netpol(&node, &["replay", &policies, "--objects", "-", "--objects", "-"]).refused(why);
+    netpol(&node, &["suggest", "-n", "shop", "--objects", "-", "--objects", "-"]).refused(why);
+}
+
+#[test]
 fn a_files_name_does_not_act_on_the_terminal() {
     let node = archived("antrea.log", "antrea");
     fs::write(node.path("p.yaml"), DB).unwrap();
