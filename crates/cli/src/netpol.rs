@@ -307,7 +307,7 @@ fn as_json(replay: &Replayed) -> io::Result<()> {
             "lines": totals.lines, "blocked": totals.blocked, "allowed": totals.allowed, "unknown": totals.unknown,
             "answers": totals.answers, "untouched": totals.untouched, "stopped_then": totals.stopped,
             "stopped_then_allowed": totals.stopped_allowed, "halves": totals.halves, "untold": totals.untold, "unlisted": totals.unlisted,
-            "by_objects": replay.filled().lines, "lacking_in_objects": lacking.collect::<serde_json::Map<_, _>>(),
+            "by_objects": replay.filled().lines, "by_objects_no_zone": replay.filled().no_zone, "lacking_in_objects": lacking.collect::<serde_json::Map<_, _>>(),
         },
     });
     let mut out = io::stdout().lock();

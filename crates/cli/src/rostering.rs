@@ -118,6 +118,12 @@ pub(crate) fn told(files: &[RosterFile], filled: &FilledTotals) -> Vec<String> {
     lines.push(format!(
         "lines of which objects tell a side: {all}; nothing proves that, nor that labels were the same before"
     ));
+    if filled.no_zone > 0 {
+        lines.push(format!(
+            "lines of these whose time has no zone, and was read as UTC: {}; where the node's clock has another, they may be told of another time's pods",
+            filled.no_zone
+        ));
+    }
     lines.extend(
         filled
             .lacking

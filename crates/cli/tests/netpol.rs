@@ -223,6 +223,8 @@ fn objects_tell_what_a_log_does_not() {
          lines of which objects tell a side: 5; nothing proves that, nor that labels were the same before\n"
     );
     assert!(done.err.contains(&said), "{}", done.err);
+    let zone = "lines of these whose time has no zone, and was read as UTC: 5; ";
+    assert!(done.err.contains(zone), "{}", done.err);
     assert!(
         done.err.contains("\nlines with a side that is younger among the objects: 2\n"),
         "{}",
@@ -231,6 +233,7 @@ fn objects_tell_what_a_log_does_not() {
     let json = replay(&["--objects", &objects, "-o", "json"]).ok();
     let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
     assert_eq!((&json["totals"]["allowed"], &json["totals"]["by_objects"]), (&2.into(), &5.into()));
+    assert_eq!(json["totals"]["by_objects_no_zone"], 5);
     assert_eq!(json["totals"]["lacking_in_objects"]["younger"], 2);
     assert_eq!(
         (&json["rows"][0]["pods_by"][0], &json["rows"][3]["peer_lack"]),
@@ -255,6 +258,8 @@ fn objects_tell_what_a_log_does_not() {
         "# What the log doesn't tell of a pod, {objects} of 2026-11-29T10:30:00.000000Z does: nothing proves it, nor that labels were the same before.\n"
     );
     assert!(suggested.text().contains(&head), "{}", suggested.text());
+    let zone = "# 5 lines of these have a time without a zone, which was read as UTC.\n";
+    assert!(suggested.text().contains(zone), "{}", suggested.text());
 }
 
 /// Somebody who archives the answer keeps what it says of its times.

@@ -62,14 +62,18 @@ pub(crate) struct Filled<'a> {
 pub struct FilledTotals {
     /// Lines of which they tell something that the line doesn't.
     pub lines: u64,
+    /// Of these, lines whose time has no zone, and was read as UTC: elsewhere it is another time's pods that are told.
+    pub no_zone: u64,
     /// Lines with a side that lacks something, by why they don't tell it.
     pub lacking: BTreeMap<NotTold, u64>,
 }
 
 impl FilledTotals {
     pub(crate) fn count(&mut self, filled: &Filled<'_>) {
-        let Filled { source, destination, .. } = filled;
-        self.lines += u64::from(!source.is_none() || !destination.is_none());
+        let Filled { flow, source, destination } = filled;
+        let told = filled.rests_on_objects();
+        self.lines += u64::from(told);
+        self.no_zone += u64::from(told && flow.no_zone);
         let lacks: BTreeSet<NotTold> =
             [source, destination].into_iter().filter_map(|mark| mark.lacks).collect();
         lacks.into_iter().for_each(|why| *self.lacking.entry(why).or_default() += 1);
