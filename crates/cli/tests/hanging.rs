@@ -5,6 +5,7 @@
 mod node;
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
