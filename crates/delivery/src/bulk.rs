@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::answer::{Heard, LineHeard, of_status, told};
 use crate::document::{Document, document, text_document};
+use crate::fault::is_of_the_document;
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 
@@ -168,10 +169,11 @@ pub fn bulk_answer(
         if item.status == 409 {
             known.push(*at);
         }
-        if item.status == 400 {
+        let heard = of_item(item);
+        if item.status == 400 && matches!(heard, LineHeard::Refused(_)) {
             unfit.push(*at);
         }
-        each.push(of_item(item));
+        each.push(heard);
     }
     BulkHeard { heard: Heard::Each(each), known, unfit }
 }
@@ -253,8 +255,8 @@ fn of_item(item: &Created<'_>) -> LineHeard {
             )),
         },
         413 => LineHeard::TooLarge(why()),
-        400 => LineHeard::Refused(why()),
-        // No index yet, a full disk's block, a queue that is full: not the event's fault.
+        400 if is_of_the_document(item.error) => LineHeard::Refused(why()),
+        // No index yet, no shard left for one, a full disk's block, a queue that is full: not the event's fault.
         _ => LineHeard::Again(why()),
     }
 }
@@ -378,6 +380,34 @@ mod tests {
             );
         }
         assert!(matches!(answered(413, b"", &parcel, &lines), Heard::TooLarge(_)));
+    }
+
+    /// The cluster's limit of shards, as OpenSearch 2.19 says it of each event of a day that has no index yet; beside
+    /// events of another day that it takes, and one that is at fault itself.
+    #[test]
+    fn what_is_the_clusters_state_is_waited_for() {
+        let parcel = parcel(&["{}"; 3]);
+        let body = r#"{"items":[
+            {"create":{"_id":"c/n/s/7/1","result":"created","status":201}},
+            {"create":{"_id":"c/n/s/7/2","status":400,"error":{"type":"validation_exception","reason":
+                "Validation Failed: 1: this action would add [2] total shards, but this cluster currently has [7]/[7] maximum shards open;"}}},
+            {"create":{"_id":"c/n/s/7/3","status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse"}}}]}"#;
+        let said = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let Heard::Each(each) = said.heard else { panic!("no answer for each") };
+        assert!(
+            matches!(&each[1], LineHeard::Again(why) if why.contains("maximum shards open")),
+            "{each:?}"
+        );
+        assert!(matches!(each[2], LineHeard::Refused(_)));
+        assert_eq!(said.unfit, [2]);
+        // Refused as objects and not told of as texts, they are waited for as well.
+        let mut objects = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let body = body.replace("mapper_parsing", "validation");
+        let texts = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let Heard::Each(texts) = texts.heard else { panic!("no answer for each") };
+        objects.mend(&[0, 1, 2], Heard::Each(texts[2..].to_vec()));
+        let Heard::Each(each) = objects.heard else { panic!("another kind") };
+        assert!(matches!(each[..], [LineHeard::Done, LineHeard::Again(_), LineHeard::Again(_)]));
     }
 
     /// The answer that OpenSearch 2.19 gave for an event that a pipeline drops, measured; and some that are none.

@@ -15,6 +15,7 @@ mod book;
 mod bulk;
 mod course;
 mod document;
+mod fault;
 mod loading;
 mod loki;
 mod members;

@@ -121,7 +121,10 @@ impl SinkHoldings {
     fn template(&mut self, method: &str, name: &str, body: &[u8]) -> Said {
         match (method, self.templates.get(name)) {
             ("GET", None) => Said::Answer(404, json!({ "status": 404 })),
-            ("GET", Some(_)) => Said::Answer(200, json!({})),
+            ("GET", Some(template)) => {
+                let found = json!({ "name": name, "index_template": template });
+                Said::Answer(200, json!({ "index_templates": [found] }))
+            }
             _ => {
                 let template = serde_json::from_slice(body).unwrap_or_default();
                 self.templates.insert(name.to_owned(), template);
@@ -193,8 +196,9 @@ impl SinkHoldings {
                 }
                 _ => 400,
             };
-            let error = (status >= 400)
-                .then(|| json!({ "type": "some_exception", "reason": status.to_string() }));
+            let kind = if status == 400 { "mapper_parsing_exception" } else { "some_exception" };
+            let error =
+                (status >= 400).then(|| json!({ "type": kind, "reason": status.to_string() }));
             let result = (status < 400).then_some(if status == 201 { "created" } else { "noop" });
             items.push(json!({
                 "create": { "_id": id, "status": status, "result": result, "error": error }
