@@ -174,6 +174,19 @@ pub fn bulk_answer(
     BulkHeard { heard: Heard::Each(each), known, unfit }
 }
 
+/// What a yes to so many lines means of which no more than the beginning is read. Only an answer of this protocol is
+/// shorter for fewer of them: any other is somebody else's, as a proxy's page.
+#[must_use]
+pub fn begun_answer(status: u16, begin: &[u8], lines: usize) -> Heard {
+    let first = begin.trim_ascii_start().strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
+    let names: [&[u8]; 4] = [b"\"took\"", b"\"errors\"", b"\"items\"", b"\"ingest_took\""];
+    let why = format!("answered {status}, and more than is read of an answer: {}", told(begin));
+    match names.iter().any(|name| first.starts_with(name)) {
+        true if lines > 1 => Heard::TooLarge(why),
+        _ => Heard::Again(why, None),
+    }
+}
+
 fn of_item(item: &Created<'_>) -> LineHeard {
     let why = || {
         let error = item.error.map(RawValue::get).unwrap_or_default();
@@ -301,6 +314,27 @@ mod tests {
         objects.mend(&[0, 1, 2], Heard::Each(texts[2..].to_vec()));
         let Heard::Each(each) = objects.heard else { panic!("another kind") };
         assert!(matches!(each[..], [LineHeard::Done, LineHeard::Again(_), LineHeard::Again(_)]));
+    }
+
+    #[test]
+    fn only_a_long_answer_of_items_is_too_large() {
+        let begun = |begin: &str, lines| begun_answer(200, begin.as_bytes(), lines);
+        for begin in ["{\"took\":3,\"errors\":", " {\n \"errors\": true, \"items\"", "{\"items\":["]
+        {
+            assert!(matches!(begun(begin, 2), Heard::TooLarge(_)), "{begin}");
+            // It isn't the event's fault, and less of it makes the answer no shorter.
+            assert!(matches!(begun(begin, 1), Heard::Again(_, None)), "{begin}");
+        }
+        for begin in [
+            "<html>please log in",
+            "",
+            "[{\"took\":3",
+            "{\"error\":{",
+            "\"took\"",
+            "{\"x\":1},{\"x\":1}",
+        ] {
+            assert!(matches!(begun(begin, 2), Heard::Again(_, None)), "{begin}");
+        }
     }
 
     /// The answer that OpenSearch 2.19 gave for an event that a pipeline drops, measured; and some that are none.

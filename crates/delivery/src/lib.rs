@@ -35,7 +35,7 @@ pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, Reached, WrittenFile};
-pub use bulk::{BulkHeard, bulk, bulk_answer, bulk_of_texts, index_of};
+pub use bulk::{BulkHeard, begun_answer, bulk, bulk_answer, bulk_of_texts, index_of};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document, text_document};
 pub use index_template::{template, template_found, template_taken};

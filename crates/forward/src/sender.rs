@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auditseal_delivery::{
-    BulkHeard, Heard, Parcel, ParcelLine, Piece, Shape, SinkKind, SinkUrl, bulk,
+    BulkHeard, Heard, Parcel, ParcelLine, Piece, Shape, SinkKind, SinkUrl, begun_answer, bulk,
     bulk_answer, bulk_of_texts, loki, loki_answer, otlp, otlp_answer, places, places_answer,
     quotes, syslog, template, template_found, template_taken,
 };
@@ -251,8 +251,7 @@ fn read(kind: SinkKind, answer: &PeerAnswer, parcel: &Parcel, lines: &[usize]) -
     let is_cut = (200..300).contains(status) && !whole;
     let why = format!("answered {status}, and more than is read of an answer");
     let said = match kind {
-        // Of fewer documents less is said.
-        SinkKind::OpenSearch if is_cut => BulkHeard::only(Heard::TooLarge(why)),
+        SinkKind::OpenSearch if is_cut => BulkHeard::only(begun_answer(*status, body, lines.len())),
         _ if is_cut => BulkHeard::only(Heard::Again(why, None)),
         SinkKind::OpenSearch => bulk_answer((*status, *wait, body), parcel, lines),
         SinkKind::Otlp => BulkHeard::only(otlp_answer(*status, *wait, (content, body))),

@@ -386,6 +386,7 @@ async fn a_yes_of_somebody_else_is_waited_out() {
         ("loki", "", 0),
         ("otlp", "", 0),
         ("opensearch", "/audit", 0),
+        ("opensearch", "/audit", 9 << 20),
     ] {
         let manners = SinkManners { login: true, page, ..SinkManners::default() };
         let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
