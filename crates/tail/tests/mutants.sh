@@ -142,7 +142,7 @@ mutate "a former folder is left at once" tail/carriers/mod.rs \
 mutate "quiet since the look began" tail/carriers/carrier.rs \
     'std::mem::take(&mut self.stirred)' '{ self.stirred = false; false }'
 mutate "what is missing isn't counted" tail/carriers/unopened.rs \
-    'missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect()' 'BTreeSet::new()'
+    'those(Place::Missing).collect()' 'BTreeSet::new()'
 mutate "what was opened counts as unread" tail/carriers/unopened.rs \
     'self.count(carrier, false)' '()'
 

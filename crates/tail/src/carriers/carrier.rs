@@ -252,11 +252,16 @@ impl<F> Carrier<F> {
         self.more.as_ref().is_some_and(|more| more.untold)
     }
 
+    /// Whether it is opened behind all others, which may tell of it. What is written now waits for none.
+    pub(crate) fn comes_last(&self) -> bool {
+        self.is_untold() && !self.is_live()
+    }
+
     /// Only another file, which isn't known yet, can tell whether it holds anything new; or that isn't
-    /// so any more.
+    /// so any more. Of a file that was never open nobody asks that.
     pub(crate) fn set_untold(&mut self, untold: bool) {
-        if untold || self.more.is_some() {
-            self.more().untold = untold;
+        if let Some(more) = &mut self.more {
+            more.untold = untold;
         }
     }
 
