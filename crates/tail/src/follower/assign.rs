@@ -91,7 +91,8 @@ impl<D: Disk> Follower<D> {
         }
         let waits = untold.is_some_and(|taken| self.may_be_told(id, taken));
         let live = self.carriers.get(id).is_some_and(Carrier::is_live);
-        for file in busy.into_iter().filter(|_| live || !waits) {
+        let asked = if live || !waits { busy } else { Vec::new() };
+        for file in asked {
             if self.goes_with(id, head, (file, None), look)? {
                 return Ok(());
             }
@@ -242,19 +243,16 @@ impl<D: Disk> Follower<D> {
         if verdict != Verdict::Untold {
             return Ok(verdict);
         }
-        let piece = self.piece(id, head, file, look)?;
-        let draining = self.draining();
-        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Verdict::Pending) };
-        let growing = carrier.is_live() && !draining;
-        match piece {
+        match self.piece(id, head, file, look)? {
             Piece::Whole(length, anchor) => {
-                carrier.prove(file, length, Some(anchor));
-                // A shorter copy that is still being made is held on to: let go of and grown, it would
-                // be another file.
-                Ok(if growing { Verdict::Pending } else { Verdict::Covered })
+                if let Some(carrier) = self.carriers.get_mut(id) {
+                    carrier.prove(file, length, Some(anchor));
+                }
+                // It is known for a copy now.
+                self.judge(id, head, file, look)
             }
             Piece::Pending => {
-                carrier.put_off();
+                self.put_off(id);
                 Ok(Verdict::Pending)
             }
             Piece::Not => Ok(Verdict::Different),
