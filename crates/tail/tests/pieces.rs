@@ -5,11 +5,13 @@
 
 mod sim;
 
-use auditseal_tail::{Left, Limits, Settings};
+use auditseal_tail::{GapReason, Left, Limits, Settings};
 use sim::Op;
 use sim::agent::Agent;
 use sim::desk::{BIG, drain};
+use sim::history::{Turn, run};
 use sim::ops::{LINGER, pack, stamped};
+use sim::oracle::{Allowed, check};
 
 fn log(lines: usize) -> String {
     (0..lines).map(|n| format!("line {n} of the log\n")).collect()
@@ -244,6 +246,26 @@ fn what_grows_while_it_is_compared_is_read() {
         let texts = agent.texts().concat();
         assert!(texts.contains("its own line\n"), "live: {live}, after {late} looks");
         assert_eq!(agent.gaps(), []);
+    }
+}
+
+/// Half a copy of it is there, and is archived; of the rest it is said that it is gone, and in which file.
+/// How much that is, the size of a compressed one doesn't tell.
+#[test]
+fn a_compressed_log_gone_before_it_is_opened_is_owned_up_to_beside_a_piece_of_it() {
+    let before = [Op::Append(2, 0), Op::Beside(50), Op::Rotate, Op::Gzip].map(|op| (0, op));
+    // It is listed.
+    let script: Vec<_> = before.into_iter().chain([(4, Op::DeleteOldest)]).collect();
+    for settings in modes() {
+        let agent = run(script.clone(), &[Turn::Sleep(4), Turn::Look(BIG)], settings);
+        assert_eq!(agent.texts(), ["{\"auditID\":\"000001\",}\n"]);
+        let [gap] = agent.archive.nameless.as_slice() else {
+            panic!("{:?}", agent.archive.nameless)
+        };
+        let name = format!("{}.gz", stamped(5_010));
+        assert_eq!((gap.name.to_str(), gap.end), (Some(name.as_str()), None));
+        assert_eq!(gap.reason, GapReason::DeletedBeforeRead);
+        check(&agent, Allowed { disorder: true, unruly: true, once: true });
     }
 }
 

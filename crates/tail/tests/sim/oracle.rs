@@ -210,13 +210,17 @@ fn parted(agent: &Agent, stories: &[Story], story: &Story) -> bool {
 }
 
 /// Whether a gap says that the file itself was gone before it was opened, and held as much, or was cut
-/// before it was identified: what is archived of it was read of a copy beside it.
+/// before it was identified: what is archived of it was read of a copy beside it. Of a compressed file that
+/// nobody has read, its size doesn't tell how much it held.
 fn unopened(agent: &Agent, story: &Story, need: usize) -> bool {
     let copied = story.names.iter().any(|name| name.starts_with("audit.log."));
     let gone = |gap: &Gap| {
         let named = story.names.contains(gap.name.to_str().unwrap());
         let cut = gap.reason == GapReason::Truncated && gap.end.is_none();
-        named && (cut || gap.end.is_some_and(|end| end >= need as u64))
+        let lost = matches!(gap.reason, GapReason::DeletedBeforeRead | GapReason::Unrecognised);
+        let packed = gap.name.to_str().is_some_and(|name| name.ends_with(".gz"));
+        let unmeasured = lost && packed && gap.end.is_none();
+        named && (cut || unmeasured || gap.end.is_some_and(|end| end >= need as u64))
     };
     copied && agent.archive.nameless.iter().any(gone)
 }
