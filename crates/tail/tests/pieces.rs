@@ -151,6 +151,150 @@ fn what_is_no_piece_is_archived() {
     }
 }
 
+/// The longer file has another name by now, and some listings leave it out, as they may where it is
+/// renamed amid them: a piece waits for those that follow, and longer where names don't rest.
+#[test]
+fn a_piece_waits_for_the_longer_file_that_a_listing_leaves_out() {
+    for (whole, packed) in [(false, false), (false, true), (true, false), (true, true)] {
+        for crash in [true, false] {
+            for (left_out, restless) in [(1, false), (2, false), (6, true)] {
+                for settings in modes() {
+                    left_out_of_listings(&settings, (whole, packed), crash, (left_out, restless));
+                }
+            }
+        }
+    }
+}
+
+fn left_out_of_listings(
+    settings: &Settings,
+    (whole, packed): (bool, bool),
+    crash: bool,
+    (left_out, restless): (u64, bool),
+) {
+    let mut agent = Agent::with(settings.clone());
+    put(&agent, "audit.log.2", &log(50), whole);
+    agent.put(b"next\n");
+    rest(&mut agent);
+    let named = |number| format!("audit.log.{number}{}", if whole { ".gz" } else { "" });
+    let longer = agent.disk.world().dir.remove(&named(2)).unwrap();
+    put(&agent, "audit.log.1", &log(20), packed);
+    if crash {
+        agent.crash();
+    }
+    for n in 0..left_out {
+        if restless {
+            agent.file(&stamped(n), format!("another {n}\n").as_bytes());
+        }
+        agent.wait(10_000);
+        assert_ne!(agent.once().left, Left::Nothing);
+    }
+    agent.disk.world().dir.insert(named(3), longer);
+    rest(&mut agent);
+    let others = if restless { left_out as usize } else { 0 };
+    let why = format!("{:?} {crash} {whole} {packed} {left_out}", settings.mode);
+    assert_eq!((agent.texts().len(), agent.gaps()), (2 + others, vec![]), "{why}");
+    assert_eq!(agent.follower.backlog().files, 0, "{why}");
+}
+
+/// Nothing is reported of the directory meanwhile, and no time passes.
+#[test]
+fn a_piece_of_which_nothing_tells_waits_for_a_few_looks() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            agent.watched = true;
+            agent.put(log(50).as_bytes());
+            rest(&mut agent);
+            agent.unlink("audit.log");
+            agent.ops([Op::Create]);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            put(&agent, "audit.log.1", &log(20), packed);
+            for _ in 0..8 {
+                agent.once();
+            }
+            let texts = agent.texts();
+            assert!(texts.contains(&log(20)), "{:?} {packed}: {texts:?}", settings.mode);
+        }
+    }
+}
+
+#[test]
+fn a_piece_does_not_wait_for_a_listing_that_cannot_be_made() {
+    for settings in modes() {
+        let mut agent = Agent::with(settings.clone());
+        agent.put(log(50).as_bytes());
+        rest(&mut agent);
+        agent.unlink("audit.log");
+        agent.put(b"next\n");
+        rest(&mut agent);
+        put(&agent, "audit.log.1", &log(20), false);
+        agent.wait(10_000);
+        agent.once();
+        assert_eq!(agent.texts().len(), 2);
+        agent.disk.world().unlistable = true;
+        for _ in 0..4 {
+            agent.wait(10_000);
+            agent.once();
+        }
+        assert!(agent.texts().contains(&log(20)), "{:?}: {:?}", settings.mode, agent.texts());
+    }
+}
+
+/// Archived as it was, it is compressed while it is held, and both are let go of.
+#[test]
+fn a_log_that_was_compressed_since_tells_of_its_pieces() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            put(&agent, &stamped(7), &log(50), false);
+            agent.put(b"next\n");
+            agent.settle();
+            put(&agent, &stamped(7), &log(50), true);
+            agent.unlink(&stamped(7));
+            rest(&mut agent);
+            for name in ["audit.log.1", "audit.log.5"] {
+                put(&agent, name, &log(20), packed);
+                rest(&mut agent);
+                let why = format!("{:?} {packed} {name}", settings.mode);
+                assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]), "{why}");
+            }
+        }
+    }
+}
+
+/// Another file comes and another name is given before each look: what nothing tells of is archived all
+/// the same, and so is what is written meanwhile.
+#[test]
+fn a_piece_does_not_wait_for_names_that_never_rest() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            agent.put(log(50).as_bytes());
+            rest(&mut agent);
+            agent.ops([Op::Rotate]);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            agent.ops([Op::DeleteOldest]);
+            agent.crash();
+            put(&agent, "audit.log.1", &log(20), packed);
+            for n in 0..16 {
+                agent.ops([Op::Append(1, 0), Op::Rotate]);
+                agent.wait(10_000);
+                agent.once();
+                let done = agent.texts().contains(&log(20));
+                assert!(done || n < 15, "{:?} {packed}: {:?}", settings.mode, agent.texts());
+            }
+            rest(&mut agent);
+            let lines = agent.texts().concat();
+            let lines: Vec<&str> = lines.lines().collect();
+            assert_eq!(lines.len(), 50 + 1 + 16 + 20, "{:?} {packed}", settings.mode);
+            assert_eq!(agent.gaps(), []);
+        }
+    }
+}
+
 /// Nothing tells that these are pieces: they are archived again, once in all.
 #[test]
 fn pieces_whose_log_is_gone_are_archived_once_more() {

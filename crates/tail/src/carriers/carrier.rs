@@ -45,7 +45,9 @@ enum Phase {
 enum Shown {
     /// The last one had it.
     Now,
-    /// The last one didn't.
+    /// The one before had it, and the last one didn't.
+    Last,
+    /// Neither had it.
     Before,
     /// One didn't have it, nor did we: under the same name it doesn't come back. Whatever comes
     /// there may have been given its inode.
@@ -197,6 +199,11 @@ impl<F> Carrier<F> {
         (look as u32).wrapping_sub(self.rotated) <= 1
     }
 
+    /// Whether the last listing is the first that didn't show it.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.shown == Shown::Last
+    }
+
     /// Whether a listing didn't have it, nor did we.
     pub(super) fn is_gone(&self) -> bool {
         self.shown == Shown::Gone
@@ -315,23 +322,25 @@ impl<F> Carrier<F> {
     /// Another listing begins.
     pub(super) fn begin_listing(&mut self) {
         self.shown = match self.shown {
-            Shown::Before if !self.is_held() => Shown::Gone,
-            Shown::Now => Shown::Before,
-            shown => shown,
+            Shown::Now => Shown::Last,
+            Shown::Last | Shown::Before if self.is_held() => Shown::Before,
+            _ => Shown::Gone,
         };
     }
 
-    /// The listing shows it, with this size.
-    pub(super) fn list(&mut self, size: u64) {
+    /// The listing shows it, with this size. Returns whether the one before did, too.
+    pub(super) fn list(&mut self, size: u64) -> bool {
+        let stayed = matches!(self.shown, Shown::Now | Shown::Last);
         self.shown = Shown::Now;
         if self.is_done() {
-            return;
+            return stayed;
         }
         self.misses = 0;
         // An open file tells its size itself.
         if !self.is_held() {
             self.size = size;
         }
+        stayed
     }
 
     /// Its standing is another one, as of this look.

@@ -53,6 +53,11 @@ impl<D: Disk> Follower<D> {
         head: Head,
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
+        if self.awaits_listing(id) {
+            self.wait_for_another(id);
+            look.more |= self.directory.listed_now();
+            return Ok(());
+        }
         let copies = self.accounts.copies(&head);
         let (free, busy) = self.accounts.by_likelihood(&copies);
         // One decoder doesn't serve two comparisons at a time: the one that is begun is ended first.
@@ -98,15 +103,23 @@ impl<D: Disk> Follower<D> {
             }
         }
         if waits {
-            if let Some(carrier) = self.carriers.get_mut(id) {
-                carrier.set_untold(true);
-                carrier.put_off();
-            }
+            self.wait_for_another(id);
             look.more |= self.draining();
-            return Ok(());
+        } else if untold.is_some() && self.may_be_shown(id) {
+            self.wait_for_another(id);
+            look.more |= self.directory.listed_now();
+        } else {
+            self.open_account(id, head, copies.last().map(|last| last.copy));
         }
-        self.open_account(id, head, copies.last().map(|last| last.copy));
         Ok(())
+    }
+
+    /// Another file may tell what the carrier is.
+    fn wait_for_another(&mut self, id: u64) {
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.set_untold(true);
+            carrier.put_off();
+        }
     }
 
     /// Opens an account for a carrier that belongs to none; `last`: the last copy that begins alike.

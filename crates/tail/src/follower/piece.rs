@@ -103,9 +103,10 @@ impl<D: Disk> Follower<D> {
     fn witness(&self, id: u64, file: &FileId) -> Option<Seen> {
         let role = self.accounts.brief(file)?.role()?;
         let known = |seen: &Seen| seen.id != id && seen.listed;
+        // It may have been compressed, or decompressed, since.
         let named = |folder| {
-            let mut all = self.carriers.of_age(folder, role.age);
-            all.find(|seen| known(seen) && seen.role.packed() == role.packed())
+            let all = self.carriers.of_age(folder, role.age).filter(known);
+            all.min_by_key(|seen| seen.role.packed() != role.packed())
         };
         let held = self.holders.get(file).and_then(|held| self.carriers.seen(*held)).filter(known);
         held.or_else(|| named(self.carriers.folder_of(role.age)?))

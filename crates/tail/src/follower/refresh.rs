@@ -126,7 +126,8 @@ impl<D: Disk> Follower<D> {
         let unsettled = !self.directory.complete
             || self.watch.is_blind()
             || !self.accounts.lost().is_empty()
-            || self.carriers.missing().next().is_some();
+            || self.carriers.missing().next().is_some()
+            || self.asks_listings();
         let pause = self.directory.entries as u64 / PAUSE.0 * PAUSE.1;
         if self.draining() {
             let pause = pause.max((9 * self.directory.took).min(SLOW * pause));

@@ -33,6 +33,7 @@ impl<D: Disk> Follower<D> {
         }
         self.keep_budget(look);
         self.end_comparing();
+        self.end_asking();
         self.prune();
         if self.leaves() {
             for folder in self.carriers.spent() {

@@ -12,8 +12,7 @@ pub struct Allowed {
     pub disorder: bool,
     /// Files vanish in no particular order, so that one unseen may be missing between two others.
     pub unruly: bool,
-    /// No line is archived twice, whatever copies lie beside the log and whoever starts again, unless
-    /// numbers are shifted.
+    /// No line is archived twice, whatever copies lie beside the log and whoever starts again.
     pub once: bool,
 }
 
@@ -37,10 +36,7 @@ pub fn check(agent: &Agent, allowed: Allowed) {
         // only what was taken, and what isn't proved to be taken is taken: twice, not never.
         // Nor, after a restart, a shorter copy of it that is still being made.
         let copied = (copied || story.shortened) && agent.crashes > 0;
-        // Where numbers are shifted amid a look, the longer file isn't listed under its new name yet when a
-        // shorter one is asked about.
-        let once = allowed.once && world.renumbered == 0;
-        let excused = headless || (!once && (story.stale || copied));
+        let excused = headless || (!allowed.once && (story.stale || copied));
         assert!(
             of.len() <= 1 || excused,
             "story {index} taken {} times: {:?}",
