@@ -11,7 +11,11 @@ use auditseal_tail::{
 };
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
+use sim::history::{Turn, run};
 use sim::ops::{LINGER, pack, stamped};
+use sim::oracle::{Allowed, check};
+use sim::owners::Which;
+use sim::swaps::Copy;
 use sim::{Op, SimDisk, SimFile};
 
 #[test]
@@ -750,4 +754,41 @@ fn bytes_that_can_be_read_again_in_time_are_no_gap() {
     agent.settle();
     assert_eq!(agent.texts().concat().len(), 20_000);
     assert_eq!(agent.gaps(), []);
+}
+
+/// What happens before the first look, and what between its listing of two files and the first that it opens.
+fn amid_a_look(before: &[Op], amid: &[Op], settings: Settings) -> Agent {
+    let turns = [Turn::Sleep(before.len()), Turn::Look(BIG)];
+    let mut amid = amid.iter().cloned();
+    // The first look comes next, then the listing and each of its files.
+    let first = amid.next().map(|op| (4, op));
+    let before = before.iter().cloned().map(|op| (0, op));
+    let script: Vec<_> = before.chain(first).chain(amid.map(|op| (0, op))).collect();
+    let agent = run(script, &turns, settings);
+    check(&agent, Allowed { disorder: true, unruly: true, once: true });
+    agent
+}
+
+#[test]
+fn a_backup_that_is_shifted_twice_before_it_is_opened_is_found() {
+    for settings in [Settings::default(), drain()] {
+        let shift = [Op::RotateNumbers, Op::Append(1, 0), Op::RotateNumbers, Op::Append(1, 0)];
+        let before = [Op::Append(1, 0), Op::RotateNumbers, Op::Append(1, 0)];
+        let mut agent = amid_a_look(&before, &shift, settings);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps()), (4, vec![]));
+    }
+}
+
+/// Another file was renamed over a backup that nobody had read, and was compressed at once. Its inode is
+/// the one that the listing showed: while a file is compressed, it keeps that.
+#[test]
+fn what_is_compressed_into_the_inode_of_a_backup_was_not_made_of_it() {
+    for settings in [Settings::default(), drain()] {
+        let before = [Op::Append(1, 0), Op::Rotate, Op::Append(1, 0)];
+        let amid = [Op::Replace(Which::Oldest, Copy::Other(0)), Op::Gzip];
+        let agent = amid_a_look(&before, &amid, settings);
+        let gap = (Some(0), Some(22), GapReason::DeletedBeforeRead);
+        assert!(agent.gaps().contains(&gap), "{:?}", agent.gaps());
+    }
 }

@@ -46,6 +46,10 @@ mutate "nobody lists for a piece that waits" tail/follower/refresh.rs \
 mutate "a log that was compressed since isn't asked" tail/follower/piece.rs \
     'all.min_by_key(|seen| seen.role.packed() != role.packed())' \
     '{ let mut all = all; all.find(|seen| seen.role.packed() == role.packed()) }'
+mutate "a backup that is shifted twice is gone" tail/follower/vanished.rs \
+    'self.carriers.of_inode(gone.key).any(|c| shifted(&c))' 'false'
+mutate "what has a gone file's inode is its copy" tail/follower/vanished.rs \
+    '!reused(c.id)' 'true'
 mutate "younger files don't wait" tail/follower/take.rs \
     'waiting = true' 'waiting |= false'
 mutate "a renamed file isn't asked" tail/follower/inspect.rs \

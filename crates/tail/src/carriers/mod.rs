@@ -279,6 +279,11 @@ impl<F: DiskFile> Carriers<F> {
         self.with_age(folder, age).map(|(id, carrier)| Seen::of(id, carrier))
     }
 
+    /// Every file that has this inode and is remembered.
+    pub(crate) fn of_inode(&self, key: FileKey) -> impl Iterator<Item = Seen> {
+        self.with_key(key).map(|(id, carrier)| Seen::of(id, carrier))
+    }
+
     /// Whether a file of this role was listed, or reported, and may be reported again as new: in
     /// whichever directory.
     pub(crate) fn showed(&self, role: &Role) -> bool {

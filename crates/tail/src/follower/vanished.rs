@@ -10,16 +10,17 @@ use auditseal_format::FileId;
 
 use super::Follower;
 use super::settle::MISSES;
-use crate::carriers::{Carrier, State};
+use crate::carriers::{Carrier, Seen, State};
 use crate::disk::Disk;
 use crate::gap::{Gap, GapReason};
-use crate::inode::FolderId;
+use crate::inode::{FileKey, FolderId};
 use crate::names::{Age, Role};
 use crate::types::Look;
 
 /// A file that was never opened and is gone.
 struct Gone {
     folder: FolderId,
+    key: FileKey,
     role: Role,
     name: OsString,
     size: u64,
@@ -33,6 +34,7 @@ impl Gone {
     fn of<F: crate::disk::DiskFile>(carrier: &Carrier<F>, name: OsString) -> Self {
         Self {
             folder: carrier.folder(),
+            key: carrier.key(),
             role: carrier.role(),
             name,
             size: carrier.size(),
@@ -85,11 +87,22 @@ impl<D: Disk> Follower<D> {
         if gone.role.age == Age::Live {
             return false;
         }
-        // Unless another file has taken its name, what is compressed under it is this one.
+        // It was shifted by more than one number. What has its inode by now and came later has a lower one.
+        let shifted = |c: &Seen| {
+            let same = c.listed && c.folder == gone.folder && c.role.codec == gone.role.codec;
+            same && gone.role.age.is_shifted_to(&c.role.age) && c.size >= gone.size
+        };
+        if self.carriers.of_inode(gone.key).any(|c| shifted(&c)) {
+            return true;
+        }
+        // Unless another file has taken its name, what is compressed under it is this one. While that was
+        // made this one was still there: what has its inode was made of another one.
         let same_age = || self.carriers.of_age(gone.folder, gone.role.age);
         let overwritten = same_age().any(|c| c.role == gone.role);
-        let other = |packed: bool| packed != gone.role.packed() && !overwritten;
-        let twin = same_age().filter(|c| c.listed && other(c.role.packed())).min_by_key(|c| c.id);
+        let reused = |id| self.carriers.of_inode(gone.key).any(|c| c.id == id);
+        let other = |c: &Seen| c.role.packed() != gone.role.packed() && !reused(c.id);
+        let twin = same_age().filter(|c| c.listed && !overwritten && other(c));
+        let twin = twin.min_by_key(|c| c.id);
         let twin = twin.map(|c| (c.id, c.role.packed(), c.done));
         if let Some((id, packed, false)) = twin {
             if packed {

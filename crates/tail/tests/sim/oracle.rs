@@ -306,11 +306,6 @@ fn check_gaps(agent: &Agent, world: &World) {
         if gap.file.is_none() && stories.iter().any(left_behind) {
             continue;
         }
-        // Nor is what got two more numbers before it could be opened known for the same, nor which file
-        // was compressed that has its number.
-        if unread && world.renumbered > 1 && name.starts_with("audit.log.") {
-            continue;
-        }
         // A live file that was listed, then renamed and compressed before it could be opened, is
         // no longer known for the same: an alarm too many, which is better than one too few.
         let live = gap.file.is_none() && gap.name == super::ops::LIVE;
