@@ -792,3 +792,42 @@ fn what_is_compressed_into_the_inode_of_a_backup_was_not_made_of_it() {
         assert!(agent.gaps().contains(&gap), "{:?}", agent.gaps());
     }
 }
+
+/// A numbered backup that can't be opened, and is then left out by listings that show other names each
+/// time.
+fn unseen_while_names_change(settings: Settings, looks: u64) -> (Agent, usize) {
+    let mut agent = Agent::with(settings);
+    agent.put(b"live\n");
+    agent.file("audit.log.3", b"old\n");
+    agent.disk.world().denied.insert("audit.log.3".to_owned());
+    agent.settle();
+    let index = agent.disk.world().dir.remove("audit.log.3").unwrap();
+    agent.disk.world().denied.clear();
+    for n in 0..looks {
+        agent.file(&stamped(n), format!("another {n}\n").as_bytes());
+        agent.wait(10_000);
+        agent.once();
+    }
+    (agent, index)
+}
+
+#[test]
+fn a_numbered_backup_may_be_left_out_while_names_change() {
+    for settings in [Settings::default(), drain()] {
+        let (mut agent, index) = unseen_while_names_change(settings, 5);
+        assert_eq!(agent.gaps(), []);
+        agent.disk.world().dir.insert("audit.log.5".to_owned(), index);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps()), (7, vec![]));
+    }
+}
+
+#[test]
+fn a_numbered_backup_is_lost_though_names_never_rest() {
+    for settings in [Settings::default(), drain()] {
+        let (mut agent, _) = unseen_while_names_change(settings, 12);
+        assert_eq!(agent.gaps(), [(Some(0), Some(4), GapReason::DeletedBeforeRead)]);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps().len()), (13, 1));
+    }
+}

@@ -48,6 +48,10 @@ mutate "a log that was compressed since isn't asked" tail/follower/piece.rs \
     '{ let mut all = all; all.find(|seen| seen.role.packed() == role.packed()) }'
 mutate "a backup that is shifted twice is gone" tail/follower/vanished.rs \
     'self.carriers.of_inode(gone.key).any(|c| shifted(&c))' 'false'
+mutate "a numbered backup is gone though names don't rest" tail/follower/vanished.rs \
+    'self.may_be_shifted(carrier)' 'false'
+mutate "a numbered backup is never gone while names don't rest" tail/follower/vanished.rs \
+    'u64::from(carrier.misses()) < UNRESTFUL' 'true'
 mutate "what has a gone file's inode is its copy" tail/follower/vanished.rs \
     '!reused(c.id)' 'true'
 mutate "younger files don't wait" tail/follower/take.rs \

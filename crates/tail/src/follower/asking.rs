@@ -11,8 +11,8 @@ use super::settle::MISSES;
 use crate::carriers::Carrier;
 use crate::disk::Disk;
 
-/// Listings for which a piece waits at most, though each shows other names than the one before.
-const UNRESTFUL: u64 = 8;
+/// Listings that are waited for at most, though each shows other names than the one before.
+pub(super) const UNRESTFUL: u64 = 8;
 
 /// The carriers of which nothing that is known tells whether they hold anything new.
 #[derive(Debug, Default)]

@@ -68,6 +68,10 @@ impl<D: Disk> Follower<D> {
         if witness.role.packed() {
             return self.piece_of_packed(id, (file, taken), (length, anchor), witness, look);
         }
+        // Nor is what is shorter read for that: should it be cut, nobody would know that it held anything.
+        if witness.size < taken.0 {
+            return Ok(Piece::Untold);
+        }
         let Some(source) = self.opened(witness) else { return Ok(Piece::Untold) };
         if !proves(&*source, Some(taken))? {
             return Ok(Piece::Untold);

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use auditseal_format::FileId;
 
 use super::Follower;
+use super::asking::UNRESTFUL;
 use super::settle::MISSES;
 use crate::carriers::{Carrier, Seen, State};
 use crate::disk::Disk;
@@ -50,7 +51,7 @@ impl<D: Disk> Follower<D> {
         let missing: Vec<u64> = self.carriers.missing().collect();
         for id in missing {
             let Some(carrier) = self.carriers.get(id) else { continue };
-            if carrier.misses() < MISSES {
+            if carrier.misses() < MISSES || self.may_be_shifted(carrier) {
                 look.more |= listed;
                 continue;
             }
@@ -66,6 +67,14 @@ impl<D: Disk> Follower<D> {
                 look.gaps.push(Gap::unidentified(gone.name, gone.known, reason));
             }
         }
+    }
+
+    /// Whether the last listing showed other names than the one before, and may have left out a file for
+    /// that, whose name is a number: no longer than for many listings.
+    fn may_be_shifted(&self, carrier: &Carrier<D::File>) -> bool {
+        let restless = self.carriers.altered() == self.carriers.listings();
+        let patient = u64::from(carrier.misses()) < UNRESTFUL;
+        restless && patient && matches!(carrier.age(), Age::Numbered(_))
     }
 
     /// A compressed file ends before its plain one did, which nobody has read.
@@ -88,8 +97,9 @@ impl<D: Disk> Follower<D> {
             return false;
         }
         // It was shifted by more than one number. What has its inode by now and came later has a lower one.
+        let there = |c: &Seen| c.listed || self.carriers.get(c.id).is_some_and(Carrier::is_held);
         let shifted = |c: &Seen| {
-            let same = c.listed && c.folder == gone.folder && c.role.codec == gone.role.codec;
+            let same = there(c) && c.folder == gone.folder && c.role.codec == gone.role.codec;
             same && gone.role.age.is_shifted_to(&c.role.age) && c.size >= gone.size
         };
         if self.carriers.of_inode(gone.key).any(|c| shifted(&c)) {
