@@ -264,8 +264,7 @@ impl<F> Carrier<F> {
         self.is_untold() && !self.is_live()
     }
 
-    /// Only another file, which isn't known yet, can tell whether it holds anything new; or that isn't
-    /// so any more. Of a file that was never open nobody asks that.
+    /// That is so of a file that was open, or isn't any more.
     pub(crate) fn set_untold(&mut self, untold: bool) {
         if let Some(more) = &mut self.more {
             more.untold = untold;
@@ -330,17 +329,13 @@ impl<F> Carrier<F> {
 
     /// The listing shows it, with this size. Returns whether the one before did, too.
     pub(super) fn list(&mut self, size: u64) -> bool {
-        let stayed = matches!(self.shown, Shown::Now | Shown::Last);
-        self.shown = Shown::Now;
-        if self.is_done() {
-            return stayed;
+        let before = std::mem::replace(&mut self.shown, Shown::Now);
+        if !self.is_done() {
+            self.misses = 0;
+            // An open file tells its size itself.
+            self.size = if self.is_held() { self.size } else { size };
         }
-        self.misses = 0;
-        // An open file tells its size itself.
-        if !self.is_held() {
-            self.size = size;
-        }
-        stayed
+        matches!(before, Shown::Now | Shown::Last)
     }
 
     /// Its standing is another one, as of this look.
