@@ -449,8 +449,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
         let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES, packed };
+        let rules = (rules, before);
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
-        before.iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
                 Some(error) if self.options.salvage => self.unproved.unread(&error),
