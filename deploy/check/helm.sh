@@ -113,6 +113,8 @@ check "but not on the host's loopback" refuses "forward.hostNetwork" "${handing[
 # Both probes, and the address.
 beside_host() { render "${handing[@]}" --set forward.hostNetwork=true >"$WORK/rendered.yaml" && [ "$(grep -c 'Probe: { httpGet: .*, port: metrics, host: "127.0.0.1" }' "$WORK/rendered.yaml")" = 2 ] && grep -q 'value: "127.0.0.1:9479"' "$WORK/rendered.yaml"; }
 check "in the host's network it is asked there, by kubelet alone" beside_host
+check "an address that ends as a loopback's does isn't one" scraped --set podMonitor.enabled=true,forward.hostNetwork=true,forward.address=fd00::1
+check "and kubelet asks where it listens" renders 'path: /healthz, port: metrics, host: "10.0.0.5"' "${handing[@]}" --set forward.hostNetwork=true,forward.address=10.0.0.5
 check "forward runs where it is told to" renders "key: dedicated$" "${handing[@]}" --set-json 'forward.tolerations=[{"key":"dedicated","operator":"Exists"}]'
 check "its address can be IPv6's" renders 'AUDITSEAL_LISTEN, value: "\[::\]:9479"' "${handing[@]}" --set forward.address=::
 check "but not a pod's loopback" refuses "forward.address" "${handing[@]}" --set forward.address=::1

@@ -45,7 +45,7 @@ pub(crate) struct Again<F> {
     /// What it is called.
     pub(crate) path: PathBuf,
     /// What it said last.
-    pub(crate) known: TrustFile,
+    pub(crate) known: Arc<TrustFile>,
     /// Reads it; it may wait for a disk.
     pub(crate) reread: Arc<F>,
 }
@@ -69,7 +69,7 @@ pub(crate) async fn keep<F: Fn(&TrustFile) -> Read + Send + Sync + 'static>(
                 }
                 if let Some((trust, next)) = read {
                     tell(&accepted.borrow(), &next);
-                    again.known = trust;
+                    again.known = Arc::new(trust);
                     accepted.send_replace(Arc::new(next));
                 }
             }
@@ -93,7 +93,7 @@ async fn read<F: Fn(&TrustFile) -> Read + Send + Sync + 'static>(
     tally: &ForwardTally,
 ) -> Read {
     let (answer, mut answered) = oneshot::channel();
-    let (reread, before) = (Arc::clone(&again.reread), again.known.clone());
+    let (reread, before) = (Arc::clone(&again.reread), Arc::clone(&again.known));
     let body = move || {
         // Nobody may wait for it any more.
         drop(answer.send(reread(&before)));
@@ -113,22 +113,19 @@ async fn read<F: Fn(&TrustFile) -> Read + Send + Sync + 'static>(
 
 /// Says what is another than before.
 fn tell(before: &AcceptedChains, now: &AcceptedChains) {
-    let of = |accepted: &AcceptedChains, origin: &Origin| {
-        accepted.chains.iter().find(|chain| chain.origin == *origin).cloned()
-    };
-    for chain in &before.chains {
+    for chain in before.chains() {
         let origin = &chain.origin;
-        match of(now, origin) {
+        match now.chain(origin) {
             None => {
                 tracing::warn!(%origin, "the trust file doesn't name it any more: it isn't followed from now on")
             }
-            Some(other) if other != *chain => {
+            Some(other) if other != chain => {
                 tracing::info!(%origin, "the trust file says something else of it, which counts from now on");
             }
             Some(_) => {}
         }
     }
-    for chain in now.chains.iter().filter(|chain| of(before, &chain.origin).is_none()) {
+    for chain in now.chains().filter(|chain| before.chain(&chain.origin).is_none()) {
         tracing::info!(origin = %chain.origin, "the trust file names it: it is followed from now on");
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
     }
     let args = Arc::new(args);
     let (accepted, followed) =
-        watch::channel(Arc::new(AcceptedChains { chains, packs: place.packs.clone() }));
+        watch::channel(Arc::new(AcceptedChains::new(chains, place.packs.clone())));
     let options = ForwardOptions {
         chains: followed,
         sinks: sinks(&args.sink)?,
@@ -133,7 +133,7 @@ pub(crate) fn run(args: Forward) -> Result<ExitCode, Failure> {
             if let Some(hangup) = hangup {
                 let of = Arc::clone(&args);
                 let reread = Arc::new(move |before: &TrustFile| of.reread(before));
-                let again = Again { path: args.trust.clone(), known: trust, reread };
+                let again = Again { path: args.trust.clone(), known: Arc::new(trust), reread };
                 keep(again, accepted, (Arc::clone(&tally), hangup)).await;
             }
             std::future::pending::<()>().await;
@@ -171,7 +171,7 @@ impl Forward {
         }
         let chains = chains(&trust, &asked)?;
         let packs = self.place.open(&self.store, &trust)?;
-        Ok(Some((trust, AcceptedChains { chains, packs })))
+        Ok(Some((trust, AcceptedChains::new(chains, packs))))
     }
 }
 

@@ -4,11 +4,10 @@
 mod node;
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use node::{Done, Node, Running, events, finish, program, until};
+use node::{Done, Node, Running, events, finish, page, program, until};
 use rustix::process::Signal;
 
 /// Two chains of ten lines in one store.
@@ -32,14 +31,6 @@ fn trust(node: &Node, sources: &[&str]) -> String {
 fn replace(node: &Node, text: &str) {
     fs::write(node.path("trust.next"), text).unwrap();
     fs::rename(node.path("trust.next"), node.path("trust")).unwrap();
-}
-
-fn page(address: &str, path: &str) -> String {
-    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    page
 }
 
 /// It is read again at SIGHUP, and every half minute.

@@ -5,12 +5,12 @@
 mod node;
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
-use node::{Node, Running, events, finish, program, until};
+use node::{Node, Running, events, finish, page, program, until};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 
@@ -102,14 +102,6 @@ fn what_a_late_disk_tells_is_refused_as_at_the_start() {
     let done = hung.start().end(Duration::from_secs(10));
     assert_eq!(done.code, 2);
     assert!(hung.said("prod,cp-1,audit/exchange: what it names isn't all here"));
-}
-
-fn page(address: &str, path: &str) -> String {
-    let Ok(mut stream) = TcpStream::connect(address) else { return String::new() };
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    page
 }
 
 /// `forward` whose state is on a disk that hangs answers, and ends when it is told to.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use auditseal_standin::{Dialect, Keys};
 use lab::Lab;
-use node::{Node, Running, events, finish, program, until};
+use node::{Node, Running, events, finish, page, program, until};
 use rustix::process::Signal;
 
 /// A daemon whose log lines go to a file, where a test may read them meanwhile.
@@ -148,7 +148,7 @@ fn sighup_takes_over_credentials_and_the_log_level_of_a_file() {
     // Somebody mistypes: what was in use stays, and is told so.
     let failures = || {
         let status = finish(program().args(["status", "--listen", &address, "--once"]));
-        let page = page(&address);
+        let page = page(&address, "/metrics");
         assert!(status.code == 0 || status.code == 1, "{}", status.err);
         page
     };
@@ -183,15 +183,4 @@ fn sighup_takes_over_credentials_and_the_log_level_of_a_file() {
     hears(&lab.node, "DEBUG");
     daemon.stop().ok();
     assert!(!said(&lab.node).contains(&new.secret));
-}
-
-/// What `/metrics` says.
-fn page(address: &str) -> String {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    let host = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(host.as_bytes()).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
 }

@@ -117,13 +117,23 @@ impl BulkHeard {
         Self { heard, known: Vec::new(), unfit: Vec::new() }
     }
 
-    /// What is known once those that were unfit were handed over as texts, and this was heard of them.
+    /// What is known once those that were unfit were handed over as texts, and this was heard of them. Of one that is
+    /// refused as both, what was said of the object is told.
     pub fn mend(&mut self, sent: &[usize], heard: Heard) {
-        let (Heard::Each(each), Heard::Each(again)) = (&mut self.heard, heard) else { return };
-        for (at, other) in self.unfit.iter().zip(again) {
+        let Heard::Each(each) = &mut self.heard else { return };
+        let texts = match heard {
+            Heard::Each(texts) => texts,
+            Heard::TooLarge(why) => vec![LineHeard::TooLarge(why); self.unfit.len()],
+            Heard::Refused(_) => return,
+            // All of it is asked again: what it has by now it knows.
+            other => return self.heard = other,
+        };
+        for (at, text) in self.unfit.iter().zip(texts) {
             let place = sent.iter().position(|line| line == at);
-            if let (Some(one), LineHeard::Done) = (place.and_then(|at| each.get_mut(at)), other) {
-                *one = LineHeard::Done;
+            if let (Some(one), false) =
+                (place.and_then(|at| each.get_mut(at)), matches!(text, LineHeard::Refused(_)))
+            {
+                *one = text;
             }
         }
     }
@@ -416,6 +426,30 @@ mod tests {
             let request = String::from_utf8_lossy(&request).into_owned();
             assert_eq!(request.matches(&hash).count(), 1, "{request}");
         }
+    }
+
+    /// Of a text that isn't taken now nothing is given up, and one that is too large is cut.
+    #[test]
+    fn what_is_heard_of_texts_counts() {
+        let refused = || LineHeard::Refused("as an object".to_owned());
+        let each = vec![LineHeard::Done, refused(), refused(), refused()];
+        let mended = |texts: Heard| {
+            let heard = Heard::Each(each.clone());
+            let mut heard = BulkHeard { heard, known: Vec::new(), unfit: vec![6, 7, 8] };
+            heard.mend(&[5, 6, 7, 8], texts);
+            heard.heard
+        };
+        let why = || "why".to_owned();
+        let texts = [LineHeard::Done, LineHeard::Again(why()), LineHeard::Refused(why())];
+        let [done, again, _] = texts.clone();
+        let mixed = vec![LineHeard::Done, done, again, refused()];
+        assert_eq!(mended(Heard::Each(texts.to_vec())), Heard::Each(mixed));
+        let busy = Heard::Again(why(), Some(std::time::Duration::from_secs(7)));
+        assert_eq!(mended(busy.clone()), busy);
+        let large = LineHeard::TooLarge(why());
+        let cut = vec![LineHeard::Done, large.clone(), large.clone(), large];
+        assert_eq!(mended(Heard::TooLarge(why())), Heard::Each(cut));
+        assert_eq!(mended(Heard::Refused(why())), Heard::Each(each.clone()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A chain that is followed, and where it is read from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auditseal_chain::{Extent, Rules};
@@ -11,16 +12,28 @@ use auditseal_trust::TrustedOrigin;
 /// The chains that are followed: what trust says at a time.
 #[derive(Debug, Clone, Default)]
 pub struct AcceptedChains {
-    /// The chains, each once.
-    pub chains: Vec<Followed>,
+    chains: BTreeMap<Origin, Followed>,
     /// The store that packs are in, from their root on.
-    pub packs: Option<Arc<dyn Store>>,
+    pub(crate) packs: Option<Arc<dyn Store>>,
 }
 
 impl AcceptedChains {
+    /// Of these chains, and the store that packs are in, from their root on.
+    #[must_use]
+    pub fn new(chains: impl IntoIterator<Item = Followed>, packs: Option<Arc<dyn Store>>) -> Self {
+        let chains = chains.into_iter().map(|chain| (chain.origin.clone(), chain)).collect();
+        Self { chains, packs }
+    }
+
     /// What is accepted of a chain.
-    pub(crate) fn chain(&self, origin: &Origin) -> Option<&Followed> {
-        self.chains.iter().find(|chain| chain.origin == *origin)
+    #[must_use]
+    pub fn chain(&self, origin: &Origin) -> Option<&Followed> {
+        self.chains.get(origin)
+    }
+
+    /// The chains, each once.
+    pub fn chains(&self) -> impl ExactSizeIterator<Item = &Followed> {
+        self.chains.values()
     }
 }
 

@@ -70,7 +70,7 @@ impl Common<'_> {
         let mut accepted = Arc::clone(&chains.borrow_and_update());
         let (mut begun, mut running) = (BTreeMap::<Origin, Begun>::new(), FuturesUnordered::new());
         let (mut left, mut stopping, mut changes) = (Vec::new(), false, !self.options.once);
-        let mut begin: Vec<Followed> = accepted.chains.clone();
+        let mut begin: Vec<Followed> = accepted.chains().cloned().collect();
         loop {
             for chain in begin.drain(..) {
                 let (go, lane_stop) = watch::channel(stopping);
@@ -134,7 +134,7 @@ impl Common<'_> {
             once,
             limits: ParcelLimits { bytes: self.url.request, lines: LINES },
             selection: Selection::new(self.options.predicate.clone(), since),
-            readers: accepted.chains.len(),
+            readers: accepted.chains().len(),
         };
         let (to, parcels) = mpsc::channel(AHEAD);
         let outlet = Outlet::new(to, self.shares.clone(), position);
@@ -158,6 +158,6 @@ fn changed_from<'a>(
     accepted: &'a AcceptedChains,
 ) -> (impl Iterator<Item = &'a Begun>, Vec<Followed>) {
     let same = |lane: &Begun| accepted.chain(&lane.chain.origin) == Some(&lane.chain);
-    let new = accepted.chains.iter().filter(|chain| !begun.contains_key(&chain.origin));
+    let new = accepted.chains().filter(|chain| !begun.contains_key(&chain.origin));
     (begun.values().filter(move |lane| !same(lane)), new.cloned().collect())
 }

@@ -153,7 +153,7 @@ async fn run_sink(
         // Its file stays locked until the process is gone, and its thread with it.
         std::mem::forget(begun);
         let accepted = options.chains.borrow();
-        (accepted.chains.iter().map(|chain| chain.origin.clone()).collect(), None)
+        (accepted.chains().map(|chain| chain.origin.clone()).collect(), None)
     });
     let left = if options.once { left } else { Vec::new() };
     (handed(&sink, left, uncommitted), abandoned)

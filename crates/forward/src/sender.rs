@@ -91,11 +91,11 @@ impl Sender {
         if self.is_file() {
             return (Heard::All, 0);
         }
-        let (body, cut) = self.encoded(parcel, piece).await;
+        let (body, mut cut) = self.encoded(parcel, piece).await;
         let said = match &self.to {
             To::File => Ok(Heard::All),
             To::Http(peer, ready) => {
-                self.post(peer, ready, body.into(), (parcel, &piece.lines)).await
+                self.post((peer, ready), (body.into(), &mut cut), (parcel, piece)).await
             }
             To::Syslog(peer, frames) => {
                 let connect = async { peer.connect().await.map(Box::new) };
@@ -109,8 +109,6 @@ impl Sender {
 
     /// The request, and which lines of it are cut.
     async fn encoded(&self, parcel: &Arc<Parcel>, piece: &Piece) -> (Vec<u8>, Vec<usize>) {
-        let most = [piece.most, self.sink.shape.most].into_iter().flatten().min();
-        let shape = Shape { most, ..self.sink.shape.clone() };
         let encode: Encode = match self.sink.kind {
             SinkKind::OpenSearch => bulk,
             SinkKind::Loki => {
@@ -124,7 +122,7 @@ impl Sender {
             }
             SinkKind::File => return (Vec::new(), Vec::new()),
         };
-        self.encoded_by(encode, (parcel, &piece.lines), shape).await
+        self.encoded_by(encode, (parcel, &piece.lines), piece.most).await
     }
 
     /// Encodes on a thread of its own: nothing else waits for it.
@@ -132,28 +130,33 @@ impl Sender {
         &self,
         encode: Encode,
         (parcel, lines): (&Arc<Parcel>, &[usize]),
-        shape: Shape,
+        most: Option<usize>,
     ) -> (Vec<u8>, Vec<usize>) {
+        let most = [most, self.sink.shape.most].into_iter().flatten().min();
+        let shape = Shape { most, ..self.sink.shape.clone() };
         let (parcel, lines) = (Arc::clone(parcel), lines.to_vec());
         let prefix = self.sink.prefix.clone();
         aside(move || encode(&prefix, &parcel, &lines, &shape)).await
     }
 
+    /// Sends a request of a piece; of lines that go as texts in the end, these are cut or not.
     async fn post(
         &self,
-        peer: &Peer,
-        ready: &Mutex<bool>,
-        body: Bytes,
-        (parcel, lines): (&Arc<Parcel>, &[usize]),
+        (peer, ready): (&Peer, &Mutex<bool>),
+        (body, cut): (Bytes, &mut Vec<usize>),
+        (parcel, piece): (&Arc<Parcel>, &Piece),
     ) -> Result<Heard, String> {
         if let Some(heard) = self.prepare(peer, ready).await? {
             return Ok(heard);
         }
+        let lines = &piece.lines;
         let mut said = self.asked(peer, body, (parcel, lines)).await?;
         if !said.unfit.is_empty() {
-            let texts =
-                self.encoded_by(bulk_of_texts, (parcel, &said.unfit), self.sink.shape.clone());
-            let again = self.asked(peer, texts.await.0.into(), (parcel, &said.unfit)).await?;
+            let (texts, texts_cut) =
+                self.encoded_by(bulk_of_texts, (parcel, &said.unfit), piece.most).await;
+            cut.retain(|line| said.unfit.binary_search(line).is_err());
+            cut.extend(texts_cut);
+            let again = self.asked(peer, texts.into(), (parcel, &said.unfit)).await?;
             said.known.extend(again.known);
             said.mend(lines, again.heard);
         }

@@ -52,7 +52,7 @@ async fn handed(
     let auditor = auditor().identity();
     let text = format!("auditseal/trust/v1\nauditor c {auditor}\n");
     accepted.auditors = TrustFile::parse(&text).unwrap().auditors_of(chain.origin());
-    let all = AcceptedChains { chains: vec![accepted], packs: archive.packs.clone() };
+    let all = AcceptedChains::new([accepted], archive.packs.clone());
     asked.chains = watch::channel(Arc::new(all)).1;
     asked.since = since;
     let (_go, stop) = watch::channel(false);

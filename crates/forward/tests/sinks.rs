@@ -330,6 +330,38 @@ async fn what_is_no_object_for_opensearch_is_there_as_a_text() {
     }
 }
 
+/// A text that isn't taken now isn't refused: it is waited for.
+#[tokio::test]
+async fn a_text_that_is_not_taken_yet_is_waited_for() {
+    // The seventh document is the text of the third.
+    let manners = SinkManners { strict: Some("odd"), item_busy: 7, ..SinkManners::default() };
+    let (server, folder) = (server(manners), tempfile::tempdir().unwrap());
+    let mut raw: Vec<&[u8]> = vec![b"{\"verb\":\"get\"}\n"; 5];
+    raw.insert(2, b"{\"verb\":\"patch\",\"odd\":1}\n");
+    let chain = sealed("c/n/s", &raw, 60);
+    let sink = format!("opensearch+{}/a?name=os", server.url());
+    let options = options(&[&chain], &[sink], &folder.path().join("state"));
+    let handed = once(&store(&[&chain]), options).await;
+    assert_eq!((handed[0].lines, handed[0].refused), (6, 0), "{handed:?}");
+    assert_eq!(server.holdings().documents.len(), 6);
+}
+
+/// As a text it takes more room than as an object, and it is the text that is there.
+#[tokio::test]
+async fn a_text_that_is_cut_is_counted_so() {
+    let server = server(SinkManners { strict: Some("odd"), ..SinkManners::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let line = format!("{{\"odd\":1,\"a\":[\"\"{}]}}\n", ",\"\"".repeat(1300));
+    let chain = sealed("c/n/s", &[line.as_bytes()], 60);
+    let sink = format!("opensearch+{}/a?name=os&max-event=5000", server.url());
+    let options = options(&[&chain], &[sink], &folder.path().join("state"));
+    let handed = once(&store(&[&chain]), options).await;
+    assert_eq!((handed[0].lines, handed[0].refused, handed[0].cut), (1, 0, 1), "{handed:?}");
+    let holdings = server.holdings();
+    let document = holdings.documents.values().next().unwrap();
+    assert_eq!(document["auditseal"]["cut"]["bytes"], line.len() - 1);
+}
+
 /// A pipeline of OpenSearch may drop events: they aren't there, and nobody says that they are.
 #[tokio::test]
 async fn what_a_pipeline_drops_is_set_aside() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use auditseal_forward::{AcceptedChains, ForwardTally, forward};
 use auditseal_vectors::{Chain, Piece};
-use common::{accepted, lines, options, place, real, sealed, store};
+use common::{accepted, followed, lines, options, place, real, sealed, store};
 use tokio::sync::watch;
 
 /// Waits until something is so.
@@ -55,9 +55,9 @@ async fn a_chain_is_followed_from_when_it_is_trusted_until_it_is_not() {
         trust.send_replace(Arc::new(accepted(&[&a, &b])));
         until("a is followed again", || count() == 301).await;
         // A key that isn't accepted any more: what it signed isn't proved.
-        let mut other = accepted(&[&a, &b]);
-        other.chains[0].trusted = other.chains[1].trusted.clone();
-        trust.send_replace(Arc::new(AcceptedChains { chains: other.chains, packs: None }));
+        let mut other = [followed(&a), followed(&b)];
+        other[0].trusted = other[1].trusted.clone();
+        trust.send_replace(Arc::new(AcceptedChains::new(other, None)));
         more(&mut a, "{\"late\":2}\n");
         until("a is held against its new trust", || {
             tally.metrics().contains("blocked{sink=\"out\",origin=\"c/n/a\"} 1")

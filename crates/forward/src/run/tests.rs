@@ -155,11 +155,7 @@ impl Scene {
             format!("file://{}?name={name}", self.file(name).display()).parse().unwrap()
         };
         ForwardOptions {
-            chains: watch::channel(Arc::new(AcceptedChains {
-                chains: chains.collect(),
-                packs: None,
-            }))
-            .1,
+            chains: watch::channel(Arc::new(AcceptedChains::new(chains, None))).1,
             sinks: files.iter().map(sink).collect(),
             state: self.folder.path().join("state"),
             predicate: None,
@@ -311,8 +307,8 @@ async fn what_a_disk_loses_is_written_again() {
 async fn a_full_disk_at_the_start_is_waited_for() {
     let scene = Scene::new();
     let mut first = scene.options(&["out"], true);
-    let chains = first.chains.borrow().chains[..1].to_vec();
-    first.chains = watch::channel(Arc::new(AcceptedChains { chains, packs: None })).1;
+    let chains = first.chains.borrow().chains().next().cloned();
+    first.chains = watch::channel(Arc::new(AcceptedChains::new(chains, None))).1;
     let (_go, stop) = watch::channel(false);
     scene.run(first, stop).await;
     let before = scene.lines("out").len() as u64;

@@ -73,12 +73,12 @@ pub(crate) fn options(chains: &[&Chain], sinks: &[String], state: &Path) -> Forw
 }
 
 pub(crate) fn accepted(chains: &[&Chain]) -> AcceptedChains {
-    AcceptedChains { chains: chains.iter().map(|chain| followed(chain)).collect(), packs: None }
+    AcceptedChains::new(chains.iter().map(|chain| followed(chain)), None)
 }
 
 /// Only this chain.
 pub(crate) fn only(chain: Followed) -> watch::Receiver<Arc<AcceptedChains>> {
-    watch::channel(Arc::new(AcceptedChains { chains: vec![chain], packs: None })).1
+    watch::channel(Arc::new(AcceptedChains::new([chain], None))).1
 }
 
 /// Hands over what there is.

@@ -203,9 +203,14 @@ initContainers:
 {{- end }}
 {{- end }}
 
-{{- /* Where metrics and health are, and whether nobody else can reach them there. */}}
+{{- /* Where metrics and health are, of whether the pod is in the host's network and the address that is asked for; and whether nobody else can reach them there. */}}
 {{- define "auditseal.address" -}}
-{{- default (ternary "127.0.0.1" "0.0.0.0" .Values.hostNetwork) .Values.listen.address | trimPrefix "[" | trimSuffix "]" }}
+{{- default (ternary "127.0.0.1" "0.0.0.0" (index . 0)) (index . 1) | trimPrefix "[" | trimSuffix "]" }}
+{{- end }}
+
+{{- define "auditseal.listen" -}}
+{{- $address := include "auditseal.address" .of }}
+{{- printf (ternary "[%s]:%v" "%s:%v" (contains ":" $address)) $address .port }}
 {{- end }}
 
 {{- define "auditseal.loopback" -}}
@@ -215,7 +220,7 @@ initContainers:
 
 {{- /* kubelet asks the pod's first address, unless told another. */}}
 {{- define "auditseal.probe" -}}
-{{- $address := include "auditseal.address" .root -}}
+{{- $address := include "auditseal.address" .of -}}
 httpGet: { path: {{ .path }}, port: metrics{{ if not (has $address (list "0.0.0.0" "::")) }}, host: {{ $address | quote }}{{ end }} }
 {{- end }}
 
