@@ -3,10 +3,15 @@
 
 mod common;
 
+use std::sync::Arc;
+
+use auditseal_archive::{EstateOptions, verify_estate};
 use auditseal_doubles::MemoryStore;
 use auditseal_note::{Signer as _, StaticSigner};
 use auditseal_pack::{PackOptions, PackReport};
+use auditseal_reader::Window;
 use auditseal_trust::TrustFile;
+use auditseal_vectors::packs::TestPack;
 use auditseal_vectors::{Chain, Piece, TestSigner, events, text};
 use common::{DAY, Desk, auditor};
 
@@ -18,21 +23,34 @@ fn second() -> StaticSigner {
 
 /// Two batches on each day. The seals of these places change the key; the trust file names the first one.
 fn desk(rotates: &[u64]) -> Desk {
+    trusting_the_first(story(0, rotates))
+}
+
+/// So many heartbeats come before.
+fn story(before: u64, rotates: &[u64]) -> Chain {
     let mut chain = Chain::new("c/n/s", TestSigner::new(1));
     chain.genesis();
-    for day in 0..DAYS {
-        for half in 0..2 {
-            chain.wait(DAY / 2);
-            let nth = 2 * day + half;
-            chain.batch(&[Piece::new("audit.log", events(3 * nth..3 * nth + 3))]);
-            if let Some(which) = rotates.iter().position(|seq| *seq == nth + 1) {
-                let later = TestSigner::named("c/n", 7 + which as u8);
-                let next = later.identity().to_string();
-                chain.rewrite(|note| text::set(note, "next", &next));
-                chain.signer(later);
-            }
+    let changes = |chain: &mut Chain, seq: u64| {
+        if let Some(which) = rotates.iter().position(|of| *of == seq) {
+            let later = TestSigner::named("c/n", 7 + which as u8);
+            let next = later.identity().to_string();
+            chain.rewrite(|note| text::set(note, "next", &next));
+            chain.signer(later);
         }
+    };
+    for seq in 1..=before {
+        chain.wait(60).heartbeat();
+        changes(&mut chain, seq);
     }
+    for nth in 0..2 * DAYS {
+        chain.wait(DAY / 2);
+        chain.batch(&[Piece::new("audit.log", events(3 * nth..3 * nth + 3))]);
+        changes(&mut chain, before + nth + 1);
+    }
+    chain
+}
+
+fn trusting_the_first(chain: Chain) -> Desk {
     let mut desk = Desk::of(chain);
     let (first, one, two) =
         (TestSigner::new(1).identity(), auditor().key().clone(), second().key().clone());
@@ -129,6 +147,36 @@ async fn a_changed_key_is_attested_by_another_auditor_too() {
         assert!(is_right(&report) && report.chains[0].seconded == made, "{made}: {report:?}");
         is_packed(&desk).await;
     }
+}
+
+/// Behind a pack whose last seal names another key, what that key signed is decompressed and held against its seals, as
+/// if the pack had been read.
+#[tokio::test]
+async fn what_a_changed_key_signed_is_decompressed_behind_a_pack() {
+    // Further from the genesis than is read to be tied to it.
+    let before = 300;
+    let last = TestPack::all(&story(before, &[]))[0].attestation.last;
+    let mut desk = trusting_the_first(story(before, &[last]));
+    let all = emptied(&mut desk);
+    let put = |some: &[(String, Vec<u8>)]| {
+        some.iter().for_each(|(key, bytes)| drop(desk.archive.insert(key, bytes.clone())));
+    };
+    put(&all[..last as usize + 2]);
+    let report = desk.pack().await;
+    assert!(is_right(&report) && report.chains[0].packs[0].last == last, "{report:?}");
+    put(&all[last as usize + 2..]);
+    let since = desk.chain.get(last as usize + 1).seal.payload.times.unwrap().0;
+    let window = Window { since: Some(since), until: None };
+    let options = EstateOptions {
+        window,
+        packs: Some(Arc::new(desk.packs.clone())),
+        skew: Some(i64::MAX / 4),
+        ..EstateOptions::new(desk.trust.clone(), desk.now)
+    };
+    let report = verify_estate(Arc::new(desk.archive.clone()), &options, |_| {}).await.unwrap();
+    let chain = &report.origins[0].chain;
+    assert!(chain.findings.is_empty(), "{:?}", chain.findings);
+    assert_eq!(chain.decompressed, before + 2 * DAYS - last);
 }
 
 /// Whoever wasn't named may not sign behind the newest pack, though the trust file names no key for it.
