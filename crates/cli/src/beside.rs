@@ -192,7 +192,7 @@ fn footer(answer: &Answered, namespaces: &[String], window: Window) -> Vec<Strin
     lines.iter().map(|line| format!("flows: {line}")).collect()
 }
 
-/// Of the flows of a policy's namespace, those that stand beside no change.
+/// Of the flows of a policy's namespace, those that stand beside no change, and those that may stand beside the wrong one.
 fn left_out(object: &ObjectName, policy: &Beside) -> String {
     let totals = policy.totals();
     let left = [
@@ -210,7 +210,14 @@ fn left_out(object: &ObjectName, policy: &Beside) -> String {
         [] => String::new(),
         left => format!("; beside no change: {}", left.join(", ")),
     };
-    format!("flows: {}: {} lines{left}", auditseal_chronicle::object_name(object), totals.lines)
+    let zone = match totals.no_zone {
+        0 => String::new(),
+        lines => format!(
+            "; by a time without a zone, which was read as UTC: {lines}, and where the node's clock has another they may stand beside the wrong change"
+        ),
+    };
+    let (object, lines) = (auditseal_chronicle::object_name(object), totals.lines);
+    format!("flows: {object}: {lines} lines{left}{zone}")
 }
 
 /// Of which time flows are sealed, as far as it is known.

@@ -32,12 +32,12 @@ impl Failure {
 
     /// What failed and why, fit for a log.
     pub(crate) fn told(&self) -> String {
-        without_credentials(&redact(&self.text))
+        visible(&without_credentials(&redact(&self.text)))
     }
 
     /// The last word of a failed command: it must work when logging doesn't.
     pub(crate) fn show(&self, format: LogFormat) -> ExitCode {
-        let safe = |text: &str| without_credentials(&redact(text));
+        let safe = |text: &str| visible(&without_credentials(&redact(text)));
         let (text, hint) = (safe(&self.text), self.hint.as_deref().map(safe));
         let shown = match format {
             LogFormat::Text => {
@@ -112,6 +112,19 @@ fn without_credentials(text: &str) -> String {
         shown.push_str("://");
         shown.push_str(secret.map_or("", |_| "…"));
         shown.push_str(&part[secret.unwrap_or(0)..]);
+    }
+    shown
+}
+
+/// What names of files and texts of others hold must not act on the terminal. What is said may have several lines.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && auditseal_chain::hides(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
     }
     shown
 }
@@ -194,6 +207,12 @@ mod tests {
         ] {
             assert_eq!(without_credentials(given), shown);
         }
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_shown_as_it_is_written() {
+        let failure = Failure::new("read \u{1b}[31mred\u{202e}\nhere");
+        assert_eq!(failure.told(), "read \\u{1b}[31mred\\u{202e}\nhere");
     }
 
     #[test]

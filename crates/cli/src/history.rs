@@ -25,7 +25,7 @@ use crate::beside::{self, Waiting};
 use crate::failure::Failure;
 use crate::help;
 use crate::logging::LogFormat;
-use crate::objects::text_of;
+use crate::objects::{LARGEST, text_of};
 use crate::output::finish;
 use crate::predicates::{Offering, not_asked, nowhere};
 use crate::querying::CANT_TELL;
@@ -293,7 +293,7 @@ impl History {
                 "it must be what `kubectl get TYPE/NAME -o yaml`, or `kubectl get TYPE -o json`, prints",
             ))
         };
-        let text = text_of(path).map_err(|why| wrong(&why))?;
+        let text = text_of(path, LARGEST).map_err(|why| wrong(&why))?;
         let value = auditseal_yaml::read(&text).map_err(|why| wrong(first_line(&why)))?;
         let live = LiveObjects::of(value).map_err(|why| wrong(&why))?;
         let group = if live.group.is_empty() { String::new() } else { format!(".{}", live.group) };

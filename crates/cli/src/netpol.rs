@@ -1,12 +1,11 @@
 //! netpol: policies held against flows that are sealed, and policies made of them.
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auditseal_agent::open_named;
 use auditseal_netpol::{
     FlowSeal, NotTold, OtherObject, PolicyFile, Replay, ReplayRow, ReplayTotals, Replayed,
     SideMark, Suggest,
@@ -21,7 +20,7 @@ use crate::failure::Failure;
 use crate::flowing::{FlowAnswer, FlowArchive};
 use crate::help;
 use crate::logging::LogFormat;
-use crate::objects::documents;
+use crate::objects::{documents, text_of};
 use crate::output::{Format, finish};
 use crate::querying::CANT_TELL;
 use crate::rostering::{self, Objects};
@@ -113,6 +112,7 @@ fn sealed(chains: &[AskedChain], origins: &mut Vec<Arc<str>>, hit: &Hit) -> Flow
 }
 
 fn replay(args: &ReplayArgs, format: LogFormat) -> Result<ExitCode, Failure> {
+    args.objects.one_input(&args.files)?;
     let (mut policies, mut others) = (Vec::new(), Vec::new());
     for path in &args.files {
         let (found, beside) = policies_of(path, &args.namespace)?;
@@ -307,7 +307,7 @@ fn as_json(replay: &Replayed) -> io::Result<()> {
             "lines": totals.lines, "blocked": totals.blocked, "allowed": totals.allowed, "unknown": totals.unknown,
             "answers": totals.answers, "untouched": totals.untouched, "stopped_then": totals.stopped,
             "stopped_then_allowed": totals.stopped_allowed, "halves": totals.halves, "untold": totals.untold, "unlisted": totals.unlisted,
-            "by_objects": replay.filled().lines, "lacking_in_objects": lacking.collect::<serde_json::Map<_, _>>(),
+            "by_objects": replay.filled().lines, "by_objects_no_zone": replay.filled().no_zone, "lacking_in_objects": lacking.collect::<serde_json::Map<_, _>>(),
         },
     });
     let mut out = io::stdout().lock();
@@ -388,18 +388,11 @@ fn policies_of(
     let failed = |why: String| {
         let hint =
             "a file has NetworkPolicies of networking.k8s.io, as YAML or JSON, or a list of them";
-        Failure::new(format!("read policies {}: {why}", path.display())).hint(Some(hint))
+        let name = auditseal_chain::escape(&path.display().to_string());
+        let why = auditseal_chain::escape(why.lines().next().unwrap_or_default());
+        Failure::new(format!("read policies {name}: {why}")).hint(Some(hint))
     };
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        io::stdin().take(LARGEST + 1).read_to_string(&mut text)
-    } else {
-        open_named(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-    };
-    read.map_err(|error| failed(error.to_string()))?;
-    if text.len() as u64 > LARGEST {
-        return Err(failed(format!("it is larger than {LARGEST} bytes")));
-    }
+    let text = text_of(path, LARGEST).map_err(failed)?;
     let (mut policies, mut others) = (Vec::new(), Vec::new());
     for document in documents(&text) {
         let object: Value = auditseal_yaml::read(&document).map_err(failed)?;

@@ -6,24 +6,24 @@ use std::path::Path;
 use auditseal_agent::open_named;
 
 /// Most bytes of a file of live objects.
-const LARGEST: u64 = 256 << 20;
+pub(crate) const LARGEST: u64 = 256 << 20;
 
-/// What is in a file; `-` is standard input.
+/// What is in a file of at most so many bytes; `-` is standard input.
 ///
 /// # Errors
 /// Why it can't be read, as a sentence; also where it is larger than is read.
-pub(crate) fn text_of(path: &Path) -> Result<String, String> {
+pub(crate) fn text_of(path: &Path, largest: u64) -> Result<String, String> {
     let mut text = String::new();
     let read = |from: &mut dyn io::Read, text: &mut String| {
-        from.take(LARGEST + 1).read_to_string(text).map_err(|error| error.to_string())
+        from.take(largest + 1).read_to_string(text).map_err(|error| error.to_string())
     };
     if path.as_os_str() == "-" {
         read(&mut io::stdin().lock(), &mut text)?;
     } else {
         read(&mut open_named(path).map_err(|error| error.to_string())?, &mut text)?;
     }
-    if text.len() as u64 > LARGEST {
-        return Err("it is larger than 256 MiB".to_owned());
+    if text.len() as u64 > largest {
+        return Err(format!("it is larger than {largest} bytes"));
     }
     Ok(text)
 }
@@ -61,8 +61,8 @@ mod tests {
         let path = folder.path().join("live.yaml");
         let file = std::fs::File::create(&path).unwrap();
         file.set_len(10 * LARGEST).unwrap();
-        assert!(text_of(&path).unwrap_err().contains("larger than 256 MiB"));
+        assert!(text_of(&path, LARGEST).unwrap_err().contains("larger than 268435456 bytes"));
         file.set_len(10).unwrap();
-        assert_eq!(text_of(&path).map(|text| text.len()), Ok(10));
+        assert_eq!(text_of(&path, LARGEST).map(|text| text.len()), Ok(10));
     }
 }

@@ -8,8 +8,15 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::objects::{documents, text_of};
+use crate::objects::{LARGEST, documents, text_of};
 use crate::times::time;
+
+/// What a file of objects should be.
+const PRINTED: &str = "it should be what `kubectl get pods,namespaces -A -o yaml` or -o json printed; a document has at most \
+     4,000,000 values, some 14,000 pods: of more, print some namespaces into one file and some into another, and give each by \
+     --objects";
+
+const EACH_ITS_OWN: &str = "without --objects-at each counts until the newest time in it";
 
 /// What objects tell of pods of which the log doesn't.
 #[derive(Debug, Args)]
@@ -37,31 +44,46 @@ impl Objects {
         !self.objects.is_empty()
     }
 
+    /// Refuses standard input for more than one of these and of other files: who reads it first takes all of it.
+    pub(crate) fn one_input(&self, others: &[PathBuf]) -> Result<(), Failure> {
+        let is_input = |path: &&PathBuf| path.as_os_str() == "-";
+        let count = others.iter().chain(&self.objects).filter(is_input).count();
+        if count < 2 {
+            return Ok(());
+        }
+        let why = format!("read standard input: {count} of the files are `-`, and it is read once");
+        Err(Failure::new(why).hint(Some("write all but one of them to files")))
+    }
+
     /// All files.
     pub(crate) fn read(&self) -> Result<Roster, Failure> {
+        self.one_input(&[])?;
         self.one_time()?;
         let mut roster = Roster::default();
         for path in &self.objects {
-            let name = path.display().to_string();
-            let failed = |why: String| {
-                let hint =
-                    "it should be what `kubectl get pods,namespaces -A -o yaml` or -o json printed";
-                let why = auditseal_chain::escape(&why);
+            let name = auditseal_chain::escape(&path.display().to_string());
+            let failed = |why: &str, hint: &str| {
+                let why = auditseal_chain::escape(why);
                 Failure::new(format!("read objects {name}: {why}")).hint(Some(hint))
             };
-            let mut told = 0;
-            for document in documents(&text_of(path).map_err(&failed)?) {
-                let objects: Value = auditseal_yaml::read(&document).map_err(|why: String| {
-                    failed(why.lines().next().unwrap_or_default().to_owned())
-                })?;
-                let file = name.escape_debug().to_string();
-                roster
-                    .add(&file, self.objects_at, &objects)
-                    .map_err(|why| failed(why.to_string()))?;
-                told += roster.files().last().map_or(0, |file| file.pods + file.namespaces);
+            let wrong = |why: &str| failed(why.lines().next().unwrap_or_default(), PRINTED);
+            for document in documents(&text_of(path, LARGEST).map_err(|why| wrong(&why))?) {
+                let objects: Value =
+                    auditseal_yaml::read(&document).map_err(|why: String| wrong(&why))?;
+                let added = roster.add(&name, self.objects_at, &objects);
+                added.map_err(|why| wrong(&why.to_string()))?;
             }
-            if told == 0 {
-                return Err(failed("there is neither a pod nor a namespace in it".to_owned()));
+            let told = roster.files().iter().find(|file| *file.name == *name);
+            match told.map_or(0, |file| file.documents) {
+                0 => return Err(wrong("there is neither a pod nor a namespace in it")),
+                1 => {}
+                count if self.objects_at.is_some() => {
+                    let why = format!(
+                        "{count} documents in it have one --objects-at, and each was written at its own time"
+                    );
+                    return Err(failed(&why, EACH_ITS_OWN));
+                }
+                _ => {}
             }
         }
         Ok(roster)
@@ -76,8 +98,7 @@ impl Objects {
         let why = format!(
             "read objects: {count} files have one --objects-at, and each was written at its own time"
         );
-        let hint = "without --objects-at each counts until the newest time in it";
-        Err(Failure::new(why).hint(Some(hint)))
+        Err(Failure::new(why).hint(Some(EACH_ITS_OWN)))
     }
 }
 
@@ -97,6 +118,12 @@ pub(crate) fn told(files: &[RosterFile], filled: &FilledTotals) -> Vec<String> {
     lines.push(format!(
         "lines of which objects tell a side: {all}; nothing proves that, nor that labels were the same before"
     ));
+    if filled.no_zone > 0 {
+        lines.push(format!(
+            "lines of these whose time has no zone, and was read as UTC: {}; where the node's clock has another, they may be told of another time's pods",
+            filled.no_zone
+        ));
+    }
     lines.extend(
         filled
             .lacking
@@ -107,13 +134,18 @@ pub(crate) fn told(files: &[RosterFile], filled: &FilledTotals) -> Vec<String> {
 }
 
 fn file(file: &RosterFile) -> String {
-    let RosterFile { name, written, said, pods, namespaces, others } = file;
-    let by = if *said { "as --objects-at says" } else { "the newest time in it" };
+    let RosterFile { name, said, documents, pods, namespaces, others, .. } = file;
+    let by = match (said, documents) {
+        (true, _) => "as --objects-at says".to_owned(),
+        (false, 0 | 1) => "the newest time in it".to_owned(),
+        (false, count) => format!("the newest time in each of its {count} documents"),
+    };
     let others = match others {
         0 => String::new(),
         others => format!(", of other kinds {others}, which say nothing here"),
     };
+    let times = file.times();
     format!(
-        "objects {name}: pods {pods}, namespaces {namespaces}{others}; as they were at {written}, {by}"
+        "objects {name}: pods {pods}, namespaces {namespaces}{others}; as they were at {times}, {by}"
     )
 }

@@ -247,6 +247,18 @@ fn what_a_log_sums_up_over_a_change_is_said_to_be() {
     assert!(page.contains(&row), "{page}");
 }
 
+/// Antrea writes its node's local time.
+#[test]
+fn a_line_whose_time_has_no_zone_may_stand_beside_the_wrong_change() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/flows");
+    let log = fs::read_to_string(folder.join("antrea.log")).unwrap();
+    let done = ask(&archived(Some((&log, "antrea"))), &[AUDIT, FLOWS], &[]).ok();
+    let said = "; by a time without a zone, which was read as UTC: ";
+    assert!(done.err.contains(said), "{}", done.err);
+    let done = ask(&archived(Some((&hubble(), "hubble"))), &[AUDIT, FLOWS], &[]).ok();
+    assert!(!done.err.contains("without a zone"), "{}", done.err);
+}
+
 #[test]
 fn what_flows_cannot_show_is_said() {
     // No log of flows was asked, and there is one.

@@ -223,6 +223,8 @@ fn objects_tell_what_a_log_does_not() {
          lines of which objects tell a side: 5; nothing proves that, nor that labels were the same before\n"
     );
     assert!(done.err.contains(&said), "{}", done.err);
+    let zone = "lines of these whose time has no zone, and was read as UTC: 5; ";
+    assert!(done.err.contains(zone), "{}", done.err);
     assert!(
         done.err.contains("\nlines with a side that is younger among the objects: 2\n"),
         "{}",
@@ -231,6 +233,7 @@ fn objects_tell_what_a_log_does_not() {
     let json = replay(&["--objects", &objects, "-o", "json"]).ok();
     let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
     assert_eq!((&json["totals"]["allowed"], &json["totals"]["by_objects"]), (&2.into(), &5.into()));
+    assert_eq!(json["totals"]["by_objects_no_zone"], 5);
     assert_eq!(json["totals"]["lacking_in_objects"]["younger"], 2);
     assert_eq!(
         (&json["rows"][0]["pods_by"][0], &json["rows"][3]["peer_lack"]),
@@ -255,6 +258,18 @@ fn objects_tell_what_a_log_does_not() {
         "# What the log doesn't tell of a pod, {objects} of 2026-11-29T10:30:00.000000Z does: nothing proves it, nor that labels were the same before.\n"
     );
     assert!(suggested.text().contains(&head), "{}", suggested.text());
+    let zone = "# 5 lines of these have a time without a zone, which was read as UTC.\n";
+    assert!(suggested.text().contains(zone), "{}", suggested.text());
+}
+
+/// Somebody who archives the answer keeps what it says of its times.
+#[test]
+fn flows_in_json_say_that_a_time_has_no_zone() {
+    let node = archived("antrea.log", "antrea");
+    let mut asked = program();
+    asked.args(["query", "flows", "-o", "json", "--store", &node.store()]);
+    let done = finish(asked.args(["--origin", "prod/cp-1/audit", "--vkey", &node.vkey])).ok();
+    assert!(done.text().lines().next().unwrap().contains(r#""no_zone":true"#), "{done:?}");
 }
 
 #[test]
@@ -296,6 +311,54 @@ fn one_time_is_not_taken_for_several_files() {
         netpol(&node, &[how, &twice, &["--objects-at", at]].concat())
             .refused("2 files have one --objects-at, and each was written at its own time");
     }
+}
+
+/// A pod of one document may be gone by when the next one was written. All of a file is one line below the answer.
+#[test]
+fn one_time_is_not_taken_for_several_documents() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let objects = node.shown("o.json");
+    let document = format!("---\n{}\n", listed());
+    fs::write(&objects, document.repeat(100)).unwrap();
+    let policies = node.shown("p.yaml");
+    let args = ["replay", &policies, "--objects", &objects];
+    let done = netpol(&node, &args).ok();
+    let said = format!(
+        "objects {objects}: pods 300, namespaces 100, of other kinds 100, which say nothing here; as they were at \
+         2026-11-29T10:30:00.000000Z, the newest time in each of its 100 documents\n"
+    );
+    assert!(done.err.contains(&said), "{}", done.err);
+    assert_eq!(done.err.matches(&format!("objects {objects}: ")).count(), 1, "{}", done.err);
+    let suggested = netpol(&node, &["suggest", "-n", "shop", "--objects", &objects]).ok();
+    assert_eq!(suggested.text().matches("# What the log doesn't tell").count(), 1);
+    netpol(&node, &[&args[..], &["--objects-at", "2026-11-29T10:30:00Z"]].concat())
+        .refused("100 documents in it have one --objects-at, and each was written at its own time");
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let policies = node.shown("p.yaml");
+    let why = "read standard input: 2 of the files are `-`, and it is read once";
+    netpol(&node, &["replay", "-", "--objects", "-"]).refused(why);
+    netpol(&node, &["replay", &policies, "--objects", "-", "--objects", "-"]).refused(why);
+    netpol(&node, &["suggest", "-n", "shop", "--objects", "-", "--objects", "-"]).refused(why);
+}
+
+#[test]
+fn a_files_name_does_not_act_on_the_terminal() {
+    let node = archived("antrea.log", "antrea");
+    fs::write(node.path("p.yaml"), DB).unwrap();
+    let (policies, objects) = (node.shown("p.yaml"), node.shown("z\nb\u{1b}[31m.json"));
+    fs::write(&objects, "a: [").unwrap();
+    for args in [&["replay", &*policies, "--objects", &*objects][..], &["replay", &*objects]] {
+        let done = netpol(&node, args);
+        done.refused("z\\u{a}b\\u{1b}[31m.json: ");
+    }
+    let done = netpol(&node, &["replay", &policies, "--objects", &objects]);
+    assert!(done.err.contains("of more, print some namespaces into one file"), "{}", done.err);
 }
 
 /// A mistyped year would have each flow told by labels of long before.

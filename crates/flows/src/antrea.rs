@@ -72,6 +72,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     }
     Ok(Flow {
         time: Some(time),
+        no_zone: true,
         until: None,
         source,
         destination,

@@ -42,6 +42,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
         endpoint(&line, ["dest_ip", "dest_type", "dest_namespace", "dest_name", "dest_labels"])?;
     Ok(Flow {
         time,
+        no_zone: false,
         until,
         source,
         destination,

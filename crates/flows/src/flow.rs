@@ -113,8 +113,10 @@ impl fmt::Display for Protocol {
 /// One line, as far as it tells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
-    /// When it happened, by the line's own word; Antrea's has no zone, and is read as UTC.
+    /// When it happened, by the line's own word.
     pub time: Option<Time>,
+    /// The line's time has no zone, as Antrea's, and is read as UTC: it may be off by hours.
+    pub no_zone: bool,
     /// When what the line sums up had ended, where it sums up what happened in an interval.
     pub until: Option<Time>,
     /// Who began.
@@ -153,6 +155,9 @@ impl Flow {
         let mut out = Map::new();
         if let Some(time) = self.time {
             out.insert("time".to_owned(), time.to_string().into());
+        }
+        if self.no_zone {
+            out.insert("no_zone".to_owned(), true.into());
         }
         if let Some(until) = self.until {
             out.insert("until".to_owned(), until.to_string().into());

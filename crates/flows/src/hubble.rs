@@ -63,6 +63,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     let policies = policies(flow)?;
     Ok(Flow {
         time,
+        no_zone: false,
         until: None,
         source,
         destination,

@@ -97,6 +97,7 @@ pub(crate) fn read(line: &str, field: &str) -> Result<Flow, NotAFlow> {
     };
     Ok(Flow {
         time,
+        no_zone: line.get("no_zone") == Some(&Value::Bool(true)),
         until: moment(&line, "until"),
         source,
         destination,

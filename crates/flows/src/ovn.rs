@@ -65,6 +65,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     let time = Some(time);
     Ok(Flow {
         time,
+        no_zone: false,
         until: None,
         source,
         destination,

@@ -384,12 +384,12 @@ proptest! {
             prop::option::of(prop::sample::select(vec![FlowDirection::Ingress, FlowDirection::Egress])),
         ),
         (source_port, port) in (prop::option::of(1..=u16::MAX), prop::option::of(1..=u16::MAX)),
-        (said, policies, reply) in ("[A-Z]{1,9}", prop::collection::btree_set(name(), 0..4), any::<Option<bool>>()),
+        (said, policies, reply, no_zone) in ("[A-Z]{1,9}", prop::collection::btree_set(name(), 0..4), any::<Option<bool>>(), any::<bool>()),
     ) {
         let time = micros.map(Time::from_micros);
         let policies = policies.into_iter().collect();
         let until = time.zip(lasts).map(|(time, lasts)| time.saturating_add(lasts));
-        let flow = Flow { time, until, source, destination, protocol, source_port, port, verdict, said, policies, direction, reply };
+        let flow = Flow { time, no_zone, until, source, destination, protocol, source_port, port, verdict, said, policies, direction, reply };
         let text = flow.to_json().to_string();
         prop_assert_eq!(read(text.as_bytes(), format("jsonl:time")), Ok(flow), "{}", text);
     }

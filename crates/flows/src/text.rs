@@ -60,6 +60,7 @@ pub(crate) fn read(line: &str) -> Result<Flow, NotAFlow> {
     let reply = None;
     Ok(Flow {
         time,
+        no_zone: false,
         until: None,
         source,
         destination,

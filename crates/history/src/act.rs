@@ -309,7 +309,8 @@ impl Act {
         matches!(&*self.verb, "get" | "list" | "watch" | "head")
     }
 
-    fn ends_something(&self) -> bool {
+    /// Whether it deletes, or means to.
+    pub(crate) fn ends_something(&self) -> bool {
         matches!(&*self.verb, "delete" | "deletecollection")
             || self.target.subresource == "eviction"
     }

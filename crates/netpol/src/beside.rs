@@ -83,7 +83,7 @@ pub struct BesideChange {
     pub unlisted: u64,
 }
 
-/// What stands beside none of the changes.
+/// What stands beside none of the changes, and what may stand beside the wrong one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BesideTotals {
     /// All lines that were looked at.
@@ -96,6 +96,8 @@ pub struct BesideTotals {
     pub untimed: u64,
     /// Lines about the policies of another namespace.
     pub elsewhere: u64,
+    /// Of the others, lines whose time has no zone, and was read as UTC: they may stand beside another change.
+    pub no_zone: u64,
 }
 
 /// Who with whom, at which port.
@@ -160,7 +162,7 @@ impl Beside {
         &self.changes
     }
 
-    /// What stands beside none of the changes.
+    /// What stands beside none of the changes, and what may stand beside the wrong one.
     #[must_use]
     pub fn totals(&self) -> BesideTotals {
         self.totals
@@ -181,6 +183,7 @@ impl Beside {
             self.totals.untimed += 1;
             return;
         };
+        self.totals.no_zone += u64::from(flow.no_zone);
         let begun = self.changes.partition_point(|change| *change <= time);
         let ended =
             flow.until.map_or(begun, |until| self.changes.partition_point(|one| *one < until));

@@ -62,14 +62,18 @@ pub(crate) struct Filled<'a> {
 pub struct FilledTotals {
     /// Lines of which they tell something that the line doesn't.
     pub lines: u64,
+    /// Of these, lines whose time has no zone, and was read as UTC: elsewhere it is another time's pods that are told.
+    pub no_zone: u64,
     /// Lines with a side that lacks something, by why they don't tell it.
     pub lacking: BTreeMap<NotTold, u64>,
 }
 
 impl FilledTotals {
     pub(crate) fn count(&mut self, filled: &Filled<'_>) {
-        let Filled { source, destination, .. } = filled;
-        self.lines += u64::from(!source.is_none() || !destination.is_none());
+        let Filled { flow, source, destination } = filled;
+        let told = filled.rests_on_objects();
+        self.lines += u64::from(told);
+        self.no_zone += u64::from(told && flow.no_zone);
         let lacks: BTreeSet<NotTold> =
             [source, destination].into_iter().filter_map(|mark| mark.lacks).collect();
         lacks.into_iter().for_each(|why| *self.lacking.entry(why).or_default() += 1);
@@ -119,7 +123,7 @@ impl Roster {
         });
         match &found {
             Ok((pod, labels)) if wanting => {
-                mark.by.insert(Arc::clone(&self.files()[pod.file].name));
+                mark.by.insert(Arc::clone(&self.files()[pod.word.file].name));
                 side.kind = EndpointKind::Pod;
                 side.namespace = Some(pod.namespace.clone());
                 side.pod = Some(pod.name.clone());
@@ -154,7 +158,7 @@ impl Roster {
         let name = if whole { pod.name == start } else { pod.name.starts_with(start) };
         // A pod with another address than the line has is another cluster's, or was made anew.
         let address =
-            side.ip.is_none_or(|ip| pod.addresses.contains(&ip) || !self.has_addresses(pod, span));
+            side.ip.is_none_or(|ip| pod.addresses.contains(&ip) || !pod.has_addresses(span));
         if space && name && address { Ok(pod) } else { Err(NotTold::Otherwise) }
     }
 
@@ -174,7 +178,7 @@ impl Roster {
     /// Of a node, whether it is the other side's own.
     fn node(&self, side: &mut Endpoint, other: Option<&RosterPod>, span: Span) {
         let Some((ip, pod)) = side.ip.zip(other) else { return };
-        if side.kind == EndpointKind::Node && self.has_node(pod, span) {
+        if side.kind == EndpointKind::Node && pod.has_node(span) {
             let own = pod.hosts.contains(&ip);
             match (own, self.host(ip, span).is_some()) {
                 (true, _) => side.kind = EndpointKind::OwnNode,
@@ -193,7 +197,7 @@ impl Roster {
             Ok(space) => match joined(&side.namespace_labels, &space.labels) {
                 Some(labels) => {
                     side.namespace_labels = labels;
-                    mark.space_by.insert(Arc::clone(&self.files()[space.file].name));
+                    mark.space_by.insert(Arc::clone(&self.files()[space.word.file].name));
                     None
                 }
                 None => Some(NotTold::Otherwise),

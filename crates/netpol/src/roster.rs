@@ -90,10 +90,14 @@ pub(crate) struct Span {
 pub struct RosterFile {
     /// What the file is called.
     pub name: Arc<str>,
-    /// When it was written: as it was said, else the newest time in it.
-    pub written: Time,
+    /// When it was written: as it was said, else the newest time in it. Of several documents that of the first of them.
+    pub first: Time,
+    /// That of the last of them.
+    pub last: Time,
     /// Somebody said when it was written.
     pub said: bool,
+    /// Documents in it that tell of a pod or a namespace, each written at its own time.
+    pub documents: usize,
     /// Pods in it.
     pub pods: usize,
     /// Namespaces in it.
@@ -102,10 +106,27 @@ pub struct RosterFile {
     pub others: usize,
 }
 
+impl RosterFile {
+    /// When it was written, or from when until when.
+    #[must_use]
+    pub fn times(&self) -> String {
+        let Self { first, last, .. } = self;
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    }
+}
+
+/// Whose word something is, and until when it holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Word {
+    /// The file's place.
+    pub(crate) file: usize,
+    until: Time,
+}
+
 /// A pod of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct RosterPod {
-    pub(crate) file: usize,
+    pub(crate) word: Word,
     pub(crate) namespace: String,
     pub(crate) name: String,
     uid: String,
@@ -124,7 +145,7 @@ pub(crate) struct RosterPod {
 /// A namespace of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct RosterSpace {
-    pub(crate) file: usize,
+    pub(crate) word: Word,
     uid: String,
     pub(crate) labels: LabelSet,
     made: Time,
@@ -142,7 +163,7 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Takes a file, an object or a list of them, that was written at this time, if somebody says so.
+    /// Takes a document of a file, an object or a list of them, that was written at this time, if somebody says so.
     ///
     /// # Errors
     /// [`NotObjects`], for what is no object of Kubernetes, for a pod or a namespace without what the apiserver gives it, and
@@ -153,15 +174,7 @@ impl Roster {
         written: Option<Time>,
         objects: &Value,
     ) -> Result<(), NotObjects> {
-        let file = self.files.len();
-        let mut told = RosterFile {
-            name: Arc::from(name),
-            written: Time::EPOCH,
-            said: written.is_some(),
-            pods: 0,
-            namespaces: 0,
-            others: 0,
-        };
+        let (mut pods, mut spaces, mut others) = (Vec::new(), Vec::new(), 0);
         let of_list = text(objects, "/kind").and_then(|kind| kind.strip_suffix("List"));
         let items = objects.get("items").and_then(Value::as_array);
         for one in items.map_or(std::slice::from_ref(objects), Vec::as_slice) {
@@ -169,33 +182,56 @@ impl Roster {
             let kind = text(one, "/kind").or(of_list.filter(|_| items.is_some()));
             let core = text(one, "/apiVersion").is_none_or(|version| version == "v1");
             match kind.filter(|_| one.is_object()) {
-                Some("Pod") if core => {
-                    self.take_pod(RosterPod::read(one, file)?);
-                    told.pods += 1;
-                }
-                Some("Namespace") if core => {
-                    let (name, space) = RosterSpace::read(one, file)?;
-                    self.spaces.entry(name).or_default().push(space);
-                    told.namespaces += 1;
-                }
-                Some(_) => {
-                    told.others += 1;
-                    continue;
-                }
+                Some("Pod") if core => pods.push(one),
+                Some("Namespace") if core => spaces.push(one),
+                Some(_) => others += 1,
                 None => return Err(NotObjects("there is something that has no kind".to_owned())),
             }
-            told.written = told.written.max(newest(one));
         }
-        let late = |said: &Time| said.saturating_add(APART) < told.written;
-        if let Some(said) = written.filter(late) {
-            let newest = told.written;
+        let newest = pods.iter().chain(&spaces).map(|one| newest(one)).max();
+        let newest = newest.unwrap_or(Time::EPOCH);
+        if let Some(said) = written.filter(|said| said.saturating_add(APART) < newest) {
             return Err(NotObjects(format!(
                 "it has a time of {newest}, and is said to be written before that, at {said}"
             )));
         }
-        told.written = written.unwrap_or(told.written);
-        self.files.push(told);
+        let word = Word { file: self.file(name), until: written.unwrap_or(newest) };
+        for pod in &pods {
+            self.take_pod(RosterPod::read(pod, word)?);
+        }
+        for space in &spaces {
+            let (name, space) = RosterSpace::read(space, word)?;
+            self.spaces.entry(name).or_default().push(space);
+        }
+        let told = &mut self.files[word.file];
+        told.said = written.is_some();
+        told.others += others;
+        if pods.len() + spaces.len() > 0 {
+            told.first = if told.documents == 0 { word.until } else { told.first.min(word.until) };
+            told.last = told.last.max(word.until);
+            told.documents += 1;
+            told.pods += pods.len();
+            told.namespaces += spaces.len();
+        }
         Ok(())
+    }
+
+    /// The place of the file of this name.
+    fn file(&mut self, name: &str) -> usize {
+        let known = self.files.iter().position(|file| *file.name == *name);
+        known.unwrap_or_else(|| {
+            self.files.push(RosterFile {
+                name: Arc::from(name),
+                first: Time::EPOCH,
+                last: Time::EPOCH,
+                said: false,
+                documents: 0,
+                pods: 0,
+                namespaces: 0,
+                others: 0,
+            });
+            self.files.len() - 1
+        })
     }
 
     /// The files, in the order in which they were given.
@@ -215,40 +251,6 @@ impl Roster {
         self.pods.push(pod);
     }
 
-    fn written(&self, file: usize) -> Time {
-        self.files.get(file).map_or(Time::EPOCH, |file| file.written)
-    }
-
-    /// Whether what is there from `since` until a file was written was there all the time of a flow.
-    fn covers(&self, since: Option<Time>, file: usize, span: Span) -> Result<(), NotTold> {
-        match since {
-            Some(since) if since.saturating_add(APART) <= span.from => {}
-            _ => return Err(NotTold::Younger),
-        }
-        let before = span.to.saturating_add(APART) <= self.written(file);
-        if before { Ok(()) } else { Err(NotTold::Later) }
-    }
-
-    /// The one that all candidates are which were there at that time.
-    fn one<'a, T>(
-        &self,
-        all: impl Iterator<Item = &'a T>,
-        since: impl Fn(&T) -> (Option<Time>, usize),
-        uid: impl Fn(&T) -> &str,
-        span: Span,
-    ) -> Result<&'a T, NotTold> {
-        let (mut found, mut lacks): (Option<&T>, NotTold) = (None, NotTold::NotThere);
-        for one in all {
-            let (since, file) = since(one);
-            match (self.covers(since, file, span), found) {
-                (Ok(()), Some(other)) if uid(other) != uid(one) => return Err(NotTold::Otherwise),
-                (Ok(()), _) => found = Some(one),
-                (Err(why), _) => lacks = lacks.max(why),
-            }
-        }
-        found.ok_or(lacks)
-    }
-
     /// The pod that had this name then.
     pub(crate) fn pod(
         &self,
@@ -258,14 +260,14 @@ impl Roster {
     ) -> Result<&RosterPod, NotTold> {
         let of = self.named.get(&(namespace.to_owned(), name.to_owned()));
         let all = of.into_iter().flatten().map(|at| &self.pods[*at]);
-        let pod = self.one(all, |pod| (Some(pod.made), pod.file), |pod| &pod.uid, span)?;
+        let pod = one(all, |pod| (Some(pod.made), pod.word), |pod| &pod.uid, span)?;
         self.settled(pod)
     }
 
     /// The pod that had this address then, in a network of its own.
     pub(crate) fn pod_at(&self, ip: IpAddr, span: Span) -> Result<&RosterPod, NotTold> {
         let all = self.addressed.get(&ip).into_iter().flatten().map(|at| &self.pods[*at]);
-        let pod = self.one(all, |pod| (pod.addressed, pod.file), |pod| &pod.uid, span)?;
+        let pod = one(all, |pod| (pod.addressed, pod.word), |pod| &pod.uid, span)?;
         if self.host(ip, span).is_some() {
             return Err(NotTold::Otherwise);
         }
@@ -275,17 +277,7 @@ impl Roster {
     /// The file that tells of a node with this address then.
     pub(crate) fn host(&self, ip: IpAddr, span: Span) -> Option<usize> {
         let mut all = self.hosted.get(&ip).into_iter().flatten().map(|at| &self.pods[*at]);
-        all.find(|pod| self.covers(pod.placed, pod.file, span).is_ok()).map(|pod| pod.file)
-    }
-
-    /// Whether it was on its node, and had its addresses, all the time of a flow.
-    pub(crate) fn has_addresses(&self, pod: &RosterPod, span: Span) -> bool {
-        self.covers(pod.addressed, pod.file, span).is_ok()
-    }
-
-    /// The same of its node's.
-    pub(crate) fn has_node(&self, pod: &RosterPod, span: Span) -> bool {
-        !pod.hosts.is_empty() && self.covers(pod.placed, pod.file, span).is_ok()
+        all.find(|pod| pod.word.covers(pod.placed, span).is_ok()).map(|pod| pod.word.file)
     }
 
     /// A pod of which all files tell the same.
@@ -299,11 +291,42 @@ impl Roster {
     /// The namespace that had this name then.
     pub(crate) fn space(&self, name: &str, span: Span) -> Result<&RosterSpace, NotTold> {
         let all = || self.spaces.get(name).into_iter().flatten();
-        let since = |space: &RosterSpace| (Some(space.made), space.file);
-        let space = self.one(all(), since, |space| &space.uid, span)?;
+        let since = |space: &RosterSpace| (Some(space.made), space.word);
+        let space = one(all(), since, |space| &space.uid, span)?;
         let same = all().all(|one| one.uid != space.uid || one.labels == space.labels);
         if same { Ok(space) } else { Err(NotTold::Otherwise) }
     }
+}
+
+impl Word {
+    /// Whether what is there from `since` until this was written was there all the time of a flow.
+    fn covers(self, since: Option<Time>, span: Span) -> Result<(), NotTold> {
+        match since {
+            Some(since) if since.saturating_add(APART) <= span.from => {}
+            _ => return Err(NotTold::Younger),
+        }
+        let before = span.to.saturating_add(APART) <= self.until;
+        if before { Ok(()) } else { Err(NotTold::Later) }
+    }
+}
+
+/// The one that all candidates are which were there at that time.
+fn one<'a, T>(
+    all: impl Iterator<Item = &'a T>,
+    since: impl Fn(&T) -> (Option<Time>, Word),
+    uid: impl Fn(&T) -> &str,
+    span: Span,
+) -> Result<&'a T, NotTold> {
+    let (mut found, mut lacks): (Option<&T>, NotTold) = (None, NotTold::NotThere);
+    for one in all {
+        let (since, word) = since(one);
+        match (word.covers(since, span), found) {
+            (Ok(()), Some(other)) if uid(other) != uid(one) => return Err(NotTold::Otherwise),
+            (Ok(()), _) => found = Some(one),
+            (Err(why), _) => lacks = lacks.max(why),
+        }
+    }
+    found.ok_or(lacks)
 }
 
 fn text<'a>(of: &'a Value, path: &str) -> Option<&'a str> {
@@ -382,7 +405,17 @@ fn addresses(of: &Value, one: &str, all: &str) -> Vec<IpAddr> {
 }
 
 impl RosterPod {
-    fn read(of: &Value, file: usize) -> Result<Self, NotObjects> {
+    /// Whether it was on its node, and had its addresses, all the time of a flow.
+    pub(crate) fn has_addresses(&self, span: Span) -> bool {
+        self.word.covers(self.addressed, span).is_ok()
+    }
+
+    /// The same of its node's.
+    pub(crate) fn has_node(&self, span: Span) -> bool {
+        !self.hosts.is_empty() && self.word.covers(self.placed, span).is_ok()
+    }
+
+    fn read(of: &Value, word: Word) -> Result<Self, NotObjects> {
         let (name, uid, made) = identity(of, "pod")?;
         let namespace = text(of, "/metadata/namespace").unwrap_or_default().to_owned();
         let phase = text(of, "/status/phase").unwrap_or_default();
@@ -390,7 +423,7 @@ impl RosterPod {
         let lasting = phase == "Running" && of.pointer("/metadata/deletionTimestamp").is_none();
         let of_node = of.pointer("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
         Ok(Self {
-            file,
+            word,
             namespace,
             name,
             uid,
@@ -406,10 +439,10 @@ impl RosterPod {
 }
 
 impl RosterSpace {
-    fn read(of: &Value, file: usize) -> Result<(String, Self), NotObjects> {
+    fn read(of: &Value, word: Word) -> Result<(String, Self), NotObjects> {
         let (name, uid, made) = identity(of, "namespace")?;
         // Its name is asked for by itself.
-        Ok((name, Self { file, uid, labels: labels(of, Some(NAMESPACE))?, made }))
+        Ok((name, Self { word, uid, labels: labels(of, Some(NAMESPACE))?, made }))
     }
 }
 

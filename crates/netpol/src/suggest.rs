@@ -163,7 +163,7 @@ impl Suggest {
         }
         let left_out: Vec<_> =
             left.into_iter().map(|(why, seen)| (why, seen.lines, seen.cited)).collect();
-        let head = yaml::head(&namespace, &left_out, roster.files());
+        let head = yaml::head(&namespace, &left_out, (roster.files(), filled.no_zone));
         let (yaml, size) = yaml::policies(&namespace, head, policies, &groups);
         Suggestion { yaml, size, left_out, lines, filled }
     }

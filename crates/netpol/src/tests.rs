@@ -68,6 +68,7 @@ pub(super) fn outside(ip: &str) -> Endpoint {
 pub(super) fn flow(source: Endpoint, destination: Endpoint, port: u16) -> Flow {
     Flow {
         time: None,
+        no_zone: false,
         until: None,
         source,
         destination,

@@ -107,7 +107,7 @@ fn words(way: Direction) -> (&'static str, &'static str, &'static str) {
 pub(crate) fn head(
     namespace: &str,
     left_out: &[(LeftOut, u64, Vec<FlowSeal>)],
-    objects: &[RosterFile],
+    (objects, no_zone): (&[RosterFile], u64),
 ) -> String {
     let mut out = format!(
         "# NetworkPolicies that let through what was seen of pods in {namespace}, and nothing else between what was seen.\n\
@@ -118,7 +118,13 @@ pub(crate) fn head(
         let name = file.name.escape_debug();
         out.push_str(&format!(
             "# What the log doesn't tell of a pod, {name} of {} does: nothing proves it, nor that labels were the same before.\n",
-            file.written
+            file.times()
+        ));
+    }
+    if no_zone > 0 {
+        let lines = counted(no_zone);
+        out.push_str(&format!(
+            "# {lines} of these have a time without a zone, which was read as UTC.\n"
         ));
     }
     for (why, lines, cited) in left_out {

@@ -8,6 +8,8 @@ pub use write::{YamlStep, write};
 
 /// Values in one document: more than five thousand objects of a usual size.
 const NODES: usize = 4_000_000;
+/// Bytes of text in one document.
+const TEXT: usize = 64 << 20;
 /// Lists and objects inside each other: more than the apiserver's own types have.
 const DEPTH: usize = 100;
 
@@ -16,10 +18,24 @@ const DEPTH: usize = 100;
 /// # Errors
 /// What is wrong with it, as a sentence; also where it is larger than is read.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let budget =
-        serde_saphyr::budget! { max_nodes: NODES, max_events: 3 * NODES, max_depth: DEPTH };
+    let budget = serde_saphyr::budget! {
+        max_nodes: NODES, max_events: 3 * NODES, max_total_scalar_bytes: TEXT, max_depth: DEPTH
+    };
     let options = serde_saphyr::options! { budget: budget };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| said(&error))
+}
+
+fn said(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::budget::BudgetBreach::{Events, Nodes, ScalarBytes};
+    match error.without_snippet() {
+        serde_saphyr::Error::Budget { breach: Nodes { .. } | Events { .. }, .. } => {
+            format!("a document of it has more than {NODES} values")
+        }
+        serde_saphyr::Error::Budget { breach: ScalarBytes { .. }, .. } => {
+            format!("a document of it has more than {TEXT} bytes of text")
+        }
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +59,10 @@ mod tests {
     /// Ten times as many values as are read, ten times as deep, and names that stand for one another.
     #[test]
     fn what_is_larger_than_is_read_is_refused() {
-        assert!(read::<Value>(&format!("[{}0]", "0,".repeat(10 * NODES))).is_err());
+        let many = read::<Value>(&format!("[{}0]", "0,".repeat(10 * NODES)));
+        assert_eq!(many.unwrap_err(), "a document of it has more than 4000000 values");
+        let long = read::<Value>(&"x".repeat(TEXT + 1));
+        assert_eq!(long.unwrap_err(), "a document of it has more than 67108864 bytes of text");
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(read::<Value>(&nested(10 * DEPTH)).is_err());
         let mut bomb = "a0: &a0 [x]\n".to_owned();

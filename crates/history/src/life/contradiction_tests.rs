@@ -269,5 +269,89 @@ fn a_reason_is_none_only_where_what_was_sent_is_known() {
     ] {
         assert_eq!(told(level("Request", "patch", 403, body)).0.as_deref(), Some("OPS-7"));
     }
-    assert_eq!(told(level("Metadata", "delete", 200, Value::Null)), (None, None));
+    // What deletes, and what stands for a part of the object, is no better known.
+    let unknown = (None, Some(Doubt::Level));
+    assert_eq!(told(level("Metadata", "delete", 200, Value::Null)), unknown);
+    for (verb, subresource) in [("create", "eviction"), ("update", "scale"), ("patch", "scale")] {
+        let bare = act(2, verb, |e| {
+            e["level"] = "Metadata".into();
+            e["objectRef"]["subresource"] = subresource.into();
+        });
+        assert_eq!(told(bare), unknown, "{subresource}");
+    }
+    let collection = act(2, "deletecollection", |e| {
+        e["level"] = "Metadata".into();
+        e["objectRef"].as_object_mut().unwrap().remove("name");
+    });
+    assert_eq!(told(collection), unknown);
+    let options = json!({"kind": "DeleteOptions"});
+    assert_eq!(told(level("Request", "delete", 200, options)), (None, None));
+    assert_eq!(told(act(2, "delete", |_| {})), (None, None), "nothing was sent");
+}
+
+/// What an answer shows is told, whatever the request was.
+#[test]
+fn a_reason_that_an_answer_shows_is_told() {
+    let mut object = policy(8, 2, json!({"a": 1}));
+    object["metadata"]["annotations"] = json!({"auditseal.dev/ticket": "OPS-9"});
+    let why = |entry: &LifeEntry| -> Vec<(String, Option<bool>)> {
+        entry.why.iter().map(|why| (why.value.clone(), why.new)).collect()
+    };
+    let was_there = [("OPS-9".to_owned(), Some(false))];
+    let delete = act(4, "delete", |e| {
+        e["requestObject"] = json!({"kind": "DeleteOptions"});
+        e["responseObject"] = object.clone();
+    });
+    assert_eq!(why(&live(vec![delete]).0[0]), was_there);
+    let collection = act(4, "deletecollection", |e| {
+        e["objectRef"].as_object_mut().unwrap().remove("name");
+        e["responseObject"] = json!({"kind": "NetworkPolicyList", "items": [object.clone()]});
+    });
+    assert_eq!(why(&live(vec![collection]).0[0]), was_there);
+    let set = put(2, "5", object.clone());
+    let (told, _) = live(vec![set, put(3, "8", object.clone())]);
+    assert_eq!(told[1].deed, Deed::Nothing { certain: true });
+    assert_eq!((why(&told[1]), told[0].why.len()), (was_there.to_vec(), 1));
+    // Of what comes late it isn't known.
+    let mut all = vec![put(2, "5", policy(100, 9, json!({})))];
+    all.extend(
+        (1..=MAX_WAITING as u64)
+            .map(|n| put(2, &(99 + n).to_string(), policy(100 + n, 9, json!({})))),
+    );
+    all.push(put(2, "5", object));
+    let (told, _) = live(all);
+    let late = told.iter().find(|entry| entry.doubt == Some(Doubt::Late)).unwrap();
+    assert_eq!(why(late), [("OPS-9".to_owned(), None)]);
+}
+
+/// At level Request the answer doesn't say whether it was the last write.
+#[test]
+fn of_what_may_be_the_last_write_nothing_but_the_end_is_inferred() {
+    let mut ending = policy(8, 2, json!({"podSelector": {"matchLabels": {"x": "1"}}}));
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T08:00:00Z".into();
+    ending["metadata"]["finalizers"] = json!(["f"]);
+    let begun = act(2, "delete", |e| {
+        e["requestObject"] = json!({"kind": "DeleteOptions"});
+        e["responseObject"] = ending;
+    });
+    let freed = act(3, "patch", |e| {
+        e["level"] = "Request".into();
+        e["requestObject"] = json!({"metadata": {"finalizers": null},
+            "spec": {"podSelector": {"matchLabels": {"x": "EVIL"}}}});
+    });
+    let (told, life) = live(vec![begun, freed]);
+    let marks: Vec<_> =
+        told[1].fields.iter().map(|field| (field.path.to_string(), field.mark.clone())).collect();
+    let label = "spec.podSelector.matchLabels.x".to_owned();
+    assert_eq!(
+        marks,
+        [
+            ("metadata.finalizers".to_owned(), Inference::FromRequest.into()),
+            (label, Doubt::Deleting.into())
+        ]
+    );
+    assert_eq!(told[1].words.as_ref().unwrap().mark, Doubt::Deleting.into());
+    let end = "no longer isolated: what comes in to pods with x=1, but by other policies";
+    assert_eq!(words_of(&told[1]), end);
+    assert_eq!(*life.known(), KnownObject::Nothing(Doubt::Deleting));
 }

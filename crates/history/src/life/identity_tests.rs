@@ -271,4 +271,43 @@ fn one_that_is_created_over_another_says_that_an_end_is_missing() {
     assert!(told[1].fields.iter().all(|field| field.mark == Mark::Exact));
     let (told, _) = live(vec![made(1, "u1", 5), gone(2, "u1"), made(3, "u2", 8)]);
     assert_eq!(told[2].between, Between::Nothing);
+    // Also where the answers aren't logged, or nothing is.
+    for level in ["Request", "Metadata"] {
+        let bare = |cite| {
+            act(cite, "create", |e| {
+                e["level"] = level.into();
+                if level == "Request" {
+                    e["requestObject"] = of("u1", 5, 1);
+                }
+            })
+        };
+        let (told, _) = live(vec![bare(1), bare(2)]);
+        let between = [told[0].between, told[1].between];
+        assert_eq!(between, [Between::Nothing, Between::NoEnd], "{level}");
+    }
+    // A deletion that failed may have been done all the same.
+    let failed = act(2, "delete", |e| e["responseStatus"] = json!({"code": 504}));
+    let (told, _) = live(vec![made(1, "u1", 5), failed, made(3, "u2", 8)]);
+    assert_eq!(told[2].between, Between::Unproved);
+}
+
+/// What comes late is late also where the newer one is gone by then.
+#[test]
+fn an_older_object_that_comes_behind_the_end_of_a_newer_one_is_late() {
+    let at_once = |mut act: Act| {
+        (act.received, act.done) = (made(1, "u1", 5).received, made(1, "u1", 5).done);
+        act
+    };
+    let refused = |n| act(n, "update", |e| e["responseStatus"] = json!({"code": 409}));
+    let mut all = vec![made(1, "u2", 100), gone(2, "u2")];
+    all.extend((3..60).map(refused));
+    all.extend([made(60, "u1", 50), gone(61, "u1")]);
+    let (told, life) = live(all.into_iter().map(at_once).collect());
+    let [made_late, gone_late] = &told[told.len() - 2..] else { panic!("{told:?}") };
+    assert_eq!((&made_late.doubt, made_late.uid.as_deref()), (&Some(Doubt::Late), Some("u1")));
+    assert_eq!((&gone_late.doubt, gone_late.uid.as_deref()), (&Some(Doubt::Late), Some("u1")));
+    assert_eq!(*life.known(), KnownObject::Absent);
+    // The next one isn't.
+    let (told, _) = live(vec![made(1, "u1", 5), gone(2, "u1"), at_once(made(3, "u2", 9))]);
+    assert_eq!(told.last().unwrap().doubt, None);
 }

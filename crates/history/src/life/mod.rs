@@ -323,6 +323,7 @@ impl Life {
         let answered = act.stored().and_then(|object| text(object, &["metadata", "uid"]));
         let given = Some(act.target.uid.as_str()).filter(|uid| !uid.is_empty());
         let uid = answered.or(given).or(shown.map(|shown| shown.uid.as_str()));
+        let shown_reasons = self.reasons_shown(act, &deed);
         LifeEntry {
             cite: act.cite,
             audit_id: act.audit_id.clone(),
@@ -344,7 +345,7 @@ impl Life {
             words: None,
             asked: Vec::new(),
             doubt: None,
-            why: why::of_guardrails(act).into_iter().collect(),
+            why: why::of_guardrails(act).into_iter().chain(shown_reasons).collect(),
             why_doubt: reasonless::untold(act),
             mutations: effect::mutations(act),
         }
@@ -362,8 +363,7 @@ impl Life {
         {
             return entry;
         }
-        // The end of the one before it isn't in the trail.
-        let no_end = created && self.known.state().is_some_and(|state| state.shown.is_some());
+        let since_last = self.since_last();
         if created {
             self.known = KnownObject::Absent;
             self.uids.end_last();
@@ -391,7 +391,8 @@ impl Life {
         let told = told::change(&case, &fields, doubt.as_ref());
         let mut entry = self.entry(act, deed);
         entry.words = told;
-        entry.why.extend(self.reasons_of(&after, created, between));
+        let reasons = self.reasons_of(&after, created, between);
+        entry.why = why::of_guardrails(act).into_iter().chain(reasons).collect();
         entry.why_doubt = reasonless::untold_after(&after);
         let mut known = next(act, &self.known, &after);
         if let KnownObject::There(state) = &mut known {
@@ -409,15 +410,28 @@ impl Life {
             entry.words = told::end(act, &self.known);
             known = KnownObject::Absent;
         } else if deletion::may_be_over(act, &self.known, &after) {
+            // If it is, nothing else was stored.
+            let ends = |field: &&mut FieldChange| field.path.is_below(&["metadata", "finalizers"]);
+            let sent = fields.iter_mut().chain(&mut quiet).filter(|field| !ends(field));
+            sent.for_each(|field| field.mark = Doubt::Deleting.into());
+            entry.words.iter_mut().for_each(|words| words.mark = Doubt::Deleting.into());
             doubt = Some(Doubt::Deleting);
             known = KnownObject::Nothing(Doubt::Deleting);
         }
         (entry.fields, entry.quiet, entry.more) = (fields, quiet, more);
         (entry.asked, entry.doubt) = (asked, doubt);
-        (entry.patch, entry.between) = (kinds, if no_end { Between::NoEnd } else { between });
+        (entry.patch, entry.between) = (kinds, if created { since_last } else { between });
         self.known = known;
         self.lived = true;
         entry
+    }
+
+    /// The reasons that an answer shows, of a write that isn't compared with what was.
+    fn reasons_shown(&self, act: &Act, deed: &Deed) -> Vec<Reason> {
+        let object = self.shown_object(act).filter(|_| !act.is_read());
+        // Who deletes sets none, nor does who changes nothing.
+        let kept = act.ends_something() || matches!(deed, Deed::Nothing { certain: true });
+        why::of_object(&self.reasons, object.filter(|_| kept), object, false)
     }
 
     fn reasons_of(&self, after: &After, created: bool, between: Between) -> Vec<Reason> {
@@ -469,6 +483,23 @@ impl Life {
             self.known = next(act, &self.known, &shown);
         }
         Some(entry)
+    }
+
+    /// What lies between what was known and a creation.
+    fn since_last(&self) -> Between {
+        let failed = self.failed || self.known.state().is_some_and(|state| state.unsure > 0);
+        let there = match &self.known {
+            KnownObject::There(_) => true,
+            KnownObject::Absent | KnownObject::Nothing(Doubt::Deleting | Doubt::Rewound) => false,
+            KnownObject::Nothing(Doubt::OtherPlace { .. }) => false,
+            KnownObject::Nothing(_) => self.lived,
+        };
+        match (there, failed) {
+            (false, _) => Between::Nothing,
+            // That may have been its end.
+            (true, true) => Between::Unproved,
+            (true, false) => Between::NoEnd,
+        }
     }
 
     /// What lies between the object as it was seen and this request.

@@ -7,11 +7,12 @@ use crate::path::ObjectPath;
 
 /// Why a line doesn't tell what a request says that it is for: neither what was sent nor what was stored is in it.
 pub(crate) fn untold(act: &Act) -> Option<Doubt> {
-    let writes = matches!(&*act.verb, "create" | "update" | "patch");
-    // What stands for a part of the object has none of its annotations.
-    let whole = !["scale", "binding", "eviction"].contains(&&*act.target.subresource);
+    let ends = act.ends_something();
+    let writes = ends || matches!(&*act.verb, "create" | "update" | "patch");
     let told = act.stored().is_some();
-    (writes && whole && !told).then(|| doubt_of(&act.request)).flatten()
+    let doubt = (writes && !told).then(|| doubt_of(&act.request)).flatten();
+    // Who deletes needn't send anything.
+    doubt.filter(|doubt| !(ends && *doubt == Doubt::NoBody))
 }
 
 /// The same of a request that was taken.

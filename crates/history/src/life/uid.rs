@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use auditseal_audit::Time;
+use serde_json::Value;
+
 use super::Life;
 use super::deletion::taken;
 use super::entry::{Deed, LifeEntry};
@@ -19,8 +22,8 @@ pub const MAX_PAST: usize = 64;
 pub(crate) struct Uids {
     past: VecDeque<String>,
     last: Option<Shown>,
-    /// The version that was shown last, of whichever.
-    newest: Option<Shown>,
+    /// The version that was shown last, of whichever, and when.
+    newest: Option<(Shown, Option<Time>)>,
 }
 
 impl Uids {
@@ -37,7 +40,7 @@ impl Uids {
     /// Whether a read shows another object than the last one, and an older version.
     pub(crate) fn is_before_last(&self, now: &Shown) -> bool {
         let older = |last: &Shown| is_before(&now.version, &last.version) == Some(true);
-        self.newest.as_ref().is_some_and(|last| last.uid != now.uid && older(last))
+        self.newest.as_ref().is_some_and(|(last, _)| last.uid != now.uid && older(last))
     }
 
     /// An object is gone.
@@ -70,7 +73,7 @@ impl Uids {
                     self.end_last();
                 }
                 self.last = Some(now.clone());
-                self.newest = Some(now.clone());
+                self.newest = Some((now.clone(), state.since));
             }
             KnownObject::Nothing(_) => {}
         }
@@ -96,11 +99,14 @@ fn uid_of(act: &Act) -> Option<&str> {
 }
 
 impl Life {
-    /// The uid of the object of this name that an answer shows.
+    /// The object of this name that an answer shows.
+    pub(super) fn shown_object<'a>(&self, act: &'a Act) -> Option<&'a Value> {
+        act.stored().or_else(|| taken(act, &self.name.name).filter(|_| act.succeeded()))
+    }
+
+    /// Its uid.
     pub(super) fn shown_uid(&self, act: &Act) -> Option<String> {
-        let item = taken(act, &self.name.name).filter(|_| act.succeeded());
-        let object = act.stored().or(item)?;
-        text(object, &["metadata", "uid"]).map(str::to_owned)
+        text(self.shown_object(act)?, &["metadata", "uid"]).map(str::to_owned)
     }
 
     /// A request that was taken for another object of this name than the one that is known: it neither ends nor changes
@@ -109,12 +115,15 @@ impl Life {
         let uid = uid_of(act)?.to_owned();
         let create = act.verb == "create" && act.target.subresource.is_empty();
         let state = self.known.state();
-        let current = state.and_then(|state| state.shown.clone());
-        let since = state.and_then(|state| state.since);
+        let current = state.and_then(|state| Some((state.shown.clone()?, state.since)));
+        let there = current.is_some();
         let late = if self.uids.is_past(&uid) {
             true
         } else {
-            let current = current.filter(|current| current.uid != uid)?;
+            // What comes behind the end of a newer one is no less late.
+            let gone = || self.uids.newest.clone().filter(|_| self.known == KnownObject::Absent);
+            let last = current.or_else(gone).filter(|(last, _)| last.uid != uid);
+            let (current, since) = last?;
             let now = act.stored().and_then(Shown::of);
             let older =
                 now.is_some_and(|now| is_before(&now.version, &current.version) == Some(true));
@@ -135,7 +144,7 @@ impl Life {
             self.uids.end(&uid);
             return Some(entry);
         }
-        if create {
+        if create || !there {
             return None;
         }
         // Another one has the name, and how that came isn't in the trail.

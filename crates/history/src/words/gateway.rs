@@ -32,10 +32,8 @@ pub(crate) fn gateway(gateway: &Value) -> Result<Facts, Unclear> {
         if let Some(tls) = listener.get("tls").filter(|tls| !tls.is_null()) {
             let mode = text_of(tls, "mode").unwrap_or_else(|| "Terminate".to_owned());
             let mode = shown(&mode);
-            let certificate = |one: &Value| match text_of(one, "namespace") {
-                Some(namespace) => format!("{}/{}", shown(&namespace), said_of(one, "name")),
-                None => said_of(one, "name"),
-            };
+            let certificate =
+                |one: &Value| format!("{}{}", elsewhere(one, gateway), said_of(one, "name"));
             let names: Vec<_> = list(tls, "certificateRefs").iter().map(certificate).collect();
             facts.say(format!("TLS of {name}"), &format!("{mode} {}", names.join(", ")))?;
         }
@@ -50,8 +48,7 @@ pub(crate) fn http_route(route: &Value) -> Result<Facts, Unclear> {
     let mut facts = Facts::default();
     let spec = route.get("spec").unwrap_or(&Value::Null);
     for parent in list(spec, "parentRefs") {
-        let namespace =
-            text_of(parent, "namespace").map_or(String::new(), |name| format!("{}/", shown(&name)));
+        let namespace = elsewhere(parent, route);
         let section = text_of(parent, "sectionName")
             .map_or(String::new(), |name| format!(", listener {}", shown(&name)));
         let name = said_of(parent, "name");
@@ -65,7 +62,8 @@ pub(crate) fn http_route(route: &Value) -> Result<Facts, Unclear> {
         facts.say(format!("host {}", shown(&crate::path::plain(host))), "")?;
     }
     for rule in list(spec, "rules") {
-        let backends: Vec<_> = list(rule, "backendRefs").iter().map(backend).collect();
+        let backends: Vec<_> =
+            list(rule, "backendRefs").iter().map(|of| backend(of, route)).collect();
         let filters: Vec<_> = list(rule, "filters").iter().map(filter).collect();
         let mut to = if backends.is_empty() { "nothing".to_owned() } else { backends.join(" or ") };
         if !filters.is_empty() {
@@ -119,10 +117,17 @@ fn joined_pair(of: &Value) -> String {
     format!("{}={}{how}", said_of(of, "name"), said_of(of, "value"))
 }
 
-fn backend(of: &Value) -> String {
+/// The namespace of what an object refers to, where it isn't the object's own, which it is where none is given.
+fn elsewhere(of: &Value, from: &Value) -> String {
+    let own = text(from, &["metadata", "namespace"]);
+    let other = text_of(of, "namespace").filter(|name| Some(name.as_str()) != own);
+    other.map_or(String::new(), |name| format!("{}/", shown(&name)))
+}
+
+fn backend(of: &Value, route: &Value) -> String {
     let part = |name: &str| text_of(of, name).map(|text| shown(&text));
     let kind = part("kind").filter(|kind| kind != "Service").unwrap_or("service".to_owned());
-    let namespace = part("namespace").map_or(String::new(), |name| format!("{name}/"));
+    let namespace = elsewhere(of, route);
     let port = part("port").map_or(String::new(), |port| format!(":{port}"));
     let weight = part("weight").filter(|weight| weight != "1");
     let weight = weight.map_or(String::new(), |weight| format!(" (weight {weight})"));

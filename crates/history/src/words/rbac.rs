@@ -51,6 +51,14 @@ impl Right {
     }
 }
 
+/// An address' stars at its end count for one: `NonResourceURLMatches` takes away all of them.
+fn starred(address: String) -> String {
+    match address.strip_suffix('*') {
+        Some(start) => format!("{}*", start.trim_end_matches('*')),
+        None => address,
+    }
+}
+
 /// A rule, as sets.
 #[derive(Debug, Default)]
 struct Rule {
@@ -64,12 +72,13 @@ struct Rule {
 impl Rule {
     fn read(rule: &Value) -> Self {
         let set = |name| list(rule, name).iter().map(crate::path::plain).collect();
+        let addresses: BTreeSet<String> = set("nonResourceURLs");
         Self {
             verbs: set("verbs"),
             groups: set("apiGroups"),
             resources: set("resources"),
             names: set("resourceNames"),
-            addresses: set("nonResourceURLs"),
+            addresses: addresses.into_iter().map(starred).collect(),
         }
     }
 

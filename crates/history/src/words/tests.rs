@@ -222,6 +222,16 @@ fn roles_are_told_by_what_they_grant() {
             &["granted: get on address /* (a part of it was granted before)"],
         ),
         (
+            json!([{"nonResourceURLs": ["/a**", "/ab"], "verbs": ["get"]}]),
+            json!([{"nonResourceURLs": ["/a**"], "verbs": ["get"]}]),
+            &[],
+        ),
+        (
+            json!([{"nonResourceURLs": ["/a"], "verbs": ["get"]}]),
+            json!([{"nonResourceURLs": ["**"], "verbs": ["get"]}]),
+            &["granted: get on address * (a part of it was granted before)"],
+        ),
+        (
             json!([{"apiGroups": [""], "resources": ["*/status"], "verbs": ["get"]}]),
             json!([{"apiGroups": [""], "resources": ["*/status", "pods/status"], "verbs": ["get"]}]),
             &[],
@@ -311,6 +321,42 @@ fn services_and_gateways_are_told() {
     assert_eq!(
         told("gateway.networking.k8s.io/v1/HTTPRoute", route("a", "x"), route("b", "y")),
         ["removed: host x", "added: host y", "requests of /api: service a:80 → service b:80",]
+    );
+}
+
+/// Who gives no namespace means the object's own.
+#[test]
+fn a_reference_to_ones_own_namespace_means_the_same() {
+    let of = |namespace: &str, mut reference: Value| {
+        if !namespace.is_empty() {
+            reference["namespace"] = namespace.into();
+        }
+        reference
+    };
+    let route = |namespace: &str| {
+        json!({"metadata": {"name": "r", "namespace": "shop"}, "spec": {
+            "parentRefs": [of(namespace, json!({"name": "g"}))],
+            "rules": [{"backendRefs": [of(namespace, json!({"name": "w", "port": 80}))]}]}})
+    };
+    let gateway = |namespace: &str| {
+        json!({"metadata": {"name": "g", "namespace": "shop"}, "spec": {"listeners": [{"name": "web", "port": 443,
+            "protocol": "HTTPS", "tls": {"certificateRefs": [of(namespace, json!({"name": "c"}))]}}]}})
+    };
+    let tell = |after: &str| {
+        let kind = "gateway.networking.k8s.io/v1/HTTPRoute";
+        let mut said = told(kind, route(""), route(after));
+        said.extend(told("gateway.networking.k8s.io/v1/Gateway", gateway(""), gateway(after)));
+        said
+    };
+    assert_eq!(tell("shop"), Vec::<String>::new());
+    assert_eq!(
+        tell("evil"),
+        [
+            "added: at gateway evil/g",
+            "removed: at gateway g",
+            "requests of /: service w:80 → service evil/w:80",
+            "TLS of listener web: Terminate c → Terminate evil/c",
+        ]
     );
 }
 

@@ -66,11 +66,13 @@ fn what_concerns_other_policies_or_none_stands_beside_nothing() {
         Flow { time: None, ..own.clone() },
         // The peer's own policies stopped it on its way out.
         Flow { direction: Some(FlowDirection::Egress), ..own.clone() },
-        Flow { direction: Some(FlowDirection::Ingress), ..own },
+        Flow { direction: Some(FlowDirection::Ingress), ..own.clone() },
+        Flow { no_zone: true, direction: Some(FlowDirection::Ingress), ..own },
     ];
     let (changes, beside) = told(vec![at(10)], &flows);
     let totals = beside.totals();
     assert_eq!((totals.answers, totals.untimed, totals.elsewhere), (1, 1, 1));
+    assert_eq!(totals.no_zone, 1);
     assert_eq!(changes[0].rows.len(), 1);
     assert_eq!(changes[0].rows[0].first.line, 4);
 }

@@ -49,6 +49,11 @@ fn roster(files: &[(&str, i64, Value)]) -> Roster {
     roster
 }
 
+/// When each file was written, from its first document to its last.
+fn times(roster: &Roster) -> Vec<(Time, Time)> {
+    roster.files().iter().map(|file| (file.first, file.last)).collect()
+}
+
 fn named(name: &str) -> Endpoint {
     let (namespace, name) = name.split_once('/').unwrap();
     let (namespace, pod) = (Some(namespace.to_owned()), Some(name.to_owned()));
@@ -250,7 +255,7 @@ fn a_file_that_no_apiserver_listed_is_refused() {
         told.files().iter().map(|file| (file.pods, file.namespaces, file.others)).collect();
     assert_eq!(counts, [(1, 0, 0), (0, 1, 1)]);
     // Nobody says when they were written: they were there at the newest time in them.
-    assert_eq!((told.files()[0].written, told.files()[1].written), (second(12), second(0)));
+    assert_eq!(times(&told), [(second(12), second(12)), (second(0), second(0))]);
 }
 
 /// A container writes its message itself, and whoever sets a condition of its own may say any time.
@@ -270,7 +275,7 @@ fn a_text_is_no_time_at_which_a_file_was_written() {
     space["status"] = json!({"phase": "Active", "conditions": [{"type": "Mine", "lastTransitionTime": text, "message": text}]});
     let mut roster = Roster::default();
     roster.add("o", None, &list(&[pod.clone(), space])).unwrap();
-    assert_eq!(roster.files()[0].written, second(20));
+    assert_eq!(times(&roster), [(second(20), second(20))]);
     roster.add("said", Some(second(5000)), &pod).unwrap();
     // What the kubelet stamps counts.
     for (path, at) in [
@@ -279,9 +284,26 @@ fn a_text_is_no_time_at_which_a_file_was_written() {
         ("/status/startTime", 50),
     ] {
         *pod.pointer_mut(path).unwrap() = stamp(at).into();
-        roster.add("o", None, &pod).unwrap();
-        assert_eq!(roster.files().last().unwrap().written, second(at), "{path}");
+        roster.add(path, None, &pod).unwrap();
+        assert_eq!(times(&roster).last(), Some(&(second(at), second(at))), "{path}");
     }
+}
+
+/// Each document holds until its own time, whichever comes first in the file.
+#[test]
+fn documents_of_one_file_are_one_file_and_hold_each_until_its_own_time() {
+    let early = listed("shop/early", "u1", 1000, "10.0.0.1", &json!({}));
+    let late = listed("shop/late", "u2", 4000, "10.0.0.2", &json!({}));
+    let service = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "s"}});
+    let mut roster = Roster::default();
+    for document in [&late, &service, &early] {
+        roster.add("o", None, document).unwrap();
+    }
+    let [file] = roster.files() else { panic!("{:?}", roster.files()) };
+    assert_eq!((file.documents, file.pods, file.others, file.said), (2, 2, 1, false));
+    assert_eq!(times(&roster), [(second(1012), second(4012))]);
+    let at = |time| roster.fill(&seen(time, named("shop/early"), address("10.9.9.9"))).source.lacks;
+    assert_eq!(at(3000), Some(NotTold::Later));
 }
 
 /// A namespace's label of that name is its name; anybody may put it on a pod.
