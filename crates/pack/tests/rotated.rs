@@ -159,7 +159,7 @@ async fn what_a_changed_key_signed_is_decompressed_behind_a_pack() {
     let mut desk = trusting_the_first(story(before, &[last]));
     let all = emptied(&mut desk);
     let put = |some: &[(String, Vec<u8>)]| {
-        some.iter().for_each(|(key, bytes)| drop(desk.archive.insert(key, bytes.clone())));
+        some.iter().for_each(|(key, bytes)| desk.archive.insert(key, bytes.clone()));
     };
     put(&all[..last as usize + 2]);
     let report = desk.pack().await;
