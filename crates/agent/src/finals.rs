@@ -106,36 +106,32 @@ impl Backups {
         self.families.iter().find_map(|family| family.rotated(&name))
     }
 
-    pub(crate) fn may_hold(&self, known: &Final) -> bool {
-        match &self.there {
-            Some(there) => {
-                self.rotated(&known.name).is_some_and(|at| there.binary_search(&at).is_ok())
-            }
-            None => true,
-        }
+    /// Whether one is there, or may be, that was rotated then as its name tells.
+    pub(crate) fn may_hold(&self, rotated: Option<Time>) -> bool {
+        let is_there = |there: &Vec<Time>| {
+            rotated.is_some_and(|rotated| there.binary_search(&rotated).is_ok())
+        };
+        self.there.as_ref().is_none_or(is_there)
     }
 
-    /// Whether its name tells nothing of when it was rotated. A backup that is called by a number
-    /// (`audit.log.1100`) has had as many names as there were rotations since: none of them tells which
-    /// file it is, but those that are there are the newest of their kind.
-    fn is_untold(&self, known: &Final) -> bool {
-        self.rotated(&known.name).is_none()
-    }
-
-    /// Whether a final is to be remembered, behind which so many come, of all and of the untold.
-    fn keeps(&self, behind: Behind, known: &Final) -> bool {
+    /// Whether a final is to be remembered that was rotated then, behind which so many come, of all and
+    /// of those whose names tell no time. A backup that is called by a number (`audit.log.1100`) has had
+    /// as many names as there were rotations since: none of them tells which file it is, but those that
+    /// are there are the newest of their kind.
+    fn keeps(&self, behind: Behind, rotated: Option<Time>) -> bool {
         behind.all < FINALS_KEPT
-            || self.is_untold(known) && behind.alike < FINALS_KEPT + self.untold.count()
-            || self.may_hold(known)
+            || rotated.is_none() && behind.alike < FINALS_KEPT + self.untold.count()
+            || self.may_hold(rotated)
     }
 
     /// Leaves out what nothing will ask for. Oldest first, as the chain names them.
     pub(crate) fn needed(&self, finals: Vec<Final>) -> Vec<Final> {
         let mut behind = Behind::default();
         let needed = |known: &Final| {
-            let keeps = self.keeps(behind, known);
+            let rotated = self.rotated(&known.name);
+            let keeps = self.keeps(behind, rotated);
             behind.all += 1;
-            behind.alike += usize::from(self.is_untold(known));
+            behind.alike += usize::from(rotated.is_none());
             keeps
         };
         let mut needed: Vec<_> = finals.into_iter().rev().filter(needed).collect();
@@ -147,8 +143,10 @@ impl Backups {
 /// Forgets durably what is no longer needed, once it is much.
 pub(crate) fn compact(spool: &mut Spool, place: &Place, now: Time) -> Result<(), Error> {
     let backups = Backups::of(place, now);
-    let untold = |known: &Final| backups.is_untold(known);
-    Ok(spool.forget_finals(FINALS_KEPT, untold, |behind, known| backups.keeps(behind, known))?)
+    let rotated = |known: &Final| backups.rotated(&known.name);
+    let untold = |known: &Final| rotated(known).is_none();
+    let keep = |behind, known: &Final| backups.keeps(behind, rotated(known));
+    Ok(spool.forget_finals(FINALS_KEPT, untold, keep)?)
 }
 
 /// How many finals may be remembered until it is looked again which of so many are needed: each

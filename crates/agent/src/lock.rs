@@ -5,20 +5,42 @@
 //! while others are held is held against the order in which they were taken before, anywhere in the
 //! process: a test that only ever comes by both orders fails, though it never waited.
 
-use std::sync::{Mutex, TryLockError};
+use std::any::type_name;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// What a mutex gives while it is held. clippy knows the library's own as what isn't held over `await`.
-#[cfg(any(clippy, not(debug_assertions)))]
-pub(crate) type Locked<'a, T> = std::sync::MutexGuard<'a, T>;
-#[cfg(not(any(clippy, not(debug_assertions))))]
-pub(crate) use order::Locked;
+/// A mutex, told from others by where it is, and what it holds.
+type Known = (usize, &'static str);
+
+thread_local! {
+    /// What this thread holds, where assertions are on.
+    static HELD: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Which was taken while which was held, by what they hold: as many as there are kinds.
+static TAKEN: Mutex<BTreeSet<(&str, &str)>> = Mutex::new(BTreeSet::new());
+
+/// What a mutex gives while it is held. It must not be over an `await`: clippy.toml says so to clippy,
+/// which knows the library's own only.
+#[derive(Debug)]
+pub(crate) struct Locked<'a, T> {
+    guard: MutexGuard<'a, T>,
+    /// Where the mutex is, if it is among what this thread holds.
+    at: Option<usize>,
+}
 
 /// A value that blocking tasks share with the loop; a panic in one of them ends the process anyway.
+///
+/// # Panics
+/// Where assertions are on, if this thread holds it, or it and one that this thread holds were taken in
+/// the other order.
 pub(crate) fn locked<T>(value: &Mutex<T>) -> Locked<'_, T> {
-    #[cfg(not(any(clippy, not(debug_assertions))))]
-    return Locked::wait(value);
-    #[cfg(any(clippy, not(debug_assertions)))]
-    value.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    if cfg!(debug_assertions) {
+        check(known(value));
+    }
+    Locked::of(value, value.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The same if nobody holds it.
@@ -28,94 +50,66 @@ pub(crate) fn unless_held<T>(value: &Mutex<T>) -> Option<Locked<'_, T>> {
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return None,
     };
-    #[cfg(not(any(clippy, not(debug_assertions))))]
-    let guard = Locked::of(value, guard);
-    Some(guard)
+    Some(Locked::of(value, guard))
 }
 
-#[cfg(not(any(clippy, not(debug_assertions))))]
-mod order {
-    use std::any::type_name;
-    use std::cell::RefCell;
-    use std::collections::BTreeSet;
-    use std::ops::{Deref, DerefMut};
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+fn known<T>(value: &Mutex<T>) -> Known {
+    (std::ptr::from_ref(value).addr(), type_name::<T>())
+}
 
-    /// A mutex, told from others by where it is, and what it holds.
-    type Known = (usize, &'static str);
-
-    thread_local! {
-        /// What this thread holds.
-        static HELD: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
-    }
-
-    /// Which was taken while which was held, by what they hold: as many as there are kinds.
-    static TAKEN: Mutex<BTreeSet<(&str, &str)>> = Mutex::new(BTreeSet::new());
-
-    #[derive(Debug)]
-    pub(crate) struct Locked<'a, T> {
-        guard: MutexGuard<'a, T>,
-        at: usize,
-    }
-
-    impl<'a, T> Locked<'a, T> {
-        /// Waits for it.
-        ///
-        /// # Panics
-        /// If this thread holds it, or it and one that this thread holds were taken in the other order.
-        pub(super) fn wait(value: &'a Mutex<T>) -> Self {
-            let (at, what) = known(value);
-            HELD.with_borrow(|held| {
-                assert!(
-                    held.iter().all(|(other, _)| *other != at),
-                    "{what} is taken by a thread that holds it: it would wait for itself"
-                );
-                let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-                for (_, other) in held {
-                    taken.insert((other, what));
-                    assert!(
-                        !taken.contains(&(what, other)),
-                        "{what} is taken while {other} is held, and elsewhere the other way round"
-                    );
-                }
-            });
-            Self::of(value, value.lock().unwrap_or_else(PoisonError::into_inner))
+/// Whether a mutex may be waited for by this thread.
+fn check((at, what): Known) {
+    HELD.with_borrow(|held| {
+        assert!(
+            held.iter().all(|(other, _)| *other != at),
+            "{what} is taken by a thread that holds it: it would wait for itself"
+        );
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, other) in held {
+            taken.insert((other, what));
+            assert!(
+                !taken.contains(&(what, other)),
+                "{what} is taken while {other} is held, and elsewhere the other way round"
+            );
         }
+    });
+}
 
-        pub(super) fn of(value: &'a Mutex<T>, guard: MutexGuard<'a, T>) -> Self {
+impl<'a, T> Locked<'a, T> {
+    fn of(value: &'a Mutex<T>, guard: MutexGuard<'a, T>) -> Self {
+        let at = cfg!(debug_assertions).then(|| {
             let known = known(value);
             HELD.with_borrow_mut(|held| held.push(known));
-            Self { guard, at: known.0 }
-        }
+            known.0
+        });
+        Self { guard, at }
     }
+}
 
-    fn known<T>(value: &Mutex<T>) -> Known {
-        (std::ptr::from_ref(value).addr(), type_name::<T>())
-    }
-
-    impl<T> Drop for Locked<'_, T> {
-        fn drop(&mut self) {
+impl<T> Drop for Locked<'_, T> {
+    fn drop(&mut self) {
+        if let Some(gone) = self.at {
             // While a thread ends there may be nothing left to take it out of.
-            let _gone = HELD.try_with(|held| held.borrow_mut().retain(|(at, _)| *at != self.at));
-        }
-    }
-
-    impl<T> Deref for Locked<'_, T> {
-        type Target = T;
-
-        fn deref(&self) -> &T {
-            &self.guard
-        }
-    }
-
-    impl<T> DerefMut for Locked<'_, T> {
-        fn deref_mut(&mut self) -> &mut T {
-            &mut self.guard
+            let _gone = HELD.try_with(|held| held.borrow_mut().retain(|(at, _)| *at != gone));
         }
     }
 }
 
-#[cfg(all(test, not(clippy)))]
+impl<T> Deref for Locked<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for Locked<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
 mod tests {
     use super::*;
 

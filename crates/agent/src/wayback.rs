@@ -53,12 +53,13 @@ impl<'a> WayBack<'a> {
 
     fn add(&mut self, finals: Vec<Final>) {
         for known in finals.into_iter().rev() {
-            if let Some(at) = self.backups.rotated(&known.name) {
+            let rotated = self.backups.rotated(&known.name);
+            if let Some(at) = rotated {
                 self.left.remove(&at);
             }
             self.untold.retain(|backup| !backup.is_finished_by(&known));
             let there = || self.there.iter().any(|backup| backup.begins_as(&known.file));
-            if self.finals.len() < FINALS_KEPT || self.backups.may_hold(&known) || there() {
+            if self.finals.len() < FINALS_KEPT || self.backups.may_hold(rotated) || there() {
                 self.finals.push(known);
             }
         }

@@ -4,7 +4,7 @@
 
 mod node;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,6 +15,7 @@ use auditseal_doubles::Fault;
 use auditseal_format::{ObjectKey, ObjectSeal, Time};
 use auditseal_shipper::Now;
 use auditseal_store::Kind;
+use bytes::Bytes;
 use node::{HOLD, Node, lines};
 use tokio::sync::watch;
 
@@ -254,6 +255,91 @@ async fn bytes_that_differ_from_those_met_are_a_fork() {
             assert!(node.store.objects() == before, "line {line}: nothing more is sent");
         }
     }
+}
+
+/// The store went on without a restored node, and what both had has expired there, and some behind it: there is
+/// no way back from what is left to what the node has. Nothing is sent, and nothing dropped, until somebody has looked.
+#[tokio::test]
+async fn a_snapshot_from_before_all_that_is_left_is_a_fork() {
+    for expired in 0..3 {
+        let Aged { node, newest, behind } = aged(expired).await;
+        let state = node.dir.path().join("state");
+        for run in 0..2 {
+            let ChainEnd::Forked(_, why) = node.backfill().await.end else {
+                panic!("{expired} expired, run {run}")
+            };
+            let why = why.to_string();
+            assert!(why.contains("this node can't follow it there"), "run {run}: {why}");
+            assert!(node.store.objects() == behind, "{expired} expired: something was sent");
+            assert!(spooled(&state.join("c,n,s")).contains(&newest), "what it has stays");
+        }
+        fs::rename(&state, node.dir.path().join("looked at")).unwrap();
+        let outcome = node.backfill().await;
+        assert_eq!((outcome.end, outcome.tally.lines), (ChainEnd::Done, 5));
+        let now = node.store.objects();
+        assert!(behind.iter().all(|(key, bytes)| now.get(key) == Some(bytes)));
+        assert_one_chain(&node);
+    }
+}
+
+/// A restored node with five new lines.
+struct Aged {
+    node: Node,
+    /// The newest seq that it knows of.
+    newest: u64,
+    /// What is left of the objects behind it; of those before it there is none.
+    behind: BTreeMap<String, Bytes>,
+}
+
+/// So many of the objects that it doesn't know have expired.
+async fn aged(expired: u64) -> Aged {
+    let node = restored().await;
+    let newest = spooled(&node.dir.path().join("state/c,n,s")).pop().unwrap();
+    let seq = |key: &String| ObjectKey::parse(key).unwrap().seq;
+    for key in node.store.objects().keys().filter(|key| seq(key) <= newest + expired) {
+        node.store.remove(key).unwrap();
+    }
+    let behind = node.store.objects();
+    assert!(!behind.is_empty() && behind.keys().all(|key| seq(key) > newest + expired));
+    node.write(&lines(20, 25));
+    Aged { node, newest, behind }
+}
+
+/// The seqs of what waits in a spool, or is kept there.
+fn spooled(dir: &std::path::Path) -> Vec<u64> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let objects = names.filter_map(|name| {
+        let name = name.into_string().unwrap();
+        name.ends_with(".jsonl.zst").then(|| name[..12].parse().unwrap())
+    });
+    let mut seqs: Vec<u64> = objects.collect();
+    seqs.sort_unstable();
+    seqs
+}
+
+/// A backup that was damaged is owned up to by a seal that is never sent; then the backup is deleted, and the node
+/// goes on from another's objects, which know nothing of it.
+#[tokio::test]
+async fn a_gap_that_only_this_node_sealed_outlives_an_adoption() {
+    let node = restored().await;
+    let damaged = node.log("audit-2026-11-21T08-04-05.000.log.gz");
+    fs::write(&damaged, b"\x1f\x8b nonsense").unwrap();
+    node.store.fail_when(|_, _, _| Some(Fault::Refuse(Kind::Unavailable)));
+    // Long enough for a busy machine to seal all of it.
+    let give_up = Duration::from_secs(3);
+    let settings = Settings { give_up, ..node.settings(Mode::OneShot) };
+    let (_stop, stopped) = watch::channel(false);
+    let outcome = node.run(settings, node.clock(), stopped).await.unwrap();
+    assert!(matches!(outcome.end, ChainEnd::GaveUp(_)), "{:?}", outcome.end);
+    assert_eq!(outcome.tally.gaps, 1);
+    fs::remove_file(&damaged).unwrap();
+    node.store.heal();
+    assert_eq!(node.backfill().await.end, ChainEnd::Done);
+    assert!(node.restored().await == node.source());
+    assert_one_chain(&node);
+    let objects = node.store.objects();
+    let seals = objects.values().map(|bytes| ObjectSeal::open(bytes).unwrap().seal);
+    assert!(seals.flat_map(|seal| seal.gaps).count() > 0, "what was sealed as lost is forgotten");
 }
 
 /// The same while the agent that went on still runs: who has sent anything since its start, and finds

@@ -62,9 +62,9 @@ impl Pass<'_> {
             keep: 0,
             packed: PackedLines::None,
         };
+        let rules = (rules, self.before);
         let mut reading =
             Reading::new(self.source, self.origin, self.entries, self.packs, rules, how);
-        self.before.iter().for_each(|before| reading.behind(before));
         let mut errors = Errors::default();
         while let Some(Step { size, error, .. }) = reading.next().await {
             error.iter().for_each(|error| errors.push(error));

@@ -56,7 +56,7 @@ pub async fn paths(
             keep: 0,
             packed: PackedLines::None,
         };
-        let mut reading = Reading::new(&source, origin, &entries, &packs, rules, how);
+        let mut reading = Reading::new(&source, origin, &entries, &packs, (rules, None), how);
         let mut telling =
             Telling { origin, packs: &packs, each: &mut each, open: None, left: vec![] };
         while let Some(Step { accepted, error, .. }) = reading.next().await {

@@ -273,8 +273,8 @@ async fn of_a_long_chain_the_latest_hashes_are_kept() {
         keep: 0,
         packed: PackedLines::None,
     };
-    let mut reading =
-        Reading::new(&source, chain.origin(), &listing.chains[chain.origin()], &none, rules, how);
+    let (entries, rules) = (&listing.chains[chain.origin()], (rules, None));
+    let mut reading = Reading::new(&source, chain.origin(), entries, &none, rules, how);
     while reading.next().await.is_some() {}
     let report = reading.finish(None).1;
     let ends = [report.trail.front(), report.trail.back()].map(|seal| seal.unwrap().to_string());

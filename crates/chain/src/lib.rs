@@ -10,8 +10,8 @@ mod finding;
 mod text;
 
 pub use chain::{
-    Accepted, Begin, Chain, ChainReport, Extent, ForkPair, KeyPrint, Outcome, Place, Policy,
-    Retention, Rules, Sighting, Totals, Trust, lost, print,
+    Accepted, Begin, Chain, ChainReport, Extent, ForkPair, KeyPrint, NamedKeys, Outcome, Place,
+    Policy, Retention, Rules, Sighting, Totals, Trust, lost, print,
 };
 pub use finding::{Finding, Findings, KEPT, Severity, Verdict};
 pub use text::{displayed, escape, escape_html, hides, shown};

@@ -5,13 +5,17 @@
 mod node;
 
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use node::{Node, Running, events, finish, until};
+use auditseal_format::ObjectSeal;
+use auditseal_vectors::text::{restate, set, substitute, value};
+use auditseal_vectors::{Parts, TestSigner, rle_block};
+use node::{Node, Running, events, finish, page, until};
 use rustix::process::Signal;
 
 const JUNK: &[u8] = b"junk";
@@ -162,6 +166,51 @@ fn a_kill_while_a_taken_key_is_passed_loses_nothing() {
         daemon.stop().ok();
         assert_whole(&node, 40);
     }
+}
+
+/// A2: 161 KB that decompress to five gigabytes of lines, signed by a stranger as the chain's next seal: nobody
+/// asks what is in them, and nothing waits.
+#[test]
+fn a_bomb_at_the_next_key_holds_nobody_up() {
+    let node = squatted_by(|next| {
+        let newest = objects(next.parent().unwrap().to_owned()).pop().unwrap();
+        fs::write(next, bomb(&fs::read(newest).unwrap())).unwrap();
+    });
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let daemon = logged(&node, node.daemon().args(["--listen", &address]));
+    until("it listens", || page(&address, "/healthz").ends_with("alive\n"));
+    let (lines, mut slowest) = (events(30, 40), Duration::ZERO);
+    node.write("audit.log", &lines);
+    until("it goes on", || {
+        let begun = Instant::now();
+        assert!(page(&address, "/healthz").ends_with("alive\n"));
+        slowest = slowest.max(begun.elapsed());
+        has(&node.cat().out, &lines)
+    });
+    assert!(slowest < Duration::from_secs(2), "health took {slowest:?}");
+    daemon.stop().ok();
+    assert_whole(&node, 40);
+}
+
+/// What an object would cost whose note is a stranger's: the seal behind `newest`.
+fn bomb(newest: &[u8]) -> Vec<u8> {
+    let (mut stranger, parts) = (TestSigner::of("prod/cp-1/audit", 66), Parts::of(newest));
+    let blocks = rle_block(b'\n', 128 << 10).repeat(40_000);
+    let seq: u64 = value(parts.text(), "seq").parse().unwrap();
+    let (note, key) = (ObjectSeal::read(newest).unwrap(), stranger.identity().to_string());
+    let range = note.seal.ranges.first().unwrap();
+    let was = format!(" {} {} {} - ", range.start, range.end, range.lines);
+    let edit = |text: &str| {
+        let text = restate(text, b"one line\n", &blocks);
+        let text = substitute(&text, &was, " 0 9 1 - ");
+        let text = set(&text, "seq", &(seq + 1).to_string());
+        let text = set(&text, "prev", &note.hash.to_string());
+        set(&text, "key", &key)
+    };
+    let bytes = Parts { blocks: blocks.clone(), ..parts }.edit(&mut stranger, edit).bytes();
+    assert_eq!(ObjectSeal::read(&bytes).unwrap().seal.seq, seq + 1);
+    assert!((160_000..170_000).contains(&bytes.len()), "{}", bytes.len());
+    bytes
 }
 
 /// W20: of what the newest object sealed nothing is claimed to be lost, though its file is gone.

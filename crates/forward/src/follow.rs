@@ -10,19 +10,21 @@ use std::time::{Duration, Instant};
 
 use auditseal_chain::{Begin, Extent, Finding, Place as Stand, Severity, Verdict};
 use auditseal_delivery::{Loading, Pacer, ParcelLimits, Position, Provenance, Selection};
-use auditseal_format::{Date, Kind, MAX_SEAL_BLOCK, ObjectKey};
+use auditseal_format::{Date, Kind, MAX_SEAL_BLOCK, ObjectKey, ObjectSeal, SealId};
 use auditseal_reader::{
-    Batch, Depth, Entry, Error, How, Object, PackCursor, PackRoot, PackedLines, Packs, Range,
-    Reading, Sealed, Sought, Source, Step, Window, listed_between,
+    Batch, Depth, Entry, How, Object, PackCursor, PackRoot, PackedLines, Packs, Range, Reading,
+    Sealed, Sought, Source, Step, Window, listed_between,
 };
-use auditseal_store::{Error as StoreError, Kind as Why};
+use auditseal_store::Kind as Why;
 use auditseal_trust::Silence;
 use tokio::sync::watch;
 
 use crate::feed::{Headed, Outlet, Text, feed};
 use crate::followed::Followed;
-use crate::standing::{fallen, unproves};
+use crate::halt::Halt;
+use crate::standing::{fallen, led_to, stands, unproves};
 use crate::tally::Lane;
+use crate::told::Told;
 
 /// Days whose listing is read at a time; more where nothing of the chain is found in these.
 const DAYS: usize = 2;
@@ -36,36 +38,8 @@ const RELIST: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often in a row the store may give no answer to whoever wants all that stands there once.
 const ATTEMPTS: u32 = 5;
-/// Findings that are remembered, so that each is told once.
-const TOLD: usize = 1000;
 /// Less than this much text waits for more of the chain before it is handed on.
 const LITTLE: usize = 64 << 10;
-
-/// Why a chain isn't gone on with, now.
-#[derive(Debug)]
-enum Halt {
-    /// The store gave no answer.
-    Unread(StoreError),
-    /// What comes next isn't proved.
-    Broken(String),
-    /// Nobody takes parcels any more.
-    Closed,
-}
-
-impl From<StoreError> for Halt {
-    fn from(error: StoreError) -> Self {
-        Self::Unread(error)
-    }
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Store(error) => Self::Unread(error),
-            other => Self::Broken(other.to_string()),
-        }
-    }
-}
 
 /// What came of looking once.
 struct Looked {
@@ -90,6 +64,15 @@ pub(crate) struct FollowOptions {
     pub(crate) readers: usize,
 }
 
+/// Where the chain begins for us.
+struct Start {
+    from: Begin,
+    /// The date in the first seal's key.
+    date: Date,
+    /// The note behind which that is, where it is known.
+    before: Option<Box<ObjectSeal>>,
+}
+
 /// Follows one chain for one sink.
 pub(crate) struct Follower<'a> {
     chain: &'a Followed,
@@ -101,8 +84,12 @@ pub(crate) struct Follower<'a> {
     /// What is loaded, or handed on.
     position: Option<Position>,
     loading: Option<Loading>,
-    /// Where the chain begins for us, and the date in that seal's key, where a time was given.
-    begin: Option<(u64, Date)>,
+    /// Where nothing was handed over yet.
+    begin: Option<Start>,
+    /// The note of the seal that was handed over last, which says whose key may sign the next one.
+    last: Option<Box<ObjectSeal>>,
+    /// The seal of which that isn't to be had, and when it was looked for.
+    unled: Option<(SealId, Instant)>,
     days: usize,
     listed: Option<Instant>,
     told: Told,
@@ -132,6 +119,8 @@ impl<'a> Follower<'a> {
             position,
             loading,
             begin: None,
+            last: None,
+            unled: None,
             days: DAYS,
             listed: None,
             told: Told::default(),
@@ -276,6 +265,7 @@ impl<'a> Follower<'a> {
             Some(last) => listed_between(&self.source, origin, Some(date), Some(last)).await?,
             None => Vec::new(),
         };
+        self.recall(&entries, &folders).await?;
         entries.retain(|entry| entry.place.seq >= seq);
         let extent = Extent { from: self.from(), to: None };
         let packs = Packs::of(self.root.as_ref(), origin, extent).await?;
@@ -337,10 +327,41 @@ impl<'a> Follower<'a> {
 
     /// Why the seal that was handed over last isn't the archive's any more.
     async fn fallen(&self, at: Position, days: &BTreeSet<Date>) -> Result<Option<String>, Halt> {
-        let extent = Extent { from: Begin::Known(at.seal), to: Some(at.seal.seq) };
-        let packs = Packs::of(self.root.as_ref(), &self.chain.origin, extent).await?;
         let standing = self.standing(at, days).await?;
+        let packs = self.packs_at(at).await?;
         Ok(fallen(self.chain, &self.source, at.seal, (&standing, &packs)).await?)
+    }
+
+    /// Has the note of the seal that was handed over last, if that is the chain's by what is trusted now: another run
+    /// handed it over, or what was read since isn't handed on.
+    async fn recall(&mut self, listed: &[Entry], days: &BTreeSet<Date>) -> Result<(), Halt> {
+        let Some(at) = self.position.filter(|at| at.lines.is_none()) else { return Ok(()) };
+        // What leads to it may be all of the chain: that isn't read as often as is looked here.
+        let waits = |(seal, since): (SealId, Instant)| seal == at.seal && since.elapsed() < RELIST;
+        if self.last.as_ref().is_some_and(|last| last.id() == at.seal)
+            || self.unled.is_some_and(waits)
+        {
+            return Ok(());
+        }
+        let here = listed.iter().filter(|entry| entry.place.seq == at.seal.seq);
+        let mut standing: Vec<Entry> = here.cloned().collect();
+        if standing.is_empty() {
+            standing = self.standing(at, days).await?;
+        }
+        let packs = self.packs_at(at).await?;
+        let stands = stands(self.chain, &self.source, at.seal, (&standing, &packs)).await?;
+        self.last = match stands {
+            Some(note) => led_to(self.chain, (&self.source, self.root.as_ref()), note).await?,
+            None => None,
+        };
+        self.unled = self.last.is_none().then(|| (at.seal, Instant::now()));
+        Ok(())
+    }
+
+    /// The packs that have the seq of the seal that was handed over last.
+    async fn packs_at(&self, at: Position) -> Result<Packs, Halt> {
+        let extent = Extent { from: Begin::Known(at.seal), to: Some(at.seal.seq) };
+        Ok(Packs::of(self.root.as_ref(), &self.chain.origin, extent).await?)
     }
 
     /// What stands at the seq of the seal that was handed over last.
@@ -375,11 +396,11 @@ impl<'a> Follower<'a> {
             let seq = position.seal.seq + u64::from(position.lines.is_none());
             return Ok((seq, position.date));
         }
-        if let Some(begin) = self.begin {
-            return Ok(begin);
+        if let Some(begin) = &self.begin {
+            return Ok((begin.from.seq(), begin.date));
         }
-        let first = self.chain.trusted.begin.map_or(0, |begin| begin.seq);
-        let mut begin = (first, Date::EPOCH);
+        let first = self.chain.trusted.begin.map_or(Begin::Genesis, Begin::Known);
+        let mut begin = Start { from: first, date: Date::EPOCH, before: None };
         if self.options.window.since.is_some() {
             let rules = self.chain.rules(Extent::default());
             let (source, origin, root) = (&self.source, &self.chain.origin, self.root.as_ref());
@@ -387,18 +408,19 @@ impl<'a> Follower<'a> {
             let chain_begin = self.chain.trusted.begin;
             let sought = Sought { trust, window, known, begin: chain_begin, every_seal: false };
             let range = Range::find(source, origin, sought, root).await?;
-            let seq = range.extent.from.seq();
+            let (from, seq) = (range.extent.from, range.extent.from.seq());
             let date = range.entries.iter().find(|entry| entry.place.seq >= seq);
-            if seq > first {
-                begin = (seq, date.map_or(Date::EPOCH, |entry| entry.place.date));
+            let date = date.map_or(Date::EPOCH, |entry| entry.place.date);
+            if seq > first.seq() {
+                let from = if range.before.is_some() { from } else { Begin::At(seq) };
+                begin = Start { from, date, before: range.before };
             }
             let stands = !range.entries.is_empty() || !range.packs.is_empty();
             if !stands {
-                return Ok(begin);
+                return Ok((begin.from.seq(), begin.date));
             }
         }
-        self.begin = Some(begin);
-        Ok(begin)
+        Ok((begin.from.seq(), self.begin.insert(begin).date))
     }
 
     /// Where reading begins.
@@ -406,13 +428,19 @@ impl<'a> Follower<'a> {
         match self.position {
             Some(Position { seal, lines: None, .. }) => Begin::After(seal),
             Some(Position { seal, lines: Some(_), .. }) => Begin::Known(seal),
-            None => match (self.begin, self.chain.trusted.begin) {
-                (Some((seq, _)), begin) if seq > begin.map_or(0, |begin| begin.seq) => {
-                    Begin::At(seq)
-                }
-                (_, Some(begin)) => Begin::Known(begin),
-                (_, None) => Begin::Genesis,
+            None => match (&self.begin, self.chain.trusted.begin) {
+                (Some(begin), _) => begin.from,
+                (None, Some(begin)) => Begin::Known(begin),
+                (None, None) => Begin::Genesis,
             },
+        }
+    }
+
+    /// The note behind that, where it is known.
+    fn before(&self) -> Option<&ObjectSeal> {
+        match self.position {
+            Some(_) => self.last.as_deref(),
+            None => self.begin.as_ref()?.before.as_deref(),
         }
     }
 
@@ -435,8 +463,10 @@ impl<'a> Follower<'a> {
             },
         };
         let rules = self.chain.rules(Extent { from: self.from(), to: None });
+        let rules = (rules, self.before());
         let (source, chain) = (self.source.clone(), self.chain);
-        let mut reading = Reading::new(&source, &chain.origin, entries, packs, rules, how);
+        let reading = Reading::new(&source, &chain.origin, entries, packs, rules, how);
+        let mut reading = reading.going_on();
         let (mut seals, mut cursor) = (0, PackCursor::default());
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             for sealed in accepted {
@@ -500,6 +530,7 @@ impl<'a> Follower<'a> {
         if seal.kind != Kind::Batch || lines <= skip || self.outside(&sealed) {
             loading.pass(&of);
             (self.loading, self.position) = (Some(loading), Some(done));
+            self.last = Some(sealed.note.seal);
             return Ok(());
         }
         if !sealed.note.whole {
@@ -520,6 +551,7 @@ impl<'a> Follower<'a> {
         let Some(loading) = fed else { return Err(Halt::Closed) };
         let waits = loading.loaded() < LITTLE;
         (self.loading, self.position) = (Some(loading), Some(done));
+        self.last = Some(sealed.note.seal);
         if waits { Ok(()) } else { self.flush().await }
     }
 
@@ -553,37 +585,8 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// What was told, so that it is told once. More than this is counted.
-#[derive(Debug, Default)]
-struct Told(BTreeSet<String>);
-
-impl Told {
-    fn has(&self, text: &str) -> bool {
-        self.0.contains(text)
-    }
-
-    /// Whether there is room to tell of it.
-    fn take(&mut self, text: &str) -> bool {
-        self.0.len() < TOLD && self.0.insert(text.to_owned())
-    }
-}
-
 /// Done when it is to stop.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Whoever could say so is gone: then it is to stop, too.
     drop(stop.wait_for(|stop| *stop).await);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Ten times what is told.
-    #[test]
-    fn more_than_is_told_is_counted() {
-        let mut told = Told::default();
-        let texts = (0..10 * TOLD).map(|n| n.to_string());
-        assert_eq!(texts.filter(|text| told.take(text)).count(), TOLD);
-        assert!(told.has("7") && !told.take("7") && !told.has("100000"));
-    }
 }

@@ -20,6 +20,7 @@ mod filed;
 mod follow;
 mod followed;
 mod frames;
+mod halt;
 mod keeper;
 mod lane;
 mod lanes;
@@ -33,6 +34,7 @@ mod run;
 mod sender;
 mod standing;
 mod tally;
+mod told;
 
 pub use check::{CheckOptions, Checked, Miscount, check};
 pub use followed::{AcceptedChains, Archived, Followed};

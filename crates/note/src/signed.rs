@@ -24,11 +24,13 @@ impl<'a> SignedNote<'a> {
     /// exactly one signature line. C2SP lets anybody add signature lines; here an added line would
     /// be bytes that no hash covers, so it is refused.
     pub fn parse(note: &'a str) -> Result<Self, NoteError> {
-        if note.bytes().any(|b| b < 0x20 && b != b'\n') {
+        // Whoever reads a chain reads each of its notes: all bytes are looked at together, and none by itself.
+        if note.bytes().fold(false, |control, b| control | ((b < 0x20) & (b != b'\n'))) {
             return Err(NoteError::Control);
         }
-        let (text, signatures) = note.split_once("\n\n").ok_or(NoteError::Unsigned)?;
-        let text = &note[..=text.len()];
+        let blank = note.as_bytes().windows(2).position(|pair| pair == b"\n\n");
+        let (text, signatures) = note.split_at(blank.ok_or(NoteError::Unsigned)? + 1);
+        let signatures = &signatures[1..];
         if text == "\n" {
             return Err(NoteError::Text);
         }

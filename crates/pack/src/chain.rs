@@ -1,9 +1,9 @@
 //! One chain: what isn't packed of it is judged slice by slice, and each pack that can be made is.
 
-use auditseal_chain::{Begin, Extent, Finding, KEPT, Rules};
+use auditseal_chain::{Begin, Extent, Finding, KEPT, Rules, Verdict};
 use auditseal_format::packs::{Attestation, Month};
-use auditseal_format::{Origin, SealId};
-use auditseal_reader::{Entry, Packs, listed_between};
+use auditseal_format::{ObjectSeal, Origin, SealId, Time};
+use auditseal_reader::{Entry, Packs, led_to, listed_between};
 use auditseal_trust::TrustedOrigin;
 
 use crate::PackProgress;
@@ -111,7 +111,7 @@ impl Run<'_> {
         report: &mut PackedChain,
         progress: &mut impl FnMut(PackProgress<'_>),
     ) -> Result<(), String> {
-        let (mut from, mut most) = (part.from, self.options.slice);
+        let (mut from, mut most, mut note) = (part.from, self.options.slice, None);
         let before = self.listed;
         self.listed += entries.len() as u64;
         let total = self.listed;
@@ -128,14 +128,13 @@ impl Run<'_> {
             };
             let listed = (&entries[start..], beside);
             let bounds = (part.ended, now);
-            let judged =
-                slice::judge(&self.archive, work.origin, listed, rules.clone(), bounds, looked);
+            let judged = self.judge(work, listed, &rules, bounds, &mut note, looked);
             let Slice { packs, mut findings, findings_total, error, fork, left, oldest } =
-                judged.await;
+                judged.await?;
             part.name_holes(&mut findings);
             let mut until = None;
-            for pack in packs {
-                until = Some(pack.head);
+            for mut pack in packs {
+                (until, note) = (Some(pack.head), pack.note.take());
                 self.pack(work, pack, (&findings, &rules), report, progress).await?;
             }
             if part.to.is_none() {
@@ -159,6 +158,36 @@ impl Run<'_> {
                 None => most = most.saturating_mul(2),
             }
         }
+    }
+
+    /// Judges a part of a chain, or what is packed of it. Where keys sign there that aren't trusted by themselves, they may
+    /// have been named before: what leads to the note behind which it begins is read then, once, and it is judged again
+    /// behind that one, which `before` is from then on.
+    pub(crate) async fn judge(
+        &self,
+        work: &Work<'_>,
+        listed: (&[Entry], &Packs),
+        rules: &Rules,
+        bounds: (Option<SealId>, Option<Time>),
+        before: &mut Option<Box<ObjectSeal>>,
+        mut looked: impl FnMut(u64),
+    ) -> Result<Slice, String> {
+        let (archive, origin) = (&self.archive, work.origin);
+        let known = (rules.clone(), before.as_deref());
+        let slice = slice::judge(archive, origin, listed, known, bounds, &mut looked).await;
+        let strange = slice.findings.iter().any(|one| one.verdict == Verdict::WrongKey);
+        let (Begin::After(seal), true, None) = (rules.extent.from, strange, &before) else {
+            return Ok(slice);
+        };
+        let (root, of_all) = (self.root(origin), Extent::default());
+        let of_all = self.rules(work.trusted, of_all, work.packs);
+        let led = led_to((archive, Some(&root)), origin, of_all, seal).await.map_err(told_of)?;
+        if led.is_none() {
+            return Ok(slice);
+        }
+        *before = led;
+        let known = (rules.clone(), before.as_deref());
+        Ok(slice::judge(archive, origin, listed, known, bounds, looked).await)
     }
 
     /// Makes a pack, and marks what it holds.

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use auditseal_chain::{Begin, Chain, Extent, Finding, Outcome, Place, Rules, Sighting};
+use auditseal_chain::{Begin, Chain, Extent, Finding, Outcome, Place, Rules, Sighting, Trust};
 use auditseal_format::packs::{
     Attestation, Attested, MAX_FINDINGS, PackDecoder, PackSink, VerdictName,
 };
@@ -27,20 +27,21 @@ pub(crate) struct Shown {
     pub(crate) index: Option<Vec<u8>>,
 }
 
-/// Reads a pack from its start to its end.
+/// Reads a pack from its start to its end, behind a note where that is known.
 ///
 /// # Errors
 /// Why it isn't what is to be attested.
 pub(crate) fn read_back(
     mut pack: impl Read,
     attestation: &Attestation,
-    rules: Rules,
+    (rules, note): (Rules, Option<&ObjectSeal>),
 ) -> Result<Shown, String> {
     let before = SealId { seq: attestation.first - 1, hash: attestation.prev };
     let from = Begin::After(before);
     let extent = Extent { from, to: Some(attestation.last) };
     let rules = Rules { extent, retention: None, head: None, store: None, ..rules };
-    let chain = Chain::new(attestation.origin.clone(), rules);
+    let mut chain = Chain::new(attestation.origin.clone(), rules);
+    note.into_iter().for_each(|note| chain.behind(note));
     let index = Builder::new(attestation.first);
     let mut sink = Sink { attestation, chain, index, notes: Vec::new(), wrong: None };
     let mut decoder = PackDecoder::new(attestation).map_err(|fault| fault.to_string())?;
@@ -67,13 +68,14 @@ pub(crate) fn read_back(
     Ok(Shown { findings: report.findings.findings, notes: sink.notes, index })
 }
 
-/// The same of a file.
+/// The same of a file whose objects were judged to be the chain's: whose keys may sign there isn't asked again.
 pub(crate) fn read_file(
     path: &std::path::Path,
     attestation: &Attestation,
     rules: Rules,
 ) -> Result<Shown, String> {
-    read_back(File::open(path).map_err(|error| error.to_string())?, attestation, rules)
+    let rules = Rules { trust: Trust::Anyone, ..rules };
+    read_back(File::open(path).map_err(|error| error.to_string())?, attestation, (rules, None))
 }
 
 struct Sink<'a> {

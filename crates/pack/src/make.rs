@@ -44,12 +44,16 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// The packs of a chain that are attested.
     pub(crate) async fn packs_of(&self, origin: &Origin) -> Result<Packs, String> {
-        let root = PackRoot {
+        Packs::read(&self.root(origin), origin, Extent::default()).await.map_err(told_of)
+    }
+
+    /// Where they stand, and whose attestations of them count.
+    pub(crate) fn root(&self, origin: &Origin) -> PackRoot {
+        PackRoot {
             source: self.packs.clone(),
             auditors: self.options.trust.auditors_of(origin),
             by_date: self.options.skew.is_some(),
-        };
-        Packs::read(&root, origin, Extent::default()).await.map_err(told_of)
+        }
     }
 
     pub(crate) fn rules(&self, trusted: &TrustedOrigin, extent: Extent, packs: &Packs) -> Rules {

@@ -42,7 +42,7 @@ impl Shelf<'_> {
                 // Another packer's, compressed otherwise: if it holds the same, it is as good.
                 let blob = Blob::of(found);
                 let other = Attestation { pack: blob, ..attestation.clone() };
-                let shown = check::read_back(found, &other, rules.clone());
+                let shown = check::read_back(found, &other, (rules.clone(), None));
                 shown.is_ok_and(|shown| shown.notes == notes).then_some(blob)
             };
             if let Some(pack) = self.first(&key, &stands, holds).await? {

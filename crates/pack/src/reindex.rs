@@ -32,7 +32,7 @@ pub(crate) async fn reindexed(
     let bytes = bytes.ok_or_else(|| format!("pack {name}: its attested bytes aren't there"))?;
     let shown = {
         let attestation = Arc::clone(&attestation);
-        maker.run(move || read_back(&bytes[..], &attestation, rules)).await
+        maker.run(move || read_back(&bytes[..], &attestation, (rules, None))).await
     };
     let index = shown.map_err(|why| format!("pack {name}: {why}"))?.index;
     let Some(index) = index.map(Bytes::from) else { return Ok(None) };

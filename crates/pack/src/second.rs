@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, Rules, Verdict};
-use auditseal_format::VerifierKey;
 use auditseal_format::packs::{Attestation, Attested, MAX_FINDINGS};
+use auditseal_format::{ObjectSeal, VerifierKey};
 use auditseal_reader::{Entry, Pack, Packs, listed_between};
 use bytes::Bytes;
 
@@ -14,7 +14,6 @@ use crate::check::{Shown, attest_findings, read_back};
 use crate::make::{Run, told_of};
 use crate::put::Shelf;
 use crate::report::PackedChain;
-use crate::slice;
 
 impl Run<'_> {
     /// Attests each pack that others alone attest, where all of it holds. What was found beside it is told in the report
@@ -58,9 +57,9 @@ impl Run<'_> {
         // All that stands beside it is looked at, and what another found isn't found by this one.
         let beside = work.packs.only(pack.clone().without_findings()).undated();
         let listed = (&entries[..], &beside);
-        let judged =
-            slice::judge(&self.archive, work.origin, listed, rules.clone(), (None, None), |_| {});
-        let slice = judged.await;
+        let mut before = None;
+        let judged = self.judge(work, listed, &rules, (None, None), &mut before, |_| {});
+        let slice = judged.await?;
         if let Some(error) = slice.error {
             return Err(told_of(error));
         }
@@ -74,7 +73,7 @@ impl Run<'_> {
         if refused {
             return Ok(false);
         }
-        let shown = self.shown(work.packs, pack, attested, rules).await?;
+        let shown = self.shown(work.packs, pack, attested, (rules, before)).await?;
         if shown.findings.iter().any(|one| isnt_the_chains(one.verdict)) {
             return Ok(false);
         }
@@ -103,13 +102,14 @@ impl Run<'_> {
         packs: &Packs,
         pack: &Pack,
         attested: &Arc<Attestation>,
-        rules: Rules,
+        (rules, before): (Rules, Option<Box<ObjectSeal>>),
     ) -> Result<Shown, String> {
         let name = attested.pack_key();
         let bytes = packs.whole(pack).await.map_err(told_of)?;
         let bytes = bytes.ok_or_else(|| format!("pack {name}: its attested bytes aren't there"))?;
         let attested = Arc::clone(attested);
-        let shown = self.maker.run(move || read_back(&bytes[..], &attested, rules)).await;
+        let read = move || read_back(&bytes[..], &attested, (rules, before.as_deref()));
+        let shown = self.maker.run(read).await;
         shown.map_err(|why| format!("pack {name}: {why}"))
     }
 }

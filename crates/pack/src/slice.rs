@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auditseal_chain::{Begin, Extent, Finding, Retention, Rules, Verdict};
 use auditseal_format::packs::{Cut, Cutter, Measure};
-use auditseal_format::{Origin, SealId, Time};
+use auditseal_format::{ObjectSeal, Origin, SealId, Time};
 use auditseal_reader::{
     Batch, Depth, Entry, How, IN_FLIGHT, PackedLines, Packs, Payloads, Reading, Sealed, Source,
     Step,
@@ -42,17 +42,20 @@ pub(crate) struct Uncut {
     pub(crate) objects: Vec<Batch>,
     /// The last object's seal.
     pub(crate) head: SealId,
+    /// Its note, where that is at hand: the next slice begins behind it.
+    pub(crate) note: Option<Box<ObjectSeal>>,
     /// The latest date by the store of what was judged at its seqs.
     pub(crate) judged: Time,
 }
 
 /// Judges what is listed of a part, and cuts it; `ended` is the seal with which the part is known to end. What
-/// these packs hold is judged beside it, and isn't packed again. `looked` is told how many objects were judged.
+/// these packs hold is judged beside it, and isn't packed again. `before` is the note behind which it begins, where its
+/// key isn't trusted by itself and seals led to it. `looked` is told how many objects were judged.
 pub(crate) async fn judge(
     source: &Source,
     origin: &Origin,
     (entries, packs): (&[Entry], &Packs),
-    rules: Rules,
+    (rules, before): (Rules, Option<&ObjectSeal>),
     (ended, now): (Option<SealId>, Option<Time>),
     mut looked: impl FnMut(u64),
 ) -> Slice {
@@ -61,12 +64,13 @@ pub(crate) async fn judge(
     let retention: Option<Retention> = rules.retention;
     let depth = Depth::Payload(&payloads);
     let how = How { depth, retention, concurrency: IN_FLIGHT, keep: 0, packed: PackedLines::None };
-    let mut reading = Reading::new(source, origin, entries, packs, rules, how);
+    let reading = Reading::new(source, origin, entries, packs, (rules, before), how);
+    let mut reading = reading.going_on();
     let mut cutting = Cutting::from(from);
     let mut slice = Slice::default();
     let mut judged = 0;
     while let Some(Step { accepted, error, .. }) = reading.next().await {
-        accepted.iter().for_each(|sealed| cutting.take(sealed));
+        accepted.into_iter().for_each(|sealed| cutting.take(sealed));
         judged += 1;
         looked(judged);
         slice.error = error;
@@ -77,7 +81,7 @@ pub(crate) async fn judge(
     let answered = slice.error.is_none();
     let (last, report) = reading.finish(now.filter(|_| answered));
     if answered {
-        last.iter().for_each(|sealed| cutting.take(sealed));
+        last.into_iter().for_each(|sealed| cutting.take(sealed));
         cutting.end(ended);
     }
     slice.findings = report.findings.findings;
@@ -125,6 +129,8 @@ struct Cutting {
     packs: Vec<Uncut>,
     /// The proved objects behind the last pack.
     open: Vec<(Batch, SealId)>,
+    /// The note of the last of these.
+    newest: Option<Box<ObjectSeal>>,
     /// When the first of all was made that a pack may have.
     oldest: Option<Time>,
 }
@@ -135,10 +141,10 @@ impl Cutting {
             Begin::Genesis | Begin::After(_) => Cutter::new(),
             Begin::Known(_) | Begin::At(_) => Cutter::new().from_the_midst(),
         };
-        Self { cutter, packs: Vec::new(), open: Vec::new(), oldest: None }
+        Self { cutter, packs: Vec::new(), open: Vec::new(), newest: None, oldest: None }
     }
 
-    fn take(&mut self, sealed: &Sealed) {
+    fn take(&mut self, sealed: Sealed) {
         let note = &sealed.note;
         if note.pack.is_some() {
             return;
@@ -152,7 +158,8 @@ impl Cutting {
         if note.whole {
             let packable = note.place.seq > 0;
             self.oldest = self.oldest.or(packable.then_some(note.seal.seal.sealed));
-            self.open.push((Batch::of(sealed), note.seal.id()));
+            self.open.push((Batch::of(&sealed), note.seal.id()));
+            self.newest = Some(sealed.note.seal);
         }
     }
 
@@ -174,6 +181,7 @@ impl Cutting {
         let inside = before.into_iter().filter(|(_, seal)| cut.first <= seal.seq);
         let (objects, seals): (Vec<Batch>, Vec<SealId>) = inside.unzip();
         let Some(head) = seals.last().copied() else { return };
-        self.packs.push(Uncut { cut, objects, head, judged: Time::EPOCH });
+        let note = self.newest.take_if(|note| note.id() == head);
+        self.packs.push(Uncut { cut, objects, head, note, judged: Time::EPOCH });
     }
 }

@@ -16,6 +16,13 @@ use common::{DAY, Desk};
 /// A chain whose objects are in packs alone, but for what stands at its ends; a pack a day. `files` says of each day which
 /// files its batches are of.
 async fn packed(files: &[&[&str]]) -> Desk {
+    let desk = beside(files).await;
+    assert!(desk.expire() > 0);
+    desk
+}
+
+/// The same with all objects still there.
+async fn beside(files: &[&[&str]]) -> Desk {
     let mut chain = Chain::new("c/n/s", TestSigner::new(1));
     chain.genesis();
     let mut next = 0;
@@ -31,7 +38,6 @@ async fn packed(files: &[&[&str]]) -> Desk {
     chain.wait(5).heartbeat();
     let desk = Desk::of(chain);
     assert_eq!(desk.pack().await.exit_code(), 0);
-    assert!(desk.expire() > 0);
     desk
 }
 
@@ -98,6 +104,37 @@ async fn a_fault_is_told_in_its_turn() {
                 assert!(whole.starts_with(&given), "{what}");
                 assert_eq!((lines, done.is_err()), expected, "{what}");
             }
+        }
+    }
+}
+
+/// Where a pack breaks behind the first look at it, objects of their own give its lines, and the pack's fault is told with
+/// the last of them.
+#[tokio::test]
+async fn a_fault_in_whose_place_others_stand_is_told() {
+    let desk = beside(&[&["a", "a"], &["a"], &["a"], &["a"]]).await;
+    let whole = desk.cat().await.unwrap();
+    for key in desk.keys(".jsonl.zst") {
+        for fault in [Fault::Refuse(Kind::NotFound), Fault::WrongBytes] {
+            let break_it = || {
+                let (of, seen) = (key.clone(), Mutex::new(0));
+                desk.packs.fail_when(move |operation, key, _| {
+                    let mut seen = seen.lock().unwrap();
+                    *seen += u32::from(operation == Operation::Get && key == of);
+                    (*seen > 1 && operation == Operation::Get && key == of).then_some(fault)
+                });
+            };
+            break_it();
+            let (given, done) = desk.given(CatOptions::default()).await;
+            let told = done.unwrap_err();
+            assert!(given == whole && told.contains(&key), "{key} {fault:?}: {told}");
+            assert!(told.contains("given from objects of their own"), "{told}");
+            break_it();
+            let salvage = CatOptions { salvage: true, ..CatOptions::default() };
+            let (given, restored) = desk.restored(salvage).await;
+            let restored = restored.unwrap();
+            assert!(given == whole, "{key} {fault:?}");
+            assert_eq!(restored.unproved_total, 1, "{key} {fault:?}: {:?}", restored.unproved);
         }
     }
 }

@@ -75,7 +75,7 @@ async fn read(desk: &Desk, packs: &Packs, searched: &Searched) -> Vec<(u64, Vec<
         let packed = PackedLines::Of { found: candidate, times: true };
         let how =
             How { depth: Depth::Seal, retention: None, concurrency: 4, keep: 1 << 20, packed };
-        let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, rules, how);
+        let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, (rules, None), how);
         let mut sealed = Vec::new();
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             assert!(error.is_none(), "{error:?}");
@@ -243,7 +243,7 @@ async fn a_payload_larger_than_is_held_is_read_by_a_cursor() {
     let rules = Rules::trusting(trusted, None).asked(candidate.extent());
     let packed = PackedLines::Of { found: candidate, times: true };
     let how = How { depth: Depth::Seal, retention: None, concurrency: 1, keep: 1 << 30, packed };
-    let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, rules, how);
+    let mut reading = Reading::new(&source, desk.chain.origin(), &[], &one, (rules, None), how);
     let mut given = Vec::new();
     while let Some(Step { accepted, .. }) = reading.next().await {
         given.extend(accepted);

@@ -9,11 +9,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auditseal_chain::{Begin, Extent, Finding, Verdict};
+use auditseal_chain::{Begin, Extent, Finding, NamedKeys, Verdict};
 use auditseal_format::{Kind, ObjectSeal, Origin, PayloadDecoder, PayloadError, Time, TimeField};
 use auditseal_reader::{
-    Batch, Depth, Error, How, PackCursor, PackedLines, Packs, Range, Reading, Sealed, Source, Step,
-    Window,
+    Batch, Depth, Error, How, Pack, PackCursor, PackedLines, Packs, Range, Reading, Sealed, Source,
+    Step, Window,
 };
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
@@ -83,6 +83,14 @@ pub(crate) enum Told {
     End { candidates: Vec<Candidate>, early: u64 },
 }
 
+/// What the parts before one tell of whose keys may sign in it.
+struct Before {
+    /// The last seal that was proved of those behind which a part may begin.
+    note: Option<Box<ObjectSeal>>,
+    /// Where that isn't the one, as behind a gap, a key that was named may sign.
+    named: NamedKeys,
+}
+
 /// What came of a part.
 struct Judged {
     findings: Vec<Finding>,
@@ -145,7 +153,8 @@ pub(crate) async fn search(
 ) {
     let (jobs, mut queue) = mpsc::channel(AHEAD);
     let proving = async {
-        let mut before = reader.range.before.clone();
+        let note = reader.range.before.clone();
+        let mut before = Before { note, named: NamedKeys::default() };
         for part in parts {
             if prove(reader, part, shared, &jobs, &mut before).await.is_err() {
                 break;
@@ -169,20 +178,20 @@ pub(crate) async fn search(
 }
 
 /// Proves the seals of a part, one after the other, and before it of packs without whose last seals it couldn't be
-/// told who may sign here. `before` is the last seal that was proved. An error: nobody takes them.
+/// told who may sign here. An error: nobody takes them.
 async fn prove(
     reader: &Reader<'_>,
     part: &Part<'_>,
     shared: &Shared,
     jobs: &mpsc::Sender<Job>,
-    before: &mut Option<Box<ObjectSeal>>,
+    before: &mut Before,
 ) -> Result<(), mpsc::error::SendError<Job>> {
     // Packs whose last seals aren't to be had are read for what stands there in their place.
     let (mut first, mut known) = (part.behind, None);
     let mut from = part.extent.from;
     let trust = reader.asked.rules(Extent::default(), false).trust;
     while let Begin::After(seal) = from {
-        if before.as_ref().is_some_and(|before| before.id() == seal) {
+        if before.note.as_ref().is_some_and(|note| note.id() == seal) {
             break;
         }
         let Some(pack) = first.checked_sub(1).and_then(|nth| reader.range.packs.taken().get(nth))
@@ -207,7 +216,7 @@ async fn prove(
         let Some(part) = read_whole(reader.range, first) else { break };
         from = part.extent.from;
     }
-    *before = known.or(before.take());
+    before.note = known.or(before.note.take());
     for nth in first..part.behind {
         if let Some(part) = read_whole(reader.range, nth) {
             prove_part(reader, &part, shared, jobs, before).await?;
@@ -221,7 +230,7 @@ async fn prove_part(
     part: &Part<'_>,
     shared: &Shared,
     jobs: &mpsc::Sender<Job>,
-    before: &mut Option<Box<ObjectSeal>>,
+    before: &mut Before,
 ) -> Result<(), mpsc::error::SendError<Job>> {
     // Without a window nothing is chosen by the times of lines.
     let times = !shared.window.is_open();
@@ -239,9 +248,9 @@ async fn prove_part(
     };
     let rules = reader.asked.rules(part.extent, shared.allow_unanchored);
     let (source, origin) = (&reader.proving, &reader.asked.origin);
-    let mut reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
-    before.iter().for_each(|before| reading.behind(before));
-    let mut last = None;
+    let (rules, named) = ((rules, before.note.as_deref()), std::mem::take(&mut before.named));
+    let reading = Reading::new(source, origin, part.entries, &part.packs, rules, how);
+    let (mut reading, mut last) = (reading.knowing(named), None);
     while let Some(Step { accepted, error, .. }) = reading.next().await {
         if let Some(error) = error {
             jobs.send(Job::Unread(error)).await?;
@@ -256,7 +265,8 @@ async fn prove_part(
         last = last.or_else(|| ending(&sealed, part));
         jobs.send(reader.job(sealed, part, shared).await).await?;
     }
-    *before = last.or(before.take());
+    before.note = last.or(before.note.take());
+    before.named = report.named;
     let beside = report.findings.information.into_iter();
     let beside =
         beside.filter(|one| matches!(one.verdict, Verdict::ForeignChain | Verdict::SourceGap));
@@ -264,10 +274,12 @@ async fn prove_part(
     jobs.send(Job::Judged(Box::new(Judged { findings, beside, forked: report.forked }))).await
 }
 
-/// The seal with which a part ends: the next part may begin behind it.
+/// The seal with which a part ends, if a later part may begin behind it: none does in the midst of a pack.
 fn ending(sealed: &Sealed, part: &Part<'_>) -> Option<Box<ObjectSeal>> {
     let seal = &sealed.note.seal;
-    (part.extent.to == Some(seal.seal.seq)).then(|| seal.clone())
+    let is_end = |pack: &Pack| end_of(pack).seq == seal.seal.seq;
+    let ends = part.extent.to == Some(seal.seal.seq) && part.packs.taken().iter().all(is_end);
+    ends.then(|| seal.clone())
 }
 
 /// A chain, and where it is read from.

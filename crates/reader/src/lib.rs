@@ -19,6 +19,7 @@ mod choose;
 mod error;
 mod fetch;
 mod head;
+mod led;
 mod listed;
 mod listing;
 mod open_pack;
@@ -40,6 +41,7 @@ pub use fetch::{Depth, Examined, Look, Wanted, examine, read};
 pub use head::{
     Before, Days, Found, HeadFound, Judged, Question, find_chain, find_head, find_newest, walk_back,
 };
+pub use led::led_to;
 pub use listed::{How, PackedLines};
 pub use listing::{Entry, Listing};
 pub use packs::{Candidate, Pack, PackCursor, PackRoot, Packs, Searched, Uncounted, Unusable};

@@ -43,6 +43,14 @@ impl Payloads {
         Self { pool: Arc::default(), keys: None, vouched: None }
     }
 
+    /// A note that is the chain's and isn't read itself: the key that it names is a known one.
+    pub(crate) fn behind(&self, before: &ObjectSeal) {
+        if let Some(keys) = &self.keys {
+            let mut named = keys.named.lock().unwrap_or_else(PoisonError::into_inner);
+            named.insert(print(&before.seal.next));
+        }
+    }
+
     /// How many payloads were decompressed.
     pub fn begun(&self) -> u64 {
         self.pool.begun()

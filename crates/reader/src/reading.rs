@@ -24,7 +24,9 @@ use crate::packs::Packs;
 use crate::payloads::Gate;
 use crate::source::{Object, Source};
 use crate::units::{self, Unit, units};
-use auditseal_chain::{Accepted, Chain, ChainReport, Extent, Outcome, Place, Rules, Sighting};
+use auditseal_chain::{
+    Accepted, Chain, ChainReport, Extent, NamedKeys, Outcome, Place, Rules, Sighting,
+};
 
 /// An object that was looked at, in its turn.
 #[derive(Debug)]
@@ -138,13 +140,15 @@ fn length(lines: &[Bytes]) -> u64 {
 }
 
 impl<'a> Reading<'a> {
-    /// Begins to read what was listed of a chain, in the order of its places, and its packs.
+    /// Begins to read what was listed of a chain, in the order of its places, and its packs. `before` is the note behind
+    /// which that begins, where it could be had: without it only keys that are trusted by themselves may sign what
+    /// follows, for nobody says which one was named there ([`Chain::behind`]).
     pub fn new(
         source: &'a Source,
         origin: &'a Origin,
         entries: &'a [Entry],
         packs: &'a Packs,
-        mut rules: Rules,
+        (mut rules, before): (Rules, Option<&ObjectSeal>),
         how: How<'a>,
     ) -> Self {
         let extent = rules.extent;
@@ -160,6 +164,12 @@ impl<'a> Reading<'a> {
         );
         let head = rules.top().map(|top| top.seq);
         let mut chain = Chain::new(origin.clone(), rules);
+        if let Some(before) = before {
+            chain.behind(before);
+            if let Depth::Payload(payloads) = how.depth {
+                payloads.behind(before);
+            }
+        }
         apart.into_iter().for_each(|seq| chain.attested_apart(seq));
         Self {
             source,
@@ -179,9 +189,18 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Takes the note behind which reading begins, if it could be had ([`Chain::behind`]).
-    pub fn behind(&mut self, before: &ObjectSeal) {
-        self.chain.behind(before);
+    /// Whoever has read more of the chain tells which keys were named there ([`Chain::knows`]).
+    #[must_use]
+    pub fn knowing(mut self, named: NamedKeys) -> Self {
+        self.chain.knows(named);
+        self
+    }
+
+    /// What is listed is held to be the chain's next ([`Chain::goes_on`]).
+    #[must_use]
+    pub fn going_on(mut self) -> Self {
+        self.chain.goes_on();
+        self
     }
 
     /// The next object; `None` when there is none.

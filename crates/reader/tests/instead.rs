@@ -100,7 +100,7 @@ impl Desk {
             _ => Depth::Seal,
         };
         let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: u64::MAX, packed };
-        let mut reading = Reading::new(&source, &origin, &entries, &packs, rules, how);
+        let mut reading = Reading::new(&source, &origin, &entries, &packs, (rules, None), how);
         let mut sealed = Vec::new();
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             assert!(error.is_none(), "{error:?}");

@@ -159,6 +159,16 @@ impl Age {
         }
     }
 
+    /// Whether a file with the one number gets the other by rotations, however many.
+    pub(crate) fn is_shifted_to(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Numbered(before), Self::Numbered(after)) => {
+                before.inside == after.inside && before.number.0 < after.number.0
+            }
+            _ => false,
+        }
+    }
+
     /// When the file was rotated, if the name tells: the beginning of the hour or day where it
     /// tells no more.
     pub(crate) fn rotated(&self) -> Option<Time> {
@@ -257,6 +267,23 @@ mod tests {
             (".log-20261128", "-20261128.log.1"),
         ] {
             assert!(!age(before).becomes(&age(after)), "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn which_number_is_shifted_to_which() {
+        for (before, after, shifted) in [
+            (".log.1", ".log.2", true),
+            (".log.1", ".log.3", true),
+            (".log.9", ".log.11", true),
+            (".1.log", ".3.log", true),
+            (".log.3", ".log.1", false),
+            (".log.3", ".log.3", false),
+            (".log.1", ".3.log", false),
+            (".log", ".log.2", false),
+            (".log-20261128.1", ".log-20261128.3", false),
+        ] {
+            assert_eq!(age(before).is_shifted_to(&age(after)), shifted, "{before} {after}");
         }
     }
 

@@ -255,8 +255,8 @@ fn copies() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Whichever of them is met first, by whichever run: no line is archived twice, where no numbers are shifted; and none
-/// is lost.
+/// Whichever of them is met first, by whichever run, and whenever their numbers are shifted: no line is
+/// archived twice, and none is lost.
 #[test]
 fn copies_beside_the_log_are_never_archived_again() {
     let turns = prop_oneof![

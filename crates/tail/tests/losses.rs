@@ -11,7 +11,11 @@ use auditseal_tail::{
 };
 use sim::agent::{Agent, family};
 use sim::desk::{BIG, drain};
+use sim::history::{Turn, run};
 use sim::ops::{LINGER, pack, stamped};
+use sim::oracle::{Allowed, check};
+use sim::owners::Which;
+use sim::swaps::Copy;
 use sim::{Op, SimDisk, SimFile};
 
 #[test]
@@ -750,4 +754,80 @@ fn bytes_that_can_be_read_again_in_time_are_no_gap() {
     agent.settle();
     assert_eq!(agent.texts().concat().len(), 20_000);
     assert_eq!(agent.gaps(), []);
+}
+
+/// What happens before the first look, and what between its listing of two files and the first that it opens.
+fn amid_a_look(before: &[Op], amid: &[Op], settings: Settings) -> Agent {
+    let turns = [Turn::Sleep(before.len()), Turn::Look(BIG)];
+    let mut amid = amid.iter().cloned();
+    // The first look comes next, then the listing and each of its files.
+    let first = amid.next().map(|op| (4, op));
+    let before = before.iter().cloned().map(|op| (0, op));
+    let script: Vec<_> = before.chain(first).chain(amid.map(|op| (0, op))).collect();
+    let agent = run(script, &turns, settings);
+    check(&agent, Allowed { disorder: true, unruly: true, once: true });
+    agent
+}
+
+#[test]
+fn a_backup_that_is_shifted_twice_before_it_is_opened_is_found() {
+    for settings in [Settings::default(), drain()] {
+        let shift = [Op::RotateNumbers, Op::Append(1, 0), Op::RotateNumbers, Op::Append(1, 0)];
+        let before = [Op::Append(1, 0), Op::RotateNumbers, Op::Append(1, 0)];
+        let mut agent = amid_a_look(&before, &shift, settings);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps()), (4, vec![]));
+    }
+}
+
+/// Another file was renamed over a backup that nobody had read, and was compressed at once. Its inode is
+/// the one that the listing showed: while a file is compressed, it keeps that.
+#[test]
+fn what_is_compressed_into_the_inode_of_a_backup_was_not_made_of_it() {
+    for settings in [Settings::default(), drain()] {
+        let before = [Op::Append(1, 0), Op::Rotate, Op::Append(1, 0)];
+        let amid = [Op::Replace(Which::Oldest, Copy::Other(0)), Op::Gzip];
+        let agent = amid_a_look(&before, &amid, settings);
+        let gap = (Some(0), Some(22), GapReason::DeletedBeforeRead);
+        assert!(agent.gaps().contains(&gap), "{:?}", agent.gaps());
+    }
+}
+
+/// A numbered backup that can't be opened, and is then left out by listings that show other names each
+/// time.
+fn unseen_while_names_change(settings: Settings, looks: u64) -> (Agent, usize) {
+    let mut agent = Agent::with(settings);
+    agent.put(b"live\n");
+    agent.file("audit.log.3", b"old\n");
+    agent.disk.world().denied.insert("audit.log.3".to_owned());
+    agent.settle();
+    let index = agent.disk.world().dir.remove("audit.log.3").unwrap();
+    agent.disk.world().denied.clear();
+    for n in 0..looks {
+        agent.file(&stamped(n), format!("another {n}\n").as_bytes());
+        agent.wait(10_000);
+        agent.once();
+    }
+    (agent, index)
+}
+
+#[test]
+fn a_numbered_backup_may_be_left_out_while_names_change() {
+    for settings in [Settings::default(), drain()] {
+        let (mut agent, index) = unseen_while_names_change(settings, 5);
+        assert_eq!(agent.gaps(), []);
+        agent.disk.world().dir.insert("audit.log.5".to_owned(), index);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps()), (7, vec![]));
+    }
+}
+
+#[test]
+fn a_numbered_backup_is_lost_though_names_never_rest() {
+    for settings in [Settings::default(), drain()] {
+        let (mut agent, _) = unseen_while_names_change(settings, 12);
+        assert_eq!(agent.gaps(), [(Some(0), Some(4), GapReason::DeletedBeforeRead)]);
+        agent.settle();
+        assert_eq!((agent.texts().len(), agent.gaps().len()), (13, 1));
+    }
 }

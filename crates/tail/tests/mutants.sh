@@ -33,6 +33,27 @@ mutate "what another file may tell of isn't waited for" tail/follower/take.rs \
     'damaged(c) || untold(c)' 'damaged(c)'
 mutate "what has grown amid a comparison is a piece" tail/follower/piece.rs \
     '(begun.id, begun.file, begun.end) == (id, file, end)' '(begun.id, begun.file) == (id, file)'
+mutate "a piece doesn't wait for listings" tail/follower/assign.rs \
+    'untold.is_some() && self.may_be_shown(id)' 'false'
+mutate "a piece waits for no more listings where names don't rest" tail/follower/asking.rs \
+    'asked.first.max(altered)' 'asked.first'
+mutate "a piece waits for names that never rest" tail/follower/asking.rs \
+    'listings - asked.first < UNRESTFUL' 'true'
+mutate "a piece waits for a listing that can't be made" tail/follower/asking.rs \
+    'self.directory.is_listed()' 'true'
+mutate "nobody lists for a piece that waits" tail/follower/refresh.rs \
+    'self.asks_listings()' 'false'
+mutate "a log that was compressed since isn't asked" tail/follower/piece.rs \
+    'all.min_by_key(|seen| seen.role.packed() != role.packed())' \
+    '{ let mut all = all; all.find(|seen| seen.role.packed() == role.packed()) }'
+mutate "a backup that is shifted twice is gone" tail/follower/vanished.rs \
+    'self.carriers.of_inode(gone.key).any(|c| shifted(&c))' 'false'
+mutate "a numbered backup is gone though names don't rest" tail/follower/vanished.rs \
+    'self.may_be_shifted(carrier)' 'false'
+mutate "a numbered backup is never gone while names don't rest" tail/follower/vanished.rs \
+    'u64::from(carrier.misses()) < UNRESTFUL' 'true'
+mutate "what has a gone file's inode is its copy" tail/follower/vanished.rs \
+    '!reused(c.id)' 'true'
 mutate "younger files don't wait" tail/follower/take.rs \
     'waiting = true' 'waiting |= false'
 mutate "a renamed file isn't asked" tail/follower/inspect.rs \
@@ -142,7 +163,7 @@ mutate "a former folder is left at once" tail/carriers/mod.rs \
 mutate "quiet since the look began" tail/carriers/carrier.rs \
     'std::mem::take(&mut self.stirred)' '{ self.stirred = false; false }'
 mutate "what is missing isn't counted" tail/carriers/unopened.rs \
-    'missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect()' 'BTreeSet::new()'
+    'those(Place::Missing).collect()' 'BTreeSet::new()'
 mutate "what was opened counts as unread" tail/carriers/unopened.rs \
     'self.count(carrier, false)' '()'
 

@@ -5,11 +5,13 @@
 
 mod sim;
 
-use auditseal_tail::{Left, Limits, Settings};
+use auditseal_tail::{GapReason, Left, Limits, Settings};
 use sim::Op;
 use sim::agent::Agent;
 use sim::desk::{BIG, drain};
+use sim::history::{Turn, run};
 use sim::ops::{LINGER, pack, stamped};
+use sim::oracle::{Allowed, check};
 
 fn log(lines: usize) -> String {
     (0..lines).map(|n| format!("line {n} of the log\n")).collect()
@@ -149,6 +151,150 @@ fn what_is_no_piece_is_archived() {
     }
 }
 
+/// The longer file has another name by now, and some listings leave it out, as they may where it is
+/// renamed amid them: a piece waits for those that follow, and longer where names don't rest.
+#[test]
+fn a_piece_waits_for_the_longer_file_that_a_listing_leaves_out() {
+    for (whole, packed) in [(false, false), (false, true), (true, false), (true, true)] {
+        for crash in [true, false] {
+            for (left_out, restless) in [(1, false), (2, false), (6, true)] {
+                for settings in modes() {
+                    left_out_of_listings(&settings, (whole, packed), crash, (left_out, restless));
+                }
+            }
+        }
+    }
+}
+
+fn left_out_of_listings(
+    settings: &Settings,
+    (whole, packed): (bool, bool),
+    crash: bool,
+    (left_out, restless): (u64, bool),
+) {
+    let mut agent = Agent::with(settings.clone());
+    put(&agent, "audit.log.2", &log(50), whole);
+    agent.put(b"next\n");
+    rest(&mut agent);
+    let named = |number| format!("audit.log.{number}{}", if whole { ".gz" } else { "" });
+    let longer = agent.disk.world().dir.remove(&named(2)).unwrap();
+    put(&agent, "audit.log.1", &log(20), packed);
+    if crash {
+        agent.crash();
+    }
+    for n in 0..left_out {
+        if restless {
+            agent.file(&stamped(n), format!("another {n}\n").as_bytes());
+        }
+        agent.wait(10_000);
+        assert_ne!(agent.once().left, Left::Nothing);
+    }
+    agent.disk.world().dir.insert(named(3), longer);
+    rest(&mut agent);
+    let others = if restless { left_out as usize } else { 0 };
+    let why = format!("{:?} {crash} {whole} {packed} {left_out}", settings.mode);
+    assert_eq!((agent.texts().len(), agent.gaps()), (2 + others, vec![]), "{why}");
+    assert_eq!(agent.follower.backlog().files, 0, "{why}");
+}
+
+/// Nothing is reported of the directory meanwhile, and no time passes.
+#[test]
+fn a_piece_of_which_nothing_tells_waits_for_a_few_looks() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            agent.watched = true;
+            agent.put(log(50).as_bytes());
+            rest(&mut agent);
+            agent.unlink("audit.log");
+            agent.ops([Op::Create]);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            put(&agent, "audit.log.1", &log(20), packed);
+            for _ in 0..8 {
+                agent.once();
+            }
+            let texts = agent.texts();
+            assert!(texts.contains(&log(20)), "{:?} {packed}: {texts:?}", settings.mode);
+        }
+    }
+}
+
+#[test]
+fn a_piece_does_not_wait_for_a_listing_that_cannot_be_made() {
+    for settings in modes() {
+        let mut agent = Agent::with(settings.clone());
+        agent.put(log(50).as_bytes());
+        rest(&mut agent);
+        agent.unlink("audit.log");
+        agent.put(b"next\n");
+        rest(&mut agent);
+        put(&agent, "audit.log.1", &log(20), false);
+        agent.wait(10_000);
+        agent.once();
+        assert_eq!(agent.texts().len(), 2);
+        agent.disk.world().unlistable = true;
+        for _ in 0..4 {
+            agent.wait(10_000);
+            agent.once();
+        }
+        assert!(agent.texts().contains(&log(20)), "{:?}: {:?}", settings.mode, agent.texts());
+    }
+}
+
+/// Archived as it was, it is compressed while it is held, and both are let go of.
+#[test]
+fn a_log_that_was_compressed_since_tells_of_its_pieces() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            put(&agent, &stamped(7), &log(50), false);
+            agent.put(b"next\n");
+            agent.settle();
+            put(&agent, &stamped(7), &log(50), true);
+            agent.unlink(&stamped(7));
+            rest(&mut agent);
+            for name in ["audit.log.1", "audit.log.5"] {
+                put(&agent, name, &log(20), packed);
+                rest(&mut agent);
+                let why = format!("{:?} {packed} {name}", settings.mode);
+                assert_eq!((agent.texts().len(), agent.gaps()), (2, vec![]), "{why}");
+            }
+        }
+    }
+}
+
+/// Another file comes and another name is given before each look: what nothing tells of is archived all
+/// the same, and so is what is written meanwhile.
+#[test]
+fn a_piece_does_not_wait_for_names_that_never_rest() {
+    for settings in modes() {
+        for packed in [false, true] {
+            let mut agent = Agent::with(settings.clone());
+            agent.put(log(50).as_bytes());
+            rest(&mut agent);
+            agent.ops([Op::Rotate]);
+            agent.put(b"next\n");
+            rest(&mut agent);
+            agent.ops([Op::DeleteOldest]);
+            agent.crash();
+            put(&agent, "audit.log.1", &log(20), packed);
+            for n in 0..16 {
+                agent.ops([Op::Append(1, 0), Op::Rotate]);
+                agent.wait(10_000);
+                agent.once();
+                let done = agent.texts().contains(&log(20));
+                assert!(done || n < 15, "{:?} {packed}: {:?}", settings.mode, agent.texts());
+            }
+            rest(&mut agent);
+            let lines = agent.texts().concat();
+            let lines: Vec<&str> = lines.lines().collect();
+            assert_eq!(lines.len(), 50 + 1 + 16 + 20, "{:?} {packed}", settings.mode);
+            assert_eq!(agent.gaps(), []);
+        }
+    }
+}
+
 /// Nothing tells that these are pieces: they are archived again, once in all.
 #[test]
 fn pieces_whose_log_is_gone_are_archived_once_more() {
@@ -244,6 +390,26 @@ fn what_grows_while_it_is_compared_is_read() {
         let texts = agent.texts().concat();
         assert!(texts.contains("its own line\n"), "live: {live}, after {late} looks");
         assert_eq!(agent.gaps(), []);
+    }
+}
+
+/// Half a copy of it is there, and is archived; of the rest it is said that it is gone, and in which file.
+/// How much that is, the size of a compressed one doesn't tell.
+#[test]
+fn a_compressed_log_gone_before_it_is_opened_is_owned_up_to_beside_a_piece_of_it() {
+    let before = [Op::Append(2, 0), Op::Beside(50), Op::Rotate, Op::Gzip].map(|op| (0, op));
+    // It is listed.
+    let script: Vec<_> = before.into_iter().chain([(4, Op::DeleteOldest)]).collect();
+    for settings in modes() {
+        let agent = run(script.clone(), &[Turn::Sleep(4), Turn::Look(BIG)], settings);
+        assert_eq!(agent.texts(), ["{\"auditID\":\"000001\",}\n"]);
+        let [gap] = agent.archive.nameless.as_slice() else {
+            panic!("{:?}", agent.archive.nameless)
+        };
+        let name = format!("{}.gz", stamped(5_010));
+        assert_eq!((gap.name.to_str(), gap.end), (Some(name.as_str()), None));
+        assert_eq!(gap.reason, GapReason::DeletedBeforeRead);
+        check(&agent, Allowed { disorder: true, unruly: true, once: true });
     }
 }
 

@@ -7,6 +7,8 @@ mod sim;
 use sim::history::Turn::*;
 use sim::history::replay;
 use sim::ops::Op::*;
+use sim::places::There as place;
+use sim::places::To::*;
 
 #[test]
 #[rustfmt::skip]
@@ -583,5 +585,26 @@ fn a_file_that_is_lost_from_its_first_byte_on_is_not_taken_from_a_copy() {
         (0, Restart), (48, Append(1, 0)), (11, Append(1, 0))], &[Look(0), Look(0), Look(0),
         Look(0), Crash, Commit, Look(0), Commit, Look(0), Commit, Commit, Look(0), Look(0), Crash,
         Look(0), Look(1), Commit], true,
+    );
+}
+
+/// It was asked only whether it is another file, and cut before it was asked what it is.
+#[test]
+#[rustfmt::skip]
+fn what_is_too_short_to_be_another_file_is_not_read_for_that() {
+    replay(
+        &[(6, Append(1, 0)), (0, There(0, place::Rotate)), (0, Restart), (0, Restart), (0,
+        Append(1, 0)), (0, Restart), (0, Append(1, 0)), (0, Rename), (0, Truncate), (0,
+        Truncate), (0, Finish), (0, Gzip), (13, Append(1, 0)), (0, Append(1, 0)), (7,
+        Partial(0)), (0, Beside(100)), (0, SecondAppend(0)), (0, Append(1, 0)), (0, Own), (0,
+        Partial(0)), (0, Append(1, 0)), (6, SecondAppend(0)), (2, Repoint(Fresh, false)), (3,
+        Create), (11, Append(1, 0)), (1, Append(1, 0)), (39, Append(1, 0)), (20, Append(1, 0)),
+        (0, ClockBack(1)), (0, SameStamp), (0, Append(1, 0)), (0, Append(1, 0)), (0, Rotate),
+        (0, Append(1, 0)), (0, GzipCreate), (0, Rename), (0, Append(1, 0)), (0, There(0,
+        place::Gzip)), (0, Restart), (13, Create), (5, Restart), (1, Rename), (10, Append(1,
+        0)), (2, Append(1, 0)), (15, Restart), (7, Append(1, 0)), (12, Append(1, 0)), (3,
+        Repoint(Back(0), false)), (13, Rotate), (13, Finish), (5, Append(1, 0)), (5, Append(1,
+        0)), (1, Truncate)], &[Look(5000), Commit, Sleep(2), Look(1), Crash, Commit, Look(0),
+        Look(0)], true,
     );
 }

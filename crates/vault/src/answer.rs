@@ -264,6 +264,10 @@ impl Answer {
                 "the bucket isn't where it was looked for: its region is given by --region or \
                  AWS_REGION, a server of your own by --endpoint"
             }
+            (_, 302 | 303 | 308) => {
+                "the server sends its clients to another host, and credentials aren't taken there: \
+                 name the host that answers itself by --endpoint"
+            }
             ("NotImplemented", 501) => {
                 "the server speaks only a part of S3, and this isn't in it: `auditseal doctor` says \
                  what an archive there lacks"

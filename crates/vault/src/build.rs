@@ -13,9 +13,8 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::HttpConnector;
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
-use object_store::{
-    Certificate, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider,
-};
+use object_store::{ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
+use reqwest::Certificate;
 
 use crate::backend::Backend;
 use crate::call::{Base, Home};
@@ -88,21 +87,15 @@ fn local(location: &Location, path: &Path, options: &Options) -> Result<Opened, 
 struct Builder<'a> {
     options: &'a Options,
     shown: &'a str,
-    client: ClientOptions,
+    certificates: Vec<Certificate>,
     pace: Pace,
 }
 
 impl<'a> Builder<'a> {
     fn new(location: &'a Location, options: &'a Options, pace: Pace) -> Result<Self, Error> {
         install_crypto();
-        let mut client = ClientOptions::new()
-            // The guard around the client knows how long each exchange may take.
-            .with_timeout_disabled()
-            .with_connect_timeout(CONNECT_TIMEOUT.min(options.timeout));
-        for certificate in certificates(location, options)? {
-            client = client.with_root_certificate(certificate);
-        }
-        Ok(Self { options, shown: &location.shown, client, pace })
+        let certificates = certificates(location, options)?;
+        Ok(Self { options, shown: &location.shown, certificates, pace })
     }
 
     fn failed(&self, kind: Kind, why: &str) -> Error {
@@ -138,15 +131,13 @@ impl<'a> Builder<'a> {
         Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
     }
 
-    /// The client for an endpoint: plain HTTP only for one that says so.
-    fn client_for(&self, endpoint: Option<&str>) -> ClientOptions {
-        self.client.clone().with_allow_http(endpoint.is_some_and(is_plain))
-    }
-
     fn connector(&self) -> Connector {
         let metadata = environment::metadata(environment::with(&self.options.environment));
         let traffic = self.options.traffic.clone();
-        Connector { pace: self.pace.clone(), traffic, metadata }
+        let certificates = self.certificates.clone();
+        // How long each exchange may take the guard around the client knows.
+        let connect = CONNECT_TIMEOUT.min(self.options.timeout);
+        Connector { pace: self.pace.clone(), traffic, certificates, connect, metadata }
     }
 
     /// An error of a builder. It may quote the value that it couldn't read, so the values of
@@ -185,7 +176,7 @@ impl<'a> Builder<'a> {
         endpoint: Option<&str>,
         signer: Signer,
     ) -> Result<Home, Error> {
-        let client = self.connector().connect(&self.client_for(endpoint));
+        let client = self.connector().connect(&client_for(endpoint));
         let client = client.map_err(|error| self.refused(&error))?;
         Ok(Home::Cloud(Arc::new(Cloud {
             dialect,
@@ -246,7 +237,7 @@ impl<'a> Builder<'a> {
             .with_checksum_algorithm(Checksum::SHA256)
             // The environment can turn this off, and then nothing would be put once.
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_client_options(client_for(endpoint.as_deref()))
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
@@ -282,7 +273,7 @@ impl<'a> Builder<'a> {
             .is_some_and(|text| is_on(&text));
         let store = builder
             .with_bucket_name(bucket)
-            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_client_options(client_for(endpoint.as_deref()))
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
@@ -337,7 +328,7 @@ impl<'a> Builder<'a> {
         let signed = !on(AzureConfigKey::SkipSignature);
         let store = builder
             .with_container_name(container)
-            .with_client_options(self.client_for(endpoint.as_deref()))
+            .with_client_options(client_for(endpoint.as_deref()))
             .with_retry(no_retries())
             .with_http_connector(self.connector())
             .build()
@@ -393,6 +384,11 @@ fn account_endpoint(builder: &GoogleCloudStorageBuilder) -> Option<String> {
     };
     // What can't be read is the client's to report.
     serde_json::from_str::<Account>(&text).ok()?.gcs_base_url
+}
+
+/// What the client for an endpoint is made with: plain HTTP only for one that says so.
+fn client_for(endpoint: Option<&str>) -> ClientOptions {
+    ClientOptions::new().with_allow_http(endpoint.is_some_and(is_plain))
 }
 
 fn is_plain(endpoint: &str) -> bool {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
-    HttpResponseBody, HttpService, ReqwestConnector,
+    HttpResponseBody, HttpService,
 };
-
+use object_store::{ClientConfigKey, ClientOptions};
+use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::{Certificate, ClientBuilder};
 use tokio::time::Instant;
 
 use crate::answer::{Answer, Failure, What};
@@ -25,34 +26,75 @@ use auditseal_store::looks_like_html;
 const ERROR_LIMIT: u64 = 64 * 1024;
 /// The largest page of a listing, bytes: Azure's 5,000 entries of the longest keys fit.
 const LIST_LIMIT: u64 = 32 * 1024 * 1024;
+/// Redirects that are followed for one request.
+const HOPS: usize = 4;
 
 /// Makes guarded clients.
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) pace: Pace,
     pub(crate) traffic: Traffic,
+    /// Whom to trust beside the system's authorities.
+    pub(crate) certificates: Vec<Certificate>,
+    /// Time to connect, at most [`CONNECT_TIMEOUT`].
+    pub(crate) connect: Duration,
     /// How URLs begin at which the machine's credentials are handed out, beside [`METADATA`]'s.
     pub(crate) metadata: Vec<String>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
+        let inner = self.client(options)?;
         let (pace, metadata) = (self.pace.clone(), self.metadata.clone());
         let traffic = self.traffic.clone();
         Ok(HttpClient::new(Guard { inner, direct: direct()?, metadata, pace, traffic }))
     }
 }
 
+impl Connector {
+    /// The client of the store itself: `object_store`'s own would follow a redirect to any host, with the
+    /// session token and the bytes that are put.
+    fn client(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let plain = options.get_config_value(&ClientConfigKey::AllowHttp);
+        built(
+            reqwest::Client::builder()
+                .user_agent(concat!("auditseal/", env!("CARGO_PKG_VERSION")))
+                .tls_certs_merge(self.certificates.iter().cloned())
+                .https_only(plain.as_deref() != Some("true"))
+                .redirect(Policy::custom(stay))
+                .connect_timeout(self.connect)
+                // What is compressed on the way has another size than the object.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
+                // Faster for stores, and each request may go another way.
+                .http1_only(),
+        )
+    }
+}
+
+/// Follows a redirect on the host that was asked. Elsewhere nobody is meant to get the credentials, or what is
+/// sealed: the answer is an error. So is a 303, by which a put would become a get, whose success would pass for its own.
+fn stay(attempt: Attempt<'_>) -> Action {
+    let same =
+        attempt.previous().last().is_some_and(|last| last.origin() == attempt.url().origin());
+    if same && attempt.status() != 303 && attempt.previous().len() <= HOPS {
+        attempt.follow()
+    } else {
+        attempt.stop()
+    }
+}
+
 /// A client that goes through no proxy: whatever stands in between might hand out the credentials of
 /// its own machine, and these would be taken for ours.
 fn direct() -> object_store::Result<HttpClient> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(METADATA_TIMEOUT)
-        .build();
-    let client = client.map_err(|source| object_store::Error::Generic {
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+    built(client.connect_timeout(METADATA_TIMEOUT))
+}
+
+fn built(client: ClientBuilder) -> object_store::Result<HttpClient> {
+    let client = client.build().map_err(|source| object_store::Error::Generic {
         store: "HTTP client",
         source: Box::new(source),
     })?;

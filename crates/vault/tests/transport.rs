@@ -278,6 +278,56 @@ fn the_right_region_is_named() {
     });
 }
 
+/// Nobody but the host that was named gets credentials, a session's token or what is sealed.
+#[test]
+fn a_redirect_to_another_host_is_not_followed() {
+    with_s3_keys("a_redirect_to_another_host_is_not_followed", async {
+        for status in ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"] {
+            let elsewhere = Server::fixed(answer("200 OK", OBJECT, ""));
+            let location = format!("Location: {}/bucket/prefix/k\r\n", elsewhere.endpoint());
+            let server = Server::fixed(answer(status, &location, ""));
+            for error in all_errors(&server).await {
+                assert!(error.to_string().contains(&status[..3]), "{status}: {error}");
+                assert!(error.hint().unwrap_or("none").contains("--endpoint"), "{status}: {error}");
+            }
+            assert!(elsewhere.requests().is_empty(), "{status}: {:?}", elsewhere.requests());
+        }
+    });
+}
+
+/// On the same host it is, a few times, where something is asked for. A put is done where it was sent or not at all: by a
+/// 303 it would become a get, whose success would pass for its own.
+#[test]
+fn a_redirect_on_the_same_host_is_followed_a_few_times() {
+    with_s3_keys("a_redirect_on_the_same_host_is_followed_a_few_times", async {
+        for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
+            let server = Server::new(move |request, stream| {
+                let there = request.target.starts_with("/there/");
+                let location = format!("Location: /there{}\r\n", request.target);
+                let found = answer("200 OK", OBJECT, "bytes");
+                let text = if there { found } else { answer(status, &location, "") };
+                stream.write_all(text.as_bytes()).unwrap();
+            });
+            let store = server.open("s3://bucket/prefix");
+            assert_eq!(store.get("k", None, 100).await.unwrap().bytes, "bytes", "{status}");
+            // What is put is read once, so that it can't be sent again.
+            let before = server.requests().len();
+            store.put_new("k", BYTES).await.unwrap_err();
+            assert_eq!(server.requests().len() - before, 1, "{status}");
+        }
+        let looping = Server::fixed(answer("307 Temporary", "Location: /bucket/prefix/k\r\n", ""));
+        looping.open("s3://bucket/prefix").get("k", None, 100).await.unwrap_err();
+        assert_eq!(looping.requests().len(), 5);
+        let seen = Server::new(|request, stream| {
+            let see = answer("303 See Other", "Location: /bucket/prefix/k\r\n", "");
+            let text = if request.method == "PUT" { see } else { answer("200 OK", OBJECT, "") };
+            stream.write_all(text.as_bytes()).unwrap();
+        });
+        seen.open("s3://bucket/prefix").put_new("k", BYTES).await.unwrap_err();
+        assert_eq!(seen.requests().len(), 1);
+    });
+}
+
 #[test]
 fn an_error_that_isnt_text_keeps_its_status() {
     with_s3_keys("an_error_that_isnt_text_keeps_its_status", async {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auditseal_chain::Verdict;
+use auditseal_chain::{Finding, Verdict};
 use auditseal_format::{FileId, Seal, WrongTimes};
 use auditseal_reader::{Batch, Blocks, Entry, Error, IN_FLIGHT, PackCursor, Packs};
 use futures::StreamExt as _;
@@ -103,7 +103,7 @@ impl<P: Fn(Progress)> Run<'_, P> {
     /// The same of a batch in a pack. Where the pack doesn't have the signed lines, which shows before any of them is handed
     /// over, an object of the batch's own may.
     async fn hand_over_packed(
-        &self,
+        &mut self,
         files: &[FileId],
         (batch, packs, cursor): (&Batch, &Packs, &mut PackCursor),
         entries: &[Entry],
@@ -111,8 +111,12 @@ impl<P: Fn(Progress)> Run<'_, P> {
     ) -> Result<bool, Error> {
         let place = batch.place;
         let seal = match cursor.seal(packs, batch).await {
-            Err(error @ Error::Found(_)) => {
-                return self.loose(files, batch, entries, writer).await.unwrap_or(Err(error));
+            Err(Error::Found(fault)) => {
+                let Some(given) = self.loose(files, batch, entries, writer).await else {
+                    return Err(Error::Found(fault));
+                };
+                self.stood_in(packs, place.seq, fault);
+                return given;
             }
             sealed => sealed?,
         };
@@ -136,6 +140,21 @@ impl<P: Fn(Progress)> Run<'_, P> {
             }
         }
         Ok(true)
+    }
+
+    /// A pack isn't as attested any more, and what it held was given all the same: that is told once all is given.
+    fn stood_in(&mut self, packs: &Packs, seq: u64, mut fault: Box<Finding>) {
+        let pack = packs.with(seq).map(|pack| pack.attested_at.clone());
+        if !self.replaced.insert(pack.unwrap_or_default()) {
+            return;
+        }
+        fault.detail.push_str(
+            "; it was as attested when all was looked at, and the lines were given from objects of their own",
+        );
+        match self.options.salvage {
+            true => self.unproved.push(fault.to_string()),
+            false => self.broken = self.broken.take().or(Some(fault)),
+        }
     }
 
     /// The same batch from an object of its own, where a pack doesn't have the signed lines; `None` if none has them.

@@ -11,6 +11,7 @@ mod plan;
 mod restore;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -155,7 +156,8 @@ impl std::error::Error for CatError {
 /// # Errors
 /// [`CatError`]: anything that `verify` calls wrong in the chain, but for source gaps and stalled
 /// heartbeats without `strict`, for what only a clock can tell, and for hidden and shadowed objects, whose true bytes
-/// are there, stops it before the first byte.
+/// are there, stops it before the first byte. A pack that breaks later, while objects of their own give its lines, is
+/// [`Error::Found`] once all is written.
 pub async fn cat<W: Output + Send + 'static>(
     store: Arc<dyn Store>,
     origin: &Origin,
@@ -173,10 +175,13 @@ pub async fn cat<W: Output + Send + 'static>(
         done: Progress { objects: 0, total: 0, bytes: 0 },
         unproved: Unproved::default(),
         unanchored: None,
+        replaced: BTreeSet::new(),
+        broken: None,
     };
     let Planned { plan, entries, packs, mut warnings } = run.plan().await.map_err(nothing)?;
     let mut writer = Writer::start(out);
     let sent = run.send(&plan, (&entries, &packs), &mut writer).await;
+    let sent = sent.and_then(|()| run.broken.take().map_or(Ok(()), |one| Err(Error::Found(one))));
     let ended = writer.end().await;
     let written = ended.bytes;
     warnings.extend(limit_of_files_without_an_end(ended.glued));
@@ -257,6 +262,10 @@ struct Run<'a, P> {
     done: Progress,
     unproved: Unproved,
     unanchored: Option<String>,
+    /// Attestations of packs in whose place objects were given that stand by themselves.
+    replaced: BTreeSet<String>,
+    /// What the first of these packs has come to, where nobody salvages.
+    broken: Option<Box<Finding>>,
 }
 
 impl<P: Fn(Progress)> Run<'_, P> {
@@ -449,8 +458,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         let concurrency =
             if self.options.concurrency == 0 { IN_FLIGHT } else { self.options.concurrency };
         let how = How { depth, retention: None, concurrency, keep: KEPT_BYTES, packed };
+        let rules = (rules, before);
         let mut reading = Reading::new(&source, self.origin, entries, packs, rules, how);
-        before.iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             match error {
                 Some(error) if self.options.salvage => self.unproved.unread(&error),

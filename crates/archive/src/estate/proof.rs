@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use auditseal_chain::{ChainReport, Finding, Findings, ForkPair, Rules, Totals, Verdict};
+use auditseal_chain::{
+    ChainReport, Finding, Findings, ForkPair, NamedKeys, Rules, Totals, Verdict,
+};
 use auditseal_format::{Origin, SealId, Time};
 use auditseal_trust::{KnownHead, Proof};
 
@@ -18,6 +20,7 @@ pub(super) fn unread(origin: &Origin) -> ChainReport {
         forked: false,
         forks: Vec::new(),
         trail: VecDeque::new(),
+        named: NamedKeys::default(),
     }
 }
 

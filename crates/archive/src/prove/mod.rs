@@ -363,8 +363,8 @@ impl<'a> Run<'a> {
         let packed = PackedLines::None;
         let how = How { depth, retention: None, concurrency: IN_FLIGHT, keep: KEPT_BYTES, packed };
         let (entries, packs) = (&range.entries, &range.packs);
+        let rules = (rules, range.before.as_deref());
         let mut reading = Reading::new(&self.source, self.origin, entries, packs, rules, how);
-        range.before.iter().for_each(|before| reading.behind(before));
         while let Some(Step { accepted, error, .. }) = reading.next().await {
             if let Some(error) = error {
                 return Err(error.into());

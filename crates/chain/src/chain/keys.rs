@@ -69,13 +69,36 @@ pub fn print(key: &VerifierKey) -> KeyPrint {
     print
 }
 
+/// Keys that rightly signed notes of a chain named as their next, and the first and the last seq that each may sign. What
+/// was read of a chain tells by them whose notes may follow where nothing tells which note comes before.
+#[derive(Debug, Clone, Default)]
+pub struct NamedKeys(HashMap<KeyPrint, (u64, u64)>);
+
+impl NamedKeys {
+    fn name(&mut self, key: KeyPrint, (first, last): (u64, u64)) {
+        let named = self.0.entry(key).or_insert((first, last));
+        *named = (first.min(named.0), last.max(named.1));
+    }
+
+    pub(super) fn join(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(key, seqs)| self.name(key, seqs));
+    }
+
+    fn last(&self, key: &KeyPrint) -> Option<u64> {
+        self.0.get(key).map(|(_, last)| *last)
+    }
+
+    fn has(&self, key: &KeyPrint, seq: u64) -> bool {
+        self.0.get(key).is_some_and(|(first, last)| (*first..=*last).contains(&seq))
+    }
+}
+
 /// The trusted keys, and those that rightly signed notes named as their next.
 #[derive(Debug)]
 pub(super) struct KnownKeys {
     trust: Trust,
     trusted: Vec<(KeyPrint, TrustedKey)>,
-    /// Keys that were named, and the first and the last seq that each may sign.
-    named: HashMap<KeyPrint, (u64, u64)>,
+    pub(super) named: NamedKeys,
     /// From which note on which key is the next one's, and the last seq that it may sign; in order of
     /// seq.
     nexts: Vec<(u64, KeyPrint, u64)>,
@@ -115,7 +138,7 @@ impl KnownKeys {
             Trust::Keys(keys) => keys.iter().map(|key| (print(&key.vkey), key.clone())).collect(),
             Trust::Anyone => Vec::new(),
         };
-        Self { trust, trusted, named: HashMap::new(), nexts: Vec::new(), next: None }
+        Self { trust, trusted, named: NamedKeys::default(), nexts: Vec::new(), next: None }
     }
 
     /// Whether a key is trusted for this seq.
@@ -126,8 +149,7 @@ impl KnownKeys {
 
     /// Whether a key is trusted for this seq, or was named before it by one that is.
     fn known(&self, key: &KeyPrint, seq: u64) -> bool {
-        let named = self.named.get(key);
-        self.trusts(key, seq) || named.is_some_and(|(first, last)| (*first..=*last).contains(&seq))
+        self.trusts(key, seq) || self.named.has(key, seq)
     }
 
     /// What is asked, once all of a chain is known, of a note that stands at another key; `vouched` if it
@@ -155,8 +177,7 @@ impl KnownKeys {
     pub(super) fn used_past(&self, key: &VerifierKey, seq: u64) -> Option<u64> {
         let print = print(key);
         let trusted = self.trusted.iter().filter(|(of, _)| *of == print).map(|(_, key)| last(key));
-        let named = self.named.get(&print).map(|(_, last)| *last);
-        trusted.chain(named).filter(|last| *last < seq).max()
+        trusted.chain(self.named.last(&print)).filter(|last| *last < seq).max()
     }
 
     /// Whether this note may be signed by the key that it names.
@@ -184,15 +205,14 @@ impl KnownKeys {
             None if vouched => self.trust.behind(seal.seq),
             None => match &before {
                 Some(next) if next.seq + 1 == seal.seq => next.last,
-                _ => self.named.get(&print(&seal.key)).map_or(seal.seq, |named| named.1),
+                _ => self.named.last(&print(&seal.key)).unwrap_or(seal.seq),
             },
         };
         // Compared before it is hashed: most signers name the same key for ever.
         let told = |next: &Next| next.key == seal.next && last <= next.last;
         if !before.as_ref().is_some_and(told) {
-            let (next, first) = (print(&seal.next), seal.seq + 1);
-            let named = self.named.entry(next).or_insert((first, last));
-            *named = (first.min(named.0), last.max(named.1));
+            let next = print(&seal.next);
+            self.named.name(next, (seal.seq + 1, last));
             self.nexts.push((seal.seq, next, last));
         }
         self.next = Some(Next { seq: seal.seq, key: seal.next.clone(), last });

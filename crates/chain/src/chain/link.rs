@@ -3,7 +3,7 @@
 use auditseal_format::seal::Boot;
 use auditseal_format::{Hash, ObjectSeal, Seal, SealId, Time};
 
-use super::{Begin, Chain, Place};
+use super::{Begin, Chain, NamedKeys, Place};
 use crate::finding::Verdict;
 
 /// Largest difference between wall clock and boot clock that isn't called a step: 5 s.
@@ -51,6 +51,19 @@ impl Chain {
         let (SealId { seq, hash }, facts) = (before.id(), Some(Facts::of(before)));
         self.behind.clone_from(&facts);
         self.previous = Some(Previous { seq, hash, facts });
+    }
+
+    /// Takes the keys that notes of the chain named which were read before: where the note behind which reading begins
+    /// can't be had, one of these may sign as it may behind a gap.
+    pub fn knows(&mut self, named: NamedKeys) {
+        let behind = std::mem::replace(&mut self.keys.named, named);
+        self.keys.named.join(behind);
+    }
+
+    /// From now on nobody takes the note behind which reading begins for the chain's newest: where nothing of the chain
+    /// is found, whatever stands there is a finding, and not something that the chain can do without.
+    pub fn goes_on(&mut self) {
+        self.behind = None;
     }
 
     /// Holds a note against the one before: hash and clocks.

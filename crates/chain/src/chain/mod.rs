@@ -33,7 +33,7 @@ use foreign::Foreign;
 use group::{Candidate, Group};
 pub use keys::Trust;
 use keys::{Claims, KnownKeys};
-pub use keys::{KeyPrint, print};
+pub use keys::{KeyPrint, NamedKeys, print};
 use link::{Facts, Previous};
 pub use lock::Retention;
 use open::Open;
@@ -189,6 +189,8 @@ pub struct ChainReport {
     pub forks: Vec<ForkPair>,
     /// The latest notes that are the chain's, in order.
     pub trail: VecDeque<SealId>,
+    /// The keys that its notes named.
+    pub named: NamedKeys,
 }
 
 /// Two different rightly signed notes for one seq.
@@ -326,9 +328,20 @@ impl Chain {
         self.findings.sort();
         let next_by = self.newest.as_ref().and_then(|newest| newest.next_by);
         let newest = self.newest.as_ref().map(|newest| (newest.head(), newest.sealed));
-        let Self { findings, totals, oldest, forked, forks, trail, .. } = self;
-        let report =
-            ChainReport { findings, totals, newest, oldest, next_by, branch, forked, forks, trail };
+        let Self { findings, totals, oldest, forked, forks, trail, keys, .. } = self;
+        let named = keys.named;
+        let report = ChainReport {
+            findings,
+            totals,
+            newest,
+            oldest,
+            next_by,
+            branch,
+            forked,
+            forks,
+            trail,
+            named,
+        };
         (accepted, report)
     }
 

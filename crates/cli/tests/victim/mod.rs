@@ -33,7 +33,7 @@ pub(crate) enum Scene {
     Parted,
     /// The same, and the chain in the store says that those files are lost.
     Split,
-    /// Somebody else's bytes at the next key.
+    /// Somebody else's bytes at the next key, and only the spool still has what belongs there.
     Squatted,
 }
 
@@ -114,9 +114,7 @@ impl Victim {
                     sealed.extend(self.feed());
                 }
                 self.seal_unsent();
-                let logs = files(&self.path("logs")).into_iter();
-                logs.filter(|path| !old.contains(path))
-                    .for_each(|path| fs::remove_file(path).unwrap());
+                self.forget_logs(&old);
                 // The double never saw these lines; the chain has them behind its own.
                 self.written.truncate(before);
                 let ours = self.path("ours");
@@ -136,6 +134,11 @@ impl Victim {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, "no seal").unwrap();
                 self.squatters = 1;
+                let old = files(&self.path("logs"));
+                self.feed();
+                self.feed();
+                self.seal_unsent();
+                self.forget_logs(&old);
             }
         }
     }
@@ -203,6 +206,12 @@ impl Victim {
         }
         kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
         self.wait(&mut child);
+    }
+
+    /// Rotation was faster: of the log's files these are left.
+    fn forget_logs(&self, left: &[PathBuf]) {
+        let logs = files(&self.path("logs")).into_iter();
+        logs.filter(|path| !left.contains(path)).for_each(|path| fs::remove_file(path).unwrap());
     }
 
     fn start(&self, mode: Mode, plan: Option<&str>) -> Child {

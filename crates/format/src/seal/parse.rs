@@ -5,6 +5,7 @@ use std::str::{FromStr, Lines};
 
 use auditseal_audit::Time;
 use auditseal_merkle::{Hash, Root};
+use auditseal_note::VerifierKey;
 
 use super::{
     Boot, Counters, Cursor, Gap, Hole, Kind, MAX_CURSORS, MAX_GAPS, MAX_HOLES, MAX_RANGES,
@@ -144,16 +145,32 @@ impl<'a> Reader<'a> {
         Ok(list)
     }
 
+    /// `key` and `next`, which are mostly the same: a key costs a hash.
+    fn keys(&mut self) -> Result<(VerifierKey, VerifierKey), MalformedNote> {
+        let mut fields = self.required("key")?;
+        let text = fields.next()?;
+        let key: VerifierKey = read(text).ok_or_else(|| fields.error())?;
+        fields.end()?;
+        let same = |next: &str| if next == text { Some(key.clone()) } else { read(next) };
+        let next = self.one("next", same)?;
+        Ok((key, next))
+    }
+
     fn seal(&mut self) -> Result<Seal, MalformedNote> {
         // Field by field in the order of the text: struct expressions evaluate as written.
+        let origin = self.one("origin", read)?;
+        let seq = self.one("seq", number)?;
+        let kind =
+            self.one("kind", |text| Kind::ALL.into_iter().find(|kind| kind.as_str() == text))?;
+        let prev = self.one_dashed("prev", read)?;
+        let (key, next) = self.keys()?;
         Ok(Seal {
-            origin: self.one("origin", read)?,
-            seq: self.one("seq", number)?,
-            kind: self
-                .one("kind", |text| Kind::ALL.into_iter().find(|kind| kind.as_str() == text))?,
-            prev: self.one_dashed("prev", read)?,
-            key: self.one("key", read)?,
-            next: self.one("next", read)?,
+            origin,
+            seq,
+            kind,
+            prev,
+            key,
+            next,
             payload: self.payload()?,
             index: self.one_dashed("index", read)?,
             sealed: self.one("sealed", read)?,
@@ -287,8 +304,9 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Some(bytes)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use auditseal_archive::{
-    CatOptions, CatPacks, EstateOptions, EstateReport, Piped, cat, verify_estate,
+    CatOptions, CatPacks, EstateOptions, EstateReport, Piped, Restored, cat, verify_estate,
 };
 use auditseal_doubles::MemoryStore;
 use auditseal_format::packs::{PackKey, SignedAttestation};
@@ -142,6 +142,15 @@ impl Desk {
 
     /// What was given out, and how that ended.
     pub(crate) async fn given(&self, options: CatOptions) -> (Vec<u8>, Result<(), String>) {
+        let (given, done) = self.restored(options).await;
+        (given, done.map(drop))
+    }
+
+    /// The same with what is said of it.
+    pub(crate) async fn restored(
+        &self,
+        options: CatOptions,
+    ) -> (Vec<u8>, Result<Restored, String>) {
         let sink = Sink::default();
         let packs = CatPacks {
             store: Arc::new(self.packs.clone()),
@@ -154,7 +163,7 @@ impl Desk {
         let out = Piped::new(sink.clone());
         let done = cat(archive, self.chain.origin(), &options, out, |_| {}).await;
         let given = sink.0.lock().unwrap().clone();
-        (given, done.map(drop).map_err(|error| error.to_string()))
+        (given, done.map_err(|error| error.to_string()))
     }
 
     /// The verdicts of a verification, and until when it is complete.

@@ -1,7 +1,7 @@
 //! A part that begins in the midst of a chain, so that it can be told who may sign there.
 
-use auditseal_chain::{Begin, Extent, Outcome};
-use auditseal_format::{ObjectSeal, Origin};
+use auditseal_chain::{Begin, Extent, Outcome, Trust};
+use auditseal_format::{ObjectSeal, Origin, SealId};
 use auditseal_store::Error;
 
 use super::part::Range;
@@ -39,15 +39,24 @@ impl Range {
         {
             return Ok(self);
         }
-        let note = nearest(&self.packs, sought, first).await?;
-        let begin = sought.begin.map_or(Begin::Genesis, Begin::Known);
-        let from = note.as_ref().map_or(begin, |note| Begin::After(note.id()));
-        let extent = Extent { from, ..self.extent };
-        let days = days(source, origin).await?;
-        let mut entries = Listing::of_days(source, origin, &days).await?;
-        entries.retain(|entry| extent.has(entry.place.seq));
-        let packs = Packs::of(root, origin, extent).await?;
-        Ok(Self { extent, entries, packs, before: note.map(Box::new), unseen: self.unseen })
+        let keys = (sought.trust, sought.begin);
+        let before = nearest(&self.packs, keys, first).await?;
+        let way = way((source, root), origin, (sought.begin, before), self.extent.to).await?;
+        Ok(Self { unseen: self.unseen, ..way })
+    }
+
+    /// The part of a chain that leads up to a seq: from behind the nearest note before it whose key is trusted by itself,
+    /// as far as packs show one without that much is read; else from where the chain begins. It is empty where that note
+    /// is the one at the seq.
+    pub(crate) async fn leading_to(
+        (source, root): (&Source, Option<&PackRoot>),
+        origin: &Origin,
+        (trust, begin): (&Trust, Option<SealId>),
+        seq: u64,
+    ) -> Result<Self, Error> {
+        let packs = Packs::of(root, origin, Extent::default()).await?;
+        let before = nearest(&packs, (trust, begin), seq + 1).await?;
+        way((source, root), origin, (begin, before), Some(seq)).await
     }
 
     /// Whether a key that is trusted by itself signed what stands at a seq.
@@ -72,22 +81,42 @@ impl Range {
     }
 }
 
+/// The part of a chain from where its keys are known, which is behind this note or where it begins.
+async fn way(
+    (source, root): (&Source, Option<&PackRoot>),
+    origin: &Origin,
+    (begin, before): (Option<SealId>, Option<ObjectSeal>),
+    to: Option<u64>,
+) -> Result<Range, Error> {
+    let from = begin.map_or(Begin::Genesis, Begin::Known);
+    let from = before.as_ref().map_or(from, |note| Begin::After(note.id()));
+    let extent = Extent { from, to };
+    if to.is_some_and(|to| to < from.seq()) {
+        return Ok(Range { extent, before: before.map(Box::new), ..Range::default() });
+    }
+    let days = days(source, origin).await?;
+    let mut entries = Listing::of_days(source, origin, &days).await?;
+    entries.retain(|entry| extent.has(entry.place.seq));
+    let packs = Packs::of(root, origin, extent).await?;
+    Ok(Range { extent, entries, packs, before: before.map(Box::new), ..Range::default() })
+}
+
 /// Of the last notes of packs before a seq one by a key that is trusted by itself, the nearest where such keys come
 /// first. Which one it is decides what has to be read, and nothing else.
 async fn nearest(
     packs: &Packs,
-    sought: &Sought<'_>,
+    (trust, begin): (&Trust, Option<SealId>),
     seq: u64,
 ) -> Result<Option<ObjectSeal>, Error> {
     let before: Vec<&Pack> = packs.all_ending_before(seq);
-    let begin = sought.begin.map_or(0, |begin| begin.seq);
+    let begin = begin.map_or(0, |begin| begin.seq);
     let (mut low, mut high, mut found) = (0, before.len(), None);
     while low < high {
         let middle = low + (high - low) / 2;
         let pack = before[middle];
         let note = match pack.attestation.last < begin {
             true => None,
-            false => packs.last_note(pack, sought.trust).await?,
+            false => packs.last_note(pack, trust).await?,
         };
         let trusted = note.is_some() || pack.attestation.last < begin;
         found = note.or(found);

@@ -45,7 +45,9 @@ enum Phase {
 enum Shown {
     /// The last one had it.
     Now,
-    /// The last one didn't.
+    /// The one before had it, and the last one didn't.
+    Last,
+    /// Neither had it.
     Before,
     /// One didn't have it, nor did we: under the same name it doesn't come back. Whatever comes
     /// there may have been given its inode.
@@ -197,6 +199,11 @@ impl<F> Carrier<F> {
         (look as u32).wrapping_sub(self.rotated) <= 1
     }
 
+    /// Whether the last listing is the first that didn't show it.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.shown == Shown::Last
+    }
+
     /// Whether a listing didn't have it, nor did we.
     pub(super) fn is_gone(&self) -> bool {
         self.shown == Shown::Gone
@@ -252,11 +259,15 @@ impl<F> Carrier<F> {
         self.more.as_ref().is_some_and(|more| more.untold)
     }
 
-    /// Only another file, which isn't known yet, can tell whether it holds anything new; or that isn't
-    /// so any more.
+    /// Whether it is opened behind all others, which may tell of it. What is written now waits for none.
+    pub(crate) fn comes_last(&self) -> bool {
+        self.is_untold() && !self.is_live()
+    }
+
+    /// That is so of a file that was open, or isn't any more.
     pub(crate) fn set_untold(&mut self, untold: bool) {
-        if untold || self.more.is_some() {
-            self.more().untold = untold;
+        if let Some(more) = &mut self.more {
+            more.untold = untold;
         }
     }
 
@@ -310,23 +321,21 @@ impl<F> Carrier<F> {
     /// Another listing begins.
     pub(super) fn begin_listing(&mut self) {
         self.shown = match self.shown {
-            Shown::Before if !self.is_held() => Shown::Gone,
-            Shown::Now => Shown::Before,
-            shown => shown,
+            Shown::Now => Shown::Last,
+            Shown::Last | Shown::Before if self.is_held() => Shown::Before,
+            _ => Shown::Gone,
         };
     }
 
-    /// The listing shows it, with this size.
-    pub(super) fn list(&mut self, size: u64) {
-        self.shown = Shown::Now;
-        if self.is_done() {
-            return;
+    /// The listing shows it, with this size. Returns whether the one before did, too.
+    pub(super) fn list(&mut self, size: u64) -> bool {
+        let before = std::mem::replace(&mut self.shown, Shown::Now);
+        if !self.is_done() {
+            self.misses = 0;
+            // An open file tells its size itself.
+            self.size = if self.is_held() { self.size } else { size };
         }
-        self.misses = 0;
-        // An open file tells its size itself.
-        if !self.is_held() {
-            self.size = size;
-        }
+        matches!(before, Shown::Now | Shown::Last)
     }
 
     /// Its standing is another one, as of this look.

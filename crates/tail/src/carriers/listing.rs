@@ -30,6 +30,9 @@ impl<F: DiskFile> Carriers<F> {
             }
         }
         self.unopened = Unopened::of(self.files.iter());
+        if !fresh.is_empty() || self.files.iter().any(|(_, carrier)| carrier.has_vanished()) {
+            self.altered = self.listings;
+        }
         self.merge();
         if fresh.is_empty() {
             return renamed;
@@ -134,7 +137,9 @@ impl<F: DiskFile> Carriers<F> {
         let looks = self.looks;
         let Some(carrier) = self.files.get_mut(id) else { return false };
         carrier.set_standing(standing, looks, now);
-        carrier.list(sight.size);
+        if !carrier.list(sight.size) {
+            self.altered = self.listings;
+        }
         let Some(carrier) = self.get(id) else { return false };
         // In another directory the same label may stand for another name.
         named.map_or(relabelled, |named| named != self.name(carrier))

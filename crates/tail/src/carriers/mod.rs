@@ -92,6 +92,8 @@ pub(crate) struct Carriers<F> {
     families: BTreeMap<FolderId, Family>,
     /// Listings so far.
     listings: u64,
+    /// The last of them that didn't show the same files under the same names as the one before.
+    altered: u64,
     /// Looks so far.
     looks: u64,
 }
@@ -119,6 +121,7 @@ impl<F: DiskFile> Carriers<F> {
             folders: Vec::new(),
             families: BTreeMap::new(),
             listings: 0,
+            altered: 0,
             looks: 0,
         }
     }
@@ -131,6 +134,11 @@ impl<F: DiskFile> Carriers<F> {
     /// Listings so far.
     pub(crate) fn listings(&self) -> u64 {
         self.listings
+    }
+
+    /// The last listing that didn't show the same files under the same names as the one before.
+    pub(crate) fn altered(&self) -> u64 {
+        self.altered
     }
 
     /// A look begins.
@@ -269,6 +277,11 @@ impl<F: DiskFile> Carriers<F> {
     /// Everything that was ever seen under a name of this age and is remembered.
     pub(crate) fn of_age(&self, folder: FolderId, age: Age) -> impl Iterator<Item = Seen> {
         self.with_age(folder, age).map(|(id, carrier)| Seen::of(id, carrier))
+    }
+
+    /// Every file that has this inode and is remembered.
+    pub(crate) fn of_inode(&self, key: FileKey) -> impl Iterator<Item = Seen> {
+        self.with_key(key).map(|(id, carrier)| Seen::of(id, carrier))
     }
 
     /// Whether a file of this role was listed, or reported, and may be reported again as new: in
@@ -472,6 +485,7 @@ impl<F: DiskFile> Carriers<F> {
             self.unindex_age(id);
             self.past.insert((was, before), self.listings);
         }
+        self.altered = self.listings;
         if let Some(carrier) = self.files.get_mut(id) {
             carrier.set_label(folder, label, self.looks);
         }

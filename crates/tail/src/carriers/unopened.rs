@@ -30,20 +30,42 @@ pub(super) struct Unopened {
     unread: Unread,
 }
 
+/// Which of them a carrier is among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Live,
+    Waiting,
+    Untold,
+    Missing,
+}
+
+impl Place {
+    fn of<F>(carrier: &Carrier<F>) -> Self {
+        if !carrier.is_listed() {
+            Self::Missing
+        } else if carrier.comes_last() {
+            Self::Untold
+        } else if carrier.is_live() {
+            Self::Live
+        } else {
+            Self::Waiting
+        }
+    }
+}
+
 impl Unopened {
     /// Those of `carriers`, which come by number, after a listing.
     pub(super) fn of<'a, F: 'a>(
         carriers: impl Iterator<Item = (u64, &'a Carrier<F>)> + Clone,
     ) -> Self {
         let closed = carriers.filter(|(_, c)| !c.is_done() && !c.is_held());
-        let (listed, missing) = (closed.clone(), closed.clone());
-        let listed = listed.filter(|(_, c)| c.is_listed());
-        let last = |carrier: &Carrier<F>| carrier.is_untold() && !carrier.is_live();
+        let those =
+            |place| closed.clone().filter(move |(_, c)| Place::of(c) == place).map(|(id, _)| id);
         let mut all = Self {
-            live: listed.clone().filter(|(_, c)| c.is_live()).map(|(id, _)| id).collect(),
-            untold: listed.clone().filter(|(_, c)| last(c)).map(|(id, _)| id).collect(),
-            waiting: Sorted::of(listed.filter(|(_, c)| !c.is_live() && !last(c)).map(|(id, _)| id)),
-            missing: missing.filter(|(_, c)| !c.is_listed()).map(|(id, _)| id).collect(),
+            live: those(Place::Live).collect(),
+            waiting: Sorted::of(those(Place::Waiting)),
+            untold: those(Place::Untold).collect(),
+            missing: those(Place::Missing).collect(),
             unread: Unread::default(),
         };
         closed.for_each(|(_, carrier)| all.count(carrier, true));
@@ -51,14 +73,11 @@ impl Unopened {
     }
 
     pub(super) fn add<F>(&mut self, id: u64, carrier: &Carrier<F>) {
-        if !carrier.is_listed() {
-            self.missing.insert(id);
-        } else if carrier.is_live() {
-            self.live.insert(id);
-        } else if carrier.is_untold() {
-            self.untold.insert(id);
-        } else {
-            self.waiting.insert(id, |other| other.cmp(&id));
+        match Place::of(carrier) {
+            Place::Live => drop(self.live.insert(id)),
+            Place::Waiting => self.waiting.insert(id, |other| other.cmp(&id)),
+            Place::Untold => drop(self.untold.insert(id)),
+            Place::Missing => drop(self.missing.insert(id)),
         }
         self.count(carrier, true);
     }

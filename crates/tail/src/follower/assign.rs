@@ -53,6 +53,11 @@ impl<D: Disk> Follower<D> {
         head: Head,
         look: &mut Look<D::File>,
     ) -> io::Result<()> {
+        if self.awaits_listing(id) {
+            self.wait_for_another(id);
+            look.more |= self.directory.listed_now();
+            return Ok(());
+        }
         let copies = self.accounts.copies(&head);
         let (free, busy) = self.accounts.by_likelihood(&copies);
         // One decoder doesn't serve two comparisons at a time: the one that is begun is ended first.
@@ -91,21 +96,30 @@ impl<D: Disk> Follower<D> {
         }
         let waits = untold.is_some_and(|taken| self.may_be_told(id, taken));
         let live = self.carriers.get(id).is_some_and(Carrier::is_live);
-        for file in busy.into_iter().filter(|_| live || !waits) {
+        let asked = if live || !waits { busy } else { Vec::new() };
+        for file in asked {
             if self.goes_with(id, head, (file, None), look)? {
                 return Ok(());
             }
         }
         if waits {
-            if let Some(carrier) = self.carriers.get_mut(id) {
-                carrier.set_untold(true);
-                carrier.put_off();
-            }
+            self.wait_for_another(id);
             look.more |= self.draining();
-            return Ok(());
+        } else if untold.is_some() && self.may_be_shown(id) {
+            self.wait_for_another(id);
+            look.more |= self.directory.listed_now();
+        } else {
+            self.open_account(id, head, copies.last().map(|last| last.copy));
         }
-        self.open_account(id, head, copies.last().map(|last| last.copy));
         Ok(())
+    }
+
+    /// Another file may tell what the carrier is.
+    fn wait_for_another(&mut self, id: u64) {
+        if let Some(carrier) = self.carriers.get_mut(id) {
+            carrier.set_untold(true);
+            carrier.put_off();
+        }
     }
 
     /// Opens an account for a carrier that belongs to none; `last`: the last copy that begins alike.
@@ -242,19 +256,16 @@ impl<D: Disk> Follower<D> {
         if verdict != Verdict::Untold {
             return Ok(verdict);
         }
-        let piece = self.piece(id, head, file, look)?;
-        let draining = self.draining();
-        let Some(carrier) = self.carriers.get_mut(id) else { return Ok(Verdict::Pending) };
-        let growing = carrier.is_live() && !draining;
-        match piece {
+        match self.piece(id, head, file, look)? {
             Piece::Whole(length, anchor) => {
-                carrier.prove(file, length, Some(anchor));
-                // A shorter copy that is still being made is held on to: let go of and grown, it would
-                // be another file.
-                Ok(if growing { Verdict::Pending } else { Verdict::Covered })
+                if let Some(carrier) = self.carriers.get_mut(id) {
+                    carrier.prove(file, length, Some(anchor));
+                }
+                // It is known for a copy now.
+                self.judge(id, head, file, look)
             }
             Piece::Pending => {
-                carrier.put_off();
+                self.put_off(id);
                 Ok(Verdict::Pending)
             }
             Piece::Not => Ok(Verdict::Different),

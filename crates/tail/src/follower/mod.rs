@@ -23,6 +23,7 @@
 //! 6. `settle`: files that nothing on disk holds any more become gaps, behind their takes.
 //! 7. `release`: close what nothing more is expected of.
 
+mod asking;
 mod assign;
 mod compare;
 mod identify;
@@ -74,6 +75,7 @@ pub struct Follower<D: Disk> {
     work: u64,
     /// A comparison that a look's work didn't suffice for.
     comparison: Option<piece::Comparison<D::File>>,
+    asking: asking::Asking,
     /// The compressed carriers that hold all of what was taken, of files whose names are given again:
     /// renamed when nothing more is expected of them, they aren't opened again.
     holders: BTreeMap<FileId, u64>,
@@ -115,6 +117,7 @@ impl<D: Disk> Follower<D> {
             looks: 0,
             work: 0,
             comparison: None,
+            asking: asking::Asking::default(),
             holders: BTreeMap::new(),
             prune_above,
         }

@@ -16,7 +16,6 @@ use crate::accounts::Mark;
 use crate::carriers::{Carrier, Seen, State};
 use crate::content::{Content, ReadError};
 use crate::disk::{Disk, DiskFile};
-use crate::names::Role;
 use crate::scan::{Head, STEP, Tail, anchor_at};
 use crate::types::Look;
 
@@ -34,10 +33,12 @@ pub(super) enum Piece {
 }
 
 /// A carrier and a compressed file, of which it may be a piece, compared as far as this: what a look's
-/// work doesn't suffice for, the next ones do. One at a time, for a decoder takes megabytes.
+/// work doesn't suffice for, the next ones do. One at a time, for a decoder takes megabytes: both have their
+/// own here, and let go of it when it is known.
 pub(super) struct Comparison<F> {
     id: u64,
     file: FileId,
+    mine: Content<F>,
     theirs: Content<F>,
     /// Where the shorter one ended when this was begun: what it has grown by since is compared with nothing.
     end: Mark,
@@ -46,9 +47,6 @@ pub(super) struct Comparison<F> {
     /// The look that came so far.
     look: u64,
 }
-
-/// A file that holds what was taken: open, and how its bytes are read.
-type Witness<F> = (Arc<F>, Role);
 
 impl<D: Disk> Follower<D> {
     /// Whether the carrier, which is shorter than what was taken of `file`, is a piece of that.
@@ -66,10 +64,15 @@ impl<D: Disk> Follower<D> {
         if length >= taken.0 || (carrier.is_live() && length <= head.end) {
             return Ok(Piece::Untold);
         }
-        let Some((source, role)) = self.witness(id, &file) else { return Ok(Piece::Untold) };
-        if role.packed() {
-            return self.piece_of_packed(id, (file, taken), (length, anchor), (source, role), look);
+        let Some(witness) = self.witness(id, &file) else { return Ok(Piece::Untold) };
+        if witness.role.packed() {
+            return self.piece_of_packed(id, (file, taken), (length, anchor), witness, look);
         }
+        // Nor is what is shorter read for that: should it be cut, nobody would know that it held anything.
+        if witness.size < taken.0 {
+            return Ok(Piece::Untold);
+        }
+        let Some(source) = self.opened(witness) else { return Ok(Piece::Untold) };
         if !proves(&*source, Some(taken))? {
             return Ok(Piece::Untold);
         }
@@ -101,22 +104,25 @@ impl<D: Disk> Follower<D> {
     }
 
     /// The file that `file`'s account was last known to be. It may be done, and have been closed.
-    fn witness(&mut self, id: u64, file: &FileId) -> Option<Witness<D::File>> {
+    fn witness(&self, id: u64, file: &FileId) -> Option<Seen> {
         let role = self.accounts.brief(file)?.role()?;
         let known = |seen: &Seen| seen.id != id && seen.listed;
+        // It may have been compressed, or decompressed, since.
         let named = |folder| {
-            let mut all = self.carriers.of_age(folder, role.age);
-            all.find(|seen| known(seen) && seen.role.packed() == role.packed())
+            let all = self.carriers.of_age(folder, role.age).filter(known);
+            all.min_by_key(|seen| seen.role.packed() != role.packed())
         };
         let held = self.holders.get(file).and_then(|held| self.carriers.seen(*held)).filter(known);
-        let seen = held.or_else(|| named(self.carriers.folder_of(role.age)?))?;
-        let folder = seen.folder;
-        if let Some(held) = self.carriers.get(seen.id).and_then(Carrier::file) {
-            return Some((held, seen.role));
+        held.or_else(|| named(self.carriers.folder_of(role.age)?))
+    }
+
+    /// The same, open. What can't be opened tells nothing.
+    fn opened(&mut self, witness: Seen) -> Option<Arc<D::File>> {
+        if let Some(held) = self.carriers.get(witness.id).and_then(Carrier::file) {
+            return Some(held);
         }
-        let name = self.carriers.name_of(seen.id)?;
-        // What can't be opened tells nothing.
-        Some((Arc::new(self.disk.open(folder, &name).ok()?), seen.role))
+        let name = self.carriers.name_of(witness.id)?;
+        Some(Arc::new(self.disk.open(witness.folder, &name).ok()?))
     }
 
     /// Compares the carrier's bytes with a compressed file's as they are decoded, and finds out on the
@@ -126,11 +132,11 @@ impl<D: Disk> Follower<D> {
         id: u64,
         (file, taken): (FileId, Mark),
         end: Mark,
-        (source, role): Witness<D::File>,
+        witness: Seen,
         look: &mut Look<D::File>,
     ) -> io::Result<Piece> {
         let Some(carrier) = self.carriers.get(id) else { return Ok(Piece::Pending) };
-        let (Some(mine), live) = (carrier.content(), carrier.is_live()) else {
+        let (Some(mine), role, live) = (carrier.file(), carrier.role(), carrier.is_live()) else {
             return Ok(Piece::Pending);
         };
         let mut comparison = match self.comparison.take() {
@@ -148,11 +154,12 @@ impl<D: Disk> Follower<D> {
                 return Ok(Piece::Pending);
             }
             _ => {
-                let theirs = Content::of(source, &role);
-                Comparison { id, file, theirs, end, at: 0, tail: Tail::default(), look: 0 }
+                let Some(theirs) = self.opened(witness) else { return Ok(Piece::Untold) };
+                let (mine, theirs) = (Content::of(mine, &role), Content::of(theirs, &witness.role));
+                Comparison { id, file, mine, theirs, end, at: 0, tail: Tail::default(), look: 0 }
             }
         };
-        let same = comparison.go_on(&mine, end.0, taken, &mut self.work)?;
+        let same = comparison.go_on(taken, &mut self.work)?;
         Ok(match same {
             Some(true) => Piece::Whole(end.0, end.1),
             // A line that is written now isn't kept waiting until that is sure.
@@ -170,6 +177,13 @@ impl<D: Disk> Follower<D> {
     /// Whether a comparison is under way.
     pub(super) fn is_comparing(&self) -> bool {
         self.comparison.as_ref().is_some_and(|begun| begun.look == self.looks)
+    }
+
+    /// Lets go of the files and decoders of a comparison whose carrier is known otherwise by now, or gone.
+    pub(super) fn end_comparing(&mut self) {
+        if self.comparison.as_ref().is_some_and(|begun| !self.is_wanted(begun.id)) {
+            self.comparison = None;
+        }
     }
 
     fn is_wanted(&self, id: u64) -> bool {
@@ -200,15 +214,10 @@ impl<D: Disk> Follower<D> {
 }
 
 impl<F: DiskFile> Comparison<F> {
-    /// Goes on, decoding about `work` bytes at most. `length`: where the shorter one ends.
-    fn go_on(
-        &mut self,
-        mine: &Content<F>,
-        length: u64,
-        (taken, anchor): Mark,
-        work: &mut u64,
-    ) -> io::Result<Option<bool>> {
+    /// Goes on, decoding about `work` bytes at most.
+    fn go_on(&mut self, (taken, anchor): Mark, work: &mut u64) -> io::Result<Option<bool>> {
         let (mut theirs, mut here) = (vec![0; STEP], vec![0; STEP]);
+        let (length, _) = self.end;
         while self.at < taken {
             if *work == 0 {
                 return Ok(None);
@@ -223,7 +232,7 @@ impl<F: DiskFile> Comparison<F> {
             let mut compared = if self.at < length { 0 } else { read };
             while compared < read {
                 let at = self.at + compared as u64;
-                let more = self::read(mine, at, &mut here[compared..read])?;
+                let more = self::read(&self.mine, at, &mut here[compared..read])?;
                 if more == 0 {
                     return Ok(Some(false));
                 }

@@ -126,7 +126,8 @@ impl<D: Disk> Follower<D> {
         let unsettled = !self.directory.complete
             || self.watch.is_blind()
             || !self.accounts.lost().is_empty()
-            || self.carriers.missing().next().is_some();
+            || self.carriers.missing().next().is_some()
+            || self.asks_listings();
         let pause = self.directory.entries as u64 / PAUSE.0 * PAUSE.1;
         if self.draining() {
             let pause = pause.max((9 * self.directory.took).min(SLOW * pause));
@@ -268,8 +269,8 @@ impl<D: Disk> Follower<D> {
         let first = |id: &u64| {
             self.carriers.get(*id).is_some_and(|c| c.is_live() || archived.contains(&c.age()))
         };
-        let untold = |id: &u64| self.carriers.get(*id).is_some_and(Carrier::is_untold);
-        let (last, waiting): (Vec<u64>, Vec<u64>) = waiting.partition(untold);
+        let comes_last = |id: &u64| self.carriers.get(*id).is_some_and(Carrier::comes_last);
+        let (last, waiting): (Vec<u64>, Vec<u64>) = waiting.partition(comes_last);
         let (mut next, others): (Vec<u64>, Vec<u64>) = waiting.into_iter().partition(first);
         let (older, newer) = others.split_at(others.len().saturating_sub(most / 2));
         next.extend(newer.iter().rev().chain(older).chain(&last));

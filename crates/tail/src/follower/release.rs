@@ -32,6 +32,8 @@ impl<D: Disk> Follower<D> {
             }
         }
         self.keep_budget(look);
+        self.end_comparing();
+        self.end_asking();
         self.prune();
         if self.leaves() {
             for folder in self.carriers.spent() {
@@ -93,12 +95,11 @@ impl<D: Disk> Follower<D> {
             return true;
         }
         // What waits for another file to tell what it is, comes behind all that may.
-        let aside =
-            |carrier: &Carrier<D::File>| !untold && carrier.is_untold() && !carrier.is_live();
+        let aside = |carrier: &Carrier<D::File>| !untold && carrier.comes_last();
         let spare = self.carriers.held(|carrier| self.is_spare(carrier) || aside(carrier));
         let oldest = spare.into_iter().min_by_key(|id| self.carriers.get(*id).map(Carrier::order));
         let Some(id) = oldest else { return false };
-        if self.carriers.get(id).is_some_and(Carrier::is_untold) {
+        if self.carriers.get(id).is_some_and(Carrier::comes_last) {
             self.carriers.set_aside(id);
             look.more = true;
             return true;

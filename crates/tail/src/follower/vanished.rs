@@ -9,17 +9,19 @@ use std::ffi::OsString;
 use auditseal_format::FileId;
 
 use super::Follower;
+use super::asking::UNRESTFUL;
 use super::settle::MISSES;
-use crate::carriers::{Carrier, State};
+use crate::carriers::{Carrier, Seen, State};
 use crate::disk::Disk;
 use crate::gap::{Gap, GapReason};
-use crate::inode::FolderId;
+use crate::inode::{FileKey, FolderId};
 use crate::names::{Age, Role};
 use crate::types::Look;
 
 /// A file that was never opened and is gone.
 struct Gone {
     folder: FolderId,
+    key: FileKey,
     role: Role,
     name: OsString,
     size: u64,
@@ -33,6 +35,7 @@ impl Gone {
     fn of<F: crate::disk::DiskFile>(carrier: &Carrier<F>, name: OsString) -> Self {
         Self {
             folder: carrier.folder(),
+            key: carrier.key(),
             role: carrier.role(),
             name,
             size: carrier.size(),
@@ -48,7 +51,7 @@ impl<D: Disk> Follower<D> {
         let missing: Vec<u64> = self.carriers.missing().collect();
         for id in missing {
             let Some(carrier) = self.carriers.get(id) else { continue };
-            if carrier.misses() < MISSES {
+            if carrier.misses() < MISSES || self.may_be_shifted(carrier) {
                 look.more |= listed;
                 continue;
             }
@@ -64,6 +67,14 @@ impl<D: Disk> Follower<D> {
                 look.gaps.push(Gap::unidentified(gone.name, gone.known, reason));
             }
         }
+    }
+
+    /// Whether the last listing showed other names than the one before, and may have left out a file for
+    /// that, whose name is a number: no longer than for many listings.
+    fn may_be_shifted(&self, carrier: &Carrier<D::File>) -> bool {
+        let restless = self.carriers.altered() == self.carriers.listings();
+        let patient = u64::from(carrier.misses()) < UNRESTFUL;
+        restless && patient && matches!(carrier.age(), Age::Numbered(_))
     }
 
     /// A compressed file ends before its plain one did, which nobody has read.
@@ -85,11 +96,23 @@ impl<D: Disk> Follower<D> {
         if gone.role.age == Age::Live {
             return false;
         }
-        // Unless another file has taken its name, what is compressed under it is this one.
+        // It was shifted by more than one number. What has its inode by now and came later has a lower one.
+        let there = |c: &Seen| c.listed || self.carriers.get(c.id).is_some_and(Carrier::is_held);
+        let shifted = |c: &Seen| {
+            let same = there(c) && c.folder == gone.folder && c.role.codec == gone.role.codec;
+            same && gone.role.age.is_shifted_to(&c.role.age) && c.size >= gone.size
+        };
+        if self.carriers.of_inode(gone.key).any(|c| shifted(&c)) {
+            return true;
+        }
+        // Unless another file has taken its name, what is compressed under it is this one. While that was
+        // made this one was still there: what has its inode was made of another one.
         let same_age = || self.carriers.of_age(gone.folder, gone.role.age);
         let overwritten = same_age().any(|c| c.role == gone.role);
-        let other = |packed: bool| packed != gone.role.packed() && !overwritten;
-        let twin = same_age().filter(|c| c.listed && other(c.role.packed())).min_by_key(|c| c.id);
+        let reused = |id| self.carriers.of_inode(gone.key).any(|c| c.id == id);
+        let other = |c: &Seen| c.role.packed() != gone.role.packed() && !reused(c.id);
+        let twin = same_age().filter(|c| c.listed && !overwritten && other(c));
+        let twin = twin.min_by_key(|c| c.id);
         let twin = twin.map(|c| (c.id, c.role.packed(), c.done));
         if let Some((id, packed, false)) = twin {
             if packed {

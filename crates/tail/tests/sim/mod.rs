@@ -158,8 +158,6 @@ pub struct World {
     pub refused: BTreeSet<String>,
     /// Backups' names that other files were renamed over.
     pub swapped: BTreeSet<String>,
-    /// How often all numbered backups got the next number.
-    pub renumbered: u32,
     /// Names that can't be opened.
     pub denied: BTreeSet<String>,
     /// Inodes (by index) and offsets from which reading fails, up to the second offset.
@@ -194,7 +192,6 @@ impl SimDisk {
             second: ops::Writer::default(),
             refused: BTreeSet::new(),
             swapped: BTreeSet::new(),
-            renumbered: 0,
             denied: BTreeSet::new(),
             bad: BTreeMap::new(),
             unlistable: false,

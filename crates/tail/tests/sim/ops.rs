@@ -536,7 +536,6 @@ impl World {
         let live = self.dir.get(LIVE).copied();
         let Some(live) = live.filter(|live| !self.inodes[*live].bytes.is_empty()) else { return };
         let destroyed = self.destroyed;
-        self.renumbered += 1;
         for n in (1..99).rev() {
             for suffix in ["", ".gz"] {
                 let name = format!("{LIVE}.{n}{suffix}");
