@@ -35,7 +35,9 @@ const OF_A_DOCUMENT: [(&str, &[&str]); 9] = [
             "field name cannot be an empty string",
             // What processors of a pipeline say of a document that isn't as they want it.
             "field [",
+            "cannot set [",
             "unable to convert [",
+            "unable to parse date [",
             "Provided Grok expressions do not match field value",
         ],
     ),
@@ -73,22 +75,32 @@ mod tests {
         is_of_it(&serde_json::json!({ "type": kind, "reason": reason }).to_string())
     }
 
+    /// As OpenSearch 2.19 said them of documents, measured, but for the second kind, which is Elasticsearch's.
     #[test]
     fn what_speaks_of_a_document_is_its_fault() {
         let illegal = "illegal_argument_exception";
         for (kind, reason) in [
             ("mapper_parsing_exception", "failed to parse"),
-            ("mapper_parsing_exception", "failed to parse field [user.uid] of type [long]"),
+            (
+                "mapper_parsing_exception",
+                "object mapping for [objectRef] tried to parse field [objectRef] as object, but found a concrete value",
+            ),
             ("document_parsing_exception", "[1:7] failed to parse"),
             (
                 "strict_dynamic_mapping_exception",
-                "introduction of [x] within [_doc] is not allowed",
+                "mapping set to strict, dynamic introduction of [kind] within [_doc] is not allowed",
             ),
             ("parse_exception", "Failed to parse content to map"),
-            (illegal, "Document contains at least one immense term in field=\"x\""),
+            (illegal, "Document contains at least one immense term in field=\"t\" (whose UTF8"),
             (illegal, "Limit of total fields [1000] has been exceeded"),
-            (illegal, "mapper [x] cannot be changed from type [long] to [text]"),
-            (illegal, "field [x] not present as part of path [x]"),
+            (illegal, "Limit of mapping depth [20] has been exceeded due to object field [a.a]"),
+            (illegal, "field [d] not present as part of path [d]"),
+            (
+                illegal,
+                "cannot set [y] with parent object of type [java.lang.String] as part of path [x.y]",
+            ),
+            (illegal, "unable to convert [x] to integer"),
+            (illegal, "unable to parse date [x]"),
         ] {
             assert!(of(kind, reason), "{kind}: {reason}");
         }
