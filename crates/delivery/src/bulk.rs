@@ -101,7 +101,7 @@ pub struct BulkHeard {
     /// What it means.
     pub heard: Heard,
     /// The lines under whose ids something was there before, as places in the parcel. Most likely they, handed over
-    /// when the answer was lost; whoever wants to know asks with [`places`].
+    /// when the answer was lost; whoever wants to know asks with [`crate::places`].
     pub known: Vec<usize>,
     /// The lines that it can't take as objects.
     pub unfit: Vec<usize>,
