@@ -12,15 +12,12 @@ use serde_json::value::RawValue;
 
 use crate::answer::{Heard, LineHeard, of_status, told};
 use crate::document::{Document, document, text_document};
+use crate::fault::is_of_the_document;
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 
 /// Bytes of the longest id that they take.
 const LONGEST_ID: usize = 512;
-/// Characters of a keyword that are indexed: 32,766 bytes are the most that a term may have, and a character has
-/// four at most.
-const KEYWORD: u32 = 8191;
-
 /// The index of lines that were sealed on a day.
 #[must_use]
 pub fn index_of(prefix: &str, sealed: Date) -> String {
@@ -70,7 +67,7 @@ fn bulk_of(
 }
 
 /// The id of a line; of a chain with a very long name, its hash.
-fn id(line: &ParcelLine) -> String {
+pub(crate) fn id(line: &ParcelLine) -> String {
     let id = line.id();
     if id.len() <= LONGEST_ID { id } else { hash(id.as_bytes()).to_string() }
 }
@@ -104,7 +101,7 @@ pub struct BulkHeard {
     /// What it means.
     pub heard: Heard,
     /// The lines under whose ids something was there before, as places in the parcel. Most likely they, handed over
-    /// when the answer was lost; whoever wants to know asks with [`places`].
+    /// when the answer was lost; whoever wants to know asks with [`crate::places`].
     pub known: Vec<usize>,
     /// The lines that it can't take as objects.
     pub unfit: Vec<usize>,
@@ -168,68 +165,26 @@ pub fn bulk_answer(
         if item.status == 409 {
             known.push(*at);
         }
-        if item.status == 400 {
+        let heard = of_item(item);
+        if item.status == 400 && matches!(heard, LineHeard::Refused(_)) {
             unfit.push(*at);
         }
-        each.push(of_item(item));
+        each.push(heard);
     }
     BulkHeard { heard: Heard::Each(each), known, unfit }
 }
 
-/// The question which seals stand in the documents of these lines, for `_mget?_source_includes=auditseal.seal`.
+/// What a yes to so many lines means of which no more than the beginning is read. Only an answer of this protocol is
+/// shorter for fewer of them: any other is somebody else's, as a proxy's page.
 #[must_use]
-pub fn places(prefix: &str, parcel: &Parcel, lines: &[usize]) -> Vec<u8> {
-    let lines = lines.iter().filter_map(|at| parcel.lines.get(*at));
-    let each = lines
-        .map(|line| json!({ "_index": index_of(prefix, line.of.sealed.date()), "_id": id(line) }));
-    json!({ "docs": each.collect::<Vec<_>>() }).to_string().into_bytes()
-}
-
-#[derive(Deserialize)]
-struct Found {
-    docs: Vec<FoundAt>,
-}
-
-#[derive(Deserialize)]
-struct FoundAt {
-    #[serde(rename = "_id")]
-    id: String,
-    #[serde(rename = "_source")]
-    source: Option<FoundSource>,
-}
-
-#[derive(Deserialize)]
-struct FoundSource {
-    auditseal: Option<FoundCitation>,
-}
-
-#[derive(Deserialize)]
-struct FoundCitation {
-    seal: Option<String>,
-}
-
-/// Refuses those lines in whose place the answer to [`places`] shows a document of another seal; whether the answer
-/// could be read.
-pub fn place_taken(heard: &mut Heard, sent: &[usize], parcel: &Parcel, found: &[u8]) -> bool {
-    let Heard::Each(each) = heard else { return false };
-    let Ok(found) = serde_json::from_slice::<Found>(found) else { return false };
-    let found: HashMap<&str, &str> = found
-        .docs
-        .iter()
-        .filter_map(|at| Some((&*at.id, at.source.as_ref()?.auditseal.as_ref()?.seal.as_deref()?)))
-        .collect();
-    for (at, heard) in sent.iter().zip(each) {
-        let Some(line) = parcel.lines.get(*at) else { continue };
-        if let Some(seal) = found.get(&*id(line))
-            && *seal != line.of.seal.hash.to_string()
-        {
-            let seal: String = told(seal.as_bytes()).chars().take(64).collect();
-            *heard = LineHeard::Refused(format!(
-                "its place has an event of another archive: one under the same id says seal {seal}"
-            ));
-        }
+pub fn begun_answer(status: u16, begin: &[u8], lines: usize) -> Heard {
+    let first = begin.trim_ascii_start().strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
+    let names: [&[u8]; 4] = [b"\"took\"", b"\"errors\"", b"\"items\"", b"\"ingest_took\""];
+    let why = format!("answered {status}, and more than is read of an answer: {}", told(begin));
+    match names.iter().any(|name| first.starts_with(name)) {
+        true if lines > 1 => Heard::TooLarge(why),
+        _ => Heard::Again(why, None),
     }
-    true
 }
 
 fn of_item(item: &Created<'_>) -> LineHeard {
@@ -253,57 +208,10 @@ fn of_item(item: &Created<'_>) -> LineHeard {
             )),
         },
         413 => LineHeard::TooLarge(why()),
-        400 => LineHeard::Refused(why()),
-        // No index yet, a full disk's block, a queue that is full: not the event's fault.
+        400 if is_of_the_document(item.error) => LineHeard::Refused(why()),
+        // No index yet, no shard left for one, a full disk's block, a queue that is full: not the event's fault.
         _ => LineHeard::Again(why()),
     }
-}
-
-/// The index template: what is searched is mapped, and the rest of an event is kept and not indexed, so that no
-/// event meets a limit of fields, of a term's length, or of types.
-#[must_use]
-pub fn template(prefix: &str) -> serde_json::Value {
-    let keyword = json!({ "type": "keyword", "ignore_above": KEYWORD });
-    let date = json!({ "type": "date", "ignore_malformed": true });
-    let long = json!({ "type": "long", "ignore_malformed": true });
-    let of = |names: &[&str]| -> serde_json::Value {
-        let each = names.iter().map(|name| ((*name).to_owned(), keyword.clone()));
-        json!({ "dynamic": false, "properties": each.collect::<serde_json::Map<_, _>>() })
-    };
-    let mut properties = serde_json::Map::new();
-    for name in ["level", "auditID", "stage", "requestURI", "verb", "userAgent"] {
-        properties.insert(name.to_owned(), keyword.clone());
-    }
-    for name in ["@timestamp", "requestReceivedTimestamp", "stageTimestamp"] {
-        properties.insert(name.to_owned(), date.clone());
-    }
-    properties.insert("message".to_owned(), json!({ "type": "text" }));
-    properties.insert("sourceIPs".to_owned(), json!({ "type": "ip", "ignore_malformed": true }));
-    properties.insert("user".to_owned(), of(&["username", "uid", "groups"]));
-    properties.insert("impersonatedUser".to_owned(), of(&["username", "uid", "groups"]));
-    let object = ["resource", "namespace", "name", "uid", "apiGroup", "apiVersion", "subresource"];
-    properties.insert("objectRef".to_owned(), of(&object));
-    let mut status = of(&["status", "reason", "message"]);
-    status["properties"]["code"] = long.clone();
-    properties.insert("responseStatus".to_owned(), status);
-    let mut citation = of(&["origin", "seal", "key", "redacted"]);
-    citation["properties"]["seq"] = long.clone();
-    citation["properties"]["line"] = long.clone();
-    citation["properties"]["cut"] = json!({
-        "dynamic": false, "properties": { "members": keyword, "bytes": long }
-    });
-    properties.insert("auditseal".to_owned(), citation);
-    json!({
-        "index_patterns": [format!("{prefix}-*")],
-        // Two templates of one priority may not overlap: that of the longer prefix goes before.
-        "priority": 200 + prefix.len(),
-        "version": 1,
-        "_meta": { "description": "Kubernetes audit events handed over by auditseal forward" },
-        "template": {
-            "settings": { "index.number_of_shards": 1 },
-            "mappings": { "dynamic": false, "properties": properties },
-        },
-    })
 }
 
 #[cfg(test)]
@@ -380,6 +288,55 @@ mod tests {
         assert!(matches!(answered(413, b"", &parcel, &lines), Heard::TooLarge(_)));
     }
 
+    /// The cluster's limit of shards, as OpenSearch 2.19 says it of each event of a day that has no index yet; beside
+    /// events of another day that it takes, and one that is at fault itself.
+    #[test]
+    fn what_is_the_clusters_state_is_waited_for() {
+        let parcel = parcel(&["{}"; 3]);
+        let body = r#"{"items":[
+            {"create":{"_id":"c/n/s/7/1","result":"created","status":201}},
+            {"create":{"_id":"c/n/s/7/2","status":400,"error":{"type":"validation_exception","reason":
+                "Validation Failed: 1: this action would add [2] total shards, but this cluster currently has [7]/[7] maximum shards open;"}}},
+            {"create":{"_id":"c/n/s/7/3","status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse"}}}]}"#;
+        let said = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let Heard::Each(each) = said.heard else { panic!("no answer for each") };
+        assert!(
+            matches!(&each[1], LineHeard::Again(why) if why.contains("maximum shards open")),
+            "{each:?}"
+        );
+        assert!(matches!(each[2], LineHeard::Refused(_)));
+        assert_eq!(said.unfit, [2]);
+        // Refused as objects and not told of as texts, they are waited for as well.
+        let mut objects = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let body = body.replace("mapper_parsing", "validation");
+        let texts = bulk_answer((200, None, body.as_bytes()), &parcel, &[0, 1, 2]);
+        let Heard::Each(texts) = texts.heard else { panic!("no answer for each") };
+        objects.mend(&[0, 1, 2], Heard::Each(texts[2..].to_vec()));
+        let Heard::Each(each) = objects.heard else { panic!("another kind") };
+        assert!(matches!(each[..], [LineHeard::Done, LineHeard::Again(_), LineHeard::Again(_)]));
+    }
+
+    #[test]
+    fn only_a_long_answer_of_items_is_too_large() {
+        let begun = |begin: &str, lines| begun_answer(200, begin.as_bytes(), lines);
+        for begin in ["{\"took\":3,\"errors\":", " {\n \"errors\": true, \"items\"", "{\"items\":["]
+        {
+            assert!(matches!(begun(begin, 2), Heard::TooLarge(_)), "{begin}");
+            // It isn't the event's fault, and less of it makes the answer no shorter.
+            assert!(matches!(begun(begin, 1), Heard::Again(_, None)), "{begin}");
+        }
+        for begin in [
+            "<html>please log in",
+            "",
+            "[{\"took\":3",
+            "{\"error\":{",
+            "\"took\"",
+            "{\"x\":1},{\"x\":1}",
+        ] {
+            assert!(matches!(begun(begin, 2), Heard::Again(_, None)), "{begin}");
+        }
+    }
+
     /// The answer that OpenSearch 2.19 gave for an event that a pipeline drops, measured; and some that are none.
     #[test]
     fn only_what_is_created_is_there() {
@@ -450,37 +407,5 @@ mod tests {
         let cut = vec![LineHeard::Done, large.clone(), large.clone(), large];
         assert_eq!(mended(Heard::TooLarge(why())), Heard::Each(cut));
         assert_eq!(mended(Heard::Refused(why())), Heard::Each(each.clone()));
-    }
-
-    #[test]
-    fn a_place_that_another_archive_has_is_known() {
-        let parcel = parcel(&["{}"; 3]);
-        let asked: serde_json::Value =
-            serde_json::from_slice(&places("p", &parcel, &[1, 2])).unwrap();
-        assert_eq!(asked["docs"][0], json!({ "_index": "p-2026.09.21", "_id": "c/n/s/7/2" }));
-        let own = parcel.lines[0].of.seal.hash.to_string();
-        let found = json!({ "docs": [
-            { "_id": "c/n/s/7/3", "_source": { "auditseal": { "seal": "other" } } },
-            { "_id": "c/n/s/7/2", "_source": { "auditseal": { "seal": own } } },
-            { "_id": "c/n/s/7/1", "found": false } ] });
-        let mut heard = Heard::Each(vec![LineHeard::Done; 3]);
-        assert!(place_taken(&mut heard, &[0, 1, 2], &parcel, found.to_string().as_bytes()));
-        let Heard::Each(each) = &heard else { panic!("another kind") };
-        assert_eq!(each[..2], [LineHeard::Done, LineHeard::Done]);
-        assert!(matches!(&each[2], LineHeard::Refused(why) if why.ends_with("seal other")));
-        assert!(!place_taken(&mut heard, &[0, 1, 2], &parcel, b"{}"));
-    }
-
-    #[test]
-    fn nothing_of_an_event_is_mapped_by_itself() {
-        let template = template("audit");
-        assert_eq!(template["index_patterns"], json!(["audit-*"]));
-        assert!(super::template("audit-b")["priority"].as_u64() > template["priority"].as_u64());
-        let mut objects = vec![&template["template"]["mappings"]];
-        while let Some(object) = objects.pop() {
-            assert_eq!(object["dynamic"], json!(false));
-            let properties = object["properties"].as_object().unwrap().values();
-            objects.extend(properties.filter(|of| of.get("properties").is_some()));
-        }
     }
 }

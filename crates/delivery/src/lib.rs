@@ -15,12 +15,15 @@ mod book;
 mod bulk;
 mod course;
 mod document;
+mod fault;
+mod index_template;
 mod loading;
 mod loki;
 mod members;
 mod otlp;
 mod pace;
 mod parcel;
+mod places;
 mod position;
 mod quoted;
 mod shape;
@@ -32,16 +35,16 @@ pub use auditseal_audit::TimeFinder;
 
 pub use answer::{Heard, LineHeard, of_status};
 pub use book::{Book, BookError, Reached, WrittenFile};
-pub use bulk::{
-    BulkHeard, bulk, bulk_answer, bulk_of_texts, index_of, place_taken, places, template,
-};
+pub use bulk::{BulkHeard, begun_answer, bulk, bulk_answer, bulk_of_texts, index_of};
 pub use course::{ParcelCourse, Piece, SetAside, Then};
 pub use document::{Document, document, text_document};
+pub use index_template::{template, template_found, template_taken};
 pub use loading::{LONGEST, Loading, ParcelLimits, Selection};
 pub use loki::{loki, loki_answer, loki_labels};
 pub use otlp::{otlp, otlp_answer};
 pub use pace::Pacer;
 pub use parcel::{Parcel, ParcelLine, Provenance};
+pub use places::{places, places_answer};
 pub use position::Position;
 pub use quoted::quotes;
 pub use shape::{FieldList, LEAST_EVENT, Shape};

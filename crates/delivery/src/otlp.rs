@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::answer::{Heard, of_status, told};
 use crate::loki::{Copied, copy, nanos};
+use crate::members::Members;
 use crate::parcel::{Parcel, ParcelLine};
 use crate::shape::Shape;
 use crate::wire::{Field, Message, fields};
@@ -80,12 +81,12 @@ pub fn otlp_answer(status: u16, wait: Option<Duration>, (content, body): (&str, 
         return heard;
     }
     let said = match content {
-        // What has nothing in it says nothing else.
-        _ if body.is_empty() => Some((0, String::new())),
+        // Without anything in it, it is empty in each of these.
         "application/x-protobuf" | "application/protobuf" | "application/octet-stream" => {
             binary(body)
         }
-        "application/json" | "text/plain" => json(body),
+        "application/json" | "text/plain" if !body.is_empty() => json(body),
+        "application/json" | "text/plain" => Some((0, String::new())),
         "" => binary(body).or_else(|| json(body)),
         _ => None,
     };
@@ -99,48 +100,53 @@ pub fn otlp_answer(status: u16, wait: Option<Duration>, (content, body): (&str, 
     }
 }
 
-/// How many records an answer in Protocol Buffers says are rejected, and why.
+/// How many records an answer in Protocol Buffers says are rejected, and why. One that has more than such an answer
+/// has, or something twice, is another message.
 fn binary(body: &[u8]) -> Option<(u64, String)> {
-    let (mut rejected, mut why) = (0, String::new());
+    let (mut partial, mut rejected, mut why) = (None, None, None);
     for field in fields(body) {
-        let (1, part) = field.ok()? else { continue };
-        let Field::Bytes(partial) = part else { return None };
-        for field in fields(partial) {
-            match field.ok()? {
-                (1, Field::Number(count)) => rejected = count,
-                (2, Field::Bytes(text)) => why = told(text),
-                (1 | 2, _) => return None,
-                _ => {}
-            }
+        match field.ok()? {
+            (1, Field::Bytes(bytes)) if partial.is_none() => partial = Some(bytes),
+            _ => return None,
         }
     }
-    Some((rejected, why))
+    for field in fields(partial.unwrap_or_default()) {
+        match field.ok()? {
+            (1, Field::Number(count)) if rejected.is_none() => rejected = Some(count),
+            (2, Field::Bytes(text)) if why.is_none() => why = Some(told(text)),
+            _ => return None,
+        }
+    }
+    Some((rejected.unwrap_or(0), why.unwrap_or_else(|| told(b""))))
 }
 
 /// The same of an answer in JSON, <https://protobuf.dev/programming-guides/json>.
 fn json(body: &[u8]) -> Option<(u64, String)> {
-    let answer: Response = serde_json::from_slice(body).ok()?;
-    let partial = answer.partial.unwrap_or_default();
-    let rejected = match partial.rejected {
-        None => 0,
-        Some(Count::Number(count)) => count,
-        Some(Count::Text(text)) => text.parse().ok()?,
+    let Members(answer) = serde_json::from_slice(body).ok()?;
+    let partial: Option<Members<'_>> = match &answer[..] {
+        [] => None,
+        [(name, partial)] if matches!(&**name, "partialSuccess" | "partial_success") => {
+            serde_json::from_str(partial.get()).ok()?
+        }
+        _ => return None,
     };
-    Some((rejected, told(partial.why.unwrap_or_default().as_bytes())))
-}
-
-#[derive(Deserialize)]
-struct Response {
-    #[serde(rename = "partialSuccess", alias = "partial_success")]
-    partial: Option<Partial>,
-}
-
-#[derive(Default, Deserialize)]
-struct Partial {
-    #[serde(rename = "rejectedLogRecords", alias = "rejected_log_records")]
-    rejected: Option<Count>,
-    #[serde(rename = "errorMessage", alias = "error_message")]
-    why: Option<String>,
+    let (mut rejected, mut why) = (None, None);
+    for (name, value) in partial.map(|Members(each)| each).unwrap_or_default() {
+        match &*name {
+            "rejectedLogRecords" | "rejected_log_records" if rejected.is_none() => {
+                rejected = Some(match serde_json::from_str(value.get()).ok()? {
+                    None => 0,
+                    Some(Count::Number(count)) => count,
+                    Some(Count::Text(text)) => text.parse().ok()?,
+                });
+            }
+            "errorMessage" | "error_message" if why.is_none() => {
+                why = Some(serde_json::from_str::<Option<String>>(value.get()).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    Some((rejected.unwrap_or(0), told(why.flatten().unwrap_or_default().as_bytes())))
 }
 
 /// A number of 64 bits: JSON has it as a string.
@@ -213,6 +219,22 @@ mod tests {
             (json, b"{\"partialSuccess\":{\"rejectedLogRecords\":\"many\"}}"),
             (json, b"[]"),
             (json, b"{"),
+            (json, b"{\"error\":\"unauthorized\"}"),
+            (json, b"{\"status\":\"error\",\"code\":503,\"message\":\"queue is full\"}"),
+            ("text/plain", b"{\"error\":\"unauthorized\"}"),
+            ("", b"{\"login\":\"please\"}"),
+            (json, b"{\"PartialSuccess\":{\"RejectedLogRecords\":448}}"),
+            (json, b"{\"partialSuccess\":{},\"error\":\"unauthorized\"}"),
+            (json, b"{\"partialSuccess\":{\"rejected\":448}}"),
+            (json, b"{\"partialSuccess\":{},\"partial_success\":{\"rejectedLogRecords\":448}}"),
+            (json, b"null"),
+            // A `google.rpc.Status`' message, one answer behind another, a count twice, what no such answer has.
+            (binary, b"\x12\x05hello"),
+            (binary, b"\x0a\x03\x08\xc0\x03\x0a\x02\x08\x00"),
+            (binary, b"\x0a\x05\x08\xc0\x03\x08\x00"),
+            (binary, b"\x0a\x05\x08\xc0\x03\x18\x00"),
+            ("", b"\x12\x05hello"),
+            ("text/html", b""),
         ] {
             let heard = otlp_answer(200, None, (content, body));
             assert!(matches!(heard, Heard::Again(..)), "{content} {heard:?}");

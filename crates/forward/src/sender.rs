@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use auditseal_delivery::{
-    BulkHeard, Heard, Parcel, ParcelLine, Piece, Shape, SinkKind, SinkUrl, bulk, bulk_answer,
-    bulk_of_texts, loki, loki_answer, of_status, otlp, otlp_answer, place_taken, places, quotes,
-    syslog, template,
+    BulkHeard, Heard, Parcel, ParcelLine, Piece, Shape, SinkKind, SinkUrl, begun_answer, bulk,
+    bulk_answer, bulk_of_texts, loki, loki_answer, otlp, otlp_answer, places, places_answer,
+    quotes, syslog, template, template_found, template_taken,
 };
 use auditseal_vault::{Peer, PeerAnswer, PeerOptions, PeerRequest, TlsOptions, TlsPeer, TlsStream};
 use bytes::Bytes;
@@ -191,7 +191,7 @@ impl Sender {
     async fn compared(
         &self,
         peer: &Peer,
-        mut heard: Heard,
+        heard: Heard,
         known: &[usize],
         (parcel, lines): (&Arc<Parcel>, &[usize]),
     ) -> Result<Heard, String> {
@@ -202,16 +202,10 @@ impl Sender {
             body: places(&self.sink.prefix, parcel, known).into(),
         };
         let found = peer.ask(asked).await?;
-        let (of, sent) = (Arc::clone(parcel), lines.to_vec());
-        let compare = move || match found.status {
-            200..=299 if found.whole && place_taken(&mut heard, &sent, &of, &found.body) => {
-                told(heard, &found)
-            }
-            200..=299 => Heard::Again("says nothing of what stands there already".to_owned(), None),
-            429 | 500.. => of_status(found.status, found.wait, &found.body)
-                .map_or(heard, |heard| told(heard, &found)),
-            // Who may only write can't look, and is believed.
-            _ => heard,
+        let (of, sent, known) = (Arc::clone(parcel), lines.to_vec(), known.to_vec());
+        let compare = move || {
+            let answer = (found.status, found.wait, &*found.body);
+            told(places_answer(heard, (&sent, &known), &of, answer), &found)
         };
         Ok(aside(compare).await)
     }
@@ -225,25 +219,18 @@ impl Sender {
         let path = format!("/_index_template/{}", self.sink.prefix);
         let asked = PeerRequest { method: "GET", path: path.clone(), ..PeerRequest::default() };
         let found = peer.ask(asked).await?;
-        if found.status == 404 {
-            let headers = vec![("content-type", "application/json".to_owned())];
-            let body = Bytes::from(template(&self.sink.prefix).to_string());
-            let put = peer.ask(PeerRequest { method: "PUT", path, headers, body }).await?;
-            if put.status >= 300 {
-                let said = of_status(put.status, put.wait, &put.body);
-                let (why, wait) = match said.map(|heard| told(heard, &put)) {
-                    Some(Heard::Refused(why) | Heard::TooLarge(why)) => (why, None),
-                    Some(Heard::Again(why, wait)) => (why, wait),
-                    _ => (format!("answered {}", put.status), None),
-                };
-                let why = format!("the index template {} isn't taken: {why}", self.sink.prefix);
-                return Ok(Some(Heard::Again(why, wait)));
+        let prefix = &self.sink.prefix;
+        match template_found(prefix, (found.status, found.wait, &found.body)) {
+            Ok(true) => {}
+            Ok(false) => {
+                let headers = vec![("content-type", "application/json".to_owned())];
+                let body = Bytes::from(template(prefix).to_string());
+                let put = peer.ask(PeerRequest { method: "PUT", path, headers, body }).await?;
+                if let Err(heard) = template_taken(prefix, (put.status, put.wait, &put.body)) {
+                    return Ok(Some(told(heard, &put)));
+                }
             }
-        } else if let Some(heard) = of_status(found.status, found.wait, &found.body) {
-            return Ok(Some(match told(heard, &found) {
-                Heard::Refused(why) | Heard::TooLarge(why) => Heard::Again(why, None),
-                other => other,
-            }));
+            Err(heard) => return Ok(Some(told(heard, &found))),
         }
         *ready = true;
         Ok(None)
@@ -264,8 +251,7 @@ fn read(kind: SinkKind, answer: &PeerAnswer, parcel: &Parcel, lines: &[usize]) -
     let is_cut = (200..300).contains(status) && !whole;
     let why = format!("answered {status}, and more than is read of an answer");
     let said = match kind {
-        // Of fewer documents less is said.
-        SinkKind::OpenSearch if is_cut => BulkHeard::only(Heard::TooLarge(why)),
+        SinkKind::OpenSearch if is_cut => BulkHeard::only(begun_answer(*status, body, lines.len())),
         _ if is_cut => BulkHeard::only(Heard::Again(why, None)),
         SinkKind::OpenSearch => bulk_answer((*status, *wait, body), parcel, lines),
         SinkKind::Otlp => BulkHeard::only(otlp_answer(*status, *wait, (content, body))),

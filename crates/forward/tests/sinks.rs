@@ -382,8 +382,13 @@ async fn what_a_pipeline_drops_is_set_aside() {
 /// A proxy before the sink that wants a password says 200, and has nothing.
 #[tokio::test]
 async fn a_yes_of_somebody_else_is_waited_out() {
-    for (protocol, path) in [("loki", ""), ("otlp", ""), ("opensearch", "/audit")] {
-        let manners = SinkManners { login: true, ..SinkManners::default() };
+    for (protocol, path, page) in [
+        ("loki", "", 0),
+        ("otlp", "", 0),
+        ("opensearch", "/audit", 0),
+        ("opensearch", "/audit", 9 << 20),
+    ] {
+        let manners = SinkManners { login: true, page, ..SinkManners::default() };
         let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
         let raw = &lines(&text)[..100];
         let (chain, state) = (sealed("c/n/s", raw, 50), folder.path().join("state"));
@@ -392,9 +397,42 @@ async fn a_yes_of_somebody_else_is_waited_out() {
         let time = Duration::from_secs(1);
         let handed = stopped_after(&all, options(&[&chain], sinks, &state), time).await;
         assert_eq!((handed[0].lines, handed[0].refused), (0, 0), "{protocol}");
-        server.holdings().manners.login = false;
-        let handed = once(&all, options(&[&chain], sinks, &state)).await;
+        let ended = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            server.holdings().manners.login = false;
+        };
+        let (handed, ()) = tokio::join!(once(&all, options(&[&chain], sinks, &state)), ended);
         assert_eq!((handed[0].lines, handed[0].refused), (100, 0), "{protocol}");
+        // Nor was the page taken for its template.
+        assert_eq!(server.holdings().templates.contains_key("audit"), protocol == "opensearch");
+    }
+}
+
+/// That a place is taken is believed where what stands there is shown, and is this event.
+#[tokio::test]
+async fn a_known_event_that_is_not_there_is_waited_for() {
+    for (status, text) in [
+        (200, "{\"docs\":[]}"),
+        (200, "{\"docs\":[{\"_id\":\"c/n/s/1/1\",\"found\":false}]}"),
+        (302, "\"go away\""),
+        (400, "{\"error\":\"what is this?\"}"),
+        (404, "{}"),
+        (413, "\"too large\""),
+        (403, "\"a proxy's own\""),
+    ] {
+        let manners =
+            SinkManners { knows_all: true, shows: Some((status, text)), ..SinkManners::default() };
+        let (server, folder, text) = (server(manners), tempfile::tempdir().unwrap(), real());
+        let chain = sealed("c/n/s", &lines(&text)[..20], 10);
+        let (all, state) = (store(&[&chain]), folder.path().join("state"));
+        let sinks = [format!("opensearch+{}/a?name=os", server.url())];
+        let time = Duration::from_millis(700);
+        let handed = stopped_after(&all, options(&[&chain], &sinks, &state), time).await;
+        assert_eq!((handed[0].lines, handed[0].refused, handed[0].cut), (0, 0, 0), "{status}");
+        server.holdings().manners = SinkManners::default();
+        let handed = once(&all, options(&[&chain], &sinks, &state)).await;
+        assert_eq!((handed[0].lines, handed[0].refused), (20, 0), "{status}");
+        assert_eq!(server.holdings().documents.len(), 20, "{status}");
     }
 }
 

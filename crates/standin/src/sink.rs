@@ -47,6 +47,12 @@ pub struct SinkManners {
     pub drops: Option<&'static str>,
     /// It isn't there: a proxy before it answers everything with a page that wants a password, and 200.
     pub login: bool,
+    /// That page has so many bytes more.
+    pub page: usize,
+    /// Of each document it says that one is there, and stores none.
+    pub knows_all: bool,
+    /// What it answers to who asks what is there.
+    pub shows: Option<(u16, &'static str)>,
     /// It takes so long to answer, milliseconds.
     pub slow: u64,
     /// So many shards give no answer to a search.
@@ -82,6 +88,10 @@ enum Said {
 
 impl SinkHoldings {
     fn take(&mut self, method: &str, path: &str, body: &[u8]) -> Said {
+        if self.manners.login {
+            let more = " ".repeat(self.manners.page);
+            return Said::Answer(200, json!(format!("<html>please log in{more}</html>")));
+        }
         if let Some(name) = path.strip_prefix("/_index_template/") {
             return self.template(method, name, body);
         }
@@ -93,9 +103,6 @@ impl SinkHoldings {
         }
         if self.manners.request > 0 && body.len() > self.manners.request {
             return Said::Answer(413, json!({ "error": "request too large" }));
-        }
-        if self.manners.login {
-            return Said::Answer(200, json!("<html>please log in</html>"));
         }
         if self.manners.refuses_all {
             return Said::Answer(400, json!({ "error": "what is this?" }));
@@ -121,7 +128,10 @@ impl SinkHoldings {
     fn template(&mut self, method: &str, name: &str, body: &[u8]) -> Said {
         match (method, self.templates.get(name)) {
             ("GET", None) => Said::Answer(404, json!({ "status": 404 })),
-            ("GET", Some(_)) => Said::Answer(200, json!({})),
+            ("GET", Some(template)) => {
+                let found = json!({ "name": name, "index_template": template });
+                Said::Answer(200, json!({ "index_templates": [found] }))
+            }
             _ => {
                 let template = serde_json::from_slice(body).unwrap_or_default();
                 self.templates.insert(name.to_owned(), template);
@@ -132,6 +142,9 @@ impl SinkHoldings {
 
     /// The documents that are asked for.
     fn found(&self, body: &[u8]) -> Said {
+        if let Some((status, text)) = self.manners.shows {
+            return Said::Answer(status, serde_json::from_str(text).unwrap_or_default());
+        }
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
         let each = asked["docs"].as_array().into_iter().flatten().map(|at| {
             let name = |field: &str| at[field].as_str().unwrap_or_default().to_owned();
@@ -176,6 +189,7 @@ impl SinkHoldings {
                 self.manners.item_busy > 0 && self.items.is_multiple_of(self.manners.item_busy);
             let status = match serde_json::from_slice::<Value>(text) {
                 _ if busy => 429,
+                _ if self.manners.knows_all => 409,
                 Ok(_) if has(text, self.manners.drops) => 200,
                 Ok(document)
                     if self.manners.strict.is_some_and(|name| !document[name].is_null()) =>
@@ -193,8 +207,9 @@ impl SinkHoldings {
                 }
                 _ => 400,
             };
-            let error = (status >= 400)
-                .then(|| json!({ "type": "some_exception", "reason": status.to_string() }));
+            let kind = if status == 400 { "mapper_parsing_exception" } else { "some_exception" };
+            let error =
+                (status >= 400).then(|| json!({ "type": kind, "reason": status.to_string() }));
             let result = (status < 400).then_some(if status == 201 { "created" } else { "noop" });
             items.push(json!({
                 "create": { "_id": id, "status": status, "result": result, "error": error }
