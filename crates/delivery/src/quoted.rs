@@ -33,24 +33,39 @@ pub fn quotes<'a>(text: &[u8], secrets: impl Iterator<Item = &'a str>) -> bool {
         short.iter().any(|secret| memmem::find(text, secret).is_some())
             || (!parts.is_empty() && text.windows(PART).any(|part| parts.contains(part)))
     };
-    let mut text = std::borrow::Cow::Borrowed(text);
-    for _ in 0..UNDONE {
-        if shows(&text) {
-            return true;
-        }
-        text = undone(&text).into();
-    }
-    shows(&text)
+    any_undone(text, UNDONE, &shows)
 }
 
-/// The text with the escapes of JSON and of URLs undone, as far as they are of ASCII.
-fn undone(text: &[u8]) -> Vec<u8> {
+/// Whether something holds for a text, or for it with escapes undone up to so many times, in whichever order they were
+/// made: what looks like one of JSON's may be a part of what was quoted in a URL, and the other way round.
+fn any_undone(text: &[u8], times: usize, holds: &impl Fn(&[u8]) -> bool) -> bool {
+    if holds(text) {
+        return true;
+    }
+    let again = |escapes| {
+        let plain = undone(text, escapes);
+        plain != text && any_undone(&plain, times - 1, holds)
+    };
+    times > 0 && [Escapes::Json, Escapes::Url].into_iter().any(again)
+}
+
+/// Whose escapes are undone.
+#[derive(Debug, Clone, Copy)]
+enum Escapes {
+    Json,
+    Url,
+}
+
+/// The text with the escapes of one kind undone, as far as they are of ASCII.
+fn undone(text: &[u8], escapes: Escapes) -> Vec<u8> {
     let (mut plain, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some((first, behind)) = rest.split_first() {
-        let (byte, left) = match (first, behind) {
-            (b'\\', [b'u', hex @ ..]) => code(hex, 4).unwrap_or((*first, behind)),
-            (b'\\', [escaped @ (b'"' | b'\\' | b'/'), left @ ..]) => (*escaped, left),
-            (b'%', hex) => code(hex, 2).unwrap_or((*first, behind)),
+        let (byte, left) = match (escapes, first, behind) {
+            (Escapes::Json, b'\\', [b'u', hex @ ..]) => code(hex, 4).unwrap_or((*first, behind)),
+            (Escapes::Json, b'\\', [escaped @ (b'"' | b'\\' | b'/'), left @ ..]) => {
+                (*escaped, left)
+            }
+            (Escapes::Url, b'%', hex) => code(hex, 2).unwrap_or((*first, behind)),
             _ => (*first, behind),
         };
         plain.push(byte);
@@ -95,6 +110,10 @@ mod tests {
         ] {
             assert!(shown(text, &[basic, token]), "{text}");
         }
+        // What in the secret itself looks like an escape of the other kind stays as it is.
+        let mixed = r"Aa    \Aa%0A";
+        assert!(shown(&json!(mixed).to_string(), &[mixed]));
+        assert!(shown(r"Aa%20%20%20%20%5CAa%250A", &[mixed]));
         for text in ["no permissions for [name=ann]", "HUNTER", "%zz \\u00 \\uzzzz \\", ""] {
             assert!(!shown(text, &[basic, token]), "{text}");
         }
@@ -125,7 +144,9 @@ mod tests {
 
         #[test]
         fn anything_is_undone(text in any::<Vec<u8>>()) {
-            prop_assert!(undone(&text).len() <= text.len());
+            for escapes in [Escapes::Json, Escapes::Url] {
+                prop_assert!(undone(&text, escapes).len() <= text.len());
+            }
         }
     }
 }
