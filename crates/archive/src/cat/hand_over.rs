@@ -115,7 +115,9 @@ impl<P: Fn(Progress)> Run<'_, P> {
                 let Some(given) = self.loose(files, batch, entries, writer).await else {
                     return Err(Error::Found(fault));
                 };
-                self.stood_in(packs, place.seq, fault);
+                if cursor.broke() {
+                    self.stood_in(packs, place.seq, fault);
+                }
                 return given;
             }
             sealed => sealed?,
@@ -142,7 +144,8 @@ impl<P: Fn(Progress)> Run<'_, P> {
         Ok(true)
     }
 
-    /// A pack isn't as attested any more, and what it held was given all the same: that is told once all is given.
+    /// A pack isn't as attested any more, and what it held was given all the same: that is told once all is given. Of one
+    /// that is, and doesn't have the signed lines, `verify` says nothing either.
     fn stood_in(&mut self, packs: &Packs, seq: u64, mut fault: Box<Finding>) {
         let pack = packs.with(seq).map(|pack| pack.attested_at.clone());
         if !self.replaced.insert(pack.unwrap_or_default()) {

@@ -41,6 +41,8 @@ pub struct PackCursor {
     /// The pack whose turn is next.
     coming: Option<Coming>,
     at: Option<At>,
+    /// Of what was asked for last a pack isn't as attested.
+    broke: bool,
 }
 
 /// A pack that is being fetched while another one is read. That ends with whoever waits for it.
@@ -139,6 +141,7 @@ impl PackCursor {
         if let Some(at) = self.at.as_ref().filter(|at| at.seq == seq) {
             return Ok(Arc::clone(&at.seal));
         }
+        self.broke = false;
         // Where one isn't as attested, the chain was read from another.
         let mut wrong = None;
         for pack in packs.holding(seq) {
@@ -168,9 +171,20 @@ impl PackCursor {
             })
             .await?;
         // All of it was taken.
-        let (seal, times) =
-            read.ok_or_else(|| at_fault(pack, Verdict::Tampered, "it ended before its end"))?;
+        let (seal, times) = read.ok_or_else(|| self.breaks(pack, "it ended before its end"))?;
         Ok(At { seq, pack: pack.clone(), seal: Arc::from(seal), times, payload: pieces })
+    }
+
+    /// Whether a pack wasn't as attested when [`PackCursor::seal`] found no signed payload. Else all of them were, and what
+    /// one holds in the batch's place isn't the signed one: that it hadn't, where another object has it.
+    #[must_use]
+    pub fn broke(&self) -> bool {
+        self.broke
+    }
+
+    fn breaks(&mut self, pack: &Pack, why: &str) -> Error {
+        self.broke = true;
+        at_fault(pack, Verdict::Tampered, why)
     }
 
     /// What is wrong with the times of the lines of the object that was asked for last, as far as they were held against
@@ -212,10 +226,11 @@ impl PackCursor {
         self.open = None;
         let coming = self.coming.take().filter(|coming| coming.attested_at == pack.attested_at);
         let bytes = match coming {
-            Some(coming) => coming.result().await?,
-            None => fetched(packs, pack).await?,
+            Some(coming) => coming.result().await,
+            None => fetched(packs, pack).await,
         };
-        self.open = Some(open(bytes, pack, self.times)?);
+        self.broke |= matches!(bytes, Err(Error::Found(_)));
+        self.open = Some(open(bytes?, pack, self.times)?);
         let here = pack.attestation.first..=pack.attestation.last;
         while self.turns.front().is_some_and(|seq| here.contains(seq)) {
             self.turns.pop_front();
@@ -263,8 +278,8 @@ impl PackCursor {
                     }
                 }
                 Some(Piece::Unreadable(error)) => return Err(Error::Store(error)),
-                Some(Piece::Broken(why)) => return Err(at_fault(pack, Verdict::Tampered, &why)),
-                None => return Err(at_fault(pack, Verdict::Tampered, "it ended before its end")),
+                Some(Piece::Broken(why)) => return Err(self.breaks(pack, &why)),
+                None => return Err(self.breaks(pack, "it ended before its end")),
             }
         }
     }
