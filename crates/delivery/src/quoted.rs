@@ -33,20 +33,21 @@ pub fn quotes<'a>(text: &[u8], secrets: impl Iterator<Item = &'a str>) -> bool {
         short.iter().any(|secret| memmem::find(text, secret).is_some())
             || (!parts.is_empty() && text.windows(PART).any(|part| parts.contains(part)))
     };
-    any_undone(text, UNDONE, &shows)
+    any_undone(text, (UNDONE, UNDONE), &shows)
 }
 
-/// Whether something holds for a text, or for it with escapes undone up to so many times, in whichever order they were
-/// made: what looks like one of JSON's may be a part of what was quoted in a URL, and the other way round.
-fn any_undone(text: &[u8], times: usize, holds: &impl Fn(&[u8]) -> bool) -> bool {
+/// Whether something holds for a text, or for it with escapes of JSON and of URLs undone up to so many times each, in
+/// whichever order they were made: what looks like one of JSON's may be a part of what was quoted in a URL, and the other way round.
+fn any_undone(text: &[u8], (json, url): (usize, usize), holds: &impl Fn(&[u8]) -> bool) -> bool {
     if holds(text) {
         return true;
     }
-    let again = |escapes| {
+    let again = |escapes, left| {
         let plain = undone(text, escapes);
-        plain != text && any_undone(&plain, times - 1, holds)
+        plain != text && any_undone(&plain, left, holds)
     };
-    times > 0 && [Escapes::Json, Escapes::Url].into_iter().any(again)
+    json > 0 && again(Escapes::Json, (json - 1, url))
+        || url > 0 && again(Escapes::Url, (json, url - 1))
 }
 
 /// Whose escapes are undone.
@@ -114,6 +115,9 @@ mod tests {
         let mixed = r"Aa    \Aa%0A";
         assert!(shown(&json!(mixed).to_string(), &[mixed]));
         assert!(shown(r"Aa%20%20%20%20%5CAa%250A", &[mixed]));
+        // Twice in a URL, in a text within a text.
+        let both = json!(json!("Bearer tok%252FHUNTER2%252Babc").to_string()).to_string();
+        assert!(shown(&both.replace('%', r"\\u0025"), &[token]));
         for text in ["no permissions for [name=ann]", "HUNTER", "%zz \\u00 \\uzzzz \\", ""] {
             assert!(!shown(text, &[basic, token]), "{text}");
         }
